@@ -1,0 +1,176 @@
+"""A running environment, written down: which parts exist, where they listen, how to start each again.
+
+The environment writes this file when it is up; traffic, faults and judges read it. It is the only thing that the acting rooms share besides
+the plan and the history. It says where parts *are*, never which role they play now (roles drift: ask Patroni or Sentinel).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from closeshave.files import write_atomically
+from closeshave.topology import Topology
+
+FILE = "deployment.json"
+"""Name of the file inside :attr:`Deployment.root`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One operating-system process of an environment and all that is needed to start it again just as it was."""
+
+    name: str
+    """Unique in the deployment, e.g. ``shard1-us-west-2`` or ``app-us-east-1-0``."""
+    role: str
+    """``etcd``, ``patroni``, ``valkey``, ``sentinel``, ``haproxy``, ``toxiproxy``, ``app``, ``edge`` or ``payments``."""
+    region: str | None
+    """The failure domain that owns it; ``None`` for what no region's loss may take away (edge endpoints, payment provider)."""
+    argv: tuple[str, ...]
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """Added to the environment of whoever starts it."""
+    ports: tuple[int, ...] = ()
+    """TCP ports that it listens on, loopback."""
+    nice: int = 0
+    pid_file: str | None = None
+    """A file in which a daemon of this process writes its own ID in the first line (Patroni's ``postmaster.pid``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One PostgreSQL node under Patroni."""
+
+    process: str
+    shard: int
+    region: str
+    port: int
+    """PostgreSQL itself, not through any proxy."""
+    api_port: int
+    """Patroni's REST API."""
+    name: str
+    """The member's name inside its Patroni cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One Valkey node. ``group`` is the name that Sentinel monitors it under: a tier, or a tier's cell kept inside one region."""
+
+    process: str
+    tier: str
+    """``cache``, ``sessions`` or ``ratelimit``."""
+    group: str
+    region: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sentinel:
+    process: str
+    region: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A Toxiproxy proxy: traffic from ``source`` region enters at ``port`` and leaves to ``upstream_port``."""
+
+    name: str
+    kind: str
+    """``app-database``, ``app-cache``, ``app-payments`` or ``replication``."""
+    region: str
+    """The region whose Toxiproxy carries it."""
+    api_port: int
+    port: int
+    upstream_port: int
+    shard: int | None = None
+    tier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Where customers enter: a region's public endpoint, which fails over to the next healthy region."""
+
+    region: str
+    url: str
+    """``http://127.0.0.1:port``, no trailing slash."""
+    stats_url: str
+    """HAProxy's statistics as CSV, for the counters of this endpoint."""
+    frontend: str
+    """The name of the endpoint's frontend in those statistics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payments:
+    process: str
+    url: str
+    ledger: str
+    """Path of the provider's own ledger: JSON lines, one a capture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A customer account that exists before the trial."""
+
+    email: str
+    password: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A running environment. Addresses are loopback; ports are below 32768."""
+
+    id: str
+    """Unique to this start; every process carries it in the variable ``CLOSESHAVE_ENVIRONMENT_ID``."""
+    name: str
+    kind: str
+    root: str
+    """Directory that holds all of its state; gone after ``down``."""
+    topology: Topology
+    processes: tuple[Process, ...]
+    members: tuple[Member, ...]
+    stores: tuple[Store, ...]
+    sentinels: tuple[Sentinel, ...]
+    links: tuple[Link, ...]
+    """Empty where Toxiproxy could not be had."""
+    edges: tuple[Edge, ...]
+    payments: Payments
+    etcd_ports: tuple[int, ...]
+    database: str
+    user: str
+    """Database and role for readers; loopback is trusted."""
+    accounts: tuple[Account, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Parts that could not be had (``toxiproxy``) and why; what needs them is *not run* or inconclusive."""
+
+    def process(self, name: str) -> Process:
+        """The process of this name. Raises :class:`KeyError` naming what exists."""
+        for process in self.processes:
+            if process.name == name:
+                return process
+        raise KeyError(f"{name!r}; this environment has {', '.join(p.name for p in self.processes)}")
+
+    def owned_by(self, region: str) -> Iterator[Process]:
+        """Every process inside a region's failure domain."""
+        return (process for process in self.processes if process.region == region)
+
+    def edge(self, region: str) -> Edge:
+        return next(edge for edge in self.edges if edge.region == region)
+
+    def save(self) -> Path:
+        """Write the file atomically into the root; readers see the old one or the new one."""
+        path = Path(self.root) / FILE
+        write_atomically(path, _CODEC.dump_json(self, indent=1))
+        return path
+
+
+_CODEC = TypeAdapter(Deployment)
+
+
+def load(root: Path) -> Deployment:
+    """Read the deployment under ``root``. Raises :class:`FileNotFoundError`, or :class:`ValueError` when it is not one."""
+    return _CODEC.validate_json((root / FILE).read_bytes())

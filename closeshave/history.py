@@ -1,0 +1,383 @@
+"""What a trial did and saw, as files: the only thing that judges read.
+
+``Operation`` and ``Effect`` are rows; a history holds them as columns (pandas over Parquet), because a run may have ten million of them. The
+dataclasses state what a row means, and tests build small histories from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import TypeAdapter
+
+from closeshave.clock import Anchor
+from closeshave.files import append_line, read_lines
+from closeshave.topology import Topology
+
+
+class Outcome(StrEnum):
+    """Jepsen's three: it happened, it certainly did not, it may have."""
+
+    OK = "ok"
+    FAIL = "fail"
+    INFO = "info"
+
+
+class Source(StrEnum):
+    """Who sent an operation. Canaries are never counted among the customers; ``setup`` is outside every judgement."""
+
+    CUSTOMERS = "customers"
+    CANARY = "canary"
+    SETUP = "setup"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One request as its sender saw it. Times are monotonic nanoseconds; response time = ended − intended."""
+
+    id: int
+    """Unique in the run: the worker's number in the upper bits, its sequence below."""
+    source: str
+    kind: str
+    """``slots``, ``franchise``, ``login``, ``profile``, ``book``, ``read_booking``, ``reschedule``, ``cancel``, ``pay_intent``, ``pay_confirm`` …"""
+    journey: str
+    """The customer's errand: ``browse``, ``book``, ``contest``; ``canary`` for canaries."""
+    region: str
+    """The region whose edge was entered."""
+    shard: int
+    franchise: int
+    intended_ns: int
+    started_ns: int
+    ended_ns: int
+    outcome: str
+    good: bool
+    """The customer got the promised answer: a 2xx, a true conflict, a refusal within the stated rate limit."""
+    status: int
+    """HTTP status; 0 when there was no answer."""
+    error: str | None = None
+    """Why there was none, or why it is not good: ``timeout``, ``reset``, ``refused``, ``wrong_body`` …"""
+    attempt: int = 1
+    bytes: int = 0
+    served_by: str | None = None
+    """``X-Region``: the region that answered."""
+    cache: str | None = None
+    """``X-Cache``: hit, miss or bypass."""
+    db_ms: float | None = None
+    cache_ms: float | None = None
+    """From ``Server-Timing``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One row more for an operation that changes state or belongs to a session."""
+
+    operation: int
+    action: str
+    """``create``, ``cancel``, ``reschedule``, ``intent``, ``capture`` or ``read``."""
+    franchise: int
+    shard: int
+    key: str | None = None
+    """The idempotency key that was sent."""
+    booking: int | None = None
+    """As answered; ``None`` when no answer told it."""
+    barber: int | None = None
+    starts_at: int | None = None
+    """The slot, seconds since the epoch."""
+    minutes: int | None = None
+    version: int | None = None
+    amount: int | None = None
+    """Cents."""
+    session: str | None = None
+    client: str | None = None
+    read_values: str | None = None
+    """What a read returned, as JSON (booking, status, version), for session guarantees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A booking in the final state, read from a promoted primary after heal and quiesce."""
+
+    booking: int
+    franchise: int
+    found_on: int
+    """The shard whose primary held the row."""
+    barber: int
+    client: str | None
+    starts_at: int
+    minutes: int
+    status: str
+    """``scheduled``, ``cancelled`` …"""
+    version: int
+    key: str | None
+    created_at: float
+    """Seconds since the epoch."""
+    price_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A charge in the payment provider's own ledger."""
+
+    capture: str
+    booking: int
+    franchise: int
+    amount: int
+    key: str | None
+    at: float
+
+
+class Edge(StrEnum):
+    """The edges of a fault's life, in order."""
+
+    PLANNED = "planned"
+    INJECTED = "injected"
+    OBSERVED = "observed"
+    HEALED = "healed"
+    VERIFIED_HEALED = "verified-healed"
+
+
+@dataclass(frozen=True, slots=True)
+class FaultEvent:
+    """A fault passed an edge of its life; ``evidence`` holds what it touched and what the probe saw."""
+
+    fault: str
+    edge: str
+    at_ns: int
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """The platform's own word: from a log, an alert, a failover event. Never from the harness's injection."""
+
+    at_ns: int
+    kind: str
+    """``suspected`` (a part was noticed missing), ``promoted`` (a new primary), ``demoted`` or ``alert``."""
+    scope: str
+    """``shard:1``, ``store:cache``, ``region:us-west-2``."""
+    source: str
+    """Where it was read: a log file's name."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Anything else on the timeline: ``phase-started``, ``phase-ended``, ``abort``, ``note``."""
+
+    at_ns: int
+    kind: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseTime:
+    """When a phase of the plan really ran. ``role`` is warm-up, calm or fault."""
+
+    name: str
+    role: str
+    started_ns: int
+    ended_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What one sender says of itself, to be reconciled with what was recorded."""
+
+    source: str
+    worker: str
+    intended: int
+    """Operations that were due, whether sent or not."""
+    sent: int
+    recorded: int
+    """Rows that it handed to its spool."""
+    finished: bool
+    """It ended by itself and wrote this last."""
+    requests: int = 0
+    """HTTP requests that it believes it put on the wire, redirects and retries included."""
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeCount:
+    """Requests that an edge endpoint counted by itself between the first and the last operation."""
+
+    region: str
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What is true of the whole run and known when it starts, plus the phases as they happened."""
+
+    id: str
+    plan: str
+    environment: str
+    target: str
+    seed: int
+    evidence: str
+    """``rehearsed`` for a stand-in, ``measured`` for the platform itself."""
+    version: str
+    started_at: str
+    anchor: Anchor
+    topology: Topology
+    phases: tuple[PhaseTime, ...] = ()
+    ended_at: str | None = None
+    interrupted: str | None = None
+    """Why the run ended early; ``None`` when it ran to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Everything a judge may look at. Frames have the columns of their row dataclass; missing evidence is ``None``, never an empty frame."""
+
+    manifest: Manifest
+    operations: pd.DataFrame
+    effects: pd.DataFrame
+    faults: tuple[FaultEvent, ...]
+    signals: tuple[Signal, ...]
+    marks: tuple[Mark, ...]
+    sent: tuple[Sent, ...]
+    edges: tuple[EdgeCount, ...] | None
+    bookings: pd.DataFrame | None
+    captures: pd.DataFrame | None
+    damage: tuple[str, ...] = ()
+    """What could not be read and why; each makes the judgements that need it inconclusive."""
+
+
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+OPERATIONS = pa.schema(
+    [
+        ("id", pa.int64()), ("source", _TEXT), ("kind", _TEXT), ("journey", _TEXT), ("region", _TEXT), ("shard", pa.int16()),
+        ("franchise", pa.int32()), ("intended_ns", pa.int64()), ("started_ns", pa.int64()), ("ended_ns", pa.int64()), ("outcome", _TEXT),
+        ("good", pa.bool_()), ("status", pa.int16()), ("error", _TEXT), ("attempt", pa.int8()), ("bytes", pa.int32()), ("served_by", _TEXT),
+        ("cache", _TEXT), ("db_ms", pa.float32()), ("cache_ms", pa.float32()),
+    ]
+)  # fmt: skip
+EFFECTS = pa.schema(
+    [
+        ("operation", pa.int64()), ("action", _TEXT), ("franchise", pa.int32()), ("shard", pa.int16()), ("key", pa.string()),
+        ("booking", pa.int64()), ("barber", pa.int64()), ("starts_at", pa.int64()), ("minutes", pa.int32()), ("version", pa.int32()),
+        ("amount", pa.int64()), ("session", pa.string()), ("client", pa.string()), ("read_values", pa.string()),
+    ]
+)  # fmt: skip
+BOOKINGS = pa.schema(
+    [
+        ("booking", pa.int64()), ("franchise", pa.int32()), ("found_on", pa.int16()), ("barber", pa.int64()), ("client", pa.string()),
+        ("starts_at", pa.int64()), ("minutes", pa.int32()), ("status", _TEXT), ("version", pa.int32()), ("key", pa.string()),
+        ("created_at", pa.float64()), ("price_cents", pa.int64()),
+    ]
+)  # fmt: skip
+CAPTURES = pa.schema(
+    [
+        ("capture", pa.string()), ("booking", pa.int64()), ("franchise", pa.int32()), ("amount", pa.int64()), ("key", pa.string()),
+        ("at", pa.float64()),
+    ]
+)  # fmt: skip
+
+
+def frame(rows: Iterable[Any], schema: pa.Schema) -> pd.DataFrame:
+    """Rows (instances of a row dataclass) as a frame with the dtypes that reading the Parquet file gives. Integers that may be absent are nullable."""
+    return to_frame(pa.Table.from_pylist([asdict(row) for row in rows], schema=schema))
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """A frame in which absent integers stay integers (nullable ``Int64``) and repeated text is categorical."""
+    nullable = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}
+    optional = {field.name for field in table.schema if field.type in nullable and table.column(field.name).null_count}
+    optional |= {name for name in ("booking", "barber", "starts_at", "minutes", "version", "amount") if name in table.schema.names}
+    plain = table.select([name for name in table.schema.names if name not in optional]).to_pandas()
+    for name in table.schema.names:
+        if name in optional:
+            plain[name] = pd.array(table.column(name).to_pylist(), dtype=nullable[table.schema.field(name).type])
+    return plain[table.schema.names]
+
+
+# -- files of a run directory ----------------------------------------------------------------------------------------------------------------
+
+MANIFEST, TIMELINE, SENT, EDGE_COUNTS = "manifest.json", "timeline.jsonl", "sent.jsonl", "edges.json"
+OPERATIONS_FILE, EFFECTS_FILE = "operations.parquet", "effects.parquet"
+BOOKINGS_FILE, CAPTURES_FILE = "final_state/bookings.parquet", "final_state/captures.parquet"
+
+_MANIFEST = TypeAdapter(Manifest)
+_EDGES = TypeAdapter(tuple[EdgeCount, ...])
+_SENT = TypeAdapter(Sent)
+_LINES: dict[str, TypeAdapter[Any]] = {"fault": TypeAdapter(FaultEvent), "signal": TypeAdapter(Signal), "mark": TypeAdapter(Mark)}
+
+
+def record(run: Path, event: FaultEvent | Signal | Mark) -> None:
+    """Append one event to the run's timeline; safe from several processes at once."""
+    kind = {FaultEvent: "fault", Signal: "signal", Mark: "mark"}[type(event)]
+    append_line(run / TIMELINE, {"type": kind, **asdict(event)})
+
+
+def record_sent(run: Path, sent: Sent) -> None:
+    """Append what a sender says of itself; the newest line of a worker counts."""
+    append_line(run / SENT, asdict(sent))
+
+
+def save_manifest(run: Path, manifest: Manifest) -> None:
+    from closeshave.files import write_atomically
+
+    write_atomically(run / MANIFEST, _MANIFEST.dump_json(manifest, indent=1))
+
+
+def load_manifest(run: Path) -> Manifest:
+    """Raises :class:`FileNotFoundError` or :class:`ValueError`: without its manifest a directory is no run."""
+    return _MANIFEST.validate_json((run / MANIFEST).read_bytes())
+
+
+def save_edges(run: Path, counts: Iterable[EdgeCount]) -> None:
+    from closeshave.files import write_atomically
+
+    write_atomically(run / EDGE_COUNTS, _EDGES.dump_json(tuple(counts)))
+
+
+def save_rows(path: Path, rows: pa.Table) -> None:
+    """Write a Parquet file (zstd) whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(".writing")
+    pq.write_table(rows, scratch, compression="zstd", compression_level=1)
+    scratch.replace(path)
+
+
+def load(run: Path) -> History:
+    """Read a run directory. What is missing or broken is named in ``damage``; only a missing manifest raises."""
+    damage: list[str] = []
+    timeline = list(read_lines(run / TIMELINE))
+    events = [_LINES[line.pop("type")].validate_python(line) for line in timeline]
+    newest = {(line["source"], line["worker"]): line for line in read_lines(run / SENT)}
+    operations = _rows(run / OPERATIONS_FILE, OPERATIONS, damage)
+    effects = _rows(run / EFFECTS_FILE, EFFECTS, damage)
+    edges = None
+    if (run / EDGE_COUNTS).exists():
+        edges = _EDGES.validate_json((run / EDGE_COUNTS).read_bytes())
+    return History(
+        manifest=load_manifest(run),
+        operations=operations if operations is not None else to_frame(OPERATIONS.empty_table()),
+        effects=effects if effects is not None else to_frame(EFFECTS.empty_table()),
+        faults=tuple(event for event in events if isinstance(event, FaultEvent)),
+        signals=tuple(event for event in events if isinstance(event, Signal)),
+        marks=tuple(event for event in events if isinstance(event, Mark)),
+        sent=tuple(_SENT.validate_python(line) for line in newest.values()),
+        edges=edges,
+        bookings=_rows(run / BOOKINGS_FILE, BOOKINGS, damage),
+        captures=_rows(run / CAPTURES_FILE, CAPTURES, damage),
+        damage=tuple(damage),
+    )
+
+
+def _rows(path: Path, schema: pa.Schema, damage: list[str]) -> pd.DataFrame | None:
+    if not path.exists():
+        damage.append(f"{path.name} is missing")
+        return None
+    try:
+        return to_frame(pq.read_table(path, schema=schema))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        damage.append(f"{path.name} cannot be read: {error}")
+        return None

@@ -1,0 +1,336 @@
+"""What a trial shall do and what it shall be judged by: YAML files to frozen values. No effects beyond reading the files.
+
+A plan names its environment and its target; objectives live in the target, so that one promise is written once and many plans test it.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from closeshave.yamlfile import STRICT, InvalidFile, Problem, Seconds, document, line_of, read, seconds
+
+
+class Role(StrEnum):
+    """What a phase is for: only ``calm`` is judged by steady-state objectives, and only ``fault`` may hold faults."""
+
+    WARM_UP = "warm-up"
+    CALM = "calm"
+    FAULT = "fault"
+
+
+class Expected(StrEnum):
+    """What a fault says of the platform; see design.md, "Words, exactly"."""
+
+    TOLERATES = "tolerates"
+    DEGRADES = "degrades"
+    RECOVERS = "recovers"
+    RESTORED = "restored"
+
+
+class Measure(StrEnum):
+    """What an objective bounds."""
+
+    AVAILABILITY = "availability"
+    LATENCY = "latency"
+    DATABASE_TIME = "database_time"
+    CACHE_TIME = "cache_time"
+    CACHE_HIT_RATIO = "cache_hit_ratio"
+    THROUGHPUT = "throughput"
+    RECOVERY = "recovery"
+    LOSS = "loss"
+    INTEGRITY = "integrity"
+
+
+def quantity(text: object) -> float:
+    """``99.99%`` → 0.9999, a duration → seconds, a plain number as it is. Raises :class:`ValueError`."""
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        return float(text)
+    if match := re.fullmatch(r"(\d+(?:\.\d+)?) ?%", str(text)):
+        # Scaled as text, because 99.99 / 100 is not 0.9999 in binary.
+        return float(f"{match[1]}e-2")
+    if re.fullmatch(r"\d+(\.\d+)?", str(text)):
+        return float(str(text))
+    try:
+        return seconds(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a quantity; write 99.99%, 100ms, 5m or a number") from None
+
+
+Quantity = Annotated[float, BeforeValidator(quantity), WithJsonSchema({"type": ["string", "number"]})]
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A stretch of the trial at one offered rate."""
+
+    __pydantic_config__ = STRICT
+
+    name: str
+    role: Role
+    duration: Seconds
+    sessions_per_s: float
+    """Arrivals of customers, over all regions; each makes some ten requests."""
+
+    def __post_init__(self) -> None:
+        if self.duration <= 0:
+            raise ValueError("a phase lasts longer than 0")
+        if self.sessions_per_s <= 0:
+            raise ValueError("sessions_per_s must be above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing to break. Its undo is a matter of its kind (the catalogue in ``closeshave/faults``); a kind without one is refused."""
+
+    __pydantic_config__ = STRICT
+
+    id: str
+    kind: str
+    """``family.name``; the experiment is ``chaos/family/name.yaml``."""
+    phase: str
+    at: Seconds
+    """Start of injection, after the start of its phase."""
+    hold: Seconds
+    """From injection to the harness's healing: the platform's time to recover by itself."""
+    expected: Expected
+    scope: Mapping[str, str | int] = field(default_factory=dict)
+    """``shard: 1``, ``tier: cache`` or ``region: us-west-2``."""
+    parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", self.id):
+            raise ValueError(f"id {self.id!r}: use small letters, digits and dashes")
+        if not re.fullmatch(r"[a-z]+\.[a-z0-9-]+", self.kind):
+            raise ValueError(f"kind {self.kind!r}: write family.name, like shard.primary-killed")
+
+    @property
+    def experiment(self) -> Path:
+        """The Chaos Toolkit experiment of this kind, relative to the top-level folder ``chaos``."""
+        family, name = self.kind.split(".")
+        return Path(family, f"{name}.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Who the customers are."""
+
+    __pydantic_config__ = STRICT
+
+    scenario: str = "booking.py"
+    """A Locust file below ``scenarios/``."""
+    profile: str = "flat"
+    """How the rate follows the time of day: a name that the scenario's traffic profiles know."""
+    zipf: float = 0.8
+    """Exponent of the franchises' popularity."""
+    popular_ids: Literal["shuffled", "oldest-first"] = "shuffled"
+    """Whether popularity is independent of the franchise ID or tied to it (older franchises are larger)."""
+    roaming: float = 0.02
+    """Share of sessions that enter through a region other than the franchise's home."""
+    think_time_scale: float = 1.0
+    """Multiplies every think time: below 1 for short plans."""
+    contests_per_s: float = 1.0
+    """Pairs of customers who go for the same slot at the same moment: the races that double bookings need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Canaries:
+    """Probes of a steady rate that tell when a scope works again."""
+
+    __pydantic_config__ = STRICT
+
+    home_per_s: float = 10.0
+    """Per shard, from its home region."""
+    away_per_s: float = 1.0
+    """Per shard, from each other region."""
+    latency: Seconds = 1.0
+    """A probe slower than this does not count as service restored."""
+    hold: Seconds = 5.0
+    """How long a scope's objectives must hold before it counts as recovered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where a trial stops whatever happens."""
+
+    __pydantic_config__ = STRICT
+
+    duration: Seconds
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A trial, described as one value."""
+
+    __pydantic_config__ = STRICT
+
+    name: str
+    environment: str
+    target: str
+    seed: int
+    limits: Limits
+    phases: tuple[Phase, ...]
+    faults: tuple[Fault, ...] = ()
+    traffic: Traffic = Traffic()
+    canaries: Canaries = Canaries()
+    description: str = ""
+
+    @property
+    def duration_s(self) -> float:
+        return sum(phase.duration for phase in self.phases)
+
+    def starts_s(self, name: str) -> float:
+        """When the phase starts, in seconds after the trial's. Raises :class:`KeyError`."""
+        elapsed = 0.0
+        for phase in self.phases:
+            if phase.name == name:
+                return elapsed
+            elapsed += phase.duration
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A bound on one measure, in one scope and window: what a verdict answers."""
+
+    __pydantic_config__ = STRICT
+
+    id: str
+    claims: tuple[str, ...]
+    measure: Measure
+    at_most: Quantity | None = None
+    at_least: Quantity | None = None
+    """One of the two, except for ``integrity``, whose bound is zero breaches."""
+    percentile: Quantity | None = None
+    """For latency and times: ``95%``."""
+    per: Literal["all", "region", "shard", "operation"] = "all"
+    """One verdict over everything, or one for each part."""
+    operations: tuple[str, ...] = ()
+    """Kinds of operations that count; all when empty."""
+    window: Literal["calm", "run", "fault"] = "calm"
+    faults: tuple[str, ...] = ()
+    """For recovery and loss: patterns of fault kinds, like ``shard.*``."""
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        bounds = [bound for bound in (self.at_most, self.at_least) if bound is not None]
+        if self.measure is Measure.INTEGRITY:
+            if bounds:
+                raise ValueError("integrity has no bound to set: every breach is one too many")
+        elif len(bounds) != 1:
+            raise ValueError("give exactly one of at_most and at_least")
+        timed = self.measure in {Measure.LATENCY, Measure.DATABASE_TIME, Measure.CACHE_TIME}
+        if timed != (self.percentile is not None):
+            raise ValueError("latency, database_time and cache_time need a percentile, other measures have none")
+
+    @property
+    def bound(self) -> float | None:
+        return self.at_most if self.at_most is not None else self.at_least
+
+    def covers(self, fault: Fault) -> bool:
+        """Whether this recovery or loss objective judges ``fault``."""
+        return any(fnmatch.fnmatch(fault.kind, pattern) for pattern in self.faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A promise of a target system, by the ID that the ledger of claims lists it under."""
+
+    __pydantic_config__ = STRICT
+
+    id: str
+    text: str
+    how: tuple[Literal["load", "fault", "drill", "probe", "capacity", "attest"], ...]
+    owner: str = ""
+    """Who attests to it, where a harness cannot measure it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One system's promises and the objectives that put them to the test."""
+
+    __pydantic_config__ = STRICT
+
+    name: str
+    title: str
+    claims: tuple[Claim, ...]
+    objectives: tuple[Objective, ...]
+
+
+SHIPPED = Path(__file__).parent / "shipped"
+"""The top-level folders, as a wheel carries them; absent in a checkout."""
+
+
+def locate(folder: str, name: str) -> Path:
+    """The file that a user means by ``name``: a path as given, else below ``./folder``, the checkout's folder, or the wheel's.
+
+    Raises :class:`InvalidFile` that lists what there is.
+    """
+    given = Path(name)
+    candidates = [given] if given.suffix else []
+    bases = [Path(folder), Path(__file__).parents[1] / folder, SHIPPED / folder]
+    stem = given if given.suffix else given.with_suffix(".yaml")
+    candidates += [base / stem for base in bases]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate.resolve()
+    known = sorted({path.stem for base in bases for path in base.glob("*.yaml")})
+    raise InvalidFile(Problem(name, 0, "", f"no such file in {folder}/; there is: {', '.join(known) or 'nothing'}"))
+
+
+def read_plan(path: Path) -> Plan:
+    """Read and check a plan. Raises :class:`InvalidFile` with every problem found."""
+    plan = read(path, Plan)
+    raw = document(path)
+    problems = [
+        Problem(str(path), line_of(raw, location), ".".join(map(str, location)), message) for location, message in _inconsistencies(plan)
+    ]
+    if problems:
+        raise InvalidFile(*problems)
+    return plan
+
+
+def read_target(path: Path) -> Target:
+    """Read and check a target. Raises :class:`InvalidFile`: also for an objective whose claim does not exist."""
+    target = read(path, Target)
+    raw = document(path)
+    known = {claim.id for claim in target.claims}
+    problems = [
+        Problem(str(path), line_of(raw, ("objectives", index)), f"objectives.{index}.claims", f"{claim} is not among the claims of this file")
+        for index, objective in enumerate(target.objectives)
+        for claim in objective.claims
+        if claim not in known
+    ]
+    if problems:
+        raise InvalidFile(*problems)
+    return target
+
+
+def _inconsistencies(plan: Plan) -> list[tuple[tuple[str | int, ...], str]]:
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    phases = {phase.name: phase for phase in plan.phases}
+    if not plan.phases:
+        found.append((("phases",), "a plan needs at least one phase"))
+    if len(phases) != len(plan.phases):
+        found.append((("phases",), "phase names must differ"))
+    if len({fault.id for fault in plan.faults}) != len(plan.faults):
+        found.append((("faults",), "fault IDs must differ"))
+    if plan.duration_s > plan.limits.duration:
+        found.append((("limits", "duration"), f"the phases last {plan.duration_s:g} s, longer than the limit of {plan.limits.duration:g} s"))
+    for index, fault in enumerate(plan.faults):
+        phase = phases.get(fault.phase)
+        if phase is None:
+            found.append((("faults", index, "phase"), f"{fault.phase!r} is no phase of this plan; there is: {', '.join(phases)}"))
+        elif phase.role is not Role.FAULT:
+            found.append((("faults", index, "phase"), f"{fault.phase!r} is a {phase.role} phase; faults belong into fault phases"))
+        elif fault.at + fault.hold > phase.duration:
+            found.append((("faults", index, "hold"), f"at + hold is {fault.at + fault.hold:g} s, past the end of its phase ({phase.duration:g} s)"))
+    return found

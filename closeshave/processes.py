@@ -1,0 +1,183 @@
+"""The operating-system processes of an environment: start, find, signal, sweep; by record, never by guessing names.
+
+A process ID alone lies after reuse, so every record holds the start time too. Records are files below the deployment's root, so the trial, an
+experiment's child and the janitor all see the same processes and none has to be the parent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from closeshave.deployment import Process
+from closeshave.files import write_atomically
+
+MARK = "CLOSESHAVE_ENVIRONMENT_ID"
+"""Every process of an environment carries the environment's ID in this variable: the last resort of a sweep."""
+
+_STARTED: list[subprocess.Popen[bytes]] = []
+"""Children of this very process, kept so that they can be reaped and leave no zombie."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One incarnation of a process: its ID and when it started (seconds since the epoch, as the kernel tells)."""
+
+    pid: int
+    started: float
+
+    @property
+    def alive(self) -> bool:
+        """Still running: the same incarnation, and not a zombie that only waits to be reaped."""
+        return self.handle() is not None
+
+    def handle(self) -> psutil.Process | None:
+        """The live process, or ``None`` when this incarnation has ended."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self.pid)
+            if abs(process.create_time() - self.started) < 0.05 and process.status() != psutil.STATUS_ZOMBIE:
+                return process
+        return None
+
+
+def identify(pid: int) -> Identity | None:
+    """The incarnation that runs under ``pid`` now, ``None`` when there is none."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        if process.status() != psutil.STATUS_ZOMBIE:
+            return Identity(pid, process.create_time())
+    return None
+
+
+def start(root: Path, environment_id: str, process: Process) -> Identity:
+    """Start a process in a session of its own, its output appended to ``logs/NAME.log``, and record it.
+
+    Raises :class:`OSError` when the program cannot be run.
+    """
+    log = root / "logs" / f"{process.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    # nice(1) rather than preexec_fn: the latter may deadlock in a process that has threads.
+    argv = ["nice", "-n", str(process.nice), *process.argv] if process.nice else list(process.argv)
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=root,
+            env={**os.environ, **process.environ, MARK: environment_id},
+        )
+    _STARTED.append(child)
+    identity = identify(child.pid) or Identity(child.pid, time.time())
+    record = {"pid": identity.pid, "started": identity.started}
+    _record(root, process).parent.mkdir(exist_ok=True)
+    write_atomically(_record(root, process), json.dumps(record))
+    return identity
+
+
+def find(root: Path, process: Process) -> Identity | None:
+    """The live incarnation of ``process``, ``None`` when it is not running."""
+    reap()
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        identity = Identity(**json.loads(_record(root, process).read_text()))
+        return identity if identity.alive else None
+    return None
+
+
+def daemon(process: Process) -> Identity | None:
+    """The daemon that ``process`` looks after and that wrote its ID into ``pid_file`` (Patroni's postmaster)."""
+    if process.pid_file is None:
+        return None
+    with contextlib.suppress(FileNotFoundError, ValueError, IndexError):
+        return identify(abs(int(Path(process.pid_file).read_text().splitlines()[0])))
+    return None
+
+
+def family(root: Path, process: Process) -> list[Identity]:
+    """Every live process that belongs to ``process``: itself, its daemon and all their descendants; parents first."""
+    roots = [identity for identity in (find(root, process), daemon(process)) if identity]
+    return list(dict.fromkeys(member for identity in roots for member in descendants(identity)))
+
+
+def descendants(identity: Identity) -> list[Identity]:
+    """``identity`` and all its live descendants, parents first."""
+    handle = identity.handle()
+    if handle is None:
+        return []
+    found = [identity]
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in handle.children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if child.status() != psutil.STATUS_ZOMBIE:
+                    found.append(Identity(child.pid, child.create_time()))
+    return found
+
+
+def send(targets: Iterable[Identity], number: signal.Signals) -> list[Identity]:
+    """Send a signal to each live target; returns those that got it."""
+    reached = []
+    for target in targets:
+        if target.alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(target.pid, number)
+                reached.append(target)
+    return reached
+
+
+def gone(targets: Iterable[Identity], timeout_s: float) -> list[Identity]:
+    """Wait until every target has ended; returns those that still live after ``timeout_s`` seconds."""
+    waiting = list(targets)
+    poll_until(lambda: not any(target.alive for target in waiting), timeout_s, interval_s=0.005)
+    return [target for target in waiting if target.alive]
+
+
+def marked(environment_id: str) -> list[Identity]:
+    """Every live process on this machine that carries the environment's mark, and all their descendants."""
+    mark = environment_id
+    found: dict[Identity, None] = {}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(MARK) == mark and process.pid != os.getpid():
+                found.update(dict.fromkeys(descendants(Identity(process.pid, process.create_time()))))
+    return list(found)
+
+
+def sweep(environment_id: str, also: Iterable[Identity] = (), timeout_s: float = 5.0) -> list[Identity]:
+    """Kill everything that carries the mark, and ``also``, until nothing is left; returns survivors (empty when all is well)."""
+    extra = list(also)
+    deadline = time.monotonic() + timeout_s
+    while True:
+        targets = [*marked(environment_id), *(target for target in extra if target.alive)]
+        if not targets or time.monotonic() > deadline:
+            return targets
+        send(targets, signal.SIGKILL)
+        gone(targets, 0.5)
+
+
+def reap() -> None:
+    """Collect the exit status of this process's ended children, so that they do not stay as zombies."""
+    _STARTED[:] = [child for child in _STARTED if child.poll() is None]
+
+
+def poll_until(ready: Callable[[], bool], timeout_s: float, interval_s: float = 0.03) -> bool:
+    """Ask ``ready`` until it says yes or ``timeout_s`` seconds have passed; says which."""
+    deadline = time.monotonic() + timeout_s
+    while not ready():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(interval_s)
+    return True
+
+
+def _record(root: Path, process: Process) -> Path:
+    return root / "processes" / f"{process.name}.json"

@@ -1,0 +1,66 @@
+"""What one stand-in process is told at its start: a JSON file that the environment writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from closeshave.topology import Topology
+
+VARIABLE = "CLOSESHAVE_STANDIN_SETTINGS"
+"""The environment variable that names the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Addresses are ports on 127.0.0.1, already chosen so that traffic takes this region's links and proxies."""
+
+    instance: str
+    region: str
+    port: int
+    topology: Topology
+    primaries: Mapping[int, int]
+    """Shard ID → port that leads to its primary, whoever that is now."""
+    replicas: Mapping[int, int]
+    """Shard ID → port that leads to a standby in streaming state; may lead nowhere."""
+    caches: Mapping[str, int]
+    """Home region of a franchise → port of the cache tier's primary that may hold its entries (residency)."""
+    sessions: Mapping[str, int]
+    """Home region of an account → port of the sessions tier's primary."""
+    ratelimit: int
+    payments_url: str
+    """Through this region's link to the provider."""
+    database: str
+    user: str
+    signing_key: str
+    """Path of the RS256 private key, PEM; every process of the platform has the same."""
+    defects: str
+    """Path of a file that only tests write: names of planted defects, one a line. Absent means none."""
+    rate_limit_scale: float = 1.0
+    """Multiplies the limits of the API, all counted per client address."""
+    version: str = "1.0.0"
+    pool_size: int = 4
+    """Database connections per shard and per kind (primary, replica)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeedSizes:
+    """How large a seeded platform is."""
+
+    barbers_per_franchise: int = 3
+    accounts_per_region: int = 60
+    password: str = field(default="correct horse battery staple", repr=False)
+
+
+_CODEC = TypeAdapter(Settings)
+
+
+def save(path: Path, settings: Settings) -> None:
+    path.write_bytes(_CODEC.dump_json(settings, indent=1))
+
+
+def load(path: Path) -> Settings:
+    return _CODEC.validate_json(path.read_bytes())

@@ -1,0 +1,56 @@
+"""Where franchises live: regions, shards by franchise range, and what residency forbids.
+
+Frozen values only. Everything here is stated by an environment file and never changes during a trial; which process is primary *now* is not
+topology, it is read live.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One PostgreSQL cluster and the closed range of franchise IDs, ``first`` to ``last``, that it holds."""
+
+    id: int
+    first: int
+    last: int
+    home: str
+    """The region of the declared primary, and of the franchises' customers."""
+    standby: str
+    """The region of the standby; equal to ``home`` where residency keeps it there (a second zone)."""
+
+    def __contains__(self, franchise: int) -> bool:
+        return self.first <= franchise <= self.last
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Regions in failover order (the region after the last is the first) and the shards, ascending by range."""
+
+    regions: tuple[str, ...]
+    shards: tuple[Shard, ...]
+    resident: tuple[str, ...] = ()
+    """Regions whose franchises' rows and cache entries may not leave the region (E24)."""
+
+    @property
+    def franchises(self) -> int:
+        """How many franchises the shards hold together."""
+        return sum(shard.last - shard.first + 1 for shard in self.shards)
+
+    def shard_of(self, franchise: int) -> Shard | None:
+        """The shard that holds ``franchise``; ``None`` outside every range."""
+        return next((shard for shard in self.shards if franchise in shard), None)
+
+    def shard(self, id: int) -> Shard:
+        """The shard with this ID. Raises :class:`KeyError`."""
+        for shard in self.shards:
+            if shard.id == id:
+                return shard
+        raise KeyError(id)
+
+    def next_region(self, region: str) -> str:
+        """The region that takes over the edge traffic of ``region`` when it is lost."""
+        at = self.regions.index(region)
+        return self.regions[(at + 1) % len(self.regions)]
