@@ -1,0 +1,129 @@
+"""Verdicts and their merging: *pass*, *inconclusive*, *fail*; merging takes the worst, and unknown never becomes success."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """The three answers, in the order of :attr:`severity`."""
+
+    PASS = "pass"
+    INCONCLUSIVE = "inconclusive"
+    FAIL = "fail"
+
+    @property
+    def severity(self) -> int:
+        return (Status.PASS, Status.INCONCLUSIVE, Status.FAIL).index(self)
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """The merged status: fail over inconclusive over pass. Nothing judged is inconclusive, not passed."""
+    return max(statuses, key=lambda status: status.severity, default=Status.INCONCLUSIVE)
+
+
+Witness = Mapping[str, Any]
+"""What proves a failure: the row or rows of history, JSON-ready, with ``why`` and, for operations, their IDs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to one objective in one scope. Times are in seconds; ratios between 0 and 1."""
+
+    id: str
+    """Unique in the run: ``latency/us-east-1``, ``recovery/shard-primary-lost``, ``integrity/double_booked``."""
+    claims: tuple[str, ...]
+    status: Status
+    measure: str
+    scope: str
+    """``all``, ``region:us-east-1``, ``shard:1``, ``operation:slots`` or ``fault:ID``."""
+    measured: float | None
+    bound: float | None
+    unit: str
+    """``ratio``, ``s``, ``1/s`` or ``count``."""
+    confidence: tuple[float, float] | None = None
+    n: int = 0
+    """How many operations (or probes) the figure rests on."""
+    reason: str = ""
+    """One sentence, always there when the status is not pass."""
+    witnesses: tuple[Witness, ...] = ()
+    """For fail: the first and the worst."""
+    gates: bool = True
+    """Whether it counts for the run's status; false for figures that are shown only."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFigures:
+    """What was offered and what came back, of customers only. Rates per second, times in milliseconds."""
+
+    intended: int
+    sent: int
+    recorded: int
+    rate_offered: float | None
+    rate_completed: float | None
+    send_lateness_p99_ms: float | None
+    response_ms: Mapping[str, float | None]
+    """``p50``, ``p95``, ``p99``, ``p999``."""
+    generator_limited_windows: int
+    edge_count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FaultFigures:
+    """A fault as the report tells it. Instants are seconds after the run's first phase began; ``None`` is unknown."""
+
+    id: str
+    kind: str
+    scope: str
+    expected: str
+    injected_at_s: float | None
+    observed_at_s: float | None
+    healed_at_s: float | None
+    healed_verified: bool
+    detect_s: float | None
+    fail_over_s: float | None
+    restore_s: float | None
+    recovery_s: float | None
+    self_recovered: bool | None
+    loss_window_s: float | None
+    lost_writes: int | None
+    loss_resolution_s: float | None
+    split_brain_writes: int | None
+    leakage: float | None
+    budget_burnt: float | None
+    """Share of the 30-day error budget of the availability objective that the fault's not-good requests used."""
+    touched: tuple[str, ...] = ()
+    """What the injection touched, by name and ID: processes, toxics, rules."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrityFigures:
+    """Counts over the whole run; ``None`` where the evidence to count is missing."""
+
+    acknowledged: int | None
+    lost: int | None
+    phantom: int | None
+    double_booked: int | None
+    duplicate_payments: int | None
+    orphan_payments: int | None
+    misplaced: int | None
+    stale_sessions: int | None
+    residency_breaches: int | None
+    unresolved: int | None
+    """Operations whose outcome stayed ``info`` and that the final state could not settle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """Everything the judges say of one run."""
+
+    status: Status
+    reasons: tuple[str, ...]
+    """Why it is not pass, worst first; empty for pass."""
+    load: LoadFigures
+    verdicts: tuple[Verdict, ...]
+    faults: tuple[FaultFigures, ...]
+    integrity: IntegrityFigures
