@@ -1,0 +1,51 @@
+"""An operator's stop: the first signal ends the trial in good order, and no later one can disturb the cleaning up."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(BaseException):
+    """Raised once, in the main thread, where the operator's signal found it. Not an Exception: nothing may handle it by accident."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+
+
+class Interrupts:
+    """While active, the first stopping signal raises :class:`Interrupted`; after :meth:`shield` every signal is only noticed."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._raising = True
+        self.received: str | None = None
+        """The name of the first signal that came, also when it came while shielded."""
+
+    def shield(self) -> None:
+        """From now on clean-up is under way: a signal no longer raises."""
+        self._raising = False
+
+    def handle(self, number: int, _frame: FrameType | None) -> None:
+        if self.received is None:
+            self.received = signal.Signals(number).name
+        if self._raising:
+            self._raising = False
+            raise Interrupted(number)
+        self._say("already stopping: healing and cleaning up first")
+
+
+@contextmanager
+def interrupts(say: Callable[[str], None]) -> Iterator[Interrupts]:
+    """Install the handlers for the duration of the block. Main thread only."""
+    state = Interrupts(say)
+    before = {number: signal.signal(number, state.handle) for number in STOPPING}
+    try:
+        yield state
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

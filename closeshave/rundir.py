@@ -1,0 +1,48 @@
+"""The directory of one run: where it lies, what it is called, and the copies that make it readable years later."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from closeshave.files import write_atomically
+
+PLAN, TARGET, ENVIRONMENT = "plan.yaml", "target.yaml", "environment.yaml"
+RERUN = "rerun.sh"
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The files that a user wrote and that a run keeps verbatim."""
+
+    plan: Path
+    target: Path
+    environment: Path
+
+
+def create(runs: Path, plan: str, started: datetime, token: str) -> Path:
+    """Make the directory of a new run below ``runs``: ``20261121-014500-nightly-3f2a``. Raises :class:`OSError`, as when the disk is full."""
+    run = runs / f"{started:%Y%m%d-%H%M%S}-{plan}-{token}"
+    for part in ("logs", "spool", "charts", "final_state"):
+        (run / part).mkdir(parents=True, exist_ok=False)
+    return run.resolve()
+
+
+def keep(run: Path, inputs: Inputs, options: Iterable[str]) -> None:
+    """Copy the inputs into the run and write ``rerun.sh``, which runs them again from any checkout."""
+    for source, name in ((inputs.plan, PLAN), (inputs.target, TARGET), (inputs.environment, ENVIRONMENT)):
+        shutil.copyfile(source, run / name)
+    arguments = " ".join(map(shlex.quote, options))
+    script = (
+        "#!/bin/sh\n# Runs this trial again: the same plan, target, environment and seed.\nset -eu\n"
+        'here=$(cd "$(dirname "$0")" && pwd)\n'
+        f'exec {Path(sys.executable).name} -m closeshave run "$here/{PLAN}" --target "$here/{TARGET}" --environment "$here/{ENVIRONMENT}"'
+        f"{' ' + arguments if arguments else ''}\n"
+    )
+    write_atomically(run / RERUN, script)
+    (run / RERUN).chmod(0o755)

@@ -1,0 +1,75 @@
+"""When each phase and fault of a plan is due, and which fault may start now. Pure: the clock is an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from closeshave.history import PhaseTime
+from closeshave.plan import Fault, Plan
+
+EARLY_NS = 5_000_000_000
+"""How long before its instant a fault's child process is started when nothing is in the way."""
+LEAD_NS = 2_500_000_000
+"""The least that a child needs before it can inject: it must import Chaos Toolkit first, on a busy machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A fault and the instant it is planned to be injected, in monotonic nanoseconds."""
+
+    fault: Fault
+    at_ns: int
+
+    @property
+    def heal_ns(self) -> int:
+        return self.at_ns + round(self.fault.hold * 1e9)
+
+    def overlaps(self, other: Due) -> bool:
+        """Whether the plan itself wants both in effect at once."""
+        return self.at_ns < other.heal_ns and other.at_ns < self.heal_ns
+
+
+class Go(StrEnum):
+    """What to do about a fault now."""
+
+    START = "start"
+    WAIT = "wait"
+    SKIP = "skip"
+
+
+def phases(plan: Plan, start_ns: int) -> tuple[PhaseTime, ...]:
+    """The plan's phases laid end to end from ``start_ns``."""
+    found = []
+    at = start_ns
+    for phase in plan.phases:
+        end = at + round(phase.duration * 1e9)
+        found.append(PhaseTime(phase.name, phase.role, at, end))
+        at = end
+    return tuple(found)
+
+
+def due(plan: Plan, start_ns: int) -> tuple[Due, ...]:
+    """The plan's faults in the order of their instants."""
+    found = [Due(fault, start_ns + round((plan.starts_s(fault.phase) + fault.at) * 1e9)) for fault in plan.faults]
+    return tuple(sorted(found, key=lambda item: (item.at_ns, item.fault.id)))
+
+
+def decide(item: Due, unhealed: Iterable[Due], end_ns: int, now_ns: int) -> tuple[Go, int]:
+    """Whether ``item`` starts now, and the instant at which it is then injected.
+
+    A fault that the plan does not overlap with another one waits until that one is proven healed: injected into a wound, its recovery would
+    measure the other's. It is skipped when waiting has cost so much that load would end before its hold does.
+    """
+    at_ns = max(item.at_ns, now_ns + LEAD_NS)
+    if at_ns + round(item.fault.hold * 1e9) > end_ns:
+        return Go.SKIP, at_ns
+    if now_ns < item.at_ns - EARLY_NS or any(not item.overlaps(other) for other in unhealed):
+        return Go.WAIT, at_ns
+    return Go.START, at_ns
+
+
+def current(times: Collection[PhaseTime], now_ns: int) -> PhaseTime | None:
+    """The phase that is running at ``now_ns``."""
+    return next((phase for phase in times if phase.started_ns <= now_ns < phase.ended_ns), None)
