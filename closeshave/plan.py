@@ -276,14 +276,22 @@ def locate(folder: str, name: str) -> Path:
     """
     given = Path(name)
     candidates = [given] if given.suffix else []
-    bases = [Path(folder), Path(__file__).parents[1] / folder, SHIPPED / folder]
+    bases = _bases(folder)
     stem = given if given.suffix else given.with_suffix(".yaml")
     candidates += [base / stem for base in bases]
     for candidate in candidates:
         if candidate.is_file():
             return candidate.resolve()
-    known = sorted({path.stem for base in bases for path in base.glob("*.yaml")})
-    raise InvalidFile(Problem(name, 0, "", f"no such file in {folder}/; there is: {', '.join(known) or 'nothing'}"))
+    raise InvalidFile(Problem(name, 0, "", f"no such file in {folder}/; there is: {', '.join(available(folder)) or 'nothing'}"))
+
+
+def available(folder: str) -> list[str]:
+    """The names of the YAML files that :func:`locate` finds in ``folder``, sorted."""
+    return sorted({path.stem for base in _bases(folder) for path in base.glob("*.yaml")})
+
+
+def _bases(folder: str) -> tuple[Path, ...]:
+    return (Path(folder), Path(__file__).parents[1] / folder, SHIPPED / folder)
 
 
 def read_plan(path: Path) -> Plan:

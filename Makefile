@@ -1,0 +1,44 @@
+# Two commands matter: `make run` carries out the nightly trial, `make test` runs the tests. Both install what they need first.
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+
+.PHONY: help run smoke test test-servers test-trials lint lock clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(INSTALLED) ## Carry out the nightly trial and print its verdict (about 6 minutes)
+	$(BIN)/closeshave run nightly
+
+smoke: $(INSTALLED) ## A short trial with one fault (about 90 seconds)
+	$(BIN)/closeshave run smoke
+
+test: $(INSTALLED) ## Quick tests: no servers, no Docker
+	$(BIN)/python -m pytest
+
+test-servers: $(INSTALLED) ## Tests against the real servers of the embedded environment (minutes)
+	$(BIN)/python -m pytest -m servers
+
+test-trials: $(INSTALLED) ## Whole trials, with planted defects and interruptions (many minutes)
+	$(BIN)/python -m pytest -m trial
+
+lint: $(INSTALLED) ## ruff and mypy, both strict
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+lock: $(INSTALLED) ## Resolve the dependencies anew and pin them by hash
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --group dev pyproject.toml -o requirements.lock
+
+clean: ## Remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "closeshave needs Python 3.11 or newer; set PYTHON=…")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,182 @@
+"""The command ``closeshave``: arguments in, exit code out, no logic."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from closeshave import __version__
+from closeshave.yamlfile import InvalidFile
+
+INVALID, FAILED = 2, 4
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+environments = typer.Typer(no_args_is_help=True, help="Start, look at and stop an environment by itself.")
+app.add_typer(environments, name="env")
+console = Console(stderr=True)
+
+RunDirectory = Annotated[Path, typer.Argument(help="A run directory, below reports/runs.", exists=True, file_okay=False)]
+EnvironmentName = Annotated[str, typer.Argument(help="An environment file, or the name of one in environments/.")]
+
+
+@app.callback(invoke_without_command=True)
+def _version(show: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+    if show:
+        typer.echo(f"closeshave {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    plan: Annotated[str, typer.Argument(help="A plan file, or the name of one in scenarios/.")],
+    environment: Annotated[str | None, typer.Option(help="Another environment than the plan's.")] = None,
+    target: Annotated[str | None, typer.Option(help="Another target than the plan's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed than the plan's.")] = None,
+    runs: Annotated[Path, typer.Option(help="Where run directories are made.")] = Path("reports/runs"),
+    attach: Annotated[Path | None, typer.Option(help="Root of a running environment to use; it is left running.")] = None,
+) -> None:
+    """Carry out a trial: start the environment, load it, break it, judge it, write the report."""
+    from closeshave import trial
+    from closeshave.conclusion import conclude
+    from closeshave.display import Display
+    from closeshave.preparation import prepare
+    from closeshave.report import terminal
+
+    prepared = prepare(plan, environment=environment, target=target, seed=seed)
+    directory = trial.run(prepared, runs, Display(console), attach=attach)
+    conclusion = conclude(directory)
+    terminal.render(conclusion.assessment, directory, console)
+    raise typer.Exit(conclusion.exit_code)
+
+
+@app.command()
+def judge(directory: RunDirectory) -> None:
+    """Judge a run again from its files alone; changes nothing in it."""
+    from closeshave.conclusion import assess
+    from closeshave.report import terminal
+
+    conclusion = assess(directory)
+    terminal.render(conclusion.assessment, directory, console)
+    raise typer.Exit(conclusion.exit_code)
+
+
+@app.command()
+def report(directory: RunDirectory) -> None:
+    """Judge a run again and write its report anew."""
+    from closeshave.conclusion import conclude
+
+    conclusion = conclude(directory)
+    typer.echo(conclusion.report)
+    raise typer.Exit(conclusion.exit_code)
+
+
+@app.command()
+def validate(plans: Annotated[list[str], typer.Argument(help="Plans to check, with the environments and targets that they name.")]) -> None:
+    """Check plans without starting anything."""
+    from closeshave.preparation import prepare
+
+    problems = []
+    for name in plans:
+        try:
+            prepared = prepare(name)
+            console.print(f"[green]valid[/]  {prepared.inputs.plan}")
+        except InvalidFile as error:
+            problems += error.problems
+    if problems:
+        raise InvalidFile(*problems)
+
+
+@app.command(name="list")
+def list_() -> None:
+    """What there is: plans, environments, targets, kinds of faults."""
+    from closeshave.faults import catalogue
+    from closeshave.plan import available
+
+    for title, folder in (("plans", "scenarios"), ("environments", "environments"), ("targets", "environments/targets")):
+        console.print(f"[bold]{title}[/]  {', '.join(available(folder))}")
+    console.print(f"[bold]faults[/]  {', '.join(sorted(catalogue.KINDS))}")
+
+
+@app.command()
+def doctor() -> None:
+    """Say which parts this machine has, which can be had, and what is missing."""
+    from closeshave.environments.doctor import findings
+
+    table = Table("part", "", "detail")
+    found = findings()
+    for item in found:
+        table.add_row(item.part, "[green]ok[/]" if item.ok else "[red]missing[/]", item.detail)
+    console.print(table)
+    raise typer.Exit(0 if all(item.ok for item in found) else FAILED)
+
+
+@environments.command()
+def up(name: EnvironmentName = "embedded") -> None:
+    """Start an environment and leave it running."""
+    from closeshave.display import Display
+    from closeshave.environments import embedded
+    from closeshave.environments.definition import read_definition
+    from closeshave.plan import locate
+
+    deployment = embedded.up(read_definition(locate("environments", name)), say=Display(console).say)
+    for edge in deployment.edges:
+        console.print(f"{edge.region:16} {edge.url}")
+    typer.echo(deployment.root)
+
+
+@environments.command()
+def status(name: EnvironmentName = "embedded", root: Annotated[Path | None, typer.Option(help="Its root, if several run.")] = None) -> None:
+    """Show every part of a running environment and the role that it plays now."""
+    from closeshave.environments import embedded
+
+    parts = embedded.status(_root(name, root))
+    table = Table("part", "role", "region", "", "detail")
+    for part in parts:
+        table.add_row(part.name, part.role, part.region or "-", "[green]up[/]" if part.running else "[red]down[/]", part.detail)
+    console.print(table)
+    raise typer.Exit(0 if all(part.running for part in parts) else FAILED)
+
+
+@environments.command()
+def down(
+    name: EnvironmentName = "embedded",
+    root: Annotated[Path | None, typer.Option(help="Its root, if several run.")] = None,
+    logs_to: Annotated[Path | None, typer.Option(help="Keep the logs of its parts here.")] = None,
+) -> None:
+    """Stop an environment and remove all that it left."""
+    from closeshave.environments import embedded
+
+    left = embedded.down(_root(name, root), logs_to=logs_to)
+    for what in left:
+        console.print(f"[red]could not be removed[/]: {what}")
+    raise typer.Exit(FAILED if left else 0)
+
+
+def _root(name: str, given: Path | None) -> Path:
+    from closeshave.environments import registry
+
+    found = given or registry.find(name)
+    if found is None:
+        console.print(f"no environment {name!r} is running")
+        raise typer.Exit(INVALID)
+    return found
+
+
+def main() -> None:
+    """Run the command; every error that a user can mend is one clear message, never a traceback."""
+    from closeshave.environments.errors import EnvironmentFailed
+
+    try:
+        app()
+    except InvalidFile as error:
+        for problem in error.problems:
+            console.print(str(problem), style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(INVALID)
+    except (EnvironmentFailed, OSError) as error:
+        console.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(FAILED)

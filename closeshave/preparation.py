@@ -1,0 +1,102 @@
+"""Everything that can be found wrong with a trial before anything is started."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from closeshave.environments.definition import Definition, read_definition
+from closeshave.faults import catalogue
+from closeshave.plan import Plan, Target, locate, read_plan, read_target
+from closeshave.rundir import Inputs
+from closeshave.yamlfile import InvalidFile, Problem, document, line_of
+
+DISK_BYTES_MIN = 1 << 30
+"""A run writes some hundred megabytes; less than this free is refused before the start instead of found out in the middle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A trial that is ready to start: read, checked, and consistent."""
+
+    plan: Plan
+    target: Target
+    definition: Definition
+    inputs: Inputs
+
+
+def prepare(plan: str, *, environment: str | None = None, target: str | None = None, seed: int | None = None) -> Prepared:
+    """Read the plan and what it names, or what the command names instead, and check them against each other.
+
+    Raises :class:`InvalidFile` with every problem found.
+    """
+    plan_path = locate("scenarios", plan)
+    read = read_plan(plan_path)
+    if seed is not None:
+        read = replace(read, seed=seed)
+    inputs = Inputs(
+        plan=plan_path,
+        target=_beside(plan_path, "target", "environments/targets", target or read.target),
+        environment=_beside(plan_path, "environment", "environments", environment or read.environment),
+    )
+    definition = read_definition(inputs.environment)
+    prepared = Prepared(read, read_target(inputs.target), definition, inputs)
+    problems = [*_fault_problems(prepared), *_scenario_problems(prepared)]
+    if problems:
+        raise InvalidFile(*problems)
+    return prepared
+
+
+def check_disk(directory: Path) -> None:
+    """Raise :class:`OSError` when the run could not be written to the end."""
+    directory.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(directory).free
+    if free < DISK_BYTES_MIN:
+        raise OSError(f"only {free >> 20} MiB are free below {directory}; a run needs {DISK_BYTES_MIN >> 20} MiB")
+
+
+def _beside(plan: Path, key: str, folder: str, name: str) -> Path:
+    try:
+        return locate(folder, name)
+    except InvalidFile as error:
+        message = error.problems[0].message
+        raise InvalidFile(Problem(str(plan), line_of(document(plan), (key,)), key, f"{name!r}: {message}")) from None
+
+
+def _fault_problems(prepared: Prepared) -> list[Problem]:
+    path = prepared.inputs.plan
+    raw = document(path)
+    found = []
+    for index, fault in enumerate(prepared.plan.faults):
+        place = line_of(raw, ("faults", index))
+        messages = list(catalogue.check(fault))
+        if not messages:
+            try:
+                locate("chaos", str(fault.experiment))
+            except InvalidFile as error:
+                messages.append(f"no experiment for kind {fault.kind}: {error.problems[0].message}")
+            messages += _scope_problems(prepared, fault.scope)
+        found += [Problem(str(path), place, f"faults.{index}", message) for message in messages]
+    return found
+
+
+def _scope_problems(prepared: Prepared, scope: object) -> list[str]:
+    topology = prepared.definition.topology
+    assert isinstance(scope, dict)
+    found = []
+    if "region" in scope and scope["region"] not in topology.regions:
+        found.append(f"scope.region: {scope['region']!r} is no region of this environment; there is: {', '.join(topology.regions)}")
+    if "shard" in scope and scope["shard"] not in {shard.id for shard in topology.shards}:
+        found.append(f"scope.shard: {scope['shard']!r} is no shard of this environment; there is: {', '.join(str(s.id) for s in topology.shards)}")
+    return found
+
+
+def _scenario_problems(prepared: Prepared) -> list[Problem]:
+    name = prepared.plan.traffic.scenario
+    try:
+        locate("scenarios", name)
+    except InvalidFile as error:
+        path = prepared.inputs.plan
+        return [Problem(str(path), line_of(document(path), ("traffic", "scenario")), "traffic.scenario", error.problems[0].message)]
+    return []
