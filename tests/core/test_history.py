@@ -1,0 +1,69 @@
+"""Rows to frames to files and back."""
+
+import pandas as pd
+import pyarrow as pa
+
+from closeshave import history
+from closeshave.clock import Anchor
+from closeshave.history import EFFECTS, OPERATIONS, Effect, FaultEvent, Manifest, Mark, Operation, Sent, Signal
+from closeshave.topology import Shard, Topology
+
+TOPOLOGY = Topology(("r1",), (Shard(1, 1, 10, "r1", "r1"),))
+MANIFEST = Manifest("id", "p", "e", "t", 1, "rehearsed", "0", "2026-11-21T00:00:00", Anchor(1, 2, 3), TOPOLOGY)
+OPERATION = Operation(7, "customers", "book", "book", "r1", 1, 5, 10, 11, 12, "ok", True, 200)
+
+
+def saved(tmp_path, **frames):
+    history.save_manifest(tmp_path, MANIFEST)
+    history.save_rows(tmp_path / history.OPERATIONS_FILE, pa.Table.from_pylist([vars_(OPERATION)], schema=OPERATIONS))
+    effect = Effect(operation=7, action="create", franchise=5, shard=1, key="k_1", booking=None, starts_at=2**40)
+    history.save_rows(tmp_path / history.EFFECTS_FILE, pa.Table.from_pylist([vars_(effect)], schema=EFFECTS))
+    return tmp_path
+
+
+def vars_(row):
+    return {name: getattr(row, name) for name in row.__slots__}
+
+
+def test_a_history_reads_back_as_it_was_written(tmp_path):
+    """Operations, effects and all kinds of events survive the files."""
+    run = saved(tmp_path)
+    events = (FaultEvent("f", "injected", 5, {"touched": ["a"]}), Signal(6, "promoted", "shard:1", "patroni"), Mark(7, "note", "x"))
+    for event in events:
+        history.record(run, event)
+    read = history.load(run)
+    assert read.manifest == MANIFEST
+    assert (read.faults, read.signals, read.marks) == ((events[0],), (events[1],), (events[2],))
+    assert read.operations.iloc[0]["kind"] == "book"
+
+
+def test_absent_integers_stay_absent_and_large_ones_exact(tmp_path):
+    """A booking that no answer told is NA, never 0 or a rounded float."""
+    effects = history.load(saved(tmp_path)).effects
+    assert effects["booking"].isna().all()
+    assert effects["starts_at"].iloc[0] == 2**40
+    assert isinstance(effects["booking"].dtype, pd.Int64Dtype)
+
+
+def test_missing_evidence_is_damage_not_emptiness(tmp_path):
+    """A final state that was never read is None and named, so no judge takes it for an empty one."""
+    read = history.load(saved(tmp_path))
+    assert read.bookings is None
+    assert "bookings.parquet is missing" in read.damage
+
+
+def test_a_truncated_file_is_named(tmp_path):
+    """A torn Parquet file costs its judgements, not the run."""
+    run = saved(tmp_path)
+    path = run / history.OPERATIONS_FILE
+    path.write_bytes(path.read_bytes()[:-20])
+    read = history.load(run)
+    assert any(entry.startswith("operations.parquet cannot be read") for entry in read.damage)
+
+
+def test_the_newest_word_of_a_sender_counts(tmp_path):
+    """Senders write their counters again and again; only the last line is compared."""
+    run = saved(tmp_path)
+    history.record_sent(run, Sent("customers", "0", 1, 1, 1, finished=False))
+    history.record_sent(run, Sent("customers", "0", 9, 9, 9, finished=True))
+    assert history.load(run).sent == (Sent("customers", "0", 9, 9, 9, finished=True),)

@@ -1,0 +1,48 @@
+"""Imports run down: cli, trial, the acting rooms, plan and history; judges never import what acts."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "closeshave"
+SHARED = {"clock", "deployment", "files", "history", "plan", "processes", "topology", "yamlfile"}
+ALLOWED = {
+    "traffic": SHARED,
+    "faults": SHARED,
+    "environments": SHARED | {"standin"},
+    "standin": {"clock", "deployment", "files", "processes", "topology", "history"},
+    "judge": {"history", "plan", "topology", "clock"},
+    "report": {"history", "plan", "judge", "files", "clock", "topology"},
+}
+"""Which parts of the package each room may import; itself always."""
+
+
+def imports(path):
+    """The parts of the package that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "closeshave" and len(parts) > 1 and (PACKAGE / parts[1]).with_suffix("" if (PACKAGE / parts[1]).is_dir() else ".py").exists():
+                yield parts[1]
+
+
+FILES = [(room, path) for room in ALLOWED for path in sorted((PACKAGE / room).rglob("*.py"))]
+
+
+@pytest.mark.parametrize(("room", "path"), FILES, ids=[str(path.relative_to(PACKAGE)) for _, path in FILES])
+def test_a_room_imports_only_what_lies_below_it(room, path):
+    """The directions of the design hold for every file."""
+    assert set(imports(path)) - {room} <= ALLOWED[room]
+
+
+def test_what_is_shared_knows_no_room():
+    """Frozen values and files lie at the bottom."""
+    for name in SHARED:
+        assert set(imports(PACKAGE / f"{name}.py")) <= SHARED

@@ -1,0 +1,86 @@
+"""Bad input gets an error that names file, line, key and what would be right."""
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from closeshave.yamlfile import STRICT, InvalidFile, Seconds, read, seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    __pydantic_config__ = STRICT
+    wait: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Outer:
+    __pydantic_config__ = STRICT
+    name: str
+    parts: tuple[Inner, ...] = ()
+
+
+def write(tmp_path, text):
+    path = tmp_path / "some.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_valid_file_becomes_a_frozen_value(tmp_path):
+    """Durations are read with their units into seconds."""
+    path = write(tmp_path, "name: x\nparts:\n  - {wait: 1m30s}\n")
+    assert read(path, Outer) == Outer("x", (Inner(90.0),))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("name: x\nparts:\n  - {wait: 1m}\n  - {wait: 5}\n", ":4: parts.1.wait: 5 is not a duration", id="a number without unit"),
+        pytest.param("name: x\nnmae: y\n", ":2: nmae: unknown key", id="a misspelt key"),
+        pytest.param("parts: []\n", ": name: is missing", id="a missing key"),
+        pytest.param("name: x\n  parts: [\n", "not valid YAML", id="no YAML"),
+        pytest.param("- name\n", "expected a mapping", id="a list"),
+        pytest.param("name: x\nname: y\n", "not valid YAML", id="the same key twice"),
+        pytest.param("name: !!python/object/apply:os.system ['true']\n", "some.yaml", id="a hostile tag"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, text, expected):
+    """The message has the file's name, the line where there is one, the key and the reason."""
+    with pytest.raises(InvalidFile) as caught:
+        read(write(tmp_path, text), Outer)
+    assert "some.yaml" in str(caught.value)
+    assert expected in str(caught.value)
+
+
+def test_every_problem_is_reported_not_only_the_first(tmp_path):
+    """Two wrong lines give two problems, each with its own line."""
+    with pytest.raises(InvalidFile) as caught:
+        read(write(tmp_path, "name: x\nparts:\n  - {wait: 1y}\n  - {wiat: 1s}\n"), Outer)
+    assert {3, 4} <= {problem.line for problem in caught.value.problems}
+
+
+def test_a_missing_file_is_named(tmp_path):
+    """No such file is a message, not a traceback."""
+    with pytest.raises(InvalidFile, match="absent.yaml: no such file"):
+        read(tmp_path / "absent.yaml", Outer)
+
+
+@pytest.mark.parametrize(("text", "value"), [("250ms", 0.25), ("90s", 90), ("1m30s", 90), ("24h", 86400), ("1.5h", 5400), (0, 0)])
+def test_durations_carry_their_units(text, value):
+    """A duration is a number with a unit, or several in a row; 0 needs none."""
+    assert seconds(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("text", ["", "5", 5, "-1s", "1 fortnight", "s", "1s!", None, True, False])
+def test_what_is_no_duration_is_refused(text):
+    """A bare number could mean anything, so it means nothing."""
+    with pytest.raises(ValueError, match="is not a duration"):
+        seconds(text)
+
+
+@given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59))
+def test_mixed_units_add_up(hours, minutes, secs):
+    """Hours, minutes and seconds are summed."""
+    assert seconds(f"{hours}h{minutes}m{secs}s") == hours * 3600 + minutes * 60 + secs
