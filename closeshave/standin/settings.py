@@ -59,8 +59,10 @@ _CODEC = TypeAdapter(Settings)
 
 
 def save(path: Path, settings: Settings) -> None:
+    """Write the file for one process."""
     path.write_bytes(_CODEC.dump_json(settings, indent=1))
 
 
 def load(path: Path) -> Settings:
+    """Read it back. Raises :class:`ValueError` (pydantic's) when it is not one."""
     return _CODEC.validate_json(path.read_bytes())
