@@ -1,1 +1,6 @@
 """What a history means: pure functions from recorded evidence to verdicts. Nothing here acts, and nothing here imports what acts."""
+
+from closeshave.judge.assess import assess
+from closeshave.judge.exits import exit_code
+
+__all__ = ["assess", "exit_code"]

@@ -1,0 +1,92 @@
+"""One run on the judges' table: its history, plan and target, and the columns that several judges need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from closeshave.history import History, Outcome, Source
+from closeshave.judge.columns import Flags, Ints, equal, flags, ints, member
+from closeshave.judge.windows import NEVER_NS, Late, late_windows, latency_bounds
+from closeshave.plan import Plan, Target
+
+
+@dataclass(frozen=True)
+class Case:
+    """The arguments of every judge. Not slotted, because what is derived is computed once, when first asked for.
+
+    Columns are arrays that lie parallel to ``history.operations``; selections are masks over them, because copying ten million rows for
+    every region, shard and phase would cost more than judging them.
+    """
+
+    history: History
+    plan: Plan
+    target: Target
+
+    @property
+    def operations(self) -> pd.DataFrame:
+        """Every operation of every source, in the order of the file."""
+        return self.history.operations
+
+    @cached_property
+    def intended_ns(self) -> Ints:
+        """When each operation was due."""
+        return ints(self.operations["intended_ns"], NEVER_NS)
+
+    @cached_property
+    def started_ns(self) -> Ints:
+        """When each operation was sent."""
+        return ints(self.operations["started_ns"], NEVER_NS)
+
+    @cached_property
+    def ended_ns(self) -> Ints:
+        """An operation without an end never ended."""
+        return ints(self.operations["ended_ns"], NEVER_NS)
+
+    @cached_property
+    def response_ns(self) -> Ints:
+        """Intended to end, so that a stall of the platform is charged for everyone who had to wait behind it (coordinated omission)."""
+        return np.where(self.ended_ns == NEVER_NS, NEVER_NS, self.ended_ns - self.intended_ns)
+
+    @cached_property
+    def good(self) -> Flags:
+        """Unknown is not good."""
+        return flags(self.operations["good"])
+
+    @cached_property
+    def ok(self) -> Flags:
+        """What certainly happened."""
+        return equal(self.operations["outcome"], Outcome.OK)
+
+    @cached_property
+    def customers(self) -> Flags:
+        """Operations of customers: what objectives are judged on."""
+        return equal(self.operations["source"], Source.CUSTOMERS)
+
+    @cached_property
+    def canaries(self) -> Flags:
+        """Operations of canaries: what recovery is judged on."""
+        return equal(self.operations["source"], Source.CANARY)
+
+    @cached_property
+    def shard(self) -> Ints:
+        """The shard that each operation concerns."""
+        return ints(self.operations["shard"], -1)
+
+    @cached_property
+    def late(self) -> tuple[Late, ...]:
+        """Windows in which the customers' generator could not keep its schedule."""
+        rows = self.customers
+        return late_windows(self.history.manifest, self.intended_ns[rows], self.started_ns[rows], latency_bounds(self.plan, self.target))
+
+    def of_region(self, region: str) -> Flags:
+        """Operations that entered at ``region``'s edge."""
+        return equal(self.operations["region"], region)
+
+    def of_kinds(self, kinds: Iterable[str]) -> Flags:
+        """Operations of any of ``kinds``."""
+        return member(self.operations["kind"], kinds)

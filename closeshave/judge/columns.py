@@ -1,0 +1,41 @@
+"""Columns as plain arrays. Frames may hold nullable integers, categories or missing values; judges must not care which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+def ints(column: pd.Series, missing: int) -> Ints:
+    """The column as 64-bit integers, with ``missing`` where there is none."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
+        return np.asarray(column, dtype=np.int64)
+    return column.astype("Int64").to_numpy(dtype=np.int64, na_value=missing)
+
+
+def flags(column: pd.Series) -> Flags:
+    """The column as booleans; what is missing is false, because unknown never becomes success."""
+    if column.dtype == np.bool_:
+        return column.to_numpy(dtype=np.bool_)
+    return column.astype("boolean").to_numpy(dtype=np.bool_, na_value=False)
+
+
+def member(column: pd.Series, values: Iterable[str]) -> Flags:
+    """Where a text column holds one of ``values``; never where it holds nothing."""
+    wanted = [str(value) for value in values]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        # Ten million comparisons of small integers instead of ten million of text.
+        codes = column.cat.categories.get_indexer(pd.Index(wanted, dtype=column.cat.categories.dtype))
+        return np.isin(column.cat.codes.to_numpy(), codes[codes >= 0])
+    return column.isin(wanted).to_numpy(dtype=np.bool_)
+
+
+def equal(column: pd.Series, value: str) -> Flags:
+    """Where a text column holds exactly ``value``."""
+    return member(column, (value,))

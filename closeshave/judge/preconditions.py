@@ -1,0 +1,83 @@
+"""Was the trial itself sound: complete, its evidence readable, its generators on time? What was not makes the run inconclusive."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from closeshave.judge.case import Case
+from closeshave.judge.columns import Flags
+from closeshave.judge.verdict import Status, Verdict
+from closeshave.judge.windows import ROLES, Late, late_windows, spans, within
+
+
+def judge(case: Case) -> tuple[Verdict, ...]:
+    """``complete``, ``evidence``, ``generator/customers`` and ``generator/canary``."""
+    return (
+        _verdict("complete", "completeness", _unfinished(case)),
+        _verdict("evidence", "evidence", list(case.history.damage)),
+        _generator(case, "customers", case.customers, case.late),
+        *([_generator(case, "canary", case.canaries, _late_canaries(case))] if case.plan.faults else []),
+    )
+
+
+def _verdict(id: str, measure: str, troubles: list[str]) -> Verdict:
+    return Verdict(
+        id=id,
+        claims=(),
+        status=Status.INCONCLUSIVE if troubles else Status.PASS,
+        measure=measure,
+        scope="all",
+        measured=float(len(troubles)),
+        bound=0.0,
+        unit="count",
+        reason="; ".join(troubles),
+    )
+
+
+def _unfinished(case: Case) -> list[str]:
+    manifest = case.history.manifest
+    troubles = []
+    if manifest.interrupted is not None:
+        troubles.append(f"the run ended early: {manifest.interrupted}")
+    ran = {phase.name for phase in manifest.phases}
+    troubles += [f"the phase {phase.name} never ran" for phase in case.plan.phases if phase.name not in ran]
+    for phase in case.plan.phases:
+        for actual in manifest.phases:
+            # A phase cut short by a second or more is not the phase that was planned.
+            if actual.name == phase.name and (actual.ended_ns - actual.started_ns) / 1e9 < phase.duration - 1:
+                troubles.append(f"the phase {phase.name} was cut short")
+    troubles += [f"the harness itself failed in its step {mark.detail}" for mark in case.history.marks if mark.kind == "harness-error"]
+    return troubles
+
+
+def _late_canaries(case: Case) -> tuple[Late, ...]:
+    """Canaries answer to their own latency bound only: they tell whether a scope works, not how fast customers are served."""
+    bounds_s = dict.fromkeys(map(str, ROLES["run"]), case.plan.canaries.latency)
+    return late_windows(case.history.manifest, case.intended_ns[case.canaries], case.started_ns[case.canaries], bounds_s)
+
+
+def _generator(case: Case, name: str, rows: Flags, late: tuple[Late, ...]) -> Verdict:
+    """Whether this sender kept its schedule in every window of the judged phases."""
+    judged = rows & within(case.intended_ns, spans(case.history.manifest, "run"))
+    n = int(np.count_nonzero(judged))
+    reason = ""
+    if not n:
+        reason = f"the sender of {name} sent nothing in the judged phases"
+    elif late:
+        worst = max(late, key=lambda window: window.lateness_ns_p99)
+        reason = (
+            f"the sender of {name} could not keep its schedule in {len(late)} windows: the worst p99 send lateness was "
+            f"{worst.lateness_ns_p99 / 1e6:,.1f} ms, {worst.limit_ns / 1e6:g} ms are allowed there"
+        )
+    return Verdict(
+        id=f"generator/{name}",
+        claims=(),
+        status=Status.INCONCLUSIVE if reason else Status.PASS,
+        measure="generator_health",
+        scope="all",
+        measured=float(len(late)),
+        bound=0.0,
+        unit="count",
+        n=n,
+        reason=reason,
+    )

@@ -1,0 +1,100 @@
+"""Is the history whole? What senders say they sent, what was recorded and what the edges counted must agree; else nothing is certain.
+
+A difference never fails the platform: it is the harness that lost something. It makes the run inconclusive.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from closeshave.history import Source
+from closeshave.judge.case import Case
+from closeshave.judge.columns import equal, ints
+from closeshave.judge.verdict import Status, Verdict
+
+EFFECT_OF = {"book": "create", "cancel": "cancel", "reschedule": "reschedule", "pay_confirm": "capture"}
+"""Operations that change state must leave an effect of this action, or the judges of integrity would never hear of the change."""
+
+
+def judge(case: Case) -> tuple[Verdict, ...]:
+    """``reconciled`` (senders against rows), ``reconciled/effects`` and ``reconciled/edges``."""
+    return (
+        _verdict("reconciled", "operations", _senders(case), len(case.operations)),
+        _verdict("reconciled/effects", "effects", _effects(case), len(case.history.effects)),
+        _verdict("reconciled/edges", "requests at the edges", _edges(case), len(case.operations)),
+    )
+
+
+def _verdict(id: str, what: str, differences: list[str], n: int) -> Verdict:
+    status = Status.INCONCLUSIVE if differences else Status.PASS
+    return Verdict(
+        id=id,
+        claims=(),
+        status=status,
+        measure="reconciliation",
+        scope="all",
+        measured=float(len(differences)),
+        bound=0.0,
+        unit="count",
+        n=n,
+        reason=f"{what} do not add up: {'; '.join(differences)}" if differences else "",
+    )
+
+
+def _senders(case: Case) -> list[str]:
+    history = case.history
+    differences = []
+    if not any(sent.source == Source.CUSTOMERS for sent in history.sent):
+        differences.append("no sender of customers' requests said what it sent")
+    for sent in sorted(history.sent, key=lambda sent: (sent.source, sent.worker)):
+        name = f"{sent.source} {sent.worker}"
+        if not sent.finished:
+            differences.append(f"{name} did not finish")
+        if sent.intended != sent.sent:
+            differences.append(f"{name} was to send {sent.intended:,} and sent {sent.sent:,}")
+        if sent.sent != sent.recorded:
+            differences.append(f"{name} sent {sent.sent:,} and recorded {sent.recorded:,}")
+    # Every source, also one that has rows but no sender who answers for them.
+    for source in sorted({sent.source for sent in history.sent} | set(case.operations["source"].dropna().unique())):
+        rows = int(np.count_nonzero(equal(case.operations["source"], source)))
+        claimed = sum(sent.recorded for sent in history.sent if sent.source == source)
+        if rows != claimed:
+            differences.append(f"{source} recorded {claimed:,} operations and the history holds {rows:,}")
+    twice = int(case.operations["id"].duplicated().sum())
+    if twice:
+        differences.append(f"{twice:,} operations are there twice")
+    return differences
+
+
+def _effects(case: Case) -> list[str]:
+    effects, operations = case.history.effects, case.operations
+    differences = []
+    known = effects["operation"].isin(operations["id"])
+    if not known.all():
+        differences.append(f"{int((~known).sum()):,} effects belong to no recorded operation")
+    for kind, action in EFFECT_OF.items():
+        acting = operations["id"][case.of_kinds((kind,)) & case.ok]
+        silent = int((~acting.isin(effects["operation"][equal(effects["action"], action)])).sum())
+        if silent:
+            differences.append(f"{silent:,} answered {kind} operations left no effect")
+    return differences
+
+
+def _edges(case: Case) -> list[str]:
+    """The edges' own counters against the senders' word.
+
+    Every answered operation passed an edge at least once, and nothing passes an edge that no sender put on the wire: so the count lies
+    between the two. The difference is explained by requests without an answer: a refused or reset connection may or may not have carried
+    its request to the edge.
+    """
+    history = case.history
+    if history.edges is None:
+        return ["the edges' own counts are missing"]
+    counted = sum(edge.requests for edge in history.edges)
+    answered = int(np.count_nonzero(ints(case.operations["status"], 0) > 0))
+    on_the_wire = max(sum(sent.requests for sent in history.sent), len(case.operations))
+    if counted < answered:
+        return [f"the edges counted {counted:,} and {answered:,} operations were answered through them"]
+    if counted > on_the_wire:
+        return [f"the edges counted {counted:,} and the senders put {on_the_wire:,} on the wire"]
+    return []

@@ -1,0 +1,239 @@
+"""Small histories written by hand: two regions, two shards, three phases; times in seconds after the start unless a name says otherwise."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from closeshave.clock import Anchor
+from closeshave.history import (
+    BOOKINGS,
+    CAPTURES,
+    EFFECTS,
+    OPERATIONS,
+    Booking,
+    Capture,
+    EdgeCount,
+    Effect,
+    FaultEvent,
+    History,
+    Manifest,
+    Mark,
+    Operation,
+    PhaseTime,
+    Sent,
+    Signal,
+    frame,
+)
+from closeshave.judge import assess
+from closeshave.judge.case import Case
+from closeshave.judge.verdict import Assessment, Verdict
+from closeshave.plan import Canaries, Claim, Expected, Fault, Limits, Measure, Objective, Phase, Plan, Role, Target
+from closeshave.topology import Shard, Topology
+
+START_NS = 1_000_000_000_000
+WALL_START_S = 1_800_000_000
+"""The wall-clock second of the run's start."""
+EIGHT = 1_900_000_800
+"""A slot far in the future, seconds since the epoch."""
+
+TOPOLOGY = Topology(("east", "west"), (Shard(1, 1, 100, "east", "west"), Shard(2, 101, 200, "west", "east")))
+PHASES = (("warm-up", Role.WARM_UP, 0, 10), ("calm", Role.CALM, 10, 110), ("break", Role.FAULT, 110, 190))
+
+KILL = Fault("kill", "shard.primary-killed", "break", 10, 30, Expected.RECOVERS, {"shard": 1})
+"""Injected at second 120, healed by the harness at second 150."""
+
+CANARIES = Canaries(home_per_s=10, away_per_s=1, latency=1.0, hold=5.0)
+
+RECOVERY = Objective("recovery", ("C1",), Measure.RECOVERY, at_most=20.0, faults=("shard.*",))
+LOSS = Objective("loss", ("C1",), Measure.LOSS, at_most=5.0, faults=("shard.*",))
+INTEGRITY = Objective("integrity", ("C1",), Measure.INTEGRITY)
+AVAILABILITY = Objective("availability", ("C1",), Measure.AVAILABILITY, at_least=0.99)
+
+
+def ns(seconds: float) -> int:
+    """The instant on the monotonic axis, exact to the nanosecond for the decimal fractions that tests write."""
+    return START_NS + round(seconds * 1e9)
+
+
+@dataclass
+class Run:
+    """A history in the making. Methods return what they added, so that a test can point at it in a verdict."""
+
+    objectives: tuple[Objective, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    canaries: Canaries = CANARIES
+    operations: list[Operation] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    bookings: list[Booking] | None = field(default_factory=list)
+    captures: list[Capture] | None = field(default_factory=list)
+    events: list[FaultEvent] = field(default_factory=list)
+    signals: list[Signal] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    changes: dict[str, Any] = field(default_factory=dict)
+    """Fields of the history to replace at the end: damage, sent, edges, manifest."""
+    next_id: int = 1
+    uncertainty_ns: int = 0
+
+    # -- operations ---------------------------------------------------------------------------------------------------------------------
+
+    def op(self, at: float, took: float = 0.01, *, late: float = 0.0, **fields: Any) -> Operation:
+        """A request due ``at``, sent ``late`` seconds after that, and ended ``took`` seconds after it was due."""
+        intended = ns(at)
+        defaults: dict[str, Any] = {
+            "id": self.next_id, "source": "customers", "kind": "slots", "journey": "browse", "region": "east", "shard": 1, "franchise": 1,
+            "intended_ns": intended, "started_ns": intended + round(late * 1e9), "ended_ns": intended + round(took * 1e9),
+            "outcome": "ok", "good": True, "status": 200,
+        }  # fmt: skip
+        added = Operation(**{**defaults, **fields})
+        self.next_id = max(self.next_id, added.id) + 1
+        self.operations.append(added)
+        return added
+
+    def bad(self, at: float, took: float = 0.01, **fields: Any) -> Operation:
+        """A request that got no promised answer."""
+        return self.op(at, took, **{"outcome": "info", "good": False, "status": 503, "error": "unavailable", **fields})
+
+    def steady(self, count: int, start: float = 10.0, end: float = 110.0, **fields: Any) -> None:
+        """``count`` requests spread evenly over a stretch, all good."""
+        for index in range(count):
+            self.op(start + (end - start) * index / count, **fields)
+
+    def canary(self, at: float, *, ok: bool = True, **fields: Any) -> Operation:
+        """A canary's booking at shard 1 from its home region, which leaves no effect here: recovery looks at operations alone."""
+        add = self.op if ok else self.bad
+        return add(at, **{"source": "canary", "kind": "read_booking", "journey": "canary", **fields})
+
+    def probes(self, start: float, end: float, *, per_s: int = 10, down: tuple[tuple[float, float], ...] = (), **fields: Any) -> None:
+        """Canaries at a steady rate; those due inside a stretch of ``down`` fail."""
+        for index in range(round((end - start) * per_s)):
+            at = round(start + index / per_s, 6)
+            self.canary(at, ok=not any(low <= at < high for low, high in down), **fields)
+
+    # -- bookings -----------------------------------------------------------------------------------------------------------------------
+
+    def act(self, action: str, at: float, took: float = 0.01, **fields: Any) -> tuple[Operation, Effect]:
+        """A write (or a session's read) with its effect; names of either row's fields go where they belong."""
+        kind = {"create": "book", "capture": "pay_confirm", "intent": "pay_intent", "read": "read_booking"}.get(action, action)
+        own = {name: value for name, value in fields.items() if name in Operation.__dataclass_fields__}
+        rest = {name: value for name, value in fields.items() if name in Effect.__dataclass_fields__ and name not in {"franchise", "shard"}}
+        operation = self.op(at, took, **{"kind": kind, "journey": "book", **own})
+        effect = Effect(operation.id, action, operation.franchise, operation.shard, **rest)
+        self.effects.append(effect)
+        return operation, effect
+
+    def book(self, at: float, booking: int | None, *, final: bool = True, **fields: Any) -> tuple[Operation, Effect]:
+        """A create of ``booking`` at slot ``starts_at`` of barber 1, and its row in the final state unless ``final`` is false."""
+        slot = {"barber": 1, "starts_at": EIGHT + 3600 * (booking or 0), "minutes": 30, "version": 1, "key": f"key-{booking}"}
+        operation, effect = self.act("create", at, booking=booking, **{**slot, **fields})
+        if final:
+            assert booking is not None
+            self.row(booking, operation.franchise, barber=effect.barber, starts_at=effect.starts_at, minutes=effect.minutes, key=effect.key,
+                     created_at=WALL_START_S + at)  # fmt: skip
+        return operation, effect
+
+    def row(self, booking: int, franchise: int = 1, **fields: Any) -> Booking:
+        """A row of the final state."""
+        defaults: dict[str, Any] = {
+            "booking": booking, "franchise": franchise, "found_on": 1 if franchise <= 100 else 2, "barber": 1, "client": "c",
+            "starts_at": EIGHT + 3600 * booking, "minutes": 30, "status": "scheduled", "version": 1, "key": f"key-{booking}",
+            "created_at": float(WALL_START_S + 20), "price_cents": 3000,
+        }  # fmt: skip
+        added = Booking(**{**defaults, **fields})
+        assert self.bookings is not None
+        self.bookings.append(added)
+        return added
+
+    def capture(self, booking: int, at: float = 60, franchise: int = 1, **fields: Any) -> Capture:
+        """An entry of the provider's ledger."""
+        assert self.captures is not None
+        number = len(self.captures) + 1
+        added = Capture(**{"capture": f"cap-{number}", "booking": booking, "franchise": franchise, "amount": 3000, "key": None, "at": WALL_START_S + at, **fields})  # fmt: skip  # noqa: E501
+        self.captures.append(added)
+        return added
+
+    # -- faults -------------------------------------------------------------------------------------------------------------------------
+
+    def life(self, fault: str = "kill", *, injected: float = 120, observed: float | None = 120.5, healed: float | None = 150,
+             verified: float | None = 155, **evidence: Any) -> None:  # fmt: skip
+        """The edges of a fault's life, each at its second; ``evidence`` goes to the injection."""
+        edges: tuple[tuple[str, float | None, dict[str, Any]], ...] = (
+            ("injected", injected, evidence),
+            ("observed", observed, {}),
+            ("healed", healed, {}),
+            ("verified-healed", verified, {}),
+        )
+        self.events += [FaultEvent(fault, edge, ns(at), more) for edge, at, more in edges if at is not None]
+
+    def signal(self, at: float, kind: str = "promoted", scope: str = "shard:1") -> None:
+        """The platform's own word."""
+        self.signals.append(Signal(ns(at), kind, scope, "patroni.log"))
+
+    # -- the whole ----------------------------------------------------------------------------------------------------------------------
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that this run followed."""
+        phases = tuple(Phase(name, role, end - start, 1.0) for name, role, start, end in PHASES)
+        return Plan("p", "e", "t", 1, Limits(600, 10**6), phases, self.faults, canaries=self.canaries)
+
+    @property
+    def target(self) -> Target:
+        """The promises it is judged by."""
+        return Target("t", "T", (Claim("C1", "a promise", ("load",)),), self.objectives)
+
+    @property
+    def history(self) -> History:
+        """What a harness would have left of it."""
+        manifest = Manifest(
+            id="r", plan="p", environment="e", target="t", seed=1, evidence="rehearsed", version="0", started_at="2027-01-15T08:00:00+00:00",
+            anchor=Anchor(START_NS, WALL_START_S * 10**9, self.uncertainty_ns), topology=TOPOLOGY,
+            phases=tuple(PhaseTime(name, role, ns(start), ns(end)) for name, role, start, end in PHASES), ended_at="2027-01-15T08:04:00+00:00",
+        )  # fmt: skip
+        history = History(
+            manifest=manifest,
+            operations=frame(self.operations, OPERATIONS),
+            effects=frame(self.effects, EFFECTS),
+            faults=tuple(self.events),
+            signals=tuple(self.signals),
+            marks=tuple(self.marks),
+            sent=self.sent(),
+            edges=(EdgeCount("east", sum(operation.status > 0 for operation in self.operations)),),
+            bookings=None if self.bookings is None else frame(self.bookings, BOOKINGS),
+            captures=None if self.captures is None else frame(self.captures, CAPTURES),
+        )
+        return replace(history, **self.changes)
+
+    def sent(self) -> tuple[Sent, ...]:
+        """What honest senders would say of these operations."""
+        counts: dict[str, int] = {}
+        for operation in self.operations:
+            counts[operation.source] = counts.get(operation.source, 0) + 1
+        return tuple(Sent(source, "1", n, n, n, finished=True, requests=n) for source, n in sorted(counts.items()))
+
+    @property
+    def case(self) -> Case:
+        """What one judge is given."""
+        return Case(self.history, self.plan, self.target)
+
+    def assess(self) -> Assessment:
+        """What all judges say."""
+        return assess(self.history, self.plan, self.target)
+
+    def verdict(self, id: str) -> Verdict:
+        """The one verdict with this ID. Raises :class:`KeyError` that lists what there is."""
+        found = {verdict.id: verdict for verdict in self.assess().verdicts}
+        return found[id] if id in found else _missing(id, found)
+
+    def shuffled(self, seed: int) -> Run:
+        """The same history with the rows of every table in another order."""
+        order = random.Random(seed)
+        tables = {name: list(getattr(self, name)) for name in ("operations", "effects", "bookings", "captures", "events", "signals")}
+        for rows in tables.values():
+            order.shuffle(rows)
+        return replace(self, **tables)  # type: ignore[arg-type]  # each list goes back where it came from
+
+
+def _missing(id: str, found: dict[str, Verdict]) -> Verdict:
+    raise KeyError(f"{id}; there is {', '.join(found)}")

@@ -1,0 +1,241 @@
+"""Steady-state objectives on histories small enough to count by hand."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from closeshave.judge.verdict import Status
+from closeshave.plan import Measure, Objective
+from tests.judge.histories import Run, ns
+
+PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
+
+
+def objective(measure: str, **fields: Any) -> Objective:
+    return Objective(measure, ("C1",), Measure(measure), **fields)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "expected"),
+    [
+        (299, 0, PASS),  # 0.99^299 < 0.05: just enough
+        (298, 0, INCONCLUSIVE),  # one too few
+        (1, 0, INCONCLUSIVE),
+        (0, 1, FAIL),  # 95 % sure that the true share is below 95 %
+        (95, 5, FAIL),
+        (990, 10, INCONCLUSIVE),  # exactly at the bound: nobody can tell
+        (0, 0, INCONCLUSIVE),
+    ],
+)
+def test_availability_is_good_over_intended(good: int, bad: int, expected: Status) -> None:
+    """99 % is kept, broken, or cannot be told from so few."""
+    run = Run((objective("availability", at_least=0.99),))
+    run.steady(good)
+    for index in range(bad):
+        run.bad(10 + index / 10)
+    verdict = run.verdict("availability/all")
+    assert (verdict.status, verdict.n) == (expected, good + bad)
+    assert bool(verdict.reason) == (expected is not PASS)
+    assert bool(verdict.witnesses) == (expected is FAIL)
+
+
+def test_too_few_requests_say_how_many_would_settle_it() -> None:
+    """100 good requests do not prove 99.99 %; 29,956 would."""
+    run = Run((objective("availability", at_least=0.9999),))
+    run.steady(100)
+    assert "29,956" in run.verdict("availability/all").reason
+
+
+def test_a_failing_availability_shows_its_first_and_its_worst_request() -> None:
+    """The first that was not good, and the one that took longest, as whole rows."""
+    run = Run((objective("availability", at_least=0.99),))
+    run.steady(50)
+    first = run.bad(20, 0.1)
+    worst = run.bad(30, 9.0)
+    run.bad(40, 0.2)
+    run.bad(50, 0.2)
+    witnesses = run.verdict("availability/all").witnesses
+    assert [witness["id"] for witness in witnesses] == [first.id, worst.id]
+    assert witnesses[0]["error"] == "unavailable"
+    assert witnesses[0]["cache"] is None
+    assert "why" in witnesses[0]
+
+
+@pytest.mark.parametrize(("at", "counts"), [(10.0, True), (109.999999999, True), (9.999999999, False), (110.0, False), (5.0, False)])
+def test_an_operation_belongs_to_the_phase_in_which_it_was_due(at: float, counts: bool) -> None:
+    """Due at the very start of calm counts, due at its end does not, and the warm-up never does; when it ended does not matter."""
+    run = Run((objective("availability", at_least=0.5),))
+    run.op(at, took=90)
+    assert run.verdict("availability/all").n == int(counts)
+
+
+@pytest.mark.parametrize(
+    ("slow", "took", "expected"),
+    [
+        (0, 0.2, PASS),
+        (1, 0.2, PASS),
+        (1, 0.1, PASS),
+        (5, 0.2, INCONCLUSIVE),  # 5 of 100: the p95 is within, but not surely
+        (15, 0.2, FAIL),
+        (15, 0.1, PASS),  # exactly at the bound is kept
+        (15, 0.100000001, FAIL),  # one nanosecond past it is not
+    ],
+)
+def test_latency_is_decided_by_the_share_within_the_bound(slow: int, took: float, expected: Status) -> None:
+    """p95 of at most 100 ms, 100 requests, some of them ``took`` long."""
+    run = Run((objective("latency", at_most=0.1, percentile=0.95),))
+    run.steady(100 - slow)
+    for index in range(slow):
+        run.op(20 + index, took)
+    assert run.verdict("latency/all").status is expected
+
+
+def test_response_time_counts_from_when_the_request_was_due() -> None:
+    """A request sent late has kept its customer waiting all the same."""
+    run = Run((objective("latency", at_most=0.1, percentile=0.5),))
+    run.steady(100, took=0.05)
+    assert run.verdict("latency/all").measured == pytest.approx(0.05)
+
+
+def test_refusing_quickly_does_not_improve_latency() -> None:
+    """A platform that answers 20 % of requests with an instant 503 has no p95."""
+    run = Run((objective("latency", at_most=0.1, percentile=0.95),))
+    run.steady(80)
+    for index in range(20):
+        run.bad(20 + index, 0.001)
+    verdict = run.verdict("latency/all")
+    assert (verdict.status, verdict.measured, verdict.confidence) == (FAIL, None, None)
+
+
+def test_each_region_has_its_own_verdict_also_one_without_requests() -> None:
+    """The regions come from the topology: silence is inconclusive, never absent."""
+    run = Run((objective("availability", at_least=0.9, per="region"),))
+    run.steady(100, region="east")
+    assert run.verdict("availability/east").status is PASS
+    west = run.verdict("availability/west")
+    assert (west.status, west.n, west.scope) == (INCONCLUSIVE, 0, "region:west")
+
+
+def test_shards_and_operations_are_told_apart() -> None:
+    """A shard's failures are its own, and so are a kind's."""
+    per = [objective("availability", at_least=0.9, per=part) for part in ("shard", "operation")]
+    run = Run(tuple(per))
+    run.steady(100, shard=1, kind="slots")
+    for index in range(100):
+        run.bad(20 + index / 10, shard=2, kind="book")
+    found = {verdict.id: verdict.status for verdict in run.assess().verdicts if verdict.id.startswith("availability/")}
+    assert found == {
+        "availability/shard-1": PASS,
+        "availability/shard-2": FAIL,
+        "availability/book": FAIL,
+        "availability/slots": PASS,
+    }
+
+
+def test_canaries_are_not_customers() -> None:
+    """Failing canaries do not lower availability, and good ones do not raise it."""
+    run = Run((objective("availability", at_least=0.9),))
+    run.steady(100)
+    run.probes(20, 60, down=((20, 60),))
+    assert run.verdict("availability/all").n == 100
+
+
+def test_only_the_kinds_that_the_objective_names_count() -> None:
+    """A bound on bookings does not look at searches."""
+    run = Run((objective("availability", at_least=0.9, operations=("book",)),))
+    run.steady(100)
+    assert run.verdict("availability/all").n == 0
+
+
+@pytest.mark.parametrize(("hits", "misses", "expected"), [(100, 0, PASS), (100, 100, FAIL), (0, 0, INCONCLUSIVE)])
+def test_the_hit_ratio_counts_lookups_only(hits: int, misses: int, expected: Status) -> None:
+    """Bypasses and answers that say nothing of a cache are no lookups."""
+    run = Run((objective("cache_hit_ratio", at_least=0.9),))
+    run.steady(hits, cache="hit")
+    run.steady(misses, cache="miss")
+    run.steady(500, cache="bypass")
+    run.steady(500)
+    verdict = run.verdict("cache_hit_ratio/all")
+    assert (verdict.status, verdict.n) == (expected, hits + misses)
+
+
+def test_database_time_is_what_the_platform_states() -> None:
+    """Milliseconds from Server-Timing; answers without it are left out."""
+    run = Run((objective("database_time", at_most=0.1, percentile=0.95),))
+    run.steady(100, db_ms=12.5)
+    run.steady(100, took=5.0)
+    verdict = run.verdict("database_time/all")
+    assert (verdict.status, verdict.n) == (PASS, 100)
+    assert verdict.measured == pytest.approx(0.0125)
+
+
+def test_no_stated_time_is_no_evidence() -> None:
+    """A platform without Server-Timing is neither fast nor slow."""
+    run = Run((objective("cache_time", at_most=0.05, percentile=0.95),))
+    run.steady(100)
+    assert run.verdict("cache_time/all").status is INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("offered", "good", "expected"),
+    [(1000, 1000, PASS), (1000, 999, FAIL), (999, 999, INCONCLUSIVE), (0, 0, INCONCLUSIVE)],
+)
+def test_throughput_is_not_refuted_by_a_plan_that_asks_for_less(offered: int, good: int, expected: Status) -> None:
+    """10 requests/s over 100 s of calm: exactly reached, missed by one, never asked for."""
+    run = Run((objective("throughput", at_least=10.0),))
+    run.steady(good)
+    for index in range(offered - good):
+        run.bad(50 + index)
+    assert run.verdict("throughput/all").status is expected
+
+
+def _with_late_generator(late: float, bad: int = 0) -> Run:
+    """1,000 requests; those of the seconds 10 to 20 (the first window) are sent ``late``; ``bad`` others fail in the seconds 50 to 60."""
+    run = Run((objective("latency", at_most=0.1, percentile=0.95), objective("availability", at_least=0.99)))
+    run.steady(100, 10, 20, late=late, took=late + 0.01)
+    run.steady(900, 20, 110)
+    for index in range(bad):
+        run.bad(50 + index / 100)
+    return run
+
+
+@pytest.mark.parametrize(("late", "windows"), [(0.01, 0), (0.010000001, 1)])
+def test_a_generator_may_be_late_by_a_tenth_of_the_tightest_bound(late: float, windows: int) -> None:
+    """10 ms where 100 ms are promised; one nanosecond more and the window is generator-limited."""
+    run = _with_late_generator(late)
+    assert run.assess().load.generator_limited_windows == windows
+    expected = INCONCLUSIVE if windows else PASS
+    for touched in ("latency/all", "availability/all", "generator/customers"):
+        assert run.verdict(touched).status is expected
+
+
+def test_a_late_generator_does_not_hide_what_punctual_windows_prove() -> None:
+    """Failures in windows where the generator kept its schedule are the platform's own."""
+    assert _with_late_generator(0.5, bad=50).verdict("availability/all").status is FAIL
+
+
+def test_a_late_generator_convicts_nobody() -> None:
+    """Slow answers in the window in which the generator stalled are not evidence."""
+    run = Run((objective("latency", at_most=0.1, percentile=0.95),))
+    run.steady(1000, 10, 20, late=3.0, took=3.1)
+    run.steady(100, 20, 110)
+    verdict = run.verdict("latency/all")
+    assert (verdict.status, verdict.witnesses) == (INCONCLUSIVE, ())
+
+
+def test_one_late_request_in_a_hundred_is_no_late_window() -> None:
+    """The p99 of a window bears one late request in a hundred, and not two."""
+    for count, windows in ((1, 0), (2, 1)):
+        run = Run((objective("latency", at_most=0.1, percentile=0.95),))
+        run.steady(100 - count, 10, 20)
+        run.steady(count, 11, 12, late=0.05, took=0.06)
+        assert run.assess().load.generator_limited_windows == windows
+
+
+def test_an_operation_that_never_ended_is_endless() -> None:
+    """Without an end there is no response time, and it is not counted as quick."""
+    run = Run((objective("latency", at_most=0.1, percentile=0.5),))
+    run.steady(3)
+    run.changes["operations"] = run.history.operations.assign(ended_ns=pd.array([ns(11), pd.NA, pd.NA], dtype="Int64"))
+    assert run.verdict("latency/all").measured is None
