@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter
@@ -20,6 +19,9 @@ from pydantic import TypeAdapter
 from closeshave.clock import Anchor
 from closeshave.files import append_line, read_lines
 from closeshave.topology import Topology
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Outcome(StrEnum):
@@ -288,6 +290,9 @@ def frame(rows: Iterable[Any], schema: pa.Schema) -> pd.DataFrame:
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
     """A frame in which absent integers stay integers (nullable ``Int64``) and repeated text is categorical."""
+    # Here alone: it takes two seconds of processor time, which every process that only records would spend in the middle of a trial.
+    import pandas as pd  # noqa: PLC0415
+
     nullable = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}
     optional = {field.name for field in table.schema if field.type in nullable and table.column(field.name).null_count}
     optional |= {name for name in ("booking", "barber", "starts_at", "minutes", "version", "amount") if name in table.schema.names}

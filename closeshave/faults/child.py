@@ -1,0 +1,60 @@
+"""One fault in a process of its own, seen from the trial: start it, stop it. What the process does is in ``experiment.py``.
+
+SIGTERM means *stop holding and heal now*: whatever the experiment is doing, it heals, proves and then ends. Its exit code is 0 when nothing
+of the fault is left, 1 when its heal could not be proven.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from closeshave.deployment import Deployment
+from closeshave.faults.runmark import RUN_MARK, mark
+from closeshave.files import write_atomically
+from closeshave.plan import Fault
+
+FAULT = TypeAdapter(Fault)
+"""Reads and writes the file that tells an experiment its fault."""
+
+
+def start(deployment: Deployment, run: Path, fault: Fault, at_ns: int) -> subprocess.Popen[bytes]:
+    """Start the experiment that injects ``fault`` at ``at_ns`` and heals it ``fault.hold`` seconds later.
+
+    Call it some five seconds ahead: the interpreter takes a second to be ready, and the environment is checked for fitness first.
+    Output goes to ``RUN/logs/fault-ID.log``, Chaos Toolkit's journal to ``RUN/journal-ID.json``. Raises :class:`OSError`.
+    """
+    written = run / "faults" / f"{fault.id}.json"
+    written.parent.mkdir(exist_ok=True)
+    (run / "logs").mkdir(exist_ok=True)
+    write_atomically(written, FAULT.dump_json(fault, indent=1))
+    argv = [sys.executable, "-m", "closeshave.faults.experiment", "--deployment", deployment.root, "--run", str(run)]
+    argv += ["--fault", str(written), "--at-ns", str(at_ns)]
+    with (run / "logs" / f"fault-{fault.id}.log").open("ab") as log:
+        # A session of its own: Ctrl-C at the terminal is for the trial, which then asks the experiment to heal.
+        return subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, RUN_MARK: mark(run)},
+        )
+
+
+def stop(child: subprocess.Popen[bytes], timeout_s: float = 150.0) -> int | None:
+    """Ask an experiment to heal at once and wait for it; returns its exit code.
+
+    ``None`` when it had not ended after ``timeout_s`` seconds and was killed: its fault is still open in the ledger.
+    """
+    child.terminate()
+    try:
+        return child.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+        return None

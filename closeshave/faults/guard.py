@@ -1,0 +1,62 @@
+"""What must hold before anything is broken: nothing is broken already, and the plan stays within caps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from closeshave.faults import ledger
+from closeshave.plan import Fault, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """The largest blast radius and the longest faults that a plan may have."""
+
+    hold_s_max: float = 900.0
+    together_max: int = 3
+    """Faults in effect at the same time."""
+    regions_together_max: int = 1
+    """Regions lost at the same time: the platform promises to survive one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    fault: str
+    region: bool
+    begins_s: float
+    ends_s: float
+
+
+def unhealed(deployment_root: Path) -> tuple[str, ...]:
+    """The faults that earlier runs left open in this environment; a new run refuses to start over them."""
+    return ledger.unhealed(deployment_root / ledger.FILE)
+
+
+def over_caps(plan: Plan, caps: Caps = Caps()) -> list[str]:
+    """What of a plan goes beyond the caps, one sentence each; empty when nothing does. Pure."""
+    windows = [_window(plan, fault) for fault in plan.faults]
+    found = [
+        f"fault {window.fault} holds {window.ends_s - window.begins_s:g} s; at most {caps.hold_s_max:g} s are allowed"
+        for window in windows
+        if window.ends_s - window.begins_s > caps.hold_s_max
+    ]
+    found += _crowds(windows, caps.together_max, "faults")
+    found += _crowds([window for window in windows if window.region], caps.regions_together_max, "regions lost")
+    return found
+
+
+def _window(plan: Plan, fault: Fault) -> _Window:
+    begins_s = plan.starts_s(fault.phase) + fault.at
+    return _Window(fault.id, "region" in fault.scope, begins_s, begins_s + fault.hold)
+
+
+def _crowds(windows: Sequence[_Window], most: int, what: str) -> list[str]:
+    """Sentences for every window that begins while too many others are open: no crowd can form without somebody joining it."""
+    found = []
+    for window in windows:
+        open_now = [other.fault for other in windows if other.begins_s <= window.begins_s < other.ends_s]
+        if len(open_now) > most:
+            found.append(f"{len(open_now)} {what} at the same time ({', '.join(open_now)}); at most {most} are allowed")
+    return list(dict.fromkeys(found))

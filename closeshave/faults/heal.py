@@ -1,0 +1,31 @@
+"""Heal whatever a ledger leaves open, for whoever finds it: the trial, the janitor, the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from closeshave.deployment import Deployment
+from closeshave.faults.catalogue import KINDS
+from closeshave.faults.kind import Kind, Say
+from closeshave.faults.ledger import Ledger
+from closeshave.faults.lifecycle import heal
+
+
+def heal_open(run: Path, deployment: Deployment, say: Say, within_s: float | None = None, kinds: Mapping[str, Kind] = KINDS) -> list[str]:
+    """Undo every open fault of the run's ledger, the newest first, and prove each; returns what is not proven, empty when all is well.
+
+    ``within_s`` bounds undo and proof of each fault, in seconds; by default each kind's own bound holds. Idempotent, and safe while other
+    processes do the same.
+    """
+    ledger = Ledger(run)
+    unproven: list[str] = []
+    for standing in reversed(ledger.open()):
+        say(f"healing {standing.fault} ({standing.undo.kind})")
+        try:
+            left = heal(ledger, standing.fault, deployment, say, within_s, kinds)
+        except Exception as error:  # noqa: BLE001 - one fault's broken undo must not keep the others from being undone; it is reported
+            left = [f"{standing.fault}: {type(error).__name__}: {error}"]
+        unproven += left
+        say(f"{standing.fault} is {'healed' if not left else 'not proven healed: ' + '; '.join(left)}")
+    return unproven

@@ -1,0 +1,88 @@
+"""The harness's sign of life: a file that changes twice a second for as long as the harness runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from closeshave.faults.waiting import SECOND_NS
+from closeshave.processes import Identity, identify
+
+FILE = "heartbeat"
+BEAT_S = 0.5
+
+
+class Heartbeat:
+    """While the block runs, a thread tells the janitor twice a second that the harness lives.
+
+    A thread of the harness itself, so that the beat stops with it however it ends.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self._path = run / FILE
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._go_on, name="heartbeat", daemon=True)
+        identity = identify(os.getpid())
+        assert identity is not None
+        self._identity = identity
+
+    def __enter__(self) -> Self:
+        self._write(0)
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _go_on(self) -> None:
+        count = 0
+        while not self._over.wait(BEAT_S):
+            count += 1
+            self._write(count)
+
+    def _write(self, count: int) -> None:
+        # Renamed, so that nobody reads half of it; not fsynced, since only another process of this machine has to see it.
+        scratch = self._path.with_suffix(".writing")
+        scratch.write_text(json.dumps({"pid": self._identity.pid, "started": self._identity.started, "count": count}))
+        scratch.replace(self._path)
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """One reading of a heartbeat."""
+
+    harness: Identity
+    count: int
+
+
+def read(run: Path) -> Beat | None:
+    """The newest beat of a run's harness; ``None`` when there never was one."""
+    try:
+        told = json.loads((run / FILE).read_text())
+    except FileNotFoundError:
+        return None
+    return Beat(Identity(int(told["pid"]), float(told["started"])), int(told["count"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """How long a beat is good for. Pure: readings and instants (monotonic nanoseconds) come from outside."""
+
+    seconds: float
+    beat: Beat | None
+    since_ns: int
+    """When ``beat`` was first seen."""
+
+    def renewed(self, beat: Beat | None, at_ns: int) -> Lease:
+        """The lease after another reading: only a beat that differs renews it."""
+        return self if beat == self.beat else Lease(self.seconds, beat, at_ns)
+
+    def over(self, at_ns: int) -> bool:
+        """Whether no new beat has come for longer than the lease."""
+        return at_ns - self.since_ns > self.seconds * SECOND_NS

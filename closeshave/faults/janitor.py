@@ -1,0 +1,71 @@
+"""A detached process that outlives the harness and clears up after it: the last line of defence against ``kill -9``.
+
+This module is the harness's side: start it, see that it lives, dismiss it. What it does is in ``watch.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from closeshave.faults.heartbeat import Heartbeat
+from closeshave.faults.runmark import RUN_MARK
+from closeshave.faults.watch import FINISHED, RECORD
+from closeshave.files import write_atomically
+from closeshave.processes import Identity, poll_until
+
+__all__ = ["Heartbeat", "Janitor", "JanitorFailed", "start"]
+
+LEASE_S = 5.0
+STARTED_WITHIN_S = 20.0
+
+
+class JanitorFailed(RuntimeError):
+    """The janitor did not come up; nothing may be started or broken without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Janitor:
+    """The handle of a run's janitor."""
+
+    run: Path
+    identity: Identity
+
+    @property
+    def alive(self) -> bool:
+        """Whether it watches; a trial without one stops."""
+        return self.identity.alive
+
+    def dismiss(self, timeout_s: float = 10.0) -> None:
+        """Tell it that everything is in order, and wait until it has ended; one that does not end in time is killed."""
+        write_atomically(self.run / FINISHED, "")
+        if not poll_until(lambda: not self.alive, timeout_s):
+            os.kill(self.identity.pid, signal.SIGKILL)
+
+
+def start(run: Path, deployment_root: Path, destroy: tuple[str, ...] | None) -> Janitor:
+    """Start the janitor of a run and wait until it watches. Call it inside a :class:`Heartbeat`, before anything else is started.
+
+    ``destroy`` is the command that takes the environment down, for one that the harness owns; ``None`` for one that it was attached to,
+    which is healed instead. Its log is ``RUN/logs/janitor.log``. Raises :class:`JanitorFailed`.
+    """
+    log_path = run / "logs" / "janitor.log"
+    log_path.parent.mkdir(exist_ok=True)
+    (run / RECORD).unlink(missing_ok=True)
+    (run / FINISHED).unlink(missing_ok=True)
+    argv = [sys.executable, "-m", "closeshave.faults.watch", "--run", str(run), "--lease-s", str(LEASE_S)]
+    argv += ["--deployment", str(deployment_root), *(["--destroy", json.dumps(destroy)] if destroy else [])]
+    # Unmarked: it must not sweep itself away with the helpers of the run.
+    environ = {name: value for name, value in os.environ.items() if name != RUN_MARK}
+    with log_path.open("ab") as log:
+        launched = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=environ, check=False
+        )
+    if launched.returncode or not poll_until((run / RECORD).exists, STARTED_WITHIN_S):
+        raise JanitorFailed(f"the janitor did not come up; see {log_path}")
+    return Janitor(run, Identity(**json.loads((run / RECORD).read_text())))

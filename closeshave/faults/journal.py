@@ -1,0 +1,39 @@
+"""Chaos Toolkit's journal, written as it grows: its own command writes it at the very end, when a killed process no longer can."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from chaoslib import PayloadEncoder  # type: ignore[import-untyped] # it ships no types
+from chaoslib.run import RunEventHandler  # type: ignore[import-untyped] # it ships no types
+
+from closeshave.files import write_atomically
+
+
+class Keeper(RunEventHandler):  # type: ignore[misc] # chaoslib is untyped
+    """Writes the journal after every activity; ``running`` is called once Chaos Toolkit has installed its own signal handlers."""
+
+    def __init__(self, path: Path, running: Callable[[], None]) -> None:
+        self._path = path
+        self._running = running
+        self._journal: dict[str, Any] = {}
+
+    def started(self, experiment: dict[str, Any], journal: dict[str, Any]) -> None:  # noqa: ARG002 - chaoslib's signature
+        """The experiment is about to begin."""
+        self._journal = journal
+        self._running()
+
+    def activity_completed(self, activity: dict[str, Any], run: dict[str, Any]) -> None:  # noqa: ARG002 - chaoslib's signature
+        """An action, a probe or a rollback has ended, well or not."""
+        self._write()
+
+    def finish(self, journal: dict[str, Any]) -> None:
+        """Everything has ended."""
+        self._journal = journal
+        self._write()
+
+    def _write(self) -> None:
+        write_atomically(self._path, json.dumps(self._journal, cls=PayloadEncoder, indent=1))

@@ -1,0 +1,85 @@
+"""Kill processes of an environment by SIGKILL, all at once, and prove them dead."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from closeshave.clock import now_ns
+from closeshave.deployment import Deployment, Process
+from closeshave.faults.waiting import wait_until
+from closeshave.processes import Identity, daemon, descendants, family, gone, send
+
+GONE_WITHIN_S = 2.0
+
+
+class StillAlive(RuntimeError):
+    """Something that was killed did not die."""
+
+
+@dataclass(frozen=True, slots=True)
+class Victim:
+    """One operating-system process to be killed, under the name of the deployment's process that it belongs to."""
+
+    process: str
+    program: str
+    identity: Identity
+
+    def __str__(self) -> str:
+        return f"{self.program} {self.process} pid {self.identity.pid}"
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """When a kill began and when everything was proven dead, in monotonic nanoseconds."""
+
+    began_ns: int
+    dead_ns: int
+    touched: tuple[str, ...]
+
+
+def whole(deployment: Deployment, processes: Iterable[Process]) -> tuple[Victim, ...]:
+    """Everything that runs as part of these processes: daemons and descendants too, in the order in which they should die.
+
+    What starts others (Patroni, a postmaster) comes before what it starts, so that nothing is started again in between.
+    """
+    root = Path(deployment.root)
+    return tuple(Victim(process.name, _program(identity), identity) for process in processes for identity in family(root, process))
+
+
+def postmaster(process: Process) -> tuple[Victim, ...]:
+    """The postmaster that a Patroni process looks after, and its children; empty when there is none."""
+    identity = daemon(process)
+    return tuple(Victim(process.name, _program(each), each) for each in (descendants(identity) if identity else ()))
+
+
+def kill(signalled: Iterable[Victim], at_ns: int, dying_with_them: Iterable[Victim] = ()) -> Kill:
+    """Kill ``signalled`` at an instant and wait until they, and those that die by themselves without them, are dead.
+
+    Raises :class:`StillAlive`; also when there was nobody to kill.
+    """
+    first = tuple(signalled)
+    everyone = (*first, *dying_with_them)
+    wait_until(at_ns)
+    began_ns = now_ns()
+    if not send([victim.identity for victim in first], signal.SIGKILL):
+        raise StillAlive("nothing was there to be killed")
+    left = gone([victim.identity for victim in everyone], GONE_WITHIN_S)
+    if left:
+        # An orphan that missed its parent's death: it would keep acknowledging writes and block the restart.
+        send(left, signal.SIGKILL)
+        left = gone(left, GONE_WITHIN_S)
+    if left:
+        raise StillAlive(f"still alive after SIGKILL: {', '.join(str(victim) for victim in everyone if victim.identity in left)}")
+    return Kill(began_ns, now_ns(), tuple(str(victim) for victim in everyone))
+
+
+def _program(identity: Identity) -> str:
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(identity.pid).name()
+    return "process"

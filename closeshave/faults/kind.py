@@ -1,0 +1,168 @@
+"""What a fault kind is: how to inject it, to see it in effect, to undo it and to prove it undone; one frozen value a kind.
+
+A family of kinds is one small module that defines such values; ``catalogue.py`` collects them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from closeshave.deployment import Deployment
+from closeshave.plan import Expected, Fault
+
+Value = str | int | float | bool
+Say = Callable[[str], None]
+"""Takes a line of progress for whoever watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A knob of a kind. ``type`` is ``bool``, ``float``, ``int`` or ``str``; numbers must lie in ``at_least`` … ``at_most``."""
+
+    name: str
+    type: type[bool | float | int | str]
+    default: Value
+    about: str
+    at_least: float = 0
+    at_most: float = 3600
+
+    def read(self, given: object) -> Value:
+        """The value that a plan, or an experiment's configuration (where all is text), means. Raises :class:`ValueError`."""
+        if self.type is bool:
+            if isinstance(given, bool):
+                return given
+            if str(given).lower() in {"true", "false"}:
+                return str(given).lower() == "true"
+            raise ValueError(f"{self.name}: {given!r} is neither true nor false")
+        if self.type is str:
+            return str(given)
+        try:
+            number = int(str(given)) if self.type is int else float(str(given))
+        except ValueError:
+            raise ValueError(f"{self.name}: {given!r} is not a number") from None
+        if not self.at_least <= number <= self.at_most:
+            raise ValueError(f"{self.name}: {given!r} is not between {self.at_least:g} and {self.at_most:g}")
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """A kind aimed at a running environment: all that its functions need, and all that an undo by another process needs."""
+
+    deployment: Deployment
+    scope: Mapping[str, str | int]
+    parameters: Mapping[str, Value]
+    """Every parameter of the kind, defaults filled in."""
+
+    @property
+    def label(self) -> str:
+        """``shard:1``, ``tier:cache`` or ``region:us-west-2``; several keys are joined by commas."""
+        return ",".join(f"{key}:{value}" for key, value in self.scope.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """What an injection did, as evidence. Times are monotonic nanoseconds."""
+
+    scope: str
+    touched: tuple[str, ...]
+    """Every process, toxic or rule by name and ID, e.g. ``postgres shard1-us-east-1 pid 123``."""
+    began_ns: int
+    """The first signal sent: t0."""
+    dead_ns: int
+    """When all that was touched was proven dead: after this the old primaries acknowledged nothing."""
+    targets: tuple[str, ...]
+    """The deployment's processes that were hit, by name."""
+    members: tuple[str, ...] = ()
+    """Those among ``targets`` that were primary (of a shard or a store group) at that moment, read live."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A probe saw the fault in effect."""
+
+    probe: str
+    """What was asked, and whom."""
+    saw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One thing that must be true of a healed environment, and what was seen."""
+
+    what: str
+    holds: bool
+    saw: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.saw}"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of fault. Durations are in seconds.
+
+    ``inject`` strikes at the given monotonic nanosecond and returns its evidence; ``look`` asks once whether the fault is in effect, by a
+    way that shares nothing with the injection; ``undo`` repairs until a deadline, whoever calls it and however often; ``prove`` asks once
+    for everything that must be true afterwards.
+    """
+
+    name: str
+    """``family.name``."""
+    does: str
+    """A sentence: what happens to the environment."""
+    observed_by: str
+    """A sentence: how the probe sees it."""
+    undone_by: str
+    """A sentence: how it is healed and how that is proven."""
+    scope: tuple[str, ...]
+    expected: Expected
+    """What a platform worth its name does about it, unless the plan says otherwise."""
+    unfit: Callable[[Aim], str]
+    """Why the environment is not ready for this fault at the moment; empty when it is."""
+    inject: Callable[[Aim, int], Injection]
+    look: Callable[[Aim, Injection], Sighting | None]
+    undo: Callable[[Aim, int, Say], tuple[str, ...]] | None
+    prove: Callable[[Aim], tuple[Proof, ...]] | None
+    parameters: tuple[Parameter, ...] = ()
+    lead_s: Callable[[Aim], float] = field(default=lambda _aim: 1.0)
+    """How long before its strike ``inject`` wants to be called, to read roles live and to prepare."""
+    observed_within_s: float = 5.0
+    """Not seen in effect this long after the injection: it did not bite."""
+    healed_within_s: float = 60.0
+    """Undo and proof together."""
+    environments: frozenset[str] = frozenset({"embedded"})
+    """Kinds of environments on which it works."""
+
+    def aim(self, deployment: Deployment, scope: Mapping[str, object], parameters: Mapping[str, object]) -> Aim:
+        """This kind aimed at ``deployment``. Raises :class:`ValueError` for a scope or parameter that the kind does not take."""
+        problems = self.problems(scope, parameters)
+        if problems:
+            raise ValueError("; ".join(problems))
+        known = {parameter.name: parameter for parameter in self.parameters}
+        values = {name: known[name].read(parameters.get(name, known[name].default)) for name in known}
+        # Experiments give everything as text; a shard is a number.
+        aimed = {key: int(str(value)) if key == "shard" else str(value) for key, value in scope.items()}
+        return Aim(deployment, aimed, values)
+
+    def aim_of(self, deployment: Deployment, fault: Fault) -> Aim:
+        """This kind aimed as a plan's fault says."""
+        return self.aim(deployment, fault.scope, fault.parameters)
+
+    def problems(self, scope: Mapping[str, object], parameters: Mapping[str, object]) -> list[str]:
+        """What is wrong with a scope and parameters for this kind; empty when nothing is."""
+        found = [f"{self.name} needs a scope with {key!r}" for key in self.scope if key not in scope]
+        found += [f"{self.name} takes no scope {key!r}; it takes {', '.join(self.scope)}" for key in scope if key not in self.scope]
+        if "shard" in self.scope and not str(scope.get("shard", "0")).isdecimal():
+            found.append(f"{self.name}: shard {scope['shard']!r} is not a number")
+        known = {parameter.name: parameter for parameter in self.parameters}
+        for name, given in parameters.items():
+            if name not in known:
+                found.append(f"{self.name} has no parameter {name!r}; it has {', '.join(known) or 'none'}")
+                continue
+            try:
+                known[name].read(given)
+            except ValueError as error:
+                found.append(f"{self.name}: {error}")
+        return found

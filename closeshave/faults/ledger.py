@@ -1,0 +1,194 @@
+"""The write-ahead ledger of faults: what was about to be broken is on disk, with its undo, before it is broken.
+
+One JSON line an edge, each followed by fsync. A fault is *open* from its ``planned`` line until a ``verified-healed`` (or ``destroyed``)
+line, whatever happened to whoever wrote it; whoever finds an open fault may heal it, because the line says how.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from closeshave.clock import now_ns
+from closeshave.deployment import FILE as DEPLOYMENT
+from closeshave.faults.waiting import SECOND_NS, until
+from closeshave.files import append_line
+from closeshave.history import Edge, FaultEvent, record
+
+FILE = "ledger.jsonl"
+DESTROYED = "destroyed"
+"""The edge of a fault whose environment was taken down instead of healed: closed, yet never called verified-healed."""
+CLOSING = frozenset({Edge.VERIFIED_HEALED.value, DESTROYED})
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """All that another process needs to heal a fault."""
+
+    kind: str
+    scope: Mapping[str, str | int]
+    parameters: Mapping[str, str | int | float | bool]
+    deployment: str
+    """Root of the environment, where its ``deployment.json`` lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFault:
+    """A fault that may be in effect: planned, and not proven healed."""
+
+    fault: str
+    undo: Undo
+    planned_ns: int
+    ttl_s: float
+    """Time to live from ``planned_ns``, in seconds: later than this somebody else must heal it."""
+    edge: str
+    """The last edge it is known to have passed."""
+    evidence: Mapping[str, Any]
+    """Of its injection; empty unless that was written."""
+
+    def expired(self, at_ns: int) -> bool:
+        """Whether its time to live is over at this instant."""
+        return at_ns > self.planned_ns + self.ttl_s * SECOND_NS
+
+
+def open_faults(lines: Iterable[Mapping[str, Any]]) -> tuple[OpenFault, ...]:
+    """The faults that a ledger's lines leave open, in the order in which they were planned. Pure."""
+    standing: dict[str, OpenFault] = {}
+    for line in lines:
+        fault, edge = str(line["fault"]), str(line["edge"])
+        if edge == Edge.PLANNED:
+            standing.pop(fault, None)
+            standing[fault] = OpenFault(fault, Undo(**line["undo"]), int(line["at_ns"]), float(line["ttl_s"]), edge, {})
+        elif fault in standing and edge in CLOSING:
+            del standing[fault]
+        elif fault in standing:
+            old = standing[fault]
+            evidence = line["evidence"] if edge == Edge.INJECTED else old.evidence
+            standing[fault] = OpenFault(fault, old.undo, old.planned_ns, old.ttl_s, edge, evidence)
+    return tuple(standing.values())
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a ledger; a missing file is empty.
+
+    A line that is no JSON was torn by a crash in mid-write. Its fsync never returned, so what it announced never began: it is passed over.
+    """
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue
+
+
+def unhealed(path: Path) -> tuple[str, ...]:
+    """The IDs of the faults that the ledger at ``path`` leaves open and whose environment still exists.
+
+    When ``path`` lies in an environment's root, the ledgers of every run that ever broke something there are read too.
+    """
+    paths = dict.fromkeys([path, *ledgers(path.parent)])
+    faults = [fault for each in paths for fault in open_faults(read(each))]
+    return tuple(fault.fault for fault in faults if Path(fault.undo.deployment, DEPLOYMENT).exists())
+
+
+def close_by_destruction(run: Path) -> None:
+    """Note in a run's ledger that the environment was taken down: nothing is left to heal, and nothing was proven healed."""
+    ledger = Ledger(run)
+    for fault in ledger.open():
+        ledger.destroyed(fault.fault, "the environment was taken down")
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The ledger of one run directory. Every edge goes to the run's timeline too, after it is safe on disk."""
+
+    run: Path
+
+    @property
+    def path(self) -> Path:
+        """The ledger's file."""
+        return self.run / FILE
+
+    def open(self) -> tuple[OpenFault, ...]:
+        """The faults that are open now."""
+        return open_faults(read(self.path))
+
+    def find(self, fault: str) -> OpenFault | None:
+        """The open fault of this ID; ``None`` when it was never planned or is closed."""
+        return next((found for found in self.open() if found.fault == fault), None)
+
+    def plan(self, fault: str, undo: Undo, ttl_s: float, strike_ns: int) -> None:
+        """Announce a fault before anything is touched. Raises :class:`RuntimeError` when one of this ID is still open."""
+        if self.find(fault):
+            raise RuntimeError(f"fault {fault} is still open in {self.path}: heal it first")
+        _enlist(self.path, Path(undo.deployment))
+        evidence = {"strike_ns": strike_ns, "kind": undo.kind, "scope": dict(undo.scope), "parameters": dict(undo.parameters)}
+        self._append(fault, Edge.PLANNED, now_ns(), evidence, undo=asdict(undo), ttl_s=ttl_s)
+
+    def passed(self, fault: str, edge: Edge, at_ns: int, evidence: Mapping[str, Any]) -> None:
+        """Note that a fault passed an edge at ``at_ns``, the instant when it happened (not when it is written)."""
+        self._append(fault, edge, at_ns, evidence)
+
+    def destroyed(self, fault: str, why: str) -> None:
+        """Close a fault whose environment is gone. The timeline gets no edge: nothing was healed."""
+        self._write({"fault": fault, "edge": DESTROYED, "at_ns": now_ns(), "evidence": {"why": why}})
+
+    @contextmanager
+    def healing(self, fault: str, deadline_ns: int) -> Iterator[None]:
+        """Let only one process at a time heal a fault; the lock falls with its holder. Raises :class:`TimeoutError`."""
+        path = self.run / "faults" / f"{fault}.lock"
+        path.parent.mkdir(exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            if not until(lambda: _locked(descriptor), deadline_ns):
+                raise TimeoutError(f"another process has been healing {fault} all the time")
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _append(self, fault: str, edge: Edge, at_ns: int, evidence: Mapping[str, Any], **more: object) -> None:
+        self._write({"fault": fault, "edge": edge.value, "at_ns": at_ns, "evidence": dict(evidence), **more})
+        record(self.run, FaultEvent(fault, edge.value, at_ns, dict(evidence)))
+
+    def _write(self, line: Mapping[str, object]) -> None:
+        _mend(self.path)
+        append_line(self.path, line, durable=True)
+
+
+def ledgers(deployment_root: Path) -> tuple[Path, ...]:
+    """The ledgers of every run that ever planned a fault against this environment and still exist."""
+    known = deployment_root / "ledgers.jsonl"
+    return tuple(dict.fromkeys(path for line in read(known) if (path := Path(line["ledger"])).exists()))
+
+
+def _enlist(ledger: Path, deployment_root: Path) -> None:
+    """Tell the environment about this ledger, so that the next run finds what this one left unhealed."""
+    known = deployment_root / "ledgers.jsonl"
+    if not any(line["ledger"] == str(ledger.resolve()) for line in read(known)):
+        _mend(known)
+        append_line(known, {"ledger": str(ledger.resolve())}, durable=True)
+
+
+def _mend(path: Path) -> None:
+    """End a line that a crash left torn, so that the next one does not grow onto it."""
+    if path.exists() and path.stat().st_size:
+        with path.open("rb+") as file:
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

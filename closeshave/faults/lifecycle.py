@@ -1,0 +1,128 @@
+"""A fault's life, edge by edge: each step is written to the ledger around the effect that it describes.
+
+The same functions serve the experiments (Chaos Toolkit), the trial's stop, the janitor and ``closeshave heal``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from closeshave.clock import now_ns
+from closeshave.deployment import FILE, Deployment
+from closeshave.faults.catalogue import KINDS
+from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
+from closeshave.faults.ledger import Ledger, OpenFault, Undo
+from closeshave.faults.waiting import SECOND_NS, after, until, wait_until
+from closeshave.history import Edge, Mark, record
+
+NOT_OBSERVED = "fault-not-observed"
+"""A mark's kind; its detail is the fault's ID: the run cannot be conclusive about this fault."""
+FIT_WITHIN_S = 20.0
+_INJECTION = TypeAdapter(Injection)
+
+
+class Unfit(RuntimeError):
+    """The environment was not ready for a fault, so that it was never injected."""
+
+
+def inject(
+    ledger: Ledger, fault: str, kind: Kind, aim: Aim, strike_ns: int | None, hold_s: float, stop: Callable[[], bool]
+) -> Injection | None:
+    """Wait until the environment is fit, write the fault ahead, strike at ``strike_ns`` (``None``: as soon as it is fit).
+
+    ``None`` when ``stop`` came before anything was touched.
+    Raises :class:`Unfit`, or whatever the kind's injection raises; after the latter the fault stays open in the ledger.
+    """
+    reason = ""
+
+    def fit() -> bool:
+        nonlocal reason
+        reason = kind.unfit(aim)
+        return not reason or stop()
+
+    if not until(fit, max(strike_ns or 0, after(FIT_WITHIN_S))):
+        record(ledger.run, Mark(now_ns(), "note", f"{fault} was not injected: {reason}"))
+        record(ledger.run, Mark(now_ns(), NOT_OBSERVED, fault))
+        raise Unfit(reason)
+    strike_ns = strike_ns or after(kind.lead_s(aim))
+    if not wait_until(strike_ns - round(kind.lead_s(aim) * SECOND_NS), stop):
+        return None
+    undo = Undo(kind.name, dict(aim.scope), dict(aim.parameters), aim.deployment.root)
+    ledger.plan(fault, undo, ttl_s=hold_s + kind.lead_s(aim) + kind.observed_within_s + kind.healed_within_s, strike_ns=strike_ns)
+    injection = kind.inject(aim, strike_ns)
+    ledger.passed(fault, Edge.INJECTED, injection.began_ns, asdict(injection))
+    return injection
+
+
+def observe(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[], bool]) -> Sighting | None:
+    """Look until the fault is seen in effect; ``None``, and a mark on the timeline, when it is not within the kind's deadline."""
+    standing = ledger.find(fault)
+    sighting: Sighting | None = None
+    if standing is not None and standing.evidence:
+        injection = _INJECTION.validate_python(standing.evidence)
+
+        def seen() -> bool:
+            nonlocal sighting
+            sighting = kind.look(aim, injection)
+            return sighting is not None or stop()
+
+        until(seen, after(kind.observed_within_s), interval_s=0.02)
+    if sighting is None:
+        record(ledger.run, Mark(now_ns(), NOT_OBSERVED, fault))
+        return None
+    ledger.passed(fault, Edge.OBSERVED, now_ns(), asdict(sighting))
+    return sighting
+
+
+def undo(ledger: Ledger, standing: OpenFault, kind: Kind, aim: Aim, deadline_ns: int, say: Say) -> None:
+    """Repair what the fault broke. The edge *healed* is the start of it: whatever recovers later was helped.
+
+    Raises :class:`RuntimeError` for a kind with no undo (``validate`` refuses it long before).
+    """
+    if kind.undo is None:
+        raise RuntimeError(f"{kind.name} has no undo")
+    began_ns = now_ns()
+    done = kind.undo(aim, deadline_ns, say)
+    ledger.passed(standing.fault, Edge.HEALED, began_ns, {"began_ns": began_ns, "ended_ns": now_ns(), "done": list(done)})
+
+
+def prove(ledger: Ledger, standing: OpenFault, kind: Kind, aim: Aim, deadline_ns: int) -> tuple[Proof, ...]:
+    """Ask until everything holds or the deadline has passed; returns what does not hold, empty when the heal is proven."""
+    if kind.prove is None:
+        raise RuntimeError(f"{kind.name} cannot prove its heal")
+    proofs: tuple[Proof, ...] = ()
+
+    def proven() -> bool:
+        nonlocal proofs
+        proofs = kind.prove(aim) if kind.prove else ()
+        return bool(proofs) and all(proof.holds for proof in proofs)
+
+    if until(proven, deadline_ns, interval_s=0.1):
+        ledger.passed(standing.fault, Edge.VERIFIED_HEALED, now_ns(), {"proof": [str(proof) for proof in proofs]})
+        return ()
+    return tuple(proof for proof in proofs if not proof.holds)
+
+
+def heal(
+    ledger: Ledger, fault: str, deployment: Deployment, say: Say, within_s: float | None = None, kinds: Mapping[str, Kind] = KINDS
+) -> list[str]:
+    """Undo one fault and prove it, alone among all processes; nothing to do when it is not open. Returns what could not be proven."""
+    standing = ledger.find(fault)
+    if standing is None:
+        return []
+    kind = kinds[standing.undo.kind]
+    deadline_ns = after(kind.healed_within_s if within_s is None else within_s)
+    with ledger.healing(fault, deadline_ns):
+        standing = ledger.find(fault)
+        if standing is None:
+            return []
+        if not Path(deployment.root, FILE).exists():
+            ledger.destroyed(fault, f"the environment at {deployment.root} is gone")
+            return []
+        aim = kind.aim(deployment, standing.undo.scope, standing.undo.parameters)
+        undo(ledger, standing, kind, aim, deadline_ns, say)
+        return [f"{fault}: {proof}" for proof in prove(ledger, standing, kind, aim, deadline_ns)]

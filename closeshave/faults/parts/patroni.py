@@ -1,0 +1,80 @@
+"""Patroni's own view of a shard, read live from any member's REST API, and its switchover."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httpx
+
+from closeshave.deployment import Deployment, Member
+
+TIMEOUT_S = 2.0
+SWITCHOVER_TIMEOUT_S = 20.0
+"""A switchover answers when it is done."""
+LEADING = frozenset({"leader", "master", "primary", "standby_leader"})
+RUNNING = frozenset({"running", "streaming"})
+
+
+class NoLeader(RuntimeError):
+    """A shard has no leader that Patroni knows of, or nobody to ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One member as the cluster's view has it."""
+
+    member: Member
+    leads: bool
+    state: str
+    """``running``, ``streaming``, ``starting``, ``crashed`` …"""
+
+    @property
+    def runs(self) -> bool:
+        """PostgreSQL serves on this member, whatever its role."""
+        return self.state in RUNNING
+
+
+def members_of(deployment: Deployment, shard: int) -> tuple[Member, ...]:
+    """The members of a shard, as declared."""
+    return tuple(member for member in deployment.members if member.shard == shard)
+
+
+def cluster(deployment: Deployment, shard: int) -> tuple[Seen, ...]:
+    """The shard's members as the first one that answers sees them. Raises :class:`NoLeader` when none answers."""
+    members = {member.name: member for member in members_of(deployment, shard)}
+    for member in members.values():
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{member.api_port}/cluster", timeout=TIMEOUT_S).raise_for_status().json()
+        except (httpx.HTTPError, ValueError):
+            continue
+        return tuple(
+            Seen(members[item["name"]], item["role"] in LEADING, item.get("state", "unknown"))
+            for item in answer.get("members", ())
+            if item["name"] in members
+        )
+    raise NoLeader(f"no member of shard {shard} answers")
+
+
+def leader(deployment: Deployment, shard: int) -> Member:
+    """The member that leads now: the cluster says so, and so does the member itself. Raises :class:`NoLeader`."""
+    for seen in cluster(deployment, shard):
+        if seen.leads and seen.runs and _says_primary(seen.member):
+            return seen.member
+    raise NoLeader(f"shard {shard} has no running leader")
+
+
+def switchover(deployment: Deployment, shard: int, to: Member) -> str:
+    """Ask for a switchover to a healthy standby and return Patroni's answer. Raises :class:`NoLeader` or :class:`httpx.HTTPError`."""
+    now = leader(deployment, shard)
+    answer = httpx.post(
+        f"http://127.0.0.1:{now.api_port}/switchover", json={"leader": now.name, "candidate": to.name}, timeout=SWITCHOVER_TIMEOUT_S
+    )
+    answer.raise_for_status()
+    return answer.text
+
+
+def _says_primary(member: Member) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{member.api_port}/primary", timeout=TIMEOUT_S).status_code == 200
+    except httpx.HTTPError:
+        return False

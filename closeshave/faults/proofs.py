@@ -1,0 +1,147 @@
+"""What must be true of a healed environment, asked once each; a part that does not answer is a proof that does not hold."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+
+from closeshave import processes
+from closeshave.deployment import Deployment
+from closeshave.faults import repair
+from closeshave.faults.kind import Proof
+from closeshave.faults.parts import patroni, ports, postgres, sentinel
+
+READY_PATH = "/health/ready"
+Check = Callable[[], Proof]
+
+
+def together(checks: Iterable[Check]) -> tuple[Proof, ...]:
+    """Ask everything at once: a part that hangs delays the others no further than its own timeout."""
+    with ThreadPoolExecutor(16) as pool:
+        return tuple(pool.map(lambda check: check(), checks))
+
+
+def running(deployment: Deployment, names: Iterable[str]) -> Check:
+    """Every named process runs, and none of its family is stopped."""
+
+    def check() -> Proof:
+        root = Path(deployment.root)
+        missing, stopped, count = [], [], 0
+        for process in (deployment.process(name) for name in names):
+            count += 1
+            if processes.find(root, process) is None:
+                missing.append(process.name)
+            stopped += [f"{process.name} pid {identity.pid}" for identity in processes.family(root, process) if _is_stopped(identity)]
+        saw = "; ".join([*(f"{name} is not running" for name in missing), *(f"{name} is stopped" for name in stopped)])
+        return Proof(f"{count} processes run", not saw, saw or "all of them")
+
+    return check
+
+
+def shard(deployment: Deployment, id: int, *, at_home: bool) -> Check:
+    """A shard takes a write at its one primary, all its replicas stream from it and, if wanted, the primary is the declared one."""
+
+    def check() -> Proof:
+        what = f"shard {id} takes a write, its replicas stream{' and its primary is the declared one' if at_home else ''}"
+        replicas = len(patroni.members_of(deployment, id)) - 1
+        try:
+            lead = patroni.leader(deployment, id)
+            position = postgres.write(deployment, lead)
+            streaming = postgres.streaming(deployment, lead)
+        except (patroni.NoLeader, postgres.Unavailable) as error:
+            return Proof(what, False, f"{type(error).__name__}: {error}".strip())
+        holds = streaming >= replicas and (not at_home or lead == repair.declared(deployment, id))
+        return Proof(what, holds, f"{lead.process} wrote at {position}, {streaming} of {replicas} replicas stream")
+
+    return check
+
+
+def group(deployment: Deployment, name: str, *, at_home: bool) -> Check:
+    """A store group has a primary that every sentinel names, healthy in their eyes, and every other store follows it."""
+
+    def check() -> Proof:
+        what = f"{name} is linked, its sentinels agree{' and its primary is the declared one' if at_home else ''}"
+        stores = sentinel.stores_of(deployment, name)
+        try:
+            lead = sentinel.primary(deployment, name)
+            roles = {store.process: sentinel.replication(store) for store in stores}
+        except (sentinel.Unavailable, sentinel.NoPrimary) as error:
+            return Proof(what, False, f"{type(error).__name__}: {error}")
+        views = sentinel.views(deployment, name)
+        faults = [f"{view} says port {said['port']}, {said['flags']}" for view, said in views.items() if not _healthy(said, lead.port)]
+        faults += [f"{sentinel_.process} does not answer" for sentinel_ in deployment.sentinels if sentinel_.process not in views]
+        faults += [] if roles[lead.process].primary else [f"{lead.process} is no primary"]
+        faults += [
+            f"{store.process} does not follow {lead.process}"
+            for store in stores
+            if store != lead and not (roles[store.process].linked and roles[store.process].primary_port == lead.port)
+        ]
+        if at_home and lead != stores[0]:
+            faults.append(f"{lead.process} leads")
+        return Proof(what, not faults, "; ".join(faults) or f"{lead.process} leads {len(stores)} stores, {len(views)} sentinels agree")
+
+    return check
+
+
+def etcd(deployment: Deployment) -> Check:
+    """Every member of etcd is healthy, by its own word."""
+
+    def check() -> Proof:
+        sick = [port for port in deployment.etcd_ports if '"true"' not in (ports.text(f"http://127.0.0.1:{port}/health") or "")]
+        return Proof(f"{len(deployment.etcd_ports)} etcd members are healthy", not sick, f"sick on ports {sick}" if sick else "all of them")
+
+    return check
+
+
+def applications(deployment: Deployment, region: str | None = None) -> Check:
+    """Every application process (of one region, or all) says that it is ready."""
+
+    def check() -> Proof:
+        wanted = [process for process in deployment.processes if process.role == "app" and region in {None, process.region}]
+        unready = [
+            f"{process.name} ({answer})"
+            for process in wanted
+            for port in process.ports
+            if (answer := ports.status("GET", f"http://127.0.0.1:{port}{READY_PATH}")) != 200
+        ]
+        return Proof(f"{len(wanted)} applications are ready", not unready, ", ".join(unready) or "all of them")
+
+    return check
+
+
+def edges(deployment: Deployment) -> Check:
+    """Every edge endpoint counts every one of its servers as up."""
+
+    def check() -> Proof:
+        down: list[str] = []
+        for edge in deployment.edges:
+            rows = servers(ports.text(edge.stats_url))
+            down += [f"{name} seen from {edge.region} is {state}" for name, state in rows.items() if not state.startswith("UP")]
+            down += [] if rows else [f"the edge of {edge.region} does not tell"]
+        return Proof(f"{len(deployment.edges)} edges count all their servers as up", not down, "; ".join(down) or "all of them")
+
+    return check
+
+
+def servers(statistics: str | None) -> dict[str, str]:
+    """``backend/server`` → HAProxy's word for its state (``UP``, ``DOWN 1/2`` …), of the servers that it checks, from its CSV."""
+    rows = csv.DictReader(io.StringIO((statistics or "").removeprefix("# ")))
+    return {
+        f"{row['pxname']}/{row['svname']}": row["status"]
+        for row in rows
+        if row["svname"] not in {"FRONTEND", "BACKEND"} and row["status"] != "no check"
+    }
+
+
+def _healthy(view: dict[str, object], port: int) -> bool:
+    return str(view["port"]) == str(port) and not any(word in str(view["flags"]) for word in ("down", "failover", "disconnected"))
+
+
+def _is_stopped(identity: processes.Identity) -> bool:
+    handle = identity.handle()
+    return handle is not None and handle.status() == psutil.STATUS_STOPPED

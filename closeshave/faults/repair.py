@@ -1,0 +1,133 @@
+"""Put processes back as the environment declares them: resume what is stopped, start what is dead, switch roles back.
+
+Nothing here remembers what was broken: repairing means making it as declared, so that any process can do it, twice if need be.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+
+import httpx
+import psutil
+
+from closeshave import processes
+from closeshave.deployment import Deployment, Member, Process, Store
+from closeshave.faults.kind import Say
+from closeshave.faults.parts import patroni, ports, postgres, sentinel
+from closeshave.faults.waiting import after, until
+
+ORDER = ("etcd", "toxiproxy", "valkey", "sentinel", "haproxy", "patroni", "payments", "app", "edge")
+"""Roles in the order in which they start: what others need comes first."""
+LISTENING_WITHIN_S = 10.0
+SETTLE_WITHIN_S = 15.0
+"""How long roles may take to change places once the parts are linked."""
+
+
+def revive(deployment: Deployment, names: Iterable[str], deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """Resume and start the named processes, role after role; returns what was done. One that will not start shows in the proof."""
+    root = Path(deployment.root)
+    wanted = [process for process in deployment.processes if process.name in set(names)]
+    done = [f"resumed {name}" for process in wanted for name in _resume(root, process)]
+    for role in ORDER:
+        started = [process for process in wanted if process.role == role and processes.find(root, process) is None]
+        for process in started:
+            identity = processes.start(root, deployment.id, process)
+            done.append(f"started {process.name} pid {identity.pid}")
+        if started:
+            say(f"started {', '.join(process.name for process in started)}")
+            # Patroni's own port opens at once and PostgreSQL's much later; nothing that follows needs either.
+            _wait_listening([] if role == "patroni" else started, deadline_ns)
+    return tuple(done)
+
+
+def link_stores(deployment: Deployment, group: str, deadline_ns: int) -> None:
+    """Make every store of a group follow the one that Sentinel holds for the primary, without waiting for Sentinel to notice."""
+    stores = sentinel.stores_of(deployment, group)
+
+    def linked() -> bool:
+        try:
+            lead = sentinel.primary(deployment, group)
+            return all(_placed(store, lead) for store in stores)
+        except (sentinel.Unavailable, sentinel.NoPrimary):
+            return False
+
+    until(linked, deadline_ns, interval_s=0.2)
+
+
+def shard_home(deployment: Deployment, shard: int, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """Wait until a shard's replicas stream and switch its primary back to its home region; returns what was done."""
+    target = declared(deployment, shard)
+    done: list[str] = []
+
+    def at_home() -> bool:
+        try:
+            lead = patroni.leader(deployment, shard)
+            linked = postgres.streaming(deployment, lead) >= len(patroni.members_of(deployment, shard)) - 1
+            if linked and lead != target:
+                say(f"switching shard {shard} back to {target.process}")
+                patroni.switchover(deployment, shard, target)
+                done.append(f"switched shard {shard} from {lead.process} to {target.process}")
+        except (patroni.NoLeader, postgres.Unavailable, httpx.HTTPError):
+            return False
+        return linked and lead == target
+
+    until(at_home, deadline_ns, interval_s=0.2)
+    return tuple(done)
+
+
+def declared(deployment: Deployment, shard: int) -> Member:
+    """The member that is a shard's primary by declaration: the first one listed in its home region."""
+    home = deployment.topology.shard(shard).home
+    return next(member for member in patroni.members_of(deployment, shard) if member.region == home)
+
+
+def group_home(deployment: Deployment, group: str, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """Let Sentinel fail a group over until its declared primary leads again; returns what was done."""
+    wanted = sentinel.stores_of(deployment, group)[0]
+    done: list[str] = []
+
+    def at_home() -> bool:
+        try:
+            lead = sentinel.primary(deployment, group)
+            if lead == wanted:
+                return True
+            if _placed(wanted, lead):
+                say(f"failing {group} over to {wanted.process}")
+                sentinel.failover(deployment, group)
+                done.append(f"failed {group} over from {lead.process} to {wanted.process}")
+                until(lambda: sentinel.primary(deployment, group) == wanted, min(deadline_ns, after(SETTLE_WITHIN_S)))
+        except (sentinel.Unavailable, sentinel.NoPrimary):
+            return False
+        return False
+
+    until(at_home, deadline_ns, interval_s=0.2)
+    return tuple(done)
+
+
+def _resume(root: Path, process: Process) -> list[str]:
+    stopped = []
+    for identity in processes.family(root, process):
+        handle = identity.handle()
+        if handle is not None and handle.status() == psutil.STATUS_STOPPED:
+            stopped.append(identity)
+    return [f"{process.name} pid {identity.pid}" for identity in processes.send(stopped, signal.SIGCONT)]
+
+
+def _wait_listening(started: Iterable[Process], deadline_ns: int) -> None:
+    awaited = [port for process in started for port in process.ports]
+    until(lambda: all(not ports.refusal(port) for port in awaited), min(deadline_ns, after(LISTENING_WITHIN_S)))
+
+
+def _placed(store: Store, lead: Store) -> bool:
+    """Whether a store has the role that it should have beside the primary ``lead``; it is told to take it when it has not."""
+    role = sentinel.replication(store)
+    if store == lead:
+        if not role.primary:
+            sentinel.follow(store, None)
+        return role.primary
+    if role.primary_port != lead.port:
+        sentinel.follow(store, lead)
+        return False
+    return role.linked

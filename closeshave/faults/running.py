@@ -1,0 +1,37 @@
+"""Find the environment that an experiment means when nobody names it: the only one that runs on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from closeshave.deployment import FILE, Deployment, load
+from closeshave.processes import MARK
+
+
+def deployment(root: str | Path | None) -> Deployment:
+    """The environment below ``root``, or the only running one. Raises :class:`LookupError` when there is none or a choice."""
+    if root:
+        try:
+            return load(Path(root))
+        except (FileNotFoundError, ValueError) as error:
+            raise LookupError(f"no environment runs at {root}: {error}") from None
+    found = list(_roots())
+    if not found:
+        raise LookupError("no environment is running; start one with: closeshave env up")
+    if len(found) > 1:
+        raise LookupError(f"several environments are running; set CLOSESHAVE_DEPLOYMENT to one of: {', '.join(map(str, found))}")
+    return load(found[0])
+
+
+def _roots() -> Iterator[Path]:
+    """Where marked processes live: their working directory is the root of their environment."""
+    seen: set[Path] = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(MARK) and (root := Path(process.cwd())) not in seen and (root / FILE).exists():
+                seen.add(root)
+                yield root

@@ -1,0 +1,107 @@
+"""What the experiments under ``chaos/`` call: the bridge between Chaos Toolkit and the catalogue.
+
+Every experiment has the same activities: inject, observe, hold, and heal as its rollback. They find each other through the ledger, not
+through memory, so that healing works from any process. Where Chaos Toolkit gives text (configuration from the environment), kinds parse it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from closeshave.deployment import Deployment
+from closeshave.faults import lifecycle, running
+from closeshave.faults.catalogue import KINDS
+from closeshave.faults.kind import Aim, Kind
+from closeshave.faults.ledger import Ledger
+from closeshave.faults.waiting import SECOND_NS, wait_until
+
+Configuration = Mapping[str, Any]
+COMMON = ("deployment", "run", "fault", "at_ns", "hold_s")
+"""Configuration that every experiment has, beside its kind's scope and parameters:
+
+``deployment`` is an environment's root (empty: the only running one), ``run`` the run directory that ledger and timeline go to (empty: the
+environment's root), ``fault`` the fault's ID, ``at_ns`` the monotonic nanosecond of the strike (0: as soon as the environment is fit) and
+``hold_s`` the seconds from injection to healing.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What a configuration means."""
+
+    kind: Kind
+    aim: Aim
+    deployment: Deployment
+    ledger: Ledger
+    fault: str
+    strike_ns: int | None
+    hold_s: float
+
+    def stopped(self) -> bool:
+        """Somebody asked to stop holding this fault and to heal it."""
+        return stop_file(self.ledger.run, self.fault).exists()
+
+
+def stop_file(run: Path, fault: str) -> Path:
+    """The file whose existence tells an experiment to heal at once. A file, because a signal may be swallowed inside an action."""
+    return run / "faults" / f"{fault}.stop"
+
+
+def inject(kind: str, configuration: Configuration) -> dict[str, Any] | None:
+    """Action: break it, at its time. Returns the evidence; ``None`` when it was stopped before."""
+    call = _read(kind, configuration)
+    if call.strike_ns is None:
+        # By hand there is no earlier stop to honour: an old file is of an old run.
+        stop_file(call.ledger.run, call.fault).unlink(missing_ok=True)
+    injection = lifecycle.inject(call.ledger, call.fault, call.kind, call.aim, call.strike_ns, call.hold_s, call.stopped)
+    return None if injection is None else asdict(injection)
+
+
+def observe(kind: str, configuration: Configuration) -> dict[str, Any] | None:
+    """Probe: see it in effect by a way that shares nothing with the injection. Returns what was seen; ``None`` when it did not bite."""
+    call = _read(kind, configuration)
+    if call.ledger.find(call.fault) is None:
+        return None
+    sighting = lifecycle.observe(call.ledger, call.fault, call.kind, call.aim, call.stopped)
+    return None if sighting is None else asdict(sighting)
+
+
+def hold(kind: str, configuration: Configuration) -> str:
+    """Action: wait until the fault has been in effect for its time, or until somebody says stop. Returns why it ended."""
+    call = _read(kind, configuration)
+    standing = call.ledger.find(call.fault)
+    if standing is None or not standing.evidence:
+        return "nothing to hold: it was not injected"
+    in_time = wait_until(int(standing.evidence["began_ns"]) + round(call.hold_s * SECOND_NS), call.stopped)
+    return "held" if in_time else "stopped"
+
+
+def heal(kind: str, configuration: Configuration) -> str:
+    """Rollback: undo it and prove it undone. Raises :class:`RuntimeError` that says what is not proven."""
+    call = _read(kind, configuration)
+    if call.ledger.find(call.fault) is None:
+        return "nothing to heal"
+    unproven = lifecycle.heal(call.ledger, call.fault, call.deployment, say=lambda _line: None)
+    if unproven:
+        raise RuntimeError("; ".join(unproven))
+    return "healed"
+
+
+def _read(kind: str, configuration: Configuration) -> _Call:
+    chosen = KINDS[kind]
+    deployment = running.deployment(configuration["deployment"])
+    run = Path(configuration["run"] or deployment.root)
+    scope = {key: configuration[key] for key in chosen.scope}
+    parameters = {parameter.name: configuration[parameter.name] for parameter in chosen.parameters}
+    return _Call(
+        kind=chosen,
+        aim=chosen.aim(deployment, scope, parameters),
+        deployment=deployment,
+        ledger=Ledger(run),
+        fault=str(configuration["fault"]),
+        strike_ns=int(configuration["at_ns"]) or None,
+        hold_s=float(configuration["hold_s"]),
+    )

@@ -1,0 +1,136 @@
+"""The janitor's own process: ``python -m closeshave.faults.watch``.
+
+It reads the harness's heartbeat. When the beat stops, it ends the harness and its helpers for good, then destroys the environment (owned)
+or heals every open fault (attached). While the harness lives, it heals a fault whose time to live is over. It ends by itself once the
+harness has written that all is in order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from closeshave import deployment as deployments
+from closeshave.clock import now_ns
+from closeshave.faults import heartbeat, ledger, runmark
+from closeshave.faults.heal import heal_open
+from closeshave.faults.heartbeat import Lease
+from closeshave.files import write_atomically
+from closeshave.history import Mark, record
+from closeshave.processes import identify, send
+
+FINISHED, RECORD = "finished", "janitor.json"
+"""Files in the run directory: the harness's word that all is in order, and who the janitor is."""
+LOOK_EVERY_S = 0.2
+DESTROY_WITHIN_S = 60.0
+PROVE_WITHIN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """What a janitor was told when it was started."""
+
+    run: Path
+    root: Path
+    """Of the environment; need not exist yet."""
+    destroy: tuple[str, ...]
+    """The command that takes the environment down; empty when it is to be healed instead."""
+
+
+def watch(duty: Duty, lease: Lease) -> None:
+    """Watch until the harness says that all is in order or until its heartbeat stops; then clear up."""
+    with ThreadPoolExecutor(1) as pool:
+        healing: Future[None] | None = None
+        while not (duty.run / FINISHED).exists():
+            beat = heartbeat.read(duty.run)
+            lease = lease.renewed(beat, now_ns())
+            if beat is not None and not beat.harness.alive:
+                clear_up(duty, "the harness has died")
+                return
+            if lease.over(now_ns()):
+                clear_up(duty, f"the harness has been silent for {lease.seconds:g} s")
+                return
+            if (healing is None or healing.done()) and any(fault.expired(now_ns()) for fault in ledger.Ledger(duty.run).open()):
+                healing = pool.submit(_heal, duty, "a fault has outlived its time")
+            time.sleep(LOOK_EVERY_S)
+    say("dismissed")
+
+
+def clear_up(duty: Duty, why: str) -> None:
+    """End the run's processes, then destroy or heal its environment."""
+    say(why)
+    beat = heartbeat.read(duty.run)
+    if beat is not None:
+        # One that only hung would wake up and act on an environment that is no longer its own.
+        send([beat.harness], signal.SIGKILL)
+    if survivors := runmark.sweep(duty.run):
+        say(f"could not be ended: {survivors}")
+    record(duty.run, Mark(now_ns(), "abort", f"{why}; the janitor {'destroys' if duty.destroy else 'heals'} the environment"))
+    if duty.destroy:
+        _destroy(duty)
+    else:
+        _heal(duty, why)
+    say("done")
+
+
+def say(line: str) -> None:
+    """Write a line to the janitor's log."""
+    print(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {line}", flush=True)  # noqa: T201 - its log is its output
+
+
+def _destroy(duty: Duty) -> None:
+    ended = subprocess.run(duty.destroy, stdin=subprocess.DEVNULL, timeout=DESTROY_WITHIN_S, check=False)
+    say(f"{' '.join(duty.destroy)}: exit code {ended.returncode}")
+    if not (duty.root / deployments.FILE).exists():
+        ledger.close_by_destruction(duty.run)
+
+
+def _heal(duty: Duty, why: str) -> None:
+    say(f"healing: {why}")
+    try:
+        deployment = deployments.load(duty.root)
+    except (FileNotFoundError, ValueError) as error:
+        say(f"there is no environment to heal: {error}")
+        ledger.close_by_destruction(duty.run)
+        return
+    for unproven in heal_open(duty.run, deployment, say, PROVE_WITHIN_S):
+        record(duty.run, Mark(now_ns(), "heal-unproven", unproven))
+
+
+def main(
+    run: Annotated[Path, typer.Option(help="The run directory.")],
+    deployment: Annotated[Path, typer.Option(help="The environment's root.")],
+    lease_s: Annotated[float, typer.Option(help="Seconds without a heartbeat after which the harness counts as dead.")] = 5.0,
+    destroy: Annotated[str, typer.Option(help="The command that takes the environment down, as a JSON list.")] = "[]",
+) -> None:
+    """Detach from whoever started this, and watch."""
+    # Twice: the first child is no session leader's heir any more, and its parent is not waited for by the harness.
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Only dismissal ends it: a terminal that closes, or a shell that ends its jobs, would otherwise take the safety net along.
+        signal.signal(number, signal.SIG_IGN)
+    identity = identify(os.getpid())
+    assert identity is not None
+    duty = Duty(run, deployment, tuple(json.loads(destroy)))
+    lease = Lease(lease_s, heartbeat.read(run), now_ns())
+    say(f"watching {run} as pid {identity.pid}")
+    write_atomically(run / RECORD, json.dumps({"pid": identity.pid, "started": identity.started}))
+    watch(duty, lease)
+
+
+if __name__ == "__main__":
+    typer.run(main)
