@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -18,26 +20,39 @@ from closeshave.faults.runmark import RUN_MARK, mark
 from closeshave.files import write_atomically
 from closeshave.plan import Fault
 
-FAULT = TypeAdapter(Fault)
-"""Reads and writes the file that tells an experiment its fault."""
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """All that an experiment's process is told, as a file."""
+
+    fault: str
+    kind: str
+    scope: Mapping[str, str | int]
+    parameters: Mapping[str, str | int | float | bool]
+    hold_s: float
+    at_ns: int
+    deployment: str
+    run: str
+
+
+ORDER = TypeAdapter(Order)
 
 
 def start(deployment: Deployment, run: Path, fault: Fault, at_ns: int) -> subprocess.Popen[bytes]:
-    """Start the experiment that injects ``fault`` at ``at_ns`` and heals it ``fault.hold`` seconds later.
+    """Start the experiment that injects ``fault`` at ``at_ns`` (monotonic) and heals it ``fault.hold`` seconds later.
 
-    Call it some five seconds ahead: the interpreter takes a second to be ready, and the environment is checked for fitness first.
+    Call it some five seconds ahead: the interpreter takes a second or two to be ready, and the environment's fitness is checked first.
     Output goes to ``RUN/logs/fault-ID.log``, Chaos Toolkit's journal to ``RUN/journal-ID.json``. Raises :class:`OSError`.
     """
     written = run / "faults" / f"{fault.id}.json"
     written.parent.mkdir(exist_ok=True)
     (run / "logs").mkdir(exist_ok=True)
-    write_atomically(written, FAULT.dump_json(fault, indent=1))
-    argv = [sys.executable, "-m", "closeshave.faults.experiment", "--deployment", deployment.root, "--run", str(run)]
-    argv += ["--fault", str(written), "--at-ns", str(at_ns)]
+    order = Order(fault.id, fault.kind, fault.scope, fault.parameters, fault.hold, at_ns, deployment.root, str(run))
+    write_atomically(written, ORDER.dump_json(order, indent=1))
     with (run / "logs" / f"fault-{fault.id}.log").open("ab") as log:
         # A session of its own: Ctrl-C at the terminal is for the trial, which then asks the experiment to heal.
         return subprocess.Popen(
-            argv,
+            [sys.executable, "-m", "closeshave.faults.experiment", str(written)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

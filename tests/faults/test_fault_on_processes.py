@@ -1,0 +1,178 @@
+"""A region's loss from plan to proof, on a few real processes: in this process, in an experiment's own, and by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from closeshave import history, processes
+from closeshave.clock import now_ns
+from closeshave.deployment import Deployment
+from closeshave.faults import child, lifecycle
+from closeshave.faults.catalogue import KINDS
+from closeshave.faults.heal import heal_open
+from closeshave.faults.ledger import Ledger
+from closeshave.faults.waiting import after
+from closeshave.files import read_lines
+from closeshave.plan import Expected, Fault
+from tests.faults import toys
+
+LOST = replace(KINDS["region.lost"], lead_s=lambda _aim: 0.2)
+"""The real kind; it only takes less time to read roles, of which there are none here."""
+WHOLE = {"near-0": True, "near-1": True, "far-0": True}
+BROKEN = {"near-0": False, "near-1": False, "far-0": True}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    path = tmp_path / f"run-{os.getpid()}-{tmp_path.name}"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Iterator[Deployment]:
+    with toys.running(tmp_path / "root") as deployment:
+        yield deployment
+
+
+def edges(run: Path) -> list[str]:
+    return [str(line["edge"]) for line in read_lines(run / history.TIMELINE) if line["type"] == "fault"]
+
+
+def events(run: Path) -> dict[str, dict[str, Any]]:
+    return {line["edge"]: line for line in read_lines(run / history.TIMELINE) if line["type"] == "fault"}
+
+
+def marks(run: Path) -> list[tuple[str, str]]:
+    return [(line["kind"], line["detail"]) for line in read_lines(run / history.TIMELINE) if line["type"] == "mark"]
+
+
+def never() -> bool:
+    return False
+
+
+def fault(hold_s: float) -> Fault:
+    return Fault("west-lost", "region.lost", "storm", 0, hold_s, Expected.RECOVERS, {"region": toys.NEAR})
+
+
+def test_life_of_a_fault(toy: Deployment, run: Path) -> None:
+    """Injected at its instant on exactly its scope, seen by another way, healed and proven; every edge on the timeline."""
+    aim = LOST.aim(toy, {"region": toys.NEAR}, {})
+    pids = {part.name: processes.find(Path(toy.root), part) for part in toy.processes}
+    strike = after(LOST.lead_s(aim) + 0.2)
+    injection = lifecycle.inject(Ledger(run), "f", LOST, aim, strike, 5, never)
+    assert injection is not None
+    assert injection.began_ns >= strike
+    assert injection.dead_ns >= injection.began_ns
+    for name in ("near-0", "near-1"):
+        identity = pids[name]
+        assert identity is not None
+        assert any(name in touched and f"pid {identity.pid}" in touched for touched in injection.touched)
+    assert toys.alive(toy) == BROKEN
+    assert lifecycle.observe(Ledger(run), "f", LOST, aim, never) is not None
+    assert heal_open(run, toy, lambda _line: None) == []
+    assert toys.alive(toy) == WHOLE
+    assert edges(run) == ["planned", "injected", "observed", "healed", "verified-healed"]
+    assert events(run)["verified-healed"]["evidence"]["proof"]
+
+
+def test_fault_that_does_not_bite_is_never_called_observed(toy: Deployment, run: Path) -> None:
+    """When the platform is back before the probe looks, the timeline has a mark and no edge that says observed."""
+    aim = LOST.aim(toy, {"region": toys.NEAR}, {})
+    assert lifecycle.inject(Ledger(run), "f", LOST, aim, None, 5, never) is not None
+    LOST.undo(aim, after(20), lambda _line: None)  # type: ignore[misc] # region.lost has an undo
+    assert lifecycle.observe(Ledger(run), "f", replace(LOST, observed_within_s=0.0), aim, never) is None
+    assert ("fault-not-observed", "f") in marks(run)
+    assert "observed" not in edges(run)
+
+
+def test_unfit_environment_is_not_touched(toy: Deployment, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scope that does not exist is never broken and never planned."""
+    monkeypatch.setattr(lifecycle, "FIT_WITHIN_S", 0.0)
+    aim = LOST.aim(toy, {"region": "atlantis"}, {})
+    with pytest.raises(lifecycle.Unfit, match="atlantis"):
+        lifecycle.inject(Ledger(run), "f", LOST, aim, None, 5, never)
+    assert Ledger(run).open() == ()
+    assert ("fault-not-observed", "f") in marks(run)
+
+
+def test_stop_before_the_strike_leaves_nothing(toy: Deployment, run: Path) -> None:
+    """An operator's stop before the strike: nothing was touched, nothing is open."""
+    aim = LOST.aim(toy, {"region": toys.NEAR}, {})
+    assert lifecycle.inject(Ledger(run), "f", LOST, aim, after(60), 5, lambda: True) is None
+    assert toys.alive(toy) == WHOLE
+    assert Ledger(run).open() == ()
+
+
+def test_heal_resumes_what_hangs(toy: Deployment, run: Path) -> None:
+    """A process that is stopped, not dead, is resumed rather than started twice."""
+    aim = LOST.aim(toy, {"region": toys.NEAR}, {})
+    before = processes.find(Path(toy.root), toy.process("near-0"))
+    assert before is not None
+    os.kill(before.pid, signal.SIGSTOP)
+    assert not all(proof.holds for proof in LOST.prove(aim))  # type: ignore[misc] # region.lost can prove
+    LOST.undo(aim, after(20), lambda _line: None)  # type: ignore[misc] # region.lost has an undo
+    assert processes.find(Path(toy.root), toy.process("near-0")) == before
+    assert all(proof.holds for proof in LOST.prove(aim))  # type: ignore[misc] # region.lost can prove
+
+
+def test_experiment_injects_holds_and_heals(toy: Deployment, run: Path) -> None:
+    """The child runs the whole experiment by itself: exit code 0, all edges, heal no earlier than its instant, a journal."""
+    wanted = fault(hold_s=1)
+    experiment = child.start(toy, run, wanted, after(3.5))
+    assert experiment.wait(60) == 0, (run / "logs" / "fault-west-lost.log").read_text()
+    assert edges(run) == ["planned", "injected", "observed", "healed", "verified-healed"]
+    told = events(run)
+    assert told["healed"]["at_ns"] >= told["injected"]["at_ns"] + 1_000_000_000
+    journal = json.loads((run / "journal-west-lost.json").read_text())
+    assert [activity["status"] for activity in (*journal["run"], *journal["rollbacks"])] == ["succeeded"] * 4
+    assert toys.alive(toy) == WHOLE
+
+
+def test_experiment_heals_at_once_when_told_to_stop(toy: Deployment, run: Path) -> None:
+    """SIGTERM ends the hold, never the heal."""
+    experiment = child.start(toy, run, fault(hold_s=300), now_ns())
+    assert processes.poll_until(lambda: "observed" in edges(run), 60)
+    assert toys.alive(toy) == BROKEN
+    assert child.stop(experiment, 60) == 0
+    assert toys.alive(toy) == WHOLE
+    assert edges(run)[-1] == "verified-healed"
+
+
+def test_experiment_killed_in_mid_fault_is_healed_by_another(toy: Deployment, run: Path) -> None:
+    """kill -9 of the experiment leaves a fault that whoever reads the ledger can heal."""
+    experiment = child.start(toy, run, fault(hold_s=300), now_ns())
+    assert processes.poll_until(lambda: "injected" in edges(run), 60)
+    experiment.kill()
+    experiment.wait()
+    assert [found.fault for found in Ledger(run).open()] == ["west-lost"]
+    assert heal_open(run, toy, lambda _line: None) == []
+    assert toys.alive(toy) == WHOLE
+
+
+def test_experiment_runs_by_hand(toy: Deployment, tmp_path: Path) -> None:
+    """``chaos run`` against a running environment breaks it, heals it, and keeps its ledger in the environment's root."""
+    chaos = Path(sys.executable).with_name("chaos")
+    root = Path(__file__).parents[2]
+    environ = {
+        **os.environ,
+        "PYTHONPATH": str(root),
+        "CLOSESHAVE_DEPLOYMENT": toy.root,
+        "CLOSESHAVE_REGION": toys.NEAR,
+        "CLOSESHAVE_HOLD_S": "0.5",
+    }
+    argv = [str(chaos), "--no-version-check", "run", str(root / "chaos" / "region" / "lost.yaml")]
+    done = subprocess.run(argv, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert edges(Path(toy.root)) == ["planned", "injected", "observed", "healed", "verified-healed"]
+    assert toys.alive(toy) == WHOLE

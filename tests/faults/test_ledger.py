@@ -1,0 +1,129 @@
+"""The write-ahead ledger: what it says after any ending."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from closeshave import history
+from closeshave.faults import ledger
+from closeshave.faults.ledger import Ledger, Undo, open_faults
+from closeshave.files import read_lines
+from closeshave.history import Edge
+from tests.faults import toys
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    toys.deployment(tmp_path / "root")
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Ledger:
+    (tmp_path / "run").mkdir()
+    return Ledger(tmp_path / "run")
+
+
+def undo(root: Path) -> Undo:
+    return Undo("region.lost", {"region": toys.NEAR}, {"switch_back": True}, str(root))
+
+
+@pytest.mark.parametrize(
+    ("edges", "is_open"),
+    [
+        ((), False),
+        ((Edge.PLANNED,), True),
+        ((Edge.PLANNED, Edge.INJECTED), True),
+        ((Edge.PLANNED, Edge.INJECTED, Edge.OBSERVED), True),
+        ((Edge.PLANNED, Edge.INJECTED, Edge.HEALED), True),
+        ((Edge.PLANNED, Edge.HEALED), True),
+        ((Edge.PLANNED, Edge.HEALED, Edge.VERIFIED_HEALED), False),
+        ((Edge.PLANNED, Edge.HEALED, Edge.VERIFIED_HEALED, Edge.PLANNED), True),
+    ],
+)
+def test_fault_is_open_from_its_plan_until_its_heal_is_proven(edges: tuple[Edge, ...], is_open: bool, book: Ledger, root: Path) -> None:
+    """Neither injection nor healing opens or closes a fault: only the plan before and the proof after do."""
+    for edge in edges:
+        if edge is Edge.PLANNED:
+            book.plan("a", undo(root), ttl_s=1, strike_ns=0)
+        else:
+            book.passed("a", edge, 1, {})
+    assert bool(book.open()) is is_open
+
+
+def test_undo_survives_in_the_file(book: Ledger, root: Path) -> None:
+    """Another process reads from the file alone how to heal."""
+    book.plan("a", undo(root), ttl_s=7, strike_ns=0)
+    (found,) = Ledger(book.run).open()
+    assert found.undo == undo(root)
+    assert found.ttl_s == 7
+
+
+def test_time_to_live_ends(book: Ledger, root: Path) -> None:
+    """A fault is expired only after its time to live, counted from its plan."""
+    book.plan("a", undo(root), ttl_s=7, strike_ns=0)
+    (found,) = book.open()
+    assert not found.expired(found.planned_ns + 7_000_000_000)
+    assert found.expired(found.planned_ns + 7_000_000_001)
+
+
+def test_same_fault_is_not_planned_twice(book: Ledger, root: Path) -> None:
+    """A fault that is still open cannot be planned over."""
+    book.plan("a", undo(root), ttl_s=1, strike_ns=0)
+    with pytest.raises(RuntimeError, match="still open"):
+        book.plan("a", undo(root), ttl_s=1, strike_ns=0)
+
+
+@pytest.mark.parametrize("torn", [b'{"fault": "b", "ed', b'{"fault"', b"\xc3"])
+def test_torn_line_harms_nobody(torn: bytes, book: Ledger, root: Path) -> None:
+    """A line that a crash cut short is passed over, and the next line does not grow onto it."""
+    book.plan("a", undo(root), ttl_s=1, strike_ns=0)
+    with book.path.open("ab") as file:
+        file.write(torn)
+    assert [fault.fault for fault in book.open()] == ["a"]
+    book.plan("c", undo(root), ttl_s=1, strike_ns=0)
+    assert [fault.fault for fault in book.open()] == ["a", "c"]
+
+
+def test_every_edge_is_on_the_timeline(book: Ledger, root: Path) -> None:
+    """The run's timeline gets each edge at the instant when it happened."""
+    book.plan("a", undo(root), ttl_s=1, strike_ns=5)
+    book.passed("a", Edge.INJECTED, 6, {"touched": ["x pid 1"]})
+    lines = [line for line in read_lines(book.run / history.TIMELINE) if line["type"] == "fault"]
+    assert [(line["edge"], line["fault"]) for line in lines] == [("planned", "a"), ("injected", "a")]
+    assert lines[1]["at_ns"] == 6
+    assert lines[1]["evidence"] == {"touched": ["x pid 1"]}
+
+
+def test_environment_remembers_who_broke_it(book: Ledger, root: Path) -> None:
+    """What a run left unhealed is found from the environment that it was done to, not only from that run's directory."""
+    assert ledger.unhealed(root / ledger.FILE) == ()
+    book.plan("a", undo(root), ttl_s=1, strike_ns=0)
+    assert ledger.unhealed(root / ledger.FILE) == ("a",)
+    assert ledger.unhealed(book.path) == ("a",)
+
+
+def test_destroyed_environment_needs_no_healing(book: Ledger, root: Path) -> None:
+    """A fault whose environment is gone is closed, but never called healed."""
+    book.plan("a", undo(root), ttl_s=1, strike_ns=0)
+    (root / "deployment.json").unlink()
+    assert ledger.unhealed(book.path) == ()
+    ledger.close_by_destruction(book.run)
+    assert book.open() == ()
+    edges = [line["edge"] for line in read_lines(book.run / history.TIMELINE)]
+    assert edges == ["planned"]
+
+
+def test_order_of_faults_is_the_order_of_plans() -> None:
+    """The reducer lists open faults as they were planned, so that healing can go backwards."""
+    plan: dict[str, Any] = {
+        "edge": "planned",
+        "at_ns": 0,
+        "ttl_s": 1,
+        "undo": {"kind": "k", "scope": {}, "parameters": {}, "deployment": "d"},
+    }
+    lines = [{"fault": "a", **plan}, {"fault": "b", **plan}, {"fault": "a", "edge": "verified-healed"}, {"fault": "a", **plan}]
+    assert [fault.fault for fault in open_faults(lines)] == ["b", "a"]
