@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from closeshave import __version__
-from closeshave.yamlfile import InvalidFile
+from closeshave.yamlfile import InvalidFile, Problem
 
 INVALID, FAILED = 2, 4
 
@@ -80,7 +80,7 @@ def validate(plans: Annotated[list[str], typer.Argument(help="Plans to check, wi
     """Check plans without starting anything."""
     from closeshave.preparation import prepare
 
-    problems = []
+    problems: list[Problem] = []
     for name in plans:
         try:
             prepared = prepare(name)

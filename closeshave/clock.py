@@ -23,6 +23,7 @@ class Anchor:
 
     @classmethod
     def take(cls) -> Anchor:
+        """Read both clocks now."""
         before = time.monotonic_ns()
         wall = time.time_ns()
         after = time.monotonic_ns()

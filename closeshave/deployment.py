@@ -68,6 +68,8 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Sentinel:
+    """One Sentinel process."""
+
     process: str
     region: str
     port: int
@@ -104,6 +106,8 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Payments:
+    """The payment provider's stub."""
+
     process: str
     url: str
     ledger: str
@@ -159,6 +163,7 @@ class Deployment:
         return (process for process in self.processes if process.region == region)
 
     def edge(self, region: str) -> Edge:
+        """The public endpoint of a region."""
         return next(edge for edge in self.edges if edge.region == region)
 
     def save(self) -> Path:

@@ -24,7 +24,12 @@ class Display:
     @contextmanager
     def bar(self, total_s: float) -> Iterator[Bar]:
         """A bar over ``total_s`` seconds; silent where the output is no terminal."""
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f} of {task.total:.0f} s"), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f} of {task.total:.0f} s"),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, console=self.console, disable=not self.console.is_terminal, transient=True) as progress:
             yield Bar(progress, total_s)
 

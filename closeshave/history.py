@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from closeshave.clock import Anchor
-from closeshave.files import append_line, read_lines
+from closeshave.files import append_line, read_lines, write_atomically
 from closeshave.topology import Topology
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ class History:
     """What could not be read and why; each makes the judgements that need it inconclusive."""
 
 
-_TEXT = pa.dictionary(pa.int32(), pa.string())
+_TEXT: Any = pa.dictionary(pa.int32(), pa.string())  # its stub knows less than the library: as a field type it is refused
 OPERATIONS = pa.schema(
     [
         ("id", pa.int64()), ("source", _TEXT), ("kind", _TEXT), ("journey", _TEXT), ("region", _TEXT), ("shard", pa.int16()),
@@ -275,12 +275,10 @@ BOOKINGS = pa.schema(
         ("created_at", pa.float64()), ("price_cents", pa.int64()),
     ]
 )  # fmt: skip
-CAPTURES = pa.schema(
-    [
-        ("capture", pa.string()), ("booking", pa.int64()), ("franchise", pa.int32()), ("amount", pa.int64()), ("key", pa.string()),
-        ("at", pa.float64()),
-    ]
-)  # fmt: skip
+_CAPTURE: dict[str, Any] = {
+    "capture": pa.string(), "booking": pa.int64(), "franchise": pa.int32(), "amount": pa.int64(), "key": pa.string(), "at": pa.float64(),
+}  # fmt: skip
+CAPTURES = pa.schema(_CAPTURE)
 
 
 def frame(rows: Iterable[Any], schema: pa.Schema) -> pd.DataFrame:
@@ -299,7 +297,7 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     plain = table.select([name for name in table.schema.names if name not in optional]).to_pandas()
     for name in table.schema.names:
         if name in optional:
-            plain[name] = pd.array(table.column(name).to_pylist(), dtype=nullable[table.schema.field(name).type])
+            plain[name] = pd.Series(table.column(name).to_pylist(), dtype=nullable[table.schema.field(name).type])
     return plain[table.schema.names]
 
 
@@ -327,8 +325,7 @@ def record_sent(run: Path, sent: Sent) -> None:
 
 
 def save_manifest(run: Path, manifest: Manifest) -> None:
-    from closeshave.files import write_atomically
-
+    """Write the manifest, whole or not at all."""
     write_atomically(run / MANIFEST, _MANIFEST.dump_json(manifest, indent=1))
 
 
@@ -338,8 +335,7 @@ def load_manifest(run: Path) -> Manifest:
 
 
 def save_edges(run: Path, counts: Iterable[EdgeCount]) -> None:
-    from closeshave.files import write_atomically
-
+    """Write what the edge endpoints counted."""
     write_atomically(run / EDGE_COUNTS, _EDGES.dump_json(tuple(counts)))
 
 

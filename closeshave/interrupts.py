@@ -31,6 +31,7 @@ class Interrupts:
         self._raising = False
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
+        """The signal handler."""
         if self.received is None:
             self.received = signal.Signals(number).name
         if self._raising:

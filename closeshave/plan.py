@@ -185,6 +185,7 @@ class Plan:
 
     @property
     def duration_s(self) -> float:
+        """All phases together."""
         return sum(phase.duration for phase in self.phases)
 
     def starts_s(self, name: str) -> float:
@@ -233,6 +234,7 @@ class Objective:
 
     @property
     def bound(self) -> float | None:
+        """Whichever of the two is set."""
         return self.at_most if self.at_most is not None else self.at_least
 
     def covers(self, fault: Fault) -> bool:
@@ -312,7 +314,9 @@ def read_target(path: Path) -> Target:
     raw = document(path)
     known = {claim.id for claim in target.claims}
     problems = [
-        Problem(str(path), line_of(raw, ("objectives", index)), f"objectives.{index}.claims", f"{claim} is not among the claims of this file")
+        Problem(
+            str(path), line_of(raw, ("objectives", index)), f"objectives.{index}.claims", f"{claim} is not among the claims of this file"
+        )
         for index, objective in enumerate(target.objectives)
         for claim in objective.claims
         if claim not in known
@@ -332,7 +336,9 @@ def _inconsistencies(plan: Plan) -> list[tuple[tuple[str | int, ...], str]]:
     if len({fault.id for fault in plan.faults}) != len(plan.faults):
         found.append((("faults",), "fault IDs must differ"))
     if plan.duration_s > plan.limits.duration:
-        found.append((("limits", "duration"), f"the phases last {plan.duration_s:g} s, longer than the limit of {plan.limits.duration:g} s"))
+        found.append(
+            (("limits", "duration"), f"the phases last {plan.duration_s:g} s, longer than the limit of {plan.limits.duration:g} s")
+        )
     for index, fault in enumerate(plan.faults):
         phase = phases.get(fault.phase)
         if phase is None:
@@ -340,5 +346,7 @@ def _inconsistencies(plan: Plan) -> list[tuple[tuple[str | int, ...], str]]:
         elif phase.role is not Role.FAULT:
             found.append((("faults", index, "phase"), f"{fault.phase!r} is a {phase.role} phase; faults belong into fault phases"))
         elif fault.at + fault.hold > phase.duration:
-            found.append((("faults", index, "hold"), f"at + hold is {fault.at + fault.hold:g} s, past the end of its phase ({phase.duration:g} s)"))
+            found.append(
+                (("faults", index, "hold"), f"at + hold is {fault.at + fault.hold:g} s, past the end of its phase ({phase.duration:g} s)")
+            )
     return found

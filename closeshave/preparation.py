@@ -88,7 +88,9 @@ def _scope_problems(prepared: Prepared, scope: object) -> list[str]:
     if "region" in scope and scope["region"] not in topology.regions:
         found.append(f"scope.region: {scope['region']!r} is no region of this environment; there is: {', '.join(topology.regions)}")
     if "shard" in scope and scope["shard"] not in {shard.id for shard in topology.shards}:
-        found.append(f"scope.shard: {scope['shard']!r} is no shard of this environment; there is: {', '.join(str(s.id) for s in topology.shards)}")
+        found.append(
+            f"scope.shard: {scope['shard']!r} is no shard of this environment; there is: {', '.join(str(s.id) for s in topology.shards)}"
+        )
     return found
 
 

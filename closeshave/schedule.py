@@ -24,6 +24,7 @@ class Due:
 
     @property
     def heal_ns(self) -> int:
+        """When the harness heals it."""
         return self.at_ns + round(self.fault.hold * 1e9)
 
     def overlaps(self, other: Due) -> bool:

@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from closeshave import __version__, history, rundir, schedule
 from closeshave.clock import Anchor, now_ns
@@ -39,7 +40,7 @@ from closeshave.traffic.load import plan_load
 RUN_ID = "CLOSESHAVE_RUN_ID"
 """Every process that the harness itself starts carries the run's ID in this variable, so that the janitor finds it."""
 
-SENDERS = ("customers", "canary")
+SENDERS: tuple[Literal["customers"], Literal["canary"]] = ("customers", "canary")
 TICK_S = 0.1
 HEAL_WAIT_S = 120.0
 """How long after the load's end a fault may still be healing before the trial takes over from its child."""
@@ -74,9 +75,11 @@ class Trial:
         return self.attach is None
 
     def say(self, text: str) -> None:
+        """Tell whoever watches."""
         self.display.say(text)
 
     def mark(self, kind: str, detail: str = "") -> None:
+        """Put a mark on the timeline, now."""
         history.record(self.run, Mark(now_ns(), kind, detail))
 
 

@@ -13,7 +13,8 @@ MANIFEST = Manifest("id", "p", "e", "t", 1, "rehearsed", "0", "2026-11-21T00:00:
 OPERATION = Operation(7, "customers", "book", "book", "r1", 1, 5, 10, 11, 12, "ok", True, 200)
 
 
-def saved(tmp_path, **frames):
+def saved(tmp_path):
+    """A run directory with one operation and one effect."""
     history.save_manifest(tmp_path, MANIFEST)
     history.save_rows(tmp_path / history.OPERATIONS_FILE, pa.Table.from_pylist([vars_(OPERATION)], schema=OPERATIONS))
     effect = Effect(operation=7, action="create", franchise=5, shard=1, key="k_1", booking=None, starts_at=2**40)
@@ -22,6 +23,7 @@ def saved(tmp_path, **frames):
 
 
 def vars_(row):
+    """A row as a mapping."""
     return {name: getattr(row, name) for name in row.__slots__}
 
 

@@ -18,6 +18,7 @@ PHASES = """phases:
 
 
 def plan(tmp_path, text):
+    """A plan file."""
     path = tmp_path / "plan.yaml"
     path.write_text(text)
     return path
@@ -37,7 +38,10 @@ def test_a_plan_reads_into_frozen_values(tmp_path):
     ("fault", "expected"),
     [
         ("{id: a, kind: shard.x, phase: calm, at: 5s, hold: 10s, expected: recovers}", "'calm' is a calm phase"),
-        ("{id: a, kind: shard.x, phase: absent, at: 5s, hold: 10s, expected: recovers}", "'absent' is no phase of this plan; there is: calm"),
+        (
+            "{id: a, kind: shard.x, phase: absent, at: 5s, hold: 10s, expected: recovers}",
+            "'absent' is no phase of this plan; there is: calm",
+        ),
         ("{id: a, kind: shard.x, phase: broken, at: 25s, hold: 10s, expected: recovers}", "past the end of its phase"),
         ("{id: a, kind: nonsense, phase: broken, at: 5s, hold: 10s, expected: recovers}", "write family.name"),
         ("{id: A b, kind: shard.x, phase: broken, at: 5s, hold: 10s, expected: recovers}", "small letters, digits and dashes"),
@@ -91,7 +95,7 @@ def test_what_is_no_quantity_is_refused(text):
 )
 def test_an_objective_without_a_meaning_is_refused(arguments):
     """One bound, and a percentile only where there is a distribution."""
-    with pytest.raises(ValueError, match="give exactly one|need a percentile|has no bound"):
+    with pytest.raises(ValueError, match=r"give exactly one|need a percentile|has no bound"):
         Objective(id="x", claims=(), **arguments)
 
 
@@ -109,5 +113,5 @@ def test_every_shipped_target_reads(name):
 
 def test_an_unknown_name_lists_what_there_is():
     """A misspelt plan shows the plans there are."""
-    with pytest.raises(InvalidFile, match="no such file in scenarios/; there is: .*nightly"):
+    with pytest.raises(InvalidFile, match=r"no such file in scenarios/; there is: .*nightly"):
         locate("scenarios", "nightyl")

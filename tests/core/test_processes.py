@@ -12,11 +12,13 @@ from closeshave.deployment import Process
 
 @pytest.fixture
 def environment(tmp_path):
+    """A root and an environment ID; whatever was started is swept away, and must be gone."""
     yield tmp_path, "test-" + tmp_path.name
     assert processes.sweep("test-" + tmp_path.name) == []
 
 
 def sleeper(**changes):
+    """A process that only sleeps."""
     return Process(**{"name": "sleeper", "role": "app", "region": None, "argv": ("sleep", "60"), **changes})
 
 

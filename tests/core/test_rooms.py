@@ -29,7 +29,11 @@ def imports(path):
             continue
         for name in names:
             parts = name.split(".")
-            if parts[0] == "closeshave" and len(parts) > 1 and (PACKAGE / parts[1]).with_suffix("" if (PACKAGE / parts[1]).is_dir() else ".py").exists():
+            if (
+                parts[0] == "closeshave"
+                and len(parts) > 1
+                and (PACKAGE / parts[1]).with_suffix("" if (PACKAGE / parts[1]).is_dir() else ".py").exists()
+            ):
                 yield parts[1]
 
 

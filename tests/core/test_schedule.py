@@ -1,5 +1,7 @@
 """When faults are due, and which may start."""
 
+from itertools import pairwise
+
 import pytest
 
 from closeshave.plan import Expected, Fault, Limits, Phase, Plan, Role
@@ -27,7 +29,7 @@ def test_phases_follow_one_another_without_a_gap():
     times = phases(PLAN, START)
     assert [phase.name for phase in times] == ["warm", "calm", "broken"]
     assert times[0].started_ns == START
-    assert all(one.ended_ns == other.started_ns for one, other in zip(times, times[1:], strict=False))
+    assert all(one.ended_ns == other.started_ns for one, other in pairwise(times))
     assert times[-1].ended_ns == END
 
 

@@ -23,6 +23,7 @@ class Outer:
 
 
 def write(tmp_path, text):
+    """A YAML file."""
     path = tmp_path / "some.yaml"
     path.write_text(text)
     return path
@@ -37,7 +38,9 @@ def test_a_valid_file_becomes_a_frozen_value(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        pytest.param("name: x\nparts:\n  - {wait: 1m}\n  - {wait: 5}\n", ":4: parts.1.wait: 5 is not a duration", id="a number without unit"),
+        pytest.param(
+            "name: x\nparts:\n  - {wait: 1m}\n  - {wait: 5}\n", ":4: parts.1.wait: 5 is not a duration", id="a number without unit"
+        ),
         pytest.param("name: x\nnmae: y\n", ":2: nmae: unknown key", id="a misspelt key"),
         pytest.param("parts: []\n", ": name: is missing", id="a missing key"),
         pytest.param("name: x\n  parts: [\n", "not valid YAML", id="no YAML"),
@@ -63,7 +66,7 @@ def test_every_problem_is_reported_not_only_the_first(tmp_path):
 
 def test_a_missing_file_is_named(tmp_path):
     """No such file is a message, not a traceback."""
-    with pytest.raises(InvalidFile, match="absent.yaml: no such file"):
+    with pytest.raises(InvalidFile, match=r"absent.yaml: no such file"):
         read(tmp_path / "absent.yaml", Outer)
 
 
