@@ -1,0 +1,88 @@
+"""The time axis that every chart shares: seconds after the run's first phase began. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from closeshave.history import History
+from closeshave.judge.verdict import Assessment, FaultFigures
+
+SIGNAL_KINDS = ("suspected", "promoted", "demoted", "alert")
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A phase as it happened."""
+
+    name: str
+    role: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A fault on the axis; an instant that is not known is ``None``."""
+
+    fault: str
+    start_s: float
+    observed_s: float | None
+    recovered_s: float | None
+    healed_s: float | None
+    end_s: float
+    """Where the band ends: healed, or the end of the run for a fault that never was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The platform's own word, at most one a second for each kind and scope."""
+
+    at_s: float
+    kind: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """From the start of the first phase to the end of the last."""
+
+    zero_ns: int
+    span_s: float
+    phases: tuple[Stretch, ...]
+    bands: tuple[Band, ...]
+    ticks: tuple[Tick, ...]
+
+
+def axis(history: History, assessment: Assessment) -> Axis:
+    """The axis of a run. Without phases (it ended before the first) the recorded operations give the span."""
+    phases = history.manifest.phases
+    if phases:
+        zero, end = phases[0].started_ns, max(phase.ended_ns for phase in phases)
+    elif len(history.operations):
+        zero, end = int(history.operations["intended_ns"].min()), int(history.operations["ended_ns"].max())
+    else:
+        zero, end = history.manifest.anchor.monotonic_ns, history.manifest.anchor.monotonic_ns
+    span = max((end - zero) / 1e9, 1.0)
+    seen: dict[tuple[int, str, str], Tick] = {}
+    for signal in history.signals:
+        at = (signal.at_ns - zero) / 1e9
+        if 0 <= at <= span and signal.kind in SIGNAL_KINDS:
+            seen.setdefault((int(at), signal.kind, signal.scope), Tick(at, signal.kind, signal.scope))
+    return Axis(
+        zero_ns=zero,
+        span_s=span,
+        phases=tuple(Stretch(one.name, one.role, (one.started_ns - zero) / 1e9, (one.ended_ns - zero) / 1e9) for one in phases),
+        bands=tuple(_band(fault, fault.injected_at_s, span) for fault in assessment.faults if fault.injected_at_s is not None),
+        ticks=tuple(sorted(seen.values(), key=lambda tick: tick.at_s)),
+    )
+
+
+def _band(fault: FaultFigures, injected_s: float, span_s: float) -> Band:
+    return Band(
+        fault=fault.id,
+        start_s=injected_s,
+        observed_s=fault.observed_at_s,
+        recovered_s=injected_s + fault.recovery_s if fault.recovery_s is not None else None,
+        healed_s=fault.healed_at_s,
+        end_s=fault.healed_at_s if fault.healed_at_s is not None else span_s,
+    )

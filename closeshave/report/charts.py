@@ -1,0 +1,174 @@
+"""``charts/*.png``: the same figures as pictures, for where a page cannot go: chat, tickets, slides. Drawn with matplotlib, without a display."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from closeshave.judge.verdict import FaultFigures
+from closeshave.report import words
+from closeshave.report.axis import Axis, axis
+from closeshave.report.distribution import Distribution, distributions
+from closeshave.report.figures.recovery import split
+from closeshave.report.findings import Findings
+from closeshave.report.series import Series, series
+
+BLUE, SKY, ORANGE, VERMILION, GREEN, PURPLE, GREY = "#0072b2", "#56b4e9", "#e69f00", "#d55e00", "#009e73", "#cc79a7", "#6b7280"
+"""Okabe and Ito's palette, which colour-blind readers can tell apart."""
+PART_COLOURS = {"detect": ORANGE, "fail over": VERMILION, "restore": SKY, "not split": "#b8bec8"}
+_PART_HATCHES = {"detect": "", "fail over": "///", "restore": "...", "not split": "xx"}
+
+
+def render(findings: Findings) -> dict[str, bytes]:
+    """Every chart as a PNG image by its file name. What was not recorded has no chart."""
+    when = axis(findings.history, findings.assessment)
+    what = series(findings.history.operations, when)
+    title = f"{words.clean(findings.plan.name)}, {findings.history.manifest.evidence}"
+    drawn: dict[str, Figure | None] = {
+        "timeline.png": _stack(title, when, (_rate, _latency, _errors), what),
+        "latency.png": _stack(f"{title}: response time", when, (_latency,), what),
+        "errors.png": _stack(f"{title}: requests not answered well", when, (_errors,), what),
+        "shards.png": _by_shard(f"{title}: by shard", when, what),
+        "recovery.png": _recovery(f"{title}: recovery", findings.assessment.faults),
+        "distribution.png": _distribution(
+            f"{title}: response times", distributions(findings.history.operations, findings.history.manifest.phases)
+        ),
+    }
+    return {name: _png(figure) for name, figure in drawn.items() if figure is not None}
+
+
+def _stack(title: str, when: Axis, panels: Sequence[Callable[[Axes, Series], None]], what: Series) -> Figure:
+    figure = Figure(figsize=(11, 1.4 + 2.1 * len(panels)), layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold", parse_math=False)
+    plots = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for number, (plot, panel) in enumerate(zip(plots, panels, strict=True)):
+        panel(plot, what)
+        _dress(plot, when, labelled=number == 0)
+    plots[-1].set_xlabel("seconds after the first phase began")
+    return figure
+
+
+def _rate(plot: Axes, what: Series) -> None:
+    middle = what.starts_s + what.bin_s / 2
+    plot.fill_between(middle, what.completed_per_s, color=SKY, alpha=0.35, linewidth=0)
+    plot.plot(middle, what.completed_per_s, color=BLUE, linewidth=1.2, label="completed well")
+    plot.plot(middle, what.offered_per_s, color="black", linewidth=0.9, linestyle="--", label="offered")
+    plot.set_ylabel("requests per second")
+    plot.set_ylim(bottom=0)
+    plot.legend(loc="lower left", fontsize=8, ncols=2)
+
+
+def _latency(plot: Axes, what: Series) -> None:
+    middle = what.starts_s + what.bin_s / 2
+    for values, name, colour, dashes in ((what.p50_ms, "p50", SKY, "-"), (what.p95_ms, "p95", BLUE, "-"), (what.p99_ms, "p99", PURPLE, "--")):
+        plot.plot(middle, values, color=colour, linewidth=1.2, linestyle=dashes, label=name)
+    if np.isfinite(what.p50_ms).any():
+        plot.set_yscale("log")
+    plot.yaxis.set_major_formatter(FuncFormatter(lambda value, _: words.seconds(value / 1_000)))
+    plot.set_ylabel("response time")
+    plot.legend(loc="upper left", fontsize=8, ncols=3)
+
+
+def _errors(plot: Axes, what: Series) -> None:
+    plot.bar(what.starts_s, what.not_good_per_s, width=what.bin_s, align="edge", color=VERMILION)
+    plot.set_ylabel("not good per second")
+    plot.set_ylim(bottom=0, top=max(float(what.not_good_per_s.max()) * 1.08, 1.0))
+
+
+def _by_shard(title: str, when: Axis, what: Series) -> Figure | None:
+    if not what.shards:
+        return None
+    figure = Figure(figsize=(11, 1.2 + 1.5 * len(what.shards)), layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold", parse_math=False)
+    plots = figure.subplots(len(what.shards), 2, sharex=True, sharey="col", squeeze=False)
+    middle = what.starts_s + what.bin_s / 2
+    for (bad, slow), shard in zip(plots, what.shards, strict=True):
+        bad.bar(what.starts_s, shard.not_good_per_s, width=what.bin_s, align="edge", color=VERMILION)
+        bad.set_ylabel(f"shard {shard.shard}")
+        slow.plot(middle, shard.p95_ms, color=BLUE, linewidth=1.1)
+        if np.isfinite(shard.p95_ms).any():
+            slow.set_yscale("log")
+        slow.yaxis.set_major_formatter(FuncFormatter(lambda value, _: words.seconds(value / 1_000)))
+        for plot in (bad, slow):
+            _dress(plot, when, labelled=False)
+    plots[0][0].set_title("not good per second", fontsize=9, loc="left")
+    plots[0][1].set_title("response time p95", fontsize=9, loc="left")
+    return figure
+
+
+def _recovery(title: str, faults: tuple[FaultFigures, ...]) -> Figure | None:
+    if not faults:
+        return None
+    figure = Figure(figsize=(11, 1.3 + 0.6 * len(faults)), layout="constrained")
+    plot = figure.add_subplot()
+    plot.set_title(title, loc="left", fontsize=12, fontweight="bold", parse_math=False)
+    named: set[str] = set()
+    for row, fault in enumerate(faults):
+        elapsed = 0.0
+        for name, value in split(fault):
+            label = "" if name in named else name
+            named.add(name)
+            plot.barh(row, value, left=elapsed, height=0.55, color=PART_COLOURS[name], hatch=_PART_HATCHES[name], edgecolor="white", label=label)
+            elapsed += value
+        total = words.seconds(fault.recovery_s) if fault.recovery_s is not None else "no recovery measured"
+        plot.text(elapsed, row, f" {total}", va="center", fontsize=9)
+    plot.set_yticks(range(len(faults)), [words.clean(fault.id) for fault in faults])
+    for label in plot.get_yticklabels():
+        label.set_parse_math(False)
+    plot.invert_yaxis()
+    plot.margins(x=0.12)
+    plot.set_xlim(left=0)
+    plot.set_xlabel("seconds after injection")
+    if named:
+        plot.legend(fontsize=8, ncols=4)
+    return figure
+
+
+def _distribution(title: str, found: tuple[Distribution, ...]) -> Figure | None:
+    if not found:
+        return None
+    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    plot = figure.add_subplot()
+    plot.set_title(title, loc="left", fontsize=12, fontweight="bold", parse_math=False)
+    for one, colour, dashes in zip(found, (BLUE, VERMILION), ("-", "--"), strict=False):
+        plot.stairs(one.share, one.edges_ms, color=colour, fill=False, linewidth=1.4, linestyle=dashes, label=f"{one.role}, {words.count(one.n)} requests")
+        for name, value in (("p95", one.p95_ms), ("p99", one.p99_ms)):
+            plot.axvline(value, color=colour, linewidth=0.8, linestyle=":")
+            plot.text(value, plot.get_ylim()[1], f"{name} ", rotation=90, va="top", ha="right", fontsize=7, color=colour)
+    plot.set_xscale("log")
+    plot.xaxis.set_major_formatter(FuncFormatter(lambda value, _: words.seconds(value / 1_000)))
+    plot.yaxis.set_major_formatter(FuncFormatter(lambda value, _: words.ratio(value)))
+    plot.set_ylabel("share of requests")
+    plot.legend(fontsize=8)
+    return figure
+
+
+def _dress(plot: Axes, when: Axis, *, labelled: bool) -> None:
+    """Phases and fault bands behind the curves."""
+    plot.set_xlim(0, when.span_s)
+    plot.grid(axis="y", color="#d0d4da", linewidth=0.5)
+    plot.spines[["top", "right"]].set_visible(False)
+    for phase in when.phases:
+        if phase.role == "warm-up":
+            plot.axvspan(phase.start_s, phase.end_s, color=GREY, alpha=0.12, linewidth=0)
+        elif phase.start_s > 0:
+            plot.axvline(phase.start_s, color=GREY, linewidth=0.5, linestyle=":")
+    for band in when.bands:
+        plot.axvspan(band.start_s, band.end_s, color=ORANGE, alpha=0.14, linewidth=0)
+        if band.recovered_s is not None:
+            plot.axvspan(band.start_s, band.recovered_s, color=VERMILION, alpha=0.14, linewidth=0)
+        if labelled:
+            above = {"xy": (band.start_s, 1.02), "xycoords": ("data", "axes fraction")}
+            plot.annotate(words.clean(band.fault), **above, fontsize=8, color="#8a3b00", annotation_clip=False, parse_math=False)
+
+
+def _png(figure: Figure) -> bytes:
+    held = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(held)
+    return held.getvalue()

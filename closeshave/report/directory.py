@@ -1,0 +1,30 @@
+"""The effects of the report: every artefact into the run's directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from closeshave.files import write_atomically
+from closeshave.history import History
+from closeshave.judge.verdict import Assessment
+from closeshave.plan import Plan, Target
+from closeshave.report import charts, html, junit, markdown, summary
+from closeshave.report.findings import ATTACHMENTS, Findings
+
+
+def write(run: Path, history: History, plan: Plan, target: Target, assessment: Assessment, exit_code: int) -> Path:
+    """Write ``summary.json``, ``junit.xml``, ``summary.md``, ``report.html`` and ``charts/*.png``; the answer is the HTML file's path.
+
+    What other programs wait for is written first, so that a crash while drawing loses pictures and no verdict. Raises :class:`OSError`.
+    """
+    attachments = {name: (run / name).read_text(errors="replace") for name in ATTACHMENTS if (run / name).is_file()}
+    findings = Findings(history, plan, target, assessment, exit_code, attachments)
+    write_atomically(run / "summary.json", summary.render(findings))
+    write_atomically(run / "junit.xml", junit.render(findings))
+    write_atomically(run / "summary.md", markdown.render(findings))
+    page = run / "report.html"
+    write_atomically(page, html.render(findings))
+    (run / "charts").mkdir(exist_ok=True)
+    for name, image in charts.render(findings).items():
+        write_atomically(run / "charts" / name, image)
+    return page

@@ -1,0 +1,26 @@
+"""What every part of the report is made from, as one value: each sibling module turns it into one artefact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from closeshave.history import History
+from closeshave.judge.verdict import Assessment
+from closeshave.plan import Plan, Target
+
+ATTACHMENTS = ("environment.json", "rerun.sh")
+"""Files of a run directory that the report shows as they are, when they exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """A judged run: what was asked, what was seen, what it means."""
+
+    history: History
+    plan: Plan
+    target: Target
+    assessment: Assessment
+    exit_code: int
+    attachments: Mapping[str, str] = field(default_factory=dict)
+    """Contents of those of :data:`ATTACHMENTS` that exist, by file name."""

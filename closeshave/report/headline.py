@@ -1,0 +1,120 @@
+"""The verdict in one sentence. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from closeshave.judge.verdict import Assessment, Status
+from closeshave.report import ranking, words
+
+WORDS = {Status.PASS: "Pass", Status.INCONCLUSIVE: "Inconclusive", Status.FAIL: "Fail"}
+MARKS = {Status.PASS: "✔", Status.INCONCLUSIVE: "?", Status.FAIL: "✘"}
+"""Shapes that say the status without colour."""
+
+_MEANING = {
+    "rehearsed": (
+        "Rehearsed: the traffic, the failures and the databases were real, the booking application was the stand-in. "
+        "This proves that the drill works; it proves nothing about the platform itself. Only a run against the platform can say verified."
+    ),
+    "measured": "Measured: this run was made against the platform itself, at the scale stated here.",
+}
+
+_ENDED = {
+    4: "The environment or the harness failed. ",
+    5: "Stopped for safety. ",
+    130: "Interrupted by its operator. ",
+}
+"""What an exit code says beyond the status."""
+
+_LONGEST_REASON = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The verdict, ready to print."""
+
+    status: Status
+    word: str
+    evidence: str
+    sentence: str
+
+    @property
+    def text(self) -> str:
+        """All of it on one line."""
+        return f"{self.word} ({self.evidence}): {self.sentence}"
+
+
+def headline(assessment: Assessment, evidence: str, exit_code: int | None = None) -> Headline:
+    """What the whole run says. ``exit_code`` adds why a run ended early; ``None`` where it is not known."""
+    tell = {Status.PASS: _passed, Status.INCONCLUSIVE: _inconclusive, Status.FAIL: _failed}[assessment.status]
+    return Headline(
+        status=assessment.status,
+        word=WORDS[assessment.status],
+        evidence=evidence,
+        sentence=words.clean(_ENDED.get(exit_code or 0, "") + tell(assessment)).replace("\n", " "),
+    )
+
+
+def meaning(evidence: str) -> str:
+    """What the label of the evidence means for the reader."""
+    return _MEANING.get(evidence, f"Evidence: {evidence}.")
+
+
+def _passed(assessment: Assessment) -> str:
+    gating = [one for one in assessment.verdicts if one.gates]
+    clauses = [f"{_all(len(gating), 'objective')} held"]
+    times = [one.recovery_s for one in assessment.faults if one.recovery_s is not None]
+    if assessment.faults:
+        slowest = f", the slowest recovery took {words.seconds(max(times))}" if times else ""
+        clauses.append(f"{_all(len(assessment.faults), 'fault')} {'was' if len(assessment.faults) == 1 else 'were'} survived{slowest}")
+    clauses.append(_bookings(assessment))
+    return "; ".join(clause for clause in clauses if clause) + "."
+
+
+def _bookings(assessment: Assessment) -> str:
+    integrity = assessment.integrity
+    if integrity.acknowledged is None or integrity.lost is None or integrity.double_booked is None:
+        return ""
+    excused = sum(one.lost_writes or 0 for one in assessment.faults)
+    if integrity.lost or integrity.double_booked:
+        return ""
+    inside = f" outside the allowed loss windows ({words.count(excused)} inside)" if excused else ""
+    return f"of {words.count(integrity.acknowledged)} acknowledged bookings none was doubled and none lost{inside}"
+
+
+def _failed(assessment: Assessment) -> str:
+    gating = [one for one in assessment.verdicts if one.gates]
+    failed = [one for one in ranking.worst_first(gating) if one.status is Status.FAIL]
+    if not failed:
+        return _reason(assessment)
+    # A breach of integrity says more than a slow answer, so it speaks first.
+    worst = next((one for one in failed if one.measure == "integrity"), failed[0])
+    why = worst.reason or f"measured {words.quantity(worst.measured, worst.unit)}, promised {words.bound(worst)}"
+    return f"{len(failed)} of {_many(len(gating), 'objective')} failed. {words.title(worst)} ({words.scope(worst.scope)}): {_sentence(why)}"
+
+
+def _inconclusive(assessment: Assessment) -> str:
+    gating = [one for one in assessment.verdicts if one.gates]
+    held = sum(one.status is Status.PASS for one in gating)
+    return f"{held} of {_many(len(gating), 'objective')} held and none failed, but this is no pass: {_reason(assessment)}"
+
+
+def _reason(assessment: Assessment) -> str:
+    reasons = assessment.reasons or tuple(one.reason for one in ranking.worst_first(assessment.verdicts) if one.reason)
+    if not reasons:
+        return "no reason was recorded."
+    more = f" And {_many(len(reasons) - 1, 'reason')} more." if len(reasons) > 1 else ""
+    return f"{_sentence(reasons[0])}{more}"
+
+
+def _sentence(text: str) -> str:
+    short = words.clean(text.strip(), _LONGEST_REASON)
+    return short if short.endswith((".", "!", "?", "…")) else f"{short}."
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{words.count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def _all(number: int, noun: str) -> str:
+    return f"the one {noun}" if number == 1 else f"all {words.count(number)} {noun}s"

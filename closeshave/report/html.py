@@ -1,0 +1,121 @@
+"""``report.html``: the whole report as one file that needs no network.
+
+What a history contains is hostile until proven otherwise: the templates escape everything, data for the script is JSON in which no tag can
+close, and the page's own content security policy lets nothing run but the one script whose hash it names.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from closeshave.report import ranking, views, words
+from closeshave.report.axis import Axis, axis
+from closeshave.report.distribution import distributions
+from closeshave.report.figures.recovery import recovery
+from closeshave.report.figures.shards import shards
+from closeshave.report.figures.spread import spread
+from closeshave.report.figures.timeline import timeline
+from closeshave.report.findings import Findings
+from closeshave.report.headline import MARKS, headline, meaning
+from closeshave.report.mishaps import mishaps
+from closeshave.report.series import Floats, Series, series
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render(findings: Findings) -> str:
+    """The page."""
+    history, assessment, manifest = findings.history, findings.assessment, findings.history.manifest
+    when = axis(history, assessment)
+    what = series(history.operations, when)
+    homes = {shard.id: shard.home for shard in manifest.topology.shards}
+    script = (TEMPLATES / "report.js").read_text()
+    common, more_mishaps = mishaps(history.operations, when)
+
+    def view(verdict: Any) -> views.VerdictView:
+        return views.verdict_view(verdict, findings.target, when.zero_ns)
+
+    context = {
+        "css": Markup((TEMPLATES / "report.css").read_text()),  # noqa: S704 - the package's own file
+        "script": Markup(script),  # noqa: S704 - the package's own file
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "headline": headline(assessment, manifest.evidence, findings.exit_code),
+        "assessment_mark": MARKS[assessment.status],
+        "started": words.clean(manifest.started_at[:16]).replace("T", " "),
+        "zero_ns": when.zero_ns,
+        "lateness": words.seconds(None if assessment.load.send_lateness_p99_ms is None else assessment.load.send_lateness_p99_ms / 1_000),
+        "meaning": meaning(manifest.evidence),
+        "manifest": manifest,
+        "plan": findings.plan,
+        "target": findings.target,
+        "assessment": assessment,
+        "exit_code": findings.exit_code,
+        "key_figures": views.key_figures(assessment),
+        "rows": [view(verdict) for verdict in ranking.rows(assessment.verdicts)],
+        "verdicts": [view(verdict) for verdict in ranking.worst_first(assessment.verdicts)],
+        "faults": [views.fault_view(fault, history.faults, when.zero_ns) for fault in assessment.faults],
+        "timeline": timeline(what, when),
+        "shards": shards(what, when, homes),
+        "recovery": recovery(assessment.faults),
+        "spread": spread(distributions(history.operations, manifest.phases)),
+        "mishaps": common,
+        "more_mishaps": more_mishaps,
+        "data": _for_script(what, when),
+        "integrity": _integrity(findings),
+        "history": history,
+        "environment": views.flat_json(findings.attachments["environment.json"]) if "environment.json" in findings.attachments else (),
+        "rerun": words.clean(findings.attachments["rerun.sh"]) if "rerun.sh" in findings.attachments else None,
+        "words": words,
+    }
+    return _environment().get_template("report.html.j2").render(context)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("closeshave.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    filters: dict[str, Callable[..., str]] = {"clean": words.clean, "spaced": words.spaced, "px": lambda value: f"{value:.1f}".removesuffix(".0")}
+    environment.filters.update(filters)
+    return environment
+
+
+def _integrity(findings: Findings) -> list[tuple[str, str, bool]]:
+    """Name, count, and whether it is a breach."""
+    counts = findings.assessment.integrity
+    names = ("lost", "phantom", "double_booked", "duplicate_payments", "orphan_payments", "misplaced", "stale_sessions", "residency_breaches")
+    breaches = [(words.spaced(name), words.count(getattr(counts, name)), bool(getattr(counts, name))) for name in names]
+    settled = [(words.spaced(name), words.count(getattr(counts, name)), False) for name in ("acknowledged", "unresolved")]
+    return [settled[0], *breaches, settled[1]]
+
+
+def _for_script(what: Series, when: Axis) -> dict[str, Any]:
+    """What the crosshair shows, in the units of the figures' names."""
+    curves = {
+        "offered": what.offered_per_s,
+        "completed": what.completed_per_s,
+        "p50": what.p50_ms,
+        "p95": what.p95_ms,
+        "p99": what.p99_ms,
+        "bad": what.not_good_per_s,
+    }
+    return {
+        "bin_s": what.bin_s,
+        "span_s": when.span_s,
+        **{name: _short(values) for name, values in curves.items()},
+        "shards": [{"shard": one.shard, "bad": _short(one.not_good_per_s), "p95": _short(one.p95_ms)} for one in what.shards],
+        "phases": [{"name": words.clean(one.name), "from": one.start_s, "to": one.end_s} for one in when.phases],
+        "faults": [{"name": words.clean(one.fault), "from": one.start_s, "to": one.end_s} for one in when.bands],
+        "signals": [{"at": one.at_s, "text": words.clean(f"{one.kind} {words.scope(one.scope)}")} for one in when.ticks],
+    }
+
+
+def _short(values: Floats) -> list[float | None]:
+    return [round(value, 2) if np.isfinite(value) else None for value in values.tolist()]

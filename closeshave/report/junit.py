@@ -1,0 +1,83 @@
+"""``junit.xml``: what a CI system shows in its list of tests, one test case a verdict.
+
+Fail is a *failure*. Inconclusive is an *error*, of the type ``inconclusive``: CI systems show a skipped test as harmless and let the job stay
+green, and a promise that could not be judged must not look kept; an error is also what JUnit means by it, a test that could not be carried out.
+Only verdicts that are shown without gating are *skipped*, with what they say.
+"""
+
+from __future__ import annotations
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+
+from closeshave.judge.verdict import Status, Verdict, worst
+from closeshave.report import words
+from closeshave.report.axis import axis
+from closeshave.report.findings import Findings
+from closeshave.report.headline import headline
+from closeshave.report.witness import testimony
+
+_OWN_TROUBLE = {4: "environment", 5: "safety", 130: "interrupted"}
+"""Exit codes that no verdict explains."""
+
+
+def render(findings: Findings) -> bytes:
+    """The document, encoded."""
+    manifest, assessment = findings.history.manifest, findings.assessment
+    suite = TestSuite(f"closeshave.{words.clean(manifest.plan)}")
+    suite.timestamp = manifest.started_at
+    for name, value in (("run", manifest.id), ("evidence", manifest.evidence), ("target", manifest.target), ("seed", str(manifest.seed))):
+        suite.add_property(name, words.clean(value))
+    suite.add_testcase(_whole_run(findings))
+    zero_ns = axis(findings.history, assessment).zero_ns
+    for verdict in assessment.verdicts:
+        suite.add_testcase(_case(verdict, suite.name, zero_ns))
+    document = JUnitXml("closeshave")
+    document.add_testsuite(suite)
+    document.update_statistics()
+    content: bytes = document.tostring()
+    return content
+
+
+def _whole_run(findings: Findings) -> TestCase:
+    """The run as a whole: red for what no verdict of its own shows (counts that do not agree, an interruption), else green."""
+    assessment = findings.assessment
+    case = TestCase("run", f"closeshave.{words.clean(findings.plan.name)}.run")
+    shown = worst(verdict.status for verdict in assessment.verdicts if verdict.gates)
+    trouble = _OWN_TROUBLE.get(findings.exit_code)
+    if trouble or assessment.status.severity > shown.severity or not assessment.verdicts:
+        said = headline(assessment, findings.history.manifest.evidence, findings.exit_code)
+        result = Error(said.text, trouble or assessment.status.value)
+        result.text = "\n".join(words.clean(reason) for reason in assessment.reasons)
+        case.result = [result]
+    return case
+
+
+def _case(verdict: Verdict, suite: str, zero_ns: int) -> TestCase:
+    case = TestCase(words.clean(verdict.id), f"{suite}.{words.clean(verdict.measure)}")
+    if verdict.status is Status.PASS:
+        return case
+    message = words.clean(verdict.reason or _figures(verdict))
+    if not verdict.gates:
+        case.result = [Skipped(f"{verdict.status.value}, shown only: {message}")]
+        return case
+    kind = Failure if verdict.status is Status.FAIL else Error
+    result = kind(message, verdict.status.value)
+    result.text = "\n".join([_figures(verdict), *_evidence(verdict, zero_ns)])
+    case.result = [result]
+    return case
+
+
+def _figures(verdict: Verdict) -> str:
+    measured = words.quantity(verdict.measured, verdict.unit)
+    return f"measured {measured}, promised {words.bound(verdict)}, confidence {words.interval(verdict)}, n = {words.count(verdict.n)}"
+
+
+def _evidence(verdict: Verdict, zero_ns: int) -> list[str]:
+    lines: list[str] = []
+    for number, witness in enumerate(verdict.witnesses, 1):
+        told = testimony(witness, zero_ns)
+        lines += ["", f"witness {number}: {told.why}"]
+        lines += [f"  {name}: {value}" for name, value in told.facts]
+        for table in told.tables:
+            lines += [f"  {table.name}:", *(f"    {dict(zip(table.columns, row, strict=True))}" for row in table.rows)]
+    return lines

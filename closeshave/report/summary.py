@@ -1,0 +1,114 @@
+"""``summary.json``, version 1: what other programs read. Its fields keep their names; more may be added; absent is ``null``, never 0.
+
+Run this module to print the JSON Schema that is published as ``docs/summary.schema.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import TypeAdapter
+
+from closeshave.judge.verdict import FaultFigures, IntegrityFigures, LoadFigures, Status, Verdict
+from closeshave.report.findings import Findings
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Which run this is. Times are ISO 8601."""
+
+    id: str
+    plan: str
+    environment: str
+    target: str
+    seed: int
+    started_at: str
+    ended_at: str | None
+    version: str
+    """Of Closeshave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A judged run for other programs. Times in seconds unless the name says otherwise."""
+
+    schema: Literal["closeshave.summary/1"]
+    status: Status
+    exit_code: int
+    evidence: str
+    """``rehearsed`` for a stand-in, ``measured`` for the platform itself."""
+    reasons: tuple[str, ...]
+    run: Run
+    load: LoadFigures
+    verdicts: tuple[Verdict, ...]
+    faults: tuple[FaultFigures, ...]
+    integrity: IntegrityFigures
+
+
+_CODEC = TypeAdapter(Summary)
+
+
+def render(findings: Findings) -> bytes:
+    """The summary as JSON. Raises :class:`TypeError` for a witness that is not made of plain values."""
+    manifest, assessment = findings.history.manifest, findings.assessment
+    summary = Summary(
+        schema="closeshave.summary/1",
+        status=assessment.status,
+        exit_code=findings.exit_code,
+        evidence=manifest.evidence,
+        reasons=assessment.reasons,
+        run=Run(
+            id=manifest.id,
+            plan=manifest.plan,
+            environment=manifest.environment,
+            target=manifest.target,
+            seed=manifest.seed,
+            started_at=manifest.started_at,
+            ended_at=manifest.ended_at,
+            version=manifest.version,
+        ),
+        load=assessment.load,
+        verdicts=assessment.verdicts,
+        faults=assessment.faults,
+        integrity=assessment.integrity,
+    )
+    plain = _CODEC.dump_python(summary)
+    return json.dumps(_finite(plain), indent=1, default=_plain).encode(errors="replace") + b"\n"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of the summary as it is written."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Closeshave summary, version 1",
+        **{key: value for key, value in _CODEC.json_schema(mode="serialization").items() if key != "title"},
+    }
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows neither NaN nor infinity: both are figures that nobody has."""
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Values that witnesses copy out of frames."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is pd.NA:
+        return None
+    raise TypeError(f"a summary holds plain values, not {type(value).__name__}")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(schema(), indent=1) + "\n")

@@ -1,0 +1,178 @@
+"""Verdicts and faults as the page says them: every figure already a text. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from closeshave.history import Edge, FaultEvent
+from closeshave.judge.verdict import Assessment, FaultFigures, Status, Verdict
+from closeshave.plan import Target
+from closeshave.report import ranking, words
+from closeshave.report.headline import MARKS, WORDS
+from closeshave.report.witness import Testimony, testimony
+
+_EXPECTED = {
+    "tolerates": "tolerates: the objectives hold throughout",
+    "degrades": "degrades: a weaker objective holds meanwhile",
+    "recovers": "recovers: by itself, within the RTO",
+    "restored": "restored: by an operator's step, so healing is part of the recovery",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictView:
+    """A row of a table of verdicts, and its witnesses."""
+
+    id: str
+    status: Status
+    mark: str
+    word: str
+    title: str
+    scope: str
+    claims: tuple[tuple[str, str], ...]
+    measured: str
+    bound: str
+    interval: str
+    n: str
+    used: float | None
+    """Share of what the bound allows, for a bar; see :func:`ranking.used`."""
+    reason: str
+    gates: bool
+    testimonies: tuple[Testimony, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FaultView:
+    """A fault's card."""
+
+    id: str
+    kind: str
+    scope: str
+    expected: str
+    facts: tuple[tuple[str, str], ...]
+    touched: tuple[str, ...]
+    healed: bool
+    proofs: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]
+    """Edge, instant, and what the probe saw."""
+
+
+def verdict_view(verdict: Verdict, target: Target, zero_ns: int) -> VerdictView:
+    """A verdict with the text of the claims that it answers."""
+    texts = {claim.id: claim.text for claim in target.claims}
+    return VerdictView(
+        id=words.clean(verdict.id),
+        status=verdict.status,
+        mark=MARKS[verdict.status],
+        word=WORDS[verdict.status],
+        title=words.title(verdict, target),
+        scope=words.clean(words.scope(verdict.scope)),
+        claims=tuple((claim, texts.get(claim, "")) for claim in verdict.claims),
+        measured=words.quantity(verdict.measured, verdict.unit),
+        bound=words.bound(verdict),
+        interval=words.interval(verdict),
+        n=words.count(verdict.n),
+        used=ranking.used(verdict),
+        reason=words.clean(verdict.reason),
+        gates=verdict.gates,
+        testimonies=tuple(testimony(witness, zero_ns) for witness in verdict.witnesses),
+    )
+
+
+def fault_view(fault: FaultFigures, events: tuple[FaultEvent, ...], zero_ns: int) -> FaultView:
+    """A fault with what its events say of how it was seen and how its healing was proven."""
+    edges = (Edge.OBSERVED, Edge.HEALED, Edge.VERIFIED_HEALED)
+    return FaultView(
+        id=fault.id,
+        kind=fault.kind,
+        scope=words.scope(fault.scope),
+        expected=_EXPECTED.get(fault.expected, fault.expected),
+        facts=tuple(_facts(fault)),
+        touched=tuple(words.clean(one) for one in fault.touched),
+        healed=fault.healed_verified,
+        proofs=tuple(
+            (words.spaced(event.edge), words.instant((event.at_ns - zero_ns) / 1e9), flat(event.evidence))
+            for event in events
+            if event.fault == fault.id and event.edge in edges
+        ),
+    )
+
+
+def key_figures(assessment: Assessment) -> tuple[tuple[str, str, str], ...]:
+    """The figures of the first screen: value, name, and a remark."""
+    load, integrity = assessment.load, assessment.integrity
+    same = load.intended == load.sent == load.recorded
+    recoveries = [one.recovery_s for one in assessment.faults if one.recovery_s is not None]
+    windows = [one.loss_window_s for one in assessment.faults if one.loss_window_s is not None]
+    lost = sum(one.lost_writes or 0 for one in assessment.faults)
+    figures = [
+        (words.count(load.recorded), "requests", "intended = sent = recorded" if same else "intended, sent and recorded differ"),
+        (words.per_second(load.rate_offered), "offered in calm", f"{words.per_second(load.rate_completed)} completed well"),
+        (_milliseconds(load.response_ms.get("p95")), "response time p95", f"p50 {_milliseconds(load.response_ms.get('p50'))}, "
+         f"p99 {_milliseconds(load.response_ms.get('p99'))}"),
+    ]  # fmt: skip
+    if assessment.faults:
+        proven = sum(one.healed_verified for one in assessment.faults)
+        figures.append(
+            (words.seconds(max(recoveries, default=None)), "slowest recovery", f"{proven} of {len(assessment.faults)} faults proven healed")
+        )
+        figures.append((words.seconds(max(windows, default=None)), "widest loss window", f"{words.count(lost)} acknowledged writes lost in it"))
+    lost_or_doubled = [integrity.lost, integrity.double_booked]
+    remark = "lost or doubled: " + (words.count(sum(one or 0 for one in lost_or_doubled)) if None not in lost_or_doubled else words.UNKNOWN)
+    figures.append((words.count(integrity.acknowledged), "acknowledged bookings", remark))
+    return tuple(figures)
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> tuple[tuple[str, str], ...]:
+    """Nested values as pairs of dotted name and text; lists of plain values on one line."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in values.items():
+        path = f"{prefix}{words.clean(name)}"
+        if isinstance(value, Mapping):
+            pairs += flat(value, f"{path}.")
+        elif isinstance(value, list | tuple) and any(isinstance(part, Mapping | list | tuple) for part in value):
+            pairs += flat({str(number): part for number, part in enumerate(value)}, f"{path}.")
+        elif isinstance(value, list | tuple):
+            pairs.append((path, words.clean(", ".join(map(str, value)))))
+        else:
+            pairs.append((path, "—" if value is None else words.clean(value)))
+    return tuple(pairs)
+
+
+def flat_json(text: str) -> tuple[tuple[str, str], ...]:
+    """A JSON file of the run as pairs; one that is damaged is shown as it is."""
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        return (("unreadable", words.clean(text, 2_000)),)
+    return flat(parsed) if isinstance(parsed, dict) else flat({"content": parsed})
+
+
+def _facts(fault: FaultFigures) -> list[tuple[str, str]]:
+    bitten = None if None in (fault.observed_at_s, fault.injected_at_s) else (fault.observed_at_s or 0) - (fault.injected_at_s or 0)
+    facts = [
+        ("Injected", words.instant(fault.injected_at_s)),
+        ("Observed to bite", f"{words.seconds(bitten)} later" if bitten is not None else "never observed"),
+        ("Healed by the harness", words.instant(fault.healed_at_s)),
+        ("Recovery", words.seconds(fault.recovery_s)),
+        ("By itself", {True: "yes", False: "no, only when the harness healed it", None: words.UNKNOWN}[fault.self_recovered]),
+        ("Loss window", _loss(fault)),
+        ("Lost acknowledged writes", words.count(fault.lost_writes)),
+        ("Split-brain writes", words.count(fault.split_brain_writes)),
+        ("Leakage outside its scope", words.ratio(fault.leakage)),
+        ("30-day budget burnt", words.ratio(fault.budget_burnt)),
+    ]
+    return facts
+
+
+def _loss(fault: FaultFigures) -> str:
+    if fault.loss_window_s is None:
+        return words.UNKNOWN
+    resolution = f" (resolution {words.seconds(fault.loss_resolution_s)})" if fault.loss_resolution_s is not None else ""
+    return f"{words.seconds(fault.loss_window_s)}{resolution}"
+
+
+def _milliseconds(value: float | None) -> str:
+    return words.seconds(value / 1_000 if value is not None else None)

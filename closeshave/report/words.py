@@ -1,0 +1,165 @@
+"""Figures as a person says them: ``2.3 s``, ``118 ms``, ``99.95 %``. Pure; the unknown is always the word *unknown*, never a zero."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+
+from closeshave.judge.verdict import Verdict
+from closeshave.plan import Objective, Target
+
+UNKNOWN = "unknown"
+
+AT_LEAST = frozenset({"availability", "cache_hit_ratio", "throughput"})
+"""Measures of which more is better; every other measure is bounded from above."""
+
+_TITLES = {
+    "availability": "Availability",
+    "latency": "Response time",
+    "database_time": "Database time",
+    "cache_time": "Cache time",
+    "cache_hit_ratio": "Cache hit ratio",
+    "throughput": "Throughput",
+    "recovery": "Recovery time",
+    "loss": "Data loss window",
+    "integrity": "Integrity",
+}
+
+
+def seconds(value: float | None) -> str:
+    """A duration given in seconds, in the unit that a person would choose."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    if value < 0:
+        return f"−{seconds(-value)}"
+    if value == 0:
+        return "0 s"
+    if value < 0.9995:
+        return f"{_significant(value * 1000)} ms"
+    if value < 120:
+        return f"{_trimmed(f'{value:.1f}')} s" if value < 99.95 else f"{value:.0f} s"
+    whole = round(value)
+    if whole < 3600:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(round(value / 60), 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def ratio(value: float | None) -> str:
+    """A share between 0 and 1 as a percentage, with as many digits as its distance from 0 or 1 deserves.
+
+    What is short of the whole never reads 100 %, and what is more than nothing never reads 0 %.
+    """
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    if value in {0.0, 1.0}:
+        return f"{value:.0%}".replace("%", " %")
+    if not 0 < value < 1:
+        return f"{_significant(value * 100)} %"
+    gap = min(value, 1 - value) * 100
+    decimals = max(1, math.ceil(-math.log10(gap)) + 1)
+    return f"{_trimmed(f'{value * 100:.{decimals}f}')} %"
+
+
+def count(value: float | None) -> str:
+    """A number of things, with thousands set apart."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def per_second(value: float | None) -> str:
+    """A rate per second."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    return f"{value:,.0f}/s" if value >= 100 else f"{_significant(value)}/s"
+
+
+def instant(value: float | None) -> str:
+    """A point of the run's time axis: seconds after its first phase began."""
+    return UNKNOWN if value is None or not math.isfinite(value) else f"{value:,.1f} s"
+
+
+_BY_UNIT = {"s": seconds, "ratio": ratio, "1/s": per_second, "count": count}
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """A figure in one of the units of :class:`Verdict`; an unknown unit is written behind the number."""
+    spoken = _BY_UNIT.get(unit)
+    return spoken(value) if spoken else f"{count(value)} {unit}"
+
+
+def bound(verdict: Verdict) -> str:
+    """What was promised, with its direction."""
+    if verdict.bound is None:
+        return "none" if verdict.measure == "integrity" else "—"
+    if verdict.measure == "integrity" and verdict.bound == 0:
+        return "none"
+    return f"{'≥' if verdict.measure in AT_LEAST else '≤'} {quantity(verdict.bound, verdict.unit)}"
+
+
+def interval(verdict: Verdict) -> str:
+    """The confidence interval of a verdict; a dash where none belongs to the figure."""
+    if verdict.confidence is None:
+        return "—"
+    low, high = (quantity(edge, verdict.unit) for edge in verdict.confidence)
+    return low if low == high else f"{low} to {high}"
+
+
+def objective_of(verdict: Verdict, target: Target | None) -> Objective | None:
+    """The objective that a verdict answers: its ID begins with the objective's."""
+    if target is None:
+        return None
+    named = [one for one in target.objectives if verdict.id == one.id or verdict.id.startswith(f"{one.id}/")]
+    return max(named, key=lambda one: len(one.id), default=None)
+
+
+def title(verdict: Verdict, target: Target | None = None) -> str:
+    """What was measured, in words: ``Response time p95``, ``Double booked``."""
+    if verdict.measure == "integrity" and "/" in verdict.id:
+        return spaced(verdict.id.rpartition("/")[2]).capitalize()
+    text = _TITLES.get(verdict.measure) or spaced(verdict.measure).capitalize()
+    objective = objective_of(verdict, target)
+    if objective is not None and objective.percentile is not None:
+        text += f" p{_trimmed(f'{objective.percentile * 100:.3f}')}"
+    return text
+
+
+def scope(text: str) -> str:
+    """``region:us-east-1`` as *us-east-1*, ``shard:1`` as *shard 1*, ``all`` as *everything*."""
+    if text == "all":
+        return "everything"
+    kind, separator, name = text.partition(":")
+    if not separator:
+        return text
+    return name if kind in {"region", "fault", "operation"} else f"{kind} {name}"
+
+
+def spaced(text: str) -> str:
+    """An identifier as words."""
+    return text.replace("_", " ").replace("-", " ")
+
+
+def clean(text: object, longest: int | None = None) -> str:
+    """Text from a history made safe to print anywhere: no control characters, no lone surrogates, not longer than ``longest``.
+
+    A terminal would obey the first (escape sequences), XML 1.0 forbids them, and UTF-8 cannot encode the second.
+    """
+    kept = "".join("\ufffd" if _unprintable(character) else character for character in str(text))
+    return kept if longest is None or len(kept) <= longest else f"{kept[: longest - 1]}…"
+
+
+def _unprintable(character: str) -> bool:
+    return unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\t" or character in "\ufffe\uffff"
+
+
+def _significant(value: float) -> str:
+    """Three digits at most, and no zero at the end that says nothing."""
+    if value >= 99.95:
+        return f"{value:,.0f}"
+    return _trimmed(f"{value:.1f}" if value >= 1 else f"{value:.2g}")
+
+
+def _trimmed(number: str) -> str:
+    return number.rstrip("0").rstrip(".") if "." in number else number

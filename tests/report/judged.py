@@ -1,0 +1,150 @@
+"""Made-up assessments of the made-up run: a pass, a failure with witnesses, one that is inconclusive."""
+
+from dataclasses import replace
+
+from closeshave.judge.verdict import Assessment, FaultFigures, IntegrityFigures, LoadFigures, Status, Verdict
+from tests.report.synthetic import REGIONS, ns
+
+BREACHES = ("lost", "phantom", "double_booked", "duplicate_payments", "orphan_payments", "misplaced", "stale_sessions", "residency_breaches")
+
+
+def fault(id: str, kind: str, scope: str, at: float, **figures: object) -> FaultFigures:
+    """A fault that was observed after 0.3 s and recovered in three steps, unless told otherwise."""
+    plain = FaultFigures(
+        id=id,
+        kind=kind,
+        scope=scope,
+        expected="recovers",
+        injected_at_s=at,
+        observed_at_s=at + 0.3,
+        healed_at_s=at + 15,
+        healed_verified=True,
+        detect_s=1.1,
+        fail_over_s=0.9,
+        restore_s=1.4,
+        recovery_s=3.4,
+        self_recovered=True,
+        loss_window_s=0.0,
+        lost_writes=0,
+        loss_resolution_s=0.11,
+        split_brain_writes=0,
+        leakage=0.0,
+        budget_burnt=0.004,
+        touched=("shard1-us-east-1 postmaster (process 41233)",),
+    )
+    return replace(plain, **figures)  # type: ignore[arg-type] - the tests' own shorthand
+
+
+FAULTS = (
+    fault("shard-primary-killed", "shard.primary-killed", "shard:1", 95.0),
+    fault(
+        "cache-tier-lost", "cache.tier-lost", "tier:cache", 140.0, healed_at_s=160.0, expected="degrades", detect_s=1.2, fail_over_s=None,
+        restore_s=None, recovery_s=22.9, self_recovered=False, loss_window_s=None, lost_writes=None, loss_resolution_s=None,
+        touched=("valkey-cache-us-east-1 (process 41301)", "valkey-cache-us-west-2 (process 41302)"),
+    ),
+    fault(
+        "us-west-2-lost", "region.lost", "region:us-west-2", 180.0, observed_at_s=180.6, healed_at_s=220.0, detect_s=3.0, fail_over_s=16.9,
+        restore_s=1.4, recovery_s=21.3, loss_window_s=0.24, lost_writes=2, leakage=0.013, budget_burnt=0.035,
+        touched=tuple(f"app-us-west-2-{at} (process {41400 + at})" for at in range(9)),
+    ),
+)  # fmt: skip
+
+LOAD = LoadFigures(
+    intended=62_411,
+    sent=62_411,
+    recorded=62_411,
+    rate_offered=259.8,
+    rate_completed=259.8,
+    send_lateness_p99_ms=0.31,
+    response_ms={"p50": 8.4, "p95": 44.1, "p99": 131.0, "p999": 260.0},
+    generator_limited_windows=0,
+    edge_count=62_411,
+)
+
+INTEGRITY = IntegrityFigures(2_218, 0, 0, 0, 0, 0, 0, 0, 0, 3)
+
+
+def verdict(id: str, measure: str, scope: str, measured: float | None, bound: float | None, unit: str, **more: object) -> Verdict:
+    """A pass, unless told otherwise."""
+    return replace(Verdict(id, (), Status.PASS, measure, scope, measured, bound, unit), **more)  # type: ignore[arg-type] - as above
+
+
+def verdicts() -> tuple[Verdict, ...]:
+    """What the objectives of the made-up target give when all is well."""
+    return (
+        verdict("availability/all", "availability", "all", 1.0, 0.9999, "ratio", claims=("E05",), confidence=(0.99984, 1.0), n=18_222),
+        *(
+            verdict(
+                f"response-p95/{region}", "latency", f"region:{region}", 0.041 + at * 0.013, 0.1, "s",
+                claims=("E06",), confidence=(0.04 + at * 0.013, 0.043 + at * 0.013), n=4_500 - at * 600,
+            )
+            for at, region in enumerate(REGIONS)
+        ),
+        verdict("cache-hits/all", "cache_hit_ratio", "all", 0.962, 0.95, "ratio", claims=("E18",), confidence=(0.9589, 0.9650), n=9_310),
+        verdict("throughput/all", "throughput", "all", 259.8, 200, "1/s", n=18_222),
+        *(verdict(f"integrity/{name}", "integrity", "all", 0, 0, "count", claims=("E20",), n=2_218) for name in BREACHES),
+        *(verdict(f"recovery/{one.id}", "recovery", f"fault:{one.id}", one.recovery_s, 300, "s", claims=("E21",), n=210) for one in FAULTS),
+        verdict("loss/shard-primary-killed", "loss", "fault:shard-primary-killed", 0.0, 30, "s", claims=("E22",), n=212),
+        verdict("loss/us-west-2-lost", "loss", "fault:us-west-2-lost", 0.24, 30, "s", claims=("E22",), n=188),
+    )  # fmt: skip
+
+
+def passed() -> Assessment:
+    """Everything held."""
+    return Assessment(Status.PASS, (), LOAD, verdicts(), FAULTS, INTEGRITY)
+
+
+def failed() -> Assessment:
+    """Two customers were sold one slot, and one region was slow."""
+    sold_twice = "barber 120418 was sold twice: 2026-11-25 14:00 for 45 min and 14:30 for 30 min, both acknowledged"
+    operation = {"id": 30_211, "kind": "book", "region": "us-east-1", "shard": 1, "status": 200, "outcome": "ok", "error": None}
+    slow = {**operation, "kind": "slots", "region": "ap-southeast-1", "shard": 4, "intended_ns": ns(41.218), "ended_ns": ns(41.902)}
+    witnesses = (
+        {"why": sold_twice, "barber": 120_418, "franchise": 12_007, "bookings": [
+            {"booking": 88_121, "starts_at": 1_795_615_200, "minutes": 45, "operation": 30_211, "key": "book_1f0e"},
+            {"booking": 88_124, "starts_at": 1_795_617_000, "minutes": 30, "operation": 30_219, "key": "book_9ac4"},
+        ]},
+        {"why": sold_twice.replace("120418", "99011"), "barber": 99_011, "franchise": 9_911, "bookings": [
+            {"booking": 90_002, "starts_at": 1_795_622_400, "minutes": 30, "operation": 41_007, "key": "book_77aa"},
+            {"booking": 90_003, "starts_at": 1_795_622_400, "minutes": 30, "operation": 41_008, "key": "book_b2d1"},
+        ]},
+    )  # fmt: skip
+    changed = {
+        "integrity/double_booked": {"status": Status.FAIL, "measured": 3, "reason": sold_twice, "witnesses": witnesses},
+        "response-p95/ap-southeast-1": {
+            "status": Status.FAIL, "measured": 0.118, "confidence": (0.1121, 0.1243),
+            "reason": "the p95 of 2,700 requests is 118.0 ms, promised are 100 ms",
+            "witnesses": ({"why": "first of the 171 that were slower than 100 ms", **slow}, {"why": "worst of them", **slow, "ended_ns": ns(44.0)}),
+        },
+    }  # fmt: skip
+    found = tuple(replace(one, **changed.get(one.id, {})) for one in verdicts())
+    return replace(
+        passed(),
+        status=Status.FAIL,
+        reasons=(sold_twice, "the p95 of 2,700 requests is 118.0 ms, promised are 100 ms"),
+        verdicts=found,
+        integrity=replace(INTEGRITY, double_booked=3),
+    )
+
+
+def inconclusive() -> Assessment:
+    """The generator was late, one fault was never seen to bite, and part of the evidence is missing."""
+    late = "the load generator was late in 4 windows that hold 22 % of these requests, so their times are not the platform's alone"
+    unseen = "the loss of the cache tier was never observed by a probe"
+    found = tuple(
+        replace(one, status=Status.INCONCLUSIVE, reason=late)
+        if one.measure == "latency"
+        else replace(one, status=Status.INCONCLUSIVE, measured=None, reason=unseen)
+        if one.scope == "fault:cache-tier-lost"
+        else one
+        for one in verdicts()
+    )
+    unknown = replace(FAULTS[1], observed_at_s=None, healed_at_s=None, healed_verified=False, recovery_s=None, detect_s=None, self_recovered=None)
+    return Assessment(
+        Status.INCONCLUSIVE,
+        (unseen, late),
+        replace(LOAD, generator_limited_windows=4, edge_count=None, send_lateness_p99_ms=31.0),
+        found,
+        (FAULTS[0], unknown, FAULTS[2]),
+        replace(INTEGRITY, lost=None, orphan_payments=None, unresolved=None),
+    )
