@@ -1,0 +1,55 @@
+"""How many requests each edge endpoint counted by itself: the second opinion on what the senders say they sent."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+
+import httpx
+
+from closeshave.deployment import Deployment
+from closeshave.history import EdgeCount
+
+TIMEOUT_S = 2.0
+_TOTAL = "req_tot"
+"""HAProxy's name for the HTTP requests that a frontend received since its process started (management guide, 9.1)."""
+
+
+class EdgeCountsUnreadable(OSError):
+    """An edge's counter cannot be read, or cannot be trusted; names the region and why."""
+
+
+def read(deployment: Deployment) -> tuple[EdgeCount, ...]:
+    """The running totals of every edge, in the order of the deployment. Raises :class:`EdgeCountsUnreadable`."""
+    counts = []
+    for edge in deployment.edges:
+        try:
+            answer = httpx.get(edge.stats_url, timeout=TIMEOUT_S, trust_env=False).raise_for_status()
+        except httpx.HTTPError as error:
+            raise EdgeCountsUnreadable(f"edge of {edge.region}: {type(error).__name__}: {error}") from error
+        counts.append(EdgeCount(edge.region, total(answer.text, edge.frontend, edge.region)))
+    return tuple(counts)
+
+
+def total(statistics: str, frontend: str, region: str) -> int:
+    """The requests of ``frontend`` in HAProxy's statistics as CSV. Raises :class:`EdgeCountsUnreadable` when it has no such counter."""
+    for row in csv.DictReader(statistics.removeprefix("# ").splitlines()):
+        if row.get("pxname") == frontend and row.get("svname") == "FRONTEND":
+            counted = row.get(_TOTAL) or ""
+            if not counted.isdecimal():
+                raise EdgeCountsUnreadable(f"edge of {region}: frontend {frontend} counts no HTTP requests")
+            return int(counted)
+    raise EdgeCountsUnreadable(f"edge of {region}: its statistics have no frontend {frontend}")
+
+
+def between(before: Sequence[EdgeCount], after: Sequence[EdgeCount]) -> tuple[EdgeCount, ...]:
+    """Requests of each edge between two readings.
+
+    Raises :class:`EdgeCountsUnreadable` when a counter is missing from one of them or went back, as it does when its process is started again.
+    """
+    first, last = ({count.region: count.requests for count in counts} for counts in (before, after))
+    if unpaired := sorted(first.keys() ^ last.keys()):
+        raise EdgeCountsUnreadable(f"read only once: {', '.join(unpaired)}")
+    if restarted := [region for region in last if last[region] < first[region]]:
+        raise EdgeCountsUnreadable(f"counters started again during the run: {', '.join(restarted)}")
+    return tuple(EdgeCount(region, last[region] - first[region]) for region in last)

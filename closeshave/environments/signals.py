@@ -1,0 +1,162 @@
+"""The platform's own words about failures, read from the logs of its parts: when it noticed, when it promoted, when it demoted.
+
+One pure parser a role turns a line into what it says; :func:`read` only finds the files and places times on the monotonic axis. What counts
+is what a part decides and acts on. A standby whose WAL stream breaks, say, only complains, several times a second: that is no signal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from closeshave.clock import Anchor
+from closeshave.deployment import Deployment, Process
+from closeshave.history import Signal
+from closeshave.topology import Topology
+
+SUSPECTED, PROMOTED, DEMOTED, ALERT = "suspected", "promoted", "demoted", "alert"
+"""The kinds of :class:`closeshave.history.Signal`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What one log line says. A naive ``wall`` is local time, as most parts write it."""
+
+    wall: datetime
+    kind: str
+    scope: str
+    detail: str
+
+
+Parser = Callable[[str], Word | None]
+
+_PATRONI_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) (?:INFO|WARNING|ERROR|CRITICAL): (.*)")
+_PATRONI_MESSAGES = (
+    (re.compile(r"promoted self to leader "), PROMOTED),
+    # The start ("Demoting self") and the end ("demoted self because") of a demotion are both told.
+    (re.compile(r"(?:Demoting|demoting|demoted) self "), DEMOTED),
+    (re.compile(r"Primary crashed\. Failing over\."), SUSPECTED),
+    # In the leader race every member is asked for its position; it ends the wait for a dead leader's lock.
+    (re.compile(r"Request failed to \S+: GET "), SUSPECTED),
+    (re.compile(r"DCS is not accessible"), ALERT),
+)
+
+
+def patroni(line: str, shard: int) -> Word | None:
+    """What a line of a Patroni member of ``shard`` says; ``None`` for the usual, and for the lines of its PostgreSQL."""
+    found = _PATRONI_LINE.match(line)
+    if found is None:
+        return None
+    wall, message = found.groups()
+    for pattern, kind in _PATRONI_MESSAGES:
+        if pattern.match(message):
+            return Word(datetime.strptime(wall, "%Y-%m-%d %H:%M:%S,%f"), kind, f"shard:{shard}", _short(message))  # noqa: DTZ007 - local
+    return None
+
+
+_SENTINEL_LINE = re.compile(r"\d+:X (\d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3}) [#*] ([+-][a-z-]+ .*)")
+_SENTINEL_EVENTS = (
+    (re.compile(r"\+[so]down master (?P<group>\S+) "), SUSPECTED),
+    (re.compile(r"\+[so]down slave \S+ \S+ \d+ @ (?P<group>\S+) "), SUSPECTED),
+    (re.compile(r"\+switch-master (?P<group>\S+) "), PROMOTED),
+    (re.compile(r"\+convert-to-slave slave \S+ \S+ \d+ @ (?P<group>\S+) "), DEMOTED),
+    (re.compile(r"-failover-abort-[a-z-]+ master (?P<group>\S+) "), ALERT),
+)
+
+
+def sentinel(line: str) -> Word | None:
+    """What a line of a Sentinel says of a group of stores; its fellow sentinels, votes and epochs do not count."""
+    found = _SENTINEL_LINE.match(line)
+    if found is None:
+        return None
+    wall, event = found.groups()
+    for pattern, kind in _SENTINEL_EVENTS:
+        if named := pattern.match(event):
+            return Word(datetime.strptime(wall, "%d %b %Y %H:%M:%S.%f"), kind, f"store:{named['group']}", _short(event))  # noqa: DTZ007 - local
+    return None
+
+
+_HAPROXY_LINE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+[+-]\d\d:\d\d) (.*)")
+_HAPROXY_DOWN = re.compile(r"(?:Backup )?Server (?P<backend>[^/\s]+)/(?P<server>\S+) is DOWN")
+_HAPROXY_EMPTY = re.compile(r"(?:proxy|backend) (?P<backend>\S+) has no server available!")
+
+
+def haproxy(line: str, topology: Topology, region: str) -> Word | None:
+    """What a line of a HAProxy of ``region`` says (log format ``iso``): a server or a whole backend is gone.
+
+    The scope is the shard that the backend leads to, else the region that the server is named after, else ``region``.
+    """
+    found = _HAPROXY_LINE.match(line)
+    if found is None:
+        return None
+    wall, message = found.groups()
+    gone = _HAPROXY_DOWN.match(message) or _HAPROXY_EMPTY.match(message)
+    if gone is None:
+        return None
+    parts = gone.groupdict()
+    shard = re.search(r"shard-?(\d+)", parts["backend"])
+    if shard is not None:
+        scope = f"shard:{int(shard[1])}"
+    else:
+        scope = f"region:{next((one for one in topology.regions if one in parts.get('server', '')), region)}"
+    return Word(datetime.fromisoformat(wall), ALERT, scope, _short(message))
+
+
+def read(logs: Path, deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int) -> list[Signal]:
+    """Every signal between two instants of the monotonic clock (ns), in order of time.
+
+    ``logs`` holds a file ``NAME.log`` for each process. Raises :class:`OSError` when the log of a part that speaks cannot be read.
+    """
+    found = [
+        Signal(at_ns, word.kind, word.scope, path.name, word.detail)
+        for path, parse in _speakers(logs, deployment)
+        for word in _words(path, parse)
+        if since_ns <= (at_ns := _monotonic_ns(word.wall, anchor)) <= until_ns
+    ]
+    return sorted(found, key=lambda signal: signal.at_ns)
+
+
+def _speakers(logs: Path, deployment: Deployment) -> Iterator[tuple[Path, Parser]]:
+    shards = {member.process: member.shard for member in deployment.members}
+    for process in deployment.processes:
+        parse: Parser
+        match process.role:
+            case "patroni":
+                parse = partial(patroni, shard=shards[process.name])
+            case "sentinel":
+                parse = sentinel
+            case "haproxy" | "edge":
+                parse = partial(haproxy, topology=deployment.topology, region=_region(process, deployment))
+            case _:
+                continue
+        yield logs / f"{process.name}.log", parse
+
+
+def _region(process: Process, deployment: Deployment) -> str:
+    """The region that a proxy serves: an edge endpoint belongs to none, but is named after one."""
+    return process.region or next(region for region in deployment.topology.regions if region in process.name)
+
+
+def _words(path: Path, parse: Parser) -> Iterator[Word]:
+    # A killed process may leave half a character behind.
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            word = parse(line.rstrip("\n"))
+            if word is not None:
+                yield word
+
+
+def _monotonic_ns(wall: datetime, anchor: Anchor) -> int:
+    if wall.tzinfo is not None:
+        return anchor.to_monotonic_ns(wall)
+    # In the hour that clocks repeat in autumn a local time names two instants: the run is at the nearer one.
+    both = [anchor.to_monotonic_ns(wall.replace(fold=fold).astimezone()) for fold in (0, 1)]
+    return min(both, key=lambda at_ns: abs(at_ns - anchor.monotonic_ns))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:199]}…"
