@@ -87,6 +87,7 @@ CREATE TABLE bookings (
     guest_email     text,
     guest_phone     text,
     service_id      integer NOT NULL,
+    service_name    text NOT NULL,
     starts_at       timestamptz NOT NULL,
     minutes         integer NOT NULL CHECK (minutes > 0),
     during          tstzrange NOT NULL GENERATED ALWAYS AS (period(starts_at, minutes)) STORED,
@@ -96,7 +97,7 @@ CREATE TABLE bookings (
     idempotency_key text UNIQUE,
     version         integer NOT NULL DEFAULT 1,
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- A booking is a known client's or a guest's.
+    -- Service name, length and price are copies: what was agreed, whatever becomes of the service. A booking is a client's or a guest's.
     CHECK ((client_id IS NULL) = (guest_email IS NOT NULL)),
     CONSTRAINT bookings_barber_of_franchise CHECK (barber_id / 10 = franchise_id),
     -- The promise itself: no two scheduled bookings of a barber overlap, whatever their lengths.
@@ -104,6 +105,12 @@ CREATE TABLE bookings (
 );
 CREATE INDEX bookings_of_day ON bookings (franchise_id, starts_at) WHERE status = 'scheduled';
 CREATE INDEX bookings_of_client ON bookings (client_id, starts_at);
+
+-- What the platform reads and writes: every column but the range, which is the database's own business.
+CREATE VIEW appointments AS
+    SELECT id, franchise_id, barber_id, client_id, guest_name, guest_email, guest_phone, service_id, service_name, starts_at, minutes, status,
+           price_cents, notes, idempotency_key, version, created_at
+    FROM bookings;
 
 -- One payment a booking. It is written before the provider is asked to charge, so that a crash in between can be picked up again.
 CREATE TABLE payments (
@@ -150,5 +157,5 @@ BEGIN
 END $$;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO PUBLIC;
-GRANT INSERT, UPDATE ON bookings, payments, payment_keys, users, franchises, opening_hours, barbers TO PUBLIC;
+GRANT INSERT, UPDATE ON bookings, appointments, payments, payment_keys, users, franchises, opening_hours, barbers TO PUBLIC;
 GRANT USAGE ON SEQUENCE ids TO PUBLIC;

@@ -1,0 +1,90 @@
+"""One process of the stand-in: ``python -m closeshave.standin.app``, its settings in the file that an environment variable names."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+
+from closeshave.standin import settings as settings_file
+from closeshave.standin.entrance import Entrance, unhandled
+from closeshave.standin.errors import Json, OutcomeUnknown, RateLimited, Refused, Unavailable, failure
+from closeshave.standin.platform import Platform
+from closeshave.standin.routes import appointments, auth, availability, catalogue, health, payments
+from closeshave.standin.settings import VARIABLE, Settings
+from closeshave.standin.watch import Watch
+
+SHUTDOWN_S = 2
+
+
+def application(settings: Settings) -> FastAPI:
+    """The ASGI application of one instance."""
+
+    signing_key = Path(settings.signing_key).read_bytes()
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        app.state.platform = await Platform.open(settings, signing_key)
+        app.state.watch = Watch(app.state.platform)
+        app.state.watch.start()
+        # What start-up made lives as long as the process: no collection need look at it again.
+        gc.collect()
+        gc.freeze()
+        yield
+        app.state.watch.stop()
+        await app.state.platform.close()
+
+    app = FastAPI(title="BookedBarber stand-in", version=settings.version, openapi_url=None, lifespan=life)
+    app.add_middleware(Entrance)
+    # Availability before appointments: /slots is no appointment's ID.
+    for area in (availability, appointments, catalogue, payments, auth, health):
+        app.include_router(area.router)
+    for known in (Refused, Unavailable, OutcomeUnknown, RateLimited):
+        app.add_exception_handler(known, _say)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(404, _missing)
+    app.add_exception_handler(Exception, unhandled)
+    return app
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = settings_file.load(Path(os.environ[VARIABLE]))
+    uvicorn.run(
+        application(settings),
+        host="127.0.0.1",
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+    )
+
+
+async def _say(_request: Request, error: Exception) -> Json:
+    assert isinstance(error, Refused | Unavailable | OutcomeUnknown | RateLimited)
+    return error.response()
+
+
+async def _invalid(_request: Request, error: Exception) -> Json:
+    assert isinstance(error, RequestValidationError)
+    detail = [{"loc": problem["loc"], "msg": problem["msg"], "type": problem["type"]} for problem in error.errors()]
+    return Json({"detail": detail}, 422)
+
+
+async def _missing(_request: Request, _error: Exception) -> Json:
+    return failure(404, "http", "Not Found")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""Bookings in a shard's database: made, moved, cancelled and read.
+
+Two customers may want the same time at the same moment. Looking first (who is free?) only picks a barber; the exclusion constraint decides,
+and ``ON CONFLICT DO NOTHING`` makes losing an empty answer rather than an error. The loser tries the next free barber.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+from closeshave.standin.database import LostRace, Row
+from closeshave.standin.errors import Conflict, Refused
+from closeshave.standin.regions import zone
+from closeshave.standin.shards import Shards
+from closeshave.standin.slots import Hours, instant, refusal
+from closeshave.standin.switches import Switches
+from closeshave.topology import Shard
+
+_FREE_BARBERS = """
+SELECT s.id AS service_id, s.minutes, s.price_cents, h.opens, h.closes, h.slot_minutes,
+       EXISTS (SELECT FROM barbers b WHERE b.franchise_id = $1 AND b.active AND ($2::int IS NULL OR b.id = $2)) AS known,
+       ARRAY(SELECT b.id FROM barbers b
+             WHERE b.franchise_id = $1 AND b.active AND ($2::int IS NULL OR b.id = $2)
+               AND NOT EXISTS (SELECT FROM bookings k WHERE k.franchise_id = $1 AND k.barber_id = b.id AND k.status = 'scheduled'
+                                                        AND k.during && period($4::timestamptz, s.minutes))
+             ORDER BY random()) AS free
+FROM services s, opening_hours h WHERE s.name = $3 AND h.franchise_id = $1
+"""
+
+_INSERT = """
+INSERT INTO appointments (franchise_id, barber_id, client_id, guest_name, guest_email, guest_phone,
+                          service_id, service_name, starts_at, minutes, price_cents, notes, idempotency_key)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING RETURNING *
+"""
+
+_MOVE = """
+UPDATE appointments k SET starts_at = $2, barber_id = $3, notes = $4, version = version + 1
+WHERE k.id = $1 AND k.version = $5 AND k.status = 'scheduled'
+  AND NOT EXISTS (SELECT FROM bookings o WHERE o.franchise_id = k.franchise_id AND o.barber_id = $3 AND o.id <> k.id
+                                           AND o.status = 'scheduled' AND o.during && period($2, k.minutes))
+RETURNING *
+"""
+
+_CANCEL = "UPDATE appointments SET status = 'cancelled', version = version + 1 WHERE id = $1 AND status = 'scheduled' RETURNING *"
+
+_ONE = "SELECT * FROM appointments WHERE id = $1"
+_BY_KEY = "SELECT * FROM appointments WHERE idempotency_key = $1"
+_OF_CLIENT = "SELECT * FROM appointments WHERE client_id = $1 ORDER BY starts_at"
+_OF_CLIENT_AT = "SELECT * FROM appointments WHERE client_id = $1 AND franchise_id = $2 ORDER BY starts_at"
+_OF_FRANCHISE = "SELECT * FROM appointments WHERE franchise_id = $1 ORDER BY starts_at DESC LIMIT $2 OFFSET $3"
+
+_HOURS = """
+SELECT h.opens, h.closes, h.slot_minutes, EXISTS (SELECT FROM barbers b WHERE b.id = $2 AND b.franchise_id = $1 AND b.active) AS known
+FROM opening_hours h WHERE h.franchise_id = $1
+"""
+
+_ATTEMPTS = 3
+"""To change a booking that somebody else changes at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A customer without an account."""
+
+    name: str
+    email: str
+    phone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a customer would like to book; the times are the shop's own."""
+
+    franchise: int
+    day: date
+    at: time
+    service: str
+    client: int | None
+    guest: Guest | None = None
+    barber: int | None = None
+    """``None``: whoever is free."""
+    notes: str | None = None
+    key: str | None = None
+    """Idempotency key: the same one gives the same booking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """Changes to a booking; ``None`` leaves what is."""
+
+    day: date | None = None
+    at: time | None = None
+    barber: int | None = None
+    notes: str | None = None
+
+
+class Bookings:
+    """The operations. All raise what :class:`Shards` raises, :class:`Refused` for what may not be, :class:`Conflict` for what is taken."""
+
+    __slots__ = ("_shards", "_switches")
+
+    def __init__(self, shards: Shards, switches: Switches) -> None:
+        self._shards = shards
+        self._switches = switches
+
+    async def make(self, shard: Shard, wish: Wish, now: datetime) -> Row:
+        """The new booking, committed; or the one that was made with the same key before."""
+        if wish.key and (before := await self._made_with_key(shard, wish)):
+            return before
+        start = instant(wish.day, wish.at, zone(shard.home))
+        found = await self._shards.read_latest(shard, _FREE_BARBERS, wish.franchise, wish.barber, wish.service, start)
+        if not found:
+            raise Refused(400, f"Service {wish.service!r} not found")
+        [offer] = found
+        hours = Hours(offer["opens"], offer["closes"], offer["slot_minutes"])
+        if reason := refusal(start, offer["minutes"], wish.day, wish.at, hours, now):
+            raise Refused(400, reason)
+        if not offer["known"]:
+            raise Refused(404, "Barber not found")
+        await self._switches.race()
+        for barber in offer["free"]:
+            if booked := await self._insert(shard, wish, barber, start, offer):
+                return booked
+            if wish.key and (before := await self._made_with_key(shard, wish)):
+                return before
+        raise Conflict if offer["free"] else Conflict(f"Barber is not available at {wish.at:%H:%M} on {wish.day}")
+
+    async def one(self, shard: Shard, id: int, client: int | None) -> Row:
+        """A booking as the primary has it. ``client`` sees only their own; ``None`` is an administrator and sees all."""
+        rows = await self._shards.read_latest(shard, _ONE, id)
+        if not rows or (client is not None and rows[0]["client_id"] != client):
+            raise Refused(404, "Appointment not found")
+        return rows[0]
+
+    async def of_client(self, client: int, franchise: int | None, shard: Shard | None) -> list[Row]:
+        """A customer's bookings at one franchise; at all of them when none is named."""
+        if shard is None:
+            return await self._shards.read_everywhere(_OF_CLIENT, client)
+        return await self._shards.read_latest(shard, _OF_CLIENT_AT, client, franchise)
+
+    async def all(self, franchise: int, shard: Shard, limit: int, skip: int) -> list[Row]:
+        """Every booking of a franchise, latest first."""
+        return await self._shards.read_latest(shard, _OF_FRANCHISE, franchise, limit, skip)
+
+    async def amend(self, shard: Shard, id: int, client: int | None, amendment: Amendment, now: datetime) -> Row:
+        """Move a booking, or change its barber or notes; its version grows by one."""
+        for _ in range(_ATTEMPTS):
+            booking = await self.one(shard, id, client)
+            if booking["status"] != "scheduled":
+                raise Refused(400, "Cannot change a cancelled appointment")
+            start, barber = await self._target(shard, booking, amendment, now)
+            notes = booking["notes"] if amendment.notes is None else amendment.notes
+            try:
+                rows = await self._shards.write(shard, _MOVE, id, start, barber, notes, booking["version"])
+            except LostRace:
+                raise Conflict from None
+            if rows:
+                return rows[0]
+            latest = await self.one(shard, id, client)
+            if latest["version"] == booking["version"]:
+                raise Conflict
+        raise Conflict("The appointment is being changed by somebody else")
+
+    async def cancel(self, shard: Shard, id: int, client: int | None) -> Row:
+        """Cancel a booking; cancelling again changes nothing and answers the same."""
+        booking = await self.one(shard, id, client)
+        rows = await self._shards.write(shard, _CANCEL, id)
+        return rows[0] if rows else (booking if booking["status"] == "cancelled" else await self.one(shard, id, client))
+
+    async def _insert(self, shard: Shard, wish: Wish, barber: int, start: datetime | None, offer: Row) -> Row | None:
+        guest = wish.guest
+        person = (wish.client, guest.name, guest.email, guest.phone) if guest else (wish.client, None, None, None)
+        values = (*person, offer["service_id"], wish.service, start, offer["minutes"], offer["price_cents"], wish.notes, wish.key)
+        try:
+            rows = await self._shards.write(shard, _INSERT, wish.franchise, barber, *values)
+        except LostRace:
+            return None
+        return rows[0] if rows else None
+
+    async def _made_with_key(self, shard: Shard, wish: Wish) -> Row | None:
+        rows = await self._shards.read_latest(shard, _BY_KEY, wish.key)
+        if not rows:
+            return None
+        before = rows[0]
+        email = wish.guest.email if wish.guest else None
+        if (before["client_id"], before["guest_email"], before["franchise_id"]) != (wish.client, email, wish.franchise):
+            raise Refused(400, "Idempotency-Key was used for another request")
+        return before
+
+    async def _target(self, shard: Shard, booking: Row, amendment: Amendment, now: datetime) -> tuple[datetime, int]:
+        """When and with whom the amended booking would be."""
+        barber = amendment.barber or booking["barber_id"]
+        if amendment.day is None and amendment.at is None and amendment.barber is None:
+            return booking["starts_at"], barber
+        local = booking["starts_at"].astimezone(zone(shard.home))
+        day, at = amendment.day or local.date(), amendment.at or local.time()
+        [row] = await self._shards.read_latest(shard, _HOURS, booking["franchise_id"], barber)
+        if not row["known"]:
+            raise Refused(404, "Barber not found")
+        start = instant(day, at, zone(shard.home))
+        reason = refusal(start, booking["minutes"], day, at, Hours(row["opens"], row["closes"], row["slot_minutes"]), now)
+        if reason or start is None:
+            raise Refused(400, reason or "")
+        return start, barber

@@ -1,0 +1,80 @@
+"""The Valkey tiers: short timeouts, a breaker each, and an answer of ``None`` instead of an error.
+
+A tier may vanish at any time and none of them holds the truth, so its users never see an exception: they get ``None`` and do without,
+each in the way that its own docstring states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from closeshave.standin.breaker import Breaker
+from closeshave.standin.visit import book_cache_time
+
+TIMEOUT_S = 0.1
+"""For connecting and for an answer. A live tier answers within a millisecond; past this the database is the quicker way."""
+CONNECTIONS = 64
+"""More requests than this waiting for one tier do without it."""
+
+Command = Sequence[str | bytes | int]
+
+
+class Tier:
+    """One tier's primary, as seen by one process."""
+
+    __slots__ = ("_client", "breaker", "name")
+
+    def __init__(self, name: str, port: int) -> None:
+        self.name = name
+        self.breaker = Breaker()
+        pool = ConnectionPool(
+            host="127.0.0.1",
+            port=port,
+            max_connections=CONNECTIONS,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._client = Redis.from_pool(pool)
+
+    async def run(self, *commands: Command) -> list[Any] | None:
+        """The answers to commands sent together; ``None`` when the tier cannot be used now."""
+        if self.breaker.open:
+            return None
+        started = perf_counter()
+        try:
+            return await self._run(commands)
+        finally:
+            book_cache_time(started)
+
+    async def probe(self) -> bool:
+        """Whether the tier takes writes again; goes through an open breaker, and closes it. A demoted primary fails this."""
+        return await self._run([("SET", "closeshave:probe", "1", "EX", "5")]) is not None
+
+    async def close(self) -> None:
+        """Drop every connection."""
+        await self._client.aclose()
+
+    async def _run(self, commands: Sequence[Command]) -> list[Any] | None:
+        try:
+            if len(commands) == 1:
+                answers = [await self._client.execute_command(*commands[0])]  # type: ignore[no-untyped-call]  # redis-py leaves it open
+            else:
+                pipeline = self._client.pipeline(transaction=False)
+                for command in commands:
+                    pipeline.execute_command(*command)
+                answers = await pipeline.execute()
+        except (RedisError, OSError, TimeoutError):
+            self.breaker.failed()
+            # Also after an answered error: READONLY means that the connections lead to a demoted primary.
+            await self._client.connection_pool.disconnect(inuse_connections=False)
+            return None
+        self.breaker.succeeded()
+        return answers

@@ -1,0 +1,140 @@
+"""The way to one PostgreSQL server: a pool, its timeouts, its breaker, and what each error means for the customer.
+
+The port leads through proxies to whichever server has the role *now*. After a failover the pooled connections lead to the old one; they
+either break, or the server says that it is read-only. In both cases the whole pool is expired, and the next request connects anew. Nothing
+else is needed to follow a failover, and no operator.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]  # it has no annotations; no other module imports it
+
+from closeshave.standin.breaker import Breaker
+from closeshave.standin.errors import OutcomeUnknown, Unavailable
+from closeshave.standin.settings import Settings
+
+ACQUIRE_S = 0.5
+"""For a free connection, or a new one. Also how long a full pool (a shard that hangs) can hold a request back: the bulkhead."""
+QUERY_S = 1.5
+"""For an answer. Every statement of the platform takes milliseconds."""
+STATEMENT_MS = 1_400
+"""The server gives up first: then the statement certainly did not happen, which a lost answer would leave open."""
+
+Row = Mapping[str, Any]
+Rows = list[Row]
+
+
+class Demoted(Unavailable):
+    """The server refused to write: it is not, or no longer, the primary. Nothing happened, so trying once more is safe."""
+
+
+class LostRace(Exception):
+    """Somebody else was first: a constraint, or the victim of a deadlock. Rolled back."""
+
+
+class Link:
+    """One server, as seen by one process."""
+
+    __slots__ = ("_pool", "breaker", "name", "primary")
+
+    def __init__(self, name: str, pool: asyncpg.Pool, *, primary: bool) -> None:
+        self.name = name
+        self.primary = primary
+        self.breaker = Breaker()
+        self._pool = pool
+
+    @classmethod
+    async def open(cls, settings: Settings, shard: int, port: int, *, primary: bool) -> Link:
+        """A link that has no connection yet: the first request makes one, so that a missing server holds nothing up."""
+        pool = await asyncpg.create_pool(
+            host="127.0.0.1",
+            port=port,
+            user=settings.user,
+            database=settings.database,
+            ssl=False,  # loopback; asking for it costs a round trip
+            min_size=0,
+            max_size=settings.pool_size,
+            max_inactive_connection_lifetime=0,  # 0 is never: keep them
+            timeout=ACQUIRE_S,
+            reset=_keep,
+            server_settings={"application_name": settings.instance, "statement_timeout": str(STATEMENT_MS), "jit": "off"},
+        )
+        return cls(f"shard {shard} {'primary' if primary else 'replica'}", pool, primary=primary)
+
+    async def read(self, sql: str, *arguments: Any) -> Rows:
+        """The rows of a query. Raises :class:`Unavailable`."""
+        try:
+            return await self._fetch(sql, arguments)
+        except OutcomeUnknown as error:
+            raise Unavailable(str(error)) from error
+
+    async def write(self, sql: str, *arguments: Any) -> Rows:
+        """The rows that one statement returns, once it is committed: in autocommit the server answers only then.
+
+        Raises :class:`Unavailable` when it certainly did not happen, :class:`OutcomeUnknown` when it may have, and
+        :class:`LostRace`.
+        """
+        try:
+            return await self._fetch(sql, arguments)
+        except Demoted:
+            return await self._fetch(sql, arguments)
+
+    async def probe(self) -> bool:
+        """Whether the server serves its role; goes through an open breaker, and closes it."""
+        try:
+            [row] = await self._fetch("SELECT pg_is_in_recovery()", (), force=True)
+        except (Unavailable, OutcomeUnknown):
+            return False
+        if self.primary and row["pg_is_in_recovery"]:
+            self.breaker.failed()
+            await self._pool.expire_connections()
+            return False
+        return True
+
+    def close(self) -> None:
+        """Drop every connection at once."""
+        self._pool.terminate()
+
+    async def _fetch(self, sql: str, arguments: tuple[Any, ...], *, force: bool = False) -> Rows:
+        if self.breaker.open and not force:
+            raise Unavailable(f"{self.name} is unavailable")
+        try:
+            connection = await self._pool.acquire(timeout=ACQUIRE_S)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            self.breaker.failed()
+            raise Unavailable(f"{self.name} cannot be reached") from error
+        try:
+            rows: Rows = await connection.fetch(sql, *arguments, timeout=QUERY_S)
+        except (asyncpg.ExclusionViolationError, asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
+            self.breaker.succeeded()
+            raise LostRace(str(error)) from error
+        except asyncpg.QueryCanceledError as error:
+            self.breaker.failed()
+            raise Unavailable(f"{self.name} is too slow") from error
+        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError) as error:
+            await self._lost(connection)
+            raise OutcomeUnknown(f"{self.name} was lost while it worked on the request") from error
+        except asyncpg.ReadOnlySQLTransactionError as error:
+            await self._lost(connection)
+            raise Demoted(f"{self.name} does not accept writes") from error
+        except asyncio.CancelledError:
+            connection.terminate()
+            raise
+        finally:
+            await self._pool.release(connection)
+        self.breaker.succeeded()
+        return rows
+
+    async def _lost(self, connection: Any) -> None:
+        """One connection led to a server that is no use: so do all others. Terminating does not wait for a server that may be frozen."""
+        self.breaker.failed()
+        connection.terminate()
+        await self._pool.expire_connections()
+
+
+async def _keep(_connection: object) -> None:
+    """In place of the pool's reset, which costs a round trip: the platform leaves nothing behind in a session."""

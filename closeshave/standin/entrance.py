@@ -1,0 +1,102 @@
+"""What happens to every request before and after its route: franchise, CSRF pair, head of the answer, errors, metrics.
+
+Plain ASGI, one layer: it runs for every request, and the ready-made middleware classes cost more than most routes.
+"""
+
+from __future__ import annotations
+
+from http.cookies import CookieError, SimpleCookie
+from time import perf_counter
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from closeshave.standin.errors import Json, Refused
+from closeshave.standin.platform import Platform
+from closeshave.standin.visit import CURRENT, Visit
+
+_SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+_NO_PAIR_NEEDED = ("/api/v2/auth/login", "/api/v2/auth/register", "/api/v2/auth/refresh", "/api/v2/webhooks/")
+
+
+class Entrance:
+    """Wraps the application. ``scope["app"].state.platform`` is set by the time that requests come."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        platform: Platform = scope["app"].state.platform
+        visit = Visit(platform)
+        CURRENT.set(visit)
+        started = perf_counter()
+        status = 500
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _label(message, visit)
+            await send(message)
+
+        refusal = _admit(scope, visit)
+        if refusal:
+            await refusal.response()(scope, receive, answer)
+        else:
+            await self._app(scope, receive, answer)
+        route = scope.get("route")
+        platform.metrics.answered(scope["method"], route.path if route else "", status, perf_counter() - started)
+
+
+async def unhandled(_request: object, error: Exception) -> Json:
+    """The answer to a bug: 500, and nothing of the inside."""
+    return Json({"error": "Internal server error", "message": type(error).__name__, "request_id": f"{id(error):x}"}, 500)
+
+
+def _admit(scope: Scope, visit: Visit) -> Refused | None:
+    """Read the headers into the visit; the refusal when the request may not go on."""
+    cookie = pair = b""
+    for name, value in scope["headers"]:
+        if name == b"x-franchise-id":
+            franchise = int(value) if value.isdigit() else 0
+            visit.shard = visit.platform.shards.topology.shard_of(franchise)
+            if visit.shard is None:
+                return Refused(404, "Franchise not found")
+            visit.franchise = franchise
+        elif name == b"authorization":
+            visit.authorization = value.decode("latin-1")
+        elif name == b"cookie":
+            cookie = value
+        elif name == b"x-csrf-token":
+            pair = value
+        elif name == b"x-forwarded-for":
+            # The proxy in front adds to the right; the customer is the leftmost.
+            visit.address = value.split(b",")[0].strip().decode("latin-1")
+    if not visit.address:
+        visit.address = scope["client"][0] if scope.get("client") else ""
+    if scope["method"] in _SAFE or scope["path"].startswith(_NO_PAIR_NEEDED) or (pair and pair.decode("latin-1") == _csrf_cookie(cookie)):
+        return None
+    return Refused(403, "CSRF token missing or invalid", {"Connection": "close"})
+
+
+def _csrf_cookie(header: bytes) -> str | None:
+    try:
+        morsel = SimpleCookie(header.decode("latin-1")).get("csrf_token")
+    except CookieError:
+        return None
+    return morsel.value if morsel else None
+
+
+def _label(message: Message, visit: Visit) -> None:
+    settings = visit.platform.settings
+    headers = MutableHeaders(raw=message.setdefault("headers", []))
+    headers["X-Region"] = settings.region
+    headers["X-App-Version"] = settings.version
+    headers["X-Cache"] = visit.cache
+    headers["Server-Timing"] = f"db;dur={visit.db_ms:.2f}, cache;dur={visit.cache_ms:.2f}"
+    if visit.shard:
+        headers["X-Shard"] = str(visit.shard.id)

@@ -1,0 +1,81 @@
+"""Every way in which the platform says no, and the shape in which it says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+
+class Json(Response):
+    """A JSON answer, rendered by orjson."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """The body."""
+        return orjson.dumps(content)
+
+
+class Refused(Exception):
+    """A considered refusal: the request was understood, nothing happened, and trying again unchanged will not help."""
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = headers
+
+    def response(self) -> Json:
+        """As the API says it."""
+        return failure(self.status, "http", self.message, self.headers)
+
+
+class Conflict(Refused):
+    """The slot is taken, or the barber is away."""
+
+    def __init__(self, message: str = "This time slot is already booked") -> None:
+        super().__init__(409, message)
+
+
+class Unavailable(Exception):
+    """A dependency cannot be used now, and what was asked for certainly did not happen."""
+
+    kind = "database"
+
+    def response(self) -> Json:
+        """503, with the hint that it may be tried again at once."""
+        return failure(503, self.kind, str(self), {"Retry-After": "1"})
+
+
+class ProviderUnavailable(Unavailable):
+    """The payment provider cannot be reached or did not answer in time. Its calls are idempotent: confirming again converges."""
+
+    kind = "payment"
+
+
+class OutcomeUnknown(Exception):
+    """A write was sent and its answer never came: it may have happened. Never retried by the platform; the customer's key makes it safe."""
+
+    def response(self) -> Json:
+        """500 of type ``database``: no promise in either direction."""
+        return failure(500, "database", str(self))
+
+
+class RateLimited(Exception):
+    """Too many requests from one address."""
+
+    def __init__(self, limit: int, window: str, retry_after_s: int) -> None:
+        super().__init__(f"Rate limit exceeded: {limit} per 1 {window}")
+        self.retry_after_s = retry_after_s
+
+    def response(self) -> Json:
+        """429 as the API says it."""
+        return Json({"detail": str(self), "retry_after": self.retry_after_s}, 429, {"Retry-After": str(self.retry_after_s)})
+
+
+def failure(status: int, kind: str, message: str, headers: Mapping[str, str] | None = None) -> Json:
+    """``{"error": {"type": …, "message": …}}``."""
+    return Json({"error": {"type": kind, "message": message}}, status, dict(headers) if headers else None)

@@ -1,0 +1,112 @@
+"""Franchise data: what a shop's page needs, cached for an hour in its home region's cache tier, never stale past a change.
+
+A reader that found nothing cached reads the primary and stores what it read, unless the franchise was changed in between: every change
+raises the franchise's generation, and storing compares it. Without the tier each request reads the database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import time
+from typing import Any
+
+import orjson
+
+from closeshave.standin.caches import Tier
+from closeshave.standin.errors import Refused, Unavailable
+from closeshave.standin.shards import Shards
+from closeshave.standin.visit import here
+from closeshave.topology import Shard
+
+TTL_S = 3600
+
+_PAGE = """
+SELECT json_build_object(
+    'franchise', (SELECT row_to_json(f) FROM franchises f WHERE f.id = $1),
+    'hours', (SELECT row_to_json(h) FROM opening_hours h WHERE h.franchise_id = $1),
+    'barbers', ARRAY(SELECT row_to_json(b) FROM barbers b WHERE b.franchise_id = $1 AND b.active ORDER BY b.id),
+    'services', ARRAY(SELECT row_to_json(s) FROM services s ORDER BY s.id)
+)::text AS content
+"""
+
+_CHANGE = """
+WITH hours AS (UPDATE opening_hours SET opens = coalesce($4, opens), closes = coalesce($5, closes) WHERE franchise_id = $1)
+UPDATE franchises SET name = coalesce($2, name), phone = coalesce($3, phone), version = version + 1 WHERE id = $1 RETURNING id
+"""
+
+_STORE = "if (redis.call('GET', KEYS[2]) or '') == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end return 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """New values of a franchise; ``None`` leaves the old one."""
+
+    name: str | None = None
+    phone: str | None = None
+    opens: time | None = None
+    closes: time | None = None
+
+
+class Franchises:
+    """Reads pages through the cache and keeps the cache true."""
+
+    __slots__ = ("_caches", "_shards", "_stale")
+
+    def __init__(self, shards: Shards, caches: dict[str, Tier]) -> None:
+        self._shards = shards
+        self._caches = caches
+        self._stale: dict[int, Shard] = {}
+
+    async def page(self, franchise: int, shard: Shard) -> dict[str, Any]:
+        """``franchise``, ``hours``, ``barbers`` and ``services`` as stored. Raises :class:`Unavailable`."""
+        visit = here()
+        visit.cache = "miss"
+        # Only the home region's own tier may hold the entry (residency); without it there is none to ask.
+        tier = self._caches.get(shard.home)
+        found = await tier.run(("MGET", _entry(franchise), _generation(franchise))) if tier else None
+        if found and found[0][0] is not None:
+            visit.cache = "hit"
+            return _parse(found[0][0])
+        try:
+            [row] = await self._shards.read_latest(shard, _PAGE, franchise)
+        except Unavailable:
+            # A replica's answer may be older than the last change: good enough to show, not to keep for an hour.
+            [row] = await self._shards.read(shard, _PAGE, franchise)
+        else:
+            if tier and found:
+                generation = found[0][1] or b""
+                await tier.run(("EVAL", _STORE, 2, _entry(franchise), _generation(franchise), generation, row["content"], TTL_S))
+        return _parse(row["content"])
+
+    async def change(self, franchise: int, shard: Shard, change: Change) -> None:
+        """Store new values, then forget what is cached of this franchise and no other. Raises :class:`Refused` (404), and as a write."""
+        changed = await self._shards.write(shard, _CHANGE, franchise, change.name, change.phone, change.opens, change.closes)
+        if not changed:
+            raise Refused(404, "Location not found")
+        self._stale[franchise] = shard
+        await self.forget_stale()
+
+    async def forget_stale(self) -> None:
+        """Drop what is cached of changed franchises; what a lost tier keeps from being dropped stays due until the tier is back.
+
+        Raising the generation keeps readers that are under way from storing what they read before the change.
+        """
+        for franchise, shard in list(self._stale.items()):
+            tier = self._caches.get(shard.home)
+            generation = _generation(franchise)
+            forget = (("INCR", generation), ("EXPIRE", generation, 2 * TTL_S), ("DEL", _entry(franchise)))
+            if tier is None or await tier.run(*forget) is not None:
+                self._stale.pop(franchise, None)
+
+
+def _parse(content: str | bytes) -> dict[str, Any]:
+    page: dict[str, Any] = orjson.loads(content)
+    return page
+
+
+def _entry(franchise: int) -> str:
+    return f"franchise:{franchise}"
+
+
+def _generation(franchise: int) -> str:
+    return f"franchise:{franchise}:generation"

@@ -1,0 +1,79 @@
+"""The parts of one stand-in process, put together from its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from closeshave.standin.accounts import Accounts
+from closeshave.standin.billing import Billing
+from closeshave.standin.bookings import Bookings
+from closeshave.standin.caches import Tier
+from closeshave.standin.franchises import Franchises
+from closeshave.standin.metrics import Metrics
+from closeshave.standin.provider import Provider
+from closeshave.standin.ratelimit import RateLimits
+from closeshave.standin.sessions import Sessions
+from closeshave.standin.settings import Settings
+from closeshave.standin.shards import Shards
+from closeshave.standin.switches import Switches
+from closeshave.standin.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Everything that a request may need."""
+
+    settings: Settings
+    shards: Shards
+    tiers: tuple[Tier, ...]
+    franchises: Franchises
+    bookings: Bookings
+    accounts: Accounts
+    billing: Billing
+    provider: Provider
+    tokens: Tokens
+    sessions: Sessions
+    limits: RateLimits
+    switches: Switches
+    metrics: Metrics
+
+    @classmethod
+    async def open(cls, settings: Settings, signing_key: bytes) -> Platform:
+        """Build the parts; nothing is connected yet. ``signing_key`` is a PEM; raises :class:`ValueError` when it is none."""
+        tokens = Tokens(signing_key)
+        shards = await Shards.open(settings)
+        caches = _tiers("cache", settings.caches)
+        sessions = _tiers("sessions", settings.sessions)
+        ratelimit = Tier("ratelimit", settings.ratelimit)
+        switches = Switches(settings.defects)
+        bookings = Bookings(shards, switches)
+        provider = Provider(settings.payments_url)
+        return cls(
+            settings=settings,
+            shards=shards,
+            tiers=(*dict.fromkeys(caches.values()), *dict.fromkeys(sessions.values()), ratelimit),
+            franchises=Franchises(shards, caches),
+            bookings=bookings,
+            accounts=Accounts(shards),
+            billing=Billing(shards, bookings, provider),
+            provider=provider,
+            tokens=tokens,
+            sessions=Sessions(sessions),
+            limits=RateLimits(ratelimit, settings.rate_limit_scale),
+            switches=switches,
+            metrics=Metrics(),
+        )
+
+    async def close(self) -> None:
+        """Drop every connection."""
+        self.shards.close()
+        for tier in self.tiers:
+            await tier.close()
+        await self.provider.close()
+
+
+def _tiers(name: str, ports: Mapping[str, int]) -> dict[str, Tier]:
+    """A tier for each home region; regions that share a server share the tier, its connections and its breaker."""
+    by_port = {port: Tier(f"{name}:{port}", port) for port in set(ports.values())}
+    return {region: by_port[port] for region, port in ports.items()}

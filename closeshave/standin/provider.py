@@ -1,0 +1,59 @@
+"""The client of the payment provider. Every call carries a key that stays the same however often it is repeated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpcore
+import orjson
+
+from closeshave.standin.errors import ProviderUnavailable
+
+CONNECT_S = 0.5
+ANSWER_S = 2.0
+CONNECTIONS = 8
+"""More payments than this at once wait, and give up after :data:`CONNECT_S`: a hanging provider cannot take all that the process has."""
+
+_TIMEOUTS = {"timeout": {"connect": CONNECT_S, "write": CONNECT_S, "pool": CONNECT_S, "read": ANSWER_S}}
+
+
+class Provider:
+    """The provider, through this region's link."""
+
+    __slots__ = ("_pool", "_url")
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._pool = httpcore.AsyncConnectionPool(max_connections=CONNECTIONS)
+
+    async def intent(self, booking: int, franchise: int, amount_cents: int) -> tuple[str, str]:
+        """ID and client secret of the intent to pay for a booking: always the same ones for the same booking."""
+        body = {"booking": booking, "franchise": franchise, "amount": amount_cents, "key": f"intent_{booking}"}
+        made = await self._post("/intents", body)
+        return made["intent"], made["client_secret"]
+
+    async def capture(self, intent: str, booking: int, franchise: int, amount_cents: int) -> str:
+        """ID of the one capture of an intent: charging again with the same key gives the first one's."""
+        body = {"intent": intent, "booking": booking, "franchise": franchise, "amount": amount_cents, "key": f"capture_{intent}"}
+        capture: str = (await self._post("/captures", body))["capture"]
+        return capture
+
+    async def close(self) -> None:
+        """Drop every connection."""
+        await self._pool.aclose()
+
+    async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            response = await self._pool.request(
+                "POST",
+                self._url + path,
+                headers=[("Host", "payments"), ("Content-Type", "application/json")],
+                content=orjson.dumps(body),
+                extensions=_TIMEOUTS,
+            )
+        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
+            raise ProviderUnavailable("The payment provider is unavailable") from error
+        if response.status != 200:
+            raise ProviderUnavailable(f"The payment provider answered {response.status}")
+        answer: dict[str, Any] = orjson.loads(response.content)
+        return answer

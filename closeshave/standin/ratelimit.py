@@ -1,0 +1,63 @@
+"""Rate limits per customer address, counted in the rate-limit tier over fixed windows.
+
+When the tier is lost they **fail open**: a customer is not turned away because a counter is missing. A window's counter expires with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from closeshave.standin.caches import Tier
+from closeshave.standin.errors import RateLimited
+
+WINDOWS_S = {"minute": 60, "hour": 3600}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many requests in a window."""
+
+    name: str
+    requests: int
+    window: str
+    """``minute`` or ``hour``."""
+
+
+LOGIN = Limit("login", 50, "minute")
+REGISTER = Limit("register", 20, "hour")
+CREATE = Limit("create", 50, "hour")
+GUEST = Limit("guest", 10, "hour")
+SLOTS = Limit("slots", 100, "minute")
+RESCHEDULE = Limit("reschedule", 30, "hour")
+CANCEL = Limit("cancel", 30, "hour")
+INTENT = Limit("intent", 50, "minute")
+CONFIRM = Limit("confirm", 50, "minute")
+
+
+def allowed(limit: Limit, scale: float) -> int:
+    """Requests in a window at this scale; never below one."""
+    return max(1, int(limit.requests * scale))
+
+
+def key(limit: Limit, address: str, now_s: float) -> str:
+    """The counter of one address in the window that ``now_s`` (seconds since the epoch) lies in."""
+    return f"ratelimit:{limit.name}:{address}:{int(now_s // WINDOWS_S[limit.window])}"
+
+
+class RateLimits:
+    """Counts requests and refuses those past the limit."""
+
+    __slots__ = ("_scale", "_tier")
+
+    def __init__(self, tier: Tier, scale: float) -> None:
+        self._tier = tier
+        self._scale = scale
+
+    async def count(self, limit: Limit, address: str, now_s: float) -> None:
+        """Count one request of ``address``. Raises :class:`RateLimited` past the limit."""
+        window_s = WINDOWS_S[limit.window]
+        counter = key(limit, address, now_s)
+        answers = await self._tier.run(("INCR", counter), ("EXPIRE", counter, window_s, "NX"))
+        most = allowed(limit, self._scale)
+        if answers is not None and answers[0] > most:
+            raise RateLimited(most, limit.window, window_s - int(now_s % window_s))

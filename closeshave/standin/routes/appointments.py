@@ -1,0 +1,161 @@
+"""Booking, and what may be done with a booking."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from pydantic import BaseModel, Field
+
+from closeshave.standin import ratelimit
+from closeshave.standin.answers import booking_answer, guest_answer
+from closeshave.standin.bookings import Amendment, Guest, Wish
+from closeshave.standin.errors import Json
+from closeshave.standin.identity import administrator, bearer
+from closeshave.standin.ratelimit import Limit
+from closeshave.standin.tokens import Claims
+from closeshave.standin.visit import here
+from closeshave.topology import Shard
+
+router = APIRouter(prefix="/api/v2/appointments")
+
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
+Notes = Annotated[str | None, Field(max_length=2000)]
+
+
+class NewAppointment(BaseModel):
+    """A customer's wish, in the shop's own time."""
+
+    date: datetime.date
+    time: datetime.time
+    service: str
+    barber_id: int | None = None
+    notes: Notes = None
+
+
+class GuestInfo(BaseModel):
+    """Who somebody without an account is."""
+
+    first_name: str
+    last_name: str
+    email: str
+    phone: str | None = None
+
+
+class GuestAppointment(NewAppointment):
+    """A guest's wish."""
+
+    guest_info: GuestInfo
+
+
+class NewTime(BaseModel):
+    """Where to move a booking."""
+
+    date: datetime.date
+    time: datetime.time
+
+
+class AppointmentChange(BaseModel):
+    """What to change; what is left out stays."""
+
+    date: datetime.date | None = None
+    time: datetime.time | None = None
+    barber_id: int | None = None
+    notes: Notes = None
+
+
+@router.post("/")
+async def book(body: NewAppointment, idempotency_key: Key = None) -> Json:
+    """Book for the customer who is logged in."""
+    claims = await bearer()
+    visit = here()
+    franchise, shard = visit.place()
+    await _count(ratelimit.CREATE)
+    wish = Wish(franchise, body.date, body.time, body.service, claims.user, None, body.barber_id, body.notes, idempotency_key)
+    return Json(booking_answer(await visit.platform.bookings.make(shard, wish, _now())))
+
+
+@router.post("/guest")
+async def book_as_guest(body: GuestAppointment, idempotency_key: Key = None) -> Json:
+    """Book without an account."""
+    visit = here()
+    franchise, shard = visit.place()
+    await _count(ratelimit.GUEST)
+    info = body.guest_info
+    guest = Guest(f"{info.first_name} {info.last_name}", info.email, info.phone)
+    wish = Wish(franchise, body.date, body.time, body.service, None, guest, body.barber_id, body.notes, idempotency_key)
+    return Json(guest_answer(await visit.platform.bookings.make(shard, wish, _now()), shard))
+
+
+@router.get("/")
+async def mine() -> Json:
+    """The customer's own bookings: at the franchise that the request names, else at all."""
+    claims = await bearer()
+    visit = here()
+    rows = await visit.platform.bookings.of_client(claims.user, visit.franchise, visit.shard)
+    return Json({"appointments": [booking_answer(row) for row in rows], "total": len(rows)})
+
+
+@router.get("/all/list")
+async def every(limit: Annotated[int, Query(ge=1, le=1000)] = 100, skip: Annotated[int, Query(ge=0)] = 0) -> Json:
+    """Every booking of the franchise; for administrators."""
+    await administrator()
+    visit = here()
+    rows = await visit.platform.bookings.all(*visit.place(), limit, skip)
+    return Json({"appointments": [booking_answer(row) for row in rows], "total": len(rows)})
+
+
+@router.get("/{id}")
+async def one(id: int) -> Json:
+    """One booking, as the primary has it now."""
+    claims = await bearer()
+    return Json(booking_answer(await here().platform.bookings.one(_shard(id), id, _owner(claims))))
+
+
+@router.put("/{id}")
+async def change(id: int, body: AppointmentChange) -> Json:
+    """Change time, barber or notes."""
+    return await _amend(id, Amendment(body.date, body.time, body.barber_id, body.notes))
+
+
+@router.post("/{id}/reschedule")
+async def reschedule(id: int, body: NewTime) -> Json:
+    """Move a booking to another time of the same barber."""
+    await _count(ratelimit.RESCHEDULE)
+    return await _amend(id, Amendment(body.date, body.time))
+
+
+@router.put("/{id}/cancel")
+async def cancel(id: int) -> Json:
+    """Cancel a booking."""
+    claims = await bearer()
+    await _count(ratelimit.CANCEL)
+    return Json(booking_answer(await here().platform.bookings.cancel(_shard(id), id, _owner(claims))))
+
+
+async def _amend(id: int, amendment: Amendment) -> Json:
+    claims = await bearer()
+    row = await here().platform.bookings.amend(_shard(id), id, _owner(claims), amendment, _now())
+    return Json(booking_answer(row))
+
+
+async def _count(limit: Limit) -> None:
+    visit = here()
+    await visit.platform.limits.count(limit, visit.address, time.time())
+
+
+def _shard(id: int) -> Shard:
+    """A booking's own shard, whatever franchise the request names; X-Shard then tells it."""
+    visit = here()
+    visit.shard = visit.platform.shards.of_id(id)
+    return visit.shard
+
+
+def _owner(claims: Claims) -> int | None:
+    return None if claims.role == "admin" else claims.user
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)

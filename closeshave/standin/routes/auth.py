@@ -1,0 +1,140 @@
+"""Accounts, log-in and tokens."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from closeshave.standin import passwords, ratelimit
+from closeshave.standin.accounts import Person
+from closeshave.standin.answers import naive_utc
+from closeshave.standin.database import Row
+from closeshave.standin.errors import Json, Refused
+from closeshave.standin.identity import bearer
+from closeshave.standin.ratelimit import Limit
+from closeshave.standin.tokens import REFRESH_S, Claims, InvalidToken
+from closeshave.standin.visit import here
+
+router = APIRouter(prefix="/api/v2/auth")
+
+_NOBODYS_HASH = passwords.hash_password(secrets.token_hex())
+"""Checked when there is no such account, so that the answer takes as long as for one that exists."""
+
+
+class Registration(BaseModel):
+    """A new customer."""
+
+    first_name: str
+    last_name: str
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=200)]
+    password: Annotated[str, Field(min_length=8, max_length=200)]
+    phone: str | None = None
+    marketing_consent: bool = False
+
+
+class Credentials(BaseModel):
+    """Who, and the proof."""
+
+    email: str
+    password: str
+
+
+class RefreshRequest(BaseModel):
+    """A refresh token, to be turned into an access token."""
+
+    refresh_token: str
+
+
+@router.post("/register-client")
+async def register_client(body: Registration) -> Json:
+    """A new account, homed where the franchise of the request is, or else in this region; logged in at once."""
+    await _count(ratelimit.REGISTER)
+    stored = await passwords.hash_aside(body.password)
+    person = Person(body.email, stored, body.first_name, body.last_name, body.phone)
+    account = await here().platform.accounts.add(person, _likely_region())
+    tokens = await _open_session(account)
+    return Json({"message": "Registration successful", "user": _user(account), **tokens, "token_type": "bearer"})
+
+
+@router.post("/login")
+async def login(body: Credentials) -> Json:
+    """Tokens, and three cookies with the same."""
+    await _count(ratelimit.LOGIN)
+    account = await here().platform.accounts.by_email(body.email, _likely_region())
+    good = await passwords.matches_aside(account["password_hash"] if account else _NOBODYS_HASH, body.password)
+    if account is None or not good:
+        raise Refused(401, "Incorrect email or password", {"WWW-Authenticate": "Bearer"})
+    tokens = await _open_session(account)
+    csrf = secrets.token_urlsafe(24)
+    answer = Json({**tokens, "token_type": "bearer", "csrf_token": csrf})
+    for name, value in (*tokens.items(), ("csrf_token", csrf)):
+        answer.set_cookie(name, value, max_age=REFRESH_S, httponly=name != "csrf_token", samesite="lax")
+    return answer
+
+
+@router.post("/refresh")
+async def refresh(body: RefreshRequest) -> Json:
+    """New tokens of the same session."""
+    platform, now_s = here().platform, time.time()
+    try:
+        claims = platform.tokens.check(body.refresh_token, "refresh", now_s)
+    except InvalidToken:
+        raise Refused(401, "Invalid refresh token", {"WWW-Authenticate": "Bearer"}) from None
+    # The refresh token outlives the session's entry in the tier; using it opens the session again.
+    await platform.sessions.open(claims.region, claims.session, claims.user, now_s)
+    return Json({**_tokens(claims, now_s), "token_type": "bearer"})
+
+
+@router.post("/logout")
+async def logout() -> Json:
+    """End the session."""
+    claims = await bearer()
+    await here().platform.sessions.end(claims.region, claims.session)
+    return Json({"message": "Logged out"})
+
+
+@router.get("/me")
+async def me() -> Json:
+    """The account of the bearer."""
+    claims = await bearer()
+    return Json(_user(await here().platform.accounts.by_id(claims.user)))
+
+
+async def _open_session(account: Row) -> dict[str, str]:
+    now_s = time.time()
+    claims = Claims(account["id"], account["email"], account["role"], account["region"], secrets.token_hex(16))
+    await here().platform.sessions.open(claims.region, claims.session, claims.user, now_s)
+    return _tokens(claims, now_s)
+
+
+def _tokens(claims: Claims, now_s: float) -> dict[str, str]:
+    tokens = here().platform.tokens
+    return {"access_token": tokens.access(claims, now_s), "refresh_token": tokens.refresh(claims, now_s)}
+
+
+def _likely_region() -> str:
+    visit = here()
+    return visit.shard.home if visit.shard else visit.platform.settings.region
+
+
+def _user(account: Row) -> dict[str, Any]:
+    return {
+        "id": account["id"],
+        "email": account["email"],
+        "first_name": account["first_name"],
+        "last_name": account["last_name"],
+        "name": f"{account['first_name']} {account['last_name']}",
+        "phone": account["phone"],
+        "role": account["role"],
+        "region": account["region"],
+        "created_at": naive_utc(account["created_at"]),
+    }
+
+
+async def _count(limit: Limit) -> None:
+    visit = here()
+    await visit.platform.limits.count(limit, visit.address, time.time())

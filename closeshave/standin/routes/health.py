@@ -1,0 +1,74 @@
+"""Liveness, readiness and metrics."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from closeshave.standin.errors import Json
+from closeshave.standin.visit import here
+
+router = APIRouter()
+
+
+@router.get("/health")
+async def health() -> Json:
+    """Always healthy: says what this process is, and checks nothing."""
+    settings = here().platform.settings
+    shard = here().platform.shards.of_accounts(settings.region)
+    return Json(
+        {
+            "status": "healthy",
+            "version": settings.version,
+            "region": settings.region,
+            "instance": settings.instance,
+            "shard_id": shard.id if shard else None,
+            "database": settings.database,
+        }
+    )
+
+
+@router.get("/health/live")
+async def live() -> Json:
+    """The event loop turns."""
+    return Json({"status": "alive"})
+
+
+@router.get("/health/ready")
+async def ready(request: Request) -> Json:
+    """Ready while any database at all can be reached: one lost shard must not take a region out, for it still serves the others."""
+    reachable = request.app.state.watch.reachable()
+    checks = {link.name: link.name in reachable for link in here().platform.shards.links}
+    return Json({"status": "ready" if reachable else "not_ready", "checks": checks}, 200 if reachable else 503)
+
+
+@router.get("/health/detailed")
+@router.get("/health/dependencies")
+async def dependencies(request: Request) -> Json:
+    """Every dependency and whether its breaker is closed."""
+    platform = here().platform
+    reachable = request.app.state.watch.reachable()
+    found = {link.name: "up" if link.name in reachable else "down" for link in platform.shards.links}
+    found.update({tier.name: "down" if tier.breaker.open else "up" for tier in platform.tiers})
+    return Json({"status": "healthy" if "down" not in found.values() else "degraded", "dependencies": found})
+
+
+@router.get("/health/database")
+async def database(request: Request) -> Json:
+    """The databases that have answered a moment ago."""
+    reachable = request.app.state.watch.reachable()
+    return Json({"status": "healthy" if reachable else "unhealthy", "reachable": reachable}, 200 if reachable else 503)
+
+
+@router.get("/health/redis")
+async def redis() -> Json:
+    """The Valkey tiers; the platform serves without them."""
+    tiers = {tier.name: not tier.breaker.open for tier in here().platform.tiers}
+    return Json({"status": "healthy" if all(tiers.values()) else "degraded", "tiers": tiers})
+
+
+@router.get("/metrics")
+async def metrics() -> Response:
+    """For Prometheus."""
+    platform = here().platform
+    return Response(platform.metrics.render(platform), media_type="text/plain; version=0.0.4; charset=utf-8")

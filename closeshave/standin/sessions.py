@@ -1,0 +1,60 @@
+"""Sessions: opened at log-in, kept 24 h in the sessions tier of the account's home region, asked from every region.
+
+A session that the tier does not know (ended, or expired) refuses its tokens. A tier that cannot be asked refuses nobody: a signed token
+that has not expired is **still good while the sessions tier is lost**. That is the designed degradation: what is given up is ending a
+session early.
+"""
+
+from __future__ import annotations
+
+from closeshave.standin.caches import Tier
+
+TTL_S = 24 * 3600
+
+TRUST_S = 15.0
+"""For how long one process takes a session that it has seen alive as alive: a tier is asked once in a while, not at every request."""
+
+_REMEMBERED = 10_000
+
+
+class Sessions:
+    """The sessions of all regions. Times are seconds since the epoch."""
+
+    __slots__ = ("_seen", "_tiers")
+
+    def __init__(self, tiers: dict[str, Tier]) -> None:
+        self._tiers = tiers
+        self._seen: dict[str, float] = {}
+
+    async def open(self, region: str, session: str, user: int, now_s: float) -> None:
+        """Remember a new session in its home region."""
+        if tier := self._tiers.get(region):
+            await tier.run(("SET", _entry(session), user, "EX", TTL_S))
+        self._see(session, now_s)
+
+    async def alive(self, region: str, session: str, now_s: float) -> bool:
+        """Whether the session may go on; yes when its tier cannot be asked."""
+        if now_s - self._seen.get(session, 0.0) < TRUST_S:
+            return True
+        tier = self._tiers.get(region)
+        answers = await tier.run(("EXISTS", _entry(session))) if tier else None
+        if answers is None:
+            return True
+        if answers[0]:
+            self._see(session, now_s)
+        return bool(answers[0])
+
+    async def end(self, region: str, session: str) -> None:
+        """Log out; other processes notice within :data:`TRUST_S`."""
+        self._seen.pop(session, None)
+        if tier := self._tiers.get(region):
+            await tier.run(("DEL", _entry(session)))
+
+    def _see(self, session: str, now_s: float) -> None:
+        if len(self._seen) >= _REMEMBERED:
+            self._seen.clear()
+        self._seen[session] = now_s
+
+
+def _entry(session: str) -> str:
+    return f"session:{session}"

@@ -1,0 +1,95 @@
+"""All shards: which one a franchise, an account or an ID belongs to, and from which of its servers a query is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+from typing import Any, Self
+
+from closeshave.standin.database import Link, Rows
+from closeshave.standin.errors import Refused, Unavailable
+from closeshave.standin.settings import Settings
+from closeshave.standin.visit import book_db_time
+from closeshave.topology import Shard, Topology
+
+ID_STEP = 10**12
+"""An ID (booking, account, payment) divided by this is the ID of its shard."""
+
+
+class Shards:
+    """The databases, each behind pools of its own: a shard that hangs holds up its own franchises only."""
+
+    __slots__ = ("_primaries", "_replicas", "topology")
+
+    def __init__(self, topology: Topology, primaries: dict[int, Link], replicas: dict[int, Link]) -> None:
+        self.topology = topology
+        self._primaries = primaries
+        self._replicas = replicas
+
+    @classmethod
+    async def open(cls, settings: Settings) -> Self:
+        """Links to every shard; connects to none."""
+        primaries = {shard: await Link.open(settings, shard, port, primary=True) for shard, port in settings.primaries.items()}
+        replicas = {shard: await Link.open(settings, shard, port, primary=False) for shard, port in settings.replicas.items()}
+        return cls(settings.topology, primaries, replicas)
+
+    def close(self) -> None:
+        """Drop every connection."""
+        for link in self.links:
+            link.close()
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """Every way into a database that this process has."""
+        return (*self._primaries.values(), *self._replicas.values())
+
+    def of_id(self, id: int) -> Shard:
+        """The shard that gave out this ID. Raises :class:`Refused` (404) when none did."""
+        try:
+            return self.topology.shard(id // ID_STEP)
+        except KeyError:
+            raise Refused(404, "Not found") from None
+
+    def of_accounts(self, region: str) -> Shard | None:
+        """The shard that holds the accounts of ``region``; ``None`` where the region is no shard's home."""
+        return next((shard for shard in self.topology.shards if shard.home == region), None)
+
+    async def read(self, shard: Shard, sql: str, *arguments: Any) -> Rows:
+        """Rows that may be a moment old: from the replica, or else from the primary. Raises :class:`Unavailable`."""
+        started = perf_counter()
+        try:
+            replica = self._replicas.get(shard.id)
+            if replica is not None and not replica.breaker.open:
+                try:
+                    return await replica.read(sql, *arguments)
+                except Unavailable:
+                    pass  # the primary answers, or says why not
+            return await self._primaries[shard.id].read(sql, *arguments)
+        finally:
+            book_db_time(started)
+
+    async def read_latest(self, shard: Shard, sql: str, *arguments: Any) -> Rows:
+        """Rows as the primary has them now. Raises :class:`Unavailable`."""
+        started = perf_counter()
+        try:
+            return await self._primaries[shard.id].read(sql, *arguments)
+        finally:
+            book_db_time(started)
+
+    async def write(self, shard: Shard, sql: str, *arguments: Any) -> Rows:
+        """The rows that a committed statement returned. Raises what :meth:`Link.write` raises."""
+        started = perf_counter()
+        try:
+            return await self._primaries[shard.id].write(sql, *arguments)
+        finally:
+            book_db_time(started)
+
+    async def read_everywhere(self, sql: str, *arguments: Any) -> Rows:
+        """The rows of all shards, asked at the same time; possibly a moment old. Raises :class:`Unavailable` when any cannot answer."""
+        parts = await asyncio.gather(*(self.read(shard, sql, *arguments) for shard in self.topology.shards), return_exceptions=True)
+        rows: Rows = []
+        for part in parts:
+            if isinstance(part, BaseException):
+                raise part
+            rows.extend(part)
+        return rows

@@ -1,0 +1,62 @@
+"""One request as the platform sees it: whose, for which franchise, and what it spent where.
+
+Held in a context variable, so that the database and the caches can book their time without every function in between carrying it.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from closeshave.standin.errors import Refused
+from closeshave.topology import Shard
+
+if TYPE_CHECKING:  # the platform's parts import this module
+    from closeshave.standin.platform import Platform
+
+
+class Visit:
+    """Mutable on purpose: it fills up while the request is served and is read once, when the answer's head is written."""
+
+    __slots__ = ("address", "authorization", "cache", "cache_ms", "db_ms", "franchise", "platform", "shard")
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self.franchise: int | None = None
+        self.shard: Shard | None = None
+        self.address = ""
+        """The customer's address, which rate limits count by."""
+        self.authorization = ""
+        self.cache = "bypass"
+        """``hit``, ``miss`` or ``bypass``, for X-Cache."""
+        self.db_ms = 0.0
+        self.cache_ms = 0.0
+
+    def place(self) -> tuple[int, Shard]:
+        """The franchise asked for and its shard. Raises :class:`Refused` (400) when the request names none."""
+        if self.franchise is None or self.shard is None:
+            raise Refused(400, "X-Franchise-Id is required")
+        return self.franchise, self.shard
+
+
+CURRENT: ContextVar[Visit | None] = ContextVar("visit", default=None)
+
+
+def here() -> Visit:
+    """The visit that this code serves. Only for code that runs inside a request."""
+    visit = CURRENT.get()
+    assert visit is not None
+    return visit
+
+
+def book_db_time(started: float) -> None:
+    """Add the time since ``started`` (``perf_counter`` seconds) to the visit's database time; background work has none."""
+    if visit := CURRENT.get():
+        visit.db_ms += (perf_counter() - started) * 1e3
+
+
+def book_cache_time(started: float) -> None:
+    """Like :func:`book_db_time`, for the Valkey tiers."""
+    if visit := CURRENT.get():
+        visit.cache_ms += (perf_counter() - started) * 1e3

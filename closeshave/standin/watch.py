@@ -1,0 +1,63 @@
+"""The background of a process: keeps asking every dependency, so that recovery is noticed at once and readiness costs a request nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from closeshave.standin.caches import Tier
+from closeshave.standin.database import Link
+from closeshave.standin.platform import Platform
+
+PROBE_S = 1.0
+"""Between probes of a database that answers."""
+RETRY_S = 0.2
+"""Between probes of what is lost: the longest that recovery goes unnoticed."""
+FRESH_S = 3.0
+"""A shard counts as reachable this long after it last answered; a process whose event loop stands still ages out of readiness."""
+
+
+class Watch:
+    """Probes databases all the time and Valkey tiers while they are lost. Times are ``time.monotonic`` seconds."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._answered: dict[str, float] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin, in the running event loop."""
+        for link in self._platform.shards.links:
+            self._tasks.append(asyncio.create_task(self._keep_asking(link)))
+        for tier in self._platform.tiers:
+            self._tasks.append(asyncio.create_task(_revive(tier)))
+        self._tasks.append(asyncio.create_task(self._forget_stale()))
+
+    def stop(self) -> None:
+        """End all probes."""
+        for task in self._tasks:
+            task.cancel()
+
+    def reachable(self) -> list[str]:
+        """The databases that have answered a moment ago."""
+        now = time.monotonic()
+        return [name for name, at in self._answered.items() if now - at < FRESH_S]
+
+    async def _keep_asking(self, link: Link) -> None:
+        while True:
+            alive = await link.probe()
+            if alive:
+                self._answered[link.name] = time.monotonic()
+            await asyncio.sleep(PROBE_S if alive else RETRY_S)
+
+    async def _forget_stale(self) -> None:
+        while True:
+            await self._platform.franchises.forget_stale()
+            await asyncio.sleep(RETRY_S)
+
+
+async def _revive(tier: Tier) -> None:
+    while True:
+        if tier.breaker.open:
+            await tier.probe()
+        await asyncio.sleep(RETRY_S)
