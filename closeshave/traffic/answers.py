@@ -1,0 +1,186 @@
+"""What an answer means: Jepsen's outcome, whether the customer got what was promised, and what the body said. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from closeshave.history import Outcome
+from closeshave.traffic.dialect import Slot
+from closeshave.traffic.transport import Answer, Request
+
+Body = Mapping[str, Any] | list[Any] | None
+"""A parsed JSON body; ``None`` when there is none or it is no JSON."""
+
+Check = Callable[[Body], bool]
+"""Whether a body of a successful answer is what was asked for."""
+
+_CONFLICT = re.compile(r"already booked|not available at|already has an appointment", re.IGNORECASE)
+"""The API tells a conflict from other refusals by its message only."""
+
+MAY_CONFLICT = frozenset({"book", "reschedule", "canary_write"})
+"""Operations that ask for a slot; a conflict on any other is no answer that was promised."""
+
+STATED_LIMITS: Mapping[str, tuple[int, float]] = {
+    "login": (50, 60.0),
+    "book": (50, 3600.0),
+    "slots": (100, 60.0),
+    "reschedule": (30, 3600.0),
+    "cancel": (30, 3600.0),
+    "pay_intent": (50, 60.0),
+    "pay_confirm": (50, 60.0),
+}
+"""Requests that one client address may send in so many seconds, as the API states them (booking-api.md, "Rules of the dialect")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """The three things that the history keeps of an answer; ``error`` is ``None`` exactly when it is good."""
+
+    outcome: Outcome
+    good: bool
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What the platform told about itself in headers; absent is ``None``."""
+
+    served_by: str | None
+    cache: str | None
+    db_ms: float | None
+    cache_ms: float | None
+
+
+def parse(body: bytes) -> Body:
+    """The JSON of a body, ``None`` where it is none."""
+    try:
+        loaded = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return loaded if isinstance(loaded, dict | list) else None
+
+
+def classify(request: Request, answer: Answer, body: Body, check: Check, sent_before: int = 0) -> Meaning:
+    """What ``answer`` to ``request`` means.
+
+    ``sent_before`` is how many requests of this kind the same address had sent in the window of the stated limit: a 429 is a promised
+    answer only to somebody who is over it.
+    """
+    unanswered = Outcome.INFO if request.writes else Outcome.FAIL
+    if answer.failure is not None:
+        return Meaning(Outcome.FAIL if answer.failure.before_sending else unanswered, good=False, error=answer.failure.value)
+    if 200 <= answer.status < 300:
+        # The platform may acknowledge something that is not what was asked: then nobody can say what happened.
+        return Meaning(Outcome.OK, good=True) if check(body) else Meaning(unanswered, good=False, error="wrong_body")
+    if answer.status >= 500:
+        return Meaning(unanswered, good=False, error=f"status_{answer.status}")
+    if _promised_refusal(request.kind, answer.status, body, sent_before):
+        return Meaning(Outcome.FAIL, good=True)
+    return Meaning(Outcome.FAIL, good=False, error=f"status_{answer.status}")
+
+
+def _promised_refusal(kind: str, status: int, body: Body, sent_before: int) -> bool:
+    if status == 429:
+        return kind in STATED_LIMITS and sent_before >= STATED_LIMITS[kind][0]
+    return kind in MAY_CONFLICT and is_conflict(status, body)
+
+
+def is_conflict(status: int, body: Body) -> bool:
+    """Whether a refusal says that the slot is taken: 409, or 400 with one of the API's messages."""
+    return status == 409 or (status == 400 and _CONFLICT.search(message(body)) is not None)
+
+
+def message(body: Body) -> str:
+    """The text of an error answer in any of the API's shapes; empty when there is none."""
+    if not isinstance(body, dict):
+        return ""
+    error = body.get("error")
+    if isinstance(error, dict):
+        return str(error.get("message", ""))
+    return str(body.get("detail") or body.get("message") or error or "")
+
+
+def trace(headers: Mapping[str, str]) -> Trace:
+    """What ``X-Region``, ``X-Cache`` and ``Server-Timing`` say."""
+    durations = timings(headers.get("server-timing", ""))
+    return Trace(headers.get("x-region"), headers.get("x-cache"), durations.get("db"), durations.get("cache"))
+
+
+def timings(header: str) -> dict[str, float]:
+    """Milliseconds by metric of a ``Server-Timing`` header (W3C Server Timing); metrics without a duration are left out."""
+    found = {}
+    for metric in header.split(","):
+        name, *parameters = (part.strip() for part in metric.split(";"))
+        for parameter in parameters:
+            key, _, value = parameter.partition("=")
+            if key.strip().lower() == "dur" and re.fullmatch(r'"?\d+(\.\d*)?"?', value.strip()):
+                found[name] = float(value.strip().strip('"'))
+    return found
+
+
+# -- what a good body looks like -----------------------------------------------------------------------------------------------------------
+
+
+def anything(body: Body) -> bool:
+    """Any JSON will do."""
+    return body is not None
+
+
+def a_list(body: Body) -> bool:
+    """A JSON list, such as services and barbers."""
+    return isinstance(body, list)
+
+
+def having(*names: str) -> Check:
+    """A JSON object with all of these members."""
+    return lambda body: isinstance(body, dict) and all(name in body for name in names)
+
+
+def booked(slot: Slot, franchise: int) -> Check:
+    """An appointment with an ID, at the asked time, with the asked barber, in the asked franchise where the answer tells it."""
+
+    def check(body: Body) -> bool:
+        return (
+            isinstance(body, dict)
+            and isinstance(body.get("id"), int)
+            and starts_at(body) == slot.starts_at
+            and (slot.barber is None or body.get("barber_id") == slot.barber)
+            and body.get("franchise_id", franchise) == franchise
+        )
+
+    return check
+
+
+def booking_of(booking: int) -> Check:
+    """The appointment with this very ID."""
+    return lambda body: isinstance(body, dict) and body.get("id") == booking
+
+
+def starts_at(body: Mapping[str, Any]) -> int | None:
+    """Seconds since the epoch of an answer's ``start_time``, which is UTC without saying so; ``None`` when it is missing or no time."""
+    try:
+        told = datetime.fromisoformat(str(body.get("start_time")))
+    except ValueError:
+        return None
+    return int((told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp())
+
+
+def cents(amount: object) -> int | None:
+    """Cents of an amount that the API tells in dollars; ``None`` when it is no number."""
+    try:
+        return round(float(str(amount)) * 100)
+    except ValueError:
+        return None
+
+
+def free_times(body: Body) -> list[str]:
+    """Local ``HH:MM`` of the free slots in an answer to ``slots``."""
+    if not isinstance(body, dict):
+        return []
+    return [slot["time"] for slot in body.get("slots", []) if slot.get("available", True)]

@@ -1,0 +1,75 @@
+"""When sessions arrive: a Poisson process per region whose rate follows the phases and the time of day, computed before the first is sent.
+
+The rate is taken as constant within cells of at most a second. In each cell the count is Poisson and, given the count, the instants are
+uniform: an exact sample of a piecewise-constant Poisson process (Kingman, *Poisson Processes*, 1993, section 2.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from closeshave.traffic.load import LoadPhase
+
+CELL_S = 1.0
+
+Factor = Callable[[str, float], float]
+"""``(region, elapsed_s)`` → factor on the region's rate: :meth:`closeshave.traffic.profiles.Profile.factor`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Sessions in the order of their arrival."""
+
+    at_ns: npt.NDArray[np.int64]
+    """Nanoseconds after the load's start, ascending."""
+    region: npt.NDArray[np.int16]
+    """Index into the regions that were asked for."""
+
+    def __len__(self) -> int:
+        return len(self.at_ns)
+
+
+def cells(phases: Sequence[LoadPhase]) -> list[tuple[float, float, float]]:
+    """``(start, length, sessions per second)`` of the cells in which the rate is taken as constant; seconds, gapless, in order."""
+    found = []
+    for phase in phases:
+        count = max(1, int(np.ceil(phase.duration_s / CELL_S)))
+        length = phase.duration_s / count
+        found += [(phase.starts_s + index * length, length, phase.sessions_per_s) for index in range(count)]
+    return found
+
+
+def poisson(phases: Sequence[LoadPhase], shares: Mapping[str, float], factor: Factor, rng: np.random.Generator) -> Arrivals:
+    """Arrivals over ``phases``, the rate of a region being ``sessions_per_s`` x its share x its factor at that time.
+
+    ``shares`` add up to 1. The same generator state gives the same arrivals; none lies at or after the end of the last phase.
+    """
+    grid = cells(phases)
+    starts = np.array([start for start, _, _ in grid])
+    lengths = np.array([length for _, length, _ in grid])
+    at_s: list[npt.NDArray[np.float64]] = []
+    regions: list[npt.NDArray[np.int16]] = []
+    for index, (name, share) in enumerate(shares.items()):
+        rates = np.array([rate * share * factor(name, start + length / 2) for start, length, rate in grid])
+        counts = rng.poisson(rates * lengths)
+        at_s.append(np.repeat(starts, counts) + rng.random(counts.sum()) * np.repeat(lengths, counts))
+        regions.append(np.full(counts.sum(), index, dtype=np.int16))
+    at_ns = (np.concatenate(at_s) * 1e9).astype(np.int64)
+    region = np.concatenate(regions)
+    order = np.argsort(at_ns, kind="stable")
+    # A uniform draw just below 1 may round up to the end itself, where nothing may start any more.
+    kept = order[at_ns[order] < round(phases[-1].ends_s * 1e9)]
+    return Arrivals(at_ns[kept], region[kept])
+
+
+def steady(per_s: float, duration_s: float, phase_s: float) -> npt.NDArray[np.int64]:
+    """Evenly spaced instants, the first after ``phase_s`` seconds, nanoseconds after the load's start: how canaries are sent."""
+    if per_s <= 0:
+        return np.empty(0, dtype=np.int64)
+    count = max(0, int(np.ceil((duration_s - phase_s) * per_s)))
+    at_ns = np.round((phase_s + np.arange(count) / per_s) * 1e9).astype(np.int64)
+    return at_ns[at_ns < round(duration_s * 1e9)]

@@ -1,0 +1,116 @@
+"""A load generator as the trial handles it: a Locust subprocess with an unpatched parent, met in files of the run directory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from closeshave.files import write_atomically
+from closeshave.plan import locate
+from closeshave.processes import poll_until
+from closeshave.traffic import signposts
+from closeshave.traffic.load import FILE, Load
+
+NICE = -5
+"""Better than the platform's: a late sender measures itself. Only some may set it; the platform's own nice value does the rest."""
+STOP_TIMEOUT_S = 4.0
+TAIL_LINES = 15
+
+_LOCUSTFILES = Path(__file__).parent / "locustfiles"
+
+
+class GeneratorFailed(Exception):
+    """A generator ended before it was ready, or could not be started; the message has the end of its log."""
+
+
+@dataclass(slots=True)
+class Generator:
+    """One Locust process and the files through which it is told what to do."""
+
+    kind: str
+    run: Path
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    @classmethod
+    def start(cls, kind: Literal["customers", "canary"], load: Load) -> Generator:
+        """Start the generator of this kind for ``load``; it then waits for :meth:`go`. Raises :class:`OSError`."""
+        run = Path(load.run)
+        log = run / "logs" / f"traffic-{kind}.log"
+        log.parent.mkdir(exist_ok=True)
+        signposts.ready_file(run, kind).parent.mkdir(exist_ok=True)
+        load.save()
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                _command(kind, load),
+                # Locust takes options from configuration files in the working directory: there are none in a run directory.
+                cwd=run,
+                env=_environment(run),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        with contextlib.suppress(PermissionError, ProcessLookupError):
+            os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+        return cls(kind, run, log, process)
+
+    def wait_ready(self, timeout_s: float) -> None:
+        """Wait until it could start at once. Raises :class:`GeneratorFailed` when it ends before, or is not ready after ``timeout_s``."""
+        ready = signposts.ready_file(self.run, self.kind)
+        poll_until(lambda: ready.exists() or self.process.poll() is not None, timeout_s)
+        if not ready.exists():
+            code = self.process.poll()
+            what = f"is not ready after {timeout_s:g} s" if code is None else f"ended with code {code} before it was ready"
+            self.stop()
+            raise GeneratorFailed(f"the load generator for {self.kind} {what}; its log ends with:\n{self._tail()}")
+
+    def go(self, start_ns: int) -> None:
+        """Let the load start at this instant of the monotonic clock."""
+        write_atomically(signposts.go_file(self.run, self.kind), str(start_ns))
+
+    def poll(self) -> int | None:
+        """The exit code, ``None`` while it runs."""
+        return self.process.poll()
+
+    def finish(self, timeout_s: float) -> int:
+        """Wait for it to end by itself, stop it after ``timeout_s``; returns the exit code (negative: the signal that killed it)."""
+        poll_until(lambda: self.process.poll() is not None, timeout_s)
+        return self.stop()
+
+    def stop(self) -> int:
+        """End it: it stops sending at once, records what is under way and exits, or else is killed. Returns the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            if not poll_until(lambda: self.process.poll() is not None, STOP_TIMEOUT_S):
+                self.process.kill()
+        return self.process.wait()
+
+    def _tail(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-TAIL_LINES:])
+
+
+def _command(kind: str, load: Load) -> list[str]:
+    files = [str(_LOCUSTFILES / f"{kind}.py")]
+    if kind == "customers":
+        files.insert(0, str(scenario(load.traffic.scenario)))
+    options = ["--headless", "--only-summary", "--users", "1", "--spawn-rate", "1", "--exit-code-on-error", "0"]
+    return [sys.executable, "-m", "locust", "-f", ",".join(files), *options, "OpenModel"]
+
+
+def scenario(name: str) -> Path:
+    """The Locust file of this name below ``scenarios/``. Raises :class:`closeshave.yamlfile.InvalidFile`."""
+    return locate("scenarios", name)
+
+
+def _environment(run: Path) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    package = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, [package, inherited.get("PYTHONPATH")]))
+    return {**inherited, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", signposts.VARIABLE: str(run / FILE)}

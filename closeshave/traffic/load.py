@@ -1,0 +1,102 @@
+"""What the generators are told: one frozen value in ``load.json``, written by the trial before they start and read by each of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from closeshave.deployment import Deployment
+from closeshave.files import write_atomically
+from closeshave.plan import Canaries, Plan, Role, Traffic
+from closeshave.topology import Topology
+
+FILE = "load.json"
+ACCOUNTS_FILE = "accounts.json"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPhase:
+    """A stretch of the load at one offered rate; ``starts_s`` counts from the load's start."""
+
+    name: str
+    role: Role
+    starts_s: float
+    duration_s: float
+    sessions_per_s: float
+
+    @property
+    def ends_s(self) -> float:
+        """Seconds after the load's start."""
+        return self.starts_s + self.duration_s
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Everything a generator needs to know, apart from the instant at which to start."""
+
+    run: str
+    """The run directory."""
+    run_id: str
+    seed: int
+    phases: tuple[LoadPhase, ...]
+    traffic: Traffic
+    canaries: Canaries
+    topology: Topology
+    edges: Mapping[str, str]
+    """Region → URL of its edge endpoint, no trailing slash."""
+    tokens: str
+    """Path of the file of logged-in accounts."""
+    requests: int
+    """The generator stops by itself once it has sent so many."""
+
+    @property
+    def duration_s(self) -> float:
+        """From the load's start to the end of its last phase, in seconds."""
+        return self.phases[-1].ends_s
+
+    @property
+    def tag(self) -> str:
+        """What everything created by this run carries in its notes."""
+        return f"closeshave:{self.run_id}"
+
+    def save(self) -> Path:
+        """Write ``load.json`` into the run directory."""
+        path = Path(self.run) / FILE
+        document = _CODEC.dump_python(self, mode="json")
+        # The plan's durations are read as people write them, so they are written that way too.
+        document["canaries"] |= {name: f"{getattr(self.canaries, name):.9f}s" for name in ("latency", "hold")}
+        write_atomically(path, json.dumps(document, indent=1))
+        return path
+
+
+_CODEC: TypeAdapter[Load] = TypeAdapter(Load)
+
+
+def load(path: Path) -> Load:
+    """Read ``load.json``. Raises :class:`FileNotFoundError`, or :class:`ValueError` when it holds no load."""
+    document: dict[str, Any] = json.loads(path.read_bytes())
+    return _CODEC.validate_python(document)
+
+
+def plan_load(plan: Plan, deployment: Deployment, run: Path, run_id: str) -> Load:
+    """The load that ``plan`` asks for on ``deployment``. Pure."""
+    phases = tuple(
+        LoadPhase(phase.name, phase.role, plan.starts_s(phase.name), phase.duration, phase.sessions_per_s) for phase in plan.phases
+    )
+    return Load(
+        run=str(run.absolute()),
+        run_id=run_id,
+        seed=plan.seed,
+        phases=phases,
+        traffic=plan.traffic,
+        canaries=plan.canaries,
+        topology=deployment.topology,
+        edges={edge.region: edge.url for edge in deployment.edges},
+        tokens=str((run / ACCOUNTS_FILE).absolute()),
+        requests=plan.limits.requests,
+    )

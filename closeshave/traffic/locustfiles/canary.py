@@ -1,0 +1,134 @@
+"""Canaries: probes at a steady rate for every shard from every region, outside the customers' traffic and in a process of their own.
+
+A probe books at a franchise that only canaries visit, reads the booking back and, for some, cancels it later. Each has a connection and a
+client address of its own, and a greenlet of its own: one that hangs says so after two seconds and delays nobody.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import gevent
+import numpy as np
+from locust import User, task
+from locust.env import Environment
+
+from closeshave.clock import now_ns
+from closeshave.history import Source
+from closeshave.traffic import accounts, answers, dialect, probes
+from closeshave.traffic.fasthttp import FastHttpTransport
+from closeshave.traffic.journeys import statistics
+from closeshave.traffic.load import Load
+from closeshave.traffic.openmodel import Engine, drive
+from closeshave.traffic.probes import Chair
+from closeshave.traffic.recorder import Recorder
+from closeshave.traffic.session import Session, Surroundings, Window
+from closeshave.traffic.steps import Steps
+from closeshave.traffic.transport import Request
+
+WORKER = 2
+TIMEOUT_S = 2.0
+CANCELS_PER_S = 2.0
+"""Per shard. Cancelling is tidiness, not measurement: at full rate it would be a third of the canaries' load."""
+CANCEL_AFTER_S = 5.0
+SERVICE = "Haircut"
+SETUP_PATIENCE_S = 20.0
+NAMES = {"book": "canary_write", "read_booking": "canary_read", "cancel": "canary_cancel"}
+
+
+class OpenModel(User):
+    """The one user that Locust spawns: it starts every probe."""
+
+    fixed_count = 1
+
+    @task
+    def drive(self) -> None:
+        """Run the whole load, then end Locust."""
+        drive(self.environment, Canaries)
+
+
+class Canaries:
+    """Turns a planned probe into a booking, its reading and perhaps its cancelling."""
+
+    def __init__(self, load: Load, environment: Environment) -> None:
+        self._load = load
+        self._accounts = accounts.load(Path(load.tokens))
+        if not self._accounts:
+            raise ValueError(f"{load.tokens} holds no account")
+        self._probes = probes.schedule(load.topology, load.canaries, load.duration_s)
+        self._rng = random.Random(load.seed)  # noqa: S311 -- not a secret
+        self._slots = {shard.id: self._free_slots(shard.id) for shard in load.topology.shards}
+        run, window = Path(load.run), Window(requests=load.requests)
+        recorder = Recorder(run, Source.CANARY, f"canary-{WORKER}", WORKER)
+        at_ns = np.array([probe.at_ns for probe in self._probes], dtype=np.int64)
+        self.engine = Engine(run, "canary", at_ns, load.duration_s, window, recorder)
+        self._around = Surroundings(
+            Source.CANARY, load.topology, load.tag, window, recorder, statistics(environment), self.engine.alarm.sleep_until, time.time
+        )
+        away = len(load.topology.regions) - 1
+        self._cancel_share = min(1.0, CANCELS_PER_S / max(1e-9, load.canaries.home_per_s + away * load.canaries.away_per_s))
+
+    def begin(self, index: int, due_ns: int) -> None:
+        """Carry out the probe of this index."""
+        probe = self._probes[index]
+        franchise, slot = next(self._slots[probe.shard])
+        session = self._session(f"canary-{index}", franchise, probe.region, due_ns)
+        steps = Steps(session, retries=False)
+        try:
+            booking = steps.book(slot, SERVICE)
+            if booking is None:
+                return
+            steps.read_booking(booking)
+            if self._rng.random() < self._cancel_share:
+                session.wait(CANCEL_AFTER_S)
+                steps.cancel(booking)
+        finally:
+            session.transport.close()
+
+    def _session(self, id: str, franchise: int, region: str, due_ns: int) -> Session:
+        shard = self._load.topology.shard_of(franchise)
+        assert shard is not None
+        pool = [account for account in self._accounts if account.region == shard.home] or self._accounts
+        account = self._rng.choice(pool)
+        caller = dialect.Caller(account.email, account.password, account.token, account.csrf, franchise, dialect.new_address(self._rng))
+        transport = FastHttpTransport(self._load.edges[region], total_timeout_s=TIMEOUT_S)
+        return Session(id, "canary", region, caller, account.client, transport, self._around, self._rng, due_ns, names=NAMES)
+
+    # -- before the start ------------------------------------------------------------------------------------------------------------------
+
+    def _free_slots(self, shard: int) -> Iterator[tuple[int, dialect.Slot]]:
+        """Slots for all probes of a shard. Raises :class:`ValueError` when its reserved franchises have too few."""
+        wanted, chairs = probes.needed(self._probes, shard), list[Chair]()
+        for franchise in probes.franchises(self._load.topology, shard):
+            if probes.capacity(chairs) > wanted:
+                break
+            chairs += self._chairs(franchise, self._load.topology.shard(shard).home)
+        if probes.capacity(chairs) < wanted:
+            raise ValueError(f"shard {shard}: {wanted} probes, but only {probes.capacity(chairs)} slots at the canaries' franchises")
+        return probes.slots(chairs, datetime.now(UTC).date(), np.random.default_rng([self._load.seed, shard]))
+
+    def _chairs(self, franchise: int, region: str) -> list[Chair]:
+        account = self._accounts[0]
+        caller = dialect.Caller(account.email, "", account.token, account.csrf, franchise, dialect.new_address(self._rng))
+        who = self._ask(region, dialect.barbers(caller))
+        when = self._ask(region, dialect.slots(caller, datetime.now(UTC).date() + timedelta(days=probes.DAYS_AHEAD[0])))
+        return probes.chairs(franchise, who, when)
+
+    def _ask(self, region: str, request: Request) -> answers.Body:
+        """A question of the setup, which is outside every count."""
+        transport = FastHttpTransport(self._load.edges[region])
+        deadline_ns = now_ns() + int(SETUP_PATIENCE_S * 1e9)
+        try:
+            while True:
+                answer = transport.send(request)
+                if answer.status == 200:
+                    return answers.parse(answer.body)
+                gevent.sleep(0.1)
+                if now_ns() > deadline_ns:
+                    raise ValueError(f"{request.path} answers {answer.failure or answer.status} at {self._load.edges[region]}")
+        finally:
+            transport.close()

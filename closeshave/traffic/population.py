@@ -1,0 +1,75 @@
+"""Which franchise a customer has in mind: Zipf popularity over all franchises, by home region.
+
+The rank is either shuffled over the IDs or tied to them (older franchises, with smaller IDs, are larger), because the two load shards
+differently: tied, the first shard carries most of the traffic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from closeshave.topology import Shard, Topology
+
+CANARY_FRANCHISES = 20
+"""The last so many IDs of each shard's range are left to canaries; in a range too small for that, the last one."""
+
+
+def reserved(shard: Shard) -> range:
+    """The franchises of ``shard`` that only canaries visit."""
+    size = shard.last - shard.first + 1
+    return range(shard.last - min(CANARY_FRANCHISES, max(1, size // 10)) + 1, shard.last + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Franchises by home region with the probability that a customer of that region wants them."""
+
+    regions: tuple[str, ...]
+    ids: tuple[npt.NDArray[np.int32], ...]
+    """Per region: franchise IDs, the most popular first."""
+    cumulative: tuple[npt.NDArray[np.float64], ...]
+    """Per region: running sum of their probabilities within the region; the last is 1."""
+    shares: tuple[float, ...]
+    """Each region's part of all customers; together 1."""
+
+    def franchises(self, region: int, count: int, rng: np.random.Generator) -> npt.NDArray[np.int32]:
+        """Draw ``count`` franchises for customers at home in the region of this index."""
+        at = np.searchsorted(self.cumulative[region], rng.random(count), side="right")
+        return self.ids[region][np.minimum(at, len(self.ids[region]) - 1)]
+
+    def popular(self, region: int, count: int) -> npt.NDArray[np.int32]:
+        """The ``count`` most popular franchises of the region of this index."""
+        return self.ids[region][:count]
+
+
+def populate(topology: Topology, exponent: float, popular_ids: Literal["shuffled", "oldest-first"], rng: np.random.Generator) -> Population:
+    """Zipf weights 1/rank^``exponent`` over every franchise that is not reserved for canaries."""
+    ids = np.concatenate([_open(shard) for shard in topology.shards])
+    if popular_ids == "shuffled":
+        ids = rng.permutation(ids)
+    weights = np.arange(1, len(ids) + 1, dtype=np.float64) ** -exponent
+    weights /= weights.sum()
+    homes = {region: np.zeros(len(ids), dtype=bool) for region in topology.regions}
+    for shard in topology.shards:
+        homes[shard.home] |= (ids >= shard.first) & (ids <= shard.last)
+    regions = tuple(region for region in topology.regions if homes[region].any())
+    return Population(
+        regions=regions,
+        ids=tuple(ids[homes[region]] for region in regions),
+        cumulative=tuple(_running(weights[homes[region]]) for region in regions),
+        shares=tuple(float(weights[homes[region]].sum()) for region in regions),
+    )
+
+
+def _open(shard: Shard) -> npt.NDArray[np.int32]:
+    return np.arange(shard.first, reserved(shard).start, dtype=np.int32)
+
+
+def _running(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    total = np.cumsum(weights)
+    running: npt.NDArray[np.float64] = total / total[-1]
+    return running

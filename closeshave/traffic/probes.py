@@ -1,0 +1,92 @@
+"""What canaries do when, computed before the start: probes for each shard from each region at a steady rate, each at a slot of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from closeshave.plan import Canaries
+from closeshave.topology import Topology
+from closeshave.traffic.answers import Body
+from closeshave.traffic.arrivals import steady
+from closeshave.traffic.dialect import DEFAULT_ZONE, Slot
+from closeshave.traffic.population import reserved
+
+DAYS_AHEAD = range(2, 29)
+"""Inside the 30 days that can be booked, whatever the time zone says of today."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One write and its read: ``at_ns`` nanoseconds after the start."""
+
+    at_ns: int
+    region: str
+    shard: int
+
+
+def schedule(topology: Topology, canaries: Canaries, duration_s: float) -> list[Probe]:
+    """All probes in order of time. Pairs are shifted against each other, so that probes do not come in volleys."""
+    pairs = [(region, shard) for shard in topology.shards for region in topology.regions]
+    found = []
+    for index, (region, shard) in enumerate(pairs):
+        per_s = canaries.home_per_s if region == shard.home else canaries.away_per_s
+        if per_s > 0:
+            shift_s = (index + 1) / (len(pairs) + 1) / per_s
+            found += [Probe(at_ns, region, shard.id) for at_ns in steady(per_s, duration_s, shift_s).tolist()]
+    return sorted(found, key=lambda probe: probe.at_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Chair:
+    """A barber at a franchise that only canaries visit, and the slots that can be booked there."""
+
+    franchise: int
+    barber: int
+    zone: str
+    times: tuple[str, ...]
+    """Local ``HH:MM``."""
+
+
+def slots(chairs: Sequence[Chair], today: date, rng: np.random.Generator) -> Iterator[tuple[int, Slot]]:
+    """``(franchise, slot)`` of every slot at these chairs, each once, in an order that spreads over chairs and days."""
+    every = [
+        (chair.franchise, Slot(chair.barber, today + timedelta(days=ahead), time, chair.zone))
+        for chair in chairs
+        for ahead in DAYS_AHEAD
+        for time in chair.times
+    ]
+    return (every[index] for index in rng.permutation(len(every)).tolist())
+
+
+def chairs(franchise: int, who: Body, when: Body) -> list[Chair]:
+    """The chairs of a franchise from its answers to ``barbers`` and ``slots``. Raises :class:`ValueError` when these are not as stated."""
+    if not isinstance(who, list) or not isinstance(when, dict):
+        raise ValueError(f"franchise {franchise} answers neither a list of barbers nor its slots")  # noqa: TRY004 -- the platform's fault, not a caller's
+    hours, minutes = when.get("business_hours", {}), int(when.get("slot_duration_minutes", 30))
+    first, last = (_minutes(str(hours.get(name, default))) for name, default in (("start", "09:00"), ("end", "17:00")))
+    times = tuple(f"{at // 60:02}:{at % 60:02}" for at in range(first, last - minutes + 1, minutes))
+    return [Chair(franchise, int(barber["id"]), str(when.get("timezone") or DEFAULT_ZONE), times) for barber in who]
+
+
+def capacity(chairs: Sequence[Chair]) -> int:
+    """How many slots there are at these chairs."""
+    return sum(len(chair.times) for chair in chairs) * len(DAYS_AHEAD)
+
+
+def _minutes(time: str) -> int:
+    hour, minute = time.split(":")[:2]
+    return int(hour) * 60 + int(minute)
+
+
+def franchises(topology: Topology, shard: int) -> range:
+    """Where the canaries of this shard book."""
+    return reserved(topology.shard(shard))
+
+
+def needed(probes: Sequence[Probe], shard: int) -> int:
+    """How many slots the probes of a shard use up."""
+    return sum(probe.shard == shard for probe in probes)

@@ -1,0 +1,64 @@
+"""How the rate follows the time of day: a nominal instant at which the load starts, and a factor for each local hour and weekday.
+
+A trial of minutes cannot wait for the evening, so a profile says *which* evening it is, and may let the nominal clock run faster than the
+wall's. Half of the booking happens outside opening hours, evenings and Fridays peak: the shapes are files in ``scenarios/profiles``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from closeshave.plan import locate
+from closeshave.yamlfile import STRICT, read
+
+REGION_ZONES: Mapping[str, str] = {
+    "us-east-1": "America/New_York",
+    "us-west-2": "America/Los_Angeles",
+    "eu-west-1": "Europe/Dublin",
+    "ap-southeast-1": "Asia/Singapore",
+    "sa-east-1": "America/Argentina/Buenos_Aires",
+}
+"""Where the customers of a region keep their evenings; a region not listed keeps UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Factors on the offered rate by local time of day and day of week. A factor of 1 is the plan's own rate."""
+
+    __pydantic_config__ = STRICT
+
+    name: str
+    starts_at: datetime
+    """The nominal instant of the load's start, with its offset from UTC."""
+    hours: tuple[float, ...]
+    """24 factors, from the hour after local midnight on."""
+    days: tuple[float, ...] = (1.0,) * 7
+    """Seven factors, Monday first."""
+    speed: float = 1.0
+    """Nominal seconds that pass in one second of the trial."""
+    zones: Mapping[str, str] = field(default_factory=dict)
+    """Time zones of regions that are not known here, or known otherwise."""
+
+    def __post_init__(self) -> None:
+        if len(self.hours) != 24 or len(self.days) != 7:
+            raise ValueError("a profile needs 24 hours and 7 days")
+        if min(self.hours + self.days) < 0 or max(self.hours) == 0 or max(self.days) == 0:
+            raise ValueError("factors are 0 or more, and not all 0")
+        if self.starts_at.tzinfo is None:
+            raise ValueError("starts_at needs its offset from UTC")
+        if self.speed <= 0:
+            raise ValueError("speed must be above 0")
+
+    def factor(self, region: str, elapsed_s: float) -> float:
+        """The factor in ``region``, ``elapsed_s`` seconds after the load's start."""
+        zone = ZoneInfo(self.zones.get(region) or REGION_ZONES.get(region, "UTC"))
+        local = (self.starts_at + timedelta(seconds=elapsed_s * self.speed)).astimezone(zone)
+        return self.hours[local.hour] * self.days[local.weekday()]
+
+
+def read_profile(name: str) -> Profile:
+    """The profile of this name below ``scenarios/profiles``. Raises :class:`closeshave.yamlfile.InvalidFile`."""
+    return read(locate("scenarios/profiles", name), Profile)

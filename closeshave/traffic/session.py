@@ -1,0 +1,187 @@
+"""One customer's visit as the harness sees it: sends a request when it is due, says what the answer means, records it, waits for the next.
+
+Open model: the first request is intended at the visit's arrival, each further one when the answer before it came, plus the time to think.
+What is not due before the load ends is not intended; what is due is sent, however late.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from closeshave.clock import now_ns
+from closeshave.history import Effect, Operation, Source
+from closeshave.topology import Topology
+from closeshave.traffic import answers
+from closeshave.traffic.answers import Body, Check, Meaning
+from closeshave.traffic.dialect import Caller
+from closeshave.traffic.recorder import Counters
+from closeshave.traffic.transport import Answer, Request, Transport
+
+
+class Over(Exception):
+    """The load has ended, or was stopped: no further step of this visit is due."""
+
+
+class Book(Protocol):
+    """Where operations are kept: :class:`closeshave.traffic.recorder.Recorder`, or nowhere."""
+
+    counters: Counters
+
+    def next_id(self) -> int:
+        """The ID that the next recorded operation must carry."""
+        ...
+
+    def record(self, operation: Operation, effect: Effect | None = None) -> None:
+        """Keep a finished operation and what it did."""
+        ...
+
+
+Report = Callable[[Request, Answer, Meaning, int], None]
+"""Tells Locust's statistics of ``(request, answer, meaning, intended_ns)``."""
+
+
+@dataclass(slots=True)
+class Window:
+    """When steps may start, shared by all customers of a generator."""
+
+    end_ns: int | None = None
+    """No step that is due at or after this starts; ``None`` for as long as somebody likes (closed model)."""
+    requests: int | None = None
+    """The generator stops by itself after so many."""
+    closed: bool = False
+
+    def admits(self, due_ns: int, sent: int) -> bool:
+        """Whether a step that is due at ``due_ns`` still belongs to the load."""
+        if self.requests is not None and sent >= self.requests:
+            self.closed = True
+        return not self.closed and (self.end_ns is None or due_ns < self.end_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all customers of a generator share."""
+
+    source: Source
+    topology: Topology
+    tag: str
+    """What they leave in the notes of all that they create."""
+    window: Window
+    book: Book
+    report: Report
+    sleep_until: Callable[[int], None]
+    """Lets other customers run until this instant of the monotonic clock, in nanoseconds."""
+    wall_s: Callable[[], float]
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer with its meaning."""
+
+    meaning: Meaning
+    body: Body
+    answer: Answer
+
+
+Effects = Callable[[int, Meaning, Body], Effect | None]
+"""``(operation ID, meaning, body)`` → what the operation did to the platform's state, or that it read of it."""
+
+
+@dataclass(slots=True)
+class Session:
+    """A customer at work. ``due_ns`` is when the next step is intended, on the monotonic clock."""
+
+    id: str
+    journey: str
+    region: str
+    """Whose edge is entered."""
+    caller: Caller
+    client: str | None
+    """The platform's ID of the customer, where it is known."""
+    transport: Transport
+    surroundings: Surroundings
+    rng: random.Random
+    due_ns: int
+    open_model: bool = True
+    """Closed (plain Locust): a step is intended when it is sent."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What the history calls operations that it does not call as the API's client does."""
+    _sent: dict[str, deque[int]] = field(default_factory=dict)
+
+    @property
+    def shard(self) -> int:
+        """The shard of the franchise in mind; 0 when no shard holds it."""
+        return self.shard_of(self.caller.franchise)
+
+    def shard_of(self, franchise: int) -> int:
+        """The shard that holds ``franchise``; 0 when none does."""
+        shard = self.surroundings.topology.shard_of(franchise)
+        return shard.id if shard else 0
+
+    def call(self, request: Request, check: Check = answers.anything, effects: Effects | None = None, *, attempt: int = 1) -> Reply:
+        """Carry out one operation, now due, and record it. Raises :class:`Over` when the load has ended before it was due."""
+        request = replace(request, kind=self.names.get(request.kind, request.kind))
+        around, book = self.surroundings, self.surroundings.book
+        intended_ns = self.due_ns if self.open_model else now_ns()
+        if not around.window.admits(intended_ns, book.counters.sent):
+            raise Over
+        book.counters.intended += 1
+        book.counters.sent += 1
+        answer = self.transport.send(request)
+        if answer.failure is None or not answer.failure.before_sending:
+            book.counters.requests += 1
+        body = answers.parse(answer.body) if answer.status else None
+        meaning = answers.classify(request, answer, body, check, self._sent_before(request.kind, answer.started_ns))
+        operation = self._operation(request, answer, meaning, intended_ns, attempt)
+        book.record(operation, effects(operation.id, meaning, body) if effects else None)
+        around.report(request, answer, meaning, intended_ns)
+        self.due_ns = answer.ended_ns
+        return Reply(meaning, body, answer)
+
+    def wait(self, seconds: float) -> None:
+        """Do nothing for ``seconds`` after the last answer. Raises :class:`Over` when the next step would be due after the load's end."""
+        due_ns = (self.due_ns if self.open_model else now_ns()) + int(seconds * 1e9)
+        if not self.surroundings.window.admits(due_ns, self.surroundings.book.counters.sent):
+            raise Over
+        self.surroundings.sleep_until(due_ns)
+        self.due_ns = due_ns
+
+    def _operation(self, request: Request, answer: Answer, meaning: Meaning, intended_ns: int, attempt: int) -> Operation:
+        told = answers.trace(answer.headers)
+        return Operation(
+            id=self.surroundings.book.next_id(),
+            source=self.surroundings.source.value,
+            kind=request.kind,
+            journey=self.journey,
+            region=self.region,
+            shard=self.shard,
+            franchise=self.caller.franchise,
+            intended_ns=intended_ns,
+            started_ns=answer.started_ns,
+            ended_ns=answer.ended_ns,
+            outcome=meaning.outcome.value,
+            good=meaning.good,
+            status=answer.status,
+            error=meaning.error,
+            attempt=attempt,
+            bytes=len(answer.body),
+            served_by=told.served_by,
+            cache=told.cache,
+            db_ms=told.db_ms,
+            cache_ms=told.cache_ms,
+        )
+
+    def _sent_before(self, kind: str, at_ns: int) -> int:
+        """How many requests of ``kind`` this address has sent within the window of their stated limit, before this one."""
+        limit = answers.STATED_LIMITS.get(kind)
+        if limit is None:
+            return 0
+        sent = self._sent.setdefault(kind, deque())
+        while sent and at_ns - sent[0] > limit[1] * 1e9:
+            sent.popleft()
+        sent.append(at_ns)
+        return len(sent) - 1

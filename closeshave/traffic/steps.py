@@ -1,0 +1,199 @@
+"""What a customer can do at the booking platform, a method for each step, with the record that the judges of integrity need of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from closeshave.history import Effect, Outcome
+from closeshave.traffic import answers, dialect
+from closeshave.traffic.answers import Body, Meaning
+from closeshave.traffic.dialect import Slot
+from closeshave.traffic.session import Effects, Session
+
+RETRY_AFTER_S = 1.0
+"""How long a customer looks at a spinning wheel before trying the same booking again."""
+DAYS_AHEAD = 29
+"""The platform takes bookings for 30 days; the last of them may already be over in another time zone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """An appointment that the platform acknowledged to this customer."""
+
+    id: int
+    slot: Slot
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A payment that was announced; the amount in cents, ``None`` when the platform did not tell it."""
+
+    id: str
+    amount: int | None
+
+
+class Steps:
+    """The steps of one session. Each sends one request (booking: one more when nobody knows whether the first one counted)."""
+
+    def __init__(self, session: Session, *, retries: bool = True) -> None:
+        self.session = session
+        self._retries = retries
+
+    # -- looking ---------------------------------------------------------------------------------------------------------------------------
+
+    def franchise_page(self) -> None:
+        """Look at the shop."""
+        self.session.call(dialect.franchise_page(self.session.caller))
+
+    def services(self) -> None:
+        """Look at what is offered."""
+        self.session.call(dialect.services(self.session.caller), answers.a_list)
+
+    def barbers(self) -> list[int]:
+        """Look at who cuts; returns their IDs, none when there was no good answer."""
+        reply = self.session.call(dialect.barbers(self.session.caller), answers.a_list)
+        return [barber["id"] for barber in reply.body] if reply.meaning.good and isinstance(reply.body, list) else []
+
+    def slots(self, day: date, barber: int | None = None) -> list[Slot]:
+        """Look for free times; none when there was no good answer."""
+        reply = self.session.call(dialect.slots(self.session.caller, day, barber), answers.having("slots"))
+        if not reply.meaning.good or not isinstance(reply.body, dict):
+            return []
+        zone = str(reply.body.get("timezone") or dialect.DEFAULT_ZONE)
+        return [Slot(barber, day, time, zone) for time in answers.free_times(reply.body)]
+
+    def some_day(self) -> date:
+        """A day within the time that can be booked, today in the customer's guess excepted."""
+        today = datetime.fromtimestamp(self.session.surroundings.wall_s(), ZoneInfo(dialect.DEFAULT_ZONE)).date()
+        return today + timedelta(days=self.session.rng.randint(1, DAYS_AHEAD))
+
+    # -- the account -----------------------------------------------------------------------------------------------------------------------
+
+    def log_in(self) -> None:
+        """Log in with the password, and go on with the new token."""
+        caller = self.session.caller
+        reply = self.session.call(dialect.log_in(caller), answers.having("access_token"))
+        if reply.meaning.good and isinstance(reply.body, dict):
+            self.session.caller = caller.admitted(str(reply.body["access_token"]), reply.body.get("csrf_token"))
+
+    def profile(self) -> None:
+        """Look at one's own profile."""
+        self.session.call(dialect.me(self.session.caller), answers.having("id"))
+
+    # -- appointments ----------------------------------------------------------------------------------------------------------------------
+
+    def book(self, slot: Slot, service: str) -> Booking | None:
+        """Book ``slot``; ``None`` when somebody was quicker or it failed. Asks once more, by the same key, when the outcome is unknown."""
+        session = self.session
+        key = dialect.new_key("book", session.rng)
+        request = dialect.book(session.caller, slot, service, session.surroundings.tag, key)
+        check = answers.booked(slot, session.caller.franchise)
+        reply = session.call(request, check, self._created(slot, service, key))
+        if reply.meaning.outcome is Outcome.INFO and self._retries:
+            session.wait(RETRY_AFTER_S)
+            reply = session.call(request, check, self._created(slot, service, key), attempt=2)
+        if reply.meaning.outcome is not Outcome.OK or not isinstance(reply.body, dict):
+            return None
+        return Booking(reply.body["id"], slot, service)
+
+    def read_booking(self, booking: Booking) -> None:
+        """Read one's own booking back."""
+
+        def effects(operation: int, meaning: Meaning, body: Body) -> Effect | None:
+            if meaning.outcome is not Outcome.OK or not isinstance(body, dict):
+                return None
+            values = {name: body.get(name) for name in ("status", "version", "start_time")}
+            return self._effect(operation, "read", body, booking, read_values=orjson.dumps({"booking": booking.id, **values}).decode())
+
+        self.session.call(dialect.read_booking(self.session.caller, booking.id), answers.booking_of(booking.id), effects)
+
+    def reschedule(self, booking: Booking, slot: Slot) -> Booking:
+        """Move the booking; returns it where it is now, as far as the customer knows."""
+        moved = replace(booking, slot=slot)
+        reply = self.session.call(
+            dialect.reschedule(self.session.caller, booking.id, slot),
+            answers.having("id"),
+            lambda operation, _meaning, body: self._effect(operation, "reschedule", body, moved),
+        )
+        return moved if reply.meaning.outcome is Outcome.OK else booking
+
+    def cancel(self, booking: Booking) -> None:
+        """Cancel the booking."""
+        self.session.call(
+            dialect.cancel(self.session.caller, booking.id),
+            effects=lambda operation, _meaning, body: self._effect(operation, "cancel", body, booking),
+        )
+
+    # -- payment ---------------------------------------------------------------------------------------------------------------------------
+
+    def create_intent(self, booking: Booking) -> Intent | None:
+        """Announce a payment; ``None`` when that failed."""
+        key = dialect.new_key("intent", self.session.rng)
+        request = dialect.create_intent(self.session.caller, booking.id, key)
+        reply = self.session.call(request, answers.having("payment_intent_id"), self._paying("intent", booking, key))
+        if not reply.meaning.good or not isinstance(reply.body, dict):
+            return None
+        return Intent(str(reply.body["payment_intent_id"]), _cents(reply.body, "amount"))
+
+    def confirm(self, booking: Booking, intent: Intent) -> None:
+        """Pay what was announced."""
+        key = dialect.new_key("pay", self.session.rng)
+        request = dialect.confirm(self.session.caller, booking.id, intent.id, key)
+        self.session.call(request, effects=self._paying("capture", booking, key, intent.amount))
+
+    # -- records ---------------------------------------------------------------------------------------------------------------------------
+
+    def _created(self, slot: Slot, service: str, key: str) -> Effects:
+        asked = Booking(0, slot, service)
+
+        def effects(operation: int, meaning: Meaning, body: Body) -> Effect:
+            told = body if meaning.outcome is Outcome.OK else None
+            return self._effect(operation, "create", told, asked, key=key, amount=_cents(told, "price"))
+
+        return effects
+
+    def _paying(self, action: str, booking: Booking, key: str, amount: int | None = None) -> Effects:
+        def effects(operation: int, meaning: Meaning, body: Body) -> Effect:
+            told = body if meaning.outcome is Outcome.OK else None
+            return self._effect(operation, action, None, booking, key=key, amount=_cents(told, "amount") or amount)
+
+        return effects
+
+    def _effect(self, operation: int, action: str, body: Body, booking: Booking, **more: Any) -> Effect:
+        """An effect as answered where ``body`` tells it, else as asked."""
+        session, told = self.session, body if isinstance(body, dict) else {}
+        return Effect(
+            operation=operation,
+            action=action,
+            franchise=session.caller.franchise,
+            shard=session.shard,
+            booking=_integer(told, "id") or booking.id or None,
+            barber=_integer(told, "barber_id") or booking.slot.barber,
+            starts_at=answers.starts_at(told) or booking.slot.starts_at,
+            minutes=_integer(told, "duration_minutes") or dialect.MINUTES[booking.service],
+            version=_integer(told, "version"),
+            session=session.id,
+            client=str(told["client_id"]) if told.get("client_id") is not None else session.client,
+            **more,
+        )
+
+
+def choose(slots: Sequence[Slot], session: Session) -> Slot | None:
+    """Any of the free times; ``None`` when there is none."""
+    return session.rng.choice(slots) if slots else None
+
+
+def _integer(body: Mapping[str, Any], name: str) -> int | None:
+    value = body.get(name)
+    return value if isinstance(value, int) else None
+
+
+def _cents(body: Body, name: str) -> int | None:
+    return answers.cents(body.get(name)) if isinstance(body, dict) else None

@@ -1,0 +1,69 @@
+"""The seam between what customers do and what carries it: a request goes in, an answer or the reason for its absence comes out.
+
+Journeys and canaries know only this. The first carrier is Locust's FastHttpSession (:mod:`closeshave.traffic.fasthttp`); a faster one takes
+its place by implementing :class:`Transport`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class Failure(StrEnum):
+    """Why no answer came. What happens before the connection stands certainly had no effect; what happens after it may have had one."""
+
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    CONNECT_TIMEOUT = "connect_timeout"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    CLOSED = "closed"
+    PROTOCOL = "protocol"
+    STOPPED = "stopped"
+    """The generator was told to stop while the request was under way."""
+
+    @property
+    def before_sending(self) -> bool:
+        """Whether nothing can have reached the server."""
+        return self in {Failure.REFUSED, Failure.UNREACHABLE, Failure.CONNECT_TIMEOUT}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request, and which operation of the history it is."""
+
+    kind: str
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+    writes: bool = False
+    """Whether it may change the platform's state, so that no answer means *may have happened*."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. ``status`` is 0 and ``failure`` set when nothing usable did. Times are monotonic nanoseconds."""
+
+    started_ns: int
+    ended_ns: int
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Names in small letters."""
+    body: bytes = b""
+    failure: Failure | None = None
+
+
+class Transport(Protocol):
+    """Carries one customer's requests to one edge. Never retries or follows redirects by itself: one request here is one on the wire."""
+
+    def send(self, request: Request) -> Answer:
+        """Send and wait for the whole answer, at most as long as the carrier's timeouts allow. Never raises for what a network can do."""
+        ...
+
+    def close(self) -> None:
+        """Give up the customer's connections."""
+        ...

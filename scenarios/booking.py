@@ -1,0 +1,105 @@
+"""Customers of a barber franchise: they look a lot, book now and then, and sometimes two want the same chair.
+
+Runs by itself (``locust -f scenarios/booking.py --host http://127.0.0.1:8000``, web UI included) and under the harness.
+
+The mix, in requests: search and availability 70 %, franchise page 20, log-in and profile 6, book 3, cancel 1 (look-to-book ratios of
+travel and appointment sites). What a booking brings with it (reading it back, paying, moving it) comes on top.
+"""
+
+from __future__ import annotations
+
+from locust import task
+
+from closeshave.traffic.dialect import MINUTES, Slot
+from closeshave.traffic.journeys import BookingUser, thinking
+from closeshave.traffic.steps import choose
+
+SERVICES = tuple(MINUTES)
+
+
+class Customer(BookingUser):
+    """Somebody who wants to be shaved, sooner or later."""
+
+    weight = 20
+    wait_time = thinking(mean_s=2.5)
+    tasks_per_visit = 9.0
+    profiles_per_visit = tasks_per_visit * 6 / 93
+
+    @task(67)
+    def search(self) -> None:
+        """Is anything free that day?"""
+        self.steps.slots(self.steps.some_day())
+
+    @task(17)
+    def look_around(self) -> None:
+        """What kind of shop is it, who works there, what do they do?"""
+        self.rng.choice((self.steps.franchise_page, self.steps.services, self.steps.barbers))()
+
+    @task(6)
+    def profile(self) -> None:
+        """One's own account; some have to log in first, at the low rate that a password hash allows."""
+        if self.chance(self.login_share):
+            self.steps.log_in()
+        else:
+            self.steps.profile()
+
+    @task(3)
+    def book(self) -> None:
+        """Choose a barber and a time, book, and live with it: read it, pay it, move it, drop it."""
+        steps = self.steps
+        barbers = steps.barbers()
+        if not barbers:
+            return
+        self.think()
+        barber = self.rng.choice(barbers)
+        slot = choose(steps.slots(steps.some_day(), barber), self.session)
+        if slot is None:
+            return
+        self.think()
+        booking = steps.book(slot, self.rng.choice(SERVICES))
+        if booking is None:
+            return
+        steps.read_booking(booking)
+        if self.chance(0.5):
+            self.think()
+            intent = steps.create_intent(booking)
+            if intent is not None:
+                steps.confirm(booking, intent)
+        if self.chance(0.1):
+            self.think()
+            other = choose(steps.slots(steps.some_day(), barber), self.session)
+            if other is not None:
+                booking = steps.reschedule(booking, other)
+        if self.chance(1 / 3):
+            self.think()
+            steps.cancel(booking)
+
+
+class Rivals(BookingUser):
+    """Two customers after the same slot at the same instant: one shall win, the other shall be told that it is taken."""
+
+    weight = 1
+    contest = True
+    wait_time = thinking(mean_s=2.5)
+
+    @task
+    def race(self) -> None:
+        """Both look at the same free slot, then both book it."""
+        steps = self.steps
+        barbers = steps.barbers()
+        if not barbers:
+            return
+        day, barber = steps.some_day(), self.rng.choice(barbers)
+        slot = choose(steps.slots(day, barber), self.session)
+        if slot is None:
+            return
+        rival = self.rival()
+        rival.steps.slots(day, barber)
+        self.think()
+        self.compete(rival, lambda customer: customer.go_for(slot))
+
+    def go_for(self, slot: Slot) -> None:
+        """Book the slot, and read the booking back if it was won."""
+        booking = self.steps.book(slot, "Haircut")
+        if booking is not None:
+            self.steps.read_booking(booking)
