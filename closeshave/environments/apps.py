@@ -1,0 +1,85 @@
+"""The stand-in platform's processes: applications of each region, and the payment provider that belongs to none."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from closeshave.deployment import Payments, Process
+from closeshave.environments import patroni, toxiproxy
+from closeshave.environments.site import APP_NICE, HOST, SERVER_NICE, Site, python_environ
+from closeshave.standin.settings import VARIABLE, Settings
+
+PAYMENTS = "payments"
+
+
+def names(site: Site, region: str) -> tuple[tuple[str, int], ...]:
+    """Name and port of every application process of ``region``."""
+    instances = (f"app-{region}-{number}" for number in range(site.definition.apps_per_region))
+    return tuple((name, site.ports.port(name, "http")) for name in instances)
+
+
+def processes(site: Site) -> tuple[Process, ...]:
+    """Every application process."""
+    return tuple(
+        Process(
+            name=name,
+            role="app",
+            region=region,
+            argv=(sys.executable, "-m", "closeshave.standin.app"),
+            environ={VARIABLE: str(site.config(f"{name}.json")), **python_environ()},
+            ports=(port,),
+            nice=APP_NICE,
+        )
+        for region in site.definition.regions
+        for name, port in names(site, region)
+    )
+
+
+def settings(site: Site) -> dict[Path, Settings]:
+    """What every application process is told, by the file to write it to."""
+    return {
+        site.config(f"{name}.json"): _settings(site, name, region, port)
+        for region in site.definition.regions
+        for name, port in names(site, region)
+    }
+
+
+def signing_key(site: Site) -> Path:
+    """Where the key lies that every process of the platform signs tokens with."""
+    return site.config("signing-key.pem")
+
+
+def payments(site: Site) -> Payments:
+    """The payment provider and its own ledger."""
+    url = f"http://{HOST}:{site.ports.port(PAYMENTS, 'http')}"
+    return Payments(process=PAYMENTS, url=url, ledger=str(site.data(PAYMENTS) / "ledger.jsonl"))
+
+
+def payments_process(site: Site) -> Process:
+    """The payment provider's process."""
+    port = site.ports.port(PAYMENTS, "http")
+    argv = (sys.executable, "-m", "closeshave.standin.payments", "--port", str(port), "--ledger", payments(site).ledger)
+    return Process(name=PAYMENTS, role="payments", region=None, argv=argv, environ=python_environ(), ports=(port,), nice=SERVER_NICE)
+
+
+def _settings(site: Site, name: str, region: str, port: int) -> Settings:
+    definition = site.definition
+    entrances = {link.name.removeprefix(f"{region}-"): toxiproxy.entrance(site, link) for link in toxiproxy.app_links(site, region)}
+    return Settings(
+        instance=name,
+        region=region,
+        port=port,
+        topology=definition.topology,
+        primaries={shard.id: entrances[f"shard{shard.id}-primary"] for shard in definition.shards},
+        replicas={shard.id: entrances[f"shard{shard.id}-replica"] for shard in definition.shards},
+        caches={home: entrances[definition.group_serving("cache", home).name] for home in definition.regions},
+        sessions={home: entrances[definition.group_serving("sessions", home).name] for home in definition.regions},
+        ratelimit=entrances[definition.group_serving("ratelimit", region).name],
+        payments_url=f"http://{HOST}:{entrances['payments']}",
+        database=patroni.DATABASE,
+        user=patroni.USER,
+        signing_key=str(signing_key(site)),
+        defects=str(site.config("defects")),
+        rate_limit_scale=definition.rate_limit_scale,
+    )

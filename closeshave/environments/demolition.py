@@ -1,0 +1,94 @@
+"""End an environment and remove all that it left, knowing nothing but its directory: also when its start was cut short half-way."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from closeshave import processes
+from closeshave.environments import logs, ports, postmaster, registry
+
+PORTS_S_MAX = 3.0
+
+
+def down(root: Path, *, logs_to: Path | None = None) -> tuple[str, ...]:
+    """End every process of the environment at ``root``, remove its directory and give back its ports.
+
+    Returns what could not be removed; empty when all is gone, also when there was nothing. ``logs_to`` keeps a copy of its logs. Works
+    from any process, in any state of the environment, and any number of times.
+    """
+    root = root.absolute()
+    if not root.exists():
+        return ()
+    try:
+        claim = registry.read_claim(root)
+    except FileNotFoundError:
+        return _remove_unused(root)
+    left = [f"process {identity.pid}" for identity in _end_processes(root, claim)]
+    if logs_to is not None:
+        try:
+            logs.copy(root, logs_to)
+        except OSError as error:
+            left.append(f"logs not copied: {error}")
+    left += _remove(root)
+    block = range(claim.first_port, claim.first_port + claim.port_count)
+    processes.poll_until(lambda: not ports.still_listened_on(block), PORTS_S_MAX)
+    left += [f"port {port}" for port in ports.still_listened_on(block)]
+    if not left:
+        ports.release(root)
+    return tuple(left)
+
+
+def _end_processes(root: Path, claim: registry.Claim) -> list[processes.Identity]:
+    """Kill what was recorded and what carries the mark; the databases last but gently, so that their shared memory goes with them."""
+    servers = postmaster.below(root)
+    databases = {member for server in servers if (live := server.identity) for member in processes.descendants(live)}
+    others = [member for member in {*_recorded(root), *processes.marked(claim.id)} if member not in databases]
+    # First those who would start a database again.
+    processes.send(others, signal.SIGKILL)
+    processes.gone(others, 2.0)
+    postmaster.end(servers)
+    survivors = processes.sweep(claim.id, also=[*databases, *others])
+    stuck = postmaster.free_segments(servers)
+    if stuck:
+        raise OSError(f"shared memory segments {stuck} could not be removed")
+    return survivors
+
+
+def _recorded(root: Path) -> list[processes.Identity]:
+    """Every live process that was ever recorded below ``root``, with its descendants."""
+    found = []
+    for path in (root / "processes").glob("*.json"):
+        with suppress(FileNotFoundError, ValueError, TypeError):
+            found += processes.descendants(processes.Identity(**json.loads(path.read_text())))
+    return found
+
+
+def _remove_unused(root: Path) -> tuple[str, ...]:
+    """Remove a directory that no environment ever claimed, but never one that holds something else."""
+    try:
+        root.rmdir()
+    except OSError:
+        return (f"{root}: holds no environment",)
+    return ()
+
+
+def _remove(root: Path) -> list[str]:
+    failed: list[str] = []
+
+    def note(_: object, path: str, error: tuple[type[BaseException], BaseException, object]) -> None:
+        if not isinstance(error[1], FileNotFoundError):
+            failed.append(f"{path}: {error[1]}")
+
+    # The claim goes last: an interrupted removal can be found and repeated.
+    for path in root.iterdir():
+        if path.name != registry.FILE:
+            shutil.rmtree(path, onerror=note) if path.is_dir() else path.unlink(missing_ok=True)
+    if not failed:
+        shutil.rmtree(root, onerror=note)
+        with suppress(OSError):
+            root.parent.rmdir()
+    return failed

@@ -1,0 +1,63 @@
+"""etcd: where Patroni keeps who is the leader. One member in each of the regions that the environment file names."""
+
+from __future__ import annotations
+
+import sys
+
+from closeshave.deployment import Process
+from closeshave.environments.probe import get_json
+from closeshave.environments.site import HOST, SERVER_NICE, Site, placed, python_environ
+
+
+def client_ports(site: Site) -> tuple[int, ...]:
+    """The ports that Patroni talks to."""
+    return tuple(site.ports.port(name, "client") for name, _ in placed("etcd", site.definition.etcd))
+
+
+def processes(site: Site) -> tuple[Process, ...]:
+    """Every member, in the order of the environment file."""
+    members = tuple(placed("etcd", site.definition.etcd))
+    cluster = ",".join(f"{name}={_url(site, name, 'peer')}" for name, _ in members)
+    return tuple(_process(site, name, region, cluster) for name, region in members)
+
+
+def healthy(port: int) -> bool:
+    """Whether the member at ``port`` takes part in a cluster that has a leader."""
+    answer = get_json(port, "/health")
+    return answer is not None and answer.get("health") == "true"
+
+
+def _process(site: Site, name: str, region: str, cluster: str) -> Process:
+    client, peer = _url(site, name, "client"), _url(site, name, "peer")
+    argv = [
+        str(site.parts.etcd.program),
+        f"--name={name}",
+        f"--data-dir={site.data(name)}",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster={cluster}",
+        f"--initial-cluster-token={site.id}",
+        # A killed process loses nothing that the kernel has; power cuts are not rehearsed here.
+        "--unsafe-no-fsync",
+        "--heartbeat-interval=100",
+        "--election-timeout=1000",
+        "--log-level=warn",
+    ]
+    if site.parts.etcd.rejoins_empty:
+        others = [f"{port}" for port in client_ports(site) if port != site.ports.port(name, "client")]
+        argv = [sys.executable, "-m", "closeshave.environments.etcd_rejoin", ",".join(others), *argv]
+    return Process(
+        name=name,
+        role="etcd",
+        region=region,
+        argv=tuple(argv),
+        environ={"GOMAXPROCS": "1", **(python_environ() if site.parts.etcd.rejoins_empty else {})},
+        ports=(site.ports.port(name, "client"), site.ports.port(name, "peer")),
+        nice=SERVER_NICE,
+    )
+
+
+def _url(site: Site, name: str, purpose: str) -> str:
+    return f"http://{HOST}:{site.ports.port(name, purpose)}"

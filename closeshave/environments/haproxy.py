@@ -1,0 +1,199 @@
+"""HAProxy: one a region, leading to whoever is primary now; and the edges, where customers enter and regions stand in for each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from closeshave.deployment import Edge, Member, Process, Store
+from closeshave.environments.site import HOST, SERVER_NICE, Site
+
+EDGES = "edges"
+
+# "iso" gives the log lines their instants, which "raw" leaves out.
+_GLOBAL = """\
+global
+    log stdout format iso local0 notice
+    nbthread 1
+    maxconn 4000
+
+defaults
+    log global
+    timeout connect 1s
+    timeout check 2s
+    timeout queue 1s
+"""
+
+# Long transactions are ended by their owners; a proxy that cut an idle pooled connection would look like a fault.
+_TCP = """\
+    mode tcp
+    option redispatch 1
+    retries 1
+    timeout client 1h
+    timeout server 1h
+"""
+
+_HTTP_IN = """\
+    mode http
+    timeout http-request 10s
+    timeout http-keep-alive 65s
+    timeout client 65s
+"""
+
+# Retried is only what never left the proxy (conn-failure): a request that was sent may have booked.
+_HTTP_OUT = """\
+    mode http
+    option redispatch 1
+    retries 2
+    retry-on conn-failure
+    http-reuse safe
+    timeout server 15s
+"""
+
+
+def region_process_name(region: str) -> str:
+    """The name of the region's process."""
+    return f"haproxy-{region}"
+
+
+def balancer_port(site: Site, region: str) -> int:
+    """Where the region's applications are reached, whichever of them are ready."""
+    return site.ports.port(region_process_name(region), "apps")
+
+
+def region_settings(site: Site, region: str, members: Sequence[Member], stores: Sequence[Store], apps: Sequence[tuple[str, int]]) -> str:
+    """The text of a region's settings. ``apps`` are the names and ports of its application processes."""
+    name = region_process_name(region)
+    blocks = [_GLOBAL]
+    for shard in site.definition.shards:
+        pair = [member for member in members if member.shard == shard.id]
+        blocks += [
+            _database(f"shard{shard.id}-{role}", site.ports.port(name, f"shard{shard.id}-{role}"), role, pair)
+            for role in ("primary", "replica")
+        ]
+    for group in site.definition.tiers:
+        blocks.append(_cache(group.name, site.ports.port(name, group.name), [store for store in stores if store.group == group.name]))
+    blocks.append(_balancer(balancer_port(site, region), apps))
+    return "\n".join(blocks)
+
+
+def edge_settings(site: Site) -> str:
+    """The text of the edges' settings: an endpoint for each region, with the regions after it as backups, in order."""
+    regions = site.definition.regions
+    stats = f"frontend stats\n    mode http\n    bind {HOST}:{site.ports.port(EDGES, 'stats')}\n    timeout client 5s\n    stats enable\n    stats uri /\n"
+    return "\n".join(
+        [
+            _GLOBAL,
+            stats,
+            *(_region_watch(region, balancer_port(site, region)) for region in regions),
+            *(_endpoint(site, index) for index in range(len(regions))),
+        ]
+    )
+
+
+def edges(site: Site) -> tuple[Edge, ...]:
+    """The endpoint of every region."""
+    stats_url = f"http://{HOST}:{site.ports.port(EDGES, 'stats')}/;csv"
+    return tuple(
+        Edge(region=region, url=f"http://{HOST}:{site.ports.port(EDGES, region)}", stats_url=stats_url, frontend=f"edge-{region}")
+        for region in site.definition.regions
+    )
+
+
+def processes(site: Site) -> tuple[Process, ...]:
+    """One a region, and one for all edges, which no region's loss takes away."""
+    shards = [f"shard{shard.id}-{role}" for shard in site.definition.shards for role in ("primary", "replica")]
+    purposes = [*shards, *(group.name for group in site.definition.tiers), "apps"]
+    proxies = [_process(site, region_process_name(region), "haproxy", region, purposes) for region in site.definition.regions]
+    return (*proxies, _process(site, EDGES, "edge", None, ["stats", *site.definition.regions]))
+
+
+def _process(site: Site, name: str, role: str, region: str | None, purposes: Sequence[str]) -> Process:
+    return Process(
+        name=name,
+        role=role,
+        region=region,
+        argv=(str(site.parts.haproxy), "-db", "-f", str(site.config(f"{name}.cfg"))),
+        ports=tuple(site.ports.port(name, purpose) for purpose in purposes),
+        nice=SERVER_NICE,
+    )
+
+
+def _database(name: str, port: int, role: str, pair: Sequence[Member]) -> str:
+    # A new primary must be found fast; a standby may be found at leisure, and every check costs Patroni a query.
+    pace = "inter 500ms fastinter 200ms" if role == "primary" else "inter 2s fastinter 500ms"
+    lines = [
+        f"listen {name}",
+        f"    bind {HOST}:{port}",
+        _TCP.rstrip(),
+        f"    option httpchk OPTIONS /{role}",
+        "    http-check expect status 200",
+        f"    default-server {pace} fall 2 rise 1 on-marked-down shutdown-sessions",
+        *(f"    server {member.process} {HOST}:{member.port} check port {member.api_port}" for member in pair),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cache(name: str, port: int, pair: Sequence[Store]) -> str:
+    lines = [
+        f"listen {name}",
+        f"    bind {HOST}:{port}",
+        _TCP.rstrip(),
+        "    option tcp-check",
+        "    tcp-check send PING\\r\\n",
+        "    tcp-check expect string +PONG",
+        "    tcp-check send info\\ replication\\r\\n",
+        "    tcp-check expect string role:master",
+        "    tcp-check send QUIT\\r\\n",
+        "    tcp-check expect string +OK",
+        "    default-server inter 500ms fastinter 200ms fall 2 rise 1 on-marked-down shutdown-sessions",
+        *(f"    server {store.process} {HOST}:{store.port} check" for store in pair),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _balancer(port: int, apps: Sequence[tuple[str, int]]) -> str:
+    lines = [
+        "listen apps",
+        f"    bind {HOST}:{port}",
+        _HTTP_IN.rstrip(),
+        _HTTP_OUT.rstrip(),
+        "    balance roundrobin",
+        "    option httpchk GET /health/ready",
+        "    http-check expect status 200",
+        "    default-server inter 500ms fastinter 200ms fall 2 rise 1 on-marked-down shutdown-sessions",
+        *(f"    server {name} {HOST}:{app_port} check" for name, app_port in apps),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _region_watch(region: str, port: int) -> str:
+    """One check a region, that every endpoint follows: checks cost the applications work."""
+    lines = [
+        f"backend region-{region}",
+        _HTTP_OUT.rstrip(),
+        "    option httpchk GET /health/ready",
+        "    http-check expect status 200",
+        f"    server watch {HOST}:{port} check inter 250ms fastinter 100ms fall 2 rise 2",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _endpoint(site: Site, index: int) -> str:
+    regions = site.definition.regions
+    order = [*regions[index:], *regions[:index]]
+    lines = [
+        f"frontend edge-{regions[index]}",
+        f"    bind {HOST}:{site.ports.port(EDGES, regions[index])}",
+        _HTTP_IN.rstrip(),
+        "    option forwardfor if-none",
+        f"    default_backend edge-{regions[index]}",
+        "",
+        f"backend edge-{regions[index]}",
+        _HTTP_OUT.rstrip(),
+    ]
+    for place, region in enumerate(order):
+        backup = " backup" if place else ""
+        lines.append(
+            f"    server {region} {HOST}:{balancer_port(site, region)} track region-{region}/watch on-marked-down shutdown-sessions{backup}"
+        )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,38 @@
+"""A short-lived program that a start waits for: a copy, the making of a template. Marked like every part, so that a sweep ends it too."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.logs import tail
+from closeshave.environments.site import python_environ
+from closeshave.processes import MARK
+
+
+class Helper:
+    """A running helper program."""
+
+    def __init__(self, root: Path, environment_id: str, name: str, argv: Sequence[str]) -> None:
+        """Start it; what it prints goes to ``logs/NAME.log``. Raises :class:`OSError`."""
+        self._root, self._name = root, name
+        with (root / "logs" / f"{name}.log").open("ab") as output:
+            self._process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=root,
+                start_new_session=True,
+                env={**os.environ, **python_environ(), MARK: environment_id},
+            )
+
+    def done(self) -> bool:
+        """Whether it has ended well. Raises :class:`EnvironmentFailed` when it ended badly."""
+        code = self._process.poll()
+        if code:
+            raise EnvironmentFailed(f"{self._name} failed (exit {code}):\n{tail(self._root, self._name)}")
+        return code == 0

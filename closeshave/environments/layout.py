@@ -1,0 +1,93 @@
+"""A whole environment described before any of it exists: every process, port and settings file. Pure: the same site gives the same layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from closeshave.deployment import Deployment
+from closeshave.environments import apps, etcd, haproxy, patroni, toxiproxy, valkey
+from closeshave.environments.definition import Embedded
+from closeshave.environments.parts import Parts
+from closeshave.environments.ports import Book
+from closeshave.environments.site import Site
+from closeshave.standin import seed
+from closeshave.standin.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What to write and what to start."""
+
+    deployment: Deployment
+    files: Mapping[Path, str]
+    settings: Mapping[Path, Settings]
+    signing_key: Path
+    declared_primaries: frozenset[str]
+    """The processes of the Valkey nodes that start as primaries."""
+    primary_ports: Mapping[str, Mapping[int, int]]
+    """Region → shard ID → port at which the region's proxy leads to the shard's primary."""
+    port_count: int
+
+
+def lay_out(id: str, root: Path, definition: Embedded, parts: Parts, first_port: int) -> Layout:
+    """Describe the environment ``id`` below ``root`` with its ports from ``first_port`` on."""
+    site = Site(id, root, definition, parts, Book(first_port))
+    members = patroni.members(site)
+    stores = valkey.stores(site)
+    links = toxiproxy.links(site, members)
+    texts = patroni.files(site) | valkey.files(site) | toxiproxy.files(site, links)
+    for region in definition.regions:
+        texts[f"{haproxy.region_process_name(region)}.cfg"] = haproxy.region_settings(
+            site, region, members, stores, apps.names(site, region)
+        )
+    texts[f"{haproxy.EDGES}.cfg"] = haproxy.edge_settings(site)
+    deployment = Deployment(
+        id=id,
+        name=definition.name,
+        kind=definition.kind,
+        root=str(root),
+        topology=definition.topology,
+        processes=(
+            *etcd.processes(site),
+            *valkey.store_processes(site),
+            *valkey.sentinel_processes(site),
+            *patroni.processes(site),
+            *toxiproxy.processes(site, links),
+            *haproxy.processes(site),
+            apps.payments_process(site),
+            *apps.processes(site),
+        ),
+        members=members,
+        stores=stores,
+        sentinels=valkey.sentinels(site),
+        links=links,
+        edges=haproxy.edges(site),
+        payments=apps.payments(site),
+        etcd_ports=etcd.client_ports(site),
+        database=patroni.DATABASE,
+        user=patroni.USER,
+        accounts=seed.accounts(definition.topology, definition.seed.sizes),
+        versions=parts.versions,
+        missing=parts.missing,
+    )
+    return Layout(
+        deployment=deployment,
+        files={site.config(name): text for name, text in texts.items()},
+        settings=apps.settings(site),
+        signing_key=apps.signing_key(site),
+        declared_primaries=frozenset(valkey.declared_primary(site, group).process for group in definition.tiers),
+        primary_ports={
+            region: {
+                shard.id: site.ports.port(haproxy.region_process_name(region), f"shard{shard.id}-primary") for shard in definition.shards
+            }
+            for region in definition.regions
+        },
+        port_count=site.ports.count,
+    )
+
+
+def ports_needed(definition: Embedded, parts: Parts) -> int:
+    """How many consecutive ports the environment takes."""
+    return lay_out("", Path("/"), definition, parts, 0).port_count

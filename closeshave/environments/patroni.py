@@ -1,0 +1,138 @@
+"""PostgreSQL shards under Patroni: each a pair of members, one in the shard's home region and one in its standby region."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from closeshave.deployment import Member, Process
+from closeshave.environments import etcd, probe, toxiproxy
+from closeshave.environments.site import HOST, SERVER_NICE, Site, placed
+
+DATABASE = "bookings"
+USER = "bookings"
+"""Database and role of the application; loopback is trusted, so no role has a password that matters."""
+SUPERUSER = "postgres"
+REPLICATION_USER = "replicator"
+
+HBA = (f"host all all {HOST}/32 trust", f"host replication {REPLICATION_USER} {HOST}/32 trust")
+
+
+def members(site: Site) -> tuple[Member, ...]:
+    """Two for each shard, the declared primary first."""
+    return tuple(
+        Member(
+            process=name, shard=shard.id, region=region, port=site.ports.port(name, "sql"), api_port=site.ports.port(name, "api"), name=name
+        )
+        for shard in site.definition.shards
+        for name, region in placed(f"shard{shard.id}", (shard.home, shard.standby))
+    )
+
+
+def processes(site: Site) -> tuple[Process, ...]:
+    """One Patroni for each member; the PostgreSQL that it looks after writes its ID into ``pid_file``."""
+    return tuple(
+        Process(
+            name=member.process,
+            role="patroni",
+            region=member.region,
+            argv=(*site.parts.nobody.words, sys.executable, "-m", "patroni", str(site.config(f"{member.process}.json"))),
+            ports=(member.port, member.api_port),
+            nice=SERVER_NICE,
+            pid_file=str(site.data(member.process) / "postmaster.pid"),
+        )
+        for member in members(site)
+    )
+
+
+def files(site: Site) -> dict[str, str]:
+    """The settings of every member; JSON, which Patroni reads as the YAML that it is."""
+    return {f"{member.process}.json": json.dumps(settings(site, member), indent=1) for member in members(site)}
+
+
+def settings(site: Site, member: Member) -> Mapping[str, Any]:
+    """What Patroni is told. Other members reach this one through its region's replication link."""
+    database = site.definition.database
+    accounts = {"username": SUPERUSER, "password": "trusted"}
+    return {
+        "scope": f"shard{member.shard}",
+        "namespace": "/closeshave/",
+        "name": member.name,
+        "etcd3": {"hosts": [f"{HOST}:{port}" for port in etcd.client_ports(site)]},
+        "restapi": {"listen": f"{HOST}:{member.api_port}", "connect_address": f"{HOST}:{member.api_port}"},
+        "bootstrap": {
+            "dcs": {
+                "ttl": round(database.ttl),
+                "loop_wait": round(database.loop_wait),
+                "retry_timeout": round(database.retry_timeout),
+                # How far a standby may lag and still be promoted: availability first, the loss is measured.
+                "maximum_lag_on_failover": 1 << 30,
+                # Fail over at once when the primary's PostgreSQL dies, instead of first trying to start it again.
+                "primary_start_timeout": 0,
+                "synchronous_mode": database.synchronous_mode,
+                # A primary that loses etcd but still sees all members goes on, instead of stopping a healthy shard.
+                "failsafe_mode": True,
+                "check_timeline": True,
+                "postgresql": {"use_pg_rewind": True, "use_slots": True, "parameters": parameters(site.parts.postgres_major)},
+            },
+        },
+        "postgresql": {
+            "listen": f"{HOST}:{member.port}",
+            "connect_address": f"{HOST}:{toxiproxy.entrance(site, toxiproxy.replication_link(site, member))}",
+            "data_dir": str(site.data(member.process)),
+            "bin_dir": str(site.parts.postgres),
+            "pgpass": str(site.config(f"{member.process}.pgpass")),
+            "use_unix_socket": False,
+            "pg_hba": list(HBA),
+            "create_replica_methods": ["basebackup"],
+            "basebackup": [{"checkpoint": "fast"}, "no-sync"],
+            "authentication": {
+                "superuser": accounts,
+                "rewind": accounts,
+                "replication": {"username": REPLICATION_USER, "password": "trusted"},
+            },
+            # Sockets in the file system would outlive a killed server.
+            "parameters": {"unix_socket_directories": ""},
+        },
+        "watchdog": {"mode": "off"},
+    }
+
+
+def parameters(postgres_major: int) -> dict[str, str | int]:
+    """PostgreSQL's own settings: small, quick to notice a lost peer, and leaving nothing in shared memory when killed."""
+    chosen: dict[str, str | int] = {
+        "shared_buffers": "32MB",
+        "dynamic_shared_memory_type": "mmap",
+        "max_connections": 100,
+        "max_worker_processes": 4,
+        "max_parallel_workers": 0,
+        "max_logical_replication_workers": 0,
+        "max_wal_senders": 6,
+        "max_replication_slots": 6,
+        "jit": "off",
+        "fsync": "on",
+        "wal_log_hints": "on",
+        "wal_keep_size": "64MB",
+        "min_wal_size": "32MB",
+        "max_wal_size": "256MB",
+        "wal_retrieve_retry_interval": "200ms",
+        "wal_sender_timeout": "5s",
+        "wal_receiver_timeout": "5s",
+        "log_line_prefix": "%m [%p] ",
+    }
+    if postgres_major >= 18:
+        # The default's worker processes would be eight times as many as useful here.
+        chosen["io_method"] = "sync"
+    return chosen
+
+
+def is_primary(member: Member) -> bool:
+    """Whether the member holds its shard's leader lock and takes writes."""
+    return probe.http_status(member.api_port, "/primary", "OPTIONS") == 200
+
+
+def is_replica(member: Member) -> bool:
+    """Whether the member runs as a standby that may serve reads."""
+    return probe.http_status(member.api_port, "/replica", "OPTIONS") == 200

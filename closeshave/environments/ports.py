@@ -1,0 +1,128 @@
+"""TCP ports: a block for each environment, claimed machine-wide, so that two environments never collide.
+
+Blocks lie below the ephemeral range (32768), from which the kernel takes ports for outgoing connections at random.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FIRST = 10_240
+LAST = 32_767
+
+
+class PortsTaken(OSError):
+    """The ports asked for are in use."""
+
+
+@dataclass(slots=True)
+class Book:
+    """Gives every purpose of every part its own port, in the order of first asking; the same question gets the same answer."""
+
+    first: int
+    _given: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def port(self, part: str, purpose: str) -> int:
+        """The port of ``part`` for ``purpose``."""
+        return self._given.setdefault((part, purpose), self.first + len(self._given))
+
+    @property
+    def count(self) -> int:
+        """How many ports were given."""
+        return len(self._given)
+
+
+def claims_dir() -> Path:
+    """The machine-wide directory of claims, one empty file ``FIRST-COUNT`` naming its owner's root."""
+    return Path(tempfile.gettempdir()) / "closeshave-ports"
+
+
+def claim(root: Path, count: int, first: int | None = None, directory: Path | None = None) -> int:
+    """Claim ``count`` consecutive ports for the environment at ``root`` (which must exist) and return the first.
+
+    ``first`` asks for one certain block. Raises :class:`PortsTaken` when that, or every block, is claimed or listened on.
+    """
+    directory = directory or claims_dir()
+    with _locked(directory):
+        others = _live_claims(directory)
+        candidates = [first] if first is not None else range(FIRST, LAST - count + 2, 64)
+        for start in candidates:
+            block = range(start, start + count)
+            if any(start < other.stop and other.start < block.stop for other in others):
+                continue
+            if any(_listened_on(port) for port in block):
+                continue
+            (directory / f"{start}-{count}").write_text(str(root))
+            return start
+    if first is None:
+        raise PortsTaken(f"no {count} consecutive ports are free between {FIRST} and {LAST}")
+    busy = [port for port in range(first, first + count) if _listened_on(port)]
+    reason = f"something listens on {', '.join(map(str, busy[:5]))}" if busy else "another environment has claimed them"
+    raise PortsTaken(f"ports {first} to {first + count - 1} are taken: {reason}; choose others in the environment file, or 'ports: auto'")
+
+
+def release(root: Path, directory: Path | None = None) -> None:
+    """Give back every port that the environment at ``root`` has claimed."""
+    directory = directory or claims_dir()
+    with _locked(directory):
+        for path in directory.glob("*-*"):
+            with suppress(FileNotFoundError):
+                if path.read_text() == str(root):
+                    path.unlink()
+
+
+def still_listened_on(ports: range) -> list[int]:
+    """Those of ``ports`` on which something accepts connections on loopback."""
+    return [port for port in ports if _listened_on(port)]
+
+
+def _live_claims(directory: Path) -> list[range]:
+    """The claimed blocks; a claim whose environment is gone is dropped on the way."""
+    found = []
+    for path in directory.glob("*-*"):
+        start, count = map(int, path.name.split("-"))
+        owner = path.read_text()
+        # An empty file is being written by nobody: claims are made under the lock. So its writer was killed.
+        if owner and Path(owner).exists():
+            found.append(range(start, start + count))
+        else:
+            try:
+                path.unlink()
+            except PermissionError:
+                # Another user's leftover: respect it, there are other blocks.
+                found.append(range(start, start + count))
+    return found
+
+
+def _listened_on(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # Sockets that linger in TIME_WAIT do not count: every server here sets this option too.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+        return False
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold the machine-wide lock; it goes with the process that holds it."""
+    try:
+        directory.mkdir()
+        directory.chmod(0o1777)
+    except FileExistsError:
+        pass
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,90 @@
+"""PostgreSQL servers found by their data directories, and ended so that no shared memory stays behind."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from closeshave import processes
+from closeshave.environments.commands import CommandFailed, run
+
+SYSV_SEGMENTS = Path("/proc/sysvipc/shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Postmaster:
+    """What ``postmaster.pid`` says: the server's process, and the System V segment that marks its data directory as in use."""
+
+    pid: int
+    data: Path
+    segment: int | None
+
+    @property
+    def identity(self) -> processes.Identity | None:
+        """The live server; ``None`` when it ended, also when its ID was given to a stranger since."""
+        with suppress(psutil.Error):
+            if Path(psutil.Process(self.pid).cwd()) == self.data:
+                return processes.identify(self.pid)
+        return None
+
+
+def parse(text: str, data: Path) -> Postmaster | None:
+    """Read the text of a ``postmaster.pid``; ``None`` when it is torn."""
+    lines = text.splitlines()
+    try:
+        pid = abs(int(lines[0]))
+    except (IndexError, ValueError):
+        return None
+    words = lines[6].split() if len(lines) > 6 else []
+    return Postmaster(pid, data, int(words[1]) if len(words) == 2 else None)
+
+
+def below(root: Path) -> list[Postmaster]:
+    """Every server whose data directory lies in ``root/data``, running or left behind."""
+    found = []
+    for path in (root / "data").glob("*/postmaster.pid"):
+        with suppress(FileNotFoundError):
+            if postmaster := parse(path.read_text(), path.parent.resolve()):
+                found.append(postmaster)
+    return found
+
+
+def end(servers: Iterable[Postmaster], timeout_s: float = 3.0) -> list[processes.Identity]:
+    """End the servers at once, letting them free their shared memory; kill what does not end in time. Returns survivors."""
+    live = [identity for server in servers if (identity := server.identity)]
+    everyone = [member for identity in live for member in processes.descendants(identity)]
+    # Frozen ones would not hear the signal.
+    processes.send(everyone, signal.SIGCONT)
+    processes.send(live, signal.SIGQUIT)
+    left = processes.gone(everyone, timeout_s)
+    processes.send(left, signal.SIGKILL)
+    return processes.gone(left, timeout_s)
+
+
+def free_segments(servers: Iterable[Postmaster]) -> list[int]:
+    """Remove the segments that killed servers left; returns those that could not be removed.
+
+    A segment counts as left only when its creator was that very server and nothing is attached to it.
+    """
+    stuck = []
+    for server in servers:
+        if server.segment is not None and (server.segment, server.pid) in _unattached():
+            try:
+                run(["ipcrm", "-m", str(server.segment)], timeout_s=5)
+            except CommandFailed:
+                stuck.append(server.segment)
+    return stuck
+
+
+def _unattached() -> set[tuple[int, int]]:
+    """ID and creator of every System V segment that nobody uses."""
+    try:
+        rows = [line.split() for line in SYSV_SEGMENTS.read_text().splitlines()[1:]]
+    except FileNotFoundError:
+        return set()
+    return {(int(row[1]), int(row[4])) for row in rows if row[6] == "0"}

@@ -1,0 +1,90 @@
+"""Short questions to live servers. A server that does not answer is an answer too: ``None`` or 0, never an exception."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+import redis
+
+TIMEOUT_S = 1.0
+
+
+def http_status(port: int, path: str, method: str = "GET") -> int:
+    """The status that the server answers with; 0 when none does."""
+    return _ask(port, path, method)[0]
+
+
+def get_json(port: int, path: str) -> dict[str, Any] | None:
+    """The JSON object that the server answers with, whatever the status; ``None`` when none does."""
+    return _object(_ask(port, path, "GET")[1])
+
+
+def post_json(port: int, path: str, question: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The JSON object that the server answers a JSON question with, whatever the status; ``None`` when none does."""
+    return _object(_ask(port, path, "POST", json.dumps(question).encode())[1])
+
+
+def valkey_info(port: int, section: str) -> dict[str, Any] | None:
+    """A section of ``INFO`` of a Valkey node."""
+    try:
+        with redis.Redis(port=port, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S) as client:
+            answer: dict[str, Any] = client.info(section)
+            return answer
+    except redis.RedisError:
+        return None
+
+
+def sentinel_group(port: int, group: str) -> dict[str, Any] | None:
+    """What the sentinel at ``port`` knows of the group that it watches."""
+    try:
+        with redis.Redis(port=port, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S) as client:
+            answer: dict[str, Any] = client.sentinel_master(group)
+            return answer
+    except redis.RedisError:
+        return None
+
+
+def takes_writes(port: int, database: str, user: str) -> bool:
+    """Whether a committed write succeeds at the database behind ``port``; it reaches the log on disk and leaves no row."""
+    try:
+        with psycopg.connect(
+            host="127.0.0.1", port=port, dbname=database, user=user, connect_timeout=2, autocommit=True, options="-c statement_timeout=2000"
+        ) as connection:
+            connection.execute("SELECT pg_logical_emit_message(true, 'closeshave', 'takes writes')")
+            return True
+    except psycopg.Error:
+        return False
+
+
+def streaming_standbys(port: int, database: str, user: str) -> int | None:
+    """How many standbys stream from the server behind ``port``; ``None`` when it does not answer."""
+    try:
+        with psycopg.connect(host="127.0.0.1", port=port, dbname=database, user=user, connect_timeout=2, autocommit=True) as connection:
+            row = connection.execute("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'").fetchone()
+            return int(row[0]) if row else None
+    except psycopg.Error:
+        return None
+
+
+def _ask(port: int, path: str, method: str, body: bytes | None = None) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
+    try:
+        connection.request(method, path, body)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except (OSError, http.client.HTTPException):
+        return 0, b""
+    finally:
+        connection.close()
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None

@@ -1,0 +1,145 @@
+"""The order in which an environment comes up, from prepared files to every shard writable and every region ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from closeshave import processes
+from closeshave.deployment import Deployment, Member, Process
+from closeshave.environments import etcd, patroni, probe, valkey
+from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.helper import Helper
+from closeshave.environments.layout import Layout
+from closeshave.environments.logs import tail
+from closeshave.environments.milestones import Milestone, reach_all
+
+START_S_MAX = 120.0
+
+INDEPENDENT = ("etcd", "valkey", "toxiproxy", "payments", "haproxy", "edge", "app")
+"""Roles that wait for nobody: applications and proxies cope with parts that are not there yet."""
+
+
+@dataclass(slots=True)
+class Startup:
+    """One start in progress: what is running, and so must stay alive."""
+
+    layout: Layout
+    templates: Mapping[int, Path]
+    """Shard ID → the directory that its members' data is copied from."""
+    _started: list[Process] = field(default_factory=list)
+    _copies: dict[str, Helper] = field(default_factory=dict)
+
+    def run(self) -> Mapping[str, float]:
+        """Start everything and wait until all of it serves; returns when each milestone was reached, in seconds.
+
+        Raises :class:`EnvironmentFailed` when a part dies or does not get ready in time.
+        """
+        homes, _ = pairs(self._deployment)
+        self._copy(homes)
+        self._start(process for process in self._deployment.processes if process.role in INDEPENDENT)
+        milestones = [*self._database_milestones(), *self._cache_milestones(), *self._region_milestones()]
+        return reach_all(milestones, self._check, START_S_MAX)
+
+    @property
+    def _deployment(self) -> Deployment:
+        return self.layout.deployment
+
+    def _database_milestones(self) -> list[Milestone]:
+        homes, standbys = pairs(self._deployment)
+        found = [
+            Milestone("etcd", lambda: all(map(etcd.healthy, self._deployment.etcd_ports))),
+            Milestone("homes copied", lambda: all(map(self._copied, homes)), then=partial(self._copy, standbys)),
+        ]
+        for home, standby in zip(homes, standbys, strict=True):
+            shard = f"shard {home.shard}"
+            found += [
+                Milestone(f"{shard} copied", partial(self._copied, home), ("etcd",), partial(self._start_members, home)),
+                Milestone(f"{shard} primary", partial(patroni.is_primary, home), (f"{shard} copied",)),
+                # Only now, so that the declared primary wins the first election.
+                Milestone(
+                    f"{shard} standby copied",
+                    partial(self._copied, standby),
+                    (f"{shard} primary", "homes copied"),
+                    partial(self._start_members, standby),
+                ),
+                Milestone(f"{shard} streams", partial(self._streams, home), (f"{shard} standby copied",)),
+                Milestone(f"{shard} writable", partial(self._takes_writes, home), (f"{shard} primary",)),
+            ]
+        return found
+
+    def _cache_milestones(self) -> list[Milestone]:
+        deployment = self._deployment
+        groups = {store.group for store in deployment.stores}
+        replicas = [store for store in deployment.stores if store.process not in self.layout.declared_primaries]
+        sentinels = [process for process in deployment.processes if process.role == "sentinel"]
+
+        def agree() -> bool:
+            others = len(deployment.sentinels) - 1
+            return all(valkey.agrees(sentinel, group, others) for sentinel in deployment.sentinels for group in groups)
+
+        return [
+            # A sentinel that starts earlier learns of no replica for ten seconds.
+            Milestone("caches linked", lambda: all(map(valkey.replicates, replicas)), then=partial(self._start, sentinels)),
+            Milestone("sentinels agree", agree, ("caches linked",)),
+        ]
+
+    def _region_milestones(self) -> list[Milestone]:
+        shards = tuple(f"shard {shard.id} writable" for shard in self._deployment.topology.shards)
+        found = []
+        for edge in self._deployment.edges:
+            apps = [process for process in self._deployment.owned_by(edge.region) if process.role == "app"]
+            found.append(Milestone(f"{edge.region} applications", partial(_all_ready, apps), shards))
+            found.append(
+                Milestone(f"{edge.region} edge", partial(_ready, int(edge.url.rsplit(":", 1)[1])), (f"{edge.region} applications",))
+            )
+        return found
+
+    def _start(self, wanted: Iterable[Process]) -> None:
+        for process in wanted:
+            try:
+                processes.start(Path(self._deployment.root), self._deployment.id, process)
+            except OSError as error:
+                raise EnvironmentFailed(f"{process.name} cannot be started: {error}") from None
+            self._started.append(process)
+
+    def _start_members(self, *members: Member) -> None:
+        self._start(self._deployment.process(member.process) for member in members)
+
+    def _copy(self, members: Iterable[Member]) -> None:
+        root = Path(self._deployment.root)
+        for member in members:
+            argv = ["cp", "-a", "--reflink=auto", str(self.templates[member.shard]), str(root / "data" / member.process)]
+            self._copies[member.process] = Helper(root, self._deployment.id, f"copy-{member.process}", argv)
+
+    def _copied(self, member: Member) -> bool:
+        return member.process in self._copies and self._copies[member.process].done()
+
+    def _takes_writes(self, home: Member) -> bool:
+        return probe.takes_writes(self.layout.primary_ports[home.region][home.shard], self._deployment.database, self._deployment.user)
+
+    def _streams(self, home: Member) -> bool:
+        return probe.streaming_standbys(home.port, self._deployment.database, self._deployment.user) == 1
+
+    def _check(self) -> None:
+        root = Path(self._deployment.root)
+        for process in self._started:
+            if processes.find(root, process) is None:
+                raise EnvironmentFailed(
+                    f"{process.name} ended while the environment was starting; its log ends:\n{tail(root, process.name)}"
+                )
+
+
+def pairs(deployment: Deployment) -> tuple[list[Member], list[Member]]:
+    """The declared primaries and the declared standbys, in the order of the shards."""
+    return list(deployment.members[::2]), list(deployment.members[1::2])
+
+
+def _all_ready(apps: Iterable[Process]) -> bool:
+    return all(_ready(app.ports[0]) for app in apps)
+
+
+def _ready(port: int) -> bool:
+    return probe.http_status(port, "/health/ready") == 200

@@ -1,0 +1,81 @@
+"""What every part of a running environment does now, asked from the parts themselves."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from closeshave import processes
+from closeshave.deployment import Deployment, Process, load
+from closeshave.environments import probe
+
+
+@dataclass(frozen=True, slots=True)
+class PartStatus:
+    """One process and the role that it plays now."""
+
+    name: str
+    role: str
+    region: str | None
+    running: bool
+    detail: str
+    """Its live state in a few words: ``primary, timeline 2``, ``replica, link up``, ``leader``, ``ready``."""
+
+
+def status(root: Path) -> tuple[PartStatus, ...]:
+    """Every part of the environment at ``root``. Raises :class:`FileNotFoundError` where none is fully up."""
+    deployment = load(root)
+    with ThreadPoolExecutor(8) as askers:
+        return tuple(askers.map(lambda process: _status(deployment, process), deployment.processes))
+
+
+def _status(deployment: Deployment, process: Process) -> PartStatus:
+    running = processes.find(Path(deployment.root), process) is not None
+    return PartStatus(process.name, process.role, process.region, running, _detail(deployment, process) if running else "not running")
+
+
+def _detail(deployment: Deployment, process: Process) -> str:
+    port = process.ports[0]
+    match process.role:
+        case "etcd":
+            return _etcd(port)
+        case "patroni":
+            return _patroni(next(member.api_port for member in deployment.members if member.process == process.name))
+        case "valkey":
+            return _valkey(port)
+        case "sentinel":
+            return _sentinel(deployment, port)
+        case "app":
+            return {200: "ready", 0: "no answer"}.get(probe.http_status(port, "/health/ready"), "not ready")
+        case _:
+            return f"port {port}"
+
+
+def _etcd(port: int) -> str:
+    answer = probe.post_json(port, "/v3/maintenance/status", {})
+    if answer is None:
+        return "no answer"
+    return "leader" if answer.get("leader") == answer["header"]["member_id"] else "follower"
+
+
+def _patroni(port: int) -> str:
+    answer = probe.get_json(port, "/patroni")
+    if answer is None:
+        return "no answer"
+    return f"{answer.get('role')}, {answer.get('state')}, timeline {answer.get('timeline', '?')}"
+
+
+def _valkey(port: int) -> str:
+    answer = probe.valkey_info(port, "replication")
+    if answer is None:
+        return "no answer"
+    return (
+        f"primary, {answer['connected_slaves']} replicas" if answer["role"] == "master" else f"replica, link {answer['master_link_status']}"
+    )
+
+
+def _sentinel(deployment: Deployment, port: int) -> str:
+    known = {group: probe.sentinel_group(port, group) for group in dict.fromkeys(store.group for store in deployment.stores)}
+    bad = [group for group, answer in known.items() if answer is None or answer["flags"] != "master"]
+    return f"sees trouble in {', '.join(bad)}" if bad else f"{len(known)} groups well"

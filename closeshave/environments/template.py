@@ -1,0 +1,152 @@
+"""A shard's database made once: an empty cluster, the application's role, the seeded franchises; stopped cleanly, kept per user, copied later.
+
+One template for each shard, since shards with one system identifier would take each other's WAL for their own. Run as a program
+(``python -m closeshave.environments.template RECIPE``) so that whoever waits for it can be interrupted, and it be killed like any other part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from pydantic import TypeAdapter
+
+from closeshave.environments import cache, patroni
+from closeshave.environments.commands import run
+from closeshave.environments.unprivileged import Wrapper
+from closeshave.processes import poll_until
+from closeshave.standin import seed
+from closeshave.standin.settings import SeedSizes
+from closeshave.topology import Shard, Topology
+
+START_S_MAX = 30.0
+UNUSED_DAYS_MAX = 14
+
+SHAPERS = ("seed.py", "schema.sql", "passwords.py", "regions.py")
+"""The stand-in's sources that decide what a template holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that shapes the template of one shard."""
+
+    shard: Shard
+    topology: Topology
+    sizes: SeedSizes
+    postgres: Path
+    postgres_version: str
+    nobody: Wrapper
+
+    @property
+    def path(self) -> Path:
+        """Where the finished template lies: another place for every difference in what shapes it."""
+        shaping = hashlib.sha256(repr((self.shard, self.topology, self.sizes, self.sizes.password, self.postgres_version)).encode())
+        for source in (Path(__file__), *(Path(seed.__file__).with_name(name) for name in SHAPERS)):
+            shaping.update(source.read_bytes())
+        return cache.directory() / "templates" / f"shard{self.shard.id}-{shaping.hexdigest()[:16]}"
+
+
+CODEC = TypeAdapter(Recipe)
+
+
+def build(recipe: Recipe) -> None:
+    """Make the template unless it exists: beside its place, then renamed, so that it is there whole or not at all.
+
+    Raises :class:`CommandFailed`, :class:`psycopg.Error` or :class:`OSError`.
+    """
+    final = recipe.path
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with cache.locked(final.name):
+        if final.exists():
+            return
+        scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=final.parent))
+        try:
+            _fill(recipe, scratch)
+            scratch.rename(final)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        _prune(final)
+
+
+def _fill(recipe: Recipe, directory: Path) -> None:
+    wrapper, programs = recipe.nobody, recipe.postgres
+    wrapper.own(directory)
+    initdb = [*wrapper.words, str(programs / "initdb"), "-D", str(directory), "-U", patroni.SUPERUSER, "-A", "trust"]
+    run([*initdb, "--locale=C.UTF-8", "-E", "UTF8", "--no-sync", "--wal-segsize=4"], timeout_s=START_S_MAX)
+    with _server(recipe, directory) as socket:
+        with psycopg.connect(host=socket, user=patroni.SUPERUSER, dbname="postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE {patroni.REPLICATION_USER} LOGIN REPLICATION PASSWORD 'trusted'")
+            connection.execute(f"ALTER ROLE {patroni.SUPERUSER} PASSWORD 'trusted'")
+            # It may read the server's statistics: the harness looks through the same role.
+            connection.execute(f"CREATE ROLE {patroni.USER} LOGIN IN ROLE pg_monitor")
+            connection.execute(f"CREATE DATABASE {patroni.DATABASE}")
+        with psycopg.connect(host=socket, user=patroni.SUPERUSER, dbname=patroni.DATABASE, autocommit=True) as connection:
+            seed.build(connection, recipe.shard, recipe.topology, recipe.sizes)
+            connection.execute("CHECKPOINT")
+    run([*wrapper.words, str(programs / "initdb"), "--sync-only", "-D", str(directory)], timeout_s=START_S_MAX)
+
+
+@contextmanager
+def _server(recipe: Recipe, directory: Path) -> Iterator[str]:
+    """Run PostgreSQL over ``directory`` on a socket in the file system (no port to collide with); yields the socket's directory."""
+    sockets = Path(tempfile.mkdtemp(prefix="closeshave-"))
+    recipe.nobody.own(sockets)
+    # The directory is synced once at the end; until then nothing here is worth a wait.
+    fast = {"fsync": "off", "full_page_writes": "off", "min_wal_size": "8MB", "dynamic_shared_memory_type": "mmap", "autovacuum": "off"}
+    options = {"listen_addresses": "", "unix_socket_directories": str(sockets), **fast}
+    argv = [*recipe.nobody.words, str(recipe.postgres / "postgres"), "-D", str(directory)]
+    argv += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+    server = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+    try:
+        if not poll_until(lambda: server.poll() is not None or _answers(str(sockets)), START_S_MAX) or server.poll() is not None:
+            raise TimeoutError("PostgreSQL did not start; see above")
+        yield str(sockets)
+    finally:
+        server.send_signal(signal.SIGINT)  # a fast, clean shutdown
+        server.wait(START_S_MAX)
+        shutil.rmtree(sockets, ignore_errors=True)
+
+
+def _answers(socket: str) -> bool:
+    try:
+        psycopg.connect(host=socket, user=patroni.SUPERUSER, dbname="postgres", connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _prune(kept: Path) -> None:
+    """Drop templates that nobody started from for a while; ``kept`` marks the present."""
+    for other in kept.parent.iterdir():
+        if other != kept and time.time() - other.stat().st_mtime > UNUSED_DAYS_MAX * 86_400:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def touch(template: Path) -> None:
+    """Note that the template was used."""
+    os.utime(template)
+
+
+def command(order: Path) -> list[str]:
+    """How to build the recipe in the file ``order`` in a process of its own."""
+    return [sys.executable, "-m", "closeshave.environments.template", str(order)]
+
+
+def main() -> None:
+    """Build the template of the recipe that the command line names."""
+    build(CODEC.validate_json(Path(sys.argv[1]).read_bytes()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Toxiproxy: one process a region, on every link that a network fault may hit. Where it cannot be had, links lead straight on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from closeshave.deployment import Link, Member, Process
+from closeshave.environments.site import HOST, SERVER_NICE, Site
+
+
+def process_name(region: str) -> str:
+    """The name of the region's process."""
+    return f"toxiproxy-{region}"
+
+
+def app_links(site: Site, region: str) -> tuple[Link, ...]:
+    """What the region's applications go through: to each shard's primary and standby, each cache group, the payment provider."""
+    proxy = f"haproxy-{region}"
+    databases = [
+        _link(site, region, f"shard{shard.id}-{role}", "app-database", site.ports.port(proxy, f"shard{shard.id}-{role}"), shard=shard.id)
+        for shard in site.definition.shards
+        for role in ("primary", "replica")
+    ]
+    caches = [
+        _link(site, region, group.name, "app-cache", site.ports.port(proxy, group.name), tier=group.tier) for group in site.definition.tiers
+    ]
+    provider = _link(site, region, "payments", "app-payments", site.ports.port("payments", "http"))
+    return (*databases, *caches, provider)
+
+
+def replication_link(site: Site, member: Member) -> Link:
+    """What a member's peers go through to stream from it, or to rewind against it."""
+    return _link(site, member.region, f"{member.process}-replication", "replication", member.port, shard=member.shard)
+
+
+def links(site: Site, members: Iterable[Member]) -> tuple[Link, ...]:
+    """Every link of the environment; none where Toxiproxy is missing."""
+    if site.parts.toxiproxy is None:
+        return ()
+    apps = [link for region in site.definition.regions for link in app_links(site, region)]
+    return (*apps, *(replication_link(site, member) for member in members))
+
+
+def entrance(site: Site, link: Link) -> int:
+    """The port to connect to in order to take ``link``."""
+    return link.upstream_port if site.parts.toxiproxy is None else link.port
+
+
+def processes(site: Site, links: tuple[Link, ...]) -> tuple[Process, ...]:
+    """One for each region that has links."""
+    return tuple(_process(site, region, links) for region in site.definition.regions if proxies(links, region))
+
+
+def files(site: Site, links: tuple[Link, ...]) -> dict[str, str]:
+    """The proxies of every region, created anew whenever its process starts."""
+    found = {region: proxies(links, region) for region in site.definition.regions}
+    return {f"{process_name(region)}.json": json.dumps(listed, indent=1) for region, listed in found.items() if listed}
+
+
+def proxies(links: tuple[Link, ...], region: str) -> list[dict[str, str | bool]]:
+    """The region's links in Toxiproxy's own words."""
+    return [
+        {"name": link.name, "listen": f"{HOST}:{link.port}", "upstream": f"{HOST}:{link.upstream_port}", "enabled": True}
+        for link in links
+        if link.region == region
+    ]
+
+
+def _process(site: Site, region: str, links: tuple[Link, ...]) -> Process:
+    name = process_name(region)
+    api_port = site.ports.port(name, "api")
+    return Process(
+        name=name,
+        role="toxiproxy",
+        region=region,
+        argv=(str(site.parts.toxiproxy), "-host", HOST, "-port", str(api_port), "-config", str(site.config(f"{name}.json"))),
+        ports=(api_port, *(link.port for link in links if link.region == region)),
+        nice=SERVER_NICE,
+    )
+
+
+def _link(site: Site, region: str, end: str, kind: str, upstream_port: int, *, shard: int | None = None, tier: str | None = None) -> Link:
+    name = end if kind == "replication" else f"{region}-{end}"
+    part = process_name(region)
+    return Link(name, kind, region, site.ports.port(part, "api"), site.ports.port(part, name), upstream_port, shard, tier)

@@ -1,0 +1,72 @@
+"""PostgreSQL refuses to run as root, and as a user without a name: how to start it as nobody without changing who owns its files."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from closeshave.environments.errors import EnvironmentFailed
+
+NOBODY = 65534
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapper:
+    """Words to put before a command, and who must own the files that it writes (``None``: whoever starts it)."""
+
+    words: tuple[str, ...] = ()
+    owner: int | None = None
+
+    def own(self, directory: Path) -> None:
+        """Give ``directory`` and all below it to the user that the wrapped command runs as."""
+        if self.owner is not None:
+            for path in (directory, *directory.rglob("*")):
+                os.chown(path, self.owner, self.owner, follow_symlinks=False)
+
+
+_NAMESPACE = Wrapper(("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}"))
+"""A user namespace in which the caller is called nobody; outside of it nothing changes."""
+
+_SETPRIV = Wrapper(("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"), NOBODY)
+"""Really another user, where namespaces are forbidden: it must be able to read the programs."""
+
+
+def needed() -> bool:
+    """Whether PostgreSQL would refuse the present user."""
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        return True
+    return os.getuid() == 0
+
+
+def wrapper(probes: Sequence[Sequence[str]]) -> Wrapper:
+    """The first wrapper under which every command of ``probes`` runs; the empty one where none is needed.
+
+    Raises :class:`EnvironmentFailed` with what was tried.
+    """
+    if not needed():
+        return Wrapper()
+    reasons = []
+    for candidate in (_NAMESPACE, _SETPRIV):
+        reason = next((reason for probe in probes if (reason := _fails((*candidate.words, *probe)))), None)
+        if reason is None:
+            return candidate
+        reasons.append(f"{candidate.words[0]}: {reason}")
+    raise EnvironmentFailed(
+        "PostgreSQL does not run as root, and starting it as nobody failed (" + "; ".join(reasons) + "); run as an ordinary user instead"
+    )
+
+
+def _fails(argv: Sequence[str]) -> str | None:
+    if shutil.which(argv[0]) is None:
+        return "is not installed"
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
+    if done.returncode == 0:
+        return None
+    return (done.stderr or done.stdout).strip().splitlines()[-1] if (done.stderr or done.stdout).strip() else f"exit {done.returncode}"

@@ -1,0 +1,118 @@
+"""Valkey (the Redis protocol): a pair of nodes for each group, and the sentinels that watch them and promote a replica."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from closeshave.deployment import Process, Sentinel, Store
+from closeshave.environments import probe
+from closeshave.environments.definition import Group
+from closeshave.environments.site import HOST, SERVER_NICE, Site, placed
+
+START = Path(__file__).with_name("valkey_start.py")
+
+DOWN_AFTER_MS = 1000
+FAILOVER_TIMEOUT_MS = 3000
+MEMORY_MAX = "64mb"
+
+
+def stores(site: Site) -> tuple[Store, ...]:
+    """Both nodes of every group, the declared primary first."""
+    return tuple(
+        Store(process=name, tier=group.tier, group=group.name, region=region, port=site.ports.port(name, "resp"))
+        for group in site.definition.tiers
+        for name, region in placed(group.name, (group.primary, group.replica))
+    )
+
+
+def sentinels(site: Site) -> tuple[Sentinel, ...]:
+    """One in each of the regions that the environment file names."""
+    return tuple(
+        Sentinel(process=name, region=region, port=site.ports.port(name, "resp"))
+        for name, region in placed("sentinel", site.definition.sentinels)
+    )
+
+
+def declared_primary(site: Site, group: Group) -> Store:
+    """The node that the environment file says is the primary; which one is now, only Sentinel knows."""
+    return next(store for store in stores(site) if store.group == group.name)
+
+
+def store_processes(site: Site) -> tuple[Process, ...]:
+    """Every node, started so that it first asks the sentinels which role it has."""
+    groups = {group.name: group for group in site.definition.tiers}
+    return tuple(_store_process(site, store, groups[store.group]) for store in stores(site))
+
+
+def sentinel_processes(site: Site) -> tuple[Process, ...]:
+    """Every sentinel; each keeps what it learns in its own settings file."""
+    return tuple(
+        Process(
+            name=sentinel.process,
+            role="sentinel",
+            region=sentinel.region,
+            argv=(str(site.parts.valkey), str(site.config(f"{sentinel.process}.conf")), "--sentinel"),
+            ports=(sentinel.port,),
+            nice=SERVER_NICE,
+        )
+        for sentinel in sentinels(site)
+    )
+
+
+def files(site: Site) -> dict[str, str]:
+    """The first settings of every sentinel."""
+    watched = [(group.name, declared_primary(site, group).port) for group in site.definition.tiers]
+    quorum = len(site.definition.sentinels) // 2 + 1
+    return {f"{sentinel.process}.conf": sentinel_settings(sentinel.port, site.root, watched, quorum) for sentinel in sentinels(site)}
+
+
+def sentinel_settings(port: int, directory: Path, watched: list[tuple[str, int]], quorum: int) -> str:
+    """The text of a sentinel's settings: the groups with the ports of their primaries, and how many must agree that one is down."""
+    lines = [f"port {port}", f"bind {HOST}", f'dir "{directory}"', "protected-mode no"]
+    for group, primary_port in watched:
+        lines += [
+            f"sentinel monitor {group} {HOST} {primary_port} {quorum}",
+            f"sentinel down-after-milliseconds {group} {DOWN_AFTER_MS}",
+            f"sentinel failover-timeout {group} {FAILOVER_TIMEOUT_MS}",
+            f"sentinel parallel-syncs {group} 1",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def replicates(store: Store) -> bool:
+    """Whether the node is a replica whose link to its primary is up."""
+    known = probe.valkey_info(store.port, "replication")
+    return known is not None and known.get("master_link_status") == "up"
+
+
+def agrees(sentinel: Sentinel, group: str, others: int) -> bool:
+    """Whether the sentinel sees the group's primary well, its replica, and ``others`` sentinels."""
+    known = probe.sentinel_group(sentinel.port, group)
+    return known is not None and known["flags"] == "master" and known["num-slaves"] == 1 and known["num-other-sentinels"] == others
+
+
+def _store_process(site: Site, store: Store, group: Group) -> Process:
+    primary = declared_primary(site, group)
+    data = site.data(store.process)
+    server = [
+        str(site.parts.valkey),
+        *(
+            "--port",
+            str(store.port),
+            "--bind",
+            HOST,
+            "--dir",
+            str(data),
+            "--save",
+            "",
+            "--appendonly",
+            "yes" if group.append_only else "no",
+        ),
+        *("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1", "--repl-timeout", "5"),
+        *("--maxmemory", MEMORY_MAX, "--maxmemory-policy", "noeviction" if group.append_only else "allkeys-lru"),
+        *("--protected-mode", "no", "--loglevel", "notice"),
+    ]
+    start = [sys.executable, "-I", "-S", str(START), group.name, str(store.port), str(primary.port)]
+    start.append(",".join(str(sentinel.port) for sentinel in sentinels(site)))
+    return Process(name=store.process, role="valkey", region=store.region, argv=(*start, *server), ports=(store.port,), nice=SERVER_NICE)
