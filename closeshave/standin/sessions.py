@@ -7,12 +7,17 @@ session early.
 
 from __future__ import annotations
 
+import secrets
+
 from closeshave.standin.caches import Tier
 
 TTL_S = 24 * 3600
 
 TRUST_S = 15.0
 """For how long one process takes a session that it has seen alive as alive: a tier is asked once in a while, not at every request."""
+
+REPLICA_MS = 50
+"""How long opening a session waits for the replica to have it; without one it is stored all the same."""
 
 _REMEMBERED = 10_000
 
@@ -26,15 +31,23 @@ class Sessions:
         self._tiers = tiers
         self._seen: dict[str, float] = {}
 
-    async def open(self, region: str, session: str, user: int, now_s: float) -> None:
-        """Remember a new session in its home region."""
-        if tier := self._tiers.get(region):
-            await tier.run(("SET", _entry(session), user, "EX", TTL_S))
+    async def open(self, region: str, user: int, now_s: float, session: str | None = None) -> str:
+        """Store a session in its home region, a new one or ``session`` again; returns its ID, for the tokens.
+
+        Waits for the tier's replica, so that a failover forgets nobody. The ID is empty when the tier could not be asked: such tokens are
+        good until they expire.
+        """
+        session = session or secrets.token_hex(16)
+        tier = self._tiers.get(region)
+        stored = await tier.run(("SET", _entry(session), user, "EX", TTL_S), ("WAIT", 1, REPLICA_MS)) if tier else None
+        if stored is None:
+            return ""
         self._see(session, now_s)
+        return session
 
     async def alive(self, region: str, session: str, now_s: float) -> bool:
         """Whether the session may go on; yes when its tier cannot be asked."""
-        if now_s - self._seen.get(session, 0.0) < TRUST_S:
+        if not session or now_s - self._seen.get(session, 0.0) < TRUST_S:
             return True
         tier = self._tiers.get(region)
         answers = await tier.run(("EXISTS", _entry(session))) if tier else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -21,7 +22,7 @@ from closeshave.standin.visit import here
 
 router = APIRouter(prefix="/api/v2/auth")
 
-_NOBODYS_HASH = passwords.hash_password(secrets.token_hex())
+_NOBODYS_HASH = "$argon2id$v=19$m=32768,t=2,p=1$uMlOWjUSIfRLXTnJxbk9vA$PB3qntiHPw4sNQgDaMWSp0E82iPdWblZ0n3npfpMgZg"
 """Checked when there is no such account, so that the answer takes as long as for one that exists."""
 
 
@@ -85,8 +86,8 @@ async def refresh(body: RefreshRequest) -> Json:
     except InvalidToken:
         raise Refused(401, "Invalid refresh token", {"WWW-Authenticate": "Bearer"}) from None
     # The refresh token outlives the session's entry in the tier; using it opens the session again.
-    await platform.sessions.open(claims.region, claims.session, claims.user, now_s)
-    return Json({**_tokens(claims, now_s), "token_type": "bearer"})
+    session = await platform.sessions.open(claims.region, claims.user, now_s, claims.session)
+    return Json({**_tokens(replace(claims, session=session), now_s), "token_type": "bearer"})
 
 
 @router.post("/logout")
@@ -106,9 +107,8 @@ async def me() -> Json:
 
 async def _open_session(account: Row) -> dict[str, str]:
     now_s = time.time()
-    claims = Claims(account["id"], account["email"], account["role"], account["region"], secrets.token_hex(16))
-    await here().platform.sessions.open(claims.region, claims.session, claims.user, now_s)
-    return _tokens(claims, now_s)
+    session = await here().platform.sessions.open(account["region"], account["id"], now_s)
+    return _tokens(Claims(account["id"], account["email"], account["role"], account["region"], session), now_s)
 
 
 def _tokens(claims: Claims, now_s: float) -> dict[str, str]:
