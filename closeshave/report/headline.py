@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from closeshave.judge.verdict import Assessment, Status
+from closeshave.judge.verdict import Assessment, Status, Verdict
 from closeshave.report import ranking, words
 
 WORDS = {Status.PASS: "Pass", Status.INCONCLUSIVE: "Inconclusive", Status.FAIL: "Fail"}
@@ -62,13 +62,14 @@ def meaning(evidence: str) -> str:
 
 def _passed(assessment: Assessment) -> str:
     gating = [one for one in assessment.verdicts if one.gates]
-    clauses = [f"{_all(len(gating), 'objective')} held"]
+    clauses = [f"{_all(len(gating), 'check')} held"]
     times = [one.recovery_s for one in assessment.faults if one.recovery_s is not None]
     if assessment.faults:
         slowest = f", the slowest recovery took {words.seconds(max(times))}" if times else ""
         clauses.append(f"{_all(len(assessment.faults), 'fault')} {'was' if len(assessment.faults) == 1 else 'were'} survived{slowest}")
     clauses.append(_bookings(assessment))
-    return "; ".join(clause for clause in clauses if clause) + "."
+    sentence = "; ".join(clause for clause in clauses if clause) + "."
+    return sentence[0].upper() + sentence[1:]
 
 
 def _bookings(assessment: Assessment) -> str:
@@ -87,24 +88,25 @@ def _failed(assessment: Assessment) -> str:
     failed = [one for one in ranking.worst_first(gating) if one.status is Status.FAIL]
     if not failed:
         return _reason(assessment)
-    # A breach of integrity says more than a slow answer, so it speaks first.
-    worst = next((one for one in failed if one.measure == "integrity"), failed[0])
-    why = worst.reason or f"measured {words.quantity(worst.measured, worst.unit)}, promised {words.bound(worst)}"
-    return f"{len(failed)} of {_many(len(gating), 'objective')} failed. {words.title(worst)} ({words.scope(worst.scope)}): {_sentence(why)}"
+    return f"{len(failed)} of {_many(len(gating), 'check')} failed. {_why(failed[0])}"
 
 
 def _inconclusive(assessment: Assessment) -> str:
     gating = [one for one in assessment.verdicts if one.gates]
     held = sum(one.status is Status.PASS for one in gating)
-    return f"{held} of {_many(len(gating), 'objective')} held and none failed, but this is no pass: {_reason(assessment)}"
+    unsettled = [one for one in ranking.worst_first(gating) if one.status is Status.INCONCLUSIVE]
+    why = _why(unsettled[0]) if unsettled else _reason(assessment)
+    return f"{held} of {_many(len(gating), 'check')} held and none failed, but this is no pass. {why}"
+
+
+def _why(verdict: Verdict) -> str:
+    reason = verdict.reason or f"measured {words.quantity(verdict.measured, verdict.unit)}, promised {words.bound(verdict)}"
+    where = "" if verdict.scope == "all" else f" ({words.scope(verdict.scope)})"
+    return f"{words.title(verdict)}{where}: {_sentence(reason)}"
 
 
 def _reason(assessment: Assessment) -> str:
-    reasons = assessment.reasons or tuple(one.reason for one in ranking.worst_first(assessment.verdicts) if one.reason)
-    if not reasons:
-        return "no reason was recorded."
-    more = f" And {_many(len(reasons) - 1, 'reason')} more." if len(reasons) > 1 else ""
-    return f"{_sentence(reasons[0])}{more}"
+    return _sentence(assessment.reasons[0]) if assessment.reasons else "No reason was recorded."
 
 
 def _sentence(text: str) -> str:

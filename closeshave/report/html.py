@@ -40,9 +40,7 @@ def render(findings: Findings) -> str:
     script = (TEMPLATES / "report.js").read_text()
     common, more_mishaps = mishaps(history.operations, when)
 
-    def view(verdict: Any) -> views.VerdictView:
-        return views.verdict_view(verdict, findings.target, when.zero_ns)
-
+    rows = [views.row_view(row, findings.target, when.zero_ns) for row in ranking.rows(assessment.verdicts)]
     context = {
         "css": Markup((TEMPLATES / "report.css").read_text()),  # noqa: S704 - the package's own file
         "script": Markup(script),  # noqa: S704 - the package's own file
@@ -59,8 +57,9 @@ def render(findings: Findings) -> str:
         "assessment": assessment,
         "exit_code": findings.exit_code,
         "key_figures": views.key_figures(assessment),
-        "rows": [view(verdict) for verdict in ranking.rows(assessment.verdicts)],
-        "verdicts": [view(verdict) for verdict in ranking.worst_first(assessment.verdicts)],
+        "rows": rows,
+        "reasons": [words.clean(reason) for reason in assessment.reasons if not any(row.reason and row.reason in reason for row in rows)],
+        "verdicts": [views.verdict_view(verdict, findings.target, when.zero_ns) for verdict in ranking.worst_first(assessment.verdicts)],
         "faults": [views.fault_view(fault, history.faults, when.zero_ns) for fault in assessment.faults],
         "timeline": timeline(what, when),
         "shards": shards(what, when, homes),
@@ -82,7 +81,11 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("closeshave.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    filters: dict[str, Callable[..., str]] = {"clean": words.clean, "spaced": words.spaced, "px": lambda value: f"{value:.1f}".removesuffix(".0")}
+    filters: dict[str, Callable[..., str]] = {
+        "clean": words.clean,
+        "spaced": words.spaced,
+        "px": lambda value: f"{value:.1f}".removesuffix(".0"),
+    }
     environment.filters.update(filters)
     return environment
 
@@ -90,7 +93,16 @@ def _environment() -> Environment:
 def _integrity(findings: Findings) -> list[tuple[str, str, bool]]:
     """Name, count, and whether it is a breach."""
     counts = findings.assessment.integrity
-    names = ("lost", "phantom", "double_booked", "duplicate_payments", "orphan_payments", "misplaced", "stale_sessions", "residency_breaches")
+    names = (
+        "lost",
+        "phantom",
+        "double_booked",
+        "duplicate_payments",
+        "orphan_payments",
+        "misplaced",
+        "stale_sessions",
+        "residency_breaches",
+    )
     breaches = [(words.spaced(name), words.count(getattr(counts, name)), bool(getattr(counts, name))) for name in names]
     settled = [(words.spaced(name), words.count(getattr(counts, name)), False) for name in ("acknowledged", "unresolved")]
     return [settled[0], *breaches, settled[1]]

@@ -33,8 +33,8 @@ def render(findings: Findings) -> bytes:
         suite.add_testcase(_case(verdict, suite.name, zero_ns))
     document = JUnitXml("closeshave")
     document.add_testsuite(suite)
-    document.update_statistics()
-    content: bytes = document.tostring()
+    document.update_statistics()  # type: ignore[no-untyped-call]  # junitparser annotates half of itself
+    content: bytes = document.tostring()  # type: ignore[no-untyped-call]  # as above
     return content
 
 

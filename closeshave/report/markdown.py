@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from closeshave.judge.verdict import FaultFigures, Verdict
-from closeshave.plan import Target
-from closeshave.report import ranking, words
+from closeshave.judge.verdict import FaultFigures
+from closeshave.report import ranking, views, words
 from closeshave.report.findings import Findings
-from closeshave.report.headline import MARKS, WORDS, headline, meaning
+from closeshave.report.headline import MARKS, headline, meaning
+from closeshave.report.views import VerdictView
 
 _LONGEST_CELL = 200
-_MOST_REASONS = 5
 
 
 def render(findings: Findings) -> str:
@@ -29,40 +28,28 @@ def render(findings: Findings) -> str:
         f"> {meaning(manifest.evidence)}",
         "",
     ]
-    if len(assessment.reasons) > 1:
-        lines += [f"- {_safe(reason, None)}" for reason in assessment.reasons[:_MOST_REASONS]]
-        lines += [f"- and {len(assessment.reasons) - _MOST_REASONS} more"] if len(assessment.reasons) > _MOST_REASONS else []
-        lines.append("")
     lines += _table(
-        ("", "promise", "scope", "measured", "bound", "confidence", "n", "why"), [_row(one, findings.target) for one in chosen]
+        ("", "promise", "scope", "measured", "bound", "confidence", "n", "why"),
+        [_row(views.row_view(one, findings.target, 0)) for one in chosen],
     )
-    rest = len(assessment.verdicts) - len(chosen)
-    lines += ["", f"{rest} more verdicts are in `report.html`.", ""] if rest > 0 else [""]
+    rest = len(assessment.verdicts) - sum(one.alike for one in chosen)
+    lines += ["", f"{words.count(rest)} more verdicts are in `report.html`.", ""] if rest > 0 else [""]
     if assessment.faults:
         columns = ("fault", "scope", "expected", "recovery", "detect", "fail over", "restore", "loss window", "lost writes", "healed")
         lines += ["### Faults", "", *_table(columns, [_fault(one) for one in assessment.faults]), ""]
-    lines += [
+    load_line = (
         f"Load: {words.count(load.intended)} requests intended, {words.count(load.sent)} sent, {words.count(load.recorded)} recorded; "
-        f"offered {words.per_second(load.rate_offered)}, completed {words.per_second(load.rate_completed)}.",
-        "",
-        f"Run `{_code(manifest.id)}`, seed {manifest.seed}, Closeshave {_safe(manifest.version)}, exit code {findings.exit_code}. "
-        "All of it: `report.html` in the run's artefacts.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _row(verdict: Verdict, target: Target) -> tuple[str, ...]:
-    return (
-        f"{MARKS[verdict.status]} {WORDS[verdict.status].lower()}",
-        words.title(verdict, target),
-        words.scope(verdict.scope),
-        words.quantity(verdict.measured, verdict.unit),
-        words.bound(verdict),
-        words.interval(verdict),
-        words.count(verdict.n),
-        verdict.reason,
+        f"offered {words.per_second(load.rate_offered)}, completed {words.per_second(load.rate_completed)}."
     )
+    run_line = (
+        f"Run `{_code(manifest.id)}`, seed {manifest.seed}, Closeshave {_safe(manifest.version)}, exit code {findings.exit_code}. "
+        "All of it: `report.html` in the run's artefacts."
+    )
+    return "\n".join([*lines, load_line, "", run_line, ""])
+
+
+def _row(row: VerdictView) -> tuple[str, ...]:
+    return (f"{row.mark} {row.word.lower()}", row.title, row.scope, row.measured, row.bound, row.interval, row.n, row.reason)
 
 
 def _fault(fault: FaultFigures) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What customers met that was not good, by reason. Pure."""
+"""What customers met that was not good: the reasons, and in the course of which fault or phase. Pure."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import pandas as pd
 
 from closeshave.report import words
 from closeshave.report.axis import Axis
-from closeshave.report.series import customers
+from closeshave.report.series import Floats, customers
 
 MOST_ROWS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Mishap:
-    """One reason at one kind of operation."""
+    """One reason during one fault or phase. Instants are seconds of the run, of when the requests were due."""
 
     reason: str
-    kind: str
+    during: str
+    operations: str
     shards: str
     count: int
     first_s: float
@@ -34,24 +35,37 @@ def mishaps(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tupl
         return (), 0
     status = bad["status"].astype("int64")
     named = bad["error"].astype("object").where(bad["error"].notna(), "not the promised answer")
+    at_s = (bad["intended_ns"].to_numpy(np.int64) - axis.zero_ns) / 1e9
     plain = pd.DataFrame(
         {
             "reason": [f"{reason} (HTTP {code})" if code else str(reason) for reason, code in zip(named, status, strict=True)],
-            "kind": bad["kind"].astype(str),
-            "shard": bad["shard"].astype("int64"),
-            "at_s": (bad["intended_ns"].astype("int64") - axis.zero_ns) / 1e9,
+            "during": _during(at_s, axis),
+            "kind": bad["kind"].astype(str).to_numpy(),
+            "shard": bad["shard"].to_numpy(np.int64),
+            "at_s": at_s,
         }
     )
     found = [
         Mishap(
             reason=words.clean(reason, 120),
-            kind=words.clean(kind, 60),
+            during=words.clean(during, 60),
+            operations=", ".join(words.clean(kind, 40) for kind in group["kind"].value_counts().index),
             shards=", ".join(str(shard) for shard in sorted(group["shard"].unique())),
             count=len(group),
             first_s=float(group["at_s"].min()),
             last_s=float(group["at_s"].max()),
         )
-        for (reason, kind), group in plain.groupby(["reason", "kind"])
+        for (reason, during), group in plain.groupby(["reason", "during"])
     ]
-    found.sort(key=lambda one: -one.count)
+    found.sort(key=lambda one: (-one.count, one.first_s))
     return tuple(found[:most]), max(0, len(found) - most)
+
+
+def _during(at_s: Floats, axis: Axis) -> list[str]:
+    """The fault in force at each instant, else the phase. A fault is in force until it is healed and its scope has recovered."""
+    names = np.full(len(at_s), "between phases", object)
+    for phase in axis.phases:
+        names[(at_s >= phase.start_s) & (at_s < phase.end_s)] = f"{phase.name} (no fault in force)" if phase.role == "fault" else phase.name
+    for band in axis.bands:
+        names[(at_s >= band.start_s) & (at_s < max(band.end_s, band.recovered_s or 0.0))] = band.fault
+    return [str(name) for name in names]

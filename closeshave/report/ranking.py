@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.report.words import AT_LEAST
@@ -32,27 +33,32 @@ def worst_first(verdicts: Iterable[Verdict]) -> list[Verdict]:
     return sorted(verdicts, key=lambda one: (-one.status.severity, not one.gates, -_narrowness(one)))
 
 
-def rows(verdicts: Iterable[Verdict], most: int = MOST_ROWS) -> list[Verdict]:
-    """The verdicts of the first screen: every one that is not a pass, then the narrowest pass of each objective.
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A verdict and how many of its objective share its status, itself included: it is the worst of them."""
 
-    A promise with many scopes (each region, each shard) must not push the other promises out, so it is shown by its worst scope.
+    verdict: Verdict
+    alike: int
+
+
+def rows(verdicts: Iterable[Verdict], most: int = MOST_ROWS) -> list[Row]:
+    """The first screen: for each objective and status the worst verdict, failures first.
+
+    A promise with many scopes (each region, each shard) must not push the other promises out, so it is shown by its worst scope. Breaches of
+    integrity stand alone, because each is another kind of damage; a clean sheet needs one line.
     """
-    ranked = worst_first(one for one in verdicts if one.gates)
-    chosen: list[Verdict] = []
-    spoken_for: set[str] = set()
-    for verdict in ranked:
-        objective = _objective(verdict)
-        if verdict.status is not Status.PASS or objective not in spoken_for:
-            chosen.append(verdict)
-        spoken_for.add(objective)
-    return chosen[:most]
+    groups: dict[tuple[str, Status], list[Verdict]] = {}
+    for verdict in worst_first(one for one in verdicts if one.gates):
+        groups.setdefault((_group(verdict), verdict.status), []).append(verdict)
+    return [Row(group[0], len(group)) for group in groups.values()][:most]
 
 
-def _objective(verdict: Verdict) -> str:
-    # Every invariant of integrity is a promise of its own kind of damage, but a clean sheet needs one line, not nine.
-    return verdict.id.partition("/")[0]
+def _group(verdict: Verdict) -> str:
+    return verdict.id if verdict.status is Status.FAIL and verdict.measure == "integrity" else verdict.id.partition("/")[0]
 
 
 def _narrowness(verdict: Verdict) -> float:
+    if verdict.status is Status.FAIL and verdict.measure == "integrity":
+        return math.inf  # a slot sold twice says more than an answer that came late
     share = used(verdict)
     return share if share is not None else -1.0

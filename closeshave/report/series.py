@@ -93,14 +93,14 @@ def series(operations: pd.DataFrame, axis: Axis) -> Series:
     shard_p95 = percentiles(by_shard, taken, bins * len(ids), (0.95,))[0].reshape(len(ids), bins) / 1_000
     return Series(
         bin_s=width,
-        starts_s=np.arange(bins) * width,
+        starts_s=np.arange(bins, dtype=np.float64) * width,
         offered_per_s=rate(due)[0],
         completed_per_s=rate(ended)[0],
         not_good_per_s=rate(due[bad])[0],
         p50_ms=p50,
         p95_ms=p95,
         p99_ms=p99,
-        shards=tuple(ShardSeries(int(id), offered[at], not_good[at], shard_p95[at]) for at, id in enumerate(ids)),
+        shards=tuple(ShardSeries(int(one), offered[at], not_good[at], shard_p95[at]) for at, one in enumerate(ids)),
     )
 
 

@@ -36,18 +36,20 @@ def render(assessment: Assessment, run: Path, console: Console) -> None:
 
 def _verdicts(assessment: Assessment) -> Table:
     chosen = ranking.rows(assessment.verdicts)
-    rest = len(assessment.verdicts) - len(chosen)
+    rest = len(assessment.verdicts) - sum(row.alike for row in chosen)
     table = Table(box=box.SIMPLE_HEAD, caption=f"{rest} more verdicts in the report" if rest else None, caption_justify="left")
     for name in ("verdict", "promise", "scope"):
         table.add_column(name, no_wrap=name == "verdict")
     for name in ("measured", "bound", "n"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("why", overflow="fold")
-    for verdict in chosen:
+    for row in chosen:
+        verdict = row.verdict
+        alike = f", worst of {row.alike}" if row.alike > 1 else ""
         table.add_row(
             Text(f"{MARKS[verdict.status]} {WORDS[verdict.status].lower()}", style=STYLES[verdict.status]),
             _text(verdict.id),
-            _text(words.scope(verdict.scope)),
+            _text(words.scope(verdict.scope) + alike),
             _text(words.quantity(verdict.measured, verdict.unit)),
             _text(words.bound(verdict)),
             _text(words.count(verdict.n)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from closeshave.history import Edge, FaultEvent
@@ -28,6 +28,8 @@ class VerdictView:
 
     id: str
     status: Status
+    alike: int
+    """How many verdicts it stands for; see :class:`ranking.Row`."""
     mark: str
     word: str
     title: str
@@ -59,12 +61,23 @@ class FaultView:
     """Edge, instant, and what the probe saw."""
 
 
+def row_view(row: ranking.Row, target: Target, zero_ns: int) -> VerdictView:
+    """A row of the first screen: a verdict that stands for others of its objective says so."""
+    view = verdict_view(row.verdict, target, zero_ns)
+    if row.alike == 1:
+        return view
+    if row.verdict.measure == "integrity":
+        return replace(view, title="Integrity", scope=f"{row.alike} invariants", alike=row.alike)
+    return replace(view, scope=f"{view.scope}, worst of {row.alike}", alike=row.alike)
+
+
 def verdict_view(verdict: Verdict, target: Target, zero_ns: int) -> VerdictView:
     """A verdict with the text of the claims that it answers."""
     texts = {claim.id: claim.text for claim in target.claims}
     return VerdictView(
         id=words.clean(verdict.id),
         status=verdict.status,
+        alike=1,
         mark=MARKS[verdict.status],
         word=WORDS[verdict.status],
         title=words.title(verdict, target),
@@ -107,18 +120,20 @@ def key_figures(assessment: Assessment) -> tuple[tuple[str, str, str], ...]:
     recoveries = [one.recovery_s for one in assessment.faults if one.recovery_s is not None]
     windows = [one.loss_window_s for one in assessment.faults if one.loss_window_s is not None]
     lost = sum(one.lost_writes or 0 for one in assessment.faults)
+    p50, p95, p99 = (load.response_ms.get(name) for name in ("p50", "p95", "p99"))
     figures = [
         (words.count(load.recorded), "requests", "intended = sent = recorded" if same else "intended, sent and recorded differ"),
         (words.per_second(load.rate_offered), "offered in calm", f"{words.per_second(load.rate_completed)} completed well"),
-        (_milliseconds(load.response_ms.get("p95")), "response time p95", f"p50 {_milliseconds(load.response_ms.get('p50'))}, "
-         f"p99 {_milliseconds(load.response_ms.get('p99'))}"),
-    ]  # fmt: skip
+        (_milliseconds(p95), "response time p95", f"p50 {_milliseconds(p50)}, p99 {_milliseconds(p99)}"),
+    ]
     if assessment.faults:
         proven = sum(one.healed_verified for one in assessment.faults)
         figures.append(
             (words.seconds(max(recoveries, default=None)), "slowest recovery", f"{proven} of {len(assessment.faults)} faults proven healed")
         )
-        figures.append((words.seconds(max(windows, default=None)), "widest loss window", f"{words.count(lost)} acknowledged writes lost in it"))
+        figures.append(
+            (words.seconds(max(windows, default=None)), "widest loss window", f"{words.count(lost)} acknowledged writes lost in it")
+        )
     lost_or_doubled = [integrity.lost, integrity.double_booked]
     remark = "lost or doubled: " + (words.count(sum(one or 0 for one in lost_or_doubled)) if None not in lost_or_doubled else words.UNKNOWN)
     figures.append((words.count(integrity.acknowledged), "acknowledged bookings", remark))
@@ -152,7 +167,7 @@ def flat_json(text: str) -> tuple[tuple[str, str], ...]:
 
 def _facts(fault: FaultFigures) -> list[tuple[str, str]]:
     bitten = None if None in (fault.observed_at_s, fault.injected_at_s) else (fault.observed_at_s or 0) - (fault.injected_at_s or 0)
-    facts = [
+    return [
         ("Injected", words.instant(fault.injected_at_s)),
         ("Observed to bite", f"{words.seconds(bitten)} later" if bitten is not None else "never observed"),
         ("Healed by the harness", words.instant(fault.healed_at_s)),
@@ -164,7 +179,6 @@ def _facts(fault: FaultFigures) -> list[tuple[str, str]]:
         ("Leakage outside its scope", words.ratio(fault.leakage)),
         ("30-day budget burnt", words.ratio(fault.budget_burnt)),
     ]
-    return facts
 
 
 def _loss(fault: FaultFigures) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from closeshave.judge.verdict import Witness
 from closeshave.report import words
@@ -50,7 +50,8 @@ def testimony(witness: Witness, zero_ns: int) -> Testimony:
             tables.append(_table(name, value, zero_ns))
         else:
             facts.append((_label(name), _cell(name, value, zero_ns)))
-    if _is_number(intended := witness.get("intended_ns")) and _is_number(ended := witness.get("ended_ns")):
+    intended, ended = witness.get("intended_ns"), witness.get("ended_ns")
+    if _is_number(intended) and _is_number(ended):
         facts.append(("response time", words.seconds((ended - intended) / 1e9)))
     return Testimony(words.clean(witness.get("why", ""), _LONGEST_CELL), tuple(facts), tuple(tables))
 
@@ -82,5 +83,5 @@ def _cell(name: str, value: Any, zero_ns: int) -> str:
     return words.clean(value, _LONGEST_CELL)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -26,24 +26,27 @@ _TITLES = {
 }
 
 
+_BREACHES = {
+    "lost": "Lost bookings",
+    "phantom": "Phantom bookings",
+    "double_booked": "Double bookings",
+    "misplaced": "Misplaced bookings",
+}
+
+
 def seconds(value: float | None) -> str:
     """A duration given in seconds, in the unit that a person would choose."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
     if value < 0:
-        return f"−{seconds(-value)}"
-    if value == 0:
-        return "0 s"
-    if value < 0.9995:
+        return f"-{seconds(-value)}"
+    if 0 < value < 0.9995:
         return f"{_significant(value * 1000)} ms"
     if value < 120:
-        return f"{_trimmed(f'{value:.1f}')} s" if value < 99.95 else f"{value:.0f} s"
-    whole = round(value)
-    if whole < 3600:
-        minutes, rest = divmod(whole, 60)
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    hours, minutes = divmod(round(value / 60), 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+        return f"{_significant(value)} s"
+    if value < 3600:
+        return _two_units(round(value), 60, "min", "s")
+    return _two_units(round(value / 60), 60, "h", "min")
 
 
 def ratio(value: float | None) -> str:
@@ -118,7 +121,8 @@ def objective_of(verdict: Verdict, target: Target | None) -> Objective | None:
 def title(verdict: Verdict, target: Target | None = None) -> str:
     """What was measured, in words: ``Response time p95``, ``Double booked``."""
     if verdict.measure == "integrity" and "/" in verdict.id:
-        return spaced(verdict.id.rpartition("/")[2]).capitalize()
+        breach = verdict.id.rpartition("/")[2]
+        return _BREACHES.get(breach) or spaced(breach).capitalize()
     text = _TITLES.get(verdict.measure) or spaced(verdict.measure).capitalize()
     objective = objective_of(verdict, target)
     if objective is not None and objective.percentile is not None:
@@ -151,7 +155,13 @@ def clean(text: object, longest: int | None = None) -> str:
 
 
 def _unprintable(character: str) -> bool:
-    return unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\t" or character in "\ufffe\uffff"
+    forbidden = unicodedata.category(character) in {"Cc", "Cs"} or character in "\ufffe\uffff"
+    return forbidden and character not in "\n\t"
+
+
+def _two_units(smaller: int, each: int, large: str, small: str) -> str:
+    whole, rest = divmod(smaller, each)
+    return f"{whole} {large} {rest} {small}" if rest else f"{whole} {large}"
 
 
 def _significant(value: float) -> str:

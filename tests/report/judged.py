@@ -1,14 +1,24 @@
 """Made-up assessments of the made-up run: a pass, a failure with witnesses, one that is inconclusive."""
 
 from dataclasses import replace
+from typing import Any
 
 from closeshave.judge.verdict import Assessment, FaultFigures, IntegrityFigures, LoadFigures, Status, Verdict
 from tests.report.synthetic import REGIONS, ns
 
-BREACHES = ("lost", "phantom", "double_booked", "duplicate_payments", "orphan_payments", "misplaced", "stale_sessions", "residency_breaches")
+BREACHES = (
+    "lost",
+    "phantom",
+    "double_booked",
+    "duplicate_payments",
+    "orphan_payments",
+    "misplaced",
+    "stale_sessions",
+    "residency_breaches",
+)
 
 
-def fault(id: str, kind: str, scope: str, at: float, **figures: object) -> FaultFigures:
+def fault(id: str, kind: str, scope: str, at: float, **figures: Any) -> FaultFigures:
     """A fault that was observed after 0.3 s and recovered in three steps, unless told otherwise."""
     plain = FaultFigures(
         id=id,
@@ -32,7 +42,7 @@ def fault(id: str, kind: str, scope: str, at: float, **figures: object) -> Fault
         budget_burnt=0.004,
         touched=("shard1-us-east-1 postmaster (process 41233)",),
     )
-    return replace(plain, **figures)  # type: ignore[arg-type] - the tests' own shorthand
+    return replace(plain, **figures)
 
 
 FAULTS = (
@@ -64,9 +74,9 @@ LOAD = LoadFigures(
 INTEGRITY = IntegrityFigures(2_218, 0, 0, 0, 0, 0, 0, 0, 0, 3)
 
 
-def verdict(id: str, measure: str, scope: str, measured: float | None, bound: float | None, unit: str, **more: object) -> Verdict:
+def verdict(id: str, measure: str, scope: str, measured: float | None, bound: float | None, unit: str, **more: Any) -> Verdict:
     """A pass, unless told otherwise."""
-    return replace(Verdict(id, (), Status.PASS, measure, scope, measured, bound, unit), **more)  # type: ignore[arg-type] - as above
+    return replace(Verdict(id, (), Status.PASS, measure, scope, measured, bound, unit), **more)
 
 
 def verdicts() -> tuple[Verdict, ...]:
@@ -109,7 +119,7 @@ def failed() -> Assessment:
             {"booking": 90_003, "starts_at": 1_795_622_400, "minutes": 30, "operation": 41_008, "key": "book_b2d1"},
         ]},
     )  # fmt: skip
-    changed = {
+    changed: dict[str, dict[str, Any]] = {
         "integrity/double_booked": {"status": Status.FAIL, "measured": 3, "reason": sold_twice, "witnesses": witnesses},
         "response-p95/ap-southeast-1": {
             "status": Status.FAIL, "measured": 0.118, "confidence": (0.1121, 0.1243),
@@ -139,7 +149,9 @@ def inconclusive() -> Assessment:
         else one
         for one in verdicts()
     )
-    unknown = replace(FAULTS[1], observed_at_s=None, healed_at_s=None, healed_verified=False, recovery_s=None, detect_s=None, self_recovered=None)
+    unknown = replace(
+        FAULTS[1], observed_at_s=None, healed_at_s=None, healed_verified=False, recovery_s=None, detect_s=None, self_recovered=None
+    )
     return Assessment(
         Status.INCONCLUSIVE,
         (unseen, late),

@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from closeshave.clock import Anchor
 from closeshave.history import (
-    CAPTURES,
     BOOKINGS,
+    CAPTURES,
     EFFECTS,
     OPERATIONS,
     EdgeCount,
@@ -25,7 +25,14 @@ from closeshave.topology import Shard, Topology
 
 ZERO_NS = 86_400_000_000_000
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "ap-southeast-1")
-KINDS = {"slots": (9.0, 0.45), "franchise": (5.0, 0.25), "book": (24.0, 0.12), "read_booking": (7.0, 0.1), "cancel": (19.0, 0.05), "login": (110.0, 0.03)}
+KINDS = {
+    "slots": (9.0, 0.45),
+    "franchise": (5.0, 0.25),
+    "book": (24.0, 0.12),
+    "read_booking": (7.0, 0.1),
+    "cancel": (19.0, 0.05),
+    "login": (110.0, 0.03),
+}
 """Median response time in milliseconds and share of the traffic."""
 
 TOPOLOGY = Topology(
@@ -185,13 +192,15 @@ def _events() -> list[FaultEvent]:
         "us-west-2-lost": [f"app-us-west-2-{at} (process {41400 + at})" for at in range(9)],
     }
     events = []
-    for id, injected, observed, healed in FAULTS:
+    for name, injected, observed, healed in FAULTS:
         events += [
-            FaultEvent(id, "planned", ns(0)),
-            FaultEvent(id, "injected", ns(injected), {"touched": touched[id]}),
-            FaultEvent(id, "observed", ns(injected + observed), {"probe": "TCP connect refused on port 21011"}),
-            FaultEvent(id, "healed", ns(healed), {"started": touched[id]}),
-            FaultEvent(id, "verified-healed", ns(healed + 2.1), {"write": "accepted by shard 1", "replication": "streaming, lag 0 bytes"}),
+            FaultEvent(name, "planned", ns(0)),
+            FaultEvent(name, "injected", ns(injected), {"touched": touched[name]}),
+            FaultEvent(name, "observed", ns(injected + observed), {"probe": "TCP connect refused on port 21011"}),
+            FaultEvent(name, "healed", ns(healed), {"started": touched[name]}),
+            FaultEvent(
+                name, "verified-healed", ns(healed + 2.1), {"write": "accepted by shard 1", "replication": "streaming, lag 0 bytes"}
+            ),
         ]
     return events
 

@@ -9,6 +9,7 @@ from closeshave.report.axis import Axis, Band, Stretch
 from closeshave.report.figures.scale import Scale, lanes, text_px, time_steps
 
 WIDTH, LEFT, RIGHT = 1120.0, 62.0, 12.0
+LABEL_GAP = 12.0
 PHASE_STRIP, LANE, SIGNAL_STRIP, GAP, TITLE = 20.0, 24.0, 20.0, 14.0, 20.0
 
 
@@ -54,6 +55,8 @@ class Place:
     observed: float | None = None
     recovered: float | None = None
     healed: float | None = None
+    text_x: float = 0.0
+    anchor: str = "start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,6 @@ class Figure:
     width: float = WIDTH
     left: float = LEFT
     right: float = WIDTH - RIGHT
-    strip: bool = True
 
 
 def time_scale(axis: Axis) -> Scale:
@@ -85,16 +87,14 @@ def time_scale(axis: Axis) -> Scale:
 
 def strip_height(axis: Axis) -> float:
     """How much room phases, faults and signals need above the first panel."""
-    faults = max(lanes(_extents(axis, time_scale(axis))), default=-1) + 1
-    return PHASE_STRIP + faults * LANE + (SIGNAL_STRIP if axis.ticks else 0)
+    return _lane_y(_lanes(axis)) + (SIGNAL_STRIP if axis.ticks else 0)
 
 
 def figure(id: str, label: str, axis: Axis, panels: tuple[Panel, ...]) -> Figure:
     """The chart of ``panels``, which lie below the strip that :func:`strip_height` leaves room for."""
     x = time_scale(axis)
     bottom = max(panel.bottom for panel in panels)
-    rows = lanes(_extents(axis, x))
-    signals_y = PHASE_STRIP + (max(rows, default=-1) + 1) * LANE
+    rows = _lanes(axis)
     return Figure(
         id=id,
         label=label,
@@ -102,19 +102,38 @@ def figure(id: str, label: str, axis: Axis, panels: tuple[Panel, ...]) -> Figure
         plot_top=min(panel.top for panel in panels),
         plot_bottom=bottom,
         phases=tuple(_phase(phase, x) for phase in axis.phases),
-        bands=tuple(_band(band, x, PHASE_STRIP + row * LANE) for band, row in zip(axis.bands, rows, strict=True)),
+        bands=tuple(_band(band, x, row, side) for band, (row, side) in zip(axis.bands, rows, strict=True)),
         signals=tuple(
             Place(f"{tick.kind} {words.scope(tick.scope)} at {words.instant(tick.at_s)}", tick.kind, x(tick.at_s), x(tick.at_s))
             for tick in axis.ticks
         ),
-        signals_y=signals_y,
+        signals_y=_lane_y(rows),
         ticks=tuple((x(at), _clock(at, axis.span_s)) for at in time_steps(axis.span_s)),
         panels=panels,
     )
 
 
-def _extents(axis: Axis, x: Scale) -> list[tuple[float, float]]:
-    return [(x(band.start_s) - 8, max(x(band.end_s), x(band.start_s) + text_px(band.fault) + 8) + 8) for band in axis.bands]
+def _lanes(axis: Axis) -> list[tuple[int, int]]:
+    """Lane and side of the label of each fault, so that neither bars nor labels ever overlap."""
+    x = time_scale(axis)
+    return lanes([[extent for extent, _, _ in _sides(band, x)] for band in axis.bands])
+
+
+def _lane_y(rows: list[tuple[int, int]]) -> float:
+    return PHASE_STRIP + (max((row for row, _ in rows), default=-1) + 1) * LANE
+
+
+def _sides(band: Band, x: Scale) -> list[tuple[tuple[float, float], float, str]]:
+    """Where the label of a band may stand: before it, else behind it, as far as the chart has room there: extent, x, anchor."""
+    start, end = x(band.start_s), x(max(band.end_s, band.recovered_s or 0))
+    room = text_px(_name(band), 12.5) + LABEL_GAP
+    before = ((start - room, end + 8), start - LABEL_GAP, "end")
+    behind = ((start - 8, end + room), end + LABEL_GAP, "start")
+    return [side for side, fits in ((before, start - room > 0), (behind, end + room < WIDTH)) if fits] or [behind]
+
+
+def _name(band: Band) -> str:
+    return words.clean(band.fault, 48) + ("" if band.healed_s is not None else " (not healed)")
 
 
 def _phase(phase: Stretch, x: Scale) -> Place:
@@ -122,12 +141,23 @@ def _phase(phase: Stretch, x: Scale) -> Place:
     return Place(phase.name if text_px(phase.name) < end - start - 6 else "", phase.role, start, end)
 
 
-def _band(band: Band, x: Scale, y: float) -> Place:
+def _band(band: Band, x: Scale, row: int, side: int) -> Place:
     def at(instant: float | None) -> float | None:
         return x(instant) if instant is not None else None
 
-    healed = "" if band.healed_s is not None else " (not healed)"
-    return Place(band.fault + healed, "band", x(band.start_s), x(band.end_s), y, at(band.observed_s), at(band.recovered_s), at(band.healed_s))
+    _, text_x, anchor = _sides(band, x)[side]
+    return Place(
+        label=_name(band),
+        style="band",
+        start=x(band.start_s),
+        end=x(band.end_s),
+        y=PHASE_STRIP + row * LANE,
+        observed=at(band.observed_s),
+        recovered=at(band.recovered_s),
+        healed=at(band.healed_s),
+        text_x=text_x,
+        anchor=anchor,
+    )
 
 
 def _clock(at_s: float, span_s: float) -> str:

@@ -8,7 +8,7 @@ from closeshave.judge.verdict import FaultFigures
 from closeshave.report import words
 from closeshave.report.figures.scale import Scale, round_steps, text_px
 
-WIDTH, LEFT, RIGHT, ROW, BAR = 1120.0, 190.0, 90.0, 44.0, 20.0
+WIDTH, LEFT, RIGHT, ROW = 1120.0, 190.0, 150.0, 58.0
 TOP = 8.0
 
 
@@ -30,6 +30,8 @@ class Row:
     y: float
     parts: tuple[Part, ...]
     total: str
+    split: str
+    """The parts in words, for those too narrow for theirs."""
     end: float
     healed: float | None
 
@@ -81,4 +83,5 @@ def _row(fault: FaultFigures, x: Scale, y: float) -> Row:
     if fault.healed_at_s is not None and fault.injected_at_s is not None and fault.healed_at_s - fault.injected_at_s <= x.high:
         healed = x(fault.healed_at_s - fault.injected_at_s)
     total = words.seconds(fault.recovery_s) if fault.recovery_s is not None else "no recovery measured"
-    return Row(fault.id, y, tuple(parts), total, x(elapsed), healed)
+    spoken = ", ".join(f"{name} {words.seconds(value)}" for name, value in split(fault))
+    return Row(fault.id, y, tuple(parts), total, spoken if fault.recovery_s is not None else "", x(elapsed), healed)

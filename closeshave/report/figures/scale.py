@@ -78,7 +78,11 @@ def area(xs: Floats, ys: Floats, base_px: float) -> str:
     """Path data of the area between the points and the base line."""
     if not len(xs):
         return ""
-    return f"M{xs[0]:.1f} {base_px:.1f}" + "".join(f"L{x:.1f} {y:.1f}" for x, y in zip(xs.tolist(), ys.tolist(), strict=True)) + f"V{base_px:.1f}Z"
+    return (
+        f"M{xs[0]:.1f} {base_px:.1f}"
+        + "".join(f"L{x:.1f} {y:.1f}" for x, y in zip(xs.tolist(), ys.tolist(), strict=True))
+        + f"V{base_px:.1f}Z"
+    )
 
 
 def bars(xs: Floats, ys: Floats, width_px: float, base_px: float) -> str:
@@ -96,15 +100,23 @@ def text_px(text: str, size_px: float = 11.5) -> float:
     return 0.56 * size_px * len(text)
 
 
-def lanes(extents: Sequence[tuple[float, float]]) -> list[int]:
-    """For each extent, in order of start, the first lane in which it overlaps none before it."""
-    ends: list[float] = []
+def lanes(choices: Sequence[Sequence[tuple[float, float]]]) -> list[tuple[int, int]]:
+    """For each thing, in order of start, the first lane and the first of its possible extents in it that overlaps none before it.
+
+    The answer is (lane, index of the extent); a thing that fits nowhere opens a lane with its first extent.
+    """
+    taken: list[list[tuple[float, float]]] = []
     chosen = []
-    for start, end in extents:
-        lane = next((number for number, taken in enumerate(ends) if taken <= start), len(ends))
-        if lane == len(ends):
-            ends.append(end)
-        else:
-            ends[lane] = end
-        chosen.append(lane)
+    for extents in choices:
+        fits = (
+            (lane, index)
+            for lane, others in enumerate(taken)
+            for index, (start, end) in enumerate(extents)
+            if all(end <= left or right <= start for left, right in others)
+        )
+        lane, index = next(fits, (len(taken), 0))
+        if lane == len(taken):
+            taken.append([])
+        taken[lane].append(extents[index])
+        chosen.append((lane, index))
     return chosen

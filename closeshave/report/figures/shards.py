@@ -30,6 +30,8 @@ def shards(series: Series, axis: Axis, homes: dict[int, str]) -> Figure | None:
         low = bad.bottom + GAP + 14
         y = latency_scale(everything, low, low + LATENCY_HEIGHT)
         curve = Mark("p95", line(middles(series.starts_s, series.bin_s, time_scale(axis)), y.all(shard.p95_ms)))
-        panels.append(Panel("response time p95", low, low + LATENCY_HEIGHT, latency_ticks(y)[:: max(1, len(latency_ticks(y)) - 1)], (curve,)))
+        panels.append(
+            Panel("response time p95", low, low + LATENCY_HEIGHT, latency_ticks(y)[:: max(1, len(latency_ticks(y)) - 1)], (curve,))
+        )
         top = low + LATENCY_HEIGHT + GAP + TITLE
     return figure("shards", "The run by shard: requests not answered well and the 95th percentile of response time", axis, tuple(panels))

@@ -18,7 +18,15 @@ def timeline(series: Series, axis: Axis) -> Figure:
     top = strip_height(axis) + TITLE
     rate = _rate(series, axis, top)
     latency = latency_panel("Response time, of requests due in each second", series, axis, rate.bottom + GAP + TITLE)
-    bad = bad_panel("Not good, requests per second", series.starts_s, series.not_good_per_s, series.bin_s, axis, latency.bottom + GAP + TITLE, BAD_HEIGHT)
+    bad = bad_panel(
+        "Not good, requests per second",
+        series.starts_s,
+        series.not_good_per_s,
+        series.bin_s,
+        axis,
+        latency.bottom + GAP + TITLE,
+        BAD_HEIGHT,
+    )
     label = "Timeline of the run: offered and completed requests per second, response time percentiles and requests not answered well"
     return figure("timeline", label, axis, (rate, latency, bad))
 
@@ -57,7 +65,11 @@ def bad_panel(title: str, starts_s: Floats, per_s: Floats, bin_s: float, axis: A
     y = Scale(0, steps[-1], bottom, top)
     width = x(bin_s) - x(0)
     return Panel(
-        title, top, bottom, tuple((y(step), words.count(step)) for step in steps), (Mark("bad", bars(x.all(starts_s), y.all(per_s), width, bottom)),)
+        title,
+        top,
+        bottom,
+        tuple((y(step), words.count(step)) for step in steps),
+        (Mark("bad", bars(x.all(starts_s), y.all(per_s), width, bottom)),),
     )
 
 
