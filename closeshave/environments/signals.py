@@ -7,16 +7,15 @@ is what a part decides and acts on. A standby whose WAL stream breaks, say, only
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from closeshave.clock import Anchor
-from closeshave.deployment import Deployment, Process
+from closeshave.deployment import Deployment
 from closeshave.history import Signal
-from closeshave.topology import Topology
 
 SUSPECTED, PROMOTED, DEMOTED, ALERT = "suspected", "promoted", "demoted", "alert"
 """The kinds of :class:`closeshave.history.Signal`."""
@@ -85,10 +84,11 @@ _HAPROXY_DOWN = re.compile(r"(?:Backup )?Server (?P<backend>[^/\s]+)/(?P<server>
 _HAPROXY_EMPTY = re.compile(r"(?:proxy|backend) (?P<backend>\S+) has no server available!")
 
 
-def haproxy(line: str, topology: Topology, region: str) -> Word | None:
-    """What a line of a HAProxy of ``region`` says (log format ``iso``): a server or a whole backend is gone.
+def haproxy(line: str, regions: Collection[str], groups: Collection[str], region: str | None) -> Word | None:
+    """What a line of a HAProxy (log format ``iso``) says: a server is gone, or the last one of a backend.
 
-    The scope is the shard that the backend leads to, else the region that the server is named after, else ``region``.
+    Backends are named after what they lead to: the scope is the shard, or the group of stores (one of ``groups``), or the region (one of
+    ``regions``) in the names of server and backend, or else ``region``, the proxy's own.
     """
     found = _HAPROXY_LINE.match(line)
     if found is None:
@@ -97,12 +97,15 @@ def haproxy(line: str, topology: Topology, region: str) -> Word | None:
     gone = _HAPROXY_DOWN.match(message) or _HAPROXY_EMPTY.match(message)
     if gone is None:
         return None
-    parts = gone.groupdict()
-    shard = re.search(r"shard-?(\d+)", parts["backend"])
-    if shard is not None:
-        scope = f"shard:{int(shard[1])}"
+    backend, server = gone["backend"], gone.groupdict().get("server", "")
+    if shard := re.fullmatch(r"shard(\d+)-(?:primary|replica)", backend):
+        scope = f"shard:{shard[1]}"
+    elif backend in groups:
+        scope = f"store:{backend}"
+    elif named := next((one for name in (server, backend) for one in regions if one in name), region):
+        scope = f"region:{named}"
     else:
-        scope = f"region:{next((one for one in topology.regions if one in parts.get('server', '')), region)}"
+        return None
     return Word(datetime.fromisoformat(wall), ALERT, scope, _short(message))
 
 
@@ -122,6 +125,7 @@ def read(logs: Path, deployment: Deployment, anchor: Anchor, since_ns: int, unti
 
 def _speakers(logs: Path, deployment: Deployment) -> Iterator[tuple[Path, Parser]]:
     shards = {member.process: member.shard for member in deployment.members}
+    groups = {store.group for store in deployment.stores}
     for process in deployment.processes:
         parse: Parser
         match process.role:
@@ -130,15 +134,10 @@ def _speakers(logs: Path, deployment: Deployment) -> Iterator[tuple[Path, Parser
             case "sentinel":
                 parse = sentinel
             case "haproxy" | "edge":
-                parse = partial(haproxy, topology=deployment.topology, region=_region(process, deployment))
+                parse = partial(haproxy, regions=deployment.topology.regions, groups=groups, region=process.region)
             case _:
                 continue
         yield logs / f"{process.name}.log", parse
-
-
-def _region(process: Process, deployment: Deployment) -> str:
-    """The region that a proxy serves: an edge endpoint belongs to none, but is named after one."""
-    return process.region or next(region for region in deployment.topology.regions if region in process.name)
 
 
 def _words(path: Path, parse: Parser) -> Iterator[Word]:

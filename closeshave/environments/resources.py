@@ -1,0 +1,183 @@
+"""What the machine and every group of processes used during a run, once a second: so that a report can say *why*.
+
+``python -m closeshave.environments.resources --deployment ROOT --run RUN`` appends to ``RUN/spool/resources.jsonl`` until it is told to stop or
+its parent is gone; :func:`collect` makes ``RUN/resources.parquet`` of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from closeshave import processes
+from closeshave.clock import now_ns
+from closeshave.deployment import Deployment, load
+from closeshave.environments import meter, proctable
+from closeshave.environments.meter import Group, Incarnation
+from closeshave.environments.proctable import Entry
+from closeshave.files import append_line, read_lines
+
+SPOOL, FILE = "spool/resources.jsonl", "resources.parquet"
+INTERVAL_S = 1.0
+STOP_TIMEOUT_S = 5.0
+
+RUN_MARK = "CLOSESHAVE_RUN_ID"
+"""Every process that a harness starts carries the name of its run directory in this variable."""
+
+LOCUST, HARNESS = Group("locust", None), Group("harness", None)
+
+_TEXT: Any = pa.dictionary(pa.int32(), pa.string())  # its stub knows less than the library: as a field type it is refused
+SCHEMA = pa.schema(
+    [
+        ("at_ns", pa.int64()), ("interval_s", pa.float64()), ("role", _TEXT), ("region", _TEXT), ("processes", pa.int32()),
+        ("cpu_s", pa.float64()), ("memory_bytes", pa.int64()), ("read_bytes", pa.int64()), ("written_bytes", pa.int64()),
+        ("user_s", pa.float64()), ("system_s", pa.float64()), ("idle_s", pa.float64()), ("iowait_s", pa.float64()),
+        ("steal_s", pa.float64()), ("load_1min", pa.float64()), ("memory_available_bytes", pa.int64()), ("received_bytes", pa.int64()),
+        ("sent_bytes", pa.int64()),
+    ]
+)  # fmt: skip
+"""A row for the host and each group in each interval: ``at_ns`` is the interval's end (monotonic), the rest is :class:`meter.Usage`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """The sampler's process, as its starter holds it."""
+
+    process: subprocess.Popen[bytes]
+
+    @classmethod
+    def start(cls, root: Path, run: Path) -> Sampler:
+        """Sample the environment under ``root`` and this process's own helpers into ``run``. Raises :class:`OSError`."""
+        command = [sys.executable, "-m", __name__, "--deployment", str(root), "--run", str(run), "--parent", str(os.getpid())]
+        for folder in ("logs", "spool"):
+            (run / folder).mkdir(exist_ok=True)
+        with (run / "logs" / "resources.log").open("ab") as output:
+            # Its own session: Ctrl-C at the terminal is for the trial, which stops the sampler when the load has ended.
+            return cls(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True))
+
+    def stop(self) -> int:
+        """End it; returns its exit code, 0 when all was well."""
+        self.process.terminate()
+        try:
+            return self.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+
+def collect(run: Path) -> None:
+    """Make ``resources.parquet`` of what the sampler wrote. Raises :class:`OSError` when it wrote nothing."""
+    rows = [
+        {"at_ns": line["at_ns"], "interval_s": line["interval_s"], **usage} for line in read_lines(run / SPOOL) for usage in line["usage"]
+    ]
+    if not rows:
+        raise FileNotFoundError(f"the sampler left nothing in {SPOOL}; logs/resources.log may say why")
+    scratch = (run / FILE).with_suffix(".writing")
+    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), scratch, compression="zstd")
+    scratch.replace(run / FILE)
+
+
+@dataclass(slots=True)
+class Census:
+    """Which process belongs to which group: by the environment's records first, else by the run's mark.
+
+    Records are read again only when one was written; everything else costs a look into the process table.
+    """
+
+    deployment: Deployment
+    run_id: str
+    parent: int
+    """The harness itself."""
+    _recorded: dict[Incarnation, Group] = field(default_factory=dict)
+    _records_ns: int = 0
+    _marks: dict[Incarnation, Group | None] = field(default_factory=dict)
+    _seen: frozenset[Incarnation] = frozenset()
+
+    def owners(self, entries: Mapping[int, Entry]) -> dict[int, Group]:
+        """The group of every process that has one."""
+        environment = proctable.owners(entries, self._environment(entries))
+        rest = {pid: group for pid, entry in entries.items() if pid not in environment and (group := self._marked(entry))}
+        # The trial set the mark for its children; it has none itself.
+        rest.setdefault(self.parent, HARNESS)
+        self._seen = frozenset(entry.incarnation for entry in entries.values())
+        self._marks = {incarnation: group for incarnation, group in self._marks.items() if incarnation in self._seen}
+        return proctable.owners(entries, {**rest, **environment})
+
+    def _environment(self, entries: Mapping[int, Entry]) -> dict[int, Group]:
+        """The processes that the environment started, and the daemons (PostgreSQL) that no longer descend from these."""
+        self._read_records(entries)
+        roots = {pid: group for (pid, started), group in self._recorded.items() if pid in entries and entries[pid].started_ticks == started}
+        for process in self.deployment.processes:
+            daemon = processes.daemon(process)
+            if daemon is not None and daemon.pid in entries:
+                roots[daemon.pid] = Group(process.role, process.region)
+        return roots
+
+    def _read_records(self, entries: Mapping[int, Entry]) -> None:
+        root = Path(self.deployment.root)
+        written_ns = (root / "processes").stat().st_mtime_ns
+        if written_ns == self._records_ns:
+            return
+        self._records_ns = written_ns
+        found = ((processes.find(root, process), Group(process.role, process.region)) for process in self.deployment.processes)
+        self._recorded = {
+            entries[identity.pid].incarnation: group for identity, group in found if identity is not None and identity.pid in entries
+        }
+
+    def _marked(self, entry: Entry) -> Group | None:
+        if entry.incarnation in self._marks:
+            return self._marks[entry.incarnation]
+        group = None
+        if f"{RUN_MARK}={self.run_id}" in proctable.environ(entry.pid):
+            group = LOCUST if "locust" in proctable.command(entry.pid) else HARNESS
+        # Between fork and exec a new process still looks like its parent: only a second look counts.
+        if entry.incarnation in self._seen:
+            self._marks[entry.incarnation] = group
+        return group
+
+
+def sample(census: Census, spool: Path, stop: threading.Event) -> None:
+    """Append a line a second to ``spool`` until ``stop`` is set or the census's parent is not this process's any more."""
+    before, before_ns = meter.look(census.owners), now_ns()
+    due_ns = before_ns
+    while os.getppid() == census.parent:
+        due_ns = max(due_ns + round(INTERVAL_S * 1e9), now_ns())
+        if stop.wait((due_ns - now_ns()) / 1e9):
+            return
+        after, after_ns = meter.look(census.owners), now_ns()
+        line = {
+            "at_ns": after_ns,
+            "interval_s": (after_ns - before_ns) / 1e9,
+            "usage": [{name: value for name, value in asdict(one).items() if value is not None} for one in meter.usage(before, after)],
+        }
+        append_line(spool, line)
+        before, before_ns = after, after_ns
+
+
+def main() -> None:
+    """Sample until told to stop."""
+    parser = argparse.ArgumentParser(description="Record what the host and every group of processes use, once a second.")
+    parser.add_argument("--deployment", type=Path, required=True, help="root of the running environment")
+    parser.add_argument("--run", type=Path, required=True, help="run directory")
+    parser.add_argument("--parent", type=int, default=os.getppid(), help="the process to end with")
+    arguments = parser.parse_args()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    census = Census(load(arguments.deployment), arguments.run.resolve().name, arguments.parent)
+    sample(census, arguments.run / SPOOL, stop)
+
+
+if __name__ == "__main__":
+    main()

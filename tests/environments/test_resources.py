@@ -1,0 +1,247 @@
+"""Who uses what: process tables, groups and the sampler."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from closeshave import processes
+from closeshave.deployment import Deployment, Payments, Process
+from closeshave.environments import meter, proctable, resources
+from closeshave.environments.meter import Group, HostCounters, Look, Usage
+from closeshave.environments.proctable import Entry, Io
+from closeshave.topology import Topology
+
+DATABASE, APP = Group("patroni", "east"), Group("app", "east")
+
+
+@pytest.mark.parametrize(
+    ("stat", "entry"),
+    [
+        (
+            "812 (postgres) S 1 812 812 0 -1 4194560 1500 0 3 0 25 17 4 2 25 5 1 0 80800 230000000 4200 18446744073709551615 0 0",
+            Entry(pid=812, parent=1, started_ticks=80800, cpu_ticks=42),
+        ),
+        (
+            "77 (a) (b) R ) Z 76 77 77 0 -1 4228108 0 0 0 0 1 2 0 0 20 0 1 0 123 0 0 18446744073709551615 0 0",
+            Entry(pid=77, parent=76, started_ticks=123, cpu_ticks=3, ended=True),
+        ),
+    ],
+)
+def test_a_line_of_the_process_table_is_read_whatever_the_name(stat, entry):
+    """A process may call itself anything, brackets and spaces too."""
+    assert proctable.parse_stat(stat) == entry
+
+
+def test_the_process_table_knows_this_process():
+    """Its parent is who the operating system says, and it has used CPU time."""
+    entry = proctable.table()[os.getpid()]
+    assert entry.parent == os.getppid()
+    assert entry.cpu_ticks > 0
+    assert proctable.memory_bytes(os.getpid()) > 1 << 20
+    assert proctable.io(os.getpid()) is not None
+
+
+def test_a_process_that_has_ended_answers_nothing():
+    """Between the table and a closer look a process may end: that is no error."""
+    child = subprocess.Popen(["true"])
+    child.wait()
+    assert proctable.memory_bytes(child.pid) == 0
+    assert proctable.io(child.pid) is None
+    assert proctable.command(child.pid) == []
+
+
+def entries(*pairs):
+    """A table from pairs of process and parent."""
+    return {pid: Entry(pid, parent, started_ticks=pid, cpu_ticks=0) for pid, parent in pairs}
+
+
+@pytest.mark.parametrize(
+    ("table", "roots", "expected"),
+    [
+        (((1, 0), (2, 1), (3, 2), (9, 1)), {2: "a"}, {2: "a", 3: "a"}),
+        (((2, 1), (3, 2), (4, 3)), {2: "a", 3: "b"}, {2: "a", 3: "b", 4: "b"}),
+        (((4, 3), (3, 2), (2, 1)), {2: "a"}, {2: "a", 3: "a", 4: "a"}),
+        (((5, 6), (6, 5)), {2: "a"}, {}),
+        (((3, 2),), {2: "a"}, {}),
+    ],
+    ids=["descendants", "the nearest root", "any order", "a circle of used-again IDs", "a root that has ended"],
+)
+def test_a_process_belongs_to_the_nearest_root_above_it(table, roots, expected):
+    """Whatever a part starts counts as that part."""
+    assert proctable.owners(entries(*table), roots) == expected
+
+
+HOST = HostCounters(10, 5, 100, 1, 0, 1000, 2000, 30, 40, 0.5, 1 << 30, 2 << 30)
+
+
+def look(*rows, host=HOST):
+    """A look from rows of process, group (or none), CPU ticks, storage traffic and when it was started."""
+    table = {pid: Entry(pid, 1, started, ticks) for pid, _, ticks, _, started in rows}
+    owned = {pid: group for pid, group, *_ in rows if group is not None}
+    io = {table[pid].incarnation: traffic for pid, group, _, traffic, _ in rows if group is not None}
+    return Look(table, owned, io, dict.fromkeys(owned, 100), host)
+
+
+def test_a_group_is_charged_with_what_its_processes_used_in_between():
+    """CPU of a process that was there before is a difference; all that a new one used was used in between."""
+    before = look((2, APP, 500, Io(10, 10), 7))
+    after = look((2, APP, 550, Io(15, 30), 7), (3, APP, 25, Io(1, 2), 9), (4, DATABASE, 5, Io(0, 0), 9))
+    host, app, database = meter.usage(before, after)
+    assert app == Usage("app", "east", 2, 75 / proctable.TICKS_PER_S, 200, 6, 22)
+    assert database == Usage("patroni", "east", 1, 5 / proctable.TICKS_PER_S, 100, 0, 0)
+    assert (host.role, host.processes, host.cpu_s, host.received_bytes) == ("host", 3, 0, 0)
+
+
+def test_an_id_that_was_used_again_is_another_process():
+    """The difference to its predecessor's CPU time would be negative."""
+    [_, app] = meter.usage(look((2, APP, 500, Io(10, 10), 7)), look((2, APP, 3, Io(1, 1), 8)))
+    assert (app.cpu_s, app.read_bytes) == (3 / proctable.TICKS_PER_S, 1)
+
+
+def test_a_process_that_is_only_now_known_is_not_charged_with_its_past():
+    """A postmaster that restarted is found by its file a moment after it began to work."""
+    [_, app] = meter.usage(look((2, None, 500, None, 7)), look((2, APP, 510, Io(900, 900), 7)))
+    assert (app.cpu_s, app.read_bytes) == (10 / proctable.TICKS_PER_S, 0)
+
+
+def test_traffic_that_may_not_be_looked_at_is_unknown():
+    """Without the numbers of one of its processes a group has no sum."""
+    [_, app] = meter.usage(look((2, APP, 0, None, 7), (3, APP, 0, Io(1, 1), 7)), look((2, APP, 0, None, 7), (3, APP, 0, Io(5, 5), 7)))
+    assert (app.read_bytes, app.written_bytes) == (None, None)
+
+
+@given(st.floats(0, 1e3), st.floats(0, 1e3))
+def test_the_hosts_row_holds_differences_of_counters_and_gauges_as_they_are(user_s, steal_s):
+    """CPU seconds are of the interval; load and memory are of its end."""
+    now = replace(HOST, user_s=HOST.user_s + user_s, steal_s=HOST.steal_s + steal_s, load_1min=3.0)
+    [host] = meter.usage(look(), look(host=now))
+    assert host.user_s == pytest.approx(user_s)
+    assert host.steal_s == pytest.approx(steal_s)
+    assert (host.load_1min, host.memory_available_bytes, host.idle_s) == (3.0, 2 << 30, 0)
+
+
+ENVIRONMENT_ID = "resources-test"
+
+
+@pytest.fixture
+def deployment(tmp_path):
+    """An environment of one process that starts another, running; and nothing of it afterwards."""
+    argv = (sys.executable, "-c", "import subprocess; subprocess.run(['sleep', '60'])")
+    part = Process("app-east-0", "app", "east", argv)
+    found = Deployment(
+        id=ENVIRONMENT_ID, name="e", kind="embedded", root=str(tmp_path / "root"), topology=Topology(("east",), ()), processes=(part,),
+        members=(), stores=(), sentinels=(), links=(), edges=(), payments=Payments("payments", "", ""), etcd_ports=(), database="d", user="u",
+    )  # fmt: skip
+    (tmp_path / "root").mkdir()
+    found.save()
+    identity = processes.start(tmp_path / "root", ENVIRONMENT_ID, part)
+    assert processes.poll_until(lambda: len(processes.descendants(identity)) == 2, 10)
+    yield found
+    assert processes.sweep(ENVIRONMENT_ID) == []
+
+
+@pytest.fixture
+def helper():
+    """Start programs that carry a run's mark."""
+    started = []
+
+    def start(run_id, *argv):
+        started.append(subprocess.Popen(argv, env={**os.environ, resources.RUN_MARK: run_id}))
+        # Between fork and exec it would still look like this process.
+        assert processes.poll_until(lambda: proctable.command(started[-1].pid) == list(argv), 10)
+        return started[-1].pid
+
+    yield start
+    for child in started:
+        child.kill()
+        child.wait()
+
+
+def test_processes_are_counted_by_record_first_and_by_the_runs_mark_second(deployment, helper):
+    """A part and what it started; load generators; other helpers; and the harness itself. Strangers belong to nobody."""
+    locust, other, stranger = helper("run-1", "sleep", "61"), helper("run-1", "sleep", "62"), helper("run-2", "sleep", "63")
+    census = resources.Census(deployment, "run-1", os.getpid())
+    census._marks[proctable.table()[locust].incarnation] = resources.LOCUST
+    owned = census.owners(proctable.table())
+    part = processes.find(Path(deployment.root), deployment.processes[0])
+    assert part is not None
+    assert {owned[one.pid] for one in processes.descendants(part)} == {APP}
+    assert owned[locust] == resources.LOCUST
+    assert owned[other] == owned[os.getpid()] == resources.HARNESS
+    assert owned[stranger] == resources.HARNESS  # as this process's child, not by its mark
+    assert 1 not in owned
+
+
+def test_a_load_generator_is_known_by_its_command(helper, tmp_path):
+    """Locust runs as a module of the interpreter."""
+    program = tmp_path / "locust"
+    program.write_text("import time; time.sleep(60)")
+    pid = helper("run-1", sys.executable, str(program), "locust")
+    census = resources.Census(None, "run-1", os.getpid())  # type: ignore[arg-type]  # only the mark is asked for
+    assert census._marked(proctable.table()[pid]) == resources.LOCUST
+
+
+def test_a_part_that_was_started_again_is_found_again(deployment):
+    """Faults kill parts and healing starts them: the census follows the records."""
+    root, [part] = Path(deployment.root), deployment.processes
+    census = resources.Census(deployment, "run-1", os.getpid())
+    census.owners(proctable.table())
+    processes.sweep(ENVIRONMENT_ID)
+    again = processes.start(root, ENVIRONMENT_ID, part)
+    assert census.owners(proctable.table())[again.pid] == APP
+
+
+def test_the_sampler_leaves_a_table_of_host_and_groups(deployment, tmp_path):
+    """Started as its users start it, it writes once a second until it is stopped, and says that all was well."""
+    run = tmp_path / "run"
+    run.mkdir()
+    sampler = resources.Sampler.start(Path(deployment.root), run)
+    written = processes.poll_until((run / resources.SPOOL).exists, 60)
+    assert sampler.stop() == 0, (run / "logs" / "resources.log").read_text()
+    assert written
+    resources.collect(run)
+    rows = pq.read_table(run / resources.FILE).to_pylist()
+    assert {"host", "app", "harness"} == {row["role"] for row in rows}
+    [app] = [row for row in rows if row["role"] == "app"][:1]
+    assert (app["region"], app["processes"], app["user_s"]) == ("east", 2, None)
+    assert all(row["interval_s"] > 0 and row["at_ns"] <= time.monotonic_ns() for row in rows)
+
+
+def test_the_sampler_ends_with_its_parent(deployment, tmp_path):
+    """A harness that is killed leaves no sampler behind."""
+    run = tmp_path / "run"
+    run.mkdir()
+    program = (
+        "import sys; from pathlib import Path; from closeshave.environments.resources import Sampler;"
+        "print(Sampler.start(Path(sys.argv[1]), Path(sys.argv[2])).process.pid)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, deployment.root, run], stdout=subprocess.PIPE, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
+    sampler = processes.identify(int(done.stdout))
+    assert sampler is None or processes.gone([sampler], 15) == []
+
+
+def test_a_sampler_that_wrote_nothing_is_said(tmp_path):
+    """No numbers is not the same as an idle machine."""
+    with pytest.raises(FileNotFoundError, match="left nothing"):
+        resources.collect(tmp_path)
+
+
+def test_a_line_that_a_kill_tore_is_left_out(tmp_path):
+    """All but the last second survives."""
+    (tmp_path / "spool").mkdir()
+    line = {"at_ns": 5, "interval_s": 1.0, "usage": [{"role": "host", "processes": 3, "cpu_s": 0.5, "memory_bytes": 7}]}
+    (tmp_path / resources.SPOOL).write_text(json.dumps(line) + "\n" + json.dumps(line)[:20])
+    resources.collect(tmp_path)
+    [row] = pq.read_table(tmp_path / resources.FILE).to_pylist()
+    assert (row["at_ns"], row["role"], row["cpu_s"], row["steal_s"]) == (5, "host", 0.5, None)
