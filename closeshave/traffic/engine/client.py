@@ -1,0 +1,293 @@
+"""What tasks call: ``client.get("/path")``. One client is one customer's view of one platform: base URL, headers, cookies, connections, identity.
+
+Every request that is put on the wire, each retry and redirect included, is one row of the records, so that they equal what the server saw.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin
+
+import orjson
+
+from closeshave.traffic.engine.cookies import CookieJar
+from closeshave.traffic.engine.errors import Reason, TransportError
+from closeshave.traffic.engine.parser import Message
+from closeshave.traffic.engine.pool import Pool
+from closeshave.traffic.engine.records import Records
+from closeshave.traffic.engine.response import Response
+from closeshave.traffic.engine.rows import FAIL, INFO, METHOD_CODES, OK, ROW
+from closeshave.traffic.engine.trace import NOTHING, trace
+from closeshave.traffic.engine.wire import DEFAULT_HEADERS, IDEMPOTENT, Origin, build, constant_lines, split
+
+Check = Callable[[Response], bool]
+"""Whether a successful answer is what was asked for."""
+
+_NAN = float("nan")
+_READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_KEEPS_METHOD = frozenset({307, 308})
+_PRIVATE = frozenset({"authorization", "cookie", "x-csrf-token"})
+
+_now_ns = time.monotonic_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long to wait, in nanoseconds, each from the start of its attempt."""
+
+    connect_ns: int = 5_000_000_000
+    """Until the connection stands, name look-up, every address and TLS included; also the wait for a bounded pool."""
+    first_byte_ns: int = 30_000_000_000
+    total_ns: int = 60_000_000_000
+
+
+@dataclass(slots=True)
+class Context:
+    """What the records say about the customer who asks; change it as the customer moves on."""
+
+    customer: int = 0
+    franchise: int = 0
+    shard: int = 0
+    journey: str = ""
+    region: str = ""
+
+
+class Client:
+    """An HTTP client for one customer at a time."""
+
+    def __init__(
+        self,
+        base_url: str,
+        pools: Callable[[Origin], Pool],
+        records: Records,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeouts: Timeouts | None = None,
+        redirects: int = 10,
+        retries: int = 1,
+        traces: bool = False,
+    ) -> None:
+        """``pools`` gives the pool for an origin. ``retries`` counts further attempts after a connection had grown stale; ``traces`` keeps what the
+        platform tells in ``X-Region``, ``X-Cache`` and ``Server-Timing``. Raises :class:`ValueError` for a base URL that is none.
+        """
+        self.origin, prefix = split(base_url)
+        self._prefix = prefix.rstrip("/")
+        self._pools, self._pool = pools, pools(self.origin)
+        self._records, self._texts, self._add = records, records.texts, records.add
+        self._headers = dict(DEFAULT_HEADERS) | dict(headers or {})
+        self._constant = constant_lines(self.origin, self._headers)
+        self._timeouts = timeouts or Timeouts()
+        self._redirects, self._retries, self._traces = redirects, retries, traces
+        self.cookies = CookieJar()
+        self.context = Context()
+        self.intended_ns = 0
+        """When the next request was due; 0 for a closed model, in which it is due when it is sent. Used up by that request."""
+
+    # -- for tasks -------------------------------------------------------------------------------------------------------------------------
+
+    def get(self, path: str, **options: Any) -> Response:
+        """GET; options as for :meth:`request`."""
+        return self.request("GET", path, **options)
+
+    def head(self, path: str, **options: Any) -> Response:
+        """HEAD; options as for :meth:`request`."""
+        return self.request("HEAD", path, **options)
+
+    def post(self, path: str, **options: Any) -> Response:
+        """POST; options as for :meth:`request`."""
+        return self.request("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> Response:
+        """PUT; options as for :meth:`request`."""
+        return self.request("PUT", path, **options)
+
+    def patch(self, path: str, **options: Any) -> Response:
+        """PATCH; options as for :meth:`request`."""
+        return self.request("PATCH", path, **options)
+
+    def delete(self, path: str, **options: Any) -> Response:
+        """DELETE; options as for :meth:`request`."""
+        return self.request("DELETE", path, **options)
+
+    def set_header(self, name: str, value: str) -> None:
+        """Send ``name`` with every request from now on: a bearer token. Raises :class:`ValueError` for a line end."""
+        if "\n" in value or "\r" in value:
+            raise ValueError(f"a line end inside header {name}")
+        self._headers[name] = value
+        self._constant = constant_lines(self.origin, self._headers)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        name: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        data: bytes | None = None,
+        check: Check | None = None,
+        catch_response: bool = False,
+        allow_redirects: bool = True,
+    ) -> Response:
+        """Send a request and wait for its answer.
+
+        ``name`` groups requests in records and statistics (default: the path); ``json`` is sent as JSON, ``data`` as it is; ``check`` decides
+        whether a successful answer is good; with ``catch_response`` the answer is recorded at the end of a ``with`` block, after the task's own
+        ``response.failure(…)``. Never raises for what a network or a server does; :class:`ValueError` for a request that cannot be written.
+        """
+        if json is not None:
+            data = orjson.dumps(json)
+            headers = {"Content-Type": "application/json"} | dict(headers or {})
+        target = self._prefix + path
+        if self.cookies:
+            headers = self._with_cookies(headers, self.origin, target)
+        wire = build(method, target, self._constant, headers, data)
+        kind = self._texts.code(name or path)
+        intended_ns, self.intended_ns = self.intended_ns, 0
+        response = self._attempts(self._pool, method, wire, kind, intended_ns)
+        message = response.message
+        if message is not None and message.head.sets_cookies:
+            self._take_cookies(response, self.origin, target)
+        if message is not None and response.status in _REDIRECTS and allow_redirects and "location" in response.headers:
+            response = self._follow(response, method, self.origin, target, headers, data, kind)
+        judge(response, method, check)
+        if catch_response:
+            response.defer(lambda judged: self._record(judged, method, kind))
+        else:
+            self._record(response, method, kind)
+        return response
+
+    # -- attempts ------------------------------------------------------------------------------------------------------------------------------
+
+    def _attempts(self, pool: Pool, method: str, wire: bytes, kind: int, intended_ns: int, attempt: int = 1) -> Response:
+        """Exchange, and again on a fresh connection where a pooled one had grown stale and sending twice is safe."""
+        retries_left = self._retries
+        while True:
+            started_ns = _now_ns()
+            try:
+                response = self._attempt(pool, method, wire, intended_ns or started_ns, started_ns, attempt)
+            except BaseException:
+                # The greenlet is being killed; what was under way may have happened, and is a row like any other.
+                stopped = TransportError(Reason.STOPPED, sent=True)
+                response = Response(None, stopped, intended_ns or started_ns, started_ns, _now_ns(), attempt)
+                judge(response, method, None)
+                self._record(response, method, kind)
+                raise
+            error = response.transport_error
+            if error is None or retries_left == 0 or not error.stale or (error.sent and method not in IDEMPOTENT):
+                return response
+            retries_left -= 1
+            attempt += 1
+            judge(response, method, None)
+            self._record(response, method, kind)
+
+    def _attempt(self, pool: Pool, method: str, wire: bytes, intended_ns: int, started_ns: int, attempt: int) -> Response:
+        timeouts, counters = self._timeouts, self._records.counters
+        counters.sent += 1
+        message: Message | None = None
+        failure: TransportError | None = None
+        try:
+            connection = pool.take(started_ns + timeouts.connect_ns)
+            if pool.bounded:
+                # Waiting for one's turn is the generator's lateness, not the platform's.
+                started_ns = _now_ns()
+            message = connection.exchange(
+                wire, started_ns + timeouts.first_byte_ns, started_ns + timeouts.total_ns, bodiless=method == "HEAD"
+            )
+        except TransportError as error:
+            failure = error
+            counters.requests += error.sent
+        else:
+            counters.requests += 1
+            ended_ns = _now_ns()
+            pool.give(connection, reusable=message.reusable)
+            return Response(message, None, intended_ns, started_ns, ended_ns, attempt)
+        return Response(None, failure, intended_ns, started_ns, _now_ns(), attempt)
+
+    def _follow(
+        self, response: Response, method: str, origin: Origin, target: str, headers: Mapping[str, str] | None, data: bytes | None, kind: int
+    ) -> Response:
+        """Go where a redirect points, hop by hop; each hop that is left behind is recorded as it was."""
+        hops, attempt = 0, response.attempt
+        while response.status in _REDIRECTS and "location" in response.headers and hops < self._redirects:
+            judge(response, method, None)
+            self._record(response, method, kind)
+            hops, attempt = hops + 1, attempt + 1
+            if response.status not in _KEEPS_METHOD and method not in {"GET", "HEAD"}:
+                # 303 says so, and for 301 and 302 every browser does it (RFC 9110, section 15.4).
+                method, data, headers = "GET", None, {k: v for k, v in (headers or {}).items() if k.lower() != "content-type"}
+            scheme = "https" if origin.tls else "http"
+            try:
+                origin, target = split(urljoin(f"{scheme}://{origin.authority}{target}", response.headers["location"]))
+            except ValueError:
+                return response
+            response = self._hop(method, origin, target, headers, data, kind, attempt)
+            attempt = response.attempt
+        return response
+
+    def _hop(
+        self, method: str, origin: Origin, target: str, headers: Mapping[str, str] | None, data: bytes | None, kind: int, attempt: int
+    ) -> Response:
+        own = {name: value for name, value in (headers or {}).items() if name.lower() != "cookie"}
+        constant, pool = self._constant, self._pool
+        if origin != self.origin:
+            # Another host gets none of the customer's secrets.
+            own = {name: value for name, value in own.items() if name.lower() not in _PRIVATE}
+            constant = constant_lines(origin, {name: value for name, value in self._headers.items() if name.lower() not in _PRIVATE})
+            pool = self._pools(origin)
+        wire = build(method, target, constant, self._with_cookies(own, origin, target), data)
+        response = self._attempts(pool, method, wire, kind, 0, attempt)
+        if response.message is not None and response.message.head.sets_cookies:
+            self._take_cookies(response, origin, target)
+        return response
+
+    # -- cookies and records -------------------------------------------------------------------------------------------------------------------
+
+    def _with_cookies(self, headers: Mapping[str, str] | None, origin: Origin, target: str) -> Mapping[str, str] | None:
+        if headers and "Cookie" in headers:
+            return headers
+        cookie = self.cookies.header(origin, target, time.time())
+        return {**(headers or {}), "Cookie": cookie} if cookie else headers
+
+    def _take_cookies(self, response: Response, origin: Origin, target: str) -> None:
+        assert response.message is not None
+        now_s = time.time()
+        for name, value in response.message.head.fields():
+            if name == "set-cookie":
+                self.cookies.take(value, origin, target, now_s)
+
+    def _record(self, response: Response, method: str, kind: int) -> None:
+        code, context, message = self._texts.code, self.context, response.message
+        told = trace(message.head.raw) if self._traces and message is not None else NOTHING
+        self._add(
+            ROW.pack(
+                response.intended_ns, response.started_ns, response.ended_ns, context.customer, context.franchise,
+                message.wire_bytes if message is not None else 0,
+                _NAN if told.db_ms is None else told.db_ms, _NAN if told.cache_ms is None else told.cache_ms,
+                kind, code(context.journey or None), code(context.region or None), code(response.error), code(told.served_by), code(told.cache),
+                context.shard, response.status, response.outcome_code, response.good, min(response.attempt, 255), METHOD_CODES[method],
+            )
+        )  # fmt: skip
+
+
+def judge(response: Response, method: str, check: Check | None) -> None:
+    """Set outcome, good and error of ``response``: what HTTP says, then what ``check`` says of a success.
+
+    Without an answer it is *fail* if certainly nothing was sent and *info* otherwise. A refusal (4xx) certainly did nothing; a server error may
+    have done what a write asked for.
+    """
+    status = response.status
+    if 200 <= status < 400:
+        if check is not None and not check(response):
+            response.outcome_code, response.good, response.error = OK if method in _READS else INFO, False, "wrong_body"
+        return
+    response.good = False
+    error = response.transport_error
+    if error is not None:
+        response.outcome_code, response.error = INFO if error.sent else FAIL, error.reason.value
+    else:
+        response.outcome_code, response.error = FAIL if status < 500 or method in _READS else INFO, f"status_{status}"

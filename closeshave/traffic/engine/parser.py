@@ -1,0 +1,316 @@
+"""HTTP/1.1 answers from bytes: incremental, pure, and quick for the common case of a small answer in one piece.
+
+Message framing follows RFC 9112, section 6.3. Where that section leaves a choice, this client refuses: an answer that contradicts itself (two
+lengths, a length and chunks) is an error, since a load generator that guesses measures something else.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from closeshave.traffic.engine.errors import ProtocolError
+
+MAX_HEAD_BYTES = 64 * 1024
+MAX_BODY_BYTES = 256 * 1024 * 1024
+_MAX_CHUNK_LINE_BYTES = 4096
+_ENOUGH_FOR_A_VERSION = 12
+
+CHUNKED, UNTIL_CLOSE = -1, -2
+"""Values of :attr:`Head.length` for bodies whose length no header tells."""
+
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?(?:\r\n|$)")
+_FRAMING = re.compile(
+    rb"\r\n(content-length|transfer-encoding|connection|content-encoding|set-cookie)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE
+)
+"""Everything in a header block that decides how to go on. Searched once, in C, instead of splitting the block into lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A status line and its headers, and what they mean for reading on."""
+
+    raw: bytes
+    """The block without the empty line at its end."""
+    status: int
+    length: int
+    """Bytes of body, :data:`CHUNKED` or :data:`UNTIL_CLOSE`."""
+    keep_alive: bool
+    """Neither the version nor a ``Connection`` header announces the close."""
+    coding: bytes
+    """``gzip``, ``deflate`` or empty."""
+    sets_cookies: bool
+    simple: bool
+    """A final answer with a stated length and no coding: the quick way applies."""
+
+    def fields(self) -> Iterator[tuple[str, str]]:
+        """Names (in small letters) and values in the order in which they came."""
+        for line in self.raw.split(b"\r\n")[1:]:
+            name, _, value = line.partition(b":")
+            yield name.strip().lower().decode("latin-1"), value.strip().decode("latin-1")
+
+
+def parse_head(raw: bytes) -> Head:
+    """The meaning of a header block (without its final empty line). Raises :class:`ProtocolError`."""
+    line = _STATUS_LINE.match(raw)
+    if line is None:
+        raise ProtocolError(f"no HTTP/1.x status line: {raw[:40]!r}")
+    keep_alive, length, chunked, coding, cookies = line[1] == b"1", UNTIL_CLOSE, False, b"", False
+    for name, value in _FRAMING.findall(raw):
+        match name.lower():
+            case b"content-length":
+                length = _agreed_length(value, length)
+            case b"transfer-encoding":
+                if value.strip().lower() != b"chunked":
+                    raise ProtocolError(f"transfer coding {value!r}")
+                chunked = True
+            case b"connection":
+                options = {option.strip() for option in value.lower().split(b",")}
+                keep_alive = (keep_alive or b"keep-alive" in options) and b"close" not in options
+            case b"content-encoding":
+                coding = _known_coding(value)
+            case _:
+                cookies = True
+    if chunked:
+        if length != UNTIL_CLOSE:
+            raise ProtocolError("both a length and chunks")
+        length = CHUNKED
+    status = int(line[2])
+    simple = status >= 200 and length >= 0 and not coding
+    return Head(raw, status, length, keep_alive, coding, cookies, simple)
+
+
+def _agreed_length(value: bytes, before: int) -> int:
+    lengths = {part.strip() for part in value.split(b",")}
+    if len(lengths) != 1 or not (text := lengths.pop()).isdigit():
+        raise ProtocolError(f"content length {value!r}")
+    length = int(text)
+    if before not in {UNTIL_CLOSE, length}:
+        raise ProtocolError(f"two content lengths, {before} and {length}")
+    if length > MAX_BODY_BYTES:
+        raise ProtocolError(f"body of {length} bytes")
+    return length
+
+
+def _known_coding(value: bytes) -> bytes:
+    coding = value.strip().lower()
+    if coding in {b"", b"identity"}:
+        return b""
+    if coding in {b"gzip", b"x-gzip", b"deflate"}:
+        return coding.removeprefix(b"x-")
+    raise ProtocolError(f"content coding {value!r}")
+
+
+@dataclass(slots=True)
+class Message:
+    """A whole answer as it came from the wire."""
+
+    head: Head
+    body: bytes
+    """Decoded."""
+    wire_bytes: int
+    """Bytes of the body as sent, without chunk framing."""
+    reusable: bool
+    """The connection may carry another request."""
+
+
+class HeadMemo:
+    """The last header block and its meaning. Answers of one endpoint often repeat it byte for byte within the second of their Date header."""
+
+    __slots__ = ("head", "raw")
+
+    def __init__(self) -> None:
+        self.raw = b""
+        self.head: Head | None = None
+
+
+class ResponseParser:
+    """One connection's answers, one after the other. Feed bytes as they come; take the message when it is there."""
+
+    __slots__ = ("_bodiless", "_body", "_buffer", "_head", "_memo", "_state", "_taken", "_wanted", "interim")
+
+    def __init__(self, memo: HeadMemo | None = None) -> None:
+        self._memo = memo or HeadMemo()
+        self.interim = 0
+        """1xx answers skipped since :meth:`start`."""
+        self.start(bodiless=False)
+
+    def start(self, *, bodiless: bool) -> None:
+        """Expect a new answer; ``bodiless`` when the request was a HEAD."""
+        self._bodiless = bodiless
+        self._state = _HEAD
+        self._buffer = bytearray()
+        self._body: list[bytes] = []
+        self._taken = 0
+        self._wanted = 0
+        self._head: Head | None = None
+        self.interim = 0
+
+    def whole(self, data: bytes) -> Message | None:
+        """The quick way: the answer if ``data`` is exactly one simple answer to a request that was no HEAD, else ``None``. Keeps no state.
+
+        Raises :class:`ProtocolError`.
+        """
+        end = data.find(b"\r\n\r\n")
+        if end < 0:
+            return None
+        raw = data[:end]
+        memo = self._memo
+        if raw == memo.raw and memo.head is not None:
+            head = memo.head
+        else:
+            head = parse_head(raw)
+            memo.raw, memo.head = raw, head
+        if not head.simple or len(data) != end + 4 + head.length or head.status in _BODILESS or end > MAX_HEAD_BYTES:
+            return None
+        return Message(head, data[end + 4 :], head.length, head.keep_alive)
+
+    def feed(self, data: bytes) -> Message | None:
+        """Take in bytes; the message once it is complete, else ``None``. Bytes after its end make the connection unfit for reuse.
+
+        Raises :class:`ProtocolError`.
+        """
+        self._buffer += data
+        while True:
+            before = self._state
+            message = before(self)
+            if message is not None or self._state is before:
+                return message
+
+    def eof(self) -> Message | None:
+        """The server closed: the message if it was one that ends so, else ``None`` (nothing or not all of it came)."""
+        if self._state is _BODY_UNTIL_CLOSE:
+            return self._finish(reusable=False)
+        return None
+
+    @property
+    def begun(self) -> bool:
+        """Whether any byte of an answer has come."""
+        return self._state is not _HEAD or bool(self._buffer) or self.interim > 0
+
+    # -- states: each consumes what it can and either moves on or leaves the state as it is ----------------------------------------------
+
+    def _in_head(self) -> Message | None:
+        head = self._next_head()
+        while head is not None and head.status < 200:
+            if head.status == 101:
+                raise ProtocolError("switching protocols, which nobody asked for")
+            self.interim += 1
+            head = self._next_head()
+        if head is None:
+            return None
+        self._head = head
+        if self._bodiless or head.status in _BODILESS or head.length == 0:
+            return self._finish(reusable=head.keep_alive)
+        self._state = {CHUNKED: _CHUNK_SIZE, UNTIL_CLOSE: _BODY_UNTIL_CLOSE}.get(head.length, _BODY)
+        self._wanted = head.length
+        return None
+
+    def _next_head(self) -> Head | None:
+        buffer = self._buffer
+        end = buffer.find(b"\r\n\r\n")
+        if end > MAX_HEAD_BYTES or (end < 0 and len(buffer) > MAX_HEAD_BYTES):
+            raise ProtocolError(f"header block of more than {MAX_HEAD_BYTES} bytes")
+        if end < 0:
+            if len(buffer) >= _ENOUGH_FOR_A_VERSION and not buffer.startswith(b"HTTP/1."):
+                raise ProtocolError(f"no HTTP/1.x status line: {bytes(buffer[:40])!r}")
+            return None
+        head = parse_head(bytes(buffer[:end]))
+        del buffer[: end + 4]
+        return head
+
+    def _in_body(self) -> Message | None:
+        if len(self._buffer) < self._wanted:
+            return None
+        self._take(self._wanted)
+        assert self._head is not None
+        return self._finish(reusable=self._head.keep_alive)
+
+    def _in_body_until_close(self) -> Message | None:
+        self._take(len(self._buffer))
+        return None
+
+    def _in_chunk_size(self) -> Message | None:
+        line = self._line()
+        if line is None:
+            return None
+        text = line.partition(b";")[0].strip()
+        if not _CHUNK.fullmatch(text):
+            raise ProtocolError(f"chunk size {text[:20]!r}")
+        size = int(text, 16)
+        if self._taken + size > MAX_BODY_BYTES:
+            raise ProtocolError(f"body of more than {MAX_BODY_BYTES} bytes")
+        self._wanted = size
+        self._state = _CHUNK_DATA if size else _TRAILERS
+        return None
+
+    def _in_chunk_data(self) -> Message | None:
+        if len(self._buffer) < self._wanted + 2:
+            return None
+        if self._buffer[self._wanted : self._wanted + 2] != b"\r\n":
+            raise ProtocolError("a chunk longer than it said")
+        self._take(self._wanted)
+        del self._buffer[:2]
+        self._state = _CHUNK_SIZE
+        return None
+
+    def _in_trailers(self) -> Message | None:
+        while (line := self._line()) is not None:
+            self._wanted += len(line)
+            if self._wanted > MAX_HEAD_BYTES:
+                raise ProtocolError(f"trailers of more than {MAX_HEAD_BYTES} bytes")
+            if not line:
+                assert self._head is not None
+                return self._finish(reusable=self._head.keep_alive)
+        return None
+
+    # -- helpers ---------------------------------------------------------------------------------------------------------------------------
+
+    def _line(self) -> bytes | None:
+        end = self._buffer.find(b"\r\n")
+        if end < 0:
+            if len(self._buffer) > _MAX_CHUNK_LINE_BYTES:
+                raise ProtocolError("an endless line among the chunks")
+            return None
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 2]
+        return line
+
+    def _take(self, count: int) -> None:
+        self._body.append(bytes(self._buffer[:count]))
+        self._taken += count
+        if self._taken > MAX_BODY_BYTES:
+            raise ProtocolError(f"body of more than {MAX_BODY_BYTES} bytes")
+        del self._buffer[:count]
+
+    def _finish(self, *, reusable: bool) -> Message:
+        assert self._head is not None
+        body = b"".join(self._body)
+        return Message(self._head, decode(body, self._head.coding), len(body), reusable and not self._buffer)
+
+
+def decode(body: bytes, coding: bytes) -> bytes:
+    """Undo a content coding. Raises :class:`ProtocolError` for what is not so coded, cut short, or grows beyond the limit."""
+    if not coding or not body:
+        return body
+    # "deflate" means the zlib format (RFC 9110, 8.4.1.2), but some servers send the bare stream, whose first nibble is not 8.
+    bits = 31 if coding == b"gzip" else 15 if body[0] & 0x0F == 8 else -15
+    unpacker = zlib.decompressobj(bits)
+    try:
+        plain = unpacker.decompress(body, MAX_BODY_BYTES)
+    except zlib.error as error:
+        raise ProtocolError(f"{coding.decode()}: {error}") from error
+    if unpacker.unconsumed_tail:
+        raise ProtocolError(f"body of more than {MAX_BODY_BYTES} bytes")
+    if not unpacker.eof:
+        raise ProtocolError(f"{coding.decode()} data cut short")
+    return plain
+
+
+_BODILESS = frozenset({204, 304})
+_CHUNK = re.compile(rb"[0-9A-Fa-f]{1,12}")
+_HEAD = ResponseParser._in_head
+_BODY, _BODY_UNTIL_CLOSE = ResponseParser._in_body, ResponseParser._in_body_until_close
+_CHUNK_SIZE, _CHUNK_DATA, _TRAILERS = ResponseParser._in_chunk_size, ResponseParser._in_chunk_data, ResponseParser._in_trailers

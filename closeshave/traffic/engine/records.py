@@ -1,0 +1,155 @@
+"""Keeps a worker's rows: into memory with each request, to Locust's statistics and to the disk a few times a second.
+
+Order matters for what a kill leaves behind: texts before the rows that use them, effects before their operations, counters last, so that they
+never claim a row that is not there. A killed worker loses what it did since the last flush: :data:`FLUSH_INTERVAL_S` at most, as long as its
+hub is not stuck.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from closeshave.history import Effect, Source
+from closeshave.traffic.engine.rows import DTYPE, HEADER, MAGIC, ROW, operation_id
+
+FLUSH_INTERVAL_S = 0.25
+
+Rows = npt.NDArray[np.void]
+"""Rows with the fields of :data:`closeshave.traffic.engine.rows.DTYPE`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFiles:
+    """The files of one worker."""
+
+    rows: Path
+    texts: Path
+    effects: Path
+    counters: Path
+
+    @classmethod
+    def of(cls, directory: Path, worker: str) -> RecordFiles:
+        """Where ``worker`` keeps its records below ``directory``."""
+        return cls(*(directory / f"{worker}.{suffix}" for suffix in ("rows", "texts", "effects.jsonl", "counters.json")))
+
+
+@dataclass(slots=True)
+class Counters:
+    """What the worker says of itself; compared with what was recorded and with what the server counted."""
+
+    intended: int = 0
+    """Arrivals that were due, whether begun or not."""
+    sent: int = 0
+    """Requests handed to the client, each attempt by itself."""
+    requests: int = 0
+    """Of these, the ones that may have reached the server: a byte of them left."""
+
+
+class Texts:
+    """Codes for repeated text."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._codes: dict[str | None, int] = {None: 0}
+
+    def code(self, text: str | None) -> int:
+        """The code of ``text``, 0 for none. Raises :class:`OverflowError` after 65,535 different ones."""
+        code = self._codes.get(text)
+        if code is None and text is not None:
+            if len(self.texts) == 0xFFFF:
+                raise OverflowError("more than 65,535 different texts in the records: is an ID part of an operation's name?")
+            self.texts.append(text)
+            code = self._codes[text] = len(self.texts)
+        return code or 0
+
+    def text(self, code: int) -> str | None:
+        """The text of a code."""
+        return self.texts[code - 1] if code else None
+
+
+class Records:
+    """One worker's records. Not safe for threads; the worker's greenlets share it.
+
+    Without a directory nothing is written: rows only feed the observer (Locust's statistics).
+    """
+
+    def __init__(self, directory: Path | None, source: Source, worker: str, number: int) -> None:
+        """Create the worker's files. Raises :class:`FileExistsError` when it has been there before: two must never share a spool."""
+        self.counters = Counters()
+        self.texts = Texts()
+        self.recorded = 0
+        self.observer: Callable[[Rows, Texts], None] | None = None
+        """Sees every row once, at the flush."""
+        self._source, self._worker, self._number = source, worker, number
+        self._rows, self._effects = bytearray(), bytearray()
+        self.add: Callable[[bytes], None] = self._rows.extend
+        """Take over one packed row: ``add(ROW.pack(…))``."""
+        self._texts_written = 0
+        self._files: RecordFiles | None = None
+        if directory is not None:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._files = RecordFiles.of(directory, worker)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+            self._rows_fd, self._texts_fd, self._effects_fd = (
+                os.open(path, flags, 0o644) for path in (self._files.rows, self._files.texts, self._files.effects)
+            )
+            os.write(self._rows_fd, HEADER.pack(MAGIC, number, ROW.size, source.value.encode()))
+
+    @property
+    def next_id(self) -> int:
+        """The ID of the operation that is recorded next."""
+        return operation_id(self._number, self.recorded + len(self._rows) // ROW.size)
+
+    def add_effect(self, effect: Effect) -> None:
+        """Take over what an operation did; before the operation's own row."""
+        self._effects += orjson.dumps(effect) + b"\n"
+
+    def flush(self, *, overdue: int = 0, finished: bool = False) -> None:
+        """Hand everything to the observer and to the operating system, where a kill of this process cannot reach it.
+
+        ``overdue`` counts what is due but was not yet taken up. No fsync: it may take as long as a request, and only a power cut needs it.
+        """
+        rows = bytes(self._rows)
+        # Cleared, not replaced: `add` is bound to this very buffer.
+        self._rows.clear()
+        self.recorded += len(rows) // ROW.size
+        if self._files is not None:
+            texts = self.texts.texts[self._texts_written :]
+            self._texts_written += len(texts)
+            _write_all(self._texts_fd, "".join(text.replace("\n", " ") + "\n" for text in texts).encode())
+            _write_all(self._effects_fd, bytes(self._effects))
+            _write_all(self._rows_fd, rows)
+            self._write_counters(self._files.counters, overdue=overdue, finished=finished)
+        self._effects.clear()
+        if rows and self.observer is not None:
+            self.observer(np.frombuffer(rows, DTYPE), self.texts)
+
+    def close(self, *, overdue: int = 0) -> None:
+        """Flush for the last time: the worker ended by itself."""
+        self.flush(overdue=overdue, finished=True)
+        if self._files is not None:
+            for descriptor in (self._texts_fd, self._effects_fd, self._rows_fd):
+                os.close(descriptor)
+            self._files = None
+
+    def _write_counters(self, path: Path, *, overdue: int, finished: bool) -> None:
+        counters = {
+            "source": self._source.value, "worker": self._worker, "intended": self.counters.intended + overdue, "sent": self.counters.sent,
+            "recorded": self.recorded, "finished": finished, "requests": self.counters.requests,
+        }  # fmt: skip
+        scratch = path.with_suffix(".writing")
+        scratch.write_bytes(orjson.dumps(counters))
+        scratch.replace(path)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,45 @@
+"""The fixed record of one request: 64 bytes, read by numpy a million at a time."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+
+from closeshave.history import Outcome
+
+ROW = struct.Struct("<qqqIIIffHHHHHHhhBBBB")
+"""In the order of :data:`DTYPE`."""
+
+DTYPE = np.dtype(
+    [
+        ("intended_ns", "<i8"), ("started_ns", "<i8"), ("ended_ns", "<i8"), ("customer", "<u4"), ("franchise", "<u4"), ("bytes", "<u4"),
+        ("db_ms", "<f4"), ("cache_ms", "<f4"), ("kind", "<u2"), ("journey", "<u2"), ("region", "<u2"), ("error", "<u2"), ("served_by", "<u2"),
+        ("cache", "<u2"), ("shard", "<i2"), ("status", "<i2"), ("outcome", "u1"), ("good", "u1"), ("attempt", "u1"), ("method", "u1"),
+    ]
+)  # fmt: skip
+
+TEXT_FIELDS = ("kind", "journey", "region", "error", "served_by", "cache")
+"""Fields whose value is a code: the line of the text in the worker's dictionary, from 1; 0 means none."""
+
+OUTCOMES = (Outcome.OK, Outcome.FAIL, Outcome.INFO)
+"""By the code in the field ``outcome``."""
+OK, FAIL, INFO = range(3)
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+"""By the code in the field ``method``."""
+METHOD_CODES = {method: code for code, method in enumerate(METHODS)}
+
+MAGIC = b"CSHAVE02"
+HEADER = struct.Struct("<8sII16s")
+"""Magic, the worker's number (it makes operation IDs unique in a run), the row's size, and who sent (:class:`closeshave.history.Source`)."""
+
+SEQUENCE_BITS = 40
+"""An operation's ID is the worker's number above so many bits of its row's place in the file."""
+
+assert ROW.size == DTYPE.itemsize == 64
+
+
+def operation_id(worker: int, sequence: int) -> int:
+    """The run-wide ID of a worker's operation."""
+    return (worker << SEQUENCE_BITS) | sequence
