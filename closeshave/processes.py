@@ -78,10 +78,14 @@ def start(root: Path, environment_id: str, process: Process) -> Identity:
             env={**os.environ, **process.environ, MARK: environment_id},
         )
     _STARTED.append(child)
-    identity = identify(child.pid) or Identity(child.pid, time.time())
-    record = {"pid": identity.pid, "started": identity.started}
+    return record(root, process, child.pid)
+
+
+def record(root: Path, process: Process, pid: int) -> Identity:
+    """Note that ``process`` runs as ``pid``, so that every other process finds it."""
+    identity = identify(pid) or Identity(pid, time.time())
     _record(root, process).parent.mkdir(exist_ok=True)
-    write_atomically(_record(root, process), json.dumps(record))
+    write_atomically(_record(root, process), json.dumps({"pid": identity.pid, "started": identity.started}))
     return identity
 
 

@@ -64,7 +64,7 @@ def _up(definition: Embedded, root: Path, say: Callable[[str], None]) -> Deploym
     layout = _lay_out(definition, root, environment_id, parts)
     _write(layout, parts)
     written = time.monotonic()
-    milestones = Startup(layout, templates).run()
+    milestones = Startup(layout, templates, parts.nobody).run()
     deployment = layout.deployment
     deployment.save()
     times = {
@@ -139,8 +139,8 @@ def _write(layout: Layout, parts: Parts) -> None:
     layout.signing_key.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
-    parts.nobody.own(root / "config")
-    parts.nobody.own(root / "data")
+    for directory in ("config", "data", "logs"):
+        parts.nobody.own(root / directory)
 
 
 def _summary(times: Mapping[str, float]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import sys
 
 from closeshave.deployment import Process
-from closeshave.environments.probe import get_json
+from closeshave.environments.probe import get_json, post_json
 from closeshave.environments.site import HOST, SERVER_NICE, Site, placed, python_environ
 
 
@@ -25,6 +26,22 @@ def healthy(port: int) -> bool:
     """Whether the member at ``port`` takes part in a cluster that has a leader."""
     answer = get_json(port, "/health")
     return answer is not None and answer.get("health") == "true"
+
+
+def values(port: int, prefix: str) -> dict[str, str]:
+    """Every key that starts with ``prefix`` and its value; empty when the member at ``port`` does not answer."""
+    first = prefix.encode()
+    last = first[:-1] + bytes([first[-1] + 1])
+    answer = post_json(port, "/v3/kv/range", {"key": _encoded(first), "range_end": _encoded(last)}) or {}
+    return {_decoded(pair["key"]): _decoded(pair.get("value", "")) for pair in answer.get("kvs", [])}
+
+
+def _encoded(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+def _decoded(text: str) -> str:
+    return base64.b64decode(text).decode(errors="replace")
 
 
 def _process(site: Site, name: str, region: str, cluster: str) -> Process:

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from closeshave.environments.errors import EnvironmentFailed
 
+PAUSE_S = 0.05
+"""Between rounds in which nothing was reached: asking takes processor time from those who are starting."""
+
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
@@ -50,5 +53,5 @@ def reach_all(
             waiting = [milestone.name for milestone in milestones if milestone.name not in reached]
             raise EnvironmentFailed(f"not reached within {timeout_s:.0f} s: {', '.join(waiting)}")
         if not progress:
-            sleep(0.03)
+            sleep(PAUSE_S)
     return reached

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from closeshave.deployment import Member, Process
-from closeshave.environments import etcd, probe, toxiproxy
+from closeshave.environments import etcd, toxiproxy
 from closeshave.environments.site import HOST, SERVER_NICE, Site, placed
 
 DATABASE = "bookings"
@@ -16,6 +16,8 @@ USER = "bookings"
 """Database and role of the application; loopback is trusted, so no role has a password that matters."""
 SUPERUSER = "postgres"
 REPLICATION_USER = "replicator"
+NAMESPACE = "/closeshave/"
+"""Where Patroni keeps its keys in etcd."""
 
 HBA = (f"host all all {HOST}/32 trust", f"host replication {REPLICATION_USER} {HOST}/32 trust")
 
@@ -58,7 +60,7 @@ def settings(site: Site, member: Member) -> Mapping[str, Any]:
     accounts = {"username": SUPERUSER, "password": "trusted"}
     return {
         "scope": f"shard{member.shard}",
-        "namespace": "/closeshave/",
+        "namespace": NAMESPACE,
         "name": member.name,
         "etcd3": {"hosts": [f"{HOST}:{port}" for port in etcd.client_ports(site)]},
         "restapi": {"listen": f"{HOST}:{member.api_port}", "connect_address": f"{HOST}:{member.api_port}"},
@@ -128,11 +130,11 @@ def parameters(postgres_major: int) -> dict[str, str | int]:
     return chosen
 
 
-def is_primary(member: Member) -> bool:
-    """Whether the member holds its shard's leader lock and takes writes."""
-    return probe.http_status(member.api_port, "/primary", "OPTIONS") == 200
-
-
-def is_replica(member: Member) -> bool:
-    """Whether the member runs as a standby that may serve reads."""
-    return probe.http_status(member.api_port, "/replica", "OPTIONS") == 200
+def leaders(etcd_port: int) -> dict[str, str]:
+    """Shard (``shard1``) → the name of the member that holds its leader lock; asked from etcd, so that it costs Patroni nothing."""
+    found = {}
+    for key, value in etcd.values(etcd_port, NAMESPACE).items():
+        scope, _, rest = key.removeprefix(NAMESPACE).partition("/")
+        if rest == "leader":
+            found[scope] = value
+    return found

@@ -15,11 +15,16 @@ from closeshave.environments.helper import Helper
 from closeshave.environments.layout import Layout
 from closeshave.environments.logs import tail
 from closeshave.environments.milestones import Milestone, reach_all
+from closeshave.environments.unprivileged import Wrapper
+from closeshave.environments.warm import Warm
 
 START_S_MAX = 120.0
 
-INDEPENDENT = ("etcd", "valkey", "toxiproxy", "payments", "haproxy", "edge", "app")
-"""Roles that wait for nobody: applications and proxies cope with parts that are not there yet."""
+INDEPENDENT = ("etcd", "valkey", "toxiproxy", "payments", "edge")
+"""Roles that wait for nobody."""
+
+STANDIN_MODULES = ("closeshave.standin.app",)
+PATRONI_MODULES = ("patroni.__main__", "patroni.api", "patroni.ha", "patroni.postgresql", "patroni.dcs.etcd3")
 
 
 @dataclass(slots=True)
@@ -29,52 +34,59 @@ class Startup:
     layout: Layout
     templates: Mapping[int, Path]
     """Shard ID → the directory that its members' data is copied from."""
+    nobody: Wrapper
     _started: list[Process] = field(default_factory=list)
     _copies: dict[str, Helper] = field(default_factory=dict)
+    _warm: dict[str, Warm] = field(default_factory=dict)
 
     def run(self) -> Mapping[str, float]:
         """Start everything and wait until all of it serves; returns when each milestone was reached, in seconds.
 
         Raises :class:`EnvironmentFailed` when a part dies or does not get ready in time.
         """
+        root, environment_id = Path(self._deployment.root), self._deployment.id
         homes, _ = pairs(self._deployment)
+        self._warm["patroni"] = Warm(root, environment_id, "warm-patroni", PATRONI_MODULES, self.nobody.words)
         self._copy(homes)
-        self._start(process for process in self._deployment.processes if process.role in INDEPENDENT)
+        self._start(*INDEPENDENT)
+        self._warm["app"] = Warm(root, environment_id, "warm-app", STANDIN_MODULES)
         milestones = [*self._database_milestones(), *self._cache_milestones(), *self._region_milestones()]
-        return reach_all(milestones, self._check, START_S_MAX)
+        times = reach_all(milestones, self._check, START_S_MAX)
+        for warm in self._warm.values():
+            warm.close()
+        return times
 
     @property
     def _deployment(self) -> Deployment:
         return self.layout.deployment
 
     def _database_milestones(self) -> list[Milestone]:
-        homes, standbys = pairs(self._deployment)
-        found = [
-            Milestone("etcd", lambda: all(map(etcd.healthy, self._deployment.etcd_ports))),
+        deployment = self._deployment
+        homes, standbys = pairs(deployment)
+        leaders = {f"shard{home.shard}": home.name for home in homes}
+        return [
+            Milestone("etcd", lambda: all(map(etcd.healthy, deployment.etcd_ports))),
             Milestone("homes copied", lambda: all(map(self._copied, homes)), then=partial(self._copy, standbys)),
+            Milestone("databases started", lambda: True, ("etcd", "homes copied"), partial(self._start_members, homes)),
+            # Proxies and applications only now: until there is something to find, their asking costs more than their own start.
+            Milestone(
+                "primaries elected",
+                lambda: patroni.leaders(deployment.etcd_ports[0]) == leaders,
+                ("databases started",),
+                partial(self._start, "haproxy", "app"),
+            ),
+            # Standbys only now, so that the declared primary wins the first election.
+            Milestone(
+                "standbys copied", lambda: all(map(self._copied, standbys)), ("primaries elected",), partial(self._start_members, standbys)
+            ),
+            Milestone("shards writable", lambda: all(map(self._takes_writes, homes)), ("primaries elected",)),
+            Milestone("standbys stream", lambda: all(map(self._streams, homes)), ("standbys copied",)),
         ]
-        for home, standby in zip(homes, standbys, strict=True):
-            shard = f"shard {home.shard}"
-            found += [
-                Milestone(f"{shard} copied", partial(self._copied, home), ("etcd",), partial(self._start_members, home)),
-                Milestone(f"{shard} primary", partial(patroni.is_primary, home), (f"{shard} copied",)),
-                # Only now, so that the declared primary wins the first election.
-                Milestone(
-                    f"{shard} standby copied",
-                    partial(self._copied, standby),
-                    (f"{shard} primary", "homes copied"),
-                    partial(self._start_members, standby),
-                ),
-                Milestone(f"{shard} streams", partial(self._streams, home), (f"{shard} standby copied",)),
-                Milestone(f"{shard} writable", partial(self._takes_writes, home), (f"{shard} primary",)),
-            ]
-        return found
 
     def _cache_milestones(self) -> list[Milestone]:
         deployment = self._deployment
         groups = {store.group for store in deployment.stores}
         replicas = [store for store in deployment.stores if store.process not in self.layout.declared_primaries]
-        sentinels = [process for process in deployment.processes if process.role == "sentinel"]
 
         def agree() -> bool:
             others = len(deployment.sentinels) - 1
@@ -82,31 +94,38 @@ class Startup:
 
         return [
             # A sentinel that starts earlier learns of no replica for ten seconds.
-            Milestone("caches linked", lambda: all(map(valkey.replicates, replicas)), then=partial(self._start, sentinels)),
+            Milestone("caches linked", lambda: all(map(valkey.replicates, replicas)), then=partial(self._start, "sentinel")),
             Milestone("sentinels agree", agree, ("caches linked",)),
         ]
 
     def _region_milestones(self) -> list[Milestone]:
-        shards = tuple(f"shard {shard.id} writable" for shard in self._deployment.topology.shards)
         found = []
         for edge in self._deployment.edges:
             apps = [process for process in self._deployment.owned_by(edge.region) if process.role == "app"]
-            found.append(Milestone(f"{edge.region} applications", partial(_all_ready, apps), shards))
+            found.append(Milestone(f"{edge.region} applications", partial(_all_ready, apps), ("shards writable",)))
             found.append(
                 Milestone(f"{edge.region} edge", partial(_ready, int(edge.url.rsplit(":", 1)[1])), (f"{edge.region} applications",))
             )
         return found
 
-    def _start(self, wanted: Iterable[Process]) -> None:
-        for process in wanted:
-            try:
-                processes.start(Path(self._deployment.root), self._deployment.id, process)
-            except OSError as error:
-                raise EnvironmentFailed(f"{process.name} cannot be started: {error}") from None
-            self._started.append(process)
+    def _start(self, *roles: str) -> None:
+        for process in self._deployment.processes:
+            if process.role in roles:
+                self._start_process(process)
 
-    def _start_members(self, *members: Member) -> None:
-        self._start(self._deployment.process(member.process) for member in members)
+    def _start_members(self, members: Iterable[Member]) -> None:
+        for member in members:
+            self._start_process(self._deployment.process(member.process))
+
+    def _start_process(self, process: Process) -> None:
+        try:
+            if process.role in self._warm:
+                self._warm[process.role].start(process)
+            else:
+                processes.start(Path(self._deployment.root), self._deployment.id, process)
+        except OSError as error:
+            raise EnvironmentFailed(f"{process.name} cannot be started: {error}") from None
+        self._started.append(process)
 
     def _copy(self, members: Iterable[Member]) -> None:
         root = Path(self._deployment.root)

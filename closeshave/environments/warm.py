@@ -1,0 +1,102 @@
+"""Start many Python programs at the price of one import: an interpreter loads what they share and forks a child for each.
+
+Eight applications and eight Patronis would spend half of a start, on two cores, importing the same modules. A child becomes what
+``processes.start`` would have started, down to its log, its session and its niceness, and is recorded the same; started again later, it is
+started in the ordinary way from the same :class:`Process`.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import runpy
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from closeshave import processes
+from closeshave.deployment import Process
+from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.logs import tail
+from closeshave.environments.site import python_environ
+
+_CODEC = TypeAdapter(Process)
+
+
+class Warm:
+    """An interpreter that has imported ``modules``, waiting to become processes of the environment."""
+
+    def __init__(self, root: Path, environment_id: str, name: str, modules: Sequence[str], words: Sequence[str] = ()) -> None:
+        """Start it under the wrapper ``words``. Raises :class:`OSError`."""
+        self._root, self._name = root, name
+        with (root / "logs" / f"{name}.log").open("ab") as log:
+            self._interpreter = subprocess.Popen(
+                [*words, sys.executable, "-m", "closeshave.environments.warm", str(root), *modules],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=root,
+                start_new_session=True,
+                env={**os.environ, **python_environ(), processes.MARK: environment_id},
+            )
+
+    def start(self, process: Process) -> None:
+        """Fork ``process``, a Python module with arguments, and record it. Raises :class:`EnvironmentFailed`."""
+        assert self._interpreter.stdin is not None
+        assert self._interpreter.stdout is not None
+        try:
+            self._interpreter.stdin.write(_CODEC.dump_json(process) + b"\n")
+            self._interpreter.stdin.flush()
+            answer = self._interpreter.stdout.readline()
+        except BrokenPipeError:
+            answer = b""
+        if not answer:
+            raise EnvironmentFailed(f"{self._name} failed:\n{tail(self._root, self._name)}")
+        processes.record(self._root, process, int(answer))
+
+    def close(self) -> None:
+        """Let the interpreter end; what it started goes on."""
+        self._interpreter.communicate()
+
+
+def main() -> None:
+    """Import, then fork a child for every process that is written to standard input, and answer with its ID."""
+    root, modules = Path(sys.argv[1]), sys.argv[2:]
+    for module in modules:
+        importlib.import_module(module)
+    # Shared pages stay shared: no collection shall write to what the children inherit.
+    gc.collect()
+    gc.freeze()
+    for line in sys.stdin.buffer:
+        process = _CODEC.validate_json(line)
+        pid = os.fork()
+        if pid == 0:
+            break
+        print(pid, flush=True)  # noqa: T201  the answer, on a pipe
+    else:
+        return
+    _become(root, process)
+
+
+def _become(root: Path, process: Process) -> None:
+    """Turn this forked child into ``process``."""
+    os.setsid()
+    os.nice(process.nice)
+    log = os.open(root / "logs" / f"{process.name}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for descriptor, target in ((nothing, 0), (log, 1), (log, 2)):
+        os.dup2(descriptor, target)
+    os.close(log)
+    os.close(nothing)
+    os.environ.update(process.environ)
+    module, *arguments = process.argv[process.argv.index("-m") + 1 :]
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
