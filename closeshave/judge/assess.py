@@ -7,9 +7,12 @@ from functools import partial
 from typing import TypeVar
 
 from closeshave.history import History
-from closeshave.judge import load, objectives, preconditions, reconcile
+from closeshave.judge import faults, integrity, load, losing, objectives, preconditions, reconcile, restoring
 from closeshave.judge.case import Case
-from closeshave.judge.verdict import Assessment, IntegrityFigures, LoadFigures, Status, Verdict, worst
+from closeshave.judge.dossier import Dossier
+from closeshave.judge.finding import Finding, unknown
+from closeshave.judge.timeline import Life
+from closeshave.judge.verdict import Assessment, FaultFigures, IntegrityFigures, LoadFigures, Status, Verdict, worst
 from closeshave.plan import Plan, Target
 
 T = TypeVar("T")
@@ -17,15 +20,26 @@ T = TypeVar("T")
 UNKNOWN_INTEGRITY = IntegrityFigures(None, None, None, None, None, None, None, None, None, None)
 UNKNOWN_LOAD = LoadFigures(0, 0, 0, None, None, None, dict.fromkeys(load.PERCENTILES), 0, None)
 
+NO_LIVES: tuple[Life, ...] = ()
+NO_VERDICTS: tuple[Verdict, ...] = ()
+NO_FIGURES: tuple[FaultFigures, ...] = ()
+
+Broken = list[Verdict]
+"""Verdicts on the judges that could not judge."""
+
 
 def assess(history: History, plan: Plan, target: Target) -> Assessment:
     """Judge a run from its evidence alone. Never raises for what the evidence holds: a judge that fails is an inconclusive verdict."""
     case = Case(history, plan, target)
-    broken: list[Verdict] = []
-    verdicts: list[Verdict] = []
-    for name, judge in _judges(case):
-        verdicts += _guarded(name, judge, (), broken)
+    dossier = Dossier(case)
+    broken: Broken = []
+    lives = _guarded("faults", lambda: dossier.lives, NO_LIVES, broken)
+    verdicts = [verdict for name, judge in _judges(dossier, lives) for verdict in _guarded(name, judge, NO_VERDICTS, broken)]
+    findings = _findings(dossier, broken)
+    verdicts += [integrity.verdict(objective, finding) for objective in integrity.objectives(dossier) for finding in findings.values()]
+    fault_figures = [_guarded(f"figures of {life.fault.id}", partial(_told, dossier, life), NO_FIGURES, broken) for life in lives]
     load_figures = _guarded("load", partial(load.figures, case), UNKNOWN_LOAD, broken)
+    integrity_figures = _guarded("figures of integrity", partial(integrity.figures, dossier, findings), UNKNOWN_INTEGRITY, broken)
     verdicts += broken
     gating = [verdict for verdict in verdicts if verdict.gates]
     return Assessment(
@@ -33,21 +47,40 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
         reasons=_reasons(gating),
         load=load_figures,
         verdicts=tuple(verdicts),
-        faults=(),
-        integrity=UNKNOWN_INTEGRITY,
+        faults=tuple(figures for told in fault_figures for figures in told),
+        integrity=integrity_figures,
     )
 
 
-def _judges(case: Case) -> Iterator[tuple[str, Callable[[], tuple[Verdict, ...]]]]:
-    """Every judge by name. Objectives are guarded one by one: a column that only one of them needs must not silence the rest."""
-    for objective in case.target.objectives:
+def _judges(dossier: Dossier, lives: tuple[Life, ...]) -> Iterator[tuple[str, Callable[[], tuple[Verdict, ...]]]]:
+    """Every judge by name. Objectives and faults are guarded one by one: what only one of them needs must not silence the rest."""
+    for objective in dossier.case.target.objectives:
         if objective.measure in objectives.STEADY:
-            yield objective.id, partial(objectives.judge, case, objective)
-    yield "preconditions", partial(preconditions.judge, case)
-    yield "reconciliation", partial(reconcile.judge, case)
+            yield objective.id, partial(objectives.judge, dossier.case, objective)
+    for life in lives:
+        yield f"recovery from {life.fault.id}", partial(restoring.judge, dossier, life)
+        yield f"loss by {life.fault.id}", partial(losing.judge, dossier, life)
+        yield life.fault.id, partial(faults.judge, dossier, life)
+    yield "unplanned faults", partial(faults.unplanned, dossier)
+    yield "preconditions", partial(preconditions.judge, dossier.case)
+    yield "reconciliation", partial(reconcile.judge, dossier.case)
 
 
-def _guarded(name: str, judge: Callable[[], T], otherwise: T, broken: list[Verdict]) -> T:
+def _findings(dossier: Dossier, broken: Broken) -> dict[str, Finding]:
+    """Every search for breaches. Without a final state most of them cannot begin, which is said once for each and is no judge's fault."""
+    if dossier.case.history.bookings is None:
+        return {name: unknown(name, "the final state of bookings is missing") for name in integrity.SEARCHES}
+    return {
+        name: _guarded(name, partial(search, dossier), unknown(name, "its judge could not judge"), broken)
+        for name, search in integrity.SEARCHES.items()
+    }
+
+
+def _told(dossier: Dossier, life: Life) -> tuple[FaultFigures, ...]:
+    return (faults.figures(dossier, life),)
+
+
+def _guarded(name: str, judge: Callable[[], T], otherwise: T, broken: Broken) -> T:
     try:
         return judge()
     except Exception as error:  # noqa: BLE001 - whatever it is, this judge could not judge, and that is what the run must say

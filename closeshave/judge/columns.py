@@ -14,9 +14,9 @@ Flags = NDArray[np.bool_]
 
 def ints(column: pd.Series, missing: int) -> Ints:
     """The column as 64-bit integers, with ``missing`` where there is none."""
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
-        return np.asarray(column, dtype=np.int64)
-    return column.astype("Int64").to_numpy(dtype=np.int64, na_value=missing)
+    known = column.astype("Int64").fillna(missing) if column.isna().any() else column
+    whole: Ints = known.to_numpy().astype(np.int64, copy=False)
+    return whole
 
 
 def flags(column: pd.Series) -> Flags:

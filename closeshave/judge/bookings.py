@@ -1,0 +1,120 @@
+"""Bookings that are lost, that nobody asked for, or that are where they should not be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from closeshave.history import Outcome
+from closeshave.judge.case import Case
+from closeshave.judge.columns import Flags, equal, ints
+from closeshave.judge.dossier import Dossier
+from closeshave.judge.finding import Finding
+from closeshave.judge.witness import first_and_worst, plain, row
+
+
+def run_started_s(case: Case) -> float:
+    """The wall-clock second of the run's first operation: what is older in a ledger or a database is not this run's."""
+    anchor = case.history.manifest.anchor
+    first_ns = int(case.started_ns.min()) if len(case.operations) else anchor.monotonic_ns
+    return (anchor.wall_ns + first_ns - anchor.monotonic_ns - anchor.uncertainty_ns) / 1e9
+
+
+def lost(dossier: Dossier) -> Finding:
+    """Acknowledged writes that the final state does not show, except those that a fault's own loss objective answers for."""
+    writes = dossier.writes
+    guilty = writes.lost & ~dossier.forgiven
+    ended = writes.rows["ended_ns"].to_numpy()
+    final = dossier.case.history.bookings
+    assert final is not None
+    witnesses = []
+    for index in first_and_worst(guilty, ended, ended):
+        place = int(writes.rows["final"].iloc[index])
+        shown = plain(final, place) if place >= 0 else None
+        position = int(writes.rows["position"].iloc[index])
+        effect = plain(writes.rows, index)
+        witnesses.append(row(dossier.case.operations, position, "acknowledged, and not in the final state", effect=effect, final=shown))
+    acknowledged = int(np.count_nonzero(equal(writes.rows["outcome"], Outcome.OK)))
+    return Finding("lost", int(np.count_nonzero(guilty)), acknowledged, "acknowledged writes are not in the final state", tuple(witnesses))
+
+
+def phantom(dossier: Dossier) -> Finding:
+    """Bookings of the final state that nobody asked for in this run, or whose every request was refused.
+
+    A row answers to a create by its ID as acknowledged, by the key that was sent, or, where a create got no answer and had no key, by its slot. A
+    key counts as refused only if all attempts with it were: the first may have been carried out unheard, and the second refused for that reason.
+    """
+    final, rows = _final(dossier), dossier.writes.rows
+    creates = rows[equal(rows["action"], "create")]
+    possible = creates[~equal(creates["outcome"], Outcome.FAIL)]
+    asked = _pairs(final, "franchise", "booking").isin(_pairs(possible, "franchise", "booking"))
+    asked |= final["key"].notna().to_numpy() & final["key"].isin(possible["key"].dropna()).to_numpy()
+    keyless = possible[possible["key"].isna() & possible["booking"].isna()]
+    asked |= _slots(final).isin(_slots(keyless))
+    # Rows without a known birth count as this run's.
+    older = (final["created_at"] < run_started_s(dossier.case)).to_numpy(dtype=np.bool_)
+    guilty = np.asarray(~asked & ~older)
+    return _of_final(dossier, "phantom", guilty, "bookings are in the final state that nobody asked for, or that were refused")
+
+
+def misplaced(dossier: Dossier) -> Finding:
+    """Bookings on a shard that does not hold their franchise."""
+    final = _final(dossier)
+    right = np.full(len(final), -1, dtype=np.int64)
+    for shard in dossier.case.history.manifest.topology.shards:
+        right[final["franchise"].between(shard.first, shard.last).to_numpy(dtype=np.bool_)] = shard.id
+    return _of_final(
+        dossier, "misplaced", ints(final["found_on"], -2) != right, "bookings are on a shard that does not hold their franchise"
+    )
+
+
+def repeated(dossier: Dossier) -> Finding:
+    """Keys that made more than one booking, in the final state or in what was acknowledged."""
+    final, writes = _final(dossier), dossier.writes
+    created = writes.rows[writes.ok("create") & ~dossier.forgiven & writes.rows["key"].notna().to_numpy()]
+    known = pd.concat([created[["key", "franchise", "booking"]], final.loc[final["key"].notna(), ["key", "franchise", "booking"]]])
+    known = known.drop_duplicates()
+    counts = known["key"].value_counts()
+    twice = sorted(counts.index[counts > 1])
+    witnesses = tuple(
+        {
+            "key": key,
+            "bookings": sorted(int(booking) for booking in known.loc[known["key"] == key, "booking"].dropna()),
+            "why": "one idempotency key, more than one booking",
+        }
+        for key in twice[:2]
+    )
+    return Finding("idempotency", len(twice), int(known["key"].nunique()), "idempotency keys made more than one booking", witnesses)
+
+
+def unresolved(dossier: Dossier) -> Finding:
+    """Writes whose outcome nobody knows and that the final state cannot settle: creates without an answer and without a key."""
+    rows = dossier.writes.rows
+    doubtful = equal(rows["outcome"], Outcome.INFO)
+    unsettled = doubtful & equal(rows["action"], "create") & (rows["key"].isna() & rows["booking"].isna()).to_numpy(dtype=np.bool_)
+    unsettled |= doubtful & ~equal(rows["action"], "create") & rows["booking"].isna().to_numpy(dtype=np.bool_)
+    return Finding(
+        "unresolved", int(np.count_nonzero(unsettled)), len(rows), "writes stayed in doubt: no answer, and nothing to find them by"
+    )
+
+
+def _final(dossier: Dossier) -> pd.DataFrame:
+    final = dossier.case.history.bookings
+    if final is None:
+        raise ValueError("the final state of bookings is missing")
+    return final
+
+
+def _pairs(rows: pd.DataFrame, *names: str) -> pd.MultiIndex:
+    return pd.MultiIndex.from_arrays([ints(rows[name], -1) for name in names])
+
+
+def _slots(rows: pd.DataFrame) -> pd.MultiIndex:
+    return _pairs(rows, "franchise", "barber", "starts_at")
+
+
+def _of_final(dossier: Dossier, name: str, guilty: Flags, what: str) -> Finding:
+    final = _final(dossier)
+    order = ints(final["booking"], -1)
+    witnesses = tuple(row(final, position, what) for position in first_and_worst(guilty, order, order))
+    return Finding(name, int(np.count_nonzero(guilty)), len(final), what, witnesses)

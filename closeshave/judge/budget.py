@@ -1,0 +1,38 @@
+"""What a fault cost of the month's error budget.
+
+A promise like 99.99 % is per month, not per run: 30 days at the run's own rate of requests allow so many not-good ones, and the fault's are a share
+of them. An outage of everything for 259.2 s burns the budget of four nines, whatever the rate.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from closeshave.judge.case import Case
+from closeshave.judge.timeline import Life
+from closeshave.judge.windows import spans, within
+from closeshave.plan import Measure
+
+MONTH_S = 30 * 86_400
+
+
+def burnt(case: Case, life: Life, restored_ns: int | None) -> float | None:
+    """Share of the 30-day budget that customers' not-good requests from the injection to the recovery used; 1 is all of it.
+
+    Until the horizon where it did not recover. ``None`` without an availability objective over everything, or without traffic to scale by.
+    """
+    allowed = next((each.at_least for each in case.target.objectives if each.measure is Measure.AVAILABILITY and each.per == "all"), None)
+    rate_per_s = _rate_per_s(case)
+    if allowed is None or allowed >= 1 or not rate_per_s or life.injected_ns is None:
+        return None
+    healed_ns = life.verified_ns if life.verified_ns is not None else life.horizon_ns
+    end_ns = min(life.horizon_ns, max(healed_ns, restored_ns if restored_ns is not None else life.horizon_ns))
+    hit = case.customers & ~case.good & (case.intended_ns >= life.injected_ns) & (case.intended_ns < end_ns)
+    return float(np.count_nonzero(hit) / ((1 - allowed) * rate_per_s * MONTH_S))
+
+
+def _rate_per_s(case: Case) -> float:
+    """Customers' requests per second over the judged phases."""
+    covered = spans(case.history.manifest, "run")
+    seconds = sum(span.seconds for span in covered)
+    return float(np.count_nonzero(case.customers & within(case.intended_ns, covered)) / seconds) if seconds else 0.0

@@ -1,0 +1,56 @@
+"""What several judges need to know of the same run, found out once: the faults' lives, the writes' fate, recoveries and losses.
+
+Each part is found when it is first asked for. One that raises does so in every judge that needs it: they become inconclusive, the others do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from closeshave.judge.case import Case
+from closeshave.judge.columns import Flags
+from closeshave.judge.loss import Losses, share_out
+from closeshave.judge.recovery import Recovery, measure
+from closeshave.judge.timeline import Life, lives
+from closeshave.judge.writes import Writes, fate
+from closeshave.plan import Measure
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """A case and what was found out about it. Not slotted, for the same reason as :class:`Case`."""
+
+    case: Case
+
+    @cached_property
+    def lives(self) -> tuple[Life, ...]:
+        """One for each fault of the plan."""
+        return lives(self.case)
+
+    @cached_property
+    def writes(self) -> Writes:
+        """Raises :class:`ValueError` without a final state."""
+        return fate(self.case)
+
+    @cached_property
+    def losses(self) -> Losses:
+        """Raises :class:`ValueError` without a final state."""
+        return share_out(self.case, self.writes, self.lives)
+
+    @cached_property
+    def forgiven(self) -> Flags:
+        """Over ``writes.rows``: missing writes that a fault cost and that a loss objective of the target judges for that fault.
+
+        Without such an objective nobody would answer for them, and they stay breaches of integrity.
+        """
+        promised = [each for each in self.case.target.objectives if each.measure is Measure.LOSS]
+        answered = [index for index, life in enumerate(self.lives) if any(each.covers(life.fault) for each in promised)]
+        return np.isin(self.losses.owner, answered)
+
+    @cached_property
+    def recoveries(self) -> dict[str, Recovery]:
+        """By fault; those that were never injected are not there."""
+        return {life.fault.id: measure(self.case, life) for life in self.lives if life.injected_ns is not None}

@@ -1,0 +1,131 @@
+"""Double bookings: two bookings of one barber that overlap in time, in the final state or, for a while, in what customers were told.
+
+Overlap is of half-open intervals: a cut that ends at 10:30 and one that starts then are neighbours. Starting at the same time is not asked for: a
+45-minute service overlaps a 20-minute one that starts half an hour later.
+
+In the history a booking is *held* from the arrival of its acknowledgement to the sending of the first cancel or move that was not refused. Both
+ends lie on the safe side: before the one the customer had been promised nothing, and after the other the slot may already have been given
+to somebody else, rightly. Two customers who both held overlapping slots at the same instant were both promised the same chair, even if one
+of the bookings was cancelled later and the final state looks innocent.
+
+Barbers are told apart by franchise and ID, since shards may number them alike.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from closeshave.history import Outcome
+from closeshave.judge.columns import Flags, Ints, equal, ints
+from closeshave.judge.dossier import Dossier
+from closeshave.judge.finding import Finding
+from closeshave.judge.windows import NEVER_NS
+from closeshave.judge.witness import plain
+from closeshave.judge.writes import CANCELLED, Writes
+
+Pair = tuple[int, int]
+"""Positions of two bookings that overlap, the earlier slot first."""
+
+
+def double_booked(dossier: Dossier) -> Finding:
+    """Pairs of overlapping bookings, each counted once wherever it shows. Writes that a fault's loss objective answers for are left out: their
+    slots were free to be booked again."""
+    final = dossier.case.history.bookings
+    if final is None:
+        raise ValueError("the final state of bookings is missing")
+    alive = final[~equal(final["status"], CANCELLED)]
+    held = holdings(dossier.writes, dossier.forgiven)
+    found = {_names(alive, pair): _witness(alive, pair, "both are in the final state") for pair in overlapping(alive)}
+    for pair in overlapping(held, held_ns=True):
+        found.setdefault(_names(held, pair), _witness(held, pair, "both were acknowledged and held at the same time"))
+    ordered = [found[names] for names in sorted(found)]
+    shown = []
+    if ordered:
+        first = min(ordered, key=lambda witness: witness["starts_at"])
+        worst = max(ordered, key=lambda witness: (witness["overlap_minutes"], -witness["starts_at"]))
+        shown = [first] if first is worst else [first, worst]
+    return Finding("double_booked", len(found), len(alive) + len(held), "pairs of bookings of one barber overlap", tuple(shown))
+
+
+def holdings(writes: Writes, forgiven: Flags) -> pd.DataFrame:
+    """When each acknowledged slot was certainly held: rows of writes with ``from_ns`` and ``until_ns``."""
+    rows = writes.rows
+    certain = (writes.ok("create") | writes.ok("reschedule")) & ~forgiven
+    complete = rows[["booking", "barber", "starts_at", "minutes"]].notna().all(axis=1).to_numpy(dtype=np.bool_)
+    held = rows[certain & complete].copy()
+    held["from_ns"] = held["ended_ns"]
+    moving = rows[~equal(rows["action"], "create") & ~equal(rows["outcome"], Outcome.FAIL)]
+    releasing = moving[["franchise", "booking", "operation", "started_ns", "ended_ns"]].dropna(subset=["booking"])
+    pairs = (
+        held[["franchise", "booking", "operation", "started_ns"]]
+        .reset_index()
+        .merge(releasing, on=["franchise", "booking"], suffixes=("", "_by"))
+    )
+    # A move or cancel that was over before this write began released an older slot, not this one. One in flight at the same time may be either.
+    pairs = pairs[(pairs["operation"] != pairs["operation_by"]) & (pairs["ended_ns"] > pairs["started_ns"])]
+    held["until_ns"] = pairs.groupby("index")["started_ns_by"].min().reindex(held.index).fillna(NEVER_NS).astype("int64")
+    return held[held["until_ns"] > held["from_ns"]]
+
+
+def overlapping(rows: pd.DataFrame, *, held_ns: bool = False) -> list[Pair]:
+    """Pairs of rows (positions) of different bookings of one barber whose slots overlap; with ``held_ns`` only those held at one instant."""
+    barber = pd.MultiIndex.from_arrays([ints(rows["franchise"], -1), ints(rows["barber"], -1)])
+    group, _ = pd.factorize(barber)
+    start = ints(rows["starts_at"], 0)
+    end = start + 60 * ints(rows["minutes"], 0)
+    booking = ints(rows["booking"], -1)
+    begun, over = (
+        (ints(rows["from_ns"], 0), ints(rows["until_ns"], 0)) if held_ns else (np.zeros_like(start), np.full_like(start, NEVER_NS))
+    )
+    order = np.lexsort((booking, begun, end, start, group))
+    order = order[_touching(group[order], start[order], end[order])]
+    return _sweep(order, group, start, end, booking, begun, over)
+
+
+def _touching(group: Ints, start: Ints, end: Ints) -> Flags:
+    """Of slots ordered by barber and start: those that overlap any neighbour, which is nobody where all is well."""
+    touching = np.zeros(len(group), dtype=np.bool_)
+    if len(group) < 2:
+        return touching
+    # Shifted by barber, so that one running maximum serves all of them.
+    lowest = int(start.min())
+    span = int(end.max()) - lowest + 1
+    reach = np.maximum.accumulate(end - lowest + group * span)
+    later = reach[:-1] > (start - lowest + group * span)[1:]
+    touching[1:] |= later
+    touching[:-1] |= (group[:-1] == group[1:]) & (start[1:] < end[:-1])
+    return touching
+
+
+def _sweep(order: Ints, group: Ints, start: Ints, end: Ints, booking: Ints, begun: Ints, over: Ints) -> list[Pair]:
+    """Go through the few candidates by start of slot, with the slots still open beside each."""
+    found: list[Pair] = []
+    open_: list[int] = []
+    barber = -1
+    for index in order.tolist():
+        if group[index] != barber:
+            barber, open_ = int(group[index]), []
+        open_ = [other for other in open_ if end[other] > start[index]]
+        found += [
+            (other, index)
+            for other in open_
+            if booking[other] != booking[index] and begun[other] < over[index] and begun[index] < over[other]
+        ]
+        open_.append(index)
+    return found
+
+
+def _names(rows: pd.DataFrame, pair: Pair) -> tuple[tuple[int, int], tuple[int, int]]:
+    first, second = sorted((int(rows["franchise"].iloc[place]), int(rows["booking"].iloc[place])) for place in pair)
+    return first, second
+
+
+def _witness(rows: pd.DataFrame, pair: Pair, why: str) -> dict[str, Any]:
+    one, two = (plain(rows, place) for place in pair)
+    overlap_s = min(one["starts_at"] + 60 * one["minutes"], two["starts_at"] + 60 * two["minutes"]) - two["starts_at"]
+    slot = datetime.fromtimestamp(two["starts_at"], UTC).isoformat()
+    return {**two, "slot": slot, "overlap_minutes": overlap_s / 60, "other": one, "why": f"{why}: barber {two['barber']} at {slot}"}

@@ -1,0 +1,117 @@
+"""Faults as the report tells them, and the verdicts on the faults themselves: did they bite, and were they proven healed?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from closeshave.judge.budget import burnt
+from closeshave.judge.dossier import Dossier
+from closeshave.judge.loss import resolution_ns
+from closeshave.judge.timeline import Life, shards_of
+from closeshave.judge.verdict import FaultFigures, Status, Verdict
+from closeshave.judge.windows import origin_ns
+from closeshave.plan import Measure
+
+
+def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
+    """``observed/ID`` and ``healed/ID``. Neither ever fails the platform: what did not bite or was not mended is the harness's to explain."""
+    name = life.fault.id
+    if life.injected_ns is None:
+        skipped = any(mark.kind == "fault-skipped" and mark.detail == name for mark in dossier.case.history.marks)
+        unseen = f"{name} was never injected{': the fault before it was not healed in time' if skipped else ''}"
+        return (_verdict("observed", life, unseen), _verdict("healed", life, f"{name} was never injected"))
+    unseen = "" if life.observed_ns is not None else f"{name} was injected, but no independent probe saw it in effect"
+    unhealed = "" if life.verified_ns is not None else f"nothing proves that {name} was healed"
+    return (_verdict("observed", life, unseen), _verdict("healed", life, unhealed))
+
+
+def unplanned(dossier: Dossier) -> tuple[Verdict, ...]:
+    """Faults in the history that the plan does not know: whatever was judged, it was not this plan's run."""
+    planned = {fault.id for fault in dossier.case.plan.faults}
+    strangers = sorted({event.fault for event in dossier.case.history.faults} - planned)
+    return tuple(
+        Verdict(
+            id=f"unplanned/{stranger}",
+            claims=(),
+            status=Status.INCONCLUSIVE,
+            measure="fault",
+            scope=f"fault:{stranger}",
+            measured=None,
+            bound=None,
+            unit="count",
+            reason=f"{stranger} was injected and the plan does not know it",
+        )
+        for stranger in strangers
+    )
+
+
+def _verdict(what: str, life: Life, trouble: str) -> Verdict:
+    return Verdict(
+        id=f"{what}/{life.fault.id}",
+        claims=(),
+        status=Status.INCONCLUSIVE if trouble else Status.PASS,
+        measure=what,
+        scope=f"fault:{life.fault.id}",
+        measured=0.0 if trouble else 1.0,
+        bound=1.0,
+        unit="count",
+        n=1,
+        reason=trouble,
+    )
+
+
+def figures(dossier: Dossier, life: Life) -> FaultFigures:
+    """Every figure that the evidence allows; the others are ``None``."""
+    case, fault = dossier.case, life.fault
+    origin = origin_ns(case.history.manifest)
+    found = dossier.recoveries.get(fault.id)
+    detect, fail_over, restore = _split(life, dossier)
+    recovered = found.restored_ns if found and not found.blind else None
+    loss = None
+    if case.history.bookings is not None and life.injected_ns is not None and shards_of(case, fault):
+        loss = dossier.losses.by_fault[fault.id]
+    objective_s = next((each.at_most for each in case.target.objectives if each.measure is Measure.LOSS and each.covers(fault)), None)
+    gap_ns = resolution_ns(case, dossier.writes, life, round(objective_s * 1e9)) if loss and objective_s is not None else None
+    return FaultFigures(
+        id=fault.id,
+        kind=fault.kind,
+        scope=",".join(f"{key}:{value}" for key, value in fault.scope.items()) or "all",
+        expected=fault.expected.value,
+        injected_at_s=_since(life.injected_ns, origin),
+        observed_at_s=_since(life.observed_ns, origin),
+        healed_at_s=_since(life.healed_ns, origin),
+        healed_verified=life.verified_ns is not None,
+        detect_s=detect,
+        fail_over_s=fail_over,
+        restore_s=restore,
+        recovery_s=_since(recovered, life.injected_ns),
+        self_recovered=found.self_recovered if found and not found.blind else None,
+        loss_window_s=loss.window_ns / 1e9 if loss and loss.window_ns is not None else None,
+        lost_writes=int(np.count_nonzero(loss.lost)) if loss else None,
+        loss_resolution_s=gap_ns / 1e9 if gap_ns is not None else None,
+        split_brain_writes=int(np.count_nonzero(loss.split)) if loss and loss.promoted_ns is not None else None,
+        # Containment compares every franchise with itself and with those furthest away; that judge is not part of this version.
+        leakage=None,
+        budget_burnt=burnt(case, life, recovered),
+        touched=life.touched,
+    )
+
+
+def _split(life: Life, dossier: Dossier) -> tuple[float | None, float | None, float | None]:
+    """Detect, fail over and restore, in seconds: each only where its two instants are known and in this order.
+
+    A platform may serve again before it says a word, through a retry, say; then there is no time between its word and its service to report.
+    """
+    found = dossier.recoveries.get(life.fault.id)
+    if found is None or found.blind or found.impact_ns is None:
+        return None, None, None
+    detected, working, restored = found.detected_ns, found.working_ns, found.restored_ns
+    detect = _since(detected, life.injected_ns)
+    fail_over = _since(working, detected) if detected is not None and working is not None and detected <= working else None
+    # The write starts when it is sent, the window when its first probe was due: they may be one and the same operation.
+    restore = max(0.0, (restored - working) / 1e9) if restored is not None and working is not None else None
+    return detect, fail_over, restore
+
+
+def _since(instant: int | None, start: int | None) -> float | None:
+    return None if instant is None or start is None else (instant - start) / 1e9

@@ -1,0 +1,89 @@
+"""Integrity: every kind of breach that the final state, the provider's ledger and the history can show, each a verdict of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from closeshave.history import Outcome
+from closeshave.judge import bookings, double, payments, sessions
+from closeshave.judge.columns import equal
+from closeshave.judge.dossier import Dossier
+from closeshave.judge.finding import Finding
+from closeshave.judge.verdict import IntegrityFigures, Status, Verdict
+from closeshave.plan import Measure, Objective
+
+SEARCHES: Mapping[str, Callable[[Dossier], Finding]] = {
+    "lost": bookings.lost,
+    "phantom": bookings.phantom,
+    "double_booked": double.double_booked,
+    "idempotency": bookings.repeated,
+    "misplaced": bookings.misplaced,
+    "duplicate_payments": payments.duplicate,
+    "missing_payments": payments.missing,
+    "orphan_payments": payments.orphan,
+    "stale_sessions": sessions.stale,
+    "unresolved": bookings.unresolved,
+}
+"""Every kind of breach by the name of its verdict."""
+
+DOUBTS = frozenset({"unresolved"})
+"""Findings that cast doubt instead of convicting: they make the run inconclusive, never failed."""
+
+
+def verdict(objective: Objective, finding: Finding) -> Verdict:
+    """What a finding means for the objective: one breach fails it, and nothing looked at proves nothing."""
+    blank = Verdict(
+        id=f"{objective.id}/{finding.name}",
+        claims=objective.claims,
+        status=Status.PASS,
+        measure=finding.name,
+        scope="all",
+        measured=None if finding.count is None else float(finding.count),
+        bound=0.0,
+        unit="count",
+        n=finding.n,
+    )
+    if finding.count is None:
+        return replace(blank, status=Status.INCONCLUSIVE, reason=finding.unknown)
+    if finding.count:
+        status = Status.INCONCLUSIVE if finding.name in DOUBTS else Status.FAIL
+        return replace(blank, status=status, reason=f"{finding.count:,} {finding.what}", witnesses=finding.witnesses)
+    if not finding.n and finding.name not in DOUBTS:
+        return replace(blank, status=Status.INCONCLUSIVE, reason=f"nothing happened in this run by which {finding.name} could be judged")
+    return blank
+
+
+def objectives(dossier: Dossier) -> Iterator[Objective]:
+    """The target's objectives of integrity."""
+    return (each for each in dossier.case.target.objectives if each.measure is Measure.INTEGRITY)
+
+
+def figures(dossier: Dossier, findings: Mapping[str, Finding]) -> IntegrityFigures:
+    """Counts by name; ``None`` for what could not be counted. Residency is not judged in this version."""
+
+    def count(name: str) -> int | None:
+        return findings[name].count if name in findings else None
+
+    return IntegrityFigures(
+        acknowledged=_acknowledged(dossier),
+        lost=count("lost"),
+        phantom=count("phantom"),
+        double_booked=count("double_booked"),
+        duplicate_payments=count("duplicate_payments"),
+        orphan_payments=count("orphan_payments"),
+        misplaced=count("misplaced"),
+        stale_sessions=count("stale_sessions"),
+        residency_breaches=None,
+        unresolved=count("unresolved"),
+    )
+
+
+def _acknowledged(dossier: Dossier) -> int:
+    """Bookings that customers and canaries were promised."""
+    effects = dossier.case.history.effects
+    creating = effects["operation"][equal(effects["action"], "create")]
+    created = dossier.case.operations["id"].isin(creating).to_numpy() & equal(dossier.case.operations["outcome"], Outcome.OK)
+    return int(np.count_nonzero(created))

@@ -1,0 +1,123 @@
+"""Verdicts on data loss: how far back the missing writes of a fail-over reach, and whether two primaries acknowledged at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from closeshave.judge.columns import Flags
+from closeshave.judge.dossier import Dossier
+from closeshave.judge.loss import resolution_ns
+from closeshave.judge.timeline import Life, shards_of
+from closeshave.judge.verdict import Status, Verdict, Witness
+from closeshave.judge.witness import first_and_worst, plain, row
+from closeshave.plan import Measure, Objective
+
+
+def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
+    """One verdict for each loss objective that covers the fault, and one on split brain where a primary was promoted."""
+    objectives = [each for each in dossier.case.target.objectives if each.measure is Measure.LOSS and each.covers(life.fault)]
+    return (*(_loss(dossier, life, objective) for objective in objectives), *_split_brain(dossier, life))
+
+
+def _loss(dossier: Dossier, life: Life, objective: Objective) -> Verdict:
+    assert objective.at_most is not None
+    blank = Verdict(
+        id=f"{objective.id}/{life.fault.id}",
+        claims=objective.claims,
+        status=Status.INCONCLUSIVE,
+        measure=Measure.LOSS.value,
+        scope=f"fault:{life.fault.id}",
+        measured=None,
+        bound=objective.at_most,
+        unit="s",
+        reason=_why_no_figure(dossier, life),
+    )
+    return blank if blank.reason else _measured(dossier, life, blank, round(objective.at_most * 1e9))
+
+
+def _why_no_figure(dossier: Dossier, life: Life) -> str:
+    if life.injected_ns is None:
+        return f"{life.fault.id} was never injected"
+    if dossier.case.history.bookings is None:
+        return "the final state is missing, so nobody knows what was lost"
+    if not shards_of(dossier.case, life.fault):
+        return f"{life.fault.id} concerns no shard, so there is no data of which a loss could be measured"
+    return ""
+
+
+def _measured(dossier: Dossier, life: Life, blank: Verdict, bound_ns: int) -> Verdict:
+    """What was seen missing convicts, whatever else was not seen; only an acquittal needs the rest of the evidence."""
+    loss = dossier.losses.by_fault[life.fault.id]
+    gap_ns = resolution_ns(dossier.case, dossier.writes, life, bound_ns)
+    count = int(np.count_nonzero(loss.lost))
+    assert loss.window_ns is not None
+    n = _acknowledged(dossier, life, bound_ns)
+    figures = replace(blank, measured=loss.window_ns / 1e9, n=n, confidence=_interval(loss.window_ns, gap_ns))
+    window = f"the oldest from {loss.window_ns / 1e9:.3f} s before the primary's end, {bound_ns / 1e9:g} s are allowed"
+    excess_ns = loss.window_ns - bound_ns
+    uncertainty_ns = dossier.case.history.manifest.anchor.uncertainty_ns
+    if excess_ns and abs(excess_ns) <= uncertainty_ns:
+        return replace(figures, reason=f"{count:,} acknowledged writes are missing, {window}, and the clocks may be that far apart")
+    if excess_ns > 0:
+        witnesses = _witnesses(dossier, loss.lost, "acknowledged, and missing")
+        return replace(figures, status=Status.FAIL, reason=f"{count:,} acknowledged writes are missing, {window}", witnesses=witnesses)
+    if life.observed_ns is None:
+        return replace(figures, reason=f"{life.fault.id} was injected, but no probe saw it bite: nothing could be lost")
+    if gap_ns is None or gap_ns > bound_ns:
+        seen = "no write was" if gap_ns is None else f"for {gap_ns / 1e9:.1f} s no write was"
+        return replace(figures, reason=f"{seen} acknowledged in the {bound_ns / 1e9:g} s before the fault: a loss would not show")
+    return replace(figures, status=Status.PASS, reason=f"{count:,} acknowledged writes are missing, {window}" if count else "")
+
+
+def _interval(window_ns: int, gap_ns: int | None) -> tuple[float, float] | None:
+    """The oldest lost write was acknowledged at this time; an older one could hide in no wider gap than the resolution."""
+    return None if gap_ns is None else (window_ns / 1e9, (window_ns + gap_ns) / 1e9)
+
+
+def _acknowledged(dossier: Dossier, life: Life, bound_ns: int) -> int:
+    """Writes of the fault's shards that were acknowledged within the allowed window before the injection."""
+    assert life.injected_ns is not None
+    rows = dossier.writes.rows
+    here = rows["shard"].isin(shards_of(dossier.case, life.fault)) & (rows["outcome"] == "ok")
+    return int((here & rows["ended_ns"].between(life.injected_ns - bound_ns, life.injected_ns)).sum())
+
+
+def _split_brain(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
+    if life.injected_ns is None or dossier.case.history.bookings is None:
+        return ()
+    loss = dossier.losses.by_fault[life.fault.id]
+    if loss.promoted_ns is None:
+        return ()
+    count = int(np.count_nonzero(loss.split))
+    writes = dossier.writes.rows
+    after = (
+        writes["shard"].isin(shards_of(dossier.case, life.fault)) & (writes["started_ns"] > loss.promoted_ns) & (writes["outcome"] == "ok")
+    )
+    verdict = Verdict(
+        id=f"split-brain/{life.fault.id}",
+        claims=(),
+        status=Status.FAIL if count else Status.PASS,
+        measure="split_brain",
+        scope=f"fault:{life.fault.id}",
+        measured=float(count),
+        bound=0.0,
+        unit="count",
+        n=int(after.sum()),
+    )
+    if not count:
+        return (verdict,)
+    why = "began after the promotion, was acknowledged, and is missing: an old primary took it"
+    reason = f"{count:,} writes that began after the new primary's promotion were acknowledged and are missing"
+    return (replace(verdict, reason=reason, witnesses=_witnesses(dossier, loss.split, why)),)
+
+
+def _witnesses(dossier: Dossier, guilty: Flags, why: str) -> tuple[Witness, ...]:
+    """The operation of the oldest and of the newest such write, each with its effect."""
+    rows = dossier.writes.rows
+    ended = rows["ended_ns"].to_numpy()
+    return tuple(
+        row(dossier.case.operations, int(rows["position"].iloc[index]), why, effect=plain(rows, index))
+        for index in first_and_worst(guilty, ended, ended)
+    )

@@ -1,0 +1,126 @@
+"""Which acknowledged writes each fault cost, and how far back they reach: the data loss window (RPA) of design.md.
+
+Whose fault is a missing write?
+-------------------------------
+Asynchronous replication loses the *end* of a log. So a missing write belongs to a fail-over when it had started by t_f, the last instant at which
+the old primary could acknowledge, and when nothing proves that it was committed before a write that survived: one that was acknowledged before
+a survivor even started had been committed earlier, and a replica that has the later one would have the earlier one too. Such a write
+was lost by something else, and the fail-over must not be its excuse: a platform that drops one booking in a thousand would otherwise hide behind
+every fault of the night.
+
+A survivor must itself have been acknowledged by t_f. One that was sent just before and answered afterwards may have been written by the *new*
+primary, and says nothing of what the old one had replicated.
+
+A write that started by t_f and whose answer arrived after it was on its way when the primary died: it is lost, with a window of zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from closeshave.judge.case import Case
+from closeshave.judge.columns import Flags, Ints, ints
+from closeshave.judge.timeline import Life, demoted_ns, promoted_ns, shards_of
+from closeshave.judge.writes import Writes
+
+NOBODY = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What one fault cost. Times in nanoseconds, ``None`` when they cannot be told."""
+
+    last_ack_ns: int | None
+    """t_f, from the injection's evidence or the platform's own demotion; where both are missing, the promotion bounds it from above."""
+    promoted_ns: int | None
+    window_ns: int | None
+    """RPA: t_f minus the acknowledgement of the oldest lost write; 0 when none is missing."""
+    lost: Flags
+    """Over ``Writes.rows``: what this fault cost."""
+    split: Flags
+    """Over ``Writes.rows``: writes that started after the promotion, were acknowledged and are missing: acknowledged on the old timeline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """The missing writes of the whole run, shared out among its faults."""
+
+    by_fault: dict[str, Loss]
+    owner: Ints
+    """Over ``Writes.rows``: index of the fault (in the plan's order) that cost this write; :data:`NOBODY` for writes that are there, and for
+    those that are missing for no fault's sake: breaches of integrity."""
+
+
+def share_out(case: Case, writes: Writes, lives: tuple[Life, ...]) -> Losses:
+    """Attribute every missing write to at most one fault, the first whose t_f it did not outlive."""
+    owner = np.full(len(writes.rows), NOBODY, dtype=np.int64)
+    ends = {life.fault.id: _last_ack_ns(case, life) for life in lives}
+    for index, life in sorted(enumerate(lives), key=lambda item: (ends[item[1].fault.id] or 0, item[0])):
+        last = ends[life.fault.id]
+        if last is None:
+            continue
+        for shard in shards_of(case, life.fault):
+            owner[_cost(writes, shard, last) & (owner == NOBODY)] = index
+    found = {}
+    for index, life in enumerate(lives):
+        lost = owner == index
+        last, promoted = ends[life.fault.id], promoted_ns(case, life)
+        found[life.fault.id] = Loss(last, promoted, _window_ns(writes, lost, last), lost, _split(case, writes, owner, life, promoted))
+    return Losses(found, owner)
+
+
+def _last_ack_ns(case: Case, life: Life) -> int | None:
+    if life.injected_ns is None:
+        return None
+    if life.dead_ns is not None:
+        return life.dead_ns
+    # No new primary is promoted while the old one still holds its lease, so the promotion is late enough.
+    stepped_down = demoted_ns(case, life)
+    return stepped_down if stepped_down is not None else promoted_ns(case, life)
+
+
+def _cost(writes: Writes, shard: int, last_ack_ns: int) -> Flags:
+    """Missing writes of this shard that a loss of the log's end explains."""
+    rows = writes.rows
+    here = ints(rows["shard"], -1) == shard
+    started, ended = rows["started_ns"].to_numpy(), rows["ended_ns"].to_numpy()
+    survivors = here & writes.ok("create") & ~writes.absent & (ended <= last_ack_ns)
+    survived_ns = int(started[survivors].max()) if survivors.any() else -1
+    explained: Flags = here & writes.vanished & (started <= last_ack_ns) & (ended >= survived_ns)
+    return explained
+
+
+def _window_ns(writes: Writes, lost: Flags, last_ack_ns: int | None) -> int | None:
+    if not lost.any():
+        return 0
+    assert last_ack_ns is not None
+    return max(0, last_ack_ns - int(writes.rows["ended_ns"].to_numpy()[lost].min()))
+
+
+def _split(case: Case, writes: Writes, owner: Ints, life: Life, promoted: int | None) -> Flags:
+    """What no fault cost, although it started after this fault's promotion, before anything else was broken."""
+    rows = writes.rows
+    if promoted is None:
+        return np.zeros(len(rows), dtype=np.bool_)
+    # Promotions are read from logs, in wall-clock time: within the uncertainty nobody knows which came first.
+    after = rows["started_ns"].to_numpy() > promoted + case.history.manifest.anchor.uncertainty_ns
+    here = np.isin(ints(rows["shard"], -1), shards_of(case, life.fault))
+    split: Flags = here & writes.ok("create") & writes.lost & (owner == NOBODY) & after & (rows["started_ns"].to_numpy() < life.horizon_ns)
+    return split
+
+
+def resolution_ns(case: Case, writes: Writes, life: Life, objective_ns: int) -> int | None:
+    """The widest gap between acknowledgements within ``objective_ns`` before the injection: losses smaller than it cannot be seen.
+
+    ``None`` when nothing was acknowledged there at all.
+    """
+    if life.injected_ns is None:
+        return None
+    rows = writes.rows
+    here = np.isin(ints(rows["shard"], -1), shards_of(case, life.fault)) & (rows["outcome"] == "ok").to_numpy(dtype=np.bool_)
+    ended = rows["ended_ns"].to_numpy()
+    first = life.injected_ns - objective_ns
+    seen = np.sort(ended[here & (ended >= first) & (ended <= life.injected_ns)])
+    return int(np.diff(np.concatenate([[first], seen, [life.injected_ns]])).max()) if len(seen) else None

@@ -1,0 +1,92 @@
+"""Payments against the provider's own ledger: an acknowledged payment is there exactly once, a doubtful one at most once, a refused one never."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from closeshave.history import Outcome
+from closeshave.judge.bookings import run_started_s
+from closeshave.judge.columns import Flags, equal, ints
+from closeshave.judge.dossier import Dossier
+from closeshave.judge.finding import Finding, unknown
+from closeshave.judge.witness import first_and_worst, plain, row
+from closeshave.judge.writes import among, joined
+
+NO_LEDGER = "the payment provider's ledger is missing"
+
+
+def duplicate(dossier: Dossier) -> Finding:
+    """Charges beyond what a booking's payments allow: a second one, whatever its key, or any where every payment was refused."""
+    ledger = _ledger(dossier)
+    if ledger is None:
+        return unknown("duplicate_payments", NO_LEDGER)
+    paid = joined(dossier.case, ("capture",))
+    possible = paid[~equal(paid["outcome"], Outcome.FAIL)]
+    # Charges of one booking in the order in which they were made: the first is allowed where a payment may have succeeded.
+    order = np.lexsort((ledger["capture"].to_numpy(dtype=str), ledger["at"].to_numpy()))
+    ledger = ledger.iloc[order]
+    turn = ledger.groupby(["franchise", "booking"], observed=True).cumcount().to_numpy()
+    surplus = (turn > 0) | ~among(ledger, possible)
+    return Finding(
+        "duplicate_payments", int(np.count_nonzero(surplus)), len(ledger), "charges are in the provider's ledger beyond what was asked for",
+        tuple(_charges(dossier, ledger, surplus, "charged again, or although every payment was refused")),
+    )  # fmt: skip
+
+
+def missing(dossier: Dossier) -> Finding:
+    """Payments that were acknowledged to the customer and that the provider never made."""
+    ledger = _ledger(dossier)
+    if ledger is None:
+        return unknown("missing_payments", NO_LEDGER)
+    paid = joined(dossier.case, ("capture",))
+    acknowledged = paid[equal(paid["outcome"], Outcome.OK)].reset_index(drop=True)
+    gone = ~among(acknowledged, ledger)
+    ended = acknowledged["ended_ns"].to_numpy()
+    witnesses = tuple(
+        row(
+            dossier.case.operations,
+            int(acknowledged["position"].iloc[index]),
+            "acknowledged, and not in the provider's ledger",
+            effect=plain(acknowledged, index),
+        )
+        for index in first_and_worst(gone, ended, ended)
+    )
+    count = int(np.count_nonzero(gone))
+    return Finding("missing_payments", count, len(acknowledged), "acknowledged payments are not in the provider's ledger", witnesses)
+
+
+def orphan(dossier: Dossier) -> Finding:
+    """Charges for bookings that the final state does not have, unless the booking was cancelled or a fault's loss objective answers for it."""
+    ledger, final = _ledger(dossier), dossier.case.history.bookings
+    if ledger is None:
+        return unknown("orphan_payments", NO_LEDGER)
+    if final is None:
+        return unknown("orphan_payments", "the final state of bookings is missing")
+    rows = dossier.writes.rows
+    cancelled = rows[equal(rows["action"], "cancel") & ~equal(rows["outcome"], Outcome.FAIL)]
+    # A write in flight when its primary died may be lost too; an answer never came, so nobody could count it as acknowledged.
+    excused = among(ledger, rows[dossier.forgiven]) | among(ledger, cancelled)
+    guilty = ~among(ledger, final) & ~excused
+    what = "charges are for bookings that the final state does not have"
+    return Finding("orphan_payments", int(np.count_nonzero(guilty)), len(ledger), what, tuple(_charges(dossier, ledger, guilty, what)))
+
+
+def _ledger(dossier: Dossier) -> pd.DataFrame | None:
+    """This run's charges."""
+    ledger = dossier.case.history.captures
+    if ledger is None:
+        return None
+    return ledger[~(ledger["at"] < run_started_s(dossier.case))].reset_index(drop=True)
+
+
+def _charges(dossier: Dossier, ledger: pd.DataFrame, guilty: Flags, why: str) -> list[dict[str, object]]:
+    """The first and the largest of the guilty charges, each with the payments that customers made for its booking."""
+    order = np.rint(ledger["at"].to_numpy(dtype=np.float64) * 1e3).astype(np.int64)
+    paid = joined(dossier.case, ("capture",))
+    shown = []
+    for index in first_and_worst(guilty, order, ints(ledger["amount"], 0)):
+        same = among(paid, ledger.iloc[[index]])
+        attempts = [plain(paid, int(place)) for place in np.flatnonzero(same)]
+        shown.append({**row(ledger, index, why), "payments": attempts})
+    return shown

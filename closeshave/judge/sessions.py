@@ -1,0 +1,88 @@
+"""Session guarantees: a client's reads never go back to an older version of a booking, and show what it wrote itself.
+
+Only what is ordered counts: a read is held against what its own session had already *seen answered* when it was *sent*. Two requests in flight
+at the same time may be served in either order, rightly.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from closeshave.history import Outcome
+from closeshave.judge.columns import Flags, Ints, equal, ints
+from closeshave.judge.dossier import Dossier
+from closeshave.judge.finding import Finding
+from closeshave.judge.timeline import shards_of
+from closeshave.judge.witness import first_and_worst, plain, row
+from closeshave.judge.writes import MUTATING, among, joined
+
+BOOKING = ["session", "franchise", "booking"]
+
+
+def stale(dossier: Dossier) -> Finding:
+    """Reads that returned an older version than their session had already read or written."""
+    rows = joined(dossier.case, (*MUTATING, "read"))
+    rows = rows[equal(rows["outcome"], Outcome.OK) & rows["session"].notna().to_numpy() & rows["booking"].notna().to_numpy()]
+    rows = rows.assign(seen=_versions(rows))
+    # A version that a fault took with it was seen and is rightly gone; its loss objective answers for that.
+    rows = rows[(rows["seen"] >= 0) & ~among(rows, dossier.writes.rows[dossier.forgiven])].reset_index(drop=True)
+    rows["booking"] = rows["booking"].astype("int64")
+    known = rows.sort_values("ended_ns", kind="stable")
+    known = known.assign(newest=known.groupby(BOOKING, observed=True)["seen"].cummax())
+    reads = rows[equal(rows["action"], "read")].sort_values("started_ns", kind="stable").reset_index(drop=True)
+    before = pd.merge_asof(
+        reads[[*BOOKING, "started_ns"]], known[[*BOOKING, "ended_ns", "newest"]], left_on="started_ns", right_on="ended_ns", by=BOOKING
+    )
+    newest = before["newest"].fillna(-1).to_numpy(dtype=np.int64)
+    behind = np.where(_taken(dossier, reads, newest), 0, newest - reads["seen"].to_numpy(dtype=np.int64))
+    witnesses = tuple(
+        row(
+            dossier.case.operations,
+            int(reads["position"].iloc[index]),
+            f"read version {int(reads['seen'].iloc[index])} after its session had seen version {int(newest[index])}",
+            effect=plain(reads, index),
+        )
+        for index in first_and_worst(behind > 0, reads["started_ns"].to_numpy(), behind)
+    )
+    return Finding(
+        "stale_sessions", int(np.count_nonzero(behind > 0)), len(reads), "reads were older than what their session had seen", witnesses
+    )
+
+
+def _taken(dossier: Dossier, reads: pd.DataFrame, newest: Ints) -> Flags:
+    """Reads after a fail-over of a version that it took along: seen before, acknowledged to nobody, and not in the final state either.
+
+    Without a fail-over in between nothing excuses a version that was shown and is gone.
+    """
+    final = dossier.case.history.bookings
+    assert final is not None
+    newest_of = final.assign(booking=final["booking"].astype("int64")).groupby(["franchise", "booking"], observed=True)["version"].max()
+    index = pd.MultiIndex.from_frame(reads[["franchise", "booking"]])
+    kept = ints(newest_of.reindex(index), -1)
+    taken = np.zeros(len(reads), dtype=np.bool_)
+    for life in dossier.lives:
+        last = dossier.losses.by_fault[life.fault.id].last_ack_ns
+        if last is not None:
+            here = np.isin(ints(reads["shard"], -1), shards_of(dossier.case, life.fault))
+            taken |= here & (reads["started_ns"].to_numpy() >= last) & (kept < newest)
+    return taken
+
+
+def _versions(rows: pd.DataFrame) -> Ints:
+    """The version that each row tells, from its column or from what a read returned; -1 where none is told."""
+    told = ints(rows["version"], -1)
+    for place in np.flatnonzero((told < 0) & rows["read_values"].notna().to_numpy()):
+        told[place] = _version_of(str(rows["read_values"].iloc[place]))
+    return told
+
+
+def _version_of(text: str) -> int:
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError:
+        return -1
+    version = values.get("version") if isinstance(values, dict) else None
+    return version if isinstance(version, int) else -1
