@@ -27,6 +27,7 @@ from closeshave.deployment import Deployment
 from closeshave.deployment import load as load_deployment
 from closeshave.display import Bar, Display
 from closeshave.environments import edge_counts, embedded, final_state, fingerprint, registry, resources, signals
+from closeshave.environments.errors import EnvironmentFailed
 from closeshave.faults import child as experiment
 from closeshave.faults import heal, janitor, ledger
 from closeshave.files import write_atomically
@@ -127,7 +128,7 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
         ending = ("interrupted", str(reason))
     except SafetyStop as reason:
         ending = ("safety", str(reason))
-    except (embedded.EnvironmentFailed, GeneratorFailed, logins.LoginFailed, OSError) as error:
+    except (EnvironmentFailed, GeneratorFailed, logins.LoginFailed, janitor.JanitorFailed, OSError) as error:
         ending = ("environment", str(error))
     finally:
         stop.shield()
