@@ -16,7 +16,7 @@ from closeshave.standin import settings as settings_file
 from closeshave.standin.entrance import Entrance, unhandled
 from closeshave.standin.errors import Json, OutcomeUnknown, RateLimited, Refused, Unavailable, failure
 from closeshave.standin.platform import Platform
-from closeshave.standin.routes import appointments, auth, availability, catalogue, health, payments
+from closeshave.standin.routes import appointments, auth, availability, catalogue, health, networks, payments
 from closeshave.standin.settings import VARIABLE, Settings
 from closeshave.standin.watch import Watch
 
@@ -43,7 +43,7 @@ def application(settings: Settings) -> FastAPI:
     app = FastAPI(title="BookedBarber stand-in", version=settings.version, openapi_url=None, lifespan=life)
     app.add_middleware(Entrance)
     # Availability before appointments: /slots is no appointment's ID.
-    for area in (availability, appointments, catalogue, payments, auth, health):
+    for area in (availability, appointments, catalogue, payments, auth, networks, health):
         app.include_router(area.router)
     for known in (Refused, Unavailable, OutcomeUnknown, RateLimited):
         app.add_exception_handler(known, _say)

@@ -1,4 +1,4 @@
-"""The Valkey tiers: a breaker each, and an answer of ``None`` instead of an error.
+"""The Valkey tiers: short timeouts, a breaker each, and an answer of ``None`` instead of an error.
 
 A tier may vanish at any time and none of them holds the truth, so its users never see an exception: they get ``None`` and do without,
 each in the way that its own docstring states.
@@ -6,41 +6,43 @@ each in the way that its own docstring states.
 
 from __future__ import annotations
 
-import asyncio
-import importlib
 from collections.abc import Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 from closeshave.standin.breaker import Breaker
 from closeshave.standin.visit import book_cache_time
 
-if TYPE_CHECKING:  # imported by Tier.open when the process already serves
-    from closeshave.standin.valkey import Command, Store
+TIMEOUT_S = 0.1
+"""For connecting and for an answer. A live tier answers within a millisecond; past this the database is the quicker way."""
+CONNECTIONS = 64
+"""More requests than this waiting for one tier do without it."""
 
-OPENING_S = 0.5
-"""How long a request of the first moments waits for the tier to be opened."""
+Command = Sequence[str | bytes | int]
 
 
 class Tier:
-    """One tier's primary, as seen by one process."""
+    """One tier's primary, as seen by one process. Connects when it is first used."""
 
-    __slots__ = ("_lost", "_opened", "_port", "_store", "breaker", "name")
+    __slots__ = ("_client", "breaker", "name")
 
     def __init__(self, name: str, port: int) -> None:
         self.name = name
         self.breaker = Breaker()
-        self._port = port
-        self._opened = asyncio.Event()
-        self._store: Store | None = None
-        self._lost: type[Exception]
-
-    async def open(self) -> None:
-        """Load the client, off the event loop. A database can be used, and the process be ready, before this is done."""
-        valkey = await asyncio.to_thread(importlib.import_module, "closeshave.standin.valkey")
-        self._store = valkey.Store(self._port)
-        self._lost = valkey.StoreLost
-        self._opened.set()
+        pool = ConnectionPool(
+            host="127.0.0.1",
+            port=port,
+            max_connections=CONNECTIONS,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),  # what a breaker guards is not tried twice
+        )
+        self._client = Redis.from_pool(pool)
 
     async def run(self, *commands: Command) -> list[Any] | None:
         """The answers to commands sent together; ``None`` when the tier cannot be used now."""
@@ -58,20 +60,21 @@ class Tier:
 
     async def close(self) -> None:
         """Drop every connection."""
-        if self._store:
-            await self._store.close()
+        await self._client.aclose()
 
     async def _run(self, commands: Sequence[Command]) -> list[Any] | None:
-        if self._store is None:
-            try:
-                await asyncio.wait_for(self._opened.wait(), OPENING_S)
-            except TimeoutError:
-                return None
-            assert self._store is not None
         try:
-            answers = await self._store.run(commands)
-        except self._lost:
+            if len(commands) == 1:
+                answers = [await self._client.execute_command(*commands[0])]  # type: ignore[no-untyped-call]  # redis-py leaves it open
+            else:
+                pipeline = self._client.pipeline(transaction=False)
+                for command in commands:
+                    pipeline.execute_command(*command)
+                answers = await pipeline.execute()
+        except (RedisError, OSError, TimeoutError):
             self.breaker.failed()
+            # Also after an answered error: READONLY means that the connections lead to a demoted primary.
+            await self._client.connection_pool.disconnect(inuse_connections=False)
             return None
         self.breaker.succeeded()
         return answers

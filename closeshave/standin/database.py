@@ -17,15 +17,28 @@ from closeshave.standin.breaker import Breaker
 from closeshave.standin.errors import OutcomeUnknown, Unavailable
 from closeshave.standin.settings import Settings
 
-ACQUIRE_S = 0.5
+ACQUIRE_S = 1.0
 """For a free connection, or a new one. Also how long a full pool (a shard that hangs) can hold a request back: the bulkhead."""
 QUERY_S = 1.5
 """For an answer. Every statement of the platform takes milliseconds."""
+PROBE_S = 3.0
+"""For a probe to get a connection. Nobody waits for it, and on a machine that is busy starting everything a new connection takes its time."""
 STATEMENT_MS = 1_400
 """The server gives up first: then the statement certainly did not happen, which a lost answer would leave open."""
 
 Row = Mapping[str, Any]
 Rows = list[Row]
+
+
+_BROKEN = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shutting down, starting up, or ended by an administrator
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""What says that the connection is of no more use, and nothing about what became of the statement."""
 
 
 class Demoted(Unavailable):
@@ -59,7 +72,7 @@ class Link:
             min_size=0,
             max_size=settings.pool_size,
             max_inactive_connection_lifetime=0,  # 0 is never: keep them
-            timeout=ACQUIRE_S,
+            timeout=PROBE_S,  # to connect; the wait for a connection is bounded where it is asked for
             reset=_keep,
             server_settings={"application_name": settings.instance, "statement_timeout": str(STATEMENT_MS), "jit": "off"},
         )
@@ -103,8 +116,8 @@ class Link:
         if self.breaker.open and not force:
             raise Unavailable(f"{self.name} is unavailable")
         try:
-            connection = await self._pool.acquire(timeout=ACQUIRE_S)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            connection = await self._pool.acquire(timeout=PROBE_S if force else ACQUIRE_S)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             self.breaker.failed()
             raise Unavailable(f"{self.name} cannot be reached") from error
         try:
@@ -115,7 +128,7 @@ class Link:
         except asyncpg.QueryCanceledError as error:
             self.breaker.failed()
             raise Unavailable(f"{self.name} is too slow") from error
-        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError) as error:
+        except _BROKEN as error:
             await self._lost(connection)
             raise OutcomeUnknown(f"{self.name} was lost while it worked on the request") from error
         except asyncpg.ReadOnlySQLTransactionError as error:

@@ -41,6 +41,8 @@ CREATE TABLE franchises (
     version    integer NOT NULL DEFAULT 1
 );
 
+CREATE INDEX franchises_of_network ON franchises (network_id);
+
 CREATE TABLE opening_hours (
     franchise_id integer PRIMARY KEY REFERENCES franchises,
     opens        time    NOT NULL DEFAULT '09:00',

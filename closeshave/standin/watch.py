@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 
 from closeshave.standin.caches import Tier
@@ -24,7 +23,6 @@ class Watch:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._answered: dict[str, float] = {}
-        self._something_answered = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -32,7 +30,7 @@ class Watch:
         for link in self._platform.shards.links:
             self._tasks.append(asyncio.create_task(self._keep_asking(link)))
         for tier in self._platform.tiers:
-            self._tasks.append(asyncio.create_task(self._look_after(tier)))
+            self._tasks.append(asyncio.create_task(_revive(tier)))
         self._tasks.append(asyncio.create_task(self._forget_stale()))
 
     def stop(self) -> None:
@@ -50,19 +48,16 @@ class Watch:
             alive = await link.probe()
             if alive:
                 self._answered[link.name] = time.monotonic()
-                self._something_answered.set()
             await asyncio.sleep(PROBE_S if alive else RETRY_S)
-
-    async def _look_after(self, tier: Tier) -> None:
-        with contextlib.suppress(TimeoutError):  # databases first: they are what readiness waits for
-            await asyncio.wait_for(self._something_answered.wait(), FRESH_S)
-        await tier.open()
-        while True:
-            if tier.breaker.open:
-                await tier.probe()
-            await asyncio.sleep(RETRY_S)
 
     async def _forget_stale(self) -> None:
         while True:
             await self._platform.franchises.forget_stale()
             await asyncio.sleep(RETRY_S)
+
+
+async def _revive(tier: Tier) -> None:
+    while True:
+        if tier.breaker.open:
+            await tier.probe()
+        await asyncio.sleep(RETRY_S)

@@ -232,7 +232,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             process = _start_app(root / f"{region}.json", settings)
             stack.callback(_end, process)
         for url in running.urls.values():
-            assert poll_until(lambda url=url: _ready(url), 20), "not ready"  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            assert poll_until(lambda url=url: _ready(url), 60), "not ready"  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         yield running
 
 
