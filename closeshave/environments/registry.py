@@ -31,19 +31,24 @@ class Claim:
     """0 until ports are claimed."""
 
 
+def base() -> Path:
+    """Where the next environment goes: what ``CLOSESHAVE_STATE_DIR`` says, else memory when it has room, else the temporary directory."""
+    return next((place for place in _bases() if _has_room(place)), _bases()[-1])
+
+
 def new_root(name: str) -> Path:
     """Make the directory of a new environment, with a name that no other has."""
-    base = next((base for base in _bases() if _has_room(base)), _bases()[-1])
+    base_dir = base()
     # Others may pass through but not look: the database servers may run as a user of their own.
-    base.mkdir(parents=True, exist_ok=True, mode=0o711)
-    root = base / f"{name}-{secrets.token_hex(4)}"
+    base_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
+    root = base_dir / f"{name}-{secrets.token_hex(4)}"
     root.mkdir(mode=0o711)
     return root
 
 
 def running() -> tuple[Path, ...]:
     """The roots of this user's environments, oldest first: running, starting, or left behind by a crash."""
-    roots = [path.parent for base in _bases() for path in base.glob(f"*/{FILE}")]
+    roots = [path.parent for place in _bases() for path in place.glob(f"*/{FILE}")]
     return tuple(sorted(roots, key=lambda root: (root / FILE).stat().st_mtime))
 
 
@@ -72,7 +77,7 @@ def _bases() -> tuple[Path, ...]:
     return (MEMORY / folder, Path(tempfile.gettempdir()) / folder)
 
 
-def _has_room(base: Path) -> bool:
-    if not base.is_relative_to(MEMORY):
+def _has_room(place: Path) -> bool:
+    if not place.is_relative_to(MEMORY):
         return True
     return MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_MIN

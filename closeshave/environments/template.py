@@ -103,8 +103,10 @@ def _server(recipe: Recipe, directory: Path) -> Iterator[str]:
     sockets = Path(tempfile.mkdtemp(prefix="closeshave-"))
     recipe.nobody.own(sockets)
     # The directory is synced once at the end; until then nothing here is worth a wait.
-    fast = {"fsync": "off", "full_page_writes": "off", "min_wal_size": "8MB", "dynamic_shared_memory_type": "mmap", "autovacuum": "off"}
-    options = {"listen_addresses": "", "unix_socket_directories": str(sockets), **fast}
+    fast = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "dynamic_shared_memory_type": "mmap"}
+    # Log files kept for reuse would be copied with every start.
+    small = {"min_wal_size": "8MB", "wal_recycle": "off"}
+    options = {"listen_addresses": "", "unix_socket_directories": str(sockets), **fast, **small}
     argv = [*recipe.nobody.words, str(recipe.postgres / "postgres"), "-D", str(directory)]
     argv += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
     server = subprocess.Popen(argv, stdin=subprocess.DEVNULL)

@@ -1,0 +1,116 @@
+"""Which parts this machine has, which can be had, and what is missing: for ``closeshave doctor``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from closeshave.environments import cache, parts, ports, registry
+from closeshave.environments.commands import CommandFailed, run
+from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.gobuild import ETCD, TOXIPROXY
+from closeshave.environments.unprivileged import wrapper
+
+ROOM_BYTES_MIN = 2 << 30
+CORES_MIN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One part or condition, and whether an embedded environment can count on it."""
+
+    part: str
+    ok: bool
+    detail: str
+
+
+def findings() -> tuple[Finding, ...]:
+    """Look at everything; builds what can be built, so that a later start need not. Takes up to some minutes the first time."""
+    checks: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("python", _python),
+        ("postgres", _postgres),
+        ("unprivileged start", _unprivileged),
+        ("patroni", lambda: _version([sys.executable, "-m", "patroni", "--version"])),
+        ("valkey", lambda: _version([str(parts.find_valkey()), "--version"])),
+        ("haproxy", lambda: _version([str(parts.find_haproxy()), "-v"])),
+        ("etcd", _etcd),
+        ("toxiproxy", _toxiproxy),
+        ("room for state", _room),
+        ("cores", _cores),
+        ("environments", _environments),
+    )
+    with ThreadPoolExecutor(len(checks)) as askers:
+        return tuple(askers.map(lambda check: _finding(*check), checks))
+
+
+class _Missing(Exception):
+    """The part is not as it should be; the message is the finding's detail."""
+
+
+def _finding(part: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(part, True, check())
+    except (_Missing, EnvironmentFailed, CommandFailed) as error:
+        return Finding(part, False, str(error))
+
+
+def _version(argv: list[str]) -> str:
+    return run(argv, timeout_s=20).strip().splitlines()[0]
+
+
+def _python() -> str:
+    return f"{sys.version.split()[0]} at {sys.executable}"
+
+
+def _postgres() -> str:
+    bin_dir = parts.find_postgres("wheel")
+    return f"{parts.read_postgres_version(bin_dir)} at {bin_dir}"
+
+
+def _unprivileged() -> str:
+    found = wrapper([(str(parts.find_postgres("wheel") / "postgres"), "--version"), (sys.executable, "-c", "import patroni")])
+    return f"as nobody, through {found.words[0]}" if found.words else "as the present user"
+
+
+def _etcd() -> str:
+    found = parts.find_etcd(_quiet, retry=True)
+    if found.rejoins_empty:
+        raise _Missing(f"{ETCD.version} cannot be built; the packaged {found.version} serves")
+    return f"{found.version} at {found.program}"
+
+
+def _toxiproxy() -> str:
+    found = parts.find_toxiproxy(_quiet, retry=True)
+    if isinstance(found, str):
+        raise _Missing(f"{TOXIPROXY.version} cannot be had, so network faults are not run: {found}")
+    return str(found)
+
+
+def _room() -> str:
+    base = registry.base()
+    existing = next(place for place in (base, *base.parents) if place.exists())
+    free = shutil.disk_usage(existing).free
+    detail = f"{free >> 20} MiB free at {base}; built programs and templates in {cache.directory()}"
+    if free < ROOM_BYTES_MIN:
+        raise _Missing(detail)
+    return detail
+
+
+def _cores() -> str:
+    count = len(os.sched_getaffinity(0))
+    if count < CORES_MIN:
+        raise _Missing(f"{count}; results will be limited by the generator")
+    return str(count)
+
+
+def _environments() -> str:
+    roots = registry.running()
+    return f"{', '.join(root.name for root in roots) or 'none running'}; ports are claimed in {ports.claims_dir()}"
+
+
+def _quiet(_: str) -> None:
+    """A finding's detail says it all."""

@@ -1,0 +1,72 @@
+"""Start a member of an etcd that must not trust its data after a kill: ``etcd_rejoin.py OTHERS ETCD OPTION …``.
+
+etcd 3.5.0 to 3.5.2 can corrupt a killed member's data (etcd issue 13766). So a member that has run before leaves the cluster, is added again
+under a new identity, and starts empty to copy everything from the others. The first start is an ordinary one. Only for the fallback.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from closeshave.environments.probe import post_json
+from closeshave.processes import poll_until
+
+REJOIN_S_MAX = 60.0
+
+
+def main() -> None:
+    """Rejoin if need be, then turn into the server. ``OTHERS`` are the client ports of the other members."""
+    others, server = [int(port) for port in sys.argv[1].split(",") if port], sys.argv[2:]
+    data = Path(option(server, "data-dir"))
+    if (data / "member").exists():
+        cluster = rejoin(others, option(server, "name"), option(server, "initial-advertise-peer-urls"))
+        shutil.rmtree(data)
+        server = [*(word for word in server if not word.startswith("--initial-cluster=")), *existing(cluster)]
+    os.execv(server[0], server)  # noqa: S606  no shell: this very process becomes the server
+
+
+def rejoin(others: Sequence[int], name: str, peer_url: str) -> str:
+    """Replace the member ``name`` by an empty one; returns the cluster as ``--initial-cluster`` wants it. Raises :class:`TimeoutError`."""
+    joined: list[str] = []
+
+    def tried() -> bool:
+        for port in others:
+            listed = post_json(port, "/v3/cluster/member/list", {})
+            members = (listed or {}).get("members", [])
+            # Gone already when an earlier try got half-way, or when it was added and never started: then it has no name yet.
+            for member in members:
+                if member.get("name") == name or peer_url in member.get("peerURLs", []):
+                    post_json(port, "/v3/cluster/member/remove", {"ID": member["ID"]})
+            added = post_json(port, "/v3/cluster/member/add", {"peerURLs": [peer_url]}) if members else None
+            if added and "member" in added:
+                joined.append(initial_cluster(added["members"], name, peer_url))
+                return True
+        return False
+
+    if not poll_until(tried, REJOIN_S_MAX, interval_s=0.2):
+        raise TimeoutError(f"no majority of etcd let {name} in again within {REJOIN_S_MAX:.0f} s")
+    return joined[0]
+
+
+def initial_cluster(members: Sequence[dict[str, Any]], name: str, peer_url: str) -> str:
+    """The members as ``name=url,…``; the new one has no name of its own yet."""
+    return ",".join(f"{name if peer_url in member['peerURLs'] else member['name']}={member['peerURLs'][0]}" for member in members)
+
+
+def existing(cluster: str) -> list[str]:
+    """The options by which a member joins a cluster that runs already."""
+    return [f"--initial-cluster={cluster}", "--initial-cluster-state=existing"]
+
+
+def option(words: Sequence[str], name: str) -> str:
+    """The value of ``--name=value`` among ``words``. Raises :class:`StopIteration`."""
+    return next(word.split("=", 1)[1] for word in words if word.startswith(f"--{name}="))
+
+
+if __name__ == "__main__":
+    main()
