@@ -26,6 +26,7 @@ from closeshave.deployment import Deployment, load
 from closeshave.environments import meter, proctable
 from closeshave.environments.meter import Group, Incarnation
 from closeshave.environments.proctable import Entry
+from closeshave.environments.site import python_environ
 from closeshave.files import append_line, read_lines
 
 SPOOL, FILE = "spool/resources.jsonl", "resources.parquet"
@@ -64,7 +65,15 @@ class Sampler:
             (run / folder).mkdir(exist_ok=True)
         with (run / "logs" / "resources.log").open("ab") as output:
             # Its own session: Ctrl-C at the terminal is for the trial, which stops the sampler when the load has ended.
-            return cls(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True))
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, **python_environ()},
+            )
+        return cls(process)
 
     def stop(self) -> int:
         """End it; returns its exit code, 0 when all was well."""
