@@ -73,7 +73,7 @@ def group(deployment: Deployment, name: str, *, at_home: bool) -> Check:
         except (sentinel.Unavailable, sentinel.NoPrimary) as error:
             return Proof(what, False, f"{type(error).__name__}: {error}")
         views = sentinel.views(deployment, name)
-        faults = [f"{view} says port {said['port']}, {said['flags']}" for view, said in views.items() if not _healthy(said, lead.port)]
+        faults = [f"{view} says port {said.port}, {said.flags}" for view, said in views.items() if not said.settled_on(lead)]
         faults += [f"{sentinel_.process} does not answer" for sentinel_ in deployment.sentinels if sentinel_.process not in views]
         faults += [] if roles[lead.process].primary else [f"{lead.process} is no primary"]
         faults += [
@@ -107,7 +107,7 @@ def applications(deployment: Deployment, region: str | None = None) -> Check:
             f"{process.name} ({answer})"
             for process in wanted
             for port in process.ports
-            if (answer := ports.status("GET", f"http://127.0.0.1:{port}{READY_PATH}")) != 200
+            if (answer := ports.status(f"http://127.0.0.1:{port}{READY_PATH}")) != 200
         ]
         return Proof(f"{len(wanted)} applications are ready", not unready, ", ".join(unready) or "all of them")
 
@@ -119,10 +119,10 @@ def edges(deployment: Deployment) -> Check:
 
     def check() -> Proof:
         down: list[str] = []
-        for edge in deployment.edges:
-            rows = servers(ports.text(edge.stats_url))
-            down += [f"{name} seen from {edge.region} is {state}" for name, state in rows.items() if not state.startswith("UP")]
-            down += [] if rows else [f"the edge of {edge.region} does not tell"]
+        for url in dict.fromkeys(edge.stats_url for edge in deployment.edges):
+            rows = servers(ports.text(url))
+            down += [f"{name} is {state}" for name, state in rows.items() if not state.startswith("UP")]
+            down += [] if rows else [f"{url} does not tell"]
         return Proof(f"{len(deployment.edges)} edges count all their servers as up", not down, "; ".join(down) or "all of them")
 
     return check
@@ -136,10 +136,6 @@ def servers(statistics: str | None) -> dict[str, str]:
         for row in rows
         if row["svname"] not in {"FRONTEND", "BACKEND"} and row["status"] != "no check"
     }
-
-
-def _healthy(view: dict[str, object], port: int) -> bool:
-    return str(view["port"]) == str(port) and not any(word in str(view["flags"]) for word in ("down", "failover", "disconnected"))
 
 
 def _is_stopped(identity: processes.Identity) -> bool:

@@ -21,8 +21,6 @@ from closeshave.faults.waiting import after, until
 ORDER = ("etcd", "toxiproxy", "valkey", "sentinel", "haproxy", "patroni", "payments", "app", "edge")
 """Roles in the order in which they start: what others need comes first."""
 LISTENING_WITHIN_S = 10.0
-SETTLE_WITHIN_S = 15.0
-"""How long roles may take to change places once the parts are linked."""
 
 
 def revive(deployment: Deployment, names: Iterable[str], deadline_ns: int, say: Say) -> tuple[str, ...]:
@@ -43,13 +41,11 @@ def revive(deployment: Deployment, names: Iterable[str], deadline_ns: int, say: 
 
 
 def link_stores(deployment: Deployment, group: str, deadline_ns: int) -> None:
-    """Make every store of a group follow the one that Sentinel holds for the primary, without waiting for Sentinel to notice."""
-    stores = sentinel.stores_of(deployment, group)
+    """Make every store of a group follow the one that Sentinel holds for the primary, without waiting for Sentinel to see to it."""
 
     def linked() -> bool:
         try:
-            lead = sentinel.primary(deployment, group)
-            return all(_placed(store, lead) for store in stores)
+            return _linked(deployment, group, sentinel.primary(deployment, group))
         except (sentinel.Unavailable, sentinel.NoPrimary):
             return False
 
@@ -84,23 +80,22 @@ def declared(deployment: Deployment, shard: int) -> Member:
 
 
 def group_home(deployment: Deployment, group: str, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Let Sentinel fail a group over until its declared primary leads again; returns what was done."""
+    """Let Sentinel fail a group over until its declared primary leads again and all follow it; returns what was done."""
     wanted = sentinel.stores_of(deployment, group)[0]
     done: list[str] = []
 
     def at_home() -> bool:
         try:
             lead = sentinel.primary(deployment, group)
-            if lead == wanted:
-                return True
-            if _placed(wanted, lead):
+            linked = _linked(deployment, group, lead)
+            if linked and lead != wanted:
                 say(f"failing {group} over to {wanted.process}")
                 sentinel.failover(deployment, group)
                 done.append(f"failed {group} over from {lead.process} to {wanted.process}")
-                until(lambda: sentinel.primary(deployment, group) == wanted, min(deadline_ns, after(SETTLE_WITHIN_S)))
         except (sentinel.Unavailable, sentinel.NoPrimary):
+            # A failover that was asked for too soon after the last one is refused for some seconds.
             return False
-        return False
+        return linked and lead == wanted
 
     until(at_home, deadline_ns, interval_s=0.2)
     return tuple(done)
@@ -118,6 +113,14 @@ def _resume(root: Path, process: Process) -> list[str]:
 def _wait_listening(started: Iterable[Process], deadline_ns: int) -> None:
     awaited = [port for process in started for port in process.ports]
     until(lambda: all(not ports.refusal(port) for port in awaited), min(deadline_ns, after(LISTENING_WITHIN_S)))
+
+
+def _linked(deployment: Deployment, group: str, lead: Store) -> bool:
+    """Whether all stores have their roles beside the primary ``lead``; a store that has not is told to take it."""
+    if not all(view.settled_on(lead) for view in sentinel.views(deployment, group).values()):
+        # In the middle of a failover the next primary must not be told to follow the last one.
+        return False
+    return all(_placed(store, lead) for store in sentinel.stores_of(deployment, group))
 
 
 def _placed(store: Store, lead: Store) -> bool:

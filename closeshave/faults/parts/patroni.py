@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import httpx
 
 from closeshave.deployment import Deployment, Member
+from closeshave.faults.parts import ports
 
 TIMEOUT_S = 2.0
 SWITCHOVER_TIMEOUT_S = 20.0
@@ -44,7 +45,7 @@ def cluster(deployment: Deployment, shard: int) -> tuple[Seen, ...]:
     members = {member.name: member for member in members_of(deployment, shard)}
     for member in members.values():
         try:
-            answer = httpx.get(f"http://127.0.0.1:{member.api_port}/cluster", timeout=TIMEOUT_S).raise_for_status().json()
+            answer = ports.CLIENT.get(f"http://127.0.0.1:{member.api_port}/cluster", timeout=TIMEOUT_S).raise_for_status().json()
         except (httpx.HTTPError, ValueError):
             continue
         return tuple(
@@ -66,7 +67,7 @@ def leader(deployment: Deployment, shard: int) -> Member:
 def switchover(deployment: Deployment, shard: int, to: Member) -> str:
     """Ask for a switchover to a healthy standby and return Patroni's answer. Raises :class:`NoLeader` or :class:`httpx.HTTPError`."""
     now = leader(deployment, shard)
-    answer = httpx.post(
+    answer = ports.CLIENT.post(
         f"http://127.0.0.1:{now.api_port}/switchover", json={"leader": now.name, "candidate": to.name}, timeout=SWITCHOVER_TIMEOUT_S
     )
     answer.raise_for_status()
@@ -74,7 +75,4 @@ def switchover(deployment: Deployment, shard: int, to: Member) -> str:
 
 
 def _says_primary(member: Member) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{member.api_port}/primary", timeout=TIMEOUT_S).status_code == 200
-    except httpx.HTTPError:
-        return False
+    return ports.status(f"http://127.0.0.1:{member.api_port}/primary") == 200

@@ -7,6 +7,8 @@ import socket
 import httpx
 
 TIMEOUT_S = 1.0
+# One client, because each new one reads the machine's certificates first; no proxy settings, because everything is loopback.
+CLIENT = httpx.Client(trust_env=False, verify=False, timeout=TIMEOUT_S)  # noqa: S501 - plain HTTP, no certificate to verify
 
 
 def refusal(port: int, timeout_s: float = TIMEOUT_S) -> str:
@@ -18,18 +20,18 @@ def refusal(port: int, timeout_s: float = TIMEOUT_S) -> str:
     return ""
 
 
-def status(method: str, url: str, timeout_s: float = TIMEOUT_S) -> int:
+def status(url: str) -> int:
     """The HTTP status of a URL; 0 when it does not answer."""
     try:
-        return httpx.request(method, url, timeout=timeout_s).status_code
+        return CLIENT.get(url).status_code
     except httpx.HTTPError:
         return 0
 
 
-def text(url: str, timeout_s: float = TIMEOUT_S) -> str | None:
+def text(url: str) -> str | None:
     """The body of a URL; ``None`` when it does not answer or not with success."""
     try:
-        answer = httpx.get(url, timeout=timeout_s)
+        answer = CLIENT.get(url)
     except httpx.HTTPError:
         return None
     return answer.text if answer.is_success else None

@@ -92,13 +92,27 @@ def primary(deployment: Deployment, group: str) -> Store:
     raise NoPrimary(f"the sentinels name {dict(votes) or 'nobody'} as primary of {group}")
 
 
-def views(deployment: Deployment, group: str) -> dict[str, dict[str, Any]]:
-    """What each answering sentinel says of a group's primary, by the sentinel's process name (``SENTINEL MASTER``)."""
-    found: dict[str, dict[str, Any]] = {}
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one sentinel says of a group's primary (``SENTINEL MASTER``)."""
+
+    port: int
+    flags: str
+    """``master``, and beside it ``s_down``, ``o_down``, ``failover_in_progress``, ``disconnected`` … while something is wrong."""
+
+    def settled_on(self, store: Store) -> bool:
+        """Whether this sentinel holds ``store`` for the primary and sees nothing wrong with it."""
+        return self.port == store.port and self.flags == "master"
+
+
+def views(deployment: Deployment, group: str) -> dict[str, View]:
+    """What each answering sentinel says of a group's primary, by the sentinel's process name."""
+    found: dict[str, View] = {}
     for sentinel in deployment.sentinels:
         try:
             with session(sentinel.port) as connection:
-                found[sentinel.process] = cast("dict[str, Any]", connection.sentinel_master(group, return_responses=True))
+                said = cast("dict[str, Any]", connection.sentinel_master(group, return_responses=True))
+            found[sentinel.process] = View(int(said["port"]), str(said["flags"]))
         except Unavailable:
             continue
     return found

@@ -1,0 +1,151 @@
+"""Toxiproxy servers through toxiproxy-python: one server an instance, every call with a timeout, every change read back.
+
+The library keeps the address of its one server in class attributes, waits for ever and takes an HTTP 500 for success; this module gives its
+classes another consumer of the API that does none of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests  # what toxiproxy-python speaks HTTP with
+import toxiproxy  # type: ignore[import-untyped] # it ships no types
+import toxiproxy.proxy  # type: ignore[import-untyped] # it ships no types
+import toxiproxy.server  # type: ignore[import-untyped] # it ships no types
+from toxiproxy.api import APIConsumer  # type: ignore[import-untyped] # it ships no types
+
+Unavailable = requests.RequestException
+"""Raised by everything here when a server does not answer in time or not with success. Removing a toxic under load can hang its API for good
+(Toxiproxy's issue 558): then its process has to be started again, which also removes the toxic."""
+
+_SERVER: ContextVar[Server] = ContextVar("server")
+
+
+class NotAsAsked(RuntimeError):
+    """A server acknowledged a change, and reading it back showed something else."""
+
+
+class _Consumer(APIConsumer):  # type: ignore[misc] # untyped base
+    """Sends the library's calls to the server in whose name they are made."""
+
+    @classmethod
+    def get(cls, url: str, params: object = None, **given: object) -> Any:
+        return cls._send(requests.get, url, params=params, **given)
+
+    @classmethod
+    def post(cls, url: str, data: object = None, json: object = None, **given: object) -> Any:
+        return cls._send(requests.post, url, data=data, json=json, **given)
+
+    @classmethod
+    def delete(cls, url: str, **given: object) -> Any:
+        return cls._send(requests.delete, url, **given)
+
+    @classmethod
+    def _send(cls, send: Callable[..., Any], url: str, **given: object) -> Any:
+        server = _SERVER.get()
+        answer = send(f"http://127.0.0.1:{server.api_port}{url}", timeout=server.timeout_s, **given)
+        answer.raise_for_status()
+        return answer
+
+
+toxiproxy.server.APIConsumer = toxiproxy.proxy.APIConsumer = _Consumer
+
+
+@dataclass(frozen=True, slots=True)
+class Toxic:
+    """One disturbance of one direction of a proxy's connections. ``toxicity`` is the share of connections (not requests) it hits."""
+
+    type: str
+    """``latency``, ``bandwidth``, ``timeout``, ``reset_peer``, ``slow_close``, ``slicer`` or ``limit_data``."""
+    attributes: Mapping[str, int] = field(default_factory=dict)
+    stream: str = "downstream"
+    """``downstream`` (towards the client) or ``upstream``."""
+    toxicity: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """Under which the server keeps it: one of each type and direction a proxy."""
+        return f"{self.type}_{self.stream}"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One Toxiproxy process on loopback. Every method raises :data:`Unavailable`."""
+
+    api_port: int
+    timeout_s: float = 2.0
+
+    def version(self) -> str:
+        """What it says of itself."""
+        with self._speaking():
+            return str(_Consumer.get("/version").json()["version"])
+
+    def proxies(self) -> dict[str, bool]:
+        """Which proxies it has, and whether each is enabled."""
+        with self._speaking():
+            return {name: bool(proxy.enabled) for name, proxy in toxiproxy.Toxiproxy().proxies().items()}
+
+    def toxics(self, proxy: str) -> tuple[Toxic, ...]:
+        """The toxics of a proxy, as the server lists them. Raises :class:`KeyError` when it has no such proxy."""
+        with self._speaking():
+            found = self._proxy(proxy).toxics().values()
+            return tuple(Toxic(toxic.type, toxic.attributes, toxic.stream, toxic.toxicity) for toxic in found)
+
+    def add(self, proxy: str, toxic: Toxic) -> None:
+        """Put a toxic on a proxy. Raises :class:`NotAsAsked` when the server lists it otherwise, :class:`KeyError` without such a proxy."""
+        with self._speaking():
+            self._proxy(proxy).add_toxic(
+                name=toxic.name, type=toxic.type, stream=toxic.stream, toxicity=toxic.toxicity, attributes=dict(toxic.attributes)
+            )
+        listed = next((each for each in self.toxics(proxy) if each.name == toxic.name), None)
+        # The server fills in attributes that were not given (jitter 0), so only what was asked for is compared.
+        if listed is None or listed.toxicity != toxic.toxicity or not toxic.attributes.items() <= listed.attributes.items():
+            raise NotAsAsked(f"{proxy}: asked for {toxic}, listed is {listed}")
+
+    def remove(self, proxy: str, toxic: Toxic) -> None:
+        """Take a toxic off a proxy, if it is there. Raises :class:`NotAsAsked` when it is still listed, :class:`KeyError`."""
+        if any(each.name == toxic.name for each in self.toxics(proxy)):
+            with self._speaking():
+                self._proxy(proxy).destroy_toxic(toxic.name)
+        if any(each.name == toxic.name for each in self.toxics(proxy)):
+            raise NotAsAsked(f"{proxy} still lists {toxic.name}")
+
+    def switch(self, proxy: str, *, enabled: bool) -> None:
+        """Let a proxy listen, or close it with all its connections. Raises :class:`NotAsAsked`, :class:`KeyError`."""
+        with self._speaking():
+            (self._proxy(proxy).enable if enabled else self._proxy(proxy).disable)()
+        if self.proxies()[proxy] is not enabled:
+            raise NotAsAsked(f"{proxy} was to be {'enabled' if enabled else 'disabled'} and is not")
+
+    def disturbances(self) -> tuple[str, ...]:
+        """Everything that is not as after a fresh start: toxics and closed proxies, by name; empty when all links are clear."""
+        found = []
+        for proxy, enabled in self.proxies().items():
+            found += [] if enabled else [f"{proxy} is disabled"]
+            found += [f"{proxy} has {toxic.name}" for toxic in self.toxics(proxy)]
+        return tuple(found)
+
+    def clear(self) -> None:
+        """Remove every toxic and enable every proxy. Raises :class:`NotAsAsked` when something is left."""
+        with self._speaking():
+            toxiproxy.Toxiproxy().reset()
+        if left := self.disturbances():
+            raise NotAsAsked(", ".join(left))
+
+    def _proxy(self, name: str) -> Any:
+        proxy = toxiproxy.Toxiproxy().get_proxy(name)
+        if proxy is None:
+            raise KeyError(name)
+        return proxy
+
+    @contextmanager
+    def _speaking(self) -> Iterator[None]:
+        token = _SERVER.set(self)
+        try:
+            yield
+        finally:
+            _SERVER.reset(token)
