@@ -43,7 +43,7 @@ class Stopped(BaseException):
 def stop_waiting() -> None:
     """Let every request under way end at once, as :attr:`Failure.STOPPED`, so that its sender can still record it."""
     for waiting in list(_UNDER_WAY):
-        gevent.kill(waiting, Stopped, block=False)
+        gevent.kill(waiting, Stopped)
 
 
 class FastHttpTransport:
@@ -104,6 +104,9 @@ class FastHttpTransport:
             content = response.content or b""
         except (OSError, HTTPParseError, zlib.error) as broken:
             return Answer(started_ns, ended_ns, failure=_after_sending(broken))
+        parsed = response._response  # noqa: SLF001 -- the library takes a body that was cut short for a whole one
+        if parsed is None or not parsed.message_complete:
+            return Answer(started_ns, ended_ns, failure=Failure.CLOSED)
         return Answer(started_ns, ended_ns, response.status_code, headers, content)
 
     def _new_session(self) -> FastHttpSession:

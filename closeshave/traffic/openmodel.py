@@ -50,7 +50,7 @@ class Engine:
         self._window, self._recorder = window, recorder
         self._begun = self._broken = 0
         self._visits = Group()
-        self._complete = self._finished = False
+        self._complete = self._told_to_stop = self._finished = False
 
     def run(self, begin: Begin) -> None:
         """Announce readiness, wait for the start, send until the end, record everything. Returns when nothing is under way any more."""
@@ -67,14 +67,17 @@ class Engine:
         self._dispatch(begin)
         self._visits.join()
         flusher.kill()
-        self._complete = not self._broken
-        self.stop()
+        self._complete = not self._broken and not self._told_to_stop
+        self._close()
 
     def stop(self) -> None:
         """Start nothing more, give requests under way a moment, then end them as *stopped*; everything sent is recorded on return."""
+        if not self._finished:
+            self._told_to_stop = self._window.closed = True
+            self._close()
+
+    def _close(self) -> None:
         self._window.closed = True
-        if self._finished:
-            return
         with gevent.Timeout(GRACE_S, exception=False):
             self._await_answers()
         stop_waiting()

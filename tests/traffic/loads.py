@@ -11,6 +11,9 @@ from closeshave.traffic import accounts
 from closeshave.traffic.accounts import LoggedIn
 from closeshave.traffic.load import Load, LoadPhase
 
+ROOT = Path(__file__).parents[2]
+SCENARIOS = ROOT / "scenarios"
+
 FOUR = Topology(
     regions=("us-east-1", "us-west-2", "eu-west-1", "ap-southeast-1"),
     shards=(

@@ -1,0 +1,76 @@
+"""Sessions arrive as a Poisson process at the rate that was asked for, the same from the same seed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from closeshave.traffic import arrivals
+from tests.traffic import loads
+
+SHARES = {"a": 0.7, "b": 0.3}
+SEEDS = st.integers(0, 2**32)
+PHASES = st.lists(st.tuples(st.floats(0.1, 30), st.floats(0.1, 200)), min_size=1, max_size=4)
+
+
+def flat(_region: str, _elapsed_s: float) -> float:
+    """The plan's own rate."""
+    return 1.0
+
+
+@given(PHASES, SEEDS)
+@settings(max_examples=50)
+def test_arrivals_are_sorted_and_end_before_the_load_does(pairs: list[tuple[float, float]], seed: int) -> None:
+    """None comes before the start, after a later one, or at the end."""
+    phases = loads.phases(*pairs)
+    found = arrivals.poisson(phases, SHARES, flat, np.random.default_rng(seed))
+    assert (np.diff(found.at_ns) >= 0).all()
+    assert ((found.at_ns >= 0) & (found.at_ns < round(phases[-1].ends_s * 1e9))).all()
+
+
+@given(PHASES, SEEDS)
+@settings(max_examples=20)
+def test_the_same_seed_gives_the_same_arrivals(pairs: list[tuple[float, float]], seed: int) -> None:
+    """Instants and regions, bit for bit."""
+    one, other = (arrivals.poisson(loads.phases(*pairs), SHARES, flat, np.random.default_rng(seed)) for _ in range(2))
+    assert np.array_equal(one.at_ns, other.at_ns)
+    assert np.array_equal(one.region, other.region)
+
+
+@given(SEEDS)
+@settings(max_examples=20)
+def test_the_rate_of_each_phase_and_region_is_recovered(seed: int) -> None:
+    """Counts lie within five standard deviations of a Poisson count, whose variance is its mean."""
+    phases = loads.phases((100, 50), (50, 200), (0.5, 1000))
+    found = arrivals.poisson(phases, SHARES, flat, np.random.default_rng(seed))
+    for phase in phases:
+        inside = (found.at_ns >= phase.starts_s * 1e9) & (found.at_ns < phase.ends_s * 1e9)
+        for index, share in enumerate(SHARES.values()):
+            expected = phase.duration_s * phase.sessions_per_s * share
+            assert abs((inside & (found.region == index)).sum() - expected) < 5 * expected**0.5
+
+
+@given(SEEDS)
+@settings(max_examples=10)
+def test_gaps_are_exponential(seed: int) -> None:
+    """Their standard deviation equals their mean, as in no schedule of a fixed beat."""
+    gaps = np.diff(arrivals.poisson(loads.phases((100, 100)), {"a": 1.0}, flat, np.random.default_rng(seed)).at_ns)
+    assert gaps.std() / gaps.mean() == pytest.approx(1, abs=0.08)
+
+
+def test_a_region_that_sleeps_sends_nobody() -> None:
+    """A factor of 0 silences a region, a factor of 2 doubles it."""
+    factors = {"a": 0.0, "b": 2.0}
+    found = arrivals.poisson(loads.phases((100, 100)), SHARES, lambda region, _: factors[region], np.random.default_rng(1))
+    assert set(found.region.tolist()) == {1}
+    assert len(found) == pytest.approx(100 * 100 * 0.3 * 2, rel=0.05)
+
+
+@pytest.mark.parametrize(("per_s", "phase_s", "expected"), [(10, 0.05, 20), (1, 0.5, 2), (1, 0.0, 2), (0, 0.5, 0), (0.1, 5.0, 0)])
+def test_steady_arrivals_keep_their_beat(per_s: float, phase_s: float, expected: int) -> None:
+    """So many within two seconds, evenly spaced."""
+    found = arrivals.steady(per_s, 2.0, phase_s)
+    assert len(found) == expected
+    assert set(np.diff(found).tolist()) <= {round(1e9 / per_s) if per_s else 0}

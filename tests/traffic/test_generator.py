@@ -1,0 +1,213 @@
+"""A generator in its subprocess sends what was planned, records all of it, and ends when it should, or is told to, or is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from closeshave import history
+from closeshave.clock import now_ns
+from closeshave.history import Sent
+from closeshave.plan import Canaries, Traffic
+from closeshave.processes import poll_until
+from closeshave.traffic.collect import collect
+from closeshave.traffic.generator import Generator, GeneratorFailed
+from closeshave.traffic.load import Load
+from tests.traffic import loads
+from tests.traffic.tinyplatform import TinyPlatform
+
+BRISK = Traffic(think_time_scale=0.02)
+SOON_NS = 100_000_000
+
+
+@pytest.fixture
+def platform() -> Iterator[TinyPlatform]:
+    """A booking server that counts for itself."""
+    with TinyPlatform().serving() as serving:
+        yield serving
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run directory in which everybody is logged in."""
+    loads.log_everybody_in(tmp_path)
+    return tmp_path
+
+
+def everywhere(url: str) -> dict[str, str]:
+    """All regions enter here."""
+    return dict.fromkeys(loads.FOUR.regions, url)
+
+
+def operations(run: Path) -> pd.DataFrame:
+    """What was recorded."""
+    return pd.read_parquet(run / history.OPERATIONS_FILE)
+
+
+def ready(kind: str, load: Load) -> Generator:
+    """A generator that could start at once."""
+    generator = Generator.start(kind, load)  # type: ignore[arg-type]  # parametrized tests have plain strings
+    generator.wait_ready(60)
+    return generator
+
+
+def test_all_that_was_intended_is_sent_and_recorded(platform: TinyPlatform, run: Path) -> None:
+    """Intended, sent, recorded, on the wire and counted by the server: one number. Every answer is good, and no booking overlaps."""
+    generator = ready("customers", loads.load(run, (2.0, 40), edges=everywhere(platform.url), traffic=BRISK))
+    generator.go(now_ns() + SOON_NS)
+    assert generator.finish(30) == 0
+    collected = collect(run)
+    count = sum(platform.requests.values())
+    assert collected.sent == (Sent("customers", "customers-1", count, count, count, finished=True, requests=count),)
+    rows = operations(run)
+    assert rows["good"].all()
+    assert (rows["started_ns"] >= rows["intended_ns"]).all()
+    booked = rows[rows["kind"] == "book"]
+    assert len(booked[booked["outcome"] == "ok"]) == len(platform.bookings)
+
+
+def test_of_two_rivals_one_wins(platform: TinyPlatform, run: Path) -> None:
+    """Of those who go for the same slot at the same instant, the other is told that it is taken."""
+    traffic = Traffic(think_time_scale=0.02, contests_per_s=10.0)
+    generator = ready("customers", loads.load(run, (2.0, 1), edges=everywhere(platform.url), traffic=traffic))
+    generator.go(now_ns() + SOON_NS)
+    generator.finish(30)
+    collect(run)
+    rows = operations(run)
+    races = rows[(rows["journey"] == "rivals") & (rows["kind"] == "book")].groupby(["franchise", "intended_ns"])
+    pairs = [race for _, race in races if len(race) == 2]
+    assert len(pairs) >= 5
+    assert all(sorted(race["status"]) == [200, 409] and race["good"].all() for race in pairs)
+
+
+def test_canaries_write_and_read(platform: TinyPlatform, run: Path) -> None:
+    """Each at its rate, at franchises that no customer visits, and never in each other's way."""
+    load = loads.load(run, (2.0, 1), edges=everywhere(platform.url), canaries=Canaries(home_per_s=5, away_per_s=1))
+    generator = ready("canary", load)
+    before = sum(platform.requests.values())
+    generator.go(now_ns() + SOON_NS)
+    generator.finish(30)
+    sent = collect(run).sent[0]
+    assert sent.intended == sent.sent == sent.recorded == sent.requests == sum(platform.requests.values()) - before
+    rows = operations(run)
+    assert rows["good"].all()
+    assert set(rows["source"]) == {"canary"}
+    writes = rows[rows["kind"] == "canary_write"]
+    assert len(writes) == len(rows[rows["kind"] == "canary_read"]) == pytest.approx(2 * 4 * (5 + 3), abs=16)
+    assert all(franchise % 25_000 > 24_980 or franchise % 25_000 == 0 for franchise in rows["franchise"])
+
+
+def test_a_canary_that_hangs_delays_no_other(platform: TinyPlatform, run: Path) -> None:
+    """With every write hanging past its timeout, probes are still sent on time, and none is dropped."""
+    load = loads.load(run, (1.0, 1), edges=everywhere(platform.url), canaries=Canaries(home_per_s=5, away_per_s=1))
+    generator = ready("canary", load)
+    platform.delay_s = 2.3
+    generator.go(now_ns() + SOON_NS)
+    generator.finish(30)
+    collect(run)
+    rows = operations(run)
+    assert set(rows["kind"]) == {"canary_write"}
+    assert set(rows["error"]) == {"timeout"}
+    assert set(rows["outcome"]) == {"info"}
+    assert len(rows) == pytest.approx(4 * (5 + 3), abs=8)
+    assert ((rows["started_ns"] - rows["intended_ns"]) / 1e9).max() < 1.0
+
+
+def test_a_dead_edge_is_recorded_and_poisons_nothing(platform: TinyPlatform, run: Path) -> None:
+    """Nobody listens in one region: its customers are refused, which certainly had no effect, and the others do not notice."""
+    edges = everywhere(platform.url) | {"us-west-2": "http://127.0.0.1:1"}
+    generator = ready("customers", loads.load(run, (2.0, 20), edges=edges, traffic=BRISK))
+    generator.go(now_ns() + SOON_NS)
+    generator.finish(30)
+    sent = collect(run).sent[0]
+    rows = operations(run)
+    dead = rows[rows["region"] == "us-west-2"]
+    assert set(dead["error"]) == {"refused"}
+    assert set(dead["outcome"]) == {"fail"}
+    assert rows[rows["region"] != "us-west-2"]["good"].all()
+    assert sent.requests == sent.sent - len(dead) == sum(platform.requests.values())
+
+
+def test_it_stops_by_itself_at_the_limit_of_requests(platform: TinyPlatform, run: Path) -> None:
+    """Exactly there."""
+    generator = ready("customers", loads.load(run, (60.0, 50), edges=everywhere(platform.url), traffic=BRISK, requests=100))
+    generator.go(now_ns() + SOON_NS)
+    assert generator.finish(30) == 0
+    assert collect(run).sent[0].sent == sum(platform.requests.values()) == 100
+
+
+def test_told_to_stop_it_records_what_was_under_way(platform: TinyPlatform, run: Path) -> None:
+    """A request that nobody will wait for ends as *stopped*: it may have happened. Nothing sent goes unrecorded."""
+    generator = ready("customers", loads.load(run, (60.0, 50), edges=everywhere(platform.url), traffic=BRISK))
+    generator.go(now_ns() + SOON_NS)
+    assert poll_until(lambda: sum(platform.requests.values()) > 50, 20)
+    platform.delay_s = 30
+    asked = sum(platform.requests.values())
+    assert poll_until(lambda: sum(platform.requests.values()) > asked + 5, 20)
+    generator.stop()
+    platform.delay_s = 0
+    sent = collect(run).sent[0]
+    assert sent.sent == sent.recorded
+    assert not sent.finished
+    stopped = operations(run).query("error == 'stopped'")
+    assert len(stopped) > 0
+    assert set(stopped[stopped["kind"] == "slots"]["outcome"]) == {"fail"}
+
+
+def test_a_killed_one_leaves_all_but_its_last_second(platform: TinyPlatform, run: Path) -> None:
+    """What it had flushed is collected; that it did not finish is known."""
+    generator = ready("customers", loads.load(run, (60.0, 50), edges=everywhere(platform.url), traffic=BRISK))
+    generator.go(now_ns() + SOON_NS)
+    assert poll_until(lambda: sum(platform.requests.values()) > 400, 30)
+    at_kill_ns = now_ns()
+    os.kill(generator.process.pid, signal.SIGKILL)
+    assert generator.finish(5) == -signal.SIGKILL
+    sent = collect(run).sent[0]
+    rows = operations(run)
+    assert not sent.finished
+    assert sent.recorded == len(rows) > 100
+    assert at_kill_ns - rows["ended_ns"].max() < 1_000_000_000
+
+
+def test_one_that_cannot_start_says_why(run: Path) -> None:
+    """Before the load, with the end of its log."""
+    generator = Generator.start("customers", loads.load(run, (1.0, 1), traffic=Traffic(profile="xmas")))
+    with pytest.raises(GeneratorFailed, match="xmas"):
+        generator.wait_ready(60)
+
+
+def test_a_scenario_that_breaks_leaves_the_load_unfinished(platform: TinyPlatform, run: Path) -> None:
+    """What was not sent for a mistake in a journey must not pass as a calm customer."""
+    scenario = run / "broken.py"
+    shipped = (loads.SCENARIOS / "booking.py").read_text()
+    scenario.write_text(shipped.replace("self.steps.slots(self.steps.some_day())", "self.steps.no_such_step()"))
+    traffic = Traffic(scenario=str(scenario), think_time_scale=0.02)
+    generator = ready("customers", loads.load(run, (1.0, 10), edges=everywhere(platform.url), traffic=traffic))
+    generator.go(now_ns() + SOON_NS)
+    generator.finish(30)
+    assert not collect(run).sent[0].finished
+    assert "no_such_step" in generator.log.read_text()
+
+
+def test_the_scenario_runs_under_plain_locust(platform: TinyPlatform, tmp_path: Path) -> None:
+    """Without the harness: Locust's own users, its closed model, its statistics."""
+    command = [
+        sys.executable, "-m", "locust", "-f", str(loads.SCENARIOS / "booking.py"), "--host", platform.url, "--headless", "--only-summary",
+        "--users", "20", "--spawn-rate", "50", "--run-time", "6s", "--stop-timeout", "1", "--json",
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, timeout=60, check=False, env=os.environ | {"PYTHONPATH": str(loads.ROOT)}
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    assert rows.pop("register")["num_requests"] >= 20
+    assert sum(row["num_requests"] for row in rows.values()) > 0
+    assert not any(row["num_failures"] for row in rows.values())

@@ -1,0 +1,41 @@
+"""What the trial tells its generators survives the file between them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from closeshave.deployment import Deployment, Edge, Payments
+from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic
+from closeshave.traffic.load import load, plan_load
+from tests.traffic import loads
+
+
+def deployment() -> Deployment:
+    """A deployment with nothing but its edges."""
+    edges = tuple(Edge(region, f"http://127.0.0.1:{index}", "", "") for index, region in enumerate(loads.FOUR.regions, 1))
+    return Deployment("id", "embedded", "embedded", "/r", loads.FOUR, (), (), (), (), (), edges, Payments("p", "", ""), (), "", "")
+
+
+def test_a_load_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    """Every value, durations and nested ones too."""
+    written = loads.load(tmp_path, (1.5, 20), (3, 40), traffic=Traffic(zipf=1.0), canaries=Canaries(latency=0.25, hold=7.5))
+    assert load(written.save()) == written
+
+
+def test_a_plan_becomes_a_load(tmp_path: Path) -> None:
+    """Phases follow each other, every region has its edge, and what is created carries the run's tag."""
+    phases = (Phase("warm-up", Role.WARM_UP, 5, 10), Phase("calm", Role.CALM, 20, 30))
+    plan = Plan("p", "embedded", "t", 42, Limits(60, 1000), phases)
+    made = plan_load(plan, deployment(), tmp_path, "run-1")
+    assert [(phase.starts_s, phase.ends_s, phase.sessions_per_s) for phase in made.phases] == [(0, 5, 10), (5, 25, 30)]
+    assert (made.duration_s, made.seed, made.requests, made.tag) == (25, 42, 1000, "closeshave:run-1")
+    assert made.edges["eu-west-1"] == "http://127.0.0.1:3"
+
+
+def test_a_file_that_is_no_load_is_refused(tmp_path: Path) -> None:
+    """A generator must not start on half of what it was told."""
+    (tmp_path / "load.json").write_text('{"run": "x"}')
+    with pytest.raises(ValueError, match="run_id"):
+        load(tmp_path / "load.json")

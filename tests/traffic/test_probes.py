@@ -1,0 +1,57 @@
+"""Canaries probe every shard from every region at a steady rate, each probe at a slot of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+
+import numpy as np
+import pytest
+
+from closeshave.plan import Canaries
+from closeshave.traffic import probes
+from closeshave.traffic.probes import Chair
+from tests.traffic.loads import FOUR
+
+
+def test_every_pair_has_its_rate() -> None:
+    """Ten a second from home, one a second from each other region."""
+    counts = Counter((probe.region, probe.shard) for probe in probes.schedule(FOUR, Canaries(), 60.0))
+    assert len(counts) == 16
+    for shard in FOUR.shards:
+        for region in FOUR.regions:
+            assert counts[region, shard.id] == pytest.approx(600 if region == shard.home else 60, abs=1)
+
+
+def test_probes_come_in_order_and_not_in_volleys() -> None:
+    """Never more than two at the same instant."""
+    at_ns = [probe.at_ns for probe in probes.schedule(FOUR, Canaries(), 10.0)]
+    assert at_ns == sorted(at_ns)
+    assert max(Counter(at_ns).values()) <= 2
+
+
+def test_no_probes_where_none_are_wanted() -> None:
+    """A rate of 0 for other regions leaves the home pairs."""
+    assert {probe.shard for probe in probes.schedule(FOUR, Canaries(away_per_s=0.0), 5.0)} == {1, 2, 3, 4}
+    assert all(FOUR.shard(probe.shard).home == probe.region for probe in probes.schedule(FOUR, Canaries(away_per_s=0.0), 5.0))
+
+
+def test_a_slot_is_never_used_twice() -> None:
+    """Every chair, day and time once, and as many as the capacity says."""
+    chairs = [Chair(25_000, 7, "UTC", ("09:00", "09:30")), Chair(25_000, 8, "UTC", ("09:00", "09:30"))]
+    every = list(probes.slots(chairs, date(2026, 11, 21), np.random.default_rng(1)))
+    assert len(every) == len({(slot.barber, slot.starts_at) for _, slot in every}) == probes.capacity(chairs)
+
+
+def test_chairs_are_what_the_api_says() -> None:
+    """Each barber, with the times between opening and closing in the business's own zone."""
+    when = {"business_hours": {"start": "09:00", "end": "11:00"}, "slot_duration_minutes": 30, "timezone": "Asia/Singapore", "slots": []}
+    expected = Chair(25_000, 7, "Asia/Singapore", ("09:00", "09:30", "10:00", "10:30"))
+    assert probes.chairs(25_000, [{"id": 7}], when) == [expected]
+
+
+@pytest.mark.parametrize(("who", "when"), [(None, {}), ([], None), ({"error": 1}, {})])
+def test_an_api_that_says_nothing_is_refused(who: None, when: None) -> None:
+    """Canaries that cannot book must not start."""
+    with pytest.raises(ValueError, match="franchise 25000"):
+        probes.chairs(25_000, who, when)

@@ -1,0 +1,57 @@
+"""The rate follows the local time of day of each region."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from closeshave.traffic.profiles import Profile, read_profile
+from closeshave.yamlfile import InvalidFile, read
+
+
+@pytest.mark.parametrize("name", ["flat", "evening", "friday"])
+def test_shipped_profiles_average_one(name: str) -> None:
+    """So that a plan's rate means the same with each of them, over a day and over a week."""
+    profile = read_profile(name)
+    assert profile.name == name
+    assert sum(profile.hours) / 24 == pytest.approx(1)
+    assert sum(profile.days) / 7 == pytest.approx(1)
+
+
+def test_it_is_evening_somewhere_else_at_another_time() -> None:
+    """At seven in New York it is midnight in Dublin and morning in Singapore."""
+    evening = read_profile("evening")
+    assert evening.factor("us-east-1", 0) == evening.hours[19]
+    assert evening.factor("eu-west-1", 0) == evening.hours[0]
+    assert evening.factor("ap-southeast-1", 0) == evening.hours[8]
+    assert evening.factor("us-east-1", 3600) == evening.hours[20]
+
+
+def test_the_nominal_clock_may_run_faster() -> None:
+    """At 240 times the speed, 15 seconds are an hour."""
+    friday = read_profile("friday")
+    assert friday.factor("us-east-1", 15 * 12.5) == pytest.approx(friday.hours[12] * 1.4)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("hours: [1, 1]", "24 hours"),
+        (f"hours: {[0] * 24}", "not all 0"),
+        (f"hours: {[1] * 24}\nspeed: 0", "above 0"),
+        (f"hours: {[1] * 24}\nmood: good", "unknown key"),
+    ],
+)
+def test_a_wrong_profile_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """With a message that says what is wrong."""
+    file = tmp_path / "p.yaml"
+    file.write_text(f"name: p\nstarts_at: 2026-03-06T17:00:00+00:00\n{text}\n")
+    with pytest.raises(InvalidFile, match=message):
+        read(file, Profile)
+
+
+def test_an_unknown_profile_names_those_that_exist() -> None:
+    """Nobody has to look for the folder."""
+    with pytest.raises(InvalidFile, match="evening, flat, friday"):
+        read_profile("xmas")

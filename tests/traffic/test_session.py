@@ -1,0 +1,200 @@
+"""A session sends what is due, when it is due, records it, and stops where the load does."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+
+import orjson
+import pytest
+
+from closeshave.clock import now_ns
+from closeshave.history import Effect, Operation, Source
+from closeshave.traffic.dialect import Caller, Slot
+from closeshave.traffic.recorder import Counters
+from closeshave.traffic.session import Over, Session, Surroundings, Window
+from closeshave.traffic.steps import Booking, Steps
+from closeshave.traffic.transport import Answer, Failure, Request
+from tests.traffic.loads import FOUR
+
+SLOT = Slot(5, date(2026, 12, 1), "09:00", "America/New_York")
+BOOKED = {"id": 3, "barber_id": 5, "start_time": "2026-12-01T14:00:00", "client_id": 9, "price": 30.0, "duration_minutes": 30}
+
+
+@dataclass
+class Scripted:
+    """A transport that answers as the script says, and keeps what was asked."""
+
+    script: list[tuple[int, object] | Failure]
+    asked: list[Request] = field(default_factory=list)
+
+    def send(self, request: Request) -> Answer:
+        self.asked.append(request)
+        step, at = self.script.pop(0), now_ns()
+        if isinstance(step, Failure):
+            return Answer(at, at + 1000, failure=step)
+        return Answer(at, at + 1000, step[0], {}, orjson.dumps(step[1]))
+
+    def close(self) -> None:
+        """Nothing to give up."""
+
+
+@dataclass
+class Kept:
+    """A book in memory."""
+
+    counters: Counters = field(default_factory=Counters)
+    operations: list[Operation] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+
+    def next_id(self) -> int:
+        return len(self.operations)
+
+    def record(self, operation: Operation, effect: Effect | None = None) -> None:
+        self.operations.append(operation)
+        self.effects += [effect] if effect else []
+
+
+Make = Callable[..., tuple[Session, Kept]]
+
+
+def session(*script: tuple[int, object] | Failure, window: Window | None = None, due_ns: int = 100) -> tuple[Session, Kept]:
+    """A customer of franchise 50,001 (shard 3) and the book that is kept of it."""
+    kept = Kept()
+    around = Surroundings(
+        Source.CUSTOMERS, FOUR, "closeshave:r", window or Window(), kept, lambda *_: None, lambda _due_ns: None, lambda: 1_795_000_000.0
+    )
+    caller = Caller("a@example.com", "pw", "T", "C", 50_001, "10.1.2.3")
+    return Session("s", "customer", "us-east-1", caller, "9", Scripted(list(script)), around, random.Random(1), due_ns), kept
+
+
+def test_the_first_step_is_intended_at_the_arrival_and_the_next_after_the_answer() -> None:
+    """Plus the time to think; lateness never moves what was intended."""
+    customer, kept = session((200, {}), (200, {}))
+    steps = Steps(customer)
+    steps.franchise_page()
+    customer.wait(2.5)
+    steps.franchise_page()
+    first, second = kept.operations
+    assert first.intended_ns == 100 < first.started_ns
+    assert second.intended_ns == first.ended_ns + 2_500_000_000
+
+
+def test_an_operation_says_where_it_was() -> None:
+    """The edge entered, and the shard of the franchise in mind."""
+    customer, kept = session((200, {}))
+    Steps(customer).franchise_page()
+    row = kept.operations[0]
+    assert (row.region, row.shard, row.franchise, row.kind, row.journey) == ("us-east-1", 3, 50_001, "franchise", "customer")
+
+
+def test_what_is_not_due_before_the_end_is_not_sent() -> None:
+    """Neither counted nor recorded: the load is over."""
+    customer, kept = session((200, {}), window=Window(end_ns=1))
+    with pytest.raises(Over):
+        Steps(customer).franchise_page()
+    assert (kept.counters.intended, kept.counters.sent, kept.operations) == (0, 0, [])
+
+
+def test_nobody_thinks_past_the_end() -> None:
+    """A customer whose next step would be due after the end leaves at once."""
+    customer, _ = session((200, {}), window=Window(end_ns=now_ns() + 10**9))
+    Steps(customer).franchise_page()
+    with pytest.raises(Over):
+        customer.wait(1.5)
+
+
+def test_the_limit_on_requests_closes_the_window() -> None:
+    """For everybody."""
+    window = Window(requests=1)
+    customer, kept = session((200, {}), (200, {}), window=window)
+    Steps(customer).franchise_page()
+    with pytest.raises(Over):
+        Steps(customer).franchise_page()
+    assert window.closed
+    assert kept.counters.sent == 1
+
+
+def test_a_booking_leaves_its_effect() -> None:
+    """As answered: booking, barber, instant, length, client, price in cents, and the key that was sent."""
+    customer, kept = session((200, BOOKED))
+    booking = Steps(customer).book(SLOT, "Haircut")
+    assert booking == Booking(3, SLOT, "Haircut")
+    assert isinstance(customer.transport, Scripted)
+    key = customer.transport.asked[0].headers["Idempotency-Key"]
+    assert kept.effects == [
+        Effect(0, "create", 50_001, 3, key=key, booking=3, barber=5, starts_at=1796133600, minutes=30, amount=3000, session="s", client="9")
+    ]
+
+
+@pytest.mark.parametrize("failure", [Failure.TIMEOUT, Failure.RESET])
+def test_an_unknown_booking_is_asked_again_by_the_same_key(failure: Failure) -> None:
+    """Once, after a short wait, as another operation; both effects say what was asked."""
+    customer, kept = session(failure, (200, BOOKED))
+    assert Steps(customer).book(SLOT, "Haircut") is not None
+    one, other = kept.operations
+    assert (one.outcome, one.attempt, other.outcome, other.attempt) == ("info", 1, "ok", 2)
+    assert other.intended_ns == one.ended_ns + 1_000_000_000
+    unknown, known = kept.effects
+    assert unknown.key == known.key is not None
+    assert (unknown.booking, unknown.barber, unknown.starts_at, unknown.minutes) == (None, 5, 1796133600, 30)
+
+
+@pytest.mark.parametrize("script", [(409, {}), Failure.REFUSED, (404, {})])
+def test_a_booking_that_certainly_failed_is_not_asked_again(script: tuple[int, object] | Failure) -> None:
+    """A lost race is an answer; a refused connection is a fact."""
+    customer, kept = session(script)
+    assert Steps(customer).book(SLOT, "Haircut") is None
+    assert len(kept.operations) == 1
+
+
+def test_canaries_never_ask_again() -> None:
+    """A probe is one write: its fate is the measurement."""
+    customer, kept = session(Failure.TIMEOUT)
+    assert Steps(customer, retries=False).book(SLOT, "Haircut") is None
+    assert len(kept.operations) == 1
+
+
+def test_only_requests_that_found_a_connection_are_on_the_wire() -> None:
+    """So that they can be compared with what the edges counted."""
+    customer, kept = session(Failure.REFUSED, Failure.CONNECT_TIMEOUT, Failure.TIMEOUT, (200, {}))
+    for _ in range(4):
+        Steps(customer).franchise_page()
+    assert (kept.counters.sent, kept.counters.requests) == (4, 2)
+
+
+def test_a_read_keeps_what_it_saw() -> None:
+    """For the guarantees of a session."""
+    customer, kept = session((200, BOOKED | {"status": "scheduled", "version": 2}))
+    Steps(customer).read_booking(Booking(3, SLOT, "Haircut"))
+    effect = kept.effects[0]
+    assert (effect.action, effect.booking, effect.version) == ("read", 3, 2)
+    assert orjson.loads(effect.read_values or "")["status"] == "scheduled"
+
+
+def test_a_failed_read_saw_nothing() -> None:
+    """It is an operation without an effect."""
+    customer, kept = session((503, {}))
+    Steps(customer).read_booking(Booking(3, SLOT, "Haircut"))
+    assert (len(kept.operations), kept.effects) == (1, [])
+
+
+def test_a_payment_keeps_its_amount_and_keys() -> None:
+    """What was announced is what is captured, each by a key of its own."""
+    customer, kept = session((200, {"payment_intent_id": "pi", "amount": 30.0}), (200, {}))
+    steps, booking = Steps(customer), Booking(3, SLOT, "Haircut")
+    intent = steps.create_intent(booking)
+    assert intent is not None
+    steps.confirm(booking, intent)
+    announced, captured = kept.effects
+    assert (announced.action, announced.amount, captured.action, captured.amount) == ("intent", 3000, "capture", 3000)
+    assert announced.key != captured.key
+
+
+def test_a_log_in_goes_on_with_the_new_token() -> None:
+    """And keeps the CSRF value where the answer gives none."""
+    customer, _ = session((200, {"access_token": "new"}))
+    Steps(customer).log_in()
+    assert (customer.caller.token, customer.caller.csrf) == ("new", "C")
