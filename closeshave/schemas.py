@@ -1,4 +1,4 @@
-"""JSON Schemas of the files that people write, made from the very classes that read them: ``python -m closeshave.schemas docs/schemas``."""
+"""JSON Schemas of the files that people write and of the summary, made from the very classes: ``python -m closeshave.schemas docs/schemas``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from closeshave.environments.definition import Definition
 from closeshave.files import write_atomically
 from closeshave.plan import Plan, Target
+from closeshave.report import summary
 
 FILES: dict[str, Any] = {"plan": Plan, "target": Target, "environment": Definition}
 
@@ -25,6 +26,7 @@ def schemas() -> dict[str, str]:
             "title": f"closeshave {name}",
         }
         made[f"{name}.schema.json"] = json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+    made["summary.schema.json"] = json.dumps(summary.schema(), indent=1, ensure_ascii=False) + "\n"
     return made
 
 

@@ -42,7 +42,7 @@ def render(findings: Findings) -> str:
         f"offered {words.per_second(load.rate_offered)}, completed {words.per_second(load.rate_completed)}."
     )
     run_line = (
-        f"Run `{_code(manifest.id)}`, seed {manifest.seed}, Closeshave {_safe(manifest.version)}, exit code {findings.exit_code}. "
+        f"Run {_safe(manifest.id)}, seed {manifest.seed}, Closeshave {_safe(manifest.version)}, exit code {findings.exit_code}. "
         "All of it: `report.html` in the run's artefacts."
     )
     return "\n".join([*lines, load_line, "", run_line, ""])
@@ -76,7 +76,3 @@ def _safe(text: str, longest: int | None = _LONGEST_CELL) -> str:
     """Text from a history as plain words: no markup, no HTML, no mention, and always on one line."""
     one_line = " ".join(words.clean(text, longest).split())
     return re.sub(r"([\\`*_\[\]<>|~#!@&])", r"\\\1", one_line)
-
-
-def _code(text: str) -> str:
-    return words.clean(text).replace("`", "'").replace("\n", " ")

@@ -1,12 +1,11 @@
 """``summary.json``, version 1: what other programs read. Its fields keep their names; more may be added; absent is ``null``, never 0.
 
-Run this module to print the JSON Schema that is published as ``docs/summary.schema.json``.
+Its JSON Schema is published as ``docs/schemas/summary.schema.json`` (``python -m closeshave.schemas docs/schemas`` writes it).
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -108,7 +107,3 @@ def _plain(value: Any) -> Any:
     if value is pd.NA:
         return None
     raise TypeError(f"a summary holds plain values, not {type(value).__name__}")
-
-
-if __name__ == "__main__":
-    sys.stdout.write(json.dumps(schema(), indent=1) + "\n")

@@ -1,0 +1,177 @@
+"""Every artefact of a run directory, as the program or the person that reads it would."""
+
+import io
+import json
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from closeshave import report
+from closeshave.history import save_manifest
+from closeshave.judge.verdict import Status
+from closeshave.report import charts, html, junit, markdown, summary, terminal
+from closeshave.report.findings import Findings
+from tests.report import hostile, judged, synthetic
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schemas/summary.schema.json").read_text())
+HISTORY = synthetic.history(rate_per_s=40)
+VARIANTS = {
+    "pass": (judged.passed, 0),
+    "fail": (judged.failed, 1),
+    "inconclusive": (judged.inconclusive, 3),
+    "hostile": (hostile.assessment, 1),
+}
+
+
+def findings(variant: str = "pass", **changes) -> Findings:
+    """A judged run, with changes to its assessment."""
+    make, code = VARIANTS[variant]
+    history = hostile.poisoned(HISTORY) if variant == "hostile" else HISTORY
+    return Findings(history, synthetic.PLAN, synthetic.TARGET, replace(make(), **changes), code)
+
+
+def cases(document: bytes) -> dict[str, ET.Element]:
+    """The test cases of a JUnit document by name."""
+    return {case.get("name", ""): case for case in ET.fromstring(document).iter("testcase")}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_summary_keeps_its_published_schema(variant):
+    """What other programs read is what docs/schemas promises them."""
+    jsonschema.validate(json.loads(summary.render(findings(variant))), SCHEMA)
+
+
+def test_the_published_schema_is_that_of_the_code():
+    """After a change: ``python -m closeshave.schemas docs/schemas``."""
+    assert summary.schema() == SCHEMA
+
+
+def test_the_summary_has_the_fields_of_version_1():
+    """Their names never change."""
+    told = json.loads(summary.render(findings()))
+    assert list(told) == ["schema", "status", "exit_code", "evidence", "reasons", "run", "load", "verdicts", "faults", "integrity"]
+    assert (told["schema"], told["status"], told["exit_code"], told["evidence"]) == ("closeshave.summary/1", "pass", 0, "rehearsed")
+    assert list(told["run"]) == ["id", "plan", "environment", "target", "seed", "started_at", "ended_at", "version"]
+    assert told["load"]["intended"] == told["load"]["sent"] == told["load"]["recorded"]
+
+
+def test_what_is_absent_is_null_and_never_zero():
+    """Also what arithmetic calls not a number, and what a frame calls missing."""
+    odd = replace(judged.verdicts()[0], measured=float("nan"), witnesses=({"n": np.int64(3), "x": np.float64("inf"), "y": pd.NA},))
+    told = json.loads(summary.render(findings("inconclusive", verdicts=(odd,))))
+    assert told["verdicts"][0]["measured"] is None
+    assert told["verdicts"][0]["witnesses"] == [{"n": 3, "x": None, "y": None}]
+    assert told["faults"][1]["recovery_s"] is None
+    assert told["load"]["edge_count"] is None
+
+
+def test_a_verdict_is_a_test_case_and_a_failure_shows_its_witnesses():
+    """The list of tests in a CI system tells why without opening the report."""
+    found = cases(junit.render(findings("fail")))
+    assert set(found) == {"run", *(one.id for one in judged.verdicts())}
+    failure = found["integrity/double_booked"].find("failure")
+    assert failure is not None
+    assert "sold twice" in failure.get("message", "")
+    assert "88121" in (failure.text or "")
+
+
+def test_inconclusive_is_an_error_and_never_looks_green():
+    """A skipped test is harmless in most CI systems; this is not."""
+    found = cases(junit.render(findings("inconclusive")))
+    error = found["recovery/cache-tier-lost"].find("error")
+    assert error is not None
+    assert error.get("type") == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "status", "red"),
+    [(0, Status.PASS, False), (3, Status.INCONCLUSIVE, True), (130, Status.PASS, True), (4, Status.PASS, True)],
+)
+def test_what_no_verdict_shows_turns_the_whole_run_red(exit_code, status, red):
+    """An interrupted run whose verdicts all passed must not be a green list."""
+    judged_run = replace(findings(status=status, reasons=("counts differ",)), exit_code=exit_code)
+    assert (cases(junit.render(judged_run))["run"].find("error") is not None) is red
+
+
+def test_without_a_single_verdict_the_document_is_red():
+    """Nothing judged is not nothing wrong."""
+    assert cases(junit.render(findings(verdicts=(), status=Status.INCONCLUSIVE)))["run"].find("error") is not None
+
+
+def test_what_does_not_gate_is_skipped_with_what_it_says():
+    """It is shown, and turns nothing red."""
+    shown = replace(judged.verdicts()[0], gates=False, status=Status.FAIL, reason="only a figure")
+    skipped = cases(junit.render(findings(verdicts=(shown, judged.verdicts()[1]))))[shown.id].find("skipped")
+    assert skipped is not None
+    assert "only a figure" in skipped.get("message", "")
+
+
+def test_the_markdown_summary_fits_a_ci_job():
+    """The sentence, at most ten rows, a row a fault."""
+    text = markdown.render(findings("fail"))
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert text.startswith("## ✘ Fail, rehearsed: nightly")
+    assert len(rows) <= 1 + 10 + 1 + len(judged.FAULTS)
+    assert len(text) < 8_000
+
+
+def test_hostile_text_stays_inside_its_cell_in_markdown():
+    """No row breaks, no HTML, no link, no mention."""
+    text = markdown.render(findings("hostile"))
+    widths = {line.replace("\\|", "").count("|") for line in text.splitlines() if line.startswith("| ")}
+    assert widths == {9, 11}
+    for forbidden in ("<script", "<img", "<svg", " @everyone", "](javascript"):
+        assert forbidden not in text.replace("\\<", "").replace("\\]", "").replace("\\@", "")
+
+
+def test_hostile_text_keeps_junit_well_formed():
+    """XML knows no null byte and no lone surrogate."""
+    assert len(cases(junit.render(findings("hostile")))) == len(judged.verdicts()) + 1
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_terminal_says_the_verdict_last(variant, tmp_path):
+    """In words, under a table; and what a history holds is neither obeyed nor taken for markup."""
+    save_manifest(tmp_path, HISTORY.manifest)
+    console = Console(file=io.StringIO(), width=140, force_terminal=False)
+    terminal.render(findings(variant).assessment, tmp_path, console)
+    told = console.file.getvalue()
+    assert {"pass": "✔ Pass", "fail": "✘ Fail", "inconclusive": "? Inconclusive", "hostile": "✘ Fail"}[variant] in told
+    assert "\x1b" not in told
+    if variant == "hostile":
+        assert "[bold red]" in told
+
+
+def test_charts_are_images_of_the_whole_run():
+    """One PNG for each chart of the report."""
+    drawn = charts.render(findings())
+    assert set(drawn) == {"timeline.png", "latency.png", "errors.png", "shards.png", "recovery.png", "distribution.png"}
+    assert all(image.startswith(b"\x89PNG") and len(image) > 5_000 for image in drawn.values())
+
+
+def test_everything_lands_in_the_run_directory(tmp_path):
+    """The path of the page is the answer."""
+    (tmp_path / "rerun.sh").write_text("exec closeshave run nightly")
+    page = report.write(tmp_path, HISTORY, synthetic.PLAN, synthetic.TARGET, judged.passed(), 0)
+    assert page == tmp_path / "report.html"
+    written = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert {"summary.json", "junit.xml", "summary.md", "report.html", "charts/timeline.png"} <= written
+    assert "exec closeshave run nightly" in page.read_text()
+
+
+@pytest.mark.parametrize("variant", ["pass", "inconclusive"])
+def test_a_run_that_recorded_nothing_still_has_a_report(variant, tmp_path):
+    """Interrupted before the first request, without phases, faults or verdicts."""
+    empty = replace(
+        synthetic.without_phases(HISTORY), operations=HISTORY.operations.iloc[:0], faults=(), signals=(), bookings=None, captures=None
+    )
+    bare = replace(findings(variant).assessment, verdicts=(), faults=(), status=Status.INCONCLUSIVE, reasons=("nothing was judged",))
+    page = report.write(tmp_path, empty, synthetic.PLAN, synthetic.TARGET, bare, 130)
+    assert "Interrupted by its operator. " in page.read_text()
+    assert html.render(Findings(empty, synthetic.PLAN, synthetic.TARGET, bare, 130)) == page.read_text()
