@@ -19,6 +19,10 @@ from closeshave.standin.settings import VARIABLE
 from closeshave.standin.switches import Defect
 
 
+OWNER = "postgres"
+"""The role that made the tables: the platform's own may not change them, and should not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """What in the database stands in a defect's way: how to take it down, and how to put it up again."""
@@ -75,7 +79,7 @@ def _primary(deployment: Deployment, shard: int) -> psycopg.Connection:
         host="127.0.0.1",
         port=ports,
         dbname=deployment.database,
-        user=deployment.user,
+        user=OWNER,
         target_session_attrs="read-write",
         connect_timeout=3,
         options="-c lock_timeout=5s",

@@ -29,6 +29,7 @@ def test_accounts_are_named_after_their_region() -> None:
 
 @pytest.fixture(scope="module")
 def europe(new_postgres: Callable[[], Any]) -> Iterator[psycopg.Connection]:
+    """A connection to the seeded shard of eu-west-1."""
     server = new_postgres()
     with server.connect() as connection:
         connection.execute("CREATE DATABASE standin")
@@ -60,7 +61,8 @@ def test_seeded_accounts_can_log_in(europe: psycopg.Connection) -> None:
 
 
 BOOKING = """
-INSERT INTO bookings (franchise_id, barber_id, client_id, service_id, starts_at, minutes, price_cents) VALUES (%s, %s, 1, 1, %s, %s, 1)
+INSERT INTO bookings (franchise_id, barber_id, client_id, service_id, service_name, starts_at, minutes, price_cents)
+VALUES (%s, %s, 1, 1, 'Haircut', %s, %s, 1)
 """
 
 
