@@ -63,7 +63,7 @@ def _patroni(port: int) -> str:
     answer = probe.get_json(port, "/patroni")
     if answer is None:
         return "no answer"
-    return f"{answer.get('role')}, {answer.get('state')}, timeline {answer.get('timeline', '?')}"
+    return f"{answer.get('role')}, {answer.get('replication_state') or answer.get('state')}, timeline {answer.get('timeline', '?')}"
 
 
 def _valkey(port: int) -> str:
