@@ -15,7 +15,6 @@ import orjson
 
 from closeshave.traffic.engine.cookies import CookieJar
 from closeshave.traffic.engine.errors import Reason, TransportError
-from closeshave.traffic.engine.parser import Message
 from closeshave.traffic.engine.pool import Pool
 from closeshave.traffic.engine.records import Records
 from closeshave.traffic.engine.response import Response
@@ -26,7 +25,6 @@ from closeshave.traffic.engine.wire import DEFAULT_HEADERS, IDEMPOTENT, Origin, 
 Check = Callable[[Response], bool]
 """Whether a successful answer is what was asked for."""
 
-_NAN = float("nan")
 _READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEEPS_METHOD = frozenset({307, 308})
@@ -43,17 +41,6 @@ class Timeouts:
     """Until the connection stands, name look-up, every address and TLS included; also the wait for a bounded pool."""
     first_byte_ns: int = 30_000_000_000
     total_ns: int = 60_000_000_000
-
-
-@dataclass(slots=True)
-class Context:
-    """What the records say about the customer who asks; change it as the customer moves on."""
-
-    customer: int = 0
-    franchise: int = 0
-    shard: int = 0
-    journey: str = ""
-    region: str = ""
 
 
 class Client:
@@ -83,23 +70,45 @@ class Client:
         self._timeouts = timeouts or Timeouts()
         self._redirects, self._retries, self._traces = redirects, retries, traces
         self.cookies = CookieJar()
-        self.context = Context()
+        self.customer = self.franchise = self.shard = 0
+        """What the records say about who asks."""
+        self._journey = self._region = 0
         self.intended_ns = 0
         """When the next request was due; 0 for a closed model, in which it is due when it is sent. Used up by that request."""
 
     # -- for tasks -------------------------------------------------------------------------------------------------------------------------
 
-    def get(self, path: str, **options: Any) -> Response:
-        """GET; options as for :meth:`request`."""
-        return self.request("GET", path, **options)
+    def get(
+        self,
+        path: str,
+        *,
+        name: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        check: Check | None = None,
+        catch_response: bool = False,
+        allow_redirects: bool = True,
+    ) -> Response:
+        """GET; see :meth:`request`."""
+        return self.request("GET", path, name, headers, None, None, check, catch_response, allow_redirects)
 
     def head(self, path: str, **options: Any) -> Response:
         """HEAD; options as for :meth:`request`."""
         return self.request("HEAD", path, **options)
 
-    def post(self, path: str, **options: Any) -> Response:
-        """POST; options as for :meth:`request`."""
-        return self.request("POST", path, **options)
+    def post(
+        self,
+        path: str,
+        data: bytes | None = None,
+        json: Any = None,
+        *,
+        name: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        check: Check | None = None,
+        catch_response: bool = False,
+        allow_redirects: bool = True,
+    ) -> Response:
+        """POST; see :meth:`request`."""
+        return self.request("POST", path, name, headers, json, data, check, catch_response, allow_redirects)
 
     def put(self, path: str, **options: Any) -> Response:
         """PUT; options as for :meth:`request`."""
@@ -113,6 +122,10 @@ class Client:
         """DELETE; options as for :meth:`request`."""
         return self.request("DELETE", path, **options)
 
+    def tag(self, *, journey: str = "", region: str = "") -> None:
+        """What the records say about the requests from now on, besides :attr:`customer`, :attr:`franchise` and :attr:`shard`."""
+        self._journey, self._region = self._texts.code(journey or None), self._texts.code(region or None)
+
     def set_header(self, name: str, value: str) -> None:
         """Send ``name`` with every request from now on: a bearer token. Raises :class:`ValueError` for a line end."""
         if "\n" in value or "\r" in value:
@@ -120,11 +133,10 @@ class Client:
         self._headers[name] = value
         self._constant = constant_lines(self.origin, self._headers)
 
-    def request(
+    def request(  # noqa: PLR0917 - the hot path passes by position, callers by name
         self,
         method: str,
         path: str,
-        *,
         name: str | None = None,
         headers: Mapping[str, str] | None = None,
         json: Any = None,
@@ -148,13 +160,17 @@ class Client:
         wire = build(method, target, self._constant, headers, data)
         kind = self._texts.code(name or path)
         intended_ns, self.intended_ns = self.intended_ns, 0
-        response = self._attempts(self._pool, method, wire, kind, intended_ns)
+        response = self._attempt(self._pool, method, wire, kind, intended_ns, 1)
         message = response.message
-        if message is not None and message.head.sets_cookies:
-            self._take_cookies(response, self.origin, target)
-        if message is not None and response.status in _REDIRECTS and allow_redirects and "location" in response.headers:
-            response = self._follow(response, method, self.origin, target, headers, data, kind)
-        judge(response, method, check)
+        if message is None:
+            response = self._try_again(response, self._pool, method, wire, kind)
+        else:
+            if message.head.sets_cookies:
+                self._take_cookies(response, self.origin, target)
+            if response.status in _REDIRECTS and allow_redirects and "location" in response.headers:
+                response = self._follow(response, method, self.origin, target, headers, data, kind)
+        if check is not None or not 200 <= response.status < 400:
+            judge(response, method, check)
         if catch_response:
             response.defer(lambda judged: self._record(judged, method, kind))
         else:
@@ -163,50 +179,43 @@ class Client:
 
     # -- attempts ------------------------------------------------------------------------------------------------------------------------------
 
-    def _attempts(self, pool: Pool, method: str, wire: bytes, kind: int, intended_ns: int, attempt: int = 1) -> Response:
-        """Exchange, and again on a fresh connection where a pooled one had grown stale and sending twice is safe."""
-        retries_left = self._retries
-        while True:
-            started_ns = _now_ns()
-            try:
-                response = self._attempt(pool, method, wire, intended_ns or started_ns, started_ns, attempt)
-            except BaseException:
-                # The greenlet is being killed; what was under way may have happened, and is a row like any other.
-                stopped = TransportError(Reason.STOPPED, sent=True)
-                response = Response(None, stopped, intended_ns or started_ns, started_ns, _now_ns(), attempt)
-                judge(response, method, None)
-                self._record(response, method, kind)
-                raise
-            error = response.transport_error
-            if error is None or retries_left == 0 or not error.stale or (error.sent and method not in IDEMPOTENT):
-                return response
-            retries_left -= 1
-            attempt += 1
-            judge(response, method, None)
-            self._record(response, method, kind)
-
-    def _attempt(self, pool: Pool, method: str, wire: bytes, intended_ns: int, started_ns: int, attempt: int) -> Response:
+    def _attempt(self, pool: Pool, method: str, wire: bytes, kind: int, intended_ns: int, attempt: int) -> Response:
+        """One request on the wire, and its answer. ``intended_ns`` is 0 when it is due now. Not recorded yet, unless it is broken off."""
         timeouts, counters = self._timeouts, self._records.counters
         counters.sent += 1
-        message: Message | None = None
-        failure: TransportError | None = None
+        started_ns = _now_ns()
+        due_ns = intended_ns or started_ns
         try:
             connection = pool.take(started_ns + timeouts.connect_ns)
             if pool.bounded:
                 # Waiting for one's turn is the generator's lateness, not the platform's.
                 started_ns = _now_ns()
-            message = connection.exchange(
-                wire, started_ns + timeouts.first_byte_ns, started_ns + timeouts.total_ns, bodiless=method == "HEAD"
-            )
-        except TransportError as error:
-            failure = error
-            counters.requests += error.sent
-        else:
-            counters.requests += 1
+            message = connection.exchange(wire, started_ns + timeouts.first_byte_ns, started_ns + timeouts.total_ns, method == "HEAD")
             ended_ns = _now_ns()
-            pool.give(connection, reusable=message.reusable)
-            return Response(message, None, intended_ns, started_ns, ended_ns, attempt)
-        return Response(None, failure, intended_ns, started_ns, _now_ns(), attempt)
+        except TransportError as error:
+            counters.requests += error.sent
+            return Response(None, error, due_ns, started_ns, _now_ns(), attempt)
+        except BaseException:
+            # The greenlet is being killed; what was under way may have happened, and is a row like any other.
+            counters.requests += 1
+            stopped = Response(None, TransportError(Reason.STOPPED, sent=True), due_ns, started_ns, _now_ns(), attempt)
+            judge(stopped, method, None)
+            self._record(stopped, method, kind)
+            raise
+        counters.requests += 1
+        pool.give(connection, message.reusable)
+        return Response(message, None, due_ns, started_ns, ended_ns, attempt)
+
+    def _try_again(self, response: Response, pool: Pool, method: str, wire: bytes, kind: int) -> Response:
+        """Attempts on other connections while pooled ones turn out to have grown stale, as long as sending twice is safe."""
+        for _ in range(self._retries):
+            error = response.transport_error
+            if error is None or not error.stale or (error.sent and method not in IDEMPOTENT):
+                break
+            judge(response, method, None)
+            self._record(response, method, kind)
+            response = self._attempt(pool, method, wire, kind, response.intended_ns, response.attempt + 1)
+        return response
 
     def _follow(
         self, response: Response, method: str, origin: Origin, target: str, headers: Mapping[str, str] | None, data: bytes | None, kind: int
@@ -240,7 +249,9 @@ class Client:
             constant = constant_lines(origin, {name: value for name, value in self._headers.items() if name.lower() not in _PRIVATE})
             pool = self._pools(origin)
         wire = build(method, target, constant, self._with_cookies(own, origin, target), data)
-        response = self._attempts(pool, method, wire, kind, 0, attempt)
+        response = self._attempt(pool, method, wire, kind, 0, attempt)
+        if response.message is None:
+            response = self._try_again(response, pool, method, wire, kind)
         if response.message is not None and response.message.head.sets_cookies:
             self._take_cookies(response, origin, target)
         return response
@@ -261,15 +272,15 @@ class Client:
                 self.cookies.take(value, origin, target, now_s)
 
     def _record(self, response: Response, method: str, kind: int) -> None:
-        code, context, message = self._texts.code, self.context, response.message
+        message, code = response.message, self._texts.code
         told = trace(message.head.raw) if self._traces and message is not None else NOTHING
         self._add(
             ROW.pack(
-                response.intended_ns, response.started_ns, response.ended_ns, context.customer, context.franchise,
-                message.wire_bytes if message is not None else 0,
-                _NAN if told.db_ms is None else told.db_ms, _NAN if told.cache_ms is None else told.cache_ms,
-                kind, code(context.journey or None), code(context.region or None), code(response.error), code(told.served_by), code(told.cache),
-                context.shard, response.status, response.outcome_code, response.good, min(response.attempt, 255), METHOD_CODES[method],
+                response.intended_ns, response.started_ns, response.ended_ns, self.customer, self.franchise,
+                message.wire_bytes if message is not None else 0, told.db_ms, told.cache_ms,
+                kind, self._journey, self._region, code(response.error) if response.error else 0, code(told.served_by) if told.served_by else 0,
+                code(told.cache) if told.cache else 0, self.shard, response.status, response.outcome_code, response.good,
+                response.attempt, METHOD_CODES[method],
             )
         )  # fmt: skip
 

@@ -42,7 +42,7 @@ class Connection:
             self._sock = _raw_socket(family, socket.SOCK_STREAM)
         except OSError as error:
             raise TransportError(Reason.UNREACHABLE, str(error), sent=False) from error
-        self._sock.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+        self._sock.setblocking(False)
         if family != socket.AF_UNIX:
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.fd = self._sock.fileno()
@@ -61,33 +61,33 @@ class Connection:
 
     # -- the hot path ----------------------------------------------------------------------------------------------------------------------
 
-    def exchange(self, wire: bytes, first_byte_due_ns: int, total_due_ns: int, *, bodiless: bool) -> Message:
+    def exchange(self, wire: bytes, first_byte_due_ns: int, total_due_ns: int, bodiless: bool) -> Message:
         """Send ``wire`` and wait for the whole answer. ``bodiless`` for a HEAD.
 
         Raises :class:`TransportError`; after it, and after any other exception, the connection is closed.
         """
-        self.deadline_ns = first_byte_due_ns if first_byte_due_ns < total_due_ns else total_due_ns
+        self.deadline_ns = min(total_due_ns, first_byte_due_ns)
         if self.deadline_ns < self.watched_ns:
             self._loop.watch(self)
         self._ready[self.fd] = getcurrent().switch
         self._sent = 0
         try:
             if self._tls is not None or bodiless:
-                message = self._exchange_slowly(wire, total_due_ns, bodiless=bodiless)
+                message = self._exchange_slowly(wire, total_due_ns, bodiless)
             else:
                 self._sent = self._send(wire)
                 if self._sent != len(wire):
-                    message = self._finish_sending(wire, total_due_ns, bodiless=False)
+                    message = self._finish_sending(wire, total_due_ns, False)
                 else:
                     if not self._pause():
-                        raise self._late(total_due_ns)
+                        raise self._late(total_due_ns)  # noqa: TRY301 - a call less on the hot path
                     data: bytes | None
                     try:
                         data = self._recv(_RECEIVE_BYTES)
                     except BlockingIOError:
                         data = None
                     whole = self._parser.whole(data) if data else None
-                    message = whole if whole is not None else self._receive(data, total_due_ns, bodiless=False)
+                    message = whole if whole is not None else self._receive(data, total_due_ns, False)
         except OSError as error:
             self.close()
             raise self._broken(error) from error
@@ -105,19 +105,19 @@ class Connection:
 
     # -- what else can happen: TLS, answers in pieces, sends that do not fit, the end ----------------------------------------------------
 
-    def _exchange_slowly(self, wire: bytes, total_due_ns: int, *, bodiless: bool) -> Message:
+    def _exchange_slowly(self, wire: bytes, total_due_ns: int, bodiless: bool) -> Message:
         if self._tls is not None:
             wire = self._tls.seal(wire)
         self._sent = self._send(wire)
         if self._sent != len(wire):
-            return self._finish_sending(wire, total_due_ns, bodiless=bodiless)
+            return self._finish_sending(wire, total_due_ns, bodiless)
         if not self._pause():
             raise self._late(total_due_ns)
         data = self._read()
         whole = self._parser.whole(data) if data and not bodiless else None
-        return whole if whole is not None else self._receive(data, total_due_ns, bodiless=bodiless)
+        return whole if whole is not None else self._receive(data, total_due_ns, bodiless)
 
-    def _finish_sending(self, wire: bytes, total_due_ns: int, *, bodiless: bool) -> Message:
+    def _finish_sending(self, wire: bytes, total_due_ns: int, bodiless: bool) -> Message:
         """Send what the socket's buffer had no room for, unless the server answers before it has heard everything."""
         cut_short = False
         self._loop.want(self.fd, EPOLLIN | EPOLLOUT)
@@ -130,11 +130,11 @@ class Connection:
             else:
                 self._sent += self._send(memoryview(wire)[self._sent :])
         self._loop.want(self.fd, EPOLLIN)
-        message = self._receive(None, total_due_ns, bodiless=bodiless)
+        message = self._receive(None, total_due_ns, bodiless)
         message.reusable = message.reusable and not cut_short
         return message
 
-    def _receive(self, data: bytes | None, total_due_ns: int, *, bodiless: bool) -> Message:
+    def _receive(self, data: bytes | None, total_due_ns: int, bodiless: bool) -> Message:
         """The rest of the answer; ``data`` is what has come so far: ``None`` for nothing, ``b""`` for the server's end."""
         parser = self._parser
         parser.start(bodiless=bodiless)
@@ -168,7 +168,7 @@ class Connection:
             return None
         tls = self._tls
         if tls is None:
-            return data
+            return bytes(data)
         if not data:
             tls.end()
             return b""

@@ -10,7 +10,6 @@ from email.utils import parsedate_to_datetime
 
 from closeshave.traffic.engine.wire import Origin
 
-
 _REMEMBERED = 16
 """Paths for which a jar remembers its header."""
 

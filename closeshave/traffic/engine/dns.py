@@ -24,7 +24,7 @@ Lookup = Callable[[str, int], list[Any]]
 
 def _look_up(host: str, port: int) -> list[Any]:
     # gevent's goes through a thread pool, so that a slow name server does not stop the worker.
-    return gevent.socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+    return list(gevent.socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
 
 
 @dataclass(slots=True)

@@ -59,7 +59,7 @@ class Loop:
         """By descriptor: called with the events, in the hub. A waiting greenlet's ``switch`` or a callback that never blocks."""
         hub = gevent.get_hub()
         # The hub's own ``switch`` is Python code that looks for a hook that only the hub itself has.
-        self.pause: Callable[[], Any] = greenlet.switch.__get__(hub)  # type: ignore[attr-defined]
+        self.pause: Callable[[], Any] = greenlet.switch.__get__(hub)
         """Give way to the hub until somebody switches back; returns what they pass."""
         self._watcher = hub.loop.io(self.epoll.fileno(), _READ)
         self._watcher.start(self._dispatch)

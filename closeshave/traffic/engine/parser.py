@@ -28,7 +28,7 @@ _FRAMING = re.compile(
 """Everything in a header block that decides how to go on. Searched once, in C, instead of splitting the block into lines."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that makes it four times as slow to make, and one is made for every answer
 class Head:
     """A status line and its headers, and what they mean for reading on."""
 
@@ -58,21 +58,21 @@ def parse_head(raw: bytes) -> Head:
     if line is None:
         raise ProtocolError(f"no HTTP/1.x status line: {raw[:40]!r}")
     keep_alive, length, chunked, coding, cookies = line[1] == b"1", UNTIL_CLOSE, False, b"", False
-    for name, value in _FRAMING.findall(raw):
-        match name.lower():
-            case b"content-length":
-                length = _agreed_length(value, length)
-            case b"transfer-encoding":
-                if value.strip().lower() != b"chunked":
-                    raise ProtocolError(f"transfer coding {value!r}")
-                chunked = True
-            case b"connection":
-                options = {option.strip() for option in value.lower().split(b",")}
-                keep_alive = (keep_alive or b"keep-alive" in options) and b"close" not in options
-            case b"content-encoding":
-                coding = _known_coding(value)
-            case _:
-                cookies = True
+    for spelled, value in _FRAMING.findall(raw):
+        name = spelled.lower()
+        if name == b"content-length":
+            length = _agreed_length(value, length)
+        elif name == b"connection":
+            options = value.lower()
+            keep_alive = (keep_alive or b"keep-alive" in options) and b"close" not in options
+        elif name == b"set-cookie":
+            cookies = True
+        elif name == b"content-encoding":
+            coding = _known_coding(value)
+        elif value.strip().lower() == b"chunked":
+            chunked = True
+        else:
+            raise ProtocolError(f"transfer coding {value!r}")
     if chunked:
         if length != UNTIL_CLOSE:
             raise ProtocolError("both a length and chunks")
@@ -83,10 +83,13 @@ def parse_head(raw: bytes) -> Head:
 
 
 def _agreed_length(value: bytes, before: int) -> int:
-    lengths = {part.strip() for part in value.split(b",")}
-    if len(lengths) != 1 or not (text := lengths.pop()).isdigit():
-        raise ProtocolError(f"content length {value!r}")
-    length = int(text)
+    if not value.isdigit():
+        # Some proxies fold repeated headers into one; the same length twice is no contradiction (RFC 9112, 6.3).
+        lengths = {part.strip() for part in value.split(b",")}
+        value = lengths.pop() if len(lengths) == 1 else b""
+        if not value.isdigit():
+            raise ProtocolError("content lengths that disagree or are no numbers")
+    length = int(value)
     if before not in {UNTIL_CLOSE, length}:
         raise ProtocolError(f"two content lengths, {before} and {length}")
     if length > MAX_BODY_BYTES:
@@ -140,7 +143,7 @@ class ResponseParser:
     def start(self, *, bodiless: bool) -> None:
         """Expect a new answer; ``bodiless`` when the request was a HEAD."""
         self._bodiless = bodiless
-        self._state = _HEAD
+        self._state = ResponseParser._in_head
         self._buffer = bytearray()
         self._body: list[bytes] = []
         self._taken = 0
@@ -181,14 +184,14 @@ class ResponseParser:
 
     def eof(self) -> Message | None:
         """The server closed: the message if it was one that ends so, else ``None`` (nothing or not all of it came)."""
-        if self._state is _BODY_UNTIL_CLOSE:
+        if self._state is ResponseParser._in_body_until_close:
             return self._finish(reusable=False)
         return None
 
     @property
     def begun(self) -> bool:
         """Whether any byte of an answer has come."""
-        return self._state is not _HEAD or bool(self._buffer) or self.interim > 0
+        return self._state is not ResponseParser._in_head or bool(self._buffer) or self.interim > 0
 
     # -- states: each consumes what it can and either moves on or leaves the state as it is ----------------------------------------------
 
@@ -204,7 +207,9 @@ class ResponseParser:
         self._head = head
         if self._bodiless or head.status in _BODILESS or head.length == 0:
             return self._finish(reusable=head.keep_alive)
-        self._state = {CHUNKED: _CHUNK_SIZE, UNTIL_CLOSE: _BODY_UNTIL_CLOSE}.get(head.length, _BODY)
+        self._state = {CHUNKED: ResponseParser._in_chunk_size, UNTIL_CLOSE: ResponseParser._in_body_until_close}.get(
+            head.length, ResponseParser._in_body
+        )
         self._wanted = head.length
         return None
 
@@ -243,7 +248,7 @@ class ResponseParser:
         if self._taken + size > MAX_BODY_BYTES:
             raise ProtocolError(f"body of more than {MAX_BODY_BYTES} bytes")
         self._wanted = size
-        self._state = _CHUNK_DATA if size else _TRAILERS
+        self._state = ResponseParser._in_chunk_data if size else ResponseParser._in_trailers
         return None
 
     def _in_chunk_data(self) -> Message | None:
@@ -253,7 +258,7 @@ class ResponseParser:
             raise ProtocolError("a chunk longer than it said")
         self._take(self._wanted)
         del self._buffer[:2]
-        self._state = _CHUNK_SIZE
+        self._state = ResponseParser._in_chunk_size
         return None
 
     def _in_trailers(self) -> Message | None:
@@ -311,6 +316,3 @@ def decode(body: bytes, coding: bytes) -> bytes:
 
 _BODILESS = frozenset({204, 304})
 _CHUNK = re.compile(rb"[0-9A-Fa-f]{1,12}")
-_HEAD = ResponseParser._in_head
-_BODY, _BODY_UNTIL_CLOSE = ResponseParser._in_body, ResponseParser._in_body_until_close
-_CHUNK_SIZE, _CHUNK_DATA, _TRAILERS = ResponseParser._in_chunk_size, ResponseParser._in_chunk_data, ResponseParser._in_trailers

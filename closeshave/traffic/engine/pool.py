@@ -96,7 +96,7 @@ class Pool:
             return self._wait(due_ns)
         return self._open(due_ns)
 
-    def give(self, connection: Connection, *, reusable: bool) -> None:
+    def give(self, connection: Connection, reusable: bool) -> None:
         """Take back a connection after an answer; one that failed has closed itself and is not given back."""
         if not reusable or self._closed:
             connection.close()
@@ -166,6 +166,6 @@ class Pool:
 
     def _pass_on(self, connection: Connection | None) -> None:
         if connection is not None and connection.open:
-            self.give(connection, reusable=True)
+            self.give(connection, True)
         elif self._waiting:
             self._grant(None)

@@ -11,14 +11,19 @@ import orjson
 from closeshave.history import Outcome
 from closeshave.traffic.engine.errors import TransportError
 from closeshave.traffic.engine.parser import Message
-from closeshave.traffic.engine.rows import OUTCOMES
+from closeshave.traffic.engine.rows import OK, OUTCOMES
 
 
 class Response:
     """An answer. ``status`` is 0 when there is none, and ``error`` says why. Times are monotonic nanoseconds."""
 
-    __slots__ = ("_finish", "_headers", "attempt", "error", "good", "intended_ns", "message", "ended_ns", "outcome_code", "started_ns",
-                 "status", "transport_error")  # fmt: skip
+    # Class attributes, not slots: what a good answer leaves at its default costs nothing to make.
+    error: str | None = None
+    """Why it is not good; ``None`` exactly when it is."""
+    good = True
+    outcome_code = OK
+    _headers: dict[str, str] | None = None
+    _finish: Callable[[Response], None] | None = None
 
     def __init__(
         self,
@@ -37,11 +42,6 @@ class Response:
         self.started_ns = started_ns
         self.ended_ns = ended_ns
         self.attempt = attempt
-        self.error: str | None = None
-        self.good = True
-        self.outcome_code = 0
-        self._headers: dict[str, str] | None = None
-        self._finish: Callable[[Response], None] | None = None
 
     @property
     def ok(self) -> bool:

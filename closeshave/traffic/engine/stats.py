@@ -35,11 +35,11 @@ class EngineStats:
         response_ms = (rows["ended_ns"] - rows["intended_ns"]) / _NS_PER_MS
         ended_s = (rows["ended_ns"] / 1e9 + offset_s).astype(np.int64)
         entry.num_requests += len(rows)
-        entry.total_response_time += float(response_ms.sum())
-        entry.min_response_time = float(
-            response_ms.min() if entry.min_response_time is None else min(response_ms.min(), entry.min_response_time)
-        )
-        entry.max_response_time = max(float(response_ms.max()), entry.max_response_time)
+        # Locust declares these times as integers and fills them with floats, as its own clients do.
+        entry.total_response_time += float(response_ms.sum())  # type: ignore[assignment]
+        least = float(response_ms.min())
+        entry.min_response_time = least if entry.min_response_time is None else min(least, entry.min_response_time)  # type: ignore[assignment]
+        entry.max_response_time = max(float(response_ms.max()), entry.max_response_time)  # type: ignore[assignment]
         entry.total_content_length += int(rows["bytes"].sum())
         entry.last_request_timestamp = max(float(rows["ended_ns"].max() / 1e9 + offset_s), entry.last_request_timestamp or 0.0)
         _count(entry.response_times, np.rint(response_ms).astype(np.int64))

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-from closeshave.traffic.answers import Trace, timings
+from closeshave.traffic.answers import timings
 
 _TELLING = re.compile(rb"\r\n(x-region|x-cache|server-timing)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
+_NAN = float("nan")
 
-NOTHING = Trace(None, None, None, None)
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """As a row keeps it: times not told are NaN, texts not told ``None``."""
+
+    served_by: str | None
+    cache: str | None
+    db_ms: float
+    cache_ms: float
+
+
+NOTHING = Trace(None, None, _NAN, _NAN)
 
 
 def trace(raw: bytes) -> Trace:
@@ -17,4 +30,4 @@ def trace(raw: bytes) -> Trace:
     if not found:
         return NOTHING
     durations = timings(found.get(b"server-timing", ""))
-    return Trace(found.get(b"x-region"), found.get(b"x-cache"), durations.get("db"), durations.get("cache"))
+    return Trace(found.get(b"x-region"), found.get(b"x-cache"), durations.get("db", _NAN), durations.get("cache", _NAN))

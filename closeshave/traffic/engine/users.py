@@ -1,0 +1,161 @@
+"""Locust user classes on the engine: closed, open and partly open. Their tasks read like any Locust task.
+
+* :class:`EngineUser`, closed: each user does one task after the other, as Locust's own users do.
+* :class:`OpenUser`, open: each arrival of a rate does one task, however many others are still at it. A task that is a generator makes it partly
+  open: ``yield 12.5`` lets the session think so many seconds without holding a greenlet, and its next step is due at the end of them.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Generator, Mapping
+from inspect import isgenerator
+from typing import Any, ClassVar, cast
+
+import gevent
+import numpy as np
+from gevent.event import Event
+from locust import User, events
+from locust.env import Environment
+from locust.exception import LocustError
+from locust.runners import LocalRunner, MasterRunner
+
+from closeshave.traffic.engine.client import Client, Timeouts
+from closeshave.traffic.engine.rates import Instants, Rate, poisson, share
+from closeshave.traffic.engine.scheduler import Arrivals, Scheduler
+from closeshave.traffic.engine.worker import engine_of, place_of, run_until_stopped, start_ns_of
+
+Session = Generator[float, None, None]
+"""A task of a partly-open user: yields think times in seconds."""
+
+
+class _WithClient(User):
+    abstract = True
+
+    own_connections: ClassVar[bool] = False
+    """Whether each user has connections of its own, as a browser has, or all of a worker share theirs."""
+    default_headers: ClassVar[Mapping[str, str]] = {}
+    timeouts: ClassVar[Timeouts] = Timeouts()
+    traces: ClassVar[bool] = False
+    """Keep what the platform tells of itself in headers (region, cache, timings) with each record."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        host = self.host or environment.host
+        if host is None:
+            raise LocustError("no host: set it on the user class or with --host")
+        self.client: Client = engine_of(environment).client(
+            host, own_connections=self.own_connections, headers=self.default_headers, timeouts=self.timeouts, traces=self.traces
+        )
+
+
+class EngineUser(_WithClient):
+    """A closed-model user: ``class Customer(EngineUser)`` with tasks that call ``self.client``."""
+
+    abstract = True
+
+    def wait(self) -> None:
+        """Think between tasks. A user with no think time goes on at once: every request gives way to the others anyway."""
+        pause_s = self.wait_time()
+        if pause_s > 0:
+            gevent.sleep(pause_s)
+
+
+class OpenUser(_WithClient):
+    """An open-model population. Every worker drives its share of the arrivals, whatever number of users Locust is told to spawn: ``-u 1`` will do.
+
+    Set :attr:`rate` and :attr:`duration_s`, or override :meth:`arrivals`.
+    """
+
+    abstract = True
+
+    rate: ClassVar[Rate]
+    duration_s: ClassVar[float] = 60.0
+    seed: ClassVar[int] = 1
+    crew: ClassVar[int] = 2000
+    """Most sessions with a request in flight at once; beyond it arrivals are late, and show it."""
+    grace_s: ClassVar[float] = 60.0
+    """How long after the last arrival what is under way may go on."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        # Locust's own instances only stand for the population; the tasks are for the visitors.
+        self.tasks = [_stand_by]
+
+    @classmethod
+    def arrivals(cls) -> Instants:
+        """All arrivals of the test, nanoseconds after its start; the same in every worker, and for the same seed."""
+        return poisson(cls.rate, cls.duration_s, np.random.default_rng(cls.seed))
+
+
+def _stand_by(_user: User) -> None:
+    Event().wait()
+
+
+def drive(population: type[OpenUser], environment: Environment) -> None:
+    """Carry out this worker's share of a population's arrivals: begin them all, and see them through or to the end of the grace."""
+    engine, place = engine_of(environment), place_of(environment)
+    start_ns = start_ns_of(environment)
+    agenda = Arrivals(share(population.arrivals(), place.index, place.count), start_ns)
+    visits = _Visits(population, environment, agenda)
+    scheduler = Scheduler(engine.loop, agenda, visits.serve, population.crew, visits.report)
+    try:
+        scheduler.run(start_ns + int((population.duration_s + population.grace_s) * 1e9))
+    finally:
+        engine.records.counters.intended += agenda.begun + agenda.overdue(time.monotonic_ns())
+
+
+class _Visits:
+    """Runs a task for each arrival on an instance of the user class, which the next arrival inherits with an empty cookie jar."""
+
+    def __init__(self, population: type[OpenUser], environment: Environment, agenda: Arrivals) -> None:
+        self._population, self._environment, self._agenda = population, environment, agenda
+        self._free: list[OpenUser] = []
+        self._tasks = cast("list[Callable[[Any], Any]]", list(population.tasks))
+        self._rng = random.Random(population.seed)  # noqa: S311 - chooses tasks, keeps no secrets
+
+    def serve(self, intended_ns: int, session: tuple[OpenUser, Session] | None) -> None:
+        """Begin a session, or take up a parked one."""
+        if session is None:
+            visitor = self._free.pop() if self._free else self._population(self._environment)
+            visitor.client.intended_ns = intended_ns
+            steps = self._rng.choice(self._tasks)(visitor)
+            if not isgenerator(steps):
+                self._recycle(visitor)
+                return
+        else:
+            visitor, steps = session
+            visitor.client.intended_ns = intended_ns
+        self._step(visitor, steps)
+
+    def report(self, error: Exception) -> None:
+        """A task raised: Locust's own event, and on with the load."""
+        fire: Callable[..., None] = self._environment.events.user_error.fire
+        fire(user_instance=self._population, exception=error, tb=error.__traceback__)
+
+    def _step(self, visitor: OpenUser, steps: Session) -> None:
+        try:
+            think_s = next(steps)
+        except StopIteration:
+            self._recycle(visitor)
+        else:
+            self._agenda.park((visitor, steps), time.monotonic_ns() + int(think_s * 1e9))
+
+    def _recycle(self, visitor: OpenUser) -> None:
+        visitor.client.cookies.clear()
+        visitor.client.intended_ns = 0
+        self._free.append(visitor)
+
+
+@events.test_start.add_listener  # type: ignore[untyped-decorator]  # Locust's events carry no types
+def _start_drives(environment: Environment, **_: Any) -> None:
+    populations = [each for each in environment.user_classes if issubclass(each, OpenUser)]
+    if populations and not isinstance(environment.runner, MasterRunner):
+        run_until_stopped(environment, gevent.spawn(_drive_all, populations, environment))
+
+
+def _drive_all(populations: list[type[OpenUser]], environment: Environment) -> None:
+    gevent.joinall([gevent.spawn(drive, population, environment) for population in populations], raise_error=True)
+    if isinstance(environment.runner, LocalRunner):
+        gevent.spawn(environment.runner.quit)

@@ -1,0 +1,130 @@
+"""Finds the engine of this Locust process, and this process's part of the load: one engine a process, made when its first user is.
+
+With ``--processes N`` Locust forks workers that connect to a master in the parent. Arrivals are split by worker without overlap, and all workers
+count them from one instant, which the master tells them when the test starts; they share the machine and so its monotonic clock.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from argparse import Namespace
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import gevent
+from gevent.event import AsyncResult
+from locust import events
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
+
+from closeshave.traffic.engine.engine import Engine, Settings
+from closeshave.traffic.engine.tls import TlsSettings
+
+_START_MESSAGE = "closeshave-start"
+_LEAD_S = 0.5
+"""From the master's word to the first arrival: time for every worker to hear it."""
+_PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which of how many workers this process is."""
+
+    index: int
+    count: int
+
+
+_engines: WeakKeyDictionary[Environment, Engine] = WeakKeyDictionary()
+_running: WeakKeyDictionary[Environment, list[gevent.Greenlet[..., Any]]] = WeakKeyDictionary()
+_starts: WeakKeyDictionary[Environment, AsyncResult[int]] = WeakKeyDictionary()
+
+
+def engine_of(environment: Environment) -> Engine:
+    """This process's engine. Raises :class:`FileExistsError` when its records exist already."""
+    engine = _engines.get(environment)
+    if engine is None:
+        options = environment.parsed_options
+        place = place_of(environment)
+        settings = Settings(
+            records=Path(records) if (records := _option(options, "records")) else None,
+            worker=f"worker-{place.index}",
+            number=place.index,
+            tls=TlsSettings(ca_file=_option(options, "ca_file")),
+            pool_limit=_option(options, "pool_limit"),
+        )
+        engine = _engines[environment] = Engine(settings, environment.stats)
+    return engine
+
+
+def run_until_stopped(environment: Environment, greenlet: gevent.Greenlet[..., Any]) -> None:
+    """Kill ``greenlet`` when the test stops, before the engine closes."""
+    _running.setdefault(environment, []).append(greenlet)
+
+
+def place_of(environment: Environment) -> Place:
+    """This process among the workers. Raises :class:`RuntimeError` for a worker that nobody told how many there are."""
+    if not isinstance(environment.runner, WorkerRunner):
+        return Place(0, 1)
+    count = _option(environment.parsed_options, "processes") or int(os.environ.get("CLOSESHAVE_WORKERS", "0"))
+    index = environment.runner.worker_index
+    if not 0 <= index < count:
+        raise RuntimeError(f"worker {index} of {count}: start workers with --processes, or set CLOSESHAVE_WORKERS to their number")
+    return Place(index, count)
+
+
+def start_ns_of(environment: Environment) -> int:
+    """The instant from which this test's arrivals count. Raises :class:`gevent.Timeout` when the master does not tell it."""
+    if isinstance(environment.runner, WorkerRunner):
+        return int(_starts[environment].get(timeout=_PATIENCE_S))
+    start = _starts.setdefault(environment, AsyncResult())
+    if not start.ready():
+        start.set(_soon_ns())
+    return int(start.get())
+
+
+def _option(options: Namespace | None, name: str) -> Any:
+    return getattr(options, name, None)
+
+
+def _soon_ns() -> int:
+    return time.monotonic_ns() + int(_LEAD_S * 1e9)
+
+
+@events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]  # Locust's events carry no types
+def _add_options(parser: LocustArgumentParser, **_: Any) -> None:
+    group = parser.add_argument_group("closeshave engine")
+    group.add_argument("--records", metavar="DIR", env_var="CLOSESHAVE_RECORDS", help="directory for the records of every request")
+    group.add_argument("--ca-file", metavar="PEM", env_var="CLOSESHAVE_CA_FILE", help="authorities to trust instead of the system's")
+    group.add_argument("--pool-limit", metavar="N", type=int, env_var="CLOSESHAVE_POOL_LIMIT", help="most shared connections of a worker")
+
+
+@events.init.add_listener  # type: ignore[untyped-decorator]  # Locust's events carry no types
+def _listen_for_start(environment: Environment, **_: Any) -> None:
+    if isinstance(environment.runner, WorkerRunner):
+        _starts[environment] = AsyncResult()
+
+        def heard(environment: Environment, msg: Any, **_: Any) -> None:
+            _starts[environment].set(msg.data["start_ns"])
+
+        environment.runner.register_message(_START_MESSAGE, heard)
+
+
+@events.test_start.add_listener  # type: ignore[untyped-decorator]  # Locust's events carry no types
+def _tell_start(environment: Environment, **_: Any) -> None:
+    if isinstance(environment.runner, MasterRunner):
+        environment.runner.send_message(_START_MESSAGE, {"start_ns": _soon_ns()})
+
+
+@events.test_stop.add_listener  # type: ignore[untyped-decorator]  # Locust's events carry no types
+def _close(environment: Environment, **_: Any) -> None:
+    _starts.pop(environment, None)
+    if isinstance(environment.runner, WorkerRunner):
+        _starts[environment] = AsyncResult()
+    gevent.killall(_running.pop(environment, []))
+    engine = _engines.pop(environment, None)
+    if engine is not None:
+        engine.close()
