@@ -9,8 +9,8 @@ from closeshave.history import EdgeCount
 # The columns that matter, of the hundred that HAProxy 2.8 writes.
 STATISTICS = """\
 # pxname,svname,scur,smax,slim,stot,bin,bout,rate,req_rate,req_rate_max,req_tot,mode,
-edge-us-east-1,FRONTEND,3,12,4000,90,18000,99000,2,20,42,1234,http,
 edge-us-east-1,us-east-1,0,3,,1200,18000,99000,2,,,1200,http,
+edge-us-east-1,FRONTEND,3,12,4000,90,18000,99000,2,20,42,1234,http,
 edge-us-east-1,BACKEND,0,3,400,1230,18000,99000,2,,,1230,http,
 edge-eu-west-1,FRONTEND,0,1,4000,7,180,990,0,0,1,0,http,
 database,FRONTEND,0,1,4000,7,180,990,0,,,,tcp,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -228,7 +229,8 @@ def test_the_sampler_ends_with_its_parent(deployment, tmp_path):
         [sys.executable, "-c", program, deployment.root, run], stdout=subprocess.PIPE, text=True, check=True, cwd=Path(__file__).parents[2]
     )
     sampler = processes.identify(int(done.stdout))
-    assert sampler is None or processes.gone([sampler], 15) == []
+    survivors = processes.gone([sampler], 15) if sampler else []
+    assert processes.send(survivors, signal.SIGKILL) == []
 
 
 def test_a_sampler_that_wrote_nothing_is_said(tmp_path):
