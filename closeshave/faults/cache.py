@@ -75,7 +75,7 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
             proofs.running(aim.deployment, [store.process for store in stores_of(aim)]),
             *(proofs.group(aim.deployment, group, at_home=at_home) for group in groups),
             proofs.applications(aim.deployment),
-            proofs.edges(aim.deployment),
+            proofs.doors(aim.deployment),
         ]
     )
 

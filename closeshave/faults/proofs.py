@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from closeshave import processes
-from closeshave.deployment import Deployment
+from closeshave.deployment import Deployment, Edge, Process
 from closeshave.faults import repair
 from closeshave.faults.kind import Proof
 from closeshave.faults.parts import patroni, ports, postgres, sentinel
@@ -92,50 +90,53 @@ def etcd(deployment: Deployment) -> Check:
     """Every member of etcd is healthy, by its own word."""
 
     def check() -> Proof:
-        sick = [port for port in deployment.etcd_ports if '"true"' not in (ports.text(f"http://127.0.0.1:{port}/health") or "")]
+        # The endpoint answers 503 while the member has no leader.
+        sick = [port for port in deployment.etcd_ports if ports.status(f"http://127.0.0.1:{port}/health") != 200]
         return Proof(f"{len(deployment.etcd_ports)} etcd members are healthy", not sick, f"sick on ports {sick}" if sick else "all of them")
 
     return check
 
 
-def applications(deployment: Deployment, region: str | None = None) -> Check:
-    """Every application process (of one region, or all) says that it is ready."""
+def applications(deployment: Deployment) -> Check:
+    """Every application process that runs says that it is ready. (That one runs at all is for ``running`` to prove, where it was killed.)"""
 
     def check() -> Proof:
-        wanted = [process for process in deployment.processes if process.role == "app" and region in {None, process.region}]
-        unready = [
-            f"{process.name} ({answer})"
-            for process in wanted
-            for port in process.ports
-            if (answer := ports.status(f"http://127.0.0.1:{port}{READY_PATH}")) != 200
-        ]
-        return Proof(f"{len(wanted)} applications are ready", not unready, ", ".join(unready) or "all of them")
+        asked = _serving(deployment)
+        answers = {process.name: ports.status(f"http://127.0.0.1:{process.ports[0]}{READY_PATH}") for process in asked}
+        unready = [f"{name} answers {status}" for name, status in answers.items() if status != 200]
+        return Proof(f"{len(asked)} applications are ready", not unready, ", ".join(unready) or "all of them")
 
     return check
 
 
-def edges(deployment: Deployment) -> Check:
-    """Every edge endpoint counts every one of its servers as up."""
+def doors(deployment: Deployment, shards: Iterable[int] = ()) -> Check:
+    """Every edge endpoint leads to its own region again, whose applications reach these shards through their region's proxies."""
 
     def check() -> Proof:
-        down: list[str] = []
-        for url in dict.fromkeys(edge.stats_url for edge in deployment.edges):
-            rows = servers(ports.text(url))
-            down += [f"{name} is {state}" for name, state in rows.items() if not state.startswith("UP")]
-            down += [] if rows else [f"{url} does not tell"]
-        return Proof(f"{len(deployment.edges)} edges count all their servers as up", not down, "; ".join(down) or "all of them")
+        # A region that another fault has taken away is no part of this proof.
+        regions = dict.fromkeys(process.region for process in _serving(deployment))
+        edges = [edge for edge in deployment.edges if edge.region in regions]
+        faults = [f"{edge.region} {fault}" for edge in edges if (fault := _door(edge, shards))]
+        return Proof(f"{len(edges)} edges lead to their own regions", not faults, "; ".join(faults) or "all of them")
 
     return check
 
 
-def servers(statistics: str | None) -> dict[str, str]:
-    """``backend/server`` → HAProxy's word for its state (``UP``, ``DOWN 1/2`` …), of the servers that it checks, from its CSV."""
-    rows = csv.DictReader(io.StringIO((statistics or "").removeprefix("# ")))
-    return {
-        f"{row['pxname']}/{row['svname']}": row["status"]
-        for row in rows
-        if row["svname"] not in {"FRONTEND", "BACKEND"} and row["status"] != "no check"
-    }
+def _door(edge: Edge, shards: Iterable[int]) -> str:
+    """What is wrong behind an edge; empty when nothing is."""
+    answer = ports.get(f"{edge.url}{READY_PATH}")
+    if answer is None or answer.status_code != 200:
+        return f"answers {answer.status_code if answer else 'nothing'}"
+    if (served_by := answer.headers.get("x-region")) != edge.region:
+        return f"is served by {served_by}"
+    reached = answer.json().get("checks", {})
+    unreached = [name for shard in shards for name, well in reached.items() if name.startswith(f"shard {shard} ") and not well]
+    return f"does not reach {', '.join(unreached)}" if unreached else ""
+
+
+def _serving(deployment: Deployment) -> list[Process]:
+    root = Path(deployment.root)
+    return [process for process in deployment.processes if process.role == "app" and processes.find(root, process) is not None]
 
 
 def _is_stopped(identity: processes.Identity) -> bool:

@@ -84,7 +84,7 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
             *(proofs.shard(deployment, shard, at_home=at_home) for shard in shards_touched(aim)),
             *(proofs.group(deployment, group, at_home=at_home) for group in groups_touched(aim)),
             proofs.applications(deployment),
-            proofs.edges(deployment),
+            proofs.doors(deployment, shards_touched(aim)),
         ]
     )
 

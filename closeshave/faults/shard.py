@@ -100,7 +100,7 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
             proofs.running(aim.deployment, names),
             proofs.shard(aim.deployment, shard_of(aim), at_home=at_home),
             proofs.applications(aim.deployment),
-            proofs.edges(aim.deployment),
+            proofs.doors(aim.deployment, [shard_of(aim)]),
         ]
     )
 

@@ -19,6 +19,7 @@ EXPERIMENTS = Path(__file__).parents[2] / "chaos"
 
 
 def fault(kind: str, scope: Mapping[str, str | int], parameters: Mapping[str, str | int | float | bool] | None = None) -> Fault:
+    """A fault of a plan, of which only kind, scope and parameters matter here."""
     return Fault("f", kind, "phase", 0, 10, Expected.RECOVERS, scope, parameters or {})
 
 

@@ -7,14 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from closeshave import history, processes
+from closeshave import processes
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment
 from closeshave.faults import child, lifecycle
@@ -22,9 +20,9 @@ from closeshave.faults.catalogue import KINDS
 from closeshave.faults.heal import heal_open
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.waiting import after
-from closeshave.files import read_lines
 from closeshave.plan import Expected, Fault
 from tests.faults import toys
+from tests.faults.timelines import WHOLE_LIFE, edges, events, marks
 
 LOST = replace(KINDS["region.lost"], lead_s=lambda _aim: 0.2)
 """The real kind; it only takes less time to read roles, of which there are none here."""
@@ -32,36 +30,13 @@ WHOLE = {"near-0": True, "near-1": True, "far-0": True}
 BROKEN = {"near-0": False, "near-1": False, "far-0": True}
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
-    path = tmp_path / f"run-{os.getpid()}-{tmp_path.name}"
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
-def toy(tmp_path: Path) -> Iterator[Deployment]:
-    with toys.running(tmp_path / "root") as deployment:
-        yield deployment
-
-
-def edges(run: Path) -> list[str]:
-    return [str(line["edge"]) for line in read_lines(run / history.TIMELINE) if line["type"] == "fault"]
-
-
-def events(run: Path) -> dict[str, dict[str, Any]]:
-    return {line["edge"]: line for line in read_lines(run / history.TIMELINE) if line["type"] == "fault"}
-
-
-def marks(run: Path) -> list[tuple[str, str]]:
-    return [(line["kind"], line["detail"]) for line in read_lines(run / history.TIMELINE) if line["type"] == "mark"]
-
-
 def never() -> bool:
+    """Nobody asks to stop."""
     return False
 
 
 def fault(hold_s: float) -> Fault:
+    """The loss of the near region, as a plan says it."""
     return Fault("west-lost", "region.lost", "storm", 0, hold_s, Expected.RECOVERS, {"region": toys.NEAR})
 
 
@@ -82,7 +57,7 @@ def test_life_of_a_fault(toy: Deployment, run: Path) -> None:
     assert lifecycle.observe(Ledger(run), "f", LOST, aim, never) is not None
     assert heal_open(run, toy, lambda _line: None) == []
     assert toys.alive(toy) == WHOLE
-    assert edges(run) == ["planned", "injected", "observed", "healed", "verified-healed"]
+    assert edges(run) == WHOLE_LIFE
     assert events(run)["verified-healed"]["evidence"]["proof"]
 
 
@@ -131,7 +106,7 @@ def test_experiment_injects_holds_and_heals(toy: Deployment, run: Path) -> None:
     wanted = fault(hold_s=1)
     experiment = child.start(toy, run, wanted, after(3.5))
     assert experiment.wait(60) == 0, (run / "logs" / "fault-west-lost.log").read_text()
-    assert edges(run) == ["planned", "injected", "observed", "healed", "verified-healed"]
+    assert edges(run) == WHOLE_LIFE
     told = events(run)
     assert told["healed"]["at_ns"] >= told["injected"]["at_ns"] + 1_000_000_000
     journal = json.loads((run / "journal-west-lost.json").read_text())
@@ -174,5 +149,5 @@ def test_experiment_runs_by_hand(toy: Deployment, tmp_path: Path) -> None:
     argv = [str(chaos), "--no-version-check", "run", str(root / "chaos" / "region" / "lost.yaml")]
     done = subprocess.run(argv, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert edges(Path(toy.root)) == ["planned", "injected", "observed", "healed", "verified-healed"]
+    assert edges(Path(toy.root)) == WHOLE_LIFE
     assert toys.alive(toy) == WHOLE

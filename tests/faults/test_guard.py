@@ -13,6 +13,7 @@ SECOND = 1_000_000_000
 
 
 def plan(*windows: tuple[str, float, float]) -> Plan:
+    """A plan whose faults have these scopes, starts and holds."""
     faults = tuple(
         Fault(
             f"f{number}",
@@ -45,6 +46,7 @@ def test_plan_stays_within_caps(windows: list[tuple[str, float, float]], says: l
 
 
 def beat(count: int) -> Beat:
+    """A reading of one harness's heartbeat."""
     return Beat(Identity(1, 2.0), count)
 
 

@@ -17,17 +17,20 @@ from tests.faults import toys
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
+    """An environment's root."""
     toys.deployment(tmp_path / "root")
     return tmp_path / "root"
 
 
 @pytest.fixture
 def book(tmp_path: Path) -> Ledger:
+    """The ledger of a run."""
     (tmp_path / "run").mkdir()
     return Ledger(tmp_path / "run")
 
 
 def undo(root: Path) -> Undo:
+    """How to heal a fault in the environment at ``root``."""
     return Undo("region.lost", {"region": toys.NEAR}, {"switch_back": True}, str(root))
 
 

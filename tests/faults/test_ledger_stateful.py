@@ -101,6 +101,7 @@ class CrashingLedger(Ledger):
 
 
 def crashing(run: Path, world: World) -> Ledger:
+    """The ledger of a run, in the hands of somebody mortal."""
     book = CrashingLedger(run)
     object.__setattr__(book, "world", world)
     return book

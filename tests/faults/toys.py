@@ -16,12 +16,14 @@ NEAR, FAR = "us-west-2", "us-east-1"
 
 
 def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def server(name: str, region: str | None) -> Process:
+    """An HTTP server that serves nothing of interest."""
     port = free_port()
     argv = (sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port))
     return Process(name=name, role="payments", region=region, argv=argv, ports=(port,))
@@ -29,7 +31,7 @@ def server(name: str, region: str | None) -> Process:
 
 def deployment(root: Path, *parts: Process) -> Deployment:
     """A deployment of exactly these parts, saved under ``root``, none of them started."""
-    return_value = Deployment(
+    toy = Deployment(
         id=f"toy-{root.name}-{free_port()}",
         name="toy",
         kind="embedded",
@@ -47,8 +49,8 @@ def deployment(root: Path, *parts: Process) -> Deployment:
         user="none",
     )
     root.mkdir(parents=True, exist_ok=True)
-    return_value.save()
-    return return_value
+    toy.save()
+    return toy
 
 
 @contextmanager
@@ -65,6 +67,7 @@ def running(root: Path) -> Iterator[Deployment]:
 
 
 def answers(port: int) -> bool:
+    """Whether a connection to the port is accepted."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

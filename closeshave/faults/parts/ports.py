@@ -20,18 +20,15 @@ def refusal(port: int, timeout_s: float = TIMEOUT_S) -> str:
     return ""
 
 
-def status(url: str) -> int:
-    """The HTTP status of a URL; 0 when it does not answer."""
+def get(url: str) -> httpx.Response | None:
+    """The answer of a URL, whatever its status; ``None`` when there is none."""
     try:
-        return CLIENT.get(url).status_code
-    except httpx.HTTPError:
-        return 0
-
-
-def text(url: str) -> str | None:
-    """The body of a URL; ``None`` when it does not answer or not with success."""
-    try:
-        answer = CLIENT.get(url)
+        return CLIENT.get(url)
     except httpx.HTTPError:
         return None
-    return answer.text if answer.is_success else None
+
+
+def status(url: str) -> int:
+    """The HTTP status of a URL; 0 when it does not answer."""
+    answer = get(url)
+    return 0 if answer is None else answer.status_code

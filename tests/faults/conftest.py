@@ -1,0 +1,27 @@
+"""Run directories and toy environments for the tests of faults."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from closeshave.deployment import Deployment
+from tests.faults import toys
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """An empty run directory, of a name that no other run on this machine has: helpers are found by it."""
+    path = tmp_path / f"run-{os.getpid()}-{tmp_path.name}"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Iterator[Deployment]:
+    """Three real processes in two regions."""
+    with toys.running(tmp_path / "root") as deployment:
+        yield deployment
