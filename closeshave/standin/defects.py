@@ -18,7 +18,6 @@ from closeshave.standin import settings as settings_file
 from closeshave.standin.settings import VARIABLE
 from closeshave.standin.switches import Defect
 
-
 OWNER = "postgres"
 """The role that made the tables: the platform's own may not change them, and should not."""
 

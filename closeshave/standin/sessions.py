@@ -16,9 +16,6 @@ TTL_S = 24 * 3600
 TRUST_S = 15.0
 """For how long one process takes a session that it has seen alive as alive: a tier is asked once in a while, not at every request."""
 
-REPLICA_MS = 50
-"""How long opening a session waits for the replica to have it; without one it is stored all the same."""
-
 _REMEMBERED = 10_000
 
 
@@ -34,12 +31,11 @@ class Sessions:
     async def open(self, region: str, user: int, now_s: float, session: str | None = None) -> str:
         """Store a session in its home region, a new one or ``session`` again; returns its ID, for the tokens.
 
-        Waits for the tier's replica, so that a failover forgets nobody. The ID is empty when the tier could not be asked: such tokens are
-        good until they expire.
+        The ID is empty when the tier could not be asked: such tokens are good until they expire.
         """
         session = session or secrets.token_hex(16)
         tier = self._tiers.get(region)
-        stored = await tier.run(("SET", _entry(session), user, "EX", TTL_S), ("WAIT", 1, REPLICA_MS)) if tier else None
+        stored = await tier.run(("SET", _entry(session), user, "EX", TTL_S)) if tier else None
         if stored is None:
             return ""
         self._see(session, now_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -69,20 +70,8 @@ class Postgres:
     def standby(self) -> Iterator[Postgres]:
         """A streaming standby of this server, gone afterwards."""
         directory = Path(tempfile.mkdtemp(prefix="standin-pg-"))
-        copy = [
-            PG_BIN / "pg_basebackup",
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(self.port),
-            "-U",
-            "postgres",
-            "-D",
-            directory / "data",
-            "-R",
-            "-c",
-            "fast",
-        ]
+        program, target = str(PG_BIN / "pg_basebackup"), str(directory / "data")
+        copy = [program, "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-D", target, "-R", "-c", "fast"]
         subprocess.run([*UNPRIVILEGED, *copy, "--no-sync"], check=True, timeout=60)
         server = Postgres(directory / "data", free_port())
         server.start()
@@ -142,6 +131,16 @@ class Valkey:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stopped, with all that it holds: connections open, no answers."""
+        assert self.process
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def client(self) -> redis.Redis:
         """A client of the test's own, to look into the store."""
