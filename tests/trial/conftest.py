@@ -1,0 +1,111 @@
+"""Whole trials, as a user starts them: the command in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from closeshave import processes
+from closeshave.environments import registry
+
+PLAN = """
+name: short
+environment: embedded
+target: bookedbarber-smoke
+seed: 7
+limits: {duration: 2m, requests: 60000}
+traffic: {think_time_scale: 0.3, contests_per_s: 3}
+phases:
+  - {name: warm-up, role: warm-up, duration: 4s, sessions_per_s: 8}
+  - {name: calm, role: calm, duration: 14s, sessions_per_s: 10}
+  - {name: broken, role: fault, duration: 28s, sessions_per_s: 10}
+faults:
+  - id: primary-killed
+    kind: shard.primary-killed
+    phase: broken
+    at: 4s
+    hold: 14s
+    expected: recovers
+    scope: {shard: 1}
+    parameters: {PARAMETERS}
+"""
+
+
+def plan_text(parameters="{}"):
+    """A trial of three quarters of a minute with one fault."""
+    return PLAN.replace("{PARAMETERS}", parameters)
+
+
+@dataclass
+class Running:
+    """A trial that was started by the command and may be disturbed."""
+
+    process: subprocess.Popen
+    runs: Path
+    roots_before: set
+
+    def run(self):
+        """Its run directory, ``None`` before it exists."""
+        return next(iter(self.runs.glob("*")), None) if self.runs.exists() else None
+
+    def root(self):
+        """The root of the environment that it owns, ``None`` before there is one."""
+        return next(iter(set(registry.running()) - self.roots_before), None)
+
+    def timeline(self):
+        """The lines of its timeline so far."""
+        path = self.run() / "timeline.jsonl" if self.run() else None
+        return [json.loads(line) for line in path.read_text().splitlines()] if path and path.exists() else []
+
+    def summary(self):
+        """Its ``summary.json``."""
+        return json.loads((self.run() / "summary.json").read_text())
+
+    def wait_for(self, what, timeout_s=120):
+        """Poll until ``what`` is true of the timeline's text."""
+        assert processes.poll_until(lambda: what in json.dumps(self.timeline()) or self.process.poll() is not None, timeout_s, 0.05)
+        assert self.process.poll() is None, "the trial ended before that"
+
+
+def started_by_this_test():
+    """Every live process that carries the mark of a run or of an environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            variables = process.environ()
+        except (psutil.Error, OSError):
+            continue
+        if processes.MARK in variables or "CLOSESHAVE_RUN_ID" in variables:
+            found.append(f"{process.pid} {' '.join(process.cmdline())[:100]}")
+    return found
+
+
+@pytest.fixture
+def trial(tmp_path):
+    """Start ``closeshave run`` on a plan's text; whatever happens, nothing of it stays."""
+    assert started_by_this_test() == [], "something else is running; this test could not tell it from its own"
+    begun = []
+
+    def start(text):
+        plan = tmp_path / "short.yaml"
+        plan.write_text(text)
+        runs = tmp_path / "runs"
+        before = set(registry.running())
+        command = [sys.executable, "-m", "closeshave", "run", str(plan), "--runs", str(runs)]
+        with (tmp_path / "output.txt").open("wb") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, env=dict(os.environ))
+        begun.append(process)
+        return Running(process, runs, before)
+
+    yield start
+    for process in begun:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+    assert processes.poll_until(lambda: started_by_this_test() == [], 20), started_by_this_test()

@@ -1,0 +1,65 @@
+"""Whoever stops a trial, and however: nothing stays broken, nothing stays running, nothing that was recorded is lost."""
+
+import os
+import signal
+
+import pytest
+
+from closeshave import processes
+from tests.trial.conftest import plan_text
+
+pytestmark = [pytest.mark.trial, pytest.mark.timeout(300)]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param(None, id="while the environment starts"),
+        pytest.param("phase-started", id="in the warm-up"),
+        pytest.param('"injected"', id="while a fault is in effect"),
+        pytest.param('"healed"', id="while it heals"),
+    ],
+)
+def test_an_operators_stop_heals_takes_down_and_judges_what_there_is(trial, moment):
+    """Ctrl-C ends with exit code 130 within 15 seconds; the partial run is judged and called inconclusive, with the reason."""
+    running = trial(plan_text())
+    if moment is None:
+        assert processes.poll_until(lambda: running.root() is not None, 60)
+    else:
+        running.wait_for(moment)
+    running.process.send_signal(signal.SIGINT)
+    assert running.process.wait(15) == 130
+    summary = running.summary()
+    assert summary["status"] == "inconclusive"
+    assert summary["exit_code"] == 130
+    assert "SIGINT" in str(summary["reasons"])
+    assert running.root() is None
+
+
+@pytest.mark.parametrize("moment", ["phase-started", '"injected"'])
+def test_a_killed_harness_leaves_no_environment_behind(trial, moment):
+    """After ``kill -9`` the janitor destroys what the harness owned within 15 seconds; the run directory stays and can be judged."""
+    running = trial(plan_text())
+    running.wait_for(moment)
+    root = running.root()
+    running.process.kill()
+    running.process.wait(5)
+    assert processes.poll_until(lambda: not root.exists(), 15)
+    assert running.run().exists()
+    assert (running.run() / "logs").exists()
+
+
+def test_a_killed_janitor_stops_the_trial_safely(trial):
+    """Nobody would heal after the harness: so the trial stops itself with exit code 5 and cleans up."""
+    running = trial(plan_text())
+    running.wait_for("phase-started")
+    janitor = next(int(line.split()[0]) for line in _marked() if "janitor" in line)
+    os.kill(janitor, signal.SIGKILL)
+    assert running.process.wait(60) == 5
+    assert "janitor" in str(running.summary()["reasons"])
+
+
+def _marked():
+    from tests.trial.conftest import started_by_this_test
+
+    return started_by_this_test()
