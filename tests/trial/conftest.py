@@ -46,9 +46,9 @@ def plan_text(parameters="{}"):
 class Running:
     """A trial that was started by the command and may be disturbed."""
 
-    process: subprocess.Popen
+    process: subprocess.Popen[bytes]
     runs: Path
-    roots_before: set
+    roots_before: set[Path]
 
     def run(self):
         """Its run directory, ``None`` before it exists."""

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from closeshave import processes
-from tests.trial.conftest import plan_text
+from tests.trial.conftest import plan_text, started_by_this_test
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(300)]
 
@@ -53,13 +53,7 @@ def test_a_killed_janitor_stops_the_trial_safely(trial):
     """Nobody would heal after the harness: so the trial stops itself with exit code 5 and cleans up."""
     running = trial(plan_text())
     running.wait_for("phase-started")
-    janitor = next(int(line.split()[0]) for line in _marked() if "janitor" in line)
+    janitor = next(int(line.split()[0]) for line in started_by_this_test() if "janitor" in line)
     os.kill(janitor, signal.SIGKILL)
     assert running.process.wait(60) == 5
     assert "janitor" in str(running.summary()["reasons"])
-
-
-def _marked():
-    from tests.trial.conftest import started_by_this_test
-
-    return started_by_this_test()
