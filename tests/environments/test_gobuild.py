@@ -1,0 +1,69 @@
+"""Servers built by Go: kept once built, and a machine without Go modules starts quickly all the same."""
+
+import pytest
+
+from closeshave.environments import gobuild
+from closeshave.environments.gobuild import ETCD, TOXIPROXY, CannotBuild, built
+
+
+@pytest.fixture
+def go(tmp_path, monkeypatch):
+    """Put a program called ``go`` first on the PATH, with an empty cache; returns how to say what it does."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    (tmp_path / "bin").mkdir()
+    calls = tmp_path / "calls"
+    calls.touch()
+
+    def does(script):
+        program = tmp_path / "bin" / "go"
+        program.write_text(
+            f'#!/bin/sh\necho "$1 $2" >> {calls}\n[ "$1" = version ] && echo "go version go1.99.0 linux/amd64" && exit 0\n{script}\n'
+        )
+        program.chmod(0o755)
+        return lambda: calls.read_text().splitlines()
+
+    return does
+
+
+BUILDS = 'while [ "$1" != -o ]; do [ $# -gt 1 ] || exit 0; shift; done; echo built > "$2"'
+
+
+def test_a_server_is_built_once_and_kept(go):
+    """The second start finds it."""
+    calls = go(BUILDS)
+    assert built(ETCD, print).read_text() == "built\n"
+    before = len(calls())
+    assert built(ETCD, print) == ETCD.binary
+    assert len(calls()) == before
+
+
+def test_an_unreachable_registry_is_told_and_not_asked_again_at_every_start(go):
+    """A machine that reaches no Go modules must not wait for them each time."""
+    calls = go("echo dial tcp: no route to host; exit 1")
+    with pytest.raises(CannotBuild, match="no route to host"):
+        built(TOXIPROXY, print)
+    before = len(calls())
+    with pytest.raises(CannotBuild, match="tried less than an hour ago"):
+        built(TOXIPROXY, print)
+    assert len(calls()) == before
+
+
+def test_doctor_tries_again(go):
+    """Whoever asks for a diagnosis wants a fresh one."""
+    go("exit 1")
+    with pytest.raises(CannotBuild):
+        built(TOXIPROXY, print)
+    go(BUILDS)
+    assert built(TOXIPROXY, print, retry=True).exists()
+
+
+def test_other_sources_make_another_program(monkeypatch, tmp_path):
+    """A kept program can never be of other sources than those that are pinned."""
+    sources = tmp_path / "etcd"
+    sources.mkdir()
+    (sources / "go.mod").write_text("module x\n\ngo 1.20\n")
+    (sources / "go.sum").write_text("")
+    before = ETCD.binary
+    monkeypatch.setattr(gobuild, "MODULES", tmp_path)
+    assert ETCD.binary != before

@@ -1,0 +1,201 @@
+"""A whole environment on paper: failure domains, links, roles and settings, checked without starting anything."""
+
+import dataclasses
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from closeshave.environments.layout import lay_out, ports_needed
+
+CONFIG = Path("/state/embedded-1/config")
+
+
+def text(layout, name):
+    """The settings file ``name``."""
+    return layout.files[CONFIG / name]
+
+
+def block(settings, header):
+    """One section of HAProxy's settings."""
+    return next(part for part in settings.split("\n\n") if part.startswith(header))
+
+
+def test_the_same_site_gives_the_same_layout(definition, found_parts, layout):
+    """No clock and no chance in it."""
+    assert lay_out("an-id", Path("/state/embedded-1"), definition, found_parts, 20_000) == layout
+
+
+def test_ports_are_consecutive_and_none_is_given_twice(definition, found_parts, layout):
+    """What is claimed is exactly what is used."""
+    used = [port for process in layout.deployment.processes for port in process.ports]
+    assert sorted(used) == list(range(20_000, 20_000 + ports_needed(definition, found_parts)))
+
+
+def test_names_of_processes_are_unique(layout):
+    """Records and logs go by them."""
+    assert max(Counter(process.name for process in layout.deployment.processes).values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("role", "count"),
+    [
+        ("etcd", 3),
+        ("patroni", 8),
+        ("valkey", 10),
+        ("sentinel", 3),
+        ("haproxy", 4),
+        ("toxiproxy", 4),
+        ("app", 8),
+        ("edge", 1),
+        ("payments", 1),
+    ],
+)
+def test_every_part_of_the_platform_is_there(layout, role, count):
+    """The shape of design.md."""
+    assert sum(process.role == role for process in layout.deployment.processes) == count
+
+
+def test_what_no_region_may_take_away_belongs_to_none(layout):
+    """Edges and the payment provider outlive every region."""
+    assert {process.role for process in layout.deployment.processes if process.region is None} == {"edge", "payments"}
+
+
+def test_the_loss_of_a_region_takes_its_parts_and_leaves_every_other_shard_a_member(layout):
+    """us-west-2 owns shard 2's primary and shard 1's standby, one etcd, one sentinel."""
+    owned = {process.name for process in layout.deployment.owned_by("us-west-2")}
+    assert {"shard2-us-west-2", "shard1-us-west-2", "etcd-us-west-2", "sentinel-us-west-2", "haproxy-us-west-2", "app-us-west-2-0"} <= owned
+    assert {member.shard for member in layout.deployment.members if member.process not in owned} == {1, 2, 3, 4}
+
+
+def test_what_is_resident_stays_in_its_region(layout):
+    """Both members of shard 3 and all nodes of the cells for eu-west-1."""
+    assert {member.region for member in layout.deployment.members if member.shard == 3} == {"eu-west-1"}
+    assert {store.region for store in layout.deployment.stores if store.group.endswith("-eu")} == {"eu-west-1"}
+
+
+def test_an_application_reaches_caches_by_the_home_of_the_franchise(layout):
+    """A visitor in us-east-1 of a franchise in eu-west-1 is served from the cell in eu-west-1."""
+    told = layout.settings[CONFIG / "app-us-east-1-0.json"]
+    links = {link.port: link for link in layout.deployment.links}
+    assert links[told.caches["eu-west-1"]].name == "us-east-1-cache-eu"
+    assert links[told.caches["us-west-2"]].name == links[told.caches["us-east-1"]].name == "us-east-1-cache"
+    assert links[told.sessions["eu-west-1"]].name == "us-east-1-sessions-eu"
+
+
+def test_applications_take_their_own_regions_links_to_everything(layout):
+    """So that a fault on a region's links is a fault of that region."""
+    links = {link.port: link for link in layout.deployment.links}
+    for path, told in layout.settings.items():
+        ports = [*told.primaries.values(), *told.replicas.values(), *told.caches.values(), *told.sessions.values(), told.ratelimit]
+        ports.append(int(told.payments_url.rsplit(":", 1)[1]))
+        assert {links[port].region for port in ports} == {told.region}, path
+
+
+def test_members_are_reached_for_replication_through_their_regions_link_and_serve_on_their_own_port(layout):
+    """Standbys stream through Toxiproxy; HAProxy goes straight."""
+    member = layout.deployment.members[0]
+    told = json.loads(text(layout, "shard1-us-east-1.json"))["postgresql"]
+    link = next(link for link in layout.deployment.links if link.name == "shard1-us-east-1-replication")
+    assert (link.kind, link.region, link.upstream_port) == ("replication", "us-east-1", member.port)
+    assert told["connect_address"] == f"127.0.0.1:{link.port}"
+    assert told["listen"] == f"127.0.0.1:{member.port}"
+    assert f"127.0.0.1:{member.port} check port {member.api_port}" in text(layout, "haproxy-us-east-1.cfg")
+
+
+def test_without_toxiproxy_the_same_parts_are_connected_directly(definition, found_parts):
+    """Process faults still work; links that cannot be broken are not claimed to be there."""
+    bare = dataclasses.replace(found_parts, toxiproxy=None, missing={"toxiproxy": "no Go"})
+    layout = lay_out("an-id", Path("/state/embedded-1"), definition, bare, 20_000)
+    assert layout.deployment.links == ()
+    assert layout.deployment.missing == {"toxiproxy": "no Go"}
+    assert not [process for process in layout.deployment.processes if process.role == "toxiproxy"]
+    listening = {port for process in layout.deployment.processes for port in process.ports}
+    told = layout.settings[CONFIG / "app-us-east-1-0.json"]
+    assert {*told.primaries.values(), *told.caches.values(), told.ratelimit} <= listening
+
+
+def test_toxiproxy_creates_its_links_itself_whenever_it_starts(layout):
+    """A restarted one needs nobody to tell it again."""
+    proxies = json.loads(text(layout, "toxiproxy-us-west-2.json"))
+    expected = {(link.name, f"127.0.0.1:{link.port}") for link in layout.deployment.links if link.region == "us-west-2"}
+    assert {(proxy["name"], proxy["listen"]) for proxy in proxies} == expected
+    assert all(proxy["enabled"] for proxy in proxies)
+
+
+def test_patroni_promotes_whatever_the_lag_and_survives_a_loss_of_etcd(layout):
+    """Availability first, loss is measured; failsafe keeps a healthy primary."""
+    dcs = json.loads(text(layout, "shard2-us-west-2.json"))["bootstrap"]["dcs"]
+    assert (dcs["ttl"], dcs["loop_wait"], dcs["retry_timeout"], dcs["synchronous_mode"]) == (20, 1, 3, False)
+    assert dcs["failsafe_mode"] is True
+    assert dcs["maximum_lag_on_failover"] >= 1 << 30
+    assert dcs["postgresql"]["parameters"]["fsync"] == "on"
+
+
+@pytest.mark.parametrize(("version", "expected"), [("18.1", True), ("15.4", False)])
+def test_parameters_fit_the_version_of_postgresql(definition, found_parts, version, expected):
+    """io_method is new in 18; an older server would refuse to start."""
+    parts = dataclasses.replace(found_parts, postgres_version=version)
+    layout = lay_out("an-id", Path("/state/embedded-1"), definition, parts, 20_000)
+    parameters = json.loads(text(layout, "shard1-us-east-1.json"))["bootstrap"]["dcs"]["postgresql"]["parameters"]
+    assert ("io_method" in parameters) is expected
+
+
+def test_a_region_finds_the_primary_of_every_shard_and_group_by_asking_the_servers(layout):
+    """Roles are checked, never assumed."""
+    settings = text(layout, "haproxy-eu-west-1.cfg")
+    primary, replica, cache = (block(settings, f"listen {name}\n") for name in ("shard1-primary", "shard1-replica", "cache"))
+    assert "option httpchk OPTIONS /primary" in primary
+    assert "option httpchk OPTIONS /replica" in replica
+    assert "tcp-check expect string role:master" in cache
+    assert all("on-marked-down shutdown-sessions" in part for part in (primary, replica, cache))
+
+
+def test_an_edge_leads_to_its_region_and_then_to_the_regions_after_it_in_order(layout):
+    """The stand-in for DNS failover."""
+    servers = [
+        line.split()[1:]
+        for line in block(text(layout, "edges.cfg"), "backend edge-eu-west-1").splitlines()
+        if line.startswith("    server")
+    ]
+    assert [server[0] for server in servers] == ["eu-west-1", "ap-southeast-1", "us-east-1", "us-west-2"]
+    assert ["backup" in server for server in servers] == [False, True, True, True]
+
+
+def test_nothing_that_was_sent_is_ever_sent_again(layout):
+    """A repeated POST could book twice."""
+    for name in ("edges.cfg", "haproxy-us-east-1.cfg"):
+        retried = {line.strip() for line in text(layout, name).splitlines() if "retry-on" in line}
+        assert retried == {"retry-on conn-failure"}
+
+
+def test_sentinels_watch_every_group_at_its_declared_primary_with_a_majority(layout):
+    """Two of three must agree."""
+    settings = text(layout, "sentinel-us-west-2.conf")
+    for group, region in {"cache": "us-east-1", "cache-eu": "eu-west-1", "sessions": "us-east-1", "ratelimit": "ap-southeast-1"}.items():
+        store = next(store for store in layout.deployment.stores if (store.group, store.region) == (group, region))
+        assert f"sentinel monitor {group} 127.0.0.1 {store.port} 2\n" in settings
+
+
+def test_only_sessions_are_kept_on_disk(layout):
+    """A cache may be lost, a session must not be."""
+    kept = {
+        process.name
+        for process in layout.deployment.processes
+        if process.role == "valkey" and process.argv[process.argv.index("--appendonly") + 1] == "yes"
+    }
+    assert {name.split("-")[0] for name in kept} == {"sessions"}
+    assert len(kept) == 4
+
+
+def test_everything_yields_to_the_load_generator_and_applications_yield_to_the_servers(layout):
+    """The generator must keep its schedule; etcd must not starve."""
+    niceness = {process.role: process.nice for process in layout.deployment.processes}
+    assert niceness["app"] > niceness["etcd"] > 0
+    assert all(process.nice > 0 for process in layout.deployment.processes)
+
+
+def test_a_second_member_in_one_region_is_its_second_zone(layout):
+    """Names stay unique and say where."""
+    assert [member.name for member in layout.deployment.members if member.shard == 3] == ["shard3-eu-west-1", "shard3-eu-west-1-b"]

@@ -1,0 +1,71 @@
+"""Starting many parts that wait for each other."""
+
+import pytest
+
+from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.milestones import Milestone, reach_all
+
+
+class Clock:
+    """Time that passes only while something sleeps."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+@pytest.fixture
+def clock():
+    """A clock that starts anywhere."""
+    return Clock()
+
+
+def reach(milestones, clock, check=lambda: None, timeout_s=10):
+    """Reach them on the test's clock."""
+    return reach_all(milestones, check, timeout_s, clock=clock, sleep=clock.sleep)
+
+
+def test_what_follows_is_started_once_and_only_after_what_comes_before(clock):
+    """Order is kept whatever the order of listing."""
+    done = []
+    milestones = [
+        Milestone("last", lambda: True, ("middle",), lambda: done.append("last")),
+        Milestone("middle", lambda: "first" in done, ("first",), lambda: done.append("middle")),
+        Milestone("first", lambda: clock.now > 102, (), lambda: done.append("first")),
+    ]
+    reach(milestones, clock)
+    assert done == ["first", "middle", "last"]
+
+
+def test_it_is_told_when_each_was_reached(clock):
+    """Seconds from the start, so that one sees where the time goes."""
+    times = reach([Milestone("now", lambda: True), Milestone("later", lambda: clock.now >= 103)], clock)
+    assert times["now"] == 0
+    assert times["later"] == pytest.approx(3, abs=0.1)
+
+
+def test_what_is_not_reached_in_time_is_named(clock):
+    """Only what is missing."""
+    with pytest.raises(EnvironmentFailed, match=r"not reached within 5 s: never, after never$"):
+        reach(
+            [Milestone("soon", lambda: True), Milestone("never", lambda: False), Milestone("after never", lambda: True, ("never",))],
+            clock,
+            timeout_s=5,
+        )
+
+
+def test_a_part_that_dies_ends_the_waiting_at_once(clock):
+    """Nobody waits for a dead server until the time is up."""
+
+    def check():
+        if clock.now > 101:
+            raise EnvironmentFailed("etcd ended")
+
+    with pytest.raises(EnvironmentFailed, match="etcd ended"):
+        reach([Milestone("never", lambda: False)], clock, check, timeout_s=60)
+    assert clock.now < 102

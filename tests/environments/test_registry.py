@@ -1,0 +1,78 @@
+"""Where environments are known, and what down removes and what it never touches."""
+
+import pytest
+
+from closeshave.environments import registry
+from closeshave.environments.demolition import down
+from closeshave.environments.registry import Claim
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path, monkeypatch):
+    """A base of this test's own."""
+    monkeypatch.setenv("CLOSESHAVE_STATE_DIR", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+def claimed(name):
+    """A root whose environment has claimed it and started nothing yet."""
+    root = registry.new_root(name)
+    registry.write_claim(root, Claim(f"id-of-{root.name}", name))
+    return root
+
+
+def test_an_environment_is_found_by_its_name_and_by_its_directory():
+    """The newest of a name; every one by its own."""
+    first, second = claimed("embedded"), claimed("embedded")
+    assert registry.running() == (first, second)
+    assert registry.find("embedded") == second
+    assert registry.find(first.name) == first
+    assert registry.find("other") is None
+
+
+def test_an_environment_is_found_by_the_file_that_describes_it():
+    """The same word that started it ends it."""
+    root = claimed("embedded")
+    assert registry.find("environments/embedded.yaml") == root
+
+
+def test_a_claim_is_read_as_it_was_written():
+    """Another process needs the ID and the ports to clean up."""
+    root = claimed("embedded")
+    registry.write_claim(root, Claim("x", "embedded", 20_000, 173))
+    assert registry.read_claim(root) == Claim("x", "embedded", 20_000, 173)
+
+
+def test_down_removes_a_start_that_was_cut_short(state):
+    """Nothing but the claim existed."""
+    root = claimed("embedded")
+    assert down(root) == ()
+    assert not root.exists()
+
+
+def test_down_of_what_is_gone_is_done(state):
+    """Harness and janitor may both try."""
+    assert down(state / "embedded-gone") == ()
+
+
+def test_down_removes_a_root_that_was_only_made():
+    """The start died before its first word."""
+    root = registry.new_root("embedded")
+    assert down(root) == ()
+    assert not root.exists()
+
+
+def test_down_never_removes_a_directory_that_holds_no_environment(tmp_path):
+    """A mistyped --root must not cost anyone their files."""
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert down(tmp_path) == (f"{tmp_path}: holds no environment",)
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_down_keeps_the_logs_that_it_is_asked_to_keep(tmp_path):
+    """They explain a failed start too."""
+    root = claimed("embedded")
+    (root / "logs").mkdir()
+    (root / "logs" / "etcd.log").write_text("said")
+    assert down(root, logs_to=tmp_path / "kept") == ()
+    assert (tmp_path / "kept" / "etcd.log").read_text() == "said"
