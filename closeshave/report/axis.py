@@ -44,7 +44,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """From the start of the first phase to the end of the last."""
+    """From the start of the first phase to the end of the last, or to the last healing."""
 
     zero_ns: int
     span_s: float
@@ -62,7 +62,9 @@ def axis(history: History, assessment: Assessment) -> Axis:
         zero, end = int(history.operations["intended_ns"].min()), int(history.operations["ended_ns"].max())
     else:
         zero, end = history.manifest.anchor.monotonic_ns, history.manifest.anchor.monotonic_ns
-    span = max((end - zero) / 1e9, 1.0)
+    healed = [fault.healed_at_s for fault in assessment.faults if fault.healed_at_s is not None]
+    # A fault may be healed after the last phase, when the machine was slow; its band belongs on the chart all the same.
+    span = max((end - zero) / 1e9, *(at + 1 for at in healed), 1.0)
     seen: dict[tuple[int, str, str], Tick] = {}
     for signal in history.signals:
         at = (signal.at_ns - zero) / 1e9

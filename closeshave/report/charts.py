@@ -107,7 +107,7 @@ def _by_shard(title: str, when: Axis, what: Series) -> Figure | None:
 
 
 def _recovery(title: str, faults: tuple[FaultFigures, ...]) -> Figure | None:
-    if not faults:
+    if not any(split(fault) for fault in faults):
         return None
     figure = Figure(figsize=(11, 1.3 + 0.6 * len(faults)), layout="constrained")
     plot = figure.add_subplot()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+import pyarrow as pa
+
 from closeshave.files import write_atomically
 from closeshave.history import History
 from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan, Target
 from closeshave.report import charts, html, junit, markdown, summary
-from closeshave.report.findings import ATTACHMENTS, Findings
+from closeshave.report.findings import ATTACHMENTS, RESOURCES, Findings
 
 
 def write(run: Path, history: History, plan: Plan, target: Target, assessment: Assessment, exit_code: int) -> Path:
@@ -18,7 +21,7 @@ def write(run: Path, history: History, plan: Plan, target: Target, assessment: A
     What other programs wait for is written first, so that a crash while drawing loses pictures and no verdict. Raises :class:`OSError`.
     """
     attachments = {name: (run / name).read_text(errors="replace") for name in ATTACHMENTS if (run / name).is_file()}
-    findings = Findings(history, plan, target, assessment, exit_code, attachments)
+    findings = Findings(history, plan, target, assessment, exit_code, _resources(run), attachments)
     write_atomically(run / "summary.json", summary.render(findings))
     write_atomically(run / "junit.xml", junit.render(findings))
     write_atomically(run / "summary.md", markdown.render(findings))
@@ -28,3 +31,13 @@ def write(run: Path, history: History, plan: Plan, target: Target, assessment: A
     for name, image in charts.render(findings).items():
         write_atomically(run / "charts" / name, image)
     return page
+
+
+def _resources(run: Path) -> pd.DataFrame | None:
+    """No verdict rests on this file, so a report without it is better than none."""
+    if not (run / RESOURCES).is_file():
+        return None
+    try:
+        return pd.read_parquet(run / RESOURCES)
+    except (pa.ArrowException, OSError, ValueError):
+        return None

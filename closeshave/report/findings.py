@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import pandas as pd
+
 from closeshave.history import History
 from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan, Target
 
 ATTACHMENTS = ("environment.json", "rerun.sh")
 """Files of a run directory that the report shows as they are, when they exist."""
+
+
+RESOURCES = "resources.parquet"
+"""What the machine and every group of processes used, about once a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,5 +28,7 @@ class Findings:
     target: Target
     assessment: Assessment
     exit_code: int
+    resources: pd.DataFrame | None = None
+    """Rows of :data:`RESOURCES`; ``None`` when nothing was recorded."""
     attachments: Mapping[str, str] = field(default_factory=dict)
     """Contents of those of :data:`ATTACHMENTS` that exist, by file name."""

@@ -100,8 +100,9 @@ def _inconclusive(assessment: Assessment) -> str:
 
 
 def _why(verdict: Verdict) -> str:
-    reason = verdict.reason or f"measured {words.quantity(verdict.measured, verdict.unit)}, promised {words.bound(verdict)}"
-    where = "" if verdict.scope == "all" else f" ({words.scope(verdict.scope)})"
+    reason = verdict.reason or f"measured {words.measured(verdict)}, promised {words.bound(verdict)}"
+    place = words.place(verdict)
+    where = "" if place == "everything" else f" ({place})"
     return f"{words.title(verdict)}{where}: {_sentence(reason)}"
 
 

@@ -25,6 +25,7 @@ from closeshave.report.figures.spread import spread
 from closeshave.report.figures.timeline import timeline
 from closeshave.report.findings import Findings
 from closeshave.report.headline import MARKS, headline, meaning
+from closeshave.report.machine import Machine, machine, per_bin
 from closeshave.report.mishaps import mishaps
 from closeshave.report.series import Floats, Series, series
 
@@ -38,6 +39,7 @@ def render(findings: Findings) -> str:
     what = series(history.operations, when)
     homes = {shard.id: shard.home for shard in manifest.topology.shards}
     script = (TEMPLATES / "report.js").read_text()
+    load = machine(findings.resources, when)
     common, more_mishaps = mishaps(history.operations, when)
 
     rows = [views.row_view(row, findings.target, when.zero_ns) for row in ranking.rows(assessment.verdicts)]
@@ -47,7 +49,8 @@ def render(findings: Findings) -> str:
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "headline": headline(assessment, manifest.evidence, findings.exit_code),
         "assessment_mark": MARKS[assessment.status],
-        "started": words.clean(manifest.started_at[:16]).replace("T", " "),
+        "started": _moment(manifest.started_at),
+        "ended": _moment(manifest.ended_at) if manifest.ended_at else words.UNKNOWN,
         "zero_ns": when.zero_ns,
         "lateness": words.seconds(None if assessment.load.send_lateness_p99_ms is None else assessment.load.send_lateness_p99_ms / 1_000),
         "meaning": meaning(manifest.evidence),
@@ -61,13 +64,13 @@ def render(findings: Findings) -> str:
         "reasons": [words.clean(reason) for reason in assessment.reasons if not any(row.reason and row.reason in reason for row in rows)],
         "verdicts": [views.verdict_view(verdict, findings.target, when.zero_ns) for verdict in ranking.worst_first(assessment.verdicts)],
         "faults": [views.fault_view(fault, history.faults, when.zero_ns) for fault in assessment.faults],
-        "timeline": timeline(what, when),
+        "timeline": timeline(what, when, load),
         "shards": shards(what, when, homes),
         "recovery": recovery(assessment.faults),
         "spread": spread(distributions(history.operations, manifest.phases)),
         "mishaps": common,
         "more_mishaps": more_mishaps,
-        "data": _for_script(what, when),
+        "data": _for_script(what, when, load),
         "integrity": _integrity(findings),
         "history": history,
         "environment": views.flat_json(findings.attachments["environment.json"]) if "environment.json" in findings.attachments else (),
@@ -90,6 +93,10 @@ def _environment() -> Environment:
     return environment
 
 
+def _moment(iso: str) -> str:
+    return words.clean(iso[:19]).replace("T", " ")
+
+
 def _integrity(findings: Findings) -> list[tuple[str, str, bool]]:
     """Name, count, and whether it is a breach."""
     counts = findings.assessment.integrity
@@ -108,7 +115,7 @@ def _integrity(findings: Findings) -> list[tuple[str, str, bool]]:
     return [settled[0], *breaches, settled[1]]
 
 
-def _for_script(what: Series, when: Axis) -> dict[str, Any]:
+def _for_script(what: Series, when: Axis, load: Machine | None) -> dict[str, Any]:
     """What the crosshair shows, in the units of the figures' names."""
     curves = {
         "offered": what.offered_per_s,
@@ -122,6 +129,7 @@ def _for_script(what: Series, when: Axis) -> dict[str, Any]:
         "bin_s": what.bin_s,
         "span_s": when.span_s,
         **{name: _short(values) for name, values in curves.items()},
+        "cpu": _short(per_bin(load.busy, load.at_s, what.starts_s + what.bin_s / 2) * 100) if load else None,
         "shards": [{"shard": one.shard, "bad": _short(one.not_good_per_s), "p95": _short(one.p95_ms)} for one in what.shards],
         "phases": [{"name": words.clean(one.name), "from": one.start_s, "to": one.end_s} for one in when.phases],
         "faults": [{"name": words.clean(one.fault), "from": one.start_s, "to": one.end_s} for one in when.bands],

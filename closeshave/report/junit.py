@@ -68,8 +68,7 @@ def _case(verdict: Verdict, suite: str, zero_ns: int) -> TestCase:
 
 
 def _figures(verdict: Verdict) -> str:
-    measured = words.quantity(verdict.measured, verdict.unit)
-    return f"measured {measured}, promised {words.bound(verdict)}, confidence {words.interval(verdict)}, n = {words.count(verdict.n)}"
+    return f"measured {words.measured(verdict)}, promised {words.bound(verdict)}, confidence {words.interval(verdict)}, n = {words.count(verdict.n)}"
 
 
 def _evidence(verdict: Verdict, zero_ns: int) -> list[str]:

@@ -38,7 +38,7 @@ def mishaps(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tupl
     at_s = (bad["intended_ns"].to_numpy(np.int64) - axis.zero_ns) / 1e9
     plain = pd.DataFrame(
         {
-            "reason": [f"{reason} (HTTP {code})" if code else str(reason) for reason, code in zip(named, status, strict=True)],
+            "reason": [_reason(str(reason), int(code)) for reason, code in zip(named, status, strict=True)],
             "during": _during(at_s, axis),
             "kind": bad["kind"].astype(str).to_numpy(),
             "shard": bad["shard"].to_numpy(np.int64),
@@ -59,6 +59,11 @@ def mishaps(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tupl
     ]
     found.sort(key=lambda one: (-one.count, one.first_s))
     return tuple(found[:most]), max(0, len(found) - most)
+
+
+def _reason(error: str, status: int) -> str:
+    spoken = words.spaced(error)
+    return spoken if not status or str(status) in spoken else f"{spoken} (status {status})"
 
 
 def _during(at_s: Floats, axis: Axis) -> list[str]:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from closeshave.judge.verdict import Status, Verdict
-from closeshave.report.words import AT_LEAST
+from closeshave.report import words
+from closeshave.report.kinds import Kind, kind
 
 MOST_ROWS = 10
 """What fits the first screen and the patience of its reader."""
@@ -19,9 +20,11 @@ def used(verdict: Verdict) -> float | None:
     A ratio that must be high is measured by its shortfall: 99.95 % of 99.9 % used half of the allowed failures.
     """
     measured, bound = verdict.measured, verdict.bound
-    if measured is None or bound is None or not math.isfinite(measured):
+    if measured is None or bound is None or not math.isfinite(measured) or words.measured(verdict) == words.UNKNOWN:
         return None
-    if verdict.measure not in AT_LEAST:
+    if kind(verdict) is not Kind.OBJECTIVE:
+        return None
+    if verdict.measure not in words.AT_LEAST:
         return measured / bound if bound > 0 else None
     if verdict.unit == "ratio":
         return (1 - measured) / (1 - bound) if bound < 1 else None
@@ -45,7 +48,7 @@ def rows(verdicts: Iterable[Verdict], most: int = MOST_ROWS) -> list[Row]:
     """The first screen: for each objective and status the worst verdict, failures first.
 
     A promise with many scopes (each region, each shard) must not push the other promises out, so it is shown by its worst scope. Breaches of
-    integrity stand alone, because each is another kind of damage; a clean sheet needs one line.
+    integrity stand alone, because each is another kind of damage; a clean sheet needs one line, and so do preconditions that are all met.
     """
     groups: dict[tuple[str, Status], list[Verdict]] = {}
     for verdict in worst_first(one for one in verdicts if one.gates):
@@ -54,11 +57,15 @@ def rows(verdicts: Iterable[Verdict], most: int = MOST_ROWS) -> list[Row]:
 
 
 def _group(verdict: Verdict) -> str:
-    return verdict.id if verdict.status is Status.FAIL and verdict.measure == "integrity" else verdict.id.partition("/")[0]
+    sort = kind(verdict)
+    if verdict.status is Status.PASS and sort is not Kind.OBJECTIVE:
+        return str(sort.value)
+    return verdict.id if sort is Kind.INTEGRITY else verdict.id.partition("/")[0]
 
 
 def _narrowness(verdict: Verdict) -> float:
-    if verdict.status is Status.FAIL and verdict.measure == "integrity":
-        return math.inf  # a slot sold twice says more than an answer that came late
+    if verdict.status is not Status.PASS and kind(verdict) is not Kind.OBJECTIVE:
+        # A slot sold twice says more than an answer that came late, and why a run cannot be believed more than what was not believed.
+        return math.inf
     share = used(verdict)
     return share if share is not None else -1.0

@@ -14,16 +14,21 @@ from rich.text import Text
 
 from closeshave.history import load_manifest
 from closeshave.judge.verdict import Assessment, FaultFigures, Status
-from closeshave.report import ranking, words
-from closeshave.report.headline import MARKS, WORDS, headline
+from closeshave.report import ranking, views, words
+from closeshave.report.headline import MARKS, headline
+from closeshave.report.views import VerdictView
 
 STYLES = {Status.PASS: "bold green", Status.INCONCLUSIVE: "bold yellow", Status.FAIL: "bold red"}
 
 
 def render(assessment: Assessment, run: Path, console: Console) -> None:
     """Print the verdicts of the first screen, the faults, and the sentence of verdict. Raises :class:`FileNotFoundError` for no run."""
+    chosen = [views.row_view(row, None, 0) for row in ranking.rows(assessment.verdicts)]
     console.print()
-    console.print(_verdicts(assessment))
+    console.print(_verdicts(assessment, chosen))
+    for row in chosen:
+        if row.reason:
+            console.print(Text(f"  {row.mark} ", style=STYLES[row.status]).append(_text(f"{row.title}, {row.scope}: {row.reason}")))
     if assessment.faults:
         console.print(_faults(assessment.faults))
     said = headline(assessment, load_manifest(run).evidence)
@@ -34,43 +39,33 @@ def render(assessment: Assessment, run: Path, console: Console) -> None:
         console.print(Text(f"  {run / 'report.html'}", style="dim"), soft_wrap=True)
 
 
-def _verdicts(assessment: Assessment) -> Table:
-    chosen = ranking.rows(assessment.verdicts)
+def _verdicts(assessment: Assessment, chosen: list[VerdictView]) -> Table:
     rest = len(assessment.verdicts) - sum(row.alike for row in chosen)
     table = Table(box=box.SIMPLE_HEAD, caption=f"{rest} more verdicts in the report" if rest else None, caption_justify="left")
     for name in ("verdict", "promise", "scope"):
         table.add_column(name, no_wrap=name == "verdict")
-    for name in ("measured", "bound", "n"):
+    for name in ("measured", "promised"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("why", overflow="fold")
     for row in chosen:
-        verdict = row.verdict
-        alike = f", worst of {row.alike}" if row.alike > 1 else ""
-        table.add_row(
-            Text(f"{MARKS[verdict.status]} {WORDS[verdict.status].lower()}", style=STYLES[verdict.status]),
-            _text(verdict.id),
-            _text(words.scope(verdict.scope) + alike),
-            _text(words.quantity(verdict.measured, verdict.unit)),
-            _text(words.bound(verdict)),
-            _text(words.count(verdict.n)),
-            _text(words.clean(verdict.reason, 160)),
-        )
+        mark = Text(f"{row.mark} {row.word.lower()}", style=STYLES[row.status])
+        table.add_row(mark, _text(row.title), _text(row.scope), _text(row.measured), _text(row.bound))
     return table
 
 
 def _faults(faults: tuple[FaultFigures, ...]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("fault")
-    table.add_column("scope")
-    for name in ("recovery", "detect", "fail over", "restore", "loss window"):
-        table.add_column(name, justify="right")
-    table.add_column("healed")
+    table.add_column("recovery", justify="right", no_wrap=True)
+    table.add_column("detect · fail over · restore")
+    table.add_column("loss window", justify="right")
+    table.add_column("healed", no_wrap=True)
     for fault in faults:
-        times = (fault.recovery_s, fault.detect_s, fault.fail_over_s, fault.restore_s, fault.loss_window_s)
+        parts = " · ".join(words.seconds(part) for part in (fault.detect_s, fault.fail_over_s, fault.restore_s))
         table.add_row(
             _text(fault.id),
-            _text(words.scope(fault.scope)),
-            *(_text(words.seconds(time)) for time in times),
+            _text(words.seconds(fault.recovery_s)),
+            _text(parts),
+            _text(words.seconds(fault.loss_window_s)),
             Text("proven", style="green") if fault.healed_verified else Text("not proven", style="bold red"),
         )
     return table

@@ -12,6 +12,7 @@ from closeshave.judge.verdict import Assessment, FaultFigures, Status, Verdict
 from closeshave.plan import Target
 from closeshave.report import ranking, words
 from closeshave.report.headline import MARKS, WORDS
+from closeshave.report.kinds import Kind, kind
 from closeshave.report.witness import Testimony, testimony
 
 _EXPECTED = {
@@ -61,19 +62,21 @@ class FaultView:
     """Edge, instant, and what the probe saw."""
 
 
-def row_view(row: ranking.Row, target: Target, zero_ns: int) -> VerdictView:
+def row_view(row: ranking.Row, target: Target | None, zero_ns: int) -> VerdictView:
     """A row of the first screen: a verdict that stands for others of its objective says so."""
     view = verdict_view(row.verdict, target, zero_ns)
     if row.alike == 1:
         return view
-    if row.verdict.measure == "integrity":
-        return replace(view, title="Integrity", scope=f"{row.alike} invariants", alike=row.alike)
+    if row.verdict.status is Status.PASS and kind(row.verdict) is Kind.INTEGRITY:
+        return replace(view, title="Integrity: nothing lost, doubled or charged twice", scope=f"{row.alike} invariants", alike=row.alike)
+    if row.verdict.status is Status.PASS and kind(row.verdict) is Kind.PRECONDITION:
+        return replace(view, title="The run can be believed", scope=f"{row.alike} preconditions", n="", alike=row.alike)
     return replace(view, scope=f"{view.scope}, worst of {row.alike}", alike=row.alike)
 
 
-def verdict_view(verdict: Verdict, target: Target, zero_ns: int) -> VerdictView:
+def verdict_view(verdict: Verdict, target: Target | None, zero_ns: int) -> VerdictView:
     """A verdict with the text of the claims that it answers."""
-    texts = {claim.id: claim.text for claim in target.claims}
+    texts = {claim.id: claim.text for claim in target.claims} if target else {}
     return VerdictView(
         id=words.clean(verdict.id),
         status=verdict.status,
@@ -81,9 +84,9 @@ def verdict_view(verdict: Verdict, target: Target, zero_ns: int) -> VerdictView:
         mark=MARKS[verdict.status],
         word=WORDS[verdict.status],
         title=words.title(verdict, target),
-        scope=words.clean(words.scope(verdict.scope)),
+        scope=words.clean(words.place(verdict)),
         claims=tuple((claim, texts.get(claim, "")) for claim in verdict.claims),
-        measured=words.quantity(verdict.measured, verdict.unit),
+        measured=words.measured(verdict),
         bound=words.bound(verdict),
         interval=words.interval(verdict),
         n=words.count(verdict.n),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import unicodedata
 
-from closeshave.judge.verdict import Verdict
+from closeshave.judge.verdict import Status, Verdict
 from closeshave.plan import Objective, Target
+from closeshave.report.kinds import INVARIANTS, PRECONDITIONS, Kind, kind
 
 UNKNOWN = "unknown"
 
@@ -22,15 +23,8 @@ _TITLES = {
     "throughput": "Throughput",
     "recovery": "Recovery time",
     "loss": "Data loss window",
-    "integrity": "Integrity",
-}
-
-
-_BREACHES = {
-    "lost": "Lost bookings",
-    "phantom": "Phantom bookings",
-    "double_booked": "Double bookings",
-    "misplaced": "Misplaced bookings",
+    **INVARIANTS,
+    **PRECONDITIONS,
 }
 
 
@@ -95,16 +89,28 @@ def quantity(value: float | None, unit: str) -> str:
 
 def bound(verdict: Verdict) -> str:
     """What was promised, with its direction."""
-    if verdict.bound is None:
-        return "none" if verdict.measure == "integrity" else "—"
-    if verdict.measure == "integrity" and verdict.bound == 0:
+    sort = kind(verdict)
+    if sort is Kind.PRECONDITION:
+        return "yes"
+    if sort is Kind.INTEGRITY or (verdict.unit == "count" and verdict.bound == 0):
         return "none"
+    if verdict.bound is None:
+        return "—"
     return f"{'≥' if verdict.measure in AT_LEAST else '≤'} {quantity(verdict.bound, verdict.unit)}"
+
+
+def measured(verdict: Verdict) -> str:
+    """What was measured. A figure that is inconclusive and rests on nothing is unknown, whatever number stands there."""
+    if kind(verdict) is Kind.PRECONDITION:
+        return {Status.PASS: "yes", Status.INCONCLUSIVE: UNKNOWN, Status.FAIL: "no"}[verdict.status]
+    if verdict.status is Status.INCONCLUSIVE and not verdict.n:
+        return UNKNOWN
+    return quantity(verdict.measured, verdict.unit)
 
 
 def interval(verdict: Verdict) -> str:
     """The confidence interval of a verdict; a dash where none belongs to the figure."""
-    if verdict.confidence is None:
+    if verdict.confidence is None or measured(verdict) == UNKNOWN:
         return "—"
     low, high = (quantity(edge, verdict.unit) for edge in verdict.confidence)
     return low if low == high else f"{low} to {high}"
@@ -120,14 +126,17 @@ def objective_of(verdict: Verdict, target: Target | None) -> Objective | None:
 
 def title(verdict: Verdict, target: Target | None = None) -> str:
     """What was measured, in words: ``Response time p95``, ``Double booked``."""
-    if verdict.measure == "integrity" and "/" in verdict.id:
-        breach = verdict.id.rpartition("/")[2]
-        return _BREACHES.get(breach) or spaced(breach).capitalize()
     text = _TITLES.get(verdict.measure) or spaced(verdict.measure).capitalize()
     objective = objective_of(verdict, target)
     if objective is not None and objective.percentile is not None:
         text += f" p{_trimmed(f'{objective.percentile * 100:.3f}')}"
     return text
+
+
+def place(verdict: Verdict) -> str:
+    """Where it was measured: its scope, or what its ID says more exactly (``reconciled/edges``)."""
+    part = verdict.id.partition("/")[2]
+    return spaced(part) if verdict.scope == "all" and kind(verdict) is Kind.PRECONDITION and part else scope(verdict.scope)
 
 
 def scope(text: str) -> str:
@@ -165,10 +174,10 @@ def _two_units(smaller: int, each: int, large: str, small: str) -> str:
 
 
 def _significant(value: float) -> str:
-    """Three digits at most, and no zero at the end that says nothing."""
-    if value >= 99.95:
+    """Three digits at most; a zero behind the point only where the figure is not a whole number."""
+    if value >= 99.95 or abs(value - round(value)) <= 1e-6 * value:
         return f"{value:,.0f}"
-    return _trimmed(f"{value:.1f}" if value >= 1 else f"{value:.2g}")
+    return f"{value:.1f}" if value >= 1 else _trimmed(f"{value:.2g}")
 
 
 def _trimmed(number: str) -> str:

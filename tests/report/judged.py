@@ -14,7 +14,7 @@ BREACHES = (
     "orphan_payments",
     "misplaced",
     "stale_sessions",
-    "residency_breaches",
+    "unresolved",
 )
 
 
@@ -92,9 +92,13 @@ def verdicts() -> tuple[Verdict, ...]:
         ),
         verdict("cache-hits/all", "cache_hit_ratio", "all", 0.962, 0.95, "ratio", claims=("E18",), confidence=(0.9589, 0.9650), n=9_310),
         verdict("throughput/all", "throughput", "all", 259.8, 200, "1/s", n=18_222),
-        *(verdict(f"integrity/{name}", "integrity", "all", 0, 0, "count", claims=("E20",), n=2_218) for name in BREACHES),
+        *(verdict(f"integrity/{name}", name, "all", 0, 0, "count", claims=("E20",), n=2_218) for name in BREACHES),
         *(verdict(f"recovery/{one.id}", "recovery", f"fault:{one.id}", one.recovery_s, 300, "s", claims=("E21",), n=210) for one in FAULTS),
         verdict("loss/shard-primary-killed", "loss", "fault:shard-primary-killed", 0.0, 30, "s", claims=("E22",), n=212),
+        verdict("complete", "completeness", "all", 0, 0, "count"),
+        verdict("generator/customers", "generator_health", "all", 0, 0, "count", n=62_411),
+        verdict("reconciled/edges", "reconciliation", "all", 0, 0, "count", n=62_411),
+        *(verdict(f"healed/{one.id}", "healed", f"fault:{one.id}", 1, 1, "count", n=1) for one in FAULTS),
         verdict("loss/us-west-2-lost", "loss", "fault:us-west-2-lost", 0.24, 30, "s", claims=("E22",), n=188),
     )  # fmt: skip
 

@@ -76,8 +76,10 @@ def test_parts_of_a_recovery_add_up():
 
 
 def test_a_recovery_that_was_not_measured_has_no_length():
-    """It says so instead."""
-    drawn = recovery.recovery((replace(judged.FAULTS[0], detect_s=None, fail_over_s=None, restore_s=None, recovery_s=None),))
+    """It says so instead; where none was measured there is no chart."""
+    unknown = replace(judged.FAULTS[0], detect_s=None, fail_over_s=None, restore_s=None, recovery_s=None)
+    drawn = recovery.recovery((judged.FAULTS[1], unknown))
     assert drawn is not None
-    assert drawn.rows[0].total == "no recovery measured"
-    assert drawn.rows[0].parts == ()
+    assert drawn.rows[1].total == "no recovery measured"
+    assert drawn.rows[1].parts == ()
+    assert recovery.recovery((unknown,)) is None

@@ -13,7 +13,7 @@ def test_a_pass_says_what_was_survived_and_what_it_cost():
     """The slowest recovery and the writes lost inside the allowed windows are told even when all is well."""
     said = headline(judged.passed(), "rehearsed", 0)
     assert said.text == (
-        "Pass (rehearsed): All 20 checks held; all 3 faults were survived, the slowest recovery took 22.9 s; "
+        "Pass (rehearsed): All 26 checks held; all 3 faults were survived, the slowest recovery took 22.9 s; "
         "of 2,218 acknowledged bookings none was doubled and none lost outside the allowed loss windows (2 inside)."
     )
 
@@ -21,14 +21,14 @@ def test_a_pass_says_what_was_survived_and_what_it_cost():
 def test_a_failure_names_the_worst_breach_first():
     """A slot sold twice speaks before an answer that came late."""
     said = headline(judged.failed(), "rehearsed", 1)
-    assert said.sentence.startswith("2 of 20 checks failed. Double bookings: barber 120418 was sold twice")
+    assert said.sentence.startswith("2 of 26 checks failed. Double bookings: barber 120418 was sold twice")
 
 
 def test_inconclusive_never_sounds_like_a_pass():
-    """It says so, and why."""
+    """It says so, and why: first what made the run impossible to believe."""
     said = headline(judged.inconclusive(), "rehearsed", 3)
     assert "none failed, but this is no pass" in said.sentence
-    assert "generator was late" in said.sentence
+    assert "never observed by a probe" in said.sentence
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,9 @@ class Page(HTMLParser):
 def rendered(variant: str) -> str:
     """The page of one variant of the made-up run."""
     if variant == "hostile":
-        return html.render(Findings(hostile.poisoned(HISTORY), synthetic.PLAN, synthetic.TARGET, hostile.assessment(), 1, ATTACHED))
+        return html.render(
+            Findings(hostile.poisoned(HISTORY), synthetic.PLAN, synthetic.TARGET, hostile.assessment(), 1, attachments=ATTACHED)
+        )
     return html.render(Findings(HISTORY, synthetic.PLAN, synthetic.TARGET, MAKERS[variant](), 0))
 
 

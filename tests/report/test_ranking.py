@@ -24,7 +24,7 @@ def test_an_objective_with_many_scopes_takes_one_row_and_shows_its_narrowest():
 
 def test_every_breach_of_integrity_has_its_own_row():
     """A lost booking and a doubled one are different damage."""
-    broken = [replace(one, status=Status.FAIL, measured=1) for one in judged.verdicts() if one.measure == "integrity"]
+    broken = [replace(one, status=Status.FAIL, measured=1) for one in judged.verdicts() if one.measure in judged.BREACHES]
     assert len(ranking.rows(broken)) == len(broken)
 
 
@@ -45,7 +45,7 @@ def test_what_does_not_gate_stays_off_the_first_screen():
         ("latency", "s", 0.08, 0.1, 0.8),
         ("availability", "ratio", 0.9995, 0.999, 0.5),
         ("throughput", "1/s", 250.0, 200.0, 0.8),
-        ("integrity", "count", 0, 0, None),
+        ("lost", "count", 0, 0, None),
         ("availability", "ratio", 1.0, 1.0, None),
         ("latency", "s", None, 0.1, None),
     ],

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from closeshave.history import OPERATIONS, Operation, frame
 from closeshave.report.axis import Axis, axis
 from closeshave.report.distribution import distributions
+from closeshave.report.machine import machine, per_bin
 from closeshave.report.mishaps import mishaps
 from closeshave.report.series import bin_width_s, percentiles, series
 from tests.report import judged, synthetic
@@ -122,3 +123,40 @@ def test_what_was_not_good_is_told_by_reason_and_by_fault():
 def test_a_clean_run_has_no_mishaps():
     """And no row that says so."""
     assert mishaps(pd.DataFrame(frame([operation(1, 0.1)], OPERATIONS)), TEN_SECONDS) == ((), 0)
+
+
+def resources(cores: int = 2) -> pd.DataFrame:
+    """Ten seconds in which the platform takes a quarter of the machine, the generator an eighth, and a neighbour an eighth."""
+    rows = []
+    for second in range(1, 11):
+        shared = {"at_ns": 1_000 + second * 10**9, "interval_s": 1.0}
+        host = {"user_s": cores * 0.4, "system_s": cores * 0.1, "idle_s": cores * 0.5, "iowait_s": 0.0, "steal_s": 0.0}
+        rows.append({**shared, "role": "host", "cpu_s": cores * 0.5, **host})
+        rows += [{**shared, "role": role, "cpu_s": cores * share} for role, share in (("app", 0.15), ("patroni", 0.1), ("locust", 0.125))]
+    return pd.DataFrame(rows)
+
+
+def test_the_machine_is_shared_out_over_platform_generator_and_the_rest():
+    """What neither of the two used was somebody else's."""
+    found = machine(resources(), TEN_SECONDS)
+    assert found is not None
+    assert found.at_s == pytest.approx(np.arange(10) + 0.5)
+    assert (found.busy, found.platform, found.generator) == (
+        pytest.approx([0.5] * 10),
+        pytest.approx([0.25] * 10),
+        pytest.approx([0.125] * 10),
+    )
+
+
+def test_a_machine_that_was_not_watched_is_unknown():
+    """No file, an empty one, or one of another time."""
+    assert machine(None, TEN_SECONDS) is None
+    assert machine(resources().iloc[:0], TEN_SECONDS) is None
+    assert machine(resources(), replace(TEN_SECONDS, zero_ns=10**12)) is None
+
+
+def test_a_gap_in_the_samples_is_not_bridged():
+    """A sampler that was frozen knows nothing of that time."""
+    values, at = np.array([0.5, 0.9]), np.array([1.0, 20.0])
+    assert per_bin(values, at, np.array([0.5, 10.0, 19.0])) == pytest.approx([0.5, np.nan, 0.9], nan_ok=True)
+    assert per_bin(values[:1], at[:1], np.array([1.5])) == pytest.approx([0.5])

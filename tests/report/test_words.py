@@ -17,7 +17,7 @@ VERDICT = Verdict("response-p95/us-east-1", ("E06",), Status.PASS, "latency", "r
     ("value", "text"),
     [
         (None, "unknown"), (float("nan"), "unknown"), (float("inf"), "unknown"), (0, "0 s"), (0.00042, "0.42 ms"), (0.118, "118 ms"),
-        (0.0441, "44.1 ms"), (1, "1 s"), (2.34, "2.3 s"), (21.46, "21.5 s"), (119, "119 s"), (260, "4 min 20 s"), (300, "5 min"),
+        (0.0441, "44.1 ms"), (1, "1 s"), (2.34, "2.3 s"), (2.96, "3.0 s"), (21.46, "21.5 s"), (119, "119 s"), (260, "4 min 20 s"), (300, "5 min"),
         (3900, "1 h 5 min"), (7200, "2 h"), (-0.5, "-500 ms"),
     ],
 )  # fmt: skip
@@ -47,8 +47,8 @@ def test_no_shortfall_is_rounded_away(value):
 @pytest.mark.parametrize(("verdict", "text"), [
     (VERDICT, "≤ 100 ms"),
     (replace(VERDICT, measure="availability", unit="ratio", bound=0.9999), "≥ 99.99 %"),
-    (replace(VERDICT, measure="integrity", unit="count", bound=None), "none"),
-    (replace(VERDICT, measure="integrity", unit="count", bound=0), "none"),
+    (replace(VERDICT, measure="lost", unit="count", bound=None), "none"),
+    (replace(VERDICT, measure="lost", unit="count", bound=0), "none"),
     (replace(VERDICT, bound=None), "—"),
 ])  # fmt: skip
 def test_a_bound_says_its_direction(verdict, text):

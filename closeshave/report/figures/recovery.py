@@ -61,11 +61,11 @@ def split(fault: FaultFigures) -> list[tuple[str, float]]:
 
 
 def recovery(faults: tuple[FaultFigures, ...]) -> Recovery | None:
-    """One horizontal bar a fault, on one scale; ``None`` without faults."""
-    if not faults:
-        return None
+    """One horizontal bar a fault, on one scale; ``None`` when no time of any fault is known."""
     longest = max((sum(value for _, value in split(fault)) for fault in faults), default=0.0)
-    steps = round_steps(longest or 1.0, 8)
+    if not longest:
+        return None
+    steps = round_steps(longest, 8)
     x = Scale(0, steps[-1], LEFT, WIDTH - RIGHT)
     rows = tuple(_row(fault, x, TOP + number * ROW) for number, fault in enumerate(faults))
     bottom = TOP + len(faults) * ROW

@@ -8,13 +8,14 @@ from closeshave.report import words
 from closeshave.report.axis import Axis
 from closeshave.report.figures.figure import GAP, TITLE, Figure, Mark, Panel, figure, strip_height, time_scale
 from closeshave.report.figures.scale import Scale, area, bars, decades, line, round_steps
+from closeshave.report.machine import Machine
 from closeshave.report.series import Floats, Series
 
-RATE_HEIGHT, LATENCY_HEIGHT, BAD_HEIGHT = 120.0, 130.0, 64.0
+RATE_HEIGHT, LATENCY_HEIGHT, BAD_HEIGHT, PROCESSOR_HEIGHT = 120.0, 130.0, 64.0, 64.0
 
 
-def timeline(series: Series, axis: Axis) -> Figure:
-    """Three panels below the strip of phases and faults."""
+def timeline(series: Series, axis: Axis, machine: Machine | None = None) -> Figure:
+    """Three panels below the strip of phases and faults, and a fourth where the machine's load was recorded."""
     top = strip_height(axis) + TITLE
     rate = _rate(series, axis, top)
     latency = latency_panel("Response time, of requests due in each second", series, axis, rate.bottom + GAP + TITLE)
@@ -28,7 +29,8 @@ def timeline(series: Series, axis: Axis) -> Figure:
         BAD_HEIGHT,
     )
     label = "Timeline of the run: offered and completed requests per second, response time percentiles and requests not answered well"
-    return figure("timeline", label, axis, (rate, latency, bad))
+    panels = (rate, latency, bad)
+    return figure("timeline", label, axis, panels if machine is None else (*panels, _processor(machine, axis, bad.bottom + GAP + TITLE)))
 
 
 def _rate(series: Series, axis: Axis, top: float) -> Panel:
@@ -46,6 +48,24 @@ def _rate(series: Series, axis: Axis, top: float) -> Panel:
             Mark("completed", line(middle, y.all(series.completed_per_s)), "completed well"),
             Mark("offered", line(middle, y.all(series.offered_per_s)), "offered"),
         ),
+    )
+
+
+def _processor(machine: Machine, axis: Axis, top: float) -> Panel:
+    """Who used the processors: without it a slow platform and a busy machine look the same."""
+    x, bottom = time_scale(axis), top + PROCESSOR_HEIGHT
+    y, at = Scale(0, 1, bottom, top), x.all(machine.at_s)
+    curves = (
+        ("generator", machine.generator, "load generator"),
+        ("platform", machine.platform, "platform"),
+        ("busy", machine.busy, "all processes"),
+    )
+    return Panel(
+        "Processors in use, share of all cores",
+        top,
+        bottom,
+        tuple((y(share), f"{share:.0%}".replace("%", " %")) for share in (0, 0.5, 1)),
+        tuple(Mark(style, line(at, y.all(values)), name) for style, values, name in curves),
     )
 
 

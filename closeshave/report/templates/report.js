@@ -45,6 +45,7 @@
           ["p50", time(data.p50[bin])],
           ["p95", time(data.p95[bin])],
           ["p99", time(data.p99[bin])],
+          ...(data.cpu ? [["processors in use", data.cpu[bin] === null ? "unknown" : `${data.cpu[bin].toFixed(0)} %`]] : []),
         ])
       );
     }

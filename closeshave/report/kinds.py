@@ -1,0 +1,51 @@
+"""What sort of question a verdict answers: a promise, an invariant, or whether the run can be believed at all. Pure."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from closeshave.judge.verdict import Verdict
+
+
+class Kind(Enum):
+    """The sorts, in the order in which a reader should hear of trouble."""
+
+    INTEGRITY = "integrity"
+    PRECONDITION = "precondition"
+    OBJECTIVE = "objective"
+
+
+INVARIANTS = {
+    "lost": "Lost bookings",
+    "phantom": "Phantom bookings",
+    "double_booked": "Double bookings",
+    "idempotency": "Repeated keys booked twice",
+    "misplaced": "Misplaced bookings",
+    "duplicate_payments": "Duplicate payments",
+    "missing_payments": "Missing payments",
+    "orphan_payments": "Orphan payments",
+    "stale_sessions": "Stale sessions",
+    "residency_breaches": "Residency breaches",
+    "unresolved": "Outcomes never settled",
+    "split_brain": "Split-brain writes",
+}
+"""Measures that count breaches, and their titles."""
+
+PRECONDITIONS = {
+    "observed": "Fault seen to bite",
+    "healed": "Heal proven",
+    "completeness": "Run complete",
+    "evidence": "Evidence readable",
+    "generator_health": "Generator on schedule",
+    "reconciliation": "Counts agree",
+    "judge": "Judged without error",
+    "fault": "Only planned faults",
+}
+"""Measures that say whether the others mean anything, and their titles."""
+
+
+def kind(verdict: Verdict) -> Kind:
+    """The sort of this verdict; a measure that is not known is taken for an objective."""
+    if verdict.measure in INVARIANTS:
+        return Kind.INTEGRITY
+    return Kind.PRECONDITION if verdict.measure in PRECONDITIONS else Kind.OBJECTIVE
