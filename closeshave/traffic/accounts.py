@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -23,6 +23,45 @@ class LoggedIn:
     csrf: str
     client: str | None
     """The platform's ID of the customer, as bookings name it."""
+
+
+REFRESH_AFTER_NS = 8 * 60 * 1_000_000_000
+"""An access token is good for 15 minutes; some pass between the log-in and the load."""
+
+
+class Wallet:
+    """The accounts of a generator by home region, with tokens that are renewed while it runs."""
+
+    def __init__(self, accounts: Sequence[LoggedIn], regions: Iterable[str], issued_ns: int) -> None:
+        """``issued_ns``: when the tokens were new. A region without accounts borrows everybody's. Raises :class:`ValueError` for none."""
+        if not accounts:
+            raise ValueError("nobody is logged in: the file of accounts is empty")
+        self._accounts = {account.email: account for account in accounts}
+        self._issued_ns = dict.fromkeys(self._accounts, issued_ns)
+        everybody = tuple(self._accounts)
+        self._at_home = {
+            region: tuple(account.email for account in accounts if account.region == region) or everybody for region in regions
+        }
+
+    def pick(self, region: str, number: int, among: int | None = None) -> LoggedIn:
+        """One of the accounts at home in ``region``, or of the first ``among`` of them; any number will do."""
+        emails = self._at_home[region][:among]
+        return self._accounts[emails[number % len(emails)]]
+
+    def claim_refresh(self, email: str, now_ns: int) -> bool:
+        """Whether this account's token is old and nobody renews it yet: whoever is told so shall."""
+        if now_ns - self._issued_ns[email] < REFRESH_AFTER_NS:
+            return False
+        self._issued_ns[email] = now_ns
+        return True
+
+    def refresh_token(self, email: str) -> str:
+        """What a new token is asked for with."""
+        return self._accounts[email].refresh_token
+
+    def renew(self, email: str, token: str, refresh_token: str) -> None:
+        """Keep new tokens of an account."""
+        self._accounts[email] = replace(self._accounts[email], token=token, refresh_token=refresh_token)
 
 
 _CODEC: TypeAdapter[tuple[LoggedIn, ...]] = TypeAdapter(tuple[LoggedIn, ...])

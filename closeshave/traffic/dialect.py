@@ -6,6 +6,7 @@ an equal header), times are business-local, and limits are counted per client ad
 
 from __future__ import annotations
 
+import hashlib
 import random
 import uuid
 from collections.abc import Mapping
@@ -65,9 +66,14 @@ def local_to_epoch(day: date, time: str, zone: str) -> int:
     return int(datetime(day.year, day.month, day.day, int(hour), int(minute), tzinfo=ZoneInfo(zone)).timestamp())
 
 
-def new_key(prefix: str, rng: random.Random) -> str:
-    """An idempotency key, ``prefix_uuid4``; the prefix has no underscore or the API refuses it."""
-    return f"{prefix}_{uuid.UUID(int=rng.getrandbits(128), version=4)}"
+def new_key(prefix: str, run: str, rng: random.Random) -> str:
+    """An idempotency key, ``prefix_uuid4``; the prefix has no underscore or the API refuses it.
+
+    ``run`` is part of what the key is made of: a platform remembers keys for a day, and another run of the same seed must not be given the
+    bookings of this one.
+    """
+    digest = hashlib.blake2b(f"{run}:{rng.getrandbits(128)}".encode(), digest_size=16).digest()
+    return f"{prefix}_{uuid.UUID(bytes=digest, version=4)}"
 
 
 def new_address(rng: random.Random) -> str:

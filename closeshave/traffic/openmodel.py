@@ -66,6 +66,9 @@ class Engine:
         flusher = gevent.spawn(self._flush_regularly)
         self._dispatch(begin)
         self._visits.join()
+        if not self._window.closed:
+            # Nothing more is due, but a generator that ends before its load does is a dead one to those who watch it.
+            self.alarm.sleep_until(self._window.end_ns)
         flusher.kill()
         self._complete = not self._broken and not self._told_to_stop
         self._close()
@@ -78,8 +81,7 @@ class Engine:
 
     def _close(self) -> None:
         self._window.closed = True
-        with gevent.Timeout(GRACE_S, exception=False):
-            self._await_answers()
+        self._await_answers()
         stop_waiting()
         self._await_answers()
         if not self._finished:
@@ -128,8 +130,10 @@ class Engine:
         return max(0, int(np.searchsorted(self._at_ns, now_ns(), side="right")) - self._begun)
 
     def _await_answers(self) -> None:
-        while self._recorder.counters.sent > self._recorder.recorded:
-            gevent.sleep(GO_POLL_S)
+        """Wait until what was sent is recorded, for a moment; what is not by then stays a difference that the reconciliation names."""
+        with gevent.Timeout(GRACE_S, exception=False):
+            while self._recorder.counters.sent > self._recorder.recorded:
+                gevent.sleep(GO_POLL_S)
 
 
 class Senders(Protocol):

@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from closeshave.clock import now_ns
 from closeshave.history import Effect, Outcome
 from closeshave.traffic import answers, dialect
+from closeshave.traffic.accounts import Wallet
 from closeshave.traffic.answers import Body, Meaning
 from closeshave.traffic.dialect import Slot
 from closeshave.traffic.session import Effects, Session
@@ -83,6 +85,18 @@ class Steps:
         if reply.meaning.good and isinstance(reply.body, dict):
             self.session.caller = caller.admitted(str(reply.body["access_token"]), reply.body.get("csrf_token"))
 
+    def renew(self, wallet: Wallet) -> None:
+        """Get a new token for the account where the old one soon expires, as a customer's app does by itself."""
+        caller = self.session.caller
+        if not wallet.claim_refresh(caller.email, now_ns()):
+            return
+        old = wallet.refresh_token(caller.email)
+        reply = self.session.call(dialect.refresh(caller, old), answers.having("access_token"))
+        if reply.meaning.good and isinstance(reply.body, dict):
+            token = str(reply.body["access_token"])
+            wallet.renew(caller.email, token, str(reply.body.get("refresh_token") or old))
+            self.session.caller = caller.admitted(token)
+
     def profile(self) -> None:
         """Look at one's own profile."""
         self.session.call(dialect.me(self.session.caller), answers.having("id"))
@@ -92,7 +106,7 @@ class Steps:
     def book(self, slot: Slot, service: str) -> Booking | None:
         """Book ``slot``; ``None`` when somebody was quicker or it failed. Asks once more, by the same key, when the outcome is unknown."""
         session = self.session
-        key = dialect.new_key("book", session.rng)
+        key = self._key("book")
         request = dialect.book(session.caller, slot, service, session.surroundings.tag, key)
         check = answers.booked(slot, session.caller.franchise)
         reply = session.call(request, check, self._created(slot, service, key))
@@ -135,7 +149,7 @@ class Steps:
 
     def create_intent(self, booking: Booking) -> Intent | None:
         """Announce a payment; ``None`` when that failed."""
-        key = dialect.new_key("intent", self.session.rng)
+        key = self._key("intent")
         request = dialect.create_intent(self.session.caller, booking.id, key)
         reply = self.session.call(request, answers.having("payment_intent_id"), self._paying("intent", booking, key))
         if not reply.meaning.good or not isinstance(reply.body, dict):
@@ -144,11 +158,14 @@ class Steps:
 
     def confirm(self, booking: Booking, intent: Intent) -> None:
         """Pay what was announced."""
-        key = dialect.new_key("pay", self.session.rng)
+        key = self._key("pay")
         request = dialect.confirm(self.session.caller, booking.id, intent.id, key)
         self.session.call(request, effects=self._paying("capture", booking, key, intent.amount))
 
     # -- records ---------------------------------------------------------------------------------------------------------------------------
+
+    def _key(self, prefix: str) -> str:
+        return dialect.new_key(prefix, self.session.surroundings.tag, self.session.rng)
 
     def _created(self, slot: Slot, service: str, key: str) -> Effects:
         asked = Booking(0, slot, service)

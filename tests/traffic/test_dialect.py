@@ -87,10 +87,11 @@ def test_no_barber_is_asked_for_when_any_will_do() -> None:
 
 @given(st.integers())
 def test_keys_are_what_the_payment_routes_accept(seed: int) -> None:
-    """A prefix without underscores, one underscore, a version 4 UUID; the same seed gives the same key."""
-    key = dialect.new_key("pay", random.Random(seed))
+    """A prefix without underscores, one underscore, a version 4 UUID; the same seed gives the same key in a run, and another in the next."""
+    key = dialect.new_key("pay", "run 1", random.Random(seed))
     assert re.fullmatch(r"pay_[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", key)
-    assert key == dialect.new_key("pay", random.Random(seed))
+    assert key == dialect.new_key("pay", "run 1", random.Random(seed))
+    assert key != dialect.new_key("pay", "run 2", random.Random(seed))
 
 
 @pytest.mark.parametrize(

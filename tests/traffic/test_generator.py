@@ -1,4 +1,7 @@
-"""A generator in its subprocess sends what was planned, records all of it, and ends when it should, or is told to, or is killed."""
+"""A generator in its subprocess sends what was planned, records all of it, and ends when it should, or is told to, or is killed.
+
+Each test starts a Locust process, some three seconds; only the most telling ones run in a plain ``pytest``.
+"""
 
 from __future__ import annotations
 
@@ -62,8 +65,10 @@ def ready(kind: str, load: Load) -> Generator:
 def test_all_that_was_intended_is_sent_and_recorded(platform: TinyPlatform, run: Path) -> None:
     """Intended, sent, recorded, on the wire and counted by the server: one number. Every answer is good, and no booking overlaps."""
     generator = ready("customers", loads.load(run, (2.0, 40), edges=everywhere(platform.url), traffic=BRISK))
-    generator.go(now_ns() + SOON_NS)
+    start_ns = now_ns() + SOON_NS
+    generator.go(start_ns)
     assert generator.finish(30) == 0
+    assert now_ns() >= start_ns + 2_000_000_000, "a generator that ends before its load looks like a dead one"
     collected = collect(run)
     count = sum(platform.requests.values())
     assert collected.sent == (Sent("customers", "customers-1", count, count, count, finished=True, requests=count),)
@@ -74,6 +79,7 @@ def test_all_that_was_intended_is_sent_and_recorded(platform: TinyPlatform, run:
     assert len(booked[booked["outcome"] == "ok"]) == len(platform.bookings)
 
 
+@pytest.mark.servers
 def test_of_two_rivals_one_wins(platform: TinyPlatform, run: Path) -> None:
     """Of those who go for the same slot at the same instant, the other is told that it is taken."""
     traffic = Traffic(think_time_scale=0.02, contests_per_s=10.0)
@@ -88,6 +94,7 @@ def test_of_two_rivals_one_wins(platform: TinyPlatform, run: Path) -> None:
     assert all(sorted(race["status"]) == [200, 409] and race["good"].all() for race in pairs)
 
 
+@pytest.mark.servers
 def test_canaries_write_and_read(platform: TinyPlatform, run: Path) -> None:
     """Each at its rate, at franchises that no customer visits, and never in each other's way."""
     load = loads.load(run, (2.0, 1), edges=everywhere(platform.url), canaries=Canaries(home_per_s=5, away_per_s=1))
@@ -105,6 +112,7 @@ def test_canaries_write_and_read(platform: TinyPlatform, run: Path) -> None:
     assert all(franchise % 25_000 > 24_980 or franchise % 25_000 == 0 for franchise in rows["franchise"])
 
 
+@pytest.mark.servers
 def test_a_canary_that_hangs_delays_no_other(platform: TinyPlatform, run: Path) -> None:
     """With every write hanging past its timeout, probes are still sent on time, and none is dropped."""
     load = loads.load(run, (1.0, 1), edges=everywhere(platform.url), canaries=Canaries(home_per_s=5, away_per_s=1))
@@ -121,6 +129,7 @@ def test_a_canary_that_hangs_delays_no_other(platform: TinyPlatform, run: Path) 
     assert ((rows["started_ns"] - rows["intended_ns"]) / 1e9).max() < 1.0
 
 
+@pytest.mark.servers
 def test_a_dead_edge_is_recorded_and_poisons_nothing(platform: TinyPlatform, run: Path) -> None:
     """Nobody listens in one region: its customers are refused, which certainly had no effect, and the others do not notice."""
     edges = everywhere(platform.url) | {"us-west-2": "http://127.0.0.1:1"}
@@ -136,6 +145,7 @@ def test_a_dead_edge_is_recorded_and_poisons_nothing(platform: TinyPlatform, run
     assert sent.requests == sent.sent - len(dead) == sum(platform.requests.values())
 
 
+@pytest.mark.servers
 def test_it_stops_by_itself_at_the_limit_of_requests(platform: TinyPlatform, run: Path) -> None:
     """Exactly there."""
     generator = ready("customers", loads.load(run, (60.0, 50), edges=everywhere(platform.url), traffic=BRISK, requests=100))
@@ -184,6 +194,7 @@ def test_one_that_cannot_start_says_why(run: Path) -> None:
         generator.wait_ready(60)
 
 
+@pytest.mark.servers
 def test_a_scenario_that_breaks_leaves_the_load_unfinished(platform: TinyPlatform, run: Path) -> None:
     """What was not sent for a mistake in a journey must not pass as a calm customer."""
     scenario = run / "broken.py"
@@ -197,6 +208,7 @@ def test_a_scenario_that_breaks_leaves_the_load_unfinished(platform: TinyPlatfor
     assert "no_such_step" in generator.log.read_text()
 
 
+@pytest.mark.servers
 def test_the_scenario_runs_under_plain_locust(platform: TinyPlatform, tmp_path: Path) -> None:
     """Without the harness: Locust's own users, its closed model, its statistics."""
     command = [

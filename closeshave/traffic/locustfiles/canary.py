@@ -20,6 +20,7 @@ from locust.env import Environment
 from closeshave.clock import now_ns
 from closeshave.history import Source
 from closeshave.traffic import accounts, answers, dialect, probes
+from closeshave.traffic.accounts import Wallet
 from closeshave.traffic.fasthttp import FastHttpTransport
 from closeshave.traffic.journeys import statistics
 from closeshave.traffic.load import Load
@@ -35,9 +36,11 @@ TIMEOUT_S = 2.0
 CANCELS_PER_S = 2.0
 """Per shard. Cancelling is tidiness, not measurement: at full rate it would be a third of the canaries' load."""
 CANCEL_AFTER_S = 5.0
+ACCOUNTS = 4
+"""Per region: few, so that each is used often enough for its token to be renewed in time even where probes are rare."""
 SERVICE = "Haircut"
 SETUP_PATIENCE_S = 20.0
-NAMES = {"book": "canary_write", "read_booking": "canary_read", "cancel": "canary_cancel"}
+NAMES = {"book": "canary_write", "read_booking": "canary_read", "cancel": "canary_cancel", "refresh": "canary_refresh"}
 
 
 class OpenModel(User):
@@ -56,11 +59,10 @@ class Canaries:
 
     def __init__(self, load: Load, environment: Environment) -> None:
         self._load = load
-        self._accounts = accounts.load(Path(load.tokens))
-        if not self._accounts:
-            raise ValueError(f"{load.tokens} holds no account")
+        self._wallet = Wallet(accounts.load(Path(load.tokens)), load.topology.regions, now_ns())
         self._probes = probes.schedule(load.topology, load.canaries, load.duration_s)
-        self._rng = random.Random(load.seed)  # noqa: S311 -- not a secret
+        # The run too: another run of the same seed on the same platform would find its slots taken.
+        self._rng = random.Random(f"{load.seed}:{load.run_id}")  # noqa: S311 -- not a secret
         self._slots = {shard.id: self._free_slots(shard.id) for shard in load.topology.shards}
         run, window = Path(load.run), Window(requests=load.requests)
         recorder = Recorder(run, Source.CANARY, f"canary-{WORKER}", WORKER)
@@ -83,6 +85,8 @@ class Canaries:
             if booking is None:
                 return
             steps.read_booking(booking)
+            # After the probe, never before: its write must not wait for anything.
+            steps.renew(self._wallet)
             if self._rng.random() < self._cancel_share:
                 session.wait(CANCEL_AFTER_S)
                 steps.cancel(booking)
@@ -92,8 +96,7 @@ class Canaries:
     def _session(self, id: str, franchise: int, region: str, due_ns: int) -> Session:
         shard = self._load.topology.shard_of(franchise)
         assert shard is not None
-        pool = [account for account in self._accounts if account.region == shard.home] or self._accounts
-        account = self._rng.choice(pool)
+        account = self._wallet.pick(shard.home, self._rng.randrange(ACCOUNTS), among=ACCOUNTS)
         caller = dialect.Caller(account.email, account.password, account.token, account.csrf, franchise, dialect.new_address(self._rng))
         transport = FastHttpTransport(self._load.edges[region], total_timeout_s=TIMEOUT_S)
         return Session(id, "canary", region, caller, account.client, transport, self._around, self._rng, due_ns, names=NAMES)
@@ -103,16 +106,18 @@ class Canaries:
     def _free_slots(self, shard: int) -> Iterator[tuple[int, dialect.Slot]]:
         """Slots for all probes of a shard. Raises :class:`ValueError` when its reserved franchises have too few."""
         wanted, chairs = probes.needed(self._probes, shard), list[Chair]()
-        for franchise in probes.franchises(self._load.topology, shard):
+        ours = list(probes.franchises(self._load.topology, shard))
+        self._rng.shuffle(ours)
+        for franchise in ours:
             if probes.capacity(chairs) > wanted:
                 break
             chairs += self._chairs(franchise, self._load.topology.shard(shard).home)
         if probes.capacity(chairs) < wanted:
             raise ValueError(f"shard {shard}: {wanted} probes, but only {probes.capacity(chairs)} slots at the canaries' franchises")
-        return probes.slots(chairs, datetime.now(UTC).date(), np.random.default_rng([self._load.seed, shard]))
+        return probes.slots(chairs, datetime.now(UTC).date(), np.random.default_rng(self._rng.getrandbits(63)))
 
     def _chairs(self, franchise: int, region: str) -> list[Chair]:
-        account = self._accounts[0]
+        account = self._wallet.pick(region, 0)
         caller = dialect.Caller(account.email, "", account.token, account.csrf, franchise, dialect.new_address(self._rng))
         who = self._ask(region, dialect.barbers(caller))
         when = self._ask(region, dialect.slots(caller, datetime.now(UTC).date() + timedelta(days=probes.DAYS_AHEAD[0])))

@@ -14,9 +14,10 @@ import numpy as np
 from locust import User, task
 from locust.env import Environment
 
+from closeshave.clock import now_ns
 from closeshave.history import Source
 from closeshave.traffic import accounts, dialect
-from closeshave.traffic.accounts import LoggedIn
+from closeshave.traffic.accounts import Wallet
 from closeshave.traffic.fasthttp import FastHttpTransport
 from closeshave.traffic.journeys import BookingUser, statistics
 from closeshave.traffic.load import Load
@@ -50,7 +51,7 @@ class Customers:
         self._load, self._environment = load, environment
         run = Path(load.run)
         self._visits: Visits = plan_visits(load, read_profile(load.traffic.profile).factor)
-        self._accounts = _by_region(load, accounts.load(Path(load.tokens)))
+        self._wallet = Wallet(accounts.load(Path(load.tokens)), load.topology.regions, now_ns())
         window = Window(requests=load.requests)
         recorder = Recorder(run, Source.CUSTOMERS, f"customers-{WORKER}", WORKER)
         self.engine = Engine(run, "customers", self._visits.at_ns, load.duration_s, window, recorder)
@@ -72,6 +73,7 @@ class Customers:
         customer = kind(self._environment, session, self._companions(index, due_ns, kind.__name__.lower(), rng))
         # At least one task, on average as many as the class says.
         tasks = 1 + int(np.random.default_rng(int(self._visits.seed[index])).poisson(max(0.0, kind.tasks_per_visit - 1)))
+        customer.steps.renew(self._wallet)
         customer.visit(tasks)
 
     def _companions(self, index: int, due_ns: int, journey: str, rng: random.Random) -> Callable[[], Session]:
@@ -84,8 +86,7 @@ class Customers:
     def _session(self, index: int, due_ns: int, journey: str, rng: random.Random, companion: int = 0) -> Session:
         regions = self._load.topology.regions
         home, entered = regions[self._visits.home[index]], regions[self._visits.entered[index]]
-        pool = self._accounts[home]
-        account = pool[(int(self._visits.account[index]) + companion) % len(pool)]
+        account = self._wallet.pick(home, int(self._visits.account[index]) + companion)
         caller = dialect.Caller(
             account.email, account.password, account.token, account.csrf, int(self._visits.franchise[index]), dialect.new_address(rng)
         )
@@ -100,13 +101,6 @@ class Customers:
             rng=rng,
             due_ns=due_ns,
         )
-
-
-def _by_region(load: Load, logged_in: tuple[LoggedIn, ...]) -> dict[str, tuple[LoggedIn, ...]]:
-    """Accounts by home region; a region without any borrows everybody's. Raises :class:`ValueError` when there is none at all."""
-    if not logged_in:
-        raise ValueError(f"{load.tokens} holds no account")
-    return {region: tuple(account for account in logged_in if account.region == region) or logged_in for region in load.topology.regions}
 
 
 def _kinds(*, contest: bool) -> list[type[BookingUser]]:

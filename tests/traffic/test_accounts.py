@@ -1,0 +1,51 @@
+"""Accounts are shared by visits and keep a token that is good, however long the load lasts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from closeshave.traffic import accounts
+from closeshave.traffic.accounts import REFRESH_AFTER_NS, LoggedIn, Wallet
+
+
+def logged_in(email: str, region: str) -> LoggedIn:
+    """An account with a token named after it."""
+    return LoggedIn(email, "pw", region, f"token {email}", f"refresh {email}", "c", "7")
+
+
+EVERYBODY = (logged_in("a", "x"), logged_in("b", "x"), logged_in("c", "y"))
+
+
+def test_accounts_are_read_back_as_they_were_written(tmp_path: Path) -> None:
+    """All of them, in order."""
+    accounts.save(tmp_path / "accounts.json", EVERYBODY)
+    assert accounts.load(tmp_path / "accounts.json") == EVERYBODY
+
+
+def test_a_customer_has_an_account_at_home() -> None:
+    """Any number picks one; a region without accounts borrows everybody's."""
+    wallet = Wallet(EVERYBODY, ("x", "y", "z"), 0)
+    assert {wallet.pick("x", number).email for number in range(10)} == {"a", "b"}
+    assert {wallet.pick("y", number).email for number in range(10)} == {"c"}
+    assert {wallet.pick("z", number).email for number in range(10)} == {"a", "b", "c"}
+    assert {wallet.pick("x", number, among=1).email for number in range(10)} == {"a"}
+
+
+def test_a_token_is_renewed_once_before_it_expires() -> None:
+    """By the first who finds it old; the next gets the new one."""
+    wallet = Wallet(EVERYBODY, ("x",), 0)
+    assert not wallet.claim_refresh("a", REFRESH_AFTER_NS - 1)
+    assert wallet.claim_refresh("a", REFRESH_AFTER_NS)
+    assert not wallet.claim_refresh("a", REFRESH_AFTER_NS + 1)
+    wallet.renew("a", "new", "newer")
+    assert wallet.pick("x", 0).token == "new"
+    assert wallet.refresh_token("a") == "newer"
+    assert wallet.claim_refresh("a", 2 * REFRESH_AFTER_NS)
+
+
+def test_nobody_is_nobody() -> None:
+    """A load without accounts would send nothing that is worth recording."""
+    with pytest.raises(ValueError, match="nobody is logged in"):
+        Wallet((), ("x",), 0)
