@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 
 from closeshave.standin import settings as settings_file
-from closeshave.standin.entrance import Entrance, unhandled
+from closeshave.standin.entrance import Entrance
 from closeshave.standin.errors import Json, OutcomeUnknown, RateLimited, Refused, Unavailable, failure
 from closeshave.standin.platform import Platform
 from closeshave.standin.routes import appointments, auth, availability, catalogue, health, networks, payments
@@ -49,7 +49,6 @@ def application(settings: Settings) -> FastAPI:
         app.add_exception_handler(known, _say)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(404, _missing)
-    app.add_exception_handler(Exception, unhandled)
     return app
 
 
@@ -64,6 +63,7 @@ def main() -> None:
         http="httptools",
         lifespan="on",
         access_log=False,
+        proxy_headers=False,  # the entrance reads the one that counts
         log_level="warning",
         server_header=False,
         timeout_keep_alive=75,

@@ -8,6 +8,7 @@ else is needed to follow a failover, and no operator.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -125,9 +126,9 @@ class Link:
         except (asyncpg.ExclusionViolationError, asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
             self.breaker.succeeded()
             raise LostRace(str(error)) from error
-        except asyncpg.QueryCanceledError as error:
-            self.breaker.failed()
-            raise Unavailable(f"{self.name} is too slow") from error
+        except (asyncpg.QueryCanceledError, asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError) as error:
+            self.breaker.failed()  # it answered, but that it cannot: too slow, or out of something
+            raise Unavailable(f"{self.name}: {error}") from error
         except _BROKEN as error:
             await self._lost(connection)
             raise OutcomeUnknown(f"{self.name} was lost while it worked on the request") from error
@@ -135,18 +136,26 @@ class Link:
             await self._lost(connection)
             raise Demoted(f"{self.name} does not accept writes") from error
         except asyncio.CancelledError:
-            connection.terminate()
+            _drop(connection)
             raise
         finally:
-            await self._pool.release(connection)
+            # The release closes an expired connection, which may fail: then it is closed all the same.
+            with contextlib.suppress(*_BROKEN):
+                await self._pool.release(connection)
         self.breaker.succeeded()
         return rows
 
     async def _lost(self, connection: Any) -> None:
-        """One connection led to a server that is no use: so do all others. Terminating does not wait for a server that may be frozen."""
+        """One connection led to a server that is no use: so do all others."""
         self.breaker.failed()
-        connection.terminate()
+        _drop(connection)
         await self._pool.expire_connections()
+
+
+def _drop(connection: Any) -> None:
+    """Close a connection without waiting for the server, which may be frozen."""
+    with contextlib.suppress(asyncpg.InterfaceError):  # it noticed by itself, and is the pool's again
+        connection.terminate()
 
 
 async def _keep(_connection: object) -> None:

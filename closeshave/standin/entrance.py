@@ -5,6 +5,7 @@ Plain ASGI, one layer: it runs for every request, and the ready-made middleware 
 
 from __future__ import annotations
 
+import logging
 from http.cookies import CookieError, SimpleCookie
 from time import perf_counter
 
@@ -15,6 +16,9 @@ from closeshave.standin.errors import Json, Refused
 from closeshave.standin.platform import Platform
 from closeshave.standin.visit import CURRENT, Visit
 
+NOT_ANSWERED = 0
+
+_LOG = logging.getLogger(__name__)
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 _NO_PAIR_NEEDED = ("/api/v2/auth/login", "/api/v2/auth/register", "/api/v2/auth/refresh", "/api/v2/webhooks/")
 
@@ -34,7 +38,7 @@ class Entrance:
         visit = Visit(platform)
         CURRENT.set(visit)
         started = perf_counter()
-        status = 500
+        status = NOT_ANSWERED
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -43,16 +47,18 @@ class Entrance:
                 _label(message, visit)
             await send(message)
 
-        refusal = _admit(scope, visit)
-        if refusal:
-            await refusal.response()(scope, receive, answer)
-        else:
-            await self._app(scope, receive, answer)
+        try:
+            refusal = _admit(scope, visit)
+            await (refusal.response() if refusal else self._app)(scope, receive, answer)
+        except Exception as error:  # noqa: BLE001  # a bug in a route: it is logged, and answered
+            _LOG.exception("%s %s", scope["method"], scope["path"])
+            if status == NOT_ANSWERED:
+                await _unhandled(error)(scope, receive, answer)
         route = scope.get("route")
         platform.metrics.answered(scope["method"], route.path if route else "", status, perf_counter() - started)
 
 
-async def unhandled(_request: object, error: Exception) -> Json:
+def _unhandled(error: Exception) -> Json:
     """The answer to a bug: 500, and nothing of the inside."""
     return Json({"error": "Internal server error", "message": type(error).__name__, "request_id": f"{id(error):x}"}, 500)
 

@@ -31,7 +31,6 @@ class Metrics:
 
     def render(self, platform: Platform) -> bytes:
         """The exposition, in Prometheus's text format."""
-        breakers = {link.name: link.breaker for link in platform.shards.links} | {tier.name: tier.breaker for tier in platform.tiers}
-        for name, breaker in breakers.items():
-            self._up.labels(name).set(not breaker.open)
+        for dependency in platform.dependencies:
+            self._up.labels(dependency.name).set(not dependency.breaker.open)
         return generate_latest(self._registry)

@@ -9,6 +9,7 @@ from closeshave.standin.accounts import Accounts
 from closeshave.standin.billing import Billing
 from closeshave.standin.bookings import Bookings
 from closeshave.standin.caches import Tier
+from closeshave.standin.database import Link
 from closeshave.standin.franchises import Franchises
 from closeshave.standin.metrics import Metrics
 from closeshave.standin.provider import Provider
@@ -64,6 +65,11 @@ class Platform:
             switches=switches,
             metrics=Metrics(),
         )
+
+    @property
+    def dependencies(self) -> tuple[Link | Tier, ...]:
+        """Everything that a breaker guards."""
+        return (*self.shards.links, *self.tiers)
 
     async def close(self) -> None:
         """Drop every connection."""

@@ -76,13 +76,19 @@ class Running:
         save_settings(file, self.settings[region])
         environment = {**os.environ, VARIABLE: str(file)}
         self.processes[region] = subprocess.Popen([sys.executable, "-m", "closeshave.standin.app"], env=environment, cwd=REPOSITORY)
-        assert poll_until(lambda: self.checks(region) == {True}, START_S)
+        assert poll_until(lambda: self._all_reached(region), START_S)
 
-    def checks(self, region: str) -> set[bool]:
-        """What readiness says of the databases, as a set; empty when it does not answer."""
+    def well(self, region: str) -> bool:
+        """Whether the process of ``region`` finds all that it depends on in order."""
+        return bool(self._health(region, "detailed")["status"] == "healthy")
+
+    def _all_reached(self, region: str) -> bool:
         with contextlib.suppress(httpx.TransportError):
-            return set(httpx.get(f"http://127.0.0.1:{self.settings[region].port}/health/ready").json()["checks"].values())
-        return set()
+            return all(self._health(region, "ready")["checks"].values())
+        return False
+
+    def _health(self, region: str, what: str) -> Any:
+        return httpx.get(f"http://127.0.0.1:{self.settings[region].port}/health/{what}").json()
 
     def end(self) -> None:
         """End every process."""

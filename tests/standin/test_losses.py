@@ -46,7 +46,7 @@ def restored(platform: Running) -> Iterator[None]:
         for shard, way in ways.items():
             way.point(platform.servers[shard].port)
     for region in platform.settings:
-        assert poll_until(lambda region=region: platform.checks(region) == {True}, SOON_S)  # type: ignore[misc]  # cannot infer defaults
+        assert poll_until(lambda region=region: platform.well(region), SOON_S)  # type: ignore[misc]  # cannot infer defaults
 
 
 def test_a_lost_shard_fails_its_own_franchises_only(platform: Running, customer: Customer, restored: None) -> None:
@@ -76,7 +76,7 @@ def test_reads_survive_either_server(platform: Running, customer: Customer, rest
     platform.replicas[1].point(None)
     assert {slots(customer.at(11)) for _ in range(10)} == {200}
     platform.replicas[1].point(platform.servers[1].port)
-    assert poll_until(lambda: platform.checks("us-east-1") == {True}, SOON_S)
+    assert poll_until(lambda: platform.well("us-east-1"), SOON_S)
     platform.primaries[1].point(None)
     assert {slots(customer.at(11)) for _ in range(10)} == {200}
     assert book(customer.at(11)).status_code in {500, 503}

@@ -21,14 +21,19 @@ LOOK_AHEAD_DAYS = 7
 """How far the next free time is looked for when a day is full."""
 
 # Never cached: a list of free times is worth little once somebody has booked, and the query is one index lookup a franchise and day.
+# Plain arrays: asyncpg reads the catalogue for composite types, once a connection, and slowly.
 _DAYS = """
 SELECT h.opens, h.closes, h.slot_minutes,
        ARRAY(SELECT b.id FROM barbers b WHERE b.franchise_id = $1 AND b.active AND ($4::int IS NULL OR b.id = $4)) AS barbers,
-       ARRAY(SELECT row(k.barber_id, extract(epoch FROM k.starts_at)::float8, extract(epoch FROM upper(k.during))::float8)
-             FROM bookings k
-             WHERE k.franchise_id = $1 AND k.status = 'scheduled'
-               AND k.starts_at >= $2::timestamptz - interval '3 hours' AND k.starts_at < $3) AS booked
-FROM opening_hours h WHERE h.franchise_id = $1
+       booked.*
+FROM opening_hours h
+CROSS JOIN (SELECT coalesce(array_agg(k.barber_id), '{}') AS booked_barbers,
+                   coalesce(array_agg(extract(epoch FROM k.starts_at)::float8), '{}') AS booked_starts,
+                   coalesce(array_agg(extract(epoch FROM upper(k.during))::float8), '{}') AS booked_ends
+            FROM bookings k
+            WHERE k.franchise_id = $1 AND k.status = 'scheduled'
+              AND k.starts_at >= $2::timestamptz - interval '3 hours' AND k.starts_at < $3) AS booked
+WHERE h.franchise_id = $1
 """
 
 _TAKEN = """
@@ -94,7 +99,7 @@ async def _days(franchise: int, first: date, days: int, barber: int | None) -> R
 
 def _free(row: Row, day: date, hours: Hours, now_s: float) -> list[Slot]:
     _, shard = here().place()
-    booked = (Booked(*period) for period in row["booked"])
+    booked = map(Booked, row["booked_barbers"], row["booked_starts"], row["booked_ends"])
     return free(grid(day, hours, zone(shard.home)), hours.slot_minutes * 60, row["barbers"], booked, now_s)
 
 

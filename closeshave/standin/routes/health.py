@@ -44,12 +44,10 @@ async def ready(request: Request) -> Json:
 
 @router.get("/health/detailed")
 @router.get("/health/dependencies")
-async def dependencies(request: Request) -> Json:
-    """Every dependency and whether its breaker is closed."""
+async def dependencies() -> Json:
+    """Every dependency, down while its breaker is open."""
     platform = here().platform
-    reachable = request.app.state.watch.reachable()
-    found = {link.name: "up" if link.name in reachable else "down" for link in platform.shards.links}
-    found.update({tier.name: "down" if tier.breaker.open else "up" for tier in platform.tiers})
+    found = {dependency.name: "down" if dependency.breaker.open else "up" for dependency in platform.dependencies}
     return Json({"status": "healthy" if "down" not in found.values() else "degraded", "dependencies": found})
 
 
