@@ -44,7 +44,8 @@ def python_environ() -> dict[str, str]:
     home = Path(__file__).parents[2]
     if home.name in {"site-packages", "dist-packages"}:
         return {}
-    return {"PYTHONPATH": os.pathsep.join(filter(None, (str(home), os.environ.get("PYTHONPATH"))))}
+    others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in {"", str(home)}]
+    return {"PYTHONPATH": os.pathsep.join((str(home), *others))}
 
 
 def placed(prefix: str, regions: Iterable[str]) -> Iterator[tuple[str, str]]:

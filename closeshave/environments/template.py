@@ -52,7 +52,7 @@ class Recipe:
     def path(self) -> Path:
         """Where the finished template lies: another place for every difference in what shapes it."""
         shaping = hashlib.sha256(repr((self.shard, self.topology, self.sizes, self.sizes.password, self.postgres_version)).encode())
-        for source in (Path(__file__), *(Path(seed.__file__).with_name(name) for name in SHAPERS)):
+        for source in (Path(__file__), Path(patroni.__file__), *(Path(seed.__file__).with_name(name) for name in SHAPERS)):
             shaping.update(source.read_bytes())
         return cache.directory() / "templates" / f"shard{self.shard.id}-{shaping.hexdigest()[:16]}"
 
@@ -106,7 +106,9 @@ def _server(recipe: Recipe, directory: Path) -> Iterator[str]:
     fast = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "dynamic_shared_memory_type": "mmap"}
     # Log files kept for reuse would be copied with every start.
     small = {"min_wal_size": "8MB", "wal_recycle": "off"}
-    options = {"listen_addresses": "", "unix_socket_directories": str(sockets), **fast, **small}
+    # The limits that a standby must match are noted in the cluster itself, so it grows up with those that it will run under.
+    final = patroni.parameters(int(recipe.postgres_version.split(".")[0]))
+    options = {**final, "listen_addresses": "", "unix_socket_directories": str(sockets), **fast, **small}
     argv = [*recipe.nobody.words, str(recipe.postgres / "postgres"), "-D", str(directory)]
     argv += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
     server = subprocess.Popen(argv, stdin=subprocess.DEVNULL)

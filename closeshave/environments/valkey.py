@@ -93,7 +93,7 @@ def agrees(sentinel: Sentinel, group: str, others: int) -> bool:
 
 
 def _store_process(site: Site, store: Store, group: Group) -> Process:
-    primary = declared_primary(site, group)
+    nodes = [node.port for node in stores(site) if node.group == group.name]
     data = site.data(store.process)
     server = [
         str(site.parts.valkey),
@@ -113,6 +113,6 @@ def _store_process(site: Site, store: Store, group: Group) -> Process:
         *("--maxmemory", MEMORY_MAX, "--maxmemory-policy", "noeviction" if group.append_only else "allkeys-lru"),
         *("--protected-mode", "no", "--loglevel", "notice"),
     ]
-    start = [sys.executable, "-I", "-S", str(START), group.name, str(store.port), str(primary.port)]
-    start.append(",".join(str(sentinel.port) for sentinel in sentinels(site)))
+    start = [sys.executable, "-I", "-S", str(START), group.name, str(store.port)]
+    start += [",".join(map(str, ports)) for ports in (nodes, [sentinel.port for sentinel in sentinels(site)])]
     return Process(name=store.process, role="valkey", region=store.region, argv=(*start, *server), ports=(store.port,), nice=SERVER_NICE)

@@ -1,8 +1,9 @@
-"""Become a Valkey node in the role that its group gives it now: ``valkey_start.py GROUP PORT DECLARED SENTINELS SERVER [OPTION …]``.
+"""Become a Valkey node in the role that its group gives it now: ``valkey_start.py GROUP PORT NODES SENTINELS SERVER [OPTION …]``.
 
 A primary that was killed and comes back after a failover would take writes for the seconds until a sentinel demotes it, and lose them. So
-the sentinels are asked first, and the one with the newest configuration is believed; when none answers (the first start), the declared
-roles hold. Run isolated (``-I -S``) with nothing but the standard library, to start in some 20 ms.
+before it starts it asks: a node of the group that is primary stays primary; else the sentinel with the newest configuration is believed, once
+no failover is under way; when nobody answers (the first start), the first of ``NODES`` is primary, as the environment file says. Run isolated
+(``-I -S``) with nothing but the standard library, to start in some 20 ms.
 """
 
 from __future__ import annotations
@@ -10,44 +11,61 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 
 TIMEOUT_S = 0.3
+FAILOVER_S_MAX = 10.0
 
 
 def main() -> None:
     """Decide the role, then turn into the server."""
-    group, port, declared, sentinels = sys.argv[1:5]
+    group, port, nodes, sentinels = sys.argv[1:5]
     server = sys.argv[5:]
-    answers = [answer for sentinel in sentinels.split(",") if (answer := ask(int(sentinel), group))]
-    primary = max(answers)[1] if answers else int(declared)
+    primary = find_primary(group, int(port), ports(nodes), ports(sentinels))
     if primary != int(port):
         server += ["--replicaof", "127.0.0.1", str(primary)]
     os.execv(server[0], server)  # noqa: S606  no shell: this very process becomes the server
 
 
-def ask(sentinel: int, group: str) -> tuple[int, int] | None:
-    """The configuration epoch and the primary's port, as one sentinel knows them; ``None`` when it does not answer."""
+def ports(text: str) -> list[int]:
+    """The numbers in ``6001,6002``."""
+    return [int(word) for word in text.split(",")]
+
+
+def find_primary(group: str, own: int, nodes: list[int], sentinels: list[int]) -> int:
+    """The port of the group's primary, from whoever knows best."""
+    deadline = time.monotonic() + FAILOVER_S_MAX
+    while True:
+        for peer in nodes:
+            if peer != own and "role:master" in ask(peer, "INFO replication"):
+                return peer
+        answers = [answer for sentinel in sentinels if (answer := parse(ask(sentinel, f"SENTINEL MASTER {group}")))]
+        # In the middle of a failover a sentinel still names the old primary.
+        if not any(failing_over for _, _, failing_over in answers) or time.monotonic() > deadline:
+            return max(answers)[1] if answers else nodes[0]
+        time.sleep(0.1)
+
+
+def ask(port: int, question: str) -> str:
+    """What the server at ``port`` answers; empty when it does not."""
+    received = b""
     try:
-        with socket.create_connection(("127.0.0.1", sentinel), TIMEOUT_S) as connection:
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as connection:
             connection.settimeout(TIMEOUT_S)
-            connection.sendall(b"SENTINEL MASTER %s\r\nQUIT\r\n" % group.encode())
-            received = b""
-            while not received.endswith(b"+OK\r\n"):
-                chunk = connection.recv(65536)
-                if not chunk:
-                    break
+            connection.sendall(f"{question}\r\nQUIT\r\n".encode())
+            while chunk := connection.recv(65536):
                 received += chunk
     except OSError:
-        return None
-    return parse(received)
+        return ""
+    return received.decode(errors="replace")
 
 
-def parse(received: bytes) -> tuple[int, int] | None:
-    """The epoch and port in a sentinel's reply, a flat list of names and values; ``None`` when it has none."""
-    words = [line for line in received.decode(errors="replace").split("\r\n") if not line.startswith(("$", "*"))]
+def parse(reply: str) -> tuple[int, int, bool] | None:
+    """Configuration epoch, the primary's port and whether a failover is under way; ``None`` when the sentinel knows no primary."""
+    words = [line for line in reply.split("\r\n") if not line.startswith(("$", "*"))]
     known = dict(zip(words[::2], words[1::2], strict=False))
     try:
-        return int(known["config-epoch"]), int(known["port"])
+        return int(known["config-epoch"]), int(known["port"]), "failover_in_progress" in known.get("flags", "")
     except (KeyError, ValueError):
         return None
 

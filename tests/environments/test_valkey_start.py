@@ -1,6 +1,5 @@
-"""The role in which a Valkey node comes back: what the sentinels say, not what it was."""
+"""The role in which a Valkey node comes back: what its group says, not what it was."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -11,66 +10,92 @@ import pytest
 from closeshave.environments import valkey
 from closeshave.environments.valkey_start import parse
 
-REPLY = "*6\r\n$4\r\nport\r\n$4\r\n{port}\r\n$12\r\nconfig-epoch\r\n$1\r\n{epoch}\r\n$5\r\nflags\r\n$6\r\nmaster\r\n+OK\r\n"
+OWN, PEER = 6001, 6002
 
 
-def sentinel(port, epoch):
-    """A listener that answers one question as a sentinel would; returns its own port."""
-    server = socket.create_server(("127.0.0.1", 0))
+def server(*answers):
+    """A listener that gives one of the answers to each question, the last for ever; returns its port."""
+    listener = socket.create_server(("127.0.0.1", 0))
 
-    def answer():
-        connection, _ = server.accept()
-        with connection, server:
-            connection.recv(1000)
-            connection.sendall(REPLY.format(port=port, epoch=epoch).encode())
+    def serve():
+        for number in range(1000):
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(answers[min(number, len(answers) - 1)].encode())
 
-    threading.Thread(target=answer, daemon=True).start()
-    return server.getsockname()[1]
-
-
-def started(own, declared, sentinels):
-    """The options with which the node at port ``own`` would start, after the program's name."""
-    asked = ",".join(map(str, sentinels))
-    command = [sys.executable, "-I", "-S", str(valkey.START), "cache", str(own), str(declared), asked, "/bin/echo", "server"]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.split()
+    threading.Thread(target=serve, daemon=True).start()
+    return listener.getsockname()[1]
 
 
-def free_port():
+def sentinel(port, epoch=1, flags="master"):
+    """The words of a sentinel that holds the node at ``port`` for the primary."""
+    known = {"port": port, "config-epoch": epoch, "flags": flags}
+    words = [str(word) for pair in known.items() for word in pair]
+    return f"*{len(words)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in words) + "+OK\r\n"
+
+
+def silent():
     """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
+def started(own, nodes, sentinels, program=("/bin/echo", "server")):
+    """The options with which the node at port ``own`` starts."""
+    listed = [",".join(map(str, several)) for several in (nodes, sentinels)]
+    command = [sys.executable, "-I", "-S", str(valkey.START), "cache", str(own), *listed, *program]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split()
+
+
+def replica_of(port):
+    """The options of a replica of the node at ``port``."""
+    return ["server", "--replicaof", "127.0.0.1", str(port)]
+
+
+def test_at_the_first_start_the_declared_roles_hold():
+    """Nobody answers yet; the first node of the group is its primary."""
+    nodes = [silent(), silent()]
+    assert started(nodes[0], nodes, [silent()]) == ["server"]
+    assert started(nodes[1], nodes, [silent()]) == replica_of(nodes[0])
+
+
 @pytest.mark.parametrize(
-    ("own", "declared", "known", "expected"),
+    ("answers", "primary"),
     [
-        pytest.param(6001, 6001, [], ["server"], id="first start of the declared primary"),
-        pytest.param(6002, 6001, [], ["server", "--replicaof", "127.0.0.1", "6001"], id="first start of the replica"),
-        pytest.param(6001, 6001, [(6002, 3)], ["server", "--replicaof", "127.0.0.1", "6002"], id="a deposed primary comes back as replica"),
-        pytest.param(6002, 6001, [(6002, 3)], ["server"], id="a promoted replica comes back as primary"),
-        pytest.param(
-            6001, 6001, [(6001, 1), (6002, 2)], ["server", "--replicaof", "127.0.0.1", "6002"], id="the newest configuration is believed"
-        ),
+        pytest.param([sentinel(PEER, 3)], PEER, id="a deposed primary comes back as a replica"),
+        pytest.param([sentinel(OWN, 3)], OWN, id="a promoted replica comes back as the primary"),
+        pytest.param([sentinel(OWN, 1), sentinel(PEER, 2), sentinel(OWN, 1)], PEER, id="the newest configuration is believed"),
     ],
 )
-def test_a_node_starts_in_the_role_that_its_group_gives_it_now(own, declared, known, expected):
+def test_a_node_starts_in_the_role_that_the_sentinels_give_it(answers, primary):
     """Otherwise an old primary would take writes until it is demoted, and lose them."""
-    assert started(own, declared, [sentinel(*answer) for answer in known] or [free_port()]) == expected
+    expected = ["server"] if primary == OWN else replica_of(primary)
+    assert started(OWN, [OWN, silent()], [server(answer) for answer in answers]) == expected
 
 
-@pytest.mark.parametrize("received", [b"", b"-ERR No such master with that name\r\n+OK\r\n", b"*2\r\n$4\r\nport\r\n"])
-def test_an_answer_that_names_no_primary_is_no_answer(received):
+def test_a_node_waits_for_a_failover_that_is_under_way():
+    """Until it ends the sentinels still name the old primary."""
+    during, after = sentinel(OWN, 1, "master,s_down,o_down,failover_in_progress"), sentinel(PEER, 2)
+    assert started(OWN, [OWN, silent()], [server(during, during, after)]) == replica_of(PEER)
+
+
+def test_a_peer_that_is_primary_is_believed_before_the_sentinels():
+    """It was promoted a moment ago; they tell only once they have seen it."""
+    peer = server("$20\r\nrole:master\r\n\r\n+OK\r\n")
+    assert started(OWN, [OWN, peer], [server(sentinel(OWN))]) == replica_of(peer)
+
+
+@pytest.mark.parametrize("reply", ["", "-ERR No such master with that name\r\n+OK\r\n", "*2\r\n$4\r\nport\r\n"])
+def test_an_answer_that_names_no_primary_is_no_answer(reply):
     """A sentinel may be young, or cut off in mid-sentence."""
-    assert parse(received) is None
+    assert parse(reply) is None
 
 
 def test_the_launcher_becomes_the_server():
     """Same process ID, so that the record of the launcher is the record of the server."""
-    launcher = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(valkey.START), "cache", "1", "1", str(free_port()), "/bin/sh", "-c", "echo $$"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ,
-    )
-    assert int(launcher.communicate(timeout=20)[0]) == launcher.pid
+    nodes = str(silent())
+    command = [sys.executable, "-I", "-S", str(valkey.START), "cache", nodes, nodes, str(silent()), "/bin/sh", "-c", "echo $$"]
+    launcher = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert int(launcher.communicate(timeout=60)[0]) == launcher.pid
