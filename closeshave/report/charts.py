@@ -13,11 +13,12 @@ from matplotlib.ticker import FuncFormatter
 
 from closeshave.judge.verdict import FaultFigures
 from closeshave.report import words
-from closeshave.report.axis import Axis, axis
-from closeshave.report.distribution import Distribution, distributions
+from closeshave.report.axis import Axis
+from closeshave.report.curves import Curves
+from closeshave.report.distribution import Distribution
 from closeshave.report.figures.recovery import split
 from closeshave.report.findings import Findings
-from closeshave.report.series import Series, series
+from closeshave.report.series import Series
 
 BLUE, SKY, ORANGE, VERMILION, GREEN, PURPLE, GREY = "#0072b2", "#56b4e9", "#e69f00", "#d55e00", "#009e73", "#cc79a7", "#6b7280"
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
@@ -25,10 +26,9 @@ PART_COLOURS = {"detect": ORANGE, "fail over": VERMILION, "restore": SKY, "not s
 _PART_HATCHES = {"detect": "", "fail over": "///", "restore": "...", "not split": "xx"}
 
 
-def render(findings: Findings) -> dict[str, bytes]:
+def render(findings: Findings, curves: Curves) -> dict[str, bytes]:
     """Every chart as a PNG image by its file name. What was not recorded has no chart."""
-    when = axis(findings.history, findings.assessment)
-    what = series(findings.history.operations, when)
+    when, what = curves.axis, curves.series
     title = f"{words.clean(findings.plan.name)}, {findings.history.manifest.evidence}"
     drawn: dict[str, Figure | None] = {
         "timeline.png": _stack(title, when, (_rate, _latency, _errors), what),
@@ -36,9 +36,7 @@ def render(findings: Findings) -> dict[str, bytes]:
         "errors.png": _stack(f"{title}: requests not answered well", when, (_errors,), what),
         "shards.png": _by_shard(f"{title}: by shard", when, what),
         "recovery.png": _recovery(f"{title}: recovery", findings.assessment.faults),
-        "distribution.png": _distribution(
-            f"{title}: response times", distributions(findings.history.operations, findings.history.manifest.phases)
-        ),
+        "distribution.png": _distribution(f"{title}: response times", curves.distributions),
     }
     return {name: _png(figure) for name, figure in drawn.items() if figure is not None}
 

@@ -12,6 +12,7 @@ from closeshave.history import History
 from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan, Target
 from closeshave.report import charts, html, junit, markdown, summary
+from closeshave.report.curves import curves
 from closeshave.report.findings import ATTACHMENTS, RESOURCES, Findings
 
 
@@ -25,10 +26,11 @@ def write(run: Path, history: History, plan: Plan, target: Target, assessment: A
     write_atomically(run / "summary.json", summary.render(findings))
     write_atomically(run / "junit.xml", junit.render(findings))
     write_atomically(run / "summary.md", markdown.render(findings))
+    drawn = curves(findings)
     page = run / "report.html"
-    write_atomically(page, html.render(findings))
+    write_atomically(page, html.render(findings, drawn))
     (run / "charts").mkdir(exist_ok=True)
-    for name, image in charts.render(findings).items():
+    for name, image in charts.render(findings, drawn).items():
         write_atomically(run / "charts" / name, image)
     return page
 

@@ -31,7 +31,7 @@ class Distribution:
 
 def distributions(operations: pd.DataFrame, phases: tuple[PhaseTime, ...]) -> tuple[Distribution, ...]:
     """One distribution for calm and one for the fault phases, over the same bins; a role without requests is left out."""
-    rows = customers(operations)
+    rows = customers(operations, "intended_ns", "ended_ns")
     due, taken = rows["intended_ns"].to_numpy(np.int64), np.maximum(response_us(rows), 1)
     found = []
     for role in (Role.CALM, Role.FAULT):

@@ -17,29 +17,26 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from closeshave.report import ranking, views, words
-from closeshave.report.axis import Axis, axis
-from closeshave.report.distribution import distributions
+from closeshave.report.curves import Curves
 from closeshave.report.figures.recovery import recovery
 from closeshave.report.figures.shards import shards
 from closeshave.report.figures.spread import spread
 from closeshave.report.figures.timeline import timeline
 from closeshave.report.findings import Findings
 from closeshave.report.headline import MARKS, headline, meaning
-from closeshave.report.machine import Machine, machine, per_bin
+from closeshave.report.machine import per_bin
 from closeshave.report.mishaps import mishaps
-from closeshave.report.series import Floats, Series, series
+from closeshave.report.series import Floats
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render(findings: Findings) -> str:
+def render(findings: Findings, curves: Curves) -> str:
     """The page."""
     history, assessment, manifest = findings.history, findings.assessment, findings.history.manifest
-    when = axis(history, assessment)
-    what = series(history.operations, when)
+    when, what = curves.axis, curves.series
     homes = {shard.id: shard.home for shard in manifest.topology.shards}
     script = (TEMPLATES / "report.js").read_text()
-    load = machine(findings.resources, when)
     common, more_mishaps = mishaps(history.operations, when)
 
     rows = [views.row_view(row, findings.target, when.zero_ns) for row in ranking.rows(assessment.verdicts)]
@@ -64,13 +61,13 @@ def render(findings: Findings) -> str:
         "reasons": [words.clean(reason) for reason in assessment.reasons if not any(row.reason and row.reason in reason for row in rows)],
         "verdicts": [views.verdict_view(verdict, findings.target, when.zero_ns) for verdict in ranking.worst_first(assessment.verdicts)],
         "faults": [views.fault_view(fault, history.faults, when.zero_ns) for fault in assessment.faults],
-        "timeline": timeline(what, when, load),
+        "timeline": timeline(what, when, curves.machine),
         "shards": shards(what, when, homes),
         "recovery": recovery(assessment.faults),
-        "spread": spread(distributions(history.operations, manifest.phases)),
+        "spread": spread(curves.distributions),
         "mishaps": common,
         "more_mishaps": more_mishaps,
-        "data": _for_script(what, when, load),
+        "data": _for_script(curves),
         "integrity": _integrity(findings),
         "history": history,
         "environment": views.flat_json(findings.attachments["environment.json"]) if "environment.json" in findings.attachments else (),
@@ -115,9 +112,10 @@ def _integrity(findings: Findings) -> list[tuple[str, str, bool]]:
     return [settled[0], *breaches, settled[1]]
 
 
-def _for_script(what: Series, when: Axis, load: Machine | None) -> dict[str, Any]:
+def _for_script(curves: Curves) -> dict[str, Any]:
     """What the crosshair shows, in the units of the figures' names."""
-    curves = {
+    when, what, load = curves.axis, curves.series, curves.machine
+    lines = {
         "offered": what.offered_per_s,
         "completed": what.completed_per_s,
         "p50": what.p50_ms,
@@ -128,7 +126,7 @@ def _for_script(what: Series, when: Axis, load: Machine | None) -> dict[str, Any
     return {
         "bin_s": what.bin_s,
         "span_s": when.span_s,
-        **{name: _short(values) for name, values in curves.items()},
+        **{name: _short(values) for name, values in lines.items()},
         "cpu": _short(per_bin(load.busy, load.at_s, what.starts_s + what.bin_s / 2) * 100) if load else None,
         "shards": [{"shard": one.shard, "bad": _short(one.not_good_per_s), "p95": _short(one.p95_ms)} for one in what.shards],
         "phases": [{"name": words.clean(one.name), "from": one.start_s, "to": one.end_s} for one in when.phases],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from closeshave.report.axis import Axis
 from closeshave.report.series import Floats, customers
 
 MOST_ROWS = 12
+_MOST_OPERATIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Mishap:
 
 def mishaps(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tuple[tuple[Mishap, ...], int]:
     """The commonest reasons, and how many further rows there would be."""
-    rows = customers(operations)
+    rows = customers(operations, "intended_ns", "good", "status", "error", "kind", "shard")
     bad = rows[~rows["good"].to_numpy(np.bool_)]
     if not len(bad):
         return (), 0
@@ -49,7 +51,7 @@ def mishaps(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tupl
         Mishap(
             reason=words.clean(reason, 120),
             during=words.clean(during, 60),
-            operations=", ".join(words.clean(kind, 40) for kind in group["kind"].value_counts().index),
+            operations=_some(group["kind"].value_counts().index),
             shards=", ".join(str(shard) for shard in sorted(group["shard"].unique())),
             count=len(group),
             first_s=float(group["at_s"].min()),
@@ -59,6 +61,13 @@ def mishaps(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tupl
     ]
     found.sort(key=lambda one: (-one.count, one.first_s))
     return tuple(found[:most]), max(0, len(found) - most)
+
+
+def _some(operations: Iterable[str]) -> str:
+    """The commonest by name, the others by number."""
+    names = [words.clean(name, 40) for name in operations]
+    more = len(names) - _MOST_OPERATIONS
+    return ", ".join(names[:_MOST_OPERATIONS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _reason(error: str, status: int) -> str:

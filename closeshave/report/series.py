@@ -51,9 +51,9 @@ class Series:
     shards: tuple[ShardSeries, ...]
 
 
-def customers(operations: pd.DataFrame) -> pd.DataFrame:
-    """The operations of customers alone."""
-    return operations[(operations["source"] == Source.CUSTOMERS).to_numpy()]
+def customers(operations: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """These columns of the operations of customers alone. Only they are copied, which matters with ten million rows."""
+    return operations.loc[(operations["source"] == Source.CUSTOMERS).to_numpy(), list(columns)]
 
 
 def response_us(operations: pd.DataFrame) -> Integers:
@@ -69,7 +69,7 @@ def bin_width_s(span_s: float) -> float:
 
 def series(operations: pd.DataFrame, axis: Axis) -> Series:
     """The run as rates and percentiles a bin."""
-    rows = customers(operations)
+    rows = customers(operations, "intended_ns", "ended_ns", "good", "shard")
     width = bin_width_s(axis.span_s)
     bins = max(1, int(np.ceil(axis.span_s / width)))
     width_ns = int(width * 1e9)
@@ -79,7 +79,9 @@ def series(operations: pd.DataFrame, axis: Axis) -> Series:
     ended = ended[good & (ended >= 0) & (ended < bins)]
     inside = (due >= 0) & (due < bins)
     due, taken, bad = due[inside], response_us(rows)[inside], ~good[inside]
-    ids, shard = np.unique(rows["shard"].to_numpy(np.int64)[inside], return_inverse=True)
+    number = rows["shard"].to_numpy(np.int64)[inside]
+    ids = np.flatnonzero(np.bincount(number)) if len(number) else np.zeros(0, np.int64)
+    shard = np.searchsorted(ids, number)
     seconds = np.full(bins, width)
     seconds[-1] = axis.span_s - width * (bins - 1) or width
 

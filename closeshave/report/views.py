@@ -31,6 +31,7 @@ class VerdictView:
     status: Status
     alike: int
     """How many verdicts it stands for; see :class:`ranking.Row`."""
+    kind: Kind
     mark: str
     word: str
     title: str
@@ -68,9 +69,9 @@ def row_view(row: ranking.Row, target: Target | None, zero_ns: int) -> VerdictVi
     if row.alike == 1:
         return view
     if row.verdict.status is Status.PASS and kind(row.verdict) is Kind.INTEGRITY:
-        return replace(view, title="Integrity: nothing lost, doubled or charged twice", scope=f"{row.alike} invariants", alike=row.alike)
+        return replace(view, title="Integrity", scope=f"{row.alike} invariants hold", n="", alike=row.alike)
     if row.verdict.status is Status.PASS and kind(row.verdict) is Kind.PRECONDITION:
-        return replace(view, title="The run can be believed", scope=f"{row.alike} preconditions", n="", alike=row.alike)
+        return replace(view, title="Preconditions of any verdict", scope=f"{row.alike} met", n="", alike=row.alike)
     return replace(view, scope=f"{view.scope}, worst of {row.alike}", alike=row.alike)
 
 
@@ -81,6 +82,7 @@ def verdict_view(verdict: Verdict, target: Target | None, zero_ns: int) -> Verdi
         id=words.clean(verdict.id),
         status=verdict.status,
         alike=1,
+        kind=kind(verdict),
         mark=MARKS[verdict.status],
         word=WORDS[verdict.status],
         title=words.title(verdict, target),

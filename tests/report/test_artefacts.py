@@ -15,7 +15,8 @@ from rich.console import Console
 from closeshave import report
 from closeshave.history import save_manifest
 from closeshave.judge.verdict import Status
-from closeshave.report import charts, html, junit, markdown, summary, terminal
+from closeshave.report import charts, junit, markdown, summary, terminal
+from closeshave.report.curves import curves
 from closeshave.report.findings import Findings
 from tests.report import hostile, judged, synthetic
 
@@ -150,7 +151,7 @@ def test_the_terminal_says_the_verdict_last(variant, tmp_path):
 
 def test_charts_are_images_of_the_whole_run():
     """One PNG for each chart of the report."""
-    drawn = charts.render(findings())
+    drawn = charts.render(found := findings(), curves(found))
     assert set(drawn) == {"timeline.png", "latency.png", "errors.png", "shards.png", "recovery.png", "distribution.png"}
     assert all(image.startswith(b"\x89PNG") and len(image) > 5_000 for image in drawn.values())
 
@@ -174,4 +175,3 @@ def test_a_run_that_recorded_nothing_still_has_a_report(variant, tmp_path):
     bare = replace(findings(variant).assessment, verdicts=(), faults=(), status=Status.INCONCLUSIVE, reasons=("nothing was judged",))
     page = report.write(tmp_path, empty, synthetic.PLAN, synthetic.TARGET, bare, 130)
     assert "Interrupted by its operator. " in page.read_text()
-    assert html.render(Findings(empty, synthetic.PLAN, synthetic.TARGET, bare, 130)) == page.read_text()

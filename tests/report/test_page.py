@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from closeshave.report import html
+from closeshave.report.curves import curves
 from closeshave.report.findings import Findings
 from tests.report import hostile, judged, synthetic
 
@@ -54,10 +55,10 @@ class Page(HTMLParser):
 def rendered(variant: str) -> str:
     """The page of one variant of the made-up run."""
     if variant == "hostile":
-        return html.render(
-            Findings(hostile.poisoned(HISTORY), synthetic.PLAN, synthetic.TARGET, hostile.assessment(), 1, attachments=ATTACHED)
-        )
-    return html.render(Findings(HISTORY, synthetic.PLAN, synthetic.TARGET, MAKERS[variant](), 0))
+        found = Findings(hostile.poisoned(HISTORY), synthetic.PLAN, synthetic.TARGET, hostile.assessment(), 1, attachments=ATTACHED)
+    else:
+        found = Findings(HISTORY, synthetic.PLAN, synthetic.TARGET, MAKERS[variant](), 0)
+    return html.render(found, curves(found))
 
 
 @pytest.mark.parametrize("variant", [*MAKERS, "hostile"])
