@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import time
 from collections.abc import Callable
@@ -27,6 +28,15 @@ def _look_up(host: str, port: int) -> list[Any]:
     return list(gevent.socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
 
 
+def _literal(host: str, port: int) -> Address | None:
+    """An address written as numbers needs no look-up, nor the threads that make one."""
+    try:
+        version = ipaddress.ip_address(host).version
+    except ValueError:
+        return None
+    return (socket.AF_INET, (host, port)) if version == 4 else (socket.AF_INET6, (host, port, 0, 0))
+
+
 @dataclass(slots=True)
 class _Entry:
     addresses: list[Address] = field(default_factory=list)
@@ -48,6 +58,9 @@ class Resolver:
         entry = self._entries.get((host, port))
         if entry is not None and entry.fresh_until_s > self._clock():
             return entry.addresses
+        if (literal := _literal(host, port)) is not None:
+            self._entries[host, port] = _Entry([literal], float("inf"))
+            return [literal]
         # One look-up, however many wait for it.
         with self._lock:
             entry = self._entries.setdefault((host, port), _Entry())

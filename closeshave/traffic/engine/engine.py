@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import gevent
-from locust.stats import RequestStats
 
 from closeshave.history import Source
 from closeshave.traffic.engine.client import Client, Timeouts
 from closeshave.traffic.engine.dns import DEFAULT_INTERVAL_S, Resolver
 from closeshave.traffic.engine.loop import Loop
 from closeshave.traffic.engine.pool import Connector, Pool
-from closeshave.traffic.engine.records import FLUSH_INTERVAL_S, Records
-from closeshave.traffic.engine.stats import EngineStats
+from closeshave.traffic.engine.records import FLUSH_INTERVAL_S, Observer, Records
 from closeshave.traffic.engine.tls import TlsSessions, TlsSettings
 from closeshave.traffic.engine.wire import Origin
 
@@ -39,13 +37,12 @@ class Settings:
 class Engine:
     """One worker's engine. Make it after fork, in the greenlet world (after gevent's monkey patching, if there is any)."""
 
-    def __init__(self, settings: Settings, stats: RequestStats | None = None) -> None:
-        """Raises :class:`FileExistsError` when the worker's records exist already."""
+    def __init__(self, settings: Settings, observer: Observer | None = None) -> None:
+        """``observer`` sees every row at the flush: Locust's statistics. Raises :class:`FileExistsError` when the worker's records exist already."""
         self.settings = settings
         self.loop = Loop()
         self.records = Records(settings.records, settings.source, settings.worker, settings.number)
-        if stats is not None:
-            self.records.observer = EngineStats(stats).observe
+        self.records.observer = observer
         self._connector = Connector(self.loop, Resolver(settings.dns_interval_s), TlsSessions(settings.tls))
         self._shared: dict[Origin, Pool] = {}
         self._flusher = gevent.spawn(self._keep_flushing)

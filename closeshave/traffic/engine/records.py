@@ -25,6 +25,10 @@ Rows = npt.NDArray[np.void]
 """Rows with the fields of :data:`closeshave.traffic.engine.rows.DTYPE`."""
 
 
+Observer = Callable[[Rows, "Texts"], None]
+"""Sees every row once, with the texts that its codes stand for."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordFiles:
     """The files of one worker."""
@@ -85,8 +89,8 @@ class Records:
         self.counters = Counters()
         self.texts = Texts()
         self.recorded = 0
-        self.observer: Callable[[Rows, Texts], None] | None = None
-        """Sees every row once, at the flush."""
+        self.observer: Observer | None = None
+        """Called at each flush."""
         self._source, self._worker, self._number = source, worker, number
         self._rows, self._effects = bytearray(), bytearray()
         self.add: Callable[[bytes], None] = self._rows.extend

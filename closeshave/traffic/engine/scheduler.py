@@ -105,6 +105,8 @@ class Scheduler:
         self._idle: list[Callable[[Any], Any]] = []
         self._crew: list[greenlet] = []
         self._busy = 0
+        self.size = 0
+        """How many greenlets have been needed at once so far."""
         self._hub = gevent.get_hub()
         self._timer = TimerFd()
         self._armed_ns = NEVER_NS
@@ -112,16 +114,13 @@ class Scheduler:
         self._ended = False
         loop.register(self._timer.fd, self._when_due)
 
-    @property
-    def size(self) -> int:
-        """How many greenlets have been needed at once so far."""
-        return len(self._crew)
-
     def run(self, until_ns: int = NEVER_NS) -> None:
         """Work until the agenda is empty and everything begun is done, but not after ``until_ns``; then end the crew."""
         self._rearm()
         if self._agenda.next_ns == NEVER_NS and self._busy == 0:
             self._drained.set()
+        # gevent counts timeouts from when its loop last ran, which a long computation may have left behind.
+        self._hub.loop.update_now()
         try:
             self._drained.wait(None if until_ns == NEVER_NS else max(0.0, (until_ns - _now_ns()) / 1e9))
         finally:
@@ -139,7 +138,7 @@ class Scheduler:
         while agenda.next_ns <= now_ns:
             if idle:
                 switch = idle.pop()
-            elif len(self._crew) < self._limit:
+            elif self.size < self._limit:
                 switch = self._recruit()
             else:
                 # Whoever comes free takes what is due, and arms the timer again once nothing is.
@@ -162,6 +161,7 @@ class Scheduler:
     def _recruit(self) -> Callable[[Any], Any]:
         member = greenlet(self._member, self._hub)
         self._crew.append(member)
+        self.size += 1
         begin: Callable[[Any], Any] = member.switch
         return begin
 

@@ -19,12 +19,12 @@ from gevent.event import Event
 from locust import User, events
 from locust.env import Environment
 from locust.exception import LocustError
-from locust.runners import LocalRunner, MasterRunner
+from locust.runners import MasterRunner
 
 from closeshave.traffic.engine.client import Client, Timeouts
 from closeshave.traffic.engine.rates import Instants, Rate, poisson, share
 from closeshave.traffic.engine.scheduler import Arrivals, Scheduler
-from closeshave.traffic.engine.worker import engine_of, place_of, run_until_stopped, start_ns_of
+from closeshave.traffic.engine.worker import engine_of, place_of, run_until_stopped, start_ns_of, tell_done
 
 Session = Generator[float, None, None]
 """A task of a partly-open user: yields think times in seconds."""
@@ -157,5 +157,4 @@ def _start_drives(environment: Environment, **_: Any) -> None:
 
 def _drive_all(populations: list[type[OpenUser]], environment: Environment) -> None:
     gevent.joinall([gevent.spawn(drive, population, environment) for population in populations], raise_error=True)
-    if isinstance(environment.runner, LocalRunner):
-        gevent.spawn(environment.runner.quit)
+    tell_done(environment)

@@ -22,9 +22,10 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from closeshave.traffic.engine.engine import Engine, Settings
+from closeshave.traffic.engine.stats import EngineStats
 from closeshave.traffic.engine.tls import TlsSettings
 
-_START_MESSAGE = "closeshave-start"
+_START_MESSAGE, _DONE_MESSAGE = "closeshave-start", "closeshave-done"
 _LEAD_S = 0.5
 """From the master's word to the first arrival: time for every worker to hear it."""
 _PATIENCE_S = 10.0
@@ -56,13 +57,23 @@ def engine_of(environment: Environment) -> Engine:
             tls=TlsSettings(ca_file=_option(options, "ca_file")),
             pool_limit=_option(options, "pool_limit"),
         )
-        engine = _engines[environment] = Engine(settings, environment.stats)
+        engine = _engines[environment] = Engine(settings, EngineStats(environment.stats).observe)
     return engine
 
 
 def run_until_stopped(environment: Environment, greenlet: gevent.Greenlet[..., Any]) -> None:
     """Kill ``greenlet`` when the test stops, before the engine closes."""
     _running.setdefault(environment, []).append(greenlet)
+
+
+def tell_done(environment: Environment) -> None:
+    """All arrivals of this process have been seen through: the test ends here, or once every other worker says so too."""
+    runner = environment.runner
+    if isinstance(runner, WorkerRunner):
+        runner.send_message(_DONE_MESSAGE, {})
+    elif runner is not None:
+        # From a greenlet that the stop does not kill.
+        gevent.spawn(runner.quit)
 
 
 def place_of(environment: Environment) -> Place:
@@ -103,14 +114,24 @@ def _add_options(parser: LocustArgumentParser, **_: Any) -> None:
 
 
 @events.init.add_listener  # type: ignore[untyped-decorator]  # Locust's events carry no types
-def _listen_for_start(environment: Environment, **_: Any) -> None:
-    if isinstance(environment.runner, WorkerRunner):
+def _listen(environment: Environment, **_: Any) -> None:
+    runner = environment.runner
+    if isinstance(runner, WorkerRunner):
         _starts[environment] = AsyncResult()
 
-        def heard(environment: Environment, msg: Any, **_: Any) -> None:
+        def started(environment: Environment, msg: Any, **_: Any) -> None:
             _starts[environment].set(msg.data["start_ns"])
 
-        environment.runner.register_message(_START_MESSAGE, heard)
+        runner.register_message(_START_MESSAGE, started)
+    elif isinstance(runner, MasterRunner):
+        done: set[str] = set()
+
+        def finished(msg: Any, **_: Any) -> None:
+            done.add(msg.node_id)
+            if len(done) >= runner.worker_count:
+                gevent.spawn(runner.quit)
+
+        runner.register_message(_DONE_MESSAGE, finished)
 
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]  # Locust's events carry no types

@@ -1,0 +1,89 @@
+"""Under Locust itself: plain tasks, its own processes, its own statistics; and all of it agrees with the records and with the server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from closeshave.traffic.engine.rows import DTYPE, HEADER
+from tests.engine.misbehaving import MisbehavingServer
+
+LOCUSTFILE = """
+from locust import constant, task
+from closeshave.traffic.engine.rates import Constant
+from closeshave.traffic.engine.users import EngineUser, OpenUser
+
+class Closed(EngineUser):
+    wait_time = constant(0.05)
+
+    @task(3)
+    def look(self):
+        self.client.get("/plain", name="look")
+
+    @task
+    def fail(self):
+        self.client.get("/refused", name="fail")
+
+class Open(OpenUser):
+    rate = Constant(100.0)
+    duration_s = 2.0
+
+    @task
+    def visit(self):
+        self.client.get("/plain", name="first step")
+        yield 0.1
+        self.client.get("/plain", name="second step")
+"""
+
+
+def locust(directory: Path, url: str, *options: str) -> dict[str, Any]:
+    """Run the file above; Locust's own statistics by name, with their total."""
+    (directory / "locustfile.py").write_text(LOCUSTFILE)
+    command = [sys.executable, "-m", "locust", "-f", "locustfile.py", "--headless", "--host", url, "--records", "records", "--json"]
+    environ = os.environ | {"PYTHONPATH": str(Path.cwd())}
+    done = subprocess.run([*command, *options], cwd=directory, env=environ, check=False, timeout=120, capture_output=True)
+    # Each process prints a document; the workers' are empty.
+    text, entries = done.stdout.decode(), []
+    while text := text.lstrip():
+        document, end = json.JSONDecoder().raw_decode(text)
+        entries += document
+        text = text[end:]
+    return {entry["name"]: entry for entry in entries}
+
+
+def recorded(directory: Path) -> tuple[np.ndarray[tuple[int], np.dtype[np.void]], list[dict[str, int]]]:
+    """All workers' rows, and what each says of itself."""
+    files = sorted((directory / "records").glob("*.rows"))
+    rows = np.concatenate([np.frombuffer(path.read_bytes(), DTYPE, offset=HEADER.size) for path in files])
+    return rows, [orjson.loads(path.with_suffix(".counters.json").read_bytes()) for path in files]
+
+
+@pytest.mark.parametrize(
+    ("options", "workers"), [(("-u", "4", "-r", "4", "-t", "8s", "Closed"), 1), (("-u", "2", "--processes", "2", "Open"), 2)]
+)
+def test_statistics_records_and_server_agree(tmp_path: Path, server: MisbehavingServer, options: tuple[str, ...], workers: int) -> None:
+    """Each arrival once however many workers share them; totals equal everywhere; times exact to the millisecond."""
+    stats = locust(tmp_path, server.url, *options)
+    rows, counters = recorded(tmp_path)
+    assert len(counters) == workers
+    assert all(each["finished"] for each in counters)
+    assert sum(each["recorded"] for each in counters) == len(rows) == sum(entry["num_requests"] for entry in stats.values())
+    assert sum(entry["num_failures"] for entry in stats.values()) == int((rows["good"] == 0).sum())
+    response_ms = (rows["ended_ns"] - rows["intended_ns"]) / 1e6
+    assert abs(sum(entry["total_response_time"] for entry in stats.values()) - response_ms.sum()) < 0.01
+    assert max(entry["max_response_time"] for entry in stats.values()) == pytest.approx(response_ms.max())
+    told_ms = sorted(int(ms) for entry in stats.values() for ms, count in entry["response_times"].items() for _ in range(count))
+    assert told_ms == np.sort(np.rint(response_ms)).astype(int).tolist()
+    stopped = int((rows["status"] == 0).sum())
+    assert 0 <= len(rows) - sum(server.seen.values()) <= stopped
+    if workers > 1:
+        assert sum(each["intended"] for each in counters) == 200
+        assert {name: entry["num_requests"] for name, entry in stats.items()} == {"first step": 200, "second step": 200}

@@ -1,0 +1,75 @@
+"""Records: 64 bytes a request, readable after a kill, counted by the worker itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+
+from closeshave.history import Effect, Source
+from closeshave.traffic.engine.records import RecordFiles, Records, Rows, Texts
+from closeshave.traffic.engine.rows import DTYPE, HEADER, MAGIC, ROW
+
+
+def row(records: Records, kind: str, started_ns: int, ended_ns: int) -> bytes:
+    """A good GET."""
+    return ROW.pack(
+        started_ns, started_ns, ended_ns, 7, 42, 310, 1.5, float("nan"), records.texts.code(kind), 0, 0, 0, 0, 0, 3, 200, 0, 1, 1, 0
+    )
+
+
+def test_what_was_flushed_is_there_without_any_closing(tmp_path: Path) -> None:
+    """After a flush the files hold rows, texts, effects and counters that agree; only ``finished`` is missing."""
+    records = Records(tmp_path, Source.CUSTOMERS, "worker-3", 3)
+    for at in range(10):
+        records.add_effect(Effect(operation=records.next_id, action="create", franchise=1, shard=1))
+        records.add(row(records, f"kind {at % 2}", at, at + 5))
+    records.flush(overdue=2)
+    files = RecordFiles.of(tmp_path, "worker-3")
+    data = files.rows.read_bytes()
+    magic, number, size, source = HEADER.unpack_from(data)
+    assert (magic, number, size, source.rstrip(b"\0")) == (MAGIC, 3, 64, b"customers")
+    rows = np.frombuffer(data, DTYPE, offset=HEADER.size)
+    assert rows["customer"].tolist() == [7] * 10
+    assert files.texts.read_text().splitlines() == ["kind 0", "kind 1"]
+    assert [orjson.loads(line)["operation"] for line in files.effects.read_bytes().splitlines()] == [(3 << 40) + at for at in range(10)]
+    counters = orjson.loads(files.counters.read_bytes())
+    assert (counters["recorded"], counters["intended"], counters["finished"]) == (10, 2, False)
+
+
+def test_the_observer_sees_every_row_once(tmp_path: Path) -> None:
+    """Also without a directory, and with the end's rows."""
+    for directory in (None, tmp_path / "kept"):
+        seen: list[int] = []
+
+        def observe(rows: Rows, _texts: Texts, seen: list[int] = seen) -> None:
+            seen.extend(rows["started_ns"].tolist())
+
+        records = Records(directory, Source.CUSTOMERS, "w", 0)
+        records.observer = observe
+        for at in range(5):
+            records.add(row(records, "k", at, at))
+            if at % 2:
+                records.flush()
+        records.close()
+        assert seen == [0, 1, 2, 3, 4]
+        assert records.recorded == 5
+
+
+def test_two_never_share_a_file(tmp_path: Path) -> None:
+    """A second worker of the same name is refused."""
+    Records(tmp_path, Source.CUSTOMERS, "w", 0)
+    with pytest.raises(FileExistsError):
+        Records(tmp_path, Source.CUSTOMERS, "w", 0)
+
+
+def test_too_many_names_are_an_error_not_a_wrong_name() -> None:
+    """Codes have 16 bits; an ID in an operation's name uses them up."""
+    texts = Texts()
+    for at in range(65_535):
+        texts.code(str(at))
+    assert texts.text(texts.code("65534")) == "65534"
+    with pytest.raises(OverflowError, match="name"):
+        texts.code("one more")

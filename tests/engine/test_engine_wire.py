@@ -1,0 +1,54 @@
+"""Requests are written as HTTP/1.1 wants them, and nothing that a journey passes can smuggle a line in."""
+
+from __future__ import annotations
+
+import pytest
+
+from closeshave.traffic.engine.wire import Origin, build, constant_lines, split
+
+CONSTANT = constant_lines(Origin(False, "shop.example", 8080), {"Accept": "*/*"})
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "target", "authority"),
+    [
+        ("http://a", Origin(False, "a", 80), "/", "a"),
+        ("https://a/b?c=d", Origin(True, "a", 443), "/b?c=d", "a"),
+        ("http://127.0.0.1:8080/x/", Origin(False, "127.0.0.1", 8080), "/x/", "127.0.0.1:8080"),
+        ("http://[::1]:81", Origin(False, "::1", 81), "/", "[::1]:81"),
+    ],
+)
+def test_a_url_is_an_origin_and_a_target(url: str, origin: Origin, target: str, authority: str) -> None:
+    """The port appears in Host only where it is not the scheme's own."""
+    assert split(url) == (origin, target)
+    assert origin.authority == authority
+
+
+@pytest.mark.parametrize("url", ["ftp://a", "a/b", "http://", "//a"])
+def test_anything_else_is_no_url(url: str) -> None:
+    """Only http and https with a host."""
+    with pytest.raises(ValueError, match="URL"):
+        split(url)
+
+
+def test_requests_have_a_length_when_they_may_have_a_body() -> None:
+    """A GET has none, an empty POST says 0, a body says how long it is."""
+    start = b" /a HTTP/1.1\r\nHost: shop.example:8080\r\nAccept: */*\r\n"
+    assert build("GET", "/a", CONSTANT, None, None) == b"GET" + start + b"\r\n"
+    assert build("POST", "/a", CONSTANT, None, None) == b"POST" + start + b"Content-Length: 0\r\n\r\n"
+    assert build("POST", "/a", CONSTANT, {"X-A": "1"}, b"{}") == b"POST" + start + b"X-A: 1\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nb", "a\rb"])
+def test_a_line_end_in_a_header_is_refused(value: str) -> None:
+    """Neither CR nor LF gets through."""
+    with pytest.raises(ValueError, match="line end"):
+        build("GET", "/", CONSTANT, {"X": value}, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "quoted"), [("/a b", "/a%20b"), ("/ä?x=ö", "/%C3%A4?x=%C3%B6"), ("/a\r\nb", "/a%0D%0Ab"), ("/a%20b", "/a%20b")]
+)
+def test_targets_are_quoted(path: str, quoted: str) -> None:
+    """What may not stand in a request line is percent-encoded; what is encoded already is left."""
+    assert build("GET", path, "", None, None).split(b"\r\n")[0] == f"GET {quoted} HTTP/1.1".encode()
