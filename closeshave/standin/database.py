@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]  # it has no annotations; no other module imports it
@@ -18,12 +19,21 @@ from closeshave.standin.breaker import Breaker
 from closeshave.standin.errors import OutcomeUnknown, Unavailable
 from closeshave.standin.settings import Settings
 
-ACQUIRE_S = 1.0
-"""For a free connection, or a new one. Also how long a full pool (a shard that hangs) can hold a request back: the bulkhead."""
-QUERY_S = 1.5
-"""For an answer. Every statement of the platform takes milliseconds."""
-PROBE_S = 3.0
-"""For a probe to get a connection. Nobody waits for it, and on a machine that is busy starting everything a new connection takes its time."""
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a request waits for a server. Every statement of the platform takes milliseconds."""
+
+    connection_s: float
+    """For a free connection, or a new one. Also how long a full pool (a server that hangs) can hold a request back: the bulkhead."""
+    answer_s: float
+
+
+PRIMARY = Patience(1.0, 1.5)
+REPLICA = Patience(0.3, 0.5)
+"""Less: there is still the primary to ask."""
+PROBE = Patience(3.0, 1.5)
+"""Nobody waits for a probe, and on a machine that is busy starting everything a new connection takes its time."""
 STATEMENT_MS = 1_400
 """The server gives up first: then the statement certainly did not happen, which a lost answer would leave open."""
 
@@ -73,14 +83,23 @@ class Link:
             min_size=0,
             max_size=settings.pool_size,
             max_inactive_connection_lifetime=0,  # 0 is never: keep them
-            timeout=PROBE_S,  # to connect; the wait for a connection is bounded where it is asked for
+            timeout=PROBE.connection_s,  # to connect; the wait for a connection is bounded where it is asked for
             reset=_keep,
             server_settings={"application_name": settings.instance, "statement_timeout": str(STATEMENT_MS), "jit": "off"},
         )
         return cls(f"shard {shard} {'primary' if primary else 'replica'}", pool, primary=primary)
 
     async def read(self, sql: str, *arguments: Any) -> Rows:
-        """The rows of a query. Raises :class:`Unavailable`."""
+        """The rows of a query. Raises :class:`Unavailable`.
+
+        A read that was cut off is asked once more, on a new connection: often it was only the connection that had become useless. One that
+        took too long is not.
+        """
+        try:
+            return await self._fetch(sql, arguments)
+        except OutcomeUnknown as error:
+            if isinstance(error.__cause__, TimeoutError):
+                raise Unavailable(str(error)) from error
         try:
             return await self._fetch(sql, arguments)
         except OutcomeUnknown as error:
@@ -100,7 +119,7 @@ class Link:
     async def probe(self) -> bool:
         """Whether the server serves its role; goes through an open breaker, and closes it."""
         try:
-            [row] = await self._fetch("SELECT pg_is_in_recovery()", (), force=True)
+            [row] = await self._fetch("SELECT pg_is_in_recovery()", (), probing=True)
         except (Unavailable, OutcomeUnknown):
             return False
         if self.primary and row["pg_is_in_recovery"]:
@@ -113,16 +132,17 @@ class Link:
         """Drop every connection at once."""
         self._pool.terminate()
 
-    async def _fetch(self, sql: str, arguments: tuple[Any, ...], *, force: bool = False) -> Rows:
-        if self.breaker.open and not force:
+    async def _fetch(self, sql: str, arguments: tuple[Any, ...], *, probing: bool = False) -> Rows:
+        patience = PROBE if probing else PRIMARY if self.primary else REPLICA
+        if self.breaker.open and not probing:
             raise Unavailable(f"{self.name} is unavailable")
         try:
-            connection = await self._pool.acquire(timeout=PROBE_S if force else ACQUIRE_S)
+            connection = await self._pool.acquire(timeout=patience.connection_s)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             self.breaker.failed()
             raise Unavailable(f"{self.name} cannot be reached") from error
         try:
-            rows: Rows = await connection.fetch(sql, *arguments, timeout=QUERY_S)
+            rows: Rows = await connection.fetch(sql, *arguments, timeout=patience.answer_s)
         except (asyncpg.ExclusionViolationError, asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
             self.breaker.succeeded()
             raise LostRace(str(error)) from error
