@@ -142,7 +142,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Canaries:
-    """Probes of a steady rate that tell when a scope works again."""
+    """Probes of a steady rate that tell when a scope works again. A probe is one request: writes and their reads take turns."""
 
     __pydantic_config__ = STRICT
 

@@ -21,7 +21,7 @@ DAYS_AHEAD = range(2, 29)
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One write and its read: ``at_ns`` nanoseconds after the start."""
+    """A write and its read, two probes: the write is due ``at_ns`` nanoseconds after the start."""
 
     at_ns: int
     region: str
@@ -33,7 +33,8 @@ def schedule(topology: Topology, canaries: Canaries, duration_s: float) -> list[
     pairs = [(region, shard) for shard in topology.shards for region in topology.regions]
     found = []
     for index, (region, shard) in enumerate(pairs):
-        per_s = canaries.home_per_s if region == shard.home else canaries.away_per_s
+        # A booking and its reading are two probes: each by itself shows whether the scope works.
+        per_s = (canaries.home_per_s if region == shard.home else canaries.away_per_s) / 2
         if per_s > 0:
             shift_s = (index + 1) / (len(pairs) + 1) / per_s
             found += [Probe(at_ns, region, shard.id) for at_ns in steady(per_s, duration_s, shift_s).tolist()]
