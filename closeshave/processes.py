@@ -24,6 +24,9 @@ from closeshave.files import write_atomically
 MARK = "CLOSESHAVE_ENVIRONMENT_ID"
 """Every process of an environment carries the environment's ID in this variable: the last resort of a sweep."""
 
+PID_FILE_SLACK_S = 2.0
+"""The kernel tells start times by a boot time in whole seconds."""
+
 _STARTED: list[subprocess.Popen[bytes]] = []
 """Children of this very process, kept so that they can be reaped and leave no zombie."""
 
@@ -102,29 +105,39 @@ def daemon(process: Process) -> Identity | None:
     """The daemon that ``process`` looks after and that wrote its ID into ``pid_file`` (Patroni's postmaster)."""
     if process.pid_file is None:
         return None
+    path = Path(process.pid_file)
     with contextlib.suppress(FileNotFoundError, ValueError, IndexError):
-        return identify(abs(int(Path(process.pid_file).read_text().splitlines()[0])))
+        identity = identify(abs(int(path.read_text().splitlines()[0])))
+        # A killed daemon leaves its file behind: who started after it was written has only been given the same ID.
+        if identity is not None and identity.started <= path.stat().st_mtime + PID_FILE_SLACK_S:
+            return identity
     return None
 
 
 def family(root: Path, process: Process) -> list[Identity]:
     """Every live process that belongs to ``process``: itself, its daemon and all their descendants; parents first."""
     roots = [identity for identity in (find(root, process), daemon(process)) if identity]
-    return list(dict.fromkeys(member for identity in roots for member in descendants(identity)))
+    return with_descendants(roots)
 
 
 def descendants(identity: Identity) -> list[Identity]:
     """``identity`` and all its live descendants, parents first."""
-    handle = identity.handle()
-    if handle is None:
-        return []
-    found = [identity]
-    with contextlib.suppress(psutil.NoSuchProcess):
-        for child in handle.children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                if child.status() != psutil.STATUS_ZOMBIE:
-                    found.append(Identity(child.pid, child.create_time()))
-    return found
+    return with_descendants([identity])
+
+
+def with_descendants(roots: Iterable[Identity]) -> list[Identity]:
+    """The live ones of ``roots`` and all their live descendants, parents first, each once: one look at the process table for them all."""
+    children: dict[int, list[Identity]] = {}
+    for process in psutil.process_iter(["ppid", "create_time", "status"]):
+        if process.info["status"] not in {psutil.STATUS_ZOMBIE, None}:
+            children.setdefault(process.info["ppid"], []).append(Identity(process.pid, process.info["create_time"]))
+    found = dict.fromkeys(root for root in roots if root.alive)
+    waiting = list(found)
+    while waiting:
+        new = [child for child in children.get(waiting.pop(0).pid, []) if child not in found]
+        found.update(dict.fromkeys(new))
+        waiting += new
+    return list(found)
 
 
 def send(targets: Iterable[Identity], number: signal.Signals) -> list[Identity]:
@@ -147,13 +160,12 @@ def gone(targets: Iterable[Identity], timeout_s: float) -> list[Identity]:
 
 def marked(environment_id: str) -> list[Identity]:
     """Every live process on this machine that carries the environment's mark, and all their descendants."""
-    mark = environment_id
-    found: dict[Identity, None] = {}
+    found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(MARK) == mark and process.pid != os.getpid():
-                found.update(dict.fromkeys(descendants(Identity(process.pid, process.create_time()))))
-    return list(found)
+            if process.environ().get(MARK) == environment_id and process.pid != os.getpid():
+                found.append(Identity(process.pid, process.create_time()))
+    return with_descendants(found)
 
 
 def sweep(environment_id: str, also: Iterable[Identity] = (), timeout_s: float = 5.0) -> list[Identity]:

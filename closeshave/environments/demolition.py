@@ -45,7 +45,7 @@ def down(root: Path, *, logs_to: Path | None = None) -> tuple[str, ...]:
 def _end_processes(root: Path, claim: registry.Claim) -> list[processes.Identity]:
     """Kill what was recorded and what carries the mark; the databases last but gently, so that their shared memory goes with them."""
     servers = postmaster.below(root)
-    databases = {member for server in servers if (live := server.identity) for member in processes.descendants(live)}
+    databases = set(processes.with_descendants(live for server in servers if (live := server.identity)))
     others = [member for member in {*_recorded(root), *processes.marked(claim.id)} if member not in databases]
     # First those who would start a database again.
     processes.send(others, signal.SIGKILL)
@@ -63,8 +63,8 @@ def _recorded(root: Path) -> list[processes.Identity]:
     found = []
     for path in (root / "processes").glob("*.json"):
         with suppress(FileNotFoundError, ValueError, TypeError):
-            found += processes.descendants(processes.Identity(**json.loads(path.read_text())))
-    return found
+            found.append(processes.Identity(**json.loads(path.read_text())))
+    return processes.with_descendants(found)
 
 
 def _remove_unused(root: Path) -> tuple[str, ...]:

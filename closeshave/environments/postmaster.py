@@ -57,7 +57,7 @@ def below(root: Path) -> list[Postmaster]:
 def end(servers: Iterable[Postmaster], timeout_s: float = 3.0) -> list[processes.Identity]:
     """End the servers at once, letting them free their shared memory; kill what does not end in time. Returns survivors."""
     live = [identity for server in servers if (identity := server.identity)]
-    everyone = [member for identity in live for member in processes.descendants(identity)]
+    everyone = processes.with_descendants(live)
     # Frozen ones would not hear the signal.
     processes.send(everyone, signal.SIGCONT)
     processes.send(live, signal.SIGQUIT)
