@@ -19,10 +19,11 @@ _TICK_NS = 50_000_000
 class Customers:
     """Customers 0 … ``count`` − 1 with their state and the instant at which each acts next. An :class:`~.scheduler.Agenda`."""
 
-    def __init__(self, count: int, start_ns: int, think_mean_s: float, rng: np.random.Generator) -> None:
+    def __init__(self, count: int, start_ns: int, think_mean_s: float, rng: np.random.Generator, until_ns: int = NEVER_NS) -> None:
         """A stationary start: exponential think times have no memory, so what is left of each at the start is exponential again.
 
-        ``rng`` also draws every later think time, a block at a time. Raises :class:`ValueError` unless ``count`` and ``think_mean_s`` are positive.
+        ``rng`` also draws every later think time, a block at a time. Whoever would be due after ``until_ns`` stays away. Raises
+        :class:`ValueError` unless ``count`` and ``think_mean_s`` are positive.
         """
         if count < 1 or think_mean_s <= 0:
             raise ValueError(f"{count} customers who think {think_mean_s} s")
@@ -30,6 +31,7 @@ class Customers:
         """What each is up to; a number that the journey gives meaning to."""
         self._think_mean_ns, self._rng = think_mean_s * 1e9, rng
         self._thinks: list[int] = []
+        self._until_ns = until_ns
         self._due = array("q", bytes(8 * count))
         self._buckets: dict[int, array[int]] = {}
         self._late: list[tuple[int, int]] = []
@@ -62,6 +64,8 @@ class Customers:
 
     def put(self, customer: int, due_ns: int) -> None:
         """Let ``customer`` act at ``due_ns``."""
+        if due_ns > self._until_ns:
+            return
         tick = due_ns // _TICK_NS
         if tick <= self._tick:
             heapq.heappush(self._late, (due_ns, customer))
@@ -99,7 +103,8 @@ class Customers:
         while self._at >= len(self._rows) and not self._late and self._buckets:
             self._open_next()
         own = self._dues[self._at] if self._at < len(self._rows) else NEVER_NS
-        return min(own, self._late[0][0]) if self._late else own
+        soonest = min(own, self._late[0][0]) if self._late else own
+        return soonest if soonest <= self._until_ns else NEVER_NS
 
     def _open_next(self) -> None:
         tick = self._tick + 1

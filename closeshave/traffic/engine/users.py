@@ -1,4 +1,4 @@
-"""Locust user classes on the engine: closed, open and partly open. Their tasks read like any Locust task.
+"""Locust user classes on the engine: closed, open, partly open, and crowds. Their tasks read like any Locust task.
 
 * :class:`EngineUser`, closed: each user does one task after the other, as Locust's own users do.
 * :class:`OpenUser`, open: each arrival of a rate does one task, however many others are still at it. A task that is a generator makes it partly
@@ -22,6 +22,7 @@ from locust.exception import LocustError
 from locust.runners import MasterRunner
 
 from closeshave.traffic.engine.client import Client, Timeouts
+from closeshave.traffic.engine.customers import Customers
 from closeshave.traffic.engine.rates import Instants, Rate, poisson, share
 from closeshave.traffic.engine.scheduler import Arrivals, Scheduler
 from closeshave.traffic.engine.worker import engine_of, place_of, run_until_stopped, start_ns_of, tell_done
@@ -89,6 +90,32 @@ class OpenUser(_WithClient):
         return poisson(cls.rate, cls.duration_s, np.random.default_rng(cls.seed))
 
 
+class CrowdUser(_WithClient):
+    """A closed population too large for a greenlet each: customers who think are rows in arrays, and take a greenlet only for :meth:`step`.
+
+    Override :meth:`step`: one customer's next request or two. Every worker drives its share of the customers; ``-u 1`` will do.
+    """
+
+    abstract = True
+
+    customers: ClassVar[int] = 1_000_000
+    think_mean_s: ClassVar[float] = 100.0
+    """Mean of the exponential think time."""
+    duration_s: ClassVar[float] = 60.0
+    seed: ClassVar[int] = 1
+    crew: ClassVar[int] = 2000
+    """Most customers with a request in flight at once; beyond it they are late, and show it."""
+    grace_s: ClassVar[float] = 60.0
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.tasks = [_stand_by]
+
+    def step(self, customer: int, state: int) -> int:
+        """What ``customer`` does now, by way of :attr:`client`, and the state (0–255) in which to think afterwards."""
+        raise NotImplementedError
+
+
 def _stand_by(_user: User) -> None:
     Event().wait()
 
@@ -104,6 +131,61 @@ def drive(population: type[OpenUser], environment: Environment) -> None:
         scheduler.run(start_ns + int((population.duration_s + population.grace_s) * 1e9))
     finally:
         engine.records.counters.intended += agenda.begun + agenda.overdue(time.monotonic_ns())
+
+
+def drive_crowd(population: type[CrowdUser], environment: Environment) -> None:
+    """Carry out this worker's share of a crowd: the customers whose number leaves its own index when divided by the number of workers."""
+    engine, place = engine_of(environment), place_of(environment)
+    start_ns = start_ns_of(environment)
+    until_ns = start_ns + int(population.duration_s * 1e9)
+    count = len(range(place.index, population.customers, place.count))
+    rng = np.random.default_rng((population.seed, place.index))
+    agenda = Customers(count, start_ns, population.think_mean_s, rng, until_ns)
+    crowd = _Crowd(population, environment, agenda)
+    scheduler = Scheduler(engine.loop, agenda, crowd.serve, population.crew, crowd.report)
+    try:
+        scheduler.run(until_ns + int(population.grace_s * 1e9))
+    finally:
+        engine.records.counters.intended += crowd.served + agenda.overdue(time.monotonic_ns())
+
+
+class _Crowd:
+    """Lets customers step. They share the crew's clients, or have one each where they are to have connections of their own."""
+
+    def __init__(self, population: type[CrowdUser], environment: Environment, agenda: Customers) -> None:
+        self._population, self._environment, self._agenda = population, environment, agenda
+        self._place = place_of(environment)
+        self._free: list[CrowdUser] = []
+        self._own: dict[int, CrowdUser] | None = {} if population.own_connections else None
+        self.served = 0
+
+    def serve(self, intended_ns: int, row: int) -> None:
+        """One customer's step, and the next thought."""
+        self.served += 1
+        agenda = self._agenda
+        customer = row * self._place.count + self._place.index
+        visitor = self._visitor(customer)
+        visitor.client.customer = customer
+        visitor.client.intended_ns = intended_ns
+        try:
+            agenda.state[row] = visitor.step(customer, agenda.state[row])
+        finally:
+            visitor.client.intended_ns = 0
+            if self._own is None:
+                self._free.append(visitor)
+            agenda.think(row, time.monotonic_ns())
+
+    def report(self, error: Exception) -> None:
+        """A step raised: Locust's own event, and on with the load."""
+        _fire_user_error(self._environment, self._population, error)
+
+    def _visitor(self, customer: int) -> CrowdUser:
+        if self._own is not None:
+            visitor = self._own.get(customer)
+            if visitor is None:
+                visitor = self._own[customer] = self._population(self._environment)
+            return visitor
+        return self._free.pop() if self._free else self._population(self._environment)
 
 
 class _Visits:
@@ -131,8 +213,7 @@ class _Visits:
 
     def report(self, error: Exception) -> None:
         """A task raised: Locust's own event, and on with the load."""
-        fire: Callable[..., None] = self._environment.events.user_error.fire
-        fire(user_instance=self._population, exception=error, tb=error.__traceback__)
+        _fire_user_error(self._environment, self._population, error)
 
     def _step(self, visitor: OpenUser, steps: Session) -> None:
         try:
@@ -148,13 +229,23 @@ class _Visits:
         self._free.append(visitor)
 
 
+def _fire_user_error(environment: Environment, population: type[User], error: Exception) -> None:
+    fire: Callable[..., None] = environment.events.user_error.fire
+    fire(user_instance=population, exception=error, tb=error.__traceback__)
+
+
 @events.test_start.add_listener  # type: ignore[untyped-decorator]  # Locust's events carry no types
 def _start_drives(environment: Environment, **_: Any) -> None:
-    populations = [each for each in environment.user_classes if issubclass(each, OpenUser)]
-    if populations and not isinstance(environment.runner, MasterRunner):
-        run_until_stopped(environment, gevent.spawn(_drive_all, populations, environment))
+    if isinstance(environment.runner, MasterRunner):
+        return
+    drives = [gevent.spawn(drive, each, environment) for each in environment.user_classes if issubclass(each, OpenUser)]
+    drives += [gevent.spawn(drive_crowd, each, environment) for each in environment.user_classes if issubclass(each, CrowdUser)]
+    if drives:
+        run_until_stopped(environment, gevent.spawn(_see_through, drives, environment))
+        for each in drives:
+            run_until_stopped(environment, each)
 
 
-def _drive_all(populations: list[type[OpenUser]], environment: Environment) -> None:
-    gevent.joinall([gevent.spawn(drive, population, environment) for population in populations], raise_error=True)
+def _see_through(drives: list[gevent.Greenlet[..., Any]], environment: Environment) -> None:
+    gevent.joinall(drives, raise_error=True)
     tell_done(environment)

@@ -1,0 +1,143 @@
+"""After the load: the workers' records become ``operations.parquet`` and are reconciled with what each worker says of itself.
+
+Block by block, so that memory does not grow with the run; column by column, never row by row. Doing it again replaces the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from closeshave.history import OPERATIONS, Sent, Source
+from closeshave.traffic.engine.records import RecordFiles, Rows
+from closeshave.traffic.engine.rows import DTYPE, HEADER, MAGIC, OUTCOMES, ROW, TEXT_FIELDS, operation_id
+
+BLOCK_ROWS = 500_000
+
+_NUMBERS = ("shard", "franchise", "intended_ns", "started_ns", "ended_ns", "status", "attempt", "bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Blind:
+    """A stretch of which nothing is known of a worker that was killed: from its last record to the last record of the run."""
+
+    worker: str
+    from_ns: int
+    to_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What was found in the records."""
+
+    operations: int
+    sent: tuple[Sent, ...]
+    blind: tuple[Blind, ...]
+    torn: int
+    """Records cut short: the last thing that a killed worker was writing."""
+
+    @property
+    def reconciled(self) -> bool:
+        """Every worker ended by itself, and what it says that it sent is there."""
+        return all(one.finished and one.sent == one.recorded for one in self.sent) and self.torn == 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRecords:
+    """One worker's files, opened; rows are mapped, not read."""
+
+    files: RecordFiles
+    number: int
+    source: Source
+    rows: Rows
+    texts: tuple[str, ...]
+    torn: bool
+
+    @classmethod
+    def open(cls, path: Path) -> WorkerRecords:
+        """Open the files beside a ``.rows`` file. Raises :class:`OSError`, or :class:`ValueError` for a file that is none of this version."""
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            header = file.read(HEADER.size)
+        magic, number, row_bytes, source = HEADER.unpack(header) if len(header) == HEADER.size else (b"", 0, 0, b"")
+        if magic != MAGIC or row_bytes != ROW.size:
+            raise ValueError(f"{path} holds no records of this version")
+        count, rest = divmod(size - HEADER.size, ROW.size)
+        rows = np.memmap(path, DTYPE, "r", HEADER.size, (count,)) if count else np.empty(0, DTYPE)
+        files = RecordFiles.of(path.parent, path.stem)
+        # What follows the last line end is torn, or empty.
+        texts = tuple(line.decode() for line in files.texts.read_bytes().split(b"\n")[:-1])
+        return cls(files, number, Source(source.rstrip(b"\0").decode()), rows, texts, rest > 0)
+
+    def blocks(self) -> Iterator[tuple[int, Rows]]:
+        """The rows, block by block, with the place of each block's first."""
+        for start in range(0, len(self.rows), BLOCK_ROWS):
+            yield start, np.asarray(self.rows[start : start + BLOCK_ROWS])
+
+
+def open_all(directory: Path) -> list[WorkerRecords]:
+    """Every worker's records below ``directory``, in the order of their names. Raises as :meth:`WorkerRecords.open` does."""
+    return [WorkerRecords.open(path) for path in sorted(directory.glob("*.rows"))]
+
+
+def convert(directory: Path, target: Path) -> Converted:
+    """Write all records below ``directory`` to the Parquet file ``target``, whole or not at all. Raises as :func:`open_all` does."""
+    workers = open_all(directory)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = target.with_suffix(".writing")
+    with pq.ParquetWriter(scratch, OPERATIONS, compression="zstd", compression_level=1) as writer:
+        for worker in workers:
+            for start, rows in worker.blocks():
+                writer.write_table(_table(worker, start, rows))
+    scratch.replace(target)
+    sent = tuple(_sent(worker) for worker in workers)
+    ends = [int(worker.rows["ended_ns"][-1]) if len(worker.rows) else 0 for worker in workers]
+    blind = tuple(
+        Blind(worker.files.rows.stem, end, max(ends)) for worker, said, end in zip(workers, sent, ends, strict=True) if not said.finished
+    )
+    return Converted(sum(len(worker.rows) for worker in workers), sent, blind, sum(worker.torn for worker in workers))
+
+
+def _table(worker: WorkerRecords, start: int, rows: Rows) -> pa.Table:
+    count = len(rows)
+    columns: dict[str, Any] = {
+        "id": operation_id(worker.number, start) + np.arange(count, dtype=np.int64),
+        "source": _dictionary(np.zeros(count, np.int32), (worker.source.value,)),
+        "outcome": _dictionary(rows["outcome"].astype(np.int32), tuple(outcome.value for outcome in OUTCOMES)),
+        "good": rows["good"].astype(np.bool_),
+    }
+    columns |= {name: _dictionary(rows[name].astype(np.int32) - 1, worker.texts) for name in TEXT_FIELDS}
+    columns |= {name: rows[name].astype(OPERATIONS.field(name).type.to_pandas_dtype()) for name in _NUMBERS}
+    columns |= {name: pa.array(np.ascontiguousarray(rows[name]), from_pandas=True) for name in ("db_ms", "cache_ms")}
+    return pa.table({name: columns[name] for name in OPERATIONS.names}, schema=OPERATIONS)
+
+
+def _dictionary(codes: npt.NDArray[np.int32], texts: tuple[str, ...]) -> pa.Array[Any]:
+    absent = codes < 0
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=absent if absent.any() else None), pa.array(texts, pa.string()))
+
+
+def _sent(worker: WorkerRecords) -> Sent:
+    """The worker's own counters, with the rows that are really there. A worker killed before its first flush says nothing of itself."""
+    name, recorded = worker.files.rows.stem, len(worker.rows)
+    if not worker.files.counters.exists():
+        return Sent(worker.source.value, name, intended=recorded, sent=recorded, recorded=recorded, finished=False)
+    said = orjson.loads(worker.files.counters.read_bytes())
+    # Rows are flushed before counters, so a killed worker may have left more rows than it says.
+    return Sent(
+        worker.source.value,
+        name,
+        intended=max(said["intended"], recorded if not said["finished"] else 0),
+        sent=max(said["sent"], recorded),
+        recorded=recorded,
+        finished=said["finished"],
+        requests=said["requests"],
+    )
