@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from closeshave.deployment import Deployment
+from closeshave.deployment import Deployment, load
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.kind import Kind, Say
-from closeshave.faults.ledger import Ledger
+from closeshave.faults.ledger import Ledger, ledgers
 from closeshave.faults.lifecycle import heal
 
 
@@ -29,3 +29,12 @@ def heal_open(run: Path, deployment: Deployment, say: Say, within_s: float | Non
         unproven += left
         say(f"{standing.fault} is {'healed' if not left else 'not proven healed: ' + '; '.join(left)}")
     return unproven
+
+
+def heal_environment(deployment_root: Path, say: Say) -> list[str]:
+    """Heal whatever any run ever left broken in a running environment; returns what is not proven, empty when all is well.
+
+    Raises :class:`FileNotFoundError` when no environment runs there.
+    """
+    deployment = load(deployment_root)
+    return [unproven for path in ledgers(deployment_root) for unproven in heal_open(path.parent, deployment, say)]

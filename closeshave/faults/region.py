@@ -7,6 +7,7 @@ from closeshave.faults import proofs, repair
 from closeshave.faults.killing import kill, whole
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
 from closeshave.faults.parts import patroni, ports, postgres, sentinel
+from closeshave.faults.shard import unfit as shard_unfit
 from closeshave.plan import Expected
 
 SWITCH_BACK = Parameter("switch_back", bool, default=True, about="Healing moves every primary back to its declared member.")
@@ -41,8 +42,9 @@ def unfit(aim: Aim) -> str:
     if not owned(aim):
         return f"this environment has no region {region_of(aim)!r}"
     checks = [proofs.group(aim.deployment, group, at_home=False) for group in groups_touched(aim)]
-    checks += [proofs.shard(aim.deployment, shard, at_home=False) for shard in shards_touched(aim)]
-    return "; ".join(str(proof) for proof in proofs.together(checks) if not proof.holds)
+    broken = [str(proof) for proof in proofs.together(checks) if not proof.holds]
+    shards = [Aim(aim.deployment, {"shard": shard}, {}) for shard in shards_touched(aim)]
+    return "; ".join([*broken, *filter(None, map(shard_unfit, shards))])
 
 
 def inject_lost(aim: Aim, strike_ns: int) -> Injection:

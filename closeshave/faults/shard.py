@@ -36,15 +36,15 @@ def shard_of(aim: Aim) -> int:
 
 
 def unfit(aim: Aim) -> str:
-    """Not before every replica streams and has replayed nearly all: killed just after a rejoin, a shard does not fail over for long."""
+    """Not before every replica streams, in its primary's eyes and in Patroni's: killed just after a rejoin, a shard fails over only after long."""
     shard = shard_of(aim)
+    whole = proofs.shard(aim.deployment, shard, at_home=False)()
+    if not whole.holds:
+        return str(whole)
     try:
-        lead = patroni.leader(aim.deployment, shard)
-        streaming = postgres.streaming(aim.deployment, lead)
-    except (patroni.NoLeader, postgres.Unavailable) as error:
-        return f"shard {shard}: {error}"
-    wanted = len(patroni.members_of(aim.deployment, shard)) - 1
-    return "" if streaming >= wanted else f"shard {shard}: {streaming} of {wanted} replicas stream"
+        return patroni.unsettled(aim.deployment, shard)
+    except patroni.NoLeader as error:
+        return str(error)
 
 
 def inject_primary_killed(aim: Aim, strike_ns: int) -> Injection:

@@ -6,6 +6,7 @@ through memory, so that healing works from any process. Where Chaos Toolkit give
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from closeshave.faults.kind import Aim, Kind
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.waiting import SECOND_NS, wait_until
 
+logger = logging.getLogger("chaostoolkit")
+"""Chaos Toolkit's own, so that progress shows where its user looks."""
 Configuration = Mapping[str, Any]
 COMMON = ("deployment", "run", "fault", "at_ns", "hold_s")
 """Configuration that every experiment has, beside its kind's scope and parameters:
@@ -84,7 +87,7 @@ def heal(kind: str, configuration: Configuration) -> str:
     call = _read(kind, configuration)
     if call.ledger.find(call.fault) is None:
         return "nothing to heal"
-    unproven = lifecycle.heal(call.ledger, call.fault, call.deployment, say=lambda _line: None)
+    unproven = lifecycle.heal(call.ledger, call.fault, call.deployment, say=logger.info)
     if unproven:
         raise RuntimeError("; ".join(unproven))
     return "healed"

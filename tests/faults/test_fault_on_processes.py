@@ -15,9 +15,9 @@ import pytest
 from closeshave import processes
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment
-from closeshave.faults import child, lifecycle
+from closeshave.faults import child, guard, lifecycle
 from closeshave.faults.catalogue import KINDS
-from closeshave.faults.heal import heal_open
+from closeshave.faults.heal import heal_environment, heal_open
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.waiting import after
 from closeshave.plan import Expected, Fault
@@ -89,6 +89,16 @@ def test_stop_before_the_strike_leaves_nothing(toy: Deployment, run: Path) -> No
     assert Ledger(run).open() == ()
 
 
+def test_environment_is_healed_of_an_earlier_run(toy: Deployment, run: Path) -> None:
+    """What a run that nobody remembers left broken is found from the environment, and healed."""
+    aim = LOST.aim(toy, {"region": toys.NEAR}, {})
+    assert lifecycle.inject(Ledger(run), "f", LOST, aim, None, 5, never) is not None
+    assert guard.unhealed(Path(toy.root)) == ("f",)
+    assert heal_environment(Path(toy.root), lambda _line: None) == []
+    assert guard.unhealed(Path(toy.root)) == ()
+    assert toys.alive(toy) == WHOLE
+
+
 def test_heal_resumes_what_hangs(toy: Deployment, run: Path) -> None:
     """A process that is stopped, not dead, is resumed rather than started twice."""
     aim = LOST.aim(toy, {"region": toys.NEAR}, {})
@@ -135,6 +145,7 @@ def test_experiment_killed_in_mid_fault_is_healed_by_another(toy: Deployment, ru
     assert toys.alive(toy) == WHOLE
 
 
+@pytest.mark.servers
 def test_experiment_runs_by_hand(toy: Deployment, tmp_path: Path) -> None:
     """``chaos run`` against a running environment breaks it, heals it, and keeps its ledger in the environment's root."""
     chaos = Path(sys.executable).with_name("chaos")

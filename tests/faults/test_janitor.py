@@ -7,6 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from closeshave import processes
 from closeshave.deployment import Deployment
 from closeshave.faults import janitor, runmark
@@ -55,6 +57,7 @@ def test_owned_environment_is_destroyed(toy: Deployment, run: Path) -> None:
     assert "verified-healed" not in edges(run)
 
 
+@pytest.mark.servers
 def test_harness_that_hangs_is_ended(toy: Deployment, run: Path) -> None:
     """A harness that is alive but silent for longer than its lease is killed before its environment is healed."""
     with harness(run, Path(toy.root)) as process:

@@ -28,6 +28,8 @@ class Seen:
     leads: bool
     state: str
     """``running``, ``streaming``, ``starting``, ``crashed`` …"""
+    timeline: int | None
+    """``None`` while the member does not tell."""
 
     @property
     def runs(self) -> bool:
@@ -49,7 +51,7 @@ def cluster(deployment: Deployment, shard: int) -> tuple[Seen, ...]:
         except (httpx.HTTPError, ValueError):
             continue
         return tuple(
-            Seen(members[item["name"]], item["role"] in LEADING, item.get("state", "unknown"))
+            Seen(members[item["name"]], item["role"] in LEADING, item.get("state", "unknown"), item.get("timeline"))
             for item in answer.get("members", ())
             if item["name"] in members
         )
@@ -62,6 +64,20 @@ def leader(deployment: Deployment, shard: int) -> Member:
         if seen.leads and seen.runs and _says_primary(seen.member):
             return seen.member
     raise NoLeader(f"shard {shard} has no running leader")
+
+
+def unsettled(deployment: Deployment, shard: int) -> str:
+    """Why a failover could not succeed at the moment; empty when the leader runs and every other member streams on its timeline.
+
+    A member whose last rejoin Patroni has not noted yet would not be promoted. Raises :class:`NoLeader`.
+    """
+    lead = leader(deployment, shard)
+    seen = {each.member: each for each in cluster(deployment, shard)}
+    if missing := [member.process for member in members_of(deployment, shard) if member not in seen]:
+        return f"Patroni does not know {', '.join(missing)}"
+    others = [each for member, each in seen.items() if member != lead]
+    behind = [each for each in others if each.state != "streaming" or each.timeline != seen[lead].timeline]
+    return ", ".join(f"{each.member.process} is {each.state} on timeline {each.timeline}" for each in behind)
 
 
 def switchover(deployment: Deployment, shard: int, to: Member) -> str:

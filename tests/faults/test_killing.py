@@ -1,0 +1,66 @@
+"""Killing: exactly who was meant, all of them, and proven."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from closeshave import processes
+from closeshave.clock import now_ns
+from closeshave.deployment import Deployment, Process
+from closeshave.faults.killing import StillAlive, kill, postmaster, whole
+from closeshave.faults.waiting import after
+from closeshave.processes import poll_until
+from tests.faults import toys
+
+PARENT = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); time.sleep(600)"
+
+
+def started(toy: Deployment, process: Process) -> Process:
+    """The process, running."""
+    processes.start(Path(toy.root), toy.id, process)
+    return process
+
+
+def test_descendants_die_too_and_are_named(toy: Deployment) -> None:
+    """What a process started dies with it; each is listed by program, part and process ID."""
+    part = started(toy, Process("parent", "app", None, (sys.executable, "-c", PARENT)))
+    assert poll_until(lambda: len(whole(toy, [part])) == 2, 20)
+    victims = whole(toy, [part])
+    done = kill(victims, now_ns())
+    assert [touched.split()[1:] for touched in done.touched] == [["parent", "pid", str(victim.identity.pid)] for victim in victims]
+    assert not any(victim.identity.alive for victim in victims)
+    assert toys.alive(toy) == {"near-0": True, "near-1": True, "far-0": True}
+
+
+def test_kill_waits_for_its_instant(toy: Deployment) -> None:
+    """Nothing dies before the strike, and everything is dead when it says so."""
+    strike = after(0.2)
+    done = kill(whole(toy, [toy.process("near-0")]), strike)
+    assert strike <= done.began_ns <= done.dead_ns <= now_ns()
+
+
+def test_nobody_to_kill_is_an_error(toy: Deployment) -> None:
+    """A fault that finds no process has not happened, and must not look as if it had."""
+    part = toy.process("near-0")
+    victims = whole(toy, [part])
+    kill(victims, now_ns())
+    with pytest.raises(StillAlive, match="nothing was there"):
+        kill(victims, now_ns())
+    assert whole(toy, [part]) == ()
+
+
+def test_left_behind_pid_file_names_nobody(toy: Deployment, tmp_path: Path) -> None:
+    """The ID in the file of a killed daemon may be somebody else's by now: who started later is not the daemon."""
+    file = tmp_path / "postmaster.pid"
+    file.write_text(f"{os.getpid()}\n")
+    process = replace(toy.process("near-0"), pid_file=str(file))
+    assert [victim.identity.pid for victim in postmaster(process)][:1] == [os.getpid()]
+    long_ago = time.time() - 86_400
+    os.utime(file, (long_ago, long_ago))
+    assert postmaster(process) == ()
