@@ -20,7 +20,7 @@ from closeshave.report.curves import curves
 from closeshave.report.findings import Findings
 from tests.report import hostile, judged, synthetic
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schemas/summary.schema.json").read_text())
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/summary.schema.json").read_text())
 HISTORY = synthetic.history(rate_per_s=40)
 VARIANTS = {
     "pass": (judged.passed, 0),
@@ -44,12 +44,12 @@ def cases(document: bytes) -> dict[str, ET.Element]:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_summary_keeps_its_published_schema(variant):
-    """What other programs read is what docs/schemas promises them."""
+    """What other programs read is what docs promises them."""
     jsonschema.validate(json.loads(summary.render(findings(variant))), SCHEMA)
 
 
 def test_the_published_schema_is_that_of_the_code():
-    """After a change: ``python -m closeshave.schemas docs/schemas``."""
+    """After a change: ``python -m closeshave.schemas docs``."""
     assert summary.schema() == SCHEMA
 
 
