@@ -28,7 +28,7 @@ def write(run: Path, history: History, plan: Plan, target: Target, assessment: A
     write_atomically(run / "summary.md", markdown.render(findings))
     drawn = curves(findings)
     page = run / "report.html"
-    write_atomically(page, html.render(findings, drawn))
+    write_atomically(page, html.render(findings, drawn).encode(errors="replace"))
     (run / "charts").mkdir(exist_ok=True)
     for name, image in charts.render(findings, drawn).items():
         write_atomically(run / "charts" / name, image)

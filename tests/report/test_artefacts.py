@@ -166,6 +166,14 @@ def test_everything_lands_in_the_run_directory(tmp_path):
     assert "exec closeshave run nightly" in page.read_text()
 
 
+def test_hostile_text_never_stops_a_report(tmp_path):
+    """A lone surrogate, which JSON can carry and UTF-8 cannot, must not cost the run its page."""
+    found = findings("hostile")
+    page = report.write(tmp_path, found.history, found.plan, found.target, found.assessment, 1)
+    assert "sold twice" not in page.read_text()
+    assert "<script>alert" not in page.read_text()
+
+
 @pytest.mark.parametrize("variant", ["pass", "inconclusive"])
 def test_a_run_that_recorded_nothing_still_has_a_report(variant, tmp_path):
     """Interrupted before the first request, without phases, faults or verdicts."""
