@@ -1,0 +1,38 @@
+"""``python -m benchmarks [--quick] [--only closed open_model crowd records]``: measure, print the table, write ``results.json``."""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+
+from benchmarks import result
+from benchmarks.effort import FULL, QUICK
+from benchmarks.measures import closed, crowd, open_model, records
+from benchmarks.target import Target
+
+MEASURES = {"closed": closed.run, "open_model": open_model.run, "records": records.run, "crowd": crowd.run}
+
+
+def main() -> int:
+    """0 when every bar was met, 1 otherwise."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="short looks, once each; prints, writes nothing")
+    parser.add_argument("--only", nargs="+", choices=MEASURES, default=list(MEASURES), help="some of the measures")
+    options = parser.parse_args()
+    # Twenty thousand connections, at both ends.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(65_536, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
+    results = []
+    for name in options.only:
+        # Each measure has a server of its own, so that none inherits another's connections.
+        with Target() as target:
+            found = MEASURES[name](target, QUICK if options.quick else FULL)
+        print(result.table(found), flush=True)
+        results += found
+        if not options.quick:
+            result.save(found)
+    return 0 if all(each.met for each in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

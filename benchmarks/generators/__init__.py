@@ -1,0 +1,35 @@
+"""Locust files of the benchmarks, and how to start them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks import programs
+from benchmarks.target import GENERATOR_CORE
+
+_ROOT = Path(__file__).parent.parent.parent
+
+
+def locust_command(name: str, url: str, *options: str) -> list[str]:
+    """The command line that runs ``generators/name.py`` without a web UI."""
+    return [
+        programs.locust(), "-f", str(Path(__file__).with_name(f"{name}.py")), "--headless", "--only-summary", "--host", url, "--loglevel", "WARNING",
+        *options,
+    ]  # fmt: skip
+
+
+def environ(**values: object) -> dict[str, str]:
+    """Variables for a generator, which has to find this very package."""
+    return {"PYTHONPATH": str(_ROOT)} | {f"BENCH_{name.upper()}": str(value) for name, value in values.items()}
+
+
+def run_locust(name: str, url: str, log: Path, variables: Mapping[str, str], *options: str) -> None:
+    """Run a generator on its core to its end. Raises :class:`RuntimeError` with its last words when it fails."""
+    command = ["taskset", "-c", str(GENERATOR_CORE), *locust_command(name, url, *options)]
+    with log.open("wb") as output:
+        done = subprocess.run(command, env=os.environ | dict(variables), stdout=output, stderr=output, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{name} ended with {done.returncode}: {log.read_text()[-2000:]}")

@@ -1,0 +1,25 @@
+"""Open model on the engine: evenly spaced arrivals, each one GET. BENCH_RATE a second for BENCH_SECONDS."""
+
+import os
+
+from locust import task
+
+from closeshave.traffic.engine.rates import Constant, Instants, evenly
+from closeshave.traffic.engine.users import OpenUser
+
+
+class Open(OpenUser):
+    """One arrival, one request."""
+
+    rate = Constant(float(os.environ["BENCH_RATE"]))
+    duration_s = float(os.environ["BENCH_SECONDS"])
+
+    @classmethod
+    def arrivals(cls) -> Instants:
+        """Equal gaps."""
+        return evenly(cls.rate, cls.duration_s)
+
+    @task
+    def ask(self) -> None:
+        """One GET."""
+        self.client.get("/json")

@@ -1,0 +1,72 @@
+"""Requests per CPU-second in a closed model: a small GET, over TLS, and the booking journey."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks import programs
+from benchmarks.effort import Effort
+from benchmarks.generators import environ, locust_command
+from benchmarks.rate import Tool, interleaved
+from benchmarks.result import Result, at_least
+from benchmarks.target import Target
+
+USERS = 50
+_K6 = Path(__file__).parent.parent / "k6"
+_LOOPS = {"k6": 1, "k6, 100 an iteration": 100}
+
+
+def run(target: Target, effort: Effort) -> list[Result]:
+    """All three, one after the other."""
+    return [*_small_get(target, effort), *_journey(target, effort), *_tls(target, effort)]
+
+
+def _small_get(target: Target, effort: Effort) -> list[Result]:
+    tools = [_engine(target, "closed", target.url, effort), *_k6s("closed.js", target.url, effort), _fasthttp(target.url, effort)]
+    if (wrk := programs.wrk()) is not None:
+        seconds = str(effort.window.total_s + 2)
+        tools.append(Tool("wrk", [wrk, "-t1", f"-c{USERS}", f"-d{seconds}", f"{target.url}/json"], {}))
+    rates = interleaved(target, tools, effort.window, effort.repeats)
+    ours = rates["engine"]
+    results = [
+        at_least("closed GET against k6", ours / _best_k6(rates), "times", 3.5, ratio_to="k6", tools=rates),
+        at_least("closed GET against FastHttpUser", ours / rates["FastHttpUser"], "times", 6.0, ratio_to="FastHttpUser", tools=rates),
+    ]
+    if "wrk" in rates:
+        results.append(at_least("closed GET against wrk", ours / rates["wrk"], "times", 0.45, ratio_to="wrk", tools=rates))
+    return results
+
+
+def _journey(target: Target, effort: Effort) -> list[Result]:
+    tools = [_engine(target, "journey", target.url, effort), *_k6s("journey.js", target.url, effort)]
+    rates = interleaved(target, tools, effort.window, effort.repeats)
+    return [at_least("booking journey against k6", rates["engine"] / _best_k6(rates), "times", 3.0, ratio_to="k6", tools=rates)]
+
+
+def _tls(target: Target, effort: Effort) -> list[Result]:
+    tools = [_engine(target, "closed", target.tls_url, effort), *_k6s("closed.js", target.tls_url, effort)]
+    rates = interleaved(target, tools, effort.window, effort.repeats)
+    return [at_least("TLS 1.3 keep-alive GET against k6", rates["engine"] / _best_k6(rates), "times", 2.0, ratio_to="k6", tools=rates)]
+
+
+def _engine(target: Target, generator: str, url: str, effort: Effort) -> Tool:
+    # The shell gives each repeat a directory of its own for its records, and then becomes Locust.
+    command = locust_command(generator, url, "-u", str(USERS), "-r", str(USERS), "-t", f"{effort.window.total_s + 30}s")
+    records = f'--records "$(mktemp -d {target.root}/records-XXXXXX)/rows"'
+    return Tool("engine", ["sh", "-c", f'exec "$0" "$@" {records}', *command], environ() | {"CLOSESHAVE_CA_FILE": str(target.ca_file)})
+
+
+def _fasthttp(url: str, effort: Effort) -> Tool:
+    options = ("-u", str(USERS), "-r", str(USERS), "-t", f"{effort.window.total_s + 30}s")
+    return Tool("FastHttpUser", locust_command("fasthttp", url, *options), environ())
+
+
+def _k6s(script: str, url: str, effort: Effort) -> list[Tool]:
+    """Two honest tries: one request or journey an iteration, and a hundred."""
+    flags = ["--no-summary", "--no-thresholds", "--no-usage-report", "--quiet"]
+    command = [programs.k6(), "run", "--vus", str(USERS), "--duration", f"{effort.window.total_s + 10}s", *flags, str(_K6 / script)]
+    return [Tool(name, command, environ(url=url, loop=loop)) for name, loop in _LOOPS.items()]
+
+
+def _best_k6(rates: dict[str, float]) -> float:
+    return max(rates[name] for name in _LOOPS)

