@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -130,24 +131,23 @@ def test_the_hosts_row_holds_differences_of_counters_and_gauges_as_they_are(user
     assert (host.load_1min, host.memory_available_bytes, host.idle_s) == (3.0, 2 << 30, 0)
 
 
-ENVIRONMENT_ID = "resources-test"
-
-
 @pytest.fixture
 def deployment(tmp_path):
     """An environment of one process that starts another, running; and nothing of it afterwards."""
+    # A sweep ends whatever carries the ID: another run of these tests has one of its own.
+    environment_id = f"resources-{secrets.token_hex(4)}"
     argv = (sys.executable, "-c", "import subprocess; subprocess.run(['sleep', '60'])")
     part = Process("app-east-0", "app", "east", argv)
     found = Deployment(
-        id=ENVIRONMENT_ID, name="e", kind="embedded", root=str(tmp_path / "root"), topology=Topology(("east",), ()), processes=(part,),
+        id=environment_id, name="e", kind="embedded", root=str(tmp_path / "root"), topology=Topology(("east",), ()), processes=(part,),
         members=(), stores=(), sentinels=(), links=(), edges=(), payments=Payments("payments", "", ""), etcd_ports=(), database="d", user="u",
     )  # fmt: skip
     (tmp_path / "root").mkdir()
     found.save()
-    identity = processes.start(tmp_path / "root", ENVIRONMENT_ID, part)
-    assert processes.poll_until(lambda: len(processes.descendants(identity)) == 2, 10)
+    identity = processes.start(tmp_path / "root", environment_id, part)
+    assert processes.poll_until(lambda: len(processes.descendants(identity)) == 2, 30)
     yield found
-    assert processes.sweep(ENVIRONMENT_ID) == []
+    assert processes.sweep(environment_id) == []
 
 
 @pytest.fixture
@@ -196,14 +196,15 @@ def test_a_part_that_was_started_again_is_found_again(deployment):
     root, [part] = Path(deployment.root), deployment.processes
     census = resources.Census(deployment, "run-1", os.getpid())
     census.owners(proctable.table())
-    processes.sweep(ENVIRONMENT_ID)
-    again = processes.start(root, ENVIRONMENT_ID, part)
+    processes.sweep(deployment.id)
+    again = processes.start(root, deployment.id, part)
     assert census.owners(proctable.table())[again.pid] == APP
 
 
 def test_the_sampler_leaves_a_table_of_host_and_groups(deployment, tmp_path):
     """Started as its users start it, it writes once a second until it is stopped, and says that all was well."""
-    run = tmp_path / "run"
+    # Helpers are found by the run's name, on the whole machine: other tests may be at work.
+    run = tmp_path / f"run-{secrets.token_hex(4)}"
     run.mkdir()
     sampler = resources.Sampler.start(Path(deployment.root), run)
     written = processes.poll_until((run / resources.SPOOL).exists, 60)
