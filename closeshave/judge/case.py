@@ -33,6 +33,11 @@ class Case:
         return self.history.operations
 
     @cached_property
+    def ids(self) -> Ints:
+        """The operations' IDs."""
+        return ints(self.operations["id"], -1)
+
+    @cached_property
     def intended_ns(self) -> Ints:
         """When each operation was due."""
         return ints(self.operations["intended_ns"], NEVER_NS)

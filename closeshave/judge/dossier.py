@@ -13,6 +13,7 @@ import numpy as np
 from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags
 from closeshave.judge.loss import Losses, share_out
+from closeshave.judge.reconcile import differences_of
 from closeshave.judge.recovery import Recovery, measure
 from closeshave.judge.timeline import Life, lives
 from closeshave.judge.writes import Writes, fate
@@ -24,6 +25,15 @@ class Dossier:
     """A case and what was found out about it. Not slotted, for the same reason as :class:`Case`."""
 
     case: Case
+
+    @cached_property
+    def incomplete(self) -> str:
+        """Why operations or effects may be missing from the history; empty when they add up.
+
+        What convicts by the *absence* of a record (nobody asked for this booking, nobody cancelled that one) convicts nobody then.
+        """
+        differences = differences_of(self.case)
+        return f"the history is not whole: {differences[0]}" if differences else ""
 
     @cached_property
     def lives(self) -> tuple[Life, ...]:

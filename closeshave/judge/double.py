@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from closeshave.history import Outcome
+from closeshave.history import BOOKINGS, EFFECTS, Outcome
 from closeshave.judge.columns import Flags, Ints, equal, ints
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding
@@ -40,6 +40,8 @@ def double_booked(dossier: Dossier) -> Finding:
     alive = final[~equal(final["status"], CANCELLED)]
     held = holdings(dossier.writes, dossier.forgiven)
     found = {_names(alive, pair): _witness(alive, pair, "both are in the final state") for pair in overlapping(alive)}
+    # Two rows that stand side by side need no history to convict; two that were held for a while may lack the record of a cancel.
+    doubt = "" if found else dossier.incomplete
     for pair in overlapping(held, held_ns=True):
         found.setdefault(_names(held, pair), _witness(held, pair, "both were acknowledged and held at the same time"))
     ordered = [found[names] for names in sorted(found)]
@@ -48,7 +50,9 @@ def double_booked(dossier: Dossier) -> Finding:
         first = min(ordered, key=lambda witness: witness["starts_at"])
         worst = max(ordered, key=lambda witness: (witness["overlap_minutes"], -witness["starts_at"]))
         shown = [first] if first is worst else [first, worst]
-    return Finding("double_booked", len(found), len(alive) + len(held), "pairs of bookings of one barber overlap", tuple(shown))
+    return Finding(
+        "double_booked", len(found), len(alive) + len(held), "pairs of bookings of one barber overlap", tuple(shown), doubt=doubt
+    )
 
 
 def holdings(writes: Writes, forgiven: Flags) -> pd.DataFrame:
@@ -67,7 +71,9 @@ def holdings(writes: Writes, forgiven: Flags) -> pd.DataFrame:
     )
     # A move or cancel that was over before this write began released an older slot, not this one. One in flight at the same time may be either.
     pairs = pairs[(pairs["operation"] != pairs["operation_by"]) & (pairs["ended_ns"] > pairs["started_ns"])]
-    held["until_ns"] = pairs.groupby("index")["started_ns_by"].min().reindex(held.index).fillna(NEVER_NS).astype("int64")
+    # Nullable integers: floats would round an instant to a microsecond, and the end of time to its beginning.
+    released = pairs.groupby("index")["started_ns_by"].min().astype("Int64").reindex(held.index)
+    held["until_ns"] = ints(released, NEVER_NS)
     return held[held["until_ns"] > held["from_ns"]]
 
 
@@ -125,7 +131,8 @@ def _names(rows: pd.DataFrame, pair: Pair) -> tuple[tuple[int, int], tuple[int, 
 
 
 def _witness(rows: pd.DataFrame, pair: Pair, why: str) -> dict[str, Any]:
-    one, two = (plain(rows, place) for place in pair)
+    told = rows[[name for name in rows.columns if name in BOOKINGS.names or name in EFFECTS.names]]
+    one, two = (plain(told, place) for place in pair)
     overlap_s = min(one["starts_at"] + 60 * one["minutes"], two["starts_at"] + 60 * two["minutes"]) - two["starts_at"]
     slot = datetime.fromtimestamp(two["starts_at"], UTC).isoformat()
     return {**two, "slot": slot, "overlap_minutes": overlap_s / 60, "other": one, "why": f"{why}: barber {two['barber']} at {slot}"}

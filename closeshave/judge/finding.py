@@ -22,6 +22,8 @@ class Finding:
     witnesses: tuple[Witness, ...] = ()
     unknown: str = ""
     """Why there is no count."""
+    doubt: str = ""
+    """Why the harness may have made these breaches itself, by losing the record that explains them; empty when it cannot have."""
 
 
 def unknown(name: str, why: str) -> Finding:

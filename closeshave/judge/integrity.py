@@ -30,7 +30,7 @@ SEARCHES: Mapping[str, Callable[[Dossier], Finding]] = {
 """Every kind of breach by the name of its verdict."""
 
 DOUBTS = frozenset({"unresolved"})
-"""Findings that cast doubt instead of convicting: they make the run inconclusive, never failed."""
+"""Findings that ask for evidence instead of convicting: they make the run inconclusive, never failed."""
 
 
 def verdict(objective: Objective, finding: Finding) -> Verdict:
@@ -48,6 +48,8 @@ def verdict(objective: Objective, finding: Finding) -> Verdict:
     )
     if finding.count is None:
         return replace(blank, status=Status.INCONCLUSIVE, reason=finding.unknown)
+    if finding.count and finding.doubt:
+        return replace(blank, status=Status.INCONCLUSIVE, reason=f"{finding.count:,} {finding.what}, but {finding.doubt}")
     if finding.count:
         status = Status.INCONCLUSIVE if finding.name in DOUBTS else Status.FAIL
         return replace(blank, status=status, reason=f"{finding.count:,} {finding.what}", witnesses=finding.witnesses)

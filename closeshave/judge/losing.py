@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from closeshave.judge.columns import Flags
+from closeshave.judge.columns import Flags, ints
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.loss import resolution_ns
 from closeshave.judge.timeline import Life, shards_of
 from closeshave.judge.verdict import Status, Verdict, Witness
-from closeshave.judge.witness import first_and_worst, plain, row
+from closeshave.judge.witness import first_and_worst, row
+from closeshave.judge.writes import effect
 from closeshave.plan import Measure, Objective
 
 
@@ -118,6 +119,6 @@ def _witnesses(dossier: Dossier, guilty: Flags, why: str) -> tuple[Witness, ...]
     rows = dossier.writes.rows
     ended = rows["ended_ns"].to_numpy()
     return tuple(
-        row(dossier.case.operations, int(rows["position"].iloc[index]), why, effect=plain(rows, index))
-        for index in first_and_worst(guilty, ended, ended)
+        row(dossier.case.operations, int(rows["position"].iloc[index]), why, effect=effect(rows, index))
+        for index in first_and_worst(guilty, ended, ended, ints(rows["operation"], -1))
     )

@@ -140,7 +140,7 @@ def _share(case: Case, objective: Objective, part: Part, rows: Flags, kept: Flag
         return replace(found, status=Status.PASS)
     counted = f"{successes:,} of {n:,} requests {what} ({successes / n:.4%})"
     if high < bound:
-        witnesses = first_and_worst(rows & ~kept, case.intended_ns, case.response_ns)
+        witnesses = first_and_worst(rows & ~kept, case.intended_ns, case.response_ns, case.ids)
         why = f"one of the {n - successes:,} that were not"
         shown = tuple(row(case.operations, position, why) for position in witnesses)
         return replace(found, status=Status.FAIL, reason=f"{counted}, promised are at least {bound:.4%}", witnesses=shown)
@@ -179,7 +179,7 @@ def _time(case: Case, objective: Objective, part: Part, rows: Flags, times_ns: I
         why = f"one of the {n - within_bound:,} that were slower than {objective.at_most * 1e3:g} ms or not answered well"
         # Among the endless ones the longest to answer is the worst.
         worst = np.where(times_ns == NEVER_NS, case.response_ns, times_ns)
-        shown = tuple(row(case.operations, position, why) for position in first_and_worst(guilty, case.intended_ns, worst))
+        shown = tuple(row(case.operations, position, why) for position in first_and_worst(guilty, case.intended_ns, worst, case.ids))
         return replace(found, status=Status.FAIL, reason=f"{counted}, promised are {objective.at_most * 1e3:g} ms", witnesses=shown)
     needed = _needed(n - within_bound, n, 1 - objective.percentile, objective)
     return replace(found, reason=f"{counted}: too few to tell whether {objective.at_most * 1e3:g} ms is kept{needed}")
@@ -203,7 +203,7 @@ def _throughput(case: Case, objective: Objective, part: Part) -> Verdict:
         # The platform was never asked for what it promised; its answer says nothing.
         return replace(found, reason=f"only {offered / duration_s:,.1f} requests/s were offered, too few to test {bound:g} requests/s")
     why = "one of the requests that were offered and not answered well"
-    guilty = first_and_worst(part.rows & ~case.good, case.intended_ns, case.response_ns)
+    guilty = first_and_worst(part.rows & ~case.good, case.intended_ns, case.response_ns, case.ids)
     reason = f"{done / duration_s:,.1f} requests/s were answered well, promised are {bound:g} requests/s"
     return replace(found, status=Status.FAIL, reason=reason, witnesses=tuple(row(case.operations, position, why) for position in guilty))
 

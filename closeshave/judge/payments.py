@@ -10,8 +10,8 @@ from closeshave.judge.bookings import run_started_s
 from closeshave.judge.columns import Flags, equal, ints
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding, unknown
-from closeshave.judge.witness import first_and_worst, plain, row
-from closeshave.judge.writes import among, joined
+from closeshave.judge.witness import first_and_worst, row
+from closeshave.judge.writes import among, effect, joined
 
 NO_LEDGER = "the payment provider's ledger is missing"
 
@@ -23,14 +23,13 @@ def duplicate(dossier: Dossier) -> Finding:
         return unknown("duplicate_payments", NO_LEDGER)
     paid = joined(dossier.case, ("capture",))
     possible = paid[~equal(paid["outcome"], Outcome.FAIL)]
-    # Charges of one booking in the order in which they were made: the first is allowed where a payment may have succeeded.
-    order = np.lexsort((ledger["capture"].to_numpy(dtype=str), ledger["at"].to_numpy()))
-    ledger = ledger.iloc[order]
+    # Of the charges of one booking the first is allowed, where a payment may have succeeded.
     turn = ledger.groupby(["franchise", "booking"], observed=True).cumcount().to_numpy()
     surplus = (turn > 0) | ~among(ledger, possible)
     return Finding(
         "duplicate_payments", int(np.count_nonzero(surplus)), len(ledger), "charges are in the provider's ledger beyond what was asked for",
         tuple(_charges(dossier, ledger, surplus, "charged again, or although every payment was refused")),
+        doubt="" if (turn > 0).any() else dossier.incomplete,
     )  # fmt: skip
 
 
@@ -48,9 +47,9 @@ def missing(dossier: Dossier) -> Finding:
             dossier.case.operations,
             int(acknowledged["position"].iloc[index]),
             "acknowledged, and not in the provider's ledger",
-            effect=plain(acknowledged, index),
+            effect=effect(acknowledged, index),
         )
-        for index in first_and_worst(gone, ended, ended)
+        for index in first_and_worst(gone, ended, ended, ints(acknowledged["operation"], -1))
     )
     count = int(np.count_nonzero(gone))
     return Finding("missing_payments", count, len(acknowledged), "acknowledged payments are not in the provider's ledger", witnesses)
@@ -69,15 +68,18 @@ def orphan(dossier: Dossier) -> Finding:
     excused = among(ledger, rows[dossier.forgiven]) | among(ledger, cancelled)
     guilty = ~among(ledger, final) & ~excused
     what = "charges are for bookings that the final state does not have"
-    return Finding("orphan_payments", int(np.count_nonzero(guilty)), len(ledger), what, tuple(_charges(dossier, ledger, guilty, what)))
+    doubt = "" if dossier.writes.keeps_cancelled else dossier.incomplete
+    witnesses = tuple(_charges(dossier, ledger, guilty, what))
+    return Finding("orphan_payments", int(np.count_nonzero(guilty)), len(ledger), what, witnesses, doubt=doubt)
 
 
 def _ledger(dossier: Dossier) -> pd.DataFrame | None:
-    """This run's charges."""
+    """This run's charges in the order in which they were made."""
     ledger = dossier.case.history.captures
     if ledger is None:
         return None
-    return ledger[~(ledger["at"] < run_started_s(dossier.case))].reset_index(drop=True)
+    ledger = ledger[~(ledger["at"] < run_started_s(dossier.case))]
+    return ledger.sort_values(["at", "capture"], kind="stable").reset_index(drop=True)
 
 
 def _charges(dossier: Dossier, ledger: pd.DataFrame, guilty: Flags, why: str) -> list[dict[str, object]]:
@@ -85,8 +87,8 @@ def _charges(dossier: Dossier, ledger: pd.DataFrame, guilty: Flags, why: str) ->
     order = np.rint(ledger["at"].to_numpy(dtype=np.float64) * 1e3).astype(np.int64)
     paid = joined(dossier.case, ("capture",))
     shown = []
-    for index in first_and_worst(guilty, order, ints(ledger["amount"], 0)):
+    for index in first_and_worst(guilty, order, ints(ledger["amount"], 0), np.arange(len(ledger))):
         same = among(paid, ledger.iloc[[index]])
-        attempts = [plain(paid, int(place)) for place in np.flatnonzero(same)]
+        attempts = [effect(paid, int(place)) for place in np.flatnonzero(same)]
         shown.append({**row(ledger, index, why), "payments": attempts})
     return shown

@@ -25,6 +25,11 @@ def judge(case: Case) -> tuple[Verdict, ...]:
     )
 
 
+def differences_of(case: Case) -> list[str]:
+    """Why operations or effects may be missing from the history, in words."""
+    return [*_senders(case), *_effects(case)]
+
+
 def _verdict(id: str, what: str, differences: list[str], n: int) -> Verdict:
     status = Status.INCONCLUSIVE if differences else Status.PASS
     return Verdict(

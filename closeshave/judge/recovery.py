@@ -54,7 +54,7 @@ def measure(case: Case, life: Life) -> Recovery:
     blind = canary.blindness(case, rows, start, life.horizon_ns)
     probes = np.flatnonzero(rows & (case.intended_ns >= start) & (case.intended_ns < life.horizon_ns))
     # By time, then by ID: the order of the file must not matter.
-    probes = probes[np.lexsort((case.operations["id"].to_numpy()[probes], case.intended_ns[probes]))]
+    probes = probes[np.lexsort((case.ids[probes], case.intended_ns[probes]))]
     due, bad = case.intended_ns[probes], ~canary.held(case)[probes]
     failed = np.zeros(len(case.operations), dtype=np.bool_)
     failed[probes[bad]] = True

@@ -84,6 +84,6 @@ def _in_time(case: Case, name: str, time_ns: int, bound_s: float | None) -> tupl
 
 
 def _witnesses(case: Case, found: Recovery) -> tuple[Witness, ...]:
-    guilty = first_and_worst(found.failed, case.intended_ns, case.intended_ns)
+    guilty = first_and_worst(found.failed, case.intended_ns, case.intended_ns, case.ids)
     whys = ("the first probe that failed", "the last probe that failed")
     return tuple(row(case.operations, position, why) for position, why in zip(guilty, whys, strict=False))

@@ -16,8 +16,8 @@ from closeshave.judge.columns import Flags, Ints, equal, ints
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding
 from closeshave.judge.timeline import shards_of
-from closeshave.judge.witness import first_and_worst, plain, row
-from closeshave.judge.writes import MUTATING, among, joined
+from closeshave.judge.witness import first_and_worst, row
+from closeshave.judge.writes import MUTATING, among, effect, joined
 
 BOOKING = ["session", "franchise", "booking"]
 
@@ -43,9 +43,9 @@ def stale(dossier: Dossier) -> Finding:
             dossier.case.operations,
             int(reads["position"].iloc[index]),
             f"read version {int(reads['seen'].iloc[index])} after its session had seen version {int(newest[index])}",
-            effect=plain(reads, index),
+            effect=effect(reads, index),
         )
-        for index in first_and_worst(behind > 0, reads["started_ns"].to_numpy(), behind)
+        for index in first_and_worst(behind > 0, reads["started_ns"].to_numpy(), behind, ints(reads["operation"], -1))
     )
     return Finding(
         "stale_sessions", int(np.count_nonzero(behind > 0)), len(reads), "reads were older than what their session had seen", witnesses

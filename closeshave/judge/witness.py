@@ -22,14 +22,16 @@ def plain(rows: pd.DataFrame, position: int) -> dict[str, Any]:
     return {str(name): _value(rows[name].iloc[position]) for name in rows.columns}
 
 
-def first_and_worst(guilty: Flags, order: Ints, badness: Ints) -> tuple[int, ...]:
-    """Positions of the first guilty row by ``order`` and of the one with the greatest ``badness``; one where they are the same row."""
+def first_and_worst(guilty: Flags, order: Ints, badness: Ints, name: Ints) -> tuple[int, ...]:
+    """Positions of the first guilty row by ``order`` and of the one with the greatest ``badness``; one where they are the same row.
+
+    ``name`` (an ID) breaks ties, so that the answer does not depend on the order of rows.
+    """
     positions = np.flatnonzero(guilty)
     if not len(positions):
         return ()
-    # Ties are broken by the other key, so that the answer does not depend on the order of rows.
-    first = positions[np.lexsort((-badness[positions], order[positions]))[0]]
-    worst = positions[np.lexsort((order[positions], -badness[positions]))[0]]
+    first = positions[np.lexsort((name[positions], -badness[positions], order[positions]))[0]]
+    worst = positions[np.lexsort((name[positions], order[positions], -badness[positions]))[0]]
     return (int(first),) if first == worst else (int(first), int(worst))
 
 

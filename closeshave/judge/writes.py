@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from closeshave.history import Outcome
+from closeshave.history import EFFECTS, Outcome
 from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags, Ints, equal, ints, member
+from closeshave.judge.witness import plain
 
 MUTATING = ("create", "cancel", "reschedule")
 """Actions that change a booking."""
@@ -53,17 +55,22 @@ def joined(case: Case, actions: tuple[str, ...]) -> pd.DataFrame:
     """The effects of these actions beside their operations, in an order that does not depend on the files'."""
     effects = case.history.effects
     effects = effects[member(effects["action"], actions)]
-    ids = case.operations["id"].to_numpy()
+    ids = case.ids
     order = np.argsort(ids, kind="stable")
     at = np.searchsorted(ids, effects["operation"].to_numpy(), sorter=order).clip(max=max(0, len(ids) - 1))
     position = order[at] if len(ids) else at
     known = ids[position] == effects["operation"].to_numpy() if len(ids) else np.zeros(len(effects), dtype=np.bool_)
     rows, position = effects[known].copy(), position[known]
     rows["position"] = position
-    rows["outcome"] = case.operations["outcome"].to_numpy()[position]
+    rows["outcome"] = case.operations["outcome"].iloc[position].to_numpy()
     rows["started_ns"] = case.started_ns[position]
     rows["ended_ns"] = case.ended_ns[position]
     return rows.sort_values(["started_ns", "operation", "action"], kind="stable").reset_index(drop=True)
+
+
+def effect(rows: pd.DataFrame, index: int) -> dict[str, Any]:
+    """The effect at ``index`` of joined rows as its recorder wrote it, for a witness: positions in files prove nothing."""
+    return plain(rows[EFFECTS.names], index)
 
 
 def fate(case: Case) -> Writes:

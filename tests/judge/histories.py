@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import pandas as pd
+import pyarrow as pa
 
 from closeshave.clock import Anchor
 from closeshave.history import (
@@ -24,7 +28,7 @@ from closeshave.history import (
     PhaseTime,
     Sent,
     Signal,
-    frame,
+    to_frame,
 )
 from closeshave.judge import assess
 from closeshave.judge.case import Case
@@ -57,7 +61,7 @@ def ns(seconds: float) -> int:
     return START_NS + round(seconds * 1e9)
 
 
-@dataclass
+@dataclass(repr=False)
 class Run:
     """A history in the making. Methods return what they added, so that a test can point at it in a verdict."""
 
@@ -138,7 +142,7 @@ class Run:
         defaults: dict[str, Any] = {
             "booking": booking, "franchise": franchise, "found_on": 1 if franchise <= 100 else 2, "barber": 1, "client": "c",
             "starts_at": EIGHT + 3600 * booking, "minutes": 30, "status": "scheduled", "version": 1, "key": f"key-{booking}",
-            "created_at": float(WALL_START_S + 20), "price_cents": 3000,
+            "created_at": float(WALL_START_S + 100), "price_cents": 3000,
         }  # fmt: skip
         added = Booking(**{**defaults, **fields})
         assert self.bookings is not None
@@ -193,15 +197,15 @@ class Run:
         )  # fmt: skip
         history = History(
             manifest=manifest,
-            operations=frame(self.operations, OPERATIONS),
-            effects=frame(self.effects, EFFECTS),
+            operations=_frame(self.operations, OPERATIONS),
+            effects=_frame(self.effects, EFFECTS),
             faults=tuple(self.events),
             signals=tuple(self.signals),
             marks=tuple(self.marks),
             sent=self.sent(),
             edges=(EdgeCount("east", sum(operation.status > 0 for operation in self.operations)),),
-            bookings=None if self.bookings is None else frame(self.bookings, BOOKINGS),
-            captures=None if self.captures is None else frame(self.captures, CAPTURES),
+            bookings=None if self.bookings is None else _frame(self.bookings, BOOKINGS),
+            captures=None if self.captures is None else _frame(self.captures, CAPTURES),
         )
         return replace(history, **self.changes)
 
@@ -233,6 +237,11 @@ class Run:
         for rows in tables.values():
             order.shuffle(rows)
         return replace(self, **tables)  # type: ignore[arg-type]  # each list goes back where it came from
+
+
+def _frame(rows: Sequence[Any], schema: pa.Schema) -> pd.DataFrame:
+    """As ``closeshave.history.frame``, without its deep copies: properties look at thousands of rows."""
+    return to_frame(pa.Table.from_pylist([{name: getattr(row, name) for name in schema.names} for row in rows], schema=schema))
 
 
 def _missing(id: str, found: dict[str, Verdict]) -> Verdict:

@@ -13,6 +13,7 @@ PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
 
 
 def objective(measure: str, **fields: Any) -> Objective:
+    """An objective named after what it measures."""
     return Objective(measure, ("C1",), Measure(measure), **fields)
 
 

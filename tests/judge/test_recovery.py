@@ -1,6 +1,7 @@
 """Recovery: KILL is injected at second 120, seen at 120.5, and healed by the harness at 150; canaries hold for 5 s."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.judge.histories import KILL, RECOVERY, Run, ns
 PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
 
 
-def outage(*down: tuple[float, float], fault: Fault = KILL, objective: Objective | None = RECOVERY, **life: float | None) -> Run:
+def outage(*down: tuple[float, float], fault: Fault = KILL, objective: Objective | None = RECOVERY, **life: Any) -> Run:
     """Ten probes a second at shard 1 all along; those due inside ``down`` fail."""
     run = Run((objective,) if objective else (), (fault,))
     run.life(**life)
@@ -20,10 +21,12 @@ def outage(*down: tuple[float, float], fault: Fault = KILL, objective: Objective
 
 
 def verdict(run: Run) -> Verdict:
+    """What is said of the recovery from the kill."""
     return run.verdict("recovery/kill")
 
 
 def figures(run: Run) -> FaultFigures:
+    """The kill as the report tells it."""
     return run.assess().faults[0]
 
 
@@ -43,7 +46,8 @@ def test_recovery_is_the_first_window_that_holds() -> None:
 def test_exactly_at_the_bound_is_in_time(back: float, expected: Status) -> None:
     """20 s are allowed."""
     answer = verdict(outage((120.0, back)))
-    assert (answer.status, answer.measured) == (expected, pytest.approx(back - 120))
+    assert answer.status is expected
+    assert answer.measured == pytest.approx(back - 120)
     assert bool(answer.witnesses) == (expected is FAIL)
 
 
@@ -172,7 +176,7 @@ def test_recovery_by_an_answer_in_flight_is_none() -> None:
     run.book(124.5, 2)
     run.signal(121.0)
     told = figures(run)
-    assert (told.detect_s, told.fail_over_s) == (pytest.approx(1.0), pytest.approx(3.5))
+    assert (told.detect_s, told.fail_over_s) == pytest.approx((1.0, 3.5))
 
 
 def test_the_split_adds_up() -> None:

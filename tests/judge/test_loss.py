@@ -1,0 +1,259 @@
+"""Loss: KILL is injected at second 120 and the old primary of shard 1 is proven dead at 120.0 unless told otherwise; 5 s may be lost."""
+
+from dataclasses import replace
+
+import pytest
+
+from closeshave.judge.verdict import Status
+from closeshave.plan import Fault
+from tests.judge.histories import INTEGRITY, KILL, LOSS, Run, ns
+
+PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
+
+
+def killed(missing_from: float | None = None, *, dead: float | None = 120.0, fault: Fault = KILL, until: float = 120.0) -> Run:
+    """A write a half second from 100 on, acknowledged 10 ms after it was sent; those due from ``missing_from`` up to the kill are gone."""
+    run = Run((LOSS, INTEGRITY), (fault,))
+    if dead is None:
+        run.life(fault.id)
+    else:
+        run.life(fault.id, dead_ns=ns(dead), touched=["postgres shard1-east pid 7"])
+    for index in range(round((until - 100) * 2)):
+        at = 100 + index / 2
+        run.book(at, 1000 + index, final=missing_from is None or at < missing_from)
+    for index in range(20):
+        run.book(126 + index, 2000 + index)
+    return run
+
+
+def test_nothing_missing_is_no_loss() -> None:
+    """A window of zero, resolved to the half second between acknowledgements."""
+    run = killed()
+    answer, told = run.verdict("loss/kill"), run.assess().faults[0]
+    assert (answer.status, answer.measured, answer.n) == (PASS, 0.0, 10)
+    assert (told.loss_window_s, told.lost_writes, told.loss_resolution_s) == (0.0, 0, 0.5)
+    assert told.touched == ("postgres shard1-east pid 7",)
+
+
+def test_the_window_reaches_back_to_the_oldest_missing_acknowledgement() -> None:
+    """The writes of 119 and 119.5 are gone; the older one was acknowledged at 119.01, 0.99 s before the primary's death."""
+    run = killed(119.0)
+    answer, told = run.verdict("loss/kill"), run.assess().faults[0]
+    assert (answer.status, answer.measured) == (PASS, 0.99)
+    assert (told.loss_window_s, told.lost_writes) == (0.99, 2)
+    assert "2 acknowledged writes" in answer.reason
+
+
+@pytest.mark.parametrize(("oldest", "expected"), [(115.0, PASS), (114.5, FAIL)])
+def test_more_than_the_allowed_window_fails(oldest: float, expected: Status) -> None:
+    """5 s are allowed: 4.99 s are within, 5.49 s are not; witnesses are the oldest and the newest."""
+    answer = killed(oldest).verdict("loss/kill")
+    assert answer.status is expected
+    if expected is FAIL:
+        assert [witness["intended_ns"] for witness in answer.witnesses] == [ns(114.5), ns(119.5)]
+        assert answer.witnesses[0]["effect"]["booking"] == 1029
+
+
+@pytest.mark.parametrize(("extra_ns", "expected"), [(0, PASS), (1, FAIL)])
+def test_exactly_at_the_bound_is_allowed_and_a_nanosecond_more_is_not(extra_ns: int, expected: Status) -> None:
+    """Acknowledged exactly 5 s before the primary's death."""
+    run = killed()
+    last = [operation for operation in run.operations if operation.intended_ns < ns(115.0)]
+    run.operations = [operation for operation in run.operations if operation in last or operation.intended_ns > ns(120)]
+    kept = {operation.id for operation in run.operations}
+    run.effects = [effect for effect in run.effects if effect.operation in kept]
+    run.book(114.99, 5000, final=False, ended_ns=ns(115) - extra_ns)
+    assert run.verdict("loss/kill").status is expected
+
+
+def test_lost_writes_of_a_fault_are_no_breach_of_integrity() -> None:
+    """They are judged by the fault's own bound only, together with the charges that they orphan."""
+    run = killed(119.0)
+    run.act("capture", 119.7, booking=1038)
+    run.capture(1038, at=119.7)
+    assert run.verdict("integrity/lost").status is PASS
+    assert run.verdict("integrity/orphan_payments").status is PASS
+
+
+def test_without_a_loss_objective_missing_writes_are_breaches() -> None:
+    """Nobody else would answer for them."""
+    run = replace(killed(119.0), objectives=(INTEGRITY,))
+    assert (run.verdict("integrity/lost").status, run.verdict("integrity/lost").measured) == (FAIL, 2.0)
+
+
+def test_a_write_that_a_survivor_overtook_was_not_lost_by_the_fail_over() -> None:
+    """One of 105 is gone and those of 105.5 to 119.5 are there: replication loses the end of a log, never its middle."""
+    run = killed()
+    run.book(105.2, 5000, final=False)
+    assert (run.verdict("loss/kill").status, run.verdict("loss/kill").measured) == (PASS, 0.0)
+    lost = run.verdict("integrity/lost")
+    assert (lost.status, lost.measured) == (FAIL, 1.0)
+    assert lost.witnesses[0]["effect"]["booking"] == 5000
+
+
+def test_writes_in_flight_together_prove_nothing_about_their_order() -> None:
+    """A survivor that started before the missing one's answer may have been committed before it."""
+    run = killed(119.5)
+    run.book(119.4, 5000, took=0.4)  # there; acknowledged at 119.8, started before the missing one of 119.5
+    assert run.verdict("integrity/lost").status is PASS
+    assert run.assess().faults[0].lost_writes == 1
+
+
+def test_a_write_sent_before_and_answered_after_the_death_proves_nothing_of_the_old_log() -> None:
+    """It may have been carried out by the new primary: what was acknowledged before it can be lost all the same."""
+    run = killed(119.0)
+    run.book(119.9, 5000, took=4.0)
+    assert run.assess().faults[0].lost_writes == 2
+    assert run.verdict("integrity/lost").status is PASS
+
+
+def test_an_acknowledgement_on_its_way_when_the_primary_died_is_lost_with_a_window_of_zero() -> None:
+    """Sent at 119.999, acknowledged at 120.004, dead at 120: the loss is the fault's, and reaches back no time at all."""
+    run = killed()
+    run.book(119.999, 5000, took=0.005, final=False)
+    told = run.assess().faults[0]
+    assert (told.lost_writes, told.loss_window_s) == (1, 0.0)
+
+
+def test_a_write_that_began_after_the_death_is_not_the_faults() -> None:
+    """Acknowledged by whoever came next, and missing: a breach."""
+    run = killed()
+    run.book(123.0, 5000, final=False)
+    assert run.assess().faults[0].lost_writes == 0
+    assert run.verdict("integrity/lost").status is FAIL
+
+
+@pytest.mark.parametrize(("started", "expected"), [(122.9, PASS), (123.0, PASS), (123.1, FAIL)])
+def test_a_write_acknowledged_on_the_old_timeline_is_split_brain(started: float, expected: Status) -> None:
+    """Promoted at 123: what began after it, was acknowledged and is missing, an old primary took."""
+    run = killed()
+    run.signal(123.0)
+    run.book(started, 5000, final=False)
+    answer = run.verdict("split-brain/kill")
+    assert (answer.status, run.assess().faults[0].split_brain_writes) == (expected, int(expected is FAIL))
+    assert run.verdict("integrity/lost").status is FAIL
+
+
+def test_within_the_clocks_uncertainty_nobody_calls_it_split_brain() -> None:
+    """The promotion was read from a log, in wall-clock time."""
+    run = killed()
+    run.uncertainty_ns = 200_000_000
+    run.signal(123.0)
+    run.book(123.1, 5000, final=False)
+    assert run.verdict("split-brain/kill").status is PASS
+
+
+def test_the_platforms_own_demotion_ends_the_old_primary() -> None:
+    """No death in the evidence: the old primary stepped down at 121, so the loss reaches back from there."""
+    run = killed(119.0, dead=None)
+    run.signal(121.0, "demoted")
+    run.signal(123.0, "promoted")
+    assert run.verdict("loss/kill").measured == pytest.approx(1.99)
+
+
+def test_the_promotion_bounds_an_end_that_nobody_saw() -> None:
+    """Neither death nor demotion is known: by the promotion at 123 the old primary had lost its lease."""
+    run = killed(119.0, dead=None)
+    run.signal(123.0, "promoted")
+    assert run.verdict("loss/kill").measured == pytest.approx(3.99)
+
+
+def test_missing_writes_and_no_end_of_the_primary_are_breaches() -> None:
+    """Nothing says that any primary ended: the fault explains nothing."""
+    run = killed(119.0, dead=None)
+    assert run.verdict("integrity/lost").status is FAIL
+
+
+def test_too_few_acknowledgements_cannot_show_a_loss() -> None:
+    """Nothing was acknowledged for 6 s before the fault, and 5 s may be lost."""
+    run = killed(until=114.0)
+    answer = run.verdict("loss/kill")
+    assert (answer.status, answer.measured) == (INCONCLUSIVE, 0.0)
+    assert "no write" in answer.reason
+
+
+def test_the_gap_up_to_the_fault_counts() -> None:
+    """Writes until 116.01, then none: the gap of 3.99 s resolves less than the bound and more than the half second between writes."""
+    assert killed(until=116.5).assess().faults[0].loss_resolution_s == pytest.approx(3.99)
+
+
+def test_without_a_final_state_nobody_knows() -> None:
+    """No loss figure, and no pass."""
+    run = killed()
+    run.bookings = None
+    assert run.verdict("loss/kill").status is INCONCLUSIVE
+    assert run.assess().faults[0].loss_window_s is None
+
+
+def test_ambiguous_writes_are_no_loss() -> None:
+    """A write without an answer may or may not be there; nobody was promised it."""
+    run = killed()
+    run.book(119.8, None, final=False, key="doubt-1", outcome="info", good=False, status=0)
+    run.book(119.9, None, final=False, key="doubt-2", outcome="info", good=False, status=0)
+    run.row(9000, key="doubt-2")
+    assert run.assess().faults[0].lost_writes == 0
+    for name in ("lost", "phantom", "unresolved"):
+        assert run.verdict(f"integrity/{name}").status is PASS
+
+
+def test_other_shards_lose_nothing_by_this_fault() -> None:
+    """A booking of shard 2 that is missing is a breach, whatever was killed on shard 1."""
+    run = killed()
+    run.book(119.9, 5000, final=False, shard=2, franchise=150)
+    assert run.assess().faults[0].lost_writes == 0
+    assert run.verdict("integrity/lost").status is FAIL
+
+
+def test_each_fault_loses_its_own() -> None:
+    """Two kills of the same shard, at 120 and 160: the writes of 119.5 are the first one's, those of 159.5 the second one's."""
+    second = replace(KILL, id="again", at=50)
+    run = replace(killed(119.5), faults=(KILL, second))
+    run.life("again", injected=160, observed=160.1, healed=180, verified=185, dead_ns=ns(160))
+    for index in range(30):
+        run.book(145 + index / 2, 3000 + index, final=index < 29)
+    first, again = run.assess().faults
+    assert (first.lost_writes, again.lost_writes) == (1, 1)
+    assert (first.loss_window_s, again.loss_window_s) == pytest.approx((0.49, 0.49))
+    assert run.verdict("integrity/lost").status is PASS
+
+
+def test_a_lost_cancel_is_a_lost_write() -> None:
+    """The cancel of 119.8 was acknowledged, and the booking stands in the final state."""
+    run = killed()
+    run.act("cancel", 119.8, booking=1001, version=2)
+    assert run.assess().faults[0].lost_writes == 1
+
+
+def test_a_canarys_cancelled_bookings_still_show_a_loss() -> None:
+    """Booked at 119.6, its cancel unanswered, its row gone; elsewhere cancelled rows are kept, so its absence is evidence."""
+    run = killed()
+    run.book(110.0, 4000, final=False)
+    run.act("cancel", 110.2, booking=4000)
+    run.row(4000, status="cancelled", version=2)
+    run.book(119.6, 5000, final=False)
+    run.act("cancel", 120.1, booking=5000, outcome="info", good=False, status=0)
+    assert run.assess().faults[0].lost_writes == 1
+    assert run.verdict("integrity/lost").status is PASS
+
+
+def test_a_lost_slot_may_be_booked_again() -> None:
+    """The slot of a lost booking is given to somebody else after the fail-over: that is the loss's doing, no double booking."""
+    run = killed(119.5)
+    lost = run.effects[39]
+    run.book(130.0, 6000, starts_at=lost.starts_at)
+    assert run.verdict("integrity/double_booked").status is PASS
+
+
+def test_a_tier_has_no_data_to_lose() -> None:
+    """A cache may forget; the loss objective says so instead of passing."""
+    tier = replace(KILL, kind="cache.tier-lost", scope={"tier": "cache"})
+    run = replace(killed(), faults=(tier,), objectives=(replace(LOSS, faults=("cache.*",)),))
+    assert run.verdict("loss/kill").status is INCONCLUSIVE
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    """Whatever order files hold their rows in, the answer is the same."""
+    run = killed(119.0)
+    run.signal(123.0)
+    run.book(123.5, 5000, final=False)
+    assert run.shuffled(3).assess() == run.assess()
