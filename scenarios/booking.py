@@ -95,6 +95,7 @@ class Rivals(BookingUser):
             return
         rival = self.rival()
         rival.steps.slots(day, barber)
+        self.wait_for(rival)
         self.think()
         self.compete(rival, lambda customer: customer.go_for(slot))
 

@@ -79,6 +79,10 @@ class BookingUser(User):
         other.session.due_ns = self.session.due_ns
         return other
 
+    def wait_for(self, other: Self) -> None:
+        """What this customer does next follows what the other did last."""
+        self.session.due_ns = max(self.session.due_ns, other.session.due_ns)
+
     def compete(self, rival: Self, act: Callable[[Self], None]) -> None:
         """Both do the same at the same instant, each on its own; returns when both have an answer."""
         rival.session.due_ns = self.session.due_ns
