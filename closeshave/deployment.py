@@ -18,6 +18,10 @@ from closeshave.topology import Topology
 FILE = "deployment.json"
 """Name of the file inside :attr:`Deployment.root`."""
 
+OWN_REQUESTS = "own-requests.jsonl"
+"""In the root too: a line (``region``) for each request that the harness itself sent through an edge to prove a heal. No sender sent it, so
+whoever compares the edges' counters with the senders takes it away."""
+
 
 @dataclass(frozen=True, slots=True)
 class Process:

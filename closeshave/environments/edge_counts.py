@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import httpx
 
-from closeshave.deployment import Deployment
+from closeshave.deployment import OWN_REQUESTS, Deployment
+from closeshave.files import read_lines
 from closeshave.history import EdgeCount
 
 TIMEOUT_S = 2.0
@@ -20,14 +23,15 @@ class EdgeCountsUnreadable(OSError):
 
 
 def read(deployment: Deployment) -> tuple[EdgeCount, ...]:
-    """The running totals of every edge, in the order of the deployment. Raises :class:`EdgeCountsUnreadable`."""
+    """The running totals of every edge, in the order of the deployment, without the harness's own. Raises :class:`EdgeCountsUnreadable`."""
+    own = Counter(str(line["region"]) for line in read_lines(Path(deployment.root, OWN_REQUESTS)))
     counts = []
     for edge in deployment.edges:
         try:
             answer = httpx.get(edge.stats_url, timeout=TIMEOUT_S, trust_env=False).raise_for_status()
         except httpx.HTTPError as error:
             raise EdgeCountsUnreadable(f"edge of {edge.region}: {type(error).__name__}: {error}") from error
-        counts.append(EdgeCount(edge.region, total(answer.text, edge.frontend, edge.region)))
+        counts.append(EdgeCount(edge.region, total(answer.text, edge.frontend, edge.region) - own[edge.region]))
     return tuple(counts)
 
 

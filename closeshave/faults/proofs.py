@@ -9,10 +9,11 @@ from pathlib import Path
 import psutil
 
 from closeshave import processes
-from closeshave.deployment import Deployment, Edge, Process
+from closeshave.deployment import OWN_REQUESTS, Deployment, Edge, Process
 from closeshave.faults import repair
 from closeshave.faults.kind import Proof
 from closeshave.faults.parts import patroni, ports, postgres, sentinel
+from closeshave.files import append_line
 
 READY_PATH = "/health/ready"
 Check = Callable[[], Proof]
@@ -116,6 +117,8 @@ def doors(deployment: Deployment, shards: Iterable[int] = ()) -> Check:
         # A region that another fault has taken away is no part of this proof.
         regions = dict.fromkeys(process.region for process in _serving(deployment))
         edges = [edge for edge in deployment.edges if edge.region in regions]
+        for edge in edges:
+            append_line(Path(deployment.root, OWN_REQUESTS), {"region": edge.region})
         faults = [f"{edge.region} {fault}" for edge in edges if (fault := _door(edge, shards))]
         return Proof(f"{len(edges)} edges lead to their own regions", not faults, "; ".join(faults) or "all of them")
 

@@ -7,6 +7,7 @@ each in the way that its own docstring states.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from time import perf_counter
 from typing import Any
 
@@ -74,7 +75,8 @@ class Tier:
         except (RedisError, OSError, TimeoutError):
             self.breaker.failed()
             # Also after an answered error: READONLY means that the connections lead to a demoted primary.
-            await self._client.connection_pool.disconnect(inuse_connections=False)
+            with suppress(RedisError, OSError, TimeoutError):  # closing towards a dead node fails too; the connection is forgotten all the same
+                await self._client.connection_pool.disconnect(inuse_connections=False)
             return None
         self.breaker.succeeded()
         return answers
