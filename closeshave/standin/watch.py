@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from collections.abc import Coroutine
 
 from closeshave.standin.caches import Tier
 from closeshave.standin.database import Link
 from closeshave.standin.platform import Platform
+
+_LOG = logging.getLogger(__name__)
 
 PROBE_S = 1.0
 """Between probes of a database that answers."""
@@ -28,10 +32,10 @@ class Watch:
     def start(self) -> None:
         """Begin, in the running event loop."""
         for link in self._platform.shards.links:
-            self._tasks.append(asyncio.create_task(self._keep_asking(link)))
+            self._keep(self._keep_asking(link))
         for tier in self._platform.tiers:
-            self._tasks.append(asyncio.create_task(_revive(tier)))
-        self._tasks.append(asyncio.create_task(self._forget_stale()))
+            self._keep(_revive(tier))
+        self._keep(self._forget_stale())
 
     def stop(self) -> None:
         """End all probes."""
@@ -42,6 +46,11 @@ class Watch:
         """The databases that have answered a moment ago."""
         now = time.monotonic()
         return [name for name, at in self._answered.items() if now - at < FRESH_S]
+
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        task.add_done_callback(_ended)
+        self._tasks.append(task)
 
     async def _keep_asking(self, link: Link) -> None:
         while True:
@@ -54,6 +63,12 @@ class Watch:
         while True:
             await self._platform.franchises.forget_stale()
             await asyncio.sleep(RETRY_S)
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    """None of them ends by itself: one that does is a bug, and its database counts as unreachable from then on."""
+    if not task.cancelled():
+        _LOG.critical("a probe has ended", exc_info=task.exception())
 
 
 async def _revive(tier: Tier) -> None:
