@@ -88,6 +88,5 @@ def _write(directory: Path, worker: int, count: int) -> None:
         records.add(rows.tobytes())
         records.counters.sent += size
         records.counters.intended += size
-        records.counters.requests += size
         records.flush()
     records.close()

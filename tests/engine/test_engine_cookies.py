@@ -58,4 +58,4 @@ def test_longer_paths_come_first() -> None:
     jar.take("b=2; Path=/api", HTTP, "/", NOW_S)
     assert jar.header(HTTP, "/api/x", NOW_S) == "b=2; a=1"
     jar.clear()
-    assert not jar
+    assert jar.empty

@@ -26,6 +26,8 @@ Check = Callable[[Response], bool]
 """Whether a successful answer is what was asked for."""
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_REMEMBERED = 64
+"""Targets whose plain requests a client remembers."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEEPS_METHOD = frozenset({307, 308})
 _PRIVATE = frozenset({"authorization", "cookie", "x-csrf-token"})
@@ -65,8 +67,11 @@ class Client:
         self._prefix = prefix.rstrip("/")
         self._pools, self._pool = pools, pools(self.origin)
         self._records, self._texts, self._add = records, records.texts, records.add
+        self._known = records.texts.known
         self._headers = dict(DEFAULT_HEADERS) | dict(headers or {})
         self._constant = constant_lines(self.origin, self._headers)
+        self._plain_gets: dict[str, bytes] = {}
+        """Requests that say nothing but their target, by target: the same bytes each time."""
         self._timeouts = timeouts or Timeouts()
         self._redirects, self._retries, self._traces = redirects, retries, traces
         self.cookies = CookieJar()
@@ -132,6 +137,7 @@ class Client:
             raise ValueError(f"a line end inside header {name}")
         self._headers[name] = value
         self._constant = constant_lines(self.origin, self._headers)
+        self._plain_gets.clear()
 
     def request(  # noqa: PLR0917 - the hot path passes by position, callers by name
         self,
@@ -155,10 +161,13 @@ class Client:
             data = orjson.dumps(json)
             headers = {"Content-Type": "application/json"} | dict(headers or {})
         target = self._prefix + path
-        if self.cookies:
+        if not self.cookies.empty:
             headers = self._with_cookies(headers, self.origin, target)
-        wire = build(method, target, self._constant, headers, data)
-        kind = self._texts.code(name or path)
+        if headers is None and data is None and method == "GET":
+            wire = self._plain_gets.get(target) or self._plain_get(target)
+        else:
+            wire = build(method, target, self._constant, headers, data)
+        kind = self._known(name or path) or self._texts.code(name or path)
         intended_ns, self.intended_ns = self.intended_ns, 0
         response = self._attempt(self._pool, method, wire, kind, intended_ns, 1)
         message = response.message
@@ -172,10 +181,16 @@ class Client:
         if check is not None or not 200 <= response.status < 400:
             judge(response, method, check)
         if catch_response:
-            response.defer(lambda judged: self._record(judged, method, kind))
+            response.defer(self._record, method, kind)
         else:
             self._record(response, method, kind)
         return response
+
+    def _plain_get(self, target: str) -> bytes:
+        wire = build("GET", target, self._constant, None, None)
+        if len(self._plain_gets) < _REMEMBERED:
+            self._plain_gets[target] = wire
+        return wire
 
     # -- attempts ------------------------------------------------------------------------------------------------------------------------------
 
@@ -193,16 +208,14 @@ class Client:
             message = connection.exchange(wire, started_ns + timeouts.first_byte_ns, started_ns + timeouts.total_ns, method == "HEAD")
             ended_ns = _now_ns()
         except TransportError as error:
-            counters.requests += error.sent
+            counters.unsent += not error.sent
             return Response(None, error, due_ns, started_ns, _now_ns(), attempt)
         except BaseException:
             # The greenlet is being killed; what was under way may have happened, and is a row like any other.
-            counters.requests += 1
             stopped = Response(None, TransportError(Reason.STOPPED, sent=True), due_ns, started_ns, _now_ns(), attempt)
             judge(stopped, method, None)
             self._record(stopped, method, kind)
             raise
-        counters.requests += 1
         pool.give(connection, message.reusable)
         return Response(message, None, due_ns, started_ns, ended_ns, attempt)
 

@@ -77,15 +77,14 @@ def _date_s(text: str) -> float | None:
 class CookieJar:
     """The cookies of one customer."""
 
-    __slots__ = ("_cookies", "_headers")
+    __slots__ = ("_cookies", "_headers", "empty")
 
     def __init__(self) -> None:
         self._cookies: dict[tuple[str, str, str], Cookie] = {}
+        self.empty = True
+        """Whether there is none: an attribute, because every request asks."""
         self._headers: dict[tuple[Origin, str], str] = {}
         """Answers of :meth:`header` that hold until a cookie changes; kept only while none of them can expire."""
-
-    def __bool__(self) -> bool:
-        return bool(self._cookies)
 
     def set(self, name: str, value: str, origin: Origin) -> None:
         """Put a session cookie of the customer's own (a CSRF token) into the jar."""
@@ -117,6 +116,7 @@ class CookieJar:
 
     def clear(self) -> None:
         """Forget everything: another customer takes over."""
+        self.empty = True
         self._cookies.clear()
         self._headers.clear()
 
@@ -126,3 +126,4 @@ class CookieJar:
         self._headers.clear()
         if cookie.expires_s is None or cookie.expires_s > now_s:
             self._cookies[key] = cookie
+        self.empty = not self._cookies

@@ -28,8 +28,10 @@ NEVER_NS = 1 << 62
 _READ = 1
 """libev's EV_READ: the hub's watcher waits for the epoll's own descriptor to become readable."""
 _BATCH = 256
-_ROUNDS = 4
-"""How often the epoll is asked again before libev's loop (timers, other greenlets) gets its turn. Saves libev's cost per wake-up under load."""
+_ROUNDS = 8
+"""How often the epoll may be asked again before libev's loop (timers, other greenlets) gets its turn."""
+_BUSY = 4
+"""It is asked again after this many events at once: likely more have come meanwhile, and libev's own turn costs more than a question in vain."""
 
 
 _SWEEP = 1024
@@ -128,7 +130,7 @@ class Loop:
                 waiter = ready.get(fd)
                 if waiter is not None:
                     waiter(mask)
-            if not events:
+            if len(events) < _BUSY:
                 return
 
     def _look_at_deadlines(self, _events: int) -> None:

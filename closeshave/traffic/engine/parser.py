@@ -21,7 +21,9 @@ _ENOUGH_FOR_A_VERSION = 12
 CHUNKED, UNTIL_CLOSE = -1, -2
 """Values of :attr:`Head.length` for bodies whose length no header tells."""
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?(?:\r\n|$)")
+_VERSIONS = frozenset({b"HTTP/1.1 ", b"HTTP/1.0 "})
+_AFTER_STATUS = frozenset({b" ", b"\r", b""})
+_ONE = ord("1")
 _FRAMING = re.compile(
     rb"\r\n(content-length|transfer-encoding|connection|content-encoding|set-cookie)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE
 )
@@ -54,10 +56,10 @@ class Head:
 
 def parse_head(raw: bytes) -> Head:
     """The meaning of a header block (without its final empty line). Raises :class:`ProtocolError`."""
-    line = _STATUS_LINE.match(raw)
-    if line is None:
+    status = raw[9:12]
+    if raw[:9] not in _VERSIONS or not status.isdigit() or raw[12:13] not in _AFTER_STATUS or status < b"100":
         raise ProtocolError(f"no HTTP/1.x status line: {raw[:40]!r}")
-    keep_alive, length, chunked, coding, cookies = line[1] == b"1", UNTIL_CLOSE, False, b"", False
+    keep_alive, length, chunked, coding, cookies = raw[7] == _ONE, UNTIL_CLOSE, False, b"", False
     for spelled, value in _FRAMING.findall(raw):
         name = spelled.lower()
         if name == b"content-length":
@@ -77,9 +79,9 @@ def parse_head(raw: bytes) -> Head:
         if length != UNTIL_CLOSE:
             raise ProtocolError("both a length and chunks")
         length = CHUNKED
-    status = int(line[2])
-    simple = status >= 200 and length >= 0 and not coding
-    return Head(raw, status, length, keep_alive, coding, cookies, simple)
+    code = int(status)
+    simple = code >= 200 and length >= 0 and not coding
+    return Head(raw, code, length, keep_alive, coding, cookies, simple)
 
 
 def _agreed_length(value: bytes, before: int) -> int:

@@ -52,8 +52,13 @@ class Counters:
     """Arrivals that were due, whether begun or not."""
     sent: int = 0
     """Requests handed to the client, each attempt by itself."""
-    requests: int = 0
-    """Of these, the ones that may have reached the server: a byte of them left."""
+    unsent: int = 0
+    """Of these, the ones of which no byte left: no connection was to be had."""
+
+    @property
+    def requests(self) -> int:
+        """How many may have reached the server."""
+        return self.sent - self.unsent
 
 
 class Texts:
@@ -62,6 +67,8 @@ class Texts:
     def __init__(self) -> None:
         self.texts: list[str] = []
         self._codes: dict[str | None, int] = {None: 0}
+        self.known: Callable[[str | None], int | None] = self._codes.get
+        """The code of a text that has one: the hot path's way around :meth:`code`."""
 
     def code(self, text: str | None) -> int:
         """The code of ``text``, 0 for none. Raises :class:`OverflowError` after 65,535 different ones."""

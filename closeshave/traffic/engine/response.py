@@ -13,6 +13,9 @@ from closeshave.traffic.engine.errors import TransportError
 from closeshave.traffic.engine.parser import Message
 from closeshave.traffic.engine.rows import OK, OUTCOMES
 
+Finish = Callable[["Response", str, int], None]
+"""Records a response: with its request's method and the code of its operation."""
+
 
 class Response:
     """An answer. ``status`` is 0 when there is none, and ``error`` says why. Times are monotonic nanoseconds."""
@@ -23,7 +26,7 @@ class Response:
     good = True
     outcome_code = OK
     _headers: dict[str, str] | None = None
-    _finish: Callable[[Response], None] | None = None
+    _finish: tuple[Finish, str, int] | None = None
 
     def __init__(
         self,
@@ -83,9 +86,9 @@ class Response:
 
     # -- catch_response=True: the task's own verdict, recorded at the end of its with block ----------------------------------------------
 
-    def defer(self, finish: Callable[[Response], None]) -> None:
+    def defer(self, finish: Finish, method: str, kind: int) -> None:
         """Let ``finish`` record this response at the end of the ``with`` block, once the task has judged it."""
-        self._finish = finish
+        self._finish = finish, method, kind
 
     def failure(self, why: str) -> None:
         """The answer is not what was asked for. Raises :class:`RuntimeError` once it has been recorded."""
@@ -104,8 +107,9 @@ class Response:
         if self._finish is not None:
             if isinstance(error, Exception):
                 self.good, self.error = False, f"task raised {type(error).__name__}"
-            self._finish(self)
+            finish, method, operation = self._finish
             self._finish = None
+            finish(self, method, operation)
 
     def _open_for_verdict(self) -> None:
         if self._finish is None:
