@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -45,8 +46,9 @@ SENDERS: tuple[Literal["customers"], Literal["canary"]] = ("customers", "canary"
 TICK_S = 0.1
 HEAL_WAIT_S = 120.0
 """How long after the load's end a fault may still be healing before the trial takes over from its child."""
-EXPORT_QUICKLY_S = 3.0
-"""An operator who stops a trial waits at most this long for a final state."""
+QUIESCE_S = 10.0
+QUIESCE_EARLY_S = 2.0
+"""How long to wait until nothing is in flight any more; an operator who stops a trial waits less."""
 
 
 class SafetyStop(Exception):
@@ -257,7 +259,9 @@ def _put_in_order(trial: Trial, *, early: bool) -> None:
         steps.callback(_step, trial, "environment", _take_down)
         steps.callback(_step, trial, "records", _collect_records)
         steps.callback(_step, trial, "signals", _collect_signals)
-        steps.callback(_step, trial, "final state", _export_quickly if early else _export)
+        steps.callback(_step, trial, "final state", _export)
+        steps.callback(_step, trial, "edge counters", _save_edges)
+        steps.callback(_step, trial, "quiesce", partial(_quiesce, timeout_s=QUIESCE_EARLY_S if early else QUIESCE_S))
         steps.callback(_step, trial, "faults", _abandon_faults if early and trial.owned else _heal_what_is_open)
         steps.callback(_step, trial, "generators", _stop_generators)
 
@@ -294,26 +298,25 @@ def _abandon_faults(trial: Trial) -> None:
             child.wait()
 
 
+def _quiesce(trial: Trial, timeout_s: float) -> None:
+    if _loaded(trial):
+        final_state.quiesce(_deployment(trial), timeout_s)
+
+
+def _save_edges(trial: Trial) -> None:
+    if trial.edges_before is not None:
+        history.save_edges(trial.run, edge_counts.between(trial.edges_before, edge_counts.read(_deployment(trial))))
+
+
 def _export(trial: Trial) -> None:
-    if trial.deployment is None or trial.edges_before is None:
-        return
-    trial.say("reading the final state from the promoted primaries")
-    final_state.quiesce(trial.deployment, 10)
-    _save_edges(trial, trial.deployment)
-    final_state.export(trial.deployment, trial.run, trial.manifest.anchor.wall_ns / 1e9, trial.say)
+    if _loaded(trial):
+        trial.say("reading the final state from the promoted primaries")
+        final_state.export(_deployment(trial), trial.run, trial.manifest.anchor.wall_ns / 1e9, trial.say)
 
 
-def _export_quickly(trial: Trial) -> None:
-    if trial.deployment is None or trial.edges_before is None:
-        return
-    final_state.quiesce(trial.deployment, EXPORT_QUICKLY_S)
-    _save_edges(trial, trial.deployment)
-    final_state.export(trial.deployment, trial.run, trial.manifest.anchor.wall_ns / 1e9, trial.say)
-
-
-def _save_edges(trial: Trial, deployment: Deployment) -> None:
-    assert trial.edges_before is not None
-    history.save_edges(trial.run, edge_counts.between(trial.edges_before, edge_counts.read(deployment)))
+def _loaded(trial: Trial) -> bool:
+    """Whether anything was sent that could have left a trace."""
+    return trial.deployment is not None and trial.edges_before is not None
 
 
 def _collect_signals(trial: Trial) -> None:

@@ -1,5 +1,7 @@
 """Real processes, found by record and never by name."""
 
+import os
+import secrets
 import signal
 import sys
 from pathlib import Path
@@ -13,8 +15,9 @@ from closeshave.deployment import Process
 @pytest.fixture
 def environment(tmp_path):
     """A root and an environment ID; whatever was started is swept away, and must be gone."""
-    yield tmp_path, "test-" + tmp_path.name
-    assert processes.sweep("test-" + tmp_path.name) == []
+    id_ = f"test-{secrets.token_hex(8)}"  # two sessions on one machine may share a directory's name
+    yield tmp_path, id_
+    assert processes.sweep(id_) == []
 
 
 def sleeper(**changes):
@@ -40,7 +43,7 @@ def test_a_killed_process_is_gone_although_nobody_waited_for_it(environment):
 
 def test_a_reused_process_id_is_not_mistaken_for_the_old_process():
     """The start time is part of the identity."""
-    mine = processes.identify(__import__("os").getpid())
+    mine = processes.identify(os.getpid())
     assert mine is not None
     assert not processes.Identity(mine.pid, mine.started - 5).alive
 
