@@ -74,4 +74,5 @@ def _obey(halt: Path) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # or every question to a part is a line
     sys.exit(run(ORDER.validate_json(Path(sys.argv[1]).read_bytes())))
