@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from closeshave.history import History
+from closeshave.history import Edge, History
 from closeshave.judge.verdict import Assessment, FaultFigures
 
 SIGNAL_KINDS = ("suspected", "promoted", "demoted", "alert")
@@ -29,6 +29,9 @@ class Band:
     observed_s: float | None
     recovered_s: float | None
     healed_s: float | None
+    """When the harness began to heal it."""
+    verified_s: float | None
+    """When its healing was proven."""
     end_s: float
     """Where the band ends: healed, or the end of the run for a fault that never was."""
 
@@ -65,6 +68,7 @@ def axis(history: History, assessment: Assessment) -> Axis:
     healed = [fault.healed_at_s for fault in assessment.faults if fault.healed_at_s is not None]
     # A fault may be healed after the last phase, when the machine was slow; its band belongs on the chart all the same.
     span = max((end - zero) / 1e9, *(at + 1 for at in healed), 1.0)
+    verified = {event.fault: (event.at_ns - zero) / 1e9 for event in history.faults if event.edge == Edge.VERIFIED_HEALED}
     seen: dict[tuple[int, str, str], Tick] = {}
     for signal in history.signals:
         at = (signal.at_ns - zero) / 1e9
@@ -74,17 +78,22 @@ def axis(history: History, assessment: Assessment) -> Axis:
         zero_ns=zero,
         span_s=span,
         phases=tuple(Stretch(one.name, one.role, (one.started_ns - zero) / 1e9, (one.ended_ns - zero) / 1e9) for one in phases),
-        bands=tuple(_band(fault, fault.injected_at_s, span) for fault in assessment.faults if fault.injected_at_s is not None),
+        bands=tuple(
+            _band(fault, fault.injected_at_s, verified.get(fault.id), span)
+            for fault in assessment.faults
+            if fault.injected_at_s is not None
+        ),
         ticks=tuple(sorted(seen.values(), key=lambda tick: tick.at_s)),
     )
 
 
-def _band(fault: FaultFigures, injected_s: float, span_s: float) -> Band:
+def _band(fault: FaultFigures, injected_s: float, verified_s: float | None, span_s: float) -> Band:
     return Band(
         fault=fault.id,
         start_s=injected_s,
         observed_s=fault.observed_at_s,
         recovered_s=injected_s + fault.recovery_s if fault.recovery_s is not None else None,
         healed_s=fault.healed_at_s,
+        verified_s=verified_s,
         end_s=fault.healed_at_s if fault.healed_at_s is not None else span_s,
     )

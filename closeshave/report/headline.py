@@ -65,7 +65,8 @@ def _passed(assessment: Assessment) -> str:
     clauses = [f"{_all(len(gating), 'check')} held"]
     times = [one.recovery_s for one in assessment.faults if one.recovery_s is not None]
     if assessment.faults:
-        slowest = f", the slowest recovery took {words.seconds(max(times))}" if times else ""
+        took = "recovery" if len(assessment.faults) == 1 else "the slowest recovery"
+        slowest = f", {took} took {words.seconds(max(times))}" if times else ""
         clauses.append(f"{_all(len(assessment.faults), 'fault')} {'was' if len(assessment.faults) == 1 else 'were'} survived{slowest}")
     clauses.append(_bookings(assessment))
     sentence = "; ".join(clause for clause in clauses if clause) + "."

@@ -46,7 +46,9 @@ def test_one_failure_shows():
 @given(st.lists(st.tuples(st.floats(0, 200), st.floats(0, 100)), max_size=8))
 def test_neither_bars_nor_labels_of_faults_overlap(spans):
     """Whatever overlaps in time gets a lane of its own."""
-    bands = tuple(Band(f"fault-{number}", at, None, None, at + length, at + length) for number, (at, length) in enumerate(sorted(spans)))
+    bands = tuple(
+        Band(f"fault-{number}", at, None, None, at + length, None, at + length) for number, (at, length) in enumerate(sorted(spans))
+    )
     x = figure.time_scale(when := Axis(0, 300.0, (), bands, ()))
     placed = [(row, figure._sides(band, x)[side][0]) for band, (row, side) in zip(bands, figure._lanes(when), strict=True)]
     for number, (row, (start, end)) in enumerate(placed):

@@ -55,3 +55,9 @@ def test_without_verdicts_the_reason_of_the_run_is_told():
 def test_rehearsed_says_that_it_proves_nothing_about_the_platform():
     """Evidence from the stand-in must not be read as more."""
     assert "nothing about the platform" in meaning("rehearsed")
+
+
+def test_a_single_fault_has_one_recovery():
+    """Not the slowest of one."""
+    single = replace(judged.passed(), faults=judged.FAULTS[:1])
+    assert "the one fault was survived, recovery took 3.4 s" in headline(single, "rehearsed", 0).sentence

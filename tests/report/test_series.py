@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closeshave.history import OPERATIONS, Operation, frame
-from closeshave.report.axis import Axis, axis
+from closeshave.report.axis import Axis, Band, axis
 from closeshave.report.distribution import distributions
 from closeshave.report.machine import machine, per_bin
 from closeshave.report.mishaps import mishaps
@@ -160,3 +160,12 @@ def test_a_gap_in_the_samples_is_not_bridged():
     values, at = np.array([0.5, 0.9]), np.array([1.0, 20.0])
     assert per_bin(values, at, np.array([0.5, 10.0, 19.0])) == pytest.approx([0.5, np.nan, 0.9], nan_ok=True)
     assert per_bin(values[:1], at[:1], np.array([1.5])) == pytest.approx([0.5])
+
+
+def test_what_healing_breaks_is_not_blamed_on_the_fault():
+    """Switching roles back costs requests too; they are told apart from those that the fault cost."""
+    band = Band("killed", 1.0, None, 3.0, 5.0, 7.0, 5.0)
+    rows = [operation(at, 0.1, good=False) for at in (0.5, 2, 6, 8)]
+    found, _ = mishaps(frame(rows, OPERATIONS), replace(TEN_SECONDS, bands=(band,)))
+    assert [one.during for one in found] == ["between phases", "killed", "killed, while it was healed"]
+    assert found[0].count == 2

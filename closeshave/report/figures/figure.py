@@ -55,6 +55,7 @@ class Place:
     observed: float | None = None
     recovered: float | None = None
     healed: float | None = None
+    verified: float | None = None
     text_x: float = 0.0
     anchor: str = "start"
 
@@ -125,7 +126,7 @@ def _lane_y(rows: list[tuple[int, int]]) -> float:
 
 def _sides(band: Band, x: Scale) -> list[tuple[tuple[float, float], float, str]]:
     """Where the label of a band may stand: before it, else behind it, as far as the chart has room there: extent, x, anchor."""
-    start, end = x(band.start_s), x(max(band.end_s, band.recovered_s or 0))
+    start, end = x(band.start_s), x(max(band.end_s, band.recovered_s or 0, band.verified_s or 0))
     room = text_px(_name(band), 12.5) + LABEL_GAP
     before = ((start - room, end + 8), start - LABEL_GAP, "end")
     behind = ((start - 8, end + room), end + LABEL_GAP, "start")
@@ -155,6 +156,7 @@ def _band(band: Band, x: Scale, row: int, side: int) -> Place:
         observed=at(band.observed_s),
         recovered=at(band.recovered_s),
         healed=at(band.healed_s),
+        verified=at(band.verified_s),
         text_x=text_x,
         anchor=anchor,
     )
