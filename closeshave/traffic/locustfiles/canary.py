@@ -71,8 +71,8 @@ class Canaries:
         self._around = Surroundings(
             Source.CANARY, load.topology, load.tag, window, recorder, statistics(environment), self.engine.alarm.sleep_until, time.time
         )
-        away = len(load.topology.regions) - 1
-        self._cancel_share = min(1.0, CANCELS_PER_S / max(1e-9, load.canaries.home_per_s + away * load.canaries.away_per_s))
+        writes_per_s = len(self._probes) / len(load.topology.shards) / load.duration_s
+        self._cancel_share = min(1.0, CANCELS_PER_S / max(CANCELS_PER_S, writes_per_s))
 
     def begin(self, index: int, due_ns: int) -> None:
         """Carry out the probe of this index."""
