@@ -132,19 +132,9 @@ def parameters(postgres_major: int) -> dict[str, str | int]:
 
 def leaders(etcd_port: int) -> dict[str, str]:
     """Shard (``shard1``) → the name of the member that holds its leader lock; asked from etcd, so that it costs Patroni nothing."""
-    return {scope: value for (scope, key), value in _keys(etcd_port).items() if key == "leader"}
-
-
-def running(etcd_port: int) -> set[str]:
-    """The names of the members whose PostgreSQL runs, as they last told etcd."""
-    told = {key.removeprefix("members/"): json.loads(value) for (_, key), value in _keys(etcd_port).items() if key.startswith("members/")}
-    return {name for name, member in told.items() if member.get("state") in {"running", "streaming", "in archive recovery"}}
-
-
-def _keys(etcd_port: int) -> dict[tuple[str, str], str]:
-    """Shard and key → value, of all that the shards keep in etcd."""
     found = {}
     for path, value in etcd.values(etcd_port, NAMESPACE).items():
         scope, _, key = path.removeprefix(NAMESPACE).partition("/")
-        found[scope, key] = value
+        if key == "leader":
+            found[scope] = value
     return found

@@ -65,20 +65,18 @@ class Startup:
         homes, standbys = pairs(deployment)
         port = deployment.etcd_ports[0]
         leaders = {f"shard{home.shard}": home.name for home in homes}
-        names = {member.name for member in deployment.members}
         return [
             Milestone("etcd", lambda: all(map(etcd.healthy, deployment.etcd_ports))),
             Milestone("homes copied", lambda: all(map(self._copied, homes)), then=partial(self._copy, standbys)),
             Milestone("databases started", lambda: True, ("etcd", "homes copied"), partial(self._start_members, homes)),
             # Standbys only now, so that the declared primary wins the first election. Applications only now, and proxies only when the
-            # standbys run: until there is something to find, their asking takes the processor from those who start.
+            # standbys are there: until there is something to find, their asking takes the processor from those who start.
             Milestone("primaries elected", lambda: leaders == patroni.leaders(port), ("databases started",), partial(self._start, "app")),
             Milestone(
                 "standbys copied", lambda: all(map(self._copied, standbys)), ("primaries elected",), partial(self._start_members, standbys)
             ),
-            Milestone("standbys run", lambda: patroni.running(port) >= names, ("standbys copied",), partial(self._start, "haproxy")),
-            Milestone("shards writable", lambda: all(map(self._takes_writes, homes)), ("standbys run",)),
-            Milestone("standbys stream", lambda: all(map(self._streams, homes)), ("standbys run",)),
+            Milestone("standbys stream", lambda: all(map(self._streams, homes)), ("standbys copied",), partial(self._start, "haproxy")),
+            Milestone("shards writable", lambda: all(map(self._takes_writes, homes)), ("standbys stream",)),
         ]
 
     def _cache_milestones(self) -> list[Milestone]:

@@ -49,10 +49,17 @@ class Recipe:
     nobody: Wrapper
 
     @property
+    def parameters(self) -> dict[str, str | int]:
+        """PostgreSQL's settings, those that the shard will run under."""
+        return patroni.parameters(int(self.postgres_version.split(".")[0]))
+
+    @property
     def path(self) -> Path:
         """Where the finished template lies: another place for every difference in what shapes it."""
-        shaping = hashlib.sha256(repr((self.shard, self.topology, self.sizes, self.sizes.password, self.postgres_version)).encode())
-        for source in (Path(__file__), Path(patroni.__file__), *(Path(seed.__file__).with_name(name) for name in SHAPERS)):
+        names = (patroni.DATABASE, patroni.USER, patroni.SUPERUSER, patroni.REPLICATION_USER)
+        shapers = (self.shard, self.topology, self.sizes, self.sizes.password, self.postgres_version, self.parameters, names)
+        shaping = hashlib.sha256(repr(shapers).encode())
+        for source in (Path(__file__), *(Path(seed.__file__).with_name(name) for name in SHAPERS)):
             shaping.update(source.read_bytes())
         return cache.directory() / "templates" / f"shard{self.shard.id}-{shaping.hexdigest()[:16]}"
 
@@ -107,8 +114,7 @@ def _server(recipe: Recipe, directory: Path) -> Iterator[str]:
     # Log files kept for reuse would be copied with every start.
     small = {"min_wal_size": "8MB", "wal_recycle": "off"}
     # The limits that a standby must match are noted in the cluster itself, so it grows up with those that it will run under.
-    final = patroni.parameters(int(recipe.postgres_version.split(".")[0]))
-    options = {**final, "listen_addresses": "", "unix_socket_directories": str(sockets), **fast, **small}
+    options = {**recipe.parameters, "listen_addresses": "", "unix_socket_directories": str(sockets), **fast, **small}
     argv = [*recipe.nobody.words, str(recipe.postgres / "postgres"), "-D", str(directory)]
     argv += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
     server = subprocess.Popen(argv, stdin=subprocess.DEVNULL)

@@ -78,7 +78,8 @@ def main() -> None:
             break
         print(pid, flush=True)  # noqa: T201  the answer, on a pipe
     else:
-        return
+        # No tidying up of what the children share: it would copy every page of it.
+        os._exit(0)
     _become(root, process)
 
 
