@@ -16,7 +16,7 @@ from closeshave.report import words
 from closeshave.report.axis import Axis
 from closeshave.report.curves import Curves
 from closeshave.report.distribution import Distribution
-from closeshave.report.figures.recovery import split
+from closeshave.report.figures.recovery import split, total
 from closeshave.report.findings import Findings
 from closeshave.report.series import Series
 
@@ -120,8 +120,7 @@ def _recovery(title: str, faults: tuple[FaultFigures, ...]) -> Figure | None:
                 row, value, left=elapsed, height=0.55, color=PART_COLOURS[name], hatch=_PART_HATCHES[name], edgecolor="white", label=label
             )
             elapsed += value
-        total = words.seconds(fault.recovery_s) if fault.recovery_s is not None else "no recovery measured"
-        plot.text(elapsed, row, f" {total}", va="center", fontsize=9)
+        plot.text(elapsed, row, f" {total(fault)}", va="center", fontsize=9)
     plot.set_yticks(range(len(faults)), [words.clean(fault.id) for fault in faults])
     for tick in plot.get_yticklabels():
         tick.set_parse_math(False)

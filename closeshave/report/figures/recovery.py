@@ -60,6 +60,13 @@ def split(fault: FaultFigures) -> list[tuple[str, float]]:
     return [*parts, ("not split", rest)] if rest > 0.05 else parts
 
 
+def total(fault: FaultFigures) -> str:
+    """The whole recovery in words."""
+    if fault.recovery_s is None:
+        return "no recovery measured"
+    return words.seconds(fault.recovery_s) if fault.recovery_s else "0 s, never interrupted"
+
+
 def recovery(faults: tuple[FaultFigures, ...]) -> Recovery | None:
     """One horizontal bar a fault, on one scale; ``None`` when no time of any fault is known."""
     longest = max((sum(value for _, value in split(fault)) for fault in faults), default=0.0)
@@ -82,6 +89,5 @@ def _row(fault: FaultFigures, x: Scale, y: float) -> Row:
     healed = None
     if fault.healed_at_s is not None and fault.injected_at_s is not None and fault.healed_at_s - fault.injected_at_s <= x.high:
         healed = x(fault.healed_at_s - fault.injected_at_s)
-    total = words.seconds(fault.recovery_s) if fault.recovery_s is not None else "no recovery measured"
     spoken = ", ".join(f"{name} {words.seconds(value)}" for name, value in split(fault))
-    return Row(fault.id, y, tuple(parts), total, spoken if fault.recovery_s is not None else "", x(elapsed), healed)
+    return Row(fault.id, y, tuple(parts), total(fault), spoken if fault.recovery_s is not None else "", x(elapsed), healed)
