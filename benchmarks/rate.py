@@ -5,7 +5,6 @@ The server counts the requests and the kernel counts the generator's CPU time, s
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks import programs
 from benchmarks.target import GENERATOR_CORE, Target
 
 
@@ -51,15 +51,12 @@ def interleaved(target: Target, tools: Sequence[Tool], window: Window, repeats: 
 
 def _once(target: Target, tool: Tool, window: Window) -> float:
     log = target.root / f"{tool.name.replace(' ', '-')}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            ["taskset", "-c", str(GENERATOR_CORE), *tool.command], env=os.environ | dict(tool.environ), stdout=output, stderr=output
-        )
-        try:
-            return _measure(target, process, log, window)
-        finally:
-            process.terminate()
-            process.wait(60)
+    process = programs.start(GENERATOR_CORE, tool.command, tool.environ, log)
+    try:
+        return _measure(target, process, log, window)
+    finally:
+        process.terminate()
+        process.wait(60)
 
 
 def _measure(target: Target, process: subprocess.Popen[bytes], log: Path, window: Window) -> float:

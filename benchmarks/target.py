@@ -9,7 +9,6 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
 import tempfile
 import time
 import urllib.request
@@ -86,8 +85,7 @@ class Target:
         texts = {"LIST": LIST, "LOGIN": LOGIN, "SLOTS": SLOTS, "BOOKING": BOOKING, "INTENT": INTENT, "CONFIRMED": CONFIRMED}
         configuration = _CONFIGURATION.format(root=self.root, port=self.port, tls_port=self.tls_port, csrf="c" * 32, **texts)
         (self.root / "nginx.conf").write_text(configuration)
-        command = ["taskset", "-c", str(SERVER_CORE), programs.nginx(), "-p", str(self.root), "-c", str(self.root / "nginx.conf")]
-        self._process = subprocess.Popen(command)
+        self._process = programs.start(SERVER_CORE, [programs.nginx(), "-p", str(self.root), "-c", str(self.root / "nginx.conf")])
         deadline = time.monotonic() + 20
         while not _listens(self.port):
             if self._process.poll() is not None or time.monotonic() > deadline:

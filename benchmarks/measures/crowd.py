@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import time
 
 import psutil
 
+from benchmarks import programs
 from benchmarks.effort import Effort
 from benchmarks.generators import environ, locust_command
 from benchmarks.measures.recorded import Recorded
@@ -40,22 +39,21 @@ def _crowd(
 ) -> tuple[Recorded, float, dict[str, float]]:
     records = target.root / f"crowd-records-{customers}"
     variables = environ(customers=customers, rate=rate_per_s, seconds=seconds, own_connections=int(own_connections))
-    command = ["taskset", "-c", str(GENERATOR_CORE), *locust_command("crowd", target.url, "-u", "1", "--records", str(records))]
-    with (target.root / "crowd.log").open("wb") as log:
-        process = subprocess.Popen(command, env=os.environ | variables, stdout=log, stderr=log)
-        peak = cpu_s = connections = 0.0
-        started = time.monotonic()
-        while process.poll() is None:
-            try:
-                generator = psutil.Process(process.pid)
-                peak, cpu_s = max(peak, generator.memory_info().rss), sum(generator.cpu_times()[:2])
-                connections = max(connections, generator.num_fds())
-            except psutil.Error:
-                # It ended between the two lines.
-                break
-            time.sleep(1.0)
-        process.wait()
-        lasted_s = time.monotonic() - started
+    command = locust_command("crowd", target.url, "-u", "1", "--records", str(records))
+    process = programs.start(GENERATOR_CORE, command, variables, target.root / "crowd.log")
+    peak = cpu_s = connections = 0.0
+    started = time.monotonic()
+    while process.poll() is None:
+        try:
+            generator = psutil.Process(process.pid)
+            peak, cpu_s = max(peak, generator.memory_info().rss), sum(generator.cpu_times()[:2])
+            connections = max(connections, generator.num_fds())
+        except psutil.Error:
+            # It ended between the two lines.
+            break
+        time.sleep(1.0)
+    process.wait()
+    lasted_s = time.monotonic() - started
     if process.returncode != 0:
         raise RuntimeError((target.root / "crowd.log").read_text()[-2000:])
     recorded = Recorded.read(records)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -86,10 +84,7 @@ def _k6(target: Target) -> dict[float, float]:
     flags = ["--no-thresholds", "--no-usage-report", "--quiet", "--summary-export", str(summary)]
     stall = _Stall(target)
     variables = environ(url=target.url, rate=STALL_RATE_PER_S, seconds=STALL_RUN_S)
-    subprocess.run(
-        ["taskset", "-c", str(GENERATOR_CORE), programs.k6(), "run", *flags, str(script)],
-        env=os.environ | variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True,
-    )  # fmt: skip
+    programs.start(GENERATOR_CORE, [programs.k6(), "run", *flags, str(script)], variables, target.root / "k6.log").wait()
     stall.lasted_s()
     told = json.loads(summary.read_text())["metrics"]["http_req_duration"]
     return {0.99: told["p(99)"], 0.999: told["p(99.9)"]}

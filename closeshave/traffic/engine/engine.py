@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +13,12 @@ import gevent
 from closeshave.history import Source
 from closeshave.traffic.engine.client import Client, Timeouts
 from closeshave.traffic.engine.dns import DEFAULT_INTERVAL_S, Resolver
+from closeshave.traffic.engine.errors import TransportError
 from closeshave.traffic.engine.loop import Loop
 from closeshave.traffic.engine.pool import Connector, Pool
 from closeshave.traffic.engine.records import FLUSH_INTERVAL_S, Observer, Records
 from closeshave.traffic.engine.tls import TlsSessions, TlsSettings
-from closeshave.traffic.engine.wire import Origin
+from closeshave.traffic.engine.wire import Origin, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Engine:
         traces: bool = False,
     ) -> Client:
         """A client whose connections are the worker's, or with ``own_connections`` its own, as a browser's are."""
-        pools = _OwnPools(self._connector).pool if own_connections else self.pool
+        pools = _OwnPools(self).pool if own_connections else self.pool
         return Client(
             base_url, pools, self.records, headers=headers, timeouts=timeouts, redirects=redirects, retries=retries, traces=traces
         )
@@ -70,6 +73,15 @@ class Engine:
         if pool is None:
             pool = self._shared[origin] = Pool(self._connector, origin, self.settings.pool_limit)
         return pool
+
+    def own_pool(self, origin: Origin) -> Pool:
+        """A pool for one customer alone."""
+        return Pool(self._connector, origin)
+
+    def warm(self, base_url: str, connections: int) -> None:
+        """Have so many shared connections open before they are needed; those that cannot be had are left for the load itself to find out."""
+        pool = self.pool(split(base_url)[0])
+        gevent.joinall([gevent.spawn(_open_one, pool) for _ in range(min(connections, self.settings.pool_limit or connections))])
 
     @property
     def connections_opened(self) -> int:
@@ -90,15 +102,25 @@ class Engine:
             self.records.flush()
 
 
+def _open_one(pool: Pool) -> None:
+    taken = None
+    with contextlib.suppress(TransportError):
+        taken = pool.take(time.monotonic_ns() + Timeouts().connect_ns)
+    # Let every other greenlet take its own before this one is given back, or they would all get the same.
+    gevent.sleep(0)
+    if taken is not None:
+        pool.give(taken, True)
+
+
 class _OwnPools:
     """One customer's pools, by origin."""
 
-    def __init__(self, connector: Connector) -> None:
-        self._connector = connector
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._pools: dict[Origin, Pool] = {}
 
     def pool(self, origin: Origin) -> Pool:
         pool = self._pools.get(origin)
         if pool is None:
-            pool = self._pools[origin] = Pool(self._connector, origin)
+            pool = self._pools[origin] = self._engine.own_pool(origin)
         return pool

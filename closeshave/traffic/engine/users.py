@@ -7,11 +7,12 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import time
 from collections.abc import Callable, Generator, Mapping
 from inspect import isclass, isgenerator
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import gevent
 import numpy as np
@@ -44,12 +45,21 @@ class _WithClient(User):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        host = self.host or environment.host
+        self.client: Client = engine_of(environment).client(
+            self.base_url(environment),
+            own_connections=self.own_connections,
+            headers=self.default_headers,
+            timeouts=self.timeouts,
+            traces=self.traces,
+        )
+
+    @classmethod
+    def base_url(cls, environment: Environment) -> str:
+        """Where requests go. Raises :class:`locust.exception.LocustError` when nobody has said."""
+        host = cls.host or environment.host
         if host is None:
             raise LocustError("no host: set it on the user class or with --host")
-        self.client: Client = engine_of(environment).client(
-            host, own_connections=self.own_connections, headers=self.default_headers, timeouts=self.timeouts, traces=self.traces
-        )
+        return host
 
 
 class EngineUser(_WithClient):
@@ -92,6 +102,8 @@ class OpenUser(_WithClient):
     seed: ClassVar[int] = 1
     crew: ClassVar[int] = 2000
     """Most sessions with a request in flight at once; beyond it arrivals are late, and show it."""
+    warm: ClassVar[int] = 100
+    """Customers, and shared connections for them, made ready before the first arrival."""
     grace_s: ClassVar[float] = 60.0
     """How long after the last arrival what is under way may go on."""
 
@@ -121,6 +133,8 @@ class CrowdUser(_WithClient):
     seed: ClassVar[int] = 1
     crew: ClassVar[int] = 2000
     """Most customers with a request in flight at once; beyond it they are late, and show it."""
+    warm: ClassVar[int] = 100
+    """Members of the crew, and shared connections for them, made ready before the start."""
     grace_s: ClassVar[float] = 60.0
 
     def __init__(self, environment: Environment) -> None:
@@ -136,12 +150,27 @@ def _stand_by(_user: User) -> None:
     Event().wait()
 
 
+_Population = TypeVar("_Population", OpenUser, CrowdUser)
+
+
+def _made_ready(population: type[_Population], environment: Environment) -> list[_Population]:
+    """The first customers, and connections for them; what exists by then the garbage collector need not look at again."""
+    visitors = [population(environment) for _ in range(min(population.warm, population.crew))]
+    if not population.own_connections:
+        engine_of(environment).warm(population.base_url(environment), len(visitors))
+    gc.collect()
+    gc.freeze()
+    return visitors
+
+
 def drive(population: type[OpenUser], environment: Environment) -> None:
     """Carry out this worker's share of a population's arrivals: begin them all, and see them through or to the end of the grace."""
     engine, place = engine_of(environment), place_of(environment)
+    arrivals = share(population.arrivals(), place.index, place.count)
+    visitors = _made_ready(population, environment)
     start_ns = start_ns_of(environment)
-    agenda = Arrivals(share(population.arrivals(), place.index, place.count), start_ns)
-    visits = _Visits(population, environment, agenda)
+    agenda = Arrivals(arrivals, start_ns)
+    visits = _Visits(population, environment, agenda, visitors)
     scheduler = Scheduler(engine.loop, agenda, visits.serve, population.crew, visits.report)
     try:
         scheduler.run(start_ns + int((population.duration_s + population.grace_s) * 1e9))
@@ -152,12 +181,13 @@ def drive(population: type[OpenUser], environment: Environment) -> None:
 def drive_crowd(population: type[CrowdUser], environment: Environment) -> None:
     """Carry out this worker's share of a crowd: the customers whose number leaves its own index when divided by the number of workers."""
     engine, place = engine_of(environment), place_of(environment)
-    start_ns = start_ns_of(environment)
-    until_ns = start_ns + int(population.duration_s * 1e9)
     count = len(range(place.index, population.customers, place.count))
     rng = np.random.default_rng((population.seed, place.index))
+    visitors = _made_ready(population, environment)
+    start_ns = start_ns_of(environment)
+    until_ns = start_ns + int(population.duration_s * 1e9)
     agenda = Customers(count, start_ns, population.think_mean_s, rng, until_ns)
-    crowd = _Crowd(population, environment, agenda)
+    crowd = _Crowd(population, environment, agenda, visitors)
     scheduler = Scheduler(engine.loop, agenda, crowd.serve, population.crew, crowd.report)
     try:
         scheduler.run(until_ns + int(population.grace_s * 1e9))
@@ -168,10 +198,10 @@ def drive_crowd(population: type[CrowdUser], environment: Environment) -> None:
 class _Crowd:
     """Lets customers step. They share the crew's clients, or have one each where they are to have connections of their own."""
 
-    def __init__(self, population: type[CrowdUser], environment: Environment, agenda: Customers) -> None:
+    def __init__(self, population: type[CrowdUser], environment: Environment, agenda: Customers, visitors: list[CrowdUser]) -> None:
         self._population, self._environment, self._agenda = population, environment, agenda
         self._place = place_of(environment)
-        self._free: list[CrowdUser] = []
+        self._free = visitors
         self._own: dict[int, CrowdUser] | None = {} if population.own_connections else None
         self.served = 0
 
@@ -207,9 +237,9 @@ class _Crowd:
 class _Visits:
     """Runs a task for each arrival on an instance of the user class, which the next arrival inherits with an empty cookie jar."""
 
-    def __init__(self, population: type[OpenUser], environment: Environment, agenda: Arrivals) -> None:
+    def __init__(self, population: type[OpenUser], environment: Environment, agenda: Arrivals, visitors: list[OpenUser]) -> None:
         self._population, self._environment, self._agenda = population, environment, agenda
-        self._free: list[OpenUser] = []
+        self._free = visitors
         self._tasks = cast("list[Callable[[Any], Any]]", list(population.tasks))
         self._rng = random.Random(population.seed)  # noqa: S311 - chooses tasks, keeps no secrets
 

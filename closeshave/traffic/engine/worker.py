@@ -1,7 +1,7 @@
 """Finds the engine of this Locust process, and this process's part of the load: one engine a process, made when its first user is.
 
 With ``--processes N`` Locust forks workers that connect to a master in the parent. Arrivals are split by worker without overlap, and all workers
-count them from one instant, which the master tells them when the test starts; they share the machine and so its monotonic clock.
+count them from one instant, which the master tells them once all are ready; they share the machine and so its monotonic clock.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from argparse import Namespace
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,11 @@ from closeshave.traffic.engine.engine import Engine, Settings
 from closeshave.traffic.engine.stats import EngineStats
 from closeshave.traffic.engine.tls import TlsSettings
 
-_START_MESSAGE, _DONE_MESSAGE = "closeshave-start", "closeshave-done"
+_READY_MESSAGE, _START_MESSAGE, _DONE_MESSAGE = "closeshave-ready", "closeshave-start", "closeshave-done"
 _LEAD_S = 0.5
-"""From the master's word to the first arrival: time for every worker to hear it."""
-_PATIENCE_S = 10.0
+"""From the word to start to the first arrival: time for every worker to hear it."""
+_PATIENCE_S = 60.0
+"""How long the first worker that is ready waits for the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,13 @@ def place_of(environment: Environment) -> Place:
 
 
 def start_ns_of(environment: Environment) -> int:
-    """The instant from which this test's arrivals count. Raises :class:`gevent.Timeout` when the master does not tell it."""
-    if isinstance(environment.runner, WorkerRunner):
+    """The instant from which this test's arrivals count; ask when ready for it: the master lets all workers start once all of them are.
+
+    Raises :class:`gevent.Timeout` when the others do not get ready.
+    """
+    runner = environment.runner
+    if isinstance(runner, WorkerRunner):
+        runner.send_message(_READY_MESSAGE, {})
         return int(_starts[environment].get(timeout=_PATIENCE_S))
     start = _starts.setdefault(environment, AsyncResult())
     if not start.ready():
@@ -124,20 +131,21 @@ def _listen(environment: Environment, **_: Any) -> None:
 
         runner.register_message(_START_MESSAGE, started)
     elif isinstance(runner, MasterRunner):
-        done: set[str] = set()
-
-        def finished(msg: Any, **_: Any) -> None:
-            done.add(msg.node_id)
-            if len(done) >= runner.worker_count:
-                gevent.spawn(runner.quit)
-
-        runner.register_message(_DONE_MESSAGE, finished)
+        _when_all(runner, _READY_MESSAGE, lambda: runner.send_message(_START_MESSAGE, {"start_ns": _soon_ns()}))
+        _when_all(runner, _DONE_MESSAGE, runner.quit)
 
 
-@events.test_start.add_listener  # type: ignore[untyped-decorator]  # Locust's events carry no types
-def _tell_start(environment: Environment, **_: Any) -> None:
-    if isinstance(environment.runner, MasterRunner):
-        environment.runner.send_message(_START_MESSAGE, {"start_ns": _soon_ns()})
+def _when_all(runner: MasterRunner, message: str, act: Callable[[], object]) -> None:
+    """Act once every worker has sent ``message``; in a greenlet of its own, since a quit must not end the one that hears messages."""
+    heard: set[str] = set()
+
+    def hear(msg: Any, **_: Any) -> None:
+        heard.add(msg.node_id)
+        if len(heard) >= max(runner.worker_count, _option(runner.environment.parsed_options, "expect_workers") or 1):
+            heard.clear()
+            gevent.spawn(act)
+
+    runner.register_message(message, hear)
 
 
 @events.test_stop.add_listener  # type: ignore[untyped-decorator]  # Locust's events carry no types
