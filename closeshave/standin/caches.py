@@ -6,15 +6,16 @@ each in the way that its own docstring states.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Sequence
-from contextlib import suppress
 from time import perf_counter
 from typing import Any
 
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ReadOnlyError, RedisError
 
 from closeshave.standin.breaker import Breaker
 from closeshave.standin.visit import book_cache_time
@@ -24,26 +25,22 @@ TIMEOUT_S = 0.1
 CONNECTIONS = 64
 """More requests than this waiting for one tier do without it."""
 
+_LOST = (RedisError, OSError, TimeoutError)
+
 Command = Sequence[str | bytes | int]
 
 
 class Tier:
     """One tier's primary, as seen by one process. Connects when it is first used."""
 
-    __slots__ = ("_client", "breaker", "name")
+    __slots__ = ("_client", "_leaving", "_port", "breaker", "name")
 
     def __init__(self, name: str, port: int) -> None:
         self.name = name
         self.breaker = Breaker()
-        pool = ConnectionPool(
-            host="127.0.0.1",
-            port=port,
-            max_connections=CONNECTIONS,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),  # what a breaker guards is not tried twice
-        )
-        self._client = Redis.from_pool(pool)
+        self._port = port
+        self._client = _client(port)
+        self._leaving: set[asyncio.Task[None]] = set()
 
     async def run(self, *commands: Command) -> list[Any] | None:
         """The answers to commands sent together; ``None`` when the tier cannot be used now."""
@@ -61,22 +58,48 @@ class Tier:
 
     async def close(self) -> None:
         """Drop every connection."""
-        await self._client.aclose()
+        await _close(self._client)
 
     async def _run(self, commands: Sequence[Command]) -> list[Any] | None:
+        client = self._client
         try:
             if len(commands) == 1:
-                answers = [await self._client.execute_command(*commands[0])]  # type: ignore[no-untyped-call]  # redis-py leaves it open
+                answers = [await client.execute_command(*commands[0])]  # type: ignore[no-untyped-call]  # redis-py leaves it open
             else:
-                pipeline = self._client.pipeline(transaction=False)
+                pipeline = client.pipeline(transaction=False)
                 for command in commands:
                     pipeline.execute_command(*command)
                 answers = await pipeline.execute()
-        except (RedisError, OSError, TimeoutError):
+        except _LOST as error:
             self.breaker.failed()
-            # Also after an answered error: READONLY means that the connections lead to a demoted primary.
-            with suppress(RedisError, OSError, TimeoutError):  # closing towards a dead node fails too; the connection is forgotten all the same
-                await self._client.connection_pool.disconnect(inuse_connections=False)
+            if self.breaker.open or isinstance(error, ReadOnlyError):
+                self._leave(client)
             return None
         self.breaker.succeeded()
         return answers
+
+    def _leave(self, client: Redis) -> None:
+        """Start anew with no connections: all of the client's lead to a server that is dead, frozen, or demoted to read-only."""
+        if client is self._client:
+            self._client = _client(self._port)
+            # Aside: each connection to a dead server may take its whole timeout to close.
+            leaving = asyncio.create_task(_close(client))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+
+
+def _client(port: int) -> Redis:
+    pool = ConnectionPool(
+        host="127.0.0.1",
+        port=port,
+        max_connections=CONNECTIONS,
+        socket_timeout=TIMEOUT_S,
+        socket_connect_timeout=TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),  # what a breaker guards is not tried twice
+    )
+    return Redis.from_pool(pool)
+
+
+async def _close(client: Redis) -> None:
+    with contextlib.suppress(*_LOST):  # closing towards a dead server fails as well; the connection is gone all the same
+        await client.aclose()
