@@ -65,8 +65,8 @@ def test_an_added_failure_never_improves_a_verdict(run: Run, at: float, source: 
     run.bad(round(at, 3), source=source, kind="slots")
     after = {verdict.id: verdict.status for verdict in run.assess().verdicts}
     # A failed answer passes an edge like any other: that more was counted is no failure's merit.
-    improved = {id for id, status in after.items() if id in before and status.severity < before[id].severity}
-    assert {id for id in improved if not id.startswith(("generator", "reconciled"))} == set()
+    improved = {name for name, status in after.items() if name in before and status.severity < before[name].severity}
+    assert {name for name in improved if not name.startswith(("generator", "reconciled"))} == set()
 
 
 REMOVALS: dict[str, Callable[[Run], None]] = {

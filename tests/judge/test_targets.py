@@ -1,0 +1,64 @@
+"""The target files: every promise is listed once, and every objective of theirs can be told from every other."""
+
+from pathlib import Path
+
+import pytest
+
+from closeshave.plan import Measure, read_target
+
+FOLDER = Path(__file__).parents[2] / "environments" / "targets"
+PROMISES = {
+    "bookedbarber-enterprise": ("E", 33),
+    "bookedbarber-single-region": ("P", 16),
+    "bookedbarber-terraform": ("T", 13),
+    "appointment-booking": ("A", 17),
+    "barberpro-argentina": ("B", 23),
+}
+"""By target: the letter of its claims, and how many there are."""
+FILES = sorted(FOLDER.glob("*.yaml"))
+
+
+@pytest.mark.parametrize(("name", "letter", "count"), [(name, *rest) for name, rest in PROMISES.items()])
+def test_every_promise_has_its_claim(name: str, letter: str, count: int) -> None:
+    """Numbered without a gap: what no objective tests is listed all the same."""
+    claims = [claim.id for claim in read_target(FOLDER / f"{name}.yaml").claims]
+    assert claims == [f"{letter}{number:02}" for number in range(1, count + 1)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_target_is_named_after_its_file(path: Path) -> None:
+    """A plan names its target by the file's name."""
+    assert read_target(path).name == path.stem
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_what_is_attested_has_an_owner(path: Path) -> None:
+    """Somebody must stand for what no harness can measure."""
+    assert [claim.id for claim in read_target(path).claims if "attest" in claim.how and not claim.owner] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_no_two_objectives_give_the_same_verdict(path: Path) -> None:
+    """An ID may be used again for other parts or other faults, but never twice for the same ones."""
+    objectives = read_target(path).objectives
+    keys = [(each.id, each.per, pattern) for each in objectives for pattern in (each.faults or ("",))]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_recovery_and_loss_name_their_faults(path: Path) -> None:
+    """An objective of recovery that covers no fault would never be judged."""
+    aimed = {Measure.RECOVERY, Measure.LOSS}
+    assert [each.id for each in read_target(path).objectives if (each.measure in aimed) != bool(each.faults)] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_bounds_point_the_right_way(path: Path) -> None:
+    """Ratios and throughput are bounded from below, times from above."""
+    from_below = {Measure.AVAILABILITY, Measure.CACHE_HIT_RATIO, Measure.THROUGHPUT}
+    wrong = [
+        each.id
+        for each in read_target(path).objectives
+        if each.measure is not Measure.INTEGRITY and (each.measure in from_below) != (each.at_least is not None)
+    ]
+    assert wrong == []
