@@ -42,15 +42,15 @@ def run(
 ) -> None:
     """Carry out a trial: start the environment, load it, break it, judge it, write the report."""
     from closeshave import trial
-    from closeshave.conclusion import conclude
+    from closeshave.conclusion import assess, conclude
     from closeshave.display import Display
     from closeshave.preparation import prepare
     from closeshave.report import terminal
 
     prepared = prepare(plan, environment=environment, target=target, seed=seed)
     directory = trial.run(prepared, runs, Display(console), attach=attach)
+    terminal.render(assess(directory).assessment, directory, console)
     conclusion = conclude(directory)
-    terminal.render(conclusion.assessment, directory, console)
     raise typer.Exit(conclusion.exit_code)
 
 
@@ -89,6 +89,17 @@ def validate(plans: Annotated[list[str], typer.Argument(help="Plans to check, wi
             problems += error.problems
     if problems:
         raise InvalidFile(*problems)
+
+
+@app.command()
+def heal(root: Annotated[Path, typer.Argument(help="Root of the environment.", exists=True, file_okay=False)]) -> None:
+    """Undo every fault that an earlier run left open in an environment, and prove it."""
+    from closeshave.faults.heal import heal_environment
+
+    unproven = heal_environment(root, console.print)
+    for what in unproven:
+        console.print(f"[red]not proven[/]: {what}")
+    raise typer.Exit(FAILED if unproven else 0)
 
 
 @app.command(name="list")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from closeshave.environments.definition import Definition, read_definition
-from closeshave.faults import catalogue
+from closeshave.faults import catalogue, guard
 from closeshave.plan import Plan, Target, locate, read_plan, read_target
 from closeshave.rundir import Inputs
 from closeshave.yamlfile import InvalidFile, Problem, document, line_of
@@ -67,10 +67,10 @@ def _beside(plan: Path, key: str, folder: str, name: str) -> Path:
 def _fault_problems(prepared: Prepared) -> list[Problem]:
     path = prepared.inputs.plan
     raw = document(path)
-    found = []
+    found = [Problem(str(path), line_of(raw, ("faults",)), "faults", message) for message in guard.over_caps(prepared.plan)]
     for index, fault in enumerate(prepared.plan.faults):
         place = line_of(raw, ("faults", index))
-        messages = list(catalogue.check(fault))
+        messages = catalogue.check(fault, prepared.definition.kind)
         if not messages:
             try:
                 locate("chaos", str(fault.experiment))

@@ -9,9 +9,9 @@ from enum import StrEnum
 from closeshave.history import PhaseTime
 from closeshave.plan import Fault, Plan
 
-EARLY_NS = 5_000_000_000
+EARLY_NS = 8_000_000_000
 """How long before its instant a fault's child process is started when nothing is in the way."""
-LEAD_NS = 2_500_000_000
+LEAD_NS = 4_000_000_000
 """The least that a child needs before it can inject: it must import Chaos Toolkit first, on a busy machine."""
 
 

@@ -206,7 +206,7 @@ def _watch(trial: Trial, times: tuple[history.PhaseTime, ...], bar: Bar) -> None
     begun: list[schedule.Due] = []
     while (now := now_ns()) < end_ns:
         _check_helpers(trial)
-        running = [item for item in begun if trial.children[item.fault.id].poll() is None]
+        running = [item for item in begun if _unhealed(trial, item.fault.id)]
         for item in list(waiting):
             go, at_ns = schedule.decide(item, running, end_ns, now)
             if go is schedule.Go.WAIT:
@@ -224,6 +224,11 @@ def _watch(trial: Trial, times: tuple[history.PhaseTime, ...], bar: Bar) -> None
         broken = ", ".join(item.fault.id for item in running if now >= item.at_ns)
         bar.show((now - start_ns) / 1e9, f"{phase.name if phase else 'starting'}{f': {broken}' if broken else ''}")
         time.sleep(TICK_S)
+
+
+def _unhealed(trial: Trial, fault: str) -> bool:
+    """Still under way, or its child died before the heal was proven: nothing else may be broken then."""
+    return trial.children[fault].poll() is None or ledger.Ledger(trial.run).find(fault) is not None
 
 
 def _check_helpers(trial: Trial) -> None:

@@ -44,15 +44,15 @@ FIRST, SECOND_FAULT = due(PLAN, START)
 @pytest.mark.parametrize(
     ("now_s", "unhealed", "expected"),
     [
-        pytest.param(54.9, (), (Go.WAIT, 60.0), id="too early"),
-        pytest.param(55.0, (), (Go.START, 60.0), id="early enough to be on time"),
-        pytest.param(57.5, (), (Go.START, 60.0), id="exactly the least lead before"),
-        pytest.param(58.0, (), (Go.START, 60.5), id="the lead begins late, so the instant moves"),
-        pytest.param(57.5, (FIRST,), (Go.WAIT, 60.0), id="another one is not yet healed"),
-        pytest.param(70.0, (), (Go.START, 72.5), id="late, but the hold still fits"),
-        pytest.param(77.5, (), (Go.START, 80.0), id="the hold ends exactly with the load"),
-        pytest.param(77.501, (), (Go.SKIP, 80.001), id="the hold would end after the load"),
-        pytest.param(78.5, (FIRST,), (Go.SKIP, 81.0), id="waited for the other one until it was too late"),
+        pytest.param(51.9, (), (Go.WAIT, 60.0), id="too early"),
+        pytest.param(52.0, (), (Go.START, 60.0), id="early enough to be on time"),
+        pytest.param(56.0, (), (Go.START, 60.0), id="exactly the least lead before"),
+        pytest.param(56.5, (), (Go.START, 60.5), id="the lead begins late, so the instant moves"),
+        pytest.param(56.0, (FIRST,), (Go.WAIT, 60.0), id="another one is not yet healed"),
+        pytest.param(70.0, (), (Go.START, 74.0), id="late, but the hold still fits"),
+        pytest.param(76.0, (), (Go.START, 80.0), id="the hold ends exactly with the load"),
+        pytest.param(76.001, (), (Go.SKIP, 80.001), id="the hold would end after the load"),
+        pytest.param(77.0, (FIRST,), (Go.SKIP, 81.0), id="waited for the other one until it was too late"),
     ],
 )
 def test_a_fault_starts_only_when_nothing_else_is_broken(now_s, unhealed, expected):
