@@ -19,7 +19,7 @@ from tests.engine.misbehaving import MisbehavingServer
 LOCUSTFILE = """
 from locust import constant, task
 from closeshave.traffic.engine.rates import Constant
-from closeshave.traffic.engine.users import EngineUser, OpenUser
+from closeshave.traffic.engine.users import CrowdUser, EngineUser, OpenUser
 
 class Closed(EngineUser):
     wait_time = constant(0.05)
@@ -41,6 +41,15 @@ class Open(OpenUser):
         self.client.get("/plain", name="first step")
         yield 0.1
         self.client.get("/plain", name="second step")
+
+class Crowd(CrowdUser):
+    customers = 300
+    think_mean_s = 1.0
+    duration_s = 3.0
+
+    def step(self, customer, state):
+        self.client.get("/plain", name=f"step {state}")
+        return (state + 1) % 3
 """
 
 
@@ -67,7 +76,13 @@ def recorded(directory: Path) -> tuple[np.ndarray[tuple[int], np.dtype[np.void]]
 
 
 @pytest.mark.parametrize(
-    ("options", "workers"), [(("-u", "4", "-r", "4", "-t", "8s", "Closed"), 1), (("-u", "2", "--processes", "2", "Open"), 2)]
+    ("options", "workers"),
+    [
+        (("-u", "4", "-r", "4", "-t", "8s", "Closed"), 1),
+        pytest.param(("-u", "1", "Open"), 1, marks=pytest.mark.servers),  # as below, only without a master
+        (("-u", "1", "--processes", "2", "Open"), 2),
+        pytest.param(("-u", "1", "--processes", "2", "Crowd"), 2, marks=pytest.mark.servers),  # ten seconds more
+    ],
 )
 def test_statistics_records_and_server_agree(tmp_path: Path, server: MisbehavingServer, options: tuple[str, ...], workers: int) -> None:
     """Each arrival once however many workers share them; totals equal everywhere; times exact to the millisecond."""
@@ -84,6 +99,10 @@ def test_statistics_records_and_server_agree(tmp_path: Path, server: Misbehaving
     assert told_ms == np.sort(np.rint(response_ms)).astype(int).tolist()
     stopped = int((rows["status"] == 0).sum())
     assert 0 <= len(rows) - sum(server.seen.values()) <= stopped
-    if workers > 1:
+    if "Crowd" in options:
+        assert len(np.unique(rows["customer"])) > 270, "nearly all of 300 customers act in three times their mean think time"
+        assert 600 < len(rows) < 1200, "300 a second for three seconds"
+        assert set(stats) == {"step 0", "step 1", "step 2"}
+    if "Open" in options:
         assert sum(each["intended"] for each in counters) == 200
         assert {name: entry["num_requests"] for name, entry in stats.items()} == {"first step": 200, "second step": 200}

@@ -1,0 +1,111 @@
+"""Records become the history's operations, are reconciled with what the workers say, and give exact percentiles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pyarrow.parquet as pq
+import pytest
+
+from closeshave.history import OPERATIONS, Source
+from closeshave.traffic.engine import convert as converting
+from closeshave.traffic.engine.convert import convert
+from closeshave.traffic.engine.percentiles import percentiles
+from closeshave.traffic.engine.records import RecordFiles, Records
+from closeshave.traffic.engine.rows import ROW
+
+
+def write(directory: Path, worker: int, count: int, *, finished: bool = True) -> None:
+    """``count`` requests of a worker: request n takes n ms, in two regions and of two kinds."""
+    records = Records(directory, Source.CUSTOMERS, f"worker-{worker}", worker)
+    code = records.texts.code
+    for at in range(count):
+        # Each worker meets the names in another order, so that the same code means different things.
+        kind, region = code(f"kind-{(at + worker) % 2}"), code(f"region-{(at + worker) // 2 % 2}")
+        start_ns = 10**15 + at * 10**6
+        records.counters.sent += 1
+        records.counters.intended += 1
+        records.add(
+            ROW.pack(
+                start_ns, start_ns, start_ns + at * 10**6, at, at + 1, 99, 2.5, float("nan"), kind, 0, region, 0, 0, 0, 2, 201, 0, 1, 1, 2
+            )
+        )
+    if finished:
+        records.close()
+    else:
+        records.flush()
+
+
+def test_every_record_becomes_an_operation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the history's own schema, from all workers, across the edges of blocks."""
+    monkeypatch.setattr(converting, "BLOCK_ROWS", 7)
+    for worker, count in ((0, 20), (1, 14), (2, 0)):
+        write(tmp_path, worker, count)
+    converted = convert(tmp_path, tmp_path / "operations.parquet")
+    table = pq.read_table(tmp_path / "operations.parquet", schema=OPERATIONS).to_pylist()
+    assert converted.operations == len(table) == 34
+    assert converted.reconciled
+    assert converted.blind == ()
+    assert len({row["id"] for row in table}) == 34
+    third = table[2]
+    assert (third["source"], third["kind"], third["region"], third["outcome"], third["good"]) == (
+        "customers",
+        "kind-0",
+        "region-1",
+        "ok",
+        True,
+    )
+    assert (third["franchise"], third["shard"], third["status"], third["bytes"], third["error"]) == (3, 2, 201, 99, None)
+    assert (third["db_ms"], third["cache_ms"], third["ended_ns"] - third["intended_ns"]) == (2.5, None, 2_000_000)
+
+
+def test_a_killed_worker_is_named_with_the_window_that_is_blind(tmp_path: Path) -> None:
+    """Its flushed records count, a torn one does not, and from its last record on nothing is known of it."""
+    write(tmp_path, 0, 20)
+    write(tmp_path, 1, 5, finished=False)
+    with (tmp_path / "worker-1.rows").open("ab") as rows:
+        rows.write(b"torn")
+    converted = convert(tmp_path, tmp_path / "operations.parquet")
+    assert (converted.operations, converted.torn, converted.reconciled) == (25, 1, False)
+    (blind,) = converted.blind
+    assert blind.worker == "worker-1"
+    assert blind.from_ns == 10**15 + 4 * 2 * 10**6
+    assert blind.to_ns == 10**15 + 19 * 2 * 10**6
+
+
+def test_a_lost_record_is_noticed(tmp_path: Path) -> None:
+    """A worker that says it sent one more than it wrote is not reconciled."""
+    write(tmp_path, 0, 5)
+    counters = RecordFiles.of(tmp_path, "worker-0").counters
+    counters.write_bytes(orjson.dumps(orjson.loads(counters.read_bytes()) | {"sent": 6}))
+    assert not convert(tmp_path, tmp_path / "operations.parquet").reconciled
+
+
+def test_another_file_is_refused(tmp_path: Path) -> None:
+    """Not every ``.rows`` file is one."""
+    (tmp_path / "worker-0.rows").write_bytes(b"something else entirely, and long enough")
+    with pytest.raises(ValueError, match="no records"):
+        convert(tmp_path, tmp_path / "operations.parquet")
+
+
+def test_percentiles_are_exact_by_region_and_operation(tmp_path: Path) -> None:
+    """The nearest rank of all response times of a group, whichever worker recorded them."""
+    write(tmp_path, 0, 1000)
+    write(tmp_path, 1, 500)
+    expected: dict[tuple[str, str], list[int]] = {}
+    for worker, count in ((0, 1000), (1, 500)):
+        for at in range(count):
+            expected.setdefault((f"region-{(at + worker) // 2 % 2}", f"kind-{(at + worker) % 2}"), []).append(at * 10**6)
+    found = percentiles(tmp_path, (0.5, 0.99, 1.0))
+    assert [(each.region, each.kind) for each in found] == sorted(expected)
+    for each in found:
+        times = expected[each.region, each.kind]
+        assert each.count == len(times)
+        assert each.response_ns == tuple(int(np.quantile(times, q, method="inverted_cdf")) for q in (0.5, 0.99, 1.0))
+
+
+def test_no_records_give_no_percentiles(tmp_path: Path) -> None:
+    """Nothing in, nothing out."""
+    assert percentiles(tmp_path) == []
