@@ -46,8 +46,10 @@ def locust() -> str:
     return str(Path(sys.executable).with_name("locust"))
 
 
-def start(core: int, command: Sequence[str], environ: Mapping[str, str] | None = None, log: Path | None = None) -> subprocess.Popen[bytes]:
-    """Start a program on a core of its own, before whatever else runs on the machine where that is permitted.
+def start(
+    core: int, command: Sequence[str], environ: Mapping[str, str] | None = None, log: Path | None = None, *, prefer: bool = True
+) -> subprocess.Popen[bytes]:
+    """Start a program on a core of its own; with ``prefer`` before whatever else runs on the machine, where that is permitted.
 
     Linux shares processors out among sessions first ("autogroups", sched(7)): the program gets a session, and the session the priority.
     """
@@ -56,8 +58,9 @@ def start(core: int, command: Sequence[str], environ: Mapping[str, str] | None =
             ["taskset", "-c", str(core), *command],
             env=os.environ | dict(environ or {}), stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
-    with contextlib.suppress(OSError):
-        Path(f"/proc/{process.pid}/autogroup").write_text(PRIORITY)
+    if prefer:
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{process.pid}/autogroup").write_text(PRIORITY)
     return process
 
 

@@ -73,8 +73,10 @@ http {{
 class Target:
     """A running nginx. Use as a context manager."""
 
-    def __init__(self) -> None:
-        """Start it on free ports. Raises :class:`programs.MissingProgramError`, or :class:`TimeoutError` when it does not come up."""
+    def __init__(self, *, prefer: bool) -> None:
+        """Start it on free ports, with ``prefer`` before other programs.
+
+        Raises :class:`programs.MissingProgramError`, or :class:`TimeoutError` when it does not come up."""
         self.root = Path(tempfile.mkdtemp(prefix="closeshave-bench-"))
         # nginx drops its rights: it must be able to reach its own directory.
         self.root.chmod(0o755)
@@ -85,7 +87,8 @@ class Target:
         texts = {"LIST": LIST, "LOGIN": LOGIN, "SLOTS": SLOTS, "BOOKING": BOOKING, "INTENT": INTENT, "CONFIRMED": CONFIRMED}
         configuration = _CONFIGURATION.format(root=self.root, port=self.port, tls_port=self.tls_port, csrf="c" * 32, **texts)
         (self.root / "nginx.conf").write_text(configuration)
-        self._process = programs.start(SERVER_CORE, [programs.nginx(), "-p", str(self.root), "-c", str(self.root / "nginx.conf")])
+        command = [programs.nginx(), "-p", str(self.root), "-c", str(self.root / "nginx.conf")]
+        self._process = programs.start(SERVER_CORE, command, prefer=prefer)
         deadline = time.monotonic() + 20
         while not _listens(self.port):
             if self._process.poll() is not None or time.monotonic() > deadline:

@@ -10,14 +10,16 @@ from itertools import pairwise
 from pathlib import Path
 
 import gevent
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from closeshave.history import Outcome
+from closeshave.history import Effect, Outcome
 from closeshave.traffic.engine.client import Client, Timeouts
 from closeshave.traffic.engine.engine import Engine, Settings
 from closeshave.traffic.engine.records import Rows
+from closeshave.traffic.engine.response import Response
 from tests.engine.misbehaving import BODY, OK, MisbehavingServer
 
 
@@ -163,6 +165,20 @@ def test_a_task_may_judge_the_answer_itself(client: Client, rows: Callable[[], R
     with client.get("/refused", catch_response=True) as response:
         response.success()
     assert rows()["good"].tolist() == [0, 0, 1]
+
+
+def test_a_writes_effect_is_recorded_with_its_operation(engine: Engine, client: Client) -> None:
+    """The journey says what the answer means for the platform's state; the effect carries the operation's own ID."""
+
+    def effect(response: Response, operation: int) -> Effect:
+        return Effect(operation=operation, action="create", franchise=1, shard=1, booking=response.json()["total"])
+
+    client.get("/plain")
+    client.post("/plain", json={}, effect=effect)
+    engine.records.flush()
+    assert engine.settings.records is not None
+    (line,) = (engine.settings.records / "worker-0.effects.jsonl").read_bytes().splitlines()
+    assert (orjson.loads(line)["operation"], orjson.loads(line)["booking"]) == (1, 3)
 
 
 def test_a_body_larger_than_the_socket_buffer_arrives_whole(client: Client, server: MisbehavingServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,10 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
-from closeshave.history import OPERATIONS, Source
+from closeshave.history import EFFECTS, OPERATIONS, Effect, Operation, Source
 from closeshave.traffic.engine import convert as converting
-from closeshave.traffic.engine.convert import convert
+from closeshave.traffic.engine.book import EngineBook
+from closeshave.traffic.engine.convert import convert, convert_effects
 from closeshave.traffic.engine.percentiles import percentiles
 from closeshave.traffic.engine.records import RecordFiles, Records
 from closeshave.traffic.engine.rows import ROW
@@ -109,3 +111,53 @@ def test_percentiles_are_exact_by_region_and_operation(tmp_path: Path) -> None:
 def test_no_records_give_no_percentiles(tmp_path: Path) -> None:
     """Nothing in, nothing out."""
     assert percentiles(tmp_path) == []
+
+
+def test_effects_are_converted_without_those_whose_operation_was_lost(tmp_path: Path) -> None:
+    """An effect is on disk before its operation; a kill in between leaves it alone, or torn."""
+    records = Records(tmp_path, Source.CUSTOMERS, "worker-4", 4)
+    records.add_effect(Effect(operation=records.next_id, action="create", franchise=7, shard=1, key="k_1", booking=4711))
+    records.add(ROW.pack(*(0,) * 6, 0.0, 0.0, *(0,) * 12))
+    records.add_effect(Effect(operation=records.next_id, action="cancel", franchise=7, shard=1))
+    records.flush()
+    with (tmp_path / "worker-4.effects.jsonl").open("ab") as lines:
+        lines.write(b'{"operation": 1, "act')
+    assert convert_effects(tmp_path, tmp_path / "effects.parquet") == 1
+    (effect,) = pq.read_table(tmp_path / "effects.parquet", schema=EFFECTS).to_pylist()
+    assert (effect["operation"], effect["action"], effect["booking"], effect["barber"]) == (4 << 40, "create", 4711, None)
+
+
+def test_a_journeys_operation_survives_the_way_through_the_records(tmp_path: Path) -> None:
+    """What the book takes over is what the Parquet file says, and the journey's counters are what is reconciled."""
+    records = Records(tmp_path, Source.CANARY, "canary-2", 2)
+    book = EngineBook(records)
+    book.counters.intended += 1
+    book.counters.sent += 1
+    operation = Operation(
+        book.next_id(),
+        "canary",
+        "book",
+        "canary",
+        "us-east-1",
+        3,
+        77,
+        1,
+        2,
+        3,
+        "info",
+        False,
+        503,
+        "status_503",
+        2,
+        55,
+        "us-west-2",
+        "hit",
+        1.5,
+        None,
+    )
+    book.record(operation, Effect(operation=operation.id, action="create", franchise=77, shard=3))
+    records.close()
+    converted = convert(tmp_path, tmp_path / "operations.parquet")
+    assert converted.reconciled
+    assert pq.read_table(tmp_path / "operations.parquet", schema=OPERATIONS).to_pylist() == [asdict(operation)]
+    assert convert_effects(tmp_path, tmp_path / "effects.parquet") == 1

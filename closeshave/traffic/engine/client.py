@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 
 import orjson
 
+from closeshave.history import Effect
 from closeshave.traffic.engine.cookies import CookieJar
 from closeshave.traffic.engine.errors import Reason, TransportError
 from closeshave.traffic.engine.pool import Pool
@@ -26,6 +27,9 @@ Check = Callable[[Response], bool]
 """Whether a successful answer is what was asked for."""
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+Effects = Callable[[Response, int], Effect | None]
+"""``(response, operation ID)`` → what the request did to the platform's state; ``None`` for nothing that anybody could tell."""
+
 _REMEMBERED = 64
 """Targets whose plain requests a client remembers."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -109,11 +113,12 @@ class Client:
         name: str | None = None,
         headers: Mapping[str, str] | None = None,
         check: Check | None = None,
+        effect: Effects | None = None,
         catch_response: bool = False,
         allow_redirects: bool = True,
     ) -> Response:
         """POST; see :meth:`request`."""
-        return self.request("POST", path, name, headers, json, data, check, catch_response, allow_redirects)
+        return self.request("POST", path, name, headers, json, data, check, catch_response, allow_redirects, effect)
 
     def put(self, path: str, **options: Any) -> Response:
         """PUT; options as for :meth:`request`."""
@@ -150,12 +155,14 @@ class Client:
         check: Check | None = None,
         catch_response: bool = False,
         allow_redirects: bool = True,
+        effect: Effects | None = None,
     ) -> Response:
         """Send a request and wait for its answer.
 
         ``name`` groups requests in records and statistics (default: the path); ``json`` is sent as JSON, ``data`` as it is; ``check`` decides
-        whether a successful answer is good; with ``catch_response`` the answer is recorded at the end of a ``with`` block, after the task's own
-        ``response.failure(…)``. Never raises for what a network or a server does; :class:`ValueError` for a request that cannot be written.
+        whether a successful answer is good; ``effect`` says what a write did, for the judges of integrity, and is recorded with it; with
+        ``catch_response`` the answer is recorded at the end of a ``with`` block, after the task's own ``response.failure(…)``. Never raises for
+        what a network or a server does; :class:`ValueError` for a request that cannot be written.
         """
         if json is not None:
             data = orjson.dumps(json)
@@ -180,6 +187,8 @@ class Client:
                 response = self._follow(response, method, self.origin, target, headers, data, kind)
         if check is not None or not 200 <= response.status < 400:
             judge(response, method, check)
+        if effect is not None:
+            response.effects = effect
         if catch_response:
             response.defer(self._record, method, kind)
         else:
@@ -286,6 +295,10 @@ class Client:
 
     def _record(self, response: Response, method: str, kind: int) -> None:
         message, code = response.message, self._texts.code
+        if response.effects is not None:
+            did = response.effects(response, self._records.next_id)
+            if did is not None:
+                self._records.add_effect(did)
         told = trace(message.head.raw) if self._traces and message is not None else NOTHING
         self._add(
             ROW.pack(

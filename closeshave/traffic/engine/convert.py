@@ -1,10 +1,11 @@
-"""After the load: the workers' records become ``operations.parquet`` and are reconciled with what each worker says of itself.
+"""After the load: the workers' records become ``operations.parquet`` and ``effects.parquet`` and are reconciled with what each worker says of itself.
 
 Block by block, so that memory does not grow with the run; column by column, never row by row. Doing it again replaces the file.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +15,20 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
 import pyarrow.parquet as pq
 
-from closeshave.history import OPERATIONS, Sent, Source
+from closeshave.history import EFFECTS, OPERATIONS, Sent, Source, save_rows
 from closeshave.traffic.engine.records import RecordFiles, Rows
 from closeshave.traffic.engine.rows import DTYPE, HEADER, MAGIC, OUTCOMES, ROW, TEXT_FIELDS, operation_id
 
 BLOCK_ROWS = 500_000
 
 _NUMBERS = ("shard", "franchise", "intended_ns", "started_ns", "ended_ns", "status", "attempt", "bytes")
+
+_PLAIN_EFFECTS = pa.schema([(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type) for field in EFFECTS])
+"""JSON has no dictionaries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,25 @@ def convert(directory: Path, target: Path) -> Converted:
         Blind(worker.files.rows.stem, end, max(ends)) for worker, said, end in zip(workers, sent, ends, strict=True) if not said.finished
     )
     return Converted(sum(len(worker.rows) for worker in workers), sent, blind, sum(worker.torn for worker in workers))
+
+
+def convert_effects(directory: Path, target: Path) -> int:
+    """Write the effects below ``directory`` to the Parquet file ``target``; returns how many.
+
+    The last line of a killed worker may be torn, and effects are written before their operations: what has no operation is left out.
+    """
+    tables = [EFFECTS.empty_table()]
+    for worker in open_all(directory):
+        data = worker.files.effects.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        if whole:
+            table = pj.read_json(io.BytesIO(whole), parse_options=pj.ParseOptions(explicit_schema=_PLAIN_EFFECTS))
+            end = pa.scalar(operation_id(worker.number, len(worker.rows)))
+            kept = table.filter(pc.less(table["operation"], end))
+            tables.append(kept.select(EFFECTS.names).cast(EFFECTS))
+    found = pa.concat_tables(tables).unify_dictionaries()
+    save_rows(target, found)
+    return int(found.num_rows)
 
 
 def _table(worker: WorkerRecords, start: int, rows: Rows) -> pa.Table:

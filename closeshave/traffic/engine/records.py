@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +62,18 @@ class Counters:
         return self.sent - self.unsent
 
 
+class Counted(Protocol):
+    """What a worker's counters tell at a flush."""
+
+    intended: int
+    sent: int
+
+    @property
+    def requests(self) -> int:
+        """How many may have reached the server."""
+        ...
+
+
 class Texts:
     """Codes for repeated text."""
 
@@ -94,6 +107,8 @@ class Records:
     def __init__(self, directory: Path | None, source: Source, worker: str, number: int) -> None:
         """Create the worker's files. Raises :class:`FileExistsError` when it has been there before: two must never share a spool."""
         self.counters = Counters()
+        self.told: Counted = self.counters
+        """What is written at a flush; another's counters where another than the engine's client counts."""
         self.texts = Texts()
         self.recorded = 0
         self.observer: Observer | None = None
@@ -152,8 +167,8 @@ class Records:
 
     def _write_counters(self, path: Path, *, overdue: int, finished: bool) -> None:
         counters = {
-            "source": self._source.value, "worker": self._worker, "intended": self.counters.intended + overdue, "sent": self.counters.sent,
-            "recorded": self.recorded, "finished": finished, "requests": self.counters.requests,
+            "source": self._source.value, "worker": self._worker, "intended": self.told.intended + overdue, "sent": self.told.sent,
+            "recorded": self.recorded, "finished": finished, "requests": self.told.requests,
         }  # fmt: skip
         scratch = path.with_suffix(".writing")
         scratch.write_bytes(orjson.dumps(counters))

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import orjson
 
-from closeshave.history import Outcome
+from closeshave.history import Effect, Outcome
 from closeshave.traffic.engine.errors import TransportError
 from closeshave.traffic.engine.parser import Message
 from closeshave.traffic.engine.rows import OK, OUTCOMES
@@ -25,6 +25,8 @@ class Response:
     """Why it is not good; ``None`` exactly when it is."""
     good = True
     outcome_code = OK
+    effects: Callable[[Response, int], Effect | None] | None = None
+    """Asked when it is recorded, with the operation's ID, for what the request did."""
     _headers: dict[str, str] | None = None
     _finish: tuple[Finish, str, int] | None = None
 
