@@ -25,14 +25,25 @@ def clean() -> Run:
     return run
 
 
-def verdict(run: Run, name: str) -> Verdict:
-    """The verdict on one kind of breach, checked to be told in the figures too, and to show a witness when it fails."""
-    found = run.verdict(f"integrity/{name}")
-    if found.status is FAIL:
-        assert found.reason
-        assert found.witnesses
-        assert all(witness["why"] for witness in found.witnesses)
+def verdicts(run: Run) -> dict[str, Verdict]:
+    """The verdict on each kind of breach; one that fails says why, and shows a witness."""
+    found = {each.id.removeprefix("integrity/"): each for each in run.assess().verdicts if each.id.startswith("integrity/")}
+    for each in found.values():
+        if each.status is FAIL:
+            assert each.reason
+            assert each.witnesses
+            assert all(witness["why"] for witness in each.witnesses)
     return found
+
+
+def verdict(run: Run, name: str) -> Verdict:
+    """The verdict on one kind of breach."""
+    return verdicts(run)[name]
+
+
+def statuses(run: Run) -> dict[str, Status]:
+    """The status of each kind of breach."""
+    return {name: each.status for name, each in verdicts(run).items()}
 
 
 NAMES = ("lost", "phantom", "double_booked", "idempotency", "misplaced", "duplicate_payments", "missing_payments", "orphan_payments",
@@ -41,23 +52,21 @@ NAMES = ("lost", "phantom", "double_booked", "idempotency", "misplaced", "duplic
 
 def test_a_clean_history_passes_every_judge() -> None:
     """Nothing lost, doubled, misplaced or charged twice."""
-    assert {name: verdict(clean(), name).status for name in NAMES} == dict.fromkeys(NAMES, PASS)
+    assert statuses(clean()) == dict.fromkeys(NAMES, PASS)
     figures = clean().assess().integrity
     assert (figures.acknowledged, figures.lost, figures.double_booked, figures.residency_breaches) == (10, 0, 0, None)
 
 
 def test_an_empty_history_proves_nothing() -> None:
     """Where nothing happened, nothing is proven; only of doubts there are certainly none."""
-    statuses = {name: verdict(Run((INTEGRITY,)), name).status for name in NAMES}
-    assert statuses == {**dict.fromkeys(NAMES, INCONCLUSIVE), "unresolved": PASS}
+    assert statuses(Run((INTEGRITY,))) == {**dict.fromkeys(NAMES, INCONCLUSIVE), "unresolved": PASS}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_without_a_final_state_nobody_knows(name: str) -> None:
+def test_without_a_final_state_nobody_knows() -> None:
     """Missing evidence is never an empty table."""
     run = clean()
     run.bookings = None
-    assert verdict(run, name).status is INCONCLUSIVE
+    assert statuses(run) == dict.fromkeys(NAMES, INCONCLUSIVE)
     assert run.assess().integrity.lost is None
 
 
@@ -65,8 +74,7 @@ def test_without_a_ledger_nobody_knows_of_payments() -> None:
     """The bookings are judged all the same."""
     run = clean()
     run.captures = None
-    judged = {name: verdict(run, name).status for name in NAMES}
-    assert {name for name, status in judged.items() if status is INCONCLUSIVE} == {
+    assert {name for name, status in statuses(run).items() if status is INCONCLUSIVE} == {
         "duplicate_payments",
         "missing_payments",
         "orphan_payments",
@@ -224,8 +232,7 @@ def test_each_breach_fails_its_own_verdict(plant: Callable[[Run], None]) -> None
     """And no other: a clean history with one defect."""
     run = clean()
     plant(run)
-    assert {name for name in NAMES if verdict(run, name).status is not PASS} == BREACHES[plant]
-    assert run.assess().status is FAIL
+    assert {name for name, status in statuses(run).items() if status is not PASS} == BREACHES[plant]
 
 
 @pytest.mark.parametrize("plant", BREACHES, ids=lambda plant: plant.__name__)
@@ -376,7 +383,7 @@ def test_what_looks_like_a_breach_and_is_none_passes(plant: Callable[[Run], None
     run = clean()
     plant(run)
     expected = {"unresolved"} if plant is unheard_without_a_key else set()
-    assert {name for name in NAMES if verdict(run, name).status is not PASS} == expected
+    assert {name for name, status in statuses(run).items() if status is not PASS} == expected
 
 
 def test_a_double_booking_names_the_slot_and_both_bookings() -> None:

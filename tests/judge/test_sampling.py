@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]  # scipy ships no types
 
@@ -62,6 +62,8 @@ def test_percentiles_and_shares_are_decided_alike(n: int, kept: int, percentile:
     values = np.array([1] * kept + [3] * (n - kept), dtype=np.int64)
     low, high = percentile_bounds_ns(values, percentile, 0.95)
     share_low, share_high = share_bounds(kept, n, 0.95)
+    # At the very bound the last binary digit decides, and either answer is right.
+    assume(abs(share_low - percentile) > 1e-9 and abs(share_high - percentile) > 1e-9)
     assert (high <= 2) == (share_low >= percentile)
     assert (low > 2) == (share_high < percentile)
 
