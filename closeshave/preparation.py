@@ -10,6 +10,7 @@ from closeshave.environments.definition import Definition, read_definition
 from closeshave.faults import catalogue, guard
 from closeshave.plan import Plan, Target, locate, read_plan, read_target
 from closeshave.rundir import Inputs
+from closeshave.traffic.profiles import read_profile
 from closeshave.yamlfile import InvalidFile, Problem, document, line_of
 
 DISK_BYTES_MIN = 1 << 30
@@ -101,4 +102,5 @@ def _scenario_problems(prepared: Prepared) -> list[Problem]:
     except InvalidFile as error:
         path = prepared.inputs.plan
         return [Problem(str(path), line_of(document(path), ("traffic", "scenario")), "traffic.scenario", error.problems[0].message)]
+    read_profile(prepared.plan.traffic.profile)
     return []

@@ -87,6 +87,7 @@ def _become(root: Path, process: Process) -> None:
     """Turn this forked child into ``process``."""
     os.setsid()
     os.nice(process.nice)
+    processes.rank_session(os.getpid(), process.nice)
     log = os.open(root / "logs" / f"{process.name}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for descriptor, target in ((nothing, 0), (log, 1), (log, 2)):
