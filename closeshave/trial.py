@@ -37,7 +37,7 @@ from closeshave.interrupts import Interrupted, Interrupts, interrupts
 from closeshave.preparation import Prepared, check_disk
 from closeshave.traffic import collect, logins
 from closeshave.traffic.generator import Generator, GeneratorFailed
-from closeshave.traffic.load import plan_load
+from closeshave.traffic.load import ACCOUNTS_FILE, plan_load
 
 RUN_ID = "CLOSESHAVE_RUN_ID"
 """Every process that the harness itself starts carries the run's ID in this variable, so that the janitor finds it."""
@@ -337,6 +337,8 @@ def _collect_records(trial: Trial) -> None:
         collect.collect(trial.run)
     if trial.sampler is not None:
         resources.collect(trial.run)
+    # Tokens and passwords have served; a run directory is passed around.
+    (trial.run / ACCOUNTS_FILE).unlink(missing_ok=True)
 
 
 def _take_down(trial: Trial) -> None:
