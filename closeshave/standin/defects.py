@@ -73,10 +73,10 @@ def _on_every_primary(deployment: Deployment, sql: str) -> None:
 
 def _primary(deployment: Deployment, shard: int) -> psycopg.Connection:
     """A connection to the member of ``shard`` that accepts writes now. Raises :class:`psycopg.OperationalError` when none does."""
-    ports = ",".join(str(member.port) for member in deployment.members if member.shard == shard)
+    ports = [str(member.port) for member in deployment.members if member.shard == shard]
     return psycopg.connect(
-        host="127.0.0.1",
-        port=ports,
+        host=",".join(["127.0.0.1"] * len(ports)),
+        port=",".join(ports),
         dbname=deployment.database,
         user=OWNER,
         target_session_attrs="read-write",
