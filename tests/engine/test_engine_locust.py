@@ -6,19 +6,22 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
+import psutil
 import pytest
 
+from closeshave.traffic.engine.convert import convert
 from closeshave.traffic.engine.rows import DTYPE, HEADER
 from tests.engine.misbehaving import MisbehavingServer
 
 LOCUSTFILE = """
 from locust import constant, task
-from closeshave.traffic.engine.rates import Constant
+from closeshave.traffic.engine.rates import Constant, evenly
 from closeshave.traffic.engine.users import CrowdUser, EngineUser, OpenUser
 
 class Closed(EngineUser):
@@ -42,6 +45,18 @@ class Open(OpenUser):
         yield 0.1
         self.client.get("/plain", name="second step")
 
+class Long(OpenUser):
+    rate = Constant(100.0)
+    duration_s = 6.0
+
+    @classmethod
+    def arrivals(cls):
+        return evenly(cls.rate, cls.duration_s)
+
+    @task
+    def ask(self):
+        self.client.get("/plain")
+
 class Crowd(CrowdUser):
     customers = 300
     think_mean_s = 1.0
@@ -53,14 +68,19 @@ class Crowd(CrowdUser):
 """
 
 
-def locust(directory: Path, url: str, *options: str) -> dict[str, Any]:
-    """Run the file above; Locust's own statistics by name, with their total."""
+def start(directory: Path, url: str, *options: str) -> subprocess.Popen[bytes]:
+    """Run the file above."""
     (directory / "locustfile.py").write_text(LOCUSTFILE)
     command = [sys.executable, "-m", "locust", "-f", "locustfile.py", "--headless", "--host", url, "--records", "records", "--json"]
     environ = os.environ | {"PYTHONPATH": str(Path.cwd())}
-    done = subprocess.run([*command, *options], cwd=directory, env=environ, check=False, timeout=120, capture_output=True)
+    return subprocess.Popen([*command, *options], cwd=directory, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+
+def locust(directory: Path, url: str, *options: str) -> dict[str, Any]:
+    """Run the file above to its end; Locust's own statistics by name, with their total."""
+    output, _ = start(directory, url, *options).communicate(timeout=120)
     # Each process prints a document; the workers' are empty.
-    text, entries = done.stdout.decode(), []
+    text, entries = output.decode(), []
     while text := text.lstrip():
         document, end = json.JSONDecoder().raw_decode(text)
         entries += document
@@ -106,3 +126,24 @@ def test_statistics_records_and_server_agree(tmp_path: Path, server: Misbehaving
     if "Open" in options:
         assert sum(each["intended"] for each in counters) == 200
         assert {name: entry["num_requests"] for name, entry in stats.items()} == {"first step": 200, "second step": 200}
+
+
+@pytest.mark.servers  # half a minute: Locust's master waits for a dead worker's heartbeats
+def test_a_killed_worker_costs_its_last_second_and_is_named(tmp_path: Path, server: MisbehavingServer) -> None:
+    """The other worker's share is whole; the dead one's records reach to less than a second before its death; the window after it is blind."""
+    process = start(tmp_path, server.url, "-u", "1", "--processes", "2", "Long")
+    victim = tmp_path / "records" / "worker-1.rows"
+    deadline = time.monotonic() + 60
+    while not (victim.exists() and victim.stat().st_size > 100 * 64):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    worker = next(child for child in psutil.Process(process.pid).children() if str(victim) in {file.path for file in child.open_files()})
+    worker.kill()
+    killed_ns = time.monotonic_ns()
+    process.communicate(timeout=90)
+    converted = convert(tmp_path / "records", tmp_path / "operations.parquet")
+    assert not converted.reconciled
+    (blind,) = converted.blind
+    assert blind.worker == "worker-1"
+    assert 0 <= killed_ns - blind.from_ns < 1_000_000_000
+    assert next(one for one in converted.sent if one.worker == "worker-0").recorded == 300

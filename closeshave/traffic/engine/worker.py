@@ -29,6 +29,7 @@ from closeshave.traffic.engine.tls import TlsSettings
 _READY_MESSAGE, _START_MESSAGE, _DONE_MESSAGE = "closeshave-ready", "closeshave-start", "closeshave-done"
 _LEAD_S = 0.5
 """From the word to start to the first arrival: time for every worker to hear it."""
+_REPEAT_S = 1.0
 _PATIENCE_S = 60.0
 """How long the first worker that is ready waits for the last."""
 
@@ -71,10 +72,12 @@ def run_until_stopped(environment: Environment, greenlet: gevent.Greenlet[..., A
 def tell_done(environment: Environment) -> None:
     """All arrivals of this process have been seen through: the test ends here, or once every other worker says so too."""
     runner = environment.runner
-    if isinstance(runner, WorkerRunner):
+    while isinstance(runner, WorkerRunner):
+        # Again and again: until the master has noticed that a worker was killed, it waits for that one too.
         runner.send_message(_DONE_MESSAGE, {})
-    elif runner is not None:
-        # From a greenlet that the stop does not kill.
+        gevent.sleep(_REPEAT_S)
+    if runner is not None:
+        # In a greenlet that the stop does not kill.
         gevent.spawn(runner.quit)
 
 
@@ -131,17 +134,21 @@ def _listen(environment: Environment, **_: Any) -> None:
 
         runner.register_message(_START_MESSAGE, started)
     elif isinstance(runner, MasterRunner):
-        _when_all(runner, _READY_MESSAGE, lambda: runner.send_message(_START_MESSAGE, {"start_ns": _soon_ns()}))
-        _when_all(runner, _DONE_MESSAGE, runner.quit)
+        expected = _option(environment.parsed_options, "expect_workers") or 1
+        _when_all(runner, _READY_MESSAGE, expected, lambda: runner.send_message(_START_MESSAGE, {"start_ns": _soon_ns()}))
+        _when_all(runner, _DONE_MESSAGE, 1, runner.quit)
 
 
-def _when_all(runner: MasterRunner, message: str, act: Callable[[], object]) -> None:
-    """Act once every worker has sent ``message``; in a greenlet of its own, since a quit must not end the one that hears messages."""
+def _when_all(runner: MasterRunner, message: str, least: int, act: Callable[[], object]) -> None:
+    """Act once every living worker, and at least so many, have sent ``message``.
+
+    In a greenlet of its own, since a quit must not end the one that hears messages.
+    """
     heard: set[str] = set()
 
     def hear(msg: Any, **_: Any) -> None:
         heard.add(msg.node_id)
-        if len(heard) >= max(runner.worker_count, _option(runner.environment.parsed_options, "expect_workers") or 1):
+        if len(heard) >= max(runner.worker_count, least):
             heard.clear()
             gevent.spawn(act)
 
