@@ -14,6 +14,15 @@ class CommandFailed(RuntimeError):
     """A helper program ended badly, or did not end in time; the message holds the last lines that it wrote."""
 
 
+class CommandEnded(RuntimeError):
+    """A helper program was ended by :func:`end_all`: it did not fail, nobody wants its result any more."""
+
+
+_RUNNING: set[subprocess.Popen[str]] = set()
+_ENDED: set[int] = set()
+"""IDs of those that :func:`end_all` ended; few, and only while a start is being given up."""
+
+
 def run(argv: Sequence[str], *, timeout_s: float, cwd: Path | None = None, environ: Mapping[str, str] | None = None) -> str:
     """Run ``argv`` and return what it printed. Raises :class:`CommandFailed`.
 
@@ -33,6 +42,7 @@ def run(argv: Sequence[str], *, timeout_s: float, cwd: Path | None = None, envir
         )
     except OSError as error:
         raise CommandFailed(f"{argv[0]}: {error}") from None
+    _RUNNING.add(process)
     try:
         output, _ = process.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
@@ -41,10 +51,22 @@ def run(argv: Sequence[str], *, timeout_s: float, cwd: Path | None = None, envir
     except BaseException:
         _end(process)
         raise
+    finally:
+        _RUNNING.discard(process)
+    if process.pid in _ENDED:
+        raise CommandEnded(argv[0])
     if process.returncode:
         tail = " | ".join(output.strip().splitlines()[-4:])
         raise CommandFailed(f"{' '.join(argv[:3])} … ended with {process.returncode}: {tail}")
     return output
+
+
+def end_all() -> None:
+    """End every helper program of this process, whichever thread waits for it: threads cannot be interrupted, what they wait for can."""
+    for process in tuple(_RUNNING):
+        _ENDED.add(process.pid)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -39,6 +39,8 @@ def up(definition: Embedded, *, root: Path | None = None, say: Callable[[str], N
     Raises :class:`EnvironmentFailed`. Whatever ends it early, an interruption too, leaves nothing running and no directory.
     """
     root = (root or registry.new_root(definition.name)).absolute()
+    if root.exists() and any(root.iterdir()):
+        raise EnvironmentFailed(f"{root} is not empty: an environment needs a directory of its own")
     try:
         return _up(definition, root, say)
     except BaseException as error:

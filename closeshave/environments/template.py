@@ -74,7 +74,7 @@ def build(recipe: Recipe) -> None:
     """
     final = recipe.path
     final.parent.mkdir(parents=True, exist_ok=True)
-    with cache.locked(final.name):
+    with cache.locked(f"template-shard{recipe.shard.id}"):
         if final.exists():
             return
         scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=final.parent))

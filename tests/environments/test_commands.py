@@ -1,11 +1,12 @@
 """Helper programs: bounded, and never outliving whoever started them."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
 
-from closeshave.environments.commands import CommandFailed, run
+from closeshave.environments.commands import CommandEnded, CommandFailed, end_all, run
 
 
 def test_what_a_program_printed_is_returned():
@@ -35,3 +36,17 @@ def test_a_program_that_takes_too_long_is_killed_with_its_children(tmp_path):
     while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_programs_that_other_threads_wait_for_can_be_ended(tmp_path):
+    """Ctrl-C reaches only the main thread; a build in another must not go on for minutes, nor count as failed."""
+    begun = tmp_path / "begun"
+    with ThreadPoolExecutor(1) as waiters:
+        waiting = waiters.submit(run, ["sh", "-c", f"touch {begun}; sleep 60"], timeout_s=120)
+        deadline = time.monotonic() + 20
+        while not begun.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        end_all()
+        with pytest.raises(CommandEnded):
+            waiting.result(20)

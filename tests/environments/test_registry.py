@@ -2,8 +2,9 @@
 
 import pytest
 
-from closeshave.environments import registry
+from closeshave.environments import embedded, registry
 from closeshave.environments.demolition import down
+from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.registry import Claim
 
 
@@ -67,6 +68,14 @@ def test_down_never_removes_a_directory_that_holds_no_environment(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     assert down(tmp_path) == (f"{tmp_path}: holds no environment",)
     assert (tmp_path / "thesis.txt").exists()
+
+
+def test_an_environment_never_starts_in_a_directory_that_holds_something(definition):
+    """A failed start removes its directory, so it must be its own."""
+    root = claimed("embedded")
+    with pytest.raises(EnvironmentFailed, match="is not empty"):
+        embedded.up(definition, root=root, say=print)
+    assert registry.running() == (root,)
 
 
 def test_down_keeps_the_logs_that_it_is_asked_to_keep(tmp_path):
