@@ -140,9 +140,9 @@ def test_hostile_text_keeps_junit_well_formed():
 def test_the_terminal_says_the_verdict_last(variant, tmp_path):
     """In words, under a table; and what a history holds is neither obeyed nor taken for markup."""
     save_manifest(tmp_path, HISTORY.manifest)
-    console = Console(file=io.StringIO(), width=140, force_terminal=False)
-    terminal.render(findings(variant).assessment, tmp_path, console)
-    told = console.file.getvalue()
+    paper = io.StringIO()
+    terminal.render(findings(variant).assessment, tmp_path, Console(file=paper, width=140, force_terminal=False))
+    told = paper.getvalue()
     assert {"pass": "✔ Pass", "fail": "✘ Fail", "inconclusive": "? Inconclusive", "hostile": "✘ Fail"}[variant] in told
     assert "\x1b" not in told
     if variant == "hostile":
