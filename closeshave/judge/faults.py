@@ -103,10 +103,12 @@ def _split(life: Life, dossier: Dossier) -> tuple[float | None, float | None, fl
     A platform may serve again before it says a word, through a retry, say; then there is no time between its word and its service to report.
     """
     found = dossier.recoveries.get(life.fault.id)
-    if found is None or found.blind or found.impact_ns is None:
+    if found is None:
         return None, None, None
+    detect = _since(found.detected_ns, life.injected_ns)
+    if found.blind or found.impact_ns is None:
+        return detect, None, None
     detected, working, restored = found.detected_ns, found.working_ns, found.restored_ns
-    detect = _since(detected, life.injected_ns)
     fail_over = _since(working, detected) if detected is not None and working is not None and detected <= working else None
     # The write starts when it is sent, the window when its first probe was due: they may be one and the same operation.
     restore = max(0.0, (restored - working) / 1e9) if restored is not None and working is not None else None

@@ -74,7 +74,7 @@ def measure(case: Case, life: Life) -> Recovery:
         impact_ns=impact,
         last_bad_ns=int(last_bad[-1]) if len(last_bad) and impact is not None else None,
         detected_ns=min((signal.at_ns for signal in signals_of(case, life)), default=None),
-        working_ns=_working(case, life, impact),
+        working_ns=_working(case, life, probes, bad & (due < until)),
         restored_ns=restored,
         self_recovered=_by_itself(life, restored, hold_ns),
         probes=len(probes),
@@ -108,16 +108,23 @@ def _by_itself(life: Life, restored: int | None, hold_ns: int) -> bool | None:
     return False if life.healed_ns is not None and life.healed_ns <= life.horizon_ns else None
 
 
-def _working(case: Case, life: Life, impact: int | None) -> int | None:
-    """t_w: the start of the first write in scope that started after the fault hit and ended ok.
+def _working(case: Case, life: Life, probes: Ints, failed: Flags) -> int | None:
+    """t_w: when the last of the shards in scope that were hurt took a write again: the start of its first that ended ok.
 
-    A write, because replicas and caches go on answering reads while there is no primary. After the first failure and not after t0, because an
-    injection takes some milliseconds to bite, and what succeeds in them says nothing of the fail-over.
+    A write, because replicas and caches go on answering reads while there is no primary. After the shard's first failure and not after t0,
+    because an injection takes some milliseconds to bite, and what succeeds in them says nothing of the fail-over. Of the last shard, because
+    a lost region's edge may lead its customers to other regions' shards at once, while its own shard is still without a primary.
     """
-    after = impact if impact is not None else life.injected_ns
-    assert after is not None
     effects = case.history.effects
     changing = effects["operation"][effects["action"].isin(MUTATING)]
-    wrote = case.operations["id"].isin(changing).to_numpy() & case.ok & operations_of(case, life.fault)
-    started = case.started_ns[wrote & (case.started_ns > after) & (case.started_ns < life.horizon_ns)]
-    return int(started.min()) if len(started) else None
+    wrote = (
+        case.operations["id"].isin(changing).to_numpy() & case.ok & operations_of(case, life.fault) & (case.started_ns < life.horizon_ns)
+    )
+    working = []
+    for shard in np.unique(case.shard[probes[failed]]):
+        hurt_ns = case.intended_ns[probes[failed & (case.shard[probes] == shard)]].min()
+        again = case.started_ns[wrote & (case.shard == shard) & (case.started_ns > hurt_ns)]
+        if not len(again):
+            return None
+        working.append(int(again.min()))
+    return max(working, default=None)

@@ -190,6 +190,27 @@ def test_the_split_adds_up() -> None:
     assert (told.injected_at_s, told.observed_at_s, told.healed_at_s, told.healed_verified) == (120.0, 120.5, 150.0, True)
 
 
+def test_a_lost_region_works_when_its_own_shard_does() -> None:
+    """Its edge leads to other shards after a second; its own shard takes no write before 127."""
+    lost = Fault("kill", "region.lost", "break", 10, 30, Expected.RECOVERS, {"region": "west"})
+    run = Run((replace(RECOVERY, faults=("region.*",)),), (lost,))
+    run.life()
+    run.probes(100, 190, per_s=1, region="west", down=((120, 121),))
+    run.probes(100, 190, region="west", shard=2, franchise=101, down=((120, 127),))
+    run.signal(120.5, "suspected", "region:west")
+    run.book(121.0, 1, region="west")
+    run.book(127.5, 2, region="west", shard=2, franchise=101)
+    assert figures(run).fail_over_s == pytest.approx(7.0)
+
+
+def test_a_tolerated_fault_may_be_noticed() -> None:
+    """The platform says so; nothing failed over and nothing was restored."""
+    run = outage()
+    run.signal(121.0)
+    told = figures(run)
+    assert (told.detect_s, told.fail_over_s, told.restore_s) == (1.0, None, None)
+
+
 def test_signals_of_elsewhere_and_of_before_detect_nothing() -> None:
     """Another shard's alarm and one from before the fault are not this fault's detection."""
     run = outage((120.0, 124.0))
@@ -256,6 +277,13 @@ def test_every_canary_of_the_scope_must_hold() -> None:
     run = outage((120.0, 124.0))
     run.probes(100, 190, per_s=1, region="west", down=((120, 129),))
     run.probes(100, 190, per_s=10, region="west", shard=2, franchise=101, down=((120, 190),))
+    assert verdict(run).measured == pytest.approx(9.0)
+
+
+def test_a_slow_canary_is_back_only_with_its_own_next_probe() -> None:
+    """The one that probes once a second fails at 128 and is next due at 129; what fails at 128.5 elsewhere and is well at 128.6 is not last."""
+    run = outage((120.0, 128.6))
+    run.probes(100, 190, per_s=1, region="west", down=((120, 128.5),))
     assert verdict(run).measured == pytest.approx(9.0)
 
 

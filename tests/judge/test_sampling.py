@@ -47,7 +47,17 @@ def test_the_bounds_are_clopper_pearson(sample: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize(
     ("n", "percentile", "expected"),
-    [(1, 0.95, 1), (20, 0.95, 19), (21, 0.95, 20), (100, 0.95, 95), (100, 0.99, 99), (1000, 0.999, 999), (4, 0.5, 2)],
+    [
+        (1, 0.95, 1),
+        (20, 0.95, 19),
+        (21, 0.95, 20),
+        (100, 0.95, 95),
+        (100, 0.99, 99),
+        (1000, 0.999, 999),
+        (4, 0.5, 2),
+        (100, 0.55, 55),
+        (100, 0.07, 7),
+    ],
 )
 def test_a_percentile_is_a_value_that_was_seen(n: int, percentile: float, expected: int) -> None:
     """Nearest rank over 1 … n, whatever binary fractions make of the product."""
