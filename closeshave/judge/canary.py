@@ -11,7 +11,9 @@ import pandas as pd
 
 from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags, Ints
+from closeshave.judge.timeline import in_scope
 from closeshave.judge.windows import NEVER_NS
+from closeshave.plan import Fault
 
 LEAST_SHARE = 0.5
 """Of the planned probes, so many must be there in every window."""
@@ -24,10 +26,18 @@ def held(case: Case) -> Flags:
     return case.good & (case.response_ns <= round(case.plan.canaries.latency * 1e9))
 
 
-def pairs(case: Case, rows: Flags) -> list[tuple[str, int]]:
-    """The canaries among ``rows``, sorted."""
+def pairs(case: Case, rows: Flags, fault: Fault) -> list[tuple[str, int]]:
+    """The canaries among ``rows``, and those that the plan wants in the fault's scope: one that never probed at all is not in any row."""
     found = case.operations.loc[rows, ["region", "shard"]].drop_duplicates()
-    return sorted((str(region), int(shard)) for region, shard in zip(found["region"], found["shard"], strict=True))
+    seen = {(str(region), int(shard)) for region, shard in zip(found["region"], found["shard"], strict=True)}
+    topology = case.history.manifest.topology
+    planned = {
+        (region, shard.id)
+        for region in topology.regions
+        for shard in topology.shards
+        if rate_per_s(case, region, shard.id) > 0 and in_scope(case, fault, region, shard.id)
+    }
+    return sorted(seen | planned)
 
 
 def rate_per_s(case: Case, region: str, shard: int) -> float:
@@ -36,9 +46,9 @@ def rate_per_s(case: Case, region: str, shard: int) -> float:
     return case.plan.canaries.home_per_s if region == home else case.plan.canaries.away_per_s
 
 
-def blindness(case: Case, rows: Flags, start_ns: int, end_ns: int) -> str:
-    """Why the canaries of ``rows`` cannot speak for ``start_ns`` to ``end_ns``; empty when they can."""
-    known = pairs(case, rows)
+def blindness(case: Case, rows: Flags, fault: Fault, start_ns: int, end_ns: int) -> str:
+    """Why the canaries of ``rows`` cannot speak for ``fault`` from ``start_ns`` to ``end_ns``; empty when they can."""
+    known = pairs(case, rows, fault)
     if not known:
         return "no canary probes this scope"
     seeing = held(case)

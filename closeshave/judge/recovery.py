@@ -51,7 +51,7 @@ def measure(case: Case, life: Life) -> Recovery:
         raise ValueError(f"{life.fault.id} was never injected")
     hold_ns = round(case.plan.canaries.hold * 1e9)
     rows = case.canaries & operations_of(case, life.fault)
-    blind = canary.blindness(case, rows, start, life.horizon_ns)
+    blind = canary.blindness(case, rows, life.fault, start, life.horizon_ns)
     probes = np.flatnonzero(rows & (case.intended_ns >= start) & (case.intended_ns < life.horizon_ns))
     # By time, then by ID: the order of the file must not matter.
     probes = probes[np.lexsort((case.ids[probes], case.intended_ns[probes]))]
@@ -73,7 +73,8 @@ def measure(case: Case, life: Life) -> Recovery:
         blind=blind,
         impact_ns=impact,
         last_bad_ns=int(last_bad[-1]) if len(last_bad) and impact is not None else None,
-        detected_ns=min((signal.at_ns for signal in signals_of(case, life)), default=None),
+        # What is said after the harness began to heal may be said of the healing.
+        detected_ns=min((signal.at_ns for signal in signals_of(case, life) if signal.at_ns < life.hurting_until_ns), default=None),
         working_ns=_working(case, life, probes, bad & (due < until)),
         restored_ns=restored,
         self_recovered=_by_itself(life, restored, hold_ns),

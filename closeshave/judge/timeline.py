@@ -82,6 +82,13 @@ def operations_of(case: Case, fault: Fault) -> Flags:
     return rows
 
 
+def in_scope(case: Case, fault: Fault, region: str, shard: int) -> bool:
+    """Whether an operation that enters at ``region`` and concerns ``shard`` lies in the fault's scope; see :func:`operations_of`."""
+    by_shard = "shard" not in fault.scope or shard == int(fault.scope["shard"])
+    lost = str(fault.scope.get("region", region))
+    return by_shard and (region == lost or shard in homed(case, lost))
+
+
 def homed(case: Case, region: str) -> list[int]:
     """The shards whose declared primary is in ``region``."""
     return [shard.id for shard in case.history.manifest.topology.shards if shard.home == region]

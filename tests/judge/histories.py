@@ -48,7 +48,8 @@ PHASES = (("warm-up", Role.WARM_UP, 0, 10), ("calm", Role.CALM, 10, 110), ("brea
 KILL = Fault("kill", "shard.primary-killed", "break", 10, 30, Expected.RECOVERS, {"shard": 1})
 """Injected at second 120, healed by the harness at second 150."""
 
-CANARIES = Canaries(home_per_s=10, away_per_s=1, latency=1.0, hold=5.0)
+CANARIES = Canaries(home_per_s=10, away_per_s=0, latency=1.0, hold=5.0)
+"""Each shard is probed from its home; tests that probe from elsewhere too say so."""
 
 RECOVERY = Objective("recovery", ("C1",), Measure.RECOVERY, at_most=20.0, faults=("shard.*",))
 LOSS = Objective("loss", ("C1",), Measure.LOSS, at_most=5.0, faults=("shard.*",))

@@ -335,6 +335,7 @@ def test_a_degraded_platform_recovers_as_one_that_recovers() -> None:
     run = Run((replace(RECOVERY, faults=("cache.*",)),), (lost,))
     run.life()
     run.probes(100, 190, down=((120, 123),))
+    run.probes(100, 190, region="west", shard=2, franchise=101)
     assert run.verdict("recovery/kill").status is PASS
     run.probes(100, 190, region="west", down=((120, 149),))
     assert run.verdict("recovery/kill").status is FAIL

@@ -1,5 +1,6 @@
 """Integrity on histories of a handful of bookings; a clean one first, then each breach by itself."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,7 @@ def verdicts(run: Run) -> dict[str, Verdict]:
         if each.status is FAIL:
             assert each.reason
             assert each.witnesses
+            json.dumps(each.witnesses, allow_nan=False)
             assert all(witness["why"] for witness in each.witnesses)
     return found
 

@@ -216,6 +216,7 @@ def test_signals_of_elsewhere_and_of_before_detect_nothing() -> None:
     run = outage((120.0, 124.0))
     run.signal(121.0, "suspected", "shard:2")
     run.signal(119.9, "suspected", "shard:1")
+    run.signal(150.0, "promoted", "shard:1")  # the harness has begun to heal
     assert figures(run).detect_s is None
 
 
@@ -265,6 +266,15 @@ def test_canaries_that_probe_too_thinly_are_blind() -> None:
     run.probes(100, 120)
     run.probes(120, 190, per_s=2)
     assert verdict(run).status is INCONCLUSIVE
+
+
+def test_a_planned_canary_that_never_probed_is_blind() -> None:
+    """The plan wants one from the other region too: nobody knows what it would have seen."""
+    run = outage((120.0, 124.0))
+    run.canaries = replace(run.canaries, away_per_s=1.0)
+    assert "from west to shard 1 did not probe" in verdict(run).reason
+    run.probes(100, 190, per_s=1, region="west")
+    assert verdict(run).status is PASS
 
 
 def test_canaries_that_failed_before_the_fault_are_blind() -> None:
