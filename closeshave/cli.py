@@ -160,9 +160,14 @@ def down(
     logs_to: Annotated[Path | None, typer.Option(help="Keep the logs of its parts here.")] = None,
 ) -> None:
     """Stop an environment and remove all that it left."""
-    from closeshave.environments import embedded
+    from closeshave.environments import embedded, registry
 
-    left = embedded.down(_root(name, root), logs_to=logs_to)
+    place = _root(name, root)
+    if root is None and (run := registry.owner(place)):
+        raise InvalidFile(
+            Problem(str(place), 0, "", f"belongs to the trial {run.name}; stop that one, or give --root to take it away all the same")
+        )
+    left = embedded.down(place, logs_to=logs_to)
     for what in left:
         console.print(f"[red]could not be removed[/]: {what}")
     raise typer.Exit(FAILED if left else 0)

@@ -161,6 +161,7 @@ def _bring_up(trial: Trial) -> None:
         trial.root = registry.new_root(trial.prepared.definition.name)
         trial.guard = janitor.start(trial.run, trial.root, _destroy_command(trial.root, trial.run))
         trial.deployment = embedded.up(trial.prepared.definition, root=trial.root, say=trial.say)
+        registry.own(trial.root, trial.run)
     write_atomically(trial.run / "deployment.json", (Path(trial.deployment.root) / "deployment.json").read_bytes())
     for part, reason in trial.deployment.missing.items():
         trial.mark("part-missing", f"{part}: {reason}")

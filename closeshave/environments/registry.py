@@ -15,6 +15,9 @@ from closeshave.files import write_atomically
 FILE = "environment.json"
 """Written before the first process starts, so that what a crashed start left behind can be found and cleaned."""
 
+OWNER = "owner"
+"""Holds the run directory of the trial that an environment belongs to; absent where a person started it."""
+
 MEMORY = Path("/dev/shm")  # noqa: S108  the platform's memory file system, not a guessable temporary file
 MEMORY_BYTES_MIN = 4 << 30
 """Free space from which memory is preferred to a disk for the state of an environment."""
@@ -57,6 +60,16 @@ def find(name: str) -> Path | None:
     stem = Path(name).stem
     matching = [root for root in running() if name == root.name or stem == read_claim(root).name]
     return matching[-1] if matching else None
+
+
+def own(root: Path, run: Path) -> None:
+    """Note that the environment belongs to a trial and goes with it."""
+    write_atomically(root / OWNER, str(run))
+
+
+def owner(root: Path) -> Path | None:
+    """The run directory of the trial that owns the environment, ``None`` when none does."""
+    return Path((root / OWNER).read_text()) if (root / OWNER).exists() else None
 
 
 def write_claim(root: Path, claim: Claim) -> None:

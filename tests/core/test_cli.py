@@ -1,0 +1,78 @@
+"""The command: exit codes and messages, before anything is started."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from closeshave.plan import locate
+
+SMOKE = locate("scenarios", "smoke").read_text()
+
+
+def closeshave(*arguments, cwd):
+    """The command in a process of its own, as users call it."""
+    command = [sys.executable, "-m", "closeshave", *map(str, arguments)]
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(cwd), "COLUMNS": "400"},
+    )
+
+
+def plan(tmp_path, old, new):
+    """The smoke plan with one change."""
+    assert old in SMOKE
+    path = tmp_path / "plan.yaml"
+    path.write_text(SMOKE.replace(old, new))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        pytest.param("hold: 14s", "hodl: 14s", "hodl: unknown key", id="an unknown key"),
+        pytest.param("duration: 24s", "duration: 24 parsecs", "is not a duration", id="a bad duration"),
+        pytest.param("environment: embedded", "environment: atlantis", "environment: 'atlantis': no such file", id="a missing environment"),
+        pytest.param("target: bookedbarber-smoke", "target: nobody", "target: 'nobody': no such file", id="a missing target"),
+        pytest.param(
+            "kind: shard.primary-killed", "kind: shard.meteorite", "there is no kind shard.meteorite", id="an unknown kind of fault"
+        ),
+        pytest.param("scope: {shard: 1}", "scope: {shard: 9}", "9 is no shard of this environment", id="a shard that is not there"),
+        pytest.param("scope: {shard: 1}", "scope: {}", "scope", id="a fault without its scope"),
+        pytest.param("traffic:", "traffic:\n  profile: full-moon", "full-moon", id="an unknown traffic profile"),
+    ],
+)
+def test_a_wrong_plan_ends_with_code_2_and_one_clear_message(tmp_path, old, new, message):
+    """The file and the reason are named; nothing is started, no run directory made, and there is no traceback."""
+    done = closeshave("run", plan(tmp_path, old, new), cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not Path(tmp_path, "reports").exists()
+
+
+def test_a_valid_plan_is_said_to_be_valid(tmp_path):
+    """``validate`` starts nothing and ends with 0."""
+    done = closeshave("validate", "smoke", "nightly", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("valid")) == (0, 2)
+
+
+def test_a_directory_that_is_no_run_is_refused(tmp_path):
+    """Judging anything else is a message, not a traceback."""
+    done = closeshave("judge", tmp_path, cwd=tmp_path)
+    assert done.returncode == 4
+    assert "manifest.json" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_taking_down_what_is_gone_already_is_no_error(tmp_path):
+    """Whoever cleans up twice is right both times."""
+    done = closeshave("env", "down", "embedded", "--root", tmp_path / "absent", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
