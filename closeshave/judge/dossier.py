@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags
@@ -16,7 +17,7 @@ from closeshave.judge.loss import Losses, share_out
 from closeshave.judge.reconcile import differences_of
 from closeshave.judge.recovery import Recovery, measure
 from closeshave.judge.timeline import Life, lives
-from closeshave.judge.writes import Writes, fate
+from closeshave.judge.writes import Writes, fate, joined
 from closeshave.plan import Measure
 
 
@@ -44,6 +45,11 @@ class Dossier:
     def writes(self) -> Writes:
         """Raises :class:`ValueError` without a final state."""
         return fate(self.case)
+
+    @cached_property
+    def payments(self) -> pd.DataFrame:
+        """Every attempt to capture a payment, beside its operation."""
+        return joined(self.case, ("capture",))
 
     @cached_property
     def losses(self) -> Losses:

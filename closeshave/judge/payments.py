@@ -11,7 +11,7 @@ from closeshave.judge.columns import Flags, equal, ints
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding, unknown
 from closeshave.judge.witness import first_and_worst, row
-from closeshave.judge.writes import among, effect, joined
+from closeshave.judge.writes import among, effect
 
 NO_LEDGER = "the payment provider's ledger is missing"
 
@@ -21,7 +21,7 @@ def duplicate(dossier: Dossier) -> Finding:
     ledger = _ledger(dossier)
     if ledger is None:
         return unknown("duplicate_payments", NO_LEDGER)
-    paid = joined(dossier.case, ("capture",))
+    paid = dossier.payments
     possible = paid[~equal(paid["outcome"], Outcome.FAIL)]
     # Of the charges of one booking the first is allowed, where a payment may have succeeded.
     turn = ledger.groupby(["franchise", "booking"], observed=True).cumcount().to_numpy()
@@ -38,7 +38,7 @@ def missing(dossier: Dossier) -> Finding:
     ledger = _ledger(dossier)
     if ledger is None:
         return unknown("missing_payments", NO_LEDGER)
-    paid = joined(dossier.case, ("capture",))
+    paid = dossier.payments
     acknowledged = paid[equal(paid["outcome"], Outcome.OK)].reset_index(drop=True)
     gone = ~among(acknowledged, ledger)
     ended = acknowledged["ended_ns"].to_numpy()
@@ -85,7 +85,7 @@ def _ledger(dossier: Dossier) -> pd.DataFrame | None:
 def _charges(dossier: Dossier, ledger: pd.DataFrame, guilty: Flags, why: str) -> list[dict[str, object]]:
     """The first and the largest of the guilty charges, each with the payments that customers made for its booking."""
     order = np.rint(ledger["at"].to_numpy(dtype=np.float64) * 1e3).astype(np.int64)
-    paid = joined(dossier.case, ("capture",))
+    paid = dossier.payments
     shown = []
     for index in first_and_worst(guilty, order, ints(ledger["amount"], 0), np.arange(len(ledger))):
         same = among(paid, ledger.iloc[[index]])
