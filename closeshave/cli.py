@@ -42,25 +42,26 @@ def run(
 ) -> None:
     """Carry out a trial: start the environment, load it, break it, judge it, write the report."""
     from closeshave import trial
-    from closeshave.conclusion import assess, conclude
+    from closeshave.conclusion import conclude, publish
     from closeshave.display import Display
     from closeshave.preparation import prepare
     from closeshave.report import terminal
 
     prepared = prepare(plan, environment=environment, target=target, seed=seed)
     directory = trial.run(prepared, runs, Display(console), attach=attach)
-    terminal.render(assess(directory).assessment, directory, console)
     conclusion = conclude(directory)
+    terminal.render(conclusion.assessment, directory, console)
+    publish(conclusion)
     raise typer.Exit(conclusion.exit_code)
 
 
 @app.command()
 def judge(directory: RunDirectory) -> None:
     """Judge a run again from its files alone; changes nothing in it."""
-    from closeshave.conclusion import assess
+    from closeshave.conclusion import conclude
     from closeshave.report import terminal
 
-    conclusion = assess(directory)
+    conclusion = conclude(directory)
     terminal.render(conclusion.assessment, directory, console)
     raise typer.Exit(conclusion.exit_code)
 
@@ -68,10 +69,10 @@ def judge(directory: RunDirectory) -> None:
 @app.command()
 def report(directory: RunDirectory) -> None:
     """Judge a run again and write its report anew."""
-    from closeshave.conclusion import conclude
+    from closeshave.conclusion import conclude, publish
 
     conclusion = conclude(directory)
-    typer.echo(conclusion.report)
+    typer.echo(publish(conclusion))
     raise typer.Exit(conclusion.exit_code)
 
 

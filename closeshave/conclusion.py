@@ -16,12 +16,14 @@ ENDING = "ending"
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What is said of a run, and the code that a command exits with."""
+    """What is said of a run, what it was said from, and the code that a command exits with."""
 
     run: Path
+    recorded: history.History
+    plan: Plan
+    target: Target
     assessment: Assessment
     exit_code: int
-    report: Path | None = None
 
 
 def note_ending(run: Path, word: str) -> None:
@@ -29,20 +31,11 @@ def note_ending(run: Path, word: str) -> None:
     write_atomically(run / ENDING, word)
 
 
-def assess(run: Path) -> Conclusion:
-    """Judge the run. Raises :class:`FileNotFoundError` when ``run`` is no run directory, :class:`InvalidFile` when its plan cannot be read."""
-    _, _, _, conclusion = _judged(run)
-    return conclusion
-
-
 def conclude(run: Path) -> Conclusion:
-    """Judge the run and write every artefact of its report. Raises as :func:`assess` does."""
-    recorded, plan, target, conclusion = _judged(run)
-    page = report.write(run, recorded, plan, target, conclusion.assessment, conclusion.exit_code)
-    return Conclusion(run, conclusion.assessment, conclusion.exit_code, page)
+    """Judge the run; writes nothing.
 
-
-def _judged(run: Path) -> tuple[history.History, Plan, Target, Conclusion]:
+    Raises :class:`FileNotFoundError` when ``run`` is no run directory, :class:`InvalidFile` when its plan or target cannot be read.
+    """
     recorded = history.load(run)
     plan = read_plan(run / rundir.PLAN)
     target = read_target(run / rundir.TARGET)
@@ -54,4 +47,10 @@ def _judged(run: Path) -> tuple[history.History, Plan, Target, Conclusion]:
         environment_failed=ending == "environment",
         stopped_for_safety=ending == "safety",
     )
-    return recorded, plan, target, Conclusion(run, assessment, code)
+    return Conclusion(run, recorded, plan, target, assessment, code)
+
+
+def publish(conclusion: Conclusion) -> Path:
+    """Write every artefact of the report into the run directory; returns the page. Raises :class:`OSError`."""
+    said = conclusion
+    return report.write(said.run, said.recorded, said.plan, said.target, said.assessment, said.exit_code)
