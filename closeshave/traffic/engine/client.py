@@ -26,6 +26,7 @@ from closeshave.traffic.engine.wire import DEFAULT_HEADERS, IDEMPOTENT, Origin, 
 Check = Callable[[Response], bool]
 """Whether a successful answer is what was asked for."""
 
+_NAN = float("nan")
 _READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 Effects = Callable[[Response, int], Effect | None]
 """``(response, operation ID)`` → what the request did to the platform's state; ``None`` for nothing that anybody could tell."""
@@ -176,16 +177,15 @@ class Client:
             wire = build(method, target, self._constant, headers, data)
         kind = self._known(name or path) or self._texts.code(name or path)
         intended_ns, self.intended_ns = self.intended_ns, 0
-        response = self._attempt(self._pool, method, wire, kind, intended_ns, 1)
+        response = self._attempt(self._pool, method, wire, kind, intended_ns)
         message = response.message
         if message is None:
             response = self._try_again(response, self._pool, method, wire, kind)
-        else:
-            if message.head.sets_cookies:
-                self._take_cookies(response, self.origin, target)
-            if response.status in _REDIRECTS and allow_redirects and "location" in response.headers:
-                response = self._follow(response, method, self.origin, target, headers, data, kind)
-        if check is not None or not 200 <= response.status < 400:
+            message = response.message
+        if message is not None and (message.head.sets_cookies or message.head.status in _REDIRECTS):
+            response = self._heed(response, method, target, headers, data, kind, allow_redirects=allow_redirects)
+            message = response.message
+        if check is not None or message is None or not 200 <= message.head.status < 400:
             judge(response, method, check)
         if effect is not None:
             response.effects = effect
@@ -203,7 +203,7 @@ class Client:
 
     # -- attempts ------------------------------------------------------------------------------------------------------------------------------
 
-    def _attempt(self, pool: Pool, method: str, wire: bytes, kind: int, intended_ns: int, attempt: int) -> Response:
+    def _attempt(self, pool: Pool, method: str, wire: bytes, kind: int, intended_ns: int) -> Response:
         """One request on the wire, and its answer. ``intended_ns`` is 0 when it is due now. Not recorded yet, unless it is broken off."""
         timeouts, counters = self._timeouts, self._records.counters
         counters.sent += 1
@@ -218,15 +218,15 @@ class Client:
             ended_ns = _now_ns()
         except TransportError as error:
             counters.unsent += not error.sent
-            return Response(None, error, due_ns, started_ns, _now_ns(), attempt)
+            return Response.failed(error, due_ns, started_ns, _now_ns())
         except BaseException:
             # The greenlet is being killed; what was under way may have happened, and is a row like any other.
-            stopped = Response(None, TransportError(Reason.STOPPED, sent=True), due_ns, started_ns, _now_ns(), attempt)
+            stopped = Response.failed(TransportError(Reason.STOPPED, sent=True), due_ns, started_ns, _now_ns())
             judge(stopped, method, None)
             self._record(stopped, method, kind)
             raise
         pool.give(connection, message.reusable)
-        return Response(message, None, due_ns, started_ns, ended_ns, attempt)
+        return Response(message, due_ns, started_ns, ended_ns)
 
     def _try_again(self, response: Response, pool: Pool, method: str, wire: bytes, kind: int) -> Response:
         """Attempts on other connections while pooled ones turn out to have grown stale, as long as sending twice is safe."""
@@ -236,7 +236,27 @@ class Client:
                 break
             judge(response, method, None)
             self._record(response, method, kind)
-            response = self._attempt(pool, method, wire, kind, response.intended_ns, response.attempt + 1)
+            attempt = response.attempt + 1
+            response = self._attempt(pool, method, wire, kind, response.intended_ns)
+            response.attempt = attempt
+        return response
+
+    def _heed(
+        self,
+        response: Response,
+        method: str,
+        target: str,
+        headers: Mapping[str, str] | None,
+        data: bytes | None,
+        kind: int,
+        *,
+        allow_redirects: bool,
+    ) -> Response:
+        """Do what the answer asks of a client: keep its cookies, go where it points."""
+        if response.message is not None and response.message.head.sets_cookies:
+            self._take_cookies(response, self.origin, target)
+        if response.status in _REDIRECTS and allow_redirects and "location" in response.headers:
+            return self._follow(response, method, self.origin, target, headers, data, kind)
         return response
 
     def _follow(
@@ -271,7 +291,8 @@ class Client:
             constant = constant_lines(origin, {name: value for name, value in self._headers.items() if name.lower() not in _PRIVATE})
             pool = self._pools(origin)
         wire = build(method, target, constant, self._with_cookies(own, origin, target), data)
-        response = self._attempt(pool, method, wire, kind, 0, attempt)
+        response = self._attempt(pool, method, wire, kind, 0)
+        response.attempt = attempt
         if response.message is None:
             response = self._try_again(response, pool, method, wire, kind)
         if response.message is not None and response.message.head.sets_cookies:
@@ -294,6 +315,18 @@ class Client:
                 self.cookies.take(value, origin, target, now_s)
 
     def _record(self, response: Response, method: str, kind: int) -> None:
+        message = response.message
+        if message is None or response.outcome_code != OK or response.error is not None or response.effects is not None or self._traces:
+            self._record_fully(response, method, kind)
+            return
+        self._add(
+            ROW.pack(
+                response.intended_ns, response.started_ns, response.ended_ns, self.customer, self.franchise, message.wire_bytes, _NAN, _NAN,
+                kind, self._journey, self._region, 0, 0, 0, self.shard, message.head.status, OK, True, response.attempt, METHOD_CODES[method],
+            )
+        )  # fmt: skip
+
+    def _record_fully(self, response: Response, method: str, kind: int) -> None:
         message, code = response.message, self._texts.code
         if response.effects is not None:
             did = response.effects(response, self._records.next_id)
@@ -304,9 +337,8 @@ class Client:
             ROW.pack(
                 response.intended_ns, response.started_ns, response.ended_ns, self.customer, self.franchise,
                 message.wire_bytes if message is not None else 0, told.db_ms, told.cache_ms,
-                kind, self._journey, self._region, code(response.error) if response.error else 0, code(told.served_by) if told.served_by else 0,
-                code(told.cache) if told.cache else 0, self.shard, response.status, response.outcome_code, response.good,
-                response.attempt, METHOD_CODES[method],
+                kind, self._journey, self._region, code(response.error), code(told.served_by), code(told.cache), self.shard, response.status,
+                response.outcome_code, response.good, response.attempt, METHOD_CODES[method],
             )
         )  # fmt: skip
 

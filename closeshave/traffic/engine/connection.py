@@ -32,7 +32,7 @@ class Connection:
     """A non-blocking socket registered with the loop. Used by one greenlet at a time."""
 
     __slots__ = (
-        "_loop", "_parser", "_pause", "_ready", "_recv", "_send", "_sent", "_sock", "_tls", "deadline_ns", "exchanges", "fd", "on_close", "open",
+        "_loop", "_parser", "_pause", "_ready", "_recv", "_send", "_sent", "_sock", "deadline_ns", "exchanges", "fd", "on_close", "open", "tls",
         "watched_ns",
     )  # fmt: skip
 
@@ -49,7 +49,8 @@ class Connection:
         self._send, self._recv = self._sock.send, self._sock.recv
         self._loop, self._ready, self._pause = loop, loop.ready, loop.pause
         self._parser = ResponseParser(memo)
-        self._tls: TlsLayer | None = None
+        self.tls: TlsLayer | None = None
+        """The encryption, once it stands."""
         self.on_close: Callable[[], None] | None = None
         """The owner's wish to know, set once the connection stands."""
         self._sent = 0
@@ -72,7 +73,7 @@ class Connection:
         self._ready[self.fd] = getcurrent().switch
         self._sent = 0
         try:
-            if self._tls is not None or bodiless:
+            if self.tls is not None or bodiless:
                 message = self._exchange_slowly(wire, total_due_ns, bodiless)
             else:
                 self._sent = self._send(wire)
@@ -106,8 +107,8 @@ class Connection:
     # -- what else can happen: TLS, answers in pieces, sends that do not fit, the end ----------------------------------------------------
 
     def _exchange_slowly(self, wire: bytes, total_due_ns: int, bodiless: bool) -> Message:
-        if self._tls is not None:
-            wire = self._tls.seal(wire)
+        if self.tls is not None:
+            wire = self.tls.seal(wire)
         self._sent = self._send(wire)
         if self._sent != len(wire):
             return self._finish_sending(wire, total_due_ns, bodiless)
@@ -151,7 +152,7 @@ class Connection:
             data = self._read()
 
     def _at_end(self) -> Message:
-        ragged = self._tls is not None and self._tls.ragged
+        ragged = self.tls is not None and self.tls.ragged
         message = None if ragged else self._parser.eof()
         if message is None:
             answered = self._parser.begun
@@ -166,7 +167,7 @@ class Connection:
         except BlockingIOError:
             # Woken for nothing: by an event of this descriptor's previous life.
             return None
-        tls = self._tls
+        tls = self.tls
         if tls is None:
             return bytes(data)
         if not data:
@@ -206,7 +207,7 @@ class Connection:
         except OSError as error:
             self.close()
             reason = (
-                Reason.UNREACHABLE if error.errno in _UNREACHABLE else Reason.REFUSED if tls is None or self._tls is None else Reason.TLS
+                Reason.UNREACHABLE if error.errno in _UNREACHABLE else Reason.REFUSED if tls is None or self.tls is None else Reason.TLS
             )
             raise TransportError(reason, str(error), sent=False) from error
         except BaseException:
@@ -230,11 +231,6 @@ class Connection:
         if self.on_close is not None:
             self.on_close()
 
-    @property
-    def tls(self) -> TlsLayer | None:
-        """The encryption, for its session ticket."""
-        return self._tls
-
     def _establish(self, address: Any) -> None:
         self._loop.want(self.fd, EPOLLOUT)
         error = self._sock.connect_ex(address)
@@ -248,7 +244,7 @@ class Connection:
         self._loop.want(self.fd, EPOLLIN)
 
     def _shake_hands(self, tls: TlsLayer) -> None:
-        self._tls = tls
+        self.tls = tls
         done, outgoing = tls.shake(b"")
         while True:
             while outgoing:

@@ -98,10 +98,13 @@ class Pool:
 
     def give(self, connection: Connection, reusable: bool) -> None:
         """Take back a connection after an answer; one that failed has closed itself and is not given back."""
+        tls = connection.tls
+        if reusable and tls is None and not self._waiting and not self._closed:
+            self._idle.append(connection)
+            return
         if not reusable or self._closed:
             connection.close()
             return
-        tls = connection.tls
         if tls is not None and not tls.remembered:
             tls.remembered = True
             self._connector.sessions.remember(self._origin, tls)

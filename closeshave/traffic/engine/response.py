@@ -30,23 +30,27 @@ class Response:
     _headers: dict[str, str] | None = None
     _finish: tuple[Finish, str, int] | None = None
 
-    def __init__(
-        self,
-        message: Message | None,
-        transport_error: TransportError | None,
-        intended_ns: int,
-        started_ns: int,
-        ended_ns: int,
-        attempt: int,
-    ) -> None:
+    transport_error: TransportError | None = None
+    """Why there is no answer."""
+    attempt = 1
+
+    def __init__(self, message: Message | None, intended_ns: int, started_ns: int, ended_ns: int) -> None:
         self.message = message
-        self.transport_error = transport_error
-        """Why there is no answer."""
-        self.status = message.head.status if message is not None else 0
         self.intended_ns = intended_ns
         self.started_ns = started_ns
         self.ended_ns = ended_ns
-        self.attempt = attempt
+
+    @classmethod
+    def failed(cls, error: TransportError, intended_ns: int, started_ns: int, ended_ns: int) -> Self:
+        """No answer, and why."""
+        response = cls(None, intended_ns, started_ns, ended_ns)
+        response.transport_error = error
+        return response
+
+    @property
+    def status(self) -> int:
+        """The answer's status, 0 when there is none."""
+        return self.message.head.status if self.message is not None else 0
 
     @property
     def ok(self) -> bool:

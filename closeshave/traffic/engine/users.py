@@ -77,9 +77,11 @@ class EngineUser(_WithClient):
     def _work(self) -> None:
         """Do task after task, as Locust's own loop does: what a task raises is Locust's to handle, and it then begins this one anew."""
         tasks, count, random_ = self._plain_tasks, len(self._plain_tasks), random.random
+        thinks = type(self).wait_time is not User.wait_time
         while self._state != LOCUST_STATE_STOPPING:
             tasks[int(random_() * count)](self)
-            self.wait()
+            if thinks:
+                self.wait()
         raise StopUser
 
     def wait(self) -> None:
