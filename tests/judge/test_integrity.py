@@ -141,12 +141,13 @@ def double_for_a_while(run: Run) -> None:
 
 
 def double_by_moving(run: Run) -> None:
-    """Moved onto a slot that somebody else holds; moved away again later."""
+    """Moved twice, the second time onto a slot that somebody else holds; moved away again later."""
     run.book(30, 50, starts_at=EIGHT)
     run.book(31, 51, starts_at=EIGHT - 7200, final=False)
-    run.act("reschedule", 32, booking=51, barber=1, starts_at=EIGHT + 600, minutes=30, version=2)
-    run.act("reschedule", 40, booking=51, barber=1, starts_at=EIGHT - 7200, minutes=30, version=3)
-    run.row(51, starts_at=EIGHT - 7200, version=3)
+    run.act("reschedule", 32, booking=51, barber=1, starts_at=EIGHT - 14400, minutes=30, version=2)
+    run.act("reschedule", 33, booking=51, barber=1, starts_at=EIGHT + 600, minutes=30, version=3)
+    run.act("reschedule", 40, booking=51, barber=1, starts_at=EIGHT - 7200, minutes=30, version=4)
+    run.row(51, starts_at=EIGHT - 7200, version=4)
 
 
 def key_of_two(run: Run) -> None:
