@@ -415,6 +415,17 @@ def test_the_first_and_the_worst_are_shown() -> None:
     assert [witness["effect"]["booking"] for witness in verdict(run, "lost").witnesses] == [50, 52]
 
 
+@pytest.mark.parametrize(
+    ("franchise", "shard", "expected"), [(100, 1, PASS), (101, 2, PASS), (100, 2, FAIL), (101, 1, FAIL), (201, 2, FAIL)]
+)
+def test_ranges_are_held_to_their_last_franchise(franchise: int, shard: int, expected: Status) -> None:
+    """Shard 1 holds 1 to 100, shard 2 holds 101 to 200, and nobody holds 201."""
+    run = clean()
+    run.book(30, 50, franchise=franchise, final=False)
+    run.row(50, franchise=franchise, found_on=shard)
+    assert verdict(run, "misplaced").status is expected
+
+
 def test_what_stays_in_doubt_is_inconclusive() -> None:
     """A create with neither answer nor key: nobody can look it up."""
     run = clean()

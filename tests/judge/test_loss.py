@@ -244,6 +244,17 @@ def test_a_lost_slot_may_be_booked_again() -> None:
     assert run.verdict("integrity/double_booked").status is PASS
 
 
+@pytest.mark.parametrize(("seen", "again", "expected"), [(119.8, 130.0, PASS), (110.0, 112.0, FAIL)])
+def test_a_version_that_nobody_was_promised_may_go_with_its_primary(seen: float, again: float, expected: Status) -> None:
+    """A move without an answer was read back and is gone: after a fail-over that is its doing, without one in between nothing excuses it."""
+    run = killed()
+    run.book(105.2, 5000, session="s")
+    run.act("reschedule", seen - 0.3, booking=5000, session="s", outcome="info", good=False, status=0)
+    run.act("read", seen, booking=5000, session="s", version=2)
+    run.act("read", again, booking=5000, session="s", version=1)
+    assert run.verdict("integrity/stale_sessions").status is expected
+
+
 def test_a_tier_has_no_data_to_lose() -> None:
     """A cache may forget; the loss objective says so instead of passing."""
     tier = replace(KILL, kind="cache.tier-lost", scope={"tier": "cache"})
