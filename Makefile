@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help run smoke test test-servers test-trials lint lock clean
+.PHONY: help run smoke test test-servers test-trials bench lint lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test-servers: $(INSTALLED) ## Tests against the real servers of the embedded env
 
 test-trials: $(INSTALLED) ## Whole trials, with planted defects and interruptions (many minutes)
 	$(BIN)/python -m pytest -m trial
+
+bench: $(INSTALLED) ## Measure the load engine against k6 and wrk (needs nginx and wrk from their packages; long)
+	$(BIN)/python -m benchmarks
 
 lint: $(INSTALLED) ## ruff and mypy, both strict
 	$(BIN)/ruff check .
