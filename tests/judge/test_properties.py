@@ -12,7 +12,7 @@ from tests.judge.test_assess import whole
 from tests.judge.test_integrity import BREACHES, clean
 
 statuses = st.sampled_from(list(Status))
-few = settings(max_examples=10, deadline=None)
+few = settings(max_examples=6, deadline=None)
 
 
 @given(st.lists(statuses), st.lists(statuses), st.lists(statuses))
