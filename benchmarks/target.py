@@ -45,14 +45,14 @@ INTENT = json.dumps({"client_secret": "s" * 40, "payment_intent_id": "pi_1", "am
 CONFIRMED = json.dumps({"payment_id": 9, "status": "succeeded", "amount": 30.0})
 
 _CONFIGURATION = """
-daemon off; worker_processes 1; pid {root}/nginx.pid; error_log {root}/error.log crit; worker_rlimit_nofile 65536;
+daemon off; worker_processes {workers}; pid {root}/nginx.pid; error_log {root}/error.log crit; worker_rlimit_nofile 65536;
 events {{ worker_connections 40000; }}
 http {{
   access_log off; default_type application/json; keepalive_requests 1000000000; keepalive_timeout 3600; client_body_buffer_size 64k;
   client_body_temp_path {root}/body; proxy_temp_path {root}/proxy; fastcgi_temp_path {root}/fastcgi; uwsgi_temp_path {root}/uwsgi;
   scgi_temp_path {root}/scgi;
   server {{
-    listen 127.0.0.1:{port} backlog=16384;
+    listen 127.0.0.1:{port} backlog=16384 reuseport;
     listen 127.0.0.1:{tls_port} ssl backlog=16384;
     ssl_certificate {root}/server.pem; ssl_certificate_key {root}/server.pem; ssl_protocols TLSv1.3;
     location = /json {{ return 200 '{LIST}'; }}
@@ -73,7 +73,7 @@ http {{
 class Target:
     """A running nginx. Use as a context manager."""
 
-    def __init__(self, *, prefer: bool) -> None:
+    def __init__(self, *, prefer: bool, workers: int = 1) -> None:
         """Start it on free ports, with ``prefer`` before other programs.
 
         Raises :class:`programs.MissingProgramError`, or :class:`TimeoutError` when it does not come up."""
@@ -85,7 +85,9 @@ class Target:
         self.ca_file = self.root / "server.pem"
         self.ca_file.write_bytes(_certificate())
         texts = {"LIST": LIST, "LOGIN": LOGIN, "SLOTS": SLOTS, "BOOKING": BOOKING, "INTENT": INTENT, "CONFIRMED": CONFIRMED}
-        configuration = _CONFIGURATION.format(root=self.root, port=self.port, tls_port=self.tls_port, csrf="c" * 32, **texts)
+        configuration = _CONFIGURATION.format(
+            root=self.root, workers=workers, port=self.port, tls_port=self.tls_port, csrf="c" * 32, **texts
+        )
         (self.root / "nginx.conf").write_text(configuration)
         command = [programs.nginx(), "-p", str(self.root), "-c", str(self.root / "nginx.conf")]
         self._process = programs.start(SERVER_CORE, command, prefer=prefer)

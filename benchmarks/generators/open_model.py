@@ -14,6 +14,8 @@ class Open(OpenUser):
     rate = Constant(float(os.environ["BENCH_RATE"]))
     duration_s = float(os.environ["BENCH_SECONDS"])
 
+    warm = 300
+
     @classmethod
     def arrivals(cls) -> Instants:
         """Equal gaps."""

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from closeshave.history import Effect, Source
-from closeshave.traffic.engine.records import RecordFiles, Records, Rows, Texts
+from closeshave.traffic.engine.records import RecordFiles, Records, Texts
 from closeshave.traffic.engine.rows import DTYPE, HEADER, MAGIC, ROW
 
 
@@ -39,21 +39,15 @@ def test_what_was_flushed_is_there_without_any_closing(tmp_path: Path) -> None:
     assert (counters["recorded"], counters["intended"], counters["finished"]) == (10, 2, False)
 
 
-def test_the_observer_sees_every_row_once(tmp_path: Path) -> None:
+def test_a_flush_gives_every_row_once(tmp_path: Path) -> None:
     """Also without a directory, and with the end's rows."""
     for directory in (None, tmp_path / "kept"):
-        seen: list[int] = []
-
-        def observe(rows: Rows, _texts: Texts, seen: list[int] = seen) -> None:
-            seen.extend(rows["started_ns"].tolist())
-
-        records = Records(directory, Source.CUSTOMERS, "w", 0)
-        records.observer = observe
+        records, seen = Records(directory, Source.CUSTOMERS, "w", 0), list[int]()
         for at in range(5):
             records.add(row(records, "k", at, at))
             if at % 2:
-                records.flush()
-        records.close()
+                seen += records.flush()["started_ns"].tolist()
+        seen += records.close()["started_ns"].tolist()
         assert seen == [0, 1, 2, 3, 4]
         assert records.recorded == 5
 

@@ -5,6 +5,7 @@ Every request that is put on the wire, each retry and redirect included, is one 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -144,6 +145,11 @@ class Client:
         self._headers[name] = value
         self._constant = constant_lines(self.origin, self._headers)
         self._plain_gets.clear()
+
+    def connect(self) -> None:
+        """Have a connection ready before it is needed; one that cannot be had is left for the first request to find out."""
+        with contextlib.suppress(TransportError):
+            self._pool.give(self._pool.take(_now_ns() + self._timeouts.connect_ns), True)
 
     def request(  # noqa: PLR0917 - the hot path passes by position, callers by name
         self,

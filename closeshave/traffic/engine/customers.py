@@ -14,22 +14,25 @@ import numpy as np
 from closeshave.traffic.engine.loop import NEVER_NS
 
 _TICK_NS = 50_000_000
+_STAGES = 2
+"""Order of the Erlang distribution of think times."""
 
 
 class Customers:
     """Customers 0 … ``count`` − 1 with their state and the instant at which each acts next. An :class:`~.scheduler.Agenda`."""
 
     def __init__(self, count: int, start_ns: int, think_mean_s: float, rng: np.random.Generator, until_ns: int = NEVER_NS) -> None:
-        """A stationary start: exponential think times have no memory, so what is left of each at the start is exponential again.
+        """A stationary start: what is left of each think time at the start is drawn as it would be seen at a random instant.
 
-        ``rng`` also draws every later think time, a block at a time. Whoever would be due after ``until_ns`` stays away. Raises
-        :class:`ValueError` unless ``count`` and ``think_mean_s`` are positive.
+        Think times are Erlang of order two: nobody acts in no time, and hardly anybody sleeps for ten times the mean. ``rng`` also draws every
+        later one, a block at a time. Whoever would be due after ``until_ns`` stays away. Raises :class:`ValueError` unless ``count`` and
+        ``think_mean_s`` are positive.
         """
         if count < 1 or think_mean_s <= 0:
             raise ValueError(f"{count} customers who think {think_mean_s} s")
         self.state = bytearray(count)
         """What each is up to; a number that the journey gives meaning to."""
-        self._think_mean_ns, self._rng = think_mean_s * 1e9, rng
+        self._stage_ns, self._rng = think_mean_s / _STAGES * 1e9, rng
         self._thinks: list[int] = []
         self._until_ns = until_ns
         self._due = array("q", bytes(8 * count))
@@ -59,7 +62,7 @@ class Customers:
     def think(self, customer: int, from_ns: int) -> None:
         """Let ``customer`` think from ``from_ns`` on, for a time drawn from the distribution."""
         if not self._thinks:
-            self._thinks = self._rng.exponential(self._think_mean_ns, 4096).astype(np.int64).tolist()
+            self._thinks = self._rng.gamma(_STAGES, self._stage_ns, 4096).astype(np.int64).tolist()
         self.put(customer, from_ns + self._thinks.pop())
 
     def put(self, customer: int, due_ns: int) -> None:
@@ -91,7 +94,9 @@ class Customers:
 
     def _fill(self, start_ns: int) -> None:
         due = np.frombuffer(self._due, np.int64)
-        due[:] = start_ns + self._rng.exponential(self._think_mean_ns, len(due)).astype(np.int64)
+        # Seen at a random instant, each of the equal stages of an Erlang time is equally likely to be the one under way, and has no memory.
+        stages_left = self._rng.integers(1, _STAGES + 1, len(due))
+        due[:] = start_ns + self._rng.gamma(stages_left, self._stage_ns).astype(np.int64)
         ticks = due // _TICK_NS
         order = np.argsort(ticks, kind="stable").astype(np.uint32)
         found, starts = np.unique(ticks[order], return_index=True)

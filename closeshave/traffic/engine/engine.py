@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +17,12 @@ from closeshave.traffic.engine.dns import DEFAULT_INTERVAL_S, Resolver
 from closeshave.traffic.engine.errors import TransportError
 from closeshave.traffic.engine.loop import Loop
 from closeshave.traffic.engine.pool import Connector, Pool
-from closeshave.traffic.engine.records import FLUSH_INTERVAL_S, Observer, Records
+from closeshave.traffic.engine.records import FLUSH_INTERVAL_S, Observer, Records, Rows
 from closeshave.traffic.engine.tls import TlsSessions, TlsSettings
 from closeshave.traffic.engine.wire import Origin, split
+
+_SLICE_ROWS = 1000
+"""Rows that are summed up at a time: a fraction of a millisecond's work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,14 @@ class Engine:
     """One worker's engine. Make it after fork, in the greenlet world (after gevent's monkey patching, if there is any)."""
 
     def __init__(self, settings: Settings, observer: Observer | None = None) -> None:
-        """``observer`` sees every row at the flush: Locust's statistics. Raises :class:`FileExistsError` when the worker's records exist already."""
+        """``observer`` sees every row soon after it was written: Locust's statistics.
+
+        Raises :class:`FileExistsError` when the worker's records exist already."""
         self.settings = settings
         self.loop = Loop()
         self.records = Records(settings.records, settings.source, settings.worker, settings.number)
-        self.records.observer = observer
+        self._observer = observer
+        self._unobserved: deque[Rows] = deque()
         self._connector = Connector(self.loop, Resolver(settings.dns_interval_s), TlsSessions(settings.tls))
         self._shared: dict[Origin, Pool] = {}
         self._flusher = gevent.spawn(self._keep_flushing)
@@ -91,7 +98,9 @@ class Engine:
     def close(self, *, overdue: int = 0) -> None:
         """Write the last records and give everything up. ``overdue`` counts arrivals that were due but never begun."""
         self._flusher.kill()
-        self.records.close(overdue=overdue)
+        self._unobserved.append(self.records.close(overdue=overdue))
+        while self._unobserved:
+            self._observe()
         for pool in self._shared.values():
             pool.close()
         self.loop.close()
@@ -99,7 +108,17 @@ class Engine:
     def _keep_flushing(self) -> None:
         while True:
             gevent.sleep(FLUSH_INTERVAL_S)
-            self.records.flush()
+            rows = self.records.flush()
+            self._unobserved += [rows[start : start + _SLICE_ROWS] for start in range(0, len(rows), _SLICE_ROWS)]
+            while self._unobserved:
+                self._observe()
+                # All at once would make every arrival of these milliseconds late.
+                gevent.sleep(0)
+
+    def _observe(self) -> None:
+        rows = self._unobserved.popleft()
+        if self._observer is not None and len(rows):
+            self._observer(rows, self.records.texts)
 
 
 def _open_one(pool: Pool) -> None:

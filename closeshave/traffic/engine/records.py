@@ -101,7 +101,7 @@ class Texts:
 class Records:
     """One worker's records. Not safe for threads; the worker's greenlets share it.
 
-    Without a directory nothing is written: rows only feed the observer (Locust's statistics).
+    Without a directory nothing is written, and rows are only handed to whoever flushes.
     """
 
     def __init__(self, directory: Path | None, source: Source, worker: str, number: int) -> None:
@@ -111,8 +111,6 @@ class Records:
         """What is written at a flush; another's counters where another than the engine's client counts."""
         self.texts = Texts()
         self.recorded = 0
-        self.observer: Observer | None = None
-        """Called at each flush."""
         self._source, self._worker, self._number = source, worker, number
         self._rows, self._effects = bytearray(), bytearray()
         self.add: Callable[[bytes], None] = self._rows.extend
@@ -137,8 +135,8 @@ class Records:
         """Take over what an operation did; before the operation's own row."""
         self._effects += orjson.dumps(effect) + b"\n"
 
-    def flush(self, *, overdue: int = 0, finished: bool = False) -> None:
-        """Hand everything to the observer and to the operating system, where a kill of this process cannot reach it.
+    def flush(self, *, overdue: int = 0, finished: bool = False) -> Rows:
+        """Hand everything to the operating system, where a kill of this process cannot reach it; returns the new rows.
 
         ``overdue`` counts what is due but was not yet taken up. No fsync: it may take as long as a request, and only a power cut needs it.
         """
@@ -154,16 +152,16 @@ class Records:
             _write_all(self._rows_fd, rows)
             self._write_counters(self._files.counters, overdue=overdue, finished=finished)
         self._effects.clear()
-        if rows and self.observer is not None:
-            self.observer(np.frombuffer(rows, DTYPE), self.texts)
+        return np.frombuffer(rows, DTYPE)
 
-    def close(self, *, overdue: int = 0) -> None:
+    def close(self, *, overdue: int = 0) -> Rows:
         """Flush for the last time: the worker ended by itself."""
-        self.flush(overdue=overdue, finished=True)
+        rows = self.flush(overdue=overdue, finished=True)
         if self._files is not None:
             for descriptor in (self._texts_fd, self._effects_fd, self._rows_fd):
                 os.close(descriptor)
             self._files = None
+        return rows
 
     def _write_counters(self, path: Path, *, overdue: int, finished: bool) -> None:
         counters = {

@@ -22,6 +22,9 @@ from closeshave.traffic.engine.timerfd import TimerFd
 
 _now_ns = time.monotonic_ns
 
+_RECRUITS = 4
+"""Greenlets that join the crew at once, at most."""
+
 Serve = Callable[[int, Any], None]
 """``(intended_ns, subject)``: does what is due, on a greenlet that may wait. ``subject`` is the agenda's; ``None`` for a plain arrival."""
 
@@ -134,12 +137,15 @@ class Scheduler:
     def _when_due(self, _events: int) -> None:
         """The timer's callback, in the hub: begin all that is due."""
         agenda, idle = self._agenda, self._idle
-        now_ns = _now_ns()
+        now_ns, recruited = _now_ns(), 0
         while agenda.next_ns <= now_ns:
             if idle:
                 switch = idle.pop()
+            elif recruited == _RECRUITS:
+                # Members whose answers have come are served between two calls: who is only behind must not grow, which would set it back further.
+                break
             elif self.size < self._limit:
-                switch = self._recruit()
+                switch, recruited = self._recruit(), recruited + 1
             else:
                 # Whoever comes free takes what is due, and arms the timer again once nothing is.
                 self._timer.drain()

@@ -27,30 +27,36 @@ class EngineStats:
             kind, method = divmod(operation, len(METHODS))
             mine = rows[operations == operation]
             entry = self._stats.get(texts.text(kind) or "", METHODS[method])
-            self._add(entry, mine, offset_s)
-            self._add(self._stats.total, mine, offset_s)
+            self._add((entry, self._stats.total), mine, offset_s)
             self._count_errors(entry, mine, texts, offset_s)
 
-    def _add(self, entry: StatsEntry, rows: Rows, offset_s: float) -> None:
+    def _add(self, entries: tuple[StatsEntry, ...], rows: Rows, offset_s: float) -> None:
         response_ms = (rows["ended_ns"] - rows["intended_ns"]) / _NS_PER_MS
         ended_s = (rows["ended_ns"] / 1e9 + offset_s).astype(np.int64)
-        entry.num_requests += len(rows)
-        # Locust declares these times as integers and fills them with floats, as its own clients do.
-        entry.total_response_time += float(response_ms.sum())  # type: ignore[assignment]
-        least = float(response_ms.min())
-        entry.min_response_time = least if entry.min_response_time is None else min(least, entry.min_response_time)  # type: ignore[assignment]
-        entry.max_response_time = max(float(response_ms.max()), entry.max_response_time)  # type: ignore[assignment]
-        entry.total_content_length += int(rows["bytes"].sum())
-        entry.last_request_timestamp = max(float(rows["ended_ns"].max() / 1e9 + offset_s), entry.last_request_timestamp or 0.0)
-        _count(entry.response_times, np.rint(response_ms).astype(np.int64))
-        _count(entry.num_reqs_per_sec, ended_s)
         bad = rows["good"] == 0
-        if bad.any():
+        total_ms, least_ms, most_ms = float(response_ms.sum()), float(response_ms.min()), float(response_ms.max())
+        times, seconds, failures = _counts(np.rint(response_ms).astype(np.int64)), _counts(ended_s), _counts(ended_s[bad])
+        size, last_s = int(rows["bytes"].sum()), float(rows["ended_ns"].max() / 1e9 + offset_s)
+        for entry in entries:
+            # Locust declares these times as integers and fills them with floats, as its own clients do.
+            entry.total_response_time += total_ms  # type: ignore[assignment]
+            known_ms = entry.min_response_time
+            entry.min_response_time = least_ms if known_ms is None else min(least_ms, known_ms)  # type: ignore[assignment]
+            entry.max_response_time = max(most_ms, entry.max_response_time)  # type: ignore[assignment]
+            entry.num_requests += len(rows)
             entry.num_failures += int(bad.sum())
-            _count(entry.num_fail_per_sec, ended_s[bad])
-        if entry.use_response_times_cache:
-            # What Locust itself does once a second, for its "current" percentiles; there is no public way to ask for it.
-            entry._cache_response_times(int(time.time()))  # noqa: SLF001
+            entry.total_content_length += size
+            entry.last_request_timestamp = max(last_s, entry.last_request_timestamp or 0.0)
+            for counts, found in ((entry.response_times, times), (entry.num_reqs_per_sec, seconds), (entry.num_fail_per_sec, failures)):
+                for value, count in found:
+                    counts[value] += count
+            self._remember(entry)
+
+    def _remember(self, entry: StatsEntry) -> None:
+        """What Locust itself does once a second, for its "current" percentiles; there is no public way to ask for it."""
+        second = int(time.time())
+        if entry.use_response_times_cache and second not in (entry.response_times_cache or ()):
+            entry._cache_response_times(second)  # noqa: SLF001
 
     def _count_errors(self, entry: StatsEntry, rows: Rows, texts: Texts, offset_s: float) -> None:
         bad = rows[rows["good"] == 0]
@@ -64,7 +70,6 @@ class EngineStats:
             error.last_seen = float(mine["ended_ns"].max() / 1e9 + offset_s)
 
 
-def _count(counts: dict[int, int], values: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+def _counts(values: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[tuple[int, int]]:
     found, times = np.unique(values, return_counts=True)
-    for value, count in zip(found.tolist(), times.tolist(), strict=True):
-        counts[value] += count
+    return list(zip(found.tolist(), times.tolist(), strict=True))

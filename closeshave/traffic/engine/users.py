@@ -17,6 +17,7 @@ from typing import Any, ClassVar, TypeVar, cast
 import gevent
 import numpy as np
 from gevent.event import Event
+from gevent.pool import Pool
 from locust import User, events
 from locust.env import Environment
 from locust.exception import LocustError, StopUser
@@ -130,7 +131,7 @@ class CrowdUser(_WithClient):
 
     customers: ClassVar[int] = 1_000_000
     think_mean_s: ClassVar[float] = 100.0
-    """Mean of the exponential think time."""
+    """Mean of the think time between two steps; Erlang of order two."""
     duration_s: ClassVar[float] = 60.0
     seed: ClassVar[int] = 1
     crew: ClassVar[int] = 2000
@@ -152,13 +153,18 @@ def _stand_by(_user: User) -> None:
     Event().wait()
 
 
+_CONNECTING = 100
+"""Customers with connections of their own who connect at a time before the start."""
+
 _Population = TypeVar("_Population", OpenUser, CrowdUser)
 
 
-def _made_ready(population: type[_Population], environment: Environment) -> list[_Population]:
+def _made_ready(population: type[_Population], environment: Environment, count: int) -> list[_Population]:
     """The first customers, and connections for them; what exists by then the garbage collector need not look at again."""
-    visitors = [population(environment) for _ in range(min(population.warm, population.crew))]
-    if not population.own_connections:
+    visitors = [population(environment) for _ in range(count)]
+    if population.own_connections:
+        Pool(_CONNECTING).map(lambda visitor: visitor.client.connect(), visitors)
+    else:
         engine_of(environment).warm(population.base_url(environment), len(visitors))
     gc.collect()
     gc.freeze()
@@ -169,7 +175,7 @@ def drive(population: type[OpenUser], environment: Environment) -> None:
     """Carry out this worker's share of a population's arrivals: begin them all, and see them through or to the end of the grace."""
     engine, place = engine_of(environment), place_of(environment)
     arrivals = share(population.arrivals(), place.index, place.count)
-    visitors = _made_ready(population, environment)
+    visitors = _made_ready(population, environment, min(population.warm, population.crew))
     start_ns = start_ns_of(environment)
     agenda = Arrivals(arrivals, start_ns)
     visits = _Visits(population, environment, agenda, visitors)
@@ -185,7 +191,8 @@ def drive_crowd(population: type[CrowdUser], environment: Environment) -> None:
     engine, place = engine_of(environment), place_of(environment)
     count = len(range(place.index, population.customers, place.count))
     rng = np.random.default_rng((population.seed, place.index))
-    visitors = _made_ready(population, environment)
+    # Customers with connections of their own are all made ready: each of them is somebody else's peer.
+    visitors = _made_ready(population, environment, count if population.own_connections else min(population.warm, population.crew))
     start_ns = start_ns_of(environment)
     until_ns = start_ns + int(population.duration_s * 1e9)
     agenda = Customers(count, start_ns, population.think_mean_s, rng, until_ns)
@@ -203,8 +210,8 @@ class _Crowd:
     def __init__(self, population: type[CrowdUser], environment: Environment, agenda: Customers, visitors: list[CrowdUser]) -> None:
         self._population, self._environment, self._agenda = population, environment, agenda
         self._place = place_of(environment)
-        self._free = visitors
-        self._own: dict[int, CrowdUser] | None = {} if population.own_connections else None
+        self._own = visitors if population.own_connections else None
+        self._free = [] if population.own_connections else visitors
         self.served = 0
 
     def serve(self, intended_ns: int, row: int) -> None:
@@ -212,7 +219,7 @@ class _Crowd:
         self.served += 1
         agenda = self._agenda
         customer = row * self._place.count + self._place.index
-        visitor = self._visitor(customer)
+        visitor = self._visitor(row)
         visitor.client.customer = customer
         visitor.client.intended_ns = intended_ns
         try:
@@ -227,12 +234,9 @@ class _Crowd:
         """A step raised: Locust's own event, and on with the load."""
         _fire_user_error(self._environment, self._population, error)
 
-    def _visitor(self, customer: int) -> CrowdUser:
+    def _visitor(self, row: int) -> CrowdUser:
         if self._own is not None:
-            visitor = self._own.get(customer)
-            if visitor is None:
-                visitor = self._own[customer] = self._population(self._environment)
-            return visitor
+            return self._own[row]
         return self._free.pop() if self._free else self._population(self._environment)
 
 
