@@ -99,7 +99,10 @@ def convert(directory: Path, target: Path) -> Converted:
     workers = open_all(directory)
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_suffix(".writing")
-    with pq.ParquetWriter(scratch, OPERATIONS, compression="zstd", compression_level=1) as writer:
+    # Times hardly ever repeat: a dictionary of them would be built only to be given up.
+    repeating = ["source", "outcome", *TEXT_FIELDS]
+    options: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "use_dictionary": repeating}
+    with pq.ParquetWriter(scratch, OPERATIONS, **options) as writer:
         for worker in workers:
             for start, rows in worker.blocks():
                 writer.write_table(_table(worker, start, rows))
