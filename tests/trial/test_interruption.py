@@ -1,12 +1,13 @@
 """Whoever stops a trial, and however: nothing stays broken, nothing stays running, nothing that was recorded is lost."""
 
+import json
 import os
 import signal
 
 import pytest
 
 from closeshave import processes
-from tests.trial.conftest import plan_text, started_by_this_test
+from tests.trial.conftest import plan_text
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(300)]
 
@@ -55,7 +56,7 @@ def test_a_killed_janitor_stops_the_trial_safely(trial):
     """Nobody would heal after the harness: so the trial stops itself with exit code 5 and cleans up."""
     running = trial(plan_text())
     running.wait_for("phase-started")
-    janitor = next(int(line.split()[0]) for line in started_by_this_test() if "closeshave.faults.watch" in line)
+    janitor = json.loads((running.run() / "janitor.json").read_text())["pid"]
     os.kill(janitor, signal.SIGKILL)
     assert running.process.wait(60) == 5
     assert "janitor" in str(running.summary()["reasons"])
