@@ -132,6 +132,8 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
         ending = ("safety", str(reason))
     except (EnvironmentFailed, GeneratorFailed, logins.LoginFailed, janitor.JanitorFailed, OSError) as error:
         ending = ("environment", str(error))
+    except Exception as error:  # noqa: BLE001 - a bug of ours must end as "the harness failed", never as a fail of the platform or a whole run
+        ending = ("environment", f"the harness failed: {type(error).__name__}: {error}")
     finally:
         stop.shield()
         if ending is None and stop.received is not None:
