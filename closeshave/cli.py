@@ -131,11 +131,12 @@ def doctor() -> None:
 def up(name: EnvironmentName = "embedded") -> None:
     """Start an environment and leave it running."""
     from closeshave.display import Display
-    from closeshave.environments import embedded
+    from closeshave.environments import drivers, registry
     from closeshave.environments.definition import read_definition
     from closeshave.plan import locate
 
-    deployment = embedded.up(read_definition(locate("environments", name)), say=Display(console).say)
+    definition = read_definition(locate("environments", name))
+    deployment = drivers.of(definition.kind).up(definition, registry.new_root(definition.name), Display(console).say)
     for edge in deployment.edges:
         console.print(f"{edge.region:16} {edge.url}")
     typer.echo(deployment.root)
@@ -144,9 +145,10 @@ def up(name: EnvironmentName = "embedded") -> None:
 @environments.command()
 def status(name: EnvironmentName = "embedded", root: Annotated[Path | None, typer.Option(help="Its root, if several run.")] = None) -> None:
     """Show every part of a running environment and the role that it plays now."""
-    from closeshave.environments import embedded
+    from closeshave.environments import drivers
 
-    parts = embedded.status(_root(name, root))
+    place = _root(name, root)
+    parts = drivers.at(place).status(place)
     table = Table("part", "role", "region", "", "detail")
     for part in parts:
         table.add_row(part.name, part.role, part.region or "-", "[green]up[/]" if part.running else "[red]down[/]", part.detail)
@@ -161,14 +163,14 @@ def down(
     logs_to: Annotated[Path | None, typer.Option(help="Keep the logs of its parts here.")] = None,
 ) -> None:
     """Stop an environment and remove all that it left."""
-    from closeshave.environments import embedded, registry
+    from closeshave.environments import drivers, registry
 
     place = _root(name, root)
     if root is None and (run := registry.owner(place)):
         raise InvalidFile(
             Problem(str(place), 0, "", f"belongs to the trial {run.name}; stop that one, or give --root to take it away all the same")
         )
-    left = embedded.down(place, logs_to=logs_to)
+    left = drivers.at(place).down(place, logs_to)
     for what in left:
         console.print(f"[red]could not be removed[/]: {what}")
     raise typer.Exit(FAILED if left else 0)

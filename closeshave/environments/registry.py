@@ -32,6 +32,8 @@ class Claim:
     first_port: int = 0
     port_count: int = 0
     """0 until ports are claimed."""
+    kind: str = "embedded"
+    """The kind of environment, which knows how to take it away."""
 
 
 def base() -> Path:

@@ -1,0 +1,36 @@
+"""What every kind of environment does for a trial: one frozen value a kind, collected in ``drivers.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from closeshave.clock import Anchor
+from closeshave.deployment import Deployment
+from closeshave.environments.status import PartStatus
+from closeshave.history import EdgeCount, Signal
+
+Say = Callable[[str], None]
+"""Takes a line of progress for whoever watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """How one kind of environment is had, read and left. Nothing outside this room asks which kind it is."""
+
+    kind: str
+    up: Callable[[Any, Path, Say], Deployment]
+    """From its definition (the class of this kind) and an empty root to a deployment that serves. Raises :class:`EnvironmentFailed`."""
+    down: Callable[[Path, Path | None], tuple[str, ...]]
+    """Take away what is below the root, its logs copied to a directory first where one is given; returns what could not be removed."""
+    status: Callable[[Path], tuple[PartStatus, ...]]
+    count_edges: Callable[[Deployment], tuple[EdgeCount, ...]] | None
+    """Each edge's own counter of requests; ``None`` where nobody but the senders counts."""
+    quiesce: Callable[[Deployment, float], None]
+    """Wait until nothing is in flight, at most so many seconds. Raises :class:`OSError`."""
+    export: Callable[[Deployment, Path, float, Say], None]
+    """Write the final state of everything made since that many seconds after the epoch into the run directory. Raises :class:`OSError`."""
+    signals: Callable[[Deployment, Anchor, int, int], list[Signal]]
+    """What the platform itself said (alerts, failovers) between two monotonic instants, in nanoseconds."""

@@ -1,0 +1,45 @@
+"""Every kind of environment there is, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from closeshave.clock import Anchor
+from closeshave.deployment import Deployment
+from closeshave.environments import edge_counts, embedded, final_state, registry, signals
+from closeshave.environments.driver import Driver
+from closeshave.history import Signal
+
+
+def _embedded_signals(deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int) -> list[Signal]:
+    return signals.read(Path(deployment.root) / "logs", deployment, anchor, since_ns, until_ns)
+
+
+EMBEDDED = Driver(
+    kind="embedded",
+    up=lambda definition, root, say: embedded.up(definition, root=root, say=say),
+    down=lambda root, logs_to: embedded.down(root, logs_to=logs_to),
+    status=embedded.status,
+    count_edges=edge_counts.read,
+    quiesce=final_state.quiesce,
+    export=final_state.export,
+    signals=_embedded_signals,
+)
+
+DRIVERS: Mapping[str, Driver] = MappingProxyType({driver.kind: driver for driver in (EMBEDDED,)})
+
+
+def of(kind: str) -> Driver:
+    """The driver of a kind. Raises :class:`KeyError`."""
+    return DRIVERS[kind]
+
+
+def at(root: Path) -> Driver:
+    """The driver of whatever lives, or began to live, below ``root``."""
+    try:
+        return DRIVERS[registry.read_claim(root).kind]
+    except FileNotFoundError:
+        # Nothing was claimed yet: whatever is there is a directory, which every kind can take away.
+        return EMBEDDED

@@ -1,0 +1,97 @@
+"""Carry a trial out, from a prepared plan to a run directory that can be judged.
+
+Order matters more than anything here. The janitor lives before the first process of the environment does; a fault is started only when
+nothing else is broken; whatever happens, load stops, faults are healed, evidence is saved and an owned environment is gone before a verdict
+is spoken. Nothing in this room decides what a history means.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from closeshave import __version__, history, rundir
+from closeshave.clock import Anchor
+from closeshave.conclusion import note_ending
+from closeshave.deployment import Deployment
+from closeshave.display import Display
+from closeshave.environments.errors import EnvironmentFailed
+from closeshave.faults import janitor
+from closeshave.history import Manifest
+from closeshave.interrupts import Interrupted, Interrupts, interrupts
+from closeshave.preparation import Prepared, check_disk
+from closeshave.traffic.generator import GeneratorFailed
+from closeshave.traffic.logins import LoginFailed
+from closeshave.trial.loading import load_and_break
+from closeshave.trial.starting import bring_up
+from closeshave.trial.state import SafetyStop, Trial
+from closeshave.trial.tidying import put_in_order
+
+RUN_ID = "CLOSESHAVE_RUN_ID"
+"""Every process that the harness itself starts carries the run's ID in this variable, so that the janitor finds it."""
+
+
+def run(
+    prepared: Prepared, runs: Path, display: Display, *, attach: Path | None = None, after_up: Callable[[Deployment], None] | None = None
+) -> Path:
+    """Carry out a trial and return its run directory, ready to be judged; how it ended, if early, is in the directory too.
+
+    ``attach`` names the root of a running environment to use instead of an own one. ``after_up`` is called once the environment serves and
+    before any load: tests plant defects there. Raises :class:`OSError` when the run directory cannot be written.
+    """
+    check_disk(runs)
+    started = datetime.now(UTC)
+    directory = rundir.create(runs, prepared.plan.name, started, secrets.token_hex(2))
+    rundir.keep(directory, prepared.inputs, ("--seed", str(prepared.plan.seed)))
+    manifest = Manifest(
+        id=directory.name,
+        plan=prepared.plan.name,
+        environment=prepared.definition.name,
+        target=prepared.target.name,
+        seed=prepared.plan.seed,
+        evidence=prepared.definition.evidence,
+        version=__version__,
+        started_at=started.isoformat(timespec="seconds"),
+        anchor=Anchor.take(),
+        topology=prepared.definition.topology,
+    )
+    trial = Trial(prepared, directory, manifest, display, attach)
+    history.save_manifest(directory, manifest)
+    os.environ[RUN_ID] = manifest.id
+    with janitor.Heartbeat(directory), interrupts(display.say) as stop:
+        _carry_out(trial, stop, after_up)
+    return directory
+
+
+def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], None] | None) -> None:
+    ending = None
+    try:
+        bring_up(trial)
+        if after_up is not None:
+            after_up(trial.serving)
+        load_and_break(trial)
+    except Interrupted as reason:
+        ending = ("interrupted", str(reason))
+    except SafetyStop as reason:
+        ending = ("safety", str(reason))
+    except (EnvironmentFailed, GeneratorFailed, LoginFailed, janitor.JanitorFailed, OSError) as error:
+        ending = ("environment", str(error))
+    except Exception as error:  # noqa: BLE001 - a bug of ours must end as "the harness failed", never as a fail of the platform or a whole run
+        ending = ("environment", f"the harness failed: {type(error).__name__}: {error}")
+    finally:
+        stop.shield()
+        if ending is None and stop.received is not None:
+            ending = ("interrupted", f"stopped by {stop.received}")
+        if ending is not None:
+            trial.say(f"[bold red]stopping early[/]: {ending[1]}")
+            trial.mark("abort", ending[1])
+            note_ending(trial.run, ending[0])
+        put_in_order(trial, early=ending is not None)
+        trial.manifest = replace(
+            trial.manifest, ended_at=datetime.now(UTC).isoformat(timespec="seconds"), interrupted=ending[1] if ending else None
+        )
+        history.save_manifest(trial.run, trial.manifest)

@@ -1,0 +1,102 @@
+"""The load and the faults: start both when they are due, and notice every helper that dies."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from closeshave import history, schedule
+from closeshave.clock import now_ns
+from closeshave.display import Bar
+from closeshave.environments.resources import Sampler
+from closeshave.faults import child as experiment
+from closeshave.faults import ledger
+from closeshave.history import Mark, PhaseTime
+from closeshave.traffic import logins
+from closeshave.traffic.generator import Generator
+from closeshave.traffic.load import plan_load
+from closeshave.trial.state import SENDERS, SafetyStop, Trial, scope_text
+
+TICK_S = 0.1
+HEAL_WAIT_S = 120.0
+"""How long after the load's end a fault may still be healing before the trial takes over from its child."""
+
+
+def load_and_break(trial: Trial) -> None:
+    """Everything between the first and the last request, and the healing of the last fault. Raises :class:`SafetyStop`."""
+    load = plan_load(trial.prepared.plan, trial.serving, trial.run, trial.manifest.id)
+    count = logins.log_in(trial.serving, trial.run, trial.say)
+    trial.say(f"{count} customers are logged in")
+    trial.generators = [Generator.start(sender, load) for sender in SENDERS]
+    for generator in trial.generators:
+        generator.wait_ready(60)
+    trial.sampler = Sampler.start(Path(trial.serving.root), trial.run)
+    trial.loaded = True
+    if trial.driver.count_edges is not None:
+        trial.edges_before = trial.driver.count_edges(trial.serving)
+    start_ns = now_ns() + 500_000_000
+    for generator in trial.generators:
+        generator.go(start_ns)
+    times = schedule.phases(trial.prepared.plan, start_ns)
+    trial.manifest = replace(trial.manifest, phases=times)
+    history.save_manifest(trial.run, trial.manifest)
+    for phase in times:
+        history.record(trial.run, Mark(phase.started_ns, "phase-started", phase.name))
+    trial.say(f"load starts: {', '.join(f'{p.name} {p.duration:g} s' for p in trial.prepared.plan.phases)}")
+    with trial.display.bar((times[-1].ended_ns - start_ns) / 1e9) as bar:
+        _watch(trial, times, bar)
+    _let_faults_finish(trial)
+
+
+def _watch(trial: Trial, times: tuple[PhaseTime, ...], bar: Bar) -> None:
+    """Until the load's end: start each fault when it is due, and notice every helper that dies."""
+    start_ns, end_ns = times[0].started_ns, times[-1].ended_ns
+    waiting = list(schedule.due(trial.prepared.plan, start_ns))
+    begun: list[schedule.Due] = []
+    while (now := now_ns()) < end_ns:
+        _check_helpers(trial)
+        running = [item for item in begun if _unhealed(trial, item.fault.id)]
+        for item in list(waiting):
+            go, at_ns = schedule.decide(item, running, end_ns, now)
+            if go is schedule.Go.WAIT:
+                continue
+            waiting.remove(item)
+            if go is schedule.Go.SKIP:
+                trial.mark("fault-skipped", item.fault.id)
+                trial.say(f"[yellow]{item.fault.id} is skipped[/]: what was broken before is not healed yet")
+                continue
+            trial.children[item.fault.id] = experiment.start(trial.serving, trial.run, item.fault, at_ns)
+            begun.append(item)
+            running.append(item)
+            trial.say(f"{item.fault.id}: {item.fault.kind} {scope_text(item.fault.scope)} in {(at_ns - now_ns()) / 1e9:.1f} s")
+        phase = schedule.current(times, now)
+        broken = ", ".join(item.fault.id for item in running if now >= item.at_ns)
+        bar.show((now - start_ns) / 1e9, f"{phase.name if phase else 'starting'}{f': {broken}' if broken else ''}")
+        time.sleep(TICK_S)
+
+
+def _unhealed(trial: Trial, fault: str) -> bool:
+    """Still under way, or its child died before the heal was proven: nothing else may be broken then."""
+    return trial.children[fault].poll() is None or ledger.Ledger(trial.run).find(fault) is not None
+
+
+def _check_helpers(trial: Trial) -> None:
+    for generator in trial.generators:
+        code = generator.poll()
+        if code is not None:
+            trial.mark("generator-died", f"{generator.kind} ended with code {code} before the load did")
+            raise SafetyStop(f"the load generator for {generator.kind} ended with code {code} before its time")
+    if trial.guard is None or not trial.guard.alive:
+        raise SafetyStop("the janitor is gone: nothing would heal this environment if the harness died too")
+
+
+def _let_faults_finish(trial: Trial) -> None:
+    """The load is over: give running experiments their time to heal and to prove it."""
+    for generator in trial.generators:
+        generator.finish(15)
+    if running := [name for name, child in trial.children.items() if child.poll() is None]:
+        trial.say(f"waiting until healed: {', '.join(running)}")
+    deadline = time.monotonic() + HEAL_WAIT_S
+    while time.monotonic() < deadline and any(child.poll() is None for child in trial.children.values()):
+        time.sleep(TICK_S)

@@ -1,0 +1,76 @@
+"""One trial in progress: what its steps share."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from closeshave import history
+from closeshave.clock import now_ns
+from closeshave.deployment import Deployment
+from closeshave.display import Display
+from closeshave.environments import drivers
+from closeshave.environments.driver import Driver
+from closeshave.environments.resources import Sampler
+from closeshave.faults.janitor import Janitor
+from closeshave.history import Manifest, Mark
+from closeshave.preparation import Prepared
+from closeshave.traffic.generator import Generator
+
+SENDERS: tuple[Literal["customers"], Literal["canary"]] = ("customers", "canary")
+
+
+class SafetyStop(Exception):
+    """The trial stopped itself: going on could leave something broken or prove nothing."""
+
+
+@dataclass(slots=True)
+class Trial:
+    """One run in progress: what the steps below share. Everything lasting is in files; this only holds handles."""
+
+    prepared: Prepared
+    run: Path
+    manifest: Manifest
+    display: Display
+    attach: Path | None
+    deployment: Deployment | None = None
+    guard: Janitor | None = None
+    generators: list[Generator] = field(default_factory=list)
+    sampler: Sampler | None = None
+    children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    root: Path | None = None
+    loaded: bool = False
+    """Whether anything may have been sent that could have left a trace."""
+    edges_before: tuple[history.EdgeCount, ...] | None = None
+
+    @property
+    def driver(self) -> Driver:
+        """What the environment's kind does for a trial."""
+        return drivers.of(self.prepared.definition.kind)
+
+    @property
+    def serving(self) -> Deployment:
+        """The deployment, once it is there. Before that, asking is a bug."""
+        assert self.deployment is not None
+        return self.deployment
+
+    @property
+    def owned(self) -> bool:
+        """Whether the environment was started by this trial and goes with it."""
+        return self.attach is None
+
+    def say(self, text: str) -> None:
+        """Tell whoever watches."""
+        self.display.say(text)
+
+    def mark(self, kind: str, detail: str = "") -> None:
+        """Put a mark on the timeline, now."""
+        history.record(self.run, Mark(now_ns(), kind, detail))
+
+
+def scope_text(scope: Mapping[str, object]) -> str:
+    """``shard 2`` or ``region us-west-2``, for whoever watches."""
+    return ", ".join(f"{key} {value}" for key, value in scope.items())

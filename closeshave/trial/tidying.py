@@ -1,0 +1,111 @@
+"""Afterwards, whatever happened: stop load, heal, save the evidence, take an owned environment down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+
+from closeshave import history
+from closeshave.clock import now_ns
+from closeshave.environments import edge_counts, resources
+from closeshave.faults import child as experiment
+from closeshave.faults import heal, ledger
+from closeshave.traffic import collect
+from closeshave.traffic.load import ACCOUNTS_FILE
+from closeshave.trial.state import Trial
+
+QUIESCE_S = 10.0
+QUIESCE_EARLY_S = 2.0
+"""How long to wait until nothing is in flight any more; an operator who stops a trial waits less."""
+
+
+def put_in_order(trial: Trial, *, early: bool) -> None:
+    """Each step runs also when the one before it failed; ``early`` for a trial that did not reach its end."""
+    with ExitStack() as steps:
+        # Run in reverse of this order; ExitStack goes on to the next when one raises.
+        if trial.guard is not None:
+            steps.callback(trial.guard.dismiss)
+        steps.callback(_step, trial, "environment", _take_down)
+        steps.callback(_step, trial, "records", _collect_records)
+        steps.callback(_step, trial, "signals", _collect_signals)
+        steps.callback(_step, trial, "final state", _export)
+        steps.callback(_step, trial, "edge counters", _save_edges)
+        steps.callback(_step, trial, "quiesce", partial(_quiesce, timeout_s=QUIESCE_EARLY_S if early else QUIESCE_S))
+        steps.callback(_step, trial, "faults", _abandon_faults if early and trial.owned else _heal_what_is_open)
+        steps.callback(_step, trial, "generators", _stop_generators)
+
+
+def _step(trial: Trial, name: str, act: Callable[[Trial], None]) -> None:
+    try:
+        act(trial)
+    except Exception as error:  # noqa: BLE001 - the next step must still run; the failure is kept as evidence and shown
+        trial.mark("harness-error", f"{name}: {type(error).__name__}: {error}")
+        trial.say(f"[red]{name}[/]: {error}")
+
+
+def _stop_generators(trial: Trial) -> None:
+    for generator in trial.generators:
+        generator.stop()
+    if trial.sampler is not None:
+        trial.sampler.stop()
+
+
+def _heal_what_is_open(trial: Trial) -> None:
+    for child in trial.children.values():
+        if child.poll() is None:
+            experiment.stop(child)
+    if trial.deployment is not None:
+        for unproven in heal.heal_open(trial.run, trial.deployment, trial.say):
+            trial.mark("heal-unproven", unproven)
+
+
+def _abandon_faults(trial: Trial) -> None:
+    """An owned environment is about to be destroyed, which undoes every fault at once: nobody waits for a rejoin."""
+    for child in trial.children.values():
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+
+
+def _quiesce(trial: Trial, timeout_s: float) -> None:
+    if trial.loaded:
+        trial.driver.quiesce(trial.serving, timeout_s)
+
+
+def _save_edges(trial: Trial) -> None:
+    if trial.edges_before is not None and trial.driver.count_edges is not None:
+        history.save_edges(trial.run, edge_counts.between(trial.edges_before, trial.driver.count_edges(trial.serving)))
+
+
+def _export(trial: Trial) -> None:
+    if trial.loaded:
+        trial.say("reading the final state")
+        trial.driver.export(trial.serving, trial.run, trial.manifest.anchor.wall_ns / 1e9, trial.say)
+
+
+def _collect_signals(trial: Trial) -> None:
+    if trial.deployment is None or not trial.manifest.phases:
+        return
+    for signal in trial.driver.signals(trial.serving, trial.manifest.anchor, trial.manifest.phases[0].started_ns, now_ns()):
+        history.record(trial.run, signal)
+
+
+def _collect_records(trial: Trial) -> None:
+    if trial.generators:
+        collect.collect(trial.run)
+    if trial.sampler is not None:
+        resources.collect(trial.run)
+    # Tokens and passwords have served; a run directory is passed around.
+    (trial.run / ACCOUNTS_FILE).unlink(missing_ok=True)
+
+
+def _take_down(trial: Trial) -> None:
+    if not trial.owned or trial.root is None:
+        return
+    trial.say("taking the environment down")
+    left = trial.driver.down(trial.root, trial.run / "logs")
+    if left:
+        trial.mark("left-behind", ", ".join(left))
+        raise OSError(f"could not be removed: {', '.join(left)}")
+    ledger.close_by_destruction(trial.run)
