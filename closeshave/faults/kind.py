@@ -134,6 +134,10 @@ class Kind:
     """Undo and proof together."""
     environments: frozenset[str] = frozenset({"embedded"})
     """Kinds of environments on which it works."""
+    effect_within_s: float | None = 10.0
+    """How soon after the injection the scope's operations show it, by errors or latency against calm; ``None``: nobody should notice."""
+    lasting: bool = True
+    """Stays in effect until it is undone, so that its probe keeps seeing it; false for a stroke that is over at once, like a flush."""
 
     def aim(self, deployment: Deployment, scope: Mapping[str, object], parameters: Mapping[str, object]) -> Aim:
         """This kind aimed at ``deployment``. Raises :class:`ValueError` for a scope or parameter that the kind does not take."""
