@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from pydantic import TypeAdapter
 
 from closeshave.files import write_atomically
 from closeshave.topology import Topology
+from closeshave.yamlfile import STRICT, Seconds
 
 FILE = "deployment.json"
 """Name of the file inside :attr:`Deployment.root`."""
@@ -128,6 +130,63 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a platform's API can do and allows; by default everything, as the stand-in does."""
+
+    __pydantic_config__ = STRICT
+
+    franchises: bool = True
+    """``X-Franchise-Id`` chooses the franchise, and answers tell their region, shard, cache and times in headers."""
+    keyed_bookings: bool = True
+    """``Idempotency-Key`` is honoured on appointments."""
+    forwarded_for: bool = True
+    """Each customer may bring an address of its own in ``X-Forwarded-For``; otherwise all share the harness's, and its limits."""
+    steps_off: tuple[str, ...] = ()
+    """Operations that this platform does not support, such as ``pay_intent``; a journey leaves them out."""
+    ready_by: Literal["code", "body"] = "code"
+    """Whether ``/health/ready`` tells the truth by its status code, or only by ``status`` in its body."""
+    limits: Mapping[str, str] = field(default_factory=dict)
+    """Stated limits per client address where they differ from the API's: operation → ``30 per 1h``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One thing that a hook does: a command (no shell sees it) or an HTTP request."""
+
+    __pydantic_config__ = STRICT
+
+    command: tuple[str, ...] = ()
+    http: str | None = None
+    """A URL."""
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    headers_from: Mapping[str, str] = field(default_factory=dict)
+    """Header → name of the environment variable that holds its value: secrets never stand in a file."""
+    body: str = ""
+    expect: str | None = None
+    """A text that the output or the answer must contain; without it, exit code 0 or a 2xx is enough."""
+    timeout: Seconds = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """How one kind of fault is done to a platform that the harness does not run: four calls of its operator's own."""
+
+    __pydantic_config__ = STRICT
+
+    kind: str
+    """A kind of the catalogue, such as ``shard.primary-killed``."""
+    scope: Mapping[str, str | int]
+    inject: Call
+    observe: Call
+    """Succeeds while the fault is in effect. Shares nothing with ``inject``."""
+    undo: Call
+    heal_check: Call
+    """Succeeds once everything is whole again."""
+    observed_within: Seconds = 30.0
+    healed_within: Seconds = 300.0
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """A running environment. Addresses are loopback; ports are below 32768."""
 
@@ -154,6 +213,9 @@ class Deployment:
     versions: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     """Parts that could not be had (``toxiproxy``) and why; what needs them is *not run* or inconclusive."""
+    capabilities: Capabilities = Capabilities()
+    hooks: tuple[Hook, ...] = ()
+    """Faults that the platform's operator carries out; the harness only calls."""
 
     def process(self, name: str) -> Process:
         """The process of this name. Raises :class:`KeyError` naming what exists."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, PlainSerializer, TypeAdapter, ValidationError, WithJsonSchema
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -96,10 +96,18 @@ def seconds(text: object) -> float:
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
+def duration_text(value: float) -> str:
+    """``30s``, ``0.25s``: a duration in seconds as :func:`seconds` reads it."""
+    return f"{value:.9f}".rstrip("0").rstrip(".") + "s"
+
+
 Seconds = Annotated[
-    float, BeforeValidator(seconds), WithJsonSchema({"type": ["string", "number"], "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"})
+    float,
+    BeforeValidator(seconds),
+    PlainSerializer(duration_text, when_used="json"),
+    WithJsonSchema({"type": ["string", "number"], "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"}),
 ]
-"""A duration as people write it, in seconds once read."""
+"""A duration as people write it, in seconds once read; written as people write it, too."""
 
 
 def _problem(path: Path, raw: Any, item: Any) -> Problem:

@@ -13,6 +13,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from closeshave.environments.ports import FIRST, LAST
+from closeshave.environments.remote import definition as remote
+from closeshave.environments.remote.definition import Remote
 from closeshave.standin.settings import SeedSizes
 from closeshave.topology import Shard, Topology
 from closeshave.yamlfile import STRICT, InvalidFile, Problem, Seconds, document, line_of, read
@@ -117,10 +119,10 @@ class Embedded:
         return next(group for group in self.tiers if group.tier == tier and home in group.serves)
 
 
-Definition = Embedded
+Definition = Embedded | Remote
 """Any kind of environment: a union that other kinds join."""
 
-_KINDS: Mapping[str, type[Definition]] = MappingProxyType({"embedded": Embedded})
+_KINDS: Mapping[str, type[Definition]] = MappingProxyType({"embedded": Embedded, "remote": Remote})
 
 
 def read_definition(path: Path) -> Definition:
@@ -133,7 +135,7 @@ def read_definition(path: Path) -> Definition:
     definition = read(path, _KINDS[kind])
     problems = [
         Problem(str(path), line_of(raw, location), ".".join(map(str, location)), message)
-        for location, message in _inconsistencies(definition)
+        for location, message in (remote.inconsistencies(definition) if isinstance(definition, Remote) else _inconsistencies(definition))
     ]
     if problems:
         raise InvalidFile(*problems)

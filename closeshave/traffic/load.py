@@ -67,10 +67,7 @@ class Load:
     def save(self) -> Path:
         """Write ``load.json`` into the run directory."""
         path = Path(self.run) / FILE
-        document = _CODEC.dump_python(self, mode="json")
-        # The plan's durations are read as people write them, so they are written that way too.
-        document["canaries"] |= {name: f"{getattr(self.canaries, name):.9f}s" for name in ("latency", "hold")}
-        write_atomically(path, json.dumps(document, indent=1))
+        write_atomically(path, _CODEC.dump_json(self, indent=1))
         return path
 
 

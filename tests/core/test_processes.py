@@ -93,4 +93,4 @@ def test_a_process_starts_again_from_the_same_value(environment):
     assert second != first
     handle = second.handle()
     assert handle is not None
-    assert handle.nice() == 3
+    assert handle.nice() == os.nice(0) + 3

@@ -1,0 +1,181 @@
+"""Environment files of kind ``remote``: which platform it is, what it can do, how gently it is to be treated, how it is read and broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from closeshave.deployment import Capabilities, Hook
+from closeshave.topology import Shard, Topology
+from closeshave.yamlfile import STRICT, Seconds
+
+EVERYTHING = Capabilities()
+Location = tuple[str | int, ...]
+Stage = Literal["development", "staging", "production"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What the platform says of itself, so that a wrong address or a changed one is noticed before it is loaded."""
+
+    __pydantic_config__ = STRICT
+
+    path: str
+    """A GET without credentials, such as ``/health``."""
+    expect: Mapping[str, str]
+    """Members of the JSON answer, nested ones by dots, and the text that each must have."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardAt:
+    """A range of franchises and the region at home in which it lives; a platform without franchises needs none."""
+
+    __pydantic_config__ = STRICT
+
+    id: int
+    first: int
+    last: int
+    home: str
+    standby: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Who the customers are: people listed in a file, or that many made by self-registration in each region."""
+
+    __pydantic_config__ = STRICT
+
+    file: str | None = None
+    """CSV with a header ``email,password,region``, beside the environment file or at an absolute path."""
+    register: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Accounts to register in each region; the platform allows few an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """How the final state is read: from the databases where their addresses are given, else through the API."""
+
+    __pydantic_config__ = STRICT
+
+    sql: Mapping[int, str] = field(default_factory=dict)
+    """Shard → name of the environment variable that holds its connection string. The string itself never stands in a file."""
+    api: Literal["customer", "admin", "none"] = "customer"
+    """Each customer's own bookings, all of them as an administrator, or not at all."""
+    admin: str | None = None
+    """Name of the environment variable that holds ``email:password`` of the administrator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """What no plan and no command can exceed on this platform."""
+
+    __pydantic_config__ = STRICT
+
+    requests_per_s: Annotated[float, Field(gt=0)]
+    requests: Annotated[int, Field(gt=0)]
+    duration: Seconds
+    regions_at_once: Annotated[int, Field(ge=0)] = 0
+    """Blast radius: regions that may be broken at the same time."""
+    shards_at_once: Annotated[int, Field(ge=0)] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Where the platform's own measurements are to be had."""
+
+    __pydantic_config__ = STRICT
+
+    prometheus: str | None = None
+    """Base URL of a Prometheus that scrapes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A platform that somebody else runs."""
+
+    __pydantic_config__ = STRICT
+
+    kind: Literal["remote"]
+    name: str
+    regions: Mapping[str, str]
+    """Region → base URL, in failover order."""
+    fingerprint: Fingerprint
+    caps: Caps
+    stage: Stage = "production"
+    """Unknown counts as production."""
+    shards: tuple[ShardAt, ...] = ()
+    resident: tuple[str, ...] = ()
+    accounts: Accounts = Accounts(register=5)
+    capabilities: Capabilities = EVERYTHING
+    read_back: ReadBack = ReadBack()
+    hooks: tuple[Hook, ...] = ()
+    metrics: Metrics = Metrics()
+    evidence: Literal["measured"] = "measured"
+    description: str = ""
+
+    @property
+    def topology(self) -> Topology:
+        """Where franchises live; a platform without franchises is one shard with one franchise in its first region."""
+        regions = tuple(self.regions)
+        shards = tuple(Shard(shard.id, shard.first, shard.last, shard.home, shard.standby or shard.home) for shard in self.shards)
+        return Topology(regions, shards or (Shard(1, 1, 1, regions[0], regions[-1]),), self.resident)
+
+
+def inconsistencies(definition: Remote) -> Iterator[tuple[Location, str]]:
+    """What is wrong with a definition that is well-formed: where, and what would be right."""
+    if not definition.regions:
+        yield ("regions",), "name at least one region and its base URL"
+        return
+    for region, url in definition.regions.items():
+        if (problem := _wrong_url(url)) is not None:
+            yield ("regions", region), problem
+    if not definition.fingerprint.expect:
+        yield ("fingerprint", "expect"), "name at least one member of the answer, or nothing tells this platform from another"
+    if not definition.fingerprint.path.startswith("/"):
+        yield ("fingerprint", "path"), "a path that begins with /"
+    yield from _unknown_regions(definition)
+    yield from _wrong_shards(definition)
+    yield from _wrong_people(definition)
+
+
+def _unknown_regions(definition: Remote) -> Iterator[tuple[Location, str]]:
+    named: list[tuple[Location, str]] = [(("resident", index), region) for index, region in enumerate(definition.resident)]
+    for index, shard in enumerate(definition.shards):
+        named += [(("shards", index, "home"), shard.home), (("shards", index, "standby"), shard.standby or shard.home)]
+    for location, region in named:
+        if region not in definition.regions:
+            yield location, f"{region!r} is no region of this environment; there is: {', '.join(definition.regions)}"
+
+
+def _wrong_shards(definition: Remote) -> Iterator[tuple[Location, str]]:
+    expected = 1
+    for index, shard in enumerate(definition.shards):
+        if shard.first != expected or shard.last < shard.first:
+            yield ("shards", index, "first"), f"ranges ascend without gap or overlap: this one starts at {expected} and is not empty"
+        expected = shard.last + 1
+    known = {shard.id for shard in definition.topology.shards}
+    for shard_id in definition.read_back.sql:
+        if shard_id not in known:
+            yield ("read_back", "sql", shard_id), f"there is no shard {shard_id}; there is: {', '.join(map(str, sorted(known)))}"
+
+
+def _wrong_people(definition: Remote) -> Iterator[tuple[Location, str]]:
+    if definition.accounts.file is None and not definition.accounts.register:
+        yield ("accounts",), "give a file of accounts, or how many to register in each region"
+    if definition.read_back.api == "admin" and definition.read_back.admin is None:
+        yield ("read_back", "admin"), "the name of the environment variable that holds email:password of the administrator"
+
+
+def _wrong_url(url: str) -> str | None:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return f"{url!r} is no base URL like https://api.example.com"
+    if parts.username or parts.password:
+        return "credentials do not belong into an address; they would end up in logs"
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        return f"a base URL has no path: {parts.scheme}://{parts.netloc}"
+    return None
