@@ -1,0 +1,39 @@
+"""Start and stop the plain platform as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A running plain platform."""
+
+    url: str
+    control: str
+
+    def operate(self, what: str) -> None:
+        """What its operator can do: ``break/database``, ``break/process``, ``break/chairs``, ``mend``."""
+        httpx.post(f"{self.control}/{what}", trust_env=False).raise_for_status()
+
+
+@contextmanager
+def plain(*options: str) -> Iterator[Plain]:
+    """One on free ports, gone with the block."""
+    command = [sys.executable, "-m", "tests.remote.plain.server", *options]
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield Plain(**json.loads(process.stdout.readline()))
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()

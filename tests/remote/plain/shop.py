@@ -1,0 +1,157 @@
+"""What the plain platform knows: people, chairs, bookings, payments. One lock, one process, nothing kept on disk."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+ZONE = ZoneInfo("America/New_York")
+MINUTES = {"Haircut": 30, "Shave": 20, "Haircut & Shave": 45}
+PRICES = {"Haircut": 30.0, "Shave": 20.0, "Haircut & Shave": 45.0}
+OPENS, CLOSES, STEP = time(9), time(17), timedelta(minutes=30)
+ACCESS_S = 15 * 60.0
+
+
+class Refusal(Exception):
+    """An answer that is not the one asked for."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+
+
+@dataclass
+class Person:
+    """An account."""
+
+    id: int
+    email: str
+    password: str
+    role: str = "client"
+
+
+@dataclass
+class Booking:
+    """An appointment; ``starts`` is UTC."""
+
+    id: int
+    client: int | None
+    barber: int
+    service: str
+    starts: datetime
+    notes: str | None
+    status: str = "scheduled"
+    guest: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ends(self) -> datetime:
+        """When the chair is free again."""
+        return self.starts + timedelta(minutes=MINUTES[self.service])
+
+
+@dataclass
+class Payment:
+    """Money announced, and perhaps taken."""
+
+    intent: str
+    booking: int
+    cents: int
+    taken: bool = False
+
+
+class Shop:
+    """The platform's state. ``careless`` forgets to look whether a chair is taken: the planted defect."""
+
+    def __init__(self, barbers: int) -> None:
+        self.lock = threading.RLock()
+        self.barbers = [Person(index, f"barber{index}@plain.test", "", "barber") for index in range(1, barbers + 1)]
+        self.people: dict[str, Person] = {}
+        self._by_id: dict[int, Person] = {}
+        self.tokens: dict[str, tuple[int, datetime]] = {}
+        self.refreshers: dict[str, int] = {}
+        self.bookings: dict[int, Booking] = {}
+        self.payments: dict[str, Payment] = {}
+        self.keys: dict[str, dict[str, object]] = {}
+        self.careless = False
+        self._by_chair: dict[tuple[int, date], list[Booking]] = {}
+
+    # -- people --------------------------------------------------------------------------------------------------------------------------
+
+    def register(self, email: str, password: str, role: str = "client") -> Person:
+        """A new account."""
+        if email in self.people:
+            raise Refusal(400, "Email already registered")
+        person = Person(1000 + len(self.people), email, password, role)
+        self.people[email] = self._by_id[person.id] = person
+        return person
+
+    def tokens_for(self, person: int, now: datetime) -> dict[str, str]:
+        """A new pair of tokens."""
+        access, refresh = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+        self.tokens[access] = (person, now + timedelta(seconds=ACCESS_S))
+        self.refreshers[refresh] = person
+        return {"access_token": access, "refresh_token": refresh, "token_type": "bearer"}
+
+    def bearer(self, token: str, now: datetime) -> Person:
+        """Whose token it is."""
+        person, until = self.tokens.get(token, (0, now))
+        if until <= now:
+            raise Refusal(401, "Could not validate credentials")
+        return self._by_id[person]
+
+    # -- chairs --------------------------------------------------------------------------------------------------------------------------
+
+    def free(self, day: date, barber: int | None, now: datetime) -> list[str]:
+        """Local times at which one barber, or any, is free for half an hour."""
+        chairs = [barber] if barber is not None else [person.id for person in self.barbers]
+        return [
+            at.astimezone(ZONE).strftime("%H:%M")
+            for at in _opening(day)
+            if at > now + timedelta(minutes=15) and any(self._is_free(chair, at, at + STEP) for chair in chairs)
+        ]
+
+    def book(self, client: int | None, day: date, at: time, service: str, barber: int | None, notes: str | None, now: datetime) -> Booking:
+        """Take a chair. Conflicts are told apart by their message only."""
+        if service not in MINUTES:
+            raise Refusal(400, f"Invalid service: {service}")
+        starts = datetime.combine(day, at, ZONE).astimezone(UTC)
+        ends = starts + timedelta(minutes=MINUTES[service])
+        if not (now + timedelta(minutes=15) < starts < now + timedelta(days=31)) or not OPENS <= at < CLOSES:
+            raise Refusal(400, f"Barber is not available at {at:%H:%M} on {day}")
+        chairs = [barber] if barber is not None else [person.id for person in self.barbers]
+        chair = next((chair for chair in chairs if self.careless or self._is_free(chair, starts, ends)), None)
+        if chair is None:
+            raise Refusal(400, "This time slot is already booked" if barber is None else f"Barber is not available at {at:%H:%M} on {day}")
+        booking = Booking(len(self.bookings) + 1, client, chair, service, starts, notes)
+        self.bookings[booking.id] = booking
+        self._by_chair.setdefault((chair, starts.date()), []).append(booking)
+        return booking
+
+    def move(self, booking: Booking, day: date, at: time) -> None:
+        """Another time with the same barber."""
+        starts = datetime.combine(day, at, ZONE).astimezone(UTC)
+        ends = starts + timedelta(minutes=MINUTES[booking.service])
+        if not self._is_free(booking.barber, starts, ends, but=booking.id):
+            raise Refusal(400, "This barber already has an appointment at that time")
+        self._by_chair[booking.barber, booking.starts.date()].remove(booking)
+        booking.starts = starts
+        self._by_chair.setdefault((booking.barber, starts.date()), []).append(booking)
+
+    def _is_free(self, barber: int, starts: datetime, ends: datetime, but: int = 0) -> bool:
+        return not any(
+            other.starts < ends and starts < other.ends
+            for other in self._by_chair.get((barber, starts.date()), ())
+            if other.status != "cancelled" and other.id != but
+        )
+
+
+def _opening(day: date) -> Iterator[datetime]:
+    """The starts of a day's slots, in UTC."""
+    at = datetime.combine(day, OPENS, ZONE)
+    while at.time() < CLOSES:
+        yield at.astimezone(UTC)
+        at += STEP
