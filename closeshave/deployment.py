@@ -24,6 +24,11 @@ OWN_REQUESTS = "own-requests.jsonl"
 """In the root too: a line (``region``) for each request that the harness itself sent through an edge to prove a heal. No sender sent it, so
 whoever compares the edges' counters with the senders takes it away."""
 
+OPERATIONS = "CLOSESHAVE_OPERATIONS"
+"""A variable in :attr:`Process.environ` that names a JSON file: what an operator tells this process while it runs. The file may be absent."""
+OVERRIDES = "CLOSESHAVE_SETTINGS_OVERRIDES"
+"""A variable that holds a JSON object: settings of an application process that differ from its file's, as another release would bring them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Process:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from closeshave.deployment import Payments, Process
-from closeshave.environments import patroni, toxiproxy
+from closeshave.deployment import OPERATIONS, Payments, Process
+from closeshave.environments import haproxy, patroni, toxiproxy
 from closeshave.environments.site import APP_NICE, HOST, SERVER_NICE, Site, python_environ
 from closeshave.standin.settings import VARIABLE, Settings
 
 PAYMENTS = "payments"
+WEBHOOKS_PATH = "/api/v2/webhooks/payments"
 
 
 def names(site: Site, region: str) -> tuple[tuple[str, int], ...]:
@@ -27,7 +28,11 @@ def processes(site: Site) -> tuple[Process, ...]:
             role="app",
             region=region,
             argv=(sys.executable, "-m", "closeshave.standin.app"),
-            environ={VARIABLE: str(site.config(f"{name}.json")), **python_environ()},
+            environ={
+                VARIABLE: str(site.config(f"{name}.json")),
+                OPERATIONS: str(site.config(f"{name}.operations.json")),
+                **python_environ(),
+            },
             ports=(port,),
             nice=APP_NICE,
         )
@@ -59,7 +64,10 @@ def payments(site: Site) -> Payments:
 def payments_process(site: Site) -> Process:
     """The payment provider's process."""
     port = site.ports.port(PAYMENTS, "http")
-    argv = (sys.executable, "-m", "closeshave.standin.payments", "--port", str(port), "--ledger", payments(site).ledger)
+    # Past the edges: what comes in there is counted, and compared with what customers sent.
+    doors = [f"http://{HOST}:{haproxy.balancer_port(site, region)}{WEBHOOKS_PATH}" for region in site.definition.regions]
+    webhooks = [argument for door in doors for argument in ("--webhook", door)]
+    argv = (sys.executable, "-m", "closeshave.standin.payments", "--port", str(port), "--ledger", payments(site).ledger, *webhooks)
     return Process(name=PAYMENTS, role="payments", region=None, argv=argv, environ=python_environ(), ports=(port,), nice=SERVER_NICE)
 
 

@@ -16,8 +16,8 @@ from closeshave.standin import settings as settings_file
 from closeshave.standin.entrance import Entrance
 from closeshave.standin.errors import Json, OutcomeUnknown, RateLimited, Refused, Unavailable, failure
 from closeshave.standin.platform import Platform
-from closeshave.standin.routes import appointments, auth, availability, catalogue, health, networks, payments
-from closeshave.standin.settings import VARIABLE, Settings
+from closeshave.standin.routes import appointments, auth, availability, catalogue, health, networks, payments, webhooks
+from closeshave.standin.settings import Settings
 from closeshave.standin.watch import Watch
 
 SHUTDOWN_S = 2
@@ -43,7 +43,7 @@ def application(settings: Settings) -> FastAPI:
     app = FastAPI(title="BookedBarber stand-in", version=settings.version, openapi_url=None, lifespan=life)
     app.add_middleware(Entrance)
     # Availability before appointments: /slots is no appointment's ID.
-    for area in (availability, appointments, catalogue, payments, auth, networks, health):
+    for area in (availability, appointments, catalogue, payments, webhooks, auth, networks, health):
         app.include_router(area.router)
     for known in (Refused, Unavailable, OutcomeUnknown, RateLimited):
         app.add_exception_handler(known, _say)
@@ -54,7 +54,7 @@ def application(settings: Settings) -> FastAPI:
 
 def main() -> None:
     """Serve until told to stop."""
-    settings = settings_file.load(Path(os.environ[VARIABLE]))
+    settings = settings_file.of_process(os.environ)
     uvicorn.run(
         application(settings),
         host="127.0.0.1",

@@ -79,6 +79,14 @@ class Billing:
         assert payment is not None
         return payment
 
+    async def settle(self, shard: Shard, booking_id: int) -> None:
+        """Record a capture that the provider is said to have made, if it says so itself; settling again changes nothing."""
+        payment = await self._payment(shard, booking_id)
+        if payment is None or payment["status"] == "captured":
+            return
+        if capture := await self._provider.captured(payment["intent_id"]):
+            await self._shards.write(shard, _CAPTURED, booking_id, capture)
+
     async def _payment(self, shard: Shard, booking_id: int) -> Row | None:
         rows = await self._shards.read_latest(shard, _PAYMENT, booking_id)
         return rows[0] if rows else None

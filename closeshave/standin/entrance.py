@@ -49,7 +49,8 @@ class Entrance:
 
         try:
             refusal = _admit(scope, visit)
-            await (refusal.response() if refusal else self._app)(scope, receive, answer)
+            failure = platform.operations.failure(scope["path"])
+            await (failure or (refusal.response() if refusal else self._app))(scope, receive, answer)
         except Exception as error:  # noqa: BLE001  # a bug in a route: it is logged, and answered
             _LOG.exception("%s %s", scope["method"], scope["path"])
             if status == NOT_ANSWERED:

@@ -9,25 +9,31 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 if TYPE_CHECKING:  # the platform holds the metrics
     from closeshave.standin.platform import Platform
 
+_EVENTS = frozenset(("capture.succeeded", "ping"))
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
 class Metrics:
     """Counters of this process, in a registry of their own."""
 
-    __slots__ = ("_registry", "_requests", "_seconds", "_up")
+    __slots__ = ("_events", "_registry", "_requests", "_seconds", "_up")
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._requests = Counter("http_requests", "Answered requests", ("method", "route", "status"), registry=self._registry)
         self._seconds = Histogram("http_request_duration_seconds", "Service time", buckets=_BUCKETS_S, registry=self._registry)
+        self._events = Counter("webhooks", "Events that the payment provider delivered", ("type",), registry=self._registry)
         self._up = Gauge("dependency_up", "1 while the breaker of a dependency is closed", ("dependency",), registry=self._registry)
 
     def answered(self, method: str, route: str, status: int, duration_s: float) -> None:
         """Count one request."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.observe(duration_s)
+
+    def heard_of(self, event: str) -> None:
+        """Count one delivery of an event of this type; only types that the platform knows have a name of their own."""
+        self._events.labels(event if event in _EVENTS else "other").inc()
 
     def render(self, platform: Platform) -> bytes:
         """The exposition, in Prometheus's text format."""

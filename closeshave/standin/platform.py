@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from closeshave.standin.caches import Tier
 from closeshave.standin.database import Link
 from closeshave.standin.franchises import Franchises
 from closeshave.standin.metrics import Metrics
+from closeshave.standin.operations import Operations
 from closeshave.standin.provider import Provider
 from closeshave.standin.ratelimit import RateLimits
 from closeshave.standin.sessions import Sessions
@@ -37,6 +39,7 @@ class Platform:
     sessions: Sessions
     limits: RateLimits
     switches: Switches
+    operations: Operations
     metrics: Metrics
 
     @classmethod
@@ -63,6 +66,7 @@ class Platform:
             sessions=Sessions(sessions),
             limits=RateLimits(ratelimit, settings.rate_limit_scale),
             switches=switches,
+            operations=Operations(settings.operations, random.random),
             metrics=Metrics(),
         )
 

@@ -38,17 +38,26 @@ class Provider:
         capture: str = (await self._post("/captures", body))["capture"]
         return capture
 
+    async def captured(self, intent: str) -> str | None:
+        """ID of the capture of an intent; ``None`` when it was never charged."""
+        found = await self._call("GET", f"/captures/capture_{intent}")
+        capture: str | None = found["capture"]
+        return capture
+
     async def close(self) -> None:
         """Drop every connection."""
         await self._pool.aclose()
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return await self._call("POST", path, orjson.dumps(body))
+
+    async def _call(self, method: str, path: str, content: bytes | None = None) -> dict[str, Any]:
         try:
             response = await self._pool.request(
-                "POST",
+                method,
                 self._url + path,
                 headers=[("Host", "payments"), ("Content-Type", "application/json")],
-                content=orjson.dumps(body),
+                content=content,
                 extensions=_TIMEOUTS,
             )
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:

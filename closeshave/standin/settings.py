@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from closeshave.deployment import OPERATIONS, OVERRIDES
 from closeshave.topology import Topology
 
 VARIABLE = "CLOSESHAVE_STANDIN_SETTINGS"
@@ -44,6 +46,8 @@ class Settings:
     version: str = "1.0.0"
     pool_size: int = 4
     """Database connections per shard and per kind (primary, replica)."""
+    operations: str = ""
+    """Path of the file with an operator's word to this process (:mod:`closeshave.standin.operations`); empty: none is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +70,12 @@ def save(path: Path, settings: Settings) -> None:
 def load(path: Path) -> Settings:
     """Read it back. Raises :class:`ValueError` (pydantic's) when it is not one."""
     return _CODEC.validate_json(path.read_bytes())
+
+
+def of_process(environ: Mapping[str, str]) -> Settings:
+    """What a process with these environment variables is told: its file, what overrides the file, and where an operator's word comes from.
+
+    Raises :class:`KeyError` when no file is named, and :class:`ValueError` when something cannot be read.
+    """
+    said = json.loads(Path(environ[VARIABLE]).read_bytes())
+    return _CODEC.validate_python({**said, **json.loads(environ.get(OVERRIDES, "{}")), "operations": environ.get(OPERATIONS, "")})
