@@ -1,0 +1,97 @@
+"""Whether a platform may be loaded at all: every refusal, decided from what the file says, what the platform says and what was permitted. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from closeshave.environments.remote import permission
+from closeshave.environments.remote.definition import Remote
+from closeshave.environments.remote.look import Seen
+from closeshave.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What the operator gave: nothing of it is needed below production."""
+
+    token: str = ""
+    typed: str = ""
+    """The platform's name, typed by a person for this very run."""
+
+
+def refusals(definition: Remote, seen: Sequence[Seen], given: Permission, key: bytes, now_s: float) -> Iterator[str]:
+    """Why this platform must not be loaded, a sentence each; none when it may."""
+    for region in seen:
+        yield from _wrong_platform(definition, region)
+        yield from _wrong_keys(definition, region)
+    if definition.stage == "production":
+        yield from _not_permitted(definition, given, key, now_s)
+
+
+def over_caps(definition: Remote, plan: Plan, requests_per_session: float) -> Iterator[str]:
+    """What of a plan goes beyond the caps of the file, a sentence each. ``requests_per_session`` is the scenario's mean."""
+    caps, probes = definition.caps, len(definition.topology.shards) * plan.canaries.home_per_s
+    probes += len(definition.topology.shards) * (len(definition.regions) - 1) * plan.canaries.away_per_s
+    for phase in plan.phases:
+        offered = phase.sessions_per_s * requests_per_session + probes
+        if offered > caps.requests_per_s:
+            yield (
+                f"phase {phase.name} would send {offered:.0f} requests/s ({phase.sessions_per_s:g} sessions/s and {probes:g} probes/s); "
+                f"{definition.name} allows {caps.requests_per_s:g}"
+            )
+    if plan.limits.requests > caps.requests:
+        yield f"limits.requests is {plan.limits.requests:,}; {definition.name} allows {caps.requests:,}"
+    if plan.limits.duration > caps.duration:
+        yield f"limits.duration is {plan.limits.duration:g} s; {definition.name} allows {caps.duration:g} s"
+    yield from _too_broad(definition, plan)
+
+
+def _too_broad(definition: Remote, plan: Plan) -> Iterator[str]:
+    """Blast radius: what is broken at the same instant, at its worst."""
+    windows = [(plan.starts_s(fault.phase) + fault.at, fault.hold, fault) for fault in plan.faults]
+    for key, most in (("region", definition.caps.regions_at_once), ("shard", definition.caps.shards_at_once)):
+        for at_s, _, fault in windows:
+            if key not in fault.scope:
+                continue
+            together = {
+                str(other.scope[key]) for from_s, hold_s, other in windows if key in other.scope and from_s <= at_s < from_s + hold_s
+            }
+            if len(together) > most:
+                yield f"fault {fault.id} would break {len(together)} {key}s at once ({', '.join(sorted(together))}); {definition.name} allows {most}"
+
+
+def _wrong_platform(definition: Remote, region: Seen) -> Iterator[str]:
+    if region.trouble:
+        yield f"{region.region}: {region.trouble}"
+        return
+    for name, expected in definition.fingerprint.expect.items():
+        told = region.answer.get(name)
+        if told != expected:
+            yield (
+                f"{region.region}: the fingerprint does not match: {definition.fingerprint.path} says {name} = {told!r}, the file says {expected!r}; "
+                "this is another platform than the one that is meant"
+            )
+
+
+def _wrong_keys(definition: Remote, region: Seen) -> Iterator[str]:
+    if region.live_keys_at and definition.stage != "production":
+        yield (
+            f"{region.region}: a {definition.stage} platform shows live payment keys at {', '.join(region.live_keys_at)}: "
+            "a test would move real money; it is not loaded"
+        )
+
+
+def _not_permitted(definition: Remote, given: Permission, key: bytes, now_s: float) -> Iterator[str]:
+    if not given.token:
+        yield (
+            f"{definition.name} is production: make a token that expires (closeshave allow {definition.name} --hours 2) "
+            f"and give it in {permission.VARIABLE}"
+        )
+    else:
+        try:
+            permission.check(given.token, definition, key, now_s)
+        except permission.Refused as error:
+            yield str(error)
+    if given.typed != definition.name:
+        yield f"{definition.name} is production: type its name (--confirm {definition.name})"

@@ -1,0 +1,88 @@
+"""One gentle look at each region of a platform, before anything else is asked of it: is it the one that the file means?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from closeshave.environments.remote.definition import Remote
+
+TIMEOUT_S = 10.0
+SHOWN = ("/", "/health", "/health/detailed", "/openapi.json", "/api/v2/payments/config")
+"""Where platforms are known to show their payment keys to anybody."""
+_LIVE = re.compile(r"\b(?:sk|pk|rk)_live_[0-9A-Za-z]+")
+"""Stripe's prefixes of keys that move real money (docs.stripe.com/keys)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a region said. Never holds a key, only whether one was shown."""
+
+    region: str
+    answer: Mapping[str, str]
+    """The expected members of the fingerprint, as text; a member that the answer lacks is absent."""
+    trouble: str = ""
+    """Why there is no answer; empty when there is one."""
+    live_keys_at: tuple[str, ...] = ()
+    """Paths whose answers hold a live payment key."""
+
+
+def look(definition: Remote) -> tuple[Seen, ...]:
+    """Ask every region for its fingerprint, and a few pages for keys that should not be there. Redirects are not followed."""
+    with httpx.Client(timeout=TIMEOUT_S, follow_redirects=False) as client:
+        return tuple(_look(client, definition, region, url) for region, url in definition.regions.items())
+
+
+def _look(client: httpx.Client, definition: Remote, region: str, url: str) -> Seen:
+    try:
+        answer = client.get(url + definition.fingerprint.path)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return Seen(region, {}, _trouble(url, error))
+    if answer.is_redirect:
+        return Seen(
+            region, {}, f"is redirected to {urlsplit(answer.headers.get('location', '')).netloc or 'another path'}, which is not followed"
+        )
+    try:
+        told = members(answer.json(), tuple(definition.fingerprint.expect))
+    except ValueError:
+        return Seen(region, {}, f"answers {answer.status_code} without JSON")
+    shown = tuple(path for path in SHOWN if _LIVE.search(_text(client, url + path)))
+    return Seen(region, told, live_keys_at=shown)
+
+
+def members(document: Any, names: tuple[str, ...]) -> dict[str, str]:
+    """The named members of a JSON document, nested ones by dots, as text; what is not there is left out. Pure."""
+    found = {}
+    for name in names:
+        value = document
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        if value is not None:
+            found[name] = str(value)
+    return found
+
+
+def shows_live_key(text: str) -> bool:
+    """Whether a text holds a key that moves real money. Pure."""
+    return _LIVE.search(text) is not None
+
+
+def _text(client: httpx.Client, url: str) -> str:
+    try:
+        return client.get(url).text
+    except httpx.HTTPError:
+        # A page that cannot be had shows nothing; whether the platform answers at all is the fingerprint's matter.
+        return ""
+
+
+def _trouble(url: str, error: Exception) -> str:
+    host = urlsplit(url).hostname
+    reason = str(error).lower()
+    if "name or service not known" in reason or "nodename nor servname" in reason or "name resolution" in reason:
+        return f"unknown host {host}: no such name"
+    return f"{host} cannot be reached: {type(error).__name__}: {error}"

@@ -1,0 +1,63 @@
+"""Permission to load production: a token that expires, good for one platform, made and checked on this machine.
+
+It is a seal, not a secret shared with anybody: whoever may run the harness here may make one. What it prevents is habit. A nightly job or a
+shell's history cannot load production tomorrow because somebody allowed it today.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from closeshave.environments.remote.definition import Remote
+
+VARIABLE = "CLOSESHAVE_TOKEN"
+"""Tokens are given in the environment, never as an argument, where every user of the machine could read them."""
+HOURS_MAX = 24.0
+
+
+class Refused(ValueError):
+    """A token that permits nothing; says why."""
+
+
+def grant(definition: Remote, key: bytes, expires_s: int) -> str:
+    """A token for this platform until ``expires_s`` (seconds since the epoch). Pure."""
+    return f"{expires_s}.{_seal(definition, key, expires_s)}"
+
+
+def check(token: str, definition: Remote, key: bytes, now_s: float) -> None:
+    """Raise :class:`Refused` unless the token is for this platform and has not expired. Pure."""
+    text, _, seal = token.partition(".")
+    if not text.isdecimal() or not hmac.compare_digest(seal, _seal(definition, key, int(text))):
+        raise Refused(
+            f"the token in {VARIABLE} is not for {definition.name} as its file is now; make one: closeshave allow {definition.name}"
+        )
+    if now_s >= int(text):
+        raise Refused(
+            f"the token in {VARIABLE} expired {(now_s - int(text)) / 60:.0f} minutes ago; make one: closeshave allow {definition.name}"
+        )
+
+
+def own_key() -> bytes:
+    """This user's key, made at first use, readable by nobody else. Raises :class:`OSError`."""
+    base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "closeshave"
+    path = base / "permission.key"
+    base.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+def _seal(definition: Remote, key: bytes, expires_s: int) -> str:
+    """HMAC-SHA-256 (RFC 2104) over all that makes the platform this one: another address or fingerprint needs another token."""
+    told = repr(
+        (definition.name, sorted(definition.regions.items()), definition.fingerprint.path, sorted(definition.fingerprint.expect.items()))
+    )
+    return hmac.new(key, f"{expires_s}:{told}".encode(), hashlib.sha256).hexdigest()

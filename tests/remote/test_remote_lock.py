@@ -1,0 +1,58 @@
+"""Two harnesses never load one platform at once."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from closeshave.environments.remote.lock import Lock, Locked
+
+REGIONS = {"us-east-1": "http://127.0.0.1:1", "us-west-2": "http://127.0.0.1:2"}
+
+
+@pytest.fixture(autouse=True)
+def own_directory(tmp_path, monkeypatch):
+    """Locks of this test alone."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    yield
+    monkeypatch.setattr("tempfile.tempdir", None)
+
+
+def test_the_second_is_told_who_the_first_is():
+    """Also where only one of their regions is the same."""
+    first, second = Lock(REGIONS), Lock({"elsewhere": "http://127.0.0.1:2"})
+    first.take("run 1 of somebody")
+    with pytest.raises(Locked, match="run 1 of somebody"):
+        second.take("run 2")
+    first.release()
+    second.take("run 2")
+    second.release()
+
+
+def test_who_was_refused_holds_nothing():
+    """A lock is had whole or not at all."""
+    first, second, third = Lock({"b": "http://127.0.0.1:2"}), Lock(REGIONS), Lock({"a": "http://127.0.0.1:1"})
+    first.take("first")
+    with pytest.raises(Locked):
+        second.take("second")
+    third.take("third")
+    third.release()
+    first.release()
+
+
+def test_a_killed_holder_holds_nothing(tmp_path):
+    """``kill -9`` of a harness leaves no lock behind."""
+    script = f"from closeshave.environments.remote.lock import Lock; Lock({REGIONS!r}).take('doomed'); print('held', flush=True); input()"
+    holder = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(os.environ))
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    with pytest.raises(Locked, match="doomed"):
+        Lock(REGIONS).take("mine")
+    holder.send_signal(signal.SIGKILL)
+    holder.communicate()
+    mine = Lock(REGIONS)
+    mine.take("mine")
+    mine.release()
