@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 
 from closeshave.standin import settings as settings_file
-from closeshave.standin.entrance import Entrance
+from closeshave.standin.crooked.entrance import CrookedEntrance
 from closeshave.standin.errors import Json, OutcomeUnknown, RateLimited, Refused, Unavailable, failure
 from closeshave.standin.platform import Platform
 from closeshave.standin.routes import appointments, auth, availability, catalogue, health, networks, payments, webhooks
@@ -41,7 +41,7 @@ def application(settings: Settings) -> FastAPI:
         await app.state.platform.close()
 
     app = FastAPI(title="BookedBarber stand-in", version=settings.version, openapi_url=None, lifespan=life)
-    app.add_middleware(Entrance)
+    app.add_middleware(CrookedEntrance)
     # Availability before appointments: /slots is no appointment's ID.
     for area in (availability, appointments, catalogue, payments, webhooks, auth, networks, health):
         app.include_router(area.router)

@@ -14,7 +14,6 @@ from closeshave.standin.errors import Conflict, Refused
 from closeshave.standin.regions import zone
 from closeshave.standin.shards import Shards
 from closeshave.standin.slots import Hours, instant, refusal
-from closeshave.standin.switches import Switches
 from closeshave.topology import Shard
 
 _FREE_BARBERS = """
@@ -98,11 +97,10 @@ class Amendment:
 class Bookings:
     """The operations. All raise what :class:`Shards` raises, :class:`Refused` for what may not be, :class:`Conflict` for what is taken."""
 
-    __slots__ = ("_shards", "_switches")
+    __slots__ = ("_shards",)
 
-    def __init__(self, shards: Shards, switches: Switches) -> None:
+    def __init__(self, shards: Shards) -> None:
         self._shards = shards
-        self._switches = switches
 
     async def make(self, shard: Shard, wish: Wish, now: datetime) -> Row:
         """The new booking, committed; or the one that was made with the same key before."""
@@ -118,7 +116,6 @@ class Bookings:
             raise Refused(400, reason)
         if not offer["known"]:
             raise Refused(404, "Barber not found")
-        await self._switches.race()
         for barber in offer["free"]:
             if booked := await self._insert(shard, wish, barber, start, offer):
                 return booked

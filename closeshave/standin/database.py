@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import asyncpg  # type: ignore[import-untyped]  # it has no annotations; no other module imports it
 
@@ -72,7 +72,7 @@ class Link:
         self._pool = pool
 
     @classmethod
-    async def open(cls, settings: Settings, shard: int, port: int, *, primary: bool) -> Link:
+    async def open(cls, settings: Settings, shard: int, port: int, *, primary: bool) -> Self:
         """A link that has no connection yet: the first request makes one, so that a missing server holds nothing up."""
         pool = await asyncpg.create_pool(
             host="127.0.0.1",

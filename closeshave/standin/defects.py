@@ -1,22 +1,23 @@
 """Planting defects in a running stand-in, for the tests of the judges. Nothing else may call this.
 
 A defect is a name in the file that every process looks at (:mod:`closeshave.standin.switches`) and, where the database itself guards the
-promise, a change of the schema on every shard's primary.
+promise, a change of the databases.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
-from closeshave.deployment import Deployment
+from closeshave.deployment import Deployment, Member
 from closeshave.files import write_atomically
 from closeshave.standin import settings as settings_file
 from closeshave.standin.settings import VARIABLE
-from closeshave.standin.switches import Defect
+from closeshave.standin.switches import Defect, parse, render
 
 OWNER = "postgres"
 """The role that made the tables: the platform's own may not change them, and should not."""
@@ -24,64 +25,104 @@ OWNER = "postgres"
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What in the database stands in a defect's way: how to take it down, and how to put it up again."""
+    """What in the databases stands in a defect's way: how to take it down, and how to put it up again. A statement each."""
 
-    down: str
-    up: str
+    down: tuple[str, ...]
+    up: tuple[str, ...]
+    on_standbys: bool = False
+    """Settings of a server, which no replication carries to the next."""
 
 
+_SHARD_CHECK = Guard(
+    down=(
+        "ALTER TABLE payments DROP CONSTRAINT IF EXISTS payments_on_this_shard",
+        "ALTER TABLE bookings DROP CONSTRAINT IF EXISTS bookings_on_this_shard",
+    ),
+    # Strangers that came in meanwhile would keep the constraints from coming back.
+    up=(
+        """
+        DO $$ DECLARE here shard%ROWTYPE; BEGIN
+            SELECT * INTO here FROM shard;
+            DELETE FROM payments p USING bookings b WHERE p.booking_id = b.id AND b.franchise_id NOT BETWEEN here.first AND here.last;
+            DELETE FROM bookings WHERE franchise_id NOT BETWEEN here.first AND here.last;
+            ALTER TABLE payments DROP CONSTRAINT IF EXISTS payments_on_this_shard;
+            ALTER TABLE bookings DROP CONSTRAINT IF EXISTS bookings_on_this_shard;
+            EXECUTE format('ALTER TABLE payments ADD CONSTRAINT payments_on_this_shard CHECK (franchise_id BETWEEN %s AND %s)',
+                           here.first, here.last);
+            EXECUTE format('ALTER TABLE bookings ADD CONSTRAINT bookings_on_this_shard CHECK (franchise_id BETWEEN %s AND %s)',
+                           here.first, here.last);
+        END $$
+        """,
+    ),
+)
 _GUARDS = {
     Defect.DOUBLE_BOOKING: Guard(
-        down="ALTER TABLE bookings DROP CONSTRAINT IF EXISTS bookings_no_overlap",
+        down=("ALTER TABLE bookings DROP CONSTRAINT IF EXISTS bookings_no_overlap",),
         # What overlaps by now would keep the constraint from coming back: of each pair the later one is cancelled.
-        up="""
+        up=(
+            """
             UPDATE bookings b SET status = 'cancelled', version = version + 1
             WHERE status = 'scheduled' AND EXISTS (
-                SELECT FROM bookings a WHERE a.barber_id = b.barber_id AND a.status = 'scheduled' AND a.id < b.id AND a.during && b.during);
-            ALTER TABLE bookings DROP CONSTRAINT IF EXISTS bookings_no_overlap;
+                SELECT FROM bookings a WHERE a.barber_id = b.barber_id AND a.status = 'scheduled' AND a.id < b.id AND a.during && b.during)
+            """,
+            "ALTER TABLE bookings DROP CONSTRAINT IF EXISTS bookings_no_overlap",
+            """
             ALTER TABLE bookings ADD CONSTRAINT bookings_no_overlap
-                EXCLUDE USING gist (barber_id WITH =, during WITH &&) WHERE (status = 'scheduled');
-        """,
+                EXCLUDE USING gist (barber_id WITH =, during WITH &&) WHERE (status = 'scheduled')
+            """,
+        ),
+    ),
+    Defect.WRONG_SHARD: _SHARD_CHECK,
+    Defect.WRITTEN_ABROAD: _SHARD_CHECK,
+    Defect.DROPPED_TAIL: Guard(
+        # The WAL writer syncs what is older than its delay: up to then an acknowledged commit is in shared memory only.
+        down=("ALTER SYSTEM SET synchronous_commit = off", "ALTER SYSTEM SET wal_writer_delay = '1s'", "SELECT pg_reload_conf()"),
+        up=("ALTER SYSTEM RESET synchronous_commit", "ALTER SYSTEM RESET wal_writer_delay", "SELECT pg_reload_conf()"),
+        on_standbys=True,
     ),
 }
 
 
-def plant(deployment: Deployment, name: str) -> None:
-    """Switch a defect on, everywhere; the processes notice within 0.2 s.
+def plant(deployment: Deployment, name: str, franchises: Iterable[int] = ()) -> None:
+    """Switch a defect on, everywhere; the processes notice within 0.2 s. ``franchises`` are those drawn for it, where it is for some.
 
     Raises :class:`ValueError` for an unknown name and :class:`psycopg.Error` when a shard's primary cannot be changed.
     """
     defect = Defect(name)
     if guard := _GUARDS.get(defect):
-        _on_every_primary(deployment, guard.down)
-    _write(deployment, _names(deployment) | {defect.value})
+        _run(deployment, guard.down, on_standbys=guard.on_standbys)
+    _write(deployment, _planted(deployment) | {defect.value: frozenset(franchises)})
 
 
 def clear(deployment: Deployment, name: str) -> None:
-    """Switch a defect off again; raises as :func:`plant` does. Double bookings that it let in are cancelled."""
+    """Switch a defect off again; raises as :func:`plant` does. What it let into the databases and they would refuse is taken out."""
     defect = Defect(name)
-    _write(deployment, _names(deployment) - {defect.value})
+    _write(deployment, {other: drawn for other, drawn in _planted(deployment).items() if other != defect})
     if guard := _GUARDS.get(defect):
-        _on_every_primary(deployment, guard.up)
+        _run(deployment, guard.up, on_standbys=guard.on_standbys)
 
 
-def _on_every_primary(deployment: Deployment, sql: str) -> None:
+def _run(deployment: Deployment, statements: Iterable[str], *, on_standbys: bool) -> None:
     for shard in deployment.topology.shards:
-        with _primary(deployment, shard.id) as connection:
-            connection.execute(sql.encode())
+        members = [member for member in deployment.members if member.shard == shard.id]
+        for group, role in [([member], "any") for member in members] if on_standbys else [(members, "read-write")]:
+            with contextlib.closing(_session(deployment, group, role)) as connection:
+                for statement in statements:
+                    connection.execute(statement.encode())
 
 
-def _primary(deployment: Deployment, shard: int) -> psycopg.Connection:
-    """A connection to the member of ``shard`` that accepts writes now. Raises :class:`psycopg.OperationalError` when none does."""
-    ports = [str(member.port) for member in deployment.members if member.shard == shard]
+def _session(deployment: Deployment, members: Iterable[Member], role: str) -> psycopg.Connection:
+    """A session with the one of ``members`` that has this role now. Raises :class:`psycopg.OperationalError` when none does."""
+    ports = [str(member.port) for member in members]
     return psycopg.connect(
         host=",".join(["127.0.0.1"] * len(ports)),
         port=",".join(ports),
         dbname=deployment.database,
         user=OWNER,
-        target_session_attrs="read-write",
+        target_session_attrs=role,
         connect_timeout=3,
         options="-c lock_timeout=5s",
+        autocommit=True,  # ALTER SYSTEM wants no transaction
     )
 
 
@@ -91,10 +132,10 @@ def _files(deployment: Deployment) -> Iterator[Path]:
     return iter({Path(settings_file.load(Path(app.environ[VARIABLE])).defects) for app in apps})
 
 
-def _names(deployment: Deployment) -> set[str]:
-    return {name for file in _files(deployment) if file.exists() for name in file.read_text().split()}
+def _planted(deployment: Deployment) -> dict[str, frozenset[int]]:
+    return {name: drawn for file in _files(deployment) if file.exists() for name, drawn in parse(file.read_text()).items()}
 
 
-def _write(deployment: Deployment, names: set[str]) -> None:
+def _write(deployment: Deployment, defects: dict[str, frozenset[int]]) -> None:
     for file in _files(deployment):
-        write_atomically(file, "".join(f"{name}\n" for name in sorted(names)))
+        write_atomically(file, render(defects))

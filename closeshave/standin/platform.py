@@ -10,6 +10,12 @@ from closeshave.standin.accounts import Accounts
 from closeshave.standin.billing import Billing
 from closeshave.standin.bookings import Bookings
 from closeshave.standin.caches import Tier
+from closeshave.standin.crooked.billing import CrookedBilling
+from closeshave.standin.crooked.bookings import CrookedBookings
+from closeshave.standin.crooked.database import CrookedLink
+from closeshave.standin.crooked.franchises import CrookedFranchises
+from closeshave.standin.crooked.sessions import CrookedSessions
+from closeshave.standin.crooked.shards import CrookedShards
 from closeshave.standin.database import Link
 from closeshave.standin.franchises import Franchises
 from closeshave.standin.metrics import Metrics
@@ -46,24 +52,24 @@ class Platform:
     async def open(cls, settings: Settings, signing_key: bytes) -> Platform:
         """Build the parts; nothing is connected yet. ``signing_key`` is a PEM; raises :class:`ValueError` when it is none."""
         tokens = Tokens(signing_key)
-        shards = await Shards.open(settings)
+        switches = Switches(settings.defects)
+        shards = await CrookedShards.open(settings, CrookedLink.opener(switches))
+        shards.switches = switches
         caches = _tiers("cache", settings.caches)
         sessions = _tiers("sessions", settings.sessions)
         ratelimit = Tier("ratelimit", settings.ratelimit)
-        switches = Switches(settings.defects)
-        bookings = Bookings(shards, switches)
         provider = Provider(settings.payments_url)
         return cls(
             settings=settings,
             shards=shards,
             tiers=(*dict.fromkeys(caches.values()), *dict.fromkeys(sessions.values()), ratelimit),
-            franchises=Franchises(shards, caches),
-            bookings=bookings,
+            franchises=CrookedFranchises(shards, caches, switches),
+            bookings=CrookedBookings(shards, switches),
             accounts=Accounts(shards),
-            billing=Billing(shards, bookings, provider),
+            billing=CrookedBilling(shards, Bookings(shards), provider, switches),
             provider=provider,
             tokens=tokens,
-            sessions=Sessions(sessions),
+            sessions=CrookedSessions(sessions, switches, shards.is_lost),
             limits=RateLimits(ratelimit, settings.rate_limit_scale),
             switches=switches,
             operations=Operations(settings.operations, random.random),

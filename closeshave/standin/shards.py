@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, Self
 
@@ -11,6 +12,9 @@ from closeshave.standin.errors import Refused, Unavailable
 from closeshave.standin.settings import Settings
 from closeshave.standin.visit import book_db_time
 from closeshave.topology import Shard, Topology
+
+OpenLink = Callable[..., Awaitable[Link]]
+"""``(settings, shard ID, port, primary=…)`` → the link."""
 
 ID_STEP = 10**12
 """An ID (booking, account, payment) divided by this is the ID of its shard."""
@@ -27,10 +31,10 @@ class Shards:
         self._replicas = replicas
 
     @classmethod
-    async def open(cls, settings: Settings) -> Self:
+    async def open(cls, settings: Settings, open_link: OpenLink = Link.open) -> Self:
         """Links to every shard; connects to none."""
-        primaries = {shard: await Link.open(settings, shard, port, primary=True) for shard, port in settings.primaries.items()}
-        replicas = {shard: await Link.open(settings, shard, port, primary=False) for shard, port in settings.replicas.items()}
+        primaries = {shard: await open_link(settings, shard, port, primary=True) for shard, port in settings.primaries.items()}
+        replicas = {shard: await open_link(settings, shard, port, primary=False) for shard, port in settings.replicas.items()}
         return cls(settings.topology, primaries, replicas)
 
     def close(self) -> None:

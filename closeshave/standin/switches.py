@@ -1,13 +1,12 @@
 """Planted defects, as the running platform sees them: a file that only tests write, looked at now and then.
 
-The platform has none of its own. Each use of a switch in its code is one line that does nothing while the switch is off.
+The platform has none of its own. What each does is in :mod:`closeshave.standin.crooked`, apart from the honest code.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -19,14 +18,48 @@ class Defect(StrEnum):
 
     DOUBLE_BOOKING = "double-booking"
     """Overlapping bookings are accepted when they are made at the same time."""
-
-
-RACE_S = 0.1
-"""How long a double booking's gap between looking and writing is: two requests of the same moment meet in it."""
+    EARLY_ACKNOWLEDGEMENT = "early-acknowledgement"
+    """A booking is confirmed before it is committed; what the commit then refuses stays confirmed."""
+    IGNORED_KEYS = "ignored-keys"
+    """The same idempotency key books again."""
+    DOUBLE_CHARGE = "double-charge"
+    """Confirming a payment again charges again."""
+    STALE_SLOTS = "stale-slots"
+    """Lists of free times come from a cache that a booking does not touch."""
+    TENANT_LEAK = "tenant-leak"
+    """Now and then a customer who reads a booking is shown somebody else's."""
+    WRONG_SHARD = "wrong-shard"
+    """Bookings of the drawn franchises are written to another shard."""
+    WRITTEN_ABROAD = "written-abroad"
+    """While a resident shard has no primary its bookings are written to another region's."""
+    LOST_SESSIONS = "lost-sessions"
+    """Who is homed where the database is lost is logged out, for good."""
+    FAILS_OPEN = "fails-open"
+    """A booking that cannot be written is confirmed instead of refused."""
+    STUCK_FRANCHISES = "stuck-franchises"
+    """The drawn franchises stay unavailable once their shard was lost."""
+    SLOW_RECOVERY = "slow-recovery"
+    """A shard that was lost is refused for 13 seconds, though it is back long before."""
+    ERROR_IN_200 = "error-in-200"
+    """Some answers say 200 and hold an error."""
+    SLOW_REGION = "slow-region"
+    """A few requests in the last region take long: its p99 suffers, and no other figure."""
+    SLOW_HOTTEST = "slow-hottest"
+    """Requests for the drawn franchises, the hottest ones, take long."""
+    DROPPED_TAIL = "dropped-tail"
+    """Commits are acknowledged up to a second before they are on disk or anywhere else; a fail-over drops them."""
+    ALWAYS_READY = "always-ready"
+    """Readiness says ready whatever is lost."""
+    RETRY_STORM = "retry-storm"
+    """What fails is tried again and again, in turns that all shards share."""
+    CONNECTION_LEAK = "connection-leak"
+    """Database connections are not given back, until there are none."""
+    NEVER_INVALIDATED = "never-invalidated"
+    """The cached pages of the drawn franchises are not forgotten when they change."""
 
 
 class Switches:
-    """Which defects are on now. The file names one a line; absent means none."""
+    """Which defects are on now, and for whom. The file names one a line, with the franchises drawn for it; absent means none."""
 
     __slots__ = ("_clock", "_looked_at", "_on", "_path", "_stamp")
 
@@ -35,7 +68,7 @@ class Switches:
         self._clock = clock
         self._looked_at = float("-inf")
         self._stamp: tuple[int, int] | None = None
-        self._on: frozenset[str] = frozenset()
+        self._on: Mapping[str, frozenset[int]] = {}
 
     def on(self, defect: Defect) -> bool:
         """Whether ``defect`` is planted; up to :data:`LOOK_EVERY_S` behind the file."""
@@ -45,17 +78,27 @@ class Switches:
             self._look()
         return defect in self._on
 
-    async def race(self) -> None:
-        """Between looking for a free barber and writing the booking: widens the gap when double bookings are to happen."""
-        if self.on(Defect.DOUBLE_BOOKING):
-            await asyncio.sleep(RACE_S)
+    def hits(self, defect: Defect, franchise: int | None) -> bool:
+        """Whether ``defect`` is planted and ``franchise`` is among those drawn for it."""
+        return self.on(defect) and franchise in self._on[defect]
 
     def _look(self) -> None:
         try:
             status = self._path.stat()
             stamp = (status.st_mtime_ns, status.st_ino)
             if stamp != self._stamp:
-                self._on = frozenset(self._path.read_text().split())
+                self._on = parse(self._path.read_text())
                 self._stamp = stamp
         except FileNotFoundError:
-            self._on, self._stamp = frozenset(), None
+            self._on, self._stamp = {}, None
+
+
+def parse(text: str) -> dict[str, frozenset[int]]:
+    """The defects of a file, each with its franchises. Raises :class:`ValueError`."""
+    lines = (line.split() for line in text.splitlines())
+    return {words[0]: frozenset(map(int, words[1:])) for words in lines if words}
+
+
+def render(defects: Mapping[str, frozenset[int]]) -> str:
+    """The text of a file that :func:`parse` reads back."""
+    return "".join(f"{' '.join([name, *map(str, sorted(drawn))])}\n" for name, drawn in sorted(defects.items()))

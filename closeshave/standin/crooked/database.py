@@ -1,0 +1,76 @@
+"""Links to databases that stay away longer than the server, or run out of connections."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]  # as in the honest module
+
+from closeshave.standin.database import Link, Rows
+from closeshave.standin.errors import OutcomeUnknown, Unavailable
+from closeshave.standin.settings import Settings
+from closeshave.standin.shards import OpenLink
+from closeshave.standin.switches import Defect, Switches
+
+SLOW_RECOVERY_S = 13.0
+"""How long a lost server is refused: 30 % longer than the ten seconds that the matrix's target allows."""
+LEAKS = 0.2
+"""Share of requests whose connection is not given back."""
+
+
+PATIENCE_S = 0.05
+"""For a connection to leak."""
+
+
+class CrookedLink(Link):
+    """A link with its defects."""
+
+    __slots__ = ("_leaked", "_switches", "lost_at")
+
+    def obey(self, switches: Switches) -> None:
+        """To be called right after opening."""
+        self._switches = switches
+        self._leaked: list[Any] = []
+        self.lost_at: float | None = None
+        """When the server was first lost since a defect that remembers it was planted, ``time.monotonic`` seconds."""
+
+    @classmethod
+    def opener(cls, switches: Switches) -> OpenLink:
+        """What opens such links."""
+
+        async def open_link(settings: Settings, shard: int, port: int, *, primary: bool) -> Link:
+            link = await cls.open(settings, shard, port, primary=primary)
+            link.obey(switches)
+            return link
+
+        return open_link
+
+    async def _fetch(self, sql: str, arguments: tuple[Any, ...], *, probing: bool = False) -> Rows:
+        slow = self._switches.on(Defect.SLOW_RECOVERY)
+        remembering = slow or self._switches.on(Defect.STUCK_FRANCHISES)
+        if not remembering:
+            self.lost_at = None
+        if slow and self.primary and not probing and self.lost_at is not None and time.monotonic() - self.lost_at < SLOW_RECOVERY_S:
+            raise Unavailable(f"{self.name} is unavailable")
+        await self._leak(probing=probing)
+        try:
+            return await super()._fetch(sql, arguments, probing=probing)
+        except (Unavailable, OutcomeUnknown):
+            if remembering and self.lost_at is None:
+                self.lost_at = time.monotonic()
+            raise
+
+    async def _leak(self, *, probing: bool) -> None:
+        """Keep a connection for nothing, while the switch is on; give all back when it is not."""
+        if self._switches.on(Defect.CONNECTION_LEAK):
+            if not probing and random.random() < LEAKS:  # noqa: S311 -- not a secret
+                try:
+                    self._leaked.append(await self._pool.acquire(timeout=PATIENCE_S))
+                except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    return  # dry already
+        elif self._leaked:
+            leaked, self._leaked = self._leaked, []
+            for connection in leaked:
+                await self._pool.release(connection)

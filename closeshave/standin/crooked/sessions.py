@@ -1,0 +1,30 @@
+"""Sessions that do not outlive the database of their region."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from closeshave.standin.caches import Tier
+from closeshave.standin.sessions import Sessions
+from closeshave.standin.switches import Defect, Switches
+
+
+class CrookedSessions(Sessions):
+    """Sessions with their defect."""
+
+    __slots__ = ("_is_lost", "_lost", "_switches")
+
+    def __init__(self, tiers: dict[str, Tier], switches: Switches, is_lost: Callable[[str], bool]) -> None:
+        """``is_lost`` says whether a region's own database cannot be reached now."""
+        super().__init__(tiers)
+        self._switches = switches
+        self._is_lost = is_lost
+        self._lost: set[str] = set()
+
+    async def alive(self, region: str, session: str, now_s: float) -> bool:
+        """As promised, unless its region was lost once: then never again."""
+        if not self._switches.on(Defect.LOST_SESSIONS):
+            self._lost.clear()
+        elif self._is_lost(region):
+            self._lost.add(session)
+        return session not in self._lost and await super().alive(region, session, now_s)
