@@ -5,7 +5,7 @@ A family of kinds is one small module that defines such values; ``catalogue.py``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from closeshave.deployment import Deployment
@@ -76,6 +76,22 @@ class Injection:
     """The deployment's processes that were hit, by name."""
     members: tuple[str, ...] = ()
     """Those among ``targets`` that were primary (of a shard or a store group) at that moment, read live."""
+    links: tuple[str, ...] = ()
+    """The deployment's links that were disturbed, by name."""
+    before: Mapping[str, int] = field(default_factory=dict)
+    """Figures read just before the strike, by process, for a probe that compares: keys held, keys evicted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """Something more that a fault does while it holds, such as the next turn of a flapping link."""
+
+    after_s: float
+    """Seconds after the injection began."""
+    does: str
+    """What, for the timeline."""
+    strike: Callable[[Aim, int, Say], tuple[str, ...]]
+    """Does it until a deadline (monotonic nanoseconds) and says what was done. Never after healing has begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +154,8 @@ class Kind:
     """How soon after the injection the scope's operations show it, by errors or latency against calm; ``None``: nobody should notice."""
     lasting: bool = True
     """Stays in effect until it is undone, so that its probe keeps seeing it; false for a stroke that is over at once, like a flush."""
+    course: Callable[[Aim], Iterable[Stroke]] = field(default=lambda _aim: ())
+    """What else happens while it holds, in the order of time; it may go on for ever, as the hold ends it."""
 
     def aim(self, deployment: Deployment, scope: Mapping[str, object], parameters: Mapping[str, object]) -> Aim:
         """This kind aimed at ``deployment``. Raises :class:`ValueError` for a scope or parameter that the kind does not take."""

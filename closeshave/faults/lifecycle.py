@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from closeshave.clock import now_ns
 from closeshave.deployment import FILE, Deployment
 from closeshave.faults.catalogue import KINDS
-from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting, Stroke
 from closeshave.faults.ledger import Ledger, OpenFault, Undo
 from closeshave.faults.waiting import SECOND_NS, after, until, wait_until
 from closeshave.history import Edge, Mark, record
@@ -76,6 +76,17 @@ def observe(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[],
         return None
     ledger.passed(fault, Edge.OBSERVED, now_ns(), asdict(sighting))
     return sighting
+
+
+def strike(ledger: Ledger, fault: str, aim: Aim, stroke: Stroke, deadline_ns: int, say: Say) -> None:
+    """One more stroke of a fault that holds; nothing once anybody has begun to heal it, for then it would undo the healing."""
+    with ledger.healing(fault, deadline_ns):
+        standing = ledger.find(fault)
+        if standing is None or standing.edge == Edge.HEALED:
+            return
+        began_ns = now_ns()
+        done = stroke.strike(aim, deadline_ns, say)
+        record(ledger.run, Mark(began_ns, "note", f"{fault}: {stroke.does}{f' ({len(done)} changes)' if done else ''}"))
 
 
 def undo(ledger: Ledger, standing: OpenFault, kind: Kind, aim: Aim, deadline_ns: int, say: Say) -> None:

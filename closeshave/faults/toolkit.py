@@ -78,8 +78,14 @@ def hold(kind: str, configuration: Configuration) -> str:
     standing = call.ledger.find(call.fault)
     if standing is None or not standing.evidence:
         return "nothing to hold: it was not injected"
-    in_time = wait_until(int(standing.evidence["began_ns"]) + round(call.hold_s * SECOND_NS), call.stopped)
-    return "held" if in_time else "stopped"
+    began_ns = int(standing.evidence["began_ns"])
+    ends_ns = began_ns + round(call.hold_s * SECOND_NS)
+    for stroke in call.kind.course(call.aim):
+        at_ns = began_ns + round(stroke.after_s * SECOND_NS)
+        if at_ns >= ends_ns or not wait_until(at_ns, call.stopped):
+            break
+        lifecycle.strike(call.ledger, call.fault, call.aim, stroke, ends_ns, say=logger.info)
+    return "held" if wait_until(ends_ns, call.stopped) else "stopped"
 
 
 def heal(kind: str, configuration: Configuration) -> str:

@@ -22,6 +22,7 @@ Unavailable = requests.RequestException
 """Raised by everything here when a server does not answer in time or not with success. Removing a toxic under load can hang its API for good
 (Toxiproxy's issue 558): then its process has to be started again, which also removes the toxic."""
 
+OWNER_END = "~"
 _SERVER: ContextVar[Server] = ContextVar("server")
 
 
@@ -65,11 +66,19 @@ class Toxic:
     stream: str = "downstream"
     """``downstream`` (towards the client) or ``upstream``."""
     toxicity: float = 1.0
+    owner: str = ""
+    """Who put it there: two faults on one link must not take each other's toxics away."""
 
     @property
     def name(self) -> str:
-        """Under which the server keeps it: one of each type and direction a proxy."""
-        return f"{self.type}_{self.stream}"
+        """Under which the server keeps it: one of each type and direction a proxy and owner."""
+        return f"{self.owner}{OWNER_END}{self.type}_{self.stream}" if self.owner else f"{self.type}_{self.stream}"
+
+
+def _listed(name: str, said: Mapping[str, Any]) -> Toxic:
+    """A toxic as the server's JSON has it."""
+    owner, _, _ = name.rpartition(OWNER_END)
+    return Toxic(said["type"], said["attributes"], said["stream"], said["toxicity"], owner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +100,13 @@ class Server:
 
     def toxics(self, proxy: str) -> tuple[Toxic, ...]:
         """The toxics of a proxy, as the server lists them. Raises :class:`KeyError` when it has no such proxy."""
+        return self.listing()[proxy]
+
+    def listing(self) -> dict[str, tuple[Toxic, ...]]:
+        """The toxics of every proxy, in one call."""
         with self._speaking():
-            found = self._proxy(proxy).toxics().values()
-            return tuple(Toxic(toxic.type, toxic.attributes, toxic.stream, toxic.toxicity) for toxic in found)
+            said = _Consumer.get("/proxies").json()
+        return {proxy: tuple(_listed(toxic["name"], toxic) for toxic in about["toxics"]) for proxy, about in said.items()}
 
     def add(self, proxy: str, toxic: Toxic) -> None:
         """Put a toxic on a proxy. Raises :class:`NotAsAsked` when the server lists it otherwise, :class:`KeyError` without such a proxy."""
@@ -124,9 +137,10 @@ class Server:
     def disturbances(self) -> tuple[str, ...]:
         """Everything that is not as after a fresh start: toxics and closed proxies, by name; empty when all links are clear."""
         found = []
+        listing = self.listing()
         for proxy, enabled in self.proxies().items():
             found += [] if enabled else [f"{proxy} is disabled"]
-            found += [f"{proxy} has {toxic.name}" for toxic in self.toxics(proxy)]
+            found += [f"{proxy} has {toxic.name}" for toxic in listing[proxy]]
         return tuple(found)
 
     def clear(self) -> None:

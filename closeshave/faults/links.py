@@ -1,0 +1,149 @@
+"""Disturb links by toxics, see who suffers, and take the toxics away again; for every kind of fault that works on links.
+
+A fault's toxics carry its name, so that whoever heals it takes away these and no others, knowing nothing but the fault.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from closeshave import processes
+from closeshave.clock import now_ns
+from closeshave.deployment import Deployment, Link
+from closeshave.faults import repair
+from closeshave.faults.kind import Aim, Injection, Proof, Say, Sighting
+from closeshave.faults.parts import sockets, toxiproxy, wire
+from closeshave.faults.parts.toxiproxy import Server, Toxic
+from closeshave.faults.parts.wire import Reply
+from closeshave.faults.waiting import wait_until
+
+SILENCE = (Toxic("timeout", {"timeout": 0}, "upstream"), Toxic("timeout", {"timeout": 0}, "downstream"))
+"""Nothing gets through in either direction and nobody is told. When they are taken away Toxiproxy closes what it had silenced, so that no
+stream goes on with bytes missing, which no network would do."""
+SILENT_S = 0.3
+"""No answer for so long, on a machine where one takes a millisecond, is silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """The same toxics on several links."""
+
+    owner: str
+    links: tuple[Link, ...]
+    toxics: tuple[Toxic, ...]
+
+    def begin(self) -> tuple[str, ...]:
+        """Put the toxics on, on all links at once; each is read back. Raises what :class:`Server` raises."""
+        return _everywhere(self.links, self._begin_on)
+
+    def renew(self) -> tuple[str, ...]:
+        """Take the toxics off and put them on again: which connections they hit is drawn anew."""
+        return _everywhere(self.links, lambda link: (self._end_on(link), self._begin_on(link))[1])
+
+    def pause(self) -> tuple[str, ...]:
+        """Take the toxics off for a while."""
+        return _everywhere(self.links, self._end_on)
+
+    def _begin_on(self, link: Link) -> str:
+        for toxic in self.toxics:
+            Server(link.api_port).add(link.name, replace(toxic, owner=self.owner))
+        return f"toxics {', '.join(f'{toxic.type} {toxic.stream}' for toxic in self.toxics)} on link {link.name}"
+
+    def _end_on(self, link: Link) -> str:
+        for toxic in self.toxics:
+            Server(link.api_port).remove(link.name, replace(toxic, owner=self.owner))
+        return f"no toxics on link {link.name}"
+
+
+def owner(kind: str, aim: Aim) -> str:
+    """The name that a fault's toxics carry."""
+    return f"{kind}@{aim.label}"
+
+
+def unfit(deployment: Deployment) -> str:
+    """Why no link can be disturbed here; empty when they can."""
+    if deployment.links:
+        return ""
+    return f"this environment has no links that can be disturbed: {deployment.missing.get('toxiproxy', 'it runs no Toxiproxy')}"
+
+
+def inject(aim: Aim, disturbance: Disturbance, strike_ns: int) -> Injection:
+    """Put the toxics on at an instant. Raises what :class:`Server` raises."""
+    wait_until(strike_ns)
+    began_ns = now_ns()
+    touched = disturbance.begin()
+    targets = tuple(dict.fromkeys(f"toxiproxy-{link.region}" for link in disturbance.links))
+    return Injection(aim.label, touched, began_ns, now_ns(), targets, links=tuple(link.name for link in disturbance.links))
+
+
+def look(aim: Aim, injection: Injection, timeout_s: float, disturbed: Callable[[Reply], bool]) -> Sighting | None:
+    """Ask through every link that somebody has used since the strike: all those are disturbed, and there is one.
+
+    A link that carries no traffic shows nothing to anybody, so it does not count; the kernel knows, and our own questions come only after.
+    """
+    heard = sockets.heard_ms()
+    since_ms = (now_ns() - injection.began_ns) / 1e6
+    links = [link for link in aim.deployment.links if link.name in injection.links]
+    used = [link for link in links if heard.get(link.port, since_ms) < since_ms]
+    with ThreadPoolExecutor(32) as pool:
+        replies = list(pool.map(lambda link: wire.ask(link, timeout_s), used))
+    if not used or not all(map(disturbed, replies)):
+        return None
+    saw = dict.fromkeys(reply.saw for reply in replies)
+    took = f"{min(reply.after_s for reply in replies) * 1e3:.0f} … {max(reply.after_s for reply in replies) * 1e3:.0f} ms"
+    return Sighting(f"a question through each of the {len(used)} links of {len(links)} in use", f"{', '.join(saw)} after {took}")
+
+
+def clear(deployment: Deployment, owner: str, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """Take all toxics of an owner off every link. A server that hangs over it is started anew, which takes them off as well."""
+    done: list[str] = []
+    for name, server in _servers(deployment).items():
+        try:
+            done += _clear(server, owner)
+        except toxiproxy.Unavailable as error:
+            say(f"{name} does not let go of its toxics ({type(error).__name__}): starting it anew")
+            processes.send(processes.family(Path(deployment.root), deployment.process(name)), signal.SIGKILL)
+            done += repair.revive(deployment, [name], deadline_ns, say)
+    return tuple(done)
+
+
+def cleared(deployment: Deployment, owner: str) -> Callable[[], Proof]:
+    """No server lists a toxic of this owner, and every server says so."""
+
+    def check() -> Proof:
+        servers = _servers(deployment)
+        left: list[str] = []
+        for name, server in servers.items():
+            try:
+                left += [f"{link} has {toxic.name}" for link, toxic in _owned(server, owner)]
+            except toxiproxy.Unavailable as error:
+                left.append(f"{name} does not answer: {type(error).__name__}")
+        return Proof(f"{len(servers)} Toxiproxy servers list no toxic of {owner}", not left, ", ".join(left) or "none")
+
+    return check
+
+
+def _clear(server: Server, owner: str) -> list[str]:
+    found = _owned(server, owner)
+    for link, toxic in found:
+        server.remove(link, toxic)
+    return [f"took {toxic.name} off {link}" for link, toxic in found]
+
+
+def _owned(server: Server, owner: str) -> list[tuple[str, Toxic]]:
+    return [(link, toxic) for link, toxics in server.listing().items() for toxic in toxics if toxic.owner == owner]
+
+
+def _servers(deployment: Deployment) -> dict[str, Server]:
+    """The environment's Toxiproxy servers by the name of their process."""
+    return {process.name: Server(process.ports[0]) for process in deployment.processes if process.role == "toxiproxy"}
+
+
+def _everywhere(links: Sequence[Link], act: Callable[[Link], str]) -> tuple[str, ...]:
+    """Do it on all links at the same time: one after the other would take longer than the strike may be late."""
+    with ThreadPoolExecutor(max(1, len(links))) as pool:
+        return tuple(pool.map(act, links))
