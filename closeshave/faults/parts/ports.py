@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 
 import httpx
 
@@ -20,15 +21,15 @@ def refusal(port: int, timeout_s: float = TIMEOUT_S) -> str:
     return ""
 
 
-def get(url: str) -> httpx.Response | None:
+def get(url: str, headers: Mapping[str, str] | None = None) -> httpx.Response | None:
     """The answer of a URL, whatever its status; ``None`` when there is none."""
     try:
-        return CLIENT.get(url)
+        return CLIENT.get(url, headers=headers)
     except httpx.HTTPError:
         return None
 
 
-def status(url: str) -> int:
+def status(url: str, headers: Mapping[str, str] | None = None) -> int:
     """The HTTP status of a URL; 0 when it does not answer."""
-    answer = get(url)
+    answer = get(url, headers)
     return 0 if answer is None else answer.status_code

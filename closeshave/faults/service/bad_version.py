@@ -1,0 +1,62 @@
+"""A release that passes its health checks and does not work."""
+
+from __future__ import annotations
+
+import json
+
+from closeshave.clock import now_ns
+from closeshave.deployment import OVERRIDES
+from closeshave.faults import altered
+from closeshave.faults.kind import Aim, Injection, Kind, Sighting
+from closeshave.faults.parts import ports
+from closeshave.faults.service import fleet
+from closeshave.faults.waiting import after, until, wait_until
+from closeshave.plan import Expected
+
+VERSION = "1.0.1-bad"
+NOWHERE = 9
+"""The discard service's port, where nobody listens: the release has the wrong address of every primary."""
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Restart the region's applications one after the other with the bad release, each when the one before says that it is ready."""
+    bad = {"version": VERSION, "primaries": {str(shard.id): NOWHERE for shard in aim.deployment.topology.shards}}
+    touched = []
+    wait_until(strike_ns)
+    began_ns = now_ns()
+    for app in fleet.fleet(aim):
+        old = fleet.alive(aim, app)
+        altered.end([old])
+        new = altered.start(aim.deployment, app, {OVERRIDES: json.dumps(bad)})
+        touched.append(f"{app.name} pid {old.pid}, {VERSION} as pid {new.pid}")
+        until(lambda app=app: fleet.ready(app), after(fleet.READY_WITHIN_S))  # type: ignore[misc] # a lambda's default
+    return Injection(aim.label, tuple(touched), began_ns, now_ns(), tuple(app.name for app in fleet.fleet(aim)))
+
+
+def look(aim: Aim, _injection: Injection) -> Sighting | None:
+    """Ask every process for its version and its readiness."""
+    answers = {app.name: ports.get(f"http://127.0.0.1:{app.ports[0]}/health/ready") for app in fleet.fleet(aim)}
+    versions = {name: answer.headers.get("x-app-version") for name, answer in answers.items() if answer is not None}
+    if set(versions) != set(answers) or set(versions.values()) != {VERSION}:
+        return None
+    said = ", ".join(f"{name} {answer.status_code}" for name, answer in answers.items() if answer is not None)
+    return Sighting("X-App-Version and readiness of the region's applications", f"{VERSION}: {said}")
+
+
+KIND = Kind(
+    name="service.bad-version",
+    does="Rolls out a release to a region, process by process, that is ready, reads, and has the wrong address of every primary.",
+    observed_by="Every process of the region says the bad version in the head of its answers.",
+    undone_by="Rolls back process by process; proven by nothing of the release being left, by readiness, answers and the region's edge.",
+    scope=("region",),
+    # Health checks pass, so nothing takes the region out: somebody has to roll back.
+    expected=Expected.RESTORED,
+    unfit=fleet.unfit,
+    inject=inject,
+    look=look,
+    undo=fleet.undo,
+    prove=fleet.prove,
+    observed_within_s=10.0,
+    healed_within_s=90.0,
+    effect_within_s=20.0,
+)

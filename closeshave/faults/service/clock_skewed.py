@@ -1,0 +1,86 @@
+"""An application process has another time than everybody else."""
+
+from __future__ import annotations
+
+import time
+from email.utils import parsedate_to_datetime
+from importlib.util import find_spec
+from pathlib import Path
+
+from closeshave.clock import now_ns
+from closeshave.faults import altered
+from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
+from closeshave.faults.parts import ports
+from closeshave.faults.service import fleet
+from closeshave.faults.waiting import wait_until
+from closeshave.plan import Expected
+
+SKEW_S = Parameter(
+    "skew_s",
+    int,
+    # Access tokens are good for 15 minutes.
+    default=1200,
+    about="Seconds by which its clock is ahead; behind when negative.",
+    at_least=-86_400,
+    at_most=86_400,
+)
+
+
+def unfit(aim: Aim) -> str:
+    """Not without the library that skews a clock."""
+    if _library() is None:
+        return "libfaketime is not installed, and without it no clock can be skewed"
+    return "a skew of 0 s is none" if aim.parameters["skew_s"] == 0 else fleet.unfit(aim)
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Start the process again with libfaketime between it and the C library: wall clocks are skewed, the monotonic clock is not."""
+    app = fleet.instance(aim)
+    target = fleet.alive(aim, app)
+    changes = {"LD_PRELOAD": str(_library()), "FAKETIME": f"{aim.parameters['skew_s']:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    wait_until(strike_ns)
+    began_ns = now_ns()
+    altered.end([target])
+    dead_ns = now_ns()
+    new = altered.start(aim.deployment, app, changes)
+    return Injection(aim.label, (f"{app.name} pid {target.pid}", f"{app.name} pid {new.pid}, skewed"), began_ns, dead_ns, (app.name,))
+
+
+def look(aim: Aim, _injection: Injection) -> Sighting | None:
+    """Compare the Date of its answers with this machine's clock."""
+    app = fleet.instance(aim)
+    answer = ports.get(f"http://127.0.0.1:{app.ports[0]}/health/live")
+    if answer is None or "date" not in answer.headers:
+        return None
+    ahead_s = parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()
+    # The header tells whole seconds, and is up to one old.
+    if abs(ahead_s - int(aim.parameters["skew_s"])) > 3:
+        return None
+    return Sighting(f"Date in answers of {app.name}", f"{ahead_s:+.0f} s from this machine's clock")
+
+
+def _library() -> Path | None:
+    spec = find_spec("libfaketime")
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        for found in sorted(Path(place).glob("vendor/libfaketime/src/libfaketime.so.*")):
+            return found
+    return None
+
+
+KIND = Kind(
+    name="service.clock-skewed",
+    does="Restarts one of a region's application processes with its wall clock ahead or behind, by libfaketime; the others keep their time.",
+    observed_by="The Date header of the process's answers differs from the machine's clock by the skew.",
+    undone_by="Restarts the process with the right time; proven by its readiness, its answers and the region's edge.",
+    scope=("region",),
+    parameters=(fleet.INSTANCE, SKEW_S),
+    # Tokens made elsewhere seem expired to it, and its health checks pass.
+    expected=Expected.RESTORED,
+    unfit=unfit,
+    inject=inject,
+    look=look,
+    undo=fleet.undo,
+    prove=fleet.prove,
+    observed_within_s=20.0,
+    effect_within_s=20.0,
+)

@@ -1,0 +1,49 @@
+"""A gray failure: one application process of several answers errors, and every health check finds it well."""
+
+from __future__ import annotations
+
+import json
+
+from closeshave.clock import now_ns
+from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
+from closeshave.faults.service.fleet import ASKED, INSTANCE, asked, instance, prove, ready, undo, unfit, word
+from closeshave.faults.waiting import wait_until
+from closeshave.files import write_atomically
+from closeshave.plan import Expected
+
+SHARE = Parameter("share", float, default=0.5, about="Share of its requests that end with 500.", at_least=0.05, at_most=1.0)
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Tell the process, in the file that it takes an operator's word from."""
+    app = instance(aim)
+    wait_until(strike_ns)
+    began_ns = now_ns()
+    write_atomically(word(app), json.dumps({"error_share": aim.parameters["share"]}))
+    return Injection(aim.label, (f"{app.name}, told by {word(app).name}",), began_ns, now_ns(), (app.name,))
+
+
+def look(aim: Aim, _injection: Injection) -> Sighting | None:
+    """Ask the process itself for a shop's page, several times, and for its readiness: the former fails, the latter does not."""
+    app = instance(aim)
+    statuses = asked(aim, app, ASKED)
+    if 500 not in statuses or not ready(app):
+        return None
+    return Sighting(f"HTTP to {app.name} on port {app.ports[0]}", f"{statuses.count(500)} of {ASKED} answers are 500, and it says ready")
+
+
+KIND = Kind(
+    name="service.erring",
+    does="Makes one of a region's application processes answer a share of its requests with 500 while its health checks pass.",
+    observed_by="Reads sent to the process's own port are answered with 500, and its readiness with 200.",
+    undone_by="Takes the word to the process back; proven by its answers, its readiness and the region's edge.",
+    scope=("region",),
+    parameters=(INSTANCE, SHARE),
+    # Readiness cannot see it, by definition: without outlier ejection an operator has to take the process out.
+    expected=Expected.RESTORED,
+    unfit=unfit,
+    inject=inject,
+    look=look,
+    undo=undo,
+    prove=prove,
+)

@@ -1,0 +1,122 @@
+"""The application processes of a region: which are meant, and how all of them become as declared again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from closeshave import processes
+from closeshave.deployment import OPERATIONS, Process
+from closeshave.faults import altered, proofs, repair
+from closeshave.faults.kind import Aim, Parameter, Proof, Say
+from closeshave.faults.parts import ports
+from closeshave.faults.waiting import after, until
+
+INSTANCE = Parameter("instance", int, default=0, about="Which of the region's application processes, counted from 0.", at_most=99)
+READY_WITHIN_S = 20.0
+ASKED = 20
+"""Requests in a row that must not fail by themselves: a share of errors of one in five is missed once in a hundred times."""
+
+
+def region_of(aim: Aim) -> str:
+    """The region that a fault is aimed at."""
+    return str(aim.scope["region"])
+
+
+def fleet(aim: Aim) -> tuple[Process, ...]:
+    """The region's application processes, in order."""
+    return tuple(process for process in aim.deployment.owned_by(region_of(aim)) if process.role == "app")
+
+
+def instance(aim: Aim) -> Process:
+    """The one that a fault is aimed at."""
+    return fleet(aim)[int(aim.parameters["instance"])]
+
+
+def unfit(aim: Aim) -> str:
+    """Not before every application of the region serves, the one that is meant among them."""
+    apps = fleet(aim)
+    if not apps:
+        return f"this environment has no applications in a region {region_of(aim)!r}"
+    number = int(aim.parameters.get("instance", 0))
+    if number >= len(apps):
+        return f"{region_of(aim)} has {len(apps)} application processes, so there is no instance {number}"
+    unready = [app.name for app in apps if not ready(app)]
+    return f"not ready: {', '.join(unready)}" if unready else ""
+
+
+def ready(app: Process) -> bool:
+    """It says of itself that it serves."""
+    return ports.status(f"http://127.0.0.1:{app.ports[0]}{proofs.READY_PATH}") == 200
+
+
+def word(app: Process) -> Path:
+    """The file that holds an operator's word to this process. Raises :class:`KeyError` for one that listens to nobody."""
+    return Path(app.environ[OPERATIONS])
+
+
+def squeezer(app: Process) -> str:
+    """The name of the helper that squeezes this process."""
+    return f"squeeze-{app.name}"
+
+
+def asked(aim: Aim, app: Process, times: int) -> list[int]:
+    """The statuses of so many reads of a shop's page, asked of the process itself; 0 for no answer."""
+    franchise = next((shard.first for shard in aim.deployment.topology.shards if shard.home == region_of(aim)), 1)
+    url = f"http://127.0.0.1:{app.ports[0]}/api/v2/locations/"
+    return [ports.status(url, {"X-Franchise-Id": str(franchise)}) for _ in range(times)]
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """Take back every word, end helpers and altered processes, and run the region's applications as declared, one after the other."""
+    done = []
+    for app in fleet(aim):
+        if word(app).exists():
+            word(app).unlink(missing_ok=True)
+            done.append(f"took back the word to {app.name}")
+        strangers = altered.running(aim.deployment, [squeezer(app), app.name])
+        if strangers:
+            say(f"ending {', '.join(strangers.values())}")
+            altered.end(strangers)
+            done += [f"ended {name} pid {identity.pid}" for identity, name in strangers.items()]
+        back = repair.revive(aim.deployment, [app.name], deadline_ns, say)
+        if back:
+            # A release is rolled back like it was rolled out: the next one goes when this one serves.
+            until(lambda app=app: ready(app), min(deadline_ns, after(READY_WITHIN_S)))  # type: ignore[misc] # a lambda's default
+        done += back
+    return tuple(done)
+
+
+def prove(aim: Aim) -> tuple[Proof, ...]:
+    """The region's applications run as declared, answer, and are reached through the edge."""
+    names = [app.name for app in fleet(aim)]
+    return proofs.together(
+        [
+            proofs.running(aim.deployment, names),
+            lambda: _as_declared(aim),
+            lambda: _answering(aim),
+            proofs.applications(aim.deployment),
+            proofs.doors(aim.deployment),
+        ]
+    )
+
+
+def _as_declared(aim: Aim) -> Proof:
+    """No helper, no process with other settings, no word to any of them."""
+    names = [name for app in fleet(aim) for name in (app.name, squeezer(app))]
+    left = [f"{name} pid {identity.pid}" for identity, name in altered.running(aim.deployment, names).items()]
+    left += [str(word(app)) for app in fleet(aim) if word(app).exists()]
+    return Proof("nothing of the fault is left at the applications", not left, ", ".join(left) or "nothing")
+
+
+def _answering(aim: Aim) -> Proof:
+    """An error of its own is 500; what depends on a part that another fault has taken away is 503."""
+    failing = [app.name for app in fleet(aim) if {0, 500} & set(asked(aim, app, ASKED))]
+    return Proof(f"each application answers {ASKED} requests in a row", not failing, ", ".join(failing) or "all of them")
+
+
+def alive(aim: Aim, app: Process) -> processes.Identity:
+    """The process as it runs now. Raises :class:`RuntimeError` when it does not."""
+    found = processes.find(Path(aim.deployment.root), app)
+    if found is None:
+        raise RuntimeError(f"{app.name} does not run")
+    return found

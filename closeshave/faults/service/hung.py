@@ -1,0 +1,50 @@
+"""An application process stands still: connections are accepted by the kernel and never answered."""
+
+from __future__ import annotations
+
+import signal
+
+from closeshave.clock import now_ns
+from closeshave.faults.kind import Aim, Injection, Kind, Sighting
+from closeshave.faults.parts import ports
+from closeshave.faults.service.fleet import INSTANCE, alive, instance, prove, undo, unfit
+from closeshave.faults.waiting import wait_until
+from closeshave.plan import Expected
+from closeshave.processes import descendants, send
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Stop it by SIGSTOP."""
+    app = instance(aim)
+    family = descendants(alive(aim, app))
+    wait_until(strike_ns)
+    began_ns = now_ns()
+    stopped = send(family, signal.SIGSTOP)
+    touched = tuple(f"{app.name} pid {identity.pid}" for identity in stopped)
+    return Injection(aim.label, touched, began_ns, now_ns(), (app.name,))
+
+
+def look(aim: Aim, _injection: Injection) -> Sighting | None:
+    """Ask it whether it lives: the connection is accepted, an answer does not come."""
+    app = instance(aim)
+    port = app.ports[0]
+    if ports.refusal(port) or ports.status(f"http://127.0.0.1:{port}/health/live"):
+        return None
+    return Sighting(f"GET /health/live of {app.name} on port {port}", f"accepted, and no answer within {ports.TIMEOUT_S:g} s")
+
+
+KIND = Kind(
+    name="service.hung",
+    does="Stops one of a region's application processes by SIGSTOP: it accepts connections and never answers.",
+    observed_by="The process's own port accepts a connection and does not answer a liveness check.",
+    undone_by="Resumes the process; proven by its readiness, its answers and the region's edge.",
+    scope=("region",),
+    parameters=(INSTANCE,),
+    # The balancer's checks time out before it is taken out; until then its share of the requests waits.
+    expected=Expected.RECOVERS,
+    unfit=unfit,
+    inject=inject,
+    look=look,
+    undo=undo,
+    prove=prove,
+)

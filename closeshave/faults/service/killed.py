@@ -1,0 +1,41 @@
+"""An application process is gone at once."""
+
+from __future__ import annotations
+
+from closeshave.faults.killing import kill, whole
+from closeshave.faults.kind import Aim, Injection, Kind, Sighting
+from closeshave.faults.parts import ports
+from closeshave.faults.service.fleet import INSTANCE, instance, prove, undo, unfit
+from closeshave.plan import Expected
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Kill it by SIGKILL."""
+    app = instance(aim)
+    done = kill(whole(aim.deployment, [app]), strike_ns)
+    return Injection(aim.label, done.touched, done.began_ns, done.dead_ns, (app.name,))
+
+
+def look(aim: Aim, _injection: Injection) -> Sighting | None:
+    """Connect to its port: refused."""
+    app = instance(aim)
+    refused = ports.refusal(app.ports[0])
+    return Sighting(f"TCP to {app.name} on port {app.ports[0]}", refused) if refused else None
+
+
+KIND = Kind(
+    name="service.killed",
+    does="Kills one of a region's application processes by SIGKILL; nothing starts it again until the fault is healed.",
+    observed_by="Connections to the process's own port are refused.",
+    undone_by="Starts the process again; proven by its readiness, its answers and the region's edge.",
+    scope=("region",),
+    parameters=(INSTANCE,),
+    # What it had in hand is lost; the balancer sends everything else to the others at once.
+    expected=Expected.TOLERATES,
+    unfit=unfit,
+    inject=inject,
+    look=look,
+    undo=undo,
+    prove=prove,
+    effect_within_s=None,
+)
