@@ -7,7 +7,7 @@ the plan and the history. It says where parts *are*, never which role they play 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -92,7 +92,7 @@ class Link:
 
     name: str
     kind: str
-    """``app-database``, ``app-cache``, ``app-payments`` or ``replication``."""
+    """``app-database``, ``app-cache``, ``app-payments``, ``replication`` or ``ingress`` (from every edge to the region's applications)."""
     region: str
     """The region whose Toxiproxy carries it."""
     api_port: int
@@ -237,10 +237,10 @@ class Deployment:
         """The public endpoint of a region."""
         return next(edge for edge in self.edges if edge.region == region)
 
-    def save(self) -> Path:
-        """Write the file atomically into the root; readers see the old one or the new one."""
-        path = Path(self.root) / FILE
-        write_atomically(path, _CODEC.dump_json(self, indent=1))
+    def save(self, directory: Path | None = None, *, accounts: bool = True) -> Path:
+        """Write the file atomically into the root, or another directory; readers see the old one or the new one."""
+        path = (directory or Path(self.root)) / FILE
+        write_atomically(path, _CODEC.dump_json(self if accounts else replace(self, accounts=()), indent=1))
         return path
 
 

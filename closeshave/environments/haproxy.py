@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from closeshave.deployment import Edge, Member, Process, Store
+from closeshave.environments import toxiproxy
 from closeshave.environments.site import HOST, SERVER_NICE, Site
 
 EDGES = "edges"
@@ -85,10 +86,15 @@ def edge_settings(site: Site) -> str:
         [
             _GLOBAL,
             stats,
-            *(_region_watch(region, balancer_port(site, region)) for region in regions),
+            *(_region_watch(region, _ingress_port(site, region)) for region in regions),
             *(_endpoint(site, index) for index in range(len(regions))),
         ]
     )
+
+
+def _ingress_port(site: Site, region: str) -> int:
+    """Where edges reach the region, through the link that can be cut for its customers alone."""
+    return toxiproxy.entrance(site, toxiproxy.ingress_link(site, region))
 
 
 def edges(site: Site) -> tuple[Edge, ...]:
@@ -195,6 +201,6 @@ def _endpoint(site: Site, index: int) -> str:
     for place, region in enumerate(order):
         backup = " backup" if place else ""
         lines.append(
-            f"    server {region} {HOST}:{balancer_port(site, region)} track region-{region}/watch on-marked-down shutdown-sessions{backup}"
+            f"    server {region} {HOST}:{_ingress_port(site, region)} track region-{region}/watch on-marked-down shutdown-sessions{backup}"
         )
     return "\n".join(lines) + "\n"

@@ -34,12 +34,18 @@ def replication_link(site: Site, member: Member) -> Link:
     return _link(site, member.region, f"{member.process}-replication", "replication", member.port, shard=member.shard)
 
 
+def ingress_link(site: Site, region: str) -> Link:
+    """What every edge goes through to reach the region's applications."""
+    return _link(site, region, "ingress", "ingress", site.ports.port(f"haproxy-{region}", "apps"))
+
+
 def links(site: Site, members: Iterable[Member]) -> tuple[Link, ...]:
     """Every link of the environment; none where Toxiproxy is missing."""
     if site.parts.toxiproxy is None:
         return ()
     apps = [link for region in site.definition.regions for link in app_links(site, region)]
-    return (*apps, *(replication_link(site, member) for member in members))
+    replication = [replication_link(site, member) for member in members]
+    return (*apps, *replication, *(ingress_link(site, region) for region in site.definition.regions))
 
 
 def entrance(site: Site, link: Link) -> int:

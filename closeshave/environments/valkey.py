@@ -15,6 +15,8 @@ START = Path(__file__).with_name("valkey_start.py")
 DOWN_AFTER_MS = 1000
 FAILOVER_TIMEOUT_MS = 3000
 MEMORY_MAX = "64mb"
+SENTINEL_USER = "sentinel"
+"""Sentinels have a user of their own at every node, so that a fault can come between them and a node that its clients still reach."""
 
 
 def stores(site: Site) -> tuple[Store, ...]:
@@ -76,6 +78,8 @@ def sentinel_settings(port: int, directory: Path, watched: list[tuple[str, int]]
             f"sentinel down-after-milliseconds {group} {DOWN_AFTER_MS}",
             f"sentinel failover-timeout {group} {FAILOVER_TIMEOUT_MS}",
             f"sentinel parallel-syncs {group} 1",
+            f"sentinel auth-user {group} {SENTINEL_USER}",
+            f"sentinel auth-pass {group} none-is-asked-for",
         ]
     return "\n".join(lines) + "\n"
 
@@ -112,6 +116,7 @@ def _store_process(site: Site, store: Store, group: Group) -> Process:
         *("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1", "--repl-timeout", "5"),
         *("--maxmemory", MEMORY_MAX, "--maxmemory-policy", "noeviction" if group.append_only else "allkeys-lru"),
         *("--protected-mode", "no", "--loglevel", "notice"),
+        *("--user", SENTINEL_USER, "on", "nopass", "~*", "&*", "+@all"),
     ]
     start = [sys.executable, "-I", "-S", str(START), group.name, str(store.port)]
     start += [",".join(map(str, ports)) for ports in (nodes, [sentinel.port for sentinel in sentinels(site)])]

@@ -104,6 +104,25 @@ def test_members_are_reached_for_replication_through_their_regions_link_and_serv
     assert f"127.0.0.1:{member.port} check port {member.api_port}" in text(layout, "haproxy-us-east-1.cfg")
 
 
+def test_edges_reach_every_region_through_its_ingress_link(layout):
+    """Checks and customers alike, so that one link cuts a region's customers off and the edge notices by itself."""
+    links = [link for link in layout.deployment.links if link.kind == "ingress"]
+    settings = text(layout, "edges.cfg")
+    assert [link.region for link in links] == list(layout.deployment.topology.regions)
+    for link in links:
+        assert settings.count(f"127.0.0.1:{link.port} ") == 1 + len(links)
+        assert f"127.0.0.1:{link.upstream_port} " not in settings
+
+
+def test_sentinels_have_a_user_of_their_own(layout):
+    """Taking its rights away is how they are cut off a node that its clients still reach."""
+    for process in layout.deployment.processes:
+        if process.role == "valkey":
+            assert " ".join(process.argv).endswith("--user sentinel on nopass ~* &* +@all")
+        if process.role == "sentinel":
+            assert text(layout, f"{process.name}.conf").count("sentinel auth-user ") == 5
+
+
 def test_without_toxiproxy_the_same_parts_are_connected_directly(definition, found_parts):
     """Process faults still work; links that cannot be broken are not claimed to be there."""
     bare = dataclasses.replace(found_parts, toxiproxy=None, missing={"toxiproxy": "no Go"})
