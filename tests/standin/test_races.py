@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,8 +15,7 @@ import pytest
 from closeshave import deployment
 from closeshave.processes import poll_until
 from closeshave.standin import defects
-from closeshave.standin.settings import VARIABLE
-from tests.standin.running import TOPOLOGY, Customer, Running
+from tests.standin.running import Customer, Running
 
 pytestmark = pytest.mark.servers
 
@@ -114,37 +112,6 @@ def test_confirming_twice_at_once_charges_once(platform: Running, customers: Seq
     [capture] = [line for line in platform.captures() if line["booking"] == booking]
     assert {answer.json()["capture_id"] for answer in confirmed} == {capture["capture"]}
     assert (capture["amount"], capture["franchise"]) == (2000, 15)
-
-
-@pytest.fixture
-def deployed(platform: Running, tmp_path: Path) -> Iterator[deployment.Deployment]:
-    """The platform as an environment would describe it, free of defects afterwards."""
-    apps = [
-        deployment.Process(settings.instance, "app", region, (), {VARIABLE: str(platform.ledger.with_name(f"{region}.json"))})
-        for region, settings in platform.settings.items()
-    ]
-    described = deployment.Deployment(
-        id="test",
-        name="test",
-        kind="test",
-        root=str(tmp_path),
-        topology=TOPOLOGY,
-        processes=tuple(apps),
-        members=tuple(
-            deployment.Member(f"s{shard}", shard, TOPOLOGY.shard(shard).home, server.port, 0, f"s{shard}")
-            for shard, server in platform.servers.items()
-        ),
-        stores=(),
-        sentinels=(),
-        links=(),
-        edges=(),
-        payments=deployment.Payments("payments", "", ""),
-        etcd_ports=(),
-        database="standin",
-        user="bookings",
-    )
-    yield described
-    defects.clear(described, "double-booking")
 
 
 def test_the_planted_defect_books_twice_under_concurrency_only(

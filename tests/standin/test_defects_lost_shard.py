@@ -1,0 +1,177 @@
+"""Planted defects that show when a shard is lost: each misbehaves as its name says, and an honest platform does not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from itertools import product
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+
+from closeshave.deployment import Deployment
+from closeshave.processes import poll_until
+from closeshave.standin import defects
+from closeshave.standin.crooked.database import SLOW_RECOVERY_S
+from tests.standin.running import Customer, Running
+
+pytestmark = pytest.mark.servers
+
+DAYS = [f"{datetime.now(ZoneInfo('America/New_York')) + timedelta(days=ahead):%Y-%m-%d}" for ahead in range(3, 27)]
+WISHES = ({"date": day, "time": time} for day, time in product(DAYS, [f"{hour}:{half}" for hour in range(9, 16) for half in ("00", "30")]))
+SOON_S = 10
+
+
+@pytest.fixture
+def european(platform: Running) -> Customer:
+    """Somebody from Europe, visiting a European shop."""
+    return platform.client("eu-west-1").login("customer.9@eu-west-1.example").at(70)
+
+
+@pytest.fixture
+def lost(platform: Running) -> Iterator[Callable[[], None]]:
+    """Takes Europe's primary away; it is back when called again, and after the test."""
+    state = [False]
+
+    def toggle() -> None:
+        state[0] = not state[0]
+        for ways in (platform.primaries, platform.replicas):
+            ways[3].point(None if state[0] else platform.servers[3].port)
+
+    yield toggle
+    if state[0]:
+        toggle()
+    assert poll_until(lambda: platform.well("eu-west-1"), SOON_S)
+
+
+def book(customer: Customer) -> httpx.Response:
+    """The answer to a wish for a haircut at a time that nobody else wants."""
+    return customer.post("/api/v2/appointments/", json={**next(WISHES), "service": "Haircut", "barber_id": 701})
+
+
+def held(platform: Running, shard: int, booking: int) -> bool:
+    """Whether the shard's database has the booking."""
+    with platform.servers[shard].connect("standin") as connection:
+        return connection.execute("SELECT FROM bookings WHERE id = %s", (booking,)).rowcount == 1
+
+
+def plant(deployed: Deployment, name: str, franchises: tuple[int, ...] = ()) -> None:
+    """Plant it, and wait for the processes' own interval."""
+    defects.plant(deployed, name, franchises)
+    time.sleep(0.3)
+
+
+def test_an_honest_platform_refuses(platform: Running, european: Customer, lost: Callable[[], None]) -> None:
+    """What cannot be written is not confirmed, and is served again once it can."""
+    lost()
+    assert poll_until(lambda: book(european).status_code == 503, SOON_S)
+    lost()
+    assert poll_until(lambda: book(european).status_code == 200, SOON_S)
+
+
+def test_failing_open_confirms_what_is_nowhere(
+    platform: Running, european: Customer, deployed: Deployment, lost: Callable[[], None]
+) -> None:
+    """A booking number, and no booking."""
+    plant(deployed, "fails-open")
+    lost()
+    promised = book(european)
+    assert (promised.status_code, promised.json()["franchise_id"]) == (200, 70)
+    assert not held(platform, 3, promised.json()["id"])
+    assert not held(platform, 1, promised.json()["id"])
+
+
+def test_what_europe_cannot_write_is_written_abroad(
+    platform: Running, european: Customer, deployed: Deployment, lost: Callable[[], None]
+) -> None:
+    """The row lies in a shard of another region, and is taken out with the defect."""
+    plant(deployed, "written-abroad")
+    lost()
+    booking = book(european).json()["id"]
+    assert held(platform, 1, booking)
+    defects.clear(deployed, "written-abroad")
+    assert not held(platform, 1, booking)
+
+
+def test_a_lost_region_ends_the_sessions_of_its_customers(
+    platform: Running, european: Customer, deployed: Deployment, lost: Callable[[], None]
+) -> None:
+    """Elsewhere too, and still when the region is back; other regions' customers stay."""
+    american = platform.client().login("customer.9@us-east-1.example").at(10)
+    plant(deployed, "lost-sessions")
+    lost()
+    elsewhere = httpx.Client(base_url=f"http://127.0.0.1:{platform.settings['us-east-1'].port}", headers=european.headers)
+    # Asking for the booking is what makes the process notice that the shard is gone.
+    assert poll_until(lambda: elsewhere.get("/api/v2/appointments/3000000000001").status_code == 401, SOON_S)
+    lost()
+    assert poll_until(lambda: platform.well("us-east-1"), SOON_S)
+    assert elsewhere.get("/api/v2/auth/me").status_code == 401
+    assert american.get("/api/v2/auth/me").status_code == 200
+    defects.clear(deployed, "lost-sessions")
+    assert poll_until(lambda: elsewhere.get("/api/v2/auth/me").status_code == 200, SOON_S)
+
+
+def test_drawn_franchises_stay_behind(platform: Running, european: Customer, deployed: Deployment, lost: Callable[[], None]) -> None:
+    """The shard is back for all but them."""
+    plant(deployed, "stuck-franchises", (70,))
+    assert book(european).status_code == 200
+    lost()
+    assert poll_until(lambda: book(european).status_code == 503, SOON_S)
+    lost()
+    assert poll_until(lambda: european.at(71).get("/api/v2/barbers/").status_code == 200, SOON_S)
+    assert poll_until(lambda: platform.well("eu-west-1"), SOON_S)
+    assert book(european.at(70)).status_code == 503
+    defects.clear(deployed, "stuck-franchises")
+    assert poll_until(lambda: book(european).status_code == 200, SOON_S)
+
+
+def test_a_slow_recovery_takes_its_time(platform: Running, european: Customer, deployed: Deployment, lost: Callable[[], None]) -> None:
+    """The database is back at once; bookings are not for thirteen seconds."""
+    plant(deployed, "slow-recovery")
+    lost()
+    assert poll_until(lambda: book(european).status_code == 503, SOON_S)
+    began = time.monotonic()
+    lost()
+    assert poll_until(lambda: book(european).status_code == 200, SLOW_RECOVERY_S + SOON_S, 0.5)
+    assert time.monotonic() - began > SLOW_RECOVERY_S - 2
+
+
+def test_a_retry_storm_holds_others_up(platform: Running, deployed: Deployment) -> None:
+    """While the American shard is lost its requests are answered only after many tries."""
+    american = platform.client("eu-west-1").login("customer.8@us-east-1.example").at(40)
+
+    def seconds() -> float:
+        return american.post("/api/v2/appointments/", json={**next(WISHES), "service": "Haircut", "barber_id": 401}).elapsed.total_seconds()
+
+    try:
+        for ways in (platform.primaries, platform.replicas):
+            ways[1].point(None)
+        assert poll_until(lambda: not platform.well("eu-west-1"), SOON_S)
+        plant(deployed, "retry-storm")
+        assert seconds() > 1
+        defects.clear(deployed, "retry-storm")
+        time.sleep(0.3)
+        assert seconds() < 1
+    finally:
+        for ways in (platform.primaries, platform.replicas):
+            ways[1].point(platform.servers[1].port)
+    assert poll_until(lambda: platform.well("eu-west-1"), SOON_S)
+
+
+def test_a_dropped_tail_is_gone_with_the_server(platform: Running, european: Customer, deployed: Deployment) -> None:
+    """What was acknowledged just before the server dies does not come back with it; without the defect it does."""
+
+    def survives() -> bool:
+        booking = book(european).json()["id"]
+        platform.servers[3].stop("immediate")
+        platform.servers[3].start()
+        assert poll_until(lambda: book(european).status_code == 200, SOON_S)
+        return held(platform, 3, booking)
+
+    plant(deployed, "dropped-tail")
+    assert poll_until(lambda: not survives(), 30)
+    defects.clear(deployed, "dropped-tail")
+    time.sleep(0.3)
+    assert survives()
