@@ -82,7 +82,7 @@ class Effect:
 
     operation: int
     action: str
-    """``create``, ``cancel``, ``reschedule``, ``intent``, ``capture`` or ``read``."""
+    """``create``, ``cancel``, ``reschedule``, ``intent``, ``capture`` or ``read``; ``offer`` (a list of free times), ``read_shop``, ``change_shop``."""
     franchise: int
     shard: int
     key: str | None = None
@@ -206,6 +206,16 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Blind:
+    """A worker was killed: of its share of the load nothing is known from ``from_ns`` to ``to_ns``."""
+
+    source: str
+    worker: str
+    from_ns: int
+    to_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class EdgeCount:
     """Requests that an edge endpoint counted by itself between the first and the last operation."""
 
@@ -248,8 +258,12 @@ class History:
     edges: tuple[EdgeCount, ...] | None
     bookings: pd.DataFrame | None
     captures: pd.DataFrame | None
+    resources: pd.DataFrame | None = None
+    """What the machine and every group of processes used, about once a second; see ``closeshave/environments/resources.py``."""
     damage: tuple[str, ...] = ()
     """What could not be read and why; each makes the judgements that need it inconclusive."""
+    blind: tuple[Blind, ...] = ()
+    """What the workers that were killed leave in the dark."""
 
 
 _TEXT: Any = pa.dictionary(pa.int32(), pa.string())  # its stub knows less than the library: as a field type it is refused
@@ -303,12 +317,13 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
 
 # -- files of a run directory ----------------------------------------------------------------------------------------------------------------
 
-MANIFEST, TIMELINE, SENT, EDGE_COUNTS = "manifest.json", "timeline.jsonl", "sent.jsonl", "edges.json"
+MANIFEST, TIMELINE, SENT, EDGE_COUNTS, BLIND = "manifest.json", "timeline.jsonl", "sent.jsonl", "edges.json", "blind.json"
 OPERATIONS_FILE, EFFECTS_FILE = "operations.parquet", "effects.parquet"
 BOOKINGS_FILE, CAPTURES_FILE = "final_state/bookings.parquet", "final_state/captures.parquet"
 
 _MANIFEST = TypeAdapter(Manifest)
 _EDGES = TypeAdapter(tuple[EdgeCount, ...])
+_BLIND = TypeAdapter(tuple[Blind, ...])
 _SENT = TypeAdapter(Sent)
 _LINES: dict[str, TypeAdapter[Any]] = {"fault": TypeAdapter(FaultEvent), "signal": TypeAdapter(Signal), "mark": TypeAdapter(Mark)}
 
@@ -337,6 +352,11 @@ def load_manifest(run: Path) -> Manifest:
 def save_edges(run: Path, counts: Iterable[EdgeCount]) -> None:
     """Write what the edge endpoints counted."""
     write_atomically(run / EDGE_COUNTS, _EDGES.dump_json(tuple(counts)))
+
+
+def save_blind(run: Path, windows: Iterable[Blind]) -> None:
+    """Write what killed workers leave in the dark."""
+    write_atomically(run / BLIND, _BLIND.dump_json(tuple(windows)))
 
 
 def save_rows(path: Path, rows: pa.Table) -> None:
@@ -370,6 +390,7 @@ def load(run: Path) -> History:
         bookings=_rows(run / BOOKINGS_FILE, BOOKINGS, damage),
         captures=_rows(run / CAPTURES_FILE, CAPTURES, damage),
         damage=tuple(damage),
+        blind=_BLIND.validate_json((run / BLIND).read_bytes()) if (run / BLIND).exists() else (),
     )
 
 

@@ -89,6 +89,11 @@ def franchise_page(caller: Caller) -> Request:
     return _get("franchise", "/api/v2/locations/", caller)
 
 
+def change_shop(caller: Caller, name: str) -> Request:
+    """A new name for the shop; for its administrators."""
+    return _send("change_shop", "PUT", f"/api/v2/locations/{caller.franchise}", caller, {"name": name})
+
+
 def services(caller: Caller) -> Request:
     """What the shop offers, as anybody may read it."""
     return _get("services", "/api/v2/public/services/", caller, bearer=False)

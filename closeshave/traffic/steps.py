@@ -64,12 +64,37 @@ class Steps:
         return [barber["id"] for barber in reply.body] if reply.meaning.good and isinstance(reply.body, list) else []
 
     def slots(self, day: date, barber: int | None = None) -> list[Slot]:
-        """Look for free times; none when there was no good answer."""
-        reply = self.session.call(dialect.slots(self.session.caller, day, barber), answers.having("slots"))
-        if not reply.meaning.good or not isinstance(reply.body, dict):
-            return []
-        zone = str(reply.body.get("timezone") or dialect.DEFAULT_ZONE)
-        return [Slot(barber, day, time, zone) for time in answers.free_times(reply.body)]
+        """Look for free times; none when there was no good answer. Of one barber's it is kept what was offered."""
+
+        def effects(operation: int, meaning: Meaning, body: Body) -> Effect | None:
+            if barber is None or meaning.outcome is not Outcome.OK:
+                return None
+            offered = orjson.dumps([slot.starts_at for slot in _offered(body, day, barber)]).decode()
+            return self._noted(operation, "offer", barber=barber, read_values=offered)
+
+        reply = self.session.call(dialect.slots(self.session.caller, day, barber), answers.having("slots"), effects)
+        return _offered(reply.body, day, barber) if reply.meaning.good else []
+
+    # -- keeping a shop -------------------------------------------------------------------------------------------------------------------
+
+    def read_shop(self) -> int | None:
+        """Look at the shop's page for its version; ``None`` when there was no good answer."""
+
+        def effects(operation: int, meaning: Meaning, body: Body) -> Effect | None:
+            return self._noted(operation, "read_shop", version=_shop_version(body)) if meaning.outcome is Outcome.OK else None
+
+        reply = self.session.call(dialect.franchise_page(self.session.caller), answers.having("locations"), effects)
+        return _shop_version(reply.body) if reply.meaning.good else None
+
+    def change_shop(self, name: str, version: int) -> bool:
+        """Give the shop a new name; its page's version is then at least ``version``. Whether the platform acknowledged it."""
+
+        def effects(operation: int, _meaning: Meaning, _body: Body) -> Effect:
+            return self._noted(operation, "change_shop", version=version)
+
+        return self.session.call(dialect.change_shop(self.session.caller, name), effects=effects).meaning.outcome is Outcome.OK
+
+    # -- choosing --------------------------------------------------------------------------------------------------------------------------
 
     def some_day(self) -> date:
         """A day within the time that can be booked, today in the customer's guess excepted."""
@@ -103,8 +128,11 @@ class Steps:
 
     # -- appointments ----------------------------------------------------------------------------------------------------------------------
 
-    def book(self, slot: Slot, service: str) -> Booking | None:
-        """Book ``slot``; ``None`` when somebody was quicker or it failed. Asks once more, by the same key, when the outcome is unknown."""
+    def book(self, slot: Slot, service: str, submissions: int = 1) -> Booking | None:
+        """Book ``slot``; ``None`` when somebody was quicker or it failed. Asks once more, by the same key, when the outcome is unknown.
+
+        The impatient send the form more than once: further ``submissions`` follow the answer, by the same key.
+        """
         session = self.session
         key = self._key("book")
         request = dialect.book(session.caller, slot, service, session.surroundings.tag, key)
@@ -115,16 +143,21 @@ class Steps:
             reply = session.call(request, check, self._created(slot, service, key), attempt=2)
         if reply.meaning.outcome is not Outcome.OK or not isinstance(reply.body, dict):
             return None
+        for attempt in range(2, submissions + 1):
+            session.call(request, check, self._created(slot, service, key), attempt=attempt)
         return Booking(reply.body["id"], slot, service)
 
     def read_booking(self, booking: Booking) -> None:
         """Read one's own booking back."""
 
         def effects(operation: int, meaning: Meaning, body: Body) -> Effect | None:
-            if meaning.outcome is not Outcome.OK or not isinstance(body, dict):
+            if not isinstance(body, dict) or "id" not in body:
                 return None
-            values = {name: body.get(name) for name in ("status", "version", "start_time")}
-            return self._effect(operation, "read", body, booking, read_values=orjson.dumps({"booking": booking.id, **values}).decode())
+            # As shown, whatever was asked for: somebody else's booking is the one thing that nobody may ever see.
+            values = {name: body.get(name) for name in ("status", "version", "start_time", "client_id", "franchise_id")}
+            told = body if meaning.outcome is Outcome.OK else None
+            shown = orjson.dumps({"booking": body["id"], **values}).decode()
+            return self._effect(operation, "read", told, booking, read_values=shown)
 
         self.session.call(dialect.read_booking(self.session.caller, booking.id), answers.booking_of(booking.id), effects)
 
@@ -156,11 +189,12 @@ class Steps:
             return None
         return Intent(str(reply.body["payment_intent_id"]), _cents(reply.body, "amount"))
 
-    def confirm(self, booking: Booking, intent: Intent) -> None:
-        """Pay what was announced."""
+    def confirm(self, booking: Booking, intent: Intent, submissions: int = 1) -> None:
+        """Pay what was announced; the impatient send it more than once, by the same key."""
         key = self._key("pay")
         request = dialect.confirm(self.session.caller, booking.id, intent.id, key)
-        self.session.call(request, effects=self._paying("capture", booking, key, intent.amount))
+        for attempt in range(1, submissions + 1):
+            self.session.call(request, effects=self._paying("capture", booking, key, intent.amount), attempt=attempt)
 
     # -- records ---------------------------------------------------------------------------------------------------------------------------
 
@@ -183,6 +217,11 @@ class Steps:
 
         return effects
 
+    def _noted(self, operation: int, action: str, **more: Any) -> Effect:
+        """An effect that concerns no booking."""
+        session = self.session
+        return Effect(operation, action, session.caller.franchise, session.shard, session=session.id, client=session.client, **more)
+
     def _effect(self, operation: int, action: str, body: Body, booking: Booking, **more: Any) -> Effect:
         """An effect as answered where ``body`` tells it, else as asked."""
         session, told = self.session, body if isinstance(body, dict) else {}
@@ -200,6 +239,16 @@ class Steps:
             client=str(told["client_id"]) if told.get("client_id") is not None else session.client,
             **more,
         )
+
+
+def _offered(body: Body, day: date, barber: int | None) -> list[Slot]:
+    zone = str(body.get("timezone") or dialect.DEFAULT_ZONE) if isinstance(body, dict) else dialect.DEFAULT_ZONE
+    return [Slot(barber, day, time, zone) for time in answers.free_times(body)]
+
+
+def _shop_version(body: Body) -> int | None:
+    locations = body.get("locations") if isinstance(body, dict) else None
+    return _integer(locations[0], "version") if isinstance(locations, list) and locations else None
 
 
 def choose(slots: Sequence[Slot], session: Session) -> Slot | None:
