@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import httpx
 
 TIMEOUT_S = 1.0
+Failed = httpx.HTTPError
+"""Raised by :data:`CLIENT` for no answer, and where it is asked to for a status that is no success."""
 # One client, because each new one reads the machine's certificates first; no proxy settings, because everything is loopback.
 CLIENT = httpx.Client(trust_env=False, verify=False, timeout=TIMEOUT_S)  # noqa: S501 - plain HTTP, no certificate to verify
 

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import signal
-
-from closeshave.clock import now_ns
+from closeshave.faults.freezing import freeze
+from closeshave.faults.killing import whole
 from closeshave.faults.kind import Aim, Injection, Kind, Sighting
 from closeshave.faults.parts import ports
-from closeshave.faults.service.fleet import INSTANCE, alive, instance, prove, undo, unfit
-from closeshave.faults.waiting import wait_until
+from closeshave.faults.service.fleet import INSTANCE, instance, prove, undo, unfit
 from closeshave.plan import Expected
-from closeshave.processes import descendants, send
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
     """Stop it by SIGSTOP."""
     app = instance(aim)
-    family = descendants(alive(aim, app))
-    wait_until(strike_ns)
-    began_ns = now_ns()
-    stopped = send(family, signal.SIGSTOP)
-    touched = tuple(f"{app.name} pid {identity.pid}" for identity in stopped)
-    return Injection(aim.label, touched, began_ns, now_ns(), (app.name,))
+    done = freeze(whole(aim.deployment, [app]), strike_ns)
+    return Injection(aim.label, done.touched, done.began_ns, done.still_ns, (app.name,))
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | None:

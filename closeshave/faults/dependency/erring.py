@@ -1,0 +1,37 @@
+"""The payment provider answers errors."""
+
+from __future__ import annotations
+
+from closeshave.faults.dependency import provider
+from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
+from closeshave.plan import Expected
+
+SHARE = Parameter("share", float, default=0.5, about="Share of its calls that end with 500.", at_least=0.05, at_most=1.0)
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Tell it through its control interface, and read it back."""
+    return provider.inject(aim, strike_ns, error_share=float(aim.parameters["share"]))
+
+
+def look(aim: Aim, _injection: Injection) -> Sighting | None:
+    """Ask it for an intent, several times: some calls fail."""
+    failed = provider.statuses(aim.deployment).count(500)
+    return Sighting("POST /intents at the payment provider", f"{failed} of {provider.ASKED} answers are 500") if failed else None
+
+
+KIND = Kind(
+    name="dependency.payments-erring",
+    does="Makes the payment provider answer a share of its calls with 500, before anything is charged.",
+    observed_by="Calls of the provider's own interface that leave nothing behind are answered with 500.",
+    undone_by="Has the provider behave again; proven by reading it back, its answers, through every link too, and ready applications.",
+    scope=(),
+    parameters=(SHARE,),
+    expected=Expected.DEGRADES,
+    unfit=provider.unfit,
+    inject=inject,
+    look=look,
+    undo=provider.undo,
+    prove=provider.prove,
+    effect_within_s=30.0,
+)

@@ -1,0 +1,58 @@
+"""The payment provider charges at once and says so too late: committed, and unacknowledged."""
+
+from __future__ import annotations
+
+import httpx
+
+from closeshave.faults.dependency import provider
+from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
+from closeshave.faults.parts import ports
+from closeshave.plan import Expected
+
+LATE_S = Parameter(
+    "late_s",
+    float,
+    # The stand-in gives up after two seconds.
+    default=3.0,
+    about="Seconds between a charge and its answer.",
+    at_least=0.5,
+    at_most=30.0,
+)
+NOTHING = {"booking": 0, "franchise": 0, "amount": 0, "key": "probe"}
+"""A charge of nothing, which is refused, as late as any answer, and leaves no line in the ledger."""
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Tell it through its control interface, and read it back."""
+    return provider.inject(aim, strike_ns, late_s=float(aim.parameters["late_s"]))
+
+
+def look(aim: Aim, _injection: Injection) -> Sighting | None:
+    """Ask it to charge nothing: that takes as long as any charge, while its health is answered at once."""
+    wanted_s = 0.8 * float(aim.parameters["late_s"])
+    try:
+        ports.CLIENT.post(f"{aim.deployment.payments.url}/captures", json=NOTHING, timeout=wanted_s)
+    except httpx.ReadTimeout:
+        if provider.healthy(aim.deployment):
+            return Sighting("POST /captures at the payment provider", f"no answer within {wanted_s:g} s, and it is healthy")
+    except ports.Failed:
+        return None
+    return None
+
+
+KIND = Kind(
+    name="dependency.payments-late",
+    does="Makes the payment provider charge at once and answer seconds later, when the platform has given up: committed, unacknowledged.",
+    observed_by="A charge of nothing, which the provider refuses, is not answered in time, while its health is.",
+    undone_by="Has the provider behave again; proven by reading it back, its answers, through every link too, and ready applications.",
+    scope=(),
+    parameters=(LATE_S,),
+    expected=Expected.DEGRADES,
+    unfit=provider.unfit,
+    inject=inject,
+    look=look,
+    undo=provider.undo,
+    prove=provider.prove,
+    observed_within_s=60.0,
+    effect_within_s=30.0,
+)

@@ -1,0 +1,126 @@
+"""The payment provider: what it is told, what it answers, and how it becomes as it should be again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from closeshave import processes
+from closeshave.clock import now_ns
+from closeshave.deployment import Deployment, Link, Process
+from closeshave.faults import links, proofs, repair
+from closeshave.faults.kind import Aim, Injection, Proof, Say
+from closeshave.faults.parts import ports
+from closeshave.faults.waiting import until, wait_until
+
+OWNER = "dependency.payments"
+"""The name that toxics on its links carry."""
+AS_IT_SHOULD: Mapping[str, float] = {"error_share": 0.0, "late_s": 0.0, "webhook_copies": 1}
+ASKED = 20
+"""Calls in a row that must not fail by themselves."""
+
+
+class NotAsTold(RuntimeError):
+    """The provider acknowledged a change of its behaviour, and reading it back showed something else."""
+
+
+def process(deployment: Deployment) -> Process:
+    """The provider's process."""
+    return deployment.process(deployment.payments.process)
+
+
+def ways(deployment: Deployment) -> tuple[Link, ...]:
+    """Every region's link to it."""
+    return tuple(link for link in deployment.links if link.kind == "app-payments")
+
+
+def healthy(deployment: Deployment) -> bool:
+    """It answers, asked past all links."""
+    return ports.status(f"{deployment.payments.url}/health") == 200
+
+
+def unfit(aim: Aim) -> str:
+    """Not before it answers."""
+    return "" if healthy(aim.deployment) else "the payment provider does not answer"
+
+
+def inject(aim: Aim, strike_ns: int, **told: float) -> Injection:
+    """Tell it at an instant how to behave, and read it back. Raises :class:`NotAsTold` or :class:`ports.Failed`."""
+    wait_until(strike_ns)
+    began_ns = now_ns()
+    tell(aim.deployment, told)
+    name = aim.deployment.payments.process
+    return Injection(name, (f"{name}, told {json.dumps(told)}",), began_ns, now_ns(), (name,))
+
+
+def tell(deployment: Deployment, told: Mapping[str, float]) -> None:
+    """Have it behave so, and otherwise as it should. Raises :class:`NotAsTold` or :class:`ports.Failed`."""
+    ports.CLIENT.put(f"{deployment.payments.url}/operations", json=dict(told)).raise_for_status()
+    if (said := behaviour(deployment)) != {**AS_IT_SHOULD, **told}:
+        raise NotAsTold(f"told {dict(told)}, the provider says {said}")
+
+
+def behaviour(deployment: Deployment) -> Mapping[str, float] | None:
+    """How it says that it behaves; ``None`` when it does not answer."""
+    answer = ports.get(f"{deployment.payments.url}/operations")
+    return answer.json() if answer is not None and answer.status_code == 200 else None
+
+
+def statuses(deployment: Deployment) -> list[int]:
+    """Of several calls that leave nothing behind; 0 for no answer."""
+    body: dict[str, int | str] = {"booking": 0, "franchise": 0, "amount": 1, "key": "probe"}
+    return [_post(f"{deployment.payments.url}/intents", body) for _ in range(ASKED)]
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """Run it, have it behave, clear its links."""
+    deployment = aim.deployment
+    done = repair.revive(deployment, [deployment.payments.process], deadline_ns, say)
+
+    def behaved() -> bool:
+        try:
+            tell(deployment, {})
+        except ports.Failed:
+            return False
+        return True
+
+    if behaviour(deployment) != AS_IT_SHOULD and until(behaved, deadline_ns):
+        done += ("told the payment provider to behave",)
+    return done + links.clear(deployment, OWNER, deadline_ns, say)
+
+
+def prove(aim: Aim) -> tuple[Proof, ...]:
+    """It runs, behaves, answers every call, and is reached through every region's link."""
+    deployment = aim.deployment
+    return proofs.together(
+        [
+            proofs.running(deployment, [deployment.payments.process]),
+            lambda: _behaving(deployment),
+            lambda: _reached(deployment),
+            links.cleared(deployment, OWNER),
+            proofs.applications(deployment),
+            proofs.doors(deployment),
+        ]
+    )
+
+
+def _behaving(deployment: Deployment) -> Proof:
+    said, answered = behaviour(deployment), statuses(deployment)
+    holds = said == AS_IT_SHOULD and set(answered) == {200}
+    return Proof(f"the payment provider behaves and answers {ASKED} calls in a row", holds, f"{said}, {answered.count(200)} answered")
+
+
+def _reached(deployment: Deployment) -> Proof:
+    root = Path(deployment.root)
+    # A region that another fault has taken away is no part of this proof.
+    open_ways = [way for way in ways(deployment) if processes.find(root, deployment.process(f"toxiproxy-{way.region}"))]
+    lost = [way.name for way in open_ways if ports.status(f"http://127.0.0.1:{way.port}/health") != 200]
+    return Proof(f"the payment provider is reached through {len(open_ways)} links", not lost, ", ".join(lost) or "all of them")
+
+
+def _post(url: str, body: Mapping[str, int | str]) -> int:
+    try:
+        return ports.CLIENT.post(url, json=body).status_code
+    except ports.Failed:
+        return 0

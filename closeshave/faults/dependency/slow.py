@@ -1,0 +1,49 @@
+"""The payment provider answers, and takes its time."""
+
+from __future__ import annotations
+
+from closeshave.faults import links
+from closeshave.faults.dependency import provider
+from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
+from closeshave.faults.parts.toxiproxy import Toxic
+from closeshave.plan import Expected
+
+LATENCY_MS = Parameter("latency_ms", int, default=1500, about="Added to each answer, in milliseconds.", at_least=50, at_most=30_000)
+
+
+def unfit(aim: Aim) -> str:
+    """Not where there are no links to disturb."""
+    return links.unfit(aim.deployment) or provider.unfit(aim)
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Put a latency toxic on every region's link to the provider."""
+    toxic = Toxic("latency", {"latency": int(aim.parameters["latency_ms"]), "jitter": 0})
+    return links.inject(aim, links.Disturbance(provider.OWNER, provider.ways(aim.deployment), (toxic,)), strike_ns)
+
+
+def look(aim: Aim, injection: Injection) -> Sighting | None:
+    """Ask the provider through every link that is in use, and past them: only the former answers come late."""
+    wanted_s = int(aim.parameters["latency_ms"]) / 1e3
+    if not provider.healthy(aim.deployment):
+        return None
+    return links.look(aim, injection, wanted_s + 2.0, lambda reply: reply.after_s >= 0.9 * wanted_s)
+
+
+KIND = Kind(
+    name="dependency.payments-slow",
+    does="Delays every answer of the payment provider, on the links of all regions.",
+    observed_by="A question through each link that customers' payments use is answered late, and at once when asked past the links.",
+    undone_by="Takes the toxics off; proven by empty lists, the provider's answers through every link and ready applications.",
+    scope=(),
+    parameters=(LATENCY_MS,),
+    expected=Expected.DEGRADES,
+    unfit=unfit,
+    inject=inject,
+    look=look,
+    undo=provider.undo,
+    prove=provider.prove,
+    # Few customers pay, and a link that nobody uses shows nothing.
+    observed_within_s=30.0,
+    effect_within_s=30.0,
+)
