@@ -90,12 +90,23 @@ def look(aim: Aim, injection: Injection, timeout_s: float, disturbed: Callable[[
     links = [link for link in aim.deployment.links if link.name in injection.links]
     used = [link for link in links if heard.get(link.port, since_ms) < since_ms]
     with ThreadPoolExecutor(32) as pool:
-        replies = list(pool.map(lambda link: wire.ask(link, timeout_s), used))
+        replies = list(pool.map(lambda link: wire.through(link, timeout_s), used))
     if not used or not all(map(disturbed, replies)):
         return None
     saw = dict.fromkeys(reply.saw for reply in replies)
     took = f"{min(reply.after_s for reply in replies) * 1e3:.0f} … {max(reply.after_s for reply in replies) * 1e3:.0f} ms"
     return Sighting(f"a question through each of the {len(used)} links of {len(links)} in use", f"{', '.join(saw)} after {took}")
+
+
+def silent(reply: Reply) -> bool:
+    """No answer, and nobody said why."""
+    return reply.saw == wire.SILENT
+
+
+def late(latency_s: float) -> Callable[[Reply], bool]:
+    """An answer, and not before this time has passed."""
+    # A millisecond of slack, as the toxic's clock is another one.
+    return lambda reply: reply.saw == wire.ANSWERED and reply.after_s >= latency_s - 0.001
 
 
 def clear(deployment: Deployment, owner: str, deadline_ns: int, say: Say) -> tuple[str, ...]:

@@ -61,14 +61,15 @@ def shard(deployment: Deployment, id: int, *, at_home: bool) -> Check:
 
 
 def group(deployment: Deployment, name: str, *, at_home: bool) -> Check:
-    """A store group has a primary that every sentinel names, healthy in their eyes, and every other store follows it."""
+    """A store group has a primary that every sentinel names, healthy in their eyes; it takes a write, and every other store follows it."""
 
     def check() -> Proof:
-        what = f"{name} is linked, its sentinels agree{' and its primary is the declared one' if at_home else ''}"
+        what = f"{name} takes a write, is linked, its sentinels agree{' and its primary is the declared one' if at_home else ''}"
         stores = sentinel.stores_of(deployment, name)
         try:
             lead = sentinel.primary(deployment, name)
             roles = {store.process: sentinel.replication(store) for store in stores}
+            copies = sentinel.write(lead)
         except (sentinel.Unavailable, sentinel.NoPrimary) as error:
             return Proof(what, False, f"{type(error).__name__}: {error}")
         views = sentinel.views(deployment, name)
@@ -80,6 +81,8 @@ def group(deployment: Deployment, name: str, *, at_home: bool) -> Check:
             for store in stores
             if store != lead and not (roles[store.process].linked and roles[store.process].primary_port == lead.port)
         ]
+        if copies < len(stores) - 1:
+            faults.append(f"a write reached {copies} of {len(stores) - 1} replicas")
         if at_home and lead != stores[0]:
             faults.append(f"{lead.process} leads")
         return Proof(what, not faults, "; ".join(faults) or f"{lead.process} leads {len(stores)} stores, {len(views)} sentinels agree")

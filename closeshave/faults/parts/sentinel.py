@@ -130,6 +130,15 @@ def replication(store: Store) -> Replication:
     )
 
 
+def write(store: Store) -> int:
+    """Write a key and take it away again; returns how many replicas had it within half a second. Raises :data:`Unavailable`."""
+    with session(store.port) as connection:
+        connection.set("closeshave:heal-proof", "1", ex=5)
+        copies = connection.wait(1, 500)
+        connection.delete("closeshave:heal-proof")
+    return copies
+
+
 def follow(store: Store, primary_: Store | None) -> None:
     """Make a store follow another, or nobody. Raises :data:`Unavailable`."""
     with session(store.port) as connection:

@@ -1,4 +1,4 @@
-"""Ask the far end of a link a small question in its own protocol and take the time until it says anything."""
+"""Ask a server a small question in its own protocol, straight or through a link, and take the time until it says anything."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ QUESTIONS = {
     "ingress": HTTP,
 }
 
+ANSWERED, SILENT = "answered", "silent"
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back through a link."""
+    """What came back."""
 
     after_s: float
     """Until it came, or until it was clear that nothing would."""
@@ -31,16 +33,21 @@ class Reply:
     """``answered``, ``silent``, or how the connection ended: ``closed``, ``ConnectionResetError`` …"""
 
 
-def ask(link: Link, timeout_s: float) -> Reply:
-    """Connect to a link's entrance, ask, and wait for the first byte."""
+def through(link: Link, timeout_s: float) -> Reply:
+    """Ask the far end of a link at its entrance."""
+    return ask(link.port, QUESTIONS[link.kind], timeout_s)
+
+
+def ask(port: int, question: bytes, timeout_s: float) -> Reply:
+    """Connect to a loopback port, ask, and wait for the first byte."""
     began_s = time.monotonic()
     try:
-        with socket.create_connection(("127.0.0.1", link.port), timeout_s) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout_s) as connection:
             connection.settimeout(timeout_s)
-            connection.sendall(QUESTIONS[link.kind])
-            saw = "answered" if connection.recv(1) else "closed"
+            connection.sendall(question)
+            saw = ANSWERED if connection.recv(1) else "closed"
     except TimeoutError:
-        saw = "silent"
+        saw = SILENT
     except OSError as error:
         saw = type(error).__name__
     return Reply(time.monotonic() - began_s, saw)

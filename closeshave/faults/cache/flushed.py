@@ -1,0 +1,69 @@
+"""A tier forgets everything at once, and whoever needs any of it asks the database: a stampede."""
+
+from __future__ import annotations
+
+from closeshave.clock import now_ns
+from closeshave.faults.cache import tier
+from closeshave.faults.kind import Aim, Injection, Kind, Say, Sighting
+from closeshave.faults.parts import sentinel, valkey
+from closeshave.faults.waiting import wait_until
+from closeshave.plan import Expected
+
+
+def unfit(aim: Aim) -> str:
+    """Not while the tier holds nothing: forgetting nothing harms nobody."""
+    if reason := tier.unfit(aim):
+        return reason
+    try:
+        return "" if any(valkey.keys(store) for store in tier.leads_of(aim)) else f"tier {tier.name_of(aim)} holds nothing to be forgotten"
+    except (sentinel.Unavailable, sentinel.NoPrimary) as error:
+        return str(error)
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Flush the primary of every group; its replicas follow."""
+    leads = tier.leads_of(aim)
+    wait_until(strike_ns)
+    began_ns = now_ns()
+    before = {store.process: valkey.flush(store) for store in leads}
+    touched = tuple(f"{held} keys of {name}" for name, held in before.items())
+    return Injection(aim.label, touched, began_ns, now_ns(), targets=tuple(before), members=tuple(before), before=before)
+
+
+def look(aim: Aim, injection: Injection) -> Sighting | None:
+    """Count the keys at the replicas, which nobody flushed: less than half of what the primaries had."""
+    before = sum(injection.before.values())
+    followers = [store for store in tier.stores_of(aim) if store.process not in injection.targets]
+    try:
+        left = {store.process: valkey.keys(store) for store in followers}
+    except sentinel.Unavailable:
+        return None
+    if not left or not 2 * sum(left.values()) < before:
+        return None
+    return Sighting(f"keys at the replicas {', '.join(left)}", f"{sum(left.values())} left of {before}")
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """There is nothing to give back; what the platform has filled in again by itself is noted, for the record."""
+    done = tier.undo(aim, deadline_ns, say)
+    try:
+        return (*done, *(f"{store.process} holds {valkey.keys(store)} keys again" for store in tier.leads_of(aim)))
+    except (sentinel.Unavailable, sentinel.NoPrimary):
+        return done
+
+
+KIND = Kind(
+    name="cache.flushed",
+    does="Flushes the live primary of every group of the tier (FLUSHALL): all entries are gone at once, and every reader misses.",
+    observed_by="The replicas, which nobody flushed, hold less than half of the keys that there were.",
+    undone_by="Nothing is to be undone: readers fill the tier again. Proven by a write that reaches the replicas, links and ready applications.",
+    scope=("tier",),
+    expected=Expected.DEGRADES,
+    unfit=unfit,
+    inject=inject,
+    look=look,
+    undo=undo,
+    prove=tier.prove,
+    healed_within_s=tier.HEAL_WITHIN_S,
+    lasting=False,
+)

@@ -1,0 +1,115 @@
+"""Nodes of a tier that are dead, or as good as dead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from closeshave import processes
+from closeshave.deployment import Store
+from closeshave.faults.cache import tier
+from closeshave.faults.freezing import freeze
+from closeshave.faults.killing import kill, whole
+from closeshave.faults.kind import Aim, Injection, Kind, Sighting
+from closeshave.faults.parts import ports, wire
+from closeshave.plan import Expected
+
+HUNG_S = 0.3
+"""A live store answers within a millisecond; past this the platform has long given up."""
+
+
+def inject_primary_killed(aim: Aim, strike_ns: int) -> Injection:
+    """Kill the store that leads each group of the tier at this moment."""
+    leads = tier.leads_of(aim)
+    return _kill(aim, leads, leads, strike_ns)
+
+
+def inject_tier_lost(aim: Aim, strike_ns: int) -> Injection:
+    """Kill every store of the tier at once."""
+    return _kill(aim, tier.stores_of(aim), tier.leads_of(aim), strike_ns)
+
+
+def inject_primary_hung(aim: Aim, strike_ns: int) -> Injection:
+    """Freeze the store that leads each group of the tier at this moment."""
+    leads = tier.leads_of(aim)
+    done = freeze(whole(aim.deployment, [aim.deployment.process(store.process) for store in leads]), strike_ns)
+    names = tuple(store.process for store in leads)
+    return Injection(aim.label, done.touched, done.began_ns, done.still_ns, targets=names, members=names)
+
+
+def look_killed(aim: Aim, injection: Injection) -> Sighting | None:
+    """Connect to every killed store's own port: all refuse."""
+    saw: dict[str, str] = {}
+    for store in _targets(aim, injection):
+        if not (refused := ports.refusal(store.port)):
+            return None
+        saw[f"{store.process}:{store.port}"] = refused
+    return Sighting(f"TCP to {', '.join(saw)}", ", ".join(sorted(set(saw.values())))) if saw else None
+
+
+def look_hung(aim: Aim, injection: Injection) -> Sighting | None:
+    """Say PING at every frozen store's own port: the kernel takes the connection, and nobody answers."""
+    targets = _targets(aim, injection)
+    replies = [wire.ask(store.port, wire.VALKEY, HUNG_S) for store in targets]
+    alive = all(processes.find(Path(aim.deployment.root), aim.deployment.process(store.process)) for store in targets)
+    if not replies or not alive or any(reply.saw != wire.SILENT for reply in replies):
+        return None
+    return Sighting(f"PING to {', '.join(store.process for store in targets)}", f"connected, and no answer in {HUNG_S:g} s")
+
+
+def _targets(aim: Aim, injection: Injection) -> list[Store]:
+    return [store for store in tier.stores_of(aim) if store.process in injection.targets]
+
+
+def _kill(aim: Aim, victims: Sequence[Store], leads: Sequence[Store], strike_ns: int) -> Injection:
+    doomed = [aim.deployment.process(store.process) for store in victims]
+    done = kill(whole(aim.deployment, doomed), strike_ns)
+    targets = tuple(process.name for process in doomed)
+    return Injection(aim.label, done.touched, done.began_ns, done.dead_ns, targets, tuple(store.process for store in leads))
+
+
+PRIMARY_KILLED = Kind(
+    name="cache.primary-killed",
+    does="Kills the live primary of every group of the tier by SIGKILL, so that Sentinel promotes a replica.",
+    observed_by="Connections to the killed stores' own ports are refused.",
+    undone_by="Starts the store again as a replica and fails back; proven by links, agreeing sentinels, roles, ready applications.",
+    scope=("tier",),
+    parameters=(tier.SWITCH_BACK,),
+    expected=Expected.RECOVERS,
+    unfit=tier.unfit,
+    inject=inject_primary_killed,
+    look=look_killed,
+    undo=tier.undo,
+    prove=tier.prove,
+    healed_within_s=tier.HEAL_WITHIN_S,
+)
+TIER_LOST = Kind(
+    name="cache.tier-lost",
+    does="Kills every node of the tier by SIGKILL; nothing starts them again until the fault is healed.",
+    observed_by="Connections to the ports of all the tier's stores are refused.",
+    undone_by="Starts every store again; proven by links, agreeing sentinels, roles, ready applications.",
+    scope=("tier",),
+    parameters=(tier.SWITCH_BACK,),
+    expected=Expected.DEGRADES,
+    unfit=tier.unfit,
+    inject=inject_tier_lost,
+    look=look_killed,
+    undo=tier.undo,
+    prove=tier.prove,
+    healed_within_s=tier.HEAL_WITHIN_S,
+)
+PRIMARY_HUNG = Kind(
+    name="cache.primary-hung",
+    does="Freezes the live primary of every group of the tier by SIGSTOP: it keeps its connections, takes new ones, and answers nobody.",
+    observed_by="A PING at the frozen stores' own ports is taken and not answered, while their processes live.",
+    undone_by="Lets the store run on, makes it follow whoever was promoted, and fails back; proven as after a kill.",
+    scope=("tier",),
+    parameters=(tier.SWITCH_BACK,),
+    expected=Expected.RECOVERS,
+    unfit=tier.unfit,
+    inject=inject_primary_hung,
+    look=look_hung,
+    undo=tier.undo,
+    prove=tier.prove,
+    healed_within_s=tier.HEAL_WITHIN_S,
+)

@@ -1,0 +1,109 @@
+"""A tier that may hold less than it does: it evicts, or where its policy forbids that, it refuses writes."""
+
+from __future__ import annotations
+
+from closeshave.clock import now_ns
+from closeshave.deployment import Store
+from closeshave.faults import proofs
+from closeshave.faults.cache import tier
+from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
+from closeshave.faults.parts import sentinel, valkey
+from closeshave.faults.waiting import wait_until
+from closeshave.plan import Expected
+
+KEPT = Parameter("kept", float, default=0.5, about="The share of its keys and values that each primary has room for.", at_most=1.0)
+
+
+def unfit(aim: Aim) -> str:
+    """Not while a store's limit is another than declared: healing restores the declared one."""
+    if reason := tier.unfit(aim):
+        return reason
+    try:
+        return "; ".join(filter(None, (_undeclared(aim, store) for store in tier.stores_of(aim))))
+    except sentinel.Unavailable as error:
+        return str(error)
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Lower the limit of every group's primary below what it uses."""
+    leads = tier.leads_of(aim)
+    rooms = {store: _room_bytes(aim, store) for store in leads}
+    before = {store.process: valkey.shortages(store) for store in leads}
+    wait_until(strike_ns)
+    began_ns = now_ns()
+    for store, room in rooms.items():
+        valkey.limit(store, room)
+    touched = tuple(f"{store.process} limited to {room} bytes of memory" for store, room in rooms.items())
+    return Injection(aim.label, touched, began_ns, now_ns(), targets=tuple(before), members=tuple(before), before=before)
+
+
+def look(aim: Aim, injection: Injection) -> Sighting | None:
+    """Ask the stores' own counters: since the strike they have evicted, or refused writes."""
+    short: dict[str, int] = {}
+    for store in (store for store in tier.stores_of(aim) if store.process in injection.before):
+        try:
+            short[store.process] = valkey.shortages(store) - injection.before[store.process]
+        except sentinel.Unavailable:
+            continue
+    hit = {name: count for name, count in short.items() if count > 0}
+    if not hit:
+        return None
+    return Sighting(f"evictions and refused writes by INFO of {', '.join(short)}", ", ".join(f"{name} {n}" for name, n in hit.items()))
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """Give every store of the tier its declared limit back, and mend the tier."""
+    done = []
+    for store in tier.stores_of(aim):
+        declared = valkey.declared_limit_bytes(aim.deployment.process(store.process))
+        try:
+            if declared is not None and valkey.limit_bytes(store) != declared:
+                valkey.limit(store, declared)
+                done.append(f"{store.process} may use {declared} bytes of memory again")
+        except sentinel.Unavailable as error:
+            # One that is down starts with its declared limit; one that hangs shows in the proof.
+            say(f"{store.process}: {error}")
+    return (*done, *tier.undo(aim, deadline_ns, say))
+
+
+def prove(aim: Aim) -> tuple[Proof, ...]:
+    """The tier is whole, and every store's limit is the declared one."""
+    return proofs.together([*tier.checks(aim), lambda: _limits(aim)])
+
+
+def _limits(aim: Aim) -> Proof:
+    stores = tier.stores_of(aim)
+    try:
+        faults = list(filter(None, (_undeclared(aim, store) for store in stores)))
+    except sentinel.Unavailable as error:
+        faults = [str(error)]
+    return Proof(f"{len(stores)} stores may use the memory that is declared", not faults, "; ".join(faults) or "all of them")
+
+
+def _undeclared(aim: Aim, store: Store) -> str:
+    """How a store's memory limit differs from the declared one; empty when it does not."""
+    declared, now = valkey.declared_limit_bytes(aim.deployment.process(store.process)), valkey.limit_bytes(store)
+    return "" if declared == now else f"{store.process} may use {now} bytes of memory, declared are {declared}"
+
+
+def _room_bytes(aim: Aim, store: Store) -> int:
+    dataset, overhead = valkey.footing_bytes(store)
+    return overhead + round(dataset * float(aim.parameters["kept"]))
+
+
+KIND = Kind(
+    name="cache.memory-exhausted",
+    does="Lowers the memory limit of every group's live primary below what it uses: it evicts, or refuses writes, as its policy says.",
+    observed_by="The stores' counters of evicted keys or of refused writes have risen since.",
+    undone_by="Gives the declared limit back; proven by reading it, and by a write that reaches the replicas.",
+    scope=("tier",),
+    parameters=(KEPT,),
+    expected=Expected.DEGRADES,
+    unfit=unfit,
+    inject=inject,
+    look=look,
+    undo=undo,
+    prove=prove,
+    healed_within_s=tier.HEAL_WITHIN_S,
+    effect_within_s=None,
+)

@@ -1,0 +1,100 @@
+"""A tier's primaries that their sentinels cannot reach, while its clients can: two primaries, until somebody tells the old one."""
+
+from __future__ import annotations
+
+from closeshave.clock import now_ns
+from closeshave.faults import proofs
+from closeshave.faults.cache import tier
+from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
+from closeshave.faults.parts import sentinel, valkey
+from closeshave.faults.waiting import wait_until
+from closeshave.plan import Expected
+
+
+def unfit(aim: Aim) -> str:
+    """Not where sentinels have no user of their own: they could not be kept out without keeping the clients out."""
+    if reason := tier.unfit(aim):
+        return reason
+    try:
+        deaf = [
+            f"{store.process} does not hear sentinels of their own name"
+            for store in tier.stores_of(aim)
+            if not valkey.hears_sentinels(store)
+        ]
+    except sentinel.Unavailable as error:
+        return str(error)
+    return "; ".join(deaf)
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Take every right from the sentinels' user at the primary of each group."""
+    leads = tier.leads_of(aim)
+    wait_until(strike_ns)
+    began_ns = now_ns()
+    for store in leads:
+        valkey.hear_sentinels(store, hear=False)
+    names = tuple(store.process for store in leads)
+    touched = tuple(f"user {valkey.SENTINEL_USER} at {name} may do nothing" for name in names)
+    return Injection(aim.label, touched, began_ns, now_ns(), targets=names, members=names)
+
+
+def look(aim: Aim, injection: Injection) -> Sighting | None:
+    """Ask the sentinels and, as a client, the stores: most sentinels hold the store for down or replaced, and it says that it leads."""
+    saw = []
+    for store in (store for store in tier.stores_of(aim) if store.process in injection.targets):
+        views = sentinel.views(aim.deployment, store.group)
+        lost = [name for name, view in views.items() if not view.settled_on(store)]
+        try:
+            leads = sentinel.replication(store).primary
+        except sentinel.Unavailable:
+            return None
+        if not leads or 2 * len(lost) <= len(aim.deployment.sentinels):
+            return None
+        saw.append(f"{store.process} leads in its own eyes, not in those of {', '.join(lost)}")
+    return Sighting("INFO of the stores as a client, SENTINEL MASTER at the sentinels", "; ".join(saw)) if saw else None
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """Let every store hear its sentinels again, make the old primary follow the new one, and let the declared one lead again."""
+    done = []
+    for store in tier.stores_of(aim):
+        try:
+            if valkey.hears_sentinels(store) is False:
+                valkey.hear_sentinels(store, hear=True)
+                done.append(f"{store.process} hears its sentinels again")
+        except sentinel.Unavailable as error:
+            # One that is down hears them once it starts; one that hangs shows in the proof.
+            say(f"{store.process}: {error}")
+    return (*done, *tier.undo(aim, deadline_ns, say))
+
+
+def prove(aim: Aim) -> tuple[Proof, ...]:
+    """Every store hears its sentinels, and the tier is whole."""
+    return proofs.together([*tier.checks(aim), lambda: _heard(aim)])
+
+
+def _heard(aim: Aim) -> Proof:
+    stores = tier.stores_of(aim)
+    try:
+        deaf = [store.process for store in stores if not valkey.hears_sentinels(store)]
+    except sentinel.Unavailable as error:
+        deaf = [str(error)]
+    return Proof(f"{len(stores)} stores hear their sentinels", not deaf, f"not {', '.join(deaf)}" if deaf else "all of them")
+
+
+KIND = Kind(
+    name="cache.split-from-sentinels",
+    does="Refuses the sentinels' own user every command at the live primary of each group: they lose sight of it, its clients do not.",
+    observed_by="Most sentinels hold the store for down or replaced, while the store tells a client that it leads.",
+    undone_by="Gives the user its rights back, makes the old primary follow, fails back; proven by rights, links, sentinels, a write.",
+    scope=("tier",),
+    parameters=(tier.SWITCH_BACK,),
+    expected=Expected.RECOVERS,
+    unfit=unfit,
+    inject=inject,
+    look=look,
+    undo=undo,
+    prove=prove,
+    healed_within_s=tier.HEAL_WITHIN_S,
+    effect_within_s=None,
+)

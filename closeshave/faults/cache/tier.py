@@ -1,0 +1,54 @@
+"""What faults of a tier share: which stores it has, who leads, and what it takes for it to be whole."""
+
+from __future__ import annotations
+
+from closeshave.deployment import Store
+from closeshave.faults import proofs
+from closeshave.faults.kind import Aim, Parameter, Proof, Say
+from closeshave.faults.parts import sentinel
+from closeshave.faults.whole import Whole
+
+SWITCH_BACK = Parameter("switch_back", bool, default=True, about="Healing lets the declared primary lead again.")
+HEAL_WITHIN_S = 90.0
+"""Sentinel refuses a second failover of a group within twice its failover timeout."""
+
+
+def name_of(aim: Aim) -> str:
+    """The tier that a fault is aimed at."""
+    return str(aim.scope["tier"])
+
+
+def stores_of(aim: Aim) -> tuple[Store, ...]:
+    """Every store of the tier, in all its groups."""
+    return tuple(store for store in aim.deployment.stores if store.tier == name_of(aim))
+
+
+def leads_of(aim: Aim) -> tuple[Store, ...]:
+    """The store that leads each group of the tier at this moment. Raises :class:`~closeshave.faults.parts.sentinel.NoPrimary`."""
+    return tuple(sentinel.primary(aim.deployment, group) for group in sentinel.groups_of(aim.deployment, name_of(aim)))
+
+
+def whole(aim: Aim) -> Whole:
+    """The tier's stores and groups."""
+    processes = tuple(store.process for store in stores_of(aim))
+    return Whole(aim.deployment, processes, sentinel.groups_of(aim.deployment, name_of(aim)))
+
+
+def unfit(aim: Aim) -> str:
+    """Not before every group of the tier is linked and its sentinels agree: there would be nobody to fail over to."""
+    return whole(aim).unfit() if stores_of(aim) else f"this environment has no tier {name_of(aim)!r}"
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """Run every store, link it to the primary that Sentinel holds, let the declared one lead again."""
+    return whole(aim).mend(deadline_ns, say, at_home=bool(aim.parameters.get("switch_back", False)))
+
+
+def checks(aim: Aim) -> list[proofs.Check]:
+    """Stores run, take writes and follow one primary that all sentinels name, the declared one if wanted."""
+    return whole(aim).checks(at_home=bool(aim.parameters.get("switch_back", False)))
+
+
+def prove(aim: Aim) -> tuple[Proof, ...]:
+    """The tier is whole."""
+    return proofs.together(checks(aim))

@@ -1,0 +1,51 @@
+"""What a fault touches, and what it takes for that to be whole: fit to be broken before, mended and proven after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from closeshave.deployment import Deployment
+from closeshave.faults import proofs, repair
+from closeshave.faults.kind import Aim, Say
+from closeshave.faults.shard import unfit as shard_unfit
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Processes, and the shards and store groups that they are part of."""
+
+    deployment: Deployment
+    processes: tuple[str, ...]
+    groups: tuple[str, ...]
+    shards: tuple[int, ...] = ()
+
+    def unfit(self) -> str:
+        """Not before every shard and group is whole: what is lost then is the fault's doing alone."""
+        checks = [proofs.group(self.deployment, group, at_home=False) for group in self.groups]
+        broken = [str(proof) for proof in proofs.together(checks) if not proof.holds]
+        shards = [Aim(self.deployment, {"shard": shard}, {}) for shard in self.shards]
+        return "; ".join([*broken, *filter(None, map(shard_unfit, shards))])
+
+    def mend(self, deadline_ns: int, say: Say, *, at_home: bool) -> tuple[str, ...]:
+        """Run every process, link every group and, if wanted, switch every role back to where it is declared."""
+        done = repair.revive(self.deployment, self.processes, deadline_ns, say)
+        for group in self.groups:
+            repair.link_stores(self.deployment, group, deadline_ns)
+        if at_home:
+            for shard in self.shards:
+                done += repair.shard_home(self.deployment, shard, deadline_ns, say)
+            for group in self.groups:
+                done += repair.group_home(self.deployment, group, deadline_ns, say)
+        return done
+
+    def checks(self, *, at_home: bool) -> list[proofs.Check]:
+        """Everything that must be true of it again, up to the customers' door."""
+        etcd = any(self.deployment.process(name).role == "etcd" for name in self.processes)
+        return [
+            proofs.running(self.deployment, self.processes),
+            *([proofs.etcd(self.deployment)] if etcd else []),
+            *(proofs.shard(self.deployment, shard, at_home=at_home) for shard in self.shards),
+            *(proofs.group(self.deployment, group, at_home=at_home) for group in self.groups),
+            proofs.applications(self.deployment),
+            proofs.doors(self.deployment, self.shards),
+        ]
