@@ -36,7 +36,8 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     lives = _guarded("faults", lambda: dossier.lives, NO_LIVES, broken)
     verdicts = [verdict for name, judge in _judges(dossier, lives) for verdict in _guarded(name, judge, NO_VERDICTS, broken)]
     findings = _findings(dossier, broken)
-    verdicts += [integrity.verdict(objective, finding) for objective in integrity.objectives(dossier) for finding in findings.values()]
+    said = [finding for finding in findings.values() if integrity.speaks(finding)]
+    verdicts += [integrity.verdict(objective, finding) for objective in integrity.objectives(dossier) for finding in said]
     fault_figures = [_guarded(f"figures of {life.fault.id}", partial(_told, dossier, life), NO_FIGURES, broken) for life in lives]
     load_figures = _guarded("load", partial(load.figures, case), UNKNOWN_LOAD, broken)
     integrity_figures = _guarded("figures of integrity", partial(integrity.figures, dossier, findings), UNKNOWN_INTEGRITY, broken)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from closeshave.history import Outcome
-from closeshave.judge import bookings, double, payments, sessions
+from closeshave.judge import bookings, double, freshness, payments, sessions, tenancy
 from closeshave.judge.columns import equal
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding
@@ -25,12 +25,23 @@ SEARCHES: Mapping[str, Callable[[Dossier], Finding]] = {
     "missing_payments": payments.missing,
     "orphan_payments": payments.orphan,
     "stale_sessions": sessions.stale,
+    "stale_offers": freshness.stale_offers,
+    "stale_pages": freshness.stale_pages,
+    "leaked": tenancy.leaked,
     "unresolved": bookings.unresolved,
 }
 """Every kind of breach by the name of its verdict."""
 
 DOUBTS = frozenset({"unresolved"})
 """Findings that ask for evidence instead of convicting: they make the run inconclusive, never failed."""
+
+WHERE_SEEN = frozenset({"stale_offers", "stale_pages", "leaked"})
+"""Findings about what not every scenario does: where nobody did it, there is no verdict, which is neither a pass nor in the way of one."""
+
+
+def speaks(finding: Finding) -> bool:
+    """Whether there is anything to say. A judge that failed has said so by another verdict."""
+    return finding.name not in WHERE_SEEN or finding.n > 0
 
 
 def verdict(objective: Objective, finding: Finding) -> Verdict:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from closeshave.judge import aftermath
 from closeshave.judge.case import Case
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.recovery import Recovery
@@ -19,9 +20,10 @@ NO_OBJECTIVE = "recovery"
 
 
 def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
-    """One verdict for each recovery objective that covers the fault."""
+    """One verdict for each recovery objective that covers the fault, and one on who was left behind."""
     objectives = [each for each in dossier.case.target.objectives if each.measure is Measure.RECOVERY and each.covers(life.fault)]
-    return tuple(_verdict(dossier, life, objective) for objective in objectives) or (_verdict(dossier, life, None),)
+    found = tuple(_verdict(dossier, life, objective) for objective in objectives) or (_verdict(dossier, life, None),)
+    return (*found, *aftermath.judge(dossier, life))
 
 
 def _verdict(dossier: Dossier, life: Life, objective: Objective | None) -> Verdict:

@@ -1,0 +1,89 @@
+"""Freshness: a list of free times does not offer what was booked a while ago, and a shop's page shows what its manager changed.
+
+A list may be a moment old, because a replica may answer: so only what was promised :data:`MOMENT_NS` before the list was asked for counts, and only
+in calm, since a fault may hold replication up for as long as it lasts. A page is promised more: a change makes its cache entry invalid, everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from closeshave.history import Outcome
+from closeshave.judge.columns import equal, ints
+from closeshave.judge.dossier import Dossier
+from closeshave.judge.double import holdings
+from closeshave.judge.finding import Finding
+from closeshave.judge.windows import spans, within
+from closeshave.judge.witness import first_and_worst, row
+from closeshave.judge.writes import effect, joined
+
+MOMENT_NS = 2_000_000_000
+SLOT = ["franchise", "barber", "starts_at"]
+SHOP = ["session", "franchise"]
+
+
+def stale_offers(dossier: Dossier) -> Finding:
+    """Lists of one barber's free times that offer a start which somebody held by acknowledgement before and throughout."""
+    case = dossier.case
+    offers = joined(case, ("offer",))
+    calm = within(offers["started_ns"].to_numpy(), spans(case.history.manifest, "calm"))
+    offers = offers[calm & equal(offers["outcome"], Outcome.OK) & offers["barber"].notna().to_numpy()].reset_index(drop=True)
+    listed = pd.DataFrame(
+        [(place, int(start)) for place, text in enumerate(offers["read_values"]) for start in json.loads(str(text))],
+        columns=["place", "starts_at"],
+        dtype=np.int64,
+    )
+    listed["franchise"] = ints(offers["franchise"], -1)[listed["place"]]
+    listed["barber"] = ints(offers["barber"], -1)[listed["place"]]
+    held = holdings(dossier.writes, dossier.forgiven)
+    held = held.assign(**{name: ints(held[name], -1) for name in SLOT})[[*SLOT, "booking", "from_ns", "until_ns"]]
+    both = listed.merge(held, on=SLOT)
+    asked, answered = offers["started_ns"].to_numpy()[both["place"]], offers["ended_ns"].to_numpy()[both["place"]]
+    both = both[(both["from_ns"].to_numpy() + MOMENT_NS < asked) & (both["until_ns"].to_numpy() > answered)]
+    columns = (both[name].astype("int64").tolist() for name in ("place", "starts_at", "booking", "from_ns"))
+    taken = {place: (start, booking, since_ns) for place, start, booking, since_ns in zip(*columns, strict=True)}
+    guilty = np.isin(np.arange(len(offers)), list(taken))
+    started = offers["started_ns"].to_numpy()
+    witnesses = tuple(
+        row(
+            case.operations,
+            int(offers["position"].iloc[index]),
+            _why(*taken[index], int(started[index])),
+            effect=effect(offers, index),
+        )
+        for index in first_and_worst(guilty, started, started, ints(offers["operation"], -1))
+    )
+    return Finding("stale_offers", int(np.count_nonzero(guilty)), len(offers), "lists offered times that were long booked", witnesses)
+
+
+def _why(start: int, booking: int, since_ns: int, asked_ns: int) -> str:
+    return f"offered the time {start}, which booking {booking} had held for {(asked_ns - since_ns) / 1e9:.1f} s"
+
+
+def stale_pages(dossier: Dossier) -> Finding:
+    """Pages that show their reader an older version than the one that the same session had been told was stored."""
+    rows = joined(dossier.case, ("read_shop", "change_shop"))
+    rows = rows[equal(rows["outcome"], Outcome.OK) & rows["version"].notna().to_numpy() & rows["session"].notna().to_numpy()]
+    rows = rows.assign(version=ints(rows["version"], -1))
+    changes = rows[equal(rows["action"], "change_shop")].sort_values("ended_ns", kind="stable")
+    changes = changes.assign(newest=changes.groupby(SHOP, observed=True)["version"].cummax())
+    reads = rows[equal(rows["action"], "read_shop")].sort_values("started_ns", kind="stable").reset_index(drop=True)
+    before = pd.merge_asof(
+        reads[[*SHOP, "started_ns"]], changes[[*SHOP, "ended_ns", "newest"]], left_on="started_ns", right_on="ended_ns", by=SHOP
+    )
+    newest = before["newest"].fillna(-1).to_numpy(dtype=np.int64)
+    behind = np.where(newest >= 0, newest - reads["version"].to_numpy(dtype=np.int64), 0)
+    witnesses = tuple(
+        row(
+            dossier.case.operations,
+            int(reads["position"].iloc[index]),
+            f"showed version {int(reads['version'].iloc[index])} after version {int(newest[index])} was acknowledged to the same manager",
+            effect=effect(reads, index),
+        )
+        for index in first_and_worst(behind > 0, reads["started_ns"].to_numpy(), behind, ints(reads["operation"], -1))
+    )
+    n = int(np.count_nonzero(newest >= 0))
+    return Finding("stale_pages", int(np.count_nonzero(behind > 0)), n, "pages were older than a change that was acknowledged", witnesses)

@@ -1,0 +1,48 @@
+"""Tenancy: nobody is ever shown somebody else's booking, whatever was asked for and however the answer was labelled."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from closeshave.judge.columns import ints
+from closeshave.judge.dossier import Dossier
+from closeshave.judge.finding import Finding
+from closeshave.judge.witness import first_and_worst, row
+from closeshave.judge.writes import effect, joined
+
+
+def leaked(dossier: Dossier) -> Finding:
+    """Reads that showed another booking than the one asked for, or the right number with another franchise's content."""
+    rows = joined(dossier.case, ("read",))
+    rows = rows[rows["read_values"].notna().to_numpy() & rows["booking"].notna().to_numpy()].reset_index(drop=True)
+    shown = [_shown(text) for text in rows["read_values"]]
+    asked, franchise = ints(rows["booking"], -1), ints(rows["franchise"], -1)
+    told = np.array([_differs(values, int(asked[i]), int(franchise[i])) for i, values in enumerate(shown)], dtype=np.bool_)
+    started = rows["started_ns"].to_numpy()
+    witnesses = tuple(
+        row(
+            dossier.case.operations,
+            int(rows["position"].iloc[index]),
+            f"asked for booking {asked[index]} of franchise {franchise[index]} and was shown booking {shown[index].get('booking')} "
+            f"of franchise {shown[index].get('franchise_id')}",
+            effect=effect(rows, index),
+        )
+        for index in first_and_worst(told, started, started, ints(rows["operation"], -1))
+    )
+    return Finding("leaked", int(np.count_nonzero(told)), len(rows), "reads showed somebody else's booking", witnesses)
+
+
+def _differs(values: dict[str, Any], booking: int, franchise: int) -> bool:
+    """What an answer does not tell proves nothing."""
+    return values.get("booking", booking) != booking or (values.get("franchise_id") or franchise) != franchise
+
+
+def _shown(text: object) -> dict[str, Any]:
+    try:
+        values = json.loads(str(text))
+    except json.JSONDecodeError:
+        return {}
+    return values if isinstance(values, dict) else {}

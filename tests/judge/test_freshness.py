@@ -1,0 +1,120 @@
+"""What was shown to people: free times that were long booked, pages that were changed, bookings of others, franchises left behind."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from closeshave.history import Effect
+from closeshave.judge.verdict import Status, Verdict
+from tests.judge.histories import EIGHT, INTEGRITY, KILL, RECOVERY, Run
+
+PASS, FAIL = Status.PASS, Status.FAIL
+
+
+def found(run: Run, name: str) -> Verdict | None:
+    """The verdict of this name, ``None`` when nothing is said."""
+    return next((verdict for verdict in run.assess().verdicts if verdict.id == name), None)
+
+
+def note(run: Run, at: float, action: str, **fields: Any) -> None:
+    """An answered operation that concerns no booking, with what it noted."""
+    operation = run.op(at, kind=action, outcome=fields.pop("outcome", "ok"))
+    run.effects.append(Effect(operation.id, action, 1, 1, session="s", **fields))
+
+
+def offer(run: Run, at: float, *starts: int, barber: int = 11) -> None:
+    """A list of one barber's free times."""
+    note(run, at, "offer", barber=barber, read_values=json.dumps(starts))
+
+
+def booked(run: Run, at: float) -> None:
+    """An acknowledged booking of barber 11 at eight, as another judge's tests write it."""
+    operation = run.op(at, kind="book")
+    run.effects.append(Effect(operation.id, "create", 1, 1, "k", 1_000_001, 11, EIGHT, 30, 1, session="t"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "starts", "barber", "status"),
+    [
+        pytest.param(25, (EIGHT,), 11, FAIL, id="five seconds after the booking"),
+        pytest.param(21, (EIGHT,), 11, PASS, id="a moment after the booking: a replica may be behind"),
+        pytest.param(15, (EIGHT,), 11, PASS, id="before the booking"),
+        pytest.param(25, (EIGHT + 1800,), 11, PASS, id="another time"),
+        pytest.param(25, (EIGHT,), 12, PASS, id="another barber"),
+        pytest.param(25, (), 11, PASS, id="nothing is offered"),
+        pytest.param(150, (EIGHT,), 11, None, id="in a fault phase: replication may stand still"),
+    ],
+)
+def test_a_list_does_not_offer_what_was_booked(asked: float, starts: tuple[int, ...], barber: int, status: Status | None) -> None:
+    """Only of the same chair, only what was held for a while, only in calm."""
+    run = Run((INTEGRITY,))
+    booked(run, 20)
+    offer(run, asked, *starts, barber=barber)
+    verdict = found(run, "integrity/stale_offers")
+    assert (verdict.status if verdict else None) == status
+    assert status is not FAIL or (verdict is not None and "1000001" in verdict.witnesses[0]["why"])
+
+
+def test_a_cancelled_booking_may_be_offered_again() -> None:
+    """From the sending of the cancel on nobody holds the time for certain."""
+    run = Run((INTEGRITY,))
+    booked(run, 20)
+    operation = run.op(30, kind="cancel")
+    run.effects.append(Effect(operation.id, "cancel", 1, 1, booking=1_000_001, barber=11, starts_at=EIGHT, minutes=30))
+    offer(run, 40, EIGHT)
+    verdict = found(run, "integrity/stale_offers")
+    assert verdict is not None
+    assert verdict.status is PASS
+
+
+@pytest.mark.parametrize(
+    ("outcome", "shown", "status"),
+    [("ok", 7, PASS), ("ok", 8, PASS), ("ok", 6, FAIL), pytest.param("info", 6, None, id="the change may not have happened")],
+)
+def test_a_page_shows_what_was_changed(outcome: str, shown: int, status: Status | None) -> None:
+    """The acknowledged version or a later one."""
+    run = Run((INTEGRITY,))
+    note(run, 20, "change_shop", version=7, outcome=outcome)
+    note(run, 21, "read_shop", version=shown)
+    verdict = found(run, "integrity/stale_pages")
+    assert (verdict.status if verdict else None) == status
+
+
+@pytest.mark.parametrize(
+    ("shown", "status"),
+    [
+        ({"booking": 1_000_001, "franchise_id": 1}, PASS),
+        ({"booking": 1_000_001}, PASS),
+        ({"booking": 1_000_002, "franchise_id": 1}, FAIL),
+        ({"booking": 1_000_001, "franchise_id": 2}, FAIL),
+    ],
+)
+@pytest.mark.parametrize("outcome", ["ok", "fail"])
+def test_nobody_sees_anothers_booking(shown: dict[str, int], status: Status, outcome: str) -> None:
+    """Neither by another number nor under the right one, and whatever the harness made of the answer."""
+    run = Run((INTEGRITY,))
+    note(run, 20, "read", booking=1_000_001, read_values=json.dumps(shown), outcome=outcome)
+    verdict = found(run, "integrity/leaked")
+    assert verdict is not None
+    assert verdict.status is status
+
+
+@pytest.mark.parametrize(
+    ("good", "status"),
+    [((False, False, False), FAIL), ((False, True, False), PASS), pytest.param((False, False), PASS, id="too few to accuse")],
+)
+def test_a_franchise_without_service_after_the_recovery_was_left_behind(good: tuple[bool, ...], status: Status) -> None:
+    """All of its requests failed, although the canaries had been well for the hold time."""
+    run = Run((RECOVERY, INTEGRITY), (KILL,))
+    run.life()
+    run.probes(100, 190, down=((120.5, 124),))
+    for index, well in enumerate(good):
+        (run.op if well else run.bad)(135 + index, franchise=3)
+    run.op(135, franchise=4)
+    verdict = found(run, "left-behind/kill")
+    assert verdict is not None
+    assert verdict.status is status
+    assert status is not FAIL or [witness["franchise"] for witness in verdict.witnesses] == [3, 3]
