@@ -1,4 +1,4 @@
-"""Squeeze the CPU of a process: let it run for a share of each period only, by SIGSTOP and SIGCONT.
+"""Squeeze the CPU of a process and its children: let them run for a share of each period only, by SIGSTOP and SIGCONT.
 
 ``python -m closeshave.faults.helpers.squeeze PID STARTED SHARE PERIOD_S AT_NS LASTS_S``. Limits of the kernel's own (cgroups) want
 privileges; seen from the process both are the same: it holds its connections and answers late.
@@ -6,9 +6,13 @@ privileges; seen from the process both are the same: it holds its connections an
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
 import time
+from collections.abc import Iterable
+from pathlib import Path
 
 from closeshave.clock import now_ns
 from closeshave.faults.waiting import SECOND_NS, wait_until
@@ -17,14 +21,33 @@ from closeshave.processes import Identity, send
 
 def main(target: Identity, share: float, period_s: float, at_ns: int, lasts_s: float) -> None:
     """From the monotonic nanosecond ``at_ns`` on, until told to end, ``lasts_s`` seconds have passed or the target has ended."""
+    held: list[int] = []
     try:
         wait_until(at_ns)
+        # The parent first and last: while it is stopped it starts nobody, and no child's ID is given to a stranger, as it reaps nobody.
         while now_ns() < at_ns + round(lasts_s * SECOND_NS) and send([target], signal.SIGSTOP):
+            held = children(target.pid)
+            _signal(held, signal.SIGSTOP)
             time.sleep(period_s * (1 - share))
+            _signal(held, signal.SIGCONT)
             send([target], signal.SIGCONT)
             time.sleep(period_s * share)
     finally:
+        _signal(held, signal.SIGCONT)
         send([target], signal.SIGCONT)
+
+
+def children(pid: int) -> list[int]:
+    """The process IDs of a process's children, of one with a single thread; empty when it has ended."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
+def _signal(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 if __name__ == "__main__":

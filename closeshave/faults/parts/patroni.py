@@ -90,5 +90,17 @@ def switchover(deployment: Deployment, shard: int, to: Member) -> str:
     return answer.text
 
 
+def reinitialize(member: Member) -> None:
+    """Let a member that cannot rejoin throw its data away and copy its leader's. Raises :class:`httpx.HTTPError`."""
+    ports.CLIENT.post(f"http://127.0.0.1:{member.api_port}/reinitialize", json={"force": True}, timeout=TIMEOUT_S).raise_for_status()
+
+
+def reached_etcd_s(member: Member) -> float | None:
+    """When a member last reached etcd, in seconds since the epoch; ``None`` when it does not tell."""
+    answer = ports.get(f"http://127.0.0.1:{member.api_port}/patroni")
+    seen = None if answer is None else answer.json().get("dcs_last_seen")
+    return None if seen is None else float(seen)
+
+
 def _says_primary(member: Member) -> bool:
     return ports.status(f"http://127.0.0.1:{member.api_port}/primary") == 200

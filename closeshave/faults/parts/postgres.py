@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,14 @@ from closeshave.deployment import Deployment, Member
 TIMEOUT_S = 2
 Unavailable = psycopg.Error
 """Raised by everything here when the server does not answer as it should."""
+Locked = psycopg.errors.LockNotAvailable
+"""One of them: somebody else held a lock for longer than ``lock_timeout``."""
+NO_SLOT = ("too many clients", "connection slots are reserved")
+"""How a server says that it has no session to give. (A refused connection carries no SQLSTATE that the driver would tell.)"""
+COMPUTING = "select count(*) from generate_series(1, 400000) as n where n % 7 = 3"
+"""Some 50 ms of a CPU, and nothing else."""
+FILLING_BYTES = 64 << 10
+FILLING_STEPS_MAX = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +78,50 @@ def walreceiver(deployment: Deployment, standby: Member) -> int | None:
     with session(deployment, standby) as connection:
         row = connection.execute("select pid from pg_stat_wal_receiver where status = 'streaming'").fetchone()
     return None if row is None else int(row[0])
+
+
+def received(deployment: Deployment, standby: Member, position: str) -> bool:
+    """Whether a standby has received the WAL up to a position. Raises :data:`Unavailable`."""
+    with session(deployment, standby) as connection:
+        row = connection.execute("select pg_last_wal_receive_lsn() >= %s::pg_lsn", (position,)).fetchone()
+    return row is not None and bool(row[0])
+
+
+def sessions(deployment: Deployment, member: Member, name: str) -> int:
+    """How many sessions of an application there are. Raises :data:`Unavailable`."""
+    with session(deployment, member) as connection:
+        row = connection.execute("select count(*) from pg_stat_activity where application_name = %s", (name,)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def is_full(error: psycopg.Error) -> bool:
+    """Whether a session was refused because there are too many."""
+    return any(word in str(error) for word in NO_SLOT)
+
+
+def computing_s(deployment: Deployment, member: Member) -> float:
+    """How many seconds a computation takes that needs a CPU and nothing else. Raises :data:`Unavailable`."""
+    with session(deployment, member) as connection:
+        began_s = time.monotonic()
+        connection.execute(COMPUTING)
+        return time.monotonic() - began_s
+
+
+def wal_segment_bytes(deployment: Deployment, member: Member) -> int:
+    """The size of the files that the write-ahead log is kept in. Raises :data:`Unavailable`."""
+    with session(deployment, member) as connection:
+        row = connection.execute("select setting::int from pg_settings where name = 'wal_segment_size'").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def fill_segment(deployment: Deployment, primary: Member, beyond: int) -> None:
+    """Write WAL records that touch no table until the file in use has got beyond so many bytes. Raises :data:`Unavailable`."""
+    with session(deployment, primary) as connection:
+        for _ in range(FILLING_STEPS_MAX):
+            row = connection.execute("select file_offset from pg_walfile_name_offset(pg_current_wal_insert_lsn())").fetchone()
+            if row is not None and int(row[0]) > beyond:
+                return
+            connection.execute("select pg_logical_emit_message(true, 'closeshave', repeat('x', %s))", (FILLING_BYTES,))
+    raise psycopg.OperationalError(f"the WAL of {primary.process} does not get beyond {beyond} bytes of its file")

@@ -1,0 +1,67 @@
+"""Lock what is left of some franchises' calendars, and every booking there, in one transaction that stays open.
+
+``python -m closeshave.faults.helpers.hold_rows PORT DATABASE USER NAME FRANCHISES AT_NS LASTS_S``. Whoever wants a free time waits to learn
+whether our booking of it is committed, and whoever changes a booking waits for its row: neither ever happens, and ending us rolls it all back.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import psycopg
+
+from closeshave.faults.waiting import after, wait_until
+
+HOTTEST = """
+select f.id from franchises f left join bookings b on b.franchise_id = f.id and b.status = 'scheduled'
+group by f.id order by count(b.id) desc, f.id limit %(franchises)s
+"""
+CALENDARS = """
+insert into bookings (franchise_id, barber_id, guest_email, service_id, service_name, starts_at, minutes, price_cents)
+select franchise_id, id, 'nobody@example.com', 1, 'none', lower(gap), least(minutes, %(minutes_max)s), 0
+from (
+    select barber.franchise_id, barber.id, gap, floor(extract(epoch from upper(gap) - lower(gap)) / 60)::int as minutes
+    from barbers barber
+    cross join lateral (
+        select coalesce(range_agg(during), '{}') as taken from bookings where barber_id = barber.id and status = 'scheduled'
+    ) booked
+    cross join lateral unnest(tstzmultirange(tstzrange(now(), now() + interval '32 days')) - booked.taken) as gap
+    where barber.franchise_id = any(%(franchises)s)
+) gaps
+where minutes > 0
+on conflict do nothing
+"""
+"""A booking in every gap that is left of the coming month, at most so long."""
+ROWS = "select id from bookings where franchise_id = any(%(franchises)s) and status = 'scheduled' for update"
+MONTH_MINUTES = 60 * 24 * 32
+TRIES = 10
+"""Customers book at the same time, and one of two that wait for each other has to give way."""
+
+
+def main(dsn: str, franchises: list[int], at_ns: int, lasts_s: float) -> None:
+    """From the monotonic nanosecond ``at_ns`` on, until told to end or ``lasts_s`` seconds have passed. Raises :class:`psycopg.Error`."""
+    with psycopg.connect(dsn) as connection:
+        wait_until(at_ns)
+        for left in reversed(range(TRIES)):
+            try:
+                connection.execute(CALENDARS, {"franchises": franchises, "minutes_max": MONTH_MINUTES})
+                connection.execute(ROWS, {"franchises": franchises})
+                break
+            except psycopg.errors.DeadlockDetected:
+                connection.rollback()
+                if not left:
+                    raise
+        wait_until(after(lasts_s), interval_s=1.0)
+        connection.rollback()
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    port, database, user, name, ids, at_ns, lasts_s = sys.argv[1:]
+    main(
+        psycopg.conninfo.make_conninfo(host="127.0.0.1", port=port, dbname=database, user=user, application_name=name),
+        [int(franchise) for franchise in ids.split(",")],
+        int(at_ns),
+        float(lasts_s),
+    )

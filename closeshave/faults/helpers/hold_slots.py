@@ -1,0 +1,96 @@
+"""Hold every session that a PostgreSQL server has to give.
+
+``python -m closeshave.faults.helpers.hold_slots PORT DATABASE USER NAME evict|spare AT_NS LASTS_S``. Most are taken ahead of time, as long as
+nobody misses them; the last ones at the strike. With ``evict`` the sessions of others with the same role are ended, and theirs taken too.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from typing import LiteralString
+
+import psycopg
+
+from closeshave.clock import now_ns
+from closeshave.faults.waiting import SECOND_NS, wait_until
+
+LEFT_FREE = 12
+"""Until the strike: what a platform opens within a second or two."""
+AGAIN_S = 0.02
+FREE = """
+select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+     - current_setting('reserved_connections')::int - (select count(*) from pg_stat_activity where backend_type = 'client backend')::int
+"""
+EVICT = "select pg_terminate_backend(pid) from pg_stat_activity where usename = current_user and application_name <> %s"
+
+
+class Holder:
+    """The sessions held so far."""
+
+    def __init__(self, dsn: str, name: str) -> None:
+        self._dsn = dsn
+        self._name = name
+        self._held: list[psycopg.Connection] = []
+
+    def take_all_but(self, spare: int) -> None:
+        """Take what is free, leaving ``spare`` slots to others."""
+        first = psycopg.connect(self._dsn, autocommit=True)
+        self._held.append(first)
+        for _ in range(max(0, self._ask(FREE) - spare)):
+            if not self.take():
+                return
+
+    def take(self) -> bool:
+        """Take one more; whether there was one."""
+        try:
+            self._held.append(psycopg.connect(self._dsn, autocommit=True))
+        except psycopg.OperationalError:
+            # None left, or no server: a new one that leads here after a failover is none of ours.
+            return False
+        return True
+
+    def evict(self) -> None:
+        """End the sessions of others."""
+        self._ask(EVICT, self._name)
+
+    def _ask(self, sql: LiteralString, *arguments: str) -> int:
+        row = self._held[0].execute(sql, arguments).fetchone()
+        return int(row[0]) if row else 0
+
+
+def main(dsn: str, name: str, *, evict: bool, at_ns: int, lasts_s: float) -> None:
+    """From the monotonic nanosecond ``at_ns`` on, until told to end, the server ends or ``lasts_s`` seconds have passed."""
+    holder = Holder(dsn, name)
+    holder.take_all_but(LEFT_FREE)
+    wait_until(at_ns)
+    while now_ns() < at_ns + round(lasts_s * SECOND_NS):
+        while holder.take():
+            pass
+        if evict:
+            holder.evict()
+            while holder.take():
+                pass
+        time.sleep(AGAIN_S)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    port, database, user, name, others, at_ns, lasts_s = sys.argv[1:]
+    main(
+        # A standby's slots are not meant, should the server become one.
+        psycopg.conninfo.make_conninfo(
+            host="127.0.0.1",
+            port=port,
+            dbname=database,
+            user=user,
+            application_name=name,
+            target_session_attrs="read-write",
+            connect_timeout=2,
+        ),
+        name,
+        evict=others == "evict",
+        at_ns=int(at_ns),
+        lasts_s=float(lasts_s),
+    )

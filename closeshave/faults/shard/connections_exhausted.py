@@ -1,0 +1,71 @@
+"""No session is to be had at a shard's primary: somebody holds them all."""
+
+from __future__ import annotations
+
+from closeshave.clock import now_ns
+from closeshave.faults import altered
+from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
+from closeshave.faults.parts import patroni, postgres
+from closeshave.faults.shard import cluster
+from closeshave.faults.shard.cluster import HELPER_S, LASTS_S_MAX, helper, named, no_helper, no_sessions, shard_of, unfit
+from closeshave.faults.waiting import wait_until
+from closeshave.plan import Expected
+
+HOLDER = "slots"
+EVICT = Parameter(
+    "evict",
+    bool,
+    default=True,
+    about="Also end the sessions that the platform has, as when all reconnect at once and it comes too late; otherwise only new ones fail.",
+)
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Start the holder ahead of its time; it takes all but a few slots at its leisure and the last ones at the strike."""
+    lead = patroni.leader(aim.deployment, shard_of(aim))
+    name = helper(aim, HOLDER)
+    evict = "evict" if aim.parameters["evict"] else "spare"
+    said = (lead.port, aim.deployment.database, aim.deployment.user, name, evict, strike_ns, LASTS_S_MAX)
+    holder = altered.help_with(aim.deployment, name, "hold_slots", *map(str, said))
+    wait_until(strike_ns)
+    return Injection(aim.label, (f"{name} pid {holder.pid}",), strike_ns, now_ns(), targets=(lead.process,))
+
+
+def look(aim: Aim, injection: Injection) -> Sighting | None:
+    """Ask for a session as the platform does: the server says that it has none."""
+    for member in named(aim, injection.targets):
+        try:
+            with postgres.session(aim.deployment, member):
+                return None
+        except postgres.Unavailable as error:
+            if postgres.is_full(error):
+                return Sighting(f"a session of {aim.deployment.user} at {member.process} on port {member.port}", str(error).strip())
+    return None
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """End the holder; then as for every fault of a shard."""
+    return cluster.undo_with_helper(aim, HOLDER, deadline_ns, say)
+
+
+def prove(aim: Aim) -> tuple[Proof, ...]:
+    """The holder and its sessions are gone, and the shard is whole."""
+    return cluster.prove(aim, no_helper(aim, HOLDER), no_sessions(aim, HOLDER))
+
+
+KIND = Kind(
+    name="shard.connections-exhausted",
+    does="Takes every session that the shard's live primary has to give and holds them; Patroni's own are kept apart by PostgreSQL.",
+    observed_by="PostgreSQL refuses a session with the platform's own role, for it has no slot left.",
+    undone_by="Ends the holder; proven by its absence, no session of it, a write, streaming replicas, roles, ready applications.",
+    scope=("shard",),
+    parameters=(EVICT,),
+    # Nobody but an operator ends a client that holds too much.
+    expected=Expected.RESTORED,
+    unfit=unfit,
+    inject=inject,
+    look=look,
+    undo=undo,
+    prove=prove,
+    lead_s=lambda _aim: HELPER_S,
+)

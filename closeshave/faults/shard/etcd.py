@@ -1,0 +1,73 @@
+"""etcd, where Patroni keeps who leads: its members, when they may be taken away, and how they become whole again."""
+
+from __future__ import annotations
+
+import time
+
+from closeshave.deployment import Process
+from closeshave.faults import proofs, repair
+from closeshave.faults.killing import kill, whole
+from closeshave.faults.kind import Aim, Injection, Proof, Say, Sighting
+from closeshave.faults.parts import patroni, ports
+
+IN_TOUCH_S = 5.0
+"""Patroni's round takes a second, and a retry three (``loop_wait``, ``retry_timeout``)."""
+
+
+def members(aim: Aim) -> tuple[Process, ...]:
+    """Every member, as declared."""
+    return tuple(process for process in aim.deployment.processes if process.role == "etcd")
+
+
+def unfit(aim: Aim) -> str:
+    """Not before etcd and every shard are whole: a shard in the middle of a failover needs etcd."""
+    checks = [
+        proofs.etcd(aim.deployment),
+        *(proofs.shard(aim.deployment, shard.id, at_home=False) for shard in aim.deployment.topology.shards),
+    ]
+    return "; ".join(str(proof) for proof in proofs.together(checks) if not proof.holds)
+
+
+def lose(aim: Aim, lost: tuple[Process, ...], strike_ns: int) -> Injection:
+    """Kill members by SIGKILL at once."""
+    done = kill(whole(aim.deployment, lost), strike_ns)
+    return Injection(aim.label or "etcd", done.touched, done.began_ns, done.dead_ns, tuple(process.name for process in lost))
+
+
+def look(aim: Aim, injection: Injection) -> Sighting | None:
+    """Connect to the client ports of the lost members: all refuse."""
+    asked = [process for process in members(aim) if process.name in injection.targets]
+    refusals = [ports.refusal(process.ports[0]) for process in asked]
+    if not asked or not all(refusals):
+        return None
+    return Sighting(f"TCP to {', '.join(f'{process.name}:{process.ports[0]}' for process in asked)}", ", ".join(dict.fromkeys(refusals)))
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """Start every member again; a shard that failed over meanwhile is switched back."""
+    done = repair.revive(aim.deployment, [process.name for process in members(aim)], deadline_ns, say)
+    for shard in aim.deployment.topology.shards:
+        done += repair.shard_home(aim.deployment, shard.id, deadline_ns, say)
+    return done
+
+
+def prove(aim: Aim) -> tuple[Proof, ...]:
+    """etcd is healthy, every Patroni renews its leader's key there, every shard takes writes."""
+    shards = [shard.id for shard in aim.deployment.topology.shards]
+    return proofs.together(
+        [
+            proofs.running(aim.deployment, [process.name for process in members(aim)]),
+            proofs.etcd(aim.deployment),
+            lambda: _in_touch(aim),
+            *(proofs.shard(aim.deployment, shard, at_home=True) for shard in shards),
+            proofs.applications(aim.deployment),
+            proofs.doors(aim.deployment, shards),
+        ]
+    )
+
+
+def _in_touch(aim: Aim) -> Proof:
+    """Every Patroni has reached etcd within its last few rounds."""
+    seen = {member.process: patroni.reached_etcd_s(member) for member in aim.deployment.members}
+    left = [name for name, at_s in seen.items() if at_s is None or time.time() - at_s > IN_TOUCH_S]
+    return Proof(f"{len(seen)} Patronis reach etcd", not left, f"not {', '.join(left)}" if left else f"all within {IN_TOUCH_S:g} s")

@@ -1,0 +1,79 @@
+"""Somebody's open transaction locks what many want: the calendars of the busiest shops of a shard."""
+
+from __future__ import annotations
+
+from closeshave.clock import now_ns
+from closeshave.faults import altered
+from closeshave.faults.helpers.hold_rows import CALENDARS, HOTTEST
+from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
+from closeshave.faults.parts import patroni, postgres
+from closeshave.faults.shard import cluster
+from closeshave.faults.shard.cluster import HELPER_S, LASTS_S_MAX, helper, named, no_helper, no_sessions, shard_of, unfit
+from closeshave.faults.waiting import wait_until
+from closeshave.plan import Expected
+
+HOLDER = "rows"
+FRANCHISES = Parameter(
+    "franchises",
+    int,
+    default=10,
+    about="How many franchises are locked: those with the most bookings at that moment.",
+    at_least=1,
+    at_most=200,
+)
+WAITED_MS = 200
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Start the holder ahead of its time; its transaction begins at the strike and stays open."""
+    lead = patroni.leader(aim.deployment, shard_of(aim))
+    with postgres.session(aim.deployment, lead) as connection:
+        hottest = [int(row[0]) for row in connection.execute(HOTTEST, {"franchises": aim.parameters["franchises"]})]
+    name = helper(aim, HOLDER)
+    said = (lead.port, aim.deployment.database, aim.deployment.user, name, ",".join(map(str, hottest)), strike_ns, LASTS_S_MAX)
+    holder = altered.help_with(aim.deployment, name, "hold_rows", *map(str, said))
+    wait_until(strike_ns)
+    touched = (f"{name} pid {holder.pid}", f"bookings of franchises {', '.join(map(str, hottest))}")
+    return Injection(aim.label, touched, strike_ns, now_ns(), targets=(lead.process,), before={"hottest": hottest[0]})
+
+
+def look(aim: Aim, injection: Injection) -> Sighting | None:
+    """Try to book a free minute at the busiest franchise, and roll it back: the server makes us wait for somebody's lock."""
+    for member in named(aim, injection.targets):
+        try:
+            with postgres.session(aim.deployment, member) as connection, connection.transaction(force_rollback=True):
+                connection.execute(f"set local lock_timeout = {WAITED_MS}")
+                connection.execute(CALENDARS, {"franchises": [injection.before["hottest"]], "minutes_max": 1})
+        except postgres.Locked as error:
+            return Sighting(f"a booking at franchise {injection.before['hottest']}, by SQL at {member.process}", str(error).splitlines()[0])
+        except postgres.Unavailable:
+            return None
+    return None
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """End the holder, whose transaction the server then rolls back; then as for every fault of a shard."""
+    return cluster.undo_with_helper(aim, HOLDER, deadline_ns, say)
+
+
+def prove(aim: Aim) -> tuple[Proof, ...]:
+    """The holder and its session are gone, and the shard is whole."""
+    return cluster.prove(aim, no_helper(aim, HOLDER), no_sessions(aim, HOLDER))
+
+
+KIND = Kind(
+    name="shard.hot-row-locked",
+    does="Holds a transaction open that has taken all that is left of the busiest franchises' calendars, and locks every booking there.",
+    observed_by="A booking of one free minute at the busiest of them waits for a lock until its own lock timeout.",
+    undone_by="Ends the holder, whose transaction is rolled back; proven by its absence, no session of it, a write, replicas, applications.",
+    scope=("shard",),
+    parameters=(FRANCHISES,),
+    # The locked franchises cannot be booked until somebody ends the transaction; the others of the shard should not notice.
+    expected=Expected.RESTORED,
+    unfit=unfit,
+    inject=inject,
+    look=look,
+    undo=undo,
+    prove=prove,
+    lead_s=lambda _aim: HELPER_S,
+)

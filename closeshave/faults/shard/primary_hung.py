@@ -1,0 +1,66 @@
+"""A shard's primary stands still: its sockets accept, nobody answers, and Patroni waits for it like everybody else."""
+
+from __future__ import annotations
+
+import signal
+
+from closeshave.clock import now_ns
+from closeshave.faults.freezing import FROZEN_WITHIN_S, StillRunning, freeze, stopped
+from closeshave.faults.killing import postmaster
+from closeshave.faults.kind import Aim, Injection, Kind, Sighting
+from closeshave.faults.parts import patroni, wire
+from closeshave.faults.shard.cluster import ROLES_S, SWITCH_BACK, named, prove, shard_of, undo, unfit
+from closeshave.faults.waiting import after, until
+from closeshave.plan import Expected
+from closeshave.processes import send
+
+SILENT_S = 0.2
+"""A postmaster takes a few milliseconds for its first byte."""
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Stop the live primary's postmaster by SIGSTOP, so that it forks no more, and then all its children."""
+    lead = patroni.leader(aim.deployment, shard_of(aim))
+    process = aim.deployment.process(lead.process)
+    first, *children = postmaster(process)
+    began_ns = freeze([first], strike_ns).began_ns
+    send([child.identity for child in children], signal.SIGSTOP)
+    # Sessions come and go up to the last moment: only what is there now counts.
+    everyone = postmaster(process)
+
+    def still() -> bool:
+        nonlocal everyone
+        everyone = postmaster(process)
+        return not send([victim.identity for victim in everyone if not stopped(victim.identity)], signal.SIGSTOP)
+
+    if not until(still, after(FROZEN_WITHIN_S), interval_s=0.005):
+        raise StillRunning(f"not all of {lead.process} stands still {FROZEN_WITHIN_S:g} s after SIGSTOP")
+    touched = tuple(str(victim) for victim in everyone)
+    return Injection(aim.label, touched, began_ns, now_ns(), targets=(lead.process,), members=(lead.process,))
+
+
+def look(aim: Aim, injection: Injection) -> Sighting | None:
+    """Ask the member's own port for a session: the kernel accepts the connection, and not one byte comes back."""
+    for member in named(aim, injection.members):
+        reply = wire.ask(member.port, wire.POSTGRES, SILENT_S)
+        if reply.saw == wire.SILENT:
+            return Sighting(f"SSLRequest to {member.process} on port {member.port}", f"silent for {reply.after_s * 1e3:.0f} ms")
+    return None
+
+
+KIND = Kind(
+    name="shard.primary-hung",
+    does="Stops the postmaster of the shard's live primary and all its sessions by SIGSTOP: connections are accepted and never answered.",
+    observed_by="The member's own port accepts a connection and does not answer the first message of the protocol.",
+    undone_by="Resumes what is stopped, lets Patroni rejoin it and switches back; proven by a write, streaming replicas, roles, applications.",
+    scope=("shard",),
+    parameters=(SWITCH_BACK,),
+    # By Patroni's ttl: its own question to the hung server never comes back, so it no longer renews the leader's key.
+    expected=Expected.RECOVERS,
+    unfit=unfit,
+    inject=inject,
+    look=look,
+    undo=undo,
+    prove=prove,
+    lead_s=lambda _aim: ROLES_S,
+)

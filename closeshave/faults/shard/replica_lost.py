@@ -1,0 +1,49 @@
+"""One standby of a shard is gone, node and all."""
+
+from __future__ import annotations
+
+from closeshave.deployment import Member
+from closeshave.faults.killing import kill, whole
+from closeshave.faults.kind import Aim, Injection, Kind, Sighting
+from closeshave.faults.parts import patroni, ports
+from closeshave.faults.shard.cluster import ROLES_S, named, prove, shard_of, standbys, undo, unfit
+from closeshave.plan import Expected
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Kill the first standby: Patroni and PostgreSQL, for Patroni alone would start the other again."""
+    return lose(aim, standbys(aim.deployment, patroni.leader(aim.deployment, shard_of(aim)))[:1], strike_ns)
+
+
+def lose(aim: Aim, members: tuple[Member, ...], strike_ns: int) -> Injection:
+    """Kill whole nodes by SIGKILL."""
+    targets = tuple(member.process for member in members)
+    done = kill(whole(aim.deployment, [aim.deployment.process(name) for name in targets]), strike_ns)
+    return Injection(aim.label, done.touched, done.began_ns, done.dead_ns, targets)
+
+
+def look(aim: Aim, injection: Injection) -> Sighting | None:
+    """Connect to the lost members' own ports: all refuse."""
+    refusals = {member: ports.refusal(member.port) for member in named(aim, injection.targets)}
+    if not refusals or not all(refusals.values()):
+        return None
+    asked = ", ".join(f"{member.process}:{member.port}" for member in refusals)
+    return Sighting(f"TCP to {asked}", ", ".join(dict.fromkeys(refusals.values())))
+
+
+KIND = Kind(
+    name="shard.replica-lost",
+    does="Kills one standby of the shard by SIGKILL, Patroni with its PostgreSQL; nothing starts them again until the fault is healed.",
+    observed_by="Connections to the standby's own port are refused.",
+    undone_by="Starts the node again; proven by a write, streaming replicas, roles, ready applications.",
+    scope=("shard",),
+    # Reads that went to the standby go to the primary.
+    expected=Expected.TOLERATES,
+    unfit=unfit,
+    inject=inject,
+    look=look,
+    undo=undo,
+    prove=prove,
+    lead_s=lambda _aim: ROLES_S,
+    effect_within_s=None,
+)

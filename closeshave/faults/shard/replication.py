@@ -1,0 +1,31 @@
+"""The way from a shard's primary to its standbys: which link it takes, and whether a write arrives in time."""
+
+from __future__ import annotations
+
+from closeshave.deployment import Link, Member
+from closeshave.faults.kind import Aim, Sighting
+from closeshave.faults.parts import patroni, postgres
+from closeshave.faults.shard.cluster import shard_of, standbys
+from closeshave.faults.waiting import after, until
+
+
+def links_from(aim: Aim, lead: Member) -> tuple[Link, ...]:
+    """The link through which the others stream from ``lead``; none where there is no Toxiproxy."""
+    return tuple(link for link in aim.deployment.links if link.kind == "replication" and link.upstream_port == lead.port)
+
+
+def late(aim: Aim, seconds: float) -> Sighting | None:
+    """Write at the primary and ask every standby, by SQL, whether it has received it: none has for so many seconds."""
+    try:
+        lead = patroni.leader(aim.deployment, shard_of(aim))
+        others = standbys(aim.deployment, lead)
+        position = postgres.write(aim.deployment, lead)
+        arrived = until(
+            lambda: any(postgres.received(aim.deployment, other, position) for other in others), after(seconds), interval_s=0.01
+        )
+    except (patroni.NoLeader, postgres.Unavailable):
+        return None
+    if arrived:
+        return None
+    asked = ", ".join(other.process for other in others)
+    return Sighting(f"a write at {lead.process}, looked for at {asked}", f"{position} not received within {seconds * 1e3:.0f} ms")

@@ -1,0 +1,65 @@
+"""Nothing that a primary writes reaches its standbys any more."""
+
+from __future__ import annotations
+
+from closeshave.faults import links
+from closeshave.faults.freezing import freeze
+from closeshave.faults.killing import Victim
+from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
+from closeshave.faults.links import SILENCE, Disturbance
+from closeshave.faults.parts import patroni, postgres
+from closeshave.faults.shard import cluster
+from closeshave.faults.shard.cluster import ROLES_S, shard_of, standbys
+from closeshave.faults.shard.replication import late, links_from
+from closeshave.plan import Expected
+from closeshave.processes import identify
+
+NAME = "shard.replication-cut"
+SEEN_AFTER_S = 0.2
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Silence the link from the live primary in both directions; where there is no Toxiproxy, freeze the standbys' WAL receivers."""
+    lead = patroni.leader(aim.deployment, shard_of(aim))
+    if through := links_from(aim, lead):
+        return links.inject(aim, Disturbance(links.owner(NAME, aim), through, SILENCE), strike_ns)
+    receivers = [
+        Victim(standby.process, "walreceiver", identity)
+        for standby in standbys(aim.deployment, lead)
+        if (pid := postgres.walreceiver(aim.deployment, standby)) and (identity := identify(pid))
+    ]
+    done = freeze(receivers, strike_ns)
+    return Injection(aim.label, done.touched, done.began_ns, done.still_ns, tuple(victim.process for victim in receivers))
+
+
+def look(aim: Aim, _injection: Injection) -> Sighting | None:
+    """A write that should take milliseconds to the standbys does not arrive."""
+    return late(aim, SEEN_AFTER_S)
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """Let the link carry again and resume frozen receivers; then as for every fault of a shard."""
+    return (*links.clear(aim.deployment, links.owner(NAME, aim), deadline_ns, say), *cluster.undo(aim, deadline_ns, say))
+
+
+def prove(aim: Aim) -> tuple[Proof, ...]:
+    """No toxic is listed, nothing is stopped, and the shard is whole."""
+    return cluster.prove(aim, links.cleared(aim.deployment, links.owner(NAME, aim)))
+
+
+KIND = Kind(
+    name=NAME,
+    does="Silences the link between the shard's live primary and its standbys, or freezes their WAL receivers where there is no Toxiproxy.",
+    observed_by="A write at the primary has not been received by any standby after 200 ms.",
+    undone_by="Takes the toxics off and resumes the receivers; proven by the toxics listed, a write, streaming replicas, roles, applications.",
+    scope=("shard",),
+    # The primary serves on; it notices after wal_sender_timeout only.
+    expected=Expected.TOLERATES,
+    unfit=cluster.unfit,
+    inject=inject,
+    look=look,
+    undo=undo,
+    prove=prove,
+    lead_s=lambda _aim: ROLES_S,
+    effect_within_s=None,
+)

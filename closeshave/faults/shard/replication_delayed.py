@@ -1,0 +1,66 @@
+"""What a primary writes reaches its standbys late."""
+
+from __future__ import annotations
+
+from closeshave.faults import links
+from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
+from closeshave.faults.links import Disturbance
+from closeshave.faults.parts import patroni
+from closeshave.faults.parts.toxiproxy import Toxic
+from closeshave.faults.shard import cluster
+from closeshave.faults.shard.cluster import ROLES_S, shard_of
+from closeshave.faults.shard.replication import late, links_from
+from closeshave.plan import Expected
+
+NAME = "shard.replication-delayed"
+# wal_sender_timeout, 5 s, would end the connection: that is another fault.
+DELAY = Parameter(
+    "delay", float, default=1.0, about="Seconds that everything on its way to the standbys takes longer.", at_least=0.1, at_most=4
+)
+SEEN_AFTER_S = 0.2
+
+
+def unfit(aim: Aim) -> str:
+    """As for every fault of a shard; and there must be a link to slow down."""
+    return links.unfit(aim.deployment) or cluster.unfit(aim)
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Put latency on the link that leads from the live primary to its standbys."""
+    lead = patroni.leader(aim.deployment, shard_of(aim))
+    toxic = Toxic("latency", {"latency": round(float(aim.parameters["delay"]) * 1e3)}, "downstream")
+    return links.inject(aim, Disturbance(links.owner(NAME, aim), links_from(aim, lead), (toxic,)), strike_ns)
+
+
+def look(aim: Aim, _injection: Injection) -> Sighting | None:
+    """A write that should take milliseconds to the standbys takes a good part of the delay at least."""
+    return late(aim, min(SEEN_AFTER_S, float(aim.parameters["delay"]) / 2))
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """Take the latency off; then as for every fault of a shard."""
+    return (*links.clear(aim.deployment, links.owner(NAME, aim), deadline_ns, say), *cluster.undo(aim, deadline_ns, say))
+
+
+def prove(aim: Aim) -> tuple[Proof, ...]:
+    """No toxic is listed, and the shard is whole."""
+    return cluster.prove(aim, links.cleared(aim.deployment, links.owner(NAME, aim)))
+
+
+KIND = Kind(
+    name=NAME,
+    does="Adds latency to the link between the shard's live primary and its standbys, so that they lag behind.",
+    observed_by="A write at the primary has not been received by any standby after 200 ms (or half of the delay, if that is less).",
+    undone_by="Takes the toxic off the link; proven by the toxics that Toxiproxy lists, a write, streaming replicas, roles, applications.",
+    scope=("shard",),
+    parameters=(DELAY,),
+    # Nobody waits for a standby unless replication is synchronous; what a later failover costs is another fault's figure.
+    expected=Expected.TOLERATES,
+    unfit=unfit,
+    inject=inject,
+    look=look,
+    undo=undo,
+    prove=prove,
+    lead_s=lambda _aim: ROLES_S,
+    effect_within_s=None,
+)

@@ -1,0 +1,73 @@
+"""A shard's primary gets too little of a CPU: every query takes many times as long."""
+
+from __future__ import annotations
+
+from closeshave.clock import now_ns
+from closeshave.faults import altered
+from closeshave.faults.killing import postmaster
+from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
+from closeshave.faults.parts import patroni, postgres
+from closeshave.faults.shard import cluster
+from closeshave.faults.shard.cluster import HELPER_S, LASTS_S_MAX, helper, named, no_helper, shard_of, standbys, unfit
+from closeshave.faults.waiting import wait_until
+from closeshave.plan import Expected
+
+SQUEEZER = "squeeze"
+SHARE = Parameter("share", float, default=0.1, about="How much of the time the server may run.", at_least=0.02, at_most=0.5)
+PERIOD_S = 0.1
+"""As the kernel's own CPU quotas have it."""
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Start the helper ahead of its time; it begins at the strike to stop and resume the postmaster and all its sessions in turns."""
+    lead = patroni.leader(aim.deployment, shard_of(aim))
+    target = postmaster(aim.deployment.process(lead.process))[0]
+    name = helper(aim, SQUEEZER)
+    said = (target.identity.pid, target.identity.started, aim.parameters["share"], PERIOD_S, strike_ns, LASTS_S_MAX)
+    squeezer = altered.help_with(aim.deployment, name, "squeeze", *map(repr, said))
+    wait_until(strike_ns)
+    touched = (str(target), f"{name} pid {squeezer.pid}")
+    return Injection(aim.label, touched, strike_ns, now_ns(), targets=(lead.process,))
+
+
+def look(aim: Aim, injection: Injection) -> Sighting | None:
+    """Let the member and a standby compute the same: it takes the member longer, by half of what the share would explain at least."""
+    for member in named(aim, injection.targets):
+        try:
+            control_s = min(postgres.computing_s(aim.deployment, other) for other in standbys(aim.deployment, member))
+            took_s = postgres.computing_s(aim.deployment, member)
+        except (postgres.Unavailable, ValueError):
+            return None
+        times = took_s / control_s
+        if times >= (1 + 1 / float(aim.parameters["share"])) / 2:
+            saw = f"{took_s * 1e3:.0f} ms, {times:.1f} times as long as at a standby"
+            return Sighting(f"the same computation by SQL at {member.process} and its standbys", saw)
+    return None
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """End the helper and resume what it left stopped; then as for every fault of a shard."""
+    return cluster.undo_with_helper(aim, SQUEEZER, deadline_ns, say)
+
+
+def prove(aim: Aim) -> tuple[Proof, ...]:
+    """The helper is gone, nothing is stopped, and the shard is whole."""
+    return cluster.prove(aim, no_helper(aim, SQUEEZER))
+
+
+KIND = Kind(
+    name="shard.slow-queries",
+    does="Lets PostgreSQL on the shard's live primary run for a share of each 100 ms only, by SIGSTOP and SIGCONT: CPU limits want privileges.",
+    observed_by="A computation by SQL takes it many times as long as a standby on the same machine at the same time.",
+    undone_by="Ends the helper and resumes the server; proven by its absence, nothing stopped, a write, streaming replicas, applications.",
+    scope=("shard",),
+    parameters=(SHARE,),
+    # It answers too well to be failed over, and too slowly to keep every promise.
+    expected=Expected.DEGRADES,
+    unfit=unfit,
+    inject=inject,
+    look=look,
+    undo=undo,
+    prove=prove,
+    lead_s=lambda _aim: HELPER_S,
+)

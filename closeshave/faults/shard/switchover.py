@@ -1,0 +1,51 @@
+"""A primary is moved while customers are served, as for maintenance."""
+
+from __future__ import annotations
+
+from closeshave.clock import now_ns
+from closeshave.faults.kind import Aim, Injection, Kind, Sighting
+from closeshave.faults.parts import patroni, postgres
+from closeshave.faults.shard.cluster import ROLES_S, SWITCH_BACK, named, prove, shard_of, standbys, undo, unfit
+from closeshave.faults.waiting import wait_until
+from closeshave.plan import Expected
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Ask Patroni for a switchover to the first standby; its answer comes when the old primary has stepped down and the new one leads."""
+    lead = patroni.leader(aim.deployment, shard_of(aim))
+    to = standbys(aim.deployment, lead)[0]
+    wait_until(strike_ns)
+    began_ns = now_ns()
+    answer = patroni.switchover(aim.deployment, shard_of(aim), to)
+    touched = (f"leader {lead.process}", f"leader {to.process}: {answer.strip()}")
+    return Injection(aim.label, touched, began_ns, now_ns(), targets=(lead.process, to.process), members=(lead.process,))
+
+
+def look(aim: Aim, injection: Injection) -> Sighting | None:
+    """Ask the servers themselves, by SQL: another one than before takes writes."""
+    old = named(aim, injection.members)
+    for member in standbys(aim.deployment, old[0]):
+        try:
+            if not postgres.standing(aim.deployment, member).in_recovery:
+                return Sighting(f"SQL to {member.process} on port {member.port}", "not in recovery")
+        except postgres.Unavailable:
+            continue
+    return None
+
+
+KIND = Kind(
+    name="shard.switchover",
+    does="Switches the shard's primary over to a standby through Patroni's REST API, in an orderly way and under load.",
+    observed_by="The former standby says by SQL that it is not in recovery.",
+    undone_by="Switches back to the declared member; proven by a write, streaming replicas, roles, ready applications.",
+    scope=("shard",),
+    parameters=(SWITCH_BACK,),
+    # Nothing is lost, and writes wait for a few seconds.
+    expected=Expected.RECOVERS,
+    unfit=unfit,
+    inject=inject,
+    look=look,
+    undo=undo,
+    prove=prove,
+    lead_s=lambda _aim: ROLES_S,
+)
