@@ -31,7 +31,7 @@ def start(deployment: Deployment, process: Process, changes: Mapping[str, str]) 
     return processes.start(Path(deployment.root), deployment.id, replace(process, environ=environ))
 
 
-def help_with(deployment: Deployment, name: str, module: str, *arguments: str) -> Identity:
+def help_with(deployment: Deployment, name: str, module: str, *arguments: str, nice: int = 0) -> Identity:
     """Start a helper, ``python -m closeshave.faults.helpers.MODULE``, that works until it is ended. Raises :class:`OSError`.
 
     It belongs to the environment, and is gone with it at the latest.
@@ -40,7 +40,7 @@ def help_with(deployment: Deployment, name: str, module: str, *arguments: str) -
     paths = [str(Path(__file__).parents[2]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     environ = {"PYTHONPATH": os.pathsep.join(paths), ALTERED: name}
     argv = (sys.executable, "-m", f"closeshave.faults.helpers.{module}", *arguments)
-    return processes.start(Path(deployment.root), deployment.id, Process(name, "helper", None, argv, environ))
+    return processes.start(Path(deployment.root), deployment.id, Process(name, "helper", None, argv, environ, nice=nice))
 
 
 def running(deployment: Deployment, names: Iterable[str]) -> dict[Identity, str]:

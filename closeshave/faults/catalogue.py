@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from closeshave.faults import cache, dependency, region, service, shard
+from closeshave.faults import cache, data, dependency, region, service, shard
 from closeshave.faults.kind import Kind
 from closeshave.plan import Fault
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for family in (shard, cache, region, service, dependency) for kind in family.KINDS}
+KINDS: Mapping[str, Kind] = {kind.name: kind for family in (shard, cache, region, service, dependency, data) for kind in family.KINDS}
 
 
 def check(fault: Fault, environment: str | None = None, kinds: Mapping[str, Kind] = KINDS) -> list[str]:

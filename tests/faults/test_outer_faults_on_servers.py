@@ -7,6 +7,7 @@ import datetime
 import itertools
 import logging
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -14,11 +15,13 @@ import httpx
 import pytest
 
 from closeshave.clock import now_ns
-from closeshave.deployment import Deployment
-from closeshave.environments import embedded
+from closeshave.deployment import OWN_REQUESTS, Deployment
+from closeshave.environments import edge_counts, embedded
 from closeshave.environments.definition import Embedded, read_definition
 from closeshave.faults import altered, child
 from closeshave.faults.catalogue import KINDS
+from closeshave.faults.heal import heal_open
+from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.waiting import after, until
 from closeshave.files import read_lines
 from closeshave.plan import Expected, Fault, locate
@@ -44,13 +47,21 @@ def platform() -> Iterator[Deployment]:
     assert not embedded.down(Path(deployment.root))
 
 
+SENT: Counter[str] = Counter()
+"""Requests that these tests sent, by the door's address."""
+
+
+def _note(request: httpx.Request) -> None:
+    SENT[f"http://{request.url.netloc.decode()}"] += 1
+
+
 class Customer(httpx.Client):
     """Somebody at one door of the platform, with an address of their own."""
 
     def __init__(self, url: str) -> None:
         number = next(ADDRESSES)
         headers = {**PAIR, "X-Franchise-Id": str(FRANCHISE), "X-Forwarded-For": f"10.9.{number // 250}.{number % 250}"}
-        super().__init__(base_url=url, headers=headers, timeout=20, trust_env=False)
+        super().__init__(base_url=url, headers=headers, timeout=20, trust_env=False, event_hooks={"request": [_note]})
 
     def reads(self, times: int) -> list[int]:
         """The statuses of so many looks at the shop's page; 0 for a connection that broke."""
@@ -69,12 +80,15 @@ class Customer(httpx.Client):
         self.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         return self.headers["Authorization"]
 
-    def book(self, day: int, key: str | None = None) -> httpx.Response:
-        """The first free time of that many days ahead, or, with a key that was used, whatever was booked with it."""
+    def wish(self, day: int) -> dict[str, str]:
+        """What to book: the first free time of that many days ahead."""
         date = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=day)).date().isoformat()
-        slots = self.get("/api/v2/appointments/slots", params={"appointment_date": date}).json()["slots"]
-        body = {"date": date, "time": slots[0]["time"], "service": "Shave"}
-        return self.post("/api/v2/appointments/", json=body, headers={"Idempotency-Key": key or f"key_{uuid.uuid4()}"})
+        answer = self.get("/api/v2/appointments/slots", params={"appointment_date": date})
+        return {"date": date, "time": answer.json()["slots"][0]["time"], "service": "Shave"}
+
+    def book(self, wish: Mapping[str, str], key: str) -> httpx.Response:
+        """The booking of a wish, or whatever was booked with the key before."""
+        return self.post("/api/v2/appointments/", json=wish, headers={"Idempotency-Key": key})
 
     def intend(self, booking: int) -> httpx.Response:
         """An intent to pay for a booking."""
@@ -201,7 +215,7 @@ def payer(platform: Deployment) -> tuple[Customer, int]:
     """A customer who has booked, and the booking."""
     customer = edge(platform)
     customer.login(platform)
-    booked = customer.book(next(DAYS))
+    booked = customer.book(customer.wish(next(DAYS)), new_key())
     assert booked.status_code == 200, booked.text
     return customer, booked.json()["id"]
 
@@ -262,3 +276,71 @@ def test_dependency_fault_bites_and_is_undone(
     life(platform, run, kind, {}, parameters, while_it_holds, traffic=somebody_pays)
     pays(platform)
     assert customer.intend(booking).status_code == 200
+
+
+def new_key() -> str:
+    """As a customer's own."""
+    return f"key_{uuid.uuid4()}"
+
+
+def made_with(platform: Deployment, key: str) -> int:
+    """How many bookings the shard's primary has of a key."""
+    with postgres.session(platform, patroni.leader(platform, 1)) as connection:
+        row = connection.execute("select count(*) from bookings where idempotency_key = %s", (key,)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def commits_unawares(platform: Deployment, bearer: str) -> None:
+    """Sooner or later a booking is made and its answer is an error; the same key then finds it, and it was made once."""
+    for _ in range(300):
+        customer, key = edge(platform), new_key()
+        customer.headers["Authorization"] = bearer
+        wish = customer.wish(next(DAYS))
+        if customer.book(wish, key).status_code == 500 and made_with(platform, key):
+            break
+    else:
+        pytest.fail("no answer was ever lost after a commit")
+    assert until(lambda: customer.book(wish, key).status_code == 200, after(20))
+    assert made_with(platform, key) == 1
+
+
+def test_lost_acknowledgement_bites_and_is_undone(platform: Deployment, run: Path) -> None:
+    """Commits whose answers never come are found by their key, and never made twice."""
+    bearer = edge(platform).login(platform)
+    life(platform, run, "data.acknowledgement-lost", {"shard": 1}, {}, lambda held: commits_unawares(held, bearer))
+    pays(platform)
+
+
+def test_storm_is_counted_to_the_last_request(platform: Deployment, run: Path) -> None:
+    """The region serves again while the storm goes on; afterwards the edges' counters are explained exactly: by these tests and the harness."""
+    before, sent = edge_counts.read(platform), SENT.copy()
+    life(platform, run, "data.retry-storm", {"region": REGION}, {}, others_serve)
+    after_it = edge_counts.between(before, edge_counts.read(platform))
+    assert {count.region: count.requests for count in after_it} == {each.region: SENT[each.url] - sent[each.url] for each in platform.edges}
+    own = [line for line in read_lines(Path(platform.root, OWN_REQUESTS)) if line["region"] == REGION]
+    assert len(own) > 40
+
+
+@pytest.mark.parametrize(
+    ("kind", "scope"),
+    [
+        ("service.cpu-squeezed", {"region": REGION}),
+        ("service.bad-version", {"region": REGION}),
+        ("dependency.payments-late", {}),
+        ("data.acknowledgement-lost", {"shard": 1}),
+        ("data.retry-storm", {"region": REGION}),
+    ],
+)
+def test_whoever_heals_needs_the_ledger_only(kind: str, scope: Mapping[str, str | int], platform: Deployment, run: Path) -> None:
+    """Its process killed in the middle, a fault is undone and proven by another, which finds helpers and all."""
+    experiment = child.start(platform, run, Fault("f", kind, "storm", 0, 600, Expected.RECOVERS, scope), now_ns())
+    try:
+        assert until(lambda: "observed" in edges(run), after(60)), logs_of(run)
+    finally:
+        experiment.kill()
+        experiment.wait()
+        unproven = heal_open(run, platform, lambda _line: None)
+    assert unproven == []
+    assert edges(run) == WHOLE_LIFE
+    left_nothing(platform, kind, scope, {})

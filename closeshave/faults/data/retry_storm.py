@@ -1,0 +1,120 @@
+"""Clients that do not wait: a short pause of a region's applications, and reads that are repeated at once while it lasts and after.
+
+What is injected is both the pause and the clients: a helper sends reads of its own beside the trial's customers, at a fixed rate, and repeats
+each that is late or bad. A platform that is overwhelmed by the retries of a pause stays slow for as long as they come.
+"""
+
+from __future__ import annotations
+
+import csv
+import signal
+
+from closeshave import processes
+from closeshave.clock import now_ns
+from closeshave.deployment import Edge
+from closeshave.faults import altered
+from closeshave.faults.freezing import freeze
+from closeshave.faults.killing import whole
+from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
+from closeshave.faults.parts import ports
+from closeshave.faults.service import fleet
+from closeshave.faults.waiting import SECOND_NS, after, wait_until
+from closeshave.plan import Expected
+
+RATE = Parameter("rate", float, default=40.0, about="New reads per second.", at_least=1, at_most=200)
+RETRIES = Parameter("retries", int, default=4, about="How often one read is sent again at most.", at_least=1, at_most=9)
+PATIENCE_S = Parameter(
+    "patience_s", float, default=0.5, about="Seconds without an answer until it is sent again.", at_least=0.05, at_most=10
+)
+PAUSE_S = Parameter("pause_s", float, default=2.0, about="Seconds for which the region's applications stand still.", at_least=0, at_most=10)
+LASTS_S_MAX = 900.0
+"""No fault may hold for longer: a storm that nobody ends still ends."""
+ENDS_WITHIN_S = 20.0
+"""Requests under way are waited for, so that every one that was noted was counted."""
+LOOK_S = 0.5
+NICE = 5
+"""As the servers: the trial's own customers keep their schedule."""
+
+
+def helper(aim: Aim) -> str:
+    """The name of the storm's process."""
+    return f"storm-{fleet.region_of(aim)}"
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Start the storm ahead of its time; at the strike it begins, and the applications stand still for a while."""
+    before = _per_s(aim)
+    said = [aim.deployment.root, fleet.region_of(aim), *(aim.parameters[parameter.name] for parameter in (RATE, RETRIES, PATIENCE_S))]
+    storm = altered.help_with(aim.deployment, helper(aim), "storm", *map(str, (*said, strike_ns, LASTS_S_MAX)), nice=NICE)
+    apps = fleet.fleet(aim)
+    victims = whole(aim.deployment, apps)
+    touched: tuple[str, ...] = (f"{helper(aim)} pid {storm.pid}",)
+    wait_until(strike_ns)
+    began_ns = now_ns()
+    if aim.parameters["pause_s"]:
+        try:
+            touched += freeze(victims, strike_ns).touched
+            wait_until(began_ns + round(float(aim.parameters["pause_s"]) * SECOND_NS))
+        finally:
+            processes.send([victim.identity for victim in victims], signal.SIGCONT)
+    targets = tuple(app.name for app in apps)
+    return Injection(aim.label, touched, began_ns, now_ns(), targets, before={"requests_per_s": before})
+
+
+def look(aim: Aim, injection: Injection) -> Sighting | None:
+    """Read the edge's own counter twice: it grows faster than before the strike, by the storm's rate at least."""
+    per_s = _per_s(aim)
+    more = per_s - injection.before["requests_per_s"]
+    if more < 0.5 * float(aim.parameters["rate"]):
+        return None
+    return Sighting(f"requests at the edge of {fleet.region_of(aim)}", f"{per_s} a second, {more} more than before")
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """End the storm, resume and run the region's applications."""
+    storms = altered.running(aim.deployment, [helper(aim)])
+    if storms:
+        say(f"ending {helper(aim)}")
+        altered.end(storms, ENDS_WITHIN_S)
+    return (*(f"ended {name} pid {identity.pid}" for identity, name in storms.items()), *fleet.undo(aim, deadline_ns, say))
+
+
+def prove(aim: Aim) -> tuple[Proof, ...]:
+    """No storm is left, and the region's applications answer."""
+    left = [f"{name} pid {identity.pid}" for identity, name in altered.running(aim.deployment, [helper(aim)]).items()]
+    return (Proof(f"{helper(aim)} has ended", not left, ", ".join(left) or "no such process"), *fleet.prove(aim))
+
+
+def _per_s(aim: Aim) -> int:
+    """Requests a second at the region's edge at the moment, by the edge's own counter."""
+    edge = aim.deployment.edge(fleet.region_of(aim))
+    began_ns, before = now_ns(), _counted(edge)
+    wait_until(after(LOOK_S))
+    return round((_counted(edge) - before) / ((now_ns() - began_ns) / SECOND_NS))
+
+
+def _counted(edge: Edge) -> int:
+    """Requests since the edge started; 0 when it does not tell."""
+    answer = ports.get(edge.stats_url)
+    rows = csv.DictReader(answer.text.removeprefix("# ").splitlines()) if answer is not None else ()
+    return next((int(row["req_tot"]) for row in rows if (row["pxname"], row["svname"]) == (edge.frontend, "FRONTEND")), 0)
+
+
+KIND = Kind(
+    name="data.retry-storm",
+    does="Pauses a region's applications for seconds, while a helper sends reads at a fixed rate and repeats at once what is late or bad.",
+    observed_by="The edge's own counter grows faster than before, by the storm's rate.",
+    undone_by="Ends the helper and resumes the applications; proven by no such process, their answers, readiness and the region's edge.",
+    scope=("region",),
+    parameters=(RATE, RETRIES, PATIENCE_S, PAUSE_S),
+    # While the storm goes on: the pause is over by itself, and what it has piled up must drain.
+    expected=Expected.RECOVERS,
+    unfit=fleet.unfit,
+    inject=inject,
+    look=look,
+    undo=undo,
+    prove=prove,
+    lead_s=lambda _aim: 4.0,
+    observed_within_s=10.0,
+    healed_within_s=90.0,
+)
