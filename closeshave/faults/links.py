@@ -6,7 +6,7 @@ A fault's toxics carry its name, so that whoever heals it takes away these and n
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +26,8 @@ SILENCE = (Toxic("timeout", {"timeout": 0}, "upstream"), Toxic("timeout", {"time
 stream goes on with bytes missing, which no network would do."""
 SILENT_S = 0.3
 """No answer for so long, on a machine where one takes a millisecond, is silence."""
+PATIENCE_S = 1.0
+"""How long beyond its latency a slow link is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,16 @@ def inject(aim: Aim, disturbance: Disturbance, strike_ns: int) -> Injection:
     return Injection(aim.label, touched, began_ns, now_ns(), targets, links=tuple(link.name for link in disturbance.links))
 
 
-def look(aim: Aim, injection: Injection, timeout_s: float, disturbed: Callable[[Reply], bool]) -> Sighting | None:
-    """Ask through every link that somebody has used since the strike: all those are disturbed, and there is one.
+def look(
+    aim: Aim,
+    injection: Injection,
+    timeout_s: float,
+    disturbed: Callable[[Reply], bool],
+    *,
+    questions: int = 1,
+    enough: Callable[[Iterable[bool]], bool] = all,
+) -> Sighting | None:
+    """Ask so many questions through every link that somebody has used since the strike: ``enough`` are disturbed, and there is one.
 
     A link that carries no traffic shows nothing to anybody, so it does not count; the kernel knows, and our own questions come only after.
     """
@@ -90,12 +100,12 @@ def look(aim: Aim, injection: Injection, timeout_s: float, disturbed: Callable[[
     links = [link for link in aim.deployment.links if link.name in injection.links]
     used = [link for link in links if heard.get(link.port, since_ms) < since_ms]
     with ThreadPoolExecutor(32) as pool:
-        replies = list(pool.map(lambda link: wire.through(link, timeout_s), used))
-    if not used or not all(map(disturbed, replies)):
+        replies = list(pool.map(lambda link: wire.through(link, timeout_s), used * questions))
+    if not used or not enough(map(disturbed, replies)):
         return None
-    saw = dict.fromkeys(reply.saw for reply in replies)
+    saw = dict.fromkeys(reply.saw for reply in replies if disturbed(reply))
     took = f"{min(reply.after_s for reply in replies) * 1e3:.0f} … {max(reply.after_s for reply in replies) * 1e3:.0f} ms"
-    return Sighting(f"a question through each of the {len(used)} links of {len(links)} in use", f"{', '.join(saw)} after {took}")
+    return Sighting(f"{len(replies)} questions through the {len(used)} links in use of {len(links)}", f"{', '.join(saw)} after {took}")
 
 
 def silent(reply: Reply) -> bool:

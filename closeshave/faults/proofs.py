@@ -60,6 +60,17 @@ def shard(deployment: Deployment, id: int, *, at_home: bool) -> Check:
     return check
 
 
+def unsettled(deployment: Deployment, id: int) -> str:
+    """Why a shard could not fail over at the moment; empty when it could. Killed just after a rejoin, it would do so only after long."""
+    whole = shard(deployment, id, at_home=False)()
+    if not whole.holds:
+        return str(whole)
+    try:
+        return patroni.unsettled(deployment, id)
+    except patroni.NoLeader as error:
+        return str(error)
+
+
 def group(deployment: Deployment, name: str, *, at_home: bool) -> Check:
     """A store group has a primary that every sentinel names, healthy in their eyes; it takes a write, and every other store follows it."""
 

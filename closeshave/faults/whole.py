@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from closeshave.deployment import Deployment
 from closeshave.faults import proofs, repair
-from closeshave.faults.kind import Aim, Say
-from closeshave.faults.shard import unfit as shard_unfit
+from closeshave.faults.kind import Say
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +22,7 @@ class Whole:
         """Not before every shard and group is whole: what is lost then is the fault's doing alone."""
         checks = [proofs.group(self.deployment, group, at_home=False) for group in self.groups]
         broken = [str(proof) for proof in proofs.together(checks) if not proof.holds]
-        shards = [Aim(self.deployment, {"shard": shard}, {}) for shard in self.shards]
-        return "; ".join([*broken, *filter(None, map(shard_unfit, shards))])
+        return "; ".join([*broken, *filter(None, (proofs.unsettled(self.deployment, shard) for shard in self.shards))])
 
     def mend(self, deadline_ns: int, say: Say, *, at_home: bool) -> tuple[str, ...]:
         """Run every process, link every group and, if wanted, switch every role back to where it is declared."""

@@ -1,0 +1,60 @@
+"""A kind of fault that is nothing but toxics on links: which links, which toxics, and how whoever uses them notices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from closeshave.deployment import Link
+from closeshave.faults import links, proofs
+from closeshave.faults.kind import Aim, Injection, Proof, Say, Sighting
+from closeshave.faults.links import Disturbance
+from closeshave.faults.parts.toxiproxy import Toxic
+from closeshave.faults.parts.wire import Reply
+from closeshave.faults.whole import Whole
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFault:
+    """The functions of such a kind, as :class:`~closeshave.faults.kind.Kind` wants them."""
+
+    kind: str
+    links: Callable[[Aim], Iterable[Link]]
+    """Read live: roles drift."""
+    toxics: Callable[[Aim], tuple[Toxic, ...]]
+    shows: Callable[[Aim], Callable[[Reply], bool]]
+    """Whether an answer through such a link is a disturbed one."""
+    whole: Callable[[Aim], Whole]
+    timeout_s: Callable[[Aim], float] = lambda _aim: links.SILENT_S
+    """Until a question counts as not answered."""
+    questions: int = 1
+    enough: Callable[[Iterable[bool]], bool] = all
+
+    def disturbance(self, aim: Aim) -> Disturbance:
+        """What is put on which links now."""
+        return Disturbance(links.owner(self.kind, aim), tuple(dict.fromkeys(self.links(aim))), self.toxics(aim))
+
+    def unfit(self, aim: Aim) -> str:
+        """Not where no link can be disturbed, nor while what it would disturb is not whole."""
+        return links.unfit(aim.deployment) or self.whole(aim).unfit()
+
+    def inject(self, aim: Aim, strike_ns: int) -> Injection:
+        """Put the toxics on."""
+        return links.inject(aim, self.disturbance(aim), strike_ns)
+
+    def look(self, aim: Aim, injection: Injection) -> Sighting | None:
+        """Ask through every link in use."""
+        return links.look(aim, injection, self.timeout_s(aim), self.shows(aim), questions=self.questions, enough=self.enough)
+
+    def undo(self, aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+        """Take the toxics off, and mend what may have broken meanwhile."""
+        done = links.clear(aim.deployment, links.owner(self.kind, aim), deadline_ns, say)
+        return (*done, *self.whole(aim).mend(deadline_ns, say, at_home=_at_home(aim)))
+
+    def prove(self, aim: Aim) -> tuple[Proof, ...]:
+        """No toxic of this fault is listed anywhere, and everything is whole."""
+        return proofs.together([links.cleared(aim.deployment, links.owner(self.kind, aim)), *self.whole(aim).checks(at_home=_at_home(aim))])
+
+
+def _at_home(aim: Aim) -> bool:
+    return bool(aim.parameters.get("switch_back", False))

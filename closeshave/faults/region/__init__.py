@@ -1,0 +1,5 @@
+"""Faults of a region: everything in one failure domain, or every way that leads to it."""
+
+from closeshave.faults.region import customers_cut, data_links_cut, flapping, lossy, lost, partitioned, restored, slow
+
+KINDS = (lost.KIND, restored.KIND, customers_cut.KIND, data_links_cut.KIND, slow.KIND, lossy.KIND, flapping.KIND, partitioned.KIND)

@@ -1,0 +1,34 @@
+"""A region that is cut from the others' data, and they from its own; not from those who watch them all, so this is no partition."""
+
+from __future__ import annotations
+
+from closeshave.faults import links
+from closeshave.faults.kind import Kind
+from closeshave.faults.linkfault import LinkFault
+from closeshave.faults.region import domain, network
+from closeshave.plan import Expected
+
+FAULT = LinkFault(
+    kind="region.data-links-cut",
+    links=network.crossing,
+    toxics=lambda _aim: links.SILENCE,
+    shows=lambda _aim: links.silent,
+    whole=domain.whole,
+)
+KIND = Kind(
+    name=FAULT.kind,
+    does="Silences the region's ways to the others' databases and stores, theirs to its own, and replication between them; etcd, Patroni, "
+    "Sentinel, the stores' own replication and the edges reach it as before.",
+    observed_by="A question by each of those ways that somebody uses is not answered.",
+    undone_by="Takes the toxics off; proven by the servers' own lists, writes, streaming replicas and ready applications.",
+    scope=("region",),
+    parameters=(domain.SWITCH_BACK,),
+    expected=Expected.DEGRADES,
+    unfit=network.unfit,
+    inject=FAULT.inject,
+    look=FAULT.look,
+    undo=FAULT.undo,
+    prove=FAULT.prove,
+    lead_s=lambda _aim: domain.ROLES_S,
+    healed_within_s=domain.HEAL_WITHIN_S,
+)

@@ -1,0 +1,55 @@
+"""What faults of a region share: what is in it, what that is part of, and what it takes for all of it to be whole."""
+
+from __future__ import annotations
+
+from closeshave.deployment import Process
+from closeshave.faults import proofs
+from closeshave.faults.kind import Aim, Parameter, Proof, Say
+from closeshave.faults.whole import Whole
+
+SWITCH_BACK = Parameter("switch_back", bool, default=True, about="Healing moves every primary back to its declared member.")
+ROLES_S = 3.0
+"""Time to read the roles of all shards and tiers, and all process IDs, before the strike."""
+HEAL_WITHIN_S = 120.0
+STARTERS_FIRST = ("patroni",)
+"""Roles that start others when those die: they die first."""
+
+
+def name_of(aim: Aim) -> str:
+    """The region that a fault is aimed at."""
+    return str(aim.scope["region"])
+
+
+def owned(aim: Aim) -> tuple[Process, ...]:
+    """Every process inside the region's failure domain, those that start others first."""
+    return tuple(sorted(aim.deployment.owned_by(name_of(aim)), key=lambda process: process.role not in STARTERS_FIRST))
+
+
+def shards_of(aim: Aim) -> tuple[int, ...]:
+    """The shards that have a member in the region."""
+    return tuple(sorted({member.shard for member in aim.deployment.members if member.region == name_of(aim)}))
+
+
+def groups_of(aim: Aim) -> tuple[str, ...]:
+    """The store groups that have a store in the region."""
+    return tuple(dict.fromkeys(store.group for store in aim.deployment.stores if store.region == name_of(aim)))
+
+
+def whole(aim: Aim) -> Whole:
+    """Everything of the region, and whatever has a part in it."""
+    return Whole(aim.deployment, tuple(process.name for process in owned(aim)), groups_of(aim), shards_of(aim))
+
+
+def unfit(aim: Aim) -> str:
+    """Not before every shard and group with a part in the region is whole: what is lost then is the region's loss alone."""
+    return whole(aim).unfit() if owned(aim) else f"this environment has no region {name_of(aim)!r}"
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """Start every process of the region in order, wait until shards and tiers are whole, switch roles back."""
+    return whole(aim).mend(deadline_ns, say, at_home=bool(aim.parameters.get("switch_back", False)))
+
+
+def prove(aim: Aim) -> tuple[Proof, ...]:
+    """Everything of the region runs, and what it is a part of is whole again, up to the customers' door."""
+    return proofs.together(whole(aim).checks(at_home=bool(aim.parameters.get("switch_back", False))))

@@ -1,0 +1,52 @@
+"""A region that comes and goes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from closeshave.faults import links
+from closeshave.faults.kind import Aim, Kind, Parameter, Stroke
+from closeshave.faults.linkfault import LinkFault
+from closeshave.faults.region import domain, network
+from closeshave.plan import Expected
+
+DOWN_S = Parameter("down_s", float, default=3.0, about="How long the links are silent each time, in seconds.", at_least=0.5)
+UP_S = Parameter("up_s", float, default=3.0, about="How long they work in between, in seconds.", at_least=0.5)
+
+
+def course(aim: Aim) -> Iterator[Stroke]:
+    """Up and down in turn, after the first silence of the injection."""
+    down_s, up_s = float(aim.parameters["down_s"]), float(aim.parameters["up_s"])
+    disturbance = FAULT.disturbance(aim)
+    for turn in itertools.count():
+        began_s = turn * (down_s + up_s)
+        yield Stroke(began_s + down_s, f"{domain.name_of(aim)} is up", lambda *_: disturbance.pause())
+        yield Stroke(began_s + down_s + up_s, f"{domain.name_of(aim)} is down", lambda *_: disturbance.begin())
+
+
+FAULT = LinkFault(
+    kind="region.flapping",
+    links=network.all_of,
+    toxics=lambda _aim: links.SILENCE,
+    shows=lambda _aim: links.silent,
+    whole=domain.whole,
+)
+KIND = Kind(
+    name=FAULT.kind,
+    does="Silences all links of the region and lets them work again, in turn, as long as it holds; etcd, Patroni and Sentinel see no change.",
+    observed_by="While they are silent, a question by each of them that somebody uses is not answered.",
+    undone_by="Takes the toxics off; proven by the servers' own lists, writes, streaming replicas and ready applications.",
+    scope=("region",),
+    parameters=(DOWN_S, UP_S, domain.SWITCH_BACK),
+    expected=Expected.DEGRADES,
+    unfit=network.unfit,
+    inject=FAULT.inject,
+    look=FAULT.look,
+    undo=FAULT.undo,
+    prove=FAULT.prove,
+    lead_s=lambda _aim: domain.ROLES_S,
+    healed_within_s=domain.HEAL_WITHIN_S,
+    lasting=False,
+    course=course,
+)

@@ -1,0 +1,58 @@
+"""A region that loses connections."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from closeshave.faults.kind import Aim, Kind, Parameter, Stroke
+from closeshave.faults.linkfault import LinkFault
+from closeshave.faults.parts.toxiproxy import Toxic
+from closeshave.faults.region import domain, network
+from closeshave.plan import Expected
+
+SHARE = Parameter(
+    "share", float, default=0.2, about="The share of connections in use that is reset at each draw.", at_least=0.01, at_most=1.0
+)
+DRAW_S = Parameter("draw_s", float, default=1.0, about="Seconds from one draw to the next.", at_least=0.2)
+QUESTIONS = 8
+"""By each link, as only a share of them is lost."""
+LOST = frozenset({"closed", ConnectionResetError.__name__, BrokenPipeError.__name__})
+
+
+def course(aim: Aim) -> Iterator[Stroke]:
+    """Draw anew: Toxiproxy draws once for each connection, so pools would soon hold only such as are never reset."""
+    draw_s = float(aim.parameters["draw_s"])
+    disturbance = FAULT.disturbance(aim)
+    return (
+        Stroke(turn * draw_s, "the connections to be reset are drawn anew", lambda *_: disturbance.renew()) for turn in itertools.count(1)
+    )
+
+
+FAULT = LinkFault(
+    kind="region.lossy",
+    links=network.all_of,
+    toxics=lambda aim: (Toxic("reset_peer", {"timeout": 0}, toxicity=float(aim.parameters["share"])),),
+    shows=lambda _aim: lambda reply: reply.saw in LOST,
+    whole=domain.whole,
+    questions=QUESTIONS,
+    enough=any,
+)
+KIND = Kind(
+    name=FAULT.kind,
+    does="Resets a share of the connections on all links of the region, drawn anew again and again; answers on their way are lost.",
+    observed_by="Among several questions by each link that somebody uses, some end in a reset.",
+    undone_by="Takes the toxics off; proven by the servers' own lists, writes, streaming replicas and ready applications.",
+    scope=("region",),
+    parameters=(SHARE, DRAW_S, domain.SWITCH_BACK),
+    expected=Expected.DEGRADES,
+    unfit=network.unfit,
+    inject=FAULT.inject,
+    look=FAULT.look,
+    undo=FAULT.undo,
+    prove=FAULT.prove,
+    lead_s=lambda _aim: domain.ROLES_S,
+    healed_within_s=domain.HEAL_WITHIN_S,
+    lasting=False,
+    course=course,
+)

@@ -1,0 +1,57 @@
+"""A region that is lost entirely."""
+
+from __future__ import annotations
+
+from closeshave.faults.killing import kill, whole
+from closeshave.faults.kind import Aim, Injection, Kind, Sighting
+from closeshave.faults.parts import patroni, ports, postgres, sentinel
+from closeshave.faults.region import domain
+from closeshave.plan import Expected
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Kill every process of the region by SIGKILL at once, PostgreSQL's children included."""
+    leads = (*_leading_members(aim), *_leading_stores(aim))
+    owned = domain.owned(aim)
+    done = kill(whole(aim.deployment, owned), strike_ns)
+    return Injection(aim.label, done.touched, done.began_ns, done.dead_ns, tuple(process.name for process in owned), leads)
+
+
+def look(aim: Aim, injection: Injection) -> Sighting | None:
+    """Connect to every port of the region: all refuse."""
+    listening = [port for process in domain.owned(aim) if process.name in injection.targets for port in process.ports]
+    if not listening or any(not ports.refusal(port) for port in listening):
+        return None
+    return Sighting(f"TCP to the {len(listening)} ports of {domain.name_of(aim)}", "every connection is refused")
+
+
+def _leading_members(aim: Aim) -> list[str]:
+    found = []
+    for shard in domain.shards_of(aim):
+        lead = patroni.leader(aim.deployment, shard)
+        if lead.region == domain.name_of(aim) and not postgres.standing(aim.deployment, lead).in_recovery:
+            found.append(lead.process)
+    return found
+
+
+def _leading_stores(aim: Aim) -> list[str]:
+    leads = [sentinel.primary(aim.deployment, group) for group in domain.groups_of(aim)]
+    return [lead.process for lead in leads if lead.region == domain.name_of(aim)]
+
+
+KIND = Kind(
+    name="region.lost",
+    does="Kills every process of the region by SIGKILL at once: applications, proxies, databases, stores, its etcd member and sentinel.",
+    observed_by="Connections to every port of the region are refused.",
+    undone_by="Starts every process again in order and switches roles back; proven by writes, replication, sentinels, etcd, edges.",
+    scope=("region",),
+    parameters=(domain.SWITCH_BACK,),
+    expected=Expected.RECOVERS,
+    unfit=domain.unfit,
+    inject=inject,
+    look=look,
+    undo=domain.undo,
+    prove=domain.prove,
+    lead_s=lambda _aim: domain.ROLES_S,
+    healed_within_s=domain.HEAL_WITHIN_S,
+)

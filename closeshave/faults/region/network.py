@@ -1,0 +1,51 @@
+"""The links of a region: its own, and those by which it and the other regions reach each other's data."""
+
+from __future__ import annotations
+
+from closeshave.deployment import Link
+from closeshave.faults import links
+from closeshave.faults.kind import Aim
+from closeshave.faults.parts import patroni, sentinel
+from closeshave.faults.region import domain
+
+
+def unfit(aim: Aim) -> str:
+    """Not where no link can be disturbed, nor while the region is not whole."""
+    return links.unfit(aim.deployment) or domain.unfit(aim)
+
+
+def ingress(aim: Aim) -> tuple[Link, ...]:
+    """By which every edge reaches the region's applications."""
+    return tuple(link for link in aim.deployment.links if link.kind == "ingress" and link.region == domain.name_of(aim))
+
+
+def all_of(aim: Aim) -> tuple[Link, ...]:
+    """Whatever the region's own proxy carries, and whatever leads from another region to its data."""
+    own = (link for link in aim.deployment.links if link.region == domain.name_of(aim))
+    return tuple(dict.fromkeys((*own, *crossing(aim))))
+
+
+def crossing(aim: Aim) -> tuple[Link, ...]:
+    """The links between applications and data, and between primaries and standbys, of which one end is in the region and the other is not.
+
+    Where data is led from is read live. Raises :class:`~closeshave.faults.parts.patroni.NoLeader` and
+    :class:`~closeshave.faults.parts.sentinel.NoPrimary`.
+    """
+    here, deployment = domain.name_of(aim), aim.deployment
+    shards = sorted({member.shard for member in deployment.members})
+    leads = {shard: patroni.leader(deployment, shard) for shard in shards}
+    groups = {store.group: "" for store in deployment.stores}
+    groups = {group: sentinel.primary(deployment, group).region for group in groups}
+
+    def far_ends(link: Link) -> set[str]:
+        if link.kind == "app-cache":
+            return {groups[link.name.removeprefix(f"{link.region}-")]}
+        if link.shard is None:
+            return set()
+        members = patroni.members_of(deployment, link.shard)
+        if link.kind == "replication":
+            return {member.region for member in members}
+        lead = leads[link.shard]
+        return {lead.region} if link.name.endswith("-primary") else {member.region for member in members if member != lead}
+
+    return tuple(link for link in deployment.links if any((link.region == here) != (end == here) for end in far_ends(link)))

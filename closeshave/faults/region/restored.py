@@ -1,0 +1,37 @@
+"""A region that is lost and comes back while customers go on: the failback is the test."""
+
+from __future__ import annotations
+
+from closeshave.faults.kind import Aim, Kind, Parameter, Stroke
+from closeshave.faults.region import domain, lost
+from closeshave.plan import Expected
+
+OUTAGE_S = Parameter(
+    "outage_s", float, default=30.0, about="How long the region is lost before it is brought back, in seconds.", at_least=1
+)
+
+
+def course(aim: Aim) -> tuple[Stroke, ...]:
+    """Bring the region back and move its primaries home, within the fault."""
+    does = f"{domain.name_of(aim)} is started again and its primaries are moved back, under load"
+    return (Stroke(float(aim.parameters["outage_s"]), does, domain.undo),)
+
+
+KIND = Kind(
+    name="region.restored",
+    does="Kills the region as region.lost does, and after the outage starts it again and moves its primaries home, all within the fault.",
+    observed_by="Connections to every port of the region are refused, while it is lost.",
+    undone_by="Whatever is not back by then is brought back; proven by writes, replication, sentinels, etcd, edges.",
+    scope=("region",),
+    parameters=(OUTAGE_S, domain.SWITCH_BACK),
+    expected=Expected.RECOVERS,
+    unfit=domain.unfit,
+    inject=lost.inject,
+    look=lost.look,
+    undo=domain.undo,
+    prove=domain.prove,
+    lead_s=lambda _aim: domain.ROLES_S,
+    healed_within_s=domain.HEAL_WITHIN_S,
+    lasting=False,
+    course=course,
+)
