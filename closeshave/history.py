@@ -6,7 +6,8 @@ dataclasses state what a row means, and tests build small histories from them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from closeshave.clock import Anchor
-from closeshave.files import append_line, read_lines, write_atomically
+from closeshave.files import append_line, write_atomically
 from closeshave.topology import Topology
 
 if TYPE_CHECKING:
@@ -320,6 +321,7 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
 MANIFEST, TIMELINE, SENT, EDGE_COUNTS, BLIND = "manifest.json", "timeline.jsonl", "sent.jsonl", "edges.json", "blind.json"
 OPERATIONS_FILE, EFFECTS_FILE = "operations.parquet", "effects.parquet"
 BOOKINGS_FILE, CAPTURES_FILE = "final_state/bookings.parquet", "final_state/captures.parquet"
+RESOURCES_FILE = "resources.parquet"
 
 _MANIFEST = TypeAdapter(Manifest)
 _EDGES = TypeAdapter(tuple[EdgeCount, ...])
@@ -368,16 +370,12 @@ def save_rows(path: Path, rows: pa.Table) -> None:
 
 
 def load(run: Path) -> History:
-    """Read a run directory. What is missing or broken is named in ``damage``; only a missing manifest raises."""
+    """Read a run directory. What is missing or broken is named in ``damage``, down to the line; only a missing or broken manifest raises."""
     damage: list[str] = []
-    timeline = list(read_lines(run / TIMELINE))
-    events = [_LINES[line.pop("type")].validate_python(line) for line in timeline]
-    newest = {(line["source"], line["worker"]): line for line in read_lines(run / SENT)}
+    events = _lines(run / TIMELINE, lambda line: _LINES[line.pop("type")].validate_python(line), damage)
+    sent = _lines(run / SENT, _SENT.validate_python, damage)
     operations = _rows(run / OPERATIONS_FILE, OPERATIONS, damage)
     effects = _rows(run / EFFECTS_FILE, EFFECTS, damage)
-    edges = None
-    if (run / EDGE_COUNTS).exists():
-        edges = _EDGES.validate_json((run / EDGE_COUNTS).read_bytes())
     return History(
         manifest=load_manifest(run),
         operations=operations if operations is not None else to_frame(OPERATIONS.empty_table()),
@@ -385,16 +383,17 @@ def load(run: Path) -> History:
         faults=tuple(event for event in events if isinstance(event, FaultEvent)),
         signals=tuple(event for event in events if isinstance(event, Signal)),
         marks=tuple(event for event in events if isinstance(event, Mark)),
-        sent=tuple(_SENT.validate_python(line) for line in newest.values()),
-        edges=edges,
+        sent=tuple({(one.source, one.worker): one for one in sent}.values()),
+        edges=_whole(run / EDGE_COUNTS, _EDGES, None, damage),
         bookings=_rows(run / BOOKINGS_FILE, BOOKINGS, damage),
         captures=_rows(run / CAPTURES_FILE, CAPTURES, damage),
+        resources=_rows(run / RESOURCES_FILE, None, damage) if (run / RESOURCES_FILE).exists() else None,
         damage=tuple(damage),
-        blind=_BLIND.validate_json((run / BLIND).read_bytes()) if (run / BLIND).exists() else (),
+        blind=_whole(run / BLIND, _BLIND, (), damage),
     )
 
 
-def _rows(path: Path, schema: pa.Schema, damage: list[str]) -> pd.DataFrame | None:
+def _rows(path: Path, schema: pa.Schema | None, damage: list[str]) -> pd.DataFrame | None:
     if not path.exists():
         damage.append(f"{path.name} is missing")
         return None
@@ -403,3 +402,32 @@ def _rows(path: Path, schema: pa.Schema, damage: list[str]) -> pd.DataFrame | No
     except (pa.ArrowException, OSError, ValueError) as error:
         damage.append(f"{path.name} cannot be read: {error}")
         return None
+
+
+def _whole(path: Path, codec: TypeAdapter[Any], otherwise: Any, damage: list[str]) -> Any:
+    """A JSON file; ``otherwise`` where there is none, or none that can be read."""
+    if not path.exists():
+        return otherwise
+    try:
+        return codec.validate_json(path.read_bytes())
+    except (ValueError, OSError) as error:
+        damage.append(f"{path.name} cannot be read: {_first_line(error)}")
+        return otherwise
+
+
+def _lines(path: Path, parse: Callable[[Any], Any], damage: list[str]) -> list[Any]:
+    """The records of a JSON-lines file. A line that is torn or is no record is named and left out: the others still tell."""
+    found = []
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True) if path.exists() else (), start=1):
+        if not line.endswith(b"\n"):
+            damage.append(f"{path.name}:{number} is torn: its writer was stopped in the middle of it")
+            continue
+        try:
+            found.append(parse(json.loads(line)))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            damage.append(f"{path.name}:{number} cannot be read: {_first_line(error)}")
+    return found
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0]

@@ -39,6 +39,8 @@ class Measure(StrEnum):
     """What an objective bounds."""
 
     AVAILABILITY = "availability"
+    ERROR_RATE = "error_rate"
+    BURN_RATE = "burn_rate"
     LATENCY = "latency"
     DATABASE_TIME = "database_time"
     CACHE_TIME = "cache_time"
@@ -46,7 +48,21 @@ class Measure(StrEnum):
     THROUGHPUT = "throughput"
     RECOVERY = "recovery"
     LOSS = "loss"
+    LEAKAGE = "leakage"
     INTEGRITY = "integrity"
+    RESILIENCE = "resilience"
+
+
+TIMES = frozenset({Measure.LATENCY, Measure.DATABASE_TIME, Measure.CACHE_TIME})
+"""Measures that are percentiles of a time."""
+SHARES = frozenset({Measure.AVAILABILITY, Measure.ERROR_RATE, Measure.CACHE_HIT_RATIO})
+"""Measures that are shares of requests."""
+STEADY = TIMES | SHARES | {Measure.THROUGHPUT, Measure.BURN_RATE}
+"""Measures of customers' requests in a window of time."""
+PER_FAULT = frozenset({Measure.RECOVERY, Measure.LOSS, Measure.LEAKAGE})
+"""Measures of what one fault did."""
+FROM_BELOW = frozenset({Measure.AVAILABILITY, Measure.CACHE_HIT_RATIO, Measure.THROUGHPUT, Measure.RESILIENCE})
+"""Measures of which more is better: bounded by ``at_least``, all others by ``at_most``."""
 
 
 def quantity(text: object) -> float:
@@ -114,8 +130,12 @@ class Fault:
     @property
     def experiment(self) -> Path:
         """The Chaos Toolkit experiment of this kind, relative to the top-level folder ``chaos``."""
-        family, name = self.kind.split(".")
-        return Path(family, f"{name}.yaml")
+        return Path(self.family, f"{self.kind.removeprefix(f'{self.family}.')}.yaml")
+
+    @property
+    def family(self) -> str:
+        """``shard``, ``cache``, ``region``, ``service``, ``dependency`` or ``data``."""
+        return self.kind.split(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +146,8 @@ class Traffic:
 
     scenario: str = "booking.py"
     """A Locust file below ``scenarios/``."""
+    processes: int = 1
+    """Processes that share the customers' load; about one for each processor that the platform leaves free."""
     profile: str = "flat"
     """How the rate follows the time of day: a name that the scenario's traffic profiles know."""
     zipf: float = 0.8
@@ -138,6 +160,13 @@ class Traffic:
     """Multiplies every think time: below 1 for short plans."""
     contests_per_s: float = 1.0
     """Pairs of customers who go for the same slot at the same moment: the races that double bookings need."""
+
+    def __post_init__(self) -> None:
+        if self.processes < 1:
+            raise ValueError("processes must be at least 1")
+
+    requests_per_session: float = 11.0
+    """The scenario's mean, by which a plan is held against the caps of a platform before it starts. Measured on ``booking.py``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +196,59 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Nemesis:
+    """Faults drawn from a seed instead of written down, within limits. They are drawn before anything starts; ``validate`` shows them."""
+
+    __pydantic_config__ = STRICT
+
+    phase: str
+    kinds: tuple[str, ...]
+    """Patterns of kinds to draw from, like ``shard.*``."""
+    every: Seconds
+    """From one injection to the next on average; each gap is drawn between half of it and one and a half."""
+    hold: Seconds
+    """How long each fault is left alone before it is healed."""
+    overlap_max: int = 1
+    """Faults in effect at the same time, those of the plan included."""
+    rest: Seconds = 30.0
+    """Kept free after a fault's hold: it heals, and what is injected into a wound measures the wound."""
+    scopes: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
+    """Where to strike, as in ``region: [us-west-2]``; everywhere by default."""
+    seed: int | None = None
+    """The plan's by default."""
+
+    def __post_init__(self) -> None:
+        if not self.kinds:
+            raise ValueError("kinds must name at least one pattern, like shard.*")
+        if self.every <= 0 or self.hold <= 0:
+            raise ValueError("every and hold last longer than 0")
+        if self.overlap_max < 1:
+            raise ValueError("overlap_max must be at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Aborts:
+    """When a trial stops by itself and heals at once, because going on costs more than it can show."""
+
+    __pydantic_config__ = STRICT
+
+    budget: Quantity = 1.0
+    """Share of the target's 30-day error budget that the run may burn; ``100%`` is all of it."""
+    leakage: Quantity = 0.5
+    """Share of customers' requests outside the scopes of all faults in effect that may be not good."""
+    window: Seconds = 10.0
+    """For how long leakage must last."""
+    integrity: bool = True
+    """Stop at the first breach that can be seen live: two acknowledged bookings of one slot."""
+    blind: Seconds = 15.0
+    """How long canaries may go unrecorded: without them nobody sees what a fault does."""
+
+    def __post_init__(self) -> None:
+        if not (self.budget > 0 and 0 < self.leakage <= 1 and self.window > 0 and self.blind > 0):
+            raise ValueError("budget, window and blind are above 0, leakage is above 0 and at most 100%")
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A trial, described as one value."""
 
@@ -181,6 +263,8 @@ class Plan:
     faults: tuple[Fault, ...] = ()
     traffic: Traffic = Traffic()
     canaries: Canaries = Canaries()
+    nemesis: Nemesis | None = None
+    aborts: Aborts = Aborts()
     description: str = ""
 
     @property
@@ -212,25 +296,44 @@ class Objective:
     """One of the two, except for ``integrity``, whose bound is zero breaches."""
     percentile: Quantity | None = None
     """For latency and times: ``95%``."""
-    per: Literal["all", "region", "shard", "operation"] = "all"
-    """One verdict over everything, or one for each part."""
+    per: Literal["all", "region", "shard", "operation", "franchise_decile"] = "all"
+    """One verdict over everything, or one for each part. Deciles are of traffic: the first holds the hottest franchises."""
     operations: tuple[str, ...] = ()
     """Kinds of operations that count; all when empty."""
-    window: Literal["calm", "run", "fault"] = "calm"
+    window: Literal["calm", "run", "fault", "degraded"] = "calm"
+    """The phases that count; ``degraded`` is the weaker promise for as long as a fault of ``faults`` that the plan lets degrade is in effect."""
+    sliding: Seconds | None = None
+    """The objective holds in every stretch of this length, not only over the whole window. For shares, times and the burn rate."""
     faults: tuple[str, ...] = ()
-    """For recovery and loss: patterns of fault kinds, like ``shard.*``."""
+    """For recovery, loss, leakage and ``degraded`` windows: patterns of fault kinds, like ``shard.*``."""
+    invariants: tuple[str, ...] = ()
+    """For integrity: the breaches that count, like ``residency_breaches``; all when empty."""
     confidence: float = 0.95
 
     def __post_init__(self) -> None:
         bounds = [bound for bound in (self.at_most, self.at_least) if bound is not None]
-        if self.measure is Measure.INTEGRITY:
-            if bounds:
-                raise ValueError("integrity has no bound to set: every breach is one too many")
-        elif len(bounds) != 1:
-            raise ValueError("give exactly one of at_most and at_least")
-        timed = self.measure in {Measure.LATENCY, Measure.DATABASE_TIME, Measure.CACHE_TIME}
-        if timed != (self.percentile is not None):
-            raise ValueError("latency, database_time and cache_time need a percentile, other measures have none")
+        integrity, burns = self.measure is Measure.INTEGRITY, self.measure is Measure.BURN_RATE
+        slides = self.measure in TIMES | SHARES or burns
+        troubles = (
+            (integrity and bounds, "integrity has no bound to set: every breach is one too many"),
+            (not integrity and len(bounds) != 1, "give exactly one of at_most and at_least"),
+            (
+                (self.measure in TIMES) != (self.percentile is not None),
+                "latency, database_time and cache_time need a percentile, other measures have none",
+            ),
+            (self.invariants and not integrity, "invariants are for integrity"),
+            (
+                self.window == "degraded" and (self.measure not in STEADY or not self.faults),
+                "a degraded window is for measures of requests, and faults names the kinds of faults that open it",
+            ),
+            (
+                self.sliding is not None and not (slides and self.sliding > 0),
+                "sliding is a length of time, for shares, times and the burn rate",
+            ),
+            (burns and self.sliding is None, "a burn rate needs the length of its long window: sliding"),
+        )
+        if trouble := next((message for wrong, message in troubles if wrong), ""):
+            raise ValueError(trouble)
 
     @property
     def bound(self) -> float | None:
@@ -238,7 +341,7 @@ class Objective:
         return self.at_most if self.at_most is not None else self.at_least
 
     def covers(self, fault: Fault) -> bool:
-        """Whether this recovery or loss objective judges ``fault``."""
+        """Whether this objective judges ``fault``, or the time in which it was in effect."""
         return any(fnmatch.fnmatch(fault.kind, pattern) for pattern in self.faults)
 
 
@@ -321,9 +424,29 @@ def read_target(path: Path) -> Target:
         for claim in objective.claims
         if claim not in known
     ]
+    problems += [
+        Problem(
+            str(path),
+            line_of(raw, ("objectives", index)),
+            f"objectives.{index}.id",
+            f"{objective.id} already gives such verdicts; two objectives may share an ID only for different parts or faults",
+        )
+        for index, objective in enumerate(target.objectives)
+        if any(_collide(objective, other) for other in target.objectives[:index])
+    ]
     if problems:
         raise InvalidFile(*problems)
     return target
+
+
+def _collide(one: Objective, other: Objective) -> bool:
+    """Whether both could give a verdict of the same ID. Verdicts on faults carry the fault's name, others the part's."""
+    if one.id != other.id:
+        return False
+    if not (one.faults and other.faults):
+        return not one.faults and not other.faults and one.per == other.per
+    # Kinds are not known here: two patterns meet where one matches the other as if that were a name.
+    return any(fnmatch.fnmatch(mine, theirs) or fnmatch.fnmatch(theirs, mine) for mine in one.faults for theirs in other.faults)
 
 
 def _inconsistencies(plan: Plan) -> list[tuple[tuple[str | int, ...], str]]:
@@ -341,12 +464,26 @@ def _inconsistencies(plan: Plan) -> list[tuple[tuple[str | int, ...], str]]:
         )
     for index, fault in enumerate(plan.faults):
         phase = phases.get(fault.phase)
-        if phase is None:
-            found.append((("faults", index, "phase"), f"{fault.phase!r} is no phase of this plan; there is: {', '.join(phases)}"))
-        elif phase.role is not Role.FAULT:
-            found.append((("faults", index, "phase"), f"{fault.phase!r} is a {phase.role} phase; faults belong into fault phases"))
-        elif fault.at + fault.hold > phase.duration:
+        if trouble := _no_fault_phase(fault.phase, phases):
+            found.append((("faults", index, "phase"), trouble))
+        elif phase is not None and fault.at + fault.hold > phase.duration:
             found.append(
                 (("faults", index, "hold"), f"at + hold is {fault.at + fault.hold:g} s, past the end of its phase ({phase.duration:g} s)")
             )
+    if plan.nemesis is not None:
+        if trouble := _no_fault_phase(plan.nemesis.phase, phases):
+            found.append((("nemesis", "phase"), trouble))
+        elif plan.nemesis.hold > phases[plan.nemesis.phase].duration:
+            found.append((("nemesis", "hold"), "is longer than its phase"))
+        if taken := [fault.id for fault in plan.faults if fault.id.startswith("nemesis-")]:
+            found.append((("faults",), f"the IDs of drawn faults begin with nemesis-; call {', '.join(taken)} something else"))
     return found
+
+
+def _no_fault_phase(name: str, phases: Mapping[str, Phase]) -> str:
+    """Why no fault may be in the phase of this name; empty when it may."""
+    if name not in phases:
+        return f"{name!r} is no phase of this plan; there is: {', '.join(phases)}"
+    if phases[name].role is not Role.FAULT:
+        return f"{name!r} is a {phases[name].role} phase; faults belong into fault phases"
+    return ""

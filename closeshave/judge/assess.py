@@ -13,7 +13,7 @@ from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding, unknown
 from closeshave.judge.timeline import Life
 from closeshave.judge.verdict import Assessment, FaultFigures, IntegrityFigures, LoadFigures, Status, Verdict, worst
-from closeshave.plan import Plan, Target
+from closeshave.plan import STEADY, Plan, Target
 
 T = TypeVar("T")
 
@@ -56,8 +56,8 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
 def _judges(dossier: Dossier, lives: tuple[Life, ...]) -> Iterator[tuple[str, Callable[[], tuple[Verdict, ...]]]]:
     """Every judge by name. Objectives and faults are guarded one by one: what only one of them needs must not silence the rest."""
     for objective in dossier.case.target.objectives:
-        if objective.measure in objectives.STEADY:
-            yield objective.id, partial(objectives.judge, dossier.case, objective)
+        if objective.measure in STEADY:
+            yield objective.id, partial(objectives.judge, dossier, objective)
     for life in lives:
         yield f"recovery from {life.fault.id}", partial(restoring.judge, dossier, life)
         yield f"loss by {life.fault.id}", partial(losing.judge, dossier, life)

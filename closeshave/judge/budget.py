@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from closeshave.judge import burning
 from closeshave.judge.case import Case
 from closeshave.judge.timeline import Life
 from closeshave.judge.windows import spans, within
-from closeshave.plan import Measure
 
 MONTH_S = 30 * 86_400
 
@@ -21,14 +21,24 @@ def burnt(case: Case, life: Life, restored_ns: int | None) -> float | None:
 
     Until the horizon where it did not recover. ``None`` without an availability objective over everything, or without traffic to scale by.
     """
-    allowed = next((each.at_least for each in case.target.objectives if each.measure is Measure.AVAILABILITY and each.per == "all"), None)
     rate_per_s = _rate_per_s(case)
-    if allowed is None or allowed >= 1 or not rate_per_s or life.injected_ns is None:
+    if case.error_budget is None or not rate_per_s or life.injected_ns is None:
         return None
+    hit = case.customers & ~case.good & (case.intended_ns >= life.injected_ns) & (case.intended_ns < _end_ns(life, restored_ns))
+    return float(np.count_nonzero(hit) / (case.error_budget * rate_per_s * MONTH_S))
+
+
+def burn_rate(case: Case, life: Life, restored_ns: int | None) -> float | None:
+    """The highest rate at which the fault burnt the budget, in both windows of :mod:`closeshave.judge.burning` at once; 1 lasts a month."""
+    if life.injected_ns is None:
+        return None
+    return burning.highest(case, case.customers, life.injected_ns, _end_ns(life, restored_ns))
+
+
+def _end_ns(life: Life, restored_ns: int | None) -> int:
+    """Until it was healed and served again; until the horizon where it never did."""
     healed_ns = life.verified_ns if life.verified_ns is not None else life.horizon_ns
-    end_ns = min(life.horizon_ns, max(healed_ns, restored_ns if restored_ns is not None else life.horizon_ns))
-    hit = case.customers & ~case.good & (case.intended_ns >= life.injected_ns) & (case.intended_ns < end_ns)
-    return float(np.count_nonzero(hit) / ((1 - allowed) * rate_per_s * MONTH_S))
+    return min(life.horizon_ns, max(healed_ns, restored_ns if restored_ns is not None else life.horizon_ns))
 
 
 def _rate_per_s(case: Case) -> float:

@@ -11,8 +11,9 @@ import pandas as pd
 
 from closeshave.history import History, Outcome, Source
 from closeshave.judge.columns import Flags, Ints, equal, flags, ints, member
-from closeshave.judge.windows import NEVER_NS, Late, late_windows, latency_bounds
-from closeshave.plan import Plan, Target
+from closeshave.judge.host import starved
+from closeshave.judge.windows import NEVER_NS, Late, Span, late_windows, latency_bounds
+from closeshave.plan import Measure, Plan, Target
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,18 @@ class Case:
         """Windows in which the customers' generator could not keep its schedule."""
         rows = self.customers
         return late_windows(self.history.manifest, self.intended_ns[rows], self.started_ns[rows], latency_bounds(self.plan, self.target))
+
+    @cached_property
+    def starved(self) -> tuple[Span, ...]:
+        """Seconds in which programs of others starved the machine."""
+        return starved(self.history.resources)
+
+    @property
+    def error_budget(self) -> float | None:
+        """The share of requests that may be not good, by the target's availability objective over everything; ``None`` without one."""
+        whole = (each for each in self.target.objectives if each.measure is Measure.AVAILABILITY and each.per == "all")
+        allowed = next((each.at_least for each in whole if each.window != "degraded" and not each.operations), None)
+        return None if allowed is None or allowed >= 1 else 1 - allowed
 
     def of_region(self, region: str) -> Flags:
         """Operations that entered at ``region``'s edge."""

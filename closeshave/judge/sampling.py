@@ -1,11 +1,13 @@
 """How sure a figure is: exact percentiles, confidence bounds, and how many more requests would settle a question.
 
 All bounds are one-sided at the stated confidence: at 95 %, "the true value is at least low" is wrong in at most 5 samples of 100, and so is
-"it is at most high". They rest on independent requests. Requests are correlated (a stall hits many at once), so near its bound an answer is
-less sure than it says.
+"it is at most high". They rest on independent requests; where requests are known to come in clusters, ``clusters`` says how many of them tell as
+much as one independent one (:func:`clustering`).
 
 Sources: C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial", Biometrika 26
-(1934); order statistics as limits of a quantile: H. A. David and H. N. Nagaraja, "Order Statistics", 3rd edition, section 7.1.
+(1934), with an effective sample size: E. L. Korn and B. I. Graubard, "Confidence intervals for proportions with small expected number of positive
+counts", Survey Methodology 24 (1998); order statistics as limits of a quantile: H. A. David and H. N. Nagaraja, "Order Statistics", 3rd
+edition, section 7.1; from shares to quantiles: R. S. Woodruff, "Confidence intervals for medians and other position measures", JASA 47 (1952).
 """
 
 from __future__ import annotations
@@ -15,20 +17,39 @@ import math
 import numpy as np
 from scipy import stats  # type: ignore[import-untyped]  # scipy ships no types
 
-from closeshave.judge.columns import Ints
+from closeshave.judge.columns import Flags, Ints
 from closeshave.judge.windows import NEVER_NS
 
 LARGEST_SAMPLE = 10**9
 
 
-def share_bounds(successes: int, n: int, confidence: float) -> tuple[float, float]:
+def share_bounds(successes: int, n: int, confidence: float, clusters: float = 1.0) -> tuple[float, float]:
     """Clopper-Pearson bounds of a share, each one-sided. Raises :class:`ValueError` for an empty sample."""
     if n <= 0 or not 0 <= successes <= n:
         raise ValueError(f"{successes} of {n} is no sample")
-    miss = 1 - confidence
-    low = 0.0 if successes == 0 else float(stats.beta.ppf(miss, successes, n - successes + 1))
-    high = 1.0 if successes == n else float(stats.beta.ppf(1 - miss, successes + 1, n - successes))
+    miss, kept, broken = 1 - confidence, successes / clusters, (n - successes) / clusters
+    low = 0.0 if successes == 0 else float(stats.beta.ppf(miss, kept, broken + 1))
+    high = 1.0 if successes == n else float(stats.beta.ppf(1 - miss, kept + 1, broken))
     return low, high
+
+
+def clustering(broken: Flags, block: Ints, allowed: float) -> float:
+    """The design effect of clusters: how many requests tell as much as one independent one would; at least 1.
+
+    ``broken`` marks the requests that broke a promise of which a share of ``allowed`` may break, ``block`` numbers the stretch of time that each
+    belongs to. Were requests independent and the promise just kept, the squared excess of a block over what is allowed would be half its
+    binomial variance on average (the other half of the blocks falls short). What is more than that is clustering.
+
+    It is measured against the allowed share and not against the one seen, as a score test does, for a reason: so it can only grow with every
+    further failure. Estimated around the seen share, it would shrink when failures spread into quiet blocks, and a platform would pass for failing
+    more often.
+    """
+    if not len(broken) or not 0 < allowed < 1:
+        return 1.0
+    _, index = np.unique(block, return_inverse=True)
+    sizes, failures = np.bincount(index), np.bincount(index[broken], minlength=int(index.max()) + 1)
+    excess = np.maximum(0.0, failures - sizes * allowed)
+    return max(1.0, 2 * float(np.mean(excess**2 / (sizes * allowed * (1 - allowed)))))
 
 
 def percentile_ns(values_ns: Ints, percentile: float) -> int:
@@ -48,10 +69,11 @@ def rank_of(percentile: float, n: int) -> int:
     return min(n, max(1, math.ceil(round(percentile * n, 6)))) - 1
 
 
-def percentile_bounds_ns(values_ns: Ints, percentile: float, confidence: float) -> tuple[int, int]:
+def percentile_bounds_ns(values_ns: Ints, percentile: float, confidence: float, clusters: float = 1.0) -> tuple[int, int]:
     """Bounds of the true percentile, each one-sided, by order statistics: no assumption about the distribution's shape.
 
-    Where the sample is too small for a bound, it is 0 or :data:`NEVER_NS`. Raises :class:`ValueError` for an empty sample.
+    Where the sample is too small for a bound, it is 0 or :data:`NEVER_NS`. ``clusters`` widens the upper one, on which a pass rests. Raises
+    :class:`ValueError` for an empty sample.
 
     The number of values below the true percentile is binomial. So "the upper bound is within the objective" says the very same as "the
     Clopper-Pearson lower bound of the share within the objective reaches the percentile": ratios and percentiles are decided by one rule.
@@ -60,7 +82,9 @@ def percentile_bounds_ns(values_ns: Ints, percentile: float, confidence: float) 
     if n == 0:
         raise ValueError("no percentile of nothing")
     # Ranks from 1: the smallest with P(Bin(n, q) < upper) >= confidence, and the largest with P(Bin(n, q) < lower) <= 1 - confidence.
-    upper = int(stats.binom.ppf(confidence, n, percentile)) + 1
+    effective = max(1, int(n / clusters))
+    rank = int(stats.binom.ppf(confidence, effective, percentile)) + 1
+    upper = n + 1 if rank > effective else math.ceil(rank * n / effective)
     lower = int(stats.binom.ppf(1 - confidence, n, percentile)) + 1
     if stats.binom.cdf(lower - 1, n, percentile) > 1 - confidence:
         lower -= 1

@@ -64,7 +64,7 @@ def latency_bounds(plan: Plan, target: Target) -> Mapping[str, float]:
     tightest: dict[str, float] = dict.fromkeys(map(str, ROLES["run"]), plan.canaries.latency)
     for objective in target.objectives:
         if objective.measure is Measure.LATENCY and objective.at_most is not None:
-            for role in ROLES[objective.window]:
+            for role in ROLES.get(objective.window, ()):
                 tightest[role] = min(tightest[role], objective.at_most)
     return tightest
 
