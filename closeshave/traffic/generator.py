@@ -1,4 +1,7 @@
-"""A load generator as the trial handles it: a Locust subprocess with an unpatched parent, met in files of the run directory."""
+"""A load generator as the trial handles it: Locust in subprocesses with an unpatched parent, met in files of the run directory.
+
+One process, or Locust's own master with as many workers as the plan says. A worker that dies does not end the load: the records tell.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,15 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from closeshave.files import write_atomically
 from closeshave.plan import locate
-from closeshave.processes import poll_until
-from closeshave.traffic import signposts
+from closeshave.processes import Identity, gone, identify, poll_until, send
+from closeshave.traffic import ports, signposts
 from closeshave.traffic.load import FILE, Load
+from closeshave.traffic.signposts import Kind
 
 NICE = -10
 """Better than the platform's: a late sender measures itself. Only some may set it; the platform's own nice value does the rest."""
@@ -31,20 +34,25 @@ class GeneratorFailed(Exception):
 
 @dataclass(slots=True)
 class Generator:
-    """One Locust process and the files through which it is told what to do."""
+    """Locust's process, its workers', and the files through which they are told what to do."""
 
-    kind: str
+    kind: Kind
     run: Path
     log: Path
     process: subprocess.Popen[bytes]
+    """The only one, or the workers' master."""
+    names: tuple[str, ...]
+    """Of the workers."""
+    workers: tuple[Identity, ...] = field(default=())
+    """Once they are ready."""
 
     @classmethod
-    def start(cls, kind: Literal["customers", "canary"], load: Load) -> Generator:
+    def start(cls, kind: Kind, load: Load) -> Generator:
         """Start the generator of this kind for ``load``; it then waits for :meth:`go`. Raises :class:`OSError`."""
         run = Path(load.run)
         log = run / "logs" / f"traffic-{kind}.log"
         log.parent.mkdir(exist_ok=True)
-        signposts.ready_file(run, kind).parent.mkdir(exist_ok=True)
+        signposts.go_file(run, kind).parent.mkdir(exist_ok=True)
         load.save()
         with log.open("ab") as output:
             process = subprocess.Popen(
@@ -58,17 +66,25 @@ class Generator:
                 start_new_session=True,
             )
         _prefer(process.pid)
-        return cls(kind, run, log, process)
+        return cls(kind, run, log, process, tuple(signposts.worker(kind, index) for index in range(_processes(kind, load))))
 
     def wait_ready(self, timeout_s: float) -> None:
-        """Wait until it could start at once. Raises :class:`GeneratorFailed` when it ends before, or is not ready after ``timeout_s``."""
-        ready = signposts.ready_file(self.run, self.kind)
-        poll_until(lambda: ready.exists() or self.process.poll() is not None, timeout_s)
-        if not ready.exists():
-            code = self.process.poll()
-            what = f"is not ready after {timeout_s:g} s" if code is None else f"ended with code {code} before it was ready"
+        """Wait until all workers could start at once.
+
+        Raises :class:`GeneratorFailed` when one cannot, or they are not ready after ``timeout_s``.
+        """
+        ready = [signposts.ready_file(self.run, name) for name in self.names]
+        failed = [signposts.failed_file(self.run, name) for name in self.names]
+
+        def over() -> bool:
+            return self.process.poll() is not None or any(path.exists() for path in failed)
+
+        poll_until(lambda: all(path.exists() for path in ready) or over(), timeout_s)
+        if over() or not all(path.exists() for path in ready):
+            what = "ended before it was ready" if over() else f"is not ready after {timeout_s:g} s"
             self.stop()
             raise GeneratorFailed(f"the load generator for {self.kind} {what}; its log ends with:\n{self._tail()}")
+        self.workers = tuple(filter(None, (identify(int(path.read_text())) for path in ready)))
 
     def go(self, start_ns: int) -> None:
         """Let the load start at this instant of the monotonic clock."""
@@ -89,7 +105,10 @@ class Generator:
             self.process.send_signal(signal.SIGTERM)
             if not poll_until(lambda: self.process.poll() is not None, STOP_TIMEOUT_S):
                 self.process.kill()
-        return self.process.wait()
+        code = self.process.wait()
+        # A master does not wait for its workers, and one that was killed cannot stop them: they notice by themselves.
+        send(gone(self.workers, STOP_TIMEOUT_S), signal.SIGKILL)
+        return code
 
     def _tail(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-TAIL_LINES:])
@@ -107,12 +126,20 @@ def _prefer(pid: int) -> None:
         Path(f"/proc/{pid}/autogroup").write_text(str(NICE))
 
 
-def _command(kind: str, load: Load) -> list[str]:
+def _command(kind: Kind, load: Load) -> list[str]:
     files = [str(_LOCUSTFILES / f"{kind}.py")]
     if kind == "customers":
         files.insert(0, str(scenario(load.traffic.scenario)))
     options = ["--headless", "--only-summary", "--users", "1", "--spawn-rate", "1", "--exit-code-on-error", "0"]
-    return [sys.executable, "-m", "locust", "-f", ",".join(files), *options, "OpenModel"]
+    if (processes := _processes(kind, load)) > 1:
+        port = str(ports.free())
+        master = ["--master-bind-host", ports.LOOPBACK, "--master-bind-port", port, "--master-host", ports.LOOPBACK, "--master-port", port]
+        options += ["--processes", str(processes), *master]
+    return [sys.executable, "-m", "locust", "-f", ",".join(files), *options, "Model"]
+
+
+def _processes(kind: Kind, load: Load) -> int:
+    return load.traffic.processes if kind == "customers" else 1
 
 
 def scenario(name: str) -> Path:

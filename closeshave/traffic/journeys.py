@@ -10,8 +10,10 @@ import contextlib
 import random
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, ClassVar, Self
+from weakref import WeakKeyDictionary
 
 import gevent
 from locust import User
@@ -19,15 +21,16 @@ from locust.env import Environment
 from locust.exception import StopUser
 
 from closeshave.clock import now_ns
-from closeshave.history import Effect, Operation, Source
+from closeshave.history import Source
 from closeshave.topology import Shard, Topology
 from closeshave.traffic import answers, dialect
-from closeshave.traffic.answers import Meaning
-from closeshave.traffic.fasthttp import FastHttpTransport
-from closeshave.traffic.recorder import Counters
-from closeshave.traffic.session import Over, Report, Session, Surroundings, Window
+from closeshave.traffic.engine.book import EngineBook
+from closeshave.traffic.engine.carrier import EngineTransport
+from closeshave.traffic.engine.engine import Engine
+from closeshave.traffic.engine.sleep import sleep_until
+from closeshave.traffic.engine.worker import engine_of
+from closeshave.traffic.session import Over, Session, Surroundings, Window
 from closeshave.traffic.steps import Steps
-from closeshave.traffic.transport import Answer, Request
 
 FRANCHISES = 100_000
 
@@ -98,12 +101,15 @@ class BookingUser(User):
         with contextlib.suppress(Over):
             act(self)
 
-    def visit(self, tasks: int) -> None:
-        """The open model's visit: so many tasks by their weights, thinking in between. Raises :class:`Over` at the load's end."""
+    def visit(self, tasks: int) -> Iterator[int]:
+        """The open model's visit: so many tasks by their weights. Yields the instants until which it thinks in between, holding nothing.
+
+        Raises :class:`Over` at the load's end.
+        """
         try:
             for index in range(tasks):
                 if index:
-                    self.think()
+                    yield self.session.rest(self.thinking_s())
                 act: Any = self.rng.choice(type(self).tasks)
                 act(self)
         finally:
@@ -126,16 +132,16 @@ class BookingUser(User):
         password, franchise = secrets.token_urlsafe(12) + "aA1!", rng.randint(1, FRANCHISES)
         caller = dialect.Caller(name, password, "", secrets.token_hex(8), franchise, dialect.new_address(rng))
         topology = Topology(("edge",), (Shard(1, 1, FRANCHISES, "edge", "edge"),))
-        around = Surroundings(
-            Source.CUSTOMERS, topology, "closeshave:locust", Window(), Unrecorded(), statistics(self.environment), _sleep_until, time.time
-        )
+        engine = engine_of(self.environment)
+        asleep = partial(sleep_until, engine.loop)
+        around = Surroundings(Source.CUSTOMERS, topology, "closeshave:locust", Window(), _book(engine), asleep, time.time)
         return Session(
             name,
             type(self).__name__.lower(),
             "edge",
             caller,
             None,
-            FastHttpTransport(str(self.host)),
+            EngineTransport(engine, str(self.host)),
             around,
             rng,
             now_ns(),
@@ -143,42 +149,15 @@ class BookingUser(User):
         )
 
 
-def _sleep_until(due_ns: int) -> None:
-    gevent.sleep(max(0, due_ns - now_ns()) / 1e9)
+def _book(engine: Engine) -> EngineBook:
+    """The one book of a Locust process, which counts for all its users."""
+    book = _books.get(engine)
+    if book is None:
+        book = _books[engine] = EngineBook(engine.records)
+    return book
 
 
-class Unrecorded:
-    """Keeps nothing: Locust's own statistics are all there is when the harness is not around."""
-
-    def __init__(self) -> None:
-        self.counters = Counters()
-
-    def next_id(self) -> int:
-        """Nobody will look it up."""
-        return 0
-
-    def record(self, operation: Operation, effect: Effect | None = None) -> None:
-        """Forget it."""
-
-
-def statistics(environment: Environment) -> Report:
-    """Reports to Locust's statistics what the history says too: response time from the intended start, failure only where not good."""
-
-    def report(request: Request, answer: Answer, meaning: Meaning, intended_ns: int) -> None:
-        environment.events.request.fire(  # type: ignore[no-untyped-call]  # Locust's own gap
-            request_type=request.method,
-            name=request.kind,
-            response_time=(answer.ended_ns - intended_ns) / 1e6,
-            response_length=len(answer.body),
-            exception=None if meaning.good else NotGood(meaning.error),
-            context={},
-        )
-
-    return report
-
-
-class NotGood(Exception):
-    """The customer did not get the promised answer; the text is the history's ``error``."""
+_books: WeakKeyDictionary[Engine, EngineBook] = WeakKeyDictionary()
 
 
 def thinking(mean_s: float) -> Callable[[Any], float]:

@@ -1,6 +1,6 @@
-"""The open model: starts each arrival at its time, keeps the records flowing to disk, and ends when the load does. Locust processes only.
+"""The open model under the harness: a worker's share of a load, from the word that it is ready to its last record. Locust processes only.
 
-The engine and the trial meet in files of the run directory: the engine says that it is ready, the trial says when to start.
+The workers and the trial meet in files of the run directory: each worker says that it is ready, the trial says when all of them start.
 """
 
 from __future__ import annotations
@@ -8,160 +8,184 @@ from __future__ import annotations
 import gc
 import logging
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import gevent
 import numpy as np
 import numpy.typing as npt
-from gevent.pool import Group
 from locust.env import Environment
-from locust.exception import StopUser
 
 from closeshave.clock import now_ns
 from closeshave.files import write_atomically
+from closeshave.history import Source
 from closeshave.traffic import signposts
-from closeshave.traffic.alarm import Alarm
-from closeshave.traffic.fasthttp import stop_waiting
+from closeshave.traffic.engine.book import EngineBook
+from closeshave.traffic.engine.carrier import Stopped, stop_waiting
+from closeshave.traffic.engine.engine import Engine, Settings
+from closeshave.traffic.engine.loop import NEVER_NS
+from closeshave.traffic.engine.records import FLUSH_INTERVAL_S
+from closeshave.traffic.engine.scheduler import Arrivals, Scheduler
+from closeshave.traffic.engine.sleep import sleep_until
+from closeshave.traffic.engine.stats import EngineStats
+from closeshave.traffic.engine.worker import Place, place_of
 from closeshave.traffic.load import Load
-from closeshave.traffic.load import load as read_load
-from closeshave.traffic.recorder import FLUSH_INTERVAL_S, Recorder
-from closeshave.traffic.session import Over, Window
+from closeshave.traffic.session import Counters, Over, Surroundings, Window
+from closeshave.traffic.signposts import Kind
 
 _LOG = logging.getLogger(__name__)
 
 GO_POLL_S = 0.005
 GRACE_S = 1.5
-"""How long requests under way may take once the generator was told to stop: an operator waits for it."""
+"""How long requests under way may take once the worker was told to stop: an operator waits for it."""
+CREW = 20_000
+"""Most visits that hold a greenlet at once: to await an answer, or to think within a task. Between tasks they hold none."""
 
-Begin = Callable[[int, int], None]
-"""``(index, due_ns)``: carries out the arrival of this index, in a greenlet of its own."""
-
-
-class Engine:
-    """Carries out arrivals at their times, each in a greenlet of its own, so that none delays the next."""
-
-    def __init__(self, run: Path, kind: str, at_ns: npt.NDArray[np.int64], duration_s: float, window: Window, recorder: Recorder) -> None:
-        """``at_ns`` are the arrivals, ascending, nanoseconds after the start; ``window`` is closed by the engine."""
-        self.alarm = Alarm()
-        self._run, self._kind = run, kind
-        self._at_ns, self._duration_s = at_ns, duration_s
-        self._window, self._recorder = window, recorder
-        self._begun = self._broken = 0
-        self._visits = Group()
-        self._complete = self._told_to_stop = self._finished = False
-
-    def run(self, begin: Begin) -> None:
-        """Announce readiness, wait for the start, send until the end, record everything. Returns when nothing is under way any more."""
-        # What exists by now stays: the collector need not look at it again while requests wait.
-        gc.collect()
-        gc.freeze()
-        write_atomically(signposts.ready_file(self._run, self._kind), f"{os.getpid()}\n")
-        start_ns = self._await_start()
-        if start_ns is None:
-            return
-        self._at_ns = self._at_ns + start_ns
-        self._window.end_ns = start_ns + round(self._duration_s * 1e9)
-        flusher = gevent.spawn(self._flush_regularly)
-        self._dispatch(begin)
-        self._visits.join()
-        if not self._window.closed:
-            # Nothing more is due, but a generator that ends before its load does is a dead one to those who watch it.
-            self.alarm.sleep_until(self._window.end_ns)
-        flusher.kill()
-        self._complete = not self._broken and not self._told_to_stop
-        self._close()
-
-    def stop(self) -> None:
-        """Start nothing more, give requests under way a moment, then end them as *stopped*; everything sent is recorded on return."""
-        if not self._finished:
-            self._told_to_stop = self._window.closed = True
-            self._close()
-
-    def _close(self) -> None:
-        self._window.closed = True
-        self._await_answers()
-        stop_waiting()
-        self._await_answers()
-        if not self._finished:
-            self._finished = True
-            self._recorder.close(finished=self._complete)
-
-    def _await_start(self) -> int | None:
-        go, parent = signposts.go_file(self._run, self._kind), os.getppid()
-        while not go.exists():
-            # Whoever started this process is gone, so nobody will ever say go.
-            if os.getppid() != parent or self._window.closed:
-                return None
-            gevent.sleep(GO_POLL_S)
-        return int(go.read_text())
-
-    def _carry_out(self, begin: Begin, index: int, due_ns: int) -> None:
-        try:
-            begin(index, due_ns)
-        except Over:
-            return
-        except Exception:  # noqa: BLE001 -- whatever a scenario does wrong costs one visit, is told, and leaves the load unfinished
-            _LOG.exception("arrival %d broke off", index)
-            self._broken += 1
-
-    def _dispatch(self, begin: Begin) -> None:
-        for index, due_ns in enumerate(self._at_ns.tolist()):
-            self.alarm.sleep_until(due_ns)
-            if self._window.closed:
-                return
-            self._begun = index + 1
-            self._visits.spawn(self._carry_out, begin, index, due_ns)
-
-    def _flush_regularly(self) -> None:
-        parent = os.getppid()
-        while True:
-            gevent.sleep(FLUSH_INTERVAL_S)
-            self._recorder.flush(overdue=self._overdue())
-            if os.getppid() != parent:
-                # Nobody is left to stop this load or to judge it.
-                self._window.closed = True
-
-    def _overdue(self) -> int:
-        """Arrivals that are due but not begun."""
-        if self._window.closed:
-            return 0
-        return max(0, int(np.searchsorted(self._at_ns, now_ns(), side="right")) - self._begun)
-
-    def _await_answers(self) -> None:
-        """Wait until what was sent is recorded, for a moment; what is not by then stays a difference that the reconciliation names."""
-        with gevent.Timeout(GRACE_S, exception=False):
-            while self._recorder.counters.sent > self._recorder.recorded:
-                gevent.sleep(GO_POLL_S)
+Visit = Iterator[int]
+"""A customer at work: yields the instants at which it wants to go on, monotonic nanoseconds."""
 
 
 class Senders(Protocol):
-    """Who a generator sends for: what its arrivals are, and how one is carried out."""
+    """Who a worker sends for: what its arrivals are, and how one is carried out."""
 
-    engine: Engine
+    at_ns: npt.NDArray[np.int64]
+    """This worker's arrivals, ascending, nanoseconds after the start."""
 
-    def __init__(self, load: Load, environment: Environment) -> None:
+    def __init__(self, load: Load, worker: Worker) -> None:
         """Plan everything; may raise anything."""
         ...
 
-    def begin(self, index: int, due_ns: int) -> None:
+    def begin(self, index: int, due_ns: int) -> Visit:
         """Carry out the arrival of this index."""
         ...
 
 
-def drive(environment: Environment, senders: type[Senders]) -> None:
-    """Carry out the load that ``CLOSESHAVE_LOAD`` names, then end Locust. Raises :class:`StopUser`: its only user is done.
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the worker says of itself: what is due and not yet begun counts as intended too."""
 
-    What goes wrong ends Locust with exit code 1, because Locust itself would log it and try again for ever.
-    """
-    assert environment.runner is not None
-    try:
-        sending = senders(read_load(Path(os.environ[signposts.VARIABLE])), environment)
-        environment.events.quitting.add_listener(lambda **_: sending.engine.stop())  # type: ignore[no-untyped-call]  # Locust's own gap
-        sending.engine.run(sending.begin)
-    except Exception:  # noqa: BLE001 -- see above
-        _LOG.exception("the load cannot be carried out")
-        environment.process_exit_code = 1
-    environment.runner.quit()
-    raise StopUser
+    counters: Counters
+    agenda: Arrivals
+    window: Window
+
+    @property
+    def intended(self) -> int:
+        return self.counters.intended + (0 if self.window.closed else self.agenda.overdue(now_ns()))
+
+    @property
+    def sent(self) -> int:
+        return self.counters.sent
+
+    @property
+    def requests(self) -> int:
+        return self.counters.requests
+
+
+class Worker:
+    """One Locust process at a load: what its customers share, and its course from ready to recorded."""
+
+    def __init__(self, load: Load, kind: Kind, environment: Environment) -> None:
+        """Open the records. Raises :class:`FileExistsError` when a worker of this name has been there before."""
+        self.environment, self.place = environment, place_of(environment)
+        self.name = signposts.worker(kind, self.place.index)
+        self.window = Window(requests=part(load.requests, self.place))
+        self.told_to_stop = False
+        number = signposts.FIRST_NUMBER[kind] + self.place.index
+        settings = Settings(Path(load.run) / signposts.RECORDS, Source(kind), self.name, number)
+        self.engine = Engine(settings, EngineStats(environment.stats).observe)
+        self._book = EngineBook(self.engine.records)
+        self._load, self._kind, self._run = load, kind, Path(load.run)
+        self._parent = os.getppid()
+        self._broken = 0
+        self._closed = False
+
+    @property
+    def orphaned(self) -> bool:
+        """Whether whoever started this process is gone: nobody is left to stop this load or to judge it."""
+        return os.getppid() != self._parent
+
+    def surroundings(self) -> Surroundings:
+        """What all customers of this worker share."""
+        asleep = partial(sleep_until, self.engine.loop)
+        return Surroundings(Source(self._kind), self._load.topology, self._load.tag, self.window, self._book, asleep, time.time)
+
+    def run(self, senders: Senders) -> None:
+        """Announce readiness, wait for the start, send until the end, record everything. Returns when nothing is under way any more."""
+        # What exists by now stays: the collector need not look at it again while requests wait.
+        gc.collect()
+        gc.freeze()
+        write_atomically(signposts.ready_file(self._run, self.name), f"{os.getpid()}\n")
+        start_ns = self._await_start()
+        if start_ns is None:
+            return
+        end_ns = self.window.end_ns = start_ns + round(self._load.duration_s * 1e9)
+        agenda = Arrivals(senders.at_ns, start_ns)
+        self.engine.records.told = _Told(self._book.counters, agenda, self.window)
+        # Nothing more may be due before then, but a generator that ends before its load does is a dead one to those who watch it.
+        agenda.park(iter(()), end_ns)
+        watcher = gevent.spawn(self._watch_parent)
+        Scheduler(self.engine.loop, agenda, partial(self._serve, senders, agenda), CREW, self._broke_off).run()
+        watcher.kill()
+        self._close(finished=not self._broken and not self.told_to_stop)
+
+    def stop(self, **_: Any) -> None:
+        """Start nothing more, give requests under way a moment, then end them as *stopped*; everything sent is recorded on return."""
+        self.told_to_stop = True
+        self._close(finished=False)
+
+    def _serve(self, senders: Senders, agenda: Arrivals, due_ns: int, visit: Visit | None) -> None:
+        """Begin the next arrival, or take up a visit that has thought long enough."""
+        if visit is None:
+            visit = senders.begin(agenda.begun - 1, due_ns)
+        try:
+            agenda.park(visit, next(visit))
+        except (StopIteration, Stopped):
+            return
+        except Over:
+            if self.window.closed:
+                while agenda.next_ns < NEVER_NS:
+                    agenda.take()
+
+    def _broke_off(self, error: Exception) -> None:
+        """Whatever a scenario does wrong costs one visit, is told, and leaves the load unfinished."""
+        _LOG.error("a visit broke off", exc_info=error)
+        self._broken += 1
+
+    def _close(self, *, finished: bool) -> None:
+        self.window.closed = True
+        if self._closed:
+            return
+        self._closed = True
+        self._await_answers()
+        stop_waiting()
+        self._await_answers()
+        self.engine.close(finished=finished)
+
+    def _await_start(self) -> int | None:
+        go = signposts.go_file(self._run, self._kind)
+        while not go.exists():
+            # Whoever started this process is gone, so nobody will ever say go.
+            if self.orphaned or self.window.closed:
+                return None
+            gevent.sleep(GO_POLL_S)
+        return int(go.read_text())
+
+    def _watch_parent(self) -> None:
+        while not self.orphaned:
+            gevent.sleep(FLUSH_INTERVAL_S)
+        self.window.closed = True
+
+    def _await_answers(self) -> None:
+        """Wait until what was sent is recorded, for a moment; what is not by then stays a difference that the reconciliation names."""
+        with gevent.Timeout(GRACE_S, exception=False):
+            while self._book.counters.sent > self._book.recorded:
+                gevent.sleep(GO_POLL_S)
+
+
+def part(total: int, place: Place) -> int:
+    """This worker's part of a number of things; all workers' parts together are the total."""
+    return total // place.count + (place.index < total % place.count)

@@ -18,16 +18,25 @@ from closeshave.topology import Topology
 from closeshave.traffic import answers
 from closeshave.traffic.answers import Body, Check, Meaning
 from closeshave.traffic.dialect import Caller
-from closeshave.traffic.recorder import Counters
-from closeshave.traffic.transport import Answer, Request, Transport
+from closeshave.traffic.transport import Answer, Failure, Request, Transport
 
 
 class Over(Exception):
     """The load has ended, or was stopped: no further step of this visit is due."""
 
 
+@dataclass(slots=True)
+class Counters:
+    """What the sender says of itself; compared with what was recorded and with what the edges counted."""
+
+    intended: int = 0
+    sent: int = 0
+    requests: int = 0
+    """HTTP requests put on the wire: less than ``sent`` where no connection could be had."""
+
+
 class Book(Protocol):
-    """Where operations are kept: :class:`closeshave.traffic.recorder.Recorder`, or nowhere."""
+    """Where operations are kept: :class:`closeshave.traffic.engine.book.EngineBook`."""
 
     counters: Counters
 
@@ -35,13 +44,9 @@ class Book(Protocol):
         """The ID that the next recorded operation must carry."""
         ...
 
-    def record(self, operation: Operation, effect: Effect | None = None) -> None:
-        """Keep a finished operation and what it did."""
+    def record(self, operation: Operation, method: str, effect: Effect | None = None) -> None:
+        """Keep a finished operation, the method of its request, and what it did."""
         ...
-
-
-Report = Callable[[Request, Answer, Meaning, int], None]
-"""Tells Locust's statistics of ``(request, answer, meaning, intended_ns)``."""
 
 
 @dataclass(slots=True)
@@ -71,7 +76,6 @@ class Surroundings:
     """What they leave in the notes of all that they create."""
     window: Window
     book: Book
-    report: Report
     sleep_until: Callable[[int], None]
     """Lets other customers run until this instant of the monotonic clock, in nanoseconds."""
     wall_s: Callable[[], float]
@@ -131,24 +135,40 @@ class Session:
             raise Over
         book.counters.intended += 1
         book.counters.sent += 1
-        answer = self.transport.send(request)
+        started_ns = now_ns()
+        try:
+            answer = self.transport.send(request)
+        except BaseException:
+            # Whoever ends the customer now wants it gone; what was under way may have happened all the same.
+            self._keep(request, Answer(started_ns, now_ns(), failure=Failure.STOPPED), check, effects, intended_ns, attempt)
+            raise
+        return self._keep(request, answer, check, effects, intended_ns, attempt)
+
+    def wait(self, seconds: float) -> None:
+        """Do nothing for ``seconds`` after the last answer. Raises :class:`Over` when the next step would be due after the load's end."""
+        self.surroundings.sleep_until(self.rest(seconds))
+
+    def rest(self, seconds: float) -> int:
+        """The next step is due ``seconds`` after the last answer: at the instant returned, to which somebody else must wait.
+
+        Raises :class:`Over` when that is after the load's end.
+        """
+        due_ns = (self.due_ns if self.open_model else now_ns()) + int(seconds * 1e9)
+        if not self.surroundings.window.admits(due_ns, self.surroundings.book.counters.sent):
+            raise Over
+        self.due_ns = due_ns
+        return due_ns
+
+    def _keep(self, request: Request, answer: Answer, check: Check, effects: Effects | None, intended_ns: int, attempt: int) -> Reply:
+        book = self.surroundings.book
         if answer.failure is None or not answer.failure.before_sending:
             book.counters.requests += 1
         body = answers.parse(answer.body) if answer.status else None
         meaning = answers.classify(request, answer, body, check, self._sent_before(request.kind, answer.started_ns))
         operation = self._operation(request, answer, meaning, intended_ns, attempt)
-        book.record(operation, effects(operation.id, meaning, body) if effects else None)
-        around.report(request, answer, meaning, intended_ns)
+        book.record(operation, request.method, effects(operation.id, meaning, body) if effects else None)
         self.due_ns = answer.ended_ns
         return Reply(meaning, body, answer)
-
-    def wait(self, seconds: float) -> None:
-        """Do nothing for ``seconds`` after the last answer. Raises :class:`Over` when the next step would be due after the load's end."""
-        due_ns = (self.due_ns if self.open_model else now_ns()) + int(seconds * 1e9)
-        if not self.surroundings.window.admits(due_ns, self.surroundings.book.counters.sent):
-            raise Over
-        self.surroundings.sleep_until(due_ns)
-        self.due_ns = due_ns
 
     def _operation(self, request: Request, answer: Answer, meaning: Meaning, intended_ns: int, attempt: int) -> Operation:
         told = answers.trace(answer.headers)

@@ -1,20 +1,38 @@
-"""The files in which the trial and a generator meet before the load starts."""
+"""The files in which the trial and the workers of a generator meet before the load starts."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 VARIABLE = "CLOSESHAVE_LOAD"
 """The environment variable that tells a Locust process where ``load.json`` is."""
 
-KINDS = ("customers", "canary")
+RECORDS = "spool"
+"""Directory below the run's in which workers keep their records."""
+
+Kind = Literal["customers", "canary"]
+"""What a generator sends."""
+
+FIRST_NUMBER = {"customers": 1, "canary": 0}
+"""Number of a generator's first worker; operation IDs are made of it, so that no two workers of a run may share one."""
 
 
-def ready_file(run: Path, kind: str) -> Path:
-    """Written by the generator when it could start at once: everything imported and computed."""
-    return run / "generators" / f"{kind}.ready"
+def worker(kind: Kind, index: int) -> str:
+    """What a generator's worker is called."""
+    return f"{kind}-{FIRST_NUMBER[kind] + index}"
 
 
-def go_file(run: Path, kind: str) -> Path:
-    """Written by the trial: the instant of the start, in nanoseconds of the monotonic clock."""
+def ready_file(run: Path, worker: str) -> Path:
+    """Written by a worker when it could start at once, everything imported and computed: its process ID."""
+    return run / "generators" / f"{worker}.ready"
+
+
+def failed_file(run: Path, worker: str) -> Path:
+    """Written by a worker that cannot carry out its load; the log says why."""
+    return run / "generators" / f"{worker}.failed"
+
+
+def go_file(run: Path, kind: Kind) -> Path:
+    """Written by the trial for all workers of a generator: the instant of the start, in nanoseconds of the monotonic clock."""
     return run / "generators" / f"{kind}.go"

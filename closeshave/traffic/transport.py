@@ -1,7 +1,6 @@
 """The seam between what customers do and what carries it: a request goes in, an answer or the reason for its absence comes out.
 
-Journeys and canaries know only this. The first carrier is Locust's FastHttpSession (:mod:`closeshave.traffic.fasthttp`); a faster one takes
-its place by implementing :class:`Transport`.
+Journeys and canaries know only this; :mod:`closeshave.traffic.engine.carrier` carries their requests on the engine's connections.
 """
 
 from __future__ import annotations
@@ -10,6 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+CONNECT_TIMEOUT_S = 1.0
+TOTAL_TIMEOUT_S = 5.0
+"""How long a customer waits for an answer."""
 
 
 class Failure(StrEnum):

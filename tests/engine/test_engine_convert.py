@@ -155,7 +155,7 @@ def test_a_journeys_operation_survives_the_way_through_the_records(tmp_path: Pat
         1.5,
         None,
     )
-    book.record(operation, Effect(operation=operation.id, action="create", franchise=77, shard=3))
+    book.record(operation, "POST", Effect(operation=operation.id, action="create", franchise=77, shard=3))
     records.close()
     converted = convert(tmp_path, tmp_path / "operations.parquet")
     assert converted.reconciled

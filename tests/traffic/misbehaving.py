@@ -8,12 +8,16 @@ import struct
 import sys
 from collections.abc import Callable
 
-from closeshave.traffic.fasthttp import FastHttpTransport, stop_waiting  # first of all: Locust patches the interpreter
+import locust  # noqa: F401  # first of all: it patches the interpreter
 
 import gevent  # isort: skip
 from gevent import server  # isort: skip
 
+from closeshave.traffic.engine.carrier import EngineTransport, stop_waiting  # isort: skip
+from closeshave.traffic.engine.engine import Engine, Settings  # isort: skip
 from closeshave.traffic.transport import Request  # isort: skip
+
+ENGINE = Engine(Settings())
 
 GET = Request("slots", "GET", "/x", {"Accept": "application/json"})
 POST = Request("book", "POST", "/x", {"Content-Type": "application/json"}, b"{}", writes=True)
@@ -93,7 +97,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
 def case(behaviour: str, request: Request, times: int = 2) -> dict[str, object]:
     """What one customer sees who asks so often."""
     target = Server(BEHAVIOURS[behaviour])
-    carrier = FastHttpTransport(target.url, connect_timeout_s=0.3, total_timeout_s=0.5)
+    carrier = EngineTransport(ENGINE, target.url, connect_timeout_s=0.3, total_timeout_s=0.5)
     found = [carrier.send(request) for _ in range(times)]
     carrier.close()
     return {
@@ -110,14 +114,14 @@ def nobody_listens() -> dict[str, object]:
     """A port where nobody is, and one whose backlog is full."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    refused = FastHttpTransport(f"http://127.0.0.1:{port}").send(POST).failure
+    refused = EngineTransport(ENGINE, f"http://127.0.0.1:{port}").send(POST).failure
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         port = full.getsockname()[1]
         crowd = [socket.socket() for _ in range(4)]
         for one in crowd:
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", port))
-        late = FastHttpTransport(f"http://127.0.0.1:{port}", connect_timeout_s=0.2).send(POST).failure
+        late = EngineTransport(ENGINE, f"http://127.0.0.1:{port}", connect_timeout_s=0.2).send(POST).failure
         for one in crowd:
             one.close()
     return {"refused": refused, "full": late}
@@ -126,7 +130,7 @@ def nobody_listens() -> dict[str, object]:
 def stopped() -> str | None:
     """A request under way when the generator must end."""
     target = Server(hang)
-    waiting = gevent.spawn(lambda: FastHttpTransport(target.url).send(POST))
+    waiting = gevent.spawn(lambda: EngineTransport(ENGINE, target.url).send(POST))
     while not target.requests:
         gevent.sleep(0.001)
     stop_waiting()

@@ -16,7 +16,8 @@ from closeshave.environments import edge_counts, embedded
 from closeshave.environments.definition import read_definition
 from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic, locate
 from closeshave.traffic import logins
-from closeshave.traffic.collect import Collected, collect
+from closeshave.traffic.collect import collect
+from closeshave.traffic.engine.convert import Converted
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.load import plan_load
 
@@ -59,19 +60,19 @@ def run(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="module")
-def collected(run: Path) -> Collected:
+def collected(run: Path) -> Converted:
     """What the generators say of themselves."""
     return collect(run)
 
 
 @pytest.fixture(scope="module")
-def rows(run: Path, collected: Collected) -> pd.DataFrame:
+def rows(run: Path, collected: Converted) -> pd.DataFrame:
     """All operations."""
-    assert collected.dropped == 0
+    assert collected.torn == 0
     return pd.read_parquet(run / history.OPERATIONS_FILE)
 
 
-def test_every_sender_is_reconciled(collected: Collected) -> None:
+def test_every_sender_is_reconciled(collected: Converted) -> None:
     """Intended, sent and recorded are one number."""
     for sent in collected.sent:
         assert sent.finished
@@ -103,7 +104,7 @@ def test_enough_is_booked(rows: pd.DataFrame) -> None:
     assert len(settled.query("kind == 'book' and outcome == 'ok'")) / (DURATION_S - SETTLING_S) >= 5
 
 
-def test_the_edges_counted_the_same(run: Path, collected: Collected) -> None:
+def test_the_edges_counted_the_same(run: Path, collected: Converted) -> None:
     """Over all senders and edges: what left was received."""
     counted = json.loads((run / history.EDGE_COUNTS).read_bytes())
     assert sum(edge["requests"] for edge in counted) == sum(sent.requests for sent in collected.sent)

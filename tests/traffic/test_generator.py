@@ -24,6 +24,7 @@ from closeshave.processes import poll_until
 from closeshave.traffic.collect import collect
 from closeshave.traffic.generator import Generator, GeneratorFailed
 from closeshave.traffic.load import Load
+from closeshave.traffic.signposts import Kind
 from tests.traffic import loads
 from tests.traffic.tinyplatform import TinyPlatform
 
@@ -55,9 +56,9 @@ def operations(run: Path) -> pd.DataFrame:
     return pd.read_parquet(run / history.OPERATIONS_FILE)
 
 
-def ready(kind: str, load: Load) -> Generator:
+def ready(kind: Kind, load: Load) -> Generator:
     """A generator that could start at once."""
-    generator = Generator.start(kind, load)  # type: ignore[arg-type]  # parametrized tests have plain strings
+    generator = Generator.start(kind, load)
     generator.wait_ready(60)
     return generator
 

@@ -13,8 +13,7 @@ import pytest
 from closeshave.clock import now_ns
 from closeshave.history import Effect, Operation, Source
 from closeshave.traffic.dialect import Caller, Slot
-from closeshave.traffic.recorder import Counters
-from closeshave.traffic.session import Over, Session, Surroundings, Window
+from closeshave.traffic.session import Counters, Over, Session, Surroundings, Window
 from closeshave.traffic.steps import Booking, Steps
 from closeshave.traffic.transport import Answer, Failure, Request
 from tests.traffic.loads import FOUR
@@ -52,7 +51,7 @@ class Kept:
     def next_id(self) -> int:
         return len(self.operations)
 
-    def record(self, operation: Operation, effect: Effect | None = None) -> None:
+    def record(self, operation: Operation, method: str, effect: Effect | None = None) -> None:
         self.operations.append(operation)
         self.effects += [effect] if effect else []
 
@@ -64,7 +63,7 @@ def session(*script: tuple[int, object] | Failure, window: Window | None = None,
     """A customer of franchise 50,001 (shard 3) and the book that is kept of it."""
     kept = Kept()
     around = Surroundings(
-        Source.CUSTOMERS, FOUR, "closeshave:r", window or Window(), kept, lambda *_: None, lambda _due_ns: None, lambda: 1_795_000_000.0
+        Source.CUSTOMERS, FOUR, "closeshave:r", window or Window(), kept, lambda _due_ns: None, lambda: 1_795_000_000.0
     )
     caller = Caller("a@example.com", "pw", "T", "C", 50_001, "10.1.2.3")
     return Session("s", "customer", "us-east-1", caller, "9", Scripted(list(script)), around, random.Random(1), due_ns), kept

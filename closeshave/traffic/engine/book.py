@@ -5,7 +5,11 @@ from __future__ import annotations
 from closeshave.history import Effect, Operation, Outcome
 from closeshave.traffic.engine.records import Records
 from closeshave.traffic.engine.rows import METHOD_CODES, OUTCOMES, ROW
-from closeshave.traffic.recorder import Counters
+from closeshave.traffic.session import Counters
+
+MOST_TEXTS = 60_000
+"""What a platform tells beyond so many different texts (a header that never repeats) is all :data:`OTHER`."""
+OTHER = "other"
 
 _OUTCOME_CODES = {outcome.value: code for code, outcome in enumerate(OUTCOMES)}
 _NAN = float("nan")
@@ -16,23 +20,32 @@ class EngineBook:
 
     def __init__(self, records: Records) -> None:
         self.counters = records.told = Counters()
+        self.recorded = 0
         self._records = records
 
     def next_id(self) -> int:
         """The ID that the next recorded operation must carry."""
         return self._records.next_id
 
-    def record(self, operation: Operation, effect: Effect | None = None) -> None:
-        """Keep a finished operation and what it did. The journey knows no method: Locust's statistics call all of them GET."""
+    def record(self, operation: Operation, method: str, effect: Effect | None = None) -> None:
+        """Keep a finished operation and what it did; ``method`` is for Locust's statistics."""
         if effect is not None:
             self._records.add_effect(effect)
-        code = self._records.texts.code
+        code = self._code
         self._records.add(
             ROW.pack(
                 operation.intended_ns, operation.started_ns, operation.ended_ns, 0, operation.franchise, operation.bytes,
                 _NAN if operation.db_ms is None else operation.db_ms, _NAN if operation.cache_ms is None else operation.cache_ms,
                 code(operation.kind), code(operation.journey), code(operation.region), code(operation.error), code(operation.served_by),
                 code(operation.cache), operation.shard, operation.status, _OUTCOME_CODES[Outcome(operation.outcome).value], operation.good,
-                operation.attempt, METHOD_CODES["GET"],
+                operation.attempt, METHOD_CODES[method],
             )
         )  # fmt: skip
+        self.recorded += 1
+
+    def _code(self, text: str | None) -> int:
+        texts = self._records.texts
+        known = texts.known(text)
+        if known is None:
+            known = texts.code(text if len(texts.texts) < MOST_TEXTS else OTHER)
+        return known

@@ -16,10 +16,11 @@ from closeshave.traffic.engine.engine import Engine
 from closeshave.traffic.engine.errors import Reason, TransportError
 from closeshave.traffic.engine.pool import Pool
 from closeshave.traffic.engine.wire import build, constant_lines, split
-from closeshave.traffic.transport import Answer, Failure, Request
+from closeshave.traffic.transport import CONNECT_TIMEOUT_S, TOTAL_TIMEOUT_S, Answer, Failure, Request
 
-CONNECT_TIMEOUT_S = 1.0
-TOTAL_TIMEOUT_S = 5.0
+IDLE_LIMIT_NS = 4_000_000_000
+"""A connection unused for longer is not used again: servers close idle ones after five seconds or more, and a request that crosses such a
+close would be a failure of nobody's making."""
 
 _FAILURES: Mapping[Reason, Failure] = {
     Reason.DNS: Failure.UNREACHABLE,
@@ -63,12 +64,15 @@ class EngineTransport:
         self._constant = constant_lines(self._origin, {"Accept-Encoding": "gzip, deflate", "User-Agent": "closeshave"})
         self._connect_ns, self._total_ns = int(connect_timeout_s * 1e9), int(total_timeout_s * 1e9)
         self._pool: Pool | None = None
+        self._used_ns = 0
 
     def send(self, request: Request) -> Answer:
         """See :meth:`closeshave.traffic.transport.Transport.send`."""
         wire = build(request.method, self._prefix + request.path, self._constant, request.headers, request.body)
-        pool = self._pool = self._pool or self._engine.own_pool(self._origin)
         started_ns = now_ns()
+        if started_ns - self._used_ns > IDLE_LIMIT_NS:
+            self.close()
+        pool = self._pool = self._pool or self._engine.own_pool(self._origin)
         due_ns = started_ns + self._total_ns
         me = getcurrent()
         _under_way.add(me)
@@ -81,7 +85,7 @@ class EngineTransport:
             return Answer(started_ns, now_ns(), failure=Failure.STOPPED)
         finally:
             _under_way.discard(me)
-        ended_ns = now_ns()
+        self._used_ns = ended_ns = now_ns()
         status = message.head.status
         # A refused CSRF pair closes the connection without announcing it.
         pool.give(connection, message.reusable and status != 403)

@@ -6,7 +6,7 @@ Block by block, so that memory does not grow with the run; column by column, nev
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
-from closeshave.history import EFFECTS, OPERATIONS, Sent, Source, save_rows
+from closeshave.history import EFFECTS, OPERATIONS, Blind, Sent, Source, save_rows
 from closeshave.traffic.engine.records import RecordFiles, Rows
 from closeshave.traffic.engine.rows import DTYPE, HEADER, MAGIC, OUTCOMES, ROW, TEXT_FIELDS, operation_id
 
@@ -32,21 +32,13 @@ _PLAIN_EFFECTS = pa.schema([(field.name, pa.string() if pa.types.is_dictionary(f
 
 
 @dataclass(frozen=True, slots=True)
-class Blind:
-    """A stretch of which nothing is known of a worker that was killed: from its last record to the last record of the run."""
-
-    worker: str
-    from_ns: int
-    to_ns: int
-
-
-@dataclass(frozen=True, slots=True)
 class Converted:
     """What was found in the records."""
 
     operations: int
     sent: tuple[Sent, ...]
     blind: tuple[Blind, ...]
+    """Of each worker that was killed: from its last record to the last one of the run."""
     torn: int
     """Records cut short: the last thing that a killed worker was writing."""
 
@@ -83,6 +75,12 @@ class WorkerRecords:
         texts = tuple(line.decode() for line in files.texts.read_bytes().split(b"\n")[:-1])
         return cls(files, number, Source(source.rstrip(b"\0").decode()), rows, texts, rest > 0)
 
+    @property
+    def said(self) -> Mapping[str, Any]:
+        """What the worker said of itself last; empty when it was killed before it said anything."""
+        said: dict[str, Any] = orjson.loads(self.files.counters.read_bytes()) if self.files.counters.exists() else {}
+        return said
+
     def blocks(self) -> Iterator[tuple[int, Rows]]:
         """The rows, block by block, with the place of each block's first."""
         for start in range(0, len(self.rows), BLOCK_ROWS):
@@ -107,12 +105,12 @@ def convert(directory: Path, target: Path) -> Converted:
             for start, rows in worker.blocks():
                 writer.write_table(_table(worker, start, rows))
     scratch.replace(target)
-    sent = tuple(_sent(worker) for worker in workers)
-    ends = [int(worker.rows["ended_ns"][-1]) if len(worker.rows) else 0 for worker in workers]
-    blind = tuple(
-        Blind(worker.files.rows.stem, end, max(ends)) for worker, said, end in zip(workers, sent, ends, strict=True) if not said.finished
+    return Converted(
+        operations=sum(len(worker.rows) for worker in workers),
+        sent=tuple(_sent(worker) for worker in workers),
+        blind=_blind(workers),
+        torn=sum(worker.torn for worker in workers),
     )
-    return Converted(sum(len(worker.rows) for worker in workers), sent, blind, sum(worker.torn for worker in workers))
 
 
 def convert_effects(directory: Path, target: Path) -> int:
@@ -153,12 +151,20 @@ def _dictionary(codes: npt.NDArray[np.int32], texts: tuple[str, ...]) -> pa.Arra
     return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=absent if absent.any() else None), pa.array(texts, pa.string()))
 
 
+def _blind(workers: list[WorkerRecords]) -> tuple[Blind, ...]:
+    ends = [int(worker.rows["ended_ns"][-1]) if len(worker.rows) else 0 for worker in workers]
+    return tuple(
+        Blind(worker.source.value, worker.files.rows.stem, end, max(ends))
+        for worker, end in zip(workers, ends, strict=True)
+        if not worker.said.get("closed")
+    )
+
+
 def _sent(worker: WorkerRecords) -> Sent:
     """The worker's own counters, with the rows that are really there. A worker killed before its first flush says nothing of itself."""
-    name, recorded = worker.files.rows.stem, len(worker.rows)
-    if not worker.files.counters.exists():
+    name, recorded, said = worker.files.rows.stem, len(worker.rows), worker.said
+    if not said:
         return Sent(worker.source.value, name, intended=recorded, sent=recorded, recorded=recorded, finished=False)
-    said = orjson.loads(worker.files.counters.read_bytes())
     # Rows are flushed before counters, so a killed worker may have left more rows than it says.
     return Sent(
         worker.source.value,

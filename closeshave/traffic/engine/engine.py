@@ -95,10 +95,13 @@ class Engine:
         """How many connections have been established so far."""
         return self._connector.opened
 
-    def close(self, *, overdue: int = 0) -> None:
-        """Write the last records and give everything up. ``overdue`` counts arrivals that were due but never begun."""
+    def close(self, *, overdue: int = 0, finished: bool = True) -> None:
+        """Write the last records and give everything up. ``overdue`` counts arrivals that were due but never begun.
+
+        ``finished``: the worker has done all that it was to do.
+        """
         self._flusher.kill()
-        self._unobserved.append(self.records.close(overdue=overdue))
+        self._unobserved.append(self.records.close(overdue=overdue, finished=finished))
         while self._unobserved:
             self._observe()
         for pool in self._shared.values():

@@ -65,8 +65,15 @@ class Counters:
 class Counted(Protocol):
     """What a worker's counters tell at a flush."""
 
-    intended: int
-    sent: int
+    @property
+    def intended(self) -> int:
+        """What was due, whether begun or not."""
+        ...
+
+    @property
+    def sent(self) -> int:
+        """Requests handed to whoever sends them."""
+        ...
 
     @property
     def requests(self) -> int:
@@ -135,7 +142,7 @@ class Records:
         """Take over what an operation did; before the operation's own row."""
         self._effects += orjson.dumps(effect) + b"\n"
 
-    def flush(self, *, overdue: int = 0, finished: bool = False) -> Rows:
+    def flush(self, *, overdue: int = 0, finished: bool = False, closed: bool = False) -> Rows:
         """Hand everything to the operating system, where a kill of this process cannot reach it; returns the new rows.
 
         ``overdue`` counts what is due but was not yet taken up. No fsync: it may take as long as a request, and only a power cut needs it.
@@ -150,23 +157,24 @@ class Records:
             _write_all(self._texts_fd, "".join(text.replace("\n", " ") + "\n" for text in texts).encode())
             _write_all(self._effects_fd, bytes(self._effects))
             _write_all(self._rows_fd, rows)
-            self._write_counters(self._files.counters, overdue=overdue, finished=finished)
+            self._write_counters(self._files.counters, overdue=overdue, finished=finished, closed=closed)
         self._effects.clear()
         return np.frombuffer(rows, DTYPE)
 
-    def close(self, *, overdue: int = 0) -> Rows:
-        """Flush for the last time: the worker ended by itself."""
-        rows = self.flush(overdue=overdue, finished=True)
+    def close(self, *, overdue: int = 0, finished: bool = True) -> Rows:
+        """Flush for the last time: nothing of what the worker did is missing. ``finished``: it did all that it was to do."""
+        rows = self.flush(overdue=overdue, finished=finished, closed=True)
         if self._files is not None:
             for descriptor in (self._texts_fd, self._effects_fd, self._rows_fd):
                 os.close(descriptor)
             self._files = None
         return rows
 
-    def _write_counters(self, path: Path, *, overdue: int, finished: bool) -> None:
+    def _write_counters(self, path: Path, *, overdue: int, finished: bool, closed: bool) -> None:
         counters = {
             "source": self._source.value, "worker": self._worker, "intended": self.told.intended + overdue, "sent": self.told.sent,
-            "recorded": self.recorded, "finished": finished, "requests": self.told.requests,
+            "recorded": self.recorded, "finished": finished, "closed": closed,
+            "requests": self.told.requests,
         }  # fmt: skip
         scratch = path.with_suffix(".writing")
         scratch.write_bytes(orjson.dumps(counters))

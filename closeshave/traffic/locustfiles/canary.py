@@ -1,37 +1,31 @@
 """Canaries: probes at a steady rate for every shard from every region, outside the customers' traffic and in a process of their own.
 
 A probe books at a franchise that only canaries visit, reads the booking back and, for some, cancels it later. Each has a connection and a
-client address of its own, and a greenlet of its own: one that hangs says so after two seconds and delays nobody.
+client address of its own, and a greenlet of its own while it waits: one that hangs says so after two seconds and delays nobody.
 """
 
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import gevent
 import numpy as np
-from locust import User, task
-from locust.env import Environment
 
 from closeshave.clock import now_ns
-from closeshave.history import Source
 from closeshave.traffic import accounts, answers, dialect, probes
 from closeshave.traffic.accounts import Wallet
-from closeshave.traffic.fasthttp import FastHttpTransport
-from closeshave.traffic.journeys import statistics
+from closeshave.traffic.engine.carrier import EngineTransport
+from closeshave.traffic.generating import OpenModel
 from closeshave.traffic.load import Load
-from closeshave.traffic.openmodel import Engine, drive
+from closeshave.traffic.openmodel import Visit, Worker
 from closeshave.traffic.probes import Chair
-from closeshave.traffic.recorder import Recorder
-from closeshave.traffic.session import Session, Surroundings, Window
+from closeshave.traffic.session import Session
 from closeshave.traffic.steps import Steps
 from closeshave.traffic.transport import Request
 
-WORKER = 2
 TIMEOUT_S = 2.0
 CANCELS_PER_S = 2.0
 """Per shard. Cancelling is tidiness, not measurement: at full rate it would be a third of the canaries' load."""
@@ -43,38 +37,22 @@ SETUP_PATIENCE_S = 20.0
 NAMES = {"book": "canary_write", "read_booking": "canary_read", "cancel": "canary_cancel", "refresh": "canary_refresh"}
 
 
-class OpenModel(User):
-    """The one user that Locust spawns: it starts every probe."""
-
-    fixed_count = 1
-
-    @task
-    def drive(self) -> None:
-        """Run the whole load, then end Locust."""
-        drive(self.environment, Canaries)
-
-
 class Canaries:
     """Turns a planned probe into a booking, its reading and perhaps its cancelling."""
 
-    def __init__(self, load: Load, environment: Environment) -> None:
-        self._load = load
+    def __init__(self, load: Load, worker: Worker) -> None:
+        self._load, self._engine = load, worker.engine
         self._wallet = Wallet(accounts.load(Path(load.tokens)), load.topology.regions, now_ns())
         self._probes = probes.schedule(load.topology, load.canaries, load.duration_s)
         # The run too: another run of the same seed on the same platform would find its slots taken.
         self._rng = random.Random(f"{load.seed}:{load.run_id}")  # noqa: S311 -- not a secret
         self._slots = {shard.id: self._free_slots(shard.id) for shard in load.topology.shards}
-        run, window = Path(load.run), Window(requests=load.requests)
-        recorder = Recorder(run, Source.CANARY, f"canary-{WORKER}", WORKER)
-        at_ns = np.array([probe.at_ns for probe in self._probes], dtype=np.int64)
-        self.engine = Engine(run, "canary", at_ns, load.duration_s, window, recorder)
-        self._around = Surroundings(
-            Source.CANARY, load.topology, load.tag, window, recorder, statistics(environment), self.engine.alarm.sleep_until, time.time
-        )
+        self.at_ns = np.array([probe.at_ns for probe in self._probes], dtype=np.int64)
+        self._around = worker.surroundings()
         writes_per_s = len(self._probes) / len(load.topology.shards) / load.duration_s
         self._cancel_share = min(1.0, CANCELS_PER_S / max(CANCELS_PER_S, writes_per_s))
 
-    def begin(self, index: int, due_ns: int) -> None:
+    def begin(self, index: int, due_ns: int) -> Visit:
         """Carry out the probe of this index."""
         probe = self._probes[index]
         franchise, slot = next(self._slots[probe.shard])
@@ -88,7 +66,7 @@ class Canaries:
             # After the probe, never before: its write must not wait for anything.
             steps.renew(self._wallet)
             if self._rng.random() < self._cancel_share:
-                session.wait(CANCEL_AFTER_S)
+                yield session.rest(CANCEL_AFTER_S)
                 steps.cancel(booking)
         finally:
             session.transport.close()
@@ -98,7 +76,7 @@ class Canaries:
         assert shard is not None
         account = self._wallet.pick(shard.home, self._rng.randrange(ACCOUNTS), among=ACCOUNTS)
         caller = dialect.Caller(account.email, account.password, account.token, account.csrf, franchise, dialect.new_address(self._rng))
-        transport = FastHttpTransport(self._load.edges[region], total_timeout_s=TIMEOUT_S)
+        transport = EngineTransport(self._engine, self._load.edges[region], total_timeout_s=TIMEOUT_S)
         return Session(id, "canary", region, caller, account.client, transport, self._around, self._rng, due_ns, names=NAMES)
 
     # -- before the start ------------------------------------------------------------------------------------------------------------------
@@ -125,7 +103,7 @@ class Canaries:
 
     def _ask(self, region: str, request: Request) -> answers.Body:
         """A question of the setup, which is outside every count."""
-        transport = FastHttpTransport(self._load.edges[region])
+        transport = EngineTransport(self._engine, self._load.edges[region])
         deadline_ns = now_ns() + int(SETUP_PATIENCE_S * 1e9)
         try:
             while True:
@@ -137,3 +115,10 @@ class Canaries:
                     raise ValueError(f"{request.path} answers {answer.failure or answer.status} at {self._load.edges[region]}")
         finally:
             transport.close()
+
+
+class Model(OpenModel):
+    """The canaries' generator."""
+
+    kind = "canary"
+    senders = Canaries

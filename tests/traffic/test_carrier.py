@@ -43,7 +43,7 @@ def seen() -> dict[str, Any]:
         ("nonsense", "protocol", 2),
         ("unknown_encoding", "protocol", 2),
         ("bad_gzip", "protocol", 2),
-        ("reset", "closed", 2),
+        ("reset", "reset", 2),
         ("hang", "timeout", 2),
         ("drip", "timeout", 2),
     ],

@@ -1,0 +1,71 @@
+"""How Locust comes to carry out a load: a user class that stands by, and in every worker a greenlet that does the work. Locust processes only."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any, ClassVar
+
+import gevent
+from gevent.event import Event
+from locust import User, events, task
+from locust.env import Environment
+from locust.runners import MasterRunner
+
+from closeshave.files import write_atomically
+from closeshave.traffic import signposts
+from closeshave.traffic.engine.worker import place_of, tell_done
+from closeshave.traffic.load import load as read_load
+from closeshave.traffic.openmodel import Senders, Worker
+from closeshave.traffic.signposts import Kind
+
+_LOG = logging.getLogger(__name__)
+
+
+class OpenModel(User):
+    """The one user that Locust spawns, somewhere: it only stands for the senders, of which every worker drives its share."""
+
+    abstract = True
+    fixed_count = 1
+    kind: ClassVar[Kind]
+    senders: ClassVar[type[Senders]]
+
+    @task
+    def stand_by(self) -> None:
+        """Let the senders work."""
+        Event().wait()
+
+
+def drive(model: type[OpenModel], environment: Environment) -> None:
+    """Carry out this worker's share of the load that ``CLOSESHAVE_LOAD`` names, then end Locust.
+
+    What goes wrong ends this process with exit code 1, because Locust itself would log it and go on.
+    """
+    assert environment.runner is not None
+    load = read_load(Path(os.environ[signposts.VARIABLE]))
+    try:
+        worker = Worker(load, model.kind, environment)
+        for ending in (environment.events.test_stop, environment.events.quitting):
+            ending.add_listener(worker.stop)  # type: ignore[no-untyped-call]  # Locust's own gap
+        worker.run(model.senders(load, worker))
+    except Exception as error:  # noqa: BLE001 -- see above
+        _LOG.exception("the load cannot be carried out")
+        environment.process_exit_code = 1
+        name = signposts.worker(model.kind, place_of(environment).index)
+        write_atomically(signposts.failed_file(Path(load.run), name), f"{error}\n")
+        gevent.spawn(environment.runner.quit)
+        return
+    if worker.orphaned:
+        # A master that is gone cannot tell its workers to quit.
+        gevent.spawn(environment.runner.quit)
+    elif not worker.told_to_stop:
+        tell_done(environment)
+
+
+@events.test_start.add_listener  # type: ignore[untyped-decorator]  # Locust's events carry no types
+def _start_driving(environment: Environment, **_: Any) -> None:
+    if not isinstance(environment.runner, MasterRunner):
+        for model in environment.user_classes:
+            if issubclass(model, OpenModel):
+                gevent.spawn(drive, model, environment)
