@@ -1,0 +1,152 @@
+"""Every kind of fault of a shard on the embedded environment: it bites, the platform does what it should, it is undone, nothing is left."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from closeshave import processes
+from closeshave.clock import now_ns
+from closeshave.deployment import Deployment
+from closeshave.environments import embedded
+from closeshave.environments.definition import read_definition
+from closeshave.faults import altered, child
+from closeshave.faults.freezing import stopped
+from closeshave.faults.helpers.hold_rows import CALENDARS
+from closeshave.faults.parts import patroni, postgres
+from closeshave.faults.parts.toxiproxy import Server
+from closeshave.faults.shard import KINDS
+from closeshave.faults.shard.disk_full import limited
+from closeshave.faults.waiting import SECOND_NS, after, until, wait_until
+from closeshave.plan import Expected, Fault, locate
+from tests.faults.timelines import WHOLE_LIFE, edges, events
+
+logger = logging.getLogger(__name__)
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+FAILS_OVER_WITHIN_S = 60
+TTL_S = 20
+HELPERS = [f"{does}-shard{shard}" for does in ("slots", "rows", "squeeze") for shard in (1, 2, 3, 4)]
+
+
+@pytest.fixture(scope="module")
+def platform() -> Iterator[Deployment]:
+    """The embedded environment, one for all tests here: each must leave it whole."""
+    deployment = embedded.up(read_definition(locate("environments", "embedded")), say=print)
+    yield deployment
+    assert not embedded.down(Path(deployment.root))
+
+
+@pytest.fixture(autouse=True)
+def whole(platform: Deployment) -> Iterator[None]:
+    """Roles before and after each test are those declared, and nothing of a fault is left: stopped, limited, helping, or on a link."""
+    home = leaders(platform)
+    yield
+    assert leaders(platform) == home
+    assert not any(stopped(identity) for process in platform.processes for identity in processes.family(Path(platform.root), process))
+    assert limited(platform, platform.processes) == []
+    assert altered.running(platform, HELPERS) == {}
+    assert all(Server(api).disturbances() == () for api in {link.api_port for link in platform.links})
+
+
+def leaders(platform: Deployment) -> dict[int, str]:
+    """Every shard's primary, which takes a write."""
+    found = {shard.id: patroni.leader(platform, shard.id) for shard in platform.topology.shards}
+    assert all(postgres.write(platform, lead) for lead in found.values())
+    return {shard: lead.process for shard, lead in found.items()}
+
+
+def serves_on(platform: Deployment, old: Mapping[int, str], shard: int) -> bool:
+    """Every primary is where it was and takes writes."""
+    return leaders(platform) == old
+
+
+def fails_over(platform: Deployment, old: Mapping[int, str], shard: int) -> bool:
+    """Somebody else takes the shard's writes, and nothing has changed for the other shards."""
+
+    def moved() -> bool:
+        try:
+            return leaders(platform)[shard] != old[shard]
+        except (patroni.NoLeader, postgres.Unavailable):
+            return False
+
+    return until(moved, after(FAILS_OVER_WITHIN_S), interval_s=0.2) and {**leaders(platform), shard: old[shard]} == old
+
+
+def outlives_ttl(platform: Deployment, old: Mapping[int, str], shard: int) -> bool:
+    """Every primary serves on for longer than its key in etcd would live."""
+    return wait_until(after(TTL_S + 5)) and leaders(platform) == old
+
+
+def keeps_others_out(platform: Deployment, old: Mapping[int, str], shard: int) -> bool:
+    """No session is to be had at the shard's primary, and Patroni keeps it primary all the same."""
+    lead = patroni.leader(platform, shard)
+    try:
+        postgres.standing(platform, lead)
+    except postgres.Unavailable as error:
+        return postgres.is_full(error) and lead.process == old[shard]
+    return False
+
+
+def books_elsewhere(platform: Deployment, old: Mapping[int, str], shard: int) -> bool:
+    """A franchise of the shard that is not locked can be booked, and the locked ones are many."""
+    last = platform.topology.shard(shard).last
+    with postgres.session(platform, patroni.leader(platform, shard)) as connection, connection.transaction(force_rollback=True):
+        return connection.execute(CALENDARS, {"franchises": [last], "minutes_max": 30}).rowcount > 0
+
+
+Check = Callable[[Deployment, Mapping[int, str], int], bool]
+CASES: list[tuple[str, Mapping[str, str | int], Check]] = [
+    ("shard.switchover", {"shard": 1}, fails_over),
+    ("shard.replica-lost", {"shard": 2}, serves_on),
+    ("shard.replicas-lost", {"shard": 3}, serves_on),
+    ("shard.replication-delayed", {"shard": 4}, serves_on),
+    ("shard.replication-cut", {"shard": 1}, serves_on),
+    ("shard.connections-exhausted", {"shard": 2}, keeps_others_out),
+    ("shard.hot-row-locked", {"shard": 3}, books_elsewhere),
+    ("shard.slow-queries", {"shard": 4}, serves_on),
+    ("shard.disk-full", {"shard": 1}, fails_over),
+    ("shard.primary-hung", {"shard": 2}, fails_over),
+    ("shard.etcd-member-lost", {"process": "etcd-us-east-1"}, serves_on),
+    ("shard.etcd-lost", {}, outlives_ttl),
+]
+
+
+def test_every_kind_is_here() -> None:
+    """Each kind of the family has its case; the killed primary has tests of its own."""
+    assert {name for name, _, _ in CASES} | {"shard.primary-killed"} == {kind.name for kind in KINDS}
+
+
+@pytest.mark.parametrize(("kind", "scope", "does"), CASES, ids=[name for name, _, _ in CASES])
+def test_shard_fault_bites_and_is_undone(kind: str, scope: Mapping[str, str | int], does: Check, platform: Deployment, run: Path) -> None:
+    """It is seen in effect, the platform does as expected while it holds, and its heal is proven."""
+    old = leaders(platform)
+    experiment = child.start(platform, run, Fault("f", kind, "storm", 0, 600, Expected.RECOVERS, scope), now_ns())
+    log = run / "logs" / "fault-f.log"
+    try:
+        assert until(lambda: "observed" in edges(run) or experiment.poll() is not None, after(60)), log.read_text()
+        assert "observed" in edges(run), log.read_text()
+        assert does(platform, old, int(scope.get("shard", 0)))
+    finally:
+        code = child.stop(experiment)
+    assert code == 0, log.read_text()
+    assert edges(run) == WHOLE_LIFE
+    report(kind, run)
+
+
+def report(kind: str, run: Path) -> None:
+    """Log how long everything took, for the documentation's figures: ``--log-cli-level=INFO``."""
+    at = {edge: event["at_ns"] / SECOND_NS for edge, event in events(run).items()}
+    seen = events(run)["observed"]["evidence"]
+    strike = events(run)["planned"]["evidence"]["strike_ns"] / SECOND_NS
+    logger.info(
+        "%s: injected %+.3f s, observed after %.2f s, undone and proven in %.1f s; %s: %s",
+        kind,
+        at["injected"] - strike,
+        at["observed"] - at["injected"],
+        at["verified-healed"] - at["healed"],
+        seen["probe"],
+        seen["saw"],
+    )
