@@ -115,8 +115,7 @@ def silent(reply: Reply) -> bool:
 
 def late(latency_s: float) -> Callable[[Reply], bool]:
     """An answer, and not before this time has passed."""
-    # A millisecond of slack, as the toxic's clock is another one.
-    return lambda reply: reply.saw == wire.ANSWERED and reply.after_s >= latency_s - 0.001
+    return lambda reply: reply.saw == wire.ANSWERED and reply.after_s >= latency_s
 
 
 def clear(deployment: Deployment, owner: str, deadline_ns: int, say: Say) -> tuple[str, ...]:

@@ -102,3 +102,15 @@ def test_sick_server_is_noticed(answer: str) -> None:
         over.set()
         sick.shutdown()
         sick.server_close()
+
+
+def test_owners_keep_apart(tmp_path: Path) -> None:
+    """One fault's toxic on a link is taken away without touching the same toxic of another."""
+    one, other = (Toxic("latency", {"latency": 40}, owner=owner) for owner in ("cache.slow@tier:cache", "region.slow@region:us-west-2"))
+    with toxiproxy_with("a", tmp_path) as server:
+        server.add("a", one)
+        server.add("a", other)
+        server.remove("a", one)
+        assert [toxic.owner for toxic in server.listing()["a"]] == [other.owner]
+        server.remove("a", other)
+        assert server.disturbances() == ()

@@ -1,0 +1,114 @@
+"""What kinds of cache tiers and regions decide without any server: limits, refusals, and the course of those that have one."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from closeshave.clock import now_ns
+from closeshave.deployment import Deployment, Process
+from closeshave.faults import lifecycle
+from closeshave.faults.catalogue import KINDS, check
+from closeshave.faults.freezing import StillRunning, freeze, stopped
+from closeshave.faults.killing import whole
+from closeshave.faults.kind import Aim, Say, Stroke
+from closeshave.faults.ledger import Ledger, Undo
+from closeshave.faults.parts import valkey
+from closeshave.faults.repair import revive
+from closeshave.faults.waiting import after
+from closeshave.history import Edge
+from closeshave.plan import Expected, Fault
+from tests.faults import toys
+from tests.faults.timelines import marks
+
+
+@pytest.mark.parametrize(
+    ("words", "declared"),
+    [
+        (("--maxmemory", "64mb"), 64 << 20),
+        (("--maxmemory", "1GB"), 1 << 30),
+        (("--maxmemory", "1000"), 1000),
+        (("--maxmemory", "0"), 0),
+        (("--port", "1"), None),
+    ],
+)
+def test_declared_limit_is_read_from_the_command_line(words: tuple[str, ...], declared: int | None) -> None:
+    """In the units that the server itself takes."""
+    assert valkey.declared_limit_bytes(Process("a", "valkey", None, ("valkey-server", *words, "--save", ""))) == declared
+
+
+def test_partition_is_refused_where_regions_share_a_network() -> None:
+    """A cut that leaves etcd and Sentinel connected would be a lie, so there is none."""
+    fault = Fault("f", "region.partitioned", "storm", 0, 10, Expected.RECOVERS, {"region": "us-west-2"}, {})
+    (problem,) = check(fault, environment="embedded")
+    assert "region.partitioned does not work on embedded environments; it works on: containers" in problem
+
+
+@pytest.mark.parametrize(
+    "kind", ["cache.slow", "region.slow", "region.lossy", "region.flapping", "region.data-links-cut", "region.customers-cut"]
+)
+def test_links_that_are_not_there_cannot_be_disturbed(kind: str, toy: Deployment) -> None:
+    """Without Toxiproxy such a fault is not injected, and the reason is told."""
+    scope = {"tier": "cache"} if kind.startswith("cache") else {"region": toys.NEAR}
+    assert "no links that can be disturbed" in KINDS[kind].unfit(KINDS[kind].aim(toy, scope, {}))
+
+
+@pytest.mark.parametrize("kind", [name for name in KINDS if name.startswith("cache.")])
+def test_unknown_tier_is_no_target(kind: str, toy: Deployment) -> None:
+    """Nothing is injected into what does not exist."""
+    assert KINDS[kind].unfit(KINDS[kind].aim(toy, {"tier": "cash"}, {}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "after_s"),
+    [
+        ("region.flapping", {"down_s": 2, "up_s": 3}, [2, 5, 7, 10, 12]),
+        ("region.lossy", {"draw_s": 0.5}, [0.5, 1.0, 1.5, 2.0, 2.5]),
+        ("region.restored", {"outage_s": 20}, [20]),
+        ("region.lost", {}, []),
+        ("region.slow", {}, []),
+    ],
+)
+def test_course_of_a_fault(kind: str, parameters: dict[str, float], after_s: list[float], toy: Deployment) -> None:
+    """Strokes come in the order of time, as often as the hold has room for."""
+    aim = KINDS[kind].aim(toy, {"region": toys.NEAR}, parameters)
+    assert [stroke.after_s for stroke in islice(KINDS[kind].course(aim), 5)] == after_s
+
+
+@pytest.mark.parametrize(
+    ("edge", "struck"), [(Edge.INJECTED, True), (Edge.OBSERVED, True), (Edge.HEALED, False), (Edge.VERIFIED_HEALED, False)]
+)
+def test_nothing_is_struck_once_healing_has_begun(edge: Edge, struck: bool, toy: Deployment, run: Path) -> None:
+    """Whoever heals, in whatever process, is never undone by a fault that goes on."""
+    ledger = Ledger(run)
+    ledger.plan("f", Undo("region.flapping", {"region": toys.NEAR}, {}, toy.root), ttl_s=60, strike_ns=0)
+    ledger.passed("f", edge, now_ns(), {})
+    strokes: list[str] = []
+
+    def strike(_aim: Aim, _deadline_ns: int, _say: Say) -> tuple[str, ...]:
+        strokes.append("struck")
+        return ("one change",)
+
+    lifecycle.strike(ledger, "f", Aim(toy, {}, {}), Stroke(1.0, "it is down", strike), after(5), print)
+    assert bool(strokes) is struck
+    assert (("note", "f: it is down (1 changes)") in marks(run)) is struck
+
+
+def test_frozen_process_stands_still_until_it_is_revived(toy: Deployment) -> None:
+    """It lives, takes no part in anything, and goes on as the same process."""
+    part = toy.process("near-0")
+    victims = whole(toy, [part])
+    done = freeze(victims, now_ns())
+    assert done.began_ns <= done.still_ns
+    assert all(stopped(victim.identity) for victim in victims)
+    assert revive(toy, ["near-0"], after(5), print) == (f"resumed near-0 pid {victims[0].identity.pid}",)
+    assert not any(stopped(victim.identity) for victim in victims)
+    assert victims[0].identity.alive
+
+
+def test_nobody_to_freeze_is_an_error() -> None:
+    """A fault that finds no process has not happened."""
+    with pytest.raises(StillRunning):
+        freeze([], now_ns())

@@ -1,0 +1,225 @@
+"""Links: who uses them, what comes back through them, and when a disturbed one counts as seen."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from closeshave.clock import now_ns
+from closeshave.deployment import Deployment, Link
+from closeshave.environments.definition import Embedded, read_definition
+from closeshave.environments.layout import lay_out
+from closeshave.environments.parts import Etcd, Parts
+from closeshave.environments.unprivileged import Wrapper
+from closeshave.faults import links
+from closeshave.faults.kind import Aim, Injection
+from closeshave.faults.parts import patroni, sentinel, sockets, wire
+from closeshave.faults.parts.toxiproxy import Toxic
+from closeshave.faults.parts.wire import Reply
+from closeshave.faults.region import network
+from closeshave.plan import locate
+from closeshave.processes import poll_until
+from tests.faults import toys
+
+Serve = Callable[[socket.socket], object]
+
+
+def resets(connection: socket.socket) -> None:
+    """Hang up on whoever asks, as reset_peer does."""
+    connection.recv(64)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    connection.close()
+
+
+def closes(connection: socket.socket) -> None:
+    """Read, and go without a word."""
+    connection.recv(64)
+    connection.close()
+
+
+def echoes(connection: socket.socket) -> None:
+    """Say back what was said."""
+    connection.sendall(connection.recv(64))
+
+
+def is_silent(connection: socket.socket) -> None:
+    """Read, and say nothing for as long as the other side stays."""
+    while connection.recv(64):
+        pass
+
+
+@contextmanager
+def server(serve: Serve) -> Iterator[int]:
+    """Something that takes connections on a port, each in a thread."""
+    with socket.create_server(("127.0.0.1", 0)) as listening, ExitStack() as open_connections:
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                open_connections.callback(connection.close)
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield int(listening.getsockname()[1])
+        # close() alone does not wake a thread that waits in accept().
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def link(port: int, name: str = "a") -> Link:
+    """A link that enters at a port."""
+    return Link(name, "app-cache", toys.NEAR, api_port=1, port=port, upstream_port=1)
+
+
+@pytest.mark.parametrize(
+    ("serve", "saw"),
+    [(echoes, "answered"), (is_silent, "silent"), (closes, "closed"), (resets, "ConnectionResetError")],
+)
+def test_question_tells_how_a_connection_ends(serve: Serve, saw: str) -> None:
+    """An answer, silence, a close and a reset are four things."""
+    with server(serve) as port:
+        assert wire.through(link(port), 0.2).saw == saw
+
+
+def test_nobody_at_the_port_is_a_refusal() -> None:
+    """It is neither silence nor an answer."""
+    assert wire.through(link(toys.free_port()), 0.2).saw == "ConnectionRefusedError"
+
+
+def test_kernel_tells_who_was_spoken_to() -> None:
+    """A port is heard of once a client has sent something, and no more when that client has gone."""
+    with server(is_silent) as port:
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            assert port not in sockets.heard_ms()
+            client.sendall(b"x")
+            assert poll_until(lambda: sockets.heard_ms().get(port, 1000) < 1000, 5)
+        assert poll_until(lambda: port not in sockets.heard_ms(), 5)
+
+
+@pytest.mark.parametrize(
+    ("reply", "late", "silent"),
+    [
+        (Reply(0.060, "answered"), True, False),
+        (Reply(0.049, "answered"), False, False),
+        (Reply(0.060, "closed"), False, False),
+        (Reply(1.0, "silent"), False, True),
+        (Reply(0.001, "ConnectionResetError"), False, False),
+    ],
+)
+def test_reply_is_late_or_silent_only_when_it_is(reply: Reply, late: bool, silent: bool) -> None:
+    """A connection that ends is neither: something else is broken."""
+    assert links.late(0.050)(reply) is late
+    assert links.silent(reply) is silent
+
+
+def looked(tmp_path: Path, ports: dict[str, int], *, used: tuple[str, ...], disturbed: tuple[str, ...]) -> bool:
+    """Whether a fault on all these links is seen, when clients have spoken through ``used`` since."""
+    deployment = replace(toys.deployment(tmp_path / "root"), links=tuple(link(port, name) for name, port in ports.items()))
+    injection = Injection("tier:cache", (), now_ns(), now_ns(), (), links=tuple(ports))
+    with ExitStack() as clients:
+        spoken = [clients.enter_context(socket.create_connection(("127.0.0.1", ports[name]))) for name in used]
+        # The kernel counts in ticks of some milliseconds: what was said just now may seem to be from before the strike.
+        assert poll_until(lambda: now_ns() - injection.began_ns > 50_000_000, 5)
+        for client in spoken:
+            client.sendall(b"x")
+
+        def heard() -> bool:
+            ages_ms = sockets.heard_ms()
+            return all(ages_ms.get(ports[name], 1e9) < (now_ns() - injection.began_ns) / 1e6 for name in used)
+
+        assert poll_until(heard, 5)
+        return links.look(Aim(deployment, {"tier": "cache"}, {}), injection, 0.1, links.silent) is not None
+
+
+@pytest.mark.parametrize(
+    ("used", "disturbed", "seen"),
+    [
+        (("a", "b"), ("a", "b"), True),
+        (("a",), ("a", "b"), True),
+        (("a",), ("a",), True),
+        (("a", "b"), ("a",), False),
+        (("b",), ("a",), False),
+        ((), ("a", "b"), False),
+    ],
+)
+def test_fault_is_seen_on_links_in_use(used: tuple[str, ...], disturbed: tuple[str, ...], seen: bool, tmp_path: Path) -> None:
+    """All that somebody uses are disturbed, and somebody uses one; what is idle neither shows a fault nor hides one."""
+    with ExitStack() as servers:
+        ports = {name: servers.enter_context(server(is_silent if name in disturbed else echoes)) for name in ("a", "b")}
+        assert looked(tmp_path, ports, used=used, disturbed=disturbed) is seen
+
+
+def test_toxic_carries_its_owner() -> None:
+    """Two faults may put the same toxic on one link."""
+    names = {Toxic("latency", owner=owner).name for owner in ("", "cache.slow@tier:cache", "cache.slow@tier:sessions")}
+    assert names == {"latency_downstream", "cache.slow@tier:cache~latency_downstream", "cache.slow@tier:sessions~latency_downstream"}
+
+
+@pytest.fixture
+def paper() -> Deployment:
+    """The shipped environment on paper."""
+    definition = read_definition(locate("environments", "embedded"))
+    assert isinstance(definition, Embedded)
+    program = Path("/programs/any")
+    parts = Parts(program, "18.1", Wrapper(), program, program, Etcd(program, "3.6", rejoins_empty=False), program, {}, {})
+    return lay_out("an-id", Path("/state/one"), definition, parts, 20_000).deployment
+
+
+@pytest.mark.parametrize(
+    ("region", "crosses", "stays"),
+    [
+        (
+            "us-west-2",
+            {
+                "us-west-2-shard1-primary",
+                "us-west-2-shard2-replica",
+                "us-east-1-shard2-primary",
+                "us-west-2-cache",
+                "us-west-2-cache-eu",
+                "shard1-us-east-1-replication",
+                "shard2-us-west-2-replication",
+                "us-east-1-shard1-replica",
+            },
+            {
+                "us-west-2-shard1-replica",
+                "us-west-2-shard2-primary",
+                "us-west-2-payments",
+                "us-west-2-ingress",
+                "us-east-1-cache",
+                "eu-west-1-shard3-primary",
+                "shard4-ap-southeast-1-replication",
+            },
+        ),
+        (
+            "eu-west-1",
+            {"eu-west-1-cache", "us-east-1-cache-eu", "us-east-1-shard3-replica"},
+            {"eu-west-1-cache-eu", "shard3-eu-west-1-replication", "shard3-eu-west-1-b-replication", "us-east-1-shard1-primary"},
+        ),
+    ],
+)
+def test_links_that_cross_a_regions_border(
+    region: str, crosses: set[str], stays: set[str], paper: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One end inside and one outside, by where the data is led from; the customers' way and the payment provider are no other region."""
+    monkeypatch.setattr(patroni, "leader", lambda deployment, shard: patroni.members_of(deployment, shard)[0])
+    monkeypatch.setattr(sentinel, "primary", lambda deployment, group: sentinel.stores_of(deployment, group)[0])
+    names = {each.name for each in network.crossing(Aim(paper, {"region": region}, {}))}
+    assert crosses <= names
+    assert not stays & names
+
+
+def test_crossing_links_follow_the_roles(paper: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failover the same link leads elsewhere."""
+    monkeypatch.setattr(patroni, "leader", lambda deployment, shard: patroni.members_of(deployment, shard)[1])
+    monkeypatch.setattr(sentinel, "primary", lambda deployment, group: sentinel.stores_of(deployment, group)[1])
+    names = {each.name for each in network.crossing(Aim(paper, {"region": "us-west-2"}, {}))}
+    assert {"us-west-2-shard2-primary", "us-east-1-cache"} <= names
+    assert not {"us-west-2-shard1-primary", "us-west-2-cache"} & names
