@@ -88,7 +88,7 @@ def test_a_session_is_resumed(certificate: Path, secure: MisbehavingServer) -> N
     assert first.get("/plain").good
     assert first.get("/plain").good
     assert second.get("/plain").good
-    connection = second._pool._idle[0]
+    connection = second._pool.idle[0]
     assert connection.tls is not None
     assert connection.tls.reused
     engine.close()

@@ -17,10 +17,11 @@ import orjson
 from closeshave.history import Effect
 from closeshave.traffic.engine.cookies import CookieJar
 from closeshave.traffic.engine.errors import Reason, TransportError
+from closeshave.traffic.engine.parser import Message
 from closeshave.traffic.engine.pool import Pool
 from closeshave.traffic.engine.records import Records
 from closeshave.traffic.engine.response import Response
-from closeshave.traffic.engine.rows import FAIL, INFO, METHOD_CODES, OK, ROW
+from closeshave.traffic.engine.rows import FAIL, INFO, METHOD_CODES, OK, ROW, TIMES
 from closeshave.traffic.engine.trace import NOTHING, trace
 from closeshave.traffic.engine.wire import DEFAULT_HEADERS, IDEMPOTENT, Origin, build, constant_lines, split
 
@@ -73,12 +74,16 @@ class Client:
         self._prefix = prefix.rstrip("/")
         self._pools, self._pool = pools, pools(self.origin)
         self._records, self._texts, self._add = records, records.texts, records.add
-        self._known = records.texts.known
+        self._known, self._counters = records.texts.known, records.counters
         self._headers = dict(DEFAULT_HEADERS) | dict(headers or {})
         self._constant = constant_lines(self.origin, self._headers)
         self._plain_gets: dict[str, bytes] = {}
         """Requests that say nothing but their target, by target: the same bytes each time."""
+        self._last_told: tuple[object, ...] = ()
+        """What a row of the hot path says besides its times, and the bytes that say it."""
+        self._last_tail = b""
         self._timeouts = timeouts or Timeouts()
+        self._first_byte_ns, self._total_ns = self._timeouts.first_byte_ns, self._timeouts.total_ns
         self._redirects, self._retries, self._traces = redirects, retries, traces
         self.cookies = CookieJar()
         self.customer = self.franchise = self.shard = 0
@@ -100,6 +105,8 @@ class Client:
         allow_redirects: bool = True,
     ) -> Response:
         """GET; see :meth:`request`."""
+        if headers is None and check is None and not catch_response and self.cookies.empty and self._pool.idle:
+            return self._get_plainly(path, name, allow_redirects)
         return self.request("GET", path, name, headers, None, None, check, catch_response, allow_redirects)
 
     def head(self, path: str, **options: Any) -> Response:
@@ -184,6 +191,57 @@ class Client:
         kind = self._known(name or path) or self._texts.code(name or path)
         intended_ns, self.intended_ns = self.intended_ns, 0
         response = self._attempt(self._pool, method, wire, kind, intended_ns)
+        return self._conclude(response, method, target, wire, headers, data, kind, check, catch_response, allow_redirects, effect)
+
+    def _get_plainly(self, path: str, name: str | None, allow_redirects: bool) -> Response:
+        """:meth:`request` for most requests of a large load, in one piece: a GET that says nothing but its target, and a connection that is idle.
+
+        Whatever turns out otherwise goes on in :meth:`_attempt` and :meth:`_conclude`.
+        """
+        target = self._prefix + path
+        wire = self._plain_gets.get(target) or self._plain_get(target)
+        kind = self._known(name or path) or self._texts.code(name or path)
+        intended_ns, self.intended_ns = self.intended_ns, 0
+        pool = self._pool
+        connection = pool.idle.pop()
+        if not connection.open:
+            response = self._attempt(pool, "GET", wire, kind, intended_ns)
+            return self._conclude(response, "GET", target, wire, None, None, kind, None, False, allow_redirects, None)
+        self._counters.sent += 1
+        started_ns = _now_ns()
+        due_ns = intended_ns or started_ns
+        try:
+            message = connection.exchange(wire, started_ns + self._first_byte_ns, started_ns + self._total_ns, False)
+            ended_ns = _now_ns()
+        except BaseException as error:  # noqa: BLE001 - told apart where every attempt's are
+            response = self._broken_off(error, "GET", kind, due_ns, started_ns)
+            return self._conclude(response, "GET", target, wire, None, None, kind, None, False, allow_redirects, None)
+        pool.give(connection, message.reusable)
+        response = Response(message, due_ns, started_ns, ended_ns)
+        head = message.head
+        if not 200 <= head.status < 300 or head.sets_cookies or self._traces:
+            return self._conclude(response, "GET", target, wire, None, None, kind, None, False, allow_redirects, None)
+        told = (kind, head.status, message.wire_bytes, self.customer, self.franchise, self.shard, self._journey, self._region)
+        if told != self._last_told:
+            self._last_told, self._last_tail = told, self._row(response, message, "GET", kind)[TIMES.size :]
+        self._add(TIMES.pack(due_ns, started_ns, ended_ns) + self._last_tail)
+        return response
+
+    def _conclude(  # noqa: PLR0917 - by position, as above
+        self,
+        response: Response,
+        method: str,
+        target: str,
+        wire: bytes,
+        headers: Mapping[str, str] | None,
+        data: bytes | None,
+        kind: int,
+        check: Check | None,
+        catch_response: bool,
+        allow_redirects: bool,
+        effect: Effects | None,
+    ) -> Response:
+        """What follows a first attempt: others, what the answer asks for, the verdict, the record."""
         message = response.message
         if message is None:
             response = self._try_again(response, self._pool, method, wire, kind)
@@ -211,8 +269,8 @@ class Client:
 
     def _attempt(self, pool: Pool, method: str, wire: bytes, kind: int, intended_ns: int) -> Response:
         """One request on the wire, and its answer. ``intended_ns`` is 0 when it is due now. Not recorded yet, unless it is broken off."""
-        timeouts, counters = self._timeouts, self._records.counters
-        counters.sent += 1
+        timeouts = self._timeouts
+        self._counters.sent += 1
         started_ns = _now_ns()
         due_ns = intended_ns or started_ns
         try:
@@ -222,17 +280,21 @@ class Client:
                 started_ns = _now_ns()
             message = connection.exchange(wire, started_ns + timeouts.first_byte_ns, started_ns + timeouts.total_ns, method == "HEAD")
             ended_ns = _now_ns()
-        except TransportError as error:
-            counters.unsent += not error.sent
-            return Response.failed(error, due_ns, started_ns, _now_ns())
-        except BaseException:
-            # The greenlet is being killed; what was under way may have happened, and is a row like any other.
-            stopped = Response.failed(TransportError(Reason.STOPPED, sent=True), due_ns, started_ns, _now_ns())
-            judge(stopped, method, None)
-            self._record(stopped, method, kind)
-            raise
+        except BaseException as error:  # noqa: BLE001 - told apart there
+            return self._broken_off(error, method, kind, due_ns, started_ns)
         pool.give(connection, message.reusable)
         return Response(message, due_ns, started_ns, ended_ns)
+
+    def _broken_off(self, error: BaseException, method: str, kind: int, due_ns: int, started_ns: int) -> Response:
+        """An attempt that has no answer. Raises ``error`` again where it is the greenlet's end."""
+        if isinstance(error, TransportError):
+            self._counters.unsent += not error.sent
+            return Response.failed(error, due_ns, started_ns, _now_ns())
+        # The greenlet is being killed; what was under way may have happened, and is a row like any other.
+        stopped = Response.failed(TransportError(Reason.STOPPED, sent=True), due_ns, started_ns, _now_ns())
+        judge(stopped, method, None)
+        self._record(stopped, method, kind)
+        raise error
 
     def _try_again(self, response: Response, pool: Pool, method: str, wire: bytes, kind: int) -> Response:
         """Attempts on other connections while pooled ones turn out to have grown stale, as long as sending twice is safe."""
@@ -325,11 +387,13 @@ class Client:
         if message is None or response.outcome_code != OK or response.error is not None or response.effects is not None or self._traces:
             self._record_fully(response, method, kind)
             return
-        self._add(
-            ROW.pack(
-                response.intended_ns, response.started_ns, response.ended_ns, self.customer, self.franchise, message.wire_bytes, _NAN, _NAN,
-                kind, self._journey, self._region, 0, 0, 0, self.shard, message.head.status, OK, True, response.attempt, METHOD_CODES[method],
-            )
+        self._add(self._row(response, message, method, kind))
+
+    def _row(self, response: Response, message: Message, method: str, kind: int) -> bytes:
+        """The row of a good answer."""
+        return ROW.pack(
+            response.intended_ns, response.started_ns, response.ended_ns, self.customer, self.franchise, message.wire_bytes, _NAN, _NAN,
+            kind, self._journey, self._region, 0, 0, 0, self.shard, message.head.status, OK, True, response.attempt, METHOD_CODES[method],
         )  # fmt: skip
 
     def _record_fully(self, response: Response, method: str, kind: int) -> None:

@@ -67,7 +67,7 @@ class Connection:
 
         Raises :class:`TransportError`; after it, and after any other exception, the connection is closed.
         """
-        self.deadline_ns = min(total_due_ns, first_byte_due_ns)
+        self.deadline_ns = first_byte_due_ns if first_byte_due_ns < total_due_ns else total_due_ns  # noqa: FURB136 - a call less on the hot path
         if self.deadline_ns < self.watched_ns:
             self._loop.watch(self)
         self._ready[self.fd] = getcurrent().switch

@@ -122,12 +122,18 @@ class Message:
 
 
 class HeadMemo:
-    """The last header block and its meaning. Answers of one endpoint often repeat it byte for byte within the second of their Date header."""
+    """The last header block of a simple answer and its meaning.
 
-    __slots__ = ("head", "raw")
+    Answers of one endpoint often repeat it byte for byte within the second of their Date header.
+    """
+
+    __slots__ = ("block", "head", "total")
 
     def __init__(self) -> None:
-        self.raw = b""
+        self.block = b""
+        """With the empty line at its end."""
+        self.total = -1
+        """Bytes of the whole answer."""
         self.head: Head | None = None
 
 
@@ -158,18 +164,17 @@ class ResponseParser:
 
         Raises :class:`ProtocolError`.
         """
+        memo = self._memo
+        head = memo.head
+        if head is not None and len(data) == memo.total and data.startswith(memo.block):
+            return Message(head, data[-head.length :] if head.length else b"", head.length, head.keep_alive)
         end = data.find(b"\r\n\r\n")
         if end < 0:
             return None
-        raw = data[:end]
-        memo = self._memo
-        if raw == memo.raw and memo.head is not None:
-            head = memo.head
-        else:
-            head = parse_head(raw)
-            memo.raw, memo.head = raw, head
+        head = parse_head(data[:end])
         if not head.simple or len(data) != end + 4 + head.length or head.status in _BODILESS or end > MAX_HEAD_BYTES:
             return None
+        memo.block, memo.total, memo.head = data[: end + 4], len(data), head
         return Message(head, data[end + 4 :], head.length, head.keep_alive)
 
     def feed(self, data: bytes) -> Message | None:

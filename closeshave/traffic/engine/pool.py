@@ -78,7 +78,8 @@ class Pool:
             raise ValueError(f"a pool of {limit} connections")
         self._connector, self._origin, self._limit = connector, origin, limit
         self._memo = HeadMemo()
-        self._idle: list[Connection] = []
+        self.idle: list[Connection] = []
+        """For :meth:`take` and the client's hot path, which looks here itself; some may have been closed by the server."""
         self._waiting: deque[_Waiter] = deque()
         self._closed = False
         self.bounded = limit is not None
@@ -87,7 +88,7 @@ class Pool:
 
     def take(self, due_ns: int) -> Connection:
         """An open connection, for this greenlet alone until it is given back. Raises :class:`TransportError`, nothing sent, at ``due_ns``."""
-        idle = self._idle
+        idle = self.idle
         while idle:
             connection = idle.pop()
             if connection.open:
@@ -100,7 +101,7 @@ class Pool:
         """Take back a connection after an answer; one that failed has closed itself and is not given back."""
         tls = connection.tls
         if reusable and tls is None and not self._waiting and not self._closed:
-            self._idle.append(connection)
+            self.idle.append(connection)
             return
         if not reusable or self._closed:
             connection.close()
@@ -109,14 +110,14 @@ class Pool:
             tls.remembered = True
             self._connector.sessions.remember(self._origin, tls)
         if not (self._waiting and self._grant(connection)):
-            self._idle.append(connection)
+            self.idle.append(connection)
 
     def close(self) -> None:
         """Close what is idle now, and each other connection when it is given back."""
         self._closed = True
-        for connection in self._idle:
+        for connection in self.idle:
             connection.close()
-        self._idle.clear()
+        self.idle.clear()
 
     def _open(self, due_ns: int) -> Connection:
         self.size += 1

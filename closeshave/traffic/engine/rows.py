@@ -11,6 +11,9 @@ from closeshave.history import Outcome
 ROW = struct.Struct("<qqqIIIffHHHHHHhhBBBB")
 """In the order of :data:`DTYPE`."""
 
+TIMES = struct.Struct("<qqq")
+"""The beginning of a row, for rows whose remainder is the last one's."""
+
 DTYPE = np.dtype(
     [
         ("intended_ns", "<i8"), ("started_ns", "<i8"), ("ended_ns", "<i8"), ("customer", "<u4"), ("franchise", "<u4"), ("bytes", "<u4"),
