@@ -1,0 +1,43 @@
+"""Clocks are compared by what both senders' bookings were stored by; a sound machine is never accused."""
+
+from __future__ import annotations
+
+import pytest
+
+from closeshave.judge import clocks
+from closeshave.judge.dossier import Dossier
+from closeshave.judge.verdict import Status
+from tests.judge.histories import EIGHT, INTEGRITY, WALL_START_S, Run
+
+
+def run(offset_s: float, count: int = 12, took_s: float = 0.02) -> Run:
+    """As many bookings of customers and of canaries; the latter's clock is ``offset_s`` ahead."""
+    made = Run((INTEGRITY,))
+    for index in range(count):
+        for source, ahead in (("customers", 0.0), ("canary", offset_s)):
+            booking = 1_000_000 + 10 * index + (source == "canary")
+            at = 20 + index
+            made.book(at + ahead, booking, took=took_s, source=source, starts_at=EIGHT + 3600 * booking, final=False)
+            made.row(booking, created_at=WALL_START_S + at + took_s / 2, starts_at=EIGHT + 3600 * booking)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("offset_s", "status"), [(0.0, Status.PASS), (0.03, Status.PASS), (0.2, Status.INCONCLUSIVE), (-0.2, Status.INCONCLUSIVE)]
+)
+def test_clocks_that_differ_put_every_time_in_doubt(offset_s: float, status: Status) -> None:
+    """In both directions, and not for what is finer than any figure of a run."""
+    verdict = clocks.judge(Dossier(run(offset_s).case))
+    assert verdict.status is status
+    assert verdict.gates
+    assert status is Status.PASS or "differ by at least 0.1" in verdict.reason
+
+
+def test_slow_answers_leave_room_for_doubt_about_the_offset_only() -> None:
+    """With answers of half a second nobody can tell 200 ms, and nobody is accused of it."""
+    assert clocks.judge(Dossier(run(0.2, took_s=0.5).case)).status is Status.PASS
+
+
+def test_too_few_bookings_tell_nothing() -> None:
+    """And are in nobody's way."""
+    assert not clocks.judge(Dossier(run(0.2, count=3).case)).gates
