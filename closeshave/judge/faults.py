@@ -21,6 +21,8 @@ def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
         unseen = f"{name} was never injected{': the fault before it was not healed in time' if skipped else ''}"
         return (_verdict("observed", life, unseen), _verdict("healed", life, f"{name} was never injected"))
     unseen = "" if life.observed_ns is not None else f"{name} was injected, but no independent probe saw it in effect"
+    if any(mark.kind == "fault-ended-early" and mark.detail == name for mark in dossier.case.history.marks):
+        unseen = f"{name} was over before it was healed: something else undid it, and nobody knows when"
     unhealed = "" if life.verified_ns is not None else f"nothing proves that {name} was healed"
     return (_verdict("observed", life, unseen), _verdict("healed", life, unhealed))
 
