@@ -21,6 +21,9 @@ from closeshave.history import Edge, Mark, record
 
 NOT_OBSERVED = "fault-not-observed"
 """A mark's kind; its detail is the fault's ID: the run cannot be conclusive about this fault."""
+ENDED_EARLY = "fault-ended-early"
+"""A mark's kind; its detail is the fault's ID: something undid the fault before it was healed, so nobody knows what was survived."""
+LOOK_AGAIN_S = 2.0
 FIT_WITHIN_S = 20.0
 _INJECTION = TypeAdapter(Injection)
 
@@ -76,6 +79,18 @@ def observe(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[],
         return None
     ledger.passed(fault, Edge.OBSERVED, now_ns(), asdict(sighting))
     return sighting
+
+
+def look_again(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[], bool]) -> bool:
+    """Whether a lasting fault is still in effect at the end of its hold; a mark on the timeline when it is not."""
+    standing = ledger.find(fault)
+    if not kind.lasting or standing is None or standing.edge != Edge.OBSERVED:
+        return True
+    injection = _INJECTION.validate_python(standing.evidence)
+    if until(lambda: kind.look(aim, injection) is not None or stop(), after(LOOK_AGAIN_S), interval_s=0.02):
+        return True
+    record(ledger.run, Mark(now_ns(), ENDED_EARLY, fault))
+    return False
 
 
 def strike(ledger: Ledger, fault: str, aim: Aim, stroke: Stroke, deadline_ns: int, say: Say) -> None:

@@ -85,7 +85,10 @@ def hold(kind: str, configuration: Configuration) -> str:
         if at_ns >= ends_ns or not wait_until(at_ns, call.stopped):
             break
         lifecycle.strike(call.ledger, call.fault, call.aim, stroke, ends_ns, say=logger.info)
-    return "held" if wait_until(ends_ns, call.stopped) else "stopped"
+    if not wait_until(ends_ns, call.stopped):
+        return "stopped"
+    still = lifecycle.look_again(call.ledger, call.fault, call.kind, call.aim, call.stopped)
+    return "held" if still else "held, but it was over before"
 
 
 def heal(kind: str, configuration: Configuration) -> str:
