@@ -27,11 +27,13 @@ PATIENCE_S = 0.05
 class CrookedLink(Link):
     """A link with its defects."""
 
-    __slots__ = ("_leaked", "_switches", "lost_at")
+    __slots__ = ("_leaked", "_gone", "_switches", "_wedges", "lost_at")
 
-    def obey(self, switches: Switches) -> None:
-        """To be called right after opening."""
+    def obey(self, switches: Switches, lost: set[str], *, wedges: bool) -> None:
+        """To be called right after opening. ``lost`` is shared by the links of a process; one that ``wedges`` never gets over a loss."""
         self._switches = switches
+        self._gone = lost
+        self._wedges = wedges
         self._leaked: list[Any] = []
         self.lost_at: float | None = None
         """When the server was first lost since a defect that remembers it was planted, ``time.monotonic`` seconds."""
@@ -40,14 +42,17 @@ class CrookedLink(Link):
     def opener(cls, switches: Switches) -> OpenLink:
         """What opens such links."""
 
+        lost: set[str] = set()
+
         async def open_link(settings: Settings, shard: int, port: int, *, primary: bool) -> Link:
             link = await cls.open(settings, shard, port, primary=primary)
-            link.obey(switches)
+            link.obey(switches, lost, wedges=settings.instance.endswith("-0"))
             return link
 
         return open_link
 
     async def _fetch(self, sql: str, arguments: tuple[Any, ...], *, probing: bool = False) -> Rows:
+        self._refuse_wedged(probing=probing)
         slow = self._switches.on(Defect.SLOW_RECOVERY)
         remembering = slow or self._switches.on(Defect.STUCK_FRANCHISES)
         if not remembering:
@@ -58,9 +63,17 @@ class CrookedLink(Link):
         try:
             return await super()._fetch(sql, arguments, probing=probing)
         except (Unavailable, OutcomeUnknown):
+            self._gone.add(self.name)
             if remembering and self.lost_at is None:
                 self.lost_at = time.monotonic()
             raise
+
+    def _refuse_wedged(self, *, probing: bool) -> None:
+        """What an honest readiness would take out: a process that has no database any more because it lost one."""
+        if not self._switches.on(Defect.ALWAYS_READY):
+            self._gone.clear()
+        elif self._wedges and self._gone and not probing:
+            raise Unavailable(f"{self.name} is unavailable")
 
     async def _leak(self, *, probing: bool) -> None:
         """Keep a connection for nothing, while the switch is on; give all back when it is not."""

@@ -1,0 +1,105 @@
+"""``python -m truth [--short] [--only NAME …] [--again]``: carry out the matrix, print it, write ``docs/truth.md``; goes on where it stopped."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from truth import damages, defects, judging, matrix, result
+from truth.result import Result
+from truth.stage import HERE, Stage, Stopped, stage
+
+RESULTS = HERE / "results.json"
+PAGE = HERE.parent / "docs" / "truth.md"
+CLEAN = ("calm",) * 11 + ("failover",) * 5 + ("europe",) * 2 + ("region",) * 2
+"""The plans of the consecutive clean runs."""
+SHORT = ("clean-01", "double-booking", "wrong-shard", "double-charge", "dropped-records", "worker-killed")
+"""What CI carries out: three defects, two damages, one clean run."""
+
+Work = Callable[[Stage], Result]
+
+
+def main() -> int:
+    """0 when every case that was carried out is right, 1 otherwise, 130 when interrupted."""
+    parser = argparse.ArgumentParser(prog="truth", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="three defects, two damages, one clean run; writes nothing")
+    parser.add_argument("--only", nargs="+", metavar="CASE", help="some cases by name, done again")
+    parser.add_argument("--again", action="store_true", help="forget the results so far")
+    parser.add_argument("--runs", type=Path, default=Path(tempfile.gettempdir(), "closeshave-truth"), help="where run directories go")
+    options = parser.parse_args()
+    console = Console(highlight=False)
+    work = cases(options.runs)
+    wanted = options.only or (SHORT if options.short else tuple(work))
+    if unknown := set(wanted) - set(work):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there is: {', '.join(work)}")
+    kept = {} if options.again or options.short else result.load(RESULTS)
+    todo = [name for name in work if name in wanted and (options.only or name not in kept)]
+    try:
+        found = carry_out(todo, work, kept, options.runs, console, save=not options.short)
+    except Stopped:
+        console.print("stopped; the next call goes on from here")
+        return 130
+    ordered = {name: found[name] for name in work if name in found}
+    page = matrix.render(ordered)
+    console.print(page, markup=False)
+    if not options.short:
+        PAGE.write_text(page)
+    return 0 if all(found[name].right for name in wanted) else 1
+
+
+def cases(runs: Path) -> dict[str, Work]:
+    """Everything that can be done, by name, in the order in which it is."""
+    work: dict[str, Work] = {
+        f"clean-{number:02}": partial(judging.clean, name=f"clean-{number:02}", plan=plan) for number, plan in enumerate(CLEAN, 1)
+    }
+    work |= {case.defect: partial(judging.defect, case=case) for case in defects.CASES}
+    work |= {case.name: partial(_damage, case=case, runs=runs) for case in damages.CASES}
+    return work
+
+
+def carry_out(
+    todo: list[str], work: dict[str, Work], kept: dict[str, Result], runs: Path, console: Console, *, save: bool
+) -> dict[str, Result]:
+    """Do what is to be done on one environment, and keep each result at once."""
+    if not todo:
+        return kept
+    runs.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    with stage(runs, Console(file=(runs / "progress.log").open("a"))) as environment:
+        for number, name in enumerate(todo, 1):
+            found = work[name](environment)
+            kept[name] = found
+            if save:
+                result.save(RESULTS, kept)
+            sign = "[green]right[/]" if found.right else "[red]MISSED[/]"
+            spent = f"{(time.monotonic() - began) / 60:.1f} min"
+            console.print(
+                f"{number}/{len(todo)} {spent}  {name} ({found.sort}, {found.plan}): {sign}  {found.verdict}  [dim]{found.reason[:160]}[/]"
+            )
+    return kept
+
+
+def _damage(environment: Stage, case: damages.Damage, runs: Path) -> Result:
+    """Damage to files is done to a clean run: the last one here, or one more."""
+    clean = None
+    if case.spoil is not None:
+        if not (passed := _clean_runs(runs, case.plan)):
+            judging.clean(environment, "clean", case.plan)
+            passed = _clean_runs(runs, case.plan)
+        clean = passed[-1] if passed else None
+    return judging.damage(environment, case, clean)
+
+
+def _clean_runs(runs: Path, plan: str) -> list[Path]:
+    return sorted(path.parent for path in runs.glob(f"*-truth-{plan}-*/{judging.CLEAN}") if not path.parent.name.endswith("-spoilt"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

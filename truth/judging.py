@@ -1,0 +1,126 @@
+"""Each case carried out and held against what it must give."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from closeshave.conclusion import Conclusion, conclude
+from closeshave.judge.verdict import Status, Verdict
+from closeshave.plan import read_plan
+from closeshave.standin import defects
+from truth import drawing, scene
+from truth.damages import Damage
+from truth.defects import Case
+from truth.drawing import Drawn
+from truth.result import Result, brief
+from truth.stage import HERE, Stage
+
+ATTEMPTS = 3
+"""A run in which the machine, and not what was planted, kept the harness from its schedule says nothing, and is done again."""
+CLEAN = "clean"
+"""A file in the directory of a run that may be spoilt later to see whether the judge notices."""
+UNSOUND = ("generator/", "reconciled", "complete", "host/")
+
+
+def defect(stage: Stage, case: Case) -> Result:
+    """Plant it, carry out its plan, take it out again."""
+    deployed = stage.deployed
+    plan = read_plan(HERE / "plans" / f"{case.plan}.yaml")
+    drawn = case.draw(plan, deployed.topology)
+    defects.plant(deployed, case.defect, drawn.franchises)
+    try:
+        conclusion, attempts = _sound(stage, case.plan, lambda found: any(map(_convicts(case, drawn), _of(found, case.verdicts))))
+    finally:
+        defects.clear(deployed, case.defect)
+    meant = _of(conclusion, case.verdicts)
+    guilty = [verdict for verdict in meant if _convicts(case, drawn)(verdict)]
+    shown = (guilty or meant)[:1]
+    return Result(
+        case=case.defect, sort="defect", plan=case.plan, right=bool(guilty), status=conclusion.assessment.status.value,
+        verdict=f"{shown[0].id}: {shown[0].status}" if shown else f"{case.verdicts[0]}: not there",
+        reason=shown[0].reason if shown else "", witness=brief(shown[0]) if shown else "", run=conclusion.run.name, attempts=attempts,
+        detection=_detection(conclusion, case, drawn) if case.shown_by else None, seed=plan.seed,
+    )  # fmt: skip
+
+
+def damage(stage: Stage, case: Damage, clean_run: Path | None) -> Result:
+    """Carry it out on a trial that runs, or on a copy of a clean one."""
+    if case.act is not None:
+        with scene.damaged(stage.runs, case.act) as begin:
+            conclusion = stage.carry_out(case.plan, begin)
+    else:
+        assert case.spoil is not None
+        assert clean_run is not None
+        conclusion = _spoilt(clean_run, case.spoil)
+    meant = [verdict for verdict in _of(conclusion, case.verdicts) if verdict.status is Status.INCONCLUSIVE]
+    right = [verdict for verdict in meant if re.search(case.reason, verdict.reason)]
+    failing = [verdict for verdict in conclusion.assessment.verdicts if verdict.gates and verdict.status is Status.FAIL]
+    shown = failing or right or _of(conclusion, case.verdicts)
+    return Result(
+        case=case.name, sort="damage", plan=case.plan, right=bool(right) and not failing, status=conclusion.assessment.status.value,
+        verdict=f"{shown[0].id}: {shown[0].status}" if shown else f"{case.verdicts[0]}: not there",
+        reason=shown[0].reason if shown else "", witness="", run=conclusion.run.name, attempts=1, detection=None,
+        seed=conclusion.recorded.manifest.seed,
+    )  # fmt: skip
+
+
+def clean(stage: Stage, name: str, plan: str) -> Result:
+    """An honest platform: everything must pass."""
+    conclusion, attempts = _sound(stage, plan, lambda found: found.assessment.status is Status.PASS)
+    wrong = [verdict for verdict in conclusion.assessment.verdicts if verdict.gates and verdict.status is not Status.PASS]
+    if not wrong:
+        (conclusion.run / CLEAN).touch()
+    return Result(
+        case=name, sort="clean", plan=plan, right=conclusion.assessment.status is Status.PASS, status=conclusion.assessment.status.value,
+        verdict="; ".join(f"{verdict.id}: {verdict.status}" for verdict in wrong[:4]), reason=wrong[0].reason if wrong else "",
+        witness=brief(wrong[0]) if wrong else "", run=conclusion.run.name, attempts=attempts, detection=None,
+        seed=conclusion.recorded.manifest.seed,
+    )  # fmt: skip
+
+
+def _sound(stage: Stage, plan: str, enough: Callable[[Conclusion], bool]) -> tuple[Conclusion, int]:
+    """The first run that is enough, or in which the harness was sound; the last one otherwise. And how many there were."""
+    for attempt in range(1, ATTEMPTS + 1):
+        conclusion = stage.carry_out(plan)
+        if enough(conclusion) or not _unsound(conclusion) or attempt == ATTEMPTS:
+            return conclusion, attempt
+    raise AssertionError("unreachable")
+
+
+def _unsound(conclusion: Conclusion) -> bool:
+    """Nothing fails, and something that is the harness's own affair is not in order."""
+    verdicts = [verdict for verdict in conclusion.assessment.verdicts if verdict.gates]
+    troubled = any(verdict.status is Status.INCONCLUSIVE and verdict.id.startswith(UNSOUND) for verdict in verdicts)
+    return troubled and not any(verdict.status is Status.FAIL for verdict in verdicts)
+
+
+def _of(conclusion: Conclusion, names: tuple[str, ...]) -> list[Verdict]:
+    return [verdict for name in names for verdict in conclusion.assessment.verdicts if verdict.id == name]
+
+
+def _convicts(case: Case, drawn: Drawn) -> Callable[[Verdict], bool]:
+    """Fails, with witnesses that are all of this defect."""
+    return lambda verdict: (
+        verdict.status is Status.FAIL and bool(verdict.witnesses) and all(case.right(witness, drawn) for witness in verdict.witnesses)
+    )
+
+
+def _detection(conclusion: Conclusion, case: Case, drawn: Drawn) -> float:
+    operations = conclusion.recorded.operations
+    trials = int(np.count_nonzero(operations["kind"].isin(case.shown_by) & (operations["source"] == "customers")))
+    return drawing.detection(drawn.share, trials)
+
+
+def _spoilt(clean_run: Path, spoil: Callable[[Path], object]) -> Conclusion:
+    copy = clean_run.with_name(f"{clean_run.name}-spoilt")
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(clean_run, copy)
+    held = spoil(copy)
+    with held if isinstance(held, contextlib.AbstractContextManager) else contextlib.nullcontext():
+        return conclude(copy)

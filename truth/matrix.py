@@ -1,0 +1,82 @@
+"""The confusion matrix as text: for ``docs/truth.md`` and the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from closeshave.judge import sampling
+from truth import damages, defects
+from truth.result import Result
+
+CONFIDENCE = 0.95
+
+
+def false_alarm_bound(failures: int, n: int) -> float:
+    """Upper bound on the rate of false alarms (Clopper and Pearson 1934, one-sided); for no failure about 3/n, the rule of three."""
+    return 1 - sampling.share_bounds(n - failures, n, CONFIDENCE)[0]
+
+
+def render(results: Mapping[str, Result]) -> str:
+    """Markdown of everything that was found."""
+    of = {sort: [result for result in results.values() if result.sort == sort] for sort in ("defect", "damage", "clean")}
+    planned = {"defect": len(defects.CASES), "damage": len(damages.CASES)}
+    right = {sort: sum(result.right for result in found) for sort, found in of.items()}
+    whats = {case.name: case.what for case in damages.CASES}
+    lines = [
+        "# Is the judge ever fooled?",
+        "",
+        "`make truth` plants defects in the stand-in platform and damages the harness, one at a time, on one embedded environment. The plan,",
+        "the target and the environment are the same files for a clean platform and for a broken one; a judge sees the history alone. Defects",
+        "over franchises hit those drawn by traffic weight. *Detection* is the probability that the run was long enough to meet one of them.",
+        "",
+        (f"Defects convicted: **{right['defect']} of {len(of['defect'])}** carried out ({planned['defect']} there are). "
+        f"Damages called inconclusive: **{right['damage']} of {len(of['damage'])}** ({planned['damage']}). "
+        f"Clean runs passed: **{right['clean']} of {len(of['clean'])}**."),
+        "",
+        _clean_line(of["clean"], right["clean"]),
+        "",
+        "## Platform defects: each must fail, on the verdict meant for it, with a witness of it",
+        "",
+        *_table(("defect", "plan", "", "verdict", "reason", "detection", "runs"), [
+            (r.case, r.plan, _mark(r), r.verdict, r.reason, "" if r.detection is None else f"{r.detection:.1%}", str(r.attempts))
+            for r in of["defect"]
+        ]),
+        "",
+        "## Harness damage: each must be inconclusive, for the right reason, and convict nobody",
+        "",
+        *_table(("damage", "plan", "", "verdict", "reason"), [
+            (whats.get(r.case, r.case), r.plan, _mark(r), r.verdict, r.reason) for r in of["damage"]
+        ]),
+        "",
+        "## Clean platform",
+        "",
+        *_table(("run", "plan", "", "what did not pass", "runs"), [
+            (r.case, r.plan, _mark(r), r.verdict or "everything passed", str(r.attempts)) for r in of["clean"]
+        ]),
+        "",
+        (f"Seeds: {', '.join(sorted({str(result.seed) for result in results.values()}))} (plans), 1 to 3 (drawn franchises). "
+        "*runs* counts those that the machine spoilt (a generator late, and nothing failing): they say nothing and are done again, three at most."),
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _clean_line(runs: Sequence[Result], passed: int) -> str:
+    if not runs:
+        return "No clean run was carried out."
+    alarms = sum(result.status == "fail" for result in runs)
+    return (
+        f"{passed} clean runs passed and {alarms} failed: with {CONFIDENCE:.0%} confidence fewer than {false_alarm_bound(alarms, len(runs)):.1%} "
+        "of an honest platform's runs raise a false alarm (Clopper-Pearson; for none among n about 3/n). More cannot be said from so few."
+    )
+
+
+def _mark(result: Result) -> str:
+    return "✓" if result.right else "**missed**"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [
+        f"| {' | '.join(heads)} |",
+        f"|{'---|' * len(heads)}",
+        *(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows),
+    ]

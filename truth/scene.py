@@ -1,0 +1,94 @@
+"""A trial as somebody sees it who wants to harm it: its run directory as it grows, its processes, its phases."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from closeshave import history
+from closeshave.clock import now_ns
+from closeshave.deployment import Deployment
+from closeshave.files import read_lines
+from closeshave.processes import find, poll_until
+
+_HOG = "import os, sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\nos.nice(-20) if os.getuid() == 0 else None\nwhile True: pass"
+
+
+@dataclass(slots=True)
+class Scene:
+    """What an act of damage may use. Everything is looked up when asked for, in files and the process table."""
+
+    run: Path
+    deployment: Deployment
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def over(self) -> bool:
+        """The trial has ended."""
+        return self.ended.is_set()
+
+    def sleep_until_phase(self, name: str, seconds: float) -> None:
+        """Return that long after the start of a phase, or when the trial is over."""
+        poll_until(lambda: self.over() or self._since(name) >= seconds, 600, 0.02)
+
+    def workers(self, kind: str) -> list[int]:
+        """IDs of the generator's processes that send for ``kind``."""
+        return [int(file.read_text()) for file in sorted((self.run / "generators").glob(f"{kind}*.ready"))]
+
+    def processes_of(self, role: str, region: str) -> list[int]:
+        """IDs of the environment's processes of this role in this region."""
+        found = (find(Path(self.deployment.root), each) for each in self.deployment.processes if (each.role, each.region) == (role, region))
+        return [identity.pid for identity in found if identity]
+
+    def saw(self, edge: str) -> bool:
+        """Whether the timeline has this edge of a fault."""
+        lines = read_lines(self.run / history.TIMELINE)
+        return any(line["type"] == "fault" and line["edge"] == edge for line in lines)
+
+    def hog(self, core: int) -> subprocess.Popen[bytes]:
+        """A process that takes all that it gets of one processor."""
+        process = subprocess.Popen([sys.executable, "-c", _HOG, str(core)], start_new_session=True)
+        # Processors are shared out among sessions first (sched(7)).
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{process.pid}/autogroup").write_text("-20")
+        return process
+
+    def _since(self, name: str) -> float:
+        with contextlib.suppress(FileNotFoundError):
+            for phase in history.load_manifest(self.run).phases:
+                if phase.name == name:
+                    return (now_ns() - phase.started_ns) / 1e9
+        return float("-inf")
+
+
+@contextlib.contextmanager
+def damaged(runs: Path, act: Callable[[Scene], None]) -> Iterator[Callable[[Deployment], None]]:
+    """What a trial is given to do before its load: it starts the damage aside. Raises what the damage raised."""
+    ended, trouble = threading.Event(), list[BaseException]()
+    threads = []
+
+    def begin(deployment: Deployment) -> None:
+        run = max(runs.iterdir(), key=lambda path: path.stat().st_mtime)
+        scene = Scene(run, deployment, ended)
+
+        def carry_out() -> None:
+            try:
+                act(scene)
+            except BaseException as error:  # noqa: BLE001 -- handed to the thread that waits for this one
+                trouble.append(error)
+
+        threads.append(threading.Thread(target=carry_out, name="damage"))
+        threads[-1].start()
+
+    try:
+        yield begin
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join(60)
+    if trouble:
+        raise trouble[0]
