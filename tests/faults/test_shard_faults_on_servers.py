@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from closeshave import processes
-from closeshave.clock import now_ns
-from closeshave.deployment import Deployment
+from closeshave.deployment import Deployment, Member
 from closeshave.environments import embedded
 from closeshave.environments.definition import read_definition
-from closeshave.faults import altered, child
+from closeshave.faults import altered, child, proofs
 from closeshave.faults.freezing import stopped
+from closeshave.faults.heal import heal_open
 from closeshave.faults.helpers.hold_rows import CALENDARS
 from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.parts.toxiproxy import Server
@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 FAILS_OVER_WITHIN_S = 60
 TTL_S = 20
+AHEAD_S = 6
+"""From an experiment's start to its strike: as a trial does."""
 HELPERS = [f"{does}-shard{shard}" for does in ("slots", "rows", "squeeze") for shard in (1, 2, 3, 4)]
 
 
@@ -52,10 +54,19 @@ def whole(platform: Deployment) -> Iterator[None]:
 
 
 def leaders(platform: Deployment) -> dict[int, str]:
-    """Every shard's primary, which takes a write."""
-    found = {shard.id: patroni.leader(platform, shard.id) for shard in platform.topology.shards}
+    """Every shard's one primary, by its own word, which takes a write."""
+    found = {member.shard: member for member in platform.members if is_primary(platform, member)}
+    assert len(found) == len(platform.topology.shards)
     assert all(postgres.write(platform, lead) for lead in found.values())
     return {shard: lead.process for shard, lead in found.items()}
+
+
+def is_primary(platform: Deployment, member: Member) -> bool:
+    """It answers, and is not in recovery."""
+    try:
+        return not postgres.standing(platform, member).in_recovery
+    except postgres.Unavailable:
+        return False
 
 
 def serves_on(platform: Deployment, old: Mapping[int, str], shard: int) -> bool:
@@ -67,17 +78,17 @@ def fails_over(platform: Deployment, old: Mapping[int, str], shard: int) -> bool
     """Somebody else takes the shard's writes, and nothing has changed for the other shards."""
 
     def moved() -> bool:
-        try:
-            return leaders(platform)[shard] != old[shard]
-        except (patroni.NoLeader, postgres.Unavailable):
-            return False
+        others = [member for member in patroni.members_of(platform, shard) if member.process != old[shard]]
+        return any(is_primary(platform, member) for member in others)
 
     return until(moved, after(FAILS_OVER_WITHIN_S), interval_s=0.2) and {**leaders(platform), shard: old[shard]} == old
 
 
 def outlives_ttl(platform: Deployment, old: Mapping[int, str], shard: int) -> bool:
-    """Every primary serves on for longer than its key in etcd would live."""
-    return wait_until(after(TTL_S + 5)) and leaders(platform) == old
+    """Every primary serves on for longer than its key in etcd would live, and is reached from every region."""
+    shards = [shard.id for shard in platform.topology.shards]
+    assert wait_until(after(TTL_S + 5))
+    return leaders(platform) == old and proofs.doors(platform, shards)().holds
 
 
 def keeps_others_out(platform: Deployment, old: Mapping[int, str], shard: int) -> bool:
@@ -123,7 +134,7 @@ def test_every_kind_is_here() -> None:
 def test_shard_fault_bites_and_is_undone(kind: str, scope: Mapping[str, str | int], does: Check, platform: Deployment, run: Path) -> None:
     """It is seen in effect, the platform does as expected while it holds, and its heal is proven."""
     old = leaders(platform)
-    experiment = child.start(platform, run, Fault("f", kind, "storm", 0, 600, Expected.RECOVERS, scope), now_ns())
+    experiment = child.start(platform, run, Fault("f", kind, "storm", 0, 600, Expected.RECOVERS, scope), after(AHEAD_S))
     log = run / "logs" / "fault-f.log"
     try:
         assert until(lambda: "observed" in edges(run) or experiment.poll() is not None, after(60)), log.read_text()
@@ -134,6 +145,17 @@ def test_shard_fault_bites_and_is_undone(kind: str, scope: Mapping[str, str | in
     assert code == 0, log.read_text()
     assert edges(run) == WHOLE_LIFE
     report(kind, run)
+
+
+@pytest.mark.parametrize("kind", ["shard.connections-exhausted", "shard.slow-queries", "shard.replication-cut"])
+def test_whoever_finds_the_ledger_heals(kind: str, platform: Deployment, run: Path) -> None:
+    """kill -9 of the experiment: helpers, stopped servers and toxics are found and ended by a process that started none of them."""
+    experiment = child.start(platform, run, Fault("f", kind, "storm", 0, 600, Expected.RECOVERS, {"shard": 3}), after(AHEAD_S))
+    assert until(lambda: "observed" in edges(run), after(60)), (run / "logs" / "fault-f.log").read_text()
+    experiment.kill()
+    experiment.wait()
+    assert heal_open(run, platform, print) == []
+    assert edges(run) == WHOLE_LIFE
 
 
 def report(kind: str, run: Path) -> None:

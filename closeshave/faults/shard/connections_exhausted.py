@@ -28,7 +28,8 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     said = (lead.port, aim.deployment.database, aim.deployment.user, name, evict, strike_ns, LASTS_S_MAX)
     holder = altered.help_with(aim.deployment, name, "hold_slots", *map(str, said))
     wait_until(strike_ns)
-    return Injection(aim.label, (f"{name} pid {holder.pid}",), strike_ns, now_ns(), targets=(lead.process,))
+    began_ns = now_ns()
+    return Injection(aim.label, (f"{name} pid {holder.pid}",), began_ns, now_ns(), targets=(lead.process,))
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:

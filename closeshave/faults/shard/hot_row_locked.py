@@ -33,8 +33,9 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     said = (lead.port, aim.deployment.database, aim.deployment.user, name, ",".join(map(str, hottest)), strike_ns, LASTS_S_MAX)
     holder = altered.help_with(aim.deployment, name, "hold_rows", *map(str, said))
     wait_until(strike_ns)
+    began_ns = now_ns()
     touched = (f"{name} pid {holder.pid}", f"bookings of franchises {', '.join(map(str, hottest))}")
-    return Injection(aim.label, touched, strike_ns, now_ns(), targets=(lead.process,), before={"hottest": hottest[0]})
+    return Injection(aim.label, touched, began_ns, now_ns(), targets=(lead.process,), before={"hottest": hottest[0]})
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
