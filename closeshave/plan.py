@@ -321,6 +321,10 @@ class Objective:
                 (self.measure in TIMES) != (self.percentile is not None),
                 "latency, database_time and cache_time need a percentile, other measures have none",
             ),
+            (
+                self.measure in PER_FAULT and self.at_most is None and len(bounds) == 1,
+                "recovery, loss and leakage are bounded from above: at_most",
+            ),
             (self.invariants and not integrity, "invariants are for integrity"),
             (
                 self.window == "degraded" and (self.measure not in STEADY or not self.faults),

@@ -7,18 +7,33 @@ from functools import partial
 from typing import TypeVar
 
 from closeshave.history import History
-from closeshave.judge import faults, integrity, load, losing, objectives, preconditions, reconcile, restoring
+from closeshave.judge import (
+    clocks,
+    containing,
+    faults,
+    integrity,
+    load,
+    losing,
+    objectives,
+    preconditions,
+    reconcile,
+    resilience,
+    restoring,
+)
 from closeshave.judge.case import Case
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding, unknown
 from closeshave.judge.timeline import Life
-from closeshave.judge.verdict import Assessment, FaultFigures, IntegrityFigures, LoadFigures, Status, Verdict, worst
+from closeshave.judge.verdict import NO_RESILIENCE, Assessment, FaultFigures, IntegrityFigures, LoadFigures, Status, Verdict, worst
 from closeshave.plan import STEADY, Plan, Target
 
 T = TypeVar("T")
 
 UNKNOWN_INTEGRITY = IntegrityFigures(None, None, None, None, None, None, None, None, None, None)
 UNKNOWN_LOAD = LoadFigures(0, 0, 0, None, None, None, dict.fromkeys(load.PERCENTILES), 0, None)
+
+INVARIANTS = frozenset({*integrity.SEARCHES, "split_brain"}) - integrity.DOUBTS
+"""Measures whose breach is a breach of integrity."""
 
 NO_LIVES: tuple[Life, ...] = ()
 NO_VERDICTS: tuple[Verdict, ...] = ()
@@ -36,8 +51,9 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     lives = _guarded("faults", lambda: dossier.lives, NO_LIVES, broken)
     verdicts = [verdict for name, judge in _judges(dossier, lives) for verdict in _guarded(name, judge, NO_VERDICTS, broken)]
     findings = _findings(dossier, broken)
-    said = [finding for finding in findings.values() if integrity.speaks(finding)]
-    verdicts += [integrity.verdict(objective, finding) for objective in integrity.objectives(dossier) for finding in said]
+    verdicts += integrity.judge(dossier, findings)
+    score = _guarded("resilience", lambda: resilience.figures(lives, verdicts, INVARIANTS), NO_RESILIENCE, broken)
+    verdicts += resilience.judge(dossier, score)
     fault_figures = [_guarded(f"figures of {life.fault.id}", partial(_told, dossier, life), NO_FIGURES, broken) for life in lives]
     load_figures = _guarded("load", partial(load.figures, case), UNKNOWN_LOAD, broken)
     integrity_figures = _guarded("figures of integrity", partial(integrity.figures, dossier, findings), UNKNOWN_INTEGRITY, broken)
@@ -50,6 +66,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
         verdicts=tuple(verdicts),
         faults=tuple(figures for told in fault_figures for figures in told),
         integrity=integrity_figures,
+        resilience=score,
     )
 
 
@@ -61,8 +78,10 @@ def _judges(dossier: Dossier, lives: tuple[Life, ...]) -> Iterator[tuple[str, Ca
     for life in lives:
         yield f"recovery from {life.fault.id}", partial(restoring.judge, dossier, life)
         yield f"loss by {life.fault.id}", partial(losing.judge, dossier, life)
+        yield f"containment of {life.fault.id}", partial(containing.judge, dossier, life)
         yield life.fault.id, partial(faults.judge, dossier, life)
     yield "unplanned faults", partial(faults.unplanned, dossier)
+    yield "clocks", lambda: (clocks.judge(dossier),)
     yield "preconditions", partial(preconditions.judge, dossier.case)
     yield "reconciliation", partial(reconcile.judge, dossier.case)
 

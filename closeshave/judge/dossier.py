@@ -13,6 +13,7 @@ import pandas as pd
 
 from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags
+from closeshave.judge.containment import Leakage, leakage
 from closeshave.judge.loss import Losses, share_out
 from closeshave.judge.reconcile import differences_of
 from closeshave.judge.recovery import Recovery, measure
@@ -65,6 +66,11 @@ class Dossier:
         promised = [each for each in self.case.target.objectives if each.measure is Measure.LOSS]
         answered = [index for index, life in enumerate(self.lives) if any(each.covers(life.fault) for each in promised)]
         return np.isin(self.losses.owner, answered)
+
+    @cached_property
+    def leakages(self) -> dict[str, Leakage]:
+        """By fault."""
+        return {life.fault.id: leakage(self.case, life) for life in self.lives}
 
     @cached_property
     def recoveries(self) -> dict[str, Recovery]:

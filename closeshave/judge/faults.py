@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from closeshave.judge.budget import burnt
+from closeshave.judge.budget import burn_rate, burnt
+from closeshave.judge.columns import member
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.loss import resolution_ns
 from closeshave.judge.timeline import Life, shards_of
 from closeshave.judge.verdict import FaultFigures, Status, Verdict
 from closeshave.judge.windows import origin_ns
+from closeshave.judge.writes import MUTATING
 from closeshave.plan import Measure
+
+IN_FLIGHT_NS = 1_000_000_000
+"""Writes that were sent so shortly before a fault count as under way: what asynchronous replication loses is younger."""
 
 
 def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
@@ -24,7 +31,22 @@ def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
     if any(mark.kind == "fault-ended-early" and mark.detail == name for mark in dossier.case.history.marks):
         unseen = f"{name} was over before it was healed: something else undid it, and nobody knows when"
     unhealed = "" if life.verified_ns is not None else f"nothing proves that {name} was healed"
-    return (_verdict("observed", life, unseen), _verdict("healed", life, unhealed))
+    return (_verdict("observed", life, unseen), _verdict("healed", life, unhealed), *_in_flight(dossier, life))
+
+
+def _in_flight(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
+    """``in-flight/ID``: a primary that nobody wrote to when it died had nothing to lose. Only for faults whose loss is judged."""
+    promised = [each for each in dossier.case.target.objectives if each.measure is Measure.LOSS and each.covers(life.fault)]
+    shards = shards_of(dossier.case, life.fault)
+    if not promised or not shards or life.injected_ns is None:
+        return ()
+    effects = dossier.case.history.effects
+    writing = dossier.case.operations["id"].isin(effects["operation"][member(effects["action"], MUTATING)]).to_numpy()
+    started = dossier.case.started_ns
+    under_way = writing & np.isin(dossier.case.shard, shards) & (started >= life.injected_ns - IN_FLIGHT_NS) & (started <= life.injected_ns)
+    count = int(np.count_nonzero(under_way))
+    trouble = "" if count else f"no write was sent in the {IN_FLIGHT_NS / 1e9:g} s before {life.fault.id}: there was nothing to lose"
+    return (replace(_verdict("in_flight", life, trouble), id=f"in-flight/{life.fault.id}", n=count),)
 
 
 def unplanned(dossier: Dossier) -> tuple[Verdict, ...]:
@@ -73,6 +95,8 @@ def figures(dossier: Dossier, life: Life) -> FaultFigures:
     if case.history.bookings is not None and life.injected_ns is not None and shards_of(case, fault):
         loss = dossier.losses.by_fault[fault.id]
     objective_s = next((each.at_most for each in case.target.objectives if each.measure is Measure.LOSS and each.covers(fault)), None)
+    told = dossier.leakages[fault.id]
+    leak = None if told.unknown else told
     gap_ns = resolution_ns(case, dossier.writes, life, round(objective_s * 1e9)) if loss and objective_s is not None else None
     return FaultFigures(
         id=fault.id,
@@ -92,10 +116,12 @@ def figures(dossier: Dossier, life: Life) -> FaultFigures:
         lost_writes=int(np.count_nonzero(loss.lost)) if loss else None,
         loss_resolution_s=gap_ns / 1e9 if gap_ns is not None else None,
         split_brain_writes=int(np.count_nonzero(loss.split)) if loss and loss.promoted_ns is not None else None,
-        # Containment compares every franchise with itself and with those furthest away; that judge is not part of this version.
-        leakage=None,
+        leakage=leak.worse if leak else None,
         budget_burnt=burnt(case, life, recovered),
         touched=life.touched,
+        leakage_at_most=leak.at_most if leak else None,
+        under_sampled=leak.under_sampled if leak else None,
+        burn_rate=burn_rate(case, life, recovered),
     )
 
 

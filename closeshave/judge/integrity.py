@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from closeshave.history import Outcome
-from closeshave.judge import bookings, double, freshness, payments, sessions, tenancy
+from closeshave.judge import bookings, double, freshness, payments, residency, sessions, tenancy
 from closeshave.judge.columns import equal
 from closeshave.judge.dossier import Dossier
-from closeshave.judge.finding import Finding
+from closeshave.judge.finding import Finding, unknown
 from closeshave.judge.verdict import IntegrityFigures, Status, Verdict
 from closeshave.plan import Measure, Objective
 
@@ -21,6 +21,7 @@ SEARCHES: Mapping[str, Callable[[Dossier], Finding]] = {
     "double_booked": double.double_booked,
     "idempotency": bookings.repeated,
     "misplaced": bookings.misplaced,
+    "residency_breaches": residency.breaches,
     "duplicate_payments": payments.duplicate,
     "missing_payments": payments.missing,
     "orphan_payments": payments.orphan,
@@ -69,13 +70,25 @@ def verdict(objective: Objective, finding: Finding) -> Verdict:
     return blank
 
 
-def objectives(dossier: Dossier) -> Iterator[Objective]:
-    """The target's objectives of integrity."""
-    return (each for each in dossier.case.target.objectives if each.measure is Measure.INTEGRITY)
+def judge(dossier: Dossier, findings: Mapping[str, Finding]) -> tuple[Verdict, ...]:
+    """A verdict for each objective and each invariant that it names; one that names none answers for all that no other one names."""
+    promised = [each for each in dossier.case.target.objectives if each.measure is Measure.INTEGRITY]
+    named = {name for objective in promised for name in objective.invariants}
+    rest = tuple(name for name, finding in findings.items() if name not in named and speaks(finding) and _applies(dossier, name))
+    return tuple(
+        verdict(objective, findings.get(name) or unknown(name, f"there is no invariant of the name {name}"))
+        for objective in promised
+        for name in objective.invariants or rest
+    )
+
+
+def _applies(dossier: Dossier, name: str) -> bool:
+    """Residency is promised only where a region's data must stay in it."""
+    return name != "residency_breaches" or bool(dossier.case.history.manifest.topology.resident)
 
 
 def figures(dossier: Dossier, findings: Mapping[str, Finding]) -> IntegrityFigures:
-    """Counts by name; ``None`` for what could not be counted. Residency is not judged in this version."""
+    """Counts by name; ``None`` for what could not be counted."""
 
     def count(name: str) -> int | None:
         return findings[name].count if name in findings else None
@@ -89,7 +102,7 @@ def figures(dossier: Dossier, findings: Mapping[str, Finding]) -> IntegrityFigur
         orphan_payments=count("orphan_payments"),
         misplaced=count("misplaced"),
         stale_sessions=count("stale_sessions"),
-        residency_breaches=None,
+        residency_breaches=count("residency_breaches") if _applies(dossier, "residency_breaches") else None,
         unresolved=count("unresolved"),
     )
 

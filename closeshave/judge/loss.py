@@ -62,7 +62,7 @@ def share_out(case: Case, writes: Writes, lives: tuple[Life, ...]) -> Losses:
         if last is None:
             continue
         for shard in shards_of(case, life.fault):
-            owner[_cost(writes, shard, last) & (owner == NOBODY)] = index
+            owner[_cost(writes, shard, last) & ~_after_promotion(case, writes, life) & (owner == NOBODY)] = index
     found = {}
     for index, life in enumerate(lives):
         lost = owner == index
@@ -99,15 +99,24 @@ def _window_ns(writes: Writes, lost: Flags, last_ack_ns: int | None) -> int | No
     return max(0, last_ack_ns - int(writes.rows["ended_ns"].to_numpy()[lost].min()))
 
 
+def _after_promotion(case: Case, writes: Writes, life: Life) -> Flags:
+    """Writes that surely began after the new primary's promotion: whoever took them and lost them was a second primary, and no loss excuses that."""
+    promoted = promoted_ns(case, life)
+    if promoted is None:
+        return np.zeros(len(writes.rows), dtype=np.bool_)
+    # Promotions are read from logs, in wall-clock time: within the uncertainty nobody knows which came first.
+    after: Flags = writes.rows["started_ns"].to_numpy() > promoted + case.history.manifest.anchor.uncertainty_ns
+    return after
+
+
 def _split(case: Case, writes: Writes, owner: Ints, life: Life, promoted: int | None) -> Flags:
     """What no fault cost, although it started after this fault's promotion, before anything else was broken."""
     rows = writes.rows
     if promoted is None:
         return np.zeros(len(rows), dtype=np.bool_)
-    # Promotions are read from logs, in wall-clock time: within the uncertainty nobody knows which came first.
-    after = rows["started_ns"].to_numpy() > promoted + case.history.manifest.anchor.uncertainty_ns
+    after = _after_promotion(case, writes, life)
     here = np.isin(ints(rows["shard"], -1), shards_of(case, life.fault))
-    split: Flags = here & writes.ok("create") & writes.lost & (owner == NOBODY) & after & (rows["started_ns"].to_numpy() < life.horizon_ns)
+    split: Flags = here & writes.lost & (owner == NOBODY) & after & (rows["started_ns"].to_numpy() < life.horizon_ns)
     return split
 
 

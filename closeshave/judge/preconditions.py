@@ -8,13 +8,16 @@ from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.judge.windows import ROLES, Late, late_windows, spans, within
+from closeshave.plan import Measure
 
 
 def judge(case: Case) -> tuple[Verdict, ...]:
-    """``complete``, ``evidence``, ``generator/customers`` and ``generator/canary``."""
+    """``complete``, ``evidence``, ``clock``, ``host``, ``generator/customers`` and ``generator/canary``."""
     return (
+        _host(case),
         _verdict("complete", "completeness", _unfinished(case)),
         _verdict("evidence", "evidence", list(case.history.damage)),
+        _verdict("clock", "clock", _uncertain(case)),
         _generator(case, "customers", case.customers, case.late),
         *([_generator(case, "canary", case.canaries, _late_canaries(case))] if case.plan.faults else []),
     )
@@ -32,6 +35,41 @@ def _verdict(id: str, measure: str, troubles: list[str]) -> Verdict:
         unit="count",
         reason="; ".join(troubles),
     )
+
+
+def _host(case: Case) -> Verdict:
+    """Shown, not judged: what a starved machine does to an objective that objective's own verdict says."""
+    phases = spans(case.history.manifest, "run")
+    judged_s = sum(span.seconds for span in phases)
+    taken_s = sum(
+        max(0.0, (min(one.ended_ns, span.ended_ns) - max(one.started_ns, span.started_ns)) / 1e9) for one in case.starved for span in phases
+    )
+    share = taken_s / judged_s if judged_s else 0.0
+    reason = f"programs of others starved the machine in {taken_s:,.0f} s of {judged_s:,.0f} s" if taken_s else ""
+    reason = reason if case.history.resources is not None else "what the machine did was not recorded"
+    return Verdict(
+        id="host",
+        claims=(),
+        status=Status.INCONCLUSIVE if reason else Status.PASS,
+        measure="host",
+        scope="all",
+        measured=share,
+        bound=0.0,
+        unit="ratio",
+        n=0 if case.history.resources is None else len(case.history.resources),
+        reason=reason,
+        gates=False,
+    )
+
+
+def _uncertain(case: Case) -> list[str]:
+    """A clock that is uncertain by as much as a bound allows can neither keep nor break it."""
+    uncertainty_s = case.history.manifest.anchor.uncertainty_ns / 1e9
+    timed = [each for each in case.target.objectives if each.measure in {Measure.RECOVERY, Measure.LOSS}]
+    bounds = [each.at_most for each in timed if each.at_most and any(each.covers(fault) for fault in case.plan.faults)]
+    if not bounds or uncertainty_s < min(bounds):
+        return []
+    return [f"the clocks are uncertain by {uncertainty_s:g} s, and the tightest bound that they are to tell is {min(bounds):g} s"]
 
 
 def _unfinished(case: Case) -> list[str]:

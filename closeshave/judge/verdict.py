@@ -98,6 +98,12 @@ class FaultFigures:
     """Share of the 30-day error budget of the availability objective that the fault's not-good requests used."""
     touched: tuple[str, ...] = ()
     """What the injection touched, by name and ID: processes, toxics, rules."""
+    leakage_at_most: float | None = None
+    """What may have leaked at most, 0 to 1: with everything that may hide among franchises that were seen too rarely."""
+    under_sampled: float | None = None
+    """Share of the traffic outside the scope of franchises that were seen too rarely to be judged by themselves."""
+    burn_rate: float | None = None
+    """The highest rate at which the budget burnt, over a minute and over five seconds at once; at 1 it lasts the month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,23 @@ class IntegrityFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class ResilienceFigures:
+    """The resilience score, 0 to 1, and how much of what can fail was put to the test, 0 to 1."""
+
+    score: float
+    coverage: float
+    tested: tuple[str, ...]
+    """Families of failure with a fault that bit and was proven healed."""
+    untested: tuple[str, ...]
+    """The others; each counts as nought."""
+    zeroed: str
+    """Why the score is nought whatever else went well; empty when nothing forces it."""
+
+
+NO_RESILIENCE = ResilienceFigures(0.0, 0.0, (), (), "nobody could tell")
+
+
+@dataclass(frozen=True, slots=True)
 class Assessment:
     """Everything the judges say of one run."""
 
@@ -128,3 +151,4 @@ class Assessment:
     verdicts: tuple[Verdict, ...]
     faults: tuple[FaultFigures, ...]
     integrity: IntegrityFigures
+    resilience: ResilienceFigures = NO_RESILIENCE

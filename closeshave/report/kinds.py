@@ -39,6 +39,10 @@ PRECONDITIONS = {
     "generator_health": "Generator on schedule",
     "reconciliation": "Counts agree",
     "judge": "Judged without error",
+    "in_flight": "Writes under way at the fault",
+    "clock": "Clocks certain enough",
+    "clock_offset": "Senders' clocks agree",
+    "host": "Machine not starved by others",
     "fault": "Only planned faults",
 }
 """Measures that say whether the others mean anything, and their titles."""

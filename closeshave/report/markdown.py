@@ -37,6 +37,9 @@ def render(findings: Findings) -> str:
     if assessment.faults:
         columns = ("fault", "scope", "expected", "recovery", "detect", "fail over", "restore", "loss window", "lost writes", "healed")
         lines += ["### Faults", "", *_table(columns, [_fault(one) for one in assessment.faults]), ""]
+    if assessment.faults:
+        score, name, remark = views.resilience(assessment.resilience)
+        lines += [f"{name.capitalize()}: {score} ({_safe(remark)}).", ""]
     load_line = (
         f"Load: {words.count(load.intended)} requests intended, {words.count(load.sent)} sent, {words.count(load.recorded)} recorded; "
         f"offered {words.per_second(load.rate_offered)}, completed {words.per_second(load.rate_completed)}."

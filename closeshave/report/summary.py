@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter
 
-from closeshave.judge.verdict import FaultFigures, IntegrityFigures, LoadFigures, Status, Verdict
+from closeshave.judge.verdict import FaultFigures, IntegrityFigures, LoadFigures, ResilienceFigures, Status, Verdict
 from closeshave.report.findings import Findings
 
 
@@ -47,6 +47,7 @@ class Summary:
     verdicts: tuple[Verdict, ...]
     faults: tuple[FaultFigures, ...]
     integrity: IntegrityFigures
+    resilience: ResilienceFigures
 
 
 _CODEC = TypeAdapter(Summary)
@@ -75,6 +76,7 @@ def render(findings: Findings) -> bytes:
         verdicts=assessment.verdicts,
         faults=assessment.faults,
         integrity=assessment.integrity,
+        resilience=assessment.resilience,
     )
     plain = _CODEC.dump_python(summary)
     return json.dumps(_finite(plain), indent=1, default=_plain).encode(errors="replace") + b"\n"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from closeshave.history import Edge, FaultEvent
-from closeshave.judge.verdict import Assessment, FaultFigures, Status, Verdict
+from closeshave.judge.verdict import Assessment, FaultFigures, ResilienceFigures, Status, Verdict
 from closeshave.plan import Target
 from closeshave.report import ranking, words
 from closeshave.report.headline import MARKS, WORDS
@@ -139,6 +139,8 @@ def key_figures(assessment: Assessment) -> tuple[tuple[str, str, str], ...]:
         figures.append(
             (words.seconds(max(windows, default=None)), "widest loss window", f"{words.count(lost)} acknowledged writes lost in it")
         )
+    if assessment.faults:
+        figures.append(resilience(assessment.resilience))
     lost_or_doubled = [integrity.lost, integrity.double_booked]
     remark = "lost or doubled: " + (words.count(sum(one or 0 for one in lost_or_doubled)) if None not in lost_or_doubled else words.UNKNOWN)
     figures.append((words.count(integrity.acknowledged), "acknowledged bookings", remark))
@@ -181,9 +183,23 @@ def _facts(fault: FaultFigures) -> list[tuple[str, str]]:
         ("Loss window", _loss(fault)),
         ("Lost acknowledged writes", words.count(fault.lost_writes)),
         ("Split-brain writes", words.count(fault.split_brain_writes)),
-        ("Leakage outside its scope", words.ratio(fault.leakage)),
+        ("Leakage outside its scope", _leakage(fault)),
         ("30-day budget burnt", words.ratio(fault.budget_burnt)),
+        ("Fastest burn rate", words.times(fault.burn_rate)),
     ]
+
+
+def _leakage(fault: FaultFigures) -> str:
+    if fault.leakage is None:
+        return words.UNKNOWN
+    unseen = f"; {words.ratio(fault.under_sampled)} seen too rarely to be judged franchise by franchise" if fault.under_sampled else ""
+    return f"{words.ratio(fault.leakage)}, at most {words.ratio(fault.leakage_at_most)}{unseen}"
+
+
+def resilience(figures: ResilienceFigures) -> tuple[str, str, str]:
+    """The score with its coverage beside it, always: value, name, and a remark."""
+    tested = f"{len(figures.tested)} of {len(figures.tested) + len(figures.untested)} families of failure tested"
+    return words.ratio(figures.score), "resilience score", figures.zeroed or tested
 
 
 def _loss(fault: FaultFigures) -> str:

@@ -11,11 +11,13 @@ from closeshave.report.kinds import INVARIANTS, PRECONDITIONS, Kind, kind
 
 UNKNOWN = "unknown"
 
-AT_LEAST = frozenset({"availability", "cache_hit_ratio", "throughput"})
+AT_LEAST = frozenset({"availability", "cache_hit_ratio", "throughput", "resilience"})
 """Measures of which more is better; every other measure is bounded from above."""
 
 _TITLES = {
     "availability": "Availability",
+    "error_rate": "Error rate",
+    "burn_rate": "Burn rate of the error budget",
     "latency": "Response time",
     "database_time": "Database time",
     "cache_time": "Cache time",
@@ -23,6 +25,8 @@ _TITLES = {
     "throughput": "Throughput",
     "recovery": "Recovery time",
     "loss": "Data loss window",
+    "leakage": "Leakage outside its scope",
+    "resilience": "Resilience score",
     **INVARIANTS,
     **PRECONDITIONS,
 }
@@ -78,7 +82,12 @@ def instant(value: float | None) -> str:
     return UNKNOWN if value is None or not math.isfinite(value) else f"{value:,.1f} s"
 
 
-_BY_UNIT = {"s": seconds, "ratio": ratio, "1/s": per_second, "count": count}
+def times(value: float | None) -> str:
+    """A multiple of what is allowed."""
+    return UNKNOWN if value is None or not math.isfinite(value) else f"{_significant(value)} times"
+
+
+_BY_UNIT = {"s": seconds, "ratio": ratio, "1/s": per_second, "count": count, "times": times}
 
 
 def quantity(value: float | None, unit: str) -> str:

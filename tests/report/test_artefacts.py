@@ -56,7 +56,19 @@ def test_the_published_schema_is_that_of_the_code():
 def test_the_summary_has_the_fields_of_version_1():
     """Their names never change."""
     told = json.loads(summary.render(findings()))
-    assert list(told) == ["schema", "status", "exit_code", "evidence", "reasons", "run", "load", "verdicts", "faults", "integrity"]
+    assert list(told) == [
+        "schema",
+        "status",
+        "exit_code",
+        "evidence",
+        "reasons",
+        "run",
+        "load",
+        "verdicts",
+        "faults",
+        "integrity",
+        "resilience",
+    ]
     assert (told["schema"], told["status"], told["exit_code"], told["evidence"]) == ("closeshave.summary/1", "pass", 0, "rehearsed")
     assert list(told["run"]) == ["id", "plan", "environment", "target", "seed", "started_at", "ended_at", "version"]
     assert told["load"]["intended"] == told["load"]["sent"] == told["load"]["recorded"]

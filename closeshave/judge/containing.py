@@ -1,0 +1,55 @@
+"""Verdicts on containment: how much of the traffic outside a fault's scope got worse because of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from closeshave.judge.containment import Leakage
+from closeshave.judge.dossier import Dossier
+from closeshave.judge.timeline import Life
+from closeshave.judge.verdict import Status, Verdict, Witness
+from closeshave.judge.witness import first_and_worst, row
+from closeshave.plan import Measure, Objective
+
+
+def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
+    """One verdict for each leakage objective that covers the fault."""
+    objectives = [each for each in dossier.case.target.objectives if each.measure is Measure.LEAKAGE and each.covers(life.fault)]
+    return tuple(_verdict(dossier, life, objective) for objective in objectives)
+
+
+def _verdict(dossier: Dossier, life: Life, objective: Objective) -> Verdict:
+    blank = Verdict(
+        id=f"{objective.id}/{life.fault.id}",
+        claims=objective.claims,
+        status=Status.INCONCLUSIVE,
+        measure=Measure.LEAKAGE.value,
+        scope=f"fault:{life.fault.id}",
+        measured=None,
+        bound=objective.at_most,
+        unit="ratio",
+    )
+    assert objective.at_most is not None  # a target whose bound points the other way is refused
+    found = dossier.leakages[life.fault.id]
+    if found.unknown:
+        return replace(blank, n=found.n, reason=f"nobody can tell whether {life.fault.id} stayed in its scope: {found.unknown}")
+    if life.observed_ns is None:
+        return replace(blank, n=found.n, reason=f"{life.fault.id} was injected, but no probe saw it bite: nothing could leak")
+    figures = replace(blank, measured=found.worse, confidence=(found.at_least, found.at_most), n=found.n)
+    said = f"{found.worse:.1%} of the traffic outside its scope got worse (at least {found.at_least:.1%}, at most {found.at_most:.1%})"
+    if found.at_least > objective.at_most:
+        reason = f"{said}, {objective.at_most:.1%} is allowed{_named(found)}"
+        return replace(figures, status=Status.FAIL, reason=reason, witnesses=_witnesses(dossier, found))
+    if found.at_most <= objective.at_most:
+        return replace(figures, status=Status.PASS)
+    return replace(figures, reason=f"{said}: too few requests to tell whether {objective.at_most:.1%} is kept")
+
+
+def _named(found: Leakage) -> str:
+    return f"; surely {', '.join(f'franchise {each}' for each in found.named[:3])}" if found.named else ""
+
+
+def _witnesses(dossier: Dossier, found: Leakage) -> tuple[Witness, ...]:
+    case = dossier.case
+    why = "outside the fault's scope, and not as it was in calm"
+    return tuple(row(case.operations, place, why) for place in first_and_worst(found.wrong, case.intended_ns, case.response_ns, case.ids))
