@@ -126,9 +126,14 @@ def life(
     """One fault from its injection to the proof that it is healed, with what it does to customers in between."""
     fault = Fault("f", kind, "storm", 0, 600, Expected.RECOVERS, scope, parameters)
     experiment = child.start(platform, run, fault, now_ns())
+
+    def decided() -> bool:
+        traffic()
+        return "observed" in edges(run) or experiment.poll() is not None
+
     with contextlib.ExitStack() as stack:
         stack.callback(child.stop, experiment)
-        assert until(lambda: (traffic(), "observed" in edges(run) or experiment.poll() is not None)[1], after(60)), logs_of(run)
+        assert until(decided, after(60)), logs_of(run)
         assert "observed" in edges(run), logs_of(run)
         while_it_holds(platform)
         assert edges(run) == WHOLE_LIFE[:3]
@@ -293,7 +298,7 @@ def made_with(platform: Deployment, key: str) -> int:
 
 def commits_unawares(platform: Deployment, bearer: str) -> None:
     """Sooner or later a booking is made and its answer is an error; the same key then finds it, and it was made once."""
-    for _ in range(300):
+    for _ in range(600):
         customer, key = edge(platform), new_key()
         customer.headers["Authorization"] = bearer
         wish = customer.wish(next(DAYS))

@@ -50,7 +50,7 @@ def test_unfit_environment_says_why(
         ("service.clock-skewed", {"skew_s": "tomorrow"}, "skew_s: 'tomorrow' is not a number"),
         ("dependency.payments-late", {"late_s": 0}, "late_s: 0 is not between 0.5 and 30"),
         ("dependency.webhooks-duplicated", {"copies": 1}, "copies: 1 is not between 2 and 20"),
-        ("data.acknowledgement-lost", {"bytes": 1}, "bytes: 1 is not between 4096"),
+        ("data.acknowledgement-lost", {"swallow_s": 5}, "swallow_s: 5 is not between 0.02 and 1"),
         ("data.retry-storm", {"rate": 5000}, "rate: 5000 is not between 1 and 200"),
     ],
 )
