@@ -11,7 +11,7 @@ import pytest
 from closeshave import processes
 from closeshave.deployment import Deployment, Member
 from closeshave.environments import embedded
-from closeshave.environments.definition import read_definition
+from closeshave.environments.definition import Embedded, read_definition
 from closeshave.faults import altered, child, proofs
 from closeshave.faults.freezing import stopped
 from closeshave.faults.heal import heal_open
@@ -36,7 +36,9 @@ HELPERS = [f"{does}-shard{shard}" for does in ("slots", "rows", "squeeze") for s
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Deployment]:
     """The embedded environment, one for all tests here: each must leave it whole."""
-    deployment = embedded.up(read_definition(locate("environments", "embedded")), say=print)
+    definition = read_definition(locate("environments", "embedded"))
+    assert isinstance(definition, Embedded)
+    deployment = embedded.up(definition, say=print)
     yield deployment
     assert not embedded.down(Path(deployment.root))
 
