@@ -139,8 +139,13 @@ class Session:
         try:
             answer = self.transport.send(request)
         except BaseException:
-            # Whoever ends the customer now wants it gone; what was under way may have happened all the same.
-            self._keep(request, Answer(started_ns, now_ns(), failure=Failure.STOPPED), check, effects, intended_ns, attempt)
+            # Whoever ends the customer now wants it gone; what was under way may have happened all the same. Under plain Locust that is how
+            # every run ends, and its own clients do not count it.
+            if self.open_model:
+                self._keep(request, Answer(started_ns, now_ns(), failure=Failure.STOPPED), check, effects, intended_ns, attempt)
+            else:
+                book.counters.intended -= 1
+                book.counters.sent -= 1
             raise
         return self._keep(request, answer, check, effects, intended_ns, attempt)
 

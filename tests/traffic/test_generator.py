@@ -10,7 +10,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -25,6 +27,7 @@ from closeshave.traffic.collect import collect
 from closeshave.traffic.generator import Generator, GeneratorFailed
 from closeshave.traffic.load import Load
 from closeshave.traffic.signposts import Kind
+from closeshave.traffic.visits import plan_visits
 from tests.traffic import loads
 from tests.traffic.tinyplatform import TinyPlatform
 
@@ -78,6 +81,22 @@ def test_all_that_was_intended_is_sent_and_recorded(platform: TinyPlatform, run:
     assert (rows["started_ns"] >= rows["intended_ns"]).all()
     booked = rows[rows["kind"] == "book"]
     assert len(booked[booked["outcome"] == "ok"]) == len(platform.bookings)
+
+
+def test_two_workers_share_the_arrivals_without_overlap(platform: TinyPlatform, run: Path) -> None:
+    """Every planned arrival is some worker's, once, at its own time; nothing is lost on the way to the history; nobody is left."""
+    load = loads.load(run, (2.0, 40), edges=everywhere(platform.url), traffic=replace(BRISK, processes=2))
+    generator = ready("customers", load)
+    start_ns = now_ns() + SOON_NS
+    generator.go(start_ns)
+    assert generator.finish(30) == 0
+    collected = collect(run)
+    assert [sent.worker for sent in collected.sent] == ["customers-1", "customers-2"]
+    assert all(sent.finished and sent.intended == sent.sent == sent.recorded == sent.requests > 0 for sent in collected.sent)
+    assert sum(sent.sent for sent in collected.sent) == sum(platform.requests.values())
+    begun_ns = Counter(operations(run)["intended_ns"] - start_ns)
+    assert all(begun_ns[at_ns] == 1 for at_ns in plan_visits(load, lambda _region, _elapsed_s: 1.0).at_ns.tolist())
+    assert not any(worker.alive for worker in generator.workers)
 
 
 @pytest.mark.servers
@@ -155,9 +174,11 @@ def test_it_stops_by_itself_at_the_limit_of_requests(platform: TinyPlatform, run
     assert collect(run).sent[0].sent == sum(platform.requests.values()) == 100
 
 
-def test_told_to_stop_it_records_what_was_under_way(platform: TinyPlatform, run: Path) -> None:
-    """A request that nobody will wait for ends as *stopped*: it may have happened. Nothing sent goes unrecorded."""
-    generator = ready("customers", loads.load(run, (60.0, 50), edges=everywhere(platform.url), traffic=BRISK))
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.servers)])
+def test_told_to_stop_it_records_what_was_under_way(platform: TinyPlatform, run: Path, processes: int) -> None:
+    """A request that nobody will wait for ends as *stopped*: it may have happened. Nothing sent goes unrecorded, nobody is left."""
+    traffic = replace(BRISK, processes=processes)
+    generator = ready("customers", loads.load(run, (60.0, 50), edges=everywhere(platform.url), traffic=traffic))
     generator.go(now_ns() + SOON_NS)
     assert poll_until(lambda: sum(platform.requests.values()) > 50, 20)
     platform.delay_s = 30
@@ -165,9 +186,10 @@ def test_told_to_stop_it_records_what_was_under_way(platform: TinyPlatform, run:
     assert poll_until(lambda: sum(platform.requests.values()) > asked + 5, 20)
     generator.stop()
     platform.delay_s = 0
-    sent = collect(run).sent[0]
-    assert sent.sent == sent.recorded
-    assert not sent.finished
+    assert not any(worker.alive for worker in generator.workers)
+    collected = collect(run)
+    assert all(sent.sent == sent.recorded and not sent.finished for sent in collected.sent)
+    assert not collected.blind
     stopped = operations(run).query("error == 'stopped'")
     assert len(stopped) > 0
     assert set(stopped[stopped["kind"] == "slots"]["outcome"]) == {"fail"}
@@ -188,9 +210,47 @@ def test_a_killed_one_leaves_all_but_its_last_second(platform: TinyPlatform, run
     assert at_kill_ns - rows["ended_ns"].max() < 1_000_000_000
 
 
-def test_one_that_cannot_start_says_why(run: Path) -> None:
+@pytest.mark.servers
+def test_a_killed_worker_costs_its_own_last_second_and_is_named(platform: TinyPlatform, run: Path) -> None:
+    """The load goes on with the other one, to its end; of the dead one's share the rest is blind."""
+    traffic = replace(BRISK, processes=2)
+    generator = ready("customers", loads.load(run, (12.0, 40), edges=everywhere(platform.url), traffic=traffic))
+    start_ns = now_ns() + SOON_NS
+    generator.go(start_ns)
+    assert poll_until(lambda: sum(platform.requests.values()) > 400, 30)
+    os.kill(generator.workers[1].pid, signal.SIGKILL)
+    killed_ns = now_ns()
+    generator.finish(60)
+    assert now_ns() > start_ns + 12_000_000_000
+    collected = collect(run)
+    whole = {sent.worker: sent.finished for sent in collected.sent}
+    (blind,) = collected.blind
+    assert whole == {"customers-1": blind.worker != "customers-1", "customers-2": blind.worker != "customers-2"}
+    rows = operations(run)
+    assert blind.from_ns < killed_ns < blind.to_ns == rows["ended_ns"].max()
+    numbers = rows["id"] // 2**40
+    assert killed_ns - rows["ended_ns"][numbers == int(blind.worker[-1])].max() < 1_000_000_000
+
+
+@pytest.mark.servers
+def test_workers_without_their_master_end_by_themselves(platform: TinyPlatform, run: Path) -> None:
+    """Nobody is left to stop them: they record what they did and go."""
+    traffic = replace(BRISK, processes=2)
+    generator = ready("customers", loads.load(run, (60.0, 40), edges=everywhere(platform.url), traffic=traffic))
+    generator.go(now_ns() + SOON_NS)
+    assert poll_until(lambda: sum(platform.requests.values()) > 100, 30)
+    generator.process.kill()
+    assert poll_until(lambda: not any(worker.alive for worker in generator.workers), 10)
+    assert generator.stop() == -signal.SIGKILL
+    collected = collect(run)
+    assert not collected.blind
+    assert sum(sent.recorded for sent in collected.sent) == sum(sent.sent for sent in collected.sent)
+
+
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.servers)])
+def test_one_that_cannot_start_says_why(run: Path, processes: int) -> None:
     """Before the load, with the end of its log."""
-    generator = Generator.start("customers", loads.load(run, (1.0, 1), traffic=Traffic(profile="xmas")))
+    generator = Generator.start("customers", loads.load(run, (1.0, 1), traffic=Traffic(profile="xmas", processes=processes)))
     with pytest.raises(GeneratorFailed, match="xmas"):
         generator.wait_ready(60)
 

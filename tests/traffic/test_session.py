@@ -40,6 +40,17 @@ class Scripted:
         """Nothing to give up."""
 
 
+class Ended(BaseException):
+    """What whoever ends a customer throws into it."""
+
+
+class Ending(Scripted):
+    """A transport whose customer is ended while it waits."""
+
+    def send(self, request: Request) -> Answer:
+        raise Ended
+
+
 @dataclass
 class Kept:
     """A book in memory."""
@@ -62,9 +73,7 @@ Make = Callable[..., tuple[Session, Kept]]
 def session(*script: tuple[int, object] | Failure, window: Window | None = None, due_ns: int = 100) -> tuple[Session, Kept]:
     """A customer of franchise 50,001 (shard 3) and the book that is kept of it."""
     kept = Kept()
-    around = Surroundings(
-        Source.CUSTOMERS, FOUR, "closeshave:r", window or Window(), kept, lambda _due_ns: None, lambda: 1_795_000_000.0
-    )
+    around = Surroundings(Source.CUSTOMERS, FOUR, "closeshave:r", window or Window(), kept, lambda _due_ns: None, lambda: 1_795_000_000.0)
     caller = Caller("a@example.com", "pw", "T", "C", 50_001, "10.1.2.3")
     return Session("s", "customer", "us-east-1", caller, "9", Scripted(list(script)), around, random.Random(1), due_ns), kept
 
@@ -197,3 +206,14 @@ def test_a_log_in_goes_on_with_the_new_token() -> None:
     customer, _ = session((200, {"access_token": "new"}))
     Steps(customer).log_in()
     assert (customer.caller.token, customer.caller.csrf) == ("new", "C")
+
+
+@pytest.mark.parametrize(("open_model", "errors"), [(True, ["stopped"]), (False, [])])
+def test_a_customer_who_is_ended_leaves_a_record_of_what_was_under_way(open_model: bool, errors: list[str]) -> None:
+    """It may have happened. Plain Locust ends its users so in every run, and neither counts nor records it."""
+    customer, kept = session()
+    customer.transport, customer.open_model = Ending([]), open_model
+    with pytest.raises(Ended):
+        Steps(customer).franchise_page()
+    assert [operation.error for operation in kept.operations] == errors
+    assert kept.counters.sent == kept.counters.intended == len(errors)
