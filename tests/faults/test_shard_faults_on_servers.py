@@ -12,14 +12,13 @@ from closeshave import processes
 from closeshave.deployment import Deployment, Member
 from closeshave.environments import embedded
 from closeshave.environments.definition import Embedded, read_definition
-from closeshave.faults import altered, child, proofs
+from closeshave.faults import altered, child, file_limit, proofs
 from closeshave.faults.freezing import stopped
 from closeshave.faults.heal import heal_open
 from closeshave.faults.helpers.hold_rows import CALENDARS
 from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.parts.toxiproxy import Server
 from closeshave.faults.shard import KINDS
-from closeshave.faults.shard.disk_full import limited
 from closeshave.faults.waiting import SECOND_NS, after, until, wait_until
 from closeshave.plan import Expected, Fault, locate
 from tests.faults.timelines import WHOLE_LIFE, edges, events
@@ -50,7 +49,7 @@ def whole(platform: Deployment) -> Iterator[None]:
     yield
     assert leaders(platform) == home
     assert not any(stopped(identity) for process in platform.processes for identity in processes.family(Path(platform.root), process))
-    assert limited(platform, platform.processes) == []
+    assert file_limit.limited(platform, platform.processes) == []
     assert altered.running(platform, HELPERS) == {}
     assert all(Server(api).disturbances() == () for api in {link.api_port for link in platform.links})
 

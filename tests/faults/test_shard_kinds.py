@@ -17,6 +17,7 @@ import pytest
 from closeshave import processes
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment, Link, Member, Process
+from closeshave.faults import file_limit
 from closeshave.faults.catalogue import check
 from closeshave.faults.helpers import squeeze
 from closeshave.faults.parts import postgres
@@ -126,12 +127,12 @@ def test_limit_is_lifted_by_whoever_comes(toy: Deployment, pair: Process) -> Non
     """A process and its child are limited, found by nothing but their limits, and given back all that they may have; twice does no harm."""
     known = replace(toy, processes=(pair,))
     family = processes.family(Path(toy.root), pair)
-    assert len(disk_full.limit(known, pair, 4096)) == 2
-    assert [identity for _, identity in disk_full.limited(known, [pair])] == family
+    assert len(file_limit.begin(known, pair, 4096)) == 2
+    assert [identity for _, identity in file_limit.limited(known, [pair])] == family
     assert all(resource.prlimit(identity.pid, resource.RLIMIT_FSIZE)[0] == 4096 for identity in family)
-    assert len(disk_full.lift(known, [pair])) == 2
-    assert disk_full.limited(known, [pair]) == []
-    assert disk_full.lift(known, [pair]) == []
+    assert len(file_limit.lift(known, [pair])) == 2
+    assert file_limit.limited(known, [pair]) == []
+    assert file_limit.lift(known, [pair]) == []
 
 
 def test_limited_process_cannot_write_on(tmp_path: Path) -> None:

@@ -7,32 +7,33 @@ the same way through PostgreSQL as ENOSPC. Its write-ahead log is brought beyond
 
 from __future__ import annotations
 
-import contextlib
-import resource
 import signal
-from collections.abc import Iterable
 from pathlib import Path
 
 import httpx
 
 from closeshave import processes
 from closeshave.clock import now_ns
-from closeshave.deployment import Deployment, Process
-from closeshave.faults import repair
+from closeshave.deployment import Deployment, Member
+from closeshave.faults import file_limit, repair
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
 from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.shard import cluster
 from closeshave.faults.shard.cluster import SWITCH_BACK, log_of, named, processes_of, shard_of, standbys
 from closeshave.faults.waiting import SECOND_NS, after, until, wait_until
 from closeshave.plan import Expected
-from closeshave.processes import Identity
 
 ROOM_BYTES = 256 << 10
 """For the log of messages, which is a file like any other, and has to tell what happened."""
 PREPARED_S = 0.5
 """The log goes beyond the limit so long before the strike that it is there, and so shortly that a busy one is not yet in the next segment."""
+REFUSES_WITHIN_S = 3.0
 REJOINS_WITHIN_S = 20.0
 ERROR = "File too large"
+
+
+class StillWriting(RuntimeError):
+    """A server that has no room takes writes all the same."""
 
 
 def unfit(aim: Aim) -> str:
@@ -56,16 +57,15 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     before = {lead.process: log_of(aim.deployment, lead.process).stat().st_size}
     wait_until(strike_ns)
     began_ns = now_ns()
-    touched = limit(aim.deployment, process, bytes_max)
+    touched = file_limit.begin(aim.deployment, process, bytes_max)
+    if not until(lambda: _refuses(aim.deployment, lead, bytes_max), after(REFUSES_WITHIN_S)):
+        raise StillWriting(f"{lead.process} takes writes {REFUSES_WITHIN_S:g} s after it was kept from writing")
     return Injection(aim.label, touched, began_ns, now_ns(), targets=(lead.process,), members=(lead.process,), before=before)
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Commit something, if nobody else does, and read what PostgreSQL itself has written to its log since the strike."""
+    """Read what PostgreSQL itself has written to its log since the strike."""
     for member in named(aim, injection.members):
-        # That it fails is as it should be; the log says why.
-        with contextlib.suppress(postgres.Unavailable):
-            postgres.write(aim.deployment, member)
         with log_of(aim.deployment, member.process).open("rb") as log:
             log.seek(injection.before[member.process])
             said = [line for line in log.read().decode(errors="replace").splitlines() if "PANIC" in line and ERROR in line]
@@ -76,7 +76,7 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
     """Lift the limits, let Patroni bring the node back, copy it anew if it cannot; then as for every fault of a shard."""
-    done = [f"lifted the limit of {name} pid {identity.pid}" for name, identity in lift(aim.deployment, processes_of(aim))]
+    done = [f"lifted the limit of {name} pid {identity.pid}" for name, identity in file_limit.lift(aim.deployment, processes_of(aim))]
     for process in processes_of(aim):
         # Patroni remembers that a rewind has failed, and would not try again.
         if processes.daemon(process) is None and (patroni_ := processes.find(Path(aim.deployment.root), process)):
@@ -98,55 +98,18 @@ def _limit_bytes(deployment: Deployment, name: str) -> int:
     return log_of(deployment, name).stat().st_size + ROOM_BYTES
 
 
-def limit(deployment: Deployment, process: Process, bytes_max: int) -> tuple[str, ...]:
-    """The parents first, so that whatever is born meanwhile is limited from birth; then again for those that were missed."""
-    limited: dict[Identity, str] = {}
-
-    def all_limited() -> bool:
-        new = [each for each in processes.family(Path(deployment.root), process) if each not in limited]
-        for identity in new:
-            if (hard := _limits(identity)) is not None:
-                resource.prlimit(identity.pid, resource.RLIMIT_FSIZE, (bytes_max, hard[1]))
-                limited[identity] = f"{process.name} pid {identity.pid} writes no further than {bytes_max} bytes into a file"
-        return not new
-
-    until(all_limited, after(2.0), interval_s=0.0)
-    return tuple(limited.values())
-
-
-def lift(deployment: Deployment, parts: Iterable[Process]) -> list[tuple[str, Identity]]:
-    """Give back what may be had, parents first, until nobody is limited."""
-    lifted: list[tuple[str, Identity]] = []
-    wanted = tuple(parts)
-
-    def all_lifted() -> bool:
-        found = limited(deployment, wanted)
-        for _, identity in found:
-            if (limits := _limits(identity)) is not None:
-                resource.prlimit(identity.pid, resource.RLIMIT_FSIZE, (limits[1], limits[1]))
-        lifted.extend(found)
-        return not found
-
-    until(all_lifted, after(5.0))
-    return lifted
-
-
-def limited(deployment: Deployment, parts: Iterable[Process]) -> list[tuple[str, Identity]]:
-    """Who of these processes may not write as far into a file as it could, with the name of the process that it belongs to."""
-    found = [(process.name, identity) for process in parts for identity in processes.family(Path(deployment.root), process)]
-    return [(name, identity) for name, identity in found if (limits := _limits(identity)) is not None and limits[0] != limits[1]]
-
-
-def _limits(identity: Identity) -> tuple[int, int] | None:
-    """Soft and hard; ``None`` for a process that has ended."""
+def _refuses(deployment: Deployment, lead: Member, bytes_max: int) -> bool:
+    """Whether a commit fails; nobody else may be writing, or a new segment may have begun and have room up to the limit."""
     try:
-        return resource.prlimit(identity.pid, resource.RLIMIT_FSIZE)
-    except ProcessLookupError:
-        return None
+        postgres.fill_segment(deployment, lead, beyond=bytes_max)
+        postgres.write(deployment, lead)
+    except postgres.Unavailable:
+        return True
+    return False
 
 
 def _unlimited(aim: Aim) -> Proof:
-    left = [f"{name} pid {identity.pid}" for name, identity in limited(aim.deployment, processes_of(aim))]
+    left = [f"{name} pid {identity.pid}" for name, identity in file_limit.limited(aim.deployment, processes_of(aim))]
     return Proof("no process of the shard is limited in what it writes", not left, ", ".join(left) or "none")
 
 
