@@ -6,7 +6,7 @@ A fault's toxics carry its name, so that whoever heals it takes away these and n
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,25 +40,28 @@ class Disturbance:
 
     def begin(self) -> tuple[str, ...]:
         """Put the toxics on, on all links at once; each is read back. Raises what :class:`Server` raises."""
-        return _everywhere(self.links, self._begin_on)
-
-    def renew(self) -> tuple[str, ...]:
-        """Take the toxics off and put them on again: which connections they hit is drawn anew."""
-        return _everywhere(self.links, lambda link: (self._end_on(link), self._begin_on(link))[1])
+        self._on_each_server(lambda server, doses: server.add_all(doses))
+        return tuple(
+            f"toxics {', '.join(f'{toxic.type} {toxic.stream}' for toxic in self.toxics)} on link {link.name}" for link in self.links
+        )
 
     def pause(self) -> tuple[str, ...]:
         """Take the toxics off for a while."""
-        return _everywhere(self.links, self._end_on)
+        self._on_each_server(lambda server, doses: server.remove_all(doses))
+        return tuple(f"no toxics on link {link.name}" for link in self.links)
 
-    def _begin_on(self, link: Link) -> str:
-        for toxic in self.toxics:
-            Server(link.api_port).add(link.name, replace(toxic, owner=self.owner))
-        return f"toxics {', '.join(f'{toxic.type} {toxic.stream}' for toxic in self.toxics)} on link {link.name}"
+    def renew(self) -> tuple[str, ...]:
+        """Take the toxics off and put them on again: which connections they hit is drawn anew."""
+        self.pause()
+        return self.begin()
 
-    def _end_on(self, link: Link) -> str:
-        for toxic in self.toxics:
-            Server(link.api_port).remove(link.name, replace(toxic, owner=self.owner))
-        return f"no toxics on link {link.name}"
+    def _on_each_server(self, act: Callable[[Server, list[tuple[str, Toxic]]], object]) -> None:
+        """Do it on all servers at the same time: one after the other would take longer than the strike may be late."""
+        doses: dict[int, list[tuple[str, Toxic]]] = {}
+        for link in self.links:
+            doses.setdefault(link.api_port, []).extend((link.name, replace(toxic, owner=self.owner)) for toxic in self.toxics)
+        with ThreadPoolExecutor(max(1, len(doses))) as pool:
+            list(pool.map(lambda item: act(Server(item[0]), item[1]), doses.items()))
 
 
 def owner(kind: str, aim: Aim) -> str:
@@ -149,8 +152,8 @@ def cleared(deployment: Deployment, owner: str) -> Callable[[], Proof]:
 
 def _clear(server: Server, owner: str) -> list[str]:
     found = _owned(server, owner)
-    for link, toxic in found:
-        server.remove(link, toxic)
+    if found:
+        server.remove_all(found)
     return [f"took {toxic.name} off {link}" for link, toxic in found]
 
 
@@ -161,9 +164,3 @@ def _owned(server: Server, owner: str) -> list[tuple[str, Toxic]]:
 def _servers(deployment: Deployment) -> dict[str, Server]:
     """The environment's Toxiproxy servers by the name of their process."""
     return {process.name: Server(process.ports[0]) for process in deployment.processes if process.role == "toxiproxy"}
-
-
-def _everywhere(links: Sequence[Link], act: Callable[[Link], str]) -> tuple[str, ...]:
-    """Do it on all links at the same time: one after the other would take longer than the strike may be late."""
-    with ThreadPoolExecutor(max(1, len(links))) as pool:
-        return tuple(pool.map(act, links))

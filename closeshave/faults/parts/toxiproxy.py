@@ -6,7 +6,7 @@ classes another consumer of the API that does none of that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -23,6 +23,8 @@ Unavailable = requests.RequestException
 (Toxiproxy's issue 558): then its process has to be started again, which also removes the toxic."""
 
 OWNER_END = "~"
+TOXICITY_STEP = 1e-6
+"""The server keeps toxicity in single precision."""
 _SERVER: ContextVar[Server] = ContextVar("server")
 
 
@@ -108,24 +110,43 @@ class Server:
             said = _Consumer.get("/proxies").json()
         return {proxy: tuple(_listed(toxic["name"], toxic) for toxic in about["toxics"]) for proxy, about in said.items()}
 
-    def add(self, proxy: str, toxic: Toxic) -> None:
-        """Put a toxic on a proxy. Raises :class:`NotAsAsked` when the server lists it otherwise, :class:`KeyError` without such a proxy."""
-        with self._speaking():
-            self._proxy(proxy).add_toxic(
-                name=toxic.name, type=toxic.type, stream=toxic.stream, toxicity=toxic.toxicity, attributes=dict(toxic.attributes)
-            )
-        listed = next((each for each in self.toxics(proxy) if each.name == toxic.name), None)
-        # The server fills in attributes that were not given (jitter 0), so only what was asked for is compared.
-        if listed is None or listed.toxicity != toxic.toxicity or not toxic.attributes.items() <= listed.attributes.items():
-            raise NotAsAsked(f"{proxy}: asked for {toxic}, listed is {listed}")
+    def add(self, proxy: str, *toxics: Toxic) -> None:
+        """Put toxics on a proxy. Raises :class:`NotAsAsked` when the server lists them otherwise, :class:`KeyError` without such a proxy."""
+        self.add_all([(proxy, toxic) for toxic in toxics])
 
-    def remove(self, proxy: str, toxic: Toxic) -> None:
-        """Take a toxic off a proxy, if it is there. Raises :class:`NotAsAsked` when it is still listed, :class:`KeyError`."""
-        if any(each.name == toxic.name for each in self.toxics(proxy)):
-            with self._speaking():
-                self._proxy(proxy).destroy_toxic(toxic.name)
-        if any(each.name == toxic.name for each in self.toxics(proxy)):
-            raise NotAsAsked(f"{proxy} still lists {toxic.name}")
+    def add_all(self, wanted: Sequence[tuple[str, Toxic]]) -> None:
+        """Put toxics on proxies, read back once at the end. Raises as :meth:`add`."""
+        with self._speaking():
+            proxies = toxiproxy.Toxiproxy().proxies()
+            for proxy, toxic in wanted:
+                proxies[proxy].add_toxic(
+                    name=toxic.name, type=toxic.type, stream=toxic.stream, toxicity=toxic.toxicity, attributes=dict(toxic.attributes)
+                )
+        listing = self.listing()
+        for proxy, toxic in wanted:
+            listed = next((each for each in listing[proxy] if each.name == toxic.name), None)
+            # The server fills in attributes that were not given (jitter 0), so only what was asked for is compared.
+            same = listed is not None and toxic.attributes.items() <= listed.attributes.items()
+            if listed is None or not same or abs(listed.toxicity - toxic.toxicity) > TOXICITY_STEP:
+                raise NotAsAsked(f"{proxy}: asked for {toxic}, listed is {listed}")
+
+    def remove(self, proxy: str, *toxics: Toxic) -> None:
+        """Take toxics off a proxy, if they are there. Raises :class:`NotAsAsked` when one is still listed, :class:`KeyError`."""
+        self.remove_all([(proxy, toxic) for toxic in toxics])
+
+    def remove_all(self, unwanted: Sequence[tuple[str, Toxic]]) -> None:
+        """Take toxics off proxies, read back once at the end. Raises as :meth:`remove`."""
+        with self._speaking():
+            proxies = toxiproxy.Toxiproxy().proxies()
+            for proxy, toxic in self._listed(unwanted):
+                proxies[proxy].destroy_toxic(toxic.name)
+        if left := self._listed(unwanted):
+            raise NotAsAsked(", ".join(f"{proxy} still lists {toxic.name}" for proxy, toxic in left))
+
+    def _listed(self, toxics: Sequence[tuple[str, Toxic]]) -> list[tuple[str, Toxic]]:
+        """Those of these toxics that are on their proxies now."""
+        listing = self.listing()
+        return [(proxy, toxic) for proxy, toxic in toxics if any(each.name == toxic.name for each in listing[proxy])]
 
     def switch(self, proxy: str, *, enabled: bool) -> None:
         """Let a proxy listen, or close it with all its connections. Raises :class:`NotAsAsked`, :class:`KeyError`."""

@@ -70,7 +70,7 @@ def hears_sentinels(store: Store) -> bool | None:
     """Whether it obeys its sentinels; ``None`` when they have no user of their own that could be ignored."""
     with session(store.port) as connection:
         user = cast("dict[str, Any] | None", connection.acl_getuser(SENTINEL_USER))
-    return None if user is None else "+@all" in str(user["commands"])
+    return None if user is None else "+@all" in user["categories"]
 
 
 def hear_sentinels(store: Store, *, hear: bool) -> None:
