@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import httpx
 import pytest
-from starlette.testclient import TestClient
+import uvicorn
 
 from closeshave.deployment import OPERATIONS, OVERRIDES
 from closeshave.processes import poll_until
@@ -20,6 +22,7 @@ from closeshave.standin.operations import LOOK_EVERY_S, Operations
 from closeshave.standin.payments import Ledger, application
 from closeshave.standin.settings import VARIABLE, Settings
 from closeshave.topology import Shard, Topology
+from tests.standin.servers import free_port
 
 CHARGE = {"intent": "pi_1", "booking": 1, "franchise": 2, "amount": 3000, "key": "capture_pi_1"}
 
@@ -76,14 +79,30 @@ def test_another_release_brings_other_settings(tmp_path: Path) -> None:
         settings_file.of_process({**environ, OVERRIDES: '{"port": "none"}'})
 
 
+@contextmanager
+def serving(ledger: Path, webhooks: Sequence[str] = ()) -> Iterator[httpx.Client]:
+    """The provider's API, in a thread of this process."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(application(Ledger(ledger), webhooks), port=port, log_level="error", lifespan="off"))
+    thread = Thread(target=server.run)
+    thread.start()
+    try:
+        assert poll_until(lambda: server.started, 20)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
 @pytest.fixture
-def provider(tmp_path: Path) -> Iterator[TestClient]:
-    """The provider's API, in this process."""
-    with TestClient(application(Ledger(tmp_path / "ledger.jsonl"))) as client:
+def provider(tmp_path: Path) -> Iterator[httpx.Client]:
+    """The provider, which tells nobody."""
+    with serving(tmp_path / "ledger.jsonl") as client:
         yield client
 
 
-def test_provider_answers_errors_when_told_to(provider: TestClient) -> None:
+def test_provider_answers_errors_when_told_to(provider: httpx.Client) -> None:
     """A share of its calls fails and nothing is charged; reset, all is well; its health never tells."""
     told = provider.put("/operations", json={"error_share": 1})
     assert told.json() == provider.get("/operations").json() == {"error_share": 1.0, "late_s": 0.0, "webhook_copies": 1}
@@ -95,7 +114,7 @@ def test_provider_answers_errors_when_told_to(provider: TestClient) -> None:
     assert provider.post("/captures", json=CHARGE).status_code == 200
 
 
-def test_provider_is_late_after_the_charge(provider: TestClient) -> None:
+def test_provider_is_late_after_the_charge(provider: httpx.Client) -> None:
     """The charge is in the ledger and its answer waits; a charge of nothing is refused just as late, and leaves nothing."""
     provider.put("/operations", json={"late_s": 0.2})
     for body, status in ((CHARGE, 200), ({**CHARGE, "amount": 0, "key": "none"}, 400)):
@@ -107,7 +126,7 @@ def test_provider_is_late_after_the_charge(provider: TestClient) -> None:
 
 
 @pytest.mark.parametrize("behaviour", [{"error_share": 2}, {"late_s": -1}, {"webhook_copies": 0}, {"unheard": 1}])
-def test_provider_refuses_nonsense(behaviour: dict[str, float], provider: TestClient) -> None:
+def test_provider_refuses_nonsense(behaviour: dict[str, float], provider: httpx.Client) -> None:
     """What cannot be is refused, and nothing changes."""
     before = provider.get("/operations").json()
     assert provider.put("/operations", json=behaviour).status_code == 422
@@ -146,7 +165,7 @@ def test_events_are_delivered(copies: int, refusals: int, tmp_path: Path) -> Non
     Thread(target=listener.serve_forever, daemon=True).start()
     urls = ["http://127.0.0.1:9/", f"http://127.0.0.1:{listener.server_port}/"]
     try:
-        with TestClient(application(Ledger(tmp_path / "ledger.jsonl"), urls)) as provider:
+        with serving(tmp_path / "ledger.jsonl", urls) as provider:
             provider.put("/operations", json={"webhook_copies": copies})
             for _ in range(2):
                 capture = provider.post("/captures", json=CHARGE).json()["capture"]
