@@ -46,7 +46,8 @@ class Customer(BookingUser):
         barbers = steps.barbers()
         if not barbers:
             return
-        barber, day = self.rng.choice(barbers), steps.some_day()
+        # Who does not care who cuts gets somebody else when a key is ignored, instead of being told that the time is gone.
+        barber, day = self.rng.choice([*barbers, None, None]), steps.some_day()
         slot = choose(steps.slots(day, barber), self.session)
         if slot is None:
             return
