@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -39,16 +40,20 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Another seed than the plan's.")] = None,
     runs: Annotated[Path, typer.Option(help="Where run directories are made.")] = Path("reports/runs"),
     attach: Annotated[Path | None, typer.Option(help="Root of a running environment to use; it is left running.")] = None,
+    confirm: Annotated[str, typer.Option(help="The environment's name, typed by you: production is not loaded without it.")] = "",
 ) -> None:
     """Carry out a trial: start the environment, load it, break it, judge it, write the report."""
     from closeshave import trial
     from closeshave.conclusion import conclude, publish
     from closeshave.display import Display
+    from closeshave.environments.driver import Permission
+    from closeshave.environments.remote.permission import VARIABLE as TOKEN
     from closeshave.preparation import prepare
     from closeshave.report import terminal
 
     prepared = prepare(plan, environment=environment, target=target, seed=seed)
-    directory = trial.run(prepared, runs, Display(console), attach=attach)
+    permission = Permission(os.environ.pop(TOKEN, ""), confirm)
+    directory = trial.run(prepared, runs, Display(console), attach=attach, permission=permission)
     conclusion = conclude(directory)
     terminal.render(conclusion.assessment, directory, console)
     publish(conclusion)
@@ -64,6 +69,25 @@ def judge(directory: RunDirectory) -> None:
     conclusion = conclude(directory)
     terminal.render(conclusion.assessment, directory, console)
     raise typer.Exit(conclusion.exit_code)
+
+
+@app.command()
+def explain(
+    directory: RunDirectory,
+    verdict: Annotated[
+        str, typer.Argument(help="The ID of a verdict, such as integrity/lost; without one, those that are no pass are told.")
+    ] = "",
+) -> None:
+    """Tell the story behind a verdict in time order: who asked, who acknowledged, what failed over, what was missing."""
+    from closeshave.conclusion import conclude
+    from closeshave.report import story
+
+    said = conclude(directory)
+    chosen = story.choose(said.assessment, verdict)
+    if verdict and not chosen:
+        known = ", ".join(one.id for one in said.assessment.verdicts)
+        raise InvalidFile(Problem(str(directory), 0, verdict, f"there is no such verdict; there is: {known}"))
+    story.explain(chosen, said.recorded, said.plan, said.target, Console())
 
 
 @app.command()
@@ -86,10 +110,34 @@ def validate(plans: Annotated[list[str], typer.Argument(help="Plans to check, wi
         try:
             prepared = prepare(name)
             console.print(f"[green]valid[/]  {prepared.inputs.plan}")
+            for fault in prepared.drawn:
+                place = ", ".join(f"{key} {value}" for key, value in fault.scope.items())
+                console.print(f"  {fault.id}  {fault.kind} on {place} {fault.at:g} s into {fault.phase}, held {fault.hold:g} s")
         except InvalidFile as error:
             problems += error.problems
     if problems:
         raise InvalidFile(*problems)
+
+
+@app.command()
+def allow(
+    name: EnvironmentName,
+    hours: Annotated[float, typer.Option(min=0.01, max=24, help="For how long.")] = 2.0,
+) -> None:
+    """Make a token with which a production platform may be loaded from this machine, until it expires."""
+    import time
+
+    from closeshave.environments.definition import read_definition
+    from closeshave.environments.remote.definition import Remote
+    from closeshave.environments.remote.permission import VARIABLE, grant, own_key
+    from closeshave.plan import locate
+
+    path = locate("environments", name)
+    definition = read_definition(path)
+    if not isinstance(definition, Remote):
+        raise InvalidFile(Problem(str(path), 0, "kind", f"an environment of kind {definition.kind} needs no token"))
+    console.print(f"good for {hours:g} h; give it in the environment variable {VARIABLE}, never as an argument")
+    typer.echo(grant(definition, own_key(), int(time.time() + hours * 3600)))
 
 
 @app.command()

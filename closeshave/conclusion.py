@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from closeshave import history, judge, report, rundir
+from closeshave import history, judge, nemesis, report, rundir
 from closeshave.files import write_atomically
 from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan, Target, read_plan, read_target
@@ -37,7 +37,8 @@ def conclude(run: Path) -> Conclusion:
     Raises :class:`FileNotFoundError` when ``run`` is no run directory, :class:`InvalidFile` when its plan or target cannot be read.
     """
     recorded = history.load(run)
-    plan = read_plan(run / rundir.PLAN)
+    written = read_plan(run / rundir.PLAN)
+    plan = replace(written, faults=(*written.faults, *nemesis.load(run)))
     target = read_target(run / rundir.TARGET)
     assessment = judge.assess(recorded, plan, target)
     ending = (run / ENDING).read_text().strip() if (run / ENDING).exists() else ""

@@ -6,9 +6,10 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from closeshave import choices, nemesis
 from closeshave.environments.definition import Definition, read_definition
 from closeshave.faults import catalogue, guard
-from closeshave.plan import Plan, Target, locate, read_plan, read_target
+from closeshave.plan import Fault, Plan, Target, locate, read_plan, read_target
 from closeshave.rundir import Inputs
 from closeshave.traffic.profiles import read_profile
 from closeshave.yamlfile import InvalidFile, Problem, document, line_of
@@ -22,6 +23,9 @@ class Prepared:
     """A trial that is ready to start: read, checked, and consistent."""
 
     plan: Plan
+    """Its faults are all there are: those that were written down, and those that its nemesis drew."""
+    drawn: tuple[Fault, ...]
+    """The latter alone."""
     target: Target
     definition: Definition
     inputs: Inputs
@@ -42,8 +46,10 @@ def prepare(plan: str, *, environment: str | None = None, target: str | None = N
         environment=_beside(plan_path, "environment", "environments", environment or read.environment),
     )
     definition = read_definition(inputs.environment)
-    prepared = Prepared(read, read_target(inputs.target), definition, inputs)
-    problems = [*_fault_problems(prepared), *_scenario_problems(prepared)]
+    drawn = _draw(read, definition)
+    whole = replace(read, faults=(*read.faults, *drawn))
+    prepared = Prepared(whole, drawn, read_target(inputs.target), definition, inputs)
+    problems = [*_nemesis_problems(prepared), *_fault_problems(prepared), *_scenario_problems(prepared)]
     if problems:
         raise InvalidFile(*problems)
     return prepared
@@ -65,11 +71,46 @@ def _beside(plan: Path, key: str, folder: str, name: str) -> Path:
         raise InvalidFile(Problem(str(plan), line_of(document(plan), (key,)), key, f"{name!r}: {message}")) from None
 
 
+def _draw(plan: Plan, definition: Definition) -> tuple[Fault, ...]:
+    if plan.nemesis is None:
+        return ()
+    kinds = choices.kinds_of(plan.nemesis, definition.kind, catalogue.KINDS)
+    # Those of the plan may be wrong already: that is said of them, not blamed on what is drawn.
+    before = set(_troubles(plan, definition))
+
+    def fits(faults: tuple[Fault, ...]) -> bool:
+        return set(_troubles(replace(plan, faults=faults), definition)) <= before
+
+    return nemesis.draw(plan, choices.choices(plan.nemesis, definition.topology, kinds), fits)
+
+
+def _troubles(plan: Plan, definition: Definition) -> list[str]:
+    """What is wrong with the plan's faults taken together."""
+    return [*guard.over_caps(plan), *guard.entangled(plan, definition.topology)]
+
+
+def _nemesis_problems(prepared: Prepared) -> list[Problem]:
+    wanted = prepared.plan.nemesis
+    if wanted is None:
+        return []
+    path, definition = prepared.inputs.plan, prepared.definition
+    found = choices.problems(wanted, definition.kind, definition.topology, catalogue.KINDS)
+    if not found and not prepared.drawn:
+        found = [("", "no fault fits into its phase: leave more time, or allow more overlap")]
+    raw = document(path)
+    places = [tuple(filter(None, ("nemesis", key))) for key, _ in found]
+    return [Problem(str(path), line_of(raw, place), ".".join(place), said) for place, (_, said) in zip(places, found, strict=True)]
+
+
 def _fault_problems(prepared: Prepared) -> list[Problem]:
     path = prepared.inputs.plan
     raw = document(path)
-    found = [Problem(str(path), line_of(raw, ("faults",)), "faults", message) for message in guard.over_caps(prepared.plan)]
+    found = [
+        Problem(str(path), line_of(raw, ("faults",)), "faults", message) for message in _troubles(prepared.plan, prepared.definition)
+    ]
     for index, fault in enumerate(prepared.plan.faults):
+        if fault in prepared.drawn:
+            continue
         place = line_of(raw, ("faults", index))
         messages = catalogue.check(fault, prepared.definition.kind)
         if not messages:

@@ -11,9 +11,19 @@ from closeshave.clock import Anchor
 from closeshave.deployment import Deployment
 from closeshave.environments.status import PartStatus
 from closeshave.history import EdgeCount, Signal
+from closeshave.plan import Plan
 
 Say = Callable[[str], None]
 """Takes a line of progress for whoever watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What the operator gave for this very run; nothing of it is needed where nothing can be harmed."""
+
+    token: str = ""
+    typed: str = ""
+    """The environment's name, typed by a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +31,12 @@ class Driver:
     """How one kind of environment is had, read and left. Nothing outside this room asks which kind it is."""
 
     kind: str
+    ours: bool
+    """Whether the harness starts it and destroys it, faults and all. What is somebody else's is only visited, and healed fault by fault."""
+    place: Callable[[Any], Path]
+    """The root of an environment about to be had. Where it is not ours that is always the same, so that open faults are found again."""
+    admit: Callable[[Any, Plan, Permission], tuple[str, ...]]
+    """Why this environment must not be loaded by this plan, a sentence each: asked before anything is started."""
     up: Callable[[Any, Path, Say], Deployment]
     """From its definition (the class of this kind) and an empty root to a deployment that serves. Raises :class:`EnvironmentFailed`."""
     down: Callable[[Path, Path | None], tuple[str, ...]]
@@ -34,3 +50,5 @@ class Driver:
     """Write the final state of everything made since that many seconds after the epoch into the run directory. Raises :class:`OSError`."""
     signals: Callable[[Deployment, Anchor, int, int], list[Signal]]
     """What the platform itself said (alerts, failovers) between two monotonic instants, in nanoseconds."""
+    tidy: Callable[[Deployment, Path, Say], tuple[str, ...]]
+    """Take back what a run left in an environment that goes on living, and let it go; returns what could not be taken back."""

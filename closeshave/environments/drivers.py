@@ -10,6 +10,7 @@ from closeshave.clock import Anchor
 from closeshave.deployment import Deployment
 from closeshave.environments import edge_counts, embedded, final_state, registry, signals
 from closeshave.environments.driver import Driver
+from closeshave.environments.remote.remote import REMOTE
 from closeshave.history import Signal
 
 
@@ -19,6 +20,9 @@ def _embedded_signals(deployment: Deployment, anchor: Anchor, since_ns: int, unt
 
 EMBEDDED = Driver(
     kind="embedded",
+    ours=True,
+    place=lambda definition: registry.new_root(definition.name),
+    admit=lambda _definition, _plan, _permission: (),
     up=lambda definition, root, say: embedded.up(definition, root=root, say=say),
     down=lambda root, logs_to: embedded.down(root, logs_to=logs_to),
     status=embedded.status,
@@ -26,9 +30,10 @@ EMBEDDED = Driver(
     quiesce=final_state.quiesce,
     export=final_state.export,
     signals=_embedded_signals,
+    tidy=lambda _deployment, _run, _say: (),
 )
 
-DRIVERS: Mapping[str, Driver] = MappingProxyType({driver.kind: driver for driver in (EMBEDDED,)})
+DRIVERS: Mapping[str, Driver] = MappingProxyType({driver.kind: driver for driver in (EMBEDDED, REMOTE)})
 
 
 def of(kind: str) -> Driver:

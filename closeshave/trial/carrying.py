@@ -14,11 +14,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from closeshave import __version__, history, rundir
+from closeshave import __version__, history, nemesis, rundir
 from closeshave.clock import Anchor
 from closeshave.conclusion import note_ending
 from closeshave.deployment import Deployment
 from closeshave.display import Display
+from closeshave.environments import drivers
+from closeshave.environments.driver import Permission
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.faults import janitor
 from closeshave.history import Manifest
@@ -30,23 +32,36 @@ from closeshave.trial.loading import load_and_break
 from closeshave.trial.starting import bring_up
 from closeshave.trial.state import SafetyStop, Trial
 from closeshave.trial.tidying import put_in_order
+from closeshave.yamlfile import InvalidFile, Problem
 
+NOTHING_GIVEN = Permission()
 RUN_ID = "CLOSESHAVE_RUN_ID"
 """Every process that the harness itself starts carries the run's ID in this variable, so that the janitor finds it."""
 
 
 def run(
-    prepared: Prepared, runs: Path, display: Display, *, attach: Path | None = None, after_up: Callable[[Deployment], None] | None = None
+    prepared: Prepared,
+    runs: Path,
+    display: Display,
+    *,
+    attach: Path | None = None,
+    permission: Permission = NOTHING_GIVEN,
+    after_up: Callable[[Deployment], None] | None = None,
 ) -> Path:
     """Carry out a trial and return its run directory, ready to be judged; how it ended, if early, is in the directory too.
 
     ``attach`` names the root of a running environment to use instead of an own one. ``after_up`` is called once the environment serves and
-    before any load: tests plant defects there. Raises :class:`OSError` when the run directory cannot be written.
+    before any load: tests plant defects there. Raises :class:`InvalidFile` when the environment must not be loaded, :class:`OSError` when the
+    run directory cannot be written; then nothing was started.
     """
     check_disk(runs)
+    if attach is None:
+        _be_admitted(prepared, permission)
     started = datetime.now(UTC)
     directory = rundir.create(runs, prepared.plan.name, started, secrets.token_hex(2))
     rundir.keep(directory, prepared.inputs, ("--seed", str(prepared.plan.seed)))
+    if prepared.drawn:
+        nemesis.save(directory, prepared.drawn)
     manifest = Manifest(
         id=directory.name,
         plan=prepared.plan.name,
@@ -65,6 +80,12 @@ def run(
     with janitor.Heartbeat(directory), interrupts(display.say) as stop:
         _carry_out(trial, stop, after_up)
     return directory
+
+
+def _be_admitted(prepared: Prepared, permission: Permission) -> None:
+    refused = drivers.of(prepared.definition.kind).admit(prepared.definition, prepared.plan, permission)
+    if refused:
+        raise InvalidFile(*(Problem(str(prepared.inputs.environment), 0, "", reason) for reason in refused))
 
 
 def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], None] | None) -> None:

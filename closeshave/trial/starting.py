@@ -17,20 +17,27 @@ def bring_up(trial: Trial) -> None:
     """Have an environment that serves. Raises :class:`SafetyStop`, :class:`EnvironmentFailed`, :class:`JanitorFailed`."""
     if trial.attach is not None:
         trial.root = trial.attach
+        _refuse_what_is_broken(trial.attach)
         trial.deployment = load_deployment(trial.attach)
-        if open_faults := ledger.unhealed(trial.attach / ledger.FILE):
-            raise SafetyStop(f"the environment still has unhealed faults: {', '.join(open_faults)}")
         trial.guard = janitor.start(trial.run, trial.attach, None)
     else:
-        trial.root = registry.new_root(trial.prepared.definition.name)
-        trial.guard = janitor.start(trial.run, trial.root, _destroy_command(trial.root, trial.run))
+        trial.root = trial.driver.place(trial.prepared.definition)
+        _refuse_what_is_broken(trial.root)
+        trial.guard = janitor.start(trial.run, trial.root, _destroy_command(trial.root, trial.run) if trial.owned else None)
         trial.deployment = trial.driver.up(trial.prepared.definition, trial.root, trial.say)
-        registry.own(trial.root, trial.run)
-    write_atomically(trial.run / "deployment.json", (Path(trial.deployment.root) / "deployment.json").read_bytes())
+        if trial.owned:
+            registry.own(trial.root, trial.run)
+    # Without the accounts: a run directory is passed around.
+    trial.deployment.save(trial.run, accounts=False)
     for part, reason in trial.deployment.missing.items():
         trial.mark("part-missing", f"{part}: {reason}")
     description = fingerprint.describe(trial.deployment, trial.prepared.plan.seed)
     write_atomically(trial.run / "environment.json", json.dumps(description, indent=1, default=str))
+
+
+def _refuse_what_is_broken(root: Path) -> None:
+    if open_faults := ledger.unhealed(root / ledger.FILE):
+        raise SafetyStop(f"the environment still has unhealed faults: {', '.join(open_faults)}; closeshave heal {root} finishes them")
 
 
 def _destroy_command(root: Path, run: Path) -> tuple[str, ...]:

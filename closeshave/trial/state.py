@@ -60,7 +60,7 @@ class Trial:
     @property
     def owned(self) -> bool:
         """Whether the environment was started by this trial and goes with it."""
-        return self.attach is None
+        return self.attach is None and self.driver.ours
 
     def say(self, text: str) -> None:
         """Tell whoever watches."""

@@ -26,7 +26,7 @@ def put_in_order(trial: Trial, *, early: bool) -> None:
         # Run in reverse of this order; ExitStack goes on to the next when one raises.
         if trial.guard is not None:
             steps.callback(trial.guard.dismiss)
-        steps.callback(_step, trial, "environment", _take_down)
+        steps.callback(_step, trial, "environment", _take_down if trial.owned else _leave)
         steps.callback(_step, trial, "records", _collect_records)
         steps.callback(_step, trial, "signals", _collect_signals)
         steps.callback(_step, trial, "final state", _export)
@@ -100,8 +100,20 @@ def _collect_records(trial: Trial) -> None:
     (trial.run / ACCOUNTS_FILE).unlink(missing_ok=True)
 
 
+def _leave(trial: Trial) -> None:
+    """Go, and leave an environment that is somebody else's as it was."""
+    if trial.attach is not None or trial.root is None:
+        return
+    if trial.deployment is None:
+        trial.driver.down(trial.root, None)
+        return
+    for what in trial.driver.tidy(trial.serving, trial.run, trial.say):
+        trial.mark("left-behind", what)
+        trial.say(f"[yellow]left behind[/]: {what}")
+
+
 def _take_down(trial: Trial) -> None:
-    if not trial.owned or trial.root is None:
+    if trial.root is None:
         return
     trial.say("taking the environment down")
     left = trial.driver.down(trial.root, trial.run / "logs")

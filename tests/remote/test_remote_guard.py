@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from closeshave.environments.driver import Permission
 from closeshave.environments.remote import permission
-from closeshave.environments.remote.guard import Permission, over_caps, refusals
+from closeshave.environments.remote.guard import over_caps, refusals
 from closeshave.environments.remote.look import Seen, look, members, shows_live_key
 from closeshave.plan import Canaries, Expected, Fault, Limits, Phase, Plan, Role
 from tests.remote.definitions import remote

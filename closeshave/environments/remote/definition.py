@@ -14,6 +14,9 @@ from closeshave.topology import Shard, Topology
 from closeshave.yamlfile import STRICT, Seconds
 
 EVERYTHING = Capabilities()
+QUERY = """
+SELECT id, barber_id, client_id, start_time, duration_minutes, status, notes, created_at, price FROM appointments WHERE notes = %(tag)s
+""".strip()
 Location = tuple[str | int, ...]
 Stage = Literal["development", "staging", "production"]
 
@@ -63,6 +66,8 @@ class ReadBack:
 
     sql: Mapping[int, str] = field(default_factory=dict)
     """Shard → name of the environment variable that holds its connection string. The string itself never stands in a file."""
+    query: str = QUERY
+    """What is asked of each database; ``%(tag)s`` is what every booking of the run carries in its notes."""
     api: Literal["customer", "admin", "none"] = "customer"
     """Each customer's own bookings, all of them as an administrator, or not at all."""
     admin: str | None = None

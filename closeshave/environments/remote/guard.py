@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from closeshave.environments.driver import Permission
 from closeshave.environments.remote import permission
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.look import Seen
 from closeshave.plan import Plan
-
-
-@dataclass(frozen=True, slots=True)
-class Permission:
-    """What the operator gave: nothing of it is needed below production."""
-
-    token: str = ""
-    typed: str = ""
-    """The platform's name, typed by a person for this very run."""
 
 
 def refusals(definition: Remote, seen: Sequence[Seen], given: Permission, key: bytes, now_s: float) -> Iterator[str]:

@@ -1,0 +1,54 @@
+"""The customers of a platform elsewhere: listed in a file, or registered by themselves for this run."""
+
+from __future__ import annotations
+
+import csv
+import secrets
+from pathlib import Path
+
+from closeshave.deployment import Account
+from closeshave.environments.driver import Say
+from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.remote.api import Api, Refused
+from closeshave.environments.remote.definition import Remote
+
+COLUMNS = ("email", "password", "region")
+
+
+def people(definition: Remote, beside: Path, say: Say) -> tuple[Account, ...]:
+    """Accounts that exist. ``beside`` is the directory that a relative path counts from. Raises :class:`EnvironmentFailed`."""
+    if definition.accounts.file is not None:
+        return read(beside / definition.accounts.file, tuple(definition.regions))
+    made = []
+    for region, url in definition.regions.items():
+        api = Api(url, definition.capabilities)
+        try:
+            for _ in range(definition.accounts.register):
+                account = Account(f"closeshave-{secrets.token_hex(6)}@example.com", f"Cs-{secrets.token_urlsafe(12)}-1", region)
+                api.register(account)
+                made.append(account)
+        except Refused as error:
+            raise EnvironmentFailed(
+                f"{region}: {error}; {len(made)} accounts were made; a file of accounts needs no registration"
+            ) from None
+        finally:
+            api.close()
+    say(f"{len(made)} customers registered themselves")
+    return tuple(made)
+
+
+def read(path: Path, regions: tuple[str, ...]) -> tuple[Account, ...]:
+    """The accounts of a CSV file. Raises :class:`EnvironmentFailed` naming the line and what would be right, never what stands there."""
+    try:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise EnvironmentFailed(f"{path}: {error}") from None
+    for number, row in enumerate(rows, start=2):
+        if any(not row.get(column) for column in COLUMNS):
+            raise EnvironmentFailed(f"{path}:{number}: every line has {', '.join(COLUMNS)}, as the header says")
+        if row["region"] not in regions:
+            raise EnvironmentFailed(f"{path}:{number}: the region is none of this environment; there is: {', '.join(regions)}")
+    if not rows:
+        raise EnvironmentFailed(f"{path}: holds no account; its first line is {','.join(COLUMNS)}")
+    return tuple(Account(row["email"], row["password"], row["region"]) for row in rows)

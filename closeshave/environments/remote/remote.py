@@ -1,0 +1,174 @@
+"""What the kind ``remote`` does for a trial: it visits a platform, and leaves it as it was."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import time
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from closeshave.clock import Anchor
+from closeshave.deployment import FILE, Deployment, Edge, Payments, load
+from closeshave.environments import registry
+from closeshave.environments.driver import Driver, Permission, Say
+from closeshave.environments.remote import guard, metrics, read_back
+from closeshave.environments.remote import status as statuses
+from closeshave.environments.remote.definition import Remote
+from closeshave.environments.remote.lock import Lock, Locked
+from closeshave.environments.remote.look import look
+from closeshave.environments.remote.people import people
+from closeshave.environments.remote.permission import own_key
+from closeshave.files import write_atomically
+from closeshave.history import Signal
+from closeshave.plan import Plan
+
+_HELD: dict[str, Lock] = {}
+"""The locks of this process by environment; a lock is a process's, not a file's."""
+DEFINITION = "definition.json"
+"""In the root: what only reading back needs, which no other room is to know."""
+_CODEC = TypeAdapter(Remote)
+
+
+def place(definition: Remote) -> Path:
+    """The directory of this platform on this machine. It outlives runs, and restarts of the machine too: an open fault must be found again."""
+    base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "closeshave" / "remote"
+    named = hashlib.sha256(repr(sorted(definition.regions.items())).encode()).hexdigest()[:12]
+    root = base / f"{definition.name}-{named}"
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return root
+
+
+def admit(definition: Remote, plan: Plan, permission: Permission) -> tuple[str, ...]:
+    """Look at the platform, decide, and hold its lock from then on if nothing stands against it."""
+    refused = [
+        *guard.over_caps(definition, plan, plan.traffic.requests_per_session),
+        *guard.refusals(definition, look(definition), permission, own_key(), time.time()),
+    ]
+    if not refused:
+        lock = Lock(definition.regions)
+        try:
+            lock.take(f"process {os.getpid()}, plan {plan.name}")
+        except Locked as error:
+            return (f"{definition.name} {error}",)
+        _HELD[definition.name] = lock
+    return tuple(refused)
+
+
+def up(definition: Remote, root: Path, say: Say) -> Deployment:
+    """Describe the platform and have customers for it. Nothing is started."""
+    registry.write_claim(root, registry.Claim(secrets.token_hex(8), definition.name, kind="remote"))
+    (root / "logs").mkdir(exist_ok=True)
+    write_atomically(root / DEFINITION, _CODEC.dump_json(definition))
+    deployment = Deployment(
+        id=registry.read_claim(root).id,
+        name=definition.name,
+        kind="remote",
+        root=str(root),
+        topology=definition.topology,
+        processes=(),
+        members=(),
+        stores=(),
+        sentinels=(),
+        links=(),
+        edges=tuple(Edge(region, url, "", "") for region, url in definition.regions.items()),
+        payments=Payments("", "", ""),
+        etcd_ports=(),
+        database="",
+        user="",
+        accounts=people(definition, Path.cwd(), say),
+        missing=missing(definition),
+        capabilities=definition.capabilities,
+        hooks=definition.hooks,
+    )
+    path = deployment.save()
+    # It holds passwords.
+    path.chmod(0o600)
+    return deployment
+
+
+def missing(definition: Remote) -> dict[str, str]:
+    """What this platform cannot do, and what that costs. Pure."""
+    able = definition.capabilities
+    found = dict.fromkeys(able.steps_off, "the platform does not support this operation; customers leave it out")
+    if not able.franchises:
+        found["franchises"] = (
+            "no franchise extension: shards, cache hits and database times are not told, and promises about them stay open"
+        )
+    if not able.keyed_bookings:
+        found["keyed bookings"] = "a booking has no idempotency key: a retry after an unknown outcome may book again"
+    if definition.metrics.prometheus is None:
+        found["alerts"] = "no monitoring is named: detection is seen from outside only"
+    return found
+
+
+def down(root: Path, _logs_to: Path | None) -> tuple[str, ...]:
+    """Forget this visit: its accounts, its lock. The platform itself and a ledger of open faults stay as they are."""
+    if (root / FILE).exists():
+        _release(load(root).name)
+    for name in (FILE, DEFINITION, registry.FILE):
+        (root / name).unlink(missing_ok=True)
+    return ()
+
+
+def quiesce(_deployment: Deployment, _timeout_s: float) -> None:
+    """Nobody outside knows what a platform still has in flight; reading back decides."""
+
+
+def export(deployment: Deployment, run: Path, _since_wall_s: float, say: Say) -> None:
+    """Write the bookings of this run into its ``final_state/``. Raises :class:`OSError`."""
+    found = read_back.export(_definition(deployment), deployment, run)
+    say(f"final state: {found} bookings of this run, read back from the platform")
+
+
+def signals(deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int) -> list[Signal]:
+    """Alerts of the platform's own monitoring. Raises :class:`OSError`."""
+    prometheus = _definition(deployment).metrics.prometheus
+    return metrics.signals(prometheus, anchor, since_ns, until_ns) if prometheus else []
+
+
+def tidy(deployment: Deployment, run: Path, say: Say) -> tuple[str, ...]:
+    """Cancel every booking of this run that is still standing; returns those that cannot be."""
+    definition, left, cancelled = _definition(deployment), [], 0
+    try:
+        for booking, cancel in read_back.from_api(definition, deployment, f"closeshave:{run.name}"):
+            if booking["status"] == "cancelled":
+                continue
+            try:
+                cancel()
+                cancelled += 1
+            except RuntimeError as error:
+                left.append(f"booking {booking['booking']}: {error}")
+    except OSError as error:
+        left.append(str(error))
+    if cancelled:
+        say(f"{cancelled} bookings of this run are cancelled again")
+    left += down(Path(deployment.root), None)
+    return tuple(left)
+
+
+def _definition(deployment: Deployment) -> Remote:
+    return _CODEC.validate_json(Path(deployment.root, DEFINITION).read_bytes())
+
+
+def _release(name: str) -> None:
+    if lock := _HELD.pop(name, None):
+        lock.release()
+
+
+REMOTE = Driver(
+    kind="remote",
+    ours=False,
+    place=place,
+    admit=admit,
+    up=up,
+    down=down,
+    status=statuses.status,
+    count_edges=None,
+    quiesce=quiesce,
+    export=export,
+    signals=signals,
+    tidy=tidy,
+)

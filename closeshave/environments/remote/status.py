@@ -1,0 +1,40 @@
+"""Whether each region of a platform is ready, by the word that its file says to believe: the code or the body."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from closeshave.deployment import Capabilities, Edge, load
+from closeshave.environments.status import PartStatus
+
+PATH = "/health/ready"
+TIMEOUT_S = 5.0
+
+
+def status(root: Path) -> tuple[PartStatus, ...]:
+    """Every region's own word. Raises :class:`FileNotFoundError` where nothing visits."""
+    deployment = load(root)
+    return tuple(_status(edge, deployment.capabilities) for edge in deployment.edges)
+
+
+def is_ready(code: int, body: Any, by: str) -> bool:
+    """The real application answers 200 whatever it finds; its body knows better. Pure."""
+    if by == "code":
+        return code == 200
+    return isinstance(body, dict) and body.get("status") == "ready"
+
+
+def _status(edge: Edge, capabilities: Capabilities) -> PartStatus:
+    try:
+        answer = httpx.get(edge.url + PATH, timeout=TIMEOUT_S)
+    except httpx.HTTPError as error:
+        return PartStatus(edge.region, "region", edge.region, running=False, detail=type(error).__name__)
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    ready = is_ready(answer.status_code, body, capabilities.ready_by)
+    return PartStatus(edge.region, "region", edge.region, ready, "ready" if ready else f"not ready: answers {answer.status_code}")
