@@ -1,13 +1,16 @@
-"""What must hold before anything is broken: nothing is broken already, and the plan stays within caps."""
+"""What must hold before anything is broken: nothing is broken already, the plan stays within caps, and no fault would mend another."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from closeshave.faults import ledger
 from closeshave.plan import Fault, Plan
+from closeshave.reach import meet
+from closeshave.topology import Topology
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,9 @@ class _Window:
     begins_s: float
     ends_s: float
 
+    def overlaps(self, other: _Window) -> bool:
+        return self.begins_s < other.ends_s and other.begins_s < self.ends_s
+
 
 def unhealed(deployment_root: Path) -> tuple[str, ...]:
     """The faults that earlier runs left open in this environment; a new run refuses to start over them."""
@@ -47,9 +53,18 @@ def over_caps(plan: Plan, caps: Caps = Caps()) -> list[str]:
     return found
 
 
+def entangled(plan: Plan, topology: Topology) -> list[str]:
+    """Faults in effect together of which one's healing would touch what the other broke, one sentence each pair. Pure."""
+    return [
+        f"{one.id} and {other.id} are in effect together and both touch {', '.join(sorted(shared))}: let one heal before the other begins"
+        for one, other in itertools.combinations(plan.faults, 2)
+        if _window(plan, one).overlaps(_window(plan, other)) and (shared := meet(one, other, topology))
+    ]
+
+
 def _window(plan: Plan, fault: Fault) -> _Window:
     begins_s = plan.starts_s(fault.phase) + fault.at
-    return _Window(fault.id, "region" in fault.scope, begins_s, begins_s + fault.hold)
+    return _Window(fault.id, fault.family == "region", begins_s, begins_s + fault.hold)
 
 
 def _crowds(windows: Sequence[_Window], most: int, what: str) -> list[str]:
