@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help run smoke test test-servers test-trials bench lint lock clean
+.PHONY: help run smoke test test-servers test-trials bench truth measured-error lint lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,12 @@ test-trials: $(INSTALLED) ## Whole trials, with planted defects and interruption
 
 bench: $(INSTALLED) ## Measure the load engine against k6 and wrk (needs nginx and wrk from their packages; long)
 	$(BIN)/python -m benchmarks
+
+truth: $(INSTALLED) ## Is the judge ever fooled? Planted defects and damage, each judged (about an hour; goes on where it stopped)
+	$(BIN)/python -m truth
+
+measured-error: $(INSTALLED) ## What the judges measure of a server that follows a script (7 minutes)
+	$(BIN)/python -m truth.measured
 
 lint: $(INSTALLED) ## ruff and mypy, both strict
 	$(BIN)/ruff check .
