@@ -94,6 +94,11 @@ class Case:
         """Seconds in which programs of others starved the machine."""
         return starved(self.history.resources)
 
+    @cached_property
+    def blind(self) -> tuple[Span, ...]:
+        """When a worker of the customers' was dead: what is known of this time is only a part."""
+        return tuple(Span(one.from_ns, one.to_ns + 1) for one in self.history.blind if one.source == Source.CUSTOMERS)
+
     @property
     def error_budget(self) -> float | None:
         """The share of requests that may be not good, by the target's availability objective over everything; ``None`` without one."""

@@ -25,7 +25,7 @@ from closeshave.judge.columns import Flags
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.parts import Part, parts
 from closeshave.judge.verdict import Status, Verdict
-from closeshave.judge.windows import Span, spans, within
+from closeshave.judge.windows import Span, blindness, origin_ns, spans, within
 from closeshave.plan import TIMES, Expected, Measure, Objective
 
 UNITS = {**dict.fromkeys(TIMES, "s"), Measure.THROUGHPUT: "1/s", Measure.BURN_RATE: "times"}
@@ -46,7 +46,7 @@ def judge(dossier: Dossier, objective: Objective) -> tuple[Verdict, ...]:
     """One verdict for each part that the objective is stated per, and for a degraded window for each fault as well."""
     case = dossier.case
     kinds = case.of_kinds(objective.operations) if objective.operations else None
-    limited = within(case.intended_ns, [window.span for window in case.late])
+    limited = within(case.intended_ns, [*(window.span for window in case.late), *case.blind])
     starved = within(case.intended_ns, case.starved)
     found = []
     for stretch in _stretches(dossier, objective):
@@ -98,7 +98,9 @@ def _cautious(case: Case, objective: Objective, part: Part, covered: Sequence[Sp
     if sound.status is Status.FAIL and objective.measure is not Measure.THROUGHPUT:
         return sound
     share = touched / max(1, int(np.count_nonzero(part.rows)))
-    if not np.any(part.rows & limited):
+    if np.any(part.rows & within(case.intended_ns, case.blind)):
+        why = "; ".join(blindness(blind, origin_ns(case.history.manifest)) for blind in case.history.blind)
+    elif not np.any(part.rows & limited):
         why = f"programs of others starved the machine in windows that hold {share:.0%} of these requests, so this may be their doing"
     else:
         why = f"the load generator was late in windows that hold {share:.0%} of these requests, so their times are not the platform's alone"

@@ -7,7 +7,7 @@ import numpy as np
 from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags
 from closeshave.judge.verdict import Status, Verdict
-from closeshave.judge.windows import ROLES, Late, late_windows, spans, within
+from closeshave.judge.windows import ROLES, Late, blindness, late_windows, origin_ns, spans, within
 from closeshave.plan import Measure
 
 
@@ -84,6 +84,7 @@ def _unfinished(case: Case) -> list[str]:
             # A phase cut short by a second or more is not the phase that was planned.
             if actual.name == phase.name and (actual.ended_ns - actual.started_ns) / 1e9 < phase.duration - 1:
                 troubles.append(f"the phase {phase.name} was cut short")
+    troubles += [blindness(blind, origin_ns(manifest)) for blind in case.history.blind]
     troubles += [f"the harness itself failed in its step {mark.detail}" for mark in case.history.marks if mark.kind == "harness-error"]
     return troubles
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from closeshave.history import Manifest
+from closeshave.history import Blind, Manifest
 from closeshave.judge.columns import Flags, Ints
 from closeshave.plan import Measure, Plan, Role, Target
 
@@ -67,6 +67,12 @@ def latency_bounds(plan: Plan, target: Target) -> Mapping[str, float]:
             for role in ROLES.get(objective.window, ()):
                 tightest[role] = min(tightest[role], objective.at_most)
     return tightest
+
+
+def blindness(blind: Blind, origin: int | None) -> str:
+    """In words for whoever reads a verdict, what a killed worker leaves in the dark: seconds after the load's start."""
+    from_s, to_s = (max(0.0, (at_ns - (origin or 0)) / 1e9) for at_ns in (blind.from_ns, blind.to_ns))
+    return f"the worker {blind.worker} was killed: of its share of the load nothing is known from {from_s:.1f} s to {to_s:.1f} s"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """Steady-state objectives on histories small enough to count by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from closeshave.history import Blind
 from closeshave.judge.verdict import Status
 from closeshave.plan import Measure, Objective
 from tests.judge.histories import Run, ns
@@ -224,6 +226,31 @@ def test_a_late_generator_convicts_nobody() -> None:
     run.steady(100, 20, 110)
     verdict = run.verdict("latency/all")
     assert (verdict.status, verdict.witnesses) == (INCONCLUSIVE, ())
+
+
+@pytest.mark.parametrize(
+    ("bad_at", "calm", "broken"),
+    [
+        (None, PASS, INCONCLUSIVE),  # what the living worker saw is only a part
+        (115.0, PASS, FAIL),  # but what is known from before the death stands
+        (150.0, PASS, INCONCLUSIVE),
+    ],
+)
+def test_a_dead_workers_time_is_blind(bad_at: float | None, calm: Status, broken: Status) -> None:
+    """One of two workers dies at second 130: objectives that touch its share of the rest say so, and the others stand."""
+    run = Run((objective("availability", at_least=0.95), replace(objective("availability", at_least=0.5, window="fault"), id="broken")))
+    run.steady(100)
+    run.steady(20, 110, 190)
+    if bad_at is not None:
+        for index in range(100):
+            run.bad(bad_at + index / 100)
+    run.changes["blind"] = (Blind("customers", "customers-2", ns(130), ns(190)),)
+    assert run.verdict("availability/all").status is calm
+    verdict = run.verdict("broken/all")
+    assert verdict.status is broken
+    assert ("customers-2 was killed" in verdict.reason and "from 130.0 s to 190.0 s" in verdict.reason) == (broken is INCONCLUSIVE)
+    complete = run.verdict("complete")
+    assert (complete.status, "customers-2 was killed" in complete.reason) == (INCONCLUSIVE, True)
 
 
 def test_one_late_request_in_a_hundred_is_no_late_window() -> None:
