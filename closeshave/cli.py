@@ -38,6 +38,7 @@ def run(
     environment: Annotated[str | None, typer.Option(help="Another environment than the plan's.")] = None,
     target: Annotated[str | None, typer.Option(help="Another target than the plan's.")] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed than the plan's.")] = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="How many processes share the customers' load, if not the plan's.")] = None,
     runs: Annotated[Path, typer.Option(help="Where run directories are made.")] = Path("reports/runs"),
     attach: Annotated[Path | None, typer.Option(help="Root of a running environment to use; it is left running.")] = None,
     confirm: Annotated[str, typer.Option(help="The environment's name, typed by you: production is not loaded without it.")] = "",
@@ -51,7 +52,7 @@ def run(
     from closeshave.preparation import prepare
     from closeshave.report import terminal
 
-    prepared = prepare(plan, environment=environment, target=target, seed=seed)
+    prepared = prepare(plan, environment=environment, target=target, seed=seed, processes=processes)
     permission = Permission(os.environ.pop(TOKEN, ""), confirm)
     directory = trial.run(prepared, runs, Display(console), attach=attach, permission=permission)
     conclusion = conclude(directory)

@@ -31,7 +31,9 @@ class Prepared:
     inputs: Inputs
 
 
-def prepare(plan: str, *, environment: str | None = None, target: str | None = None, seed: int | None = None) -> Prepared:
+def prepare(
+    plan: str, *, environment: str | None = None, target: str | None = None, seed: int | None = None, processes: int | None = None
+) -> Prepared:
     """Read the plan and what it names, or what the command names instead, and check them against each other.
 
     Raises :class:`InvalidFile` with every problem found.
@@ -40,6 +42,8 @@ def prepare(plan: str, *, environment: str | None = None, target: str | None = N
     read = read_plan(plan_path)
     if seed is not None:
         read = replace(read, seed=seed)
+    if processes is not None:
+        read = replace(read, traffic=replace(read.traffic, processes=processes))
     inputs = Inputs(
         plan=plan_path,
         target=_beside(plan_path, "target", "environments/targets", target or read.target),

@@ -59,7 +59,8 @@ def run(
         _be_admitted(prepared, permission)
     started = datetime.now(UTC)
     directory = rundir.create(runs, prepared.plan.name, started, secrets.token_hex(2))
-    rundir.keep(directory, prepared.inputs, ("--seed", str(prepared.plan.seed)))
+    options = ("--seed", str(prepared.plan.seed), "--processes", str(prepared.plan.traffic.processes))
+    rundir.keep(directory, prepared.inputs, options)
     if prepared.drawn:
         nemesis.save(directory, prepared.drawn)
     manifest = Manifest(

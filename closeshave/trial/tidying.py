@@ -93,7 +93,8 @@ def _collect_signals(trial: Trial) -> None:
 
 def _collect_records(trial: Trial) -> None:
     if trial.generators:
-        collect.collect(trial.run)
+        for blind in collect.collect(trial.run).blind:
+            trial.say(f"[yellow]{blind.worker} was killed[/]: what its customers did at the end is not known")
     if trial.sampler is not None:
         resources.collect(trial.run)
     # Tokens and passwords have served; a run directory is passed around.
