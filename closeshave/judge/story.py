@@ -1,0 +1,199 @@
+"""The story behind a verdict, in time order: who asked for what, who acknowledged it, what was broken and failed over, and what was there in the end.
+
+It is told from the verdict's witnesses: their operations, everything else that history knows of the same bookings and keys, the faults and the
+platform's own words that touch the same shards meanwhile, and what the final state and the provider's ledger hold. Every line says which line of
+history it is from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from closeshave.history import BOOKINGS_FILE, CAPTURES_FILE, OPERATIONS_FILE, TIMELINE
+from closeshave.judge.columns import Flags, ints
+from closeshave.judge.dossier import Dossier
+from closeshave.judge.timeline import Life, shards_of, signals_of
+from closeshave.judge.verdict import Verdict
+from closeshave.judge.windows import NEVER_NS
+
+MARGIN_NS = 5_000_000_000
+"""Faults and signals so long before and after the operations of the story belong to it."""
+MOST_OPERATIONS = 40
+"""A booking with more operations than this is told by its first ones."""
+
+Booking = tuple[int, int]
+"""Franchise and ID."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event. ``at_ns`` is monotonic; ``None`` for what was true in the end."""
+
+    at_ns: int | None
+    kind: str
+    """``sent``, ``answered``, ``fault``, ``signal`` or ``end``."""
+    who: str
+    what: str
+    source: str
+    """The line of history: a file and the row in it, or the operation's ID."""
+    accused: bool = False
+    """Whether it is of an operation that the verdict names as its witness."""
+
+
+def tell(dossier: Dossier, verdict: Verdict) -> tuple[Line, ...]:
+    """The lines of the story; empty for a verdict without witnesses and without a fault."""
+    witnesses = [each for witness in verdict.witnesses for each in _nested(witness)]
+    accused = {int(each["id"]) for each in witnesses if _whole(each.get("id")) and "intended_ns" in each}
+    accused |= {int(each["operation"]) for each in witnesses if _whole(each.get("operation"))}
+    bookings = {
+        (int(each["franchise"]), int(each["booking"]))
+        for each in witnesses
+        if _whole(each.get("franchise")) and _whole(each.get("booking"))
+    }
+    keys = {str(each["key"]) for each in witnesses if each.get("key")}
+    rows = _operations(dossier, accused, bookings, keys)
+    acted = list(_acted(dossier, rows, accused))
+    instants = [line.at_ns for line in acted if line.at_ns is not None]
+    life = next((each for each in dossier.lives if verdict.scope == f"fault:{each.fault.id}"), None)
+    broken = list(_broken(dossier, life, instants, set(dossier.case.shard[rows].tolist())))
+    timed = sorted([*acted, *broken], key=lambda line: (line.at_ns or 0, line.source))
+    return (*timed, *_in_the_end(dossier, bookings))
+
+
+def _nested(witness: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The witness and the rows that it quotes."""
+    yield witness
+    for value in witness.values():
+        if isinstance(value, Mapping):
+            yield from _nested(value)
+        elif isinstance(value, list | tuple):
+            for part in value:
+                if isinstance(part, Mapping):
+                    yield from _nested(part)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _operations(dossier: Dossier, accused: set[int], bookings: set[Booking], keys: set[str]) -> list[int]:
+    """Positions of the operations that concern the accused, their bookings or their keys."""
+    effects, ids = dossier.case.history.effects, dossier.case.ids
+    pairs = pd.MultiIndex.from_arrays([ints(effects["franchise"], -1), ints(effects["booking"], -1)])
+    related: Flags = effects["key"].isin(keys).to_numpy(dtype=np.bool_)
+    if bookings:
+        related = related | np.asarray(pairs.isin(list(bookings)))
+    concerned = set(effects["operation"][related].tolist())
+    # The accused are never left out, however long the story.
+    others = sorted(concerned - accused)[:MOST_OPERATIONS]
+    return np.flatnonzero(np.isin(ids, [*sorted(accused), *others])).tolist()
+
+
+def _acted(dossier: Dossier, rows: Iterable[int], accused: set[int]) -> Iterator[Line]:
+    """Two lines for each operation: it was sent, and it was answered."""
+    case = dossier.case
+    effects = case.history.effects
+    for position in rows:
+        one = case.operations.iloc[position]
+        told = effects[effects["operation"] == one["id"]]
+        about = _about(told.iloc[0]) if len(told) else ""
+        who = (
+            f"{one['source']} in {one['region']}"
+            if told.empty or pd.isna(told["session"].iloc[0])
+            else f"session {told['session'].iloc[0]} in {one['region']}"
+        )
+        source, guilty = f"{OPERATIONS_FILE} row {position}, operation {one['id']}", int(one["id"]) in accused
+        late_ms = (case.started_ns[position] - case.intended_ns[position]) / 1e6
+        late = f", {late_ms:,.0f} ms late" if late_ms >= 1 else ""
+        yield Line(int(case.started_ns[position]), "sent", who, f"asks for {one['kind']}{about}{late}", source, guilty)
+        if case.ended_ns[position] != NEVER_NS:
+            yield Line(
+                int(case.ended_ns[position]), "answered", f"shard {one['shard']}", _answer(one, case.response_ns[position]), source, guilty
+            )
+
+
+def _about(effect: pd.Series) -> str:
+    parts = [f"booking {effect['booking']}"] if pd.notna(effect["booking"]) else []
+    parts += [f"franchise {effect['franchise']}"]
+    parts += (
+        [f"barber {effect['barber']} at {pd.Timestamp(int(effect['starts_at']), unit='s'):%Y-%m-%d %H:%M}"]
+        if pd.notna(effect["starts_at"]) and pd.notna(effect["barber"])
+        else []
+    )
+    parts += [f"key {effect['key']}"] if pd.notna(effect["key"]) else []
+    return f" ({', '.join(parts)})"
+
+
+def _answer(one: pd.Series, response_ns: int) -> str:
+    said = {"ok": "acknowledges it", "fail": "refuses it", "info": "leaves it in doubt"}.get(str(one["outcome"]), str(one["outcome"]))
+    status = f"status {one['status']}" if one["status"] else "no answer"
+    why = f", {one['error']}" if pd.notna(one["error"]) else ""
+    served = f", served by {one['served_by']}" if pd.notna(one["served_by"]) else ""
+    cached = f", cache {one['cache']}" if pd.notna(one["cache"]) else ""
+    return f"{said} after {response_ns / 1e6:,.1f} ms ({status}{why}{served}{cached})"
+
+
+def _broken(dossier: Dossier, life: Life | None, instants: list[int], shards: set[int]) -> Iterator[Line]:
+    """The faults that touched the same shards, or that the verdict is about, and what the platform said of them."""
+    if life is not None:
+        start = life.injected_ns if life.injected_ns is not None else 0
+        instants = [*instants, start, life.horizon_ns]
+    if not instants:
+        return
+    first, last = min(instants) - MARGIN_NS, max(instants) + MARGIN_NS
+    for other in dossier.lives:
+        if life is not None and other.fault.id != life.fault.id:
+            continue
+        hit = set(shards_of(dossier.case, other.fault))
+        if life is None and hit and not hit & shards:
+            continue
+        scope = ", ".join(f"{key} {value}" for key, value in other.fault.scope.items()) or "everything"
+        for event in dossier.case.history.faults:
+            if event.fault == other.fault.id and first <= event.at_ns <= last:
+                yield Line(event.at_ns, "fault", "harness", f"{event.fault} ({other.fault.kind} on {scope}): {event.edge}", TIMELINE)
+        for signal in signals_of(dossier.case, other):
+            if first <= signal.at_ns <= last and signal.kind != "alert":
+                yield Line(
+                    signal.at_ns,
+                    "signal",
+                    signal.scope,
+                    f"{signal.kind}: {signal.detail}".rstrip(": "),
+                    f"{TIMELINE}, from {signal.source}",
+                )
+
+
+def _in_the_end(dossier: Dossier, bookings: set[Booking]) -> Iterator[Line]:
+    """What the final state and the provider's ledger hold of the bookings, or that they hold nothing."""
+    final, ledger = dossier.case.history.bookings, dossier.case.history.captures
+    for franchise, booking in sorted(bookings):
+        name = f"booking {booking} of franchise {franchise}"
+        if final is None:
+            yield Line(None, "end", "final state", f"could not be read: nobody knows of {name}", BOOKINGS_FILE)
+        else:
+            places = np.flatnonzero((ints(final["franchise"], -1) == franchise) & (ints(final["booking"], -1) == booking))
+            for place in places:
+                row = final.iloc[place]
+                yield Line(
+                    None,
+                    "end",
+                    f"shard {row['found_on']}",
+                    f"holds {name}: {row['status']}, version {row['version']}, key {row['key']}",
+                    f"{BOOKINGS_FILE} row {place}",
+                )
+            if not len(places):
+                yield Line(None, "end", "final state", f"{name} is missing", BOOKINGS_FILE)
+        if ledger is not None:
+            for place in np.flatnonzero((ints(ledger["franchise"], -1) == franchise) & (ints(ledger["booking"], -1) == booking)):
+                charge = ledger.iloc[place]
+                yield Line(
+                    None,
+                    "end",
+                    "provider",
+                    f"charged {charge['amount'] / 100:,.2f} for {name} ({charge['capture']})",
+                    f"{CAPTURES_FILE} row {place}",
+                )

@@ -1,0 +1,80 @@
+"""``closeshave explain``: the story behind a verdict on a terminal. Text from a history goes there as :class:`rich.text.Text`, never as markup."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from closeshave.history import History
+from closeshave.judge.case import Case
+from closeshave.judge.dossier import Dossier
+from closeshave.judge.story import Line, tell
+from closeshave.judge.verdict import Assessment, Status, Verdict
+from closeshave.plan import Plan, Target
+from closeshave.report import ranking, words
+from closeshave.report.headline import MARKS, WORDS
+from closeshave.report.terminal import STYLES
+
+_KINDS = {"sent": "cyan", "answered": "default", "fault": "bold red", "signal": "magenta", "end": "bold"}
+_SIGNS = {"sent": "→", "answered": "←", "fault": "⚡", "signal": "⚑", "end": "■"}
+
+
+def choose(assessment: Assessment, name: str) -> tuple[Verdict, ...]:
+    """The verdict of this ID; without a name those that gate and are no pass, worst first."""
+    if name:
+        return tuple(one for one in assessment.verdicts if one.id == name)
+    return tuple(one for one in ranking.worst_first(assessment.verdicts) if one.gates and one.status is not Status.PASS)
+
+
+def explain(verdicts: Sequence[Verdict], history: History, plan: Plan, target: Target, console: Console) -> None:
+    """Tell the story of each verdict. Raises what a judge raises that cannot look up a write."""
+    dossier = Dossier(Case(history, plan, target))
+    zero_ns = min((phase.started_ns for phase in history.manifest.phases), default=history.manifest.anchor.monotonic_ns)
+    for verdict in verdicts:
+        render(verdict, tell(dossier, verdict), target, zero_ns, console)
+    if not verdicts:
+        console.print(Text("Every verdict is a pass; name one to see what it rests on.", style="green"))
+
+
+def render(verdict: Verdict, lines: Sequence[Line], target: Target, zero_ns: int, console: Console) -> None:
+    """Print what was promised and measured, why the verdict is what it is, and the story; instants are seconds of the run."""
+    console.print(_verdict(verdict, target))
+    if not lines:
+        console.print(Text("There is no story to tell: this verdict names no operation.", style="dim"))
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("second", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("who", no_wrap=True)
+    table.add_column("what", ratio=1)
+    table.add_column("line of history", style="dim", overflow="fold")
+    for line in lines:
+        at = "in the end" if line.at_ns is None else f"{(line.at_ns - zero_ns) / 1e9:,.3f}"
+        style = _KINDS[line.kind] + (" bold" if line.accused else "")
+        what = Text(words.clean(line.what).replace("\n", " "), style=style)
+        if line.accused and line.kind == "sent":
+            what.append("  ◀ witness", style=STYLES[verdict.status])
+        table.add_row(at, Text(_SIGNS[line.kind], style=style), Text(words.clean(line.who)), what, Text(words.clean(line.source)))
+    console.print(table)
+
+
+def _verdict(verdict: Verdict, target: Target) -> Panel:
+    texts = {claim.id: claim.text for claim in target.claims}
+    said = Text()
+    said.append(f"{words.title(verdict, target)}, {words.clean(words.place(verdict))}\n", style="bold")
+    said.append(f"measured {words.measured(verdict)}, promised {words.bound(verdict)}")
+    interval = words.interval(verdict)
+    said.append(f", confidence {interval}" if " to " in interval else "")
+    said.append(f", from {words.count(verdict.n)} observations\n" if verdict.n else "\n")
+    for claim in verdict.claims:
+        said.append(f"{claim}  {texts.get(claim, '')}\n", style="dim")
+    said.append(words.clean(verdict.reason or "Nothing speaks against it."), style=STYLES[verdict.status])
+    for witness in verdict.witnesses:
+        said.append(f"\n  {words.clean(witness.get('why', ''))}", style="default")
+    title = f"{MARKS[verdict.status]} {WORDS[verdict.status].lower()}  {words.clean(verdict.id)}"
+    return Panel(said, title=Text(title, style=STYLES[verdict.status]), title_align="left", box=box.ROUNDED)
