@@ -43,9 +43,11 @@ class Storm:
         deployment = deployments.load(self.root)
         door = urlsplit(deployment.edge(self.region).url)
         shards = [shard for shard in deployment.topology.shards if shard.home == self.region] or list(deployment.topology.shards)
+        # Late, it does not make up for what it has missed.
+        began_ns = max(self.at_ns, now_ns())
         async with asyncio.TaskGroup() as reads:
             for number in range(round(self.rate_per_s * self.lasts_s)):
-                due_ns = self.at_ns + round(number / self.rate_per_s * SECOND_NS)
+                due_ns = began_ns + round(number / self.rate_per_s * SECOND_NS)
                 if await _set_within(over, (due_ns - now_ns()) / SECOND_NS):
                     return
                 shard = draw.choice(shards)
