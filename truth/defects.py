@@ -29,10 +29,6 @@ class Case:
     """Kinds of customers' operations that can show a defect of drawn franchises."""
 
 
-def _any(_witness: Witness, _drawn: Drawn) -> bool:
-    return True
-
-
 def _drawn(witness: Witness, drawn: Drawn) -> bool:
     return witness.get("franchise") in drawn.franchises
 
@@ -49,12 +45,12 @@ ONE_IN_A_THOUSAND = 100
 SOME = 1000
 
 CASES = (
-    Case("double-booking", "calm", ("integrity/double_booked",), lambda witness, _: "overlap" in str(sorted(witness)) + str(witness)),
+    Case("double-booking", "calm", ("integrity/double_booked",), lambda witness, _: "overlap_minutes" in witness),
     Case("early-acknowledgement", "calm", ("integrity/lost",), _with(outcome="ok")),
     Case("ignored-keys", "calm", ("integrity/idempotency",), lambda witness, _: len(witness.get("bookings", ())) > 1),
     Case("double-charge", "calm", ("integrity/duplicate_payments",), lambda witness, _: bool(witness.get("capture"))),
     Case("stale-slots", "calm", ("integrity/stale_offers",), _with(kind="slots")),
-    Case("tenant-leak", "calm", ("integrity/leaked",), _with(kind="read_booking")),
+    Case("tenant-leak", "calm", ("integrity/leaked",), lambda witness, _: witness.get("kind") in {"read_booking", "canary_read"}),
     Case("wrong-shard", "calm", ("integrity/misplaced",), _drawn, _by_weight(ONE_IN_A_THOUSAND, 1), ("book",)),
     Case("error-in-200", "calm", ("availability/all",), _with(good=False)),
     Case("slow-region", "calm", ("tail/ap-southeast-1",), _with(region="ap-southeast-1")),
@@ -84,8 +80,8 @@ CASES = (
     Case(
         "written-abroad",
         "europe",
-        ("integrity/misplaced", "integrity/residency"),
+        ("integrity/residency_breaches",),
         lambda witness, _: 50_001 <= witness["franchise"] <= 75_000,
     ),
-    Case("lost-sessions", "region", ("sessions/region-lost", "integrity/lost_sessions", "left-behind/region-lost"), _any),
+    Case("lost-sessions", "region", ("integrity/lost_sessions",), _with(status=401)),
 )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from closeshave.history import Outcome
-from closeshave.judge import bookings, double, freshness, payments, residency, sessions, tenancy
+from closeshave.judge import bookings, double, freshness, logins, payments, residency, sessions, tenancy
 from closeshave.judge.columns import equal
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding, unknown
@@ -29,6 +29,7 @@ SEARCHES: Mapping[str, Callable[[Dossier], Finding]] = {
     "stale_offers": freshness.stale_offers,
     "stale_pages": freshness.stale_pages,
     "leaked": tenancy.leaked,
+    "lost_sessions": logins.lost_sessions,
     "unresolved": bookings.unresolved,
 }
 """Every kind of breach by the name of its verdict."""
@@ -36,7 +37,7 @@ SEARCHES: Mapping[str, Callable[[Dossier], Finding]] = {
 DOUBTS = frozenset({"unresolved"})
 """Findings that ask for evidence instead of convicting: they make the run inconclusive, never failed."""
 
-WHERE_SEEN = frozenset({"stale_offers", "stale_pages", "leaked"})
+WHERE_SEEN = frozenset({"stale_offers", "stale_pages", "leaked", "lost_sessions"})
 """Findings about what not every scenario does: where nobody did it, there is no verdict, which is neither a pass nor in the way of one."""
 
 

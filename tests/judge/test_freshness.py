@@ -118,3 +118,15 @@ def test_a_franchise_without_service_after_the_recovery_was_left_behind(good: tu
     assert verdict is not None
     assert verdict.status is status
     assert status is not FAIL or [witness["franchise"] for witness in verdict.witnesses] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "expected"),
+    [("profile", 200, PASS), ("profile", 401, FAIL), ("canary_write", 401, FAIL), pytest.param("login", 401, None, id="a wrong password")],
+)
+def test_whoever_was_logged_in_stays_so(kind: str, status: int, expected: Status | None) -> None:
+    """A refusal as "not authenticated" is a lost session; a refused log-in is none."""
+    run = Run((INTEGRITY,))
+    run.op(20, kind=kind, status=status)
+    verdict = found(run, "integrity/lost_sessions")
+    assert (verdict.status if verdict else None) == expected

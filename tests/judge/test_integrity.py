@@ -54,7 +54,7 @@ NAMES = ("lost", "phantom", "double_booked", "idempotency", "misplaced", "duplic
 
 def test_a_clean_history_passes_every_judge() -> None:
     """Nothing lost, doubled, misplaced or charged twice."""
-    assert statuses(clean()) == {**dict.fromkeys(NAMES, PASS), "leaked": PASS}
+    assert statuses(clean()) == {**dict.fromkeys(NAMES, PASS), "leaked": PASS, "lost_sessions": PASS}
     figures = clean().assess().integrity
     assert (figures.acknowledged, figures.lost, figures.double_booked, figures.residency_breaches) == (10, 0, 0, None)
 

@@ -1,0 +1,103 @@
+"""The confusion matrix itself: every defect has its case, draws are by weight, bounds are the stated ones, and results survive an interruption."""
+
+from __future__ import annotations
+
+import pytest
+
+from closeshave.judge import integrity
+from closeshave.plan import read_plan, read_target
+from closeshave.preparation import prepare
+from closeshave.standin.switches import Defect
+from tests.traffic.loads import FOUR
+from truth import __main__ as command
+from truth import damages, defects, drawing, matrix, result
+from truth.result import Result
+from truth.stage import HERE, TARGET
+
+CALM = HERE / "plans" / "calm.yaml"
+KNOWN = Result("a", "defect", "calm", True, "fail", "x: fail", "because", "row", "run", 1, 0.5, 7)
+
+
+def test_every_defect_of_the_stand_in_has_a_case() -> None:
+    """None is planted in vain, and none is forgotten."""
+    assert sorted(case.defect for case in defects.CASES) == sorted(Defect)
+
+
+@pytest.mark.parametrize("plan", sorted({case.plan for case in (*defects.CASES, *damages.CASES)} | set(command.CLEAN)))
+def test_every_plan_can_be_carried_out(plan: str) -> None:
+    """With the target that all share."""
+    assert prepare(str(HERE / "plans" / f"{plan}.yaml"), target=str(TARGET)).plan.name == f"truth-{plan}"
+
+
+def test_the_verdicts_meant_for_breaches_exist() -> None:
+    """A breach of integrity is looked for under the name that the judge gives it."""
+    named = {name.removeprefix("integrity/") for case in defects.CASES for name in case.verdicts if name.startswith("integrity/")}
+    assert named <= set(integrity.SEARCHES)
+
+
+def test_the_short_form_is_three_defects_two_damages_and_a_clean_run() -> None:
+    """As CI carries it out."""
+    cases = [name for name in command.SHORT if name in set(Defect)]
+    damaged = [name for name in command.SHORT if name in {case.name for case in damages.CASES}]
+    assert (len(cases), len(damaged), len(command.SHORT)) == (3, 2, 6)
+
+
+def test_the_whole_matrix_has_twenty_clean_runs() -> None:
+    """Over every plan that a defect is planted under."""
+    assert len(command.CLEAN) == 20
+    assert {case.plan for case in defects.CASES} <= set(command.CLEAN)
+
+
+def test_franchises_are_drawn_by_their_share_of_the_traffic() -> None:
+    """A hundred by weight have far more traffic than a hundred at random would, and the same seed draws the same."""
+    plan = read_plan(CALM)
+    ids, weights = drawing.traffic(plan, FOUR)
+    assert weights.sum() == pytest.approx(1)
+    drawn = drawing.by_weight(plan, FOUR, 100, 1)
+    assert len(drawn.franchises) == 100
+    assert drawn.franchises <= set(ids.tolist())
+    assert drawn.share > 10 * 100 / len(ids)
+    assert drawing.by_weight(plan, FOUR, 100, 1) == drawn
+
+
+def test_the_hottest_are_few() -> None:
+    """As many as the share needs, from the most popular on."""
+    drawn = drawing.hottest(read_plan(CALM), FOUR, 0.1)
+    assert 0.05 < drawn.share < 0.1
+    assert len(drawn.franchises) < 100
+
+
+@pytest.mark.parametrize(("share", "trials", "probability"), [(0.0, 100, 0.0), (0.5, 1, 0.5), (0.01, 100, 0.634), (0.05, 300, 1.0)])
+def test_detection_grows_with_the_length_of_the_run(share: float, trials: int, probability: float) -> None:
+    """One minus the chance to miss every time."""
+    assert drawing.detection(share, trials) == pytest.approx(probability, abs=1e-3)
+
+
+@pytest.mark.parametrize(("alarms", "n", "bound"), [(0, 20, 0.139), (0, 300, 0.01), (1, 20, 0.216), (2, 2, 1.0)])
+def test_the_bound_on_false_alarms_is_clopper_and_pearsons(alarms: int, n: int, bound: float) -> None:
+    """For none among n close to three by n."""
+    assert matrix.false_alarm_bound(alarms, n) == pytest.approx(bound, abs=1e-3)
+
+
+def test_results_survive_an_interruption(tmp_path) -> None:
+    """What was saved is what is read."""
+    path = tmp_path / "results.json"
+    assert result.load(path) == {}
+    result.save(path, {"a": KNOWN})
+    assert result.load(path) == {"a": KNOWN}
+
+
+def test_the_matrix_says_what_was_missed() -> None:
+    """A miss is never hidden among what is right."""
+    missed = Result("b", "clean", "calm", False, "fail", "latency/all: fail", "slow", "", "run", 1, None, 7)
+    page = matrix.render({"a": KNOWN, "b": missed})
+    assert "**1 of 1**" in page
+    assert "**0 of 1**" in page
+    assert "**missed** | latency/all: fail" in page
+
+
+def test_the_target_states_every_promise_that_a_defect_breaks() -> None:
+    """Its objectives give the verdicts that are meant."""
+    stated = {objective.id for objective in read_target(TARGET).objectives}
+    own = {"left-behind"}
+    assert {name.split("/")[0] for case in defects.CASES for name in case.verdicts} <= stated | own
