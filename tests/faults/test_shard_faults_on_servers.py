@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from closeshave import processes
+from closeshave.clock import now_ns
 from closeshave.deployment import Deployment, Member
 from closeshave.environments import embedded
 from closeshave.environments.definition import Embedded, read_definition
@@ -16,9 +17,11 @@ from closeshave.faults import altered, child, file_limit, proofs
 from closeshave.faults.freezing import stopped
 from closeshave.faults.heal import heal_open
 from closeshave.faults.helpers.hold_rows import CALENDARS
+from closeshave.faults.kind import Injection
 from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.parts.toxiproxy import Server
 from closeshave.faults.shard import KINDS
+from closeshave.faults.shard.cluster import log_of
 from closeshave.faults.waiting import SECOND_NS, after, until, wait_until
 from closeshave.plan import Expected, Fault, locate
 from tests.faults.timelines import WHOLE_LIFE, edges, events
@@ -29,6 +32,8 @@ FAILS_OVER_WITHIN_S = 60
 TTL_S = 20
 AHEAD_S = 6
 """From an experiment's start to its strike: as a trial does."""
+KINDS_BY_NAME = {kind.name: kind for kind in KINDS}
+ETCD = ("us-east-1", "us-west-2", "ap-southeast-1")
 HELPERS = [f"{does}-shard{shard}" for does in ("slots", "rows", "squeeze") for shard in (1, 2, 3, 4)]
 
 
@@ -141,11 +146,30 @@ def test_shard_fault_bites_and_is_undone(kind: str, scope: Mapping[str, str | in
         assert until(lambda: "observed" in edges(run) or experiment.poll() is not None, after(60)), log.read_text()
         assert "observed" in edges(run), log.read_text()
         assert does(platform, old, int(scope.get("shard", 0)))
+        assert not healed(platform, kind, scope)
     finally:
         code = child.stop(experiment)
     assert code == 0, log.read_text()
     assert edges(run) == WHOLE_LIFE
     report(kind, run)
+
+
+def healed(platform: Deployment, kind: str, scope: Mapping[str, str | int]) -> bool:
+    """What a kind calls the proof of its heal."""
+    chosen = KINDS_BY_NAME[kind]
+    assert chosen.prove is not None
+    return all(proof.holds for proof in chosen.prove(chosen.aim(platform, scope, {})))
+
+
+@pytest.mark.parametrize(("kind", "scope"), [(name, scope) for name, scope, _ in CASES], ids=[name for name, _, _ in CASES])
+def test_no_probe_sees_a_fault_that_is_not_there(kind: str, scope: Mapping[str, str | int], platform: Deployment) -> None:
+    """On a healthy environment each probe, told that it was just broken, sees nothing."""
+    lead = leaders(platform)[int(scope.get("shard", 1))]
+    targets = (str(scope["process"]),) if "process" in scope else (lead,) if scope else tuple(f"etcd-{region}" for region in ETCD)
+    before = {lead: log_of(platform, lead).stat().st_size, "hottest": platform.topology.shard(int(scope.get("shard", 1))).first}
+    injection = Injection("nothing", (), now_ns(), now_ns(), targets, members=(lead,), before=before)
+    assert KINDS_BY_NAME[kind].look(KINDS_BY_NAME[kind].aim(platform, scope, {}), injection) is None
+    assert until(lambda: healed(platform, kind, scope), after(10))
 
 
 @pytest.mark.parametrize("kind", ["shard.connections-exhausted", "shard.slow-queries", "shard.replication-cut"])
