@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+from closeshave.shapes import Shape
 from closeshave.yamlfile import STRICT, InvalidFile, Problem, Seconds, document, line_of, read, seconds
 
 
@@ -85,7 +86,7 @@ Quantity = Annotated[float, BeforeValidator(quantity), WithJsonSchema({"type": [
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A stretch of the trial at one offered rate."""
+    """A stretch of the trial at one offered rate, or at one that moves in a stated shape."""
 
     __pydantic_config__ = STRICT
 
@@ -93,7 +94,9 @@ class Phase:
     role: Role
     duration: Seconds
     sessions_per_s: float
-    """Arrivals of customers, over all regions; each makes some ten requests."""
+    """Arrivals of customers, over all regions; each makes some ten requests. With a shape, the highest rate."""
+    shape: Shape | None = None
+    """How the rate moves within the phase; constant without one."""
 
     def __post_init__(self) -> None:
         if self.duration <= 0:

@@ -11,6 +11,8 @@ from closeshave.environments.definition import Definition, read_definition
 from closeshave.faults import catalogue, guard
 from closeshave.plan import Fault, Plan, Target, locate, read_plan, read_target
 from closeshave.rundir import Inputs
+from closeshave.shapes import Replayed
+from closeshave.traffic.arrivals import replayed
 from closeshave.traffic.profiles import read_profile
 from closeshave.yamlfile import InvalidFile, Problem, document, line_of
 
@@ -109,9 +111,7 @@ def _nemesis_problems(prepared: Prepared) -> list[Problem]:
 def _fault_problems(prepared: Prepared) -> list[Problem]:
     path = prepared.inputs.plan
     raw = document(path)
-    found = [
-        Problem(str(path), line_of(raw, ("faults",)), "faults", message) for message in _troubles(prepared.plan, prepared.definition)
-    ]
+    found = [Problem(str(path), line_of(raw, ("faults",)), "faults", message) for message in _troubles(prepared.plan, prepared.definition)]
     for index, fault in enumerate(prepared.plan.faults):
         if fault in prepared.drawn:
             continue
@@ -148,4 +148,18 @@ def _scenario_problems(prepared: Prepared) -> list[Problem]:
         path = prepared.inputs.plan
         return [Problem(str(path), line_of(document(path), ("traffic", "scenario")), "traffic.scenario", error.problems[0].message)]
     read_profile(prepared.plan.traffic.profile)
-    return []
+    return _replay_problems(prepared)
+
+
+def _replay_problems(prepared: Prepared) -> list[Problem]:
+    found = []
+    for index, phase in enumerate(prepared.plan.phases):
+        if isinstance(phase.shape, Replayed):
+            try:
+                replayed(locate("scenarios", phase.shape.file), phase.duration)
+            except ValueError as error:
+                place = ("phases", index, "shape", "file")
+                path = prepared.inputs.plan
+                what = error.problems[0].message if isinstance(error, InvalidFile) else str(error)
+                found.append(Problem(str(path), line_of(document(path), place), f"phases.{index}.shape.file", what))
+    return found

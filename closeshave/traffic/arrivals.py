@@ -1,20 +1,26 @@
 """When sessions arrive: a Poisson process per region whose rate follows the phases and the time of day, computed before the first is sent.
 
-The rate is taken as constant within cells of at most a second. In each cell the count is Poisson and, given the count, the instants are
-uniform: an exact sample of a piecewise-constant Poisson process (Kingman, *Poisson Processes*, 1993, section 2.4).
+The rate is taken as constant within cells of at most a second, a tenth of that where a phase's rate moves. In each cell the count is Poisson
+and, given the count, the instants are uniform: an exact sample of a piecewise-constant Poisson process (Kingman, *Poisson Processes*, 1993,
+section 2.4).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from closeshave.plan import locate
+from closeshave.shapes import Replayed
+from closeshave.traffic.engine.rates import replay
 from closeshave.traffic.load import LoadPhase
 
 CELL_S = 1.0
+SHAPED_CELL_S = 0.1
 
 Factor = Callable[[str, float], float]
 """``(region, elapsed_s)`` → factor on the region's rate: :meth:`closeshave.traffic.profiles.Profile.factor`."""
@@ -37,16 +43,21 @@ def cells(phases: Sequence[LoadPhase]) -> list[tuple[float, float, float]]:
     """``(start, length, sessions per second)`` of the cells in which the rate is taken as constant; seconds, gapless, in order."""
     found = []
     for phase in phases:
-        count = max(1, int(np.ceil(phase.duration_s / CELL_S)))
+        count = max(1, int(np.ceil(phase.duration_s / (SHAPED_CELL_S if phase.shape else CELL_S))))
         length = phase.duration_s / count
-        found += [(phase.starts_s + index * length, length, phase.sessions_per_s) for index in range(count)]
+        found += [(phase.starts_s + index * length, length, _rate(phase, (index + 0.5) * length)) for index in range(count)]
     return found
+
+
+def _rate(phase: LoadPhase, at_s: float) -> float:
+    return phase.sessions_per_s * (phase.shape.factor(at_s, phase.duration_s) if phase.shape else 1.0)
 
 
 def poisson(phases: Sequence[LoadPhase], shares: Mapping[str, float], factor: Factor, rng: np.random.Generator) -> Arrivals:
     """Arrivals over ``phases``, the rate of a region being ``sessions_per_s`` x its share x its factor at that time.
 
-    ``shares`` add up to 1. The same generator state gives the same arrivals; none lies at or after the end of the last phase.
+    ``shares`` add up to 1. The same generator state gives the same arrivals; none lies at or after the end of the last phase. What a phase
+    replays arrives as it did, whatever its time of day. Raises what :func:`replayed` raises.
     """
     grid = cells(phases)
     starts = np.array([start for start, _, _ in grid])
@@ -58,12 +69,23 @@ def poisson(phases: Sequence[LoadPhase], shares: Mapping[str, float], factor: Fa
         counts = rng.poisson(rates * lengths)
         at_s.append(np.repeat(starts, counts) + rng.random(counts.sum()) * np.repeat(lengths, counts))
         regions.append(np.full(counts.sum(), index, dtype=np.int16))
+    for phase in phases:
+        if isinstance(phase.shape, Replayed):
+            instants_s = replayed(locate("scenarios", phase.shape.file), phase.duration_s)
+            at_s.append(phase.starts_s + instants_s)
+            regions.append(rng.choice(len(shares), len(instants_s), p=list(shares.values())).astype(np.int16))
     at_ns = (np.concatenate(at_s) * 1e9).astype(np.int64)
     region = np.concatenate(regions)
     order = np.argsort(at_ns, kind="stable")
     # A uniform draw just below 1 may round up to the end itself, where nothing may start any more.
     kept = order[at_ns[order] < round(phases[-1].ends_s * 1e9)]
     return Arrivals(at_ns[kept], region[kept])
+
+
+def replayed(path: Path, duration_s: float) -> npt.NDArray[np.float64]:
+    """The arrivals of a file within ``duration_s`` seconds. Raises :class:`ValueError` unless they ascend from 0, one number a line."""
+    at_ns = replay(path)
+    return at_ns[at_ns < duration_s * 1e9] / 1e9
 
 
 def steady(per_s: float, duration_s: float, phase_s: float) -> npt.NDArray[np.int64]:

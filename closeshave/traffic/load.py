@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from closeshave.deployment import Deployment
 from closeshave.files import write_atomically
 from closeshave.plan import Canaries, Plan, Role, Traffic
+from closeshave.shapes import Shape
 from closeshave.topology import Topology
 
 FILE = "load.json"
@@ -21,13 +22,15 @@ ACCOUNTS_FILE = "accounts.json"
 
 @dataclass(frozen=True, slots=True)
 class LoadPhase:
-    """A stretch of the load at one offered rate; ``starts_s`` counts from the load's start."""
+    """A stretch of the load at an offered rate; ``starts_s`` counts from the load's start."""
 
     name: str
     role: Role
     starts_s: float
     duration_s: float
     sessions_per_s: float
+    """The highest rate, where there is a shape."""
+    shape: Shape | None = None
 
     @property
     def ends_s(self) -> float:
@@ -83,7 +86,8 @@ def load(path: Path) -> Load:
 def plan_load(plan: Plan, deployment: Deployment, run: Path, run_id: str) -> Load:
     """The load that ``plan`` asks for on ``deployment``. Pure."""
     phases = tuple(
-        LoadPhase(phase.name, phase.role, plan.starts_s(phase.name), phase.duration, phase.sessions_per_s) for phase in plan.phases
+        LoadPhase(phase.name, phase.role, plan.starts_s(phase.name), phase.duration, phase.sessions_per_s, phase.shape)
+        for phase in plan.phases
     )
     return Load(
         run=str(run.absolute()),

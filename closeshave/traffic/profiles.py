@@ -1,7 +1,8 @@
 """How the rate follows the time of day: a nominal instant at which the load starts, and a factor for each local hour and weekday.
 
 A trial of minutes cannot wait for the evening, so a profile says *which* evening it is, and may let the nominal clock run faster than the
-wall's. Half of the booking happens outside opening hours, evenings and Fridays peak: the shapes are files in ``scenarios/profiles``.
+wall's. Half of the booking happens outside opening hours, evenings and Fridays peak: the shapes are files in ``scenarios/profiles``. A
+campaign's flash crowd comes on top, in the trial's own seconds.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from closeshave.plan import locate
-from closeshave.yamlfile import STRICT, read
+from closeshave.yamlfile import STRICT, Seconds, read
 
 REGION_ZONES: Mapping[str, str] = {
     "us-east-1": "America/New_York",
@@ -22,6 +23,27 @@ REGION_ZONES: Mapping[str, str] = {
     "sa-east-1": "America/Argentina/Buenos_Aires",
 }
 """Where the customers of a region keep their evenings; a region not listed keeps UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """A campaign's message goes out: at once ``peak`` times the traffic, and what it adds halves every ``half_life``."""
+
+    __pydantic_config__ = STRICT
+
+    at: Seconds
+    """Seconds of the trial after the load's start."""
+    peak: float
+    half_life: Seconds
+
+    def __post_init__(self) -> None:
+        if self.peak < 1 or self.half_life <= 0:
+            raise ValueError("peak is at least 1, and half_life lasts longer than 0")
+
+    def factor(self, elapsed_s: float) -> float:
+        """The factor ``elapsed_s`` seconds after the load's start."""
+        since_s = elapsed_s - self.at
+        return 1 + (self.peak - 1) * 2 ** (-since_s / self.half_life) if since_s >= 0 else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +61,8 @@ class Profile:
     """Seven factors, Monday first."""
     speed: float = 1.0
     """Nominal seconds that pass in one second of the trial."""
+    crowd: Crowd | None = None
+    """A flash crowd on top of it, in all regions at once."""
     zones: Mapping[str, str] = field(default_factory=dict)
     """Time zones of regions that are not known here, or known otherwise."""
 
@@ -56,7 +80,7 @@ class Profile:
         """The factor in ``region``, ``elapsed_s`` seconds after the load's start."""
         zone = ZoneInfo(self.zones.get(region) or REGION_ZONES.get(region, "UTC"))
         local = (self.starts_at + timedelta(seconds=elapsed_s * self.speed)).astimezone(zone)
-        return self.hours[local.hour] * self.days[local.weekday()]
+        return self.hours[local.hour] * self.days[local.weekday()] * (self.crowd.factor(elapsed_s) if self.crowd else 1.0)
 
 
 def read_profile(name: str) -> Profile:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "closeshave"
-SHARED = {"clock", "deployment", "files", "history", "plan", "processes", "topology", "yamlfile"}
+SHARED = {"clock", "deployment", "files", "history", "plan", "processes", "reach", "topology", "shapes", "yamlfile"}
 ALLOWED = {
     "traffic": SHARED,
     "faults": SHARED,

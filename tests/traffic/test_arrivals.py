@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from closeshave.shapes import Ramp, Replayed
 from closeshave.traffic import arrivals
 from tests.traffic import loads
 
@@ -74,3 +78,33 @@ def test_steady_arrivals_keep_their_beat(per_s: float, phase_s: float, expected:
     found = arrivals.steady(per_s, 2.0, phase_s)
     assert len(found) == expected
     assert set(np.diff(found).tolist()) <= {round(1e9 / per_s) if per_s else 0}
+
+
+def test_a_shaped_phase_has_the_arrivals_of_its_shape() -> None:
+    """A ramp from nothing has a quarter of its arrivals in its first half; the phase after it is its own."""
+    ramp, calm = loads.phases((100, 200), (10, 100))
+    phases = (replace(ramp, shape=Ramp("ramp")), calm)
+    at_s = arrivals.poisson(phases, SHARES, flat, np.random.default_rng(5)).at_ns / 1e9
+    counts = [((at_s >= start) & (at_s < end)).sum() for start, end in ((0, 50), (50, 100), (100, 110))]
+    for count, expected in zip(counts, (2500, 7500, 1000), strict=True):
+        assert abs(count - expected) < 5 * expected**0.5
+
+
+def test_what_was_recorded_is_replayed_at_its_instants(tmp_path: Path) -> None:
+    """Counted from the phase's start, up to its end, shared out among the regions."""
+    file = tmp_path / "arrivals.txt"
+    file.write_text("".join(f"{at_s}\n" for at_s in (0, 0.25, 3.5, 9.999, 10, 12)))
+    before, phase = loads.phases((5, 0.0001), (10, 100))
+    phases = (before, replace(phase, shape=Replayed("replayed", str(file))))
+    found = arrivals.poisson(phases, SHARES, flat, np.random.default_rng(5))
+    assert (found.at_ns / 1e9).tolist() == pytest.approx([5, 5.25, 8.5, 14.999])
+    assert set(found.region.tolist()) <= {0, 1}
+
+
+@pytest.mark.parametrize("text", ["1\n0.5\n", "-1\n", "soon\n"])
+def test_a_file_that_cannot_be_replayed_is_refused(tmp_path: Path, text: str) -> None:
+    """Instants ascend from 0."""
+    file = tmp_path / "arrivals.txt"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=r"ascend|could not convert"):
+        arrivals.replayed(file, 10)

@@ -10,7 +10,7 @@ from closeshave.traffic.profiles import Profile, read_profile
 from closeshave.yamlfile import InvalidFile, read
 
 
-@pytest.mark.parametrize("name", ["flat", "evening", "friday"])
+@pytest.mark.parametrize("name", ["flat", "evening", "friday", "campaign"])
 def test_shipped_profiles_average_one(name: str) -> None:
     """So that a plan's rate means the same with each of them, over a day and over a week."""
     profile = read_profile(name)
@@ -41,6 +41,7 @@ def test_the_nominal_clock_may_run_faster() -> None:
         (f"hours: {[0] * 24}", "not all 0"),
         (f"hours: {[1] * 24}\nspeed: 0", "above 0"),
         (f"hours: {[1] * 24}\nmood: good", "unknown key"),
+        (f"hours: {[1] * 24}\ncrowd: {{at: 1s, peak: 0.5, half_life: 1s}}", "peak is at least 1"),
     ],
 )
 def test_a_wrong_profile_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -53,5 +54,12 @@ def test_a_wrong_profile_is_refused(tmp_path: Path, text: str, message: str) -> 
 
 def test_an_unknown_profile_names_those_that_exist() -> None:
     """Nobody has to look for the folder."""
-    with pytest.raises(InvalidFile, match="evening, flat, friday"):
+    with pytest.raises(InvalidFile, match="campaign, evening, flat, friday"):
         read_profile("xmas")
+
+
+def test_a_campaign_brings_a_crowd_everywhere_at_once() -> None:
+    """Ten times the traffic from one instant on; what came on top halves every minute."""
+    campaign = read_profile("campaign")
+    found = [campaign.factor(region, at_s) for region in ("us-east-1", "eu-west-1") for at_s in (29.9, 30, 90, 150)]
+    assert found == pytest.approx(2 * [1, 10, 5.5, 3.25])

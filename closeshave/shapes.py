@@ -1,0 +1,119 @@
+"""How the offered rate moves within a phase: factors on the phase's rate, which is the highest one. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Discriminator
+
+from closeshave.yamlfile import STRICT, Seconds
+
+_DAY_H = 24
+
+
+def _share(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} is a share of the phase's rate, from 0 to 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Ramp:
+    """In a straight line over the whole phase."""
+
+    __pydantic_config__ = STRICT
+
+    kind: Literal["ramp"]
+    start: float = 0.0
+    end: float = 1.0
+
+    def __post_init__(self) -> None:
+        _share("start", self.start)
+        _share("end", self.end)
+
+    def factor(self, at_s: float, duration_s: float) -> float:
+        """The factor ``at_s`` seconds after the start of a phase of ``duration_s``."""
+        return self.start + (self.end - self.start) * at_s / duration_s
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """One level after the other, each for an equal part of the phase."""
+
+    __pydantic_config__ = STRICT
+
+    kind: Literal["steps"]
+    levels: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.levels:
+            raise ValueError("steps need levels")
+        for level in self.levels:
+            _share("a level", level)
+
+    def factor(self, at_s: float, duration_s: float) -> float:
+        """The factor ``at_s`` seconds after the start of a phase of ``duration_s``."""
+        return self.levels[min(int(at_s / duration_s * len(self.levels)), len(self.levels) - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Spike:
+    """A flash crowd on top of a base: it comes at once, and what it adds halves again and again, as after a campaign's message."""
+
+    __pydantic_config__ = STRICT
+
+    kind: Literal["spike"]
+    at: Seconds
+    half_life: Seconds
+    base: float = 0.1
+
+    def __post_init__(self) -> None:
+        _share("base", self.base)
+        if self.half_life <= 0:
+            raise ValueError("half_life lasts longer than 0")
+
+    def factor(self, at_s: float, duration_s: float) -> float:  # noqa: ARG002 -- shapes have one silhouette
+        """The factor ``at_s`` seconds after the phase's start."""
+        crowd = (1 - self.base) * 2 ** (-(at_s - self.at) / self.half_life) if at_s >= self.at else 0.0
+        return self.base + crowd
+
+
+@dataclass(frozen=True, slots=True)
+class Diurnal:
+    """A whole day in one phase: 24 levels joined by straight lines between the middles of their hours."""
+
+    __pydantic_config__ = STRICT
+
+    kind: Literal["diurnal"]
+    hours: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.hours) != _DAY_H:
+            raise ValueError(f"a day has 24 hours, not {len(self.hours)}")
+        for level in self.hours:
+            _share("an hour's level", level)
+
+    def factor(self, at_s: float, duration_s: float) -> float:
+        """The factor ``at_s`` seconds after the start of a phase of ``duration_s``."""
+        hour = at_s / duration_s * _DAY_H - 0.5
+        before = int(hour // 1)
+        low, high = self.hours[before % _DAY_H], self.hours[(before + 1) % _DAY_H]
+        return low + (high - low) * (hour - before)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """Arrivals from a file: seconds after the phase's start, one a line, ascending. Those after the phase's end are left out."""
+
+    __pydantic_config__ = STRICT
+
+    kind: Literal["replayed"]
+    file: str
+    """Below ``scenarios/``."""
+
+    def factor(self, at_s: float, duration_s: float) -> float:  # noqa: ARG002 -- shapes have one silhouette
+        """Nothing arrives but what the file says."""
+        return 0.0
+
+
+Shape = Annotated[Ramp | Steps | Spike | Diurnal | Replayed, Discriminator("kind")]

@@ -1,0 +1,85 @@
+"""How the rate moves within a phase, and what a plan may say of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from closeshave.plan import Plan, read_plan
+from closeshave.shapes import Diurnal, Ramp, Shape, Spike, Steps
+from closeshave.yamlfile import InvalidFile
+
+PLAN = """
+name: shaped
+environment: embedded
+target: bookedbarber-smoke
+seed: 1
+limits: {{duration: 5m, requests: 1000}}
+phases:
+  - name: calm
+    role: calm
+    duration: 100s
+    sessions_per_s: 3
+    shape: {shape}
+"""
+
+
+def plan(tmp_path: Path, shape: str) -> Plan:
+    """A plan of one phase of this shape."""
+    path = tmp_path / "plan.yaml"
+    path.write_text(PLAN.format(shape=shape))
+    return read_plan(path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "at_s", "factors"),
+    [
+        ("{kind: ramp, start: 0.2, end: 1}", (0, 50, 100), (0.2, 0.6, 1.0)),
+        ("{kind: steps, levels: [0.25, 0.5, 1]}", (0, 33, 34, 67, 100), (0.25, 0.25, 0.5, 1.0, 1.0)),
+        ("{kind: spike, at: 20s, half_life: 10s, base: 0.2}", (19.9, 20, 30, 40), (0.2, 1.0, 0.6, 0.4)),
+        (f"{{kind: diurnal, hours: {[0.5] * 12 + [1.0] * 12}}}", (10, 75, 100 / 48, 50), (0.5, 1.0, 0.5, 0.75)),
+        ("{kind: replayed, file: x.txt}", (0, 50), (0.0, 0.0)),
+    ],
+)
+def test_a_shape_is_a_factor_on_the_rate(tmp_path: Path, shape: str, at_s: tuple[float, ...], factors: tuple[float, ...]) -> None:
+    """At these seconds of a phase of 100 s."""
+    phase = plan(tmp_path, shape).phases[0]
+    assert phase.shape is not None
+    assert [phase.shape.factor(at, phase.duration) for at in at_s] == pytest.approx(list(factors))
+
+
+SHARES = st.floats(0, 1)
+SHAPES = st.one_of(
+    st.builds(Ramp, st.just("ramp"), SHARES, SHARES),
+    st.builds(Steps, st.just("steps"), st.lists(SHARES, min_size=1, max_size=9).map(tuple)),
+    st.builds(Spike, st.just("spike"), st.floats(0, 100), st.floats(0.1, 100), SHARES),
+    st.builds(Diurnal, st.just("diurnal"), st.lists(SHARES, min_size=24, max_size=24).map(tuple)),
+)
+
+
+@given(SHAPES, SHARES)
+def test_no_shape_exceeds_the_phases_rate(shape: Shape, share: float) -> None:
+    """So that a limit on the stated rate is a limit on the load."""
+    assert -1e-9 <= shape.factor(100 * share, 100) <= 1 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ("{kind: zigzag}", "zigzag|kind"),
+        ("{kind: ramp, start: 2}", "start is a share"),
+        ("{kind: ramp, slope: 2}", "unknown key"),
+        ("{kind: steps, levels: []}", "steps need levels"),
+        ("{kind: spike, at: 1s, half_life: 0}", "longer than 0"),
+        ("{kind: spike, at: 1s}", "half_life: is missing"),
+        ("{kind: diurnal, hours: [1]}", "24 hours, not 1"),
+    ],
+)
+def test_a_wrong_shape_is_refused_with_its_line(tmp_path: Path, shape: str, message: str) -> None:
+    """Before anything starts."""
+    with pytest.raises(InvalidFile, match=message) as refused:
+        plan(tmp_path, shape)
+    assert refused.value.problems[0].line == 12
