@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +15,9 @@ from truth import damages, defects, judging, matrix, result
 from truth.result import Result
 from truth.stage import HERE, Stage, Stopped, stage
 
-RESULTS = HERE / "results.json"
+RUNS = HERE.parent / "reports" / "runs" / "truth"
+RESULTS = "results.json"
+"""In the directory of the runs."""
 PAGE = HERE.parent / "docs" / "truth.md"
 CLEAN = ("calm",) * 11 + ("failover",) * 5 + ("europe",) * 2 + ("region",) * 2
 """The plans of the consecutive clean runs."""
@@ -32,14 +33,14 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="three defects, two damages, one clean run; writes nothing")
     parser.add_argument("--only", nargs="+", metavar="CASE", help="some cases by name, done again")
     parser.add_argument("--again", action="store_true", help="forget the results so far")
-    parser.add_argument("--runs", type=Path, default=Path(tempfile.gettempdir(), "closeshave-truth"), help="where run directories go")
+    parser.add_argument("--runs", type=Path, default=RUNS, help="where run directories and results go")
     options = parser.parse_args()
     console = Console(highlight=False)
     work = cases(options.runs)
     wanted = options.only or (SHORT if options.short else tuple(work))
     if unknown := set(wanted) - set(work):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there is: {', '.join(work)}")
-    kept = {} if options.again or options.short else result.load(RESULTS)
+    kept = {} if options.again or options.short else result.load(options.runs / RESULTS)
     todo = [name for name in work if name in wanted and (options.only or name not in kept)]
     try:
         found = carry_out(todo, work, kept, options.runs, console, save=not options.short)
@@ -77,7 +78,7 @@ def carry_out(
             found = work[name](environment)
             kept[name] = found
             if save:
-                result.save(RESULTS, kept)
+                result.save(runs / RESULTS, kept)
             sign = "[green]right[/]" if found.right else "[red]MISSED[/]"
             spent = f"{(time.monotonic() - began) / 60:.1f} min"
             console.print(

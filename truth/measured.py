@@ -31,7 +31,7 @@ from closeshave.traffic.load import ACCOUNTS_FILE, Load, LoadPhase
 from truth.scripted import TOPOLOGY, Script, Scripted
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "measured.json"
+RESULTS = HERE.parent / "reports" / "runs" / "truth" / "measured.json"
 PAGE = HERE.parent / "docs" / "measured-error.md"
 SCRIPTS = 20
 CALM_S, FAULT_S, HEALED_S = 4.0, 13.0, 16.0
@@ -100,6 +100,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="truth.measured", description=__doc__)
     parser.add_argument("--scripts", type=int, default=SCRIPTS)
     options = parser.parse_args()
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
     kept: dict[str, Mapping[str, object]] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for seed in range(1, options.scripts + 1):
         if str(seed) not in kept:

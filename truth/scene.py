@@ -72,7 +72,7 @@ def damaged(runs: Path, act: Callable[[Scene], None]) -> Iterator[Callable[[Depl
     threads = []
 
     def begin(deployment: Deployment) -> None:
-        run = max(runs.iterdir(), key=lambda path: path.stat().st_mtime)
+        run = max((path.parent for path in runs.glob(f"*/{history.MANIFEST}")), key=lambda path: path.stat().st_ctime)
         scene = Scene(run, deployment, ended)
 
         def carry_out() -> None:
