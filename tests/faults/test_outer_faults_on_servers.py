@@ -317,10 +317,15 @@ def test_lost_acknowledgement_bites_and_is_undone(platform: Deployment, run: Pat
     pays(platform)
 
 
+def customers_get_through(platform: Deployment) -> None:
+    """While the storm goes on most reads are answered well, if late."""
+    assert until(lambda: edge(platform).reads(20).count(200) > 10, after(30))
+
+
 def test_storm_is_counted_to_the_last_request(platform: Deployment, run: Path) -> None:
-    """The region serves again while the storm goes on; afterwards the edges' counters are explained exactly: by these tests and the harness."""
+    """Customers get through the storm; afterwards the edges' counters are explained exactly: by these tests and the harness."""
     before, sent = edge_counts.read(platform), SENT.copy()
-    life(platform, run, "data.retry-storm", {"region": REGION}, {}, others_serve)
+    life(platform, run, "data.retry-storm", {"region": REGION}, {}, customers_get_through)
     after_it = edge_counts.between(before, edge_counts.read(platform))
     assert {count.region: count.requests for count in after_it} == {each.region: SENT[each.url] - sent[each.url] for each in platform.edges}
     own = [line for line in read_lines(Path(platform.root, OWN_REQUESTS)) if line["region"] == REGION]

@@ -21,7 +21,7 @@ from closeshave.faults.service import fleet
 from closeshave.faults.waiting import SECOND_NS, after, wait_until
 from closeshave.plan import Expected
 
-RATE = Parameter("rate", float, default=40.0, about="New reads per second.", at_least=1, at_most=200)
+RATE = Parameter("rate", float, default=20.0, about="New reads per second.", at_least=1, at_most=200)
 RETRIES = Parameter("retries", int, default=4, about="How often one read is sent again at most.", at_least=1, at_most=9)
 PATIENCE_S = Parameter(
     "patience_s", float, default=0.5, about="Seconds without an answer until it is sent again.", at_least=0.05, at_most=10
