@@ -50,14 +50,7 @@ def log_of(deployment: Deployment, name: str) -> Path:
 
 def unfit(aim: Aim) -> str:
     """Not before every replica streams, in its primary's eyes and in Patroni's: killed just after a rejoin, a shard fails over only after long."""
-    shard = shard_of(aim)
-    whole = proofs.shard(aim.deployment, shard, at_home=False)()
-    if not whole.holds:
-        return str(whole)
-    try:
-        return patroni.unsettled(aim.deployment, shard)
-    except patroni.NoLeader as error:
-        return str(error)
+    return proofs.unsettled(aim.deployment, shard_of(aim))
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
