@@ -17,9 +17,9 @@ from closeshave.topology import Shard, Topology
 
 STALE_S = 60.0
 """How long a list of free times is kept."""
-RETRIES = 6
+RETRIES = 4
 RETRY_S = 0.1
-"""Before the first retry in a retry storm; doubled before each further one, so that it outlasts what it was for."""
+"""Before the first retry in a retry storm; four times as long before each further one, so that it outlasts what it was for."""
 
 Read = Callable[..., Awaitable[Rows]]
 
@@ -81,5 +81,5 @@ class CrookedShards(Shards):
                 try:
                     return await ask(shard, sql, *arguments)
                 except (Unavailable, OutcomeUnknown):
-                    await asyncio.sleep(RETRY_S * 2**attempt)
+                    await asyncio.sleep(RETRY_S * 4**attempt)
             return await ask(shard, sql, *arguments)
