@@ -25,7 +25,7 @@ ATTEMPTS = 3
 """A run in which the machine, and not what was planted, kept the harness from its schedule says nothing, and is done again."""
 CLEAN = "clean"
 """A file in the directory of a run that may be spoilt later to see whether the judge notices."""
-UNSOUND = ("generator/", "reconciled", "complete", "host/")
+UNSOUND = ("generator/", "reconciled", "complete", "host", "clock")
 
 
 def defect(stage: Stage, case: Case) -> Result:
