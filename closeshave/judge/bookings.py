@@ -54,9 +54,11 @@ def phantom(dossier: Dossier) -> Finding:
     creates = rows[equal(rows["action"], "create")]
     possible = creates[~equal(creates["outcome"], Outcome.FAIL)]
     asked = np.isin(np.arange(len(final)), possible["final"])
-    asked |= final["key"].notna().to_numpy() & final["key"].isin(possible["key"].dropna()).to_numpy()
+    # What an ID answers for needs no other proof: keys and slots of a million bookings take seconds to compare.
+    rest = np.flatnonzero(~asked)
+    asked[rest] = final["key"].iloc[rest].isin(possible["key"].dropna()).to_numpy(dtype=np.bool_)
     keyless = possible[possible["key"].isna() & possible["booking"].isna()]
-    asked |= _slots(final).isin(_slots(keyless))
+    asked |= _slots(final).isin(_slots(keyless)) if len(keyless) else False
     # Rows without a known birth count as this run's.
     older = (final["created_at"] < run_started_s(dossier.case)).to_numpy(dtype=np.bool_)
     guilty = np.asarray(~asked & ~older)

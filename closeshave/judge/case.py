@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from closeshave.history import History, Outcome, Source
 from closeshave.judge.columns import Flags, Ints, equal, flags, ints, member
@@ -79,9 +80,9 @@ class Case:
         return equal(self.operations["source"], Source.CANARY)
 
     @cached_property
-    def shard(self) -> Ints:
-        """The shard that each operation concerns."""
-        return ints(self.operations["shard"], -1)
+    def shard(self) -> NDArray[np.int32]:
+        """The shard that each operation concerns. In half the width of other integers: it is kept for the whole of the judgement."""
+        return ints(self.operations["shard"], -1).astype(np.int32)
 
     @cached_property
     def late(self) -> tuple[Late, ...]:

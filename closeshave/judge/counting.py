@@ -62,10 +62,10 @@ def times(case: Case, measure: Measure, rows: Flags) -> tuple[Flags, Ints]:
     """
     if measure is Measure.LATENCY:
         return rows, np.where(case.good, case.response_ns, NEVER_NS)
-    stated = case.operations["db_ms" if measure is Measure.DATABASE_TIME else "cache_ms"].to_numpy(dtype=np.float64, na_value=np.nan)
+    stated = case.operations["db_ms" if measure is Measure.DATABASE_TIME else "cache_ms"].to_numpy(dtype=np.float32, na_value=np.nan)
     timed = rows & ~np.isnan(stated)
     times_ns = np.zeros(len(rows), dtype=np.int64)
-    times_ns[timed] = np.rint(stated[timed] * 1e6).astype(np.int64)
+    times_ns[timed] = np.rint(stated[timed].astype(np.float64) * 1e6).astype(np.int64)
     return timed, times_ns
 
 

@@ -40,7 +40,8 @@ def parts(case: Case, objective: Objective, base: Flags) -> Iterator[Part]:
                 yield Part(f"{objective.id}/{kind}", f"operation:{kind}", base & case.of_kinds((kind,)))
         case "franchise_decile":
             decile = deciles(case, base)
-            for number in range(1, DECILES + 1):
+            # One franchise with more than a tenth of everything leaves the next tenth empty, and nothing to ask of it.
+            for number in range(1, DECILES + 1) if not base.any() else np.unique(decile[base]).tolist():
                 yield Part(f"{objective.id}/decile-{number}", f"franchise_decile:{number}", base & (decile == number))
 
 
