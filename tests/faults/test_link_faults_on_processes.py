@@ -17,6 +17,7 @@ from closeshave.clock import now_ns
 from closeshave.deployment import Deployment, Link, Process
 from closeshave.environments import parts
 from closeshave.faults import child
+from closeshave.faults.heal import heal_open
 from closeshave.faults.parts.toxiproxy import Server
 from closeshave.plan import Expected, Fault
 from tests.faults import toys
@@ -127,3 +128,18 @@ def test_toxiproxy_that_died_has_lost_its_toxics_and_comes_back_clear(region: De
         assert child.stop(experiment) == 0, (run / "logs" / "fault-f.log").read_text()
     assert edges(run) == WHOLE_LIFE
     assert Server(region.links[0].api_port).disturbances() == ()
+
+
+@pytest.mark.parametrize("kind", ["region.slow", "region.flapping"])
+def test_toxics_of_a_killed_experiment_are_taken_off_by_whoever_heals(kind: str, region: Deployment, run: Path) -> None:
+    """Their names and the ledger are enough, twice too."""
+    fault = Fault("f", kind, "storm", 0, 600, Expected.DEGRADES, {"region": toys.NEAR}, {})
+    with customers(region, ("ingress",)):
+        experiment = child.start(region, run, fault, now_ns())
+        assert processes.poll_until(lambda: "observed" in edges(run), 60)
+        experiment.kill()
+        experiment.wait()
+    for _ in range(2):
+        assert heal_open(run, region, print) == []
+        assert Server(region.links[0].api_port).disturbances() == ()
+    assert edges(run) == WHOLE_LIFE
