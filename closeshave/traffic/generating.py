@@ -56,10 +56,13 @@ def drive(model: type[OpenModel], environment: Environment) -> None:
         write_atomically(signposts.failed_file(Path(load.run), name), f"{error}\n")
         gevent.spawn(environment.runner.quit)
         return
+    if worker.told_to_stop:
+        # Whoever did that ends Locust too, once everything is recorded.
+        return
     if worker.orphaned:
         # A master that is gone cannot tell its workers to quit.
         gevent.spawn(environment.runner.quit)
-    elif not worker.told_to_stop:
+    else:
         tell_done(environment)
 
 

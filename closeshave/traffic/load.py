@@ -101,3 +101,8 @@ def plan_load(plan: Plan, deployment: Deployment, run: Path, run_id: str) -> Loa
         tokens=str((run / ACCOUNTS_FILE).absolute()),
         requests=plan.limits.requests,
     )
+
+
+def part(total: int, worker: int, workers: int) -> int:
+    """How many of ``total`` things are the worker's of this index; all workers' parts together are the total."""
+    return total // workers + (worker < total % workers)

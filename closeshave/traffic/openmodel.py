@@ -32,8 +32,8 @@ from closeshave.traffic.engine.records import FLUSH_INTERVAL_S
 from closeshave.traffic.engine.scheduler import Arrivals, Scheduler
 from closeshave.traffic.engine.sleep import sleep_until
 from closeshave.traffic.engine.stats import EngineStats
-from closeshave.traffic.engine.worker import Place, place_of
-from closeshave.traffic.load import Load
+from closeshave.traffic.engine.worker import place_of
+from closeshave.traffic.load import Load, part
 from closeshave.traffic.session import Counters, Over, Surroundings, Window
 from closeshave.traffic.signposts import Kind
 
@@ -92,7 +92,7 @@ class Worker:
         """Open the records. Raises :class:`FileExistsError` when a worker of this name has been there before."""
         self.environment, self.place = environment, place_of(environment)
         self.name = signposts.worker(kind, self.place.index)
-        self.window = Window(requests=part(load.requests, self.place))
+        self.window = Window(requests=part(load.requests, self.place.index, self.place.count))
         self.told_to_stop = False
         number = signposts.FIRST_NUMBER[kind] + self.place.index
         settings = Settings(Path(load.run) / signposts.RECORDS, Source(kind), self.name, number)
@@ -184,8 +184,3 @@ class Worker:
         with gevent.Timeout(GRACE_S, exception=False):
             while self._book.counters.sent > self._book.recorded:
                 gevent.sleep(GO_POLL_S)
-
-
-def part(total: int, place: Place) -> int:
-    """This worker's part of a number of things; all workers' parts together are the total."""
-    return total // place.count + (place.index < total % place.count)

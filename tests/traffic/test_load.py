@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from closeshave.deployment import Deployment, Edge, Payments
 from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic
-from closeshave.traffic.load import load, plan_load
+from closeshave.traffic.load import load, part, plan_load
 from tests.traffic import loads
 
 
@@ -39,3 +41,11 @@ def test_a_file_that_is_no_load_is_refused(tmp_path: Path) -> None:
     (tmp_path / "load.json").write_text('{"run": "x"}')
     with pytest.raises(ValueError, match="run_id"):
         load(tmp_path / "load.json")
+
+
+@given(st.integers(0, 10**9), st.integers(1, 64))
+def test_workers_parts_are_the_total_and_nearly_equal(total: int, workers: int) -> None:
+    """A limit on requests is one limit, however many share it."""
+    parts = [part(total, worker, workers) for worker in range(workers)]
+    assert sum(parts) == total
+    assert max(parts) - min(parts) <= 1

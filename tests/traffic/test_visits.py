@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from closeshave.plan import Traffic
+from closeshave.traffic.engine.rates import share
 from closeshave.traffic.visits import Visits, login_share, plan_visits
 from tests.traffic import loads
 
@@ -59,3 +60,13 @@ def test_log_ins_stay_at_the_rate_that_a_password_hash_allows(per_s: float, view
     load = loads.load(Path("run"), (10, 20), (10, 50))
     assert login_share(load, views, per_s) == pytest.approx(expected)
     assert login_share(replace(load, phases=load.phases[:1]), views, per_s) >= expected
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 7])
+def test_workers_share_the_visits_without_overlap(tmp_path: Path, workers: int) -> None:
+    """However many there are, together they carry out the visits of one, each once and at its own time."""
+    at_ns = plan_visits(loads.load(tmp_path, (20.0, 30)), lambda _region, _elapsed_s: 1.0).at_ns
+    shares = [share(at_ns, worker, workers) for worker in range(workers)]
+    assert np.array_equal(np.sort(np.concatenate(shares)), at_ns)
+    for worker, own in enumerate(shares):
+        assert np.array_equal(own, at_ns[worker + workers * np.arange(len(own))])
