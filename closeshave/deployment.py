@@ -189,6 +189,8 @@ class Hook:
     """Succeeds once everything is whole again."""
     observed_within: Seconds = 30.0
     healed_within: Seconds = 300.0
+    lasting: bool = True
+    """Whether it stays in effect until it is undone; false for a stroke that the platform mends by itself, such as a pod that is deleted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def prepare(
     drawn = _draw(read, definition)
     whole = replace(read, faults=(*read.faults, *drawn))
     prepared = Prepared(whole, drawn, read_target(inputs.target), definition, inputs)
-    problems = [*_nemesis_problems(prepared), *_fault_problems(prepared), *_scenario_problems(prepared)]
+    problems = [*_hook_problems(prepared), *_nemesis_problems(prepared), *_fault_problems(prepared), *_scenario_problems(prepared)]
     if problems:
         raise InvalidFile(*problems)
     return prepared
@@ -80,14 +80,16 @@ def _beside(plan: Path, key: str, folder: str, name: str) -> Path:
 def _draw(plan: Plan, definition: Definition) -> tuple[Fault, ...]:
     if plan.nemesis is None:
         return ()
-    kinds = choices.kinds_of(plan.nemesis, definition.kind, catalogue.KINDS)
+    kinds = choices.kinds_of(plan.nemesis, definition.kind, catalogue.offered(definition.hooks))
     # Those of the plan may be wrong already: that is said of them, not blamed on what is drawn.
     before = set(_troubles(plan, definition))
 
     def fits(faults: tuple[Fault, ...]) -> bool:
         return set(_troubles(replace(plan, faults=faults), definition)) <= before
 
-    return nemesis.draw(plan, choices.choices(plan.nemesis, definition.topology, kinds), fits)
+    menu = choices.choices(plan.nemesis, definition.topology, kinds)
+    able = [choice for choice in menu if catalogue.able(choice.kind, choice.scope, definition.kind, definition.hooks)]
+    return nemesis.draw(plan, able, fits)
 
 
 def _troubles(plan: Plan, definition: Definition) -> list[str]:
@@ -100,7 +102,7 @@ def _nemesis_problems(prepared: Prepared) -> list[Problem]:
     if wanted is None:
         return []
     path, definition = prepared.inputs.plan, prepared.definition
-    found = choices.problems(wanted, definition.kind, definition.topology, catalogue.KINDS)
+    found = choices.problems(wanted, definition.kind, definition.topology, catalogue.offered(definition.hooks))
     if not found and not prepared.drawn:
         found = [("", "no fault fits into its phase: leave more time, or allow more overlap")]
     raw = document(path)
@@ -116,7 +118,7 @@ def _fault_problems(prepared: Prepared) -> list[Problem]:
         if fault in prepared.drawn:
             continue
         place = line_of(raw, ("faults", index))
-        messages = catalogue.check(fault, prepared.definition.kind)
+        messages = catalogue.check(fault, prepared.definition.kind, hooks=prepared.definition.hooks)
         if not messages:
             try:
                 locate("chaos", str(fault.experiment))
@@ -124,6 +126,15 @@ def _fault_problems(prepared: Prepared) -> list[Problem]:
                 messages.append(f"no experiment for kind {fault.kind}: {error.problems[0].message}")
             messages += _scope_problems(prepared, fault.scope)
         found += [Problem(str(path), place, f"faults.{index}", message) for message in messages]
+    return found
+
+
+def _hook_problems(prepared: Prepared) -> list[Problem]:
+    path = prepared.inputs.environment
+    found = []
+    for index, hook in enumerate(prepared.definition.hooks):
+        messages = [*catalogue.check_hook(hook), *_scope_problems(prepared, dict(hook.scope))]
+        found += [Problem(str(path), line_of(document(path), ("hooks", index)), f"hooks.{index}", message) for message in messages]
     return found
 
 

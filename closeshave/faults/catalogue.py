@@ -2,26 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
-from closeshave.faults import cache, data, dependency, region, service, shard
+from closeshave.deployment import Deployment, Hook
+from closeshave.faults import cache, data, dependency, hook, region, service, shard
 from closeshave.faults.kind import Kind
 from closeshave.plan import Fault
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for family in (shard, cache, region, service, dependency, data) for kind in family.KINDS}
 
 
-def check(fault: Fault, environment: str | None = None, kinds: Mapping[str, Kind] = KINDS) -> list[str]:
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def of(
+    kind: str, scope: Mapping[str, object], deployment: Deployment, environ: Mapping[str, str] = NOTHING, kinds: Mapping[str, Kind] = KINDS
+) -> Kind:
+    """A kind of fault as it is done on ``deployment``: by the catalogue, or by a hook of the platform's operator for exactly this scope.
+
+    ``environ`` is what the hook's commands carry. Raises :class:`LookupError` for an unknown kind, or where there is no way to do it.
+    """
+    catalogued = kinds[kind]
+    own = hook.find(kind, scope, deployment.hooks)
+    if own is not None:
+        return hook.bind(catalogued, own, environ)
+    if deployment.kind not in catalogued.environments:
+        raise LookupError(f"{deployment.name} has no hook for {kind} on {dict(scope)}")
+    return catalogued
+
+
+def offered(hooks: Sequence[Hook]) -> Mapping[str, Kind]:
+    """Every kind, those that the operator's hooks do as they do them."""
+    return {**KINDS, **{one.kind: hook.bind(KINDS[one.kind], one, NOTHING) for one in hooks if one.kind in KINDS}}
+
+
+def able(kind: str, scope: Mapping[str, object], environment: str, hooks: Sequence[Hook]) -> bool:
+    """Whether a kind can be done to this scope of such an environment."""
+    return environment in KINDS[kind].environments or hook.find(kind, scope, hooks) is not None
+
+
+def check_hook(own: Hook) -> list[str]:
+    """What is wrong with an operator's hook, a sentence each; empty when faults of its kind can be done by it."""
+    kind = KINDS.get(own.kind)
+    if kind is None:
+        return [f"there is no kind {own.kind}; there is: {', '.join(sorted(KINDS))}"]
+    return kind.problems(own.scope, {})
+
+
+def check(fault: Fault, environment: str | None = None, kinds: Mapping[str, Kind] = KINDS, hooks: Sequence[Hook] = ()) -> list[str]:
     """What is wrong with a fault of a plan, one sentence each; empty when it can be run.
 
-    ``environment`` is the kind of environment (``embedded`` …) that it shall run on, when that is known.
+    ``environment`` is the kind of environment (``embedded`` …) that it shall run on, when that is known; ``hooks`` are its operator's own.
     """
     kind = kinds.get(fault.kind)
     if kind is None:
         return [f"fault {fault.id}: there is no kind {fault.kind}; there is: {', '.join(sorted(kinds))}"]
+    own = hook.find(fault.kind, fault.scope, hooks)
+    if own is not None:
+        kind = hook.bind(kind, own, NOTHING)
     problems = kind.problems(fault.scope, fault.parameters)
     if kind.undo is None or kind.prove is None:
         problems.append(f"{kind.name} has no undo that can be proven, so it is never injected")
     if environment is not None and environment not in kind.environments:
-        problems.append(f"{kind.name} does not work on {environment} environments; it works on: {', '.join(sorted(kind.environments))}")
+        there = "; ".join(hook.label(one) for one in hooks) or "none"
+        problems.append(
+            f"{kind.name} does not work on {environment} environments but by a hook of their operator for exactly this scope; "
+            f"hooks here: {there}; without one it works on: {', '.join(sorted(kind.environments))}"
+        )
     return [f"fault {fault.id}: {problem}" for problem in problems]

@@ -154,6 +154,8 @@ class Kind:
     """How soon after the injection the scope's operations show it, by errors or latency against calm; ``None``: nobody should notice."""
     lasting: bool = True
     """Stays in effect until it is undone, so that its probe keeps seeing it; false for a stroke that is over at once, like a flush."""
+    ask_every_s: float = 0.02
+    """How often at most its questions (fit? in effect? healed?) are repeated while the answer is no."""
     course: Callable[[Aim], Iterable[Stroke]] = field(default=lambda _aim: ())
     """What else happens while it holds, in the order of time; it may go on for ever, as the hold ends it."""
 

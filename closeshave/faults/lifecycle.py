@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from closeshave.clock import now_ns
 from closeshave.deployment import FILE, Deployment
-from closeshave.faults.catalogue import KINDS
+from closeshave.faults.catalogue import KINDS, of
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting, Stroke
 from closeshave.faults.ledger import Ledger, OpenFault, Undo
 from closeshave.faults.waiting import SECOND_NS, after, until, wait_until
@@ -47,7 +47,7 @@ def inject(
         reason = kind.unfit(aim)
         return not reason or stop()
 
-    if not until(fit, max(strike_ns or 0, after(FIT_WITHIN_S))):
+    if not until(fit, max(strike_ns or 0, after(FIT_WITHIN_S)), max(kind.ask_every_s, 0.05)):
         record(ledger.run, Mark(now_ns(), "note", f"{fault} was not injected: {reason}"))
         record(ledger.run, Mark(now_ns(), NOT_OBSERVED, fault))
         raise Unfit(reason)
@@ -73,7 +73,7 @@ def observe(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[],
             sighting = kind.look(aim, injection)
             return sighting is not None or stop()
 
-        until(seen, after(kind.observed_within_s), interval_s=0.02)
+        until(seen, after(kind.observed_within_s), kind.ask_every_s)
     if sighting is None:
         record(ledger.run, Mark(now_ns(), NOT_OBSERVED, fault))
         return None
@@ -87,7 +87,7 @@ def look_again(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[
     if not kind.lasting or standing is None or standing.edge != Edge.OBSERVED:
         return True
     injection = _INJECTION.validate_python(standing.evidence)
-    if until(lambda: kind.look(aim, injection) is not None or stop(), after(LOOK_AGAIN_S), interval_s=0.02):
+    if until(lambda: kind.look(aim, injection) is not None or stop(), after(LOOK_AGAIN_S), kind.ask_every_s):
         return True
     record(ledger.run, Mark(now_ns(), ENDED_EARLY, fault))
     return False
@@ -127,7 +127,7 @@ def prove(ledger: Ledger, standing: OpenFault, kind: Kind, aim: Aim, deadline_ns
         proofs = kind.prove(aim) if kind.prove else ()
         return bool(proofs) and all(proof.holds for proof in proofs)
 
-    if until(proven, deadline_ns, interval_s=0.1):
+    if until(proven, deadline_ns, max(kind.ask_every_s, 0.1)):
         ledger.passed(standing.fault, Edge.VERIFIED_HEALED, now_ns(), {"proof": [str(proof) for proof in proofs]})
         return ()
     return tuple(proof for proof in proofs if not proof.holds)
@@ -140,7 +140,7 @@ def heal(
     standing = ledger.find(fault)
     if standing is None:
         return []
-    kind = kinds[standing.undo.kind]
+    kind = of(standing.undo.kind, standing.undo.scope, deployment, kinds=kinds)
     deadline_ns = after(kind.healed_within_s if within_s is None else within_s)
     with ledger.healing(fault, deadline_ns):
         standing = ledger.find(fault)

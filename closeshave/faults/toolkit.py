@@ -14,9 +14,10 @@ from typing import Any
 
 from closeshave.deployment import Deployment
 from closeshave.faults import lifecycle, running
-from closeshave.faults.catalogue import KINDS
+from closeshave.faults.catalogue import KINDS, of
 from closeshave.faults.kind import Aim, Kind
 from closeshave.faults.ledger import Ledger
+from closeshave.faults.runmark import RUN_MARK, mark
 from closeshave.faults.waiting import SECOND_NS, wait_until
 
 logger = logging.getLogger("chaostoolkit")
@@ -103,10 +104,11 @@ def heal(kind: str, configuration: Configuration) -> str:
 
 
 def _read(kind: str, configuration: Configuration) -> _Call:
-    chosen = KINDS[kind]
     deployment = running.deployment(configuration["deployment"])
     run = Path(configuration["run"] or deployment.root)
-    scope = {key: configuration[key] for key in chosen.scope}
+    scope = {key: configuration[key] for key in KINDS[kind].scope}
+    # What an operator's hook starts is a helper of the run: it ends with it.
+    chosen = of(kind, scope, deployment, {RUN_MARK: mark(run)})
     parameters = {parameter.name: configuration[parameter.name] for parameter in chosen.parameters}
     return _Call(
         kind=chosen,

@@ -6,9 +6,10 @@ import pytest
 
 from closeshave.environments.driver import Permission
 from closeshave.environments.remote import permission
-from closeshave.environments.remote.guard import over_caps, refusals
+from closeshave.environments.remote.guard import over_caps, refusals, unprepared
 from closeshave.environments.remote.look import Seen, look, members, shows_live_key
 from closeshave.plan import Canaries, Expected, Fault, Limits, Phase, Plan, Role
+from closeshave.yamlfile import InvalidFile
 from tests.remote.definitions import remote
 
 KEY, NOW_S = b"k" * 32, 1_000_000.0
@@ -119,6 +120,42 @@ def test_a_plan_cannot_exceed_the_caps(tmp_path, given, sentence):
     """Rate, requests, duration and blast radius, at the bound and past it."""
     told = list(over_caps(remote(tmp_path), given, requests_per_session=10.0))
     assert (not told) if sentence is None else sentence in told[0]
+
+
+HOOK = {
+    "kind": "shard.primary-killed",
+    "scope": {"shard": 1},
+    "inject": {"command": ["no-such-program"]},
+    "observe": {"http": "https://control.example.com/state", "headers_from": {"Authorization": "NOT_SET_TOKEN"}},
+    "undo": {"command": ["true"]},
+    "heal_check": {"command": ["true"]},
+}
+
+
+def test_hooks_are_prepared_before_anything_starts(tmp_path):
+    """Only those that the plan needs: their programs exist, their variables are set."""
+    definition = remote(tmp_path, hooks=[HOOK])
+    found = {"true": "/bin/true"}.get
+    assert list(unprepared(definition, plan(), {}, found)) == []
+    told = list(unprepared(definition, plan(faults=[fault("a", shard=1)]), {}, found))
+    assert len(told) == 2
+    assert "needs the program 'no-such-program'" in told[0]
+    assert "NOT_SET_TOKEN, which is not set" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"undo": {}}, "either a command"),
+        ({"undo": {"command": ["x"], "http": "https://x.example.com"}}, "either a command"),
+        ({"undo": {"http": "file:///etc/passwd"}}, "is no URL of an HTTP request"),
+        ({}, "a second hook"),
+    ],
+)
+def test_a_hook_that_cannot_be_called_is_refused(tmp_path, changes, sentence):
+    """With the place in the file."""
+    with pytest.raises(InvalidFile, match=sentence):
+        remote(tmp_path, hooks=[HOOK, {**HOOK, **changes}])
 
 
 @pytest.mark.parametrize(

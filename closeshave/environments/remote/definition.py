@@ -145,6 +145,7 @@ def inconsistencies(definition: Remote) -> Iterator[tuple[Location, str]]:
     yield from _unknown_regions(definition)
     yield from _wrong_shards(definition)
     yield from _wrong_people(definition)
+    yield from _wrong_hooks(definition)
 
 
 def _unknown_regions(definition: Remote) -> Iterator[tuple[Location, str]]:
@@ -173,6 +174,21 @@ def _wrong_people(definition: Remote) -> Iterator[tuple[Location, str]]:
         yield ("accounts",), "give a file of accounts, or how many to register in each region"
     if definition.read_back.api == "admin" and definition.read_back.admin is None:
         yield ("read_back", "admin"), "the name of the environment variable that holds email:password of the administrator"
+
+
+def _wrong_hooks(definition: Remote) -> Iterator[tuple[Location, str]]:
+    seen: set[tuple[str, str]] = set()
+    for index, hook in enumerate(definition.hooks):
+        for name in ("inject", "observe", "undo", "heal_check"):
+            call = getattr(hook, name)
+            if bool(call.command) == bool(call.http):
+                yield ("hooks", index, name), "either a command (a list: the program and its arguments) or the URL of an HTTP request"
+            elif call.http is not None and urlsplit(call.http).scheme not in {"http", "https"}:
+                yield ("hooks", index, name), f"{call.http!r} is no URL of an HTTP request"
+        aim = (hook.kind, repr(sorted((key, str(value)) for key, value in hook.scope.items())))
+        if aim in seen:
+            yield ("hooks", index), f"a second hook for {hook.kind} on the same scope"
+        seen.add(aim)
 
 
 def _wrong_url(url: str) -> str | None:

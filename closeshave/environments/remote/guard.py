@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from closeshave.environments.driver import Permission
 from closeshave.environments.remote import permission
@@ -36,6 +36,27 @@ def over_caps(definition: Remote, plan: Plan, requests_per_session: float) -> It
     if plan.limits.duration > caps.duration:
         yield f"limits.duration is {plan.limits.duration:g} s; {definition.name} allows {caps.duration:g} s"
     yield from _too_broad(definition, plan)
+
+
+def unprepared(definition: Remote, plan: Plan, environ: Mapping[str, str], found: Callable[[str], object]) -> Iterator[str]:
+    """What the hooks of the plan's faults lack on this machine, a sentence each: better said now than in the middle of a fault.
+
+    ``found`` tells where a program is, nothing when it is nowhere.
+    """
+    wanted = {(fault.kind, _aim(fault.scope)) for fault in plan.faults}
+    for hook in definition.hooks:
+        if (hook.kind, _aim(hook.scope)) not in wanted:
+            continue
+        for call in (hook.inject, hook.observe, hook.undo, hook.heal_check):
+            if call.command and not found(call.command[0]):
+                yield f"the hook for {hook.kind} needs the program {call.command[0]!r}, which this machine does not have"
+            for variable in call.headers_from.values():
+                if not environ.get(variable):
+                    yield f"the hook for {hook.kind} needs the environment variable {variable}, which is not set"
+
+
+def _aim(scope: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((key, str(value)) for key, value in scope.items()))
 
 
 def _too_broad(definition: Remote, plan: Plan) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shutil
 import time
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def admit(definition: Remote, plan: Plan, permission: Permission) -> tuple[str, 
     """Look at the platform, decide, and hold its lock from then on if nothing stands against it."""
     refused = [
         *guard.over_caps(definition, plan, plan.traffic.requests_per_session),
+        *dict.fromkeys(guard.unprepared(definition, plan, os.environ, shutil.which)),
         *guard.refusals(definition, look(definition), permission, own_key(), time.time()),
     ]
     if not refused:

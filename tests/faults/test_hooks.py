@@ -1,0 +1,264 @@
+"""Faults that an operator's own commands do: called by the life of any fault, bounded, and never believed without being looked at."""
+
+from __future__ import annotations
+
+import http.server
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from closeshave.clock import now_ns
+from closeshave.deployment import Call, Deployment, Hook
+from closeshave.faults import catalogue, child, hook, lifecycle
+from closeshave.faults.calls import carry_out
+from closeshave.faults.heal import heal_open
+from closeshave.faults.ledger import Ledger
+from closeshave.plan import Expected, Fault
+from tests.faults import toys
+from tests.faults.timelines import WHOLE_LIFE, edges, events, marks
+
+FAULT = Fault("broken", "shard.primary-killed", "storm", 0, 0.5, Expected.RECOVERS, {"shard": 1})
+
+
+def command(*argv: str, timeout: float = 5.0, expect: str | None = None) -> Call:
+    """A call that runs a program."""
+    return Call(command=argv, timeout=timeout, expect=expect)
+
+
+def switch(directory: Path, **changes: Call) -> Hook:
+    """A hook that breaks by making a file and mends by removing it; some of its calls are changed."""
+    broken = directory / "broken"
+    whole = {
+        "inject": command("touch", str(broken)),
+        "observe": command("test", "-e", str(broken)),
+        "undo": command("rm", "-f", str(broken)),
+        "heal_check": command("test", "!", "-e", str(broken)),
+    }
+    quick = Hook("shard.primary-killed", {"shard": 1}, *whole.values(), observed_within=0.6, healed_within=3.0)
+    return replace(quick, **changes)
+
+
+def remote(root: Path, *hooks: Hook) -> Deployment:
+    """A platform elsewhere, of which only the hooks matter here."""
+    platform = replace(toys.deployment(root), kind="remote", hooks=hooks)
+    platform.save()
+    return platform
+
+
+def never() -> bool:
+    """Nobody asks to stop."""
+    return False
+
+
+def break_it(platform: Deployment, run: Path) -> None:
+    """Inject and observe, as an experiment does; a failed injection does not keep anybody from looking."""
+    kind = catalogue.of(FAULT.kind, FAULT.scope, platform)
+    aim = kind.aim_of(platform, FAULT)
+    try:
+        lifecycle.inject(Ledger(run), "broken", kind, aim, None, 1, never)
+    finally:
+        lifecycle.observe(Ledger(run), "broken", kind, aim, never)
+
+
+def quiet(_line: str) -> None:
+    """Nobody listens."""
+
+
+def test_a_hook_lives_the_life_of_any_fault(tmp_path: Path, run: Path) -> None:
+    """In a process of its own, through the experiment of its kind: injected, observed, held, undone, proven."""
+    platform = remote(tmp_path / "root", switch(tmp_path))
+    experiment = child.start(platform, run, FAULT, now_ns() + 3_500_000_000)
+    assert experiment.wait(60) == 0, (run / "logs" / "fault-broken.log").read_text()
+    assert edges(run) == WHOLE_LIFE
+    assert not (tmp_path / "broken").exists()
+
+
+def test_a_hook_that_fails_is_named_and_undone(tmp_path: Path, run: Path) -> None:
+    """Its exit code is told; it is never called injected; the undo runs all the same."""
+    platform = remote(tmp_path / "root", switch(tmp_path, inject=command("sh", "-c", f"touch {tmp_path / 'broken'}; exit 3")))
+    with pytest.raises(hook.HookFailed, match=r"inject of the hook for shard\.primary-killed on shard 1 exit code 3"):
+        break_it(platform, run)
+    assert ("fault-not-observed", "broken") in marks(run)
+    assert heal_open(run, platform, quiet) == []
+    assert edges(run) == ["planned", "healed", "verified-healed"]
+    assert not (tmp_path / "broken").exists()
+
+
+def test_a_hook_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path, run: Path) -> None:
+    """Bounded by its timeout; children in sessions of their own die too; the undo runs all the same."""
+    hanging = "import subprocess, sys; p = subprocess.Popen(['sleep', '3141'], start_new_session=True); open(sys.argv[1], 'w').write(str(p.pid)); p.wait()"
+    platform = remote(
+        tmp_path / "root", switch(tmp_path, inject=command(sys.executable, "-c", hanging, str(tmp_path / "broken"), timeout=1.5))
+    )
+    began = time.monotonic()
+    with pytest.raises(hook.HookFailed, match=r"had not ended after 1\.5 s and was killed"):
+        break_it(platform, run)
+    assert time.monotonic() - began < 30
+    started = int((tmp_path / "broken").read_text())
+    assert not psutil.pid_exists(started) or psutil.Process(started).status() == psutil.STATUS_ZOMBIE
+    assert ("fault-not-observed", "broken") in marks(run)
+    assert heal_open(run, platform, quiet) == []
+    assert not (tmp_path / "broken").exists()
+
+
+def test_a_hook_that_lies_is_not_believed(tmp_path: Path, run: Path) -> None:
+    """It says that it broke something and nothing is broken: not observed, so nothing was survived; the undo runs all the same."""
+    platform = remote(tmp_path / "root", switch(tmp_path, inject=command("true")))
+    break_it(platform, run)
+    assert ("fault-not-observed", "broken") in marks(run)
+    assert "observed" not in edges(run)
+    assert heal_open(run, platform, quiet) == []
+    assert edges(run)[-1] == "verified-healed"
+
+
+def test_an_undo_that_fails_leaves_the_fault_open(tmp_path: Path, run: Path) -> None:
+    """Named, and found again by whoever heals later, even in another process."""
+    platform = remote(tmp_path / "root", switch(tmp_path, undo=command("false")))
+    break_it(platform, run)
+    (unproven,) = heal_open(run, platform, quiet)
+    assert "undo of the hook for shard.primary-killed on shard 1 exit code 1" in unproven
+    assert [standing.fault for standing in Ledger(run).open()] == ["broken"]
+    assert heal_open(run, remote(tmp_path / "root", switch(tmp_path)), quiet) == []
+
+
+def test_an_undo_that_lies_is_not_believed(tmp_path: Path, run: Path) -> None:
+    """The check decides whether it is whole."""
+    platform = remote(tmp_path / "root", switch(tmp_path, undo=command("true")))
+    break_it(platform, run)
+    (unproven,) = heal_open(run, platform, quiet, within_s=0.5)
+    assert "heal_check of the hook for shard.primary-killed on shard 1 exit code 1" in unproven
+    assert edges(run)[-1] == "healed"
+
+
+def test_a_platform_that_is_not_whole_is_not_broken_further(tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own check must pass before anything is planned."""
+    monkeypatch.setattr(lifecycle, "FIT_WITHIN_S", 0.0)
+    platform = remote(tmp_path / "root", switch(tmp_path, heal_check=command("false")))
+    with pytest.raises(lifecycle.Unfit, match="the platform is not whole"):
+        break_it(platform, run)
+    assert Ledger(run).open() == ()
+
+
+def test_nothing_that_a_hook_prints_is_kept(tmp_path: Path, run: Path) -> None:
+    """Neither on success nor on failure: an output may hold secrets."""
+    loud = command("sh", "-c", f"echo sk_live_planted; echo sk_live_planted >&2; touch {tmp_path / 'broken'}", expect="planted")
+    platform = remote(tmp_path / "root", switch(tmp_path, inject=loud, undo=command("sh", "-c", "echo sk_live_planted; exit 1")))
+    break_it(platform, run)
+    assert "with 'planted'" in events(run)["injected"]["evidence"]["touched"][0]
+    said: list[str] = []
+    heal_open(run, platform, said.append)
+    kept = "".join(path.read_text() for path in run.rglob("*") if path.is_file())
+    assert "sk_live" not in kept + "".join(said)
+
+
+def test_no_shell_sees_a_command(tmp_path: Path) -> None:
+    """Metacharacters are text."""
+    done = carry_out(command("echo", "$(touch pwned); `touch pwned` && touch pwned", expect="$(touch pwned); `touch"), 5, {})
+    assert done.well
+    assert not Path("pwned").exists()
+
+
+def test_an_output_without_end_is_bounded() -> None:
+    """In time and in memory."""
+    done = carry_out(command("yes", expect="no"), 0.5, {})
+    assert not done.well
+    assert "was killed" in done.saw
+
+
+@pytest.mark.parametrize(
+    ("call", "well", "saw"),
+    [
+        (command("true"), True, "exit code 0"),
+        (command("sh", "-c", "exit 7"), False, "exit code 7"),
+        (command("echo", "whole", expect="whole"), True, "exit code 0 with 'whole'"),
+        (command("echo", "half", expect="whole"), False, "exit code 0 without 'whole'"),
+        (command("/no/such/program"), False, "cannot be run: FileNotFoundError"),
+        (command("echo\0"), False, "cannot be run: ValueError"),
+        (Call(http="http://127.0.0.1:1/x", timeout=2), False, "had no answer: ConnectError"),
+        (Call(http="http://127.0.0.1:1/x", headers_from={"A": "NOT_SET_ANYWHERE"}), False, "NOT_SET_ANYWHERE is not set"),
+        (Call(http="nonsense"), False, "had no answer: UnsupportedProtocol"),
+    ],
+)
+def test_what_came_of_a_call_is_told_in_a_few_words(call: Call, well: bool, saw: str) -> None:
+    """Never an exception."""
+    done = carry_out(call, 5, {})
+    assert done.well is well
+    assert saw in done.saw
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """An operator's control plane: ``/break`` wants a token, ``/drip`` never ends."""
+
+    def do_POST(self) -> None:
+        """Answer as the path says."""
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        right = self.headers.get("Authorization") == "Bearer planted-secret" and body == b'{"scope": 1}'
+        self.send_response(200 if right or self.path == "/drip" else 403)
+        self.end_headers()
+        self.wfile.write(b"done")
+        while self.path == "/drip":
+            time.sleep(0.05)
+            self.wfile.write(b".")
+            self.wfile.flush()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture
+def control() -> Iterator[str]:
+    """The URL of a control plane."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(("token", "well"), [("Bearer planted-secret", True), ("Bearer wrong", False)])
+def test_headers_come_from_the_environment(control: str, monkeypatch: pytest.MonkeyPatch, token: str, well: bool) -> None:
+    """A secret stands in no file, and is not told."""
+    monkeypatch.setenv("PLANTED_TOKEN", token)
+    done = carry_out(
+        Call(http=f"{control}/break", headers_from={"Authorization": "PLANTED_TOKEN"}, body='{"scope": 1}', expect="done"), 5, {}
+    )
+    assert done.well is well
+    assert "planted-secret" not in done.saw
+
+
+def test_an_answer_that_drips_is_bounded(control: str) -> None:
+    """Each byte in time, the whole never."""
+    done = carry_out(Call(http=f"{control}/drip"), 0.5, {})
+    assert (done.well, done.saw) == (False, "had no whole answer after 0.5 s")
+
+
+@pytest.mark.parametrize(
+    ("fault", "hooks", "says"),
+    [
+        (FAULT, (), "does not work on remote environments but by a hook of their operator for exactly this scope; hooks here: none"),
+        (replace(FAULT, scope={"shard": 2}), (switch(Path("/x")),), "hooks here: shard.primary-killed on shard 1"),
+        (replace(FAULT, parameters={"node": True}), (switch(Path("/x")),), "shard.primary-killed has no parameter 'node'; it has none"),
+        (FAULT, (switch(Path("/x")),), None),
+    ],
+)
+def test_a_fault_without_a_hook_is_refused_by_name(fault: Fault, hooks: tuple[Hook, ...], says: str | None) -> None:
+    """Before anything starts; so is a parameter that no hook takes."""
+    problems = catalogue.check(fault, "remote", hooks=hooks)
+    assert (problems == []) if says is None else (says in problems[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "scope", "says"),
+    [("shard.primary-kiled", {"shard": 1}, "there is no kind"), ("shard.primary-killed", {"region": "x"}, "takes no scope 'region'")],
+)
+def test_a_hook_of_no_kind_is_refused(kind: str, scope: dict[str, str | int], says: str) -> None:
+    """A hook is for a kind of the catalogue, on a scope that this kind has."""
+    problems = catalogue.check_hook(replace(switch(Path("/x")), kind=kind, scope=scope))
+    assert any(says in problem for problem in problems)
