@@ -75,6 +75,7 @@ def carry_out(
     began = time.monotonic()
     with stage(runs, Console(file=(runs / "progress.log").open("a"))) as environment:
         for number, name in enumerate(todo, 1):
+            environment.mend()
             found = work[name](environment)
             kept[name] = found
             if save:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -15,30 +15,53 @@ from closeshave.deployment import Deployment
 from closeshave.display import Display
 from closeshave.environments import drivers
 from closeshave.environments.definition import read_definition
+from closeshave.faults import ledger
+from closeshave.faults.heal import heal_environment
 from closeshave.plan import locate
 from closeshave.preparation import prepare
 
 HERE = Path(__file__).parent
 TARGET = HERE / "target.yaml"
-INTERRUPTED = 130
+INTERRUPTED, FAILED = 130, 4
 
 
 class Stopped(Exception):
     """The operator wants no more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stage:
     """A running environment, and where the runs on it go."""
 
-    root: Path
     runs: Path
     console: Console
+    root: Path = field(init=False)
+    _spoilt: bool = False
 
     @property
     def deployed(self) -> Deployment:
         """What runs there."""
         return deployment.load(self.root)
+
+    def up(self) -> None:
+        """Start the environment. Raises :class:`EnvironmentFailed`."""
+        definition = read_definition(locate("environments", "embedded"))
+        driver = drivers.of(definition.kind)
+        self.root = driver.place(definition)
+        driver.up(definition, self.root, Display(self.console).say)
+
+    def down(self) -> None:
+        """Take it away."""
+        drivers.at(self.root).down(self.root, None)
+
+    def mend(self) -> None:
+        """Make sure that the next case finds a whole environment: heal what the last one left open, or start anew."""
+        if ledger.unhealed(self.root / ledger.FILE):
+            self._spoilt = bool(heal_environment(self.root, Display(self.console).say)) or self._spoilt
+        if self._spoilt:
+            self.down()
+            self.up()
+            self._spoilt = False
 
     def carry_out(self, plan: str, before: Callable[[Deployment], None] | None = None) -> Conclusion:
         """One trial of the plan of this name, judged. ``before`` acts when the environment serves, before any load. Raises :class:`Stopped`."""
@@ -47,17 +70,16 @@ class Stage:
         conclusion = conclude(run)
         if conclusion.exit_code == INTERRUPTED:
             raise Stopped
+        self._spoilt = conclusion.exit_code == FAILED
         return conclusion
 
 
 @contextlib.contextmanager
 def stage(runs: Path, console: Console) -> Iterator[Stage]:
     """Start the environment; gone afterwards."""
-    definition = read_definition(locate("environments", "embedded"))
-    driver = drivers.of(definition.kind)
-    root = driver.place(definition)
+    environment = Stage(runs, console)
     try:
-        driver.up(definition, root, Display(console).say)
-        yield Stage(root, runs, console)
+        environment.up()
+        yield environment
     finally:
-        driver.down(root, None)
+        environment.down()
