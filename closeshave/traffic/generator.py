@@ -83,7 +83,7 @@ class Generator:
         if over() or not all(path.exists() for path in ready):
             what = "ended before it was ready" if over() else f"is not ready after {timeout_s:g} s"
             self.stop()
-            told = "".join(path.read_text() for path in failed if path.exists())
+            told = next((path.read_text() for path in failed if path.exists()), "")
             raise GeneratorFailed(f"the load generator for {self.kind} {what}; {told or 'its log ends with:'}\n{self._tail()}")
         self.workers = tuple(filter(None, (identify(int(path.read_text())) for path in ready)))
 

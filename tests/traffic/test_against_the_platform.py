@@ -13,7 +13,7 @@ from closeshave import history
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment
 from closeshave.environments import edge_counts, embedded
-from closeshave.environments.definition import read_definition
+from closeshave.environments.definition import Embedded, read_definition
 from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic, locate
 from closeshave.traffic import logins
 from closeshave.traffic.collect import collect
@@ -31,7 +31,9 @@ SETTLING_S = 4.0
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[Deployment]:
     """The environment, up."""
-    deployed = embedded.up(read_definition(locate("environments", "embedded")), say=print)
+    definition = read_definition(locate("environments", "embedded"))
+    assert isinstance(definition, Embedded)
+    deployed = embedded.up(definition, say=print)
     yield deployed
     assert not embedded.down(Path(deployed.root))
 

@@ -5,11 +5,8 @@ Each test starts a Locust process, some three seconds; only the most telling one
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -267,20 +264,3 @@ def test_a_scenario_that_breaks_leaves_the_load_unfinished(platform: TinyPlatfor
     generator.finish(30)
     assert not collect(run).sent[0].finished
     assert "no_such_step" in generator.log.read_text()
-
-
-@pytest.mark.servers
-def test_the_scenario_runs_under_plain_locust(platform: TinyPlatform, tmp_path: Path) -> None:
-    """Without the harness: Locust's own users, its closed model, its statistics."""
-    command = [
-        sys.executable, "-m", "locust", "-f", str(loads.SCENARIOS / "booking.py"), "--host", platform.url, "--headless", "--only-summary",
-        "--users", "20", "--spawn-rate", "50", "--run-time", "6s", "--stop-timeout", "1", "--json",
-    ]  # fmt: skip
-    done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, timeout=60, check=False, env=os.environ | {"PYTHONPATH": str(loads.ROOT)}
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    rows = {row["name"]: row for row in json.loads(done.stdout)}
-    assert rows.pop("register")["num_requests"] >= 20
-    assert sum(row["num_requests"] for row in rows.values()) > 0
-    assert not any(row["num_failures"] for row in rows.values())
