@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from closeshave.conclusion import Conclusion, conclude
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.plan import read_plan
 from closeshave.standin import defects
+from closeshave.standin.switches import LOOK_EVERY_S
 from truth import drawing, scene
 from truth.damages import Damage
 from truth.defects import Case
@@ -33,9 +35,15 @@ def defect(stage: Stage, case: Case) -> Result:
     deployed = stage.deployed
     plan = read_plan(HERE / "plans" / f"{case.plan}.yaml")
     drawn = case.draw(plan, deployed.topology)
-    defects.plant(deployed, case.defect, drawn.franchises)
+
+    def anew() -> None:
+        """A defect remembers what it saw: without being off for a moment it would be of the last run."""
+        defects.clear(deployed, case.defect)
+        time.sleep(2 * LOOK_EVERY_S)  # the processes' own interval: there is nothing to ask them
+        defects.plant(deployed, case.defect, drawn.franchises)
+
     try:
-        conclusion, attempts = _sound(stage, case.plan, lambda found: any(map(_convicts(case, drawn), _of(found, case.verdicts))))
+        conclusion, attempts = _sound(stage, case.plan, lambda found: any(map(_convicts(case, drawn), _of(found, case.verdicts))), anew)
     finally:
         defects.clear(deployed, case.defect)
     meant = _of(conclusion, case.verdicts)
@@ -84,9 +92,12 @@ def clean(stage: Stage, name: str, plan: str) -> Result:
     )  # fmt: skip
 
 
-def _sound(stage: Stage, plan: str, enough: Callable[[Conclusion], bool]) -> tuple[Conclusion, int]:
+def _sound(
+    stage: Stage, plan: str, enough: Callable[[Conclusion], bool], prepare: Callable[[], None] = lambda: None
+) -> tuple[Conclusion, int]:
     """The first run that is enough, or in which the harness was sound; the last one otherwise. And how many there were."""
     for attempt in range(1, ATTEMPTS + 1):
+        prepare()
         conclusion = stage.carry_out(plan)
         if enough(conclusion) or not _unsound(conclusion) or attempt == ATTEMPTS:
             return conclusion, attempt

@@ -1,7 +1,8 @@
 """Freshness: a list of free times does not offer what was booked a while ago, and a shop's page shows what its manager changed.
 
-A list may be a moment old, because a replica may answer: so only what was promised :data:`MOMENT_NS` before the list was asked for counts, and only
-in calm, since a fault may hold replication up for as long as it lasts. A page is promised more: a change makes its cache entry invalid, everywhere.
+A list may be a moment old, because a replica may answer: so only what was promised :data:`MOMENT_NS` before the list was asked for counts. A page is
+promised more: a change makes its cache entry invalid, everywhere and at once. Both are promises of calm: while a primary is lost a replica's older
+answer is better than none, and a fail-over may take the last change with it, which its loss objective answers for.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def stale_pages(dossier: Dossier) -> Finding:
     rows = rows.assign(version=ints(rows["version"], -1))
     changes = rows[equal(rows["action"], "change_shop")].sort_values("ended_ns", kind="stable")
     changes = changes.assign(newest=changes.groupby(SHOP, observed=True)["version"].cummax())
-    reads = rows[equal(rows["action"], "read_shop")].sort_values("started_ns", kind="stable").reset_index(drop=True)
+    calm = within(rows["started_ns"].to_numpy(), spans(dossier.case.history.manifest, "calm"))
+    reads = rows[calm & equal(rows["action"], "read_shop")].sort_values("started_ns", kind="stable").reset_index(drop=True)
     before = pd.merge_asof(
         reads[[*SHOP, "started_ns"]], changes[[*SHOP, "ended_ns", "newest"]], left_on="started_ns", right_on="ended_ns", by=SHOP
     )

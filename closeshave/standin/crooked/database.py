@@ -16,6 +16,8 @@ from closeshave.standin.switches import Defect, Switches
 
 SLOW_RECOVERY_S = 13.0
 """How long a lost server is refused: 30 % longer than the ten seconds that the matrix's target allows."""
+ANEW_S = 20.0
+"""A loss so long after the last one is another."""
 LEAKS = 0.2
 """Share of requests whose connection is not given back."""
 
@@ -27,7 +29,7 @@ PATIENCE_S = 0.05
 class CrookedLink(Link):
     """A link with its defects."""
 
-    __slots__ = ("_leaked", "_gone", "_switches", "_wedges", "lost_at")
+    __slots__ = ("_gone", "_leaked", "_switches", "_wedges", "lost_at")
 
     def obey(self, switches: Switches, lost: set[str], *, wedges: bool) -> None:
         """To be called right after opening. ``lost`` is shared by the links of a process; one that ``wedges`` never gets over a loss."""
@@ -64,7 +66,7 @@ class CrookedLink(Link):
             return await super()._fetch(sql, arguments, probing=probing)
         except (Unavailable, OutcomeUnknown):
             self._gone.add(self.name)
-            if remembering and self.lost_at is None:
+            if remembering and (self.lost_at is None or time.monotonic() - self.lost_at > ANEW_S):
                 self.lost_at = time.monotonic()
             raise
 
