@@ -9,7 +9,7 @@ import pandas as pd
 
 from closeshave.history import Outcome
 from closeshave.judge.case import Case
-from closeshave.judge.columns import Flags, equal, ints
+from closeshave.judge.columns import Flags, equal, ints, shared
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding
 from closeshave.judge.witness import first_and_worst, plain, row
@@ -56,7 +56,8 @@ def phantom(dossier: Dossier) -> Finding:
     asked = np.isin(np.arange(len(final)), possible["final"])
     # What an ID answers for needs no other proof: keys and slots of a million bookings take seconds to compare.
     rest = np.flatnonzero(~asked)
-    asked[rest] = final["key"].iloc[rest].isin(possible["key"].dropna()).to_numpy(dtype=np.bool_)
+    keys = final["key"].iloc[rest]
+    asked[rest] = keys.isin(shared(possible["key"], keys)).to_numpy(dtype=np.bool_)
     keyless = possible[possible["key"].isna() & possible["booking"].isna()]
     asked |= _slots(final).isin(_slots(keyless)) if len(keyless) else False
     # Rows without a known birth count as this run's.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -84,11 +85,22 @@ class Case:
         """The shard that each operation concerns. In half the width of other integers: it is kept for the whole of the judgement."""
         return ints(self.operations["shard"], -1).astype(np.int32)
 
+    @property
+    def franchise(self) -> NDArray[np.signedinteger[Any]]:
+        """The franchise of each operation, 0 where there is none; as wide as the file has it, because nothing is kept of it."""
+        column = self.operations["franchise"]
+        return column.to_numpy() if column.dtype == np.int32 and (column.to_numpy() >= 0).all() else ints(column, 0).clip(min=0)
+
+    @cached_property
+    def in_order(self) -> bool:
+        """Whether the IDs ascend through the file, so that nobody needs to sort ten million of them."""
+        return bool((self.ids[1:] >= self.ids[:-1]).all())
+
     @cached_property
     def late(self) -> tuple[Late, ...]:
         """Windows in which the customers' generator could not keep its schedule."""
         rows = self.customers
-        return late_windows(self.history.manifest, self.intended_ns[rows], self.started_ns[rows], latency_bounds(self.plan, self.target))
+        return late_windows(self.history.manifest, rows, self.intended_ns, self.started_ns, latency_bounds(self.plan, self.target))
 
     @cached_property
     def starved(self) -> tuple[Span, ...]:

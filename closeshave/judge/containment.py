@@ -18,12 +18,14 @@ outside, and leakage is unknown.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from closeshave.judge.case import Case
 from closeshave.judge.change import Change, Floats, rise
-from closeshave.judge.columns import Flags, Ints, ints
+from closeshave.judge.columns import Flags
 from closeshave.judge.distance import distances, furthest, of_shards, outside
 from closeshave.judge.timeline import Life, operations_of
 from closeshave.judge.windows import latency_bounds, spans, within
@@ -83,7 +85,7 @@ def leakage(case: Case, life: Life) -> Leakage:
 
 
 def _told(case: Case, before: Flags, during: Flags, wrong: Flags, yardstick: Change, n: int) -> Leakage:
-    franchise = ints(case.operations["franchise"], 0).clip(min=0)
+    franchise = case.franchise
     size = int(franchise[before | during].max()) + 1
     counted = [_count(franchise, rows, size) for rows in (before & wrong, before, during & wrong, during)]
     seen = np.flatnonzero(counted[1] + counted[3])
@@ -128,7 +130,7 @@ def _of(before: Flags, during: Flags, wrong: Flags) -> Change:
     return rise(bad_before, all_before, bad_during, all_during, CONFIDENCE)
 
 
-def _count(franchise: Ints, rows: Flags, size: int) -> Floats:
+def _count(franchise: NDArray[np.signedinteger[Any]], rows: Flags, size: int) -> Floats:
     return np.bincount(franchise[rows], minlength=size).astype(np.float64)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from closeshave.judge.case import Case
-from closeshave.judge.columns import Flags, Ints, ints
+from closeshave.judge.columns import Flags, Ints
 from closeshave.plan import Objective
 
 DECILES = 10
@@ -51,7 +51,7 @@ def deciles(case: Case, rows: Flags) -> Ints:
     Each tenth holds about as many *requests*, and so the first few franchises: cut by the number of franchises, the tail's tenth would have too
     few requests to judge, and what hurts only the very hottest would be diluted among a tenth of all.
     """
-    franchise = ints(case.operations["franchise"], 0).clip(min=0)
+    franchise = case.franchise
     counts = np.bincount(franchise[rows], minlength=1)
     hottest = np.argsort(-counts, kind="stable")
     # By where its traffic begins: one that is hotter than a tenth of everything fills the next tenth too, and still stands in one.

@@ -92,7 +92,7 @@ def _unfinished(case: Case) -> list[str]:
 def _late_canaries(case: Case) -> tuple[Late, ...]:
     """Canaries answer to their own latency bound only: they tell whether a scope works, not how fast customers are served."""
     bounds_s = dict.fromkeys(map(str, ROLES["run"]), case.plan.canaries.latency)
-    return late_windows(case.history.manifest, case.intended_ns[case.canaries], case.started_ns[case.canaries], bounds_s)
+    return late_windows(case.history.manifest, case.canaries, case.intended_ns, case.started_ns, bounds_s)
 
 
 def _generator(case: Case, name: str, rows: Flags, late: tuple[Late, ...]) -> Verdict:

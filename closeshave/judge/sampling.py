@@ -46,8 +46,9 @@ def clustering(broken: Flags, block: Ints, allowed: float) -> float:
     """
     if not len(broken) or not 0 < allowed < 1:
         return 1.0
-    _, index = np.unique(block, return_inverse=True)
+    index = block - block.min()
     sizes, failures = np.bincount(index), np.bincount(index[broken], minlength=int(index.max()) + 1)
+    sizes, failures = sizes[sizes > 0], failures[sizes > 0]
     excess = np.maximum(0.0, failures - sizes * allowed)
     return max(1.0, 2 * float(np.mean(excess**2 / (sizes * allowed * (1 - allowed)))))
 

@@ -84,8 +84,8 @@ class Late:
     limit_ns: int
 
 
-def late_windows(manifest: Manifest, intended_ns: Ints, started_ns: Ints, bounds_s: Mapping[str, float]) -> tuple[Late, ...]:
-    """Windows of the judged phases whose p99 send lateness exceeds a tenth of the latency bound in force there (``bounds_s``, by role).
+def late_windows(manifest: Manifest, rows: Flags, intended_ns: Ints, started_ns: Ints, bounds_s: Mapping[str, float]) -> tuple[Late, ...]:
+    """Windows of the judged phases in which the p99 send lateness of ``rows`` exceeds a tenth of the latency bound in force there (``bounds_s``, by role).
 
     Windows start with their phase, so that none straddles two; what is left at a phase's end joins its last window, because a remnant of
     some ten requests would be judged by its single latest one.
@@ -95,7 +95,7 @@ def late_windows(manifest: Manifest, intended_ns: Ints, started_ns: Ints, bounds
         if phase.role not in bounds_s:
             continue
         limit_ns = round(bounds_s[phase.role] * 1e8)
-        inside = within(intended_ns, [Span(phase.started_ns, phase.ended_ns)])
+        inside = rows & within(intended_ns, [Span(phase.started_ns, phase.ended_ns)])
         lateness_ns = started_ns[inside] - intended_ns[inside]
         count = max(1, (phase.ended_ns - phase.started_ns) // WINDOW_NS)
         index = np.minimum((intended_ns[inside] - phase.started_ns) // WINDOW_NS, count - 1)

@@ -56,9 +56,9 @@ def joined(case: Case, actions: tuple[str, ...]) -> pd.DataFrame:
     effects = case.history.effects
     effects = effects[member(effects["action"], actions)]
     ids = case.ids
-    order = np.argsort(ids, kind="stable")
+    order = None if case.in_order else np.argsort(ids, kind="stable")
     at = np.searchsorted(ids, effects["operation"].to_numpy(), sorter=order).clip(max=max(0, len(ids) - 1))
-    position = order[at] if len(ids) else at
+    position = at if order is None or not len(ids) else order[at]
     known = ids[position] == effects["operation"].to_numpy() if len(ids) else np.zeros(len(effects), dtype=np.bool_)
     rows, position = effects[known].copy(), position[known]
     rows["position"] = position
@@ -104,10 +104,14 @@ def _found(rows: pd.DataFrame, final: pd.DataFrame) -> Ints:
     # After a fail-over that lost writes, a sequence may hand out the lost booking's ID again: the key tells whose row it is.
     other = (named["key"].notna() & rows["key"].notna() & (named["key"] != rows["key"])).to_numpy(dtype=np.bool_)
     place[other & equal(rows["action"], "create")] = -1
-    keyed = final[final["key"].notna()].sort_values(["key", "found_on", "place"]).drop_duplicates("key").set_index("key")["place"]
-    by_key = ints(rows["key"].map(keyed).astype("Int64"), -1)
     unnamed = (ints(rows["booking"], -1) < 0) & equal(rows["action"], "create")
-    return np.where(unnamed, by_key, place)
+    wanted = rows["key"][unnamed].dropna()
+    if len(wanted):
+        keyed = final[final["key"].isin(wanted)].sort_values(["key", "found_on", "place"]).drop_duplicates("key").set_index("key")["place"]
+        place[unnamed] = ints(rows["key"][unnamed].map(keyed).astype("Int64"), -1)
+    else:
+        place[unnamed] = -1
+    return place
 
 
 def _undone(rows: pd.DataFrame, final: pd.DataFrame) -> Flags:

@@ -1,0 +1,131 @@
+"""What must be true of a trial before any of its verdicts means something: writes under way, clocks, evidence that can be read."""
+
+from pathlib import Path
+
+import pytest
+
+from closeshave import history
+from closeshave.history import FaultEvent, Signal
+from closeshave.judge import assess
+from closeshave.judge.verdict import Status
+from tests.judge.histories import KILL, LOSS, RECOVERY, Run, ns
+from tests.judge.test_assess import whole
+
+FILES = (
+    history.OPERATIONS_FILE,
+    history.EFFECTS_FILE,
+    history.BOOKINGS_FILE,
+    history.CAPTURES_FILE,
+    history.TIMELINE,
+    history.SENT,
+    history.EDGE_COUNTS,
+)
+PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [(119.0, PASS), (118.999999999, INCONCLUSIVE), (120.0, PASS), (120.000000001, INCONCLUSIVE)],
+    ids=["a second before", "just earlier", "at the fault", "just later"],
+)
+def test_a_primary_that_nobody_writes_to_has_nothing_to_lose(sent: float, expected: Status) -> None:
+    """A write of the shard was sent within the second before the fault."""
+    run = Run((LOSS,), (KILL,))
+    run.life()
+    run.book(sent, 1000)
+    assert run.verdict("in-flight/kill").status is expected
+
+
+def test_without_a_loss_objective_nobody_asks_for_writes() -> None:
+    """A fault of a tier, or one whose loss nobody bounds, needs none."""
+    run = Run((RECOVERY,), (KILL,))
+    run.life()
+    assert "in-flight/kill" not in {verdict.id for verdict in run.assess().verdicts}
+
+
+@pytest.mark.parametrize(("uncertainty_s", "expected"), [(0.0, PASS), (4.999, PASS), (5.0, INCONCLUSIVE)])
+def test_clocks_as_uncertain_as_the_tightest_bound_tell_nothing(uncertainty_s: float, expected: Status) -> None:
+    """The loss objective allows 5 s, the recovery objective 20 s."""
+    run = Run((LOSS, RECOVERY), (KILL,), uncertainty_ns=round(uncertainty_s * 1e9))
+    assert run.verdict("clock").status is expected
+
+
+# -- files ----------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> tuple[Path, Run]:
+    """A good run as a directory."""
+    run = whole()
+    told = run.history
+    history.save_manifest(tmp_path, told.manifest)
+    for name, rows in (
+        (history.OPERATIONS_FILE, told.operations), (history.EFFECTS_FILE, told.effects),
+        (history.BOOKINGS_FILE, told.bookings), (history.CAPTURES_FILE, told.captures),
+    ):  # fmt: skip
+        assert rows is not None
+        schema = {
+            history.OPERATIONS_FILE: history.OPERATIONS, history.EFFECTS_FILE: history.EFFECTS,
+            history.BOOKINGS_FILE: history.BOOKINGS, history.CAPTURES_FILE: history.CAPTURES,
+        }[name]  # fmt: skip
+        history.save_rows(tmp_path / name, history.pa.Table.from_pandas(rows, schema=schema, preserve_index=False))
+    for event in (*told.faults, *told.signals):
+        history.record(tmp_path, event)
+    for sent in told.sent:
+        history.record_sent(tmp_path, sent)
+    history.save_edges(tmp_path, told.edges or ())
+    return tmp_path, run
+
+
+def test_a_stored_run_is_judged_as_it_was(stored: tuple[Path, Run]) -> None:
+    """Nothing gets lost on the way through the files."""
+    directory, run = stored
+    assert assess(history.load(directory), run.plan, run.target).status is PASS
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("damage", ["truncated", "garbage", "empty"])
+def test_a_damaged_file_is_named_and_never_a_pass(stored: tuple[Path, Run], name: str, damage: str) -> None:
+    """Half of it, nonsense in its place, or nothing: the run is inconclusive, the platform is not blamed, and nothing raises."""
+    directory, run = stored
+    whole_file = (directory / name).read_bytes()
+    (directory / name).write_bytes({"truncated": whole_file[: len(whole_file) // 2], "garbage": b"\x00nonsense\n", "empty": b""}[damage])
+    found = history.load(directory)
+    assessment = assess(found, run.plan, run.target)
+    assert assessment.status is INCONCLUSIVE, assessment.reasons
+    # An empty file of lines is a run in which nothing was noted; what is missing then says so by its own verdict.
+    if damage != "empty" or not name.endswith(".jsonl"):
+        assert any(Path(name).name in trouble for trouble in found.damage)
+        assert {verdict.id: verdict.status for verdict in assessment.verdicts}["evidence"] is INCONCLUSIVE
+
+
+def test_a_torn_line_is_named_and_the_others_still_tell(stored: tuple[Path, Run]) -> None:
+    """The writer was killed in the middle of its last line."""
+    directory, _ = stored
+    with (directory / history.TIMELINE).open("ab") as file:
+        file.write(b'{"type":"mark","at_ns":1')
+    found = history.load(directory)
+    assert len([*found.faults, *found.signals]) == 6
+    assert "torn" in found.damage[0]
+
+
+# -- split brain ------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("started", "split", "lost"),
+    [(122.9, 0, 1), (123.0, 0, 1), (123.000000001, 1, 0)],
+    ids=["before the promotion", "at the promotion", "after it"],
+)
+def test_a_write_begun_after_the_promotion_is_no_loss_of_the_old_primary(started: float, split: int, lost: int) -> None:
+    """The old primary lived on until second 130 and acknowledged: that is a second primary, and no loss objective excuses it."""
+    run = Run((LOSS,), (KILL,))
+    run.events = [
+        FaultEvent("kill", "injected", ns(120), {"dead_ns": ns(130)}), FaultEvent("kill", "observed", ns(120.5)),
+        FaultEvent("kill", "healed", ns(150)), FaultEvent("kill", "verified-healed", ns(155)),
+    ]  # fmt: skip
+    run.signals = [Signal(ns(123), "promoted", "shard:1", "patroni.log")]
+    run.book(started, 1000, final=False)
+    told = run.assess().faults[0]
+    assert (told.split_brain_writes, told.lost_writes) == (split, lost)
+    assert run.verdict("split-brain/kill").status is (FAIL if split else PASS)

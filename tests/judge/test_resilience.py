@@ -1,0 +1,99 @@
+"""The resilience score: a gate that nobody can raise by not looking."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from closeshave.judge.verdict import ResilienceFigures, Status
+from closeshave.plan import Fault, Measure, Objective
+from tests.judge.histories import Run
+from tests.judge.test_assess import whole
+
+
+def score(run: Run) -> ResilienceFigures:
+    """What all judges together give."""
+    return run.assess().resilience
+
+
+def nothing(run: Run) -> None:
+    """A good run."""
+
+
+def lost_a_booking(run: Run) -> None:
+    """In calm."""
+    run.book(30, 5000, final=False)
+
+
+def unproven_heal(run: Run) -> None:
+    """Nobody saw it whole again."""
+    run.events = [event for event in run.events if event.edge != "verified-healed"]
+
+
+def never_bit(run: Run) -> None:
+    """Injected, and not observed."""
+    run.events = [event for event in run.events if event.edge != "observed"]
+
+
+def no_final_state(run: Run) -> None:
+    """Nobody can tell whether an invariant broke."""
+    run.bookings = None
+
+
+def no_invariants(run: Run) -> None:
+    """The target promises none."""
+    run.objectives = tuple(each for each in run.objectives if each.measure is not Measure.INTEGRITY)
+    run.signals = []
+
+
+def too_slow(run: Run) -> None:
+    """One of the promises about the fault is broken; the others are kept."""
+    run.objectives = tuple(replace(each, at_most=1.0) if each.measure is Measure.RECOVERY else each for each in run.objectives)
+
+
+@pytest.mark.parametrize(
+    ("plant", "at_least", "at_most", "zeroed"),
+    [
+        (nothing, 1 / 6, 1 / 6, ""),
+        (too_slow, 0.01, 0.99 / 6, ""),
+        (lost_a_booking, 0, 0, "integrity/lost is broken"),
+        (unproven_heal, 0, 0, "kill was healed"),
+        (never_bit, 0, 0, ""),
+        (no_final_state, 0, 0, "could not be judged"),
+        (no_invariants, 0, 0, "no invariant was judged"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_the_score_is_a_gate(plant: Callable[[Run], None], at_least: float, at_most: float, zeroed: str) -> None:
+    """One family of six is tested: a sixth at best, and nought where anything vital is broken or unknown."""
+    run = whole()
+    plant(run)
+    found = score(run)
+    assert at_least - 1e-9 <= found.score <= at_most + 1e-9
+    assert zeroed in found.zeroed
+
+
+def test_coverage_stands_beside_the_score() -> None:
+    """What was not tested is named."""
+    found = score(whole())
+    assert (found.coverage, found.tested) == (1 / 6, ("shard",))
+    assert found.untested == ("cache", "region", "service", "dependency", "data")
+
+
+def test_a_fault_that_never_came_lowers_its_family() -> None:
+    """Two faults of shards were planned, and one was skipped: half a sixth."""
+    run = whole()
+    run.faults = (*run.faults, Fault("later", "shard.frozen", "break", 60, 10, run.faults[0].expected, {"shard": 2}))
+    assert score(run).score == pytest.approx(1 / 12)
+
+
+@pytest.mark.parametrize(
+    ("bound", "expected"), [(0.1, Status.PASS), (1 / 6, Status.PASS), (0.5, Status.INCONCLUSIVE)], ids=["kept", "exactly", "untested"]
+)
+def test_an_objective_may_ask_for_a_score(bound: float, expected: Status) -> None:
+    """What more tests could still reach refutes nothing."""
+    run = whole()
+    run.objectives = (*run.objectives, Objective("resilience", ("C1",), Measure.RESILIENCE, at_least=bound))
+    verdict = run.verdict("resilience")
+    assert verdict.status is expected
+    assert bool(verdict.reason) == (expected is not Status.PASS)
