@@ -39,7 +39,7 @@ class Defect(StrEnum):
     STUCK_FRANCHISES = "stuck-franchises"
     """The drawn franchises stay unavailable once their shard was lost."""
     SLOW_RECOVERY = "slow-recovery"
-    """A shard that was lost is refused for 13 seconds, though it is back long before."""
+    """A shard that was lost is refused for 15.6 seconds, though it is back long before."""
     ERROR_IN_200 = "error-in-200"
     """Some answers say 200 and hold an error."""
     SLOW_REGION = "slow-region"

@@ -128,7 +128,7 @@ def test_drawn_franchises_stay_behind(platform: Running, european: Customer, dep
 
 
 def test_a_slow_recovery_takes_its_time(platform: Running, european: Customer, deployed: Deployment, lost: Callable[[], None]) -> None:
-    """The database is back at once; bookings are not for thirteen seconds."""
+    """The database is back at once; bookings are not for a quarter of a minute."""
     plant(deployed, "slow-recovery")
     lost()
     assert poll_until(lambda: book(european).status_code == 503, SOON_S)

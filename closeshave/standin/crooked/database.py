@@ -14,8 +14,8 @@ from closeshave.standin.settings import Settings
 from closeshave.standin.shards import OpenLink
 from closeshave.standin.switches import Defect, Switches
 
-SLOW_RECOVERY_S = 13.0
-"""How long a lost server is refused: 30 % longer than the ten seconds that the matrix's target allows."""
+SLOW_RECOVERY_S = 15.6
+"""How long a lost server is refused: 30 % longer than the twelve seconds that the matrix's target allows."""
 ANEW_S = 20.0
 """A loss so long after the last one is another."""
 LEAKS = 0.2
