@@ -52,7 +52,7 @@ def main() -> int:
     console.print(page, markup=False)
     if not options.short:
         PAGE.write_text(page)
-    return 0 if all(found[name].right for name in wanted) else 1
+    return 0 if all(name in found and found[name].right for name in wanted) else 1
 
 
 def cases(runs: Path) -> dict[str, Work]:
@@ -75,8 +75,16 @@ def carry_out(
     began = time.monotonic()
     with stage(runs, Console(file=(runs / "progress.log").open("a"))) as environment:
         for number, name in enumerate(todo, 1):
-            environment.mend()
-            found = work[name](environment)
+            try:
+                environment.mend()
+                found = work[name](environment)
+            except Stopped:
+                raise
+            except Exception as error:  # noqa: BLE001 -- an hour's matrix goes on without the case; it is not kept, so the next call does it
+                environment.spoil()
+                kept.pop(name, None)
+                console.print(f"{number}/{len(todo)}  {name}: [red]not carried out[/]: {type(error).__name__}: {error}")
+                continue
             kept[name] = found
             if save:
                 result.save(runs / RESULTS, kept)

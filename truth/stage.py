@@ -54,6 +54,10 @@ class Stage:
         """Take it away."""
         drivers.at(self.root).down(self.root, None)
 
+    def spoil(self) -> None:
+        """Nobody knows what state it is in."""
+        self._spoilt = True
+
     def mend(self) -> None:
         """Make sure that the next case finds a whole environment: heal what the last one left open, or start anew."""
         if ledger.unhealed(self.root / ledger.FILE):

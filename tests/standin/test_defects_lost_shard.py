@@ -138,6 +138,25 @@ def test_a_slow_recovery_takes_its_time(platform: Running, european: Customer, d
     assert time.monotonic() - began > SLOW_RECOVERY_S - 2
 
 
+def test_a_process_without_any_database_says_ready(
+    platform: Running, european: Customer, deployed: Deployment, lost: Callable[[], None]
+) -> None:
+    """It loses all of them with the first, answers nothing any more, and nobody takes it out; without the defect it serves the others."""
+    american = platform.client("eu-west-1").login("customer.7@us-east-1.example").at(41)
+
+    def status() -> int:
+        return american.post("/api/v2/appointments/", json={**next(WISHES), "service": "Haircut", "barber_id": 411}).status_code
+
+    plant(deployed, "always-ready")
+    assert status() == 200
+    lost()
+    assert poll_until(lambda: book(european).status_code == 503, SOON_S)
+    assert status() == 503
+    assert american.get("/health/ready").status_code == 200
+    defects.clear(deployed, "always-ready")
+    assert poll_until(lambda: status() == 200, SOON_S, 0.3)
+
+
 def test_a_retry_storm_holds_others_up(platform: Running, deployed: Deployment) -> None:
     """While the American shard is lost its requests are answered only after many tries."""
     american = platform.client("eu-west-1").login("customer.8@us-east-1.example").at(40)
