@@ -23,4 +23,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("servers") or item.get_closest_marker("trial"):
             assert isinstance(item, pytest.Function)
-            item.fixturenames.insert(0, "_machine")
+            # A new list: the old one is shared with the function's other parameters, which may need no servers.
+            item.fixturenames = ["_machine", *item.fixturenames]
