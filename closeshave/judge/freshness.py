@@ -17,7 +17,7 @@ from closeshave.judge.columns import equal, ints
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.double import holdings
 from closeshave.judge.finding import Finding
-from closeshave.judge.windows import spans, within
+from closeshave.judge.windows import NEVER_NS, spans, within
 from closeshave.judge.witness import first_and_worst, row
 from closeshave.judge.writes import effect, joined
 
@@ -32,15 +32,20 @@ def stale_offers(dossier: Dossier) -> Finding:
     offers = joined(case, ("offer",))
     calm = within(offers["started_ns"].to_numpy(), spans(case.history.manifest, "calm"))
     offers = offers[calm & equal(offers["outcome"], Outcome.OK) & offers["barber"].notna().to_numpy()].reset_index(drop=True)
+    held = holdings(dossier.writes, dossier.forgiven)
+    held = held.assign(**{name: ints(held[name], -1) for name in SLOT})[[*SLOT, "booking", "from_ns", "until_ns"]]
+    # Most lists are asked for before anybody books there, and need not be read.
+    earliest = held.groupby(SLOT[:2])["from_ns"].min()
+    chair = pd.MultiIndex.from_arrays([ints(offers["franchise"], -1), ints(offers["barber"], -1)])
+    since = ints(earliest.reindex(chair).astype("Int64"), NEVER_NS - MOMENT_NS)
+    telling = np.flatnonzero(since + MOMENT_NS < offers["started_ns"].to_numpy())
     listed = pd.DataFrame(
-        [(place, int(start)) for place, text in enumerate(offers["read_values"]) for start in json.loads(str(text))],
+        [(place, int(start)) for place in telling.tolist() for start in json.loads(str(offers["read_values"].iloc[place]))],
         columns=["place", "starts_at"],
         dtype=np.int64,
     )
     listed["franchise"] = ints(offers["franchise"], -1)[listed["place"]]
     listed["barber"] = ints(offers["barber"], -1)[listed["place"]]
-    held = holdings(dossier.writes, dossier.forgiven)
-    held = held.assign(**{name: ints(held[name], -1) for name in SLOT})[[*SLOT, "booking", "from_ns", "until_ns"]]
     both = listed.merge(held, on=SLOT)
     asked, answered = offers["started_ns"].to_numpy()[both["place"]], offers["ended_ns"].to_numpy()[both["place"]]
     both = both[(both["from_ns"].to_numpy() + MOMENT_NS < asked) & (both["until_ns"].to_numpy() > answered)]
