@@ -106,9 +106,9 @@ def _sound(
 
 def _unsound(conclusion: Conclusion) -> bool:
     """Nothing fails, and something that is the harness's own affair is not in order."""
-    verdicts = [verdict for verdict in conclusion.assessment.verdicts if verdict.gates]
+    verdicts = conclusion.assessment.verdicts
     troubled = any(verdict.status is Status.INCONCLUSIVE and verdict.id.startswith(UNSOUND) for verdict in verdicts)
-    return troubled and not any(verdict.status is Status.FAIL for verdict in verdicts)
+    return troubled and not any(verdict.status is Status.FAIL and verdict.gates for verdict in verdicts)
 
 
 def _of(conclusion: Conclusion, names: tuple[str, ...]) -> list[Verdict]:

@@ -65,9 +65,11 @@ class CrookedLink(Link):
         try:
             return await super()._fetch(sql, arguments, probing=probing)
         except (Unavailable, OutcomeUnknown):
-            self._gone.add(self.name)
-            if remembering and (self.lost_at is None or time.monotonic() - self.lost_at > ANEW_S):
-                self.lost_at = time.monotonic()
+            # One failure is a hiccup; an open breaker is a loss.
+            if self.breaker.open:
+                self._gone.add(self.name)
+                if remembering and (self.lost_at is None or time.monotonic() - self.lost_at > ANEW_S):
+                    self.lost_at = time.monotonic()
             raise
 
     def _refuse_wedged(self, *, probing: bool) -> None:
