@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -141,6 +142,12 @@ class Fault:
         return self.kind.split(".")[0]
 
 
+PER_SESSION: Mapping[str, float] = MappingProxyType(
+    {"slots": 6.9, "login": 0.58, "book": 0.3, "reschedule": 0.03, "cancel": 0.1, "pay_intent": 0.15, "pay_confirm": 0.15}
+)
+"""Of ``booking.py``: nine tasks a visit by their weights. Log-ins: every look at a profile, which is the most that may begin with one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Traffic:
     """Who the customers are."""
@@ -168,6 +175,8 @@ class Traffic:
         if self.processes < 1:
             raise ValueError("processes must be at least 1")
 
+    per_session: Mapping[str, float] = field(default_factory=lambda: dict(PER_SESSION))
+    """The scenario's mean of requests by operation, by which a plan is held against limits per client address before it starts."""
     requests_per_session: float = 11.0
     """The scenario's mean, by which a plan is held against the caps of a platform before it starts. Measured on ``booking.py``."""
 

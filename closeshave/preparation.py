@@ -12,6 +12,7 @@ from closeshave.faults import catalogue, guard
 from closeshave.plan import Fault, Plan, Target, locate, read_plan, read_target
 from closeshave.rundir import Inputs
 from closeshave.shapes import Replayed
+from closeshave.traffic import limits, manners
 from closeshave.traffic.arrivals import replayed
 from closeshave.traffic.profiles import read_profile
 from closeshave.yamlfile import InvalidFile, Problem, document, line_of
@@ -55,7 +56,13 @@ def prepare(
     drawn = _draw(read, definition)
     whole = replace(read, faults=(*read.faults, *drawn))
     prepared = Prepared(whole, drawn, read_target(inputs.target), definition, inputs)
-    problems = [*_hook_problems(prepared), *_nemesis_problems(prepared), *_fault_problems(prepared), *_scenario_problems(prepared)]
+    problems = [
+        *_hook_problems(prepared),
+        *_nemesis_problems(prepared),
+        *_fault_problems(prepared),
+        *_manners_problems(prepared),
+        *_scenario_problems(prepared),
+    ]
     if problems:
         raise InvalidFile(*problems)
     return prepared
@@ -136,6 +143,24 @@ def _hook_problems(prepared: Prepared) -> list[Problem]:
         messages = [*catalogue.check_hook(hook), *_scope_problems(prepared, dict(hook.scope))]
         found += [Problem(str(path), line_of(document(path), ("hooks", index)), f"hooks.{index}", message) for message in messages]
     return found
+
+
+def _manners_problems(prepared: Prepared) -> list[Problem]:
+    """What the platform cannot be told apart by, and what is more than one address may send."""
+    able, path = prepared.definition.capabilities, prepared.inputs.environment
+    unknown = [operation for operation in (*able.steps_off, *able.limits) if operation not in manners.OPERATIONS]
+    messages = [f"{operation!r} is no operation; there is: {', '.join(sorted(manners.OPERATIONS))}" for operation in unknown]
+    try:
+        spoken = manners.of(able, prepared.definition.topology)
+    except ValueError as error:
+        messages.append(str(error))
+    if messages:
+        return [Problem(str(path), line_of(document(path), ("capabilities",)), "capabilities", message) for message in messages]
+    if able.forwarded_for:
+        return []
+    plan = prepared.inputs.plan
+    over = limits.exceeded(prepared.plan, prepared.definition.topology, spoken.limits, spoken.steps_off)
+    return [Problem(str(plan), line_of(document(plan), ("phases",)), "phases", message) for message in over]
 
 
 def _scope_problems(prepared: Prepared, scope: object) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from closeshave.deployment import Hook
+from closeshave.deployment import Capabilities, Hook
 from closeshave.environments.ports import FIRST, LAST
 from closeshave.environments.remote import definition as remote
 from closeshave.environments.remote.definition import Remote
@@ -114,6 +114,11 @@ class Embedded:
         """Where franchises live, as every other room knows it."""
         shards = tuple(Shard(shard.id, shard.first, shard.last, shard.home, shard.standby) for shard in self.shards)
         return Topology(self.regions, shards, self.resident)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Everything that the API states, and the franchise extension."""
+        return Capabilities()
 
     @property
     def hooks(self) -> tuple[Hook, ...]:

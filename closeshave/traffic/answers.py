@@ -12,6 +12,7 @@ import orjson
 
 from closeshave.history import Outcome
 from closeshave.traffic.dialect import Slot
+from closeshave.traffic.limits import STATED, Limits
 from closeshave.traffic.transport import Answer, Request
 
 Body = Mapping[str, Any] | list[Any] | None
@@ -25,17 +26,6 @@ _CONFLICT = re.compile(r"already booked|not available at|already has an appointm
 
 MAY_CONFLICT = frozenset({"book", "reschedule", "canary_write"})
 """Operations that ask for a slot; a conflict on any other is no answer that was promised."""
-
-STATED_LIMITS: Mapping[str, tuple[int, float]] = {
-    "login": (50, 60.0),
-    "book": (50, 3600.0),
-    "slots": (100, 60.0),
-    "reschedule": (30, 3600.0),
-    "cancel": (30, 3600.0),
-    "pay_intent": (50, 60.0),
-    "pay_confirm": (50, 60.0),
-}
-"""Requests that one client address may send in so many seconds, as the API states them (booking-api.md, "Rules of the dialect")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +56,11 @@ def parse(body: bytes) -> Body:
     return loaded if isinstance(loaded, dict | list) else None
 
 
-def classify(request: Request, answer: Answer, body: Body, check: Check, sent_before: int = 0) -> Meaning:
+def classify(request: Request, answer: Answer, body: Body, check: Check, sent_before: int = 0, limits: Limits = STATED) -> Meaning:
     """What ``answer`` to ``request`` means.
 
-    ``sent_before`` is how many requests of this kind the same address had sent in the window of the stated limit: a 429 is a promised
-    answer only to somebody who is over it.
+    ``sent_before`` is how many requests of this kind the same address had sent in the window of the stated limit (``limits``): a 429 is a
+    promised answer only to somebody who is over it.
     """
     unanswered = Outcome.INFO if request.writes else Outcome.FAIL
     if answer.failure is not None:
@@ -80,14 +70,14 @@ def classify(request: Request, answer: Answer, body: Body, check: Check, sent_be
         return Meaning(Outcome.OK, good=True) if check(body) else Meaning(unanswered, good=False, error="wrong_body")
     if answer.status >= 500:
         return Meaning(unanswered, good=False, error=f"status_{answer.status}")
-    if _promised_refusal(request.kind, answer.status, body, sent_before):
+    if _promised_refusal(request.kind, answer.status, body, sent_before, limits):
         return Meaning(Outcome.FAIL, good=True)
     return Meaning(Outcome.FAIL, good=False, error=f"status_{answer.status}")
 
 
-def _promised_refusal(kind: str, status: int, body: Body, sent_before: int) -> bool:
+def _promised_refusal(kind: str, status: int, body: Body, sent_before: int, limits: Limits) -> bool:
     if status == 429:
-        return kind in STATED_LIMITS and sent_before >= STATED_LIMITS[kind][0]
+        return kind in limits and sent_before >= limits[kind][0]
     return kind in MAY_CONFLICT and is_conflict(status, body)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from closeshave.deployment import Deployment
+from closeshave.deployment import Capabilities, Deployment
 from closeshave.files import write_atomically
 from closeshave.plan import Canaries, Plan, Role, Traffic
 from closeshave.shapes import Shape
@@ -56,6 +56,8 @@ class Load:
     """Path of the file of logged-in accounts."""
     requests: int
     """The generator stops by itself once it has sent so many."""
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    """What the platform can do and allows."""
 
     @property
     def duration_s(self) -> float:
@@ -100,6 +102,7 @@ def plan_load(plan: Plan, deployment: Deployment, run: Path, run_id: str) -> Loa
         edges={edge.region: edge.url for edge in deployment.edges},
         tokens=str((run / ACCOUNTS_FILE).absolute()),
         requests=plan.limits.requests,
+        capabilities=deployment.capabilities,
     )
 
 

@@ -12,9 +12,10 @@ import httpx
 
 from closeshave.deployment import Account, Deployment
 from closeshave.processes import poll_until
-from closeshave.traffic import accounts, answers, dialect
+from closeshave.traffic import accounts, answers, dialect, manners
 from closeshave.traffic.accounts import LoggedIn
 from closeshave.traffic.load import ACCOUNTS_FILE
+from closeshave.traffic.manners import Manners
 from closeshave.traffic.transport import Request
 
 AT_ONCE = 4
@@ -57,21 +58,28 @@ def _patiently(client: httpx.Client, deployment: Deployment, account: Account) -
 
 
 def _once(client: httpx.Client, deployment: Deployment, account: Account) -> LoggedIn:
-    edge = deployment.edge(account.region).url
-    franchise = next(shard.first for shard in deployment.topology.shards if shard.home == account.region)
+    edge, spoken = deployment.edge(account.region).url, manners.of(deployment.capabilities, deployment.topology)
+    franchise = _franchise_near(deployment, account)
     # An address of its own for each attempt, or the platform's limit per address would stop us after 50.
     address = dialect.new_address(random.Random(secrets.randbits(64)))  # noqa: S311 -- not for cryptography
     caller = dialect.Caller(account.email, account.password, "", secrets.token_hex(8), franchise, address)
-    body = _json(client, edge, dialect.log_in(caller), answers.having("access_token", "refresh_token"))
+    body = _json(client, edge, spoken, dialect.log_in(caller), answers.having("access_token", "refresh_token"))
     token, refresh = str(body["access_token"]), str(body["refresh_token"])
     csrf = str(body.get("csrf_token") or caller.csrf)
-    profile = _json(client, edge, dialect.me(caller.admitted(token, csrf)), answers.having("id"))
+    profile = _json(client, edge, spoken, dialect.me(caller.admitted(token, csrf)), answers.having("id"))
     return LoggedIn(account.email, account.password, account.region, token, refresh, csrf, str(profile["id"]))
 
 
-def _json(client: httpx.Client, edge: str, request: Request, check: answers.Check) -> dict[str, object]:
+def _franchise_near(deployment: Deployment, account: Account) -> int:
+    """Any at home where the account is; a region that is home to none asks for somebody else's."""
+    at_home = [shard.first for shard in deployment.topology.shards if shard.home == account.region]
+    return at_home[0] if at_home else deployment.topology.shards[0].first
+
+
+def _json(client: httpx.Client, edge: str, spoken: Manners, request: Request, check: answers.Check) -> dict[str, object]:
     # A client that keeps cookies would send one customer's to the next.
     client.cookies.clear()
+    request = spoken.apply(request)
     response = client.request(request.method, edge + request.path, headers=dict(request.headers), content=request.body)
     body = answers.parse(response.content)
     if response.status_code != 200 or not check(body) or not isinstance(body, dict):

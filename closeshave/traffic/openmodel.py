@@ -23,7 +23,7 @@ from locust.env import Environment
 from closeshave.clock import now_ns
 from closeshave.files import write_atomically
 from closeshave.history import Source
-from closeshave.traffic import signposts
+from closeshave.traffic import manners, signposts
 from closeshave.traffic.engine.book import EngineBook
 from closeshave.traffic.engine.carrier import Stopped, stop_waiting
 from closeshave.traffic.engine.engine import Engine, Settings
@@ -92,6 +92,7 @@ class Worker:
         """Open the records. Raises :class:`FileExistsError` when a worker of this name has been there before."""
         self.environment, self.place = environment, place_of(environment)
         self.name = signposts.worker(kind, self.place.index)
+        self.manners = manners.of(load.capabilities, load.topology)
         self.window = Window(requests=part(load.requests, self.place.index, self.place.count))
         self.told_to_stop = False
         number = signposts.FIRST_NUMBER[kind] + self.place.index
@@ -111,7 +112,9 @@ class Worker:
     def surroundings(self) -> Surroundings:
         """What all customers of this worker share."""
         asleep = partial(sleep_until, self.engine.loop)
-        return Surroundings(Source(self._kind), self._load.topology, self._load.tag, self.window, self._book, asleep, time.time)
+        return Surroundings(
+            Source(self._kind), self._load.topology, self._load.tag, self.window, self._book, asleep, time.time, self.manners
+        )
 
     def run(self, senders: Senders) -> None:
         """Announce readiness, wait for the start, send until the end, record everything. Returns when nothing is under way any more."""

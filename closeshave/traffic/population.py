@@ -15,7 +15,10 @@ import numpy.typing as npt
 from closeshave.topology import Shard, Topology
 
 CANARY_FRANCHISES = 20
-"""The last so many IDs of each shard's range are left to canaries; in a range too small for that, the last one."""
+"""The last so many IDs of each shard's range are left to canaries; in a range too small for that, the last one.
+
+A shard of one shop alone is shared: customers and canaries then book on days of their own (``manners.py``).
+"""
 
 
 def reserved(shard: Shard) -> range:
@@ -66,7 +69,8 @@ def populate(topology: Topology, exponent: float, popular_ids: Literal["shuffled
 
 
 def _open(shard: Shard) -> npt.NDArray[np.int32]:
-    return np.arange(shard.first, reserved(shard).start, dtype=np.int32)
+    first_reserved = reserved(shard).start if shard.first < shard.last else shard.last + 1
+    return np.arange(shard.first, first_reserved, dtype=np.int32)
 
 
 def _running(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -13,10 +13,8 @@ from closeshave.topology import Topology
 from closeshave.traffic.answers import Body
 from closeshave.traffic.arrivals import steady
 from closeshave.traffic.dialect import DEFAULT_ZONE, Slot
+from closeshave.traffic.manners import CANARY_DAYS
 from closeshave.traffic.population import reserved
-
-DAYS_AHEAD = range(2, 29)
-"""Inside the 30 days that can be booked, whatever the time zone says of today."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +50,12 @@ class Chair:
     """Local ``HH:MM``."""
 
 
-def slots(chairs: Sequence[Chair], today: date, rng: np.random.Generator) -> Iterator[tuple[int, Slot]]:
+def slots(chairs: Sequence[Chair], today: date, rng: np.random.Generator, days: range = CANARY_DAYS) -> Iterator[tuple[int, Slot]]:
     """``(franchise, slot)`` of every slot at these chairs, each once, in an order that spreads over chairs and days."""
     every = [
         (chair.franchise, Slot(chair.barber, today + timedelta(days=ahead), time, chair.zone))
         for chair in chairs
-        for ahead in DAYS_AHEAD
+        for ahead in days
         for time in chair.times
     ]
     return (every[index] for index in rng.permutation(len(every)).tolist())
@@ -73,9 +71,9 @@ def chairs(franchise: int, who: Body, when: Body) -> list[Chair]:
     return [Chair(franchise, int(barber["id"]), str(when.get("timezone") or DEFAULT_ZONE), times) for barber in who]
 
 
-def capacity(chairs: Sequence[Chair]) -> int:
+def capacity(chairs: Sequence[Chair], days: range = CANARY_DAYS) -> int:
     """How many slots there are at these chairs."""
-    return sum(len(chair.times) for chair in chairs) * len(DAYS_AHEAD)
+    return sum(len(chair.times) for chair in chairs) * len(days)
 
 
 def _minutes(time: str) -> int:

@@ -7,18 +7,22 @@ What is not due before the load ends is not intended; what is due is sent, howev
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from closeshave.clock import now_ns
-from closeshave.history import Effect, Operation, Source
+from closeshave.history import Effect, Operation, Outcome, Source
 from closeshave.topology import Topology
 from closeshave.traffic import answers
 from closeshave.traffic.answers import Body, Check, Meaning
 from closeshave.traffic.dialect import Caller
+from closeshave.traffic.limits import Tally
+from closeshave.traffic.manners import EVERYTHING, Manners
 from closeshave.traffic.transport import Answer, Failure, Request, Transport
+
+LEFT_OUT = Meaning(Outcome.FAIL, good=False, error="left_out")
+"""Of an operation that was not sent, because the platform does not support it."""
 
 
 class Over(Exception):
@@ -80,6 +84,8 @@ class Surroundings:
     """Lets other customers run until this instant of the monotonic clock, in nanoseconds."""
     wall_s: Callable[[], float]
     """Seconds since the epoch."""
+    manners: Manners = EVERYTHING
+    """How the platform wants to be spoken to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +120,10 @@ class Session:
     """Closed (plain Locust): a step is intended when it is sent."""
     names: Mapping[str, str] = field(default_factory=dict)
     """What the history calls operations that it does not call as the API's client does."""
-    _sent: dict[str, deque[int]] = field(default_factory=dict)
+    _tally: Tally = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tally = self.surroundings.manners.tally()
 
     @property
     def shard(self) -> int:
@@ -127,7 +136,14 @@ class Session:
         return shard.id if shard else 0
 
     def call(self, request: Request, check: Check = answers.anything, effects: Effects | None = None, *, attempt: int = 1) -> Reply:
-        """Carry out one operation, now due, and record it. Raises :class:`Over` when the load has ended before it was due."""
+        """Carry out one operation, now due, and record it. Raises :class:`Over` when the load has ended before it was due.
+
+        One that the platform does not support is left out: nothing is sent or counted, and there is no good answer.
+        """
+        manners = self.surroundings.manners
+        if request.kind in manners.steps_off:
+            return Reply(LEFT_OUT, None, Answer(self.due_ns, self.due_ns))
+        request = manners.apply(request)
         request = replace(request, kind=self.names.get(request.kind, request.kind))
         around, book = self.surroundings, self.surroundings.book
         intended_ns = self.due_ns if self.open_model else now_ns()
@@ -169,7 +185,7 @@ class Session:
         if answer.failure is None or not answer.failure.before_sending:
             book.counters.requests += 1
         body = answers.parse(answer.body) if answer.status else None
-        meaning = answers.classify(request, answer, body, check, self._sent_before(request.kind, answer.started_ns))
+        meaning = answers.classify(request, answer, body, check, self._tally.count(request.kind, answer.started_ns), self._tally.limits)
         operation = self._operation(request, answer, meaning, intended_ns, attempt)
         book.record(operation, request.method, effects(operation.id, meaning, body) if effects else None)
         self.due_ns = answer.ended_ns
@@ -199,14 +215,3 @@ class Session:
             db_ms=told.db_ms,
             cache_ms=told.cache_ms,
         )
-
-    def _sent_before(self, kind: str, at_ns: int) -> int:
-        """How many requests of ``kind`` this address has sent within the window of their stated limit, before this one."""
-        limit = answers.STATED_LIMITS.get(kind)
-        if limit is None:
-            return 0
-        sent = self._sent.setdefault(kind, deque())
-        while sent and at_ns - sent[0] > limit[1] * 1e9:
-            sent.popleft()
-        sent.append(at_ns)
-        return len(sent) - 1

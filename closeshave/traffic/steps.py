@@ -20,8 +20,6 @@ from closeshave.traffic.session import Effects, Session
 
 RETRY_AFTER_S = 1.0
 """How long a customer looks at a spinning wheel before trying the same booking again."""
-DAYS_AHEAD = 29
-"""The platform takes bookings for 30 days; the last of them may already be over in another time zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ class Steps:
     def some_day(self) -> date:
         """A day within the time that can be booked, today in the customer's guess excepted."""
         today = datetime.fromtimestamp(self.session.surroundings.wall_s(), ZoneInfo(dialect.DEFAULT_ZONE)).date()
-        return today + timedelta(days=self.session.rng.randint(1, DAYS_AHEAD))
+        return today + timedelta(days=self.session.rng.choice(self.session.surroundings.manners.days))
 
     # -- the account -----------------------------------------------------------------------------------------------------------------------
 
@@ -143,7 +141,8 @@ class Steps:
             reply = session.call(request, check, self._created(slot, service, key), attempt=2)
         if reply.meaning.outcome is not Outcome.OK or not isinstance(reply.body, dict):
             return None
-        for attempt in range(2, submissions + 1):
+        # Where the key means nothing, the form sent again asks for another booking: nobody does that on purpose.
+        for attempt in range(2, submissions + 1 if session.surroundings.manners.keyed_bookings else 2):
             session.call(request, check, self._created(slot, service, key), attempt=attempt)
         return Booking(reply.body["id"], slot, service)
 

@@ -19,6 +19,7 @@ from closeshave.traffic import accounts, answers, dialect, probes
 from closeshave.traffic.accounts import Wallet
 from closeshave.traffic.engine.carrier import EngineTransport
 from closeshave.traffic.generating import OpenModel
+from closeshave.traffic.limits import CANARY_CANCELS_PER_S
 from closeshave.traffic.load import Load
 from closeshave.traffic.openmodel import Visit, Worker
 from closeshave.traffic.probes import Chair
@@ -27,8 +28,6 @@ from closeshave.traffic.steps import Steps
 from closeshave.traffic.transport import Request
 
 TIMEOUT_S = 2.0
-CANCELS_PER_S = 2.0
-"""Per shard. Cancelling is tidiness, not measurement: at full rate it would be a third of the canaries' load."""
 CANCEL_AFTER_S = 5.0
 ACCOUNTS = 4
 """Per region: few, so that each is used often enough for its token to be renewed in time even where probes are rare."""
@@ -42,6 +41,7 @@ class Canaries:
 
     def __init__(self, load: Load, worker: Worker) -> None:
         self._load, self._engine = load, worker.engine
+        self._manners = worker.manners
         self._wallet = Wallet(accounts.load(Path(load.tokens)), load.topology.regions, now_ns())
         self._probes = probes.schedule(load.topology, load.canaries, load.duration_s)
         # The run too: another run of the same seed on the same platform would find its slots taken.
@@ -50,7 +50,7 @@ class Canaries:
         self.at_ns = np.array([probe.at_ns for probe in self._probes], dtype=np.int64)
         self._around = worker.surroundings()
         writes_per_s = len(self._probes) / len(load.topology.shards) / load.duration_s
-        self._cancel_share = min(1.0, CANCELS_PER_S / max(CANCELS_PER_S, writes_per_s))
+        self._cancel_share = min(1.0, CANARY_CANCELS_PER_S / max(CANARY_CANCELS_PER_S, writes_per_s))
 
     def begin(self, index: int, due_ns: int) -> Visit:
         """Carry out the probe of this index."""
@@ -83,22 +83,22 @@ class Canaries:
 
     def _free_slots(self, shard: int) -> Iterator[tuple[int, dialect.Slot]]:
         """Slots for all probes of a shard. Raises :class:`ValueError` when its reserved franchises have too few."""
-        wanted, chairs = probes.needed(self._probes, shard), list[Chair]()
+        wanted, chairs, days = probes.needed(self._probes, shard), list[Chair](), self._manners.canary_days
         ours = list(probes.franchises(self._load.topology, shard))
         self._rng.shuffle(ours)
         for franchise in ours:
-            if probes.capacity(chairs) > wanted:
+            if probes.capacity(chairs, days) > wanted:
                 break
             chairs += self._chairs(franchise, self._load.topology.shard(shard).home)
-        if probes.capacity(chairs) < wanted:
-            raise ValueError(f"shard {shard}: {wanted} probes, but only {probes.capacity(chairs)} slots at the canaries' franchises")
-        return probes.slots(chairs, datetime.now(UTC).date(), np.random.default_rng(self._rng.getrandbits(63)))
+        if probes.capacity(chairs, days) < wanted:
+            raise ValueError(f"shard {shard}: {wanted} probes, but only {probes.capacity(chairs, days)} slots at the canaries' franchises")
+        return probes.slots(chairs, datetime.now(UTC).date(), np.random.default_rng(self._rng.getrandbits(63)), days)
 
     def _chairs(self, franchise: int, region: str) -> list[Chair]:
         account = self._wallet.pick(region, 0)
         caller = dialect.Caller(account.email, "", account.token, account.csrf, franchise, dialect.new_address(self._rng))
         who = self._ask(region, dialect.barbers(caller))
-        when = self._ask(region, dialect.slots(caller, datetime.now(UTC).date() + timedelta(days=probes.DAYS_AHEAD[0])))
+        when = self._ask(region, dialect.slots(caller, datetime.now(UTC).date() + timedelta(days=self._manners.canary_days[0])))
         return probes.chairs(franchise, who, when)
 
     def _ask(self, region: str, request: Request) -> answers.Body:
@@ -107,7 +107,7 @@ class Canaries:
         deadline_ns = now_ns() + int(SETUP_PATIENCE_S * 1e9)
         try:
             while True:
-                answer = transport.send(request)
+                answer = transport.send(self._manners.apply(request))
                 if answer.status == 200:
                     return answers.parse(answer.body)
                 gevent.sleep(0.1)

@@ -18,14 +18,12 @@ from closeshave.traffic.engine.carrier import EngineTransport
 from closeshave.traffic.engine.rates import share
 from closeshave.traffic.generating import OpenModel
 from closeshave.traffic.journeys import BookingUser
+from closeshave.traffic.limits import LOGINS_PER_S
 from closeshave.traffic.load import Load
 from closeshave.traffic.openmodel import Visit, Worker
 from closeshave.traffic.profiles import read_profile
 from closeshave.traffic.session import Session
 from closeshave.traffic.visits import Visits, login_share, plan_visits
-
-LOGINS_PER_S = 1.0
-"""Log-ins within the window, at the highest rate of the plan: a password hash is slow by design, and two cores carry everything."""
 
 
 class Customers:

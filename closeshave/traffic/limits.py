@@ -1,0 +1,100 @@
+"""Rate limits per client address: what the API states, what a platform states otherwise, and whether a plan stays within them. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from closeshave.plan import Plan
+from closeshave.topology import Topology
+from closeshave.yamlfile import seconds
+
+Limits = Mapping[str, tuple[int, float]]
+"""Operation → how many requests one client address may send in how many seconds."""
+
+STATED: Limits = {
+    "login": (50, 60.0),
+    "book": (50, 3600.0),
+    "slots": (100, 60.0),
+    "reschedule": (30, 3600.0),
+    "cancel": (30, 3600.0),
+    "pay_intent": (50, 60.0),
+    "pay_confirm": (50, 60.0),
+}
+"""As the API states them (booking-api.md, "Rules of the dialect")."""
+
+CANARY_CANCELS_PER_S = 2.0
+"""Per shard. Cancelling is tidiness, not measurement: at full rate it would be a third of the canaries' load."""
+LOGINS_PER_S = 1.0
+"""Log-ins within the window, at the highest rate of the plan: a password hash is slow by design, and two cores carry everything."""
+
+
+def stated(otherwise: Mapping[str, str]) -> Limits:
+    """The API's limits with those that a platform states otherwise, such as ``30 per 1h``. Raises :class:`ValueError` naming the operation."""
+    return {**STATED, **{operation: _read(operation, text) for operation, text in otherwise.items()}}
+
+
+def _read(operation: str, text: str) -> tuple[int, float]:
+    found = re.fullmatch(r"(\d{1,9}) per ([0-9a-z]{1,20})", text)
+    window_s = seconds(found[2]) if found else 0.0
+    if found is None or window_s <= 0:
+        raise ValueError(f"{operation}: {text!r} is no limit; write it like 30 per 1h")
+    return int(found[1]), window_s
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one client address has sent lately."""
+
+    limits: Limits
+    _sent: dict[str, deque[int]] = field(default_factory=dict)
+
+    def count(self, operation: str, at_ns: int) -> int:
+        """How many requests of ``operation`` were sent within the window of its limit before this one, which is counted from now on."""
+        limit = self.limits.get(operation)
+        if limit is None:
+            return 0
+        sent = self._sent.setdefault(operation, deque())
+        while sent and at_ns - sent[0] > limit[1] * 1e9:
+            sent.popleft()
+        sent.append(at_ns)
+        return len(sent) - 1
+
+
+def exceeded(plan: Plan, topology: Topology, limits: Limits, off: frozenset[str]) -> Iterator[str]:
+    """Which limits a plan breaks when all that it sends comes from one address, a sentence with the numbers each.
+
+    The plan's rates at their highest, times the scenario's mean per session, within the limit's window wherever that window is fullest.
+    """
+    for operation, (allowed, window_s) in limits.items():
+        if operation in off:
+            continue
+        most = _most(plan, _rate(plan, topology, operation), window_s)
+        if most > allowed:
+            yield (
+                f"about {math.ceil(most):,} requests of {operation!r} would leave one address within {window_s:g} s; the platform allows "
+                f"{allowed:,}: lower the plan's rates, or let customers bring addresses of their own (capabilities.forwarded_for)"
+            )
+
+
+def _rate(plan: Plan, topology: Topology, operation: str) -> Callable[[float], float]:
+    """Requests per second of an operation at a rate of sessions per second."""
+    traffic, shards = plan.traffic, len(topology.shards)
+    away = len(topology.regions) - 1
+    # A booking and its reading are two probes.
+    writes_per_s = shards * (plan.canaries.home_per_s + away * plan.canaries.away_per_s) / 2
+    of_canaries = {"book": writes_per_s, "cancel": min(writes_per_s, shards * CANARY_CANCELS_PER_S)}.get(operation, 0.0)
+    # A contest is two customers who look at the same times and go for the same slot.
+    of_contests = 2 * traffic.contests_per_s if operation in {"book", "slots"} else 0.0
+    mean, most = traffic.per_session.get(operation, 0.0), LOGINS_PER_S if operation == "login" else math.inf
+    return lambda sessions_per_s: min(sessions_per_s * mean, most) + of_contests + of_canaries
+
+
+def _most(plan: Plan, rate: Callable[[float], float], window_s: float) -> float:
+    """The most within any window: rates are constant within phases, so a fullest window begins or ends where a phase does."""
+    edges = [(plan.starts_s(phase.name), plan.starts_s(phase.name) + phase.duration, rate(phase.sessions_per_s)) for phase in plan.phases]
+    begins = [at for start, end, _ in edges for at in (start, end - window_s)]
+    return max(sum(per_s * max(0.0, min(end, at + window_s) - max(start, at)) for start, end, per_s in edges) for at in begins)

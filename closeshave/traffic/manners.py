@@ -1,0 +1,69 @@
+"""How one platform wants to be spoken to: what is left out of requests, which operations are left out of journeys, which days are whose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from closeshave.deployment import Capabilities
+from closeshave.topology import Topology
+from closeshave.traffic import limits
+from closeshave.traffic.limits import Limits, Tally
+from closeshave.traffic.transport import Request
+
+OPERATIONS = frozenset(
+    {"franchise", "services", "barbers", "slots", "login", "refresh", "profile", "book", "read_booking", "reschedule", "cancel"}
+    | {"pay_intent", "pay_confirm", "change_shop"}
+)
+"""Everything that a journey may leave out."""
+
+OWN_DAYS, CANARY_DAYS = range(1, 30), range(2, 29)
+"""Days from today that are booked: the platform takes bookings for 30; the last, and for canaries the first, may be another day elsewhere."""
+SHARED_DAYS, SHARED_CANARY_DAYS = range(1, 22), range(22, 29)
+"""The same where customers and canaries book at one shop: no canary may take a customer's slot, or be refused for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """What all senders of a load observe."""
+
+    withheld: frozenset[str] = frozenset()
+    """Headers that are left out."""
+    steps_off: frozenset[str] = frozenset()
+    limits: Limits = field(default_factory=lambda: limits.STATED)
+    keyed_bookings: bool = True
+    days: range = OWN_DAYS
+    canary_days: range = CANARY_DAYS
+    one_address: Tally | None = None
+    """Of all customers together, where they cannot bring addresses of their own."""
+
+    def tally(self) -> Tally:
+        """What a new customer's address has sent: nothing yet, unless everybody shares it."""
+        return self.one_address or Tally(self.limits)
+
+    def apply(self, request: Request) -> Request:
+        """The request as this platform is to get it."""
+        if not self.withheld:
+            return request
+        headers: Mapping[str, str] = {name: value for name, value in request.headers.items() if name not in self.withheld}
+        return replace(request, headers=headers)
+
+
+def of(capabilities: Capabilities, topology: Topology) -> Manners:
+    """The manners that a platform's capabilities ask for. Raises :class:`ValueError` for a limit that is none."""
+    withheld = {"X-Franchise-Id": capabilities.franchises, "X-Forwarded-For": capabilities.forwarded_for}
+    stated = limits.stated(capabilities.limits)
+    crowded = any(shard.first == shard.last for shard in topology.shards)
+    return Manners(
+        withheld=frozenset(name for name, may_be_sent in withheld.items() if not may_be_sent),
+        steps_off=frozenset(capabilities.steps_off),
+        limits=stated,
+        keyed_bookings=capabilities.keyed_bookings,
+        days=SHARED_DAYS if crowded else OWN_DAYS,
+        canary_days=SHARED_CANARY_DAYS if crowded else CANARY_DAYS,
+        one_address=None if capabilities.forwarded_for else Tally(stated),
+    )
+
+
+EVERYTHING = Manners()
+"""A platform that can do all that the API states."""
