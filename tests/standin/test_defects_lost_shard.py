@@ -119,6 +119,7 @@ def test_drawn_franchises_stay_behind(platform: Running, european: Customer, dep
     assert book(european).status_code == 200
     lost()
     assert poll_until(lambda: book(european).status_code == 503, SOON_S)
+    assert poll_until(lambda: not platform.well("eu-west-1"), SOON_S)
     lost()
     assert poll_until(lambda: european.at(71).get("/api/v2/barbers/").status_code == 200, SOON_S)
     assert poll_until(lambda: platform.well("eu-west-1"), SOON_S)
@@ -132,6 +133,7 @@ def test_a_slow_recovery_takes_its_time(platform: Running, european: Customer, d
     plant(deployed, "slow-recovery")
     lost()
     assert poll_until(lambda: book(european).status_code == 503, SOON_S)
+    assert poll_until(lambda: not platform.well("eu-west-1"), SOON_S)
     began = time.monotonic()
     lost()
     assert poll_until(lambda: book(european).status_code == 200, SLOW_RECOVERY_S + SOON_S, 0.5)
@@ -151,6 +153,7 @@ def test_a_process_without_any_database_says_ready(
     assert status() == 200
     lost()
     assert poll_until(lambda: book(european).status_code == 503, SOON_S)
+    assert poll_until(lambda: not platform.well("eu-west-1"), SOON_S)
     assert status() == 503
     assert american.get("/health/ready").status_code == 200
     defects.clear(deployed, "always-ready")
