@@ -8,10 +8,10 @@ import sys
 
 from benchmarks import result
 from benchmarks.effort import FULL, QUICK
-from benchmarks.measures import closed, crowd, open_model, records
+from benchmarks.measures import closed, crowd, judging, open_model, records
 from benchmarks.target import Target
 
-MEASURES = {"closed": closed.run, "open_model": open_model.run, "records": records.run, "crowd": crowd.run}
+MEASURES = {"closed": closed.run, "open_model": open_model.run, "records": records.run, "crowd": crowd.run, "judging": judging.run}
 
 
 def main() -> int:

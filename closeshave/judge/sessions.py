@@ -19,14 +19,18 @@ from closeshave.judge.timeline import shards_of
 from closeshave.judge.witness import first_and_worst, row
 from closeshave.judge.writes import MUTATING, among, effect, joined
 
+NOT_FOUND = 404
 BOOKING = ["session", "franchise", "booking"]
 
 
 def stale(dossier: Dossier) -> Finding:
     """Reads that returned an older version than their session had already read or written."""
     rows = joined(dossier.case, (*MUTATING, "read"))
-    rows = rows[equal(rows["outcome"], Outcome.OK) & rows["session"].notna().to_numpy() & rows["booking"].notna().to_numpy()]
-    rows = rows.assign(seen=_versions(rows))
+    denied = equal(rows["action"], "read") & (ints(dossier.case.operations["status"], 0)[rows["position"].to_numpy()] == NOT_FOUND)
+    told = equal(rows["outcome"], Outcome.OK) | denied
+    # "There is no such booking" is the oldest version of all.
+    rows = rows.assign(seen=np.where(denied, 0, _versions(rows)))
+    rows = rows[told & rows["session"].notna().to_numpy() & rows["booking"].notna().to_numpy()]
     # A version that a fault took with it was seen and is rightly gone; its loss objective answers for that.
     rows = rows[(rows["seen"] >= 0) & ~among(rows, dossier.writes.rows[dossier.forgiven])].reset_index(drop=True)
     rows["booking"] = rows["booking"].astype("int64")

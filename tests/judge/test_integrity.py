@@ -206,6 +206,12 @@ def own_write_not_read(run: Run) -> None:
     run.act("read", 32, booking=50, session="s50", version=1)
 
 
+def own_booking_not_found(run: Run) -> None:
+    """Booked, acknowledged, and then there is no such booking."""
+    run.act("read", 80, booking=1, session="s1", version=1)
+    run.act("read", 81, booking=1, session="s1", outcome="fail", status=404)
+
+
 BREACHES: dict[Callable[[Run], None], set[str]] = {
     lost: {"lost"},
     lost_cancel: {"lost"},
@@ -226,6 +232,7 @@ BREACHES: dict[Callable[[Run], None], set[str]] = {
     charge_without_a_booking: {"orphan_payments"},
     read_back_in_time: {"stale_sessions"},
     own_write_not_read: {"stale_sessions"},
+    own_booking_not_found: {"stale_sessions"},
 }
 """Each defect and the only verdicts that it fails."""
 

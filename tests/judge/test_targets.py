@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from closeshave.plan import FROM_BELOW, PER_FAULT, Measure, read_target
+from closeshave.yamlfile import InvalidFile
 
 FOLDER = Path(__file__).parents[2] / "environments" / "targets"
 PROMISES = {
@@ -43,6 +44,42 @@ def test_no_two_objectives_give_the_same_verdict(path: Path) -> None:
     objectives = read_target(path).objectives
     keys = [(each.id, each.per, pattern) for each in objectives for pattern in (each.faults or ("",))]
     assert len(keys) == len(set(keys))
+
+
+TWINS = (
+    ("{id: a, claims: [], measure: availability, at_least: 99%}", "{id: a, claims: [], measure: latency, percentile: 95%, at_most: 1s}", True),
+    ("{id: a, claims: [], measure: availability, at_least: 99%}", "{id: a, claims: [], measure: availability, at_least: 9%, per: region}", False),
+    ("{id: a, claims: [], measure: recovery, at_most: 1s, faults: [shard.*]}", "{id: a, claims: [], measure: loss, at_most: 1s, faults: [shard.frozen]}", True),  # noqa: E501
+    ("{id: a, claims: [], measure: recovery, at_most: 1s, faults: [shard.*]}", "{id: a, claims: [], measure: loss, at_most: 1s, faults: [cache.*]}", False),  # noqa: E501
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other", "refused"), TWINS)
+def test_objectives_that_could_give_one_verdict_twice_are_refused(tmp_path: Path, one: str, other: str, refused: bool) -> None:
+    """With file, line and key; the same ID for other parts or other faults is allowed."""
+    path = tmp_path / "t.yaml"
+    path.write_text(f"name: t\ntitle: T\nclaims: []\nobjectives:\n  - {one}\n  - {other}\n")
+    if not refused:
+        assert len(read_target(path).objectives) == 2
+        return
+    with pytest.raises(InvalidFile) as raised:
+        read_target(path)
+    assert [(problem.line, problem.key) for problem in raised.value.problems] == [(6, "objectives.1.id")]
+
+
+WRONG = (
+    "measure: availability, at_least: 99%, window: degraded", "measure: throughput, at_least: 9, sliding: 10s", "measure: burn_rate, at_most: 5",
+    "measure: recovery, at_least: 5, faults: [shard.*]", "measure: latency, at_most: 1s, percentile: 95%, invariants: [lost]",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("fields", WRONG)
+def test_an_objective_that_makes_no_sense_is_refused(tmp_path: Path, fields: str) -> None:
+    """Rather than judged by a guess of what was meant."""
+    path = tmp_path / "t.yaml"
+    path.write_text(f"name: t\ntitle: T\nclaims: []\nobjectives:\n  - {{id: a, claims: [], {fields}}}\n")
+    with pytest.raises(InvalidFile):
+        read_target(path)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
