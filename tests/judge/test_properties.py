@@ -7,11 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from closeshave.judge.verdict import Status, worst
+from closeshave.plan import Measure, Objective
 from tests.judge.histories import AVAILABILITY, INTEGRITY, KILL, LOSS, RECOVERY, Run, ns
 from tests.judge.test_assess import whole
 from tests.judge.test_integrity import BREACHES, clean
 
 statuses = st.sampled_from(list(Status))
+LATENCY = Objective("latency", ("C1",), Measure.LATENCY, at_most=0.1, percentile=0.9)
+SLIDING = Objective("sliding", ("C1",), Measure.ERROR_RATE, at_most=0.1, sliding=20.0)
 few = settings(max_examples=6, deadline=None)
 
 
@@ -27,7 +30,7 @@ def test_merging_is_associative_and_its_order_does_not_matter(one: list[Status],
 @st.composite
 def runs(draw: st.DrawFn) -> Run:
     """Histories with an outage, losses, breaches and missing evidence, in any combination."""
-    run = Run((AVAILABILITY, RECOVERY, LOSS, INTEGRITY), (KILL,))
+    run = Run((AVAILABILITY, LATENCY, SLIDING, RECOVERY, LOSS, INTEGRITY), (KILL,))
     run.life(dead_ns=ns(120), observed=draw(st.sampled_from([120.5, None])), verified=draw(st.sampled_from([155, None])))
     run.steady(draw(st.integers(0, 400)))
     for index in range(draw(st.integers(0, 5))):
