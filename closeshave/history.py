@@ -243,6 +243,8 @@ class Manifest:
     ended_at: str | None = None
     interrupted: str | None = None
     """Why the run ended early; ``None`` when it ran to its end."""
+    edge_counters: bool = True
+    """Whether anybody but the senders counts what passes the edges; else nothing can be compared with them."""
 
 
 @dataclass(frozen=True, slots=True)

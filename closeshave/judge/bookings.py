@@ -58,7 +58,9 @@ def phantom(dossier: Dossier) -> Finding:
     rest = np.flatnonzero(~asked)
     keys = final["key"].iloc[rest]
     asked[rest] = keys.isin(shared(possible["key"], keys)).to_numpy(dtype=np.bool_)
-    keyless = possible[possible["key"].isna() & possible["booking"].isna()]
+    # Read back through an API the final state may not tell keys: then a create without an answer is known by its slot alone.
+    untold = not final["key"].notna().any()
+    keyless = possible[(possible["key"].isna() | untold) & possible["booking"].isna()]
     asked |= _slots(final).isin(_slots(keyless)) if len(keyless) else False
     # Rows without a known birth count as this run's.
     older = (final["created_at"] < run_started_s(dossier.case)).to_numpy(dtype=np.bool_)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -101,6 +101,12 @@ class Case:
         """Windows in which the customers' generator could not keep its schedule."""
         rows = self.customers
         return late_windows(self.history.manifest, rows, self.intended_ns, self.started_ns, latency_bounds(self.plan, self.target))
+
+    @cached_property
+    def missing(self) -> Mapping[str, str]:
+        """What the platform cannot do or tell, and what that costs, as the trial found it."""
+        told = (mark.detail.partition(": ") for mark in self.history.marks if mark.kind == "part-missing")
+        return {what: why for what, _, why in told}
 
     @cached_property
     def starved(self) -> tuple[Span, ...]:

@@ -34,6 +34,9 @@ SEARCHES: Mapping[str, Callable[[Dossier], Finding]] = {
 }
 """Every kind of breach by the name of its verdict."""
 
+PLACES = frozenset({"misplaced", "residency_breaches"})
+"""Breaches that show only to who looks into the databases."""
+
 DOUBTS = frozenset({"unresolved"})
 """Findings that ask for evidence instead of convicting: they make the run inconclusive, never failed."""
 
@@ -84,8 +87,13 @@ def judge(dossier: Dossier, findings: Mapping[str, Finding]) -> tuple[Verdict, .
 
 
 def _applies(dossier: Dossier, name: str) -> bool:
-    """Residency is promised only where a region's data must stay in it."""
-    return name != "residency_breaches" or bool(dossier.case.history.manifest.topology.resident)
+    """Residency is promised only where a region's data must stay in it; money and shards concern only a platform that has to do with them."""
+    case = dossier.case
+    if name in payments.SEARCHES and case.history.captures is None:
+        return not {"pay_intent", "pay_confirm"} & set(case.missing)
+    if name == "misplaced" and "franchises" in case.missing:
+        return False
+    return name != "residency_breaches" or bool(case.history.manifest.topology.resident)
 
 
 def figures(dossier: Dossier, findings: Mapping[str, Finding]) -> IntegrityFigures:

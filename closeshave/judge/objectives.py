@@ -32,6 +32,12 @@ UNITS = {**dict.fromkeys(TIMES, "s"), Measure.THROUGHPUT: "1/s", Measure.BURN_RA
 """Of a verdict's figures; the others are ratios."""
 
 
+TOLD_BY_FRANCHISES = frozenset({Measure.DATABASE_TIME, Measure.CACHE_TIME, Measure.CACHE_HIT_RATIO})
+"""Measures that only the headers of the franchise extension tell."""
+SEEN_BY_FRANCHISES = frozenset({"shard", "franchise_decile"})
+"""Parts that a platform without franchises does not have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """Where an objective holds: the phases of its window, or the time in which one fault was in effect."""
@@ -45,6 +51,8 @@ class Stretch:
 def judge(dossier: Dossier, objective: Objective) -> tuple[Verdict, ...]:
     """One verdict for each part that the objective is stated per, and for a degraded window for each fault as well."""
     case = dossier.case
+    if unable := _unable(case, objective):
+        return (_blank(objective, Part(f"{objective.id}/all", "all", case.customers), unable),)
     kinds = case.of_kinds(objective.operations) if objective.operations else None
     limited = within(case.intended_ns, [*(window.span for window in case.late), *case.blind])
     starved = within(case.intended_ns, case.starved)
@@ -56,6 +64,15 @@ def judge(dossier: Dossier, objective: Objective) -> tuple[Verdict, ...]:
             named = _named(objective, part, stretch)
             found.append(_blank(objective, named, stretch.never) if stretch.never else _cautious(case, objective, named, stretch.spans, limited, starved))  # fmt: skip  # noqa: E501
     return tuple(found)
+
+
+def _unable(case: Case, objective: Objective) -> str:
+    """Why this platform cannot show whether it keeps the objective; empty when it can."""
+    if objective.measure in TOLD_BY_FRANCHISES or objective.per in SEEN_BY_FRANCHISES:
+        return case.missing.get("franchises", "")
+    if objective.operations and all(operation in case.missing for operation in objective.operations):
+        return "; ".join(f"{operation}: {case.missing[operation]}" for operation in objective.operations)
+    return ""
 
 
 def _stretches(dossier: Dossier, objective: Objective) -> Iterator[Stretch]:

@@ -14,6 +14,8 @@ from closeshave.judge.witness import first_and_worst, row
 from closeshave.judge.writes import among, effect
 
 NO_LEDGER = "the payment provider's ledger is missing"
+SEARCHES = frozenset({"duplicate_payments", "missing_payments", "orphan_payments"})
+"""Breaches that only a platform that takes payments can show."""
 
 
 def duplicate(dossier: Dossier) -> Finding:

@@ -17,11 +17,12 @@ EFFECT_OF = {"book": "create", "cancel": "cancel", "reschedule": "reschedule", "
 
 
 def judge(case: Case) -> tuple[Verdict, ...]:
-    """``reconciled`` (senders against rows), ``reconciled/effects`` and ``reconciled/edges``."""
+    """``reconciled`` (senders against rows), ``reconciled/effects`` and, where edges count, ``reconciled/edges``."""
+    counted = case.history.manifest.edge_counters
     return (
         _verdict("reconciled", "operations", _senders(case), len(case.operations)),
         _verdict("reconciled/effects", "effects", _effects(case), len(case.history.effects)),
-        _verdict("reconciled/edges", "requests at the edges", _edges(case), len(case.operations)),
+        *([_verdict("reconciled/edges", "requests at the edges", _edges(case), len(case.operations))] if counted else []),
     )
 
 

@@ -205,7 +205,9 @@ class Steps:
 
         def effects(operation: int, meaning: Meaning, body: Body) -> Effect:
             told = body if meaning.outcome is Outcome.OK else None
-            return self._effect(operation, "create", told, asked, key=key, amount=_cents(told, "price"))
+            # A key that the platform does not keep identifies nothing: judges go by the slot then.
+            kept = key if self.session.surroundings.manners.keyed_bookings else None
+            return self._effect(operation, "create", told, asked, key=kept, amount=_cents(told, "price"))
 
         return effects
 

@@ -101,6 +101,8 @@ def missing(definition: Remote) -> dict[str, str]:
         )
     if not able.keyed_bookings:
         found["keyed bookings"] = "a booking has no idempotency key: a retry after an unknown outcome may book again"
+    if not definition.read_back.sql and len(definition.topology.shards) > 1:
+        found["placement"] = "read back through the API, which does not tell on which shard a booking lies"
     if definition.metrics.prometheus is None:
         found["alerts"] = "no monitoring is named: detection is seen from outside only"
     return found

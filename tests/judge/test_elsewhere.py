@@ -1,0 +1,90 @@
+"""Platforms that show less than the stand-in: what they cannot show is said, neither passed nor held against them."""
+
+from dataclasses import replace
+
+import pytest
+
+from closeshave.history import History, Mark
+from closeshave.judge.assess import assess
+from closeshave.judge.verdict import Status, Verdict
+from closeshave.plan import Measure, Objective, Plan, Target
+from tests.judge.histories import EIGHT, INTEGRITY, Run
+from tests.judge.test_integrity import clean
+
+WHY = "the platform does not do this"
+
+
+def judged(run: Run, *missing: str, edge_counters: bool = True, captures: bool = True) -> dict[str, Verdict]:
+    """The verdicts on a run at a platform that cannot do all of this."""
+    history: History = run.history
+    history = replace(
+        history,
+        manifest=replace(history.manifest, edge_counters=edge_counters),
+        edges=history.edges if edge_counters else None,
+        marks=(*history.marks, *(Mark(0, "part-missing", f"{what}: {WHY}") for what in missing)),
+        captures=history.captures if captures else None,
+    )
+    plan: Plan = run.plan
+    target: Target = run.target
+    return {verdict.id: verdict for verdict in assess(history, plan, target).verdicts}
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_edges_that_nobody_counts_are_not_compared(counted: bool) -> None:
+    """No verdict, instead of one that makes every run inconclusive."""
+    found = judged(clean(), edge_counters=counted)
+    assert ("reconciled/edges" in found) is counted
+    assert found["reconciled"].status is Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("objective", "missing"),
+    [
+        (Objective("hits", (), Measure.CACHE_HIT_RATIO, at_least=0.9), "franchises"),
+        (Objective("db", (), Measure.DATABASE_TIME, at_most=0.01, percentile=0.95), "franchises"),
+        (Objective("shards", (), Measure.AVAILABILITY, at_least=0.9, per="shard"), "franchises"),
+        (Objective("deciles", (), Measure.AVAILABILITY, at_least=0.9, per="franchise_decile"), "franchises"),
+        (Objective("paying", (), Measure.AVAILABILITY, at_least=0.9, operations=("pay_confirm",)), "pay_confirm"),
+    ],
+)
+def test_an_objective_that_the_platform_cannot_show_is_inconclusive_for_that_reason(objective: Objective, missing: str) -> None:
+    """Once, and with the reason that its operator was told."""
+    run = clean()
+    run.objectives = (objective,)
+    found = [verdict for verdict in judged(run, missing).values() if verdict.id.startswith(objective.id)]
+    assert [(verdict.status, WHY in verdict.reason) for verdict in found] == [(Status.INCONCLUSIVE, True)]
+
+
+def test_payments_that_are_never_made_are_not_judged() -> None:
+    """With pay steps off and no ledger there is nothing to charge twice."""
+    found = judged(clean(), "pay_intent", "pay_confirm", captures=False)
+    assert not any("payments" in name for name in found)
+
+
+def test_payments_without_a_ledger_are_inconclusive() -> None:
+    """They were made, and nobody can tell what the provider did."""
+    found = judged(clean(), captures=False)
+    assert found["integrity/duplicate_payments"].status is Status.INCONCLUSIVE
+    assert "ledger is missing" in found["integrity/duplicate_payments"].reason
+
+
+def test_where_rows_lie_is_not_concluded_from_who_answered() -> None:
+    """Read back through the API, misplaced rows would look as if they lay well."""
+    found = judged(clean(), "placement")
+    assert (found["integrity/misplaced"].status, found["integrity/misplaced"].reason) == (Status.INCONCLUSIVE, WHY)
+    assert "integrity/misplaced" not in judged(clean(), "franchises")
+
+
+def test_a_create_without_an_answer_is_known_by_its_slot_where_keys_are_not_told() -> None:
+    """It may have been carried out: a final state without keys must not make a phantom of it."""
+    run = Run((INTEGRITY,))
+    for number in range(1, 4):
+        run.book(20 + number, number, session=f"s{number}")
+    doubtful = {"outcome": "info", "good": False, "status": 0, "error": "timeout"}
+    run.book(40, None, final=False, starts_at=EIGHT + 4 * 3600, session="s4", **doubtful)
+    run.row(4)
+    history = run.history
+    assert history.bookings is not None
+    blind = replace(history, bookings=history.bookings.assign(key=None))
+    found = {verdict.id: verdict for verdict in assess(blind, run.plan, run.target).verdicts}
+    assert found["integrity/phantom"].status is Status.PASS
