@@ -68,7 +68,7 @@ def write(run: Path, count: int) -> None:
         "id": np.arange(count), "source": np.where(canary, "canary", "customers"), "kind": kinds, "journey": kinds,
         "region": np.array(REGIONS)[region], "shard": shard, "franchise": franchise, "intended_ns": intended, "started_ns": intended + 20_000,
         "ended_ns": intended + took, "outcome": np.where(down, "info", "ok"), "good": ~down, "status": np.where(down, 503, 200),
-        "error": pa.array(np.where(down, "status_503", None)), "attempt": np.ones(count), "bytes": np.full(count, 300),
+        "error": pa.array(np.full(count, "status_503"), mask=~down), "attempt": np.ones(count), "bytes": np.full(count, 300),
         "served_by": np.array(REGIONS)[shard - 1], "cache": np.where(wrote, "bypass", "hit"), "db_ms": took / 2e6, "cache_ms": took / 9e6,
     }  # fmt: skip
     _save(run / history.OPERATIONS_FILE, columns, OPERATIONS, text)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -465,35 +465,43 @@ def _collide(one: Objective, other: Objective) -> bool:
     return any(fnmatch.fnmatch(mine, theirs) or fnmatch.fnmatch(theirs, mine) for mine in one.faults for theirs in other.faults)
 
 
-def _inconsistencies(plan: Plan) -> list[tuple[tuple[str | int, ...], str]]:
-    found: list[tuple[tuple[str | int, ...], str]] = []
+_Trouble = tuple[tuple[str | int, ...], str]
+"""Where in a plan something is wrong, and what would be right."""
+
+
+def _inconsistencies(plan: Plan) -> list[_Trouble]:
+    found: list[_Trouble] = []
     phases = {phase.name: phase for phase in plan.phases}
     if not plan.phases:
         found.append((("phases",), "a plan needs at least one phase"))
     if len(phases) != len(plan.phases):
         found.append((("phases",), "phase names must differ"))
-    if len({fault.id for fault in plan.faults}) != len(plan.faults):
-        found.append((("faults",), "fault IDs must differ"))
     if plan.duration_s > plan.limits.duration:
         found.append(
             (("limits", "duration"), f"the phases last {plan.duration_s:g} s, longer than the limit of {plan.limits.duration:g} s")
         )
+    return [*found, *_wrong_faults(plan, phases), *_wrong_nemesis(plan, phases)]
+
+
+def _wrong_faults(plan: Plan, phases: Mapping[str, Phase]) -> Iterator[_Trouble]:
+    if len({fault.id for fault in plan.faults}) != len(plan.faults):
+        yield ("faults",), "fault IDs must differ"
     for index, fault in enumerate(plan.faults):
-        phase = phases.get(fault.phase)
         if trouble := _no_fault_phase(fault.phase, phases):
-            found.append((("faults", index, "phase"), trouble))
-        elif phase is not None and fault.at + fault.hold > phase.duration:
-            found.append(
-                (("faults", index, "hold"), f"at + hold is {fault.at + fault.hold:g} s, past the end of its phase ({phase.duration:g} s)")
-            )
-    if plan.nemesis is not None:
-        if trouble := _no_fault_phase(plan.nemesis.phase, phases):
-            found.append((("nemesis", "phase"), trouble))
-        elif plan.nemesis.hold > phases[plan.nemesis.phase].duration:
-            found.append((("nemesis", "hold"), "is longer than its phase"))
-        if taken := [fault.id for fault in plan.faults if fault.id.startswith("nemesis-")]:
-            found.append((("faults",), f"the IDs of drawn faults begin with nemesis-; call {', '.join(taken)} something else"))
-    return found
+            yield ("faults", index, "phase"), trouble
+        elif fault.at + fault.hold > (lasts := phases[fault.phase].duration):
+            yield ("faults", index, "hold"), f"at + hold is {fault.at + fault.hold:g} s, past the end of its phase ({lasts:g} s)"
+
+
+def _wrong_nemesis(plan: Plan, phases: Mapping[str, Phase]) -> Iterator[_Trouble]:
+    if plan.nemesis is None:
+        return
+    if trouble := _no_fault_phase(plan.nemesis.phase, phases):
+        yield ("nemesis", "phase"), trouble
+    elif plan.nemesis.hold > phases[plan.nemesis.phase].duration:
+        yield ("nemesis", "hold"), "is longer than its phase"
+    if taken := [fault.id for fault in plan.faults if fault.id.startswith("nemesis-")]:
+        yield ("faults",), f"the IDs of drawn faults begin with nemesis-; call {', '.join(taken)} something else"
 
 
 def _no_fault_phase(name: str, phases: Mapping[str, Phase]) -> str:

@@ -153,6 +153,14 @@ def read_definition(path: Path) -> Definition:
     return definition
 
 
+def read_embedded(path: Path) -> Embedded:
+    """Read and check an environment file that must be of kind ``embedded``. Raises :class:`InvalidFile`."""
+    definition = read_definition(path)
+    if not isinstance(definition, Embedded):
+        raise InvalidFile(Problem(str(path), line_of(document(path), ("kind",)), "kind", f"is {definition.kind!r}; embedded is needed here"))
+    return definition
+
+
 def _inconsistencies(definition: Embedded) -> Iterator[tuple[Location, str]]:
     yield from _unknown_regions(definition)
     yield from _wrong_shards(definition)

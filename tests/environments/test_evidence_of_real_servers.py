@@ -14,7 +14,7 @@ import pytest
 from closeshave import processes
 from closeshave.clock import Anchor, now_ns
 from closeshave.environments import edge_counts, embedded, final_state, fingerprint, resources, signals
-from closeshave.environments.definition import read_definition
+from closeshave.environments.definition import read_embedded
 from closeshave.environments.final_state import FinalStateUnreadable
 from closeshave.history import BOOKINGS_FILE, CAPTURES_FILE, EdgeCount
 from closeshave.plan import locate
@@ -33,7 +33,7 @@ def anchor():
 @pytest.fixture(scope="module")
 def deployment(anchor):
     """The embedded environment, and nothing of it afterwards."""
-    found = embedded.up(read_definition(locate("environments", "embedded")), say=print)
+    found = embedded.up(read_embedded(locate("environments", "embedded")), say=print)
     yield found
     assert embedded.down(Path(found.root)) == ()
 

@@ -18,7 +18,7 @@ from closeshave import processes
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment, Member
 from closeshave.environments import embedded
-from closeshave.environments.definition import read_definition
+from closeshave.environments.definition import read_embedded
 from closeshave.faults import child, lifecycle, proofs
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.heal import heal_open
@@ -36,7 +36,7 @@ FAILS_OVER_WITHIN_S = 60
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Deployment]:
     """The embedded environment, one for all tests here: each must leave it whole."""
-    deployment = embedded.up(read_definition(locate("environments", "embedded")), say=print)
+    deployment = embedded.up(read_embedded(locate("environments", "embedded")), say=print)
     yield deployment
     assert not embedded.down(Path(deployment.root))
 
@@ -213,7 +213,7 @@ def test_killed_harness_leaves_an_attached_environment_whole(platform: Deploymen
 
 def test_killed_harness_takes_its_own_environment_along(run: Path) -> None:
     """kill -9 of a harness that owns its environment: no process and no directory is left."""
-    mine = embedded.up(read_definition(locate("environments", "embedded")), say=print)
+    mine = embedded.up(read_embedded(locate("environments", "embedded")), say=print)
     try:
         with harness(run, Path(mine.root), sys.executable, "-m", "closeshave", "env", "down", "--root", mine.root) as process:
             assert until(lambda: "observed" in edges(run), after(60))

@@ -39,9 +39,9 @@ def switch(directory: Path, **changes: Call) -> Hook:
         "observe": command("test", "-e", str(broken)),
         "undo": command("rm", "-f", str(broken)),
         "heal_check": command("test", "!", "-e", str(broken)),
-    }
-    quick = Hook("shard.primary-killed", {"shard": 1}, *whole.values(), observed_within=0.6, healed_within=3.0)
-    return replace(quick, **changes)
+    } | changes
+    calls = whole["inject"], whole["observe"], whole["undo"], whole["heal_check"]
+    return Hook("shard.primary-killed", {"shard": 1}, *calls, observed_within=0.6, healed_within=3.0)
 
 
 def remote(root: Path, *hooks: Hook) -> Deployment:

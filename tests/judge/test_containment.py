@@ -204,8 +204,9 @@ def test_a_rise_lies_between_its_bounds(bad_before: int, good_before: int, bad_a
     """Whatever was counted; and one more bad request during the fault raises all three."""
 
     def told_of(bad: int) -> tuple[float, float, float]:
-        numbers = (bad_before, bad_before + good_before, bad, bad + good_after)
-        found = rise(*(np.array([float(number)]) for number in numbers), confidence=0.95)
+        before, during = bad_before + good_before, bad + good_after
+        one, two, three, four = (np.array([float(number)]) for number in (bad_before, before, bad, during))
+        found = rise(one, two, three, four, confidence=0.95)
         return float(found.low[0]), float(found.estimate[0]), float(found.high[0])
 
     low, middle, high = told_of(bad_after)

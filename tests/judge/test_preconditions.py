@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from closeshave import history
@@ -68,9 +69,11 @@ def stored(tmp_path: Path) -> tuple[Path, Run]:
             history.OPERATIONS_FILE: history.OPERATIONS, history.EFFECTS_FILE: history.EFFECTS,
             history.BOOKINGS_FILE: history.BOOKINGS, history.CAPTURES_FILE: history.CAPTURES,
         }[name]  # fmt: skip
-        history.save_rows(tmp_path / name, history.pa.Table.from_pandas(rows, schema=schema, preserve_index=False))
-    for event in (*told.faults, *told.signals):
-        history.record(tmp_path, event)
+        history.save_rows(tmp_path / name, pa.Table.from_pandas(rows, schema=schema, preserve_index=False))
+    for fault in told.faults:
+        history.record(tmp_path, fault)
+    for signal in told.signals:
+        history.record(tmp_path, signal)
     for sent in told.sent:
         history.record_sent(tmp_path, sent)
     history.save_edges(tmp_path, told.edges or ())
