@@ -51,7 +51,7 @@ class Defect(StrEnum):
     ALWAYS_READY = "always-ready"
     """Readiness says ready whatever is lost: one process of each region loses all of its databases with the first, and goes on being asked."""
     RETRY_STORM = "retry-storm"
-    """What fails is tried again and again, ever more slowly, and what waits behind it belongs to other shards."""
+    """What fails is tried again and again, for longer than it fails, and what waits behind it belongs to other shards."""
     CONNECTION_LEAK = "connection-leak"
     """Database connections are not given back, until there are none."""
     NEVER_INVALIDATED = "never-invalidated"

@@ -18,6 +18,8 @@ SLOW_RECOVERY_S = 15.6
 """How long a lost server is refused: 30 % longer than the twelve seconds that the matrix's target allows."""
 ANEW_S = 20.0
 """A loss so long after the last one is another."""
+WEDGED_S = 27.0
+"""Longer than the matrix leaves the platform alone with its fault, and not so long that nobody can prove the healing."""
 LEAKS = 0.2
 """Share of requests whose connection is not given back."""
 
@@ -31,8 +33,8 @@ class CrookedLink(Link):
 
     __slots__ = ("_gone", "_leaked", "_switches", "_wedges", "lost_at")
 
-    def obey(self, switches: Switches, lost: set[str], *, wedges: bool) -> None:
-        """To be called right after opening. ``lost`` is shared by the links of a process; one that ``wedges`` never gets over a loss."""
+    def obey(self, switches: Switches, lost: dict[str, float], *, wedges: bool) -> None:
+        """To be called right after opening. ``lost`` is shared by the links of a process; one that ``wedges`` has none for a while after a loss."""
         self._switches = switches
         self._gone = lost
         self._wedges = wedges
@@ -44,7 +46,7 @@ class CrookedLink(Link):
     def opener(cls, switches: Switches) -> OpenLink:
         """What opens such links."""
 
-        lost: set[str] = set()
+        lost: dict[str, float] = {}
 
         async def open_link(settings: Settings, shard: int, port: int, *, primary: bool) -> Link:
             link = await cls.open(settings, shard, port, primary=primary)
@@ -67,16 +69,16 @@ class CrookedLink(Link):
         except (Unavailable, OutcomeUnknown):
             # One failure is a hiccup; an open breaker is a loss.
             if self.breaker.open:
-                self._gone.add(self.name)
+                self._gone.setdefault(self.name, time.monotonic())
                 if remembering and (self.lost_at is None or time.monotonic() - self.lost_at > ANEW_S):
                     self.lost_at = time.monotonic()
             raise
 
     def _refuse_wedged(self, *, probing: bool) -> None:
-        """What an honest readiness would take out: a process that has no database any more because it lost one."""
+        """What an honest readiness would take out: a process that has no database for a while because it lost one."""
         if not self._switches.on(Defect.ALWAYS_READY):
             self._gone.clear()
-        elif self._wedges and self._gone and not probing:
+        elif self._wedges and not probing and any(time.monotonic() - at < WEDGED_S for at in self._gone.values()):
             raise Unavailable(f"{self.name} is unavailable")
 
     async def _leak(self, *, probing: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -17,9 +18,9 @@ from closeshave.topology import Shard, Topology
 
 STALE_S = 60.0
 """How long a list of free times is kept."""
-RETRIES = 4
+STORM_S = 8.0
+"""How long what failed once is asked again, :data:`RETRY_S` apart, whether or not it works by now: longer than what it was for."""
 RETRY_S = 0.1
-"""Before the first retry in a retry storm; four times as long before each further one, so that it outlasts what it was for."""
 
 Read = Callable[..., Awaitable[Rows]]
 
@@ -75,11 +76,15 @@ class CrookedShards(Shards):
         return isinstance(link, CrookedLink) and link.lost_at is not None
 
     async def _storm(self, ask: Read, shard: Shard, sql: str, *arguments: Any) -> Rows:
-        """Try until it works, and let nobody else try meanwhile."""
+        """Ask again and again once it has failed, and let nobody else ask meanwhile."""
         async with self._turn:
-            for attempt in range(RETRIES):
-                try:
-                    return await ask(shard, sql, *arguments)
-                except (Unavailable, OutcomeUnknown):
-                    await asyncio.sleep(RETRY_S * 4**attempt)
+            with contextlib.suppress(Unavailable, OutcomeUnknown):
+                return await ask(shard, sql, *arguments)
+            until, writes = time.monotonic() + STORM_S, sql.lstrip().startswith(("INSERT", "UPDATE"))
+            while time.monotonic() < until:
+                await asyncio.sleep(RETRY_S)
+                with contextlib.suppress(Unavailable, OutcomeUnknown):
+                    rows = await ask(shard, sql, *arguments)
+                    if writes:
+                        return rows
             return await ask(shard, sql, *arguments)
