@@ -192,6 +192,7 @@ def test_a_dropped_tail_is_gone_with_the_server(platform: Running, european: Cus
         assert poll_until(lambda: book(european).status_code == 200, SOON_S)
         return held(platform, 3, booking)
 
+    assert poll_until(lambda: book(european).status_code == 200, SOON_S, 0.3)
     plant(deployed, "dropped-tail")
     assert poll_until(lambda: not survives(), 30)
     defects.clear(deployed, "dropped-tail")
