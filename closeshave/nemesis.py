@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,8 +46,8 @@ class _Window:
 def draw(plan: Plan, choices: Sequence[Choice], fits: Callable[[tuple[Fault, ...]], bool]) -> tuple[Fault, ...]:
     """The faults that the plan's nemesis adds to the plan's own, in the order of their instants; none without a nemesis.
 
-    ``fits`` says whether the plan with these faults altogether stays within the caps and entangles no two of them. An instant at which
-    nothing fits is left free. ``choices`` come in an order of their own, not that of a hash.
+    ``fits`` says whether these faults, in effect together, stay within the caps and are not entangled. An instant at which nothing fits is
+    left free. ``choices`` come in an order of their own, not that of a hash.
     """
     nemesis = plan.nemesis
     if nemesis is None or not choices:
@@ -60,7 +61,8 @@ def draw(plan: Plan, choices: Sequence[Choice], fits: Callable[[tuple[Fault, ...
         shuffled = random.sample(choices, len(choices))
         if _free(nemesis, _windows(plan, nemesis, drawn), at_s):
             candidates = (_fault(nemesis, choice, len(drawn) + 1, at_s) for choice in shuffled)
-            drawn += [fault for fault in candidates if fits((*plan.faults, *drawn, fault))][:1]
+            others = _together(plan, nemesis, drawn, at_s)
+            drawn += itertools.islice((fault for fault in candidates if fits((*others, fault))), 1)
         at_s += random.uniform(0.5, 1.5) * nemesis.every
     return tuple(drawn)
 
@@ -98,6 +100,13 @@ def _free(nemesis: Nemesis, windows: Sequence[_Window], at_s: float) -> bool:
     # A crowd is fullest when somebody has just joined it.
     joined_s = [at_s, *(other.begins_s for other in together if other.begins_s > at_s)]
     return all(sum(other.covers(instant) for other in together) < nemesis.overlap_max for instant in joined_s)
+
+
+def _together(plan: Plan, nemesis: Nemesis, drawn: Sequence[Fault], at_s: float) -> list[Fault]:
+    """The faults that are in effect at some time together with one from ``at_s`` on."""
+    mine = _Window(at_s, at_s + nemesis.hold)
+    timed = zip((*plan.faults, *drawn), _windows(plan, nemesis, drawn), strict=True)
+    return [fault for fault, window in timed if window.overlaps(mine)]
 
 
 def _windows(plan: Plan, nemesis: Nemesis, drawn: Sequence[Fault]) -> list[_Window]:
