@@ -243,6 +243,8 @@ class Manifest:
     ended_at: str | None = None
     interrupted: str | None = None
     """Why the run ended early; ``None`` when it ran to its end."""
+    payments_ledger: bool = True
+    """Whether the payment provider's own ledger can be read; else its absence is no damage, and what needs it is unknown."""
     edge_counters: bool = True
     """Whether anybody but the senders counts what passes the edges; else nothing can be compared with them."""
 
@@ -376,12 +378,13 @@ def load(run: Path) -> History:
     # The default allocator keeps what decompression needed, which for ten million rows is an eighth of all that judging takes.
     pa.set_memory_pool(pa.system_memory_pool())
     damage: list[str] = []
+    manifest = load_manifest(run)
     events = _lines(run / TIMELINE, lambda line: _LINES[line.pop("type")].validate_python(line), damage)
     sent = _lines(run / SENT, _SENT.validate_python, damage)
     operations = _rows(run / OPERATIONS_FILE, OPERATIONS, damage)
     effects = _rows(run / EFFECTS_FILE, EFFECTS, damage)
     return History(
-        manifest=load_manifest(run),
+        manifest=manifest,
         operations=operations if operations is not None else to_frame(OPERATIONS.empty_table()),
         effects=effects if effects is not None else to_frame(EFFECTS.empty_table()),
         faults=tuple(event for event in events if isinstance(event, FaultEvent)),
@@ -390,7 +393,7 @@ def load(run: Path) -> History:
         sent=tuple({(one.source, one.worker): one for one in sent}.values()),
         edges=_whole(run / EDGE_COUNTS, _EDGES, None, damage),
         bookings=_rows(run / BOOKINGS_FILE, BOOKINGS, damage),
-        captures=_rows(run / CAPTURES_FILE, CAPTURES, damage),
+        captures=_rows(run / CAPTURES_FILE, CAPTURES, damage) if manifest.payments_ledger else None,
         resources=_rows(run / RESOURCES_FILE, None, damage) if (run / RESOURCES_FILE).exists() else None,
         damage=tuple(damage),
         blind=_whole(run / BLIND, _BLIND, (), damage),

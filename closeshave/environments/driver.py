@@ -44,6 +44,8 @@ class Driver:
     status: Callable[[Path], tuple[PartStatus, ...]]
     count_edges: Callable[[Deployment], tuple[EdgeCount, ...]] | None
     """Each edge's own counter of requests; ``None`` where nobody but the senders counts."""
+    ledger: bool
+    """Whether the payment provider's own ledger is part of the final state."""
     quiesce: Callable[[Deployment, float], None]
     """Wait until nothing is in flight, at most so many seconds. Raises :class:`OSError`."""
     export: Callable[[Deployment, Path, float, Say], None]

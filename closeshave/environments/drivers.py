@@ -27,6 +27,7 @@ EMBEDDED = Driver(
     down=lambda root, logs_to: embedded.down(root, logs_to=logs_to),
     status=embedded.status,
     count_edges=edge_counts.read,
+    ledger=True,
     quiesce=final_state.quiesce,
     export=final_state.export,
     signals=_embedded_signals,

@@ -134,6 +134,9 @@ class Census:
         return roots
 
     def _read_records(self, entries: Mapping[int, Entry]) -> None:
+        if not self.deployment.processes:
+            # A platform elsewhere: nothing of it runs here.
+            return
         root = Path(self.deployment.root)
         written_ns = (root / "processes").stat().st_mtime_ns
         if written_ns == self._records_ns:

@@ -68,7 +68,8 @@ def _bounds(dossier: Dossier) -> dict[tuple[int, str], tuple[float, float]]:
     found = {}
     for name in sorted(set(source.dropna())):
         for here in np.unique(shard):
-            mine = first & equal(source, name) & (shard == here)
+            # Not every platform tells when it stored a booking.
+            mine = first & equal(source, name) & (shard == here) & ~np.isnan(stored)
             if np.count_nonzero(mine) >= LEAST:
                 low = float(np.quantile(stored[mine] - answered[mine], 1 - TRIM))
                 high = float(np.quantile(stored[mine] - sent[mine], TRIM))

@@ -74,6 +74,7 @@ def run(
         started_at=started.isoformat(timespec="seconds"),
         anchor=Anchor.take(),
         topology=prepared.definition.topology,
+        payments_ledger=drivers.of(prepared.definition.kind).ledger,
         edge_counters=drivers.of(prepared.definition.kind).count_edges is not None,
     )
     trial = Trial(prepared, directory, manifest, display, attach)

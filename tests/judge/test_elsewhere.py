@@ -37,6 +37,19 @@ def test_edges_that_nobody_counts_are_not_compared(counted: bool) -> None:
     assert found["reconciled"].status is Status.PASS
 
 
+def test_bookings_without_a_birth_tell_no_clock() -> None:
+    """Not everybody tells when a booking was stored: then there is nothing to compare, and nothing is held against the clocks."""
+    run = clean()
+    for number in range(20, 45):
+        run.book(20 + number, number, session=f"s{number}")
+        run.book(20 + number, number + 100, session=f"c{number}", source="canary")
+    history = run.history
+    assert history.bookings is not None
+    untold = replace(history, bookings=history.bookings.assign(created_at=float("nan")))
+    clocks = next(verdict for verdict in assess(untold, run.plan, run.target).verdicts if verdict.id == "clocks")
+    assert (clocks.status, clocks.gates) == (Status.INCONCLUSIVE, False)
+
+
 @pytest.mark.parametrize(
     ("objective", "missing"),
     [

@@ -171,6 +171,7 @@ REMOTE = Driver(
     down=down,
     status=statuses.status,
     count_edges=None,
+    ledger=False,
     quiesce=quiesce,
     export=export,
     signals=signals,

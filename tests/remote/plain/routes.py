@@ -68,7 +68,7 @@ class Platform:
 
     def __init__(self, shop: Shop, limits: Limits, *, stage: str = "staging", proxied: bool = True, payments: bool = False) -> None:
         self.shop, self.limits, self.stage, self.proxied, self.pays = shop, limits, stage, proxied, payments
-        self.database_down = False
+        self.database_down = self.live_key = False
 
     def answer(self, asked: Asked) -> Answered:
         """Whatever the application would say, a refusal too."""
@@ -334,7 +334,8 @@ def _take(platform: Platform, wish: dict[str, Any]) -> dict[str, object]:
 
 
 def _health(platform: Platform, _asked: Asked, _: re.Match[str]) -> Answered:
-    return Answered(200, {"status": "healthy", "service": "plain-barbers", "environment": platform.stage})
+    shown = {"publishable": "pk_live_" + "0" * 24} if platform.live_key else {}
+    return Answered(200, {"status": "healthy", "service": "plain-barbers", "environment": platform.stage, **shown})
 
 
 def _ready(platform: Platform, _asked: Asked, _: re.Match[str]) -> Answered:

@@ -110,12 +110,14 @@ def main() -> None:
     parser.add_argument("--unproxied", action="store_true", help="limits go by the real address")
     parser.add_argument("--pays", action="store_true", help="payments work")
     parser.add_argument("--accounts", type=int, default=0, help="customer1@plain.test … with the password 'Plain-1234'")
+    parser.add_argument("--live-key", action="store_true", help="/health shows a payment key that moves real money")
     options = parser.parse_args()
     shop, dead = Shop(options.barbers), threading.Event()
     shop.register("admin@plain.test", "Plain-1234", "admin")
     for number in range(1, options.accounts + 1):
         shop.register(f"customer{number}@plain.test", "Plain-1234")
     platform = Platform(shop, Limits(options.limits), stage=options.stage, proxied=not options.unproxied, payments=options.pays)
+    platform.live_key = options.live_key
     server = Server(("127.0.0.1", options.port), public(platform, dead))
     control = Server(("127.0.0.1", options.control_port), controls(platform, dead))
     threading.Thread(target=control.serve_forever, daemon=True).start()
