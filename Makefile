@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help run smoke test test-servers test-trials bench truth measured-error lint lock clean
+.PHONY: help run smoke faults test test-servers test-trials bench truth measured-error lint lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ run: $(INSTALLED) ## Carry out the nightly trial and print its verdict (about 6 
 smoke: $(INSTALLED) ## A short trial with one fault (about 90 seconds)
 	$(BIN)/closeshave run smoke
 
+faults: $(INSTALLED) ## Every kind of fault once, under load: a table of what it did (about half an hour)
+	$(BIN)/python -m proving
+
 test: $(INSTALLED) ## Quick tests: no servers, no Docker
 	$(BIN)/python -m pytest
 
@@ -24,6 +27,9 @@ test-servers: $(INSTALLED) ## Tests against the real servers of the embedded env
 
 test-trials: $(INSTALLED) ## Whole trials, with planted defects and interruptions (many minutes)
 	$(BIN)/python -m pytest -m trial
+
+faults: $(INSTALLED) ## Every kind of fault once, under load, and the table of what each did (about 25 minutes)
+	$(BIN)/closeshave drill
 
 bench: $(INSTALLED) ## Measure the load engine against k6 and wrk (needs nginx and wrk from their packages; long)
 	$(BIN)/python -m benchmarks

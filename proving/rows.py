@@ -1,0 +1,95 @@
+"""What a run shows of each of its faults. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from closeshave.faults.kind import Kind
+from closeshave.history import Edge
+from closeshave.judge.case import Case
+from closeshave.judge.timeline import Life, lives
+from proving.effects import shown_ns
+
+LATE_MS_MAX = 250.0
+"""The bar: how far from its scheduled instant an injection may begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One fault on the proving ground. What is unknown is ``None``."""
+
+    kind: str
+    scope: str
+    late_ms: float | None
+    """From the scheduled instant to the injection's beginning."""
+    observed_s: float | None
+    """From the injection to an independent probe's seeing it."""
+    effect_s: float | None
+    """From the injection to customers' or canaries' operations showing it."""
+    effect_within_s: float | None
+    """The kind's own deadline for that; ``None`` where nobody should notice."""
+    undone_s: float | None
+    """From the injection to the beginning of its undo."""
+    proven_s: float | None
+    """From the beginning of the undo to the proof of the heal."""
+    left: str
+    """What is wrong or was left behind; empty when nothing is."""
+
+    @property
+    def effect_due(self) -> bool:
+        """Whether operations had to show it and did not."""
+        return self.effect_within_s is not None and self.effect_s is None
+
+    @property
+    def well(self) -> bool:
+        """Struck on time, seen, felt where it should be, undone, proven, nothing left."""
+        known = None not in (self.late_ms, self.observed_s, self.undone_s, self.proven_s)
+        return known and abs(self.late_ms or 0.0) <= LATE_MS_MAX and not self.effect_due and not self.left
+
+
+def rows(case: Case, kinds: Mapping[str, Kind]) -> tuple[Row, ...]:
+    """One row for each fault of the run's plan, in the order of the plan."""
+    return tuple(_row(case, life, kinds[life.fault.kind]) for life in lives(case))
+
+
+def _row(case: Case, life: Life, kind: Kind) -> Row:
+    name = life.fault.id
+    planned = next((event for event in case.history.faults if event.fault == name and event.edge == Edge.PLANNED), None)
+    strike_ns = planned.evidence.get("strike_ns") if planned else None
+    shown = shown_ns(case, life, kind.effect_within_s) if kind.effect_within_s is not None else None
+    late_ns = _between(strike_ns, life.injected_ns)
+    return Row(
+        kind=life.fault.kind,
+        scope=", ".join(f"{key} {value}" for key, value in life.fault.scope.items()) or "everywhere",
+        late_ms=None if late_ns is None else late_ns / 1e6,
+        observed_s=_seconds(_between(life.injected_ns, life.observed_ns)),
+        effect_s=_seconds(shown),
+        effect_within_s=kind.effect_within_s,
+        undone_s=_seconds(_between(life.injected_ns, life.healed_ns)),
+        proven_s=_seconds(_between(life.healed_ns, life.verified_ns)),
+        left="; ".join(_left(case, life)),
+    )
+
+
+def _left(case: Case, life: Life) -> list[str]:
+    about = {
+        "fault-skipped": "skipped: the one before it was not healed in time",
+        "fault-not-observed": "no probe saw it",
+        "fault-ended-early": "over before it was healed",
+    }
+    found = [about[mark.kind] for mark in case.history.marks if mark.kind in about and mark.detail == life.fault.id]
+    found += [
+        f"unproven: {mark.detail}" for mark in case.history.marks if mark.kind == "heal-unproven" and mark.detail.startswith(life.fault.id)
+    ]
+    # What stays in a whole run's environment cannot be told apart by fault: every one of them has to answer for it.
+    found += [f"left behind: {mark.detail}" for mark in case.history.marks if mark.kind == "left-behind"]
+    return found
+
+
+def _between(start_ns: int | None, end_ns: int | None) -> int | None:
+    return None if start_ns is None or end_ns is None else end_ns - start_ns
+
+
+def _seconds(span_ns: int | None) -> float | None:
+    return None if span_ns is None else span_ns / 1e9

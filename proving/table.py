@@ -1,0 +1,63 @@
+"""The rows of the proving ground as a table: on the terminal and as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from proving.rows import LATE_MS_MAX, Row
+
+HEADS = ("kind", "scope", "late (ms)", "observed (s)", "effect (s)", "undone (s)", "proven healed (s)", "left")
+INTRODUCTION = f"""# Every kind of fault, measured
+
+Made by `make faults`: every kind that works on the embedded environment, once, under load. *Late* is the beginning of the injection against
+the schedule (at most {LATE_MS_MAX:g} ms), *observed* the first sighting by a probe that shares no code with the injection, *effect* the first
+moment at which operations in the fault's scope show it by errors or latency against calm, with the kind's own deadline; both count from the
+injection, as does the beginning of the *undo*. *Proven healed* counts from there. *Left* names whatever is wrong or stayed behind.
+"""
+
+
+def terminal(rows: Sequence[Row]) -> Table:
+    """For whoever watches: what is not well is red."""
+    table = Table(*HEADS)
+    for row in rows:
+        table.add_row(*cells(row), style="" if row.well else "red")
+    return table
+
+
+def page(rows: Sequence[Row], when: str) -> str:
+    """For the documentation, in Markdown."""
+    good = sum(row.well for row in rows)
+    lines = [INTRODUCTION, f"{good} of {len(rows)} are as they should be; measured {when}.", ""]
+    lines += [_line(HEADS), _line(["---"] * len(HEADS)), *(_line(cells(row)) for row in rows)]
+    return "\n".join(lines) + "\n"
+
+
+def cells(row: Row) -> list[str]:
+    """A row's texts, one for each head."""
+    return [
+        row.kind,
+        row.scope,
+        _number(row.late_ms),
+        _number(row.observed_s),
+        _effect(row),
+        _number(row.undone_s),
+        _number(row.proven_s),
+        row.left or "nothing",
+    ]
+
+
+def _effect(row: Row) -> str:
+    if row.effect_within_s is None:
+        return "none expected"
+    shown = "none" if row.effect_s is None else f"{row.effect_s:.2f}"
+    return f"{shown} (of {row.effect_within_s:g})"
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"
+
+
+def _line(texts: Sequence[str]) -> str:
+    return f"| {' | '.join(text.replace('|', '/') for text in texts)} |"

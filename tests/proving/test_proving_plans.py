@@ -1,0 +1,29 @@
+"""The plans of ``make faults``: valid, short, and every kind has its turn."""
+
+from __future__ import annotations
+
+import pytest
+
+from closeshave.faults.catalogue import KINDS
+from closeshave.preparation import prepare
+from proving.__main__ import PLANS
+
+FILES = sorted(PLANS.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_plan_of_the_proving_ground_is_valid(path):
+    """Each expects of a fault what its kind expects."""
+    for fault in prepare(str(path)).plan.faults:
+        assert fault.expected is KINDS[fault.kind].expected
+
+
+def test_every_kind_that_works_on_the_embedded_environment_has_its_turn():
+    """Exactly once."""
+    struck = [fault.kind for path in FILES for fault in prepare(str(path)).plan.faults]
+    assert sorted(struck) == sorted(name for name, kind in KINDS.items() if "embedded" in kind.environments)
+
+
+def test_all_of_it_takes_less_than_half_an_hour():
+    """The load alone; starting and judging come on top."""
+    assert sum(prepare(str(path)).plan.duration_s for path in FILES) < 30 * 60

@@ -1,0 +1,82 @@
+"""A run's faults as rows of the proving ground, and what makes one of them fall through."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from closeshave.faults.catalogue import KINDS
+from closeshave.history import FaultEvent, Mark
+from proving import table
+from proving.rows import Row, rows
+from tests.judge.histories import KILL, Run, ns
+
+GOOD = Row("shard.primary-killed", "shard 1", 12.0, 0.05, 0.4, 10.0, 12.0, 5.0, "")
+
+
+def run(*marks: Mark, strike: float = 119.98, outage: bool = True) -> Run:
+    """A shard's primary is killed at second 120; its customers notice when there is an ``outage``."""
+    made = Run(faults=(KILL,))
+    made.life()
+    made.events.insert(0, FaultEvent("kill", "planned", ns(119), {"strike_ns": ns(strike)}))
+    made.marks += marks
+    for index in range(20 * 140):
+        at = round(10 + index / 20, 6)
+        made.bad(at) if outage and 120 <= at < 130 else made.op(at, took=0.01 + (index % 100) / 10_000)
+    return made
+
+
+def test_a_row_tells_a_faults_life():
+    """Lateness against the schedule, then seconds since the injection; the proof counts from the undo."""
+    (row,) = rows(run().case, KINDS)
+    assert (row.kind, row.scope) == ("shard.primary-killed", "shard 1")
+    assert row.late_ms == pytest.approx(20)
+    assert row.observed_s == pytest.approx(0.5)
+    assert row.effect_s == pytest.approx(0.1, abs=0.11)
+    assert row.undone_s == pytest.approx(30)
+    assert row.proven_s == pytest.approx(5)
+    assert row.well
+
+
+@pytest.mark.parametrize(
+    ("made", "wrong"),
+    [
+        (run(strike=119.7), "late"),
+        (run(outage=False), "no effect"),
+        (run(Mark(ns(140), "fault-ended-early", "kill")), "over before it was healed"),
+        (run(Mark(ns(121), "fault-not-observed", "kill")), "no probe saw it"),
+        (run(Mark(ns(190), "left-behind", "port 10240")), "left behind: port 10240"),
+        (run(Mark(ns(180), "heal-unproven", "kill: shard 1: no replica")), "unproven: kill: shard 1: no replica"),
+    ],
+)
+def test_a_fault_with_a_flaw_is_not_well(made, wrong):
+    """Late, not felt, over early, not seen, something left or unproven: each is shown."""
+    (row,) = rows(made.case, KINDS)
+    assert not row.well
+    if wrong not in {"late", "no effect"}:
+        assert wrong in row.left
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [replace(GOOD, late_ms=None), replace(GOOD, observed_s=None), replace(GOOD, undone_s=None), replace(GOOD, proven_s=None)],
+)
+def test_what_is_unknown_is_not_well(unknown):
+    """Unknown never becomes success."""
+    assert GOOD.well
+    assert not unknown.well
+
+
+def test_kinds_that_nobody_should_notice_need_no_effect():
+    """A platform that tolerates a fault shows nothing, and that is right."""
+    assert replace(GOOD, effect_s=None, effect_within_s=None).well
+    assert not replace(GOOD, effect_s=None).well
+
+
+def test_the_page_has_a_line_for_each_fault():
+    """Figures with two decimals, *unknown* where there is none, *none expected* where nobody should notice."""
+    text = table.page([GOOD, replace(GOOD, kind="x.y", late_ms=None, effect_s=None, effect_within_s=None)], "2026-11-21")
+    assert "| shard.primary-killed | shard 1 | 12.00 | 0.05 | 0.40 (of 10) | 12.00 | 5.00 | nothing |" in text
+    assert "| x.y | shard 1 | unknown | 0.05 | none expected | 12.00 | 5.00 | nothing |" in text
+    assert "1 of 2 are as they should be" in text
