@@ -1,0 +1,80 @@
+"""The catalogue as a page, made from the very kinds: ``python -m closeshave.faults.page docs/faults.md``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from closeshave.faults.catalogue import KINDS
+from closeshave.faults.kind import Kind, Parameter
+from closeshave.files import write_atomically
+from closeshave.plan import Expected
+
+FAMILIES: Mapping[str, str] = {
+    "shard": "one PostgreSQL cluster under Patroni, and the etcd that elects its primaries",
+    "cache": "a tier of Valkey stores under Sentinel: `cache`, `sessions` or `ratelimit`",
+    "region": "all that a region owns, or its links",
+    "service": "processes of the application; `instance` counts from 0 within the region",
+    "dependency": "the payment provider",
+    "data": "what is acknowledged, and what is asked again",
+}
+MEANINGS: Mapping[Expected, str] = {
+    Expected.TOLERATES: "the objectives hold throughout",
+    Expected.DEGRADES: "a weaker objective holds while it lasts",
+    Expected.RECOVERS: "the platform recovers by itself, within its RTO",
+    Expected.RESTORED: "an operator's step is part of the recovery",
+}
+
+
+def page(kinds: Mapping[str, Kind] = KINDS) -> str:
+    """The whole page as Markdown. Pure."""
+    return "\n".join(_lines(kinds)) + "\n"
+
+
+def _lines(kinds: Mapping[str, Kind]) -> Iterator[str]:
+    yield "# Faults"
+    yield ""
+    yield "Made by `python -m closeshave.faults.page docs/faults.md` from `closeshave/faults/`. A plan names a kind, a scope, an instant and a hold;"
+    yield "`closeshave validate` refuses a kind that its environment cannot do. `make faults` carries every kind out and shows what it did."
+    yield ""
+    yield "What is expected of the platform is a default that a plan may change:"
+    yield ""
+    yield from (f"* *{expected}*: {meaning}." for expected, meaning in MEANINGS.items())
+    for family, about in FAMILIES.items():
+        yield ""
+        yield f"## {family}: {about}"
+        for kind in kinds.values():
+            if kind.name.startswith(f"{family}."):
+                yield ""
+                yield from _section(kind)
+
+
+def _section(kind: Kind) -> Iterator[str]:
+    yield f"### {kind.name}"
+    yield ""
+    yield kind.does
+    yield ""
+    yield "| | |"
+    yield "|---|---|"
+    yield f"| scope | {', '.join(f'`{key}`' for key in kind.scope) or 'the whole environment'} |"
+    yield f"| expected | *{kind.expected}* |"
+    yield f"| observed | {kind.observed_by} Within {kind.observed_within_s:g} s. |"
+    yield f"| customers | {_noticed(kind)} |"
+    yield f"| undone | {kind.undone_by} Within {kind.healed_within_s:g} s. |"
+    yield f"| environments | {', '.join(sorted(kind.environments))}; remote by a hook |"
+    yield from (f"| `{parameter.name}` | {_explained(parameter)} |" for parameter in kind.parameters)
+
+
+def _noticed(kind: Kind) -> str:
+    return "should notice nothing" if kind.effect_within_s is None else f"notice it within {kind.effect_within_s:g} s"
+
+
+def _explained(parameter: Parameter) -> str:
+    default = str(parameter.default).lower() if parameter.type is bool else parameter.default
+    bounds = "" if parameter.type in {bool, str} else f", {parameter.at_least:g} to {parameter.at_most:g}"
+    return f"{parameter.about} Default {default}{bounds}."
+
+
+if __name__ == "__main__":
+    write_atomically(Path(sys.argv[1]), page())

@@ -1,0 +1,25 @@
+"""The page of faults says what the catalogue does."""
+
+from pathlib import Path
+
+from closeshave.faults.catalogue import KINDS
+from closeshave.faults.page import FAMILIES, MEANINGS, page
+from closeshave.plan import Expected
+
+PUBLISHED = Path(__file__).parents[2] / "docs" / "faults.md"
+
+
+def test_the_published_page_is_up_to_date():
+    """Made anew it is the same: python -m closeshave.faults.page docs/faults.md."""
+    assert PUBLISHED.read_text() == page()
+
+
+def test_every_kind_has_a_section():
+    """None is left out because nobody thought of its family."""
+    assert {kind.split(".")[0] for kind in KINDS} == set(FAMILIES)
+    assert all(f"### {kind}\n" in page() for kind in KINDS)
+
+
+def test_every_expectation_is_explained():
+    """A word in a table that nobody explains helps nobody."""
+    assert set(MEANINGS) == set(Expected)
