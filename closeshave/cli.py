@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from closeshave import __version__
@@ -164,16 +165,44 @@ def list_() -> None:
 
 
 @app.command()
-def doctor() -> None:
-    """Say which parts this machine has, which can be had, and what is missing."""
+def doctor(
+    environment: Annotated[str, typer.Option(help="A platform's environment file: ask that platform instead, gently.")] = "",
+    write: Annotated[bool, typer.Option(help="Propose its file anew, beside it, as FILE.proposed.")] = False,
+) -> None:
+    """Say which parts this machine has and what is missing; or what a platform answers, and what its file should say."""
     from closeshave.environments.doctor import findings
 
+    if environment:
+        _examine(environment, write=write)
+        return
     table = Table("part", "", "detail")
     found = findings()
     for item in found:
         table.add_row(item.part, "[green]ok[/]" if item.ok else "[red]missing[/]", item.detail)
     console.print(table)
     raise typer.Exit(0 if all(item.ok for item in found) else FAILED)
+
+
+def _examine(name: str, *, write: bool) -> None:
+    from closeshave.environments.definition import read_definition
+    from closeshave.environments.remote import examination
+    from closeshave.environments.remote.definition import Remote
+    from closeshave.plan import locate
+
+    path = locate("environments", name)
+    definition = read_definition(path)
+    if not isinstance(definition, Remote):
+        raise InvalidFile(Problem(str(path), 0, "kind", "only a platform of kind remote is asked; without --environment this machine is"))
+    examined = examination.examine(definition)
+    table = Table("what", "", "seen", "the file should say")
+    colours = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "missing": "[red]missing[/]"}
+    for item in examined.findings:
+        # What a platform says is text, whatever it looks like.
+        table.add_row(item.what, colours[item.level], escape(item.saw), escape(item.advice))
+    console.print(table)
+    if write:
+        typer.echo(examination.propose(path, examined.proposal))
+    raise typer.Exit(FAILED if examined.refused else 0)
 
 
 @environments.command()

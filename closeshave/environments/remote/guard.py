@@ -13,11 +13,16 @@ from closeshave.plan import Plan
 
 def refusals(definition: Remote, seen: Sequence[Seen], given: Permission, key: bytes, now_s: float) -> Iterator[str]:
     """Why this platform must not be loaded, a sentence each; none when it may."""
+    yield from unsound(definition, seen)
+    if definition.stage == "production":
+        yield from _not_permitted(definition, given, key, now_s)
+
+
+def unsound(definition: Remote, seen: Sequence[Seen]) -> Iterator[str]:
+    """Why this is not the platform that is meant, or one at which a test would move real money, a sentence each."""
     for region in seen:
         yield from _wrong_platform(definition, region)
         yield from _wrong_keys(definition, region)
-    if definition.stage == "production":
-        yield from _not_permitted(definition, given, key, now_s)
 
 
 def over_caps(definition: Remote, plan: Plan, requests_per_session: float) -> Iterator[str]:

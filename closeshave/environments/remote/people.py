@@ -24,7 +24,7 @@ def people(definition: Remote, beside: Path, say: Say) -> tuple[Account, ...]:
         api = Api(url, definition.capabilities)
         try:
             for _ in range(definition.accounts.register):
-                account = Account(f"closeshave-{secrets.token_hex(6)}@example.com", f"Cs-{secrets.token_urlsafe(12)}-1", region)
+                account = new_account(region)
                 api.register(account)
                 made.append(account)
         except Refused as error:
@@ -35,6 +35,11 @@ def people(definition: Remote, beside: Path, say: Say) -> tuple[Account, ...]:
             api.close()
     say(f"{len(made)} customers registered themselves")
     return tuple(made)
+
+
+def new_account(region: str) -> Account:
+    """Somebody who does not exist yet."""
+    return Account(f"closeshave-{secrets.token_hex(6)}@example.com", f"Cs-{secrets.token_urlsafe(12)}-1", region)
 
 
 def read(path: Path, regions: tuple[str, ...]) -> tuple[Account, ...]:
