@@ -1,0 +1,58 @@
+"""Every environment that ships is valid, names nobody's real host, and states what may be broken."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from closeshave.environments.definition import read_definition
+from closeshave.environments.remote.definition import Remote
+from closeshave.faults import catalogue
+from closeshave.traffic import manners
+
+FILES = sorted(Path(__file__).parents[2].glob("environments/*.yaml"))
+REMOTE = [path for path in FILES if isinstance(read_definition(path), Remote)]
+
+
+def test_every_target_system_has_its_files():
+    """One managed platform in two stages, two clouds in three, three containers, four cities, four regions."""
+    assert len(REMOTE) == 11
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_an_environment_is_valid(path):
+    """Named as its file; its capabilities mean something."""
+    definition = read_definition(path)
+    assert definition.name == path.stem
+    spoken = manners.of(definition.capabilities, definition.topology)
+    assert spoken.steps_off <= manners.OPERATIONS
+    assert set(definition.capabilities.limits) <= manners.OPERATIONS
+
+
+@pytest.mark.parametrize("path", REMOTE, ids=lambda path: path.stem)
+def test_an_example_is_nobodys_platform(path):
+    """Hosts below example.com (RFC 2606), over TLS."""
+    for url in read_definition(path).regions.values():
+        assert urlsplit(url).scheme == "https"
+        assert urlsplit(url).hostname.endswith(".example.com")
+
+
+@pytest.mark.parametrize("path", REMOTE, ids=lambda path: path.stem)
+def test_hooks_are_for_kinds_and_places_that_exist(path):
+    """As ``validate`` asks of a plan."""
+    definition = read_definition(path)
+    shards = {shard.id for shard in definition.topology.shards}
+    for hook in definition.hooks:
+        assert catalogue.check_hook(hook) == []
+        assert hook.scope.get("region", definition.topology.regions[0]) in definition.topology.regions
+        assert hook.scope.get("shard", 1) in shards
+
+
+@pytest.mark.parametrize("path", [path for path in REMOTE if "production" in path.stem], ids=lambda path: path.stem)
+def test_production_is_gentle(path):
+    """No payment steps, no region at once, a small rate."""
+    definition = read_definition(path)
+    assert definition.stage == "production"
+    assert set(definition.capabilities.steps_off) >= {"pay_intent", "pay_confirm"}
+    assert definition.caps.regions_at_once == 0
+    assert definition.caps.requests_per_s <= 30
