@@ -143,6 +143,26 @@ def allow(
 
 
 @app.command()
+def stop(
+    directory: Annotated[Path | None, typer.Argument(help="The run; needless when only one is running.")] = None,
+    runs: Annotated[Path, typer.Option(help="Where run directories are made.")] = Path("reports/runs"),
+    timeout: Annotated[float, typer.Option(help="Seconds to wait until it has healed and ended.")] = 300.0,
+) -> None:
+    """Stop a running trial for safety: it heals, cleans up, judges what there is and ends with exit code 5."""
+    from closeshave import stopping
+
+    found = (directory,) if directory else stopping.running(runs)
+    if len(found) != 1:
+        raise InvalidFile(Problem(str(runs), 0, "", f"name one of: {', '.join(map(str, found))}" if found else "no run is going on"))
+    try:
+        ended = stopping.ask(found[0], timeout)
+    except LookupError as error:
+        raise InvalidFile(Problem(str(found[0]), 0, "", str(error))) from None
+    console.print(f"{found[0]} {'has ended' if ended else f'is still ending after {timeout:g} s'}")
+    raise typer.Exit(0 if ended else FAILED)
+
+
+@app.command()
 def heal(root: Annotated[Path, typer.Argument(help="Root of the environment.", exists=True, file_okay=False)]) -> None:
     """Undo every fault that an earlier run left open in an environment, and prove it."""
     from closeshave.faults.heal import heal_environment

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from closeshave import __version__, history, nemesis, rundir
+from closeshave import __version__, history, nemesis, rundir, stopping
 from closeshave.clock import Anchor
 from closeshave.conclusion import note_ending
 from closeshave.deployment import Deployment
@@ -99,7 +99,7 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
             after_up(trial.serving)
         load_and_break(trial)
     except Interrupted as reason:
-        ending = ("interrupted", str(reason))
+        ending = _stopped(trial, str(reason))
     except SafetyStop as reason:
         ending = ("safety", str(reason))
     except (EnvironmentFailed, GeneratorFailed, LoginFailed, janitor.JanitorFailed, OSError) as error:
@@ -109,7 +109,7 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
     finally:
         stop.shield()
         if ending is None and stop.received is not None:
-            ending = ("interrupted", f"stopped by {stop.received}")
+            ending = _stopped(trial, f"stopped by {stop.received}")
         if ending is not None:
             trial.say(f"[bold red]stopping early[/]: {ending[1]}")
             trial.mark("abort", ending[1])
@@ -119,3 +119,8 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
             trial.manifest, ended_at=datetime.now(UTC).isoformat(timespec="seconds"), interrupted=ending[1] if ending else None
         )
         history.save_manifest(trial.run, trial.manifest)
+
+
+def _stopped(trial: Trial, reason: str) -> tuple[str, str]:
+    """A signal is Ctrl-C, unless ``closeshave stop`` sent it."""
+    return ("safety", "stopped by the operator (closeshave stop)") if stopping.asked(trial.run) else ("interrupted", reason)
