@@ -61,6 +61,8 @@ def document(path: Path) -> Any:
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise InvalidFile(Problem(str(path), line, "", f"not valid YAML: {error.problem}")) from None
+    except RecursionError:
+        raise InvalidFile(Problem(str(path), 0, "", "nested too deeply to be a file of this kind")) from None
     except (YAMLError, ValueError) as error:
         raise InvalidFile(Problem(str(path), 0, "", f"not valid YAML: {error}")) from None
     if not isinstance(loaded, dict):

@@ -6,6 +6,7 @@ that plans are checked against; the rest concerns only the module that starts th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from closeshave.topology import Shard, Topology
 from closeshave.yamlfile import STRICT, InvalidFile, Problem, Seconds, document, line_of, read
 
 Location = tuple[str | int, ...]
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,9 @@ def read_definition(path: Path) -> Definition:
         message = "is missing" if kind is None else f"{kind!r} is no kind of environment; there is: {', '.join(_KINDS)}"
         raise InvalidFile(Problem(str(path), line_of(raw, ("kind",)), "kind", message))
     definition = read(path, _KINDS[kind])
+    if not NAME.fullmatch(definition.name):
+        message = "letters, digits, dots, hyphens and underscores, at most 64: directories are called after it"
+        raise InvalidFile(Problem(str(path), line_of(raw, ("name",)), "name", message))
     problems = [
         Problem(str(path), line_of(raw, location), ".".join(map(str, location)), message)
         for location, message in (remote.inconsistencies(definition) if isinstance(definition, Remote) else _inconsistencies(definition))
@@ -157,7 +162,9 @@ def read_embedded(path: Path) -> Embedded:
     """Read and check an environment file that must be of kind ``embedded``. Raises :class:`InvalidFile`."""
     definition = read_definition(path)
     if not isinstance(definition, Embedded):
-        raise InvalidFile(Problem(str(path), line_of(document(path), ("kind",)), "kind", f"is {definition.kind!r}; embedded is needed here"))
+        raise InvalidFile(
+            Problem(str(path), line_of(document(path), ("kind",)), "kind", f"is {definition.kind!r}; embedded is needed here")
+        )
     return definition
 
 
