@@ -37,6 +37,8 @@ class Driver:
     """The root of an environment about to be had. Where it is not ours that is always the same, so that open faults are found again."""
     admit: Callable[[Any, Plan, Permission], tuple[str, ...]]
     """Why this environment must not be loaded by this plan, a sentence each: asked before anything is started."""
+    rate_cap: Callable[[Any], float | None]
+    """The most requests a second that its owner allows; ``None`` where nobody has to."""
     up: Callable[[Any, Path, Say], Deployment]
     """From its definition (the class of this kind) and an empty root to a deployment that serves. Raises :class:`EnvironmentFailed`."""
     down: Callable[[Path, Path | None], tuple[str, ...]]

@@ -23,6 +23,7 @@ EMBEDDED = Driver(
     ours=True,
     place=lambda definition: registry.new_root(definition.name),
     admit=lambda _definition, _plan, _permission: (),
+    rate_cap=lambda _definition: None,
     up=lambda definition, root, say: embedded.up(definition, root=root, say=say),
     down=lambda root, logs_to: embedded.down(root, logs_to=logs_to),
     status=embedded.status,

@@ -16,6 +16,7 @@ from closeshave.history import Mark, PhaseTime
 from closeshave.traffic import logins
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.load import plan_load
+from closeshave.trial import ratecap
 from closeshave.trial.state import SENDERS, SafetyStop, Trial, scope_text
 
 TICK_S = 0.1
@@ -54,8 +55,12 @@ def _watch(trial: Trial, times: tuple[PhaseTime, ...], bar: Bar) -> None:
     start_ns, end_ns = times[0].started_ns, times[-1].ended_ns
     waiting = list(schedule.due(trial.prepared.plan, start_ns))
     begun: list[schedule.Due] = []
+    allowed_per_s = trial.driver.rate_cap(trial.prepared.definition)
+    cap = None if allowed_per_s is None else ratecap.RateCap(allowed_per_s)
     while (now := now_ns()) < end_ns:
         _check_helpers(trial)
+        if cap is not None and (reason := cap.exceeded(ratecap.requests(trial.run), now / 1e9)):
+            raise SafetyStop(reason)
         running = [item for item in begun if _unhealed(trial, item.fault.id)]
         for item in list(waiting):
             go, at_ns = schedule.decide(item, running, end_ns, now)

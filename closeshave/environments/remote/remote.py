@@ -167,6 +167,7 @@ REMOTE = Driver(
     ours=False,
     place=place,
     admit=admit,
+    rate_cap=lambda definition: definition.caps.requests_per_s,
     up=up,
     down=down,
     status=statuses.status,

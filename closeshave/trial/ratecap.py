@@ -1,0 +1,39 @@
+"""The live cap: what the senders really put on the wire is held against the most that a platform's owner allows."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from closeshave.traffic.signposts import RECORDS
+
+OVER_S = 10.0
+"""How long the mean rate must be above the cap: bursts of Poisson arrivals are no excess."""
+
+
+@dataclass(slots=True)
+class RateCap:
+    """Watches the senders' own counters, which each of them writes down several times a second."""
+
+    allowed_per_s: float
+    _counted: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def exceeded(self, requests: int, now_s: float) -> str:
+        """Why the trial must stop: more than the cap in the last ten seconds. Empty while all is well, and before ten seconds are known."""
+        while len(self._counted) > 1 and self._counted[1][0] <= now_s - OVER_S:
+            self._counted.popleft()
+        self._counted.append((now_s, requests))
+        since_s, before = self._counted[0]
+        if now_s - since_s < OVER_S:
+            return ""
+        per_s = (requests - before) / (now_s - since_s)
+        if per_s <= self.allowed_per_s:
+            return ""
+        return f"{per_s:.0f} requests/s were sent for {OVER_S:g} s; the environment file allows {self.allowed_per_s:g}"
+
+
+def requests(run: Path) -> int:
+    """What all senders of a run have put on the wire so far, by their own counters."""
+    return sum(int(json.loads(path.read_bytes())["requests"]) for path in (run / RECORDS).glob("*.counters.json"))
