@@ -7,6 +7,7 @@ model. The harness runs the same class openly: a visit for each computed arrival
 from __future__ import annotations
 
 import contextlib
+import logging
 import random
 import secrets
 import time
@@ -23,7 +24,7 @@ from locust.exception import StopUser
 from closeshave.clock import now_ns
 from closeshave.history import Source
 from closeshave.topology import Shard, Topology
-from closeshave.traffic import answers, dialect
+from closeshave.traffic import answers, dialect, hosts
 from closeshave.traffic.engine.book import EngineBook
 from closeshave.traffic.engine.carrier import EngineTransport
 from closeshave.traffic.engine.engine import Engine
@@ -31,6 +32,8 @@ from closeshave.traffic.engine.sleep import sleep_until
 from closeshave.traffic.engine.worker import engine_of
 from closeshave.traffic.session import Over, Session, Surroundings, Window
 from closeshave.traffic.steps import Steps
+
+_LOG = logging.getLogger(__name__)
 
 FRANCHISES = 100_000
 
@@ -127,6 +130,12 @@ class BookingUser(User):
         self.session.transport.close()
 
     def _visitor(self) -> Session:
+        if reason := hosts.refusal(str(self.host), hosts.named()):
+            _LOG.error(reason)
+            self.environment.process_exit_code = 2
+            if self.environment.runner is not None:
+                gevent.spawn(self.environment.runner.quit)
+            raise StopUser(reason)
         rng = random.Random(secrets.randbits(64))  # noqa: S311 -- a customer's chance, not a secret
         name = f"closeshave-{secrets.token_hex(6)}@example.com"
         password, franchise = secrets.token_urlsafe(12) + "aA1!", rng.randint(1, FRANCHISES)
