@@ -1,9 +1,11 @@
 """When a fault first showed in its scope's operations. Pure: a history in, an instant out.
 
-An operation is *hurt* when its customer did not get the promised answer, or waited longer than 99 % of its kind did in calm; about one in a
-hundred is in calm, by construction. The fault shows at the first operation at which so many of those due since the injection, in the last
-second or the last ten, are hurt that calm, or the seconds just before the injection, would bring it about once in a million times (binomial).
-One kind of operation by itself is looked at too: what payments suffer would drown in all the reading around them.
+*Normal* is the last minute before the injection in which nothing was broken, calm or between two faults: recent, because a machine has busier
+and quieter minutes. An operation is *hurt* when its customer did not get the promised answer, or waited longer than 99 % of its kind normally
+do; about one in a hundred normally is, by construction. The fault shows at the first operation at which so many of those due since the
+injection, in the last second or the last ten, are hurt that the normal share, or that of the seconds just before the injection, would bring
+it about once in a million times (binomial). One kind of operation by itself is looked at too: what payments suffer would drown in all the
+reading around them.
 """
 
 from __future__ import annotations
@@ -15,37 +17,54 @@ from scipy.stats import binom  # type: ignore[import-untyped] # it ships no type
 
 from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags
-from closeshave.judge.timeline import Life, operations_of
-from closeshave.judge.windows import spans, within
+from closeshave.judge.timeline import Life, lives, operations_of
+from closeshave.judge.windows import NEVER_NS, spans, within
 
 CHANCE = 1e-6
 WINDOWS_NS = (1_000_000_000, 10_000_000_000)
 BEFORE_NS = 5_000_000_000
 """What hurt in this stretch before the injection is not the fault's doing."""
-CALM_MIN = 20
-"""A kind of operation that calm has seen less often has no normal to be compared with."""
+NORMAL_S = 60
+NORMAL_MIN = 20
+"""A kind of operation that was seen less often has no normal to be compared with."""
+AFTERMATH_NS = 2_000_000_000
+"""What was sent while a fault was being proven healed may still be slow."""
 
 
 def shown_ns(case: Case, life: Life, within_s: float) -> int | None:
     """How long after the injection operations in scope showed the fault, in nanoseconds; ``None`` when none did within ``within_s``."""
     if life.injected_ns is None:
         return None
-    hurt = hurt_of(case)
-    rows = operations_of(case, life.fault)
-    until_ns = life.injected_ns + round(within_s * 1e9)
-    found = [at_ns for group in _groups(case, rows) if (at_ns := _shown_by(case, group, hurt, life.injected_ns, until_ns)) is not None]
-    return min(found) - life.injected_ns if found else None
+    normal = normal_of(case, life.injected_ns)
+    between_ns = (life.injected_ns, life.injected_ns + round(within_s * 1e9))
+    groups = list(_groups(case, operations_of(case, life.fault)))
+    # Errors by themselves too: where there normally are none, a few of them say more than they do among all that is a little slow.
+    found = [_shown_by(case, rows, hurt, normal, between_ns) for rows in groups for hurt in (~case.good, _hurt(case, normal))]
+    seen = [at_ns for at_ns in found if at_ns is not None]
+    return min(seen) - life.injected_ns if seen else None
 
 
-def hurt_of(case: Case) -> Flags:
-    """Which operations are not good, or slower than 99 % of their kind in calm."""
+def normal_of(case: Case, before_ns: int) -> Flags:
+    """The operations of the last minute before an instant, counting only the time in which nothing was broken."""
+    whole = (case.intended_ns < before_ns) & within(case.intended_ns, spans(case.history.manifest, "run"))
+    for life in lives(case):
+        if life.injected_ns is not None:
+            ended_ns = NEVER_NS if life.verified_ns is None else life.verified_ns + AFTERMATH_NS
+            whole &= ~((case.intended_ns >= life.injected_ns) & (case.intended_ns < ended_ns))
+    # Back through the gaps between faults, second by second, until there is a minute of them.
+    seconds = case.intended_ns // 1_000_000_000
+    lately = np.unique(seconds[whole])[-NORMAL_S:]
+    return whole & np.isin(seconds, lately)
+
+
+def _hurt(case: Case, normal: Flags) -> Flags:
+    """Which operations are not good, or slower than 99 % of their kind normally are."""
     hurt = ~case.good
-    calm = within(case.intended_ns, spans(case.history.manifest, "calm"))
     for kind in _kinds(case):
         rows = case.of_kinds([kind])
-        normal = rows & calm & case.good
-        if np.count_nonzero(normal) >= CALM_MIN:
-            hurt |= rows & (case.response_ns > np.quantile(case.response_ns[normal], 0.99))
+        answered = rows & normal & case.good
+        if np.count_nonzero(answered) >= NORMAL_MIN:
+            hurt |= rows & (case.response_ns > np.quantile(case.response_ns[answered], 0.99))
     return hurt
 
 
@@ -59,16 +78,16 @@ def _groups(case: Case, rows: Flags) -> Iterator[Flags]:
         yield rows & case.of_kinds([kind])
 
 
-def _shown_by(case: Case, rows: Flags, hurt: Flags, start_ns: int, until_ns: int) -> int | None:
+def _shown_by(case: Case, rows: Flags, hurt: Flags, normal: Flags, between_ns: tuple[int, int]) -> int | None:
     """The instant at which the first of these operations was due that makes chance an unlikely story."""
-    calm = rows & within(case.intended_ns, spans(case.history.manifest, "calm"))
-    normal, calm_hurt = int(np.count_nonzero(calm)), int(np.count_nonzero(hurt & calm))
-    if normal < CALM_MIN:
+    start_ns, until_ns = between_ns
+    usual = int(np.count_nonzero(rows & normal))
+    if usual < NORMAL_MIN:
         return None
     before = rows & (case.intended_ns >= start_ns - BEFORE_NS) & (case.intended_ns < start_ns)
     already = float(np.mean(hurt[before])) if np.any(before) else 0.0
-    # One more hurt than was seen, so that a calm without any does not make the first one a certainty (Laplace's rule of succession).
-    share = max((calm_hurt + 1) / (normal + 2), already)
+    # One more hurt than was seen, so that a minute without any does not make the first one a certainty (Laplace's rule of succession).
+    share = max((int(np.count_nonzero(hurt & rows & normal)) + 1) / (usual + 2), already)
     struck = rows & (case.intended_ns >= start_ns) & (case.intended_ns < until_ns)
     order = np.argsort(case.intended_ns[struck], kind="stable")
     due_ns, bad = case.intended_ns[struck][order], hurt[struck][order]

@@ -13,7 +13,7 @@ INTRODUCTION = f"""# Every kind of fault, measured
 
 Made by `make faults`: every kind that works on the embedded environment, once, under load. *Late* is the beginning of the injection against
 the schedule (at most {LATE_MS_MAX:g} ms), *observed* the first sighting by a probe that shares no code with the injection, *effect* the first
-moment at which operations in the fault's scope show it by errors or latency against calm, with the kind's own deadline; both count from the
+moment at which operations in the fault's scope show it by errors or latency against the minute before, with the kind's own deadline; both count from the
 injection, as does the beginning of the *undo*. *Proven healed* counts from there. *Left* names whatever is wrong or stayed behind.
 """
 

@@ -81,3 +81,9 @@ def test_a_fault_that_was_never_injected_shows_nothing():
     made = run(bad=[(120, 140)])
     made.events = []
     assert shown_s(made) is None
+
+
+def test_normal_is_what_was_lately_and_not_a_calm_long_gone():
+    """A machine that was busy in calm is no excuse for what a fault does a quiet minute later."""
+    made = run(bad=[(20, 40)], slow=[(121, 123)])
+    assert shown_s(made) == pytest.approx(1.2, abs=0.21)
