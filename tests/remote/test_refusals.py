@@ -1,0 +1,71 @@
+"""What must not be loaded is refused by the command: a clear message, exit code 2, and nothing was started."""
+
+from functools import partial
+
+import pytest
+
+from closeshave.environments.definition import read_definition
+from closeshave.environments.remote.lock import Lock
+from closeshave.environments.remote.permission import VARIABLE
+from tests.remote import plans
+from tests.remote.command import call
+from tests.remote.plain.running import plain
+
+
+@pytest.fixture
+def closeshave(tmp_path):
+    """The command, with a state of its own."""
+    return partial(call, tmp_path)
+
+
+def refused(ended, sentence):
+    """The command said so, by exit code 2, before anything was written."""
+    assert ended.code == 2, ended.said
+    assert sentence in " ".join(ended.said.split()), ended.said
+    assert not ended.runs.exists() or not list(ended.runs.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "changes", "of_plan", "sentence"),
+    [
+        ((), {"regions": {"us-east-1": "http://no-such-host.invalid"}}, {}, "no-such-host.invalid"),
+        ((), {"fingerprint": {"path": "/health", "expect": {"service": "somebody-else"}}}, {}, "the fingerprint does not match"),
+        ((), {"stage": "production"}, {}, "make a token that expires"),
+        (("--live-key",), {}, {}, "live payment keys at"),
+        ((), {"caps": {"requests_per_s": 5, "requests": 20000, "duration": "10m", "shards_at_once": 1}}, {}, "requests/s"),
+        ((), {"hooks": []}, {}, "hooks here: none"),
+        (("--unproxied",), {"capabilities": {"franchises": False, "forwarded_for": False}}, {}, "would leave one address"),
+    ],
+)
+def test_what_must_not_be_loaded_is_refused(tmp_path, closeshave, options, changes, of_plan, sentence):
+    """With a clear message and exit code 2."""
+    with plain(*options) as platform:
+        plans.environment(tmp_path, platform, **changes)
+        ended = closeshave("run", plans.plan(tmp_path, "database", **of_plan), "--runs", tmp_path / "runs")
+        refused(ended, sentence)
+        assert "pk_live_0" not in ended.said
+
+
+def test_an_expired_token_permits_nothing(tmp_path, closeshave):
+    """Nor does one whose platform is not typed out."""
+    with plain("--stage", "production") as platform:
+        path = plans.environment(
+            tmp_path, platform, stage="production", fingerprint={"path": "/health", "expect": {"environment": "production"}}
+        )
+        plan = plans.plan(tmp_path, "database")
+        token = closeshave("allow", path, "--hours", "1").said.split()[-1]
+        expired = f"{int(token.split('.')[0]) - 7200}.{token.split('.')[1]}"
+        refused(closeshave("run", plan, "--runs", tmp_path / "runs", **{VARIABLE: expired}), "make one")
+        refused(closeshave("run", plan, "--runs", tmp_path / "runs", **{VARIABLE: token}), "type its name")
+
+
+def test_a_locked_target_is_refused(tmp_path, closeshave):
+    """While somebody else loads it."""
+    with plain() as platform:
+        definition = read_definition(plans.environment(tmp_path, platform))
+        lock = Lock(definition.regions)
+        lock.take("somebody else's run")
+        try:
+            refused(closeshave("run", plans.plan(tmp_path, "database"), "--runs", tmp_path / "runs"), "somebody else's run")
+        finally:
+            lock.release()
