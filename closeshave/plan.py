@@ -250,8 +250,9 @@ class Aborts:
     """Share of customers' requests outside the scopes of all faults in effect that may be not good."""
     window: Seconds = 10.0
     """For how long leakage must last."""
-    integrity: bool = True
-    """Stop at the first breach that can be seen live: two acknowledged bookings of one slot."""
+    integrity: bool | None = None
+    """Stop at the first breach that can be seen live: two acknowledged bookings of one slot. By default on a platform itself, and not on a
+    stand-in, which harms nobody and had better be judged to the end."""
     blind: Seconds = 15.0
     """How long canaries may go unrecorded: without them nobody sees what a fault does."""
 
@@ -384,6 +385,13 @@ class Target:
     title: str
     claims: tuple[Claim, ...]
     objectives: tuple[Objective, ...]
+
+    @property
+    def error_budget(self) -> float | None:
+        """The share of requests that may be not good, by the availability objective over everything; ``None`` without one."""
+        whole = (each for each in self.objectives if each.measure is Measure.AVAILABILITY and each.per == "all")
+        allowed = next((each.at_least for each in whole if each.window != "degraded" and not each.operations), None)
+        return None if allowed is None or allowed >= 1 else 1 - allowed
 
 
 SHIPPED = Path(__file__).parent / "shipped"

@@ -15,7 +15,7 @@ from closeshave.history import History, Outcome, Source
 from closeshave.judge.columns import Flags, Ints, equal, flags, ints, member
 from closeshave.judge.host import starved
 from closeshave.judge.windows import NEVER_NS, Late, Span, late_windows, latency_bounds
-from closeshave.plan import Measure, Plan, Target
+from closeshave.plan import Plan, Target
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,7 @@ class Case:
     @property
     def error_budget(self) -> float | None:
         """The share of requests that may be not good, by the target's availability objective over everything; ``None`` without one."""
-        whole = (each for each in self.target.objectives if each.measure is Measure.AVAILABILITY and each.per == "all")
-        allowed = next((each.at_least for each in whole if each.window != "degraded" and not each.operations), None)
-        return None if allowed is None or allowed >= 1 else 1 - allowed
+        return self.target.error_budget
 
     def of_region(self, region: str) -> Flags:
         """Operations that entered at ``region``'s edge."""

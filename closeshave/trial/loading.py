@@ -17,6 +17,7 @@ from closeshave.traffic import logins
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.load import plan_load
 from closeshave.trial import ratecap
+from closeshave.trial.overseeing import Overseer
 from closeshave.trial.state import SENDERS, SafetyStop, Trial, scope_text
 
 TICK_S = 0.1
@@ -51,16 +52,18 @@ def load_and_break(trial: Trial) -> None:
 
 
 def _watch(trial: Trial, times: tuple[PhaseTime, ...], bar: Bar) -> None:
-    """Until the load's end: start each fault when it is due, and notice every helper that dies."""
+    """Until the load's end: start each fault when it is due, notice every helper that dies, and stop when the plan's aborts say so."""
     start_ns, end_ns = times[0].started_ns, times[-1].ended_ns
     waiting = list(schedule.due(trial.prepared.plan, start_ns))
     begun: list[schedule.Due] = []
     allowed_per_s = trial.driver.rate_cap(trial.prepared.definition)
     cap = None if allowed_per_s is None else ratecap.RateCap(allowed_per_s)
+    overseer = Overseer(trial, start_ns)
     while (now := now_ns()) < end_ns:
         _check_helpers(trial)
         if cap is not None and (reason := cap.exceeded(ratecap.requests(trial.run), now / 1e9)):
             raise SafetyStop(reason)
+        overseer.look()
         running = [item for item in begun if _unhealed(trial, item.fault.id)]
         for item in list(waiting):
             go, at_ns = schedule.decide(item, running, end_ns, now)

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -60,3 +62,23 @@ def test_a_killed_janitor_stops_the_trial_safely(trial):
     os.kill(janitor, signal.SIGKILL)
     assert running.process.wait(60) == 5
     assert "janitor" in str(running.summary()["reasons"])
+
+
+@pytest.mark.parametrize("moment", ["phase-started", '"injected"'])
+def test_closeshave_stop_ends_a_trial_for_safety(trial, moment):
+    """From another terminal: healed, cleaned up, judged, exit code 5; the command returns when all that is done."""
+    running = trial(plan_text())
+    running.wait_for(moment)
+    told = subprocess.run([sys.executable, "-m", "closeshave", "stop", "--runs", str(running.runs)], timeout=60, check=False)
+    assert told.returncode == 0
+    assert running.process.wait(5) == 5
+    assert "stopped by the operator" in str(running.summary()["reasons"])
+    assert running.root() is None
+
+
+def test_a_trial_that_burns_its_error_budget_stops_itself(trial):
+    """The plan allows a hundred-thousandth of the month's; a lost primary costs more, and nobody waits for its heal."""
+    running = trial(f"{plan_text()}aborts: {{budget: 0.001%}}\n")
+    assert running.process.wait(120) == 5
+    assert "of the month's error budget is burnt" in str(running.summary()["reasons"])
+    assert running.root() is None

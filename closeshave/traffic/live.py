@@ -1,0 +1,114 @@
+"""What a running load has recorded since the last look: counts by place, and the effects. The only reader of records that are still growing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import orjson
+from pydantic import TypeAdapter
+
+from closeshave.history import Effect
+from closeshave.traffic.engine.records import RecordFiles
+from closeshave.traffic.engine.rows import DTYPE, HEADER, ROW
+from closeshave.traffic.signposts import RECORDS
+
+_EFFECT = TypeAdapter(Effect)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Operations of one sender at one place that ended since the last look."""
+
+    source: str
+    region: str
+    """Whose edge was entered."""
+    shard: int
+    count: int
+    bad: int
+    """Those whose customer did not get the promised answer."""
+
+
+@dataclass(slots=True)
+class _Worker:
+    """How far one worker's files were read."""
+
+    files: RecordFiles
+    source: str
+    rows_at: int = HEADER.size
+    effects_at: int = 0
+    texts: list[str] = field(default_factory=list)
+    texts_at: int = 0
+
+
+class Live:
+    """Reads each record once; a look costs what came since the last one, and no sender ever waits for it."""
+
+    def __init__(self, run: Path) -> None:
+        self._directory = run / RECORDS
+        self._workers: dict[Path, _Worker] = {}
+
+    def tallies(self) -> tuple[Tally, ...]:
+        """Counts of what was recorded since the last look, by sender, region and shard."""
+        totals: Counter[tuple[str, str, int]] = Counter()
+        bad: Counter[tuple[str, str, int]] = Counter()
+        for worker in self._known():
+            for place, count, wrong in _counted(worker):
+                totals[place] += count
+                bad[place] += wrong
+        return tuple(Tally(*place, count, bad[place]) for place, count in sorted(totals.items()))
+
+    def effects(self, actions: Collection[str]) -> tuple[Effect, ...]:
+        """The effects of these actions that were written since the last look, in each worker's order."""
+        return tuple(effect for worker in self._known() for effect in _new_effects(worker, actions))
+
+    def _known(self) -> list[_Worker]:
+        for path in sorted(self._directory.glob("*.rows")):
+            if path not in self._workers and path.stat().st_size >= HEADER.size:
+                with path.open("rb") as file:
+                    source = HEADER.unpack(file.read(HEADER.size))[3].rstrip(b"\0").decode()
+                self._workers[path] = _Worker(RecordFiles.of(path.parent, path.stem), source)
+        return list(self._workers.values())
+
+
+def _counted(worker: _Worker) -> Iterator[tuple[tuple[str, str, int], int, int]]:
+    """Sender, region and shard, with the number of new rows and how many of them are not good."""
+    with worker.files.rows.open("rb") as file:
+        file.seek(worker.rows_at)
+        data = file.read()
+    # What is not a whole row yet is left for the next look.
+    whole = len(data) - len(data) % ROW.size
+    worker.rows_at += whole
+    rows = np.frombuffer(data[:whole], DTYPE)
+    # Only now: a row's texts are always written before it.
+    _read_texts(worker)
+    places, which = np.unique(rows[["region", "shard"]], return_inverse=True)
+    counts = np.bincount(which, minlength=len(places))
+    bad = np.bincount(which, weights=rows["good"] == 0, minlength=len(places))
+    for place, count, wrong in zip(places, counts, bad, strict=True):
+        code = int(place["region"])
+        region = worker.texts[code - 1] if code else ""
+        yield (worker.source, region, int(place["shard"])), int(count), int(wrong)
+
+
+def _read_texts(worker: _Worker) -> None:
+    lines, worker.texts_at = _whole_lines(worker.files.texts, worker.texts_at)
+    worker.texts += [line.decode() for line in lines]
+
+
+def _new_effects(worker: _Worker, actions: Collection[str]) -> list[Effect]:
+    lines, worker.effects_at = _whole_lines(worker.files.effects, worker.effects_at)
+    told = map(orjson.loads, lines)
+    return [_EFFECT.validate_python(each) for each in told if each["action"] in actions]
+
+
+def _whole_lines(path: Path, at: int) -> tuple[list[bytes], int]:
+    """The lines that were finished after the byte ``at``, and where the next one begins."""
+    with path.open("rb") as file:
+        file.seek(at)
+        data = file.read()
+    whole = data.rfind(b"\n") + 1
+    return data[:whole].split(b"\n")[:-1], at + whole

@@ -1,0 +1,111 @@
+"""When a trial has to stop by itself. Pure: what was counted and the instant come from outside, the reason goes out."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from closeshave.history import Effect
+from closeshave.plan import Aborts, Fault
+from closeshave.topology import Topology
+from closeshave.traffic.live import Tally
+from closeshave.trial.slots import Slots
+
+MONTH_S = 30 * 86_400
+ENOUGH = 50
+"""Requests below which no share is taken for leakage."""
+PROBES_MISSED = 20
+"""Canaries slower than the plan's limit for blindness may skip this many probes instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a trial has to keep to."""
+
+    aborts: Aborts
+    error_budget: float | None
+    """Share of requests that may be not good by the target; ``None`` without an availability objective over everything."""
+    topology: Topology
+    probes_per_s: float
+    """Canaries' planned rate, all places together."""
+
+    @property
+    def blind_s(self) -> float:
+        """How long canaries may go unrecorded."""
+        return max(self.aborts.blind, PROBES_MISSED / self.probes_per_s) if self.probes_per_s > 0 else float("inf")
+
+
+@dataclass(slots=True)
+class Watch:
+    """Everything that was seen of a running trial so far. Instants are seconds on any one clock."""
+
+    bounds: Bounds
+    started_s: float
+    _requests: int = 0
+    _bad: int = 0
+    _probed_s: float = field(init=False)
+    _outside: deque[tuple[float, int, int]] = field(default_factory=deque)
+    """Looks at what was outside all faults, without a gap: the instant, requests, not good ones."""
+    _slots: Slots = field(default_factory=Slots)
+
+    def __post_init__(self) -> None:
+        self._probed_s = self.started_s
+
+    def look(self, at_s: float, tallies: Sequence[Tally], effects: Iterable[Effect], broken: Sequence[Fault]) -> str:
+        """Why the trial must stop now, in a sentence; empty when it may go on. ``broken`` are the faults in effect."""
+        customers = [tally for tally in tallies if tally.source == "customers"]
+        self._requests += sum(tally.count for tally in customers)
+        self._bad += sum(tally.bad for tally in customers)
+        if any(tally.source == "canary" for tally in tallies):
+            self._probed_s = at_s
+        doubled = self._slots.look(at_s, effects, broken)
+        reasons = (self._blind(at_s), self._overspent(at_s), self._leaking(at_s, customers, broken), self._doubled(doubled))
+        return "; ".join(filter(None, reasons))
+
+    def _blind(self, at_s: float) -> str:
+        silent_s = at_s - self._probed_s
+        return f"no canary was recorded for {silent_s:.0f} s" if silent_s > self.bounds.blind_s else ""
+
+    def _overspent(self, at_s: float) -> str:
+        """The month's budget is the share that may fail, of all requests in 30 days at this run's own rate."""
+        if not self.bounds.error_budget or not self._requests or at_s <= self.started_s:
+            return ""
+        a_month = self.bounds.error_budget * self._requests / (at_s - self.started_s) * MONTH_S
+        burnt = self._bad / a_month
+        if burnt <= self.bounds.aborts.budget:
+            return ""
+        return f"{burnt:.0%} of the month's error budget is burnt, {self.bounds.aborts.budget:.0%} are allowed"
+
+    def _leaking(self, at_s: float, customers: Sequence[Tally], broken: Sequence[Fault]) -> str:
+        if not broken:
+            # What fails while nothing is broken is the platform's own, and for the judges.
+            self._outside.clear()
+            return ""
+        spared = [
+            tally for tally in customers if not any(reaches(fault, tally.region, tally.shard, self.bounds.topology) for fault in broken)
+        ]
+        self._outside.append((at_s, sum(tally.count for tally in spared), sum(tally.bad for tally in spared)))
+        since_s = at_s - self.bounds.aborts.window
+        whole = self._outside[0][0] <= since_s
+        while self._outside[0][0] <= since_s and len(self._outside) > 1:
+            self._outside.popleft()
+        count, bad = sum(look[1] for look in self._outside), sum(look[2] for look in self._outside)
+        if not whole or count < ENOUGH or bad / count <= self.bounds.aborts.leakage:
+            return ""
+        names = ", ".join(fault.id for fault in broken)
+        return f"{bad / count:.0%} of the requests outside the scope of {names} were not answered well for {self.bounds.aborts.window:g} s"
+
+    def _doubled(self, doubled: str) -> str:
+        return f"integrity is broken: {doubled}" if doubled and self.bounds.aborts.integrity else ""
+
+
+def reaches(fault: Fault, region: str, shard: int, topology: Topology) -> bool:
+    """Whether a request that enters at ``region`` for ``shard`` may rightly suffer from the fault; of what is no shard's or region's: all do."""
+    if "shard" in fault.scope:
+        return shard == int(fault.scope["shard"])
+    if "region" in fault.scope:
+        lost = fault.scope["region"]
+        # What a region stands by for is in reach too: its standby may have become the primary by now.
+        return region == lost or any(shard == each.id and lost in {each.home, each.standby} for each in topology.shards)
+    return True

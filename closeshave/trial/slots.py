@@ -1,0 +1,56 @@
+"""Two acknowledged bookings of one slot, as far as that can be told while the load runs. Pure: what was seen and the instant come from outside.
+
+Overlaps of different starts, and everything that needs the final state, are for the judges; this only has to be cheap and never wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from closeshave.history import Effect
+from closeshave.plan import Fault
+
+ACTIONS = frozenset({"create", "cancel", "reschedule"})
+"""What takes a slot or gives it back."""
+SETTLED_S = 2.0
+"""Until then a second acknowledgement may be waiting for the record of a cancel that another worker has not written yet."""
+
+
+@dataclass(slots=True)
+class Slots:
+    """Slots that customers hold, as far as can be told without the final state."""
+
+    _held: dict[tuple[int, int | None, int | None], int] = field(default_factory=dict)
+    """Franchise, barber and start → the booking."""
+    _released: set[int] = field(default_factory=set)
+    """Bookings that somebody tried to cancel or move: their slots may be given again."""
+    _doubts: list[tuple[float, int, str]] = field(default_factory=list)
+    """When a slot was acknowledged twice, the earlier booking, and the story."""
+    _broken: frozenset[str] = frozenset()
+
+    def look(self, at_s: float, effects: Iterable[Effect], broken: Sequence[Fault]) -> str:
+        """The story of a slot that two bookings were acknowledged for; empty when there is none."""
+        now = frozenset(fault.id for fault in broken)
+        if now != self._broken:
+            # A primary that was lost may have taken bookings along, and their slots are rightly given again. That loss has its own judge.
+            self._held.clear()
+            self._doubts.clear()
+            self._broken = now
+        for effect in effects:
+            if effect.booking is None or effect.action not in ACTIONS:
+                continue
+            if effect.action != "create":
+                self._released.add(effect.booking)
+            else:
+                self._take(at_s, effect, effect.booking)
+        settled = [story for since_s, first, story in self._doubts if at_s - since_s >= SETTLED_S and first not in self._released]
+        return settled[0] if settled else ""
+
+    def _take(self, at_s: float, effect: Effect, booking: int) -> None:
+        slot = (effect.franchise, effect.barber, effect.starts_at)
+        first = self._held.setdefault(slot, booking)
+        if first != booking:
+            story = f"bookings {first} and {booking} of franchise {effect.franchise} were both acknowledged for one slot of barber {effect.barber}"
+            self._doubts.append((at_s, first, story))
+            self._held[slot] = booking

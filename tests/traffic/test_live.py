@@ -1,0 +1,76 @@
+"""Reading records that are still growing: each once, and none that is not whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from closeshave.history import Effect, Source
+from closeshave.traffic.engine.records import Records
+from closeshave.traffic.engine.rows import ROW
+from closeshave.traffic.live import Live, Tally
+from closeshave.traffic.signposts import RECORDS
+
+
+def worker(run: Path, name: str, number: int, source: Source = Source.CUSTOMERS) -> Records:
+    """A worker's records in the run's spool."""
+    return Records(run / RECORDS, source, name, number)
+
+
+def add(records: Records, region: str, shard: int, *, good: bool = True) -> None:
+    """One request."""
+    code = records.texts.code(region)
+    records.add(ROW.pack(1, 1, 2, 0, 1, 9, 0.0, 0.0, 0, 0, code, 0, 0, 0, shard, 200, 0, int(good), 1, 0))
+
+
+def test_each_record_is_counted_once_by_sender_and_place(tmp_path: Path) -> None:
+    """Two workers give the same region different codes; a later look tells only what is new."""
+    one, other = worker(tmp_path, "customers-1", 1), worker(tmp_path, "canary-0", 0, Source.CANARY)
+    live = Live(tmp_path)
+    for region in ("east", "west", "east"):
+        add(one, region, 1, good=region == "west")
+    add(other, "west", 2)
+    assert live.tallies() == ()
+    one.flush()
+    other.flush()
+    expected = (Tally("canary", "west", 2, 1, 0), Tally("customers", "east", 1, 2, 2), Tally("customers", "west", 1, 1, 0))
+    assert live.tallies() == expected
+    assert live.tallies() == ()
+    add(one, "south", 1)
+    one.flush()
+    assert live.tallies() == (Tally("customers", "south", 1, 1, 0),)
+
+
+def test_workers_that_come_later_are_found(tmp_path: Path) -> None:
+    """Before there are any there is nothing to count."""
+    live = Live(tmp_path)
+    assert live.tallies() == ()
+    records = worker(tmp_path, "customers-1", 1)
+    add(records, "east", 1)
+    records.flush()
+    assert live.tallies() == (Tally("customers", "east", 1, 1, 0),)
+
+
+def test_a_torn_record_is_left_for_the_next_look(tmp_path: Path) -> None:
+    """Half a row counts when its other half is there."""
+    records = worker(tmp_path, "customers-1", 1)
+    add(records, "east", 1)
+    records.flush()
+    path = tmp_path / RECORDS / "customers-1.rows"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-10])
+    live = Live(tmp_path)
+    assert live.tallies() == ()
+    path.write_bytes(whole)
+    assert live.tallies() == (Tally("customers", "east", 1, 1, 0),)
+
+
+def test_effects_are_read_once_and_only_those_asked_for(tmp_path: Path) -> None:
+    """In each worker's order."""
+    records = worker(tmp_path, "customers-1", 1)
+    create, cancel = (Effect(1, action, 5, 1, booking=3, barber=7, starts_at=900) for action in ("create", "cancel"))
+    for effect in (create, Effect(2, "read", 5, 1, read_values="[]"), cancel):
+        records.add_effect(effect)
+    live = Live(tmp_path)
+    records.flush()
+    assert live.effects({"create", "cancel"}) == (create, cancel)
+    assert live.effects({"create", "cancel"}) == ()
