@@ -26,13 +26,15 @@ from proving.rows import Row, rows
 HERE = Path(__file__).parents[1]
 PLANS = HERE / "scenarios" / "faults"
 RUNS = HERE / "reports" / "runs" / "faults"
+WIDTH = 150
+"""Of a log, which is no terminal."""
 PAGE = HERE / "docs" / "faults-measured.md"
 
 
 def main(arguments: Sequence[str]) -> int:
     """0 when every kind is as it should be, 1 when one is not, 130 when the operator stopped it."""
     told = _parse(arguments)
-    console = Console(stderr=True)
+    console = Console(stderr=True, width=None if sys.stderr.isatty() else WIDTH)
     found: list[Row] = []
     for run, ending in _runs(told.of, told.families, console):
         found += _rows_of(run)

@@ -5,7 +5,8 @@ and quieter minutes. An operation is *hurt* when its customer did not get the pr
 do; about one in a hundred normally is, by construction. The fault shows at the first operation at which so many of those due since the
 injection, in the last second or the last ten, are hurt that the normal share, or that of the seconds just before the injection, would bring
 it about once in a million times (binomial). One kind of operation by itself is looked at too: what payments suffer would drown in all the
-reading around them.
+reading around them. So are errors by themselves, of which a few say much where there normally are none, and reads that say that no cache
+answered them: that a database stands in for a lost cache is an effect, though a platform worth its name is hardly slower for it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from scipy.stats import binom  # type: ignore[import-untyped] # it ships no types
 
 from closeshave.judge.case import Case
-from closeshave.judge.columns import Flags
+from closeshave.judge.columns import Flags, member
 from closeshave.judge.timeline import Life, lives, operations_of
 from closeshave.judge.windows import NEVER_NS, spans, within
 
@@ -38,8 +39,8 @@ def shown_ns(case: Case, life: Life, within_s: float) -> int | None:
     normal = normal_of(case, life.injected_ns)
     between_ns = (life.injected_ns, life.injected_ns + round(within_s * 1e9))
     groups = list(_groups(case, operations_of(case, life.fault)))
-    # Errors by themselves too: where there normally are none, a few of them say more than they do among all that is a little slow.
-    found = [_shown_by(case, rows, hurt, normal, between_ns) for rows in groups for hurt in (~case.good, _hurt(case, normal))]
+    signs = (~case.good, _hurt(case, normal), _uncached(case))
+    found = [_shown_by(case, rows, sign, normal, between_ns) for rows in groups for sign in signs]
     seen = [at_ns for at_ns in found if at_ns is not None]
     return min(seen) - life.injected_ns if seen else None
 
@@ -66,6 +67,11 @@ def _hurt(case: Case, normal: Flags) -> Flags:
         if np.count_nonzero(answered) >= NORMAL_MIN:
             hurt |= rows & (case.response_ns > np.quantile(case.response_ns[answered], 0.99))
     return hurt
+
+
+def _uncached(case: Case) -> Flags:
+    """Which operations were answered past the cache."""
+    return member(case.operations["cache"], ("miss", "bypass"))
 
 
 def _kinds(case: Case) -> list[str]:

@@ -13,14 +13,17 @@ INTRODUCTION = f"""# Every kind of fault, measured
 
 Made by `make faults`: every kind that works on the embedded environment, once, under load. *Late* is the beginning of the injection against
 the schedule (at most {LATE_MS_MAX:g} ms), *observed* the first sighting by a probe that shares no code with the injection, *effect* the first
-moment at which operations in the fault's scope show it by errors or latency against the minute before, with the kind's own deadline; both count from the
-injection, as does the beginning of the *undo*. *Proven healed* counts from there. *Left* names whatever is wrong or stayed behind.
+moment at which operations in the fault's scope show it, by errors, latency or reads past the cache, against the minute before, with the kind's
+own deadline; both count from the injection, as does the beginning of the *undo*. *Proven healed* counts from there. *Left* names whatever is
+wrong or stayed behind.
 """
 
 
 def terminal(rows: Sequence[Row]) -> Table:
     """For whoever watches: what is not well is red."""
-    table = Table(*HEADS)
+    table = Table()
+    for head in HEADS:
+        table.add_column(head, no_wrap=head in {"kind", "scope"})
     for row in rows:
         table.add_row(*cells(row), style="" if row.well else "red")
     return table

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from closeshave.judge.timeline import lives
 from closeshave.plan import Expected, Fault
 from proving.effects import shown_ns
-from tests.judge.histories import KILL, Run
+from tests.judge.histories import KILL, Run, ns
 
 WITHIN_S = 10.0
 
@@ -87,3 +89,12 @@ def test_normal_is_what_was_lately_and_not_a_calm_long_gone():
     """A machine that was busy in calm is no excuse for what a fault does a quiet minute later."""
     made = run(bad=[(20, 40)], slow=[(121, 123)])
     assert shown_s(made) == pytest.approx(1.2, abs=0.21)
+
+
+def test_reads_past_the_cache_show_the_loss_of_a_cache():
+    """As fast as before and all well, but none of them is a hit any more."""
+    made = run(cache="hit")
+    made.operations = [
+        replace(op, cache="bypass") if ns(120) <= op.intended_ns < ns(130) and op.source == "customers" else op for op in made.operations
+    ]
+    assert shown_s(made) == pytest.approx(0.1, abs=0.11)
