@@ -27,6 +27,7 @@ def put_in_order(trial: Trial, *, early: bool) -> None:
         if trial.guard is not None:
             steps.callback(trial.guard.dismiss)
         steps.callback(_step, trial, "environment", _take_down if trial.owned else _leave)
+        steps.callback(_step, trial, "credentials", _forget_credentials)
         steps.callback(_step, trial, "records", _collect_records)
         steps.callback(_step, trial, "signals", _collect_signals)
         steps.callback(_step, trial, "final state", _export)
@@ -97,7 +98,10 @@ def _collect_records(trial: Trial) -> None:
             trial.say(f"[yellow]{blind.worker} was killed[/]: what its customers did at the end is not known")
     if trial.sampler is not None:
         resources.collect(trial.run)
-    # Tokens and passwords have served; a run directory is passed around.
+
+
+def _forget_credentials(trial: Trial) -> None:
+    """Tokens and passwords have served; a run directory is passed around. A step of its own: it must not depend on another's success."""
     (trial.run / ACCOUNTS_FILE).unlink(missing_ok=True)
 
 

@@ -1,6 +1,7 @@
 """Whole trials against somebody else's platform: a plain server that shares no code with ours, broken by its operator's hooks."""
 
 import json
+import re
 from functools import partial
 
 import httpx
@@ -52,11 +53,10 @@ def test_faults_through_hooks_are_seen_judged_healed_and_tidied_up(tmp_path, clo
     assert {verdicts[name]["status"] for name in ("reconciled", "reconciled/effects", "complete", "evidence")} == {"pass"}
     assert verdicts["integrity/double_booked"]["status"] == "pass"
     assert all(verdict["reason"] for verdict in verdicts.values() if verdict["status"] == "inconclusive")
-    passwords = ["planted-9f27c1-secret", "Cs-", "access_token"]
+    secrets = re.compile(rb"planted-9f27c1-secret|Cs-[\w-]{16}-1|access_token|Bearer ")
     for path in (path for path in ended.run.rglob("*") if path.is_file()):
-        content = path.read_bytes()
-        assert not [secret for secret in passwords if secret.encode() in content], path
-    assert not [secret for secret in passwords if secret in ended.said]
+        assert not secrets.search(path.read_bytes()), path
+    assert not secrets.search(ended.said.encode())
 
 
 def test_a_double_booking_is_caught_through_the_api_alone(tmp_path, closeshave):
