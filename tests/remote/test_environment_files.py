@@ -8,7 +8,9 @@ import pytest
 from closeshave.environments.definition import read_definition
 from closeshave.environments.remote.definition import Remote
 from closeshave.faults import catalogue
+from closeshave.preparation import prepare
 from closeshave.traffic import manners
+from closeshave.yamlfile import InvalidFile
 
 FILES = sorted(Path(__file__).parents[2].glob("environments/*.yaml"))
 REMOTE = [path for path in FILES if isinstance(read_definition(path), Remote)]
@@ -56,3 +58,35 @@ def test_production_is_gentle(path):
     assert set(definition.capabilities.steps_off) >= {"pay_intent", "pay_confirm"}
     assert definition.caps.regions_at_once == 0
     assert definition.caps.requests_per_s <= 30
+
+
+@pytest.mark.parametrize(
+    ("plan", "environment"),
+    [
+        ("smoke", "bookedbarber-enterprise"),
+        ("nightly", "bookedbarber-enterprise"),
+        ("smoke", "bookedbarber-staging"),
+        ("smoke", "bookedbarber-aws-dev"),
+        ("smoke", "bookedbarber-gcp-staging"),
+        ("smoke", "barberpro-argentina"),
+        ("smoke", "appointment-booking"),
+    ],
+)
+def test_the_same_plans_fit_these_platforms(plan, environment):
+    """As they stand: what differs is the environment's file."""
+    assert prepare(plan, environment=environment).definition.name == environment
+
+
+@pytest.mark.parametrize(
+    ("plan", "environment", "says"),
+    [
+        ("smoke", "bookedbarber-production", "hooks here: none"),
+        ("nightly", "bookedbarber-staging", "hooks here: shard.primary-killed on shard 1"),
+        ("nightly", "appointment-booking", "'slots' would leave one address within 60 s; the platform allows 6,000"),
+    ],
+)
+def test_what_a_platform_is_not_made_for_is_refused_by_name(plan, environment, says):
+    """Before the start."""
+    with pytest.raises(InvalidFile) as refused:
+        prepare(plan, environment=environment)
+    assert any(says in problem.message for problem in refused.value.problems)
