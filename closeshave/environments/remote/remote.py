@@ -109,10 +109,13 @@ def missing(definition: Remote) -> dict[str, str]:
 
 
 def down(root: Path, _logs_to: Path | None) -> tuple[str, ...]:
-    """Forget this visit: its accounts, its lock. The platform itself and a ledger of open faults stay as they are."""
+    """Forget this visit: its accounts, its lock. The platform itself, a ledger of open faults, and how these are undone stay as they are."""
     if (root / FILE).exists():
-        _release(load(root).name)
-    for name in (FILE, DEFINITION, registry.FILE):
+        visited = load(root)
+        _release(visited.name)
+        # Whoever heals a fault that this visit left open needs its hooks.
+        visited.save(accounts=False)
+    for name in (DEFINITION, registry.FILE):
         (root / name).unlink(missing_ok=True)
     return ()
 
