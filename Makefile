@@ -28,9 +28,6 @@ test-servers: $(INSTALLED) ## Tests against the real servers of the embedded env
 test-trials: $(INSTALLED) ## Whole trials, with planted defects and interruptions (many minutes)
 	$(BIN)/python -m pytest -m trial
 
-faults: $(INSTALLED) ## Every kind of fault once, under load, and the table of what each did (about 25 minutes)
-	$(BIN)/closeshave drill
-
 bench: $(INSTALLED) ## Measure the load engine against k6 and wrk (needs nginx and wrk from their packages; long)
 	$(BIN)/python -m benchmarks
 
