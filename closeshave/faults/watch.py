@@ -26,7 +26,7 @@ from closeshave.faults import heartbeat, ledger, runmark
 from closeshave.faults.heal import heal_open
 from closeshave.faults.heartbeat import Lease
 from closeshave.files import write_atomically
-from closeshave.history import Mark, record
+from closeshave.history import Edge, Mark, record
 from closeshave.processes import identify, send
 
 FINISHED, RECORD = "finished", "janitor.json"
@@ -60,10 +60,15 @@ def watch(duty: Duty, lease: Lease) -> None:
             if lease.over(now_ns()):
                 clear_up(duty, f"the harness has been silent for {lease.seconds:g} s")
                 return
-            if (healing is None or healing.done()) and any(fault.expired(now_ns()) for fault in ledger.Ledger(duty.run).open()):
+            if (healing is None or healing.done()) and _outlived(duty):
                 healing = pool.submit(_heal, duty, "a fault has outlived its time")
             time.sleep(LOOK_EVERY_S)
     say("dismissed")
+
+
+def _outlived(duty: Duty) -> bool:
+    """Whether a fault should have been undone long ago. One that is undone may take its time to be proven, as long as others are in effect."""
+    return any(fault.expired(now_ns()) and fault.edge != Edge.HEALED for fault in ledger.Ledger(duty.run).open())
 
 
 def clear_up(duty: Duty, why: str) -> None:

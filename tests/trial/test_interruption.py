@@ -77,8 +77,8 @@ def test_closeshave_stop_ends_a_trial_for_safety(trial, moment):
 
 
 def test_a_trial_that_burns_its_error_budget_stops_itself(trial):
-    """The plan allows a hundred-thousandth of the month's; a lost primary costs more, and nobody waits for its heal."""
-    running = trial(f"{plan_text()}aborts: {{budget: 0.001%}}\n")
+    """The plan allows a millionth of the month's; a lost primary costs more, and nobody waits for its heal."""
+    running = trial(f"{plan_text()}aborts: {{budget: 0.0001%}}\n")
     assert running.process.wait(120) == 5
     assert "of the month's error budget is burnt" in str(running.summary()["reasons"])
     assert running.root() is None
