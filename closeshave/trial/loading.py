@@ -95,6 +95,10 @@ def _check_helpers(trial: Trial) -> None:
         if code is not None:
             trial.mark("generator-died", f"{generator.kind} ended with code {code} before the load did")
             raise SafetyStop(f"the load generator for {generator.kind} ended with code {code} before its time")
+    for fault, child in trial.children.items():
+        # A negative code is a signal's: it neither healed nor said why. One that could not prove its heal ends with a code of its own.
+        if (child.poll() or 0) < 0 and ledger.Ledger(trial.run).find(fault) is not None:
+            raise SafetyStop(f"the experiment of {fault} was killed while its fault was open: nobody holds or heals it")
     if trial.guard is None or not trial.guard.alive:
         raise SafetyStop("the janitor is gone: nothing would heal this environment if the harness died too")
 

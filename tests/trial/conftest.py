@@ -86,6 +86,17 @@ def started_by_this_test():
     return found
 
 
+def begin(place, text, *options):
+    """Start ``closeshave run`` on a plan's text, its files below ``place``."""
+    plan = place / "short.yaml"
+    plan.write_text(text)
+    before = set(registry.running())
+    command = [sys.executable, "-m", "closeshave", "run", str(plan), "--runs", str(place / "runs"), *options]
+    with (place / "output.txt").open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, env=dict(os.environ))
+    return Running(process, place / "runs", before)
+
+
 @pytest.fixture
 def trial(tmp_path):
     """Start ``closeshave run`` on a plan's text; whatever happens, nothing of it stays."""
@@ -93,15 +104,9 @@ def trial(tmp_path):
     begun = []
 
     def start(text):
-        plan = tmp_path / "short.yaml"
-        plan.write_text(text)
-        runs = tmp_path / "runs"
-        before = set(registry.running())
-        command = [sys.executable, "-m", "closeshave", "run", str(plan), "--runs", str(runs)]
-        with (tmp_path / "output.txt").open("wb") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, env=dict(os.environ))
-        begun.append(process)
-        return Running(process, runs, before)
+        running = begin(tmp_path, text)
+        begun.append(running.process)
+        return running
 
     yield start
     for process in begun:
