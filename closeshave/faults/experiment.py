@@ -15,12 +15,14 @@ from typing import Any
 from chaoslib.experiment import run_experiment  # type: ignore[import-untyped] # it ships no types
 from chaoslib.loader import load_experiment  # type: ignore[import-untyped] # it ships no types
 
+from closeshave.clock import now_ns
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.child import ORDER, Order
-from closeshave.faults.journal import Keeper
+from closeshave.faults.journal import Keeper, failed_rollbacks
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.runmark import RUN_MARK
 from closeshave.faults.toolkit import stop_file
+from closeshave.history import Mark, record
 from closeshave.plan import locate
 
 UNPROVEN = 1
@@ -33,10 +35,12 @@ def run(order: Order) -> int:
     halt = stop_file(Path(order.run), order.fault)
     _obey(halt)
     journal = _experiment(order, halt)
-    failed = [activity["activity"]["name"] for activity in journal.get("rollbacks", []) if activity["status"] != "succeeded"]
+    failed = failed_rollbacks(journal)
     still_open = Ledger(Path(order.run)).find(order.fault) is not None
     if failed or still_open:
-        logging.error("not healed: failed rollbacks: %s; open in the ledger: %s", failed or "none", still_open)
+        told = "; ".join(failed) or "no rollback failed, yet it is open in the ledger"
+        logging.error("not healed: %s", told)
+        record(Path(order.run), Mark(now_ns(), "note", f"{order.fault} was not healed by its experiment: {told}"))
         return UNPROVEN
     return 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +37,18 @@ class Keeper(RunEventHandler):  # type: ignore[misc] # chaoslib is untyped
 
     def _write(self) -> None:
         write_atomically(self._path, json.dumps(self._journal, cls=PayloadEncoder, indent=1))
+
+
+def failed_rollbacks(journal: Mapping[str, Any]) -> tuple[str, ...]:
+    """The rollbacks of a journal that did not succeed, each with what it raised. Chaos Toolkit calls such a run *completed* all the same. Pure."""
+    return tuple(
+        f"{activity['activity']['name']}: {_raised(activity)}"
+        for activity in journal.get("rollbacks", ())
+        if activity["status"] != "succeeded"
+    )
+
+
+def _raised(activity: Mapping[str, Any]) -> str:
+    """The last line of the traceback, which says it; otherwise the status."""
+    exception = activity.get("exception") or ()
+    return str(exception[-1]).strip() if exception else str(activity["status"])
