@@ -162,10 +162,20 @@ def read_embedded(path: Path) -> Embedded:
     """Read and check an environment file that must be of kind ``embedded``. Raises :class:`InvalidFile`."""
     definition = read_definition(path)
     if not isinstance(definition, Embedded):
-        raise InvalidFile(
-            Problem(str(path), line_of(document(path), ("kind",)), "kind", f"is {definition.kind!r}; embedded is needed here")
-        )
+        raise _other_kind(path, definition, "embedded")
     return definition
+
+
+def read_remote(path: Path) -> Remote:
+    """Read and check an environment file that must be of kind ``remote``. Raises :class:`InvalidFile`."""
+    definition = read_definition(path)
+    if not isinstance(definition, Remote):
+        raise _other_kind(path, definition, "remote")
+    return definition
+
+
+def _other_kind(path: Path, definition: Definition, needed: str) -> InvalidFile:
+    return InvalidFile(Problem(str(path), line_of(document(path), ("kind",)), "kind", f"is {definition.kind!r}; {needed} is needed here"))
 
 
 def _inconsistencies(definition: Embedded) -> Iterator[tuple[Location, str]]:

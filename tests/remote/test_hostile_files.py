@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from closeshave.environments.definition import read_definition
+from closeshave.environments.definition import read_definition, read_remote
 from closeshave.environments.driver import Permission
 from closeshave.environments.remote import remote as kind
 from closeshave.environments.remote.look import look
@@ -143,7 +143,7 @@ def test_hostile_yaml_is_an_error(tmp_path, text):
 
 def test_refusals_of_an_unreachable_host_take_nothing(tmp_path):
     """Looked at by the driver itself, with no lock left behind."""
-    definition = read_definition(write(tmp_path / "environment.yaml", document()))
+    definition = read_remote(write(tmp_path / "environment.yaml", document()))
     plan = Plan("p", "e", "t", 1, Limits(60.0, 1000), (Phase("calm", Role.CALM, 30.0, 1.0),), canaries=Canaries(home_per_s=1, away_per_s=0))
     for _ in range(2):
         assert "cannot be reached" in kind.admit(definition, plan, Permission())[0]

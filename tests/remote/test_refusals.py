@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from closeshave.environments.definition import read_definition
+from closeshave.environments.definition import read_remote
 from closeshave.environments.remote.lock import Lock
 from closeshave.environments.remote.permission import VARIABLE
 from tests.remote import plans
@@ -62,7 +62,7 @@ def test_an_expired_token_permits_nothing(tmp_path, closeshave):
 def test_a_locked_target_is_refused(tmp_path, closeshave):
     """While somebody else loads it."""
     with plain() as platform:
-        definition = read_definition(plans.environment(tmp_path, platform))
+        definition = read_remote(plans.environment(tmp_path, platform))
         lock = Lock(definition.regions)
         lock.take("somebody else's run")
         try:
