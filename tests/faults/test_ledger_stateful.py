@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, ClassVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from closeshave.faults import lifecycle
 from closeshave.faults.heal import heal_open
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
-from closeshave.faults.ledger import Ledger
+from closeshave.faults.ledger import Ledger, Undo
+from closeshave.history import Edge
 from closeshave.plan import Expected
 from tests.faults import toys
 
@@ -100,15 +103,34 @@ class CrashingLedger(Ledger):
             raise Crash
 
 
-def crashing(run: Path, world: World) -> Ledger:
+def crashing(run: Path, world: World, ledger: type[CrashingLedger]) -> Ledger:
     """The ledger of a run, in the hands of somebody mortal."""
-    book = CrashingLedger(run)
+    book = ledger(run)
     object.__setattr__(book, "world", world)
     return book
 
 
+class WriteBehindLedger(CrashingLedger):
+    """What a ledger must not be: it says what was planned only once that has happened."""
+
+    __slots__ = ("planned",)
+    planned: tuple[str, Undo, float, int]
+
+    def plan(self, fault: str, undo: Undo, ttl_s: float, strike_ns: int) -> None:
+        """Keep it in memory."""
+        object.__setattr__(self, "planned", (fault, undo, ttl_s, strike_ns))
+
+    def passed(self, fault: str, edge: Edge, at_ns: int, evidence: Mapping[str, Any]) -> None:
+        """Catch up with it when there is something to tell."""
+        if edge is Edge.INJECTED:
+            super().plan(*self.planned)
+        super().passed(fault, edge, at_ns, evidence)
+
+
 class Interleavings(RuleBasedStateMachine):
     """Actors inject, observe and heal in any order and die anywhere; then the next one heals what the ledger leaves open."""
+
+    ledger: ClassVar[type[CrashingLedger]] = CrashingLedger
 
     def __init__(self) -> None:
         super().__init__()
@@ -167,10 +189,22 @@ class Interleavings(RuleBasedStateMachine):
         self.world.steps_left = dies_after
         try:
             with suppress(Crash, RuntimeError):
-                yield crashing(self.directory / "run", self.world)
+                yield crashing(self.directory / "run", self.world, self.ledger)
         finally:
             self.world.steps_left = 1_000
 
 
 Interleavings.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 TestInterleavings = Interleavings.TestCase
+
+
+class WriteBehind(Interleavings):
+    """The same actors with a ledger that lags behind."""
+
+    ledger = WriteBehindLedger
+
+
+def test_the_property_fails_for_a_ledger_that_is_not_written_ahead() -> None:
+    """Somewhere between the injection and its line somebody dies, and nobody knows any more what is broken."""
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(WriteBehind, settings=settings(max_examples=200, deadline=None, database=None))
