@@ -67,3 +67,25 @@ def plan(directory: Path, *faults: str, calm_s: int = 15, name: str = "elsewhere
     with path.open("w") as file:
         YAML(typ="safe").dump(whole, file)
     return path
+
+
+def hooks_of_shipped_plans(plain: Plain) -> list[dict[str, Any]]:
+    """What smoke and nightly break, as a platform that fails over by itself would: broken for some seconds, then well again."""
+    told = [
+        ("shard.primary-killed", {"shard": 1}, 4),
+        ("cache.primary-killed", {"tier": "cache"}, 2),
+        ("cache.tier-lost", {"tier": "cache"}, 4),
+    ]
+    told.append(("region.lost", {"region": "us-west-2"}, 20))
+    return [
+        {
+            "kind": kind,
+            "scope": scope,
+            "inject": {"http": f"{plain.control}/break/database?for={lasts_s}"},
+            "observe": {"http": f"{plain.url}/health/ready", "method": "GET", "expect": '"not_ready"'},
+            "undo": {"http": f"{plain.control}/mend"},
+            "heal_check": {"http": f"{plain.url}/health/ready", "method": "GET", "expect": '"ready"'},
+            "lasting": False,
+        }
+        for kind, scope, lasts_s in told
+    ]

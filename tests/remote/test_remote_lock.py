@@ -32,6 +32,13 @@ def test_the_second_is_told_who_the_first_is():
     second.release()
 
 
+def test_regions_behind_one_address_are_one_platform():
+    """Who holds it does not stand in its own way."""
+    lock = Lock({"us-east-1": "http://127.0.0.1:1", "us-west-2": "http://127.0.0.1:1"})
+    lock.take("run 1")
+    lock.release()
+
+
 def test_who_was_refused_holds_nothing():
     """A lock is had whole or not at all."""
     first, second, third = Lock({"b": "http://127.0.0.1:2"}), Lock(REGIONS), Lock({"a": "http://127.0.0.1:1"})

@@ -26,7 +26,9 @@ def carried_out(tmp_path, text, after_up=None):
 
 def test_a_platform_that_accepts_double_bookings_fails_with_the_slot_as_witness(tmp_path):
     """Both winners of a contest are named: same barber, overlapping time."""
-    conclusion = carried_out(tmp_path, plan_text(), after_up=lambda deployment: defects.plant(deployment, "double-booking"))
+    # A trial that stops at the first breach would prove less.
+    text = f"{plan_text()}aborts: {{integrity: false}}\n"
+    conclusion = carried_out(tmp_path, text, after_up=lambda deployment: defects.plant(deployment, "double-booking"))
     assert conclusion.exit_code == 1
     verdict = next(v for v in conclusion.assessment.verdicts if v.id == "integrity/double_booked")
     assert verdict.status == "fail"

@@ -65,10 +65,36 @@ def test_a_double_booking_is_caught_through_the_api_alone(tmp_path, closeshave):
         platform.operate("break/chairs")
         plans.environment(tmp_path, platform)
         ended = closeshave(
-            "run", plans.plan(tmp_path, calm_s=15, traffic={"think_time_scale": 0.2, "contests_per_s": 2}), "--runs", tmp_path / "runs"
+            "run",
+            plans.plan(tmp_path, calm_s=15, traffic={"think_time_scale": 0.2, "contests_per_s": 2}, aborts={"integrity": False}),
+            "--runs",
+            tmp_path / "runs",
         )
         assert ended.code == 1, ended.said
         found = ended.verdicts()["integrity/double_booked"]
         assert found["status"] == "fail"
         assert found["witnesses"]
         assert standing(platform) == []
+
+
+@pytest.mark.parametrize("name", ["smoke", "nightly"])
+def test_the_shipped_plans_run_as_they_are(tmp_path, closeshave, name):
+    """Every fault is seen and proven healed, the platform recovers by itself, nothing fails, and what cannot be told is inconclusive with its reason."""
+    with plain("--limits", "1000", "--barbers", "40") as platform:
+        caps = {"requests_per_s": 500, "requests": 300_000, "duration": "10m", "regions_at_once": 1, "shards_at_once": 1}
+        path = plans.environment(
+            tmp_path,
+            platform,
+            regions=dict.fromkeys(("us-east-1", "us-west-2"), platform.url),
+            hooks=plans.hooks_of_shipped_plans(platform),
+            caps=caps,
+        )
+        ended = closeshave("run", name, "--environment", path, "--runs", tmp_path / "runs")
+        assert standing(platform) == []
+    verdicts = ended.verdicts()
+    assert not [name for name, verdict in verdicts.items() if verdict["status"] == "fail"], ended.said
+    told = json.loads((ended.run / "summary.json").read_text())
+    assert told["evidence"] == "measured"
+    assert all(fault["healed_verified"] and fault["observed_at_s"] is not None for fault in told["faults"])
+    assert all(verdict["reason"] for verdict in verdicts.values() if verdict["status"] == "inconclusive")
+    assert ended.code in {0, 3}

@@ -21,7 +21,7 @@ class Lock:
         """``regions``: base URL by region. Platforms that share an address share a lock."""
         # Everybody's directory, so that two users of this machine meet too.
         base = Path(tempfile.gettempdir()) / "closeshave-targets"
-        self._paths = sorted(base / hashlib.sha256(url.encode()).hexdigest()[:24] for url in regions.values())
+        self._paths = sorted({base / hashlib.sha256(url.encode()).hexdigest()[:24] for url in regions.values()})
         self._held: list[int] = []
 
     def take(self, holder: str) -> None:

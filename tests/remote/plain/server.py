@@ -1,7 +1,7 @@
 """``python -m tests.remote.plain.server``: the plain platform on a port of its own, and its operator's controls on another.
 
 Controls: ``POST /break/database``, ``/break/process`` (connections are dropped), ``/break/chairs`` (double bookings), ``POST /mend``,
-``GET /state``. They are what an operator's hooks call; customers cannot reach them.
+``GET /state``. A break with ``?for=4`` is over by itself after four seconds. They are what an operator's hooks call; customers cannot reach them.
 """
 
 from __future__ import annotations
@@ -68,9 +68,14 @@ def public(platform: Platform, dead: threading.Event) -> type[BaseHTTPRequestHan
 def controls(platform: Platform, dead: threading.Event) -> type[BaseHTTPRequestHandler]:
     """The handler of what the platform's operator reaches."""
 
+    def mend() -> None:
+        platform.database_down = platform.shop.careless = False
+        dead.clear()
+
     class Controls(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            match self.path:
+            path, _, by_itself_after_s = self.path.partition("?for=")
+            match path:
                 case "/break/database":
                     platform.database_down = True
                 case "/break/process":
@@ -78,11 +83,14 @@ def controls(platform: Platform, dead: threading.Event) -> type[BaseHTTPRequestH
                 case "/break/chairs":
                     platform.shop.careless = True
                 case "/mend":
-                    platform.database_down = platform.shop.careless = False
-                    dead.clear()
+                    mend()
                 case _:
                     self.send_error(404)
                     return
+            if by_itself_after_s:
+                timer = threading.Timer(float(by_itself_after_s), mend)
+                timer.daemon = True
+                timer.start()
             self.do_GET()
 
         def do_GET(self) -> None:
