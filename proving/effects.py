@@ -1,12 +1,14 @@
 """When a fault first showed in its scope's operations. Pure: a history in, an instant out.
 
 *Normal* is the last minute before the injection in which nothing was broken, calm or between two faults: recent, because a machine has busier
-and quieter minutes. An operation is *hurt* when its customer did not get the promised answer, or waited longer than 99 % of its kind normally
-do; about one in a hundred normally is, by construction. The fault shows at the first operation at which so many of those due since the
-injection, in the last second or the last ten, are hurt that the normal share, or that of the seconds just before the injection, would bring
-it about once in a million times (binomial). One kind of operation by itself is looked at too: what payments suffer would drown in all the
-reading around them. So are errors by themselves, of which a few say much where there normally are none, and reads that say that no cache
-answered them: that a database stands in for a lost cache is an effect, though a platform worth its name is hardly slower for it.
+and quieter minutes. An operation is *hurt* when its customer did not get the promised answer, or waited longer than a certain share of its kind
+normally do: 99 %, so that a few very late ones tell, or half, so that many that are a little late do. The fault shows at the first operation
+at which so many of those due since the injection, in the last second or the last ten, are hurt that the normal share, or that of the seconds
+just before the injection, would bring it about once in a million times (binomial).
+
+One kind of operation by itself is looked at too: what payments suffer would drown in all the reading around them. So are errors by
+themselves, of which a few say much where there normally are none, and reads that say that no cache answered them: that a database stands in
+for a lost cache is an effect, though a platform worth its name is hardly slower for it.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from closeshave.judge.timeline import Life, lives, operations_of
 from closeshave.judge.windows import NEVER_NS, spans, within
 
 CHANCE = 1e-6
+QUANTILES = (0.5, 0.99)
 WINDOWS_NS = (1_000_000_000, 10_000_000_000)
 BEFORE_NS = 5_000_000_000
 """What hurt in this stretch before the injection is not the fault's doing."""
@@ -39,7 +42,7 @@ def shown_ns(case: Case, life: Life, within_s: float) -> int | None:
     normal = normal_of(case, life.injected_ns)
     between_ns = (life.injected_ns, life.injected_ns + round(within_s * 1e9))
     groups = list(_groups(case, operations_of(case, life.fault)))
-    signs = (~case.good, _hurt(case, normal), _uncached(case))
+    signs = (~case.good, *(_hurt(case, normal, quantile) for quantile in QUANTILES), _uncached(case))
     found = [_shown_by(case, rows, sign, normal, between_ns) for rows in groups for sign in signs]
     seen = [at_ns for at_ns in found if at_ns is not None]
     return min(seen) - life.injected_ns if seen else None
@@ -58,14 +61,14 @@ def normal_of(case: Case, before_ns: int) -> Flags:
     return whole & np.isin(seconds, lately)
 
 
-def _hurt(case: Case, normal: Flags) -> Flags:
-    """Which operations are not good, or slower than 99 % of their kind normally are."""
+def _hurt(case: Case, normal: Flags, quantile: float) -> Flags:
+    """Which operations are not good, or slower than this share of their kind normally are."""
     hurt = ~case.good
     for kind in _kinds(case):
         rows = case.of_kinds([kind])
         answered = rows & normal & case.good
         if np.count_nonzero(answered) >= NORMAL_MIN:
-            hurt |= rows & (case.response_ns > np.quantile(case.response_ns[answered], 0.99))
+            hurt |= rows & (case.response_ns > np.quantile(case.response_ns[answered], quantile))
     return hurt
 
 

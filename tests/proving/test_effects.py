@@ -23,8 +23,8 @@ def run(*, bad=(), slow=(), **fields) -> Run:
         if any(low <= at < high for low, high in bad):
             made.bad(at, **fields)
         else:
-            # A little jitter, so that a hundredth of calm is slower than the rest and not exactly as slow.
-            made.op(at, took=1.0 if any(low <= at < high for low, high in slow) else 0.01 + (index % 100) / 10_000, **fields)
+            # A little jitter from one to the next, so that a hundredth of calm is slower than the rest and not exactly as slow.
+            made.op(at, took=1.0 if any(low <= at < high for low, high in slow) else 0.01 + (index * 37 % 100) / 10_000, **fields)
     return made
 
 

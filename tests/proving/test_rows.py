@@ -23,7 +23,7 @@ def run(*marks: Mark, strike: float = 119.98, outage: bool = True) -> Run:
     made.marks += marks
     for index in range(20 * 140):
         at = round(10 + index / 20, 6)
-        made.bad(at) if outage and 120 <= at < 130 else made.op(at, took=0.01 + (index % 100) / 10_000)
+        made.bad(at) if outage and 120 <= at < 130 else made.op(at, took=0.01 + (index * 37 % 100) / 10_000)
     return made
 
 

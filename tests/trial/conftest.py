@@ -73,6 +73,12 @@ class Running:
         assert self.process.poll() is None, "the trial ended before that"
 
 
+def janitor_ended(run):
+    """Whether the run's janitor has done all that it had to; true also where it was not even started."""
+    record = run / "janitor.json"
+    return not record.exists() or not processes.Identity(**json.loads(record.read_text())).alive
+
+
 def started_by_this_test():
     """Every live process that carries the mark of a run or of an environment."""
     found = []

@@ -5,11 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from closeshave import processes
-from tests.trial.conftest import plan_text
+from tests.trial.conftest import janitor_ended, plan_text, started_by_this_test
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(300)]
 
@@ -52,6 +53,18 @@ def test_a_killed_harness_leaves_no_environment_behind(trial, moment):
     assert processes.poll_until(lambda: not root.exists(), 15)
     assert running.run().exists()
     assert (running.run() / "logs").exists()
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.7, 1.5, 2.5, 4.0])
+def test_a_harness_killed_while_its_environment_starts_leaves_nothing(trial, after_s):
+    """Half-started parts are ended and the directory is gone within 15 seconds."""
+    running = trial(plan_text())
+    assert processes.poll_until(lambda: running.root() is not None, 60)
+    time.sleep(after_s)
+    root = running.root()
+    running.process.kill()
+    running.process.wait(5)
+    assert processes.poll_until(lambda: not root.exists() and janitor_ended(running.run()) and started_by_this_test() == [], 15)
 
 
 def test_a_killed_janitor_stops_the_trial_safely(trial):

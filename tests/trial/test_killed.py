@@ -5,11 +5,9 @@ The attached environment is one and the same for all of these tests: each of the
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,21 +18,21 @@ from closeshave import processes
 from closeshave.clock import now_ns
 from closeshave.conclusion import conclude
 from closeshave.deployment import Deployment
-from closeshave.environments import embedded, registry
+from closeshave.environments import embedded
 from closeshave.environments.definition import read_embedded
 from closeshave.faults import guard, runmark
 from closeshave.faults.ledger import Ledger
 from closeshave.files import read_lines
 from closeshave.judge.verdict import Status
 from closeshave.plan import locate
-from tests.trial.conftest import Running, begin, plan_text, started_by_this_test
+from tests.trial.conftest import Running, begin, janitor_ended
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(300)]
 
 MOMENTS = 30
 LONGEST_S = 26.0
 """Some seconds more than such a run takes until its last fault is healed on a quiet machine."""
-ISSUED_S, PROVEN_S, GONE_S = 15.0, 60.0, 15.0
+ISSUED_S, PROVEN_S = 15.0, 60.0
 SECOND = 1_000_000_000
 
 PLAN = """
@@ -83,12 +81,6 @@ def killed(running: Running) -> int:
     running.process.kill()
     running.process.wait(5)
     return at_ns
-
-
-def janitor_ended(run: Path) -> bool:
-    """Whether the run's janitor has done all that it had to; true also where it was not even started."""
-    record = run / "janitor.json"
-    return not record.exists() or not processes.Identity(**json.loads(record.read_text())).alive
 
 
 def healed_in_time(run: Path, environment: Deployment, at_ns: int) -> None:
@@ -167,16 +159,3 @@ def test_a_killed_toxiproxy_is_started_again_by_healing(attached: Running, envir
     assert attached.process.wait(180) != 0
     assert Ledger(attached.run()).open() == ()
     assert all(part.running for part in embedded.status(root))
-
-
-@pytest.mark.parametrize("after_s", [0.0, 0.7, 1.5, 2.5, 4.0])
-def test_a_harness_killed_while_its_environment_starts_leaves_nothing(trial, after_s: float) -> None:
-    """Half-started parts are ended, and the directory is gone."""
-    running = trial(plan_text())
-    assert processes.poll_until(lambda: running.root() is not None, 60)
-    time.sleep(after_s)
-    root = running.root()
-    killed(running)
-    assert processes.poll_until(lambda: not root.exists() and janitor_ended(running.run()), GONE_S)
-    assert processes.poll_until(lambda: started_by_this_test() == [], 3), started_by_this_test()
-    assert root not in registry.running()
