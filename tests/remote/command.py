@@ -34,7 +34,7 @@ def call(directory, *arguments, **environ):
     command = [sys.executable, "-m", "closeshave", *map(str, arguments)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **state, **environ})
     try:
-        said, _ = process.communicate(timeout=280)
+        said, _ = process.communicate(timeout=540)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)

@@ -11,7 +11,7 @@ from tests.remote import plans
 from tests.remote.command import call
 from tests.remote.plain.running import plain
 
-pytestmark = pytest.mark.trial
+pytestmark = [pytest.mark.trial, pytest.mark.timeout(600)]
 SECRET = "Bearer planted-9f27c1-secret"
 
 
