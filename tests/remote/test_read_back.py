@@ -40,7 +40,7 @@ def test_bookings_are_read_from_a_real_database(tmp_path, run, monkeypatch):
             for number, notes in ((1, f"closeshave:{run.name}"), (2, "closeshave:another"), (3, None)):
                 values = (number, 7, 9, "2026-12-01 15:00", 30, "scheduled", notes, "2026-11-21 07:00", "30.50")
                 connection.execute("INSERT INTO appointments VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)", values)
-        assert read_back.export(definition, None, run) == 1
+        assert read_back.export(definition, deployed(definition, tmp_path), run) == 1
     (row,) = pq.read_table(run / BOOKINGS_FILE).to_pylist()
     assert (row["booking"], row["barber"], row["client"], row["found_on"], row["price_cents"]) == (1, 7, "9", 1, 3050)
     assert row["starts_at"] == int(datetime(2026, 12, 1, 15, tzinfo=UTC).timestamp())
@@ -59,8 +59,9 @@ def test_what_cannot_be_read_is_said_without_a_secret(tmp_path, run, monkeypatch
     """And nothing is written, which makes the judges of integrity inconclusive."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
+    definition = remote(tmp_path, read_back=settings)
     with pytest.raises(read_back.Unreadable, match=reason) as raised:
-        read_back.export(remote(tmp_path, read_back=settings), None, run)
+        read_back.export(definition, deployed(definition, tmp_path), run)
     assert "hush" not in str(raised.value)
     assert not (run / BOOKINGS_FILE).exists()
 
