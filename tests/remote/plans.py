@@ -74,7 +74,7 @@ def hooks_of_shipped_plans(plain: Plain) -> list[dict[str, Any]]:
     told = [
         ("shard.primary-killed", {"shard": 1}, 4),
         ("cache.primary-killed", {"tier": "cache"}, 2),
-        ("cache.tier-lost", {"tier": "cache"}, 4),
+        ("cache.tier-lost", {"tier": "cache"}, 1),
     ]
     told.append(("region.lost", {"region": "us-west-2"}, 20))
     return [
