@@ -31,8 +31,45 @@ OVERRIDES = "CLOSESHAVE_SETTINGS_OVERRIDES"
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A container's place in a network."""
+
+    network: str
+    """Name of the engine's network."""
+    address: str
+    """Its fixed address there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """The container that a process runs in: all that a container engine needs to make it again, beside the process itself."""
+
+    name: str
+    """Its name at the engine, unique on the machine."""
+    image: str
+    attachments: tuple[Attachment, ...]
+    """The first is the network through which its ports are published on 127.0.0.1, each under its own number; it is never cut."""
+    mounts: tuple[str, ...] = ()
+    """Directories and files of this machine, seen inside at the very same path; ``:ro`` after one that is only read."""
+    user: str = ""
+    """``UID:GID``; the image's own user where it is empty."""
+    memory_bytes_max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network of a container engine."""
+
+    name: str
+    purpose: str
+    """``front`` (publishes ports), ``region`` (inside one region) or ``wan`` (between the regions)."""
+    region: str | None
+    subnet: str
+
+
+@dataclass(frozen=True, slots=True)
 class Process:
-    """One operating-system process of an environment and all that is needed to start it again just as it was."""
+    """One process of an environment, in a container or not, and all that is needed to start it again just as it was."""
 
     name: str
     """Unique in the deployment, e.g. ``shard1-us-west-2`` or ``app-us-east-1-0``."""
@@ -48,6 +85,10 @@ class Process:
     nice: int = 0
     pid_file: str | None = None
     """A file in which a daemon of this process writes its own ID in the first line (Patroni's ``postmaster.pid``)."""
+    container: Container | None = None
+    """Where it runs in one; ``None``: it is a process of this machine."""
+    address: str = "127.0.0.1"
+    """Where other parts of the environment reach it. The harness always uses 127.0.0.1, with the same ports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +264,8 @@ class Deployment:
     capabilities: Capabilities = Capabilities()
     hooks: tuple[Hook, ...] = ()
     """Faults that the platform's operator carries out; the harness only calls."""
+    networks: tuple[Network, ...] = ()
+    """Networks of a container engine; empty where every part shares the machine's own."""
 
     def process(self, name: str) -> Process:
         """The process of this name. Raises :class:`KeyError` naming what exists."""
