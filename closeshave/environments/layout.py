@@ -8,10 +8,10 @@ from pathlib import Path
 
 from closeshave.deployment import Deployment
 from closeshave.environments import apps, etcd, haproxy, patroni, toxiproxy, valkey
-from closeshave.environments.definition import Embedded
 from closeshave.environments.parts import Parts
 from closeshave.environments.ports import Book
 from closeshave.environments.site import Site
+from closeshave.environments.stack import Stack
 from closeshave.standin import seed
 from closeshave.standin.settings import Settings
 
@@ -31,7 +31,7 @@ class Layout:
     port_count: int
 
 
-def lay_out(id: str, root: Path, definition: Embedded, parts: Parts, first_port: int) -> Layout:
+def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: int) -> Layout:
     """Describe the environment ``id`` below ``root`` with its ports from ``first_port`` on."""
     site = Site(id, root, definition, parts, Book(first_port))
     members = patroni.members(site)
@@ -88,6 +88,6 @@ def lay_out(id: str, root: Path, definition: Embedded, parts: Parts, first_port:
     )
 
 
-def ports_needed(definition: Embedded, parts: Parts) -> int:
+def ports_needed(definition: Stack, parts: Parts) -> int:
     """How many consecutive ports the environment takes."""
     return lay_out("", Path("/"), definition, parts, 0).port_count

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from closeshave.environments.definition import Embedded
 from closeshave.environments.parts import Parts
 from closeshave.environments.ports import Book
+from closeshave.environments.stack import Stack
 
 SERVER_NICE = 5
 """The load generator shares the machine and has to keep its schedule: every server yields to it."""
@@ -26,7 +26,7 @@ class Site:
 
     id: str
     root: Path
-    definition: Embedded
+    definition: Stack
     parts: Parts
     ports: Book
 

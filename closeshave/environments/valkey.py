@@ -7,8 +7,8 @@ from pathlib import Path
 
 from closeshave.deployment import Process, Sentinel, Store
 from closeshave.environments import probe
-from closeshave.environments.definition import Group
 from closeshave.environments.site import HOST, SERVER_NICE, Site, placed
+from closeshave.environments.stack import Group
 
 START = Path(__file__).with_name("valkey_start.py")
 

@@ -16,7 +16,8 @@ import redis
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment
 from closeshave.environments import embedded
-from closeshave.environments.definition import Embedded, read_definition
+from closeshave.environments.definition import read_definition
+from closeshave.environments.stack import Embedded
 from closeshave.faults import child
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.parts import patroni, sentinel, toxiproxy, valkey

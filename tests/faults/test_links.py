@@ -13,9 +13,10 @@ import pytest
 
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment, Link
-from closeshave.environments.definition import Embedded, read_definition
+from closeshave.environments.definition import read_definition
 from closeshave.environments.layout import lay_out
 from closeshave.environments.parts import Etcd, Parts
+from closeshave.environments.stack import Embedded
 from closeshave.environments.unprivileged import Wrapper
 from closeshave.faults import links
 from closeshave.faults.kind import Aim, Injection

@@ -17,7 +17,8 @@ import pytest
 from closeshave.clock import now_ns
 from closeshave.deployment import OWN_REQUESTS, Deployment
 from closeshave.environments import edge_counts, embedded
-from closeshave.environments.definition import Embedded, read_definition
+from closeshave.environments.definition import read_definition
+from closeshave.environments.stack import Embedded
 from closeshave.faults import altered, child
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.heal import heal_open

@@ -12,7 +12,8 @@ from closeshave import processes
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment, Member
 from closeshave.environments import embedded
-from closeshave.environments.definition import Embedded, read_definition
+from closeshave.environments.definition import read_definition
+from closeshave.environments.stack import Embedded
 from closeshave.faults import altered, child, file_limit, proofs
 from closeshave.faults.freezing import stopped
 from closeshave.faults.heal import heal_open

@@ -13,7 +13,8 @@ from closeshave import history
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment
 from closeshave.environments import edge_counts, embedded
-from closeshave.environments.definition import Embedded, read_definition
+from closeshave.environments.definition import read_definition
+from closeshave.environments.stack import Embedded
 from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic, locate
 from closeshave.traffic import logins
 from closeshave.traffic.collect import collect
