@@ -66,8 +66,10 @@ class Customers:
         regions = self._load.topology.regions
         home, entered = regions[self._visits.home[row]], regions[self._visits.entered[row]]
         account = self._wallet.pick(home, int(self._visits.account[row]) + companion)
+        # By the run too: another run of the same seed within the hour would find its customers' limits used up.
+        whence = random.Random(f"{self._load.run_id}:{row}:{companion}")  # noqa: S311 -- as above
         caller = dialect.Caller(
-            account.email, account.password, account.token, account.csrf, int(self._visits.franchise[row]), dialect.new_address(rng)
+            account.email, account.password, account.token, account.csrf, int(self._visits.franchise[row]), dialect.new_address(whence)
         )
         return Session(
             id=f"{row}{'b' if companion else ''}",
