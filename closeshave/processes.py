@@ -2,6 +2,8 @@
 
 A process ID alone lies after reuse, so every record holds the start time too. Records are files below the deployment's root, so the trial, an
 experiment's child and the janitor all see the same processes and none has to be the parent.
+
+A process in a container is a process of this machine too, and is known by its ID on this machine; only its start and its signals are different.
 """
 
 from __future__ import annotations
@@ -13,12 +15,14 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 
+from closeshave import engine
 from closeshave.deployment import Process
+from closeshave.engine import namespace, signalling
 from closeshave.files import write_atomically
 
 MARK = "CLOSESHAVE_ENVIRONMENT_ID"
@@ -62,10 +66,13 @@ def identify(pid: int) -> Identity | None:
 
 
 def start(root: Path, environment_id: str, process: Process) -> Identity:
-    """Start a process in a session of its own, its output appended to ``logs/NAME.log``, and record it.
+    """Start a process in a session or a container of its own, its output appended to ``logs/NAME.log``, and record it.
 
-    Raises :class:`OSError` when the program cannot be run.
+    Raises :class:`OSError` when the program cannot be run, and :class:`closeshave.engine.EngineFailed` when its container cannot.
     """
+    if process.container is not None:
+        marked = replace(process, environ={**process.environ, MARK: environment_id})
+        return record(root, process, engine.run(root, environment_id, marked))
     log = root / "logs" / f"{process.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     # nice(1) rather than preexec_fn: the latter may deadlock in a process that has threads.
@@ -112,22 +119,31 @@ def find(root: Path, process: Process) -> Identity | None:
     return None
 
 
-def daemon(process: Process) -> Identity | None:
+def daemon(root: Path, process: Process) -> Identity | None:
     """The daemon that ``process`` looks after and that wrote its ID into ``pid_file`` (Patroni's postmaster)."""
     if process.pid_file is None:
         return None
     path = Path(process.pid_file)
     with contextlib.suppress(FileNotFoundError, ValueError, IndexError):
-        identity = identify(abs(int(path.read_text().splitlines()[0])))
+        identity = known_as(root, process, abs(int(path.read_text().splitlines()[0])))
         # A killed daemon leaves its file behind: who started after it was written has only been given the same ID.
         if identity is not None and identity.started <= path.stat().st_mtime + PID_FILE_SLACK_S:
             return identity
     return None
 
 
+def known_as(root: Path, process: Process, pid: int) -> Identity | None:
+    """The live process that ``process`` knows by this ID; in a container it has another one than on this machine."""
+    if process.container is None:
+        return identify(pid)
+    first = find(root, process)
+    outer = namespace.known_inside_as(first.pid, pid) if first else None
+    return None if outer is None else identify(outer)
+
+
 def family(root: Path, process: Process) -> list[Identity]:
     """Every live process that belongs to ``process``: itself, its daemon and all their descendants; parents first."""
-    roots = [identity for identity in (find(root, process), daemon(process)) if identity]
+    roots = [identity for identity in (find(root, process), daemon(root, process)) if identity]
     return with_descendants(roots)
 
 
@@ -152,14 +168,37 @@ def with_descendants(roots: Iterable[Identity]) -> list[Identity]:
 
 
 def send(targets: Iterable[Identity], number: signal.Signals) -> list[Identity]:
-    """Send a signal to each live target; returns those that got it."""
+    """Send a signal to each live target; returns those that got it. Containers get it from their engine."""
     reached = []
+    contained: dict[str, dict[int, Identity]] = {}
     for target in targets:
-        if target.alive:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(target.pid, number)
-                reached.append(target)
+        if not target.alive:
+            continue
+        if container := namespace.container_of(target.pid):
+            contained.setdefault(container, {})[target.pid] = target
+            continue
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(target.pid, number)
+            reached.append(target)
+    if contained:
+        got = signalling.send(contained, number)
+        reached += [target for those in contained.values() for pid, target in those.items() if pid in got]
     return reached
+
+
+def stopped(targets: Iterable[Identity]) -> list[Identity]:
+    """Those of the live targets that stand still, each by a signal or together with its container."""
+    frozen: dict[str, bool] = {}
+    found = []
+    for target in targets:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            handle = target.handle()
+            container = namespace.container_of(target.pid) if handle else None
+            if container and container not in frozen:
+                frozen[container] = engine.paused(container)
+            if handle and (handle.status() == psutil.STATUS_STOPPED or (container and frozen[container])):
+                found.append(target)
+    return found
 
 
 def gone(targets: Iterable[Identity], timeout_s: float) -> list[Identity]:

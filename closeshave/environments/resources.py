@@ -127,8 +127,9 @@ class Census:
         """The processes that the environment started, and the daemons (PostgreSQL) that no longer descend from these."""
         self._read_records(entries)
         roots = {pid: group for (pid, started), group in self._recorded.items() if pid in entries and entries[pid].started_ticks == started}
+        root = Path(self.deployment.root)
         for process in self.deployment.processes:
-            daemon = processes.daemon(process)
+            daemon = processes.daemon(root, process)
             if daemon is not None and daemon.pid in entries:
                 roots[daemon.pid] = Group(process.role, process.region)
         return roots

@@ -6,12 +6,10 @@ import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import psutil
-
 from closeshave.clock import now_ns
 from closeshave.faults.killing import Victim
 from closeshave.faults.waiting import after, until, wait_until
-from closeshave.processes import Identity, send
+from closeshave.processes import send, stopped
 
 FROZEN_WITHIN_S = 2.0
 
@@ -34,14 +32,10 @@ def freeze(victims: Iterable[Victim], at_ns: int) -> Freeze:
     everyone = tuple(victims)
     wait_until(at_ns)
     began_ns = now_ns()
-    if len(send([victim.identity for victim in everyone], signal.SIGSTOP)) < len(everyone) or not everyone:
+    targets = [victim.identity for victim in everyone]
+    if len(send(targets, signal.SIGSTOP)) < len(targets) or not targets:
         raise StillRunning("not everything was there to be frozen")
-    if not until(lambda: all(stopped(victim.identity) for victim in everyone), after(FROZEN_WITHIN_S), interval_s=0.005):
-        raise StillRunning(f"not stopped after SIGSTOP: {', '.join(str(victim) for victim in everyone if not stopped(victim.identity))}")
+    if not until(lambda: len(stopped(targets)) == len(targets), after(FROZEN_WITHIN_S), interval_s=0.005):
+        still = stopped(targets)
+        raise StillRunning(f"not stopped after SIGSTOP: {', '.join(str(victim) for victim in everyone if victim.identity not in still)}")
     return Freeze(began_ns, now_ns(), tuple(str(victim) for victim in everyone))
-
-
-def stopped(identity: Identity) -> bool:
-    """Whether this incarnation lives and stands still."""
-    handle = identity.handle()
-    return handle is not None and handle.status() == psutil.STATUS_STOPPED

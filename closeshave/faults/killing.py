@@ -52,9 +52,9 @@ def whole(deployment: Deployment, processes: Iterable[Process]) -> tuple[Victim,
     return tuple(Victim(process.name, _program(identity), identity) for process in processes for identity in family(root, process))
 
 
-def postmaster(process: Process) -> tuple[Victim, ...]:
+def postmaster(deployment: Deployment, process: Process) -> tuple[Victim, ...]:
     """The postmaster that a Patroni process looks after, and its children; empty when there is none."""
-    identity = daemon(process)
+    identity = daemon(Path(deployment.root), process)
     return tuple(Victim(process.name, _program(each), each) for each in (descendants(identity) if identity else ()))
 
 

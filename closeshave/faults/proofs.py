@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psutil
-
 from closeshave import processes
 from closeshave.deployment import OWN_REQUESTS, Deployment, Edge, Process
 from closeshave.faults import repair
@@ -35,7 +33,8 @@ def running(deployment: Deployment, names: Iterable[str]) -> Check:
             count += 1
             if processes.find(root, process) is None:
                 missing.append(process.name)
-            stopped += [f"{process.name} pid {identity.pid}" for identity in processes.family(root, process) if _is_stopped(identity)]
+            still = processes.stopped(processes.family(root, process))
+            stopped += [f"{process.name} pid {identity.pid}" for identity in still]
         saw = "; ".join([*(f"{name} is not running" for name in missing), *(f"{name} is stopped" for name in stopped)])
         return Proof(f"{count} processes run", not saw, saw or "all of them")
 
@@ -154,8 +153,3 @@ def _door(edge: Edge, shards: Iterable[int]) -> str:
 def _serving(deployment: Deployment) -> list[Process]:
     root = Path(deployment.root)
     return [process for process in deployment.processes if process.role == "app" and processes.find(root, process) is not None]
-
-
-def _is_stopped(identity: processes.Identity) -> bool:
-    handle = identity.handle()
-    return handle is not None and handle.status() == psutil.STATUS_STOPPED

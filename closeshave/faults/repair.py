@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import httpx
-import psutil
 
 from closeshave import processes
 from closeshave.deployment import Deployment, Member, Process, Store
@@ -102,11 +101,7 @@ def group_home(deployment: Deployment, group: str, deadline_ns: int, say: Say) -
 
 
 def _resume(root: Path, process: Process) -> list[str]:
-    stopped = []
-    for identity in processes.family(root, process):
-        handle = identity.handle()
-        if handle is not None and handle.status() == psutil.STATUS_STOPPED:
-            stopped.append(identity)
+    stopped = processes.stopped(processes.family(root, process))
     return [f"{process.name} pid {identity.pid}" for identity in processes.send(stopped, signal.SIGCONT)]
 
 

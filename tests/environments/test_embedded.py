@@ -142,7 +142,7 @@ def test_listeners_are_on_loopback_only(running):
 def test_a_killed_postmaster_is_failed_over_and_writes_go_on(running):
     """Patroni promotes the standby and HAProxy follows."""
     root, home, standby = Path(running.root), running.members[0], running.members[1]
-    postmaster = processes.daemon(running.process(home.process))
+    postmaster = processes.daemon(Path(running.root), running.process(home.process))
     assert postmaster
     processes.send([postmaster], signal.SIGKILL)
     assert processes.gone([postmaster], 5) == []

@@ -107,7 +107,7 @@ def test_the_parts_say_what_happened_to_them(deployment, anchor):
     """A postmaster and a cache are killed, and a region's applications: each is told of its scope, and nothing is told of the others."""
     root = Path(deployment.root)
     old = final_state.primaries(deployment)[1]
-    postmaster = processes.daemon(deployment.process(old.process))
+    postmaster = processes.daemon(Path(deployment.root), deployment.process(old.process))
     [cache, _] = [store for store in deployment.stores if store.group == "cache"]
     apps = [process for process in deployment.processes if process.role == "app" and process.region == "ap-southeast-1"]
     assert postmaster is not None

@@ -60,7 +60,7 @@ def test_left_behind_pid_file_names_nobody(toy: Deployment, tmp_path: Path) -> N
     file = tmp_path / "postmaster.pid"
     file.write_text(f"{os.getpid()}\n")
     process = replace(toy.process("near-0"), pid_file=str(file))
-    assert [victim.identity.pid for victim in postmaster(process)][:1] == [os.getpid()]
+    assert [victim.identity.pid for victim in postmaster(toy, process)][:1] == [os.getpid()]
     long_ago = time.time() - 86_400
     os.utime(file, (long_ago, long_ago))
-    assert postmaster(process) == ()
+    assert postmaster(toy, process) == ()

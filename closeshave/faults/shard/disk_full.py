@@ -77,9 +77,10 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
     """Lift the limits, let Patroni bring the node back, copy it anew if it cannot; then as for every fault of a shard."""
     done = [f"lifted the limit of {name} pid {identity.pid}" for name, identity in file_limit.lift(aim.deployment, processes_of(aim))]
+    root = Path(aim.deployment.root)
     for process in processes_of(aim):
         # Patroni remembers that a rewind has failed, and would not try again.
-        if processes.daemon(process) is None and (patroni_ := processes.find(Path(aim.deployment.root), process)):
+        if processes.daemon(root, process) is None and (patroni_ := processes.find(root, process)):
             done.append(f"ended {process.name} pid {patroni_.pid}")
             processes.send([patroni_], signal.SIGKILL)
             processes.gone([patroni_], 2.0)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import signal
 
 from closeshave.clock import now_ns
-from closeshave.faults.freezing import FROZEN_WITHIN_S, StillRunning, freeze, stopped
+from closeshave.faults.freezing import FROZEN_WITHIN_S, StillRunning, freeze
 from closeshave.faults.killing import postmaster
 from closeshave.faults.kind import Aim, Injection, Kind, Sighting
 from closeshave.faults.parts import patroni, wire
 from closeshave.faults.shard.cluster import ROLES_S, SWITCH_BACK, named, prove, shard_of, undo, unfit
 from closeshave.faults.waiting import after, until
 from closeshave.plan import Expected
-from closeshave.processes import send
+from closeshave.processes import send, stopped
 
 SILENT_S = 0.2
 """A postmaster takes a few milliseconds for its first byte."""
@@ -22,16 +22,17 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     """Stop the live primary's postmaster by SIGSTOP, so that it forks no more, and then all its children."""
     lead = patroni.leader(aim.deployment, shard_of(aim))
     process = aim.deployment.process(lead.process)
-    first, *children = postmaster(process)
+    first, *children = postmaster(aim.deployment, process)
     began_ns = freeze([first], strike_ns).began_ns
     send([child.identity for child in children], signal.SIGSTOP)
     # Sessions come and go up to the last moment: only what is there now counts.
-    everyone = postmaster(process)
+    everyone = postmaster(aim.deployment, process)
 
     def still() -> bool:
         nonlocal everyone
-        everyone = postmaster(process)
-        return not send([victim.identity for victim in everyone if not stopped(victim.identity)], signal.SIGSTOP)
+        everyone = postmaster(aim.deployment, process)
+        targets = [victim.identity for victim in everyone]
+        return not send(set(targets) - set(stopped(targets)), signal.SIGSTOP)
 
     if not until(still, after(FROZEN_WITHIN_S), interval_s=0.005):
         raise StillRunning(f"not all of {lead.process} stands still {FROZEN_WITHIN_S:g} s after SIGSTOP")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
+from pathlib import Path
 
 from closeshave.clock import now_ns
 from closeshave.deployment import Member
@@ -14,7 +15,7 @@ from closeshave.faults.parts import patroni, ports, postgres
 from closeshave.faults.shard.cluster import ROLES_S, SWITCH_BACK, named, prove, shard_of, standbys, undo, unfit
 from closeshave.faults.waiting import SECOND_NS, wait_until
 from closeshave.plan import Expected
-from closeshave.processes import Identity, identify, send
+from closeshave.processes import Identity, known_as, send
 
 NODE = Parameter("node", bool, default=False, about="Kill the whole node: Patroni dies with its PostgreSQL.")
 HELD_BACK = Parameter(
@@ -36,7 +37,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
         if aim.parameters["node"]:
             done = kill(whole(aim.deployment, [process]), strike_ns)
         else:
-            first, *children = postmaster(process)
+            first, *children = postmaster(aim.deployment, process)
             done = kill([first], strike_ns, dying_with_them=children)
     finally:
         _end_receivers(frozen)
@@ -70,10 +71,12 @@ def _freeze_receivers(aim: Aim, lead: Member, strike_ns: int) -> list[tuple[str,
     """Stop the standbys' WAL receivers at their instant before the strike; returns them with their member's name."""
     if not _held_back_s(aim):
         return []
+    root = Path(aim.deployment.root)
     found = [
         (standby.process, identity)
         for standby in standbys(aim.deployment, lead)
-        if (pid := postgres.walreceiver(aim.deployment, standby)) and (identity := identify(pid))
+        if (pid := postgres.walreceiver(aim.deployment, standby))
+        and (identity := known_as(root, aim.deployment.process(standby.process), pid))
     ]
     wait_until(strike_ns - round(_held_back_s(aim) * SECOND_NS))
     send([identity for _, identity in found], signal.SIGSTOP)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from closeshave.faults import links
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import Victim
@@ -12,7 +14,7 @@ from closeshave.faults.shard import cluster
 from closeshave.faults.shard.cluster import ROLES_S, shard_of, standbys
 from closeshave.faults.shard.replication import late, links_from
 from closeshave.plan import Expected
-from closeshave.processes import identify
+from closeshave.processes import known_as
 
 NAME = "shard.replication-cut"
 SEEN_AFTER_S = 0.2
@@ -23,10 +25,12 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     lead = patroni.leader(aim.deployment, shard_of(aim))
     if through := links_from(aim, lead):
         return links.inject(aim, Disturbance(links.owner(NAME, aim), through, SILENCE), strike_ns)
+    root = Path(aim.deployment.root)
     receivers = [
         Victim(standby.process, "walreceiver", identity)
         for standby in standbys(aim.deployment, lead)
-        if (pid := postgres.walreceiver(aim.deployment, standby)) and (identity := identify(pid))
+        if (pid := postgres.walreceiver(aim.deployment, standby))
+        and (identity := known_as(root, aim.deployment.process(standby.process), pid))
     ]
     done = freeze(receivers, strike_ns)
     return Injection(aim.label, done.touched, done.began_ns, done.still_ns, tuple(victim.process for victim in receivers))

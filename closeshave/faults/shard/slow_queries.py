@@ -21,7 +21,7 @@ PERIOD_S = 0.1
 def inject(aim: Aim, strike_ns: int) -> Injection:
     """Start the helper ahead of its time; it begins at the strike to stop and resume the postmaster and all its sessions in turns."""
     lead = patroni.leader(aim.deployment, shard_of(aim))
-    target = postmaster(aim.deployment.process(lead.process))[0]
+    target = postmaster(aim.deployment, aim.deployment.process(lead.process))[0]
     name = helper(aim, SQUEEZER)
     said = (target.identity.pid, target.identity.started, aim.parameters["share"], PERIOD_S, strike_ns, LASTS_S_MAX)
     squeezer = altered.help_with(aim.deployment, name, "squeeze", *map(repr, said))

@@ -1,0 +1,35 @@
+"""A container engine on this machine: make, signal, limit, connect and sweep away the containers of an environment.
+
+Names of containers and networks in, plain values out. Docker's own packages are imported with the first call that needs them, so that whoever
+runs no containers does not pay for them. Every failure is an :class:`EngineFailed` with one sentence.
+"""
+
+from __future__ import annotations
+
+from closeshave.engine.client import EngineFailed, check
+from closeshave.engine.containers import alive, execute, image_exists, kill, oom_killed, pause, paused, run, unpause
+from closeshave.engine.limits import limit_cpu, limit_memory
+from closeshave.engine.networks import attached, connect, disconnect, make_network, taken_subnets
+from closeshave.engine.sweeping import sweep
+
+__all__ = [
+    "EngineFailed",
+    "alive",
+    "attached",
+    "check",
+    "connect",
+    "disconnect",
+    "execute",
+    "image_exists",
+    "kill",
+    "limit_cpu",
+    "limit_memory",
+    "make_network",
+    "oom_killed",
+    "pause",
+    "paused",
+    "run",
+    "sweep",
+    "taken_subnets",
+    "unpause",
+]

@@ -1,0 +1,100 @@
+"""The one connection to the engine, and what its refusals mean in one sentence."""
+
+# ruff: noqa: PLC0415 - Docker's packages take 0.4 s to import: only whoever uses an engine shall wait for them
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from testcontainers.core.docker_client import DockerClient
+
+TIMEOUT_S = 60
+"""For one answer of the engine, which may be starting twenty containers at once."""
+OVER_UNIX_SOCKET = "http+docker://localhost"
+DESKTOP = "Docker Desktop"
+
+
+class EngineFailed(RuntimeError):
+    """The container engine is not there, or refused; one sentence that a person can act on."""
+
+
+@cache
+def client() -> DockerClient:
+    """The connection that all calls of this process share, also from several threads. Raises :class:`EngineFailed`."""
+    from docker.errors import DockerException
+    from testcontainers.core.docker_client import DockerClient
+
+    try:
+        return DockerClient(timeout=TIMEOUT_S)
+    except DockerException as error:
+        raise EngineFailed(_unreachable(str(error))) from None
+
+
+def check() -> str | None:
+    """Why no container engine can be used here; ``None`` when one can."""
+    try:
+        api = client().client.api
+        with asking("tell about itself"):
+            info = api.info()
+    except EngineFailed as error:
+        return str(error)
+    if api.base_url != OVER_UNIX_SOCKET:
+        return f"the container engine at {api.base_url} may be another machine; this environment needs one on a socket of this machine"
+    if info["OperatingSystem"] == DESKTOP or info["KernelVersion"] != os.uname().release or not _listener(_socket()):
+        return "the container engine runs in a virtual machine or a container of its own; one is needed whose processes this machine sees"
+    return None
+
+
+@contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Whatever goes wrong inside becomes :class:`EngineFailed`: the engine could not ``what``, because."""
+    from docker.errors import APIError, DockerException, ImageNotFound
+    from requests.exceptions import RequestException
+
+    try:
+        yield
+    except ImageNotFound as error:
+        raise EngineFailed(f"the container engine could not {what}: {error.explanation}") from None
+    except APIError as error:
+        raise EngineFailed(f"the container engine could not {what}: {_meaning(error.explanation or str(error))}") from None
+    except (DockerException, RequestException) as error:
+        raise EngineFailed(
+            f"the container engine did not answer when asked to {what}; has it been stopped or restarted? ({error})"
+        ) from None
+
+
+def _meaning(explanation: str) -> str:
+    text = " ".join(explanation.split())
+    if "address already in use" in text or "port is already allocated" in text:
+        return f"a port is taken by another program ({text})"
+    if "no space left on device" in text:
+        return f"its disk is full ({text})"
+    return text
+
+
+def _unreachable(text: str) -> str:
+    if "Permission denied" in text:
+        return "this user may not use the container engine's socket: be root, or a member of the group that owns it (usually docker)"
+    if "No such file" in text or "refused" in text:
+        return "no container engine runs on this machine: start Docker, or choose the embedded environment"
+    return f"no container engine can be used: {text}"
+
+
+def _socket() -> Path:
+    return Path(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://"))
+
+
+def _listener(path: Path) -> int:
+    """The process that listens on a Unix socket; 0 when this machine's process table does not show it (unix(7), ``SO_PEERCRED``)."""
+    with closing(socket.socket(socket.AF_UNIX)) as connection:
+        connection.connect(str(path))
+        pid: int = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))[0]
+    return pid

@@ -1,0 +1,25 @@
+"""CPU and memory that a running container may use."""
+
+from __future__ import annotations
+
+from closeshave.engine.client import asking, client
+
+PERIOD_US = 100_000
+UNLIMITED = -1
+
+
+def limit_cpu(container: str, share: float | None) -> None:
+    """Let a container use this share of one CPU and no more, or by ``None`` as much as it wants."""
+    with asking(f"limit the CPU of {container}"):
+        quota_us = UNLIMITED if share is None else round(share * PERIOD_US)
+        client().client.api.update_container(container, cpu_period=PERIOD_US, cpu_quota=quota_us)
+
+
+def limit_memory(container: str, bytes_max: int | None) -> None:
+    """Let a container use so much memory and no swap, or by ``None`` all that the machine has.
+
+    Less than it uses already is refused where the kernel cannot take the rest back (control groups of the first version).
+    """
+    with asking(f"limit the memory of {container}"):
+        limit = client().client.api.info()["MemTotal"] if bytes_max is None else bytes_max
+        client().client.api.update_container(container, mem_limit=limit, memswap_limit=UNLIMITED if bytes_max is None else limit)

@@ -1,0 +1,56 @@
+"""Processes of containers as the kernel shows them: in which container one runs, and which ID it has inside. No engine is asked."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+
+CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
+_GONE = (FileNotFoundError, ProcessLookupError)
+
+
+def container_of(pid: int) -> str | None:
+    """The ID of the container that a process runs in; ``None`` when it runs in none, or in the one that we run in ourselves.
+
+    The engine names each container's control group after it (cgroups(7)).
+    """
+    found = _innermost(f"/proc/{pid}/cgroup")
+    return found if found and found != _innermost("/proc/self/cgroup") else None
+
+
+def inner_pid(pid: int) -> int | None:
+    """The ID that a process has in its innermost process namespace (``NSpid``, proc_pid_status(5)); ``None`` when it has ended."""
+    with suppress(*_GONE):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name == "NSpid":
+                return int(value.split()[-1])
+    return None
+
+
+def known_inside_as(first: int, number: int) -> int | None:
+    """The process that is called ``number`` in the namespace of ``first``, itself or one below it; ``None`` when there is none."""
+    waiting = deque([first])
+    while waiting:
+        pid = waiting.popleft()
+        if inner_pid(pid) == number:
+            return pid
+        waiting += _children(pid)
+    return None
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    with suppress(*_GONE):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(*_GONE):
+                found += map(int, (thread / "children").read_text().split())
+    return found
+
+
+def _innermost(path: str) -> str | None:
+    with suppress(*_GONE):
+        return next(reversed(CONTAINER_ID.findall(Path(path).read_text())), None)
+    return None
