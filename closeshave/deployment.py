@@ -141,6 +141,8 @@ class Link:
     upstream_port: int
     shard: int | None = None
     tier: str | None = None
+    upstream: str = ""
+    """The process that listens there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from closeshave.deployment import OPERATIONS, Payments, Process
 from closeshave.environments import haproxy, patroni, toxiproxy
-from closeshave.environments.site import APP_NICE, HOST, SERVER_NICE, Site, python_environ
+from closeshave.environments.addresses import LOOPBACK
+from closeshave.environments.site import APP_NICE, SERVER_NICE, Site
 from closeshave.standin.settings import VARIABLE, Settings
 
 PAYMENTS = "payments"
@@ -27,11 +27,11 @@ def processes(site: Site) -> tuple[Process, ...]:
             name=name,
             role="app",
             region=region,
-            argv=(sys.executable, "-m", "closeshave.standin.app"),
+            argv=(site.parts.python.program, "-m", "closeshave.standin.app"),
             environ={
                 VARIABLE: str(site.config(f"{name}.json")),
                 OPERATIONS: str(site.config(f"{name}.operations.json")),
-                **python_environ(),
+                **site.parts.python.environ,
             },
             ports=(port,),
             nice=APP_NICE,
@@ -57,7 +57,7 @@ def signing_key(site: Site) -> Path:
 
 def payments(site: Site) -> Payments:
     """The payment provider and its own ledger."""
-    url = f"http://{HOST}:{site.ports.port(PAYMENTS, 'http')}"
+    url = f"http://{LOOPBACK}:{site.ports.port(PAYMENTS, 'http')}"
     return Payments(process=PAYMENTS, url=url, ledger=str(site.data(PAYMENTS) / "ledger.jsonl"))
 
 
@@ -65,15 +65,24 @@ def payments_process(site: Site) -> Process:
     """The payment provider's process."""
     port = site.ports.port(PAYMENTS, "http")
     # Past the edges: what comes in there is counted, and compared with what customers sent.
-    doors = [f"http://{HOST}:{haproxy.balancer_port(site, region)}{WEBHOOKS_PATH}" for region in site.definition.regions]
+    doors = [
+        f"http://{site.address(haproxy.region_process_name(region), region)}:{haproxy.balancer_port(site, region)}{WEBHOOKS_PATH}"
+        for region in site.definition.regions
+    ]
     webhooks = [argument for door in doors for argument in ("--webhook", door)]
-    argv = (sys.executable, "-m", "closeshave.standin.payments", "--port", str(port), "--ledger", payments(site).ledger, *webhooks)
-    return Process(name=PAYMENTS, role="payments", region=None, argv=argv, environ=python_environ(), ports=(port,), nice=SERVER_NICE)
+    listening = ("--host", site.bind, "--port", str(port))
+    python = site.parts.python
+    argv = (python.program, "-m", "closeshave.standin.payments", *listening, "--ledger", payments(site).ledger, *webhooks)
+    return Process(name=PAYMENTS, role="payments", region=None, argv=argv, environ=python.environ, ports=(port,), nice=SERVER_NICE)
 
 
 def _settings(site: Site, name: str, region: str, port: int) -> Settings:
     definition = site.definition
-    entrances = {link.name.removeprefix(f"{region}-"): toxiproxy.entrance(site, link) for link in toxiproxy.app_links(site, region)}
+    doors = {link.name.removeprefix(f"{region}-"): toxiproxy.entrance(site, link, region) for link in toxiproxy.app_links(site, region)}
+    entrances = {name: port for name, (_, port) in doors.items()}
+    provider_host, provider_port = doors["payments"]
+    # All the others lead in at one host: the region's Toxiproxy, or else the region's HAProxy.
+    host, ratelimit = doors[definition.group_serving("ratelimit", region).name]
     return Settings(
         instance=name,
         region=region,
@@ -83,11 +92,13 @@ def _settings(site: Site, name: str, region: str, port: int) -> Settings:
         replicas={shard.id: entrances[f"shard{shard.id}-replica"] for shard in definition.shards},
         caches={home: entrances[definition.group_serving("cache", home).name] for home in definition.regions},
         sessions={home: entrances[definition.group_serving("sessions", home).name] for home in definition.regions},
-        ratelimit=entrances[definition.group_serving("ratelimit", region).name],
-        payments_url=f"http://{HOST}:{entrances['payments']}",
+        ratelimit=ratelimit,
+        payments_url=f"http://{provider_host}:{provider_port}",
         database=patroni.DATABASE,
         user=patroni.USER,
         signing_key=str(signing_key(site)),
         defects=str(site.config("defects")),
         rate_limit_scale=definition.rate_limit_scale,
+        bind=site.bind,
+        host=host,
     )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import sys
 
 from closeshave.deployment import Process
 from closeshave.environments.probe import get_json, post_json
-from closeshave.environments.site import HOST, SERVER_NICE, Site, placed, python_environ
+from closeshave.environments.site import SERVER_NICE, Site, placed
 
 
 def client_ports(site: Site) -> tuple[int, ...]:
@@ -15,10 +14,15 @@ def client_ports(site: Site) -> tuple[int, ...]:
     return tuple(site.ports.port(name, "client") for name, _ in placed("etcd", site.definition.etcd))
 
 
+def endpoints(site: Site, region: str) -> list[str]:
+    """Where Patroni in ``region`` finds every member, as ``host:port``."""
+    return [f"{site.address(name, region)}:{site.ports.port(name, 'client')}" for name, _ in placed("etcd", site.definition.etcd)]
+
+
 def processes(site: Site) -> tuple[Process, ...]:
     """Every member, in the order of the environment file."""
     members = tuple(placed("etcd", site.definition.etcd))
-    cluster = ",".join(f"{name}={_url(site, name, 'peer')}" for name, _ in members)
+    cluster = ",".join(f"{name}={_advertised(site, name, 'peer')}" for name, _ in members)
     return tuple(_process(site, name, region, cluster) for name, region in members)
 
 
@@ -45,14 +49,14 @@ def _decoded(text: str) -> str:
 
 
 def _process(site: Site, name: str, region: str, cluster: str) -> Process:
-    client, peer = _url(site, name, "client"), _url(site, name, "peer")
+    client, peer = _advertised(site, name, "client"), _advertised(site, name, "peer")
     argv = [
         str(site.parts.etcd.program),
         f"--name={name}",
         f"--data-dir={site.data(name)}",
-        f"--listen-client-urls={client}",
+        f"--listen-client-urls={_listening(site, name, 'client')}",
         f"--advertise-client-urls={client}",
-        f"--listen-peer-urls={peer}",
+        f"--listen-peer-urls={_listening(site, name, 'peer')}",
         f"--initial-advertise-peer-urls={peer}",
         f"--initial-cluster={cluster}",
         f"--initial-cluster-token={site.id}",
@@ -64,17 +68,21 @@ def _process(site: Site, name: str, region: str, cluster: str) -> Process:
     ]
     if site.parts.etcd.rejoins_empty:
         others = [f"{port}" for port in client_ports(site) if port != site.ports.port(name, "client")]
-        argv = [sys.executable, "-m", "closeshave.environments.etcd_rejoin", ",".join(others), *argv]
+        argv = [site.parts.python.program, "-m", "closeshave.environments.etcd_rejoin", ",".join(others), *argv]
     return Process(
         name=name,
         role="etcd",
         region=region,
         argv=tuple(argv),
-        environ={"GOMAXPROCS": "1", **(python_environ() if site.parts.etcd.rejoins_empty else {})},
+        environ={"GOMAXPROCS": "1", **(site.parts.python.environ if site.parts.etcd.rejoins_empty else {})},
         ports=(site.ports.port(name, "client"), site.ports.port(name, "peer")),
         nice=SERVER_NICE,
     )
 
 
-def _url(site: Site, name: str, purpose: str) -> str:
-    return f"http://{HOST}:{site.ports.port(name, purpose)}"
+def _listening(site: Site, name: str, purpose: str) -> str:
+    return f"http://{site.bind}:{site.ports.port(name, purpose)}"
+
+
+def _advertised(site: Site, name: str, purpose: str) -> str:
+    return f"http://{site.address(name)}:{site.ports.port(name, purpose)}"

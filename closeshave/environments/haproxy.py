@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from closeshave.deployment import Edge, Member, Process, Store
 from closeshave.environments import toxiproxy
-from closeshave.environments.site import HOST, SERVER_NICE, Site
+from closeshave.environments.addresses import LOOPBACK
+from closeshave.environments.site import SERVER_NICE, Site
 
 EDGES = "edges"
 
@@ -64,44 +65,41 @@ def balancer_port(site: Site, region: str) -> int:
 
 def region_settings(site: Site, region: str, members: Sequence[Member], stores: Sequence[Store], apps: Sequence[tuple[str, int]]) -> str:
     """The text of a region's settings. ``apps`` are the names and ports of its application processes."""
-    name = region_process_name(region)
     blocks = [_GLOBAL]
     for shard in site.definition.shards:
         pair = [member for member in members if member.shard == shard.id]
-        blocks += [
-            _database(f"shard{shard.id}-{role}", site.ports.port(name, f"shard{shard.id}-{role}"), role, pair)
-            for role in ("primary", "replica")
-        ]
+        blocks += [_database(site, region, f"shard{shard.id}-{role}", role, pair) for role in ("primary", "replica")]
     for group in site.definition.tiers:
-        blocks.append(_cache(group.name, site.ports.port(name, group.name), [store for store in stores if store.group == group.name]))
-    blocks.append(_balancer(balancer_port(site, region), apps))
+        blocks.append(_cache(site, region, group.name, [store for store in stores if store.group == group.name]))
+    blocks.append(_balancer(site, region, apps))
     return "\n".join(blocks)
 
 
 def edge_settings(site: Site) -> str:
     """The text of the edges' settings: an endpoint for each region, with the regions after it as backups, in order."""
     regions = site.definition.regions
-    stats = f"frontend stats\n    mode http\n    bind {HOST}:{site.ports.port(EDGES, 'stats')}\n    timeout client 5s\n    stats enable\n    stats uri /\n"
+    stats = f"frontend stats\n    mode http\n    bind {site.bind}:{site.ports.port(EDGES, 'stats')}\n"
     return "\n".join(
         [
             _GLOBAL,
-            stats,
-            *(_region_watch(region, _ingress_port(site, region)) for region in regions),
+            f"{stats}    timeout client 5s\n    stats enable\n    stats uri /\n",
+            *(_region_watch(region, _ingress(site, region)) for region in regions),
             *(_endpoint(site, index) for index in range(len(regions))),
         ]
     )
 
 
-def _ingress_port(site: Site, region: str) -> int:
-    """Where edges reach the region, through the link that can be cut for its customers alone."""
-    return toxiproxy.entrance(site, toxiproxy.ingress_link(site, region))
+def _ingress(site: Site, region: str) -> str:
+    """Where edges reach the region, through the link that can be cut for its customers alone. They have a foot in every region."""
+    host, port = toxiproxy.entrance(site, toxiproxy.ingress_link(site, region), region)
+    return f"{host}:{port}"
 
 
 def edges(site: Site) -> tuple[Edge, ...]:
     """The endpoint of every region."""
-    stats_url = f"http://{HOST}:{site.ports.port(EDGES, 'stats')}/;csv"
+    stats_url = f"http://{LOOPBACK}:{site.ports.port(EDGES, 'stats')}/;csv"
     return tuple(
-        Edge(region=region, url=f"http://{HOST}:{site.ports.port(EDGES, region)}", stats_url=stats_url, frontend=f"edge-{region}")
+        Edge(region=region, url=f"http://{LOOPBACK}:{site.ports.port(EDGES, region)}", stats_url=stats_url, frontend=f"edge-{region}")
         for region in site.definition.regions
     )
 
@@ -125,25 +123,28 @@ def _process(site: Site, name: str, role: str, region: str | None, purposes: Seq
     )
 
 
-def _database(name: str, port: int, role: str, pair: Sequence[Member]) -> str:
+def _database(site: Site, region: str, name: str, role: str, pair: Sequence[Member]) -> str:
     # A new primary must be found fast; a standby may be found at leisure, and every check costs Patroni a query.
     pace = "inter 500ms fastinter 200ms" if role == "primary" else "inter 2s fastinter 500ms"
     lines = [
         f"listen {name}",
-        f"    bind {HOST}:{port}",
+        f"    bind {site.bind}:{site.ports.port(region_process_name(region), name)}",
         _TCP.rstrip(),
         f"    option httpchk OPTIONS /{role}",
         "    http-check expect status 200",
         f"    default-server {pace} fall 2 rise 1 on-marked-down shutdown-sessions",
-        *(f"    server {member.process} {HOST}:{member.port} check port {member.api_port}" for member in pair),
+        *(
+            f"    server {member.process} {site.address(member.process, region)}:{member.port} check port {member.api_port}"
+            for member in pair
+        ),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _cache(name: str, port: int, pair: Sequence[Store]) -> str:
+def _cache(site: Site, region: str, name: str, pair: Sequence[Store]) -> str:
     lines = [
         f"listen {name}",
-        f"    bind {HOST}:{port}",
+        f"    bind {site.bind}:{site.ports.port(region_process_name(region), name)}",
         _TCP.rstrip(),
         "    option tcp-check",
         "    tcp-check send PING\\r\\n",
@@ -153,34 +154,34 @@ def _cache(name: str, port: int, pair: Sequence[Store]) -> str:
         "    tcp-check send QUIT\\r\\n",
         "    tcp-check expect string +OK",
         "    default-server inter 500ms fastinter 200ms fall 2 rise 1 on-marked-down shutdown-sessions",
-        *(f"    server {store.process} {HOST}:{store.port} check" for store in pair),
+        *(f"    server {store.process} {site.address(store.process, region)}:{store.port} check" for store in pair),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _balancer(port: int, apps: Sequence[tuple[str, int]]) -> str:
+def _balancer(site: Site, region: str, apps: Sequence[tuple[str, int]]) -> str:
     lines = [
         "listen apps",
-        f"    bind {HOST}:{port}",
+        f"    bind {site.bind}:{balancer_port(site, region)}",
         _HTTP_IN.rstrip(),
         _HTTP_OUT.rstrip(),
         "    balance roundrobin",
         "    option httpchk GET /health/ready",
         "    http-check expect status 200",
         "    default-server inter 500ms fastinter 200ms fall 2 rise 1 on-marked-down shutdown-sessions",
-        *(f"    server {name} {HOST}:{app_port} check" for name, app_port in apps),
+        *(f"    server {name} {site.address(name, region)}:{port} check" for name, port in apps),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _region_watch(region: str, port: int) -> str:
+def _region_watch(region: str, ingress: str) -> str:
     """One check a region, that every endpoint follows: checks cost the applications work."""
     lines = [
         f"backend region-{region}",
         _HTTP_OUT.rstrip(),
         "    option httpchk GET /health/ready",
         "    http-check expect status 200",
-        f"    server watch {HOST}:{port} check inter 250ms fastinter 100ms fall 2 rise 2",
+        f"    server watch {ingress} check inter 250ms fastinter 100ms fall 2 rise 2",
     ]
     return "\n".join(lines) + "\n"
 
@@ -190,7 +191,7 @@ def _endpoint(site: Site, index: int) -> str:
     order = [*regions[index:], *regions[:index]]
     lines = [
         f"frontend edge-{regions[index]}",
-        f"    bind {HOST}:{site.ports.port(EDGES, regions[index])}",
+        f"    bind {site.bind}:{site.ports.port(EDGES, regions[index])}",
         _HTTP_IN.rstrip(),
         "    option forwardfor if-none",
         f"    default_backend edge-{regions[index]}",
@@ -200,7 +201,5 @@ def _endpoint(site: Site, index: int) -> str:
     ]
     for place, region in enumerate(order):
         backup = " backup" if place else ""
-        lines.append(
-            f"    server {region} {HOST}:{_ingress_port(site, region)} track region-{region}/watch on-marked-down shutdown-sessions{backup}"
-        )
+        lines.append(f"    server {region} {_ingress(site, region)} track region-{region}/watch on-marked-down shutdown-sessions{backup}")
     return "\n".join(lines) + "\n"

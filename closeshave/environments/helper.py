@@ -9,7 +9,7 @@ from pathlib import Path
 
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.logs import tail
-from closeshave.environments.site import python_environ
+from closeshave.environments.python import python_environ
 from closeshave.processes import MARK
 
 

@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version as package_version
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, Literal
 from closeshave.environments.commands import CommandFailed, end_all, run
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.gobuild import ETCD, TOXIPROXY, CannotBuild, built
+from closeshave.environments.python import Python
 from closeshave.environments.unprivileged import Wrapper, wrapper
 from closeshave.processes import poll_until
 
@@ -34,7 +35,7 @@ class Etcd:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The programs that an embedded environment starts."""
+    """The programs that an environment starts."""
 
     postgres: Path
     """The directory of PostgreSQL's programs."""
@@ -47,6 +48,7 @@ class Parts:
     toxiproxy: Path | None
     versions: Mapping[str, str]
     missing: Mapping[str, str]
+    python: Python = field(default_factory=Python)
 
     @property
     def postgres_major(self) -> int:

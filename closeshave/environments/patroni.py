@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from closeshave.deployment import Member, Process
 from closeshave.environments import etcd, toxiproxy
-from closeshave.environments.site import HOST, SERVER_NICE, Site, placed
+from closeshave.environments.site import SERVER_NICE, Site, placed
 
 DATABASE = "bookings"
 USER = "bookings"
@@ -19,7 +18,12 @@ REPLICATION_USER = "replicator"
 NAMESPACE = "/closeshave/"
 """Where Patroni keeps its keys in etcd."""
 
-HBA = (f"host all all {HOST}/32 trust", f"host replication {REPLICATION_USER} {HOST}/32 trust")
+
+def admitted(trusted: Iterable[str]) -> list[str]:
+    """The lines of ``pg_hba.conf``: everybody from the ``trusted`` networks."""
+    return [
+        line for network in trusted for line in (f"host all all {network} trust", f"host replication {REPLICATION_USER} {network} trust")
+    ]
 
 
 def members(site: Site) -> tuple[Member, ...]:
@@ -40,7 +44,7 @@ def processes(site: Site) -> tuple[Process, ...]:
             name=member.process,
             role="patroni",
             region=member.region,
-            argv=(*site.parts.nobody.words, sys.executable, "-m", "patroni", str(site.config(f"{member.process}.json"))),
+            argv=(*site.parts.nobody.words, site.parts.python.program, "-m", "patroni", str(site.config(f"{member.process}.json"))),
             ports=(member.port, member.api_port),
             nice=SERVER_NICE,
             pid_file=str(site.data(member.process) / "postmaster.pid"),
@@ -57,13 +61,18 @@ def files(site: Site) -> dict[str, str]:
 def settings(site: Site, member: Member) -> Mapping[str, Any]:
     """What Patroni is told. Other members reach this one through its region's replication link."""
     database = site.definition.database
+    dcs = etcd.endpoints(site, member.region)
+    other = next(other for other in members(site) if other.shard == member.shard and other.name != member.name)
+    # Whom the two tell each other of: where both live in one region, the way between them stays inside.
+    api_host = site.address(member.process, other.region)
+    sql_host, sql_port = toxiproxy.entrance(site, toxiproxy.replication_link(site, member), other.region)
     accounts = {"username": SUPERUSER, "password": "trusted"}
     return {
         "scope": f"shard{member.shard}",
         "namespace": NAMESPACE,
         "name": member.name,
-        "etcd3": {"hosts": [f"{HOST}:{port}" for port in etcd.client_ports(site)]},
-        "restapi": {"listen": f"{HOST}:{member.api_port}", "connect_address": f"{HOST}:{member.api_port}"},
+        "etcd3": {"hosts": dcs},
+        "restapi": {"listen": f"{site.bind}:{member.api_port}", "connect_address": f"{api_host}:{member.api_port}"},
         "bootstrap": {
             "dcs": {
                 "ttl": round(database.ttl),
@@ -81,13 +90,13 @@ def settings(site: Site, member: Member) -> Mapping[str, Any]:
             },
         },
         "postgresql": {
-            "listen": f"{HOST}:{member.port}",
-            "connect_address": f"{HOST}:{toxiproxy.entrance(site, toxiproxy.replication_link(site, member))}",
+            "listen": f"{site.bind}:{member.port}",
+            "connect_address": f"{sql_host}:{sql_port}",
             "data_dir": str(site.data(member.process)),
             "bin_dir": str(site.parts.postgres),
             "pgpass": str(site.config(f"{member.process}.pgpass")),
             "use_unix_socket": False,
-            "pg_hba": list(HBA),
+            "pg_hba": admitted(site.addresses.trusted),
             "create_replica_methods": ["basebackup"],
             "basebackup": [{"checkpoint": "fast"}, "no-sync"],
             "authentication": {

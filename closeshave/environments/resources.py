@@ -26,7 +26,7 @@ from closeshave.deployment import Deployment, load
 from closeshave.environments import meter, proctable
 from closeshave.environments.meter import Group, Incarnation
 from closeshave.environments.proctable import Entry
-from closeshave.environments.site import python_environ
+from closeshave.environments.python import python_environ
 from closeshave.files import append_line, read_lines
 
 SPOOL, FILE = "spool/resources.jsonl", "resources.parquet"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from closeshave.environments.addresses import ONE_MACHINE, Addresses
 from closeshave.environments.parts import Parts
 from closeshave.environments.ports import Book
 from closeshave.environments.stack import Stack
@@ -16,8 +16,6 @@ SERVER_NICE = 5
 """The load generator shares the machine and has to keep its schedule: every server yields to it."""
 APP_NICE = 10
 """Applications yield to the servers: a starved etcd would demote healthy primaries."""
-
-HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +27,16 @@ class Site:
     definition: Stack
     parts: Parts
     ports: Book
+    addresses: Addresses = ONE_MACHINE
+
+    @property
+    def bind(self) -> str:
+        """The address that servers listen on."""
+        return self.addresses.bind
+
+    def address(self, name: str, seen_from: str | None = None) -> str:
+        """Where the part ``name`` is reached from the region ``seen_from``; without one, the address by which everybody is told of it."""
+        return self.addresses.of(name, seen_from)
 
     def config(self, name: str) -> Path:
         """Where the file ``name`` of settings lies."""
@@ -37,15 +45,6 @@ class Site:
     def data(self, name: str) -> Path:
         """Where the part ``name`` keeps its state."""
         return self.root / "data" / name
-
-
-def python_environ() -> dict[str, str]:
-    """What a Python process of an environment needs to find this package: parts run with another working directory than the harness."""
-    home = Path(__file__).parents[2]
-    if home.name in {"site-packages", "dist-packages"}:
-        return {}
-    others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in {"", str(home)}]
-    return {"PYTHONPATH": os.pathsep.join((str(home), *others))}
 
 
 def placed(prefix: str, regions: Iterable[str]) -> Iterator[tuple[str, str]]:

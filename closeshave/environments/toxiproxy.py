@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 
 from closeshave.deployment import Link, Member, Process
-from closeshave.environments.site import HOST, SERVER_NICE, Site
+from closeshave.environments.site import SERVER_NICE, Site
 
 
 def process_name(region: str) -> str:
@@ -18,25 +18,23 @@ def app_links(site: Site, region: str) -> tuple[Link, ...]:
     """What the region's applications go through: to each shard's primary and standby, each cache group, the payment provider."""
     proxy = f"haproxy-{region}"
     databases = [
-        _link(site, region, f"shard{shard.id}-{role}", "app-database", site.ports.port(proxy, f"shard{shard.id}-{role}"), shard=shard.id)
+        _link(site, region, f"shard{shard.id}-{role}", "app-database", proxy, f"shard{shard.id}-{role}", shard=shard.id)
         for shard in site.definition.shards
         for role in ("primary", "replica")
     ]
-    caches = [
-        _link(site, region, group.name, "app-cache", site.ports.port(proxy, group.name), tier=group.tier) for group in site.definition.tiers
-    ]
-    provider = _link(site, region, "payments", "app-payments", site.ports.port("payments", "http"))
+    caches = [_link(site, region, group.name, "app-cache", proxy, group.name, tier=group.tier) for group in site.definition.tiers]
+    provider = _link(site, region, "payments", "app-payments", "payments", "http")
     return (*databases, *caches, provider)
 
 
 def replication_link(site: Site, member: Member) -> Link:
     """What a member's peers go through to stream from it, or to rewind against it."""
-    return _link(site, member.region, f"{member.process}-replication", "replication", member.port, shard=member.shard)
+    return _link(site, member.region, f"{member.process}-replication", "replication", member.process, "sql", shard=member.shard)
 
 
 def ingress_link(site: Site, region: str) -> Link:
     """What every edge goes through to reach the region's applications."""
-    return _link(site, region, "ingress", "ingress", site.ports.port(f"haproxy-{region}", "apps"))
+    return _link(site, region, "ingress", "ingress", f"haproxy-{region}", "apps")
 
 
 def links(site: Site, members: Iterable[Member]) -> tuple[Link, ...]:
@@ -48,26 +46,33 @@ def links(site: Site, members: Iterable[Member]) -> tuple[Link, ...]:
     return (*apps, *replication, *(ingress_link(site, region) for region in site.definition.regions))
 
 
-def entrance(site: Site, link: Link) -> int:
-    """The port to connect to in order to take ``link``."""
-    return link.upstream_port if site.parts.toxiproxy is None else link.port
+def entrance(site: Site, link: Link, seen_from: str | None) -> tuple[str, int]:
+    """Host and port to connect to, from the region ``seen_from``, in order to take ``link``."""
+    if site.parts.toxiproxy is None:
+        return site.address(link.upstream, seen_from), link.upstream_port
+    return site.address(process_name(link.region), seen_from), link.port
 
 
 def processes(site: Site, links: tuple[Link, ...]) -> tuple[Process, ...]:
     """One for each region that has links."""
-    return tuple(_process(site, region, links) for region in site.definition.regions if proxies(links, region))
+    return tuple(_process(site, region, links) for region in site.definition.regions if any(link.region == region for link in links))
 
 
 def files(site: Site, links: tuple[Link, ...]) -> dict[str, str]:
     """The proxies of every region, created anew whenever its process starts."""
-    found = {region: proxies(links, region) for region in site.definition.regions}
+    found = {region: proxies(site, links, region) for region in site.definition.regions}
     return {f"{process_name(region)}.json": json.dumps(listed, indent=1) for region, listed in found.items() if listed}
 
 
-def proxies(links: tuple[Link, ...], region: str) -> list[dict[str, str | bool]]:
+def proxies(site: Site, links: tuple[Link, ...], region: str) -> list[dict[str, str | bool]]:
     """The region's links in Toxiproxy's own words."""
     return [
-        {"name": link.name, "listen": f"{HOST}:{link.port}", "upstream": f"{HOST}:{link.upstream_port}", "enabled": True}
+        {
+            "name": link.name,
+            "listen": f"{site.bind}:{link.port}",
+            "upstream": f"{site.address(link.upstream, region)}:{link.upstream_port}",
+            "enabled": True,
+        }
         for link in links
         if link.region == region
     ]
@@ -80,13 +85,16 @@ def _process(site: Site, region: str, links: tuple[Link, ...]) -> Process:
         name=name,
         role="toxiproxy",
         region=region,
-        argv=(str(site.parts.toxiproxy), "-host", HOST, "-port", str(api_port), "-config", str(site.config(f"{name}.json"))),
+        argv=(str(site.parts.toxiproxy), "-host", site.bind, "-port", str(api_port), "-config", str(site.config(f"{name}.json"))),
         ports=(api_port, *(link.port for link in links if link.region == region)),
         nice=SERVER_NICE,
     )
 
 
-def _link(site: Site, region: str, end: str, kind: str, upstream_port: int, *, shard: int | None = None, tier: str | None = None) -> Link:
+def _link(
+    site: Site, region: str, end: str, kind: str, upstream: str, purpose: str, *, shard: int | None = None, tier: str | None = None
+) -> Link:
     name = end if kind == "replication" else f"{region}-{end}"
     part = process_name(region)
-    return Link(name, kind, region, site.ports.port(part, "api"), site.ports.port(part, name), upstream_port, shard, tier)
+    upstream_port = site.ports.port(upstream, purpose)
+    return Link(name, kind, region, site.ports.port(part, "api"), site.ports.port(part, name), upstream_port, shard, tier, upstream)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 from closeshave.deployment import Process, Sentinel, Store
 from closeshave.environments import probe
-from closeshave.environments.site import HOST, SERVER_NICE, Site, placed
+from closeshave.environments.site import SERVER_NICE, Site, placed
 from closeshave.environments.stack import Group
-
-START = Path(__file__).with_name("valkey_start.py")
 
 DOWN_AFTER_MS = 1000
 FAILOVER_TIMEOUT_MS = 3000
@@ -64,22 +59,22 @@ def sentinel_processes(site: Site) -> tuple[Process, ...]:
 
 def files(site: Site) -> dict[str, str]:
     """The first settings of every sentinel."""
-    watched = [(group.name, declared_primary(site, group).port) for group in site.definition.tiers]
+    return {f"{sentinel.process}.conf": sentinel_settings(site, sentinel) for sentinel in sentinels(site)}
+
+
+def sentinel_settings(site: Site, sentinel: Sentinel) -> str:
+    """The text of a sentinel's settings: the groups with the addresses of their primaries, and how many must agree that one is down."""
     quorum = len(site.definition.sentinels) // 2 + 1
-    return {f"{sentinel.process}.conf": sentinel_settings(sentinel.port, site.root, watched, quorum) for sentinel in sentinels(site)}
-
-
-def sentinel_settings(port: int, directory: Path, watched: list[tuple[str, int]], quorum: int) -> str:
-    """The text of a sentinel's settings: the groups with the ports of their primaries, and how many must agree that one is down."""
-    lines = [f"port {port}", f"bind {HOST}", f'dir "{directory}"', "protected-mode no"]
-    for group, primary_port in watched:
+    lines = [f"port {sentinel.port}", f"bind {site.bind}", f'dir "{site.root}"', "protected-mode no"]
+    for group in site.definition.tiers:
+        primary = declared_primary(site, group)
         lines += [
-            f"sentinel monitor {group} {HOST} {primary_port} {quorum}",
-            f"sentinel down-after-milliseconds {group} {DOWN_AFTER_MS}",
-            f"sentinel failover-timeout {group} {FAILOVER_TIMEOUT_MS}",
-            f"sentinel parallel-syncs {group} 1",
-            f"sentinel auth-user {group} {SENTINEL_USER}",
-            f"sentinel auth-pass {group} none-is-asked-for",
+            f"sentinel monitor {group.name} {site.address(primary.process)} {primary.port} {quorum}",
+            f"sentinel down-after-milliseconds {group.name} {DOWN_AFTER_MS}",
+            f"sentinel failover-timeout {group.name} {FAILOVER_TIMEOUT_MS}",
+            f"sentinel parallel-syncs {group.name} 1",
+            f"sentinel auth-user {group.name} {SENTINEL_USER}",
+            f"sentinel auth-pass {group.name} none-is-asked-for",
         ]
     return "\n".join(lines) + "\n"
 
@@ -97,7 +92,7 @@ def agrees(sentinel: Sentinel, group: str, others: int) -> bool:
 
 
 def _store_process(site: Site, store: Store, group: Group) -> Process:
-    nodes = [node.port for node in stores(site) if node.group == group.name]
+    nodes = [node for node in stores(site) if node.group == group.name]
     data = site.data(store.process)
     server = [
         str(site.parts.valkey),
@@ -105,7 +100,7 @@ def _store_process(site: Site, store: Store, group: Group) -> Process:
             "--port",
             str(store.port),
             "--bind",
-            HOST,
+            site.bind,
             "--dir",
             str(data),
             "--save",
@@ -118,6 +113,7 @@ def _store_process(site: Site, store: Store, group: Group) -> Process:
         *("--protected-mode", "no", "--loglevel", "notice"),
         *("--user", SENTINEL_USER, "on", "nopass", "~*", "&*", "+@all"),
     ]
-    start = [sys.executable, "-I", "-S", str(START), group.name, str(store.port)]
-    start += [",".join(map(str, ports)) for ports in (nodes, [sentinel.port for sentinel in sentinels(site)])]
+    python = site.parts.python
+    start = [python.program, "-I", "-S", python.valkey_start, group.name, str(store.port)]
+    start += [",".join(f"{site.address(part.process)}:{part.port}" for part in parts) for parts in (nodes, sentinels(site))]
     return Process(name=store.process, role="valkey", region=store.region, argv=(*start, *server), ports=(store.port,), nice=SERVER_NICE)

@@ -16,28 +16,30 @@ import time
 TIMEOUT_S = 0.3
 FAILOVER_S_MAX = 10.0
 
+Address = tuple[str, int]
+
 
 def main() -> None:
     """Decide the role, then turn into the server."""
     group, port, nodes, sentinels = sys.argv[1:5]
     server = sys.argv[5:]
-    primary = find_primary(group, int(port), ports(nodes), ports(sentinels))
+    host, primary = find_primary(group, int(port), addresses(nodes), addresses(sentinels))
     if primary != int(port):
-        server += ["--replicaof", "127.0.0.1", str(primary)]
-    os.execv(server[0], server)  # noqa: S606  no shell: this very process becomes the server
+        server += ["--replicaof", host, str(primary)]
+    os.execvp(server[0], server)  # noqa: S606  no shell: this very process becomes the server
 
 
-def ports(text: str) -> list[int]:
-    """The numbers in ``6001,6002``."""
-    return [int(word) for word in text.split(",")]
+def addresses(text: str) -> list[Address]:
+    """Host and port of each in ``127.0.0.1:6001,127.0.0.1:6002``."""
+    return [(host, int(port)) for host, _, port in (word.rpartition(":") for word in text.split(","))]
 
 
-def find_primary(group: str, own: int, nodes: list[int], sentinels: list[int]) -> int:
-    """The port of the group's primary, from whoever knows best."""
+def find_primary(group: str, own_port: int, nodes: list[Address], sentinels: list[Address]) -> Address:
+    """The group's primary, from whoever knows best. No two parts have the same port, wherever they live."""
     deadline = time.monotonic() + FAILOVER_S_MAX
     while True:
         for peer in nodes:
-            if peer != own and "role:master" in ask(peer, "INFO replication"):
+            if peer[1] != own_port and "role:master" in ask(peer, "INFO replication"):
                 return peer
         answers = [answer for sentinel in sentinels if (answer := parse(ask(sentinel, f"SENTINEL MASTER {group}")))]
         # In the middle of a failover a sentinel still names the old primary.
@@ -46,11 +48,11 @@ def find_primary(group: str, own: int, nodes: list[int], sentinels: list[int]) -
         time.sleep(0.1)
 
 
-def ask(port: int, question: str) -> str:
-    """What the server at ``port`` answers; empty when it does not."""
+def ask(address: Address, question: str) -> str:
+    """What the server at ``address`` answers; empty when it does not."""
     received = b""
     try:
-        with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as connection:
+        with socket.create_connection(address, TIMEOUT_S) as connection:
             connection.settimeout(TIMEOUT_S)
             connection.sendall(f"{question}\r\nQUIT\r\n".encode())
             while chunk := connection.recv(65536):
@@ -60,12 +62,12 @@ def ask(port: int, question: str) -> str:
     return received.decode(errors="replace")
 
 
-def parse(reply: str) -> tuple[int, int, bool] | None:
-    """Configuration epoch, the primary's port and whether a failover is under way; ``None`` when the sentinel knows no primary."""
+def parse(reply: str) -> tuple[int, Address, bool] | None:
+    """Configuration epoch, the primary's address and whether a failover is under way; ``None`` when the sentinel knows no primary."""
     words = [line for line in reply.split("\r\n") if not line.startswith(("$", "*"))]
     known = dict(zip(words[::2], words[1::2], strict=False))
     try:
-        return int(known["config-epoch"]), int(known["port"]), "failover_in_progress" in known.get("flags", "")
+        return int(known["config-epoch"]), (known["ip"], int(known["port"])), "failover_in_progress" in known.get("flags", "")
     except (KeyError, ValueError):
         return None
 

@@ -22,7 +22,7 @@ from closeshave import processes
 from closeshave.deployment import Process
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.logs import tail
-from closeshave.environments.site import python_environ
+from closeshave.environments.python import python_environ
 
 _CODEC = TypeAdapter(Process)
 

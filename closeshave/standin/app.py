@@ -57,7 +57,7 @@ def main() -> None:
     settings = settings_file.of_process(os.environ)
     uvicorn.run(
         application(settings),
-        host="127.0.0.1",
+        host=settings.bind,
         port=settings.port,
         loop="uvloop",
         http="httptools",

@@ -33,13 +33,14 @@ Command = Sequence[str | bytes | int]
 class Tier:
     """One tier's primary, as seen by one process. Connects when it is first used."""
 
-    __slots__ = ("_client", "_leaving", "_port", "breaker", "name")
+    __slots__ = ("_client", "_host", "_leaving", "_port", "breaker", "name")
 
-    def __init__(self, name: str, port: int) -> None:
+    def __init__(self, name: str, host: str, port: int) -> None:
         self.name = name
         self.breaker = Breaker()
+        self._host = host
         self._port = port
-        self._client = _client(port)
+        self._client = _client(host, port)
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def run(self, *commands: Command) -> list[Any] | None:
@@ -81,16 +82,16 @@ class Tier:
     def _leave(self, client: Redis) -> None:
         """Start anew with no connections: all of the client's lead to a server that is dead, frozen, or demoted to read-only."""
         if client is self._client:
-            self._client = _client(self._port)
+            self._client = _client(self._host, self._port)
             # Aside: each connection to a dead server may take its whole timeout to close.
             leaving = asyncio.create_task(_close(client))
             self._leaving.add(leaving)
             leaving.add_done_callback(self._leaving.discard)
 
 
-def _client(port: int) -> Redis:
+def _client(host: str, port: int) -> Redis:
     pool = ConnectionPool(
-        host="127.0.0.1",
+        host=host,
         port=port,
         max_connections=CONNECTIONS,
         socket_timeout=TIMEOUT_S,

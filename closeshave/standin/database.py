@@ -75,11 +75,11 @@ class Link:
     async def open(cls, settings: Settings, shard: int, port: int, *, primary: bool) -> Self:
         """A link that has no connection yet: the first request makes one, so that a missing server holds nothing up."""
         pool = await asyncpg.create_pool(
-            host="127.0.0.1",
+            host=settings.host,
             port=port,
             user=settings.user,
             database=settings.database,
-            ssl=False,  # loopback; asking for it costs a round trip
+            ssl=False,  # a private network; asking for it costs a round trip
             min_size=0,
             max_size=settings.pool_size,
             max_inactive_connection_lifetime=0,  # 0 is never: keep them

@@ -149,13 +149,14 @@ class Stub:
 def main() -> None:
     """Serve until told to stop."""
     parser = argparse.ArgumentParser(description="The payment provider's stub.")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--ledger", type=Path, required=True)
     parser.add_argument("--webhook", action="append", default=[], help="where events go; of several, the first that takes them")
     arguments = parser.parse_args()
     uvicorn.run(
         application(Ledger(arguments.ledger), arguments.webhook),
-        host="127.0.0.1",
+        host=arguments.host,
         port=arguments.port,
         http="httptools",
         lifespan="off",

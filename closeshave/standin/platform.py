@@ -55,9 +55,9 @@ class Platform:
         switches = Switches(settings.defects)
         shards = await CrookedShards.open(settings, CrookedLink.opener(switches))
         shards.switches = switches
-        caches = _tiers("cache", settings.caches)
-        sessions = _tiers("sessions", settings.sessions)
-        ratelimit = Tier("ratelimit", settings.ratelimit)
+        caches = _tiers("cache", settings.host, settings.caches)
+        sessions = _tiers("sessions", settings.host, settings.sessions)
+        ratelimit = Tier("ratelimit", settings.host, settings.ratelimit)
         provider = Provider(settings.payments_url)
         return cls(
             settings=settings,
@@ -89,7 +89,7 @@ class Platform:
         await self.provider.close()
 
 
-def _tiers(name: str, ports: Mapping[str, int]) -> dict[str, Tier]:
+def _tiers(name: str, host: str, ports: Mapping[str, int]) -> dict[str, Tier]:
     """A tier for each home region; regions that share a server share the tier, its connections and its breaker."""
-    by_port = {port: Tier(f"{name}:{port}", port) for port in set(ports.values())}
+    by_port = {port: Tier(f"{name}:{port}", host, port) for port in set(ports.values())}
     return {region: by_port[port] for region, port in ports.items()}

@@ -18,7 +18,7 @@ VARIABLE = "CLOSESHAVE_STANDIN_SETTINGS"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Addresses are ports on 127.0.0.1, already chosen so that traffic takes this region's links and proxies."""
+    """Addresses are ports of :attr:`host`, already chosen so that traffic takes this region's links and proxies."""
 
     instance: str
     region: str
@@ -46,6 +46,10 @@ class Settings:
     version: str = "1.0.0"
     pool_size: int = 4
     """Database connections per shard and per kind (primary, replica)."""
+    host: str = "127.0.0.1"
+    """Where the ports of databases and tiers are."""
+    bind: str = "127.0.0.1"
+    """The address that the process itself listens on."""
     operations: str = ""
     """Path of the file with an operator's word to this process (:mod:`closeshave.standin.operations`); empty: none is looked at."""
 

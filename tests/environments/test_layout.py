@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -218,3 +219,16 @@ def test_everything_yields_to_the_load_generator_and_applications_yield_to_the_s
 def test_a_second_member_in_one_region_is_its_second_zone(layout):
     """Names stay unique and say where."""
     assert [member.name for member in layout.deployment.members if member.shard == 3] == ["shard3-eu-west-1", "shard3-eu-west-1-b"]
+
+
+def test_parts_on_one_machine_know_no_address_but_its_loopback(layout):
+    """Nothing listens where anybody else could come in, and nothing is sent elsewhere."""
+    told = [*layout.files.values(), *(" ".join(process.argv) for process in layout.deployment.processes)]
+    told += [value for settings in layout.settings.values() for value in (settings.host, settings.bind, settings.payments_url)]
+    assert set(re.findall(r"\d+\.\d+\.\d+\.\d+", " ".join(told))) == {"127.0.0.1"}
+
+
+def test_every_link_leads_to_a_process_that_listens_there(layout):
+    """What a proxy leads to is known by name, wherever it lives."""
+    for link in layout.deployment.links:
+        assert link.upstream_port in layout.deployment.process(link.upstream).ports

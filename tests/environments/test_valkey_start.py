@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from closeshave.environments import valkey
+from closeshave.environments import valkey_start
 from closeshave.environments.valkey_start import parse
 
 OWN, PEER = 6001, 6002
@@ -30,7 +30,7 @@ def server(*answers):
 
 def sentinel(port, epoch=1, flags="master"):
     """The words of a sentinel that holds the node at ``port`` for the primary."""
-    known = {"port": port, "config-epoch": epoch, "flags": flags}
+    known = {"ip": "127.0.0.1", "port": port, "config-epoch": epoch, "flags": flags}
     words = [str(word) for pair in known.items() for word in pair]
     return f"*{len(words)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in words) + "+OK\r\n"
 
@@ -44,8 +44,8 @@ def silent():
 
 def started(own, nodes, sentinels, program=("/bin/echo", "server")):
     """The options with which the node at port ``own`` starts."""
-    listed = [",".join(map(str, several)) for several in (nodes, sentinels)]
-    command = [sys.executable, "-I", "-S", str(valkey.START), "cache", str(own), *listed, *program]
+    listed = [",".join(f"127.0.0.1:{port}" for port in several) for several in (nodes, sentinels)]
+    command = [sys.executable, "-I", "-S", valkey_start.__file__, "cache", str(own), *listed, *program]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split()
 
 
@@ -95,7 +95,8 @@ def test_an_answer_that_names_no_primary_is_no_answer(reply):
 
 def test_the_launcher_becomes_the_server():
     """Same process ID, so that the record of the launcher is the record of the server."""
-    nodes = str(silent())
-    command = [sys.executable, "-I", "-S", str(valkey.START), "cache", nodes, nodes, str(silent()), "/bin/sh", "-c", "echo $$"]
+    port = str(silent())
+    found = [f"127.0.0.1:{port}", f"127.0.0.1:{silent()}"]
+    command = [sys.executable, "-I", "-S", valkey_start.__file__, "cache", port, *found, "/bin/sh", "-c", "echo $$"]
     launcher = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert int(launcher.communicate(timeout=60)[0]) == launcher.pid

@@ -1,0 +1,30 @@
+"""The interpreter that parts written in Python run on."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from closeshave.environments import valkey_start
+
+
+def python_environ() -> dict[str, str]:
+    """What a Python process of an environment needs to find this package: parts run with another working directory than the harness."""
+    home = Path(__file__).parents[2]
+    if home.name in {"site-packages", "dist-packages"}:
+        return {}
+    others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in {"", str(home)}]
+    return {"PYTHONPATH": os.pathsep.join((str(home), *others))}
+
+
+@dataclass(frozen=True, slots=True)
+class Python:
+    """Where a part finds Python and this package. By default as the harness itself."""
+
+    program: str = sys.executable
+    environ: Mapping[str, str] = field(default_factory=python_environ)
+    valkey_start: str = valkey_start.__file__
+    """The launcher of Valkey nodes, which needs nothing of this package."""
