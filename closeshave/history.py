@@ -136,6 +136,38 @@ class Capture:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """A franchise's entry in a cache after heal and quiesce, read from the node itself; for a sample of them, what it should hold beside it."""
+
+    store: str
+    """The node."""
+    region: str
+    """Where that node stands."""
+    key: str
+    franchise: int
+    cached: str | None = None
+    """What the cache holds, as JSON; ``None`` where only the key was looked at."""
+    stored: str | None = None
+    """What the promoted primary says, read after the cache, in the same form."""
+    cached_version: int | None = None
+    stored_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What one database member holds of a region whose rows may not leave it, counted at that member itself."""
+
+    member: str
+    shard: int
+    region: str
+    """Where the member stands."""
+    resident: str
+    """The region that the rows are bound to."""
+    franchises: int
+    """How many of its franchises' own rows are there."""
+
+
 class Edge(StrEnum):
     """The edges of a fault's life, in order."""
 
@@ -247,6 +279,8 @@ class Manifest:
     """Whether the payment provider's own ledger can be read; else its absence is no damage, and what needs it is unknown."""
     edge_counters: bool = True
     """Whether anybody but the senders counts what passes the edges; else nothing can be compared with them."""
+    looked_inside: bool = False
+    """Whether the final state tells what caches and database members hold, each asked by itself; from outside a platform nobody can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +303,8 @@ class History:
     """What could not be read and why; each makes the judgements that need it inconclusive."""
     blind: tuple[Blind, ...] = ()
     """What the workers that were killed leave in the dark."""
+    cache_entries: pd.DataFrame | None = None
+    placements: pd.DataFrame | None = None
 
 
 _TEXT: Any = pa.dictionary(pa.int32(), pa.string())  # its stub knows less than the library: as a field type it is refused
@@ -298,6 +334,15 @@ _CAPTURE: dict[str, Any] = {
     "capture": pa.string(), "booking": pa.int64(), "franchise": pa.int32(), "amount": pa.int64(), "key": pa.string(), "at": pa.float64(),
 }  # fmt: skip
 CAPTURES = pa.schema(_CAPTURE)
+CACHE_ENTRIES = pa.schema(
+    [
+        ("store", _TEXT), ("region", _TEXT), ("key", pa.string()), ("franchise", pa.int32()), ("cached", pa.string()), ("stored", pa.string()),
+        ("cached_version", pa.int64()), ("stored_version", pa.int64()),
+    ]
+)  # fmt: skip
+PLACEMENTS = pa.schema(
+    [("member", pa.string()), ("shard", pa.int16()), ("region", pa.string()), ("resident", pa.string()), ("franchises", pa.int64())]
+)
 
 
 def frame(rows: Iterable[Any], schema: pa.Schema) -> pd.DataFrame:
@@ -325,6 +370,7 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
 MANIFEST, TIMELINE, SENT, EDGE_COUNTS, BLIND = "manifest.json", "timeline.jsonl", "sent.jsonl", "edges.json", "blind.json"
 OPERATIONS_FILE, EFFECTS_FILE = "operations.parquet", "effects.parquet"
 BOOKINGS_FILE, CAPTURES_FILE = "final_state/bookings.parquet", "final_state/captures.parquet"
+CACHE_ENTRIES_FILE, PLACEMENTS_FILE = "final_state/cache_entries.parquet", "final_state/placements.parquet"
 RESOURCES_FILE = "resources.parquet"
 
 _MANIFEST = TypeAdapter(Manifest)
@@ -395,6 +441,8 @@ def load(run: Path) -> History:
         bookings=_rows(run / BOOKINGS_FILE, BOOKINGS, damage),
         captures=_rows(run / CAPTURES_FILE, CAPTURES, damage) if manifest.payments_ledger else None,
         resources=_rows(run / RESOURCES_FILE, None, damage) if (run / RESOURCES_FILE).exists() else None,
+        cache_entries=_rows(run / CACHE_ENTRIES_FILE, CACHE_ENTRIES, damage) if manifest.looked_inside else None,
+        placements=_rows(run / PLACEMENTS_FILE, PLACEMENTS, damage) if manifest.looked_inside else None,
         damage=tuple(damage),
         blind=_whole(run / BLIND, _BLIND, (), damage),
     )

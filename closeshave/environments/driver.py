@@ -56,3 +56,5 @@ class Driver:
     """What the platform itself said (alerts, failovers) between two monotonic instants, in nanoseconds."""
     tidy: Callable[[Deployment, Path, Say], tuple[str, ...]]
     """Take back what a run left in an environment that goes on living, and let it go; returns what could not be taken back."""
+    looks_inside: bool = False
+    """Whether :attr:`export` also writes what caches and database members hold, each asked by itself."""

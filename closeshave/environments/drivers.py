@@ -33,6 +33,7 @@ EMBEDDED = Driver(
     export=final_state.export,
     signals=_embedded_signals,
     tidy=lambda _deployment, _run, _say: (),
+    looks_inside=True,
 )
 
 DRIVERS: Mapping[str, Driver] = MappingProxyType({driver.kind: driver for driver in (EMBEDDED, REMOTE)})

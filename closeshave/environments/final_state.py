@@ -1,26 +1,35 @@
-"""What was true in the end, read past every proxy: bookings from each shard's promoted primary, captures from the provider's own ledger."""
+"""What was true in the end, read past every proxy.
+
+Bookings come from each shard's promoted primary, captures from the provider's own ledger, entries from each cache, and where a region's rows
+may not leave it, each database member says what it holds of them.
+"""
 
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pyarrow as pa
 from psycopg.rows import dict_row
 
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment, Member
-from closeshave.environments import probe
-from closeshave.history import BOOKINGS, BOOKINGS_FILE, CAPTURES, CAPTURES_FILE, save_rows
+from closeshave.environments import cache_entries, placements, probe
+from closeshave.environments.reading import FinalStateUnreadable, session
+from closeshave.history import (
+    BOOKINGS,
+    BOOKINGS_FILE,
+    CACHE_ENTRIES_FILE,
+    CAPTURES,
+    CAPTURES_FILE,
+    PLACEMENTS_FILE,
+    save_rows,
+)
 from closeshave.processes import poll_until
 
 ROWS_AT_ONCE = 20_000
-CONNECT_TIMEOUT_S = 2
-READ_TIMEOUT_S = 120
 CALM_S = 0.5
 """How long primaries must show no transaction: a request between two transactions, at the provider say, shows none either."""
 
@@ -36,10 +45,6 @@ WHERE datname = current_database() AND backend_type = 'client backend' AND pid <
   AND state IS DISTINCT FROM 'idle'
 """
 """A session that hides its state from us is not known to be idle, so it counts as active."""
-
-
-class FinalStateUnreadable(OSError):
-    """The final state cannot be told, and why: which shard, or which line of the ledger. No half of it is written."""
 
 
 def primaries(deployment: Deployment) -> dict[int, Member]:
@@ -87,16 +92,24 @@ def quiesce(deployment: Deployment, timeout_s: float) -> None:
 
 
 def export(deployment: Deployment, run: Path, since_wall_s: float, say: Callable[[str], None]) -> None:
-    """Write ``final_state/`` of the run: all bookings and captures made since ``since_wall_s`` (seconds since the epoch).
+    """Write ``final_state/`` of the run: all bookings and captures made since ``since_wall_s`` (seconds since the epoch), and what parts hold.
 
     Captures come first, since they depend on no database. Raises :class:`FinalStateUnreadable`, and then leaves the file that it concerns out.
     """
     captured = captures(Path(deployment.payments.ledger), since_wall_s)
     save_rows(run / CAPTURES_FILE, captured)
-    tables = [_bookings(deployment, member, since_wall_s) for _, member in sorted(primaries(deployment).items())]
+    promoted = primaries(deployment)
+    tables = [_bookings(deployment, member, since_wall_s) for _, member in sorted(promoted.items())]
     booked = pa.concat_tables([BOOKINGS.empty_table(), *tables]).unify_dictionaries()
     save_rows(run / BOOKINGS_FILE, booked)
-    say(f"final state: {booked.num_rows} bookings on {len(tables)} primaries, {captured.num_rows} captures")
+    entries = cache_entries.read(deployment, promoted, random.Random(run.name))  # noqa: S311 - which entries are looked at is no secret
+    save_rows(run / CACHE_ENTRIES_FILE, entries)
+    save_rows(run / PLACEMENTS_FILE, placements.read(deployment))
+    compared = entries.num_rows - entries["stored"].null_count
+    say(
+        f"final state: {booked.num_rows} bookings on {len(tables)} primaries, {captured.num_rows} captures, "
+        f"{compared} of {entries.num_rows} cache entries compared"
+    )
 
 
 def captures(ledger: Path, since_wall_s: float) -> pa.Table:
@@ -122,7 +135,7 @@ def captures(ledger: Path, since_wall_s: float) -> pa.Table:
 def _bookings(deployment: Deployment, member: Member, since_wall_s: float) -> pa.Table:
     """All bookings of one snapshot of the primary; a server-side cursor keeps a large table out of memory on both sides."""
     parts = [BOOKINGS.empty_table()]
-    with _session(deployment, member) as connection, connection.transaction():
+    with session(deployment, member) as connection, connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         # Patroni's word is a moment old: the snapshot itself must be a primary's.
         if connection.execute("SELECT pg_is_in_recovery()").fetchone() != (False,):
@@ -141,23 +154,7 @@ def _in_flight(deployment: Deployment) -> str:
 
 def _open_transactions(deployment: Deployment, members: dict[int, Member]) -> Iterator[str]:
     for shard, member in members.items():
-        with _session(deployment, member) as connection:
+        with session(deployment, member) as connection:
             row = connection.execute(_ACTIVE).fetchone()
         if row is None or row[0]:
             yield f"shard {shard} has {row[0] if row else 'unknown'} transactions open"
-
-
-@contextmanager
-def _session(deployment: Deployment, member: Member) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-    try:
-        with psycopg.connect(
-            host="127.0.0.1",
-            port=member.port,
-            dbname=deployment.database,
-            user=deployment.user,
-            connect_timeout=CONNECT_TIMEOUT_S,
-            options=f"-c statement_timeout={READ_TIMEOUT_S}s",
-        ) as connection:
-            yield connection
-    except psycopg.Error as error:
-        raise FinalStateUnreadable(f"shard {member.shard}: {member.name} cannot be read: {error}") from error

@@ -17,7 +17,7 @@ from closeshave.judge.containment import Leakage, leakage
 from closeshave.judge.loss import Losses, share_out
 from closeshave.judge.reconcile import differences_of
 from closeshave.judge.recovery import Recovery, measure
-from closeshave.judge.timeline import Life, lives
+from closeshave.judge.timeline import Life, lives, shards_of
 from closeshave.judge.writes import Writes, fate, joined
 from closeshave.plan import Measure
 
@@ -63,9 +63,17 @@ class Dossier:
 
         Without such an objective nobody would answer for them, and they stay breaches of integrity.
         """
-        promised = [each for each in self.case.target.objectives if each.measure is Measure.LOSS]
-        answered = [index for index, life in enumerate(self.lives) if any(each.covers(life.fault) for each in promised)]
-        return np.isin(self.losses.owner, answered)
+        return np.isin(self.losses.owner, [index for index, life in enumerate(self.lives) if self._answered(life)])
+
+    @cached_property
+    def rewound(self) -> frozenset[int]:
+        """Shards that lost their primary to a fault whose cost a loss objective judges: their last changes may be rightly gone."""
+        ended = [life for life in self.lives if self._answered(life) and self.losses.by_fault[life.fault.id].last_ack_ns is not None]
+        return frozenset(shard for life in ended for shard in shards_of(self.case, life.fault))
+
+    def _answered(self, life: Life) -> bool:
+        """Whether a loss objective of the target judges what this fault costs."""
+        return any(each.covers(life.fault) for each in self.case.target.objectives if each.measure is Measure.LOSS)
 
     @cached_property
     def leakages(self) -> dict[str, Leakage]:

@@ -24,6 +24,8 @@ class Finding:
     """Why there is no count."""
     doubt: str = ""
     """Why the harness may have made these breaches itself, by losing the record that explains them; empty when it cannot have."""
+    not_run: bool = False
+    """Nobody can look for it in this environment: said by name, and in no run's way."""
 
 
 def unknown(name: str, why: str) -> Finding:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from closeshave.history import Outcome
-from closeshave.judge import bookings, double, freshness, logins, payments, residency, sessions, tenancy
+from closeshave.judge import bookings, cached, double, freshness, logins, payments, residency, sessions, tenancy
 from closeshave.judge.columns import equal
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding, unknown
@@ -28,6 +28,7 @@ SEARCHES: Mapping[str, Callable[[Dossier], Finding]] = {
     "stale_sessions": sessions.stale,
     "stale_offers": freshness.stale_offers,
     "stale_pages": freshness.stale_pages,
+    "stale_cache": cached.stale,
     "leaked": tenancy.leaked,
     "lost_sessions": logins.lost_sessions,
     "unresolved": bookings.unresolved,
@@ -63,7 +64,7 @@ def verdict(objective: Objective, finding: Finding) -> Verdict:
         n=finding.n,
     )
     if finding.count is None:
-        return replace(blank, status=Status.INCONCLUSIVE, reason=finding.unknown)
+        return replace(blank, status=Status.INCONCLUSIVE, reason=finding.unknown, gates=not finding.not_run)
     if finding.count and finding.doubt:
         return replace(blank, status=Status.INCONCLUSIVE, reason=f"{finding.count:,} {finding.what}, but {finding.doubt}")
     if finding.count:

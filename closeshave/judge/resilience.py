@@ -82,7 +82,7 @@ def _share(life: Life, verdicts: Sequence[Verdict]) -> float:
 
 def _zeroed(lives: Sequence[Life], verdicts: Sequence[Verdict], invariants: frozenset[str]) -> str:
     """Why the score is nought whatever else went well; empty when it is not."""
-    judged = [each for each in verdicts if each.measure in invariants]
+    judged = [each for each in verdicts if each.measure in invariants and each.gates]
     for status, what in ((Status.FAIL, "is broken"), (Status.INCONCLUSIVE, "could not be judged")):
         if wrong := next((each.id for each in judged if each.status is status), ""):
             return f"{wrong} {what}"

@@ -20,7 +20,7 @@ from closeshave.topology import Shard
 
 TTL_S = 3600
 
-_PAGE = """
+PAGE = """
 SELECT json_build_object(
     'franchise', (SELECT row_to_json(f) FROM franchises f WHERE f.id = $1),
     'hours', (SELECT row_to_json(h) FROM opening_hours h WHERE h.franchise_id = $1),
@@ -63,19 +63,19 @@ class Franchises:
         visit.cache = "miss"
         # Only the home region's own tier may hold the entry (residency); without it there is none to ask.
         tier = self._caches.get(shard.home)
-        found = await tier.run(("MGET", _entry(franchise), _generation(franchise))) if tier else None
+        found = await tier.run(("MGET", entry(franchise), _generation(franchise))) if tier else None
         if found and found[0][0] is not None:
             visit.cache = "hit"
             return _parse(found[0][0])
         try:
-            [row] = await self._shards.read_latest(shard, _PAGE, franchise)
+            [row] = await self._shards.read_latest(shard, PAGE, franchise)
         except Unavailable:
             # A replica's answer may be older than the last change: good enough to show, not to keep for an hour.
-            [row] = await self._shards.read(shard, _PAGE, franchise)
+            [row] = await self._shards.read(shard, PAGE, franchise)
         else:
             if tier and found:
                 generation = found[0][1] or b""
-                await tier.run(("EVAL", _STORE, 2, _entry(franchise), _generation(franchise), generation, row["content"], TTL_S))
+                await tier.run(("EVAL", _STORE, 2, entry(franchise), _generation(franchise), generation, row["content"], TTL_S))
         return _parse(row["content"])
 
     async def change(self, franchise: int, shard: Shard, change: Change) -> None:
@@ -94,7 +94,7 @@ class Franchises:
         for franchise, shard in list(self._stale.items()):
             tier = self._caches.get(shard.home)
             generation = _generation(franchise)
-            forget = (("INCR", generation), ("EXPIRE", generation, 2 * TTL_S), ("DEL", _entry(franchise)))
+            forget = (("INCR", generation), ("EXPIRE", generation, 2 * TTL_S), ("DEL", entry(franchise)))
             if tier is None or await tier.run(*forget) is not None:
                 self._stale.pop(franchise, None)
 
@@ -104,8 +104,15 @@ def _parse(content: str | bytes) -> dict[str, Any]:
     return page
 
 
-def _entry(franchise: int) -> str:
+def entry(franchise: int) -> str:
+    """The key of a franchise's entry."""
     return f"franchise:{franchise}"
+
+
+def franchise_of(key: str) -> int | None:
+    """Whose entry a key is; ``None`` for every other key."""
+    prefix, _, number = key.partition(":")
+    return int(number) if prefix == "franchise" and number.isdecimal() else None
 
 
 def _generation(franchise: int) -> str:

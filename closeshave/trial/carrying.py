@@ -76,6 +76,7 @@ def run(
         topology=prepared.definition.topology,
         payments_ledger=drivers.of(prepared.definition.kind).ledger,
         edge_counters=drivers.of(prepared.definition.kind).count_edges is not None,
+        looked_inside=drivers.of(prepared.definition.kind).looks_inside,
     )
     trial = Trial(prepared, directory, manifest, display, attach)
     history.save_manifest(directory, manifest)

@@ -23,6 +23,7 @@ def clean() -> Run:
         run.act("capture", 40 + number, booking=number, key=f"pay-{number}")
         run.capture(number, at=40 + number)
         run.act("read", 60 + number, booking=number, session=f"s{number}", read_values='{"version": 1}')
+    run.entry(1)
     return run
 
 
@@ -49,7 +50,7 @@ def statuses(run: Run) -> dict[str, Status]:
 
 
 NAMES = ("lost", "phantom", "double_booked", "idempotency", "misplaced", "duplicate_payments", "missing_payments", "orphan_payments",
-         "stale_sessions", "unresolved")  # fmt: skip
+         "stale_sessions", "stale_cache", "unresolved")  # fmt: skip
 
 
 def test_a_clean_history_passes_every_judge() -> None:

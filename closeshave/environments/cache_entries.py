@@ -1,0 +1,150 @@
+"""What the caches hold in the end, each node asked by itself, and for a sample of their entries what the databases say.
+
+Every entry is named, since where it is kept is a promise too; what it holds is compared for :data:`COMPARED_MAX` entries of each primary, drawn at
+random. The cache is read first and the database after it, so a change in between shows as a difference and cannot hide one; what differs is read
+again for :data:`SETTLE_S`, because the platform may still be dropping what a lost tier kept it from dropping.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import redis
+
+from closeshave.deployment import Deployment, Member, Store
+from closeshave.environments.reading import FinalStateUnreadable, session
+from closeshave.history import CACHE_ENTRIES, CacheEntry
+from closeshave.processes import poll_until
+from closeshave.standin.franchises import PAGE, entry, franchise_of
+
+TIER = "cache"
+SCANNED_MAX = 100_000
+"""Keys of one node: more than its memory holds entries."""
+COMPARED_MAX = 1_000
+SETTLE_S = 2.0
+AGAIN_S = 0.2
+TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What a cache holds of a franchise, and what the database says; both JSON."""
+
+    cached: str
+    stored: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether they say different things, in whatever order."""
+        return self.cached != self.stored and bool(_content(self.cached) != _content(self.stored))
+
+
+def read(deployment: Deployment, promoted: Mapping[int, Member], rng: random.Random) -> pa.Table:
+    """The entries of every cache node; ``promoted`` are the shards' primaries. Raises :class:`FinalStateUnreadable`."""
+    rows = [asdict(row) for store in deployment.stores if store.tier == TIER for row in _held(deployment, promoted, store, rng)]
+    return pa.Table.from_pylist(rows, schema=CACHE_ENTRIES)
+
+
+def _held(deployment: Deployment, promoted: Mapping[int, Member], store: Store, rng: random.Random) -> Iterator[CacheEntry]:
+    with _asking(store) as node:
+        held = sorted(_franchises(node))
+        # A replica serves nobody: where its entries are counts, what they say does not.
+        serves = node.info("replication")["role"] == "master"
+        drawn = rng.sample(held, min(COMPARED_MAX, len(held))) if serves else []
+        pairs = _settled(deployment, promoted, node, drawn)
+    for franchise in held:
+        pair = pairs.get(franchise)
+        yield CacheEntry(
+            store=store.process,
+            region=store.region,
+            key=entry(franchise),
+            franchise=franchise,
+            cached=pair.cached if pair else None,
+            stored=pair.stored if pair else None,
+            cached_version=_version(pair.cached) if pair else None,
+            stored_version=_version(pair.stored) if pair else None,
+        )
+
+
+def _settled(deployment: Deployment, promoted: Mapping[int, Member], node: redis.Redis, drawn: Sequence[int]) -> dict[int, Pair]:
+    """The pairs of the drawn franchises, those that differ as they are when the time to settle is over; without those dropped meanwhile."""
+    pairs = _pairs(deployment, promoted, node, drawn)
+
+    def agree() -> bool:
+        differing = [franchise for franchise, pair in pairs.items() if pair.differs]
+        again = _pairs(deployment, promoted, node, differing)
+        for franchise in differing:
+            pairs.pop(franchise)
+        pairs.update(again)
+        return not any(pair.differs for pair in again.values())
+
+    poll_until(agree, SETTLE_S, AGAIN_S)
+    return pairs
+
+
+def _pairs(deployment: Deployment, promoted: Mapping[int, Member], node: redis.Redis, franchises: Sequence[int]) -> dict[int, Pair]:
+    if not franchises:
+        return {}
+    texts = node.mget([entry(franchise) for franchise in franchises])
+    cached = {franchise: _text(text) for franchise, text in zip(franchises, texts, strict=True) if text is not None}
+    stored = _stored(deployment, promoted, cached)
+    return {franchise: Pair(text, stored[franchise]) for franchise, text in cached.items() if franchise in stored}
+
+
+def _stored(deployment: Deployment, promoted: Mapping[int, Member], franchises: Iterable[int]) -> dict[int, str]:
+    """What the database of its shard says of each franchise; nothing of one that no shard holds."""
+    of_shard: dict[int, list[int]] = {}
+    for franchise in franchises:
+        shard = deployment.topology.shard_of(franchise)
+        if shard is not None:
+            of_shard.setdefault(shard.id, []).append(franchise)
+    found: dict[int, str] = {}
+    for shard_id, own in of_shard.items():
+        with session(deployment, promoted[shard_id]) as connection:
+            with connection.pipeline():
+                asked = {franchise: psycopg.RawCursor(connection).execute(PAGE, [franchise]) for franchise in own}
+            found |= {franchise: str(row[0]) for franchise, cursor in asked.items() if (row := cursor.fetchone()) is not None}
+    return found
+
+
+def _franchises(node: redis.Redis) -> Iterator[int]:
+    keys = islice(node.scan_iter(match="franchise:*", count=1_000), SCANNED_MAX)
+    # A scan may name a key twice.
+    return iter({franchise for key in keys if (franchise := franchise_of(_text(key))) is not None})
+
+
+def _text(raw: bytes | str) -> str:
+    return raw if isinstance(raw, str) else raw.decode(errors="replace")
+
+
+def _content(page: str) -> Any:
+    """The page; where a cache holds what is no JSON, that text itself."""
+    try:
+        return json.loads(page)
+    except ValueError:
+        return page
+
+
+def _version(page: str) -> int | None:
+    content = _content(page)
+    shop = content.get("franchise") if isinstance(content, dict) else None
+    version = shop.get("version") if isinstance(shop, dict) else None
+    return version if isinstance(version, int) else None
+
+
+@contextmanager
+def _asking(store: Store) -> Iterator[redis.Redis]:
+    """The node itself. Raises :class:`FinalStateUnreadable`, whatever fails in it."""
+    try:
+        with redis.Redis(port=store.port, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S) as node:
+            yield node
+    except redis.RedisError as error:
+        raise FinalStateUnreadable(f"{store.process} cannot be read: {type(error).__name__}: {error}") from error

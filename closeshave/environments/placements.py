@@ -1,0 +1,36 @@
+"""Where the rows of bound regions are: each database member counts for itself, primary or standby, wherever it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from closeshave.deployment import Deployment, Member
+from closeshave.environments.reading import session
+from closeshave.history import PLACEMENTS
+from closeshave.topology import Shard
+
+_COUNT = "SELECT count(*) FROM franchises WHERE id BETWEEN %s AND %s"
+
+
+def read(deployment: Deployment) -> pa.Table:
+    """A row for each member and each shard whose franchises are bound to their region. Raises :class:`FinalStateUnreadable`."""
+    bound = [shard for shard in deployment.topology.shards if shard.home in deployment.topology.resident]
+    rows = [row for member in deployment.members for row in _held(deployment, member, bound)] if bound else []
+    return pa.Table.from_pylist(rows, schema=PLACEMENTS)
+
+
+def _held(deployment: Deployment, member: Member, bound: list[Shard]) -> Iterator[dict[str, Any]]:
+    with session(deployment, member) as connection:
+        for shard in bound:
+            found = connection.execute(_COUNT, (shard.first, shard.last)).fetchone()
+            assert found is not None  # a count has one row
+            yield {
+                "member": member.name,
+                "shard": member.shard,
+                "region": member.region,
+                "resident": shard.home,
+                "franchises": found[0],
+            }
