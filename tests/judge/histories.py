@@ -178,6 +178,13 @@ class Run:
         self.entries = [*(self.entries or []), added]
         return added
 
+    def place(self, member: str, shard: int, region: str, resident: str, franchises: int) -> Placement:
+        """What a database member holds of a bound region's shops. Who can ask members can look into caches too."""
+        added = Placement(member, shard, region, resident, franchises)
+        self.placements.append(added)
+        self.entries = self.entries or []
+        return added
+
     # -- faults -------------------------------------------------------------------------------------------------------------------------
 
     def life(self, fault: str = "kill", *, injected: float = 120, observed: float | None = 120.5, healed: float | None = 150,

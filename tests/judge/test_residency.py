@@ -40,6 +40,51 @@ def test_rows_stay_where_they_are_bound_to(franchise: int, found_on: int, expect
     assert made.assess().integrity.residency_breaches == int(expected is Status.FAIL)
 
 
+def looked_inside(*abroad: str) -> Run:
+    """Each shard's members were asked what they hold of eu's shops, and the caches too; one kind of thing is abroad."""
+    made = run()
+    made.row(1000, 150, found_on=2)
+    for member, shard, region, held in (("a", 1, "us", 0), ("b", 1, "eu", 0), ("c", 2, "eu", 100), ("d", 2, "eu", 100), ("e", 3, "eu", 0)):
+        made.place(member, shard, "us" if member in abroad else region, "eu", held)
+    made.entry(150, None, region="us" if "entry" in abroad else "eu")
+    made.entry(50, None, region="us")
+    made.changes["manifest"] = replace(made.changes["manifest"], looked_inside=True)
+    return made
+
+
+def test_what_is_kept_at_home_passes() -> None:
+    """Shops, bookings and entries are looked at wherever somebody can look."""
+    verdict = looked_inside().verdict("integrity/residency_breaches")
+    assert (verdict.status, verdict.n) == (Status.PASS, 1 + 200 + 1)
+
+
+@pytest.mark.parametrize(
+    ("abroad", "count", "named"),
+    [
+        ("d", 1 + 100, {"member": "d", "region": "us", "franchises": 100}),  # a standby abroad: the booking is there too
+        ("entry", 1, {"key": "franchise:150", "region": "us"}),
+        ("b", 0, {}),  # stands abroad and holds nothing of eu's
+    ],
+)
+def test_what_is_found_abroad_is_a_breach(abroad: str, count: int, named: dict[str, object]) -> None:
+    """Where a part really stands counts, not where the environment's file puts its shard."""
+    verdict = looked_inside(abroad).verdict("integrity/residency_breaches")
+    assert verdict.status is (Status.FAIL if count else Status.PASS)
+    assert verdict.measured == count
+    assert not named or any(named.items() <= witness.items() for witness in verdict.witnesses)
+    assert looked_inside(abroad).shuffled(1).verdict("integrity/residency_breaches") == verdict
+
+
+@pytest.mark.parametrize("lost", ["placements", "cache_entries"])
+@pytest.mark.parametrize("abroad", ["", "d"])
+def test_half_a_look_proves_no_innocence(lost: str, abroad: str) -> None:
+    """What should have been looked at and was not leaves doubt, and what was found stays found."""
+    made = looked_inside(abroad)
+    made.changes[lost] = None
+    found = abroad and lost == "cache_entries"
+    assert made.verdict("integrity/residency_breaches").status is (Status.FAIL if found else Status.INCONCLUSIVE)
+
+
 def test_an_objective_of_its_own_takes_the_invariant_over() -> None:
     """A breach of residency must not refute the promise that no booking is lost."""
     made = run(INTEGRITY, RESIDENCY)
