@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from closeshave.standin.caches import Tier
-from closeshave.standin.errors import Refused, Unavailable
+from closeshave.standin.errors import OutcomeUnknown, Refused, Unavailable
 from closeshave.standin.shards import Shards
 from closeshave.standin.visit import here
 from closeshave.topology import Shard
@@ -80,7 +80,11 @@ class Franchises:
 
     async def change(self, franchise: int, shard: Shard, change: Change) -> None:
         """Store new values, then forget what is cached of this franchise and no other. Raises :class:`Refused` (404), and as a write."""
-        changed = await self._shards.write(shard, _CHANGE, franchise, change.name, change.phone, change.opens, change.closes)
+        try:
+            changed = await self._shards.write(shard, _CHANGE, franchise, change.name, change.phone, change.opens, change.closes)
+        except OutcomeUnknown:
+            self._stale[franchise] = shard  # it may have been stored
+            raise
         if not changed:
             raise Refused(404, "Location not found")
         self._stale[franchise] = shard
