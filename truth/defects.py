@@ -63,7 +63,7 @@ CASES = (
         ("slots", "franchise", "barbers", "services", "book"),
     ),
     Case("connection-leak", "calm", ("availability/all",), _with(good=False)),
-    Case("never-invalidated", "calm", ("integrity/stale_pages",), _drawn, _by_weight(SOME, 2), ("change_shop",)),
+    Case("never-invalidated", "calm", ("integrity/stale_pages", "integrity/stale_cache"), _drawn, _by_weight(SOME, 2), ("change_shop",)),
     Case("fails-open", "failover", ("integrity/lost",), lambda witness, _: witness.get("shard") == 1 and witness.get("outcome") == "ok"),
     Case(
         "stuck-franchises",

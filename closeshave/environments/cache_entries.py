@@ -28,7 +28,7 @@ from closeshave.standin.franchises import PAGE, entry, franchise_of
 TIER = "cache"
 SCANNED_MAX = 100_000
 """Keys of one node: more than its memory holds entries."""
-COMPARED_MAX = 1_000
+COMPARED_MAX = 2_000
 SETTLE_S = 2.0
 AGAIN_S = 0.2
 TIMEOUT_S = 5.0
