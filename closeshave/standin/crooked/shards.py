@@ -18,7 +18,7 @@ from closeshave.topology import Shard, Topology
 
 STALE_S = 60.0
 """How long a list of free times is kept."""
-STORM_S = 8.0
+STORM_S = 20.0
 """How long what failed once is asked again, :data:`RETRY_S` apart, whether or not it works by now: longer than what it was for."""
 RETRY_S = 0.1
 
