@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 from closeshave.clock import Anchor
 from closeshave.deployment import Deployment
 from closeshave.environments import edge_counts, embedded, final_state, registry, signals
+from closeshave.environments.containers import containers
 from closeshave.environments.driver import Driver
 from closeshave.environments.remote.remote import REMOTE
 from closeshave.history import Signal
@@ -36,7 +38,15 @@ EMBEDDED = Driver(
     looks_inside=True,
 )
 
-DRIVERS: Mapping[str, Driver] = MappingProxyType({driver.kind: driver for driver in (EMBEDDED, REMOTE)})
+CONTAINERS = replace(
+    EMBEDDED,
+    kind="containers",
+    up=lambda definition, root, say: containers.up(definition, root=root, say=say),
+    down=lambda root, logs_to: containers.down(root, logs_to=logs_to),
+)
+"""The same ports on the same machine, so it is looked at in the same ways."""
+
+DRIVERS: Mapping[str, Driver] = MappingProxyType({driver.kind: driver for driver in (EMBEDDED, CONTAINERS, REMOTE)})
 
 
 def of(kind: str) -> Driver:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from closeshave.deployment import Deployment
 from closeshave.environments import apps, etcd, haproxy, patroni, toxiproxy, valkey
+from closeshave.environments.addresses import ONE_MACHINE, Addresses
 from closeshave.environments.parts import Parts
 from closeshave.environments.ports import Book
 from closeshave.environments.site import Site
@@ -31,9 +32,9 @@ class Layout:
     port_count: int
 
 
-def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: int) -> Layout:
+def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: int, addresses: Addresses = ONE_MACHINE) -> Layout:
     """Describe the environment ``id`` below ``root`` with its ports from ``first_port`` on."""
-    site = Site(id, root, definition, parts, Book(first_port))
+    site = Site(id, root, definition, parts, Book(first_port), addresses)
     members = patroni.members(site)
     stores = valkey.stores(site)
     links = toxiproxy.links(site, members)

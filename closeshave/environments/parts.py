@@ -37,8 +37,8 @@ class Etcd:
 class Parts:
     """The programs that an environment starts."""
 
-    postgres: Path
-    """The directory of PostgreSQL's programs."""
+    postgres: Path | None
+    """The directory of PostgreSQL's programs; ``None``: they are on the PATH."""
     postgres_version: str
     nobody: Wrapper
     """How to start PostgreSQL when the present user may not."""

@@ -93,7 +93,7 @@ def settings(site: Site, member: Member) -> Mapping[str, Any]:
             "listen": f"{site.bind}:{member.port}",
             "connect_address": f"{sql_host}:{sql_port}",
             "data_dir": str(site.data(member.process)),
-            "bin_dir": str(site.parts.postgres),
+            "bin_dir": str(site.parts.postgres or ""),
             "pgpass": str(site.config(f"{member.process}.pgpass")),
             "use_unix_socket": False,
             "pg_hba": admitted(site.addresses.trusted),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import TracebackType
+from typing import Protocol
 
 from closeshave import processes
 from closeshave.deployment import Deployment, Member, Process
@@ -16,45 +18,56 @@ from closeshave.environments.layout import Layout
 from closeshave.environments.logs import tail
 from closeshave.environments.milestones import Milestone, reach_all
 from closeshave.environments.unprivileged import Wrapper
-from closeshave.environments.warm import Warm
 
 START_S_MAX = 120.0
 
 INDEPENDENT = ("etcd", "valkey", "toxiproxy", "payments", "edge")
 """Roles that wait for nobody."""
 
-STANDIN_MODULES = ("closeshave.standin.app",)
-PATRONI_MODULES = ("patroni.__main__", "patroni.api", "patroni.ha", "patroni.postgresql", "patroni.dcs.etcd3")
+
+class Starter(Protocol):
+    """How processes of one kind of environment come to run."""
+
+    def expect(self, role: str) -> None:
+        """Prepare what processes of this role share: they will be started soon."""
+
+    def start(self, process: Process) -> None:
+        """Begin to start a process. Raises :class:`EnvironmentFailed` or :class:`OSError`."""
+
+    def started(self) -> Sequence[Process]:
+        """Those that run by now, and so must stay alive. Raises :class:`EnvironmentFailed` when one could not be started."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Start nothing more. After an error nothing goes on starting once this has returned."""
 
 
 @dataclass(slots=True)
 class Startup:
-    """One start in progress: what is running, and so must stay alive."""
+    """One start in progress."""
 
     layout: Layout
     templates: Mapping[int, Path]
     """Shard ID → the directory that its members' data is copied from."""
-    nobody: Wrapper
-    _started: list[Process] = field(default_factory=list)
+    databases: Wrapper
+    """Who must own the copies."""
+    starter: Starter
     _copies: dict[str, Helper] = field(default_factory=dict)
-    _warm: dict[str, Warm] = field(default_factory=dict)
 
     def run(self) -> Mapping[str, float]:
         """Start everything and wait until all of it serves; returns when each milestone was reached, in seconds.
 
         Raises :class:`EnvironmentFailed` when a part dies or does not get ready in time.
         """
-        root, environment_id = Path(self._deployment.root), self._deployment.id
         homes, _ = pairs(self._deployment)
-        self._warm["patroni"] = Warm(root, environment_id, "warm-patroni", PATRONI_MODULES, self.nobody.words)
-        self._copy(homes)
-        self._start(*INDEPENDENT)
-        self._warm["app"] = Warm(root, environment_id, "warm-app", STANDIN_MODULES)
-        milestones = [*self._database_milestones(), *self._cache_milestones(), *self._region_milestones()]
-        times = reach_all(milestones, self._check, START_S_MAX)
-        for warm in self._warm.values():
-            warm.close()
-        return times
+        with self.starter:
+            self.starter.expect("patroni")
+            self._copy(homes)
+            self._start(*INDEPENDENT)
+            self.starter.expect("app")
+            milestones = [*self._database_milestones(), *self._cache_milestones(), *self._region_milestones()]
+            return reach_all(milestones, self._check, START_S_MAX)
 
     @property
     def _deployment(self) -> Deployment:
@@ -115,18 +128,14 @@ class Startup:
 
     def _start_process(self, process: Process) -> None:
         try:
-            if process.role in self._warm:
-                self._warm[process.role].start(process)
-            else:
-                processes.start(Path(self._deployment.root), self._deployment.id, process)
+            self.starter.start(process)
         except OSError as error:
             raise EnvironmentFailed(f"{process.name} cannot be started: {error}") from None
-        self._started.append(process)
 
     def _copy(self, members: Iterable[Member]) -> None:
         root = Path(self._deployment.root)
         for member in members:
-            argv = ["cp", "-a", "--reflink=auto", str(self.templates[member.shard]), str(root / "data" / member.process)]
+            argv = copy_command(self.templates[member.shard], root / "data" / member.process, self.databases.owner)
             self._copies[member.process] = Helper(root, self._deployment.id, f"copy-{member.process}", argv)
 
     def _copied(self, member: Member) -> bool:
@@ -140,11 +149,17 @@ class Startup:
 
     def _check(self) -> None:
         root = Path(self._deployment.root)
-        for process in self._started:
+        for process in self.starter.started():
             if processes.find(root, process) is None:
                 raise EnvironmentFailed(
                     f"{process.name} ended while the environment was starting; its log ends:\n{tail(root, process.name)}"
                 )
+
+
+def copy_command(source: Path, destination: Path, owner: int | None) -> list[str]:
+    """How to copy a whole directory, for another owner where one is given."""
+    copy = ["cp", "-a", "--reflink=auto", str(source), str(destination)]
+    return copy if owner is None else ["/bin/sh", "-c", '"$@" && chown -R "$0" "$5"', f"{owner}:{owner}", *copy]
 
 
 def pairs(deployment: Deployment) -> tuple[list[Member], list[Member]]:

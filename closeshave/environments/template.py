@@ -24,6 +24,7 @@ from pydantic import TypeAdapter
 
 from closeshave.environments import cache, patroni
 from closeshave.environments.commands import run
+from closeshave.environments.stack import Stack
 from closeshave.environments.unprivileged import Wrapper
 from closeshave.processes import poll_until
 from closeshave.standin import seed
@@ -65,6 +66,11 @@ class Recipe:
 
 
 CODEC = TypeAdapter(Recipe)
+
+
+def recipes(definition: Stack, postgres: Path, version: str, nobody: Wrapper) -> list[Recipe]:
+    """One for each shard, made with the programs in the directory ``postgres``."""
+    return [Recipe(shard, definition.topology, definition.seed.sizes, postgres, version, nobody) for shard in definition.topology.shards]
 
 
 def build(recipe: Recipe) -> None:

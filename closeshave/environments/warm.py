@@ -15,6 +15,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Self
 
 from pydantic import TypeAdapter
 
@@ -23,6 +25,15 @@ from closeshave.deployment import Process
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.logs import tail
 from closeshave.environments.python import python_environ
+from closeshave.environments.unprivileged import Wrapper
+
+MODULES = MappingProxyType(
+    {
+        "patroni": ("patroni.__main__", "patroni.api", "patroni.ha", "patroni.postgresql", "patroni.dcs.etcd3"),
+        "app": ("closeshave.standin.app",),
+    }
+)
+"""What the processes of a role import."""
 
 _CODEC = TypeAdapter(Process)
 
@@ -61,6 +72,42 @@ class Warm:
     def close(self) -> None:
         """Let the interpreter end; what it started goes on."""
         self._interpreter.communicate()
+
+
+class WarmStarter:
+    """Starts the processes of an environment as plain ones, those of Python from warm interpreters."""
+
+    def __init__(self, root: Path, environment_id: str, nobody: Wrapper) -> None:
+        """``nobody`` is how PostgreSQL, and so Patroni, is started."""
+        self._root, self._id = root, environment_id
+        self._words = {"patroni": nobody.words}
+        self._warm: dict[str, Warm] = {}
+        self._started: list[Process] = []
+
+    def expect(self, role: str) -> None:
+        """Begin to import what processes of this role share."""
+        self._warm[role] = Warm(self._root, self._id, f"warm-{role}", MODULES[role], self._words.get(role, ()))
+
+    def start(self, process: Process) -> None:
+        """Start it. Raises :class:`EnvironmentFailed` or :class:`OSError`."""
+        if process.role in self._warm:
+            self._warm[process.role].start(process)
+        else:
+            processes.start(self._root, self._id, process)
+        self._started.append(process)
+
+    def started(self) -> Sequence[Process]:
+        """All that were started so far."""
+        return self._started
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Let the interpreters end; after an error they end with the environment."""
+        if kind is None:
+            for warm in self._warm.values():
+                warm.close()
 
 
 def main() -> None:

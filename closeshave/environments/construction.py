@@ -1,0 +1,165 @@
+"""Bring up an environment that the harness itself runs: the same steps whatever its processes run in."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from closeshave.deployment import Deployment
+from closeshave.environments import ports, registry, template
+from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.helper import Helper
+from closeshave.environments.layout import Layout
+from closeshave.environments.stack import Stack
+from closeshave.environments.startup import Starter, Startup
+from closeshave.environments.unprivileged import Wrapper
+from closeshave.files import write_atomically
+from closeshave.processes import poll_until
+from closeshave.standin import settings
+
+TEMPLATES_S_MAX = 300.0
+ROOM_BYTES = 256 << 20
+"""Free space beyond the copied templates: WAL, logs, growth during a trial."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The directory of an environment, and the ID that marks all that belongs to it."""
+
+    root: Path
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What one kind of environment is built with."""
+
+    recipes: Sequence[template.Recipe]
+    """How the database of each shard is made."""
+    port_count: int
+    lay_out: Callable[[Ground, int], Layout]
+    """Describe the environment on ports from the given one on, and take of the machine what else it needs."""
+    databases: Wrapper
+    """Who must own the files that databases write."""
+    starter: Callable[[Ground], Starter]
+
+
+def up(definition: Stack, root: Path, say: Say, gather: Callable[[Say], Means], down: Callable[[Path], Sequence[str]]) -> Deployment:
+    """Start an environment below ``root`` and return once every part of it serves. ``gather`` finds what it is built with.
+
+    Raises :class:`EnvironmentFailed`. Whatever ends it early, an interruption too, ``down`` leaves nothing running and no directory.
+    """
+    root = root.absolute()
+    if root.exists() and any(root.iterdir()):
+        raise EnvironmentFailed(f"{root} is not empty: an environment needs a directory of its own")
+    try:
+        return _build(definition, Ground(root, secrets.token_hex(8)), say, gather)
+    except BaseException as error:
+        left = down(root)
+        if left and isinstance(error, EnvironmentFailed):
+            raise EnvironmentFailed(f"{error}\ncould not be removed afterwards: {', '.join(left)}") from error
+        if isinstance(error, OSError):
+            raise EnvironmentFailed(str(error)) from error
+        raise
+
+
+def _build(definition: Stack, ground: Ground, say: Say, gather: Callable[[Say], Means]) -> Deployment:
+    began = time.monotonic()
+    ground.root.mkdir(parents=True, exist_ok=True)
+    registry.write_claim(ground.root, registry.Claim(ground.id, definition.name, kind=definition.kind))
+    (ground.root / "logs").mkdir()
+    means = gather(say)
+    found = time.monotonic()
+    templates = _templates(means.recipes, ground, say)
+    _check_room(ground.root, templates)
+    seeded = time.monotonic()
+    layout = means.lay_out(ground, _claim_ports(definition, ground, means.port_count))
+    _write(layout, means.databases)
+    written = time.monotonic()
+    milestones = Startup(layout, templates, means.databases, means.starter(ground)).run()
+    layout.deployment.save()
+    times = {
+        "parts": found - began,
+        "templates": seeded - found,
+        "layout": written - seeded,
+        **{f"+ {name}": at for name, at in milestones.items()},
+    }
+    times["total"] = time.monotonic() - began
+    write_atomically(ground.root / "startup.json", json.dumps(times, indent=1))
+    say(_summary(times))
+    return layout.deployment
+
+
+def _templates(recipes: Sequence[template.Recipe], ground: Ground, say: Say) -> Mapping[int, Path]:
+    """The template of every shard, made now where it is missing."""
+    helpers = {}
+    for recipe in recipes:
+        if recipe.path.exists():
+            template.touch(recipe.path)
+            continue
+        (ground.root / "config").mkdir(exist_ok=True)
+        order = ground.root / "config" / f"template-shard{recipe.shard.id}.json"
+        order.write_bytes(template.CODEC.dump_json(recipe))
+        helpers[recipe.shard] = Helper(ground.root, ground.id, order.stem, template.command(order))
+    if helpers:
+        franchises = sum(shard.last - shard.first + 1 for shard in helpers)
+        say(f"making the templates of {len(helpers)} shards with {franchises:,} franchises, once for this user")
+        started = time.monotonic()
+
+        def finished() -> bool:
+            for shard in [shard for shard, helper in helpers.items() if helper.done()]:
+                del helpers[shard]
+                say(f"shard {shard.id}: franchises {shard.first:,} to {shard.last:,} seeded after {time.monotonic() - started:.1f} s")
+            return not helpers
+
+        if not poll_until(finished, TEMPLATES_S_MAX):
+            raise EnvironmentFailed(f"the templates were not made within {TEMPLATES_S_MAX:.0f} s")
+    return {recipe.shard.id: recipe.path for recipe in recipes}
+
+
+def _check_room(root: Path, templates: Mapping[int, Path]) -> None:
+    size = sum(path.stat().st_size for template_path in templates.values() for path in template_path.rglob("*") if path.is_file())
+    needed, free = 2 * size + ROOM_BYTES, shutil.disk_usage(root).free
+    if free < needed:
+        raise EnvironmentFailed(
+            f"disk full: {root.parent} has {free >> 20} MiB free, {needed >> 20} MiB are needed; set CLOSESHAVE_STATE_DIR to a roomier directory"
+        )
+
+
+def _claim_ports(definition: Stack, ground: Ground, count: int) -> int:
+    wanted = None if definition.ports == "auto" else definition.ports
+    first = ports.claim(ground.root, count, wanted)
+    registry.write_claim(ground.root, registry.Claim(ground.id, definition.name, first, count, definition.kind))
+    return first
+
+
+def _write(layout: Layout, databases: Wrapper) -> None:
+    root = Path(layout.deployment.root)
+    for directory in ("config", "data", *(f"data/{store.process}" for store in layout.deployment.stores), "data/payments"):
+        (root / directory).mkdir(exist_ok=True)
+    for path, text in layout.files.items():
+        path.write_text(text)
+    for path, told in layout.settings.items():
+        settings.save(path, told)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    layout.signing_key.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    for directory in ("config", "data", "logs"):
+        databases.own(root / directory)
+
+
+def _summary(times: Mapping[str, float]) -> str:
+    slowest = sorted(((at, name) for name, at in times.items() if name.startswith("+ ")), reverse=True)
+    reached = ", ".join(f"{name.removeprefix('+ ')} {at:.1f} s" for at, name in sorted(slowest[:4]))
+    return f"up in {times['total']:.1f} s (parts {times['parts']:.1f}, templates {times['templates']:.1f}, layout {times['layout']:.1f}; then {reached})"

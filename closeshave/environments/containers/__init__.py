@@ -1,0 +1,1 @@
+"""The environment whose processes run in containers, on networks of a container engine."""

@@ -1,0 +1,92 @@
+"""Start and end the environment in containers. Looking at it is as with the embedded one: every port is published under its own number."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from closeshave import engine
+from closeshave.deployment import Deployment
+from closeshave.engine import EngineFailed
+from closeshave.environments import cache, construction, demolition, parts, registry, template
+from closeshave.environments.construction import Ground, Means, Say
+from closeshave.environments.containers.layout import Users, lay_out, size
+from closeshave.environments.containers.networks import free_block
+from closeshave.environments.containers.starting import ConcurrentStarter
+from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.layout import Layout
+from closeshave.environments.stack import Containers
+from closeshave.environments.unprivileged import NOBODY, Wrapper, wrapper
+
+
+def up(definition: Containers, *, root: Path | None = None, say: Say) -> Deployment:
+    """Start the environment below ``root`` (a fresh directory by default) and return once every part of it serves.
+
+    Raises :class:`EnvironmentFailed`. Whatever ends it early, an interruption too, leaves no container, no network and no directory.
+    """
+    root = root or registry.new_root(definition.name)
+    if problem := obstacle(definition):
+        demolition.down(root)
+        raise EnvironmentFailed(problem)
+    return construction.up(definition, root, say, _gather(definition), down)
+
+
+def down(root: Path, *, logs_to: Path | None = None) -> tuple[str, ...]:
+    """Remove every container and network of the environment at ``root``, its directory and its claims, in whatever state it is.
+
+    Returns what could not be removed; empty when all is gone. ``logs_to`` keeps a copy of its logs.
+    """
+    try:
+        left = engine.sweep(registry.read_claim(root).id)
+    except FileNotFoundError:
+        # Nothing was claimed, so nothing was started.
+        left = []
+    except EngineFailed as error:
+        left = [f"its containers: {error}"]
+    # What still runs writes there, and is found again by what lies there.
+    return tuple(left) if left else demolition.down(root, logs_to=logs_to)
+
+
+def obstacle(definition: Containers) -> str | None:
+    """Why the environment cannot be started here, known before anything is; ``None`` when it can."""
+    if reason := engine.check():
+        return reason
+    try:
+        missing = [image for image in dict.fromkeys(asdict(definition.images).values()) if not engine.image_exists(image)]
+    except EngineFailed as error:
+        return str(error)
+    if missing:
+        return f"the engine has no image {', '.join(missing)}: 'closeshave env images' makes ours, 'docker pull' fetches others"
+    return None
+
+
+def _gather(definition: Containers) -> Callable[[Say], Means]:
+    def gather(say: Say) -> Means:
+        postgres = parts.find_postgres(definition.database.binaries)
+        version = parts.read_postgres_version(postgres)
+        port_count, prefix_length = size(definition, version)
+        owner = NOBODY if os.getuid() == 0 else None
+        myself = f"{os.getuid()}:{os.getgid()}"
+        users = Users(everybody=myself, databases=myself if owner is None else f"{owner}:{owner}")
+
+        def placed(ground: Ground, first_port: int) -> Layout:
+            # One at a time: a block is free until its networks are made.
+            with cache.locked("networks"):
+                block = free_block(prefix_length, engine.taken_subnets())
+                layout = lay_out(ground.id, ground.root, definition, version, first_port, block=block, users=users)
+                for network in layout.deployment.networks:
+                    engine.make_network(network, ground.id, ground.root)
+            say(f"starting {len(layout.deployment.processes)} containers on {len(layout.deployment.networks)} networks in {block}")
+            return layout
+
+        return Means(
+            recipes=template.recipes(definition, postgres, version, wrapper([(str(postgres / "postgres"), "--version")])),
+            port_count=port_count,
+            lay_out=placed,
+            databases=Wrapper(owner=owner),
+            starter=lambda ground: ConcurrentStarter(ground.root, ground.id, say),
+        )
+
+    return gather

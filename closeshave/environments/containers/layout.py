@@ -1,0 +1,97 @@
+"""The embedded layout put into containers: the same parts, ports and files, other addresses, and programs by the names that images know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from ipaddress import IPv4Network
+from pathlib import Path
+from types import MappingProxyType
+
+from closeshave.deployment import Container, Process
+from closeshave.environments import layout, valkey_start
+from closeshave.environments.containers import inside, networks
+from closeshave.environments.containers.networks import Plan
+from closeshave.environments.layout import Layout
+from closeshave.environments.parts import Etcd, Parts
+from closeshave.environments.python import Python
+from closeshave.environments.stack import Containers, Images
+from closeshave.environments.unprivileged import Wrapper
+
+IMAGES: Mapping[str, str] = MappingProxyType(
+    {
+        "app": "platform",
+        "payments": "platform",
+        "patroni": "database",
+        "etcd": "etcd",
+        "valkey": "valkey",
+        "sentinel": "valkey",
+        "haproxy": "haproxy",
+        "edge": "haproxy",
+        "toxiproxy": "toxiproxy",
+    }
+)
+"""Role → the image that its processes run from, as environment files call it."""
+
+LAUNCHER = "valkey_start.py"
+PREFIX_LENGTH = 8
+"""Characters of the environment's ID that names of containers and networks carry: 32 bits, and few environments on one machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """Whom the processes in containers run as, ``UID:GID``: whoever owns the files that they share with the harness."""
+
+    everybody: str
+    databases: str
+    """PostgreSQL refuses root."""
+
+
+def lay_out(
+    id: str, root: Path, definition: Containers, postgres_version: str, first_port: int, *, block: IPv4Network, users: Users
+) -> Layout:
+    """Describe the environment ``id`` below ``root``, on ports from ``first_port`` and on networks inside ``block``."""
+    parts = parts_inside(root, definition.images, postgres_version)
+    # Who there is does not depend on where they are, but what they are told does: hence twice.
+    processes = layout.lay_out(id, root, definition, parts, first_port).deployment.processes
+    prefix = f"closeshave-{id[:PREFIX_LENGTH]}"
+    plan = networks.plan(prefix, processes, definition.regions, block)
+    found = layout.lay_out(id, root, definition, parts, first_port, plan)
+    contained = tuple(_contained(process, prefix, plan, definition.images, users) for process in found.deployment.processes)
+    return replace(
+        found,
+        deployment=replace(found.deployment, processes=contained, networks=plan.networks),
+        files={**found.files, root / "config" / LAUNCHER: Path(valkey_start.__file__).read_text()},
+    )
+
+
+def size(definition: Containers, postgres_version: str) -> tuple[int, int]:
+    """How many consecutive ports the environment takes, and the prefix length of the block of addresses that it needs."""
+    bare = layout.lay_out("", Path("/"), definition, parts_inside(Path("/"), definition.images, postgres_version), 0)
+    return bare.port_count, networks.prefix_length(len(bare.deployment.processes), len(definition.regions))
+
+
+def parts_inside(root: Path, images: Images, postgres_version: str) -> Parts:
+    """The programs as they are called inside the images, where they are on the PATH."""
+    return Parts(
+        postgres=None,
+        postgres_version=postgres_version,
+        nobody=Wrapper(),
+        valkey=inside.VALKEY,
+        haproxy=inside.HAPROXY,
+        etcd=Etcd(inside.ETCD, "", rejoins_empty=False),
+        toxiproxy=inside.TOXIPROXY,
+        versions={**asdict(images), "postgres": postgres_version},
+        missing={},
+        python=Python(inside.PYTHON, {}, str(root / "config" / LAUNCHER)),
+    )
+
+
+def _contained(process: Process, prefix: str, plan: Plan, images: Images, users: Users) -> Process:
+    container = Container(
+        name=f"{prefix}-{process.name}",
+        image=getattr(images, IMAGES[process.role]),
+        attachments=plan.attachments[process.name],
+        user=users.databases if process.role == "patroni" else users.everybody,
+    )
+    return replace(process, container=container, address=plan.told(process.name))

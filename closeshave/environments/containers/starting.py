@@ -1,0 +1,57 @@
+"""Start containers several at a time: the engine is slow with each, and works on some at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from closeshave import processes
+from closeshave.deployment import Process
+from closeshave.engine import EngineFailed
+from closeshave.environments.construction import Say
+from closeshave.environments.errors import EnvironmentFailed
+
+AT_ONCE = 6
+TELL_EVERY = 10
+
+
+class ConcurrentStarter:
+    """Starts the processes of an environment in containers, in the order in which it is asked."""
+
+    def __init__(self, root: Path, environment_id: str, say: Say) -> None:
+        self._root, self._id, self._say = root, environment_id, say
+        self._pool = ThreadPoolExecutor(AT_ONCE, "containers")
+        self._starting: dict[Future[processes.Identity], Process] = {}
+        self._started: list[Process] = []
+
+    def expect(self, role: str) -> None:
+        """Nothing is shared between containers."""
+
+    def start(self, process: Process) -> None:
+        """Have it started soon; :meth:`started` says when it is."""
+        self._starting[self._pool.submit(processes.start, self._root, self._id, process)] = process
+
+    def started(self) -> Sequence[Process]:
+        """Those that run by now. Raises :class:`EnvironmentFailed` when one could not be started."""
+        for future in [future for future in self._starting if future.done()]:
+            process = self._starting.pop(future)
+            try:
+                future.result()
+            except (EngineFailed, OSError) as error:
+                raise EnvironmentFailed(f"{process.name} cannot be started: {error}") from None
+            self._started.append(process)
+            if len(self._started) % TELL_EVERY == 0:
+                self._say(f"{len(self._started)} containers run")
+        return self._started
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Wait for what is being started; after an error nothing that waits is begun any more."""
+        self._pool.shutdown(wait=True, cancel_futures=kind is not None)
+        if kind is None:
+            self.started()
