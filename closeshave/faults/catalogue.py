@@ -65,8 +65,10 @@ def check(fault: Fault, environment: str | None = None, kinds: Mapping[str, Kind
     if kind.undo is None or kind.prove is None:
         problems.append(f"{kind.name} has no undo that can be proven, so it is never injected")
     if environment is not None and environment not in kind.environments:
+        why = f", for it takes {kind.needs}" if kind.needs and environment != "remote" else ""
         problems.append(
-            f"{kind.name} does not work on {environment} environments{_hooked(environment, hooks)}; it works on: {', '.join(sorted(kind.environments))}"
+            f"{kind.name} does not work on {environment} environments{_hooked(environment, hooks)}{why}; "
+            f"it works on: {', '.join(sorted(kind.environments))}"
         )
     return [f"fault {fault.id}: {problem}" for problem in problems]
 

@@ -1,71 +1,53 @@
-"""Keep processes from writing further than so many bytes into any file, and find and free whoever is kept so; ``RLIMIT_FSIZE``, getrlimit(2).
+"""Keep processes from writing further than so many bytes into any file, and find and free whoever is kept so; see ``parts/rlimits.py``.
 
-Only the soft limit is lowered, so that nobody needs a privilege to give it back. What a limited process starts is limited from birth.
+In a container it is done from inside, as the user whose processes they are: from outside it would want privileges.
 """
 
 from __future__ import annotations
 
-import contextlib
-import resource
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from closeshave import processes
+from closeshave import engine, processes
 from closeshave.deployment import Deployment, Process
-from closeshave.faults.waiting import after, until
-from closeshave.processes import Identity
-
-EVERYONE_WITHIN_S = 5.0
+from closeshave.faults.parts import rlimits
 
 
 def begin(deployment: Deployment, process: Process, bytes_max: int) -> tuple[str, ...]:
     """Limit a process, its daemon and all that they run, parents first; returns who was limited."""
-    done: dict[Identity, str] = {}
-
-    def everyone() -> bool:
-        new = [each for each in processes.family(Path(deployment.root), process) if each not in done]
-        for identity in new:
-            if _set(identity, bytes_max):
-                done[identity] = f"{process.name} pid {identity.pid} writes no further than {bytes_max} bytes into a file"
-        return not new
-
-    until(everyone, after(EVERYONE_WITHIN_S), interval_s=0.0)
-    return tuple(done.values())
+    pids = _inside(process, "limit", bytes_max) if process.container else rlimits.limit(_family(deployment, process), bytes_max)
+    return tuple(f"{process.name} pid {pid} writes no further than {bytes_max} bytes into a file" for pid in pids)
 
 
-def lift(deployment: Deployment, parts: Iterable[Process]) -> list[tuple[str, Identity]]:
-    """Give back what may be had, parents first, until nobody is limited; returns who was, with the name of the process that it belongs to."""
-    lifted: list[tuple[str, Identity]] = []
-    wanted = tuple(parts)
-
-    def everyone() -> bool:
-        found = limited(deployment, wanted)
-        for _, identity in found:
-            _set(identity, None)
-        lifted.extend(found)
-        return not found
-
-    until(everyone, after(EVERYONE_WITHIN_S))
-    return lifted
+def lift(deployment: Deployment, parts: Iterable[Process]) -> list[str]:
+    """Give back what may be had, parents first, until nobody is limited; returns who was, each with the name of its process."""
+    return [
+        f"{process.name} pid {pid}"
+        for process in parts
+        for pid in (_inside(process, "free") if process.container else rlimits.free(_family(deployment, process)))
+    ]
 
 
-def limited(deployment: Deployment, parts: Iterable[Process]) -> list[tuple[str, Identity]]:
-    """Who of these processes may not write as far into a file as it could, with the name of the process that it belongs to."""
-    found = [(process.name, identity) for process in parts for identity in processes.family(Path(deployment.root), process)]
-    return [(name, identity) for name, identity in found if _is_limited(identity)]
+def limited(deployment: Deployment, parts: Iterable[Process]) -> list[str]:
+    """Who of these processes may not write as far into a file as it could, each with the name of its process."""
+    return [
+        f"{process.name} pid {pid}"
+        for process in parts
+        for pid in (_inside(process, "limited") if process.container else rlimits.limited(_family(deployment, process)))
+    ]
 
 
-def _set(identity: Identity, bytes_max: int | None) -> bool:
-    """Set the soft limit, to the hard one by ``None``; false for a process that has ended."""
-    with contextlib.suppress(ProcessLookupError):
-        _, hard = resource.prlimit(identity.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(identity.pid, resource.RLIMIT_FSIZE, (hard if bytes_max is None else bytes_max, hard))
-        return True
-    return False
+def _family(deployment: Deployment, process: Process) -> rlimits.Pids:
+    return lambda: [identity.pid for identity in processes.family(Path(deployment.root), process)]
 
 
-def _is_limited(identity: Identity) -> bool:
-    with contextlib.suppress(ProcessLookupError):
-        soft, hard = resource.prlimit(identity.pid, resource.RLIMIT_FSIZE)
-        return soft != hard
-    return False
+def _inside(process: Process, verb: str, *numbers: int) -> list[int]:
+    """The IDs are those inside. Nobody is limited in a container that does not run."""
+    assert process.container is not None
+    name = process.container.name
+    if engine.alive(name) is None:
+        return []
+    program = Path(rlimits.__file__).read_text()
+    pids: list[int] = json.loads(engine.execute(name, ["python3", "-c", program, verb, *map(str, numbers)]))
+    return pids

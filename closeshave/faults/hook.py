@@ -79,6 +79,7 @@ def bind(kind: Kind, hook: Hook, environ: Mapping[str, str]) -> Kind:
         observed_within_s=hook.observed_within,
         healed_within_s=hook.healed_within,
         environments=frozenset({"remote"}),
+        needs="",
         lasting=hook.lasting,
         course=lambda _aim: (),
         ask_every_s=ASK_EVERY_S,

@@ -14,6 +14,8 @@ from closeshave.plan import Expected, Fault
 Value = str | int | float | bool
 Say = Callable[[str], None]
 """Takes a line of progress for whoever watches."""
+OWNED = frozenset({"embedded", "containers"})
+"""The kinds of environments that the harness runs by itself: all that is in them may be broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,9 @@ class Injection:
     """Every process, toxic or rule by name and ID, e.g. ``postgres shard1-us-east-1 pid 123``."""
     began_ns: int
     """The first signal sent: t0."""
-    dead_ns: int
-    """When all that was touched was proven dead: after this the old primaries acknowledged nothing."""
+    dead_ns: int | None
+    """When all that was touched was proven dead: after this the old primaries acknowledged nothing. ``None`` where they live on, as behind a
+    cut network: then only their own words tell when they stepped down."""
     targets: tuple[str, ...]
     """The deployment's processes that were hit, by name."""
     members: tuple[str, ...] = ()
@@ -148,8 +151,10 @@ class Kind:
     """Not seen in effect this long after the injection: it did not bite."""
     healed_within_s: float = 60.0
     """Undo and proof together."""
-    environments: frozenset[str] = frozenset({"embedded"})
+    environments: frozenset[str] = OWNED
     """Kinds of environments on which it works."""
+    needs: str = ""
+    """What it takes that the other kinds of environments lack, as the end of a sentence; empty where it works on all that are our own."""
     effect_within_s: float | None = 10.0
     """How soon after the injection the scope's operations show it, by errors or latency against calm; ``None``: nobody should notice."""
     lasting: bool = True

@@ -16,7 +16,7 @@ from closeshave.clock import now_ns
 from closeshave.deployment import Deployment, Link
 from closeshave.faults import repair
 from closeshave.faults.kind import Aim, Injection, Proof, Say, Sighting
-from closeshave.faults.parts import sockets, toxiproxy, wire
+from closeshave.faults.parts import hearing, toxiproxy, wire
 from closeshave.faults.parts.toxiproxy import Server, Toxic
 from closeshave.faults.parts.wire import Reply
 from closeshave.faults.waiting import wait_until
@@ -98,9 +98,10 @@ def look(
 
     A link that carries no traffic shows nothing to anybody, so it does not count; the kernel knows, and our own questions come only after.
     """
-    heard = sockets.heard_ms()
-    since_ms = (now_ns() - injection.began_ns) / 1e6
     links = [link for link in aim.deployment.links if link.name in injection.links]
+    # Before the kernel is asked: what it then calls older than this may have come before the strike.
+    since_ms = (now_ns() - injection.began_ns) / 1e6
+    heard = hearing.heard_ms(aim.deployment, (f"toxiproxy-{link.region}" for link in links))
     used = [link for link in links if heard.get(link.port, since_ms) < since_ms]
     with ThreadPoolExecutor(32) as pool:
         replies = list(pool.map(lambda link: wire.through(link, timeout_s), used * questions))

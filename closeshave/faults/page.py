@@ -62,7 +62,8 @@ def _section(kind: Kind) -> Iterator[str]:
     yield f"| observed | {kind.observed_by} Within {kind.observed_within_s:g} s. |"
     yield f"| customers | {_noticed(kind)} |"
     yield f"| undone | {kind.undone_by} Within {kind.healed_within_s:g} s. |"
-    yield f"| environments | {', '.join(sorted(kind.environments))}; remote by a hook |"
+    needs = f" (it takes {kind.needs})" if kind.needs else ""
+    yield f"| environments | {', '.join(sorted(kind.environments, reverse=True))}{needs}; remote by a hook |"
     yield from (f"| `{parameter.name}` | {_explained(parameter)} |" for parameter in kind.parameters)
 
 

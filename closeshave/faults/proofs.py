@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,8 @@ from closeshave.faults.kind import Proof
 from closeshave.faults.parts import patroni, ports, postgres, sentinel
 from closeshave.files import append_line
 
+IN_TOUCH_S = 5.0
+"""Patroni's round takes a second, and a retry three (``loop_wait``, ``retry_timeout``)."""
 READY_PATH = "/health/ready"
 Check = Callable[[], Proof]
 
@@ -107,6 +110,17 @@ def etcd(deployment: Deployment) -> Check:
         # The endpoint answers 503 while the member has no leader.
         sick = [port for port in deployment.etcd_ports if ports.status(f"http://127.0.0.1:{port}/health") != 200]
         return Proof(f"{len(deployment.etcd_ports)} etcd members are healthy", not sick, f"sick on ports {sick}" if sick else "all of them")
+
+    return check
+
+
+def in_touch(deployment: Deployment) -> Check:
+    """Every Patroni has reached etcd within its last few rounds."""
+
+    def check() -> Proof:
+        seen = {member.process: patroni.reached_etcd_s(member) for member in deployment.members}
+        left = [name for name, at_s in seen.items() if at_s is None or time.time() - at_s > IN_TOUCH_S]
+        return Proof(f"{len(seen)} Patronis reach etcd", not left, f"not {', '.join(left)}" if left else f"all within {IN_TOUCH_S:g} s")
 
     return check
 

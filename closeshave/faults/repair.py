@@ -107,7 +107,7 @@ def _resume(root: Path, process: Process) -> list[str]:
 
 def _wait_listening(started: Iterable[Process], deadline_ns: int) -> None:
     awaited = [port for process in started for port in process.ports]
-    until(lambda: all(not ports.refusal(port) for port in awaited), min(deadline_ns, after(LISTENING_WITHIN_S)))
+    until(lambda: all(map(ports.listens, awaited)), min(deadline_ns, after(LISTENING_WITHIN_S)))
 
 
 def _linked(deployment: Deployment, group: str, lead: Store) -> bool:
@@ -115,17 +115,17 @@ def _linked(deployment: Deployment, group: str, lead: Store) -> bool:
     if not all(view.settled_on(lead) for view in sentinel.views(deployment, group).values()):
         # In the middle of a failover the next primary must not be told to follow the last one.
         return False
-    return all(_placed(store, lead) for store in sentinel.stores_of(deployment, group))
+    return all(_placed(deployment, store, lead) for store in sentinel.stores_of(deployment, group))
 
 
-def _placed(store: Store, lead: Store) -> bool:
+def _placed(deployment: Deployment, store: Store, lead: Store) -> bool:
     """Whether a store has the role that it should have beside the primary ``lead``; it is told to take it when it has not."""
     role = sentinel.replication(store)
     if store == lead:
         if not role.primary:
-            sentinel.follow(store, None)
+            sentinel.follow(deployment, store, None)
         return role.primary
     if role.primary_port != lead.port:
-        sentinel.follow(store, lead)
+        sentinel.follow(deployment, store, lead)
         return False
     return role.linked

@@ -128,7 +128,7 @@ def test_limit_is_lifted_by_whoever_comes(toy: Deployment, pair: Process) -> Non
     known = replace(toy, processes=(pair,))
     family = processes.family(Path(toy.root), pair)
     assert len(file_limit.begin(known, pair, 4096)) == 2
-    assert [identity for _, identity in file_limit.limited(known, [pair])] == family
+    assert file_limit.limited(known, [pair]) == [f"{pair.name} pid {identity.pid}" for identity in family]
     assert all(resource.prlimit(identity.pid, resource.RLIMIT_FSIZE)[0] == 4096 for identity in family)
     assert len(file_limit.lift(known, [pair])) == 2
     assert file_limit.limited(known, [pair]) == []

@@ -6,17 +6,15 @@ each that is late or bad. A platform that is overwhelmed by the retries of a pau
 
 from __future__ import annotations
 
-import csv
 import signal
 
 from closeshave import processes
 from closeshave.clock import now_ns
-from closeshave.deployment import Edge
 from closeshave.faults import altered
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import whole
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
-from closeshave.faults.parts import ports
+from closeshave.faults.parts import edges
 from closeshave.faults.service import fleet
 from closeshave.faults.waiting import SECOND_NS, after, wait_until
 from closeshave.plan import Expected
@@ -88,16 +86,9 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
 def _per_s(aim: Aim) -> int:
     """Requests a second at the region's edge at the moment, by the edge's own counter."""
     edge = aim.deployment.edge(fleet.region_of(aim))
-    began_ns, before = now_ns(), _counted(edge)
+    began_ns, before = now_ns(), edges.requests(edge)
     wait_until(after(LOOK_S))
-    return round((_counted(edge) - before) / ((now_ns() - began_ns) / SECOND_NS))
-
-
-def _counted(edge: Edge) -> int:
-    """Requests since the edge started; 0 when it does not tell."""
-    answer = ports.get(edge.stats_url)
-    rows = csv.DictReader(answer.text.removeprefix("# ").splitlines()) if answer is not None else ()
-    return next((int(row["req_tot"]) for row in rows if (row["pxname"], row["svname"]) == (edge.frontend, "FRONTEND")), 0)
+    return round((edges.requests(edge) - before) / ((now_ns() - began_ns) / SECOND_NS))
 
 
 KIND = Kind(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import httpx
@@ -12,6 +15,8 @@ from closeshave.faults.parts import ports
 TIMEOUT_S = 2.0
 SWITCHOVER_TIMEOUT_S = 20.0
 """A switchover answers when it is done."""
+OUT_OF_TOUCH_S = 3.0
+"""Patroni asks etcd every second, and tells in whole seconds when it last had an answer."""
 LEADING = frozenset({"leader", "master", "primary", "standby_leader"})
 RUNNING = frozenset({"running", "streaming"})
 
@@ -100,6 +105,14 @@ def reached_etcd_s(member: Member) -> float | None:
     answer = ports.get(f"http://127.0.0.1:{member.api_port}/patroni")
     seen = None if answer is None else answer.json().get("dcs_last_seen")
     return None if seen is None else float(seen)
+
+
+def out_of_touch(members: Iterable[Member]) -> list[str]:
+    """The processes of those members that answer and have not reached etcd for a while, by their own word."""
+    asked = tuple(members)
+    with ThreadPoolExecutor(max(1, len(asked))) as pool:
+        seen = zip(asked, pool.map(reached_etcd_s, asked), strict=True)
+        return [member.process for member, at_s in seen if at_s is not None and time.time() - at_s > OUT_OF_TOUCH_S]
 
 
 def _says_primary(member: Member) -> bool:

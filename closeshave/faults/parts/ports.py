@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import httpx
 
 TIMEOUT_S = 1.0
+KEEPS_S = 0.05
 Failed = httpx.HTTPError
 """Raised by :data:`CLIENT` for no answer, and where it is asked to for a status that is no success."""
 # One client, because each new one reads the machine's certificates first; no proxy settings, because everything is loopback.
@@ -21,6 +22,21 @@ def refusal(port: int, timeout_s: float = TIMEOUT_S) -> str:
     except OSError as error:
         return type(error).__name__
     return ""
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes a connection and keeps it.
+
+    A container engine's proxy takes one for a container in which nobody listens yet, and drops it at once.
+    """
+    try:
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as connection:
+            connection.settimeout(KEEPS_S)
+            return connection.recv(1) != b""
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
 
 
 def get(url: str, headers: Mapping[str, str] | None = None) -> httpx.Response | None:

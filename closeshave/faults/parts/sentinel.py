@@ -139,13 +139,13 @@ def write(store: Store) -> int:
     return copies
 
 
-def follow(store: Store, primary_: Store | None) -> None:
+def follow(deployment: Deployment, store: Store, primary_: Store | None) -> None:
     """Make a store follow another, or nobody. Raises :data:`Unavailable`."""
     with session(store.port) as connection:
         if primary_ is None:
             connection.replicaof("NO", "ONE")
         else:
-            connection.replicaof("127.0.0.1", str(primary_.port))
+            connection.replicaof(deployment.process(primary_.process).address, str(primary_.port))
 
 
 def failover(deployment: Deployment, group: str) -> None:

@@ -1,10 +1,13 @@
 """What the kernel knows of others' TCP connections: whether anybody has sent anything through a port, without sending anything oneself.
 
 Linux tells by ``sock_diag(7)`` over netlink, to any user; the layout is that of ``struct inet_diag_msg`` and ``struct tcp_info``.
+
+This file needs nothing but Python, because it is run where only that is to be had (see ``hearing.py``): it then prints what it heard as JSON.
 """
 
 from __future__ import annotations
 
+import json
 import socket
 import struct
 from collections.abc import Iterator
@@ -63,3 +66,7 @@ def _parse(message: bytes) -> tuple[int, bytes]:
             return port, message[at + ATTRIBUTE.size : at + length]
         at += (length + 3) & ~3
     return port, b""
+
+
+if __name__ == "__main__":
+    print(json.dumps(heard_ms()))  # noqa: T201 - its output is what it was run for

@@ -1,5 +1,25 @@
 """Faults of a region: everything in one failure domain, or every way that leads to it."""
 
-from closeshave.faults.region import customers_cut, data_links_cut, flapping, lossy, lost, partitioned, restored, slow
+from closeshave.faults.region import (
+    customers_cut,
+    customers_partitioned,
+    data_links_cut,
+    flapping,
+    lossy,
+    lost,
+    partitioned,
+    restored,
+    slow,
+)
 
-KINDS = (lost.KIND, restored.KIND, customers_cut.KIND, data_links_cut.KIND, slow.KIND, lossy.KIND, flapping.KIND, partitioned.KIND)
+KINDS = (
+    lost.KIND,
+    restored.KIND,
+    partitioned.KIND,
+    customers_partitioned.KIND,
+    customers_cut.KIND,
+    data_links_cut.KIND,
+    slow.KIND,
+    lossy.KIND,
+    flapping.KIND,
+)

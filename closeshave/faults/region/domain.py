@@ -5,6 +5,7 @@ from __future__ import annotations
 from closeshave.deployment import Process
 from closeshave.faults import proofs
 from closeshave.faults.kind import Aim, Parameter, Proof, Say
+from closeshave.faults.parts import patroni, postgres, sentinel
 from closeshave.faults.whole import Whole
 
 SWITCH_BACK = Parameter("switch_back", bool, default=True, about="Healing moves every primary back to its declared member.")
@@ -33,6 +34,18 @@ def shards_of(aim: Aim) -> tuple[int, ...]:
 def groups_of(aim: Aim) -> tuple[str, ...]:
     """The store groups that have a store in the region."""
     return tuple(dict.fromkeys(store.group for store in aim.deployment.stores if store.region == name_of(aim)))
+
+
+def leads_of(aim: Aim) -> tuple[str, ...]:
+    """The processes of the region that lead a shard or a store group at this moment.
+
+    Raises :class:`~closeshave.faults.parts.patroni.NoLeader` and :class:`~closeshave.faults.parts.sentinel.NoPrimary`.
+    """
+    here = name_of(aim)
+    members = [patroni.leader(aim.deployment, shard) for shard in shards_of(aim)]
+    own = [lead for lead in members if lead.region == here and not postgres.standing(aim.deployment, lead).in_recovery]
+    stores = [sentinel.primary(aim.deployment, group) for group in groups_of(aim)]
+    return (*(lead.process for lead in own), *(store.process for store in stores if store.region == here))
 
 
 def whole(aim: Aim) -> Whole:

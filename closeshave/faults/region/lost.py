@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from closeshave.faults.killing import kill, whole
 from closeshave.faults.kind import Aim, Injection, Kind, Sighting
-from closeshave.faults.parts import patroni, ports, postgres, sentinel
+from closeshave.faults.parts import ports
 from closeshave.faults.region import domain
 from closeshave.plan import Expected
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
     """Kill every process of the region by SIGKILL at once, PostgreSQL's children included."""
-    leads = (*_leading_members(aim), *_leading_stores(aim))
+    leads = domain.leads_of(aim)
     owned = domain.owned(aim)
     done = kill(whole(aim.deployment, owned), strike_ns)
     return Injection(aim.label, done.touched, done.began_ns, done.dead_ns, tuple(process.name for process in owned), leads)
@@ -23,20 +23,6 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
     if not listening or any(not ports.refusal(port) for port in listening):
         return None
     return Sighting(f"TCP to the {len(listening)} ports of {domain.name_of(aim)}", "every connection is refused")
-
-
-def _leading_members(aim: Aim) -> list[str]:
-    found = []
-    for shard in domain.shards_of(aim):
-        lead = patroni.leader(aim.deployment, shard)
-        if lead.region == domain.name_of(aim) and not postgres.standing(aim.deployment, lead).in_recovery:
-            found.append(lead.process)
-    return found
-
-
-def _leading_stores(aim: Aim) -> list[str]:
-    leads = [sentinel.primary(aim.deployment, group) for group in domain.groups_of(aim)]
-    return [lead.process for lead in leads if lead.region == domain.name_of(aim)]
 
 
 KIND = Kind(

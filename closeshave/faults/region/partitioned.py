@@ -1,40 +1,90 @@
-"""A region cut from the others altogether, which no set of processes on one loopback can be: there is only the refusal of it."""
+"""A region cut off from the others: its customers and its parts still reach it and one another, and everything between it and the rest is gone."""
 
 from __future__ import annotations
 
-from closeshave.faults.kind import Aim, Injection, Kind
-from closeshave.faults.region import domain
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+
+from closeshave.deployment import Link
+from closeshave.faults import cutting, proofs
+from closeshave.faults.cutting import Cut
+from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
+from closeshave.faults.parts import patroni, wire
+from closeshave.faults.region import domain, network
 from closeshave.plan import Expected
 
-WHY = (
-    "etcd, Patroni, Sentinel and the stores' replication speak over one loopback here: cutting them off takes network namespaces or "
-    "containers; region.data-links-cut and region.customers-cut cut what can be cut"
-)
+TELLING = frozenset({"app-database", "app-cache"})
+"""Links through which somebody at the far end would answer; through the others it is somebody in the region itself."""
+UNANSWERED_S = 0.3
+AT_ONCE = 16
 
 
-def unfit(_aim: Aim) -> str:
-    """Never where the regions share a network."""
-    return WHY
+def unfit(aim: Aim) -> str:
+    """Not where regions share a network, nor while the region and what it is a part of are not whole."""
+    return cutting.unfit(_cuts(aim)) or domain.unfit(aim)
 
 
-def inject(_aim: Aim, _strike_ns: int) -> Injection:
-    """Raises :class:`RuntimeError`: a cut that left etcd and Sentinel connected would be a lie."""
-    raise RuntimeError(WHY)
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Take everything of the region off the network between the regions, at once."""
+    outward = [link.name for link in network.crossing(aim) if link.region == domain.name_of(aim) and link.kind in TELLING]
+    return cutting.inject(aim, _cuts(aim), strike_ns, members=domain.leads_of(aim), links=outward)
+
+
+def look(aim: Aim, injection: Injection) -> Sighting | None:
+    """Ask the parts: one side's Patronis have no word from etcd any more, and no question from inside to the outside is answered."""
+    silent = _out_of_touch(aim)
+    links = [link for link in aim.deployment.links if link.name in injection.links]
+    if not silent or _answered(links):
+        return None
+    said = (
+        f"{', '.join(silent)} have not reached etcd for {patroni.OUT_OF_TOUCH_S:g} s, and none of {len(links)} questions across is answered"
+    )
+    return Sighting(f"Patroni's own word; {', '.join(link.name for link in links) or 'no link leads across'}", said)
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """Join the networks, then as for every fault of a region."""
+    return (*cutting.rejoin(domain.owned(aim), say), *domain.undo(aim, deadline_ns, say))
+
+
+def prove(aim: Aim) -> tuple[Proof, ...]:
+    """Everything is on its networks, every Patroni reaches etcd, and the region and what it is a part of is whole."""
+    return (cutting.joined(domain.owned(aim)), proofs.in_touch(aim.deployment)(), *domain.prove(aim))
+
+
+def _cuts(aim: Aim) -> tuple[Cut, ...]:
+    return cutting.cuts(domain.owned(aim), cutting.networks_of(aim.deployment, "wan"))
+
+
+def _out_of_touch(aim: Aim) -> list[str]:
+    """The members of the side that has lost etcd, whichever that is; empty when both still reach it."""
+    here = domain.name_of(aim)
+    inside = [member for member in aim.deployment.members if member.region == here]
+    outside = [member for member in aim.deployment.members if member.region != here]
+    return next((names for side in (inside, outside) if len(names := patroni.out_of_touch(side)) == len(side) > 0), [])
+
+
+def _answered(links: Collection[Link]) -> bool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return any(reply.saw == wire.ANSWERED for reply in pool.map(lambda link: wire.through(link, UNANSWERED_S), links))
 
 
 KIND = Kind(
     name="region.partitioned",
-    does="Cuts every connection between the region and the others, also that of etcd, Patroni, Sentinel and the edges.",
-    observed_by="Nothing outside of the region is reached from inside of it, and nothing inside from outside.",
-    undone_by="Joins the networks again; proven by writes, replication, sentinels, etcd, edges.",
+    does="Cuts every connection between the region and the others, also that of etcd, Patroni and Sentinel; its customers still reach it.",
+    observed_by="One side's Patronis say that they do not reach etcd, and no question by the region's links to the others is answered.",
+    undone_by="Joins the networks under the same addresses and switches back; proven by the engine, Patroni, writes, replication, edges.",
     scope=("region",),
     parameters=(domain.SWITCH_BACK,),
     expected=Expected.RECOVERS,
     unfit=unfit,
     inject=inject,
-    look=lambda _aim, _injection: None,
-    undo=domain.undo,
-    prove=domain.prove,
+    look=look,
+    undo=undo,
+    prove=prove,
+    lead_s=lambda _aim: domain.ROLES_S,
+    observed_within_s=15.0,
     healed_within_s=domain.HEAL_WITHIN_S,
     environments=frozenset({"containers"}),
+    needs=cutting.NETWORKS,
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from email.utils import parsedate_to_datetime
 from importlib.util import find_spec
 from pathlib import Path
 
 from closeshave.clock import now_ns
+from closeshave.deployment import Process
 from closeshave.faults import altered
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
 from closeshave.faults.parts import ports
@@ -37,7 +39,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     """Start the process again with libfaketime between it and the C library: wall clocks are skewed, the monotonic clock is not."""
     app = fleet.instance(aim)
     target = fleet.alive(aim, app)
-    changes = {"LD_PRELOAD": str(_library()), "FAKETIME": f"{aim.parameters['skew_s']:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    changes = {"LD_PRELOAD": str(_placed(aim, app)), "FAKETIME": f"{aim.parameters['skew_s']:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     wait_until(strike_ns)
     began_ns = now_ns()
     altered.end([target])
@@ -57,6 +59,18 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
     if abs(ahead_s - int(aim.parameters["skew_s"])) > 3:
         return None
     return Sighting(f"Date in answers of {app.name}", f"{ahead_s:+.0f} s from this machine's clock")
+
+
+def _placed(aim: Aim, app: Process) -> Path:
+    """Where the process finds the library: for one in a container in the environment's root, all that it sees of this machine."""
+    found = _library()
+    assert found is not None, "an environment without it is unfit"
+    if app.container is None:
+        return found
+    place = Path(aim.deployment.root, "config", found.name)
+    shutil.copyfile(found, place)
+    place.chmod(0o644)
+    return place
 
 
 def _library() -> Path | None:

@@ -7,34 +7,47 @@ import time
 import psutil
 
 from closeshave.clock import now_ns
-from closeshave.faults import altered
-from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
-from closeshave.faults.service.fleet import INSTANCE, alive, instance, prove, squeezer, undo, unfit
-from closeshave.faults.waiting import wait_until
+from closeshave.deployment import Process
+from closeshave.faults import squeezing
+from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
+from closeshave.faults.service import fleet
+from closeshave.faults.service.fleet import ASKED, INSTANCE, alive, asked, instance, squeezer, unfit
 from closeshave.plan import Expected
 
 SHARE = Parameter("share", float, default=0.1, about="How much of the time the process may run.", at_least=0.01, at_most=0.9)
 PERIOD_S = 0.2
 """Long enough that a request notices, short enough that a health check still passes."""
-LASTS_S_MAX = 1200.0
-"""Longer than any fault may hold: a helper that nobody ends still ends."""
 LOOKS = 40
+TIMES_MIN = 2.0
+"""How much longer the same requests take than elsewhere, at the least."""
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Start the helper ahead of its time; it begins at the strike."""
+    """Squeeze it from the strike on: by its container's quota, or by a helper that is started ahead of its time."""
     app = instance(aim)
-    target = alive(aim, app)
-    said = (target.pid, target.started, aim.parameters["share"], PERIOD_S, strike_ns, LASTS_S_MAX)
-    helper = altered.help_with(aim.deployment, squeezer(app), "squeeze", *map(repr, said))
-    wait_until(strike_ns)
-    touched = (f"{app.name} pid {target.pid}", f"{squeezer(app)} pid {helper.pid}")
+    share = float(aim.parameters["share"])
+    touched = squeezing.squeeze(aim.deployment, app, alive(aim, app), squeezer(app), share, PERIOD_S, strike_ns)
     return Injection(aim.label, touched, strike_ns, now_ns(), (app.name,))
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | None:
-    """Read its state from the kernel's process table, again and again for two periods: it is stopped for most of them."""
+    """Where a helper stops it, the kernel's process table shows it; a quota shows in what the same requests take elsewhere."""
     app = instance(aim)
+    return _stopped(aim, app) if app.container is None else _slow(aim, app)
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """Lift the quota; then as for every fault of the service."""
+    return (*squeezing.release(fleet.fleet(aim), say), *fleet.undo(aim, deadline_ns, say))
+
+
+def prove(aim: Aim) -> tuple[Proof, ...]:
+    """No application has a quota, and all of them serve as declared."""
+    return (squeezing.unsqueezed(fleet.fleet(aim)), *fleet.prove(aim))
+
+
+def _stopped(aim: Aim, app: Process) -> Sighting | None:
+    """Ask for its state again and again for two periods: it is stopped for most of them."""
     process = psutil.Process(alive(aim, app).pid)
     stopped = 0
     for _ in range(LOOKS):
@@ -44,11 +57,26 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
     return Sighting(f"process table, {app.name}", f"stopped in {stopped} of {LOOKS} looks") if stopped >= wanted else None
 
 
+def _slow(aim: Aim, app: Process) -> Sighting | None:
+    """Ask it and the next application the same in a row: together the answers are more work than the quota allows at once."""
+    others = [each for each in (*fleet.fleet(aim), *fleet.everywhere(aim)) if each != app]
+    took_s, control_s = _asking_s(aim, app), _asking_s(aim, others[0])
+    if took_s < TIMES_MIN * control_s:
+        return None
+    return Sighting(f"{ASKED} reads of {app.name} and of {others[0].name}", f"{took_s * 1e3:.0f} ms and {control_s * 1e3:.0f} ms")
+
+
+def _asking_s(aim: Aim, app: Process) -> float:
+    began_s = time.monotonic()
+    asked(aim, app, ASKED)
+    return time.monotonic() - began_s
+
+
 KIND = Kind(
     name="service.cpu-squeezed",
-    does="Lets one of a region's application processes run for a share of each 200 ms only, by SIGSTOP and SIGCONT.",
-    observed_by="The kernel's process table shows the process stopped most of the times.",
-    undone_by="Ends the helper and resumes the process; proven by its readiness, its answers and the region's edge.",
+    does="Lets one of a region's application processes run for a share of the time only: by its container's CPU quota, else by SIGSTOP.",
+    observed_by="The process table shows the process stopped most of the times, or the same requests take it longer than another.",
+    undone_by="Lifts the quota, or ends the helper and resumes the process; proven by neither being left, readiness, answers, the edge.",
     scope=("region",),
     parameters=(INSTANCE, SHARE),
     expected=Expected.DEGRADES,
@@ -59,4 +87,5 @@ KIND = Kind(
     prove=prove,
     # The helper's interpreter must be up before the strike, on a machine that is busy.
     lead_s=lambda _aim: 3.0,
+    observed_within_s=10.0,
 )

@@ -27,6 +27,11 @@ def fleet(aim: Aim) -> tuple[Process, ...]:
     return tuple(process for process in aim.deployment.owned_by(region_of(aim)) if process.role == "app")
 
 
+def everywhere(aim: Aim) -> tuple[Process, ...]:
+    """The application processes of all regions."""
+    return tuple(process for process in aim.deployment.processes if process.role == "app")
+
+
 def instance(aim: Aim) -> Process:
     """The one that a fault is aimed at."""
     return fleet(aim)[int(aim.parameters["instance"])]

@@ -8,6 +8,7 @@ from closeshave.faults.shard import (
     hot_row_locked,
     primary_hung,
     primary_killed,
+    primary_partitioned,
     replica_lost,
     replicas_lost,
     replication_cut,
@@ -22,6 +23,7 @@ __all__ = ["KINDS", "shard_of", "unfit"]
 KINDS = (
     primary_killed.KIND,
     primary_hung.KIND,
+    primary_partitioned.KIND,
     replica_lost.KIND,
     replicas_lost.KIND,
     replication_delayed.KIND,

@@ -76,7 +76,7 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
     """Lift the limits, let Patroni bring the node back, copy it anew if it cannot; then as for every fault of a shard."""
-    done = [f"lifted the limit of {name} pid {identity.pid}" for name, identity in file_limit.lift(aim.deployment, processes_of(aim))]
+    done = [f"lifted the limit of {who}" for who in file_limit.lift(aim.deployment, processes_of(aim))]
     root = Path(aim.deployment.root)
     for process in processes_of(aim):
         # Patroni remembers that a rewind has failed, and would not try again.
@@ -110,7 +110,7 @@ def _refuses(deployment: Deployment, lead: Member, bytes_max: int) -> bool:
 
 
 def _unlimited(aim: Aim) -> Proof:
-    left = [f"{name} pid {identity.pid}" for name, identity in file_limit.limited(aim.deployment, processes_of(aim))]
+    left = file_limit.limited(aim.deployment, processes_of(aim))
     return Proof("no process of the shard is limited in what it writes", not left, ", ".join(left) or "none")
 
 

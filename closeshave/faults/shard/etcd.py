@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 from closeshave.deployment import Process
 from closeshave.faults import proofs, repair
 from closeshave.faults.killing import kill, whole
 from closeshave.faults.kind import Aim, Injection, Proof, Say, Sighting
-from closeshave.faults.parts import patroni, ports
-
-IN_TOUCH_S = 5.0
-"""Patroni's round takes a second, and a retry three (``loop_wait``, ``retry_timeout``)."""
+from closeshave.faults.parts import ports
 
 
 def members(aim: Aim) -> tuple[Process, ...]:
@@ -58,16 +53,9 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
         [
             proofs.running(aim.deployment, [process.name for process in members(aim)]),
             proofs.etcd(aim.deployment),
-            lambda: _in_touch(aim),
+            proofs.in_touch(aim.deployment),
             *(proofs.shard(aim.deployment, shard, at_home=True) for shard in shards),
             proofs.applications(aim.deployment),
             proofs.doors(aim.deployment, shards),
         ]
     )
-
-
-def _in_touch(aim: Aim) -> Proof:
-    """Every Patroni has reached etcd within its last few rounds."""
-    seen = {member.process: patroni.reached_etcd_s(member) for member in aim.deployment.members}
-    left = [name for name, at_s in seen.items() if at_s is None or time.time() - at_s > IN_TOUCH_S]
-    return Proof(f"{len(seen)} Patronis reach etcd", not left, f"not {', '.join(left)}" if left else f"all within {IN_TOUCH_S:g} s")

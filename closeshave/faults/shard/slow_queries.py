@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from closeshave.clock import now_ns
-from closeshave.faults import altered
+from closeshave.faults import squeezing
 from closeshave.faults.killing import postmaster
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
 from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.shard import cluster
-from closeshave.faults.shard.cluster import HELPER_S, LASTS_S_MAX, helper, named, no_helper, shard_of, standbys, unfit
-from closeshave.faults.waiting import wait_until
+from closeshave.faults.shard.cluster import HELPER_S, helper, named, no_helper, processes_of, shard_of, standbys, unfit
 from closeshave.plan import Expected
 
 SQUEEZER = "squeeze"
@@ -19,16 +18,14 @@ PERIOD_S = 0.1
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Start the helper ahead of its time; it begins at the strike to stop and resume the postmaster and all its sessions in turns."""
+    """Squeeze the postmaster and all its sessions, from the strike on; in a container Patroni is squeezed with them."""
     lead = patroni.leader(aim.deployment, shard_of(aim))
-    target = postmaster(aim.deployment, aim.deployment.process(lead.process))[0]
+    process = aim.deployment.process(lead.process)
+    target = postmaster(aim.deployment, process)[0]
     name = helper(aim, SQUEEZER)
-    said = (target.identity.pid, target.identity.started, aim.parameters["share"], PERIOD_S, strike_ns, LASTS_S_MAX)
-    squeezer = altered.help_with(aim.deployment, name, "squeeze", *map(repr, said))
-    wait_until(strike_ns)
-    began_ns = now_ns()
-    touched = (str(target), f"{name} pid {squeezer.pid}")
-    return Injection(aim.label, touched, began_ns, now_ns(), targets=(lead.process,))
+    share = float(aim.parameters["share"])
+    touched = squeezing.squeeze(aim.deployment, process, target.identity, name, share, PERIOD_S, strike_ns)
+    return Injection(aim.label, touched, strike_ns, now_ns(), targets=(lead.process,))
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
@@ -47,20 +44,20 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """End the helper and resume what it left stopped; then as for every fault of a shard."""
-    return cluster.undo_with_helper(aim, SQUEEZER, deadline_ns, say)
+    """Lift the quota, or end the helper and resume what it left stopped; then as for every fault of a shard."""
+    return (*squeezing.release(processes_of(aim), say), *cluster.undo_with_helper(aim, SQUEEZER, deadline_ns, say))
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
-    """The helper is gone, nothing is stopped, and the shard is whole."""
-    return cluster.prove(aim, no_helper(aim, SQUEEZER))
+    """The helper or the quota is gone, nothing is stopped, and the shard is whole."""
+    return cluster.prove(aim, no_helper(aim, SQUEEZER), lambda: squeezing.unsqueezed(processes_of(aim)))
 
 
 KIND = Kind(
     name="shard.slow-queries",
-    does="Lets PostgreSQL on the shard's live primary run for a share of each 100 ms only, by SIGSTOP and SIGCONT: CPU limits want privileges.",
+    does="Lets PostgreSQL on the shard's live primary run for a share of each 100 ms only: by its container's CPU quota, else by SIGSTOP.",
     observed_by="A computation by SQL takes it many times as long as a standby on the same machine at the same time.",
-    undone_by="Ends the helper and resumes the server; proven by its absence, nothing stopped, a write, streaming replicas, applications.",
+    undone_by="Lifts the quota, or ends the helper and resumes the server; proven by neither being left, a write, replicas, applications.",
     scope=("shard",),
     parameters=(SHARE,),
     # It answers too well to be failed over, and too slowly to keep every promise.

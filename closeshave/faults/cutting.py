@@ -1,0 +1,110 @@
+"""Take containers off networks and put them back where they are declared to be; for every kind of fault that cuts networks.
+
+A container that is taken off a network keeps its connections and nothing gets through, as when a cable is pulled. It is put back under the same
+address, so that whatever is still being sent arrives then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from closeshave import engine
+from closeshave.clock import now_ns
+from closeshave.deployment import Attachment, Container, Deployment, Process
+from closeshave.faults.kind import Aim, Injection, Proof, Say
+from closeshave.faults.waiting import wait_until
+
+NETWORKS = "networks of a container engine's own"
+"""What every such kind needs; see :attr:`closeshave.faults.kind.Kind.needs`."""
+AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One container's place in one network, to be taken away."""
+
+    process: str
+    container: str
+    network: str
+
+    def __str__(self) -> str:
+        return f"{self.process} off {self.network}"
+
+
+def cuts(processes: Iterable[Process], networks: Collection[str]) -> tuple[Cut, ...]:
+    """Every place that these processes are declared to have in these networks. Pure."""
+    return tuple(
+        Cut(process.name, container.name, attachment.network)
+        for process, container in _contained(processes)
+        for attachment in container.attachments
+        if attachment.network in networks
+    )
+
+
+def networks_of(deployment: Deployment, *purposes: str, region: str | None = None) -> frozenset[str]:
+    """The names of the networks of these purposes: of one region, or wherever they are. Pure."""
+    return frozenset(
+        network.name for network in deployment.networks if network.purpose in purposes and region in {None, network.region or region}
+    )
+
+
+def unfit(cut: Collection[Cut]) -> str:
+    """Why nothing can be cut here; empty when something can."""
+    return "" if cut else f"there is nothing to be cut: it takes {NETWORKS}"
+
+
+def inject(aim: Aim, cut: tuple[Cut, ...], strike_ns: int, *, members: Iterable[str] = (), links: Iterable[str] = ()) -> Injection:
+    """Take all of it away at an instant, at the same time. Raises :class:`engine.EngineFailed`."""
+    wait_until(strike_ns)
+    began_ns = now_ns()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(lambda each: engine.disconnect(each.container, each.network), cut))
+    targets = tuple(dict.fromkeys(each.process for each in cut))
+    # Nobody has died of it: when the old primaries stepped down, only they can tell.
+    return Injection(aim.label, tuple(map(str, cut)), began_ns, None, targets, tuple(members), tuple(links))
+
+
+def rejoin(processes: Iterable[Process], say: Say) -> tuple[str, ...]:
+    """Put every running container back on each network that it is declared to be on; one that has ended starts on all of them anyway."""
+
+    def back(missing: tuple[Process, Container, Attachment]) -> str:
+        process, container, attachment = missing
+        try:
+            engine.connect(container.name, attachment)
+        except engine.EngineFailed as error:
+            # It may have ended just now. If not, the proof says so.
+            say(f"{process.name} is not back on {attachment.network}: {error}")
+            return ""
+        return f"{process.name} on {attachment.network} again"
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        missing = [each for found in pool.map(_missing, _contained(processes)) for each in found]
+        return tuple(filter(None, pool.map(back, missing)))
+
+
+def joined(processes: Iterable[Process]) -> Proof:
+    """Every container is on every network that it is declared to be on, as the engine has it."""
+    contained = _contained(processes)
+    try:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            left = [f"{each[0].name} is not on {each[2].network}" for found in pool.map(_missing, contained) for each in found]
+    except engine.EngineFailed as error:
+        left = [str(error)]
+    return Proof(f"{len(contained)} containers are on all their networks", not left, ", ".join(left) or "all of them")
+
+
+def _contained(processes: Iterable[Process]) -> list[tuple[Process, Container]]:
+    return [(process, process.container) for process in processes if process.container is not None]
+
+
+def _missing(contained: tuple[Process, Container]) -> list[tuple[Process, Container, Attachment]]:
+    return list(_absences(*contained))
+
+
+def _absences(process: Process, container: Container) -> Iterator[tuple[Process, Container, Attachment]]:
+    if engine.alive(container.name) is None:
+        return
+    here = engine.attached(container.name)
+    yield from ((process, container, attachment) for attachment in container.attachments if attachment.network not in here)

@@ -1,0 +1,82 @@
+"""How far processes may write into any file (``RLIMIT_FSIZE``, getrlimit(2)): limit them, find who is limited, free them.
+
+Only the soft limit is lowered, so that nobody needs a privilege to give it back. What a limited process starts is limited from birth.
+
+This file needs nothing but Python, because it is run inside of containers too, where it stands for all processes but itself:
+``python3 -c TEXT limit BYTES``, ``free`` or ``limited``. It then prints the process IDs as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+EVERYONE_WITHIN_S = 5.0
+Pids = Callable[[], Iterable[int]]
+"""Tells who is there now."""
+
+
+def limit(pids: Pids, bytes_max: int) -> list[int]:
+    """Limit everybody, also whoever is started meanwhile; returns who was limited."""
+    done: list[int] = []
+    deadline = time.monotonic() + EVERYONE_WITHIN_S
+    while new := [pid for pid in pids() if pid not in done]:
+        done += [pid for pid in new if _set(pid, bytes_max)]
+        if time.monotonic() > deadline:
+            break
+    return done
+
+
+def free(pids: Pids) -> list[int]:
+    """Give everybody back what may be had, until nobody is limited; returns who was."""
+    done: list[int] = []
+    deadline = time.monotonic() + EVERYONE_WITHIN_S
+    while found := limited(pids):
+        done += [pid for pid in found if _set(pid, None)]
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    return done
+
+
+def limited(pids: Pids) -> list[int]:
+    """Who may not write as far into a file as it could."""
+    return [pid for pid in pids() if _is_limited(pid)]
+
+
+def _set(pid: int, bytes_max: int | None) -> bool:
+    """Set the soft limit, to the hard one by ``None``; false for a process that has ended."""
+    try:
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard if bytes_max is None else bytes_max, hard))
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _is_limited(pid: int) -> bool:
+    try:
+        soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    except ProcessLookupError:
+        return False
+    return soft != hard
+
+
+def _everyone() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and int(entry.name) != os.getpid()]
+
+
+def _do(verb: str, *numbers: int) -> list[int]:
+    if verb == "limit":
+        return limit(_everyone, *numbers)
+    return free(_everyone) if verb == "free" else limited(_everyone)
+
+
+if __name__ == "__main__":
+    verb, *numbers = sys.argv[1:]
+    print(json.dumps(_do(verb, *map(int, numbers))))  # noqa: T201 - its output

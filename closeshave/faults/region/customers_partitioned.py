@@ -1,0 +1,67 @@
+"""A region that its customers cannot reach because its network has lost the edges; the region itself is well and reaches the others."""
+
+from __future__ import annotations
+
+from closeshave.deployment import Process
+from closeshave.faults import cutting
+from closeshave.faults.cutting import Cut
+from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
+from closeshave.faults.parts import edges
+from closeshave.faults.region import domain
+from closeshave.plan import Expected
+
+
+def unfit(aim: Aim) -> str:
+    """Not where edges and regions share a network, nor while the region is not whole."""
+    return cutting.unfit(_cuts(aim)) or domain.unfit(aim)
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Take the edges off the region's own network."""
+    return cutting.inject(aim, _cuts(aim), strike_ns)
+
+
+def look(aim: Aim, _injection: Injection) -> Sighting | None:
+    """Ask the edges' own statistics: every endpoint holds the region for down."""
+    region = domain.name_of(aim)
+    said = {edge.region: edges.reaches(edge, region) for edge in aim.deployment.edges}
+    if not said or not all(status.startswith("DOWN") for status in said.values()):
+        return None
+    return Sighting(f"the statistics of the endpoints {', '.join(said)}", f"{region} is {', '.join(dict.fromkeys(said.values()))}")
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """Put the edges back on the region's network, then as for every fault of a region."""
+    return (*cutting.rejoin(_edges(aim), say), *domain.undo(aim, deadline_ns, say))
+
+
+def prove(aim: Aim) -> tuple[Proof, ...]:
+    """The edges are on all their networks and every one leads to its own region, which is whole."""
+    return (cutting.joined(_edges(aim)), *domain.prove(aim))
+
+
+def _edges(aim: Aim) -> tuple[Process, ...]:
+    return tuple(process for process in aim.deployment.processes if process.role == "edge")
+
+
+def _cuts(aim: Aim) -> tuple[Cut, ...]:
+    return cutting.cuts(_edges(aim), cutting.networks_of(aim.deployment, "region", region=domain.name_of(aim)))
+
+
+KIND = Kind(
+    name="region.customers-partitioned",
+    does="Takes the edges off the region's network, so that none of them reaches its applications; region.customers-cut does it by toxics.",
+    observed_by="Every edge holds the region for down, by its own statistics.",
+    undone_by="Puts the edges back under the same addresses; proven by the engine and by every edge leading to its own region.",
+    scope=("region",),
+    expected=Expected.RECOVERS,
+    unfit=unfit,
+    inject=inject,
+    look=look,
+    undo=undo,
+    prove=prove,
+    observed_within_s=10.0,
+    healed_within_s=domain.HEAL_WITHIN_S,
+    environments=frozenset({"containers"}),
+    needs=cutting.NETWORKS,
+)

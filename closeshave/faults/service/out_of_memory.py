@@ -1,0 +1,126 @@
+"""An application uses up the memory that it may use, and the kernel kills it."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from pathlib import Path
+
+from closeshave import engine, processes
+from closeshave.clock import now_ns
+from closeshave.deployment import Process
+from closeshave.engine.allowance import allowance
+from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
+from closeshave.faults.parts import ports
+from closeshave.faults.service import fleet
+from closeshave.faults.service.fleet import INSTANCE, alive, instance
+from closeshave.faults.waiting import wait_until
+from closeshave.plan import Expected
+
+ROOM_BYTES = 8 << 20
+"""Below what it uses, a limit is refused by kernels with the first version of control groups."""
+KILLED_WITHIN_S = 5.0
+FIRST_TO_GO = "echo 1000 > /proc/1/oom_score_adj"
+"""Whatever else runs in the container, the kernel shall choose the application: it is the one that is out of memory."""
+
+
+class StillThere(RuntimeError):
+    """The kernel has let an application live that had no memory left."""
+
+
+def unfit(aim: Aim) -> str:
+    """Not where applications have no memory of their own to run out of, nor before all of them serve."""
+    if reason := fleet.unfit(aim):
+        return reason
+    return "" if instance(aim).container is not None else f"{instance(aim).name} does not run in a container"
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Allow it little more memory than it uses, and use that up inside of its container until the kernel kills it."""
+    app = instance(aim)
+    target, container = alive(aim, app), _container(app)
+    engine.execute(container, ["/bin/sh", "-c", FIRST_TO_GO])
+    bytes_max = _resident_bytes(aim, app) + ROOM_BYTES
+    wait_until(strike_ns)
+    began_ns = now_ns()
+    engine.limit_memory(container, bytes_max)
+    # What uses it up dies with the container, so its end is a failure to whoever started it.
+    with contextlib.suppress(engine.EngineFailed):
+        engine.execute(container, ["python3", "-c", f"b'x' * {bytes_max}"])
+    if processes.gone([target], KILLED_WITHIN_S):
+        raise StillThere(f"{app.name} lives {KILLED_WITHIN_S:g} s after its {bytes_max} bytes were used up")
+    touched = (f"{app.name} pid {target.pid}", f"container of {app.name} limited to {bytes_max} bytes of memory")
+    return Injection(aim.label, touched, began_ns, now_ns(), (app.name,))
+
+
+def look(aim: Aim, _injection: Injection) -> Sighting | None:
+    """Connect to its port, and ask the engine why it has ended: for want of memory, as the kernel told it."""
+    app = instance(aim)
+    refused = ports.refusal(app.ports[0])
+    if not refused or not engine.oom_killed(_container(app)):
+        return None
+    return Sighting(f"TCP to {app.name} on port {app.ports[0]}, the engine's word on its end", f"{refused}; killed for want of memory")
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """End an application that has another limit than declared; then as for every fault of the service: it starts with the declared one."""
+    done = []
+    for app in fleet.fleet(aim):
+        found = processes.find(Path(aim.deployment.root), app)
+        if found is not None and _undeclared(app):
+            processes.send([found], signal.SIGKILL)
+            processes.gone([found], KILLED_WITHIN_S)
+            done.append(f"ended {app.name} pid {found.pid}")
+    return (*done, *fleet.undo(aim, deadline_ns, say))
+
+
+def prove(aim: Aim) -> tuple[Proof, ...]:
+    """The region's applications run as declared, may use the memory that is declared, and are reached through the edge."""
+    return (_limits(aim), *fleet.prove(aim))
+
+
+def _limits(aim: Aim) -> Proof:
+    apps = fleet.fleet(aim)
+    try:
+        left = list(filter(None, map(_undeclared, apps)))
+    except engine.EngineFailed as error:
+        left = [str(error)]
+    return Proof(f"{len(apps)} applications may use the memory that is declared", not left, "; ".join(left) or "all of them")
+
+
+def _undeclared(app: Process) -> str:
+    """How an application's memory limit differs from the declared one; empty when it does not, or there is none."""
+    if app.container is None:
+        return ""
+    declared, now = app.container.memory_bytes_max, allowance(app.container.name).memory_bytes_max
+    return "" if declared == now else f"{app.name} may use {now} bytes of memory, declared are {declared}"
+
+
+def _container(app: Process) -> str:
+    assert app.container is not None
+    return app.container.name
+
+
+def _resident_bytes(aim: Aim, app: Process) -> int:
+    handles = [identity.handle() for identity in processes.family(Path(aim.deployment.root), app)]
+    return sum(handle.memory_info().rss for handle in handles if handle is not None)
+
+
+KIND = Kind(
+    name="service.out-of-memory",
+    does="Leaves one of a region's application processes no memory beyond what it has and uses that up, so that the kernel kills it.",
+    observed_by="Connections to the process's own port are refused, and the engine says that the kernel killed it for want of memory.",
+    undone_by="Starts the process again with its declared limit; proven by reading that back, its readiness, its answers, the region's edge.",
+    scope=("region",),
+    parameters=(INSTANCE,),
+    # What it had in hand is lost; the balancer sends everything else to the others at once.
+    expected=Expected.TOLERATES,
+    unfit=unfit,
+    inject=inject,
+    look=look,
+    undo=undo,
+    prove=prove,
+    effect_within_s=None,
+    environments=frozenset({"containers"}),
+    needs="memory limits of a container engine's",
+)

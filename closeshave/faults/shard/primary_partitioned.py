@@ -1,0 +1,70 @@
+"""A shard's primary alone is cut off from everybody who wants something of it: it runs, and nobody reaches it, nor it them."""
+
+from __future__ import annotations
+
+from closeshave.faults import cutting
+from closeshave.faults.cutting import Cut
+from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
+from closeshave.faults.parts import patroni
+from closeshave.faults.shard import cluster
+from closeshave.faults.shard.cluster import ROLES_S, SWITCH_BACK, named, processes_of, shard_of, standbys
+from closeshave.plan import Expected
+
+
+def unfit(aim: Aim) -> str:
+    """Not where everything shares one network; else as for every fault of a shard."""
+    return cutting.unfit(_cuts(aim)) or cluster.unfit(aim)
+
+
+def inject(aim: Aim, strike_ns: int) -> Injection:
+    """Take the live primary off its region's network and off the one between regions."""
+    lead = patroni.leader(aim.deployment, shard_of(aim))
+    cut = tuple(each for each in _cuts(aim) if each.process == lead.process)
+    return cutting.inject(aim, cut, strike_ns, members=(lead.process,))
+
+
+def look(aim: Aim, injection: Injection) -> Sighting | None:
+    """Ask the Patronis of the shard: the old primary's has no word from etcd any more, and the others' have."""
+    cut = named(aim, injection.members)
+    silent, others = patroni.out_of_touch(cut), [other for member in cut for other in standbys(aim.deployment, member)]
+    if not cut or len(silent) < len(cut) or patroni.out_of_touch(others):
+        return None
+    return Sighting(
+        f"Patroni's own word, of {len(cut) + len(others)} members",
+        f"{', '.join(silent)} has not reached etcd for {patroni.OUT_OF_TOUCH_S:g} s, {', '.join(other.process for other in others)} has",
+    )
+
+
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """Put every member of the shard back on its networks; then as for every fault of a shard."""
+    return (*cutting.rejoin(processes_of(aim), say), *cluster.undo(aim, deadline_ns, say))
+
+
+def prove(aim: Aim) -> tuple[Proof, ...]:
+    """Every member is on its networks, and the shard is whole."""
+    return cluster.prove(aim, lambda: cutting.joined(processes_of(aim)))
+
+
+def _cuts(aim: Aim) -> tuple[Cut, ...]:
+    return cutting.cuts(processes_of(aim), cutting.networks_of(aim.deployment, "region", "wan"))
+
+
+KIND = Kind(
+    name="shard.primary-partitioned",
+    does="Takes the shard's live primary, Patroni and PostgreSQL, off every network on which others reach it, or it etcd and its standbys.",
+    observed_by="The old primary's Patroni says that it does not reach etcd, and its standbys' say that they do.",
+    undone_by="Joins the networks under the same addresses and switches back; proven by the engine, a write, streaming replicas, roles.",
+    scope=("shard",),
+    parameters=(SWITCH_BACK,),
+    # It must step down by itself before its lease is over, for only then somebody else is promoted.
+    expected=Expected.RECOVERS,
+    unfit=unfit,
+    inject=inject,
+    look=look,
+    undo=undo,
+    prove=prove,
+    lead_s=lambda _aim: ROLES_S,
+    observed_within_s=15.0,
+    environments=frozenset({"containers"}),
+    needs=cutting.NETWORKS,
+)
