@@ -321,6 +321,9 @@ class Objective:
     """For recovery, loss, leakage and ``degraded`` windows: patterns of fault kinds, like ``shard.*``."""
     invariants: tuple[str, ...] = ()
     """For integrity: the breaches that count, like ``residency_breaches``; all when empty."""
+    warm: bool = False
+    """For the cache's hit ratio: only lookups of franchises that were looked up before in this run. A first lookup tells how long the run was for so
+    many franchises, and not how good the cache is; at a rate that a small machine cannot offer there would be next to none."""
     confidence: float = 0.95
 
     def __post_init__(self) -> None:
@@ -339,6 +342,7 @@ class Objective:
                 "recovery, loss and leakage are bounded from above: at_most",
             ),
             (self.invariants and not integrity, "invariants are for integrity"),
+            (self.warm and self.measure is not Measure.CACHE_HIT_RATIO, "warm is for the cache's hit ratio"),
             (
                 self.window == "degraded" and (self.measure not in STEADY or not self.faults),
                 "a degraded window is for measures of requests, and faults names the kinds of faults that open it",

@@ -92,6 +92,20 @@ class Case:
         return column.to_numpy() if column.dtype == np.int32 and (column.to_numpy() >= 0).all() else ints(column, 0).clip(min=0)
 
     @cached_property
+    def lookups(self) -> Flags:
+        """Operations of which the platform said whether its cache had the answer."""
+        return member(self.operations["cache"], ("hit", "miss"))
+
+    @cached_property
+    def revisits(self) -> Flags:
+        """Lookups sent after an earlier one of the same franchise had been answered well: those that a cache can serve."""
+        franchise, warming = self.franchise, self.lookups & self.good
+        first_ns = np.full(int(franchise.max(initial=0)) + 1, NEVER_NS, dtype=np.int64)
+        np.minimum.at(first_ns, franchise[warming], self.ended_ns[warming])
+        found: Flags = self.lookups & (self.started_ns > first_ns[franchise])
+        return found
+
+    @cached_property
     def in_order(self) -> bool:
         """Whether the IDs ascend through the file, so that nobody needs to sort ten million of them."""
         return bool((self.ids[1:] >= self.ids[:-1]).all())

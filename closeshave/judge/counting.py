@@ -47,7 +47,7 @@ def counted(case: Case, objective: Objective, rows: Flags) -> Counted:
             return Counted(rows, case.good, 1 - min(1.0, _bound(objective.at_most) * allowed))
         case Measure.CACHE_HIT_RATIO:
             hit = equal(case.operations["cache"], "hit")
-            return Counted(rows & (hit | equal(case.operations["cache"], "miss")), hit, _bound(objective.at_least))
+            return Counted(rows & (case.revisits if objective.warm else case.lookups), hit, _bound(objective.at_least))
         case Measure.LATENCY | Measure.DATABASE_TIME | Measure.CACHE_TIME:
             timed, times_ns = times(case, objective.measure, rows)
             return Counted(timed, times_ns <= round(_bound(objective.at_most) * 1e9), _bound(objective.percentile))

@@ -164,6 +164,43 @@ def test_the_hit_ratio_counts_lookups_only(hits: int, misses: int, expected: Sta
     assert (verdict.status, verdict.n) == (expected, hits + misses)
 
 
+@pytest.mark.parametrize(
+    ("before", "sent", "counts"),
+    [
+        ({"at": 20, "took": 1.0, "cache": "miss"}, 21.5, True),
+        ({"at": 20, "took": 1.0, "cache": "hit"}, 21.5, True),
+        ({"at": 20, "took": 1.0, "cache": "miss"}, 21.000000001, True),
+        ({"at": 20, "took": 1.0, "cache": "miss"}, 21.0, False),  # both were under way at once: no cache could have it
+        ({"at": 20, "took": 1.0, "cache": "miss", "franchise": 8}, 21.5, False),  # another franchise
+        ({"at": 20, "took": 1.0, "cache": "bypass"}, 21.5, False),  # never asked the cache
+        ({"at": 5, "took": 1.0, "cache": "miss"}, 21.5, True),  # the warm-up warms
+        ({"at": 20, "took": 1.0, "cache": "miss", "good": False, "status": 503}, 21.5, False),  # nobody got an answer to keep
+        ({"at": 20, "took": 1.0, "cache": "miss", "source": "canary"}, 21.5, True),  # whoever it was
+    ],
+)
+def test_a_warm_hit_ratio_counts_what_was_looked_up_before(before: dict[str, Any], sent: float, counts: bool) -> None:
+    """The first lookup of a franchise misses the best cache of all; the second may not."""
+    run = Run((objective("cache_hit_ratio", at_least=0.95, warm=True),))
+    run.op(**{"franchise": 7, **before})
+    run.op(sent, franchise=7, cache="miss")
+    assert run.verdict("cache_hit_ratio/all").n == int(counts)
+    assert run.shuffled(2).verdict("cache_hit_ratio/all") == run.verdict("cache_hit_ratio/all")
+
+
+@pytest.mark.parametrize(("hits", "misses", "expected"), [(100, 0, PASS), (30, 70, FAIL), (20, 0, INCONCLUSIVE)])
+def test_a_cold_start_neither_keeps_nor_breaks_a_warm_hit_ratio(hits: int, misses: int, expected: Status) -> None:
+    """However many franchises the run met for the first time."""
+    run = Run((objective("cache_hit_ratio", at_least=0.95, warm=True),))
+    for franchise in range(1, 200):
+        run.op(9, cache="miss", franchise=franchise)
+        run.op(11, cache="miss", franchise=1000 + franchise)
+    for count, said in ((hits, "hit"), (misses, "miss")):
+        for index in range(count):
+            run.op(12 + index / 10, cache=said, franchise=1 + index)
+    verdict = run.verdict("cache_hit_ratio/all")
+    assert (verdict.status, verdict.n) == (expected, hits + misses)
+
+
 def test_database_time_is_what_the_platform_states() -> None:
     """Milliseconds from Server-Timing; answers without it are left out."""
     run = Run((objective("database_time", at_most=0.1, percentile=0.95),))
