@@ -274,6 +274,16 @@ def down(
     raise typer.Exit(FAILED if left else 0)
 
 
+@environments.command()
+def images() -> None:
+    """Make the container images that an environment of kind containers runs from, of what is installed here; those that are up to date stay."""
+    from closeshave.display import Display
+    from closeshave.environments.containers.images import build
+
+    made = build(Display(console).say)
+    console.print(f"made {', '.join(made)}" if made else "nothing to do")
+
+
 def _root(name: str, given: Path | None) -> Path:
     from closeshave.environments import registry
 
@@ -286,6 +296,7 @@ def _root(name: str, given: Path | None) -> Path:
 
 def main() -> None:
     """Run the command; every error that a user can mend is one clear message, never a traceback."""
+    from closeshave.engine import EngineFailed
     from closeshave.environments.errors import EnvironmentFailed
 
     try:
@@ -294,6 +305,6 @@ def main() -> None:
         for problem in error.problems:
             console.print(str(problem), style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(INVALID)
-    except (EnvironmentFailed, OSError) as error:
+    except (EnvironmentFailed, EngineFailed, OSError) as error:
         console.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(FAILED)

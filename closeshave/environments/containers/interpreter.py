@@ -1,0 +1,86 @@
+"""The Python of this very process as files of an image: the interpreter, its standard library, and the packages that given modules need."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable
+from importlib.metadata import Distribution, packages_distributions
+from importlib.util import cache_from_source
+from pathlib import Path, PurePosixPath
+
+import closeshave
+from closeshave.environments.containers.inside import PACKAGES, PYTHON
+from closeshave.environments.containers.tree import Tree
+
+UNUSED = ("site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "pydoc_data")
+OWN = closeshave.__name__
+STATIC = f"config-{sys.version_info.major}.{sys.version_info.minor}"
+"""What begins so in the standard library is for those who build interpreters of their own."""
+OPTIMIZED = re.compile(r"\.opt-[12]\.pyc$")
+IMPORT = """
+import importlib, json, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+print(json.dumps({name: getattr(module, "__file__", None) for name, module in sys.modules.items()}))
+"""
+
+
+def add_interpreter(tree: Tree) -> None:
+    """The interpreter with its standard library, where it is on this machine; ``python3`` on the PATH leads there."""
+    program = Path(sys.executable).resolve()
+    library = Path(sysconfig.get_path("stdlib"))
+    statics = [path.name for path in library.iterdir() if path.name.startswith(STATIC)]
+    tree.put(PurePosixPath(program), program)
+    tree.put_all(PurePosixPath(library), library, without=(*UNUSED, *statics))
+    for path in [path for path in tree.files if OPTIMIZED.search(path)]:
+        del tree.files[path]
+    tree.links[f"usr/bin/{PYTHON}"] = str(program)
+
+
+def add_packages(tree: Tree, modules: Iterable[str]) -> None:
+    """This package, and every installed one that takes part when these modules are imported. Raises :class:`RuntimeError` when they cannot be.
+
+    They are imported here and now, in a process of their own: which also leaves their byte code, without which each start would make it anew.
+    """
+    done = subprocess.run([sys.executable, "-c", IMPORT, *modules], capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{', '.join(modules)} cannot be imported: {done.stderr.strip().splitlines()[-1]}")
+    imported: dict[str, str | None] = json.loads(done.stdout)
+    known = packages_distributions()
+    for name in sorted({name for module in imported for name in known.get(module.partition(".")[0], ()) if name != OWN}):
+        add_distribution(tree, Distribution.from_name(name))
+    _add_own(tree, [Path(file) for module, file in imported.items() if module.partition(".")[0] == OWN and file])
+
+
+def _add_own(tree: Tree, modules: Iterable[Path]) -> None:
+    """Those modules of this package, and what is no module beside them. The others change often, and are not missed."""
+    home = Path(closeshave.__file__).parent
+    data = {file for module in modules for file in module.parent.iterdir() if file.is_file() and file.suffix != ".py"}
+    for file in sorted({*modules, *data}):
+        _put(tree, PurePosixPath(OWN, file.relative_to(home)), file)
+
+
+def add_distribution(tree: Tree, distribution: Distribution, *, without: Iterable[str] = ()) -> None:
+    """All files of an installed package but its commands, with their byte code."""
+    skipped = set(without)
+    for file in distribution.files or ():
+        if ".." in file.parts or skipped & set(file.parts):
+            continue
+        _put(tree, file, Path(str(file.locate())))
+
+
+def _put(tree: Tree, file: PurePosixPath, source: Path) -> None:
+    for path, found in ((file, source), _byte_code(file, source)):
+        if found.is_file():
+            tree.put(PurePosixPath(PACKAGES / path), found)
+
+
+def _byte_code(file: PurePosixPath, source: Path) -> tuple[PurePosixPath, Path]:
+    if file.suffix != ".py":
+        return file, source
+    compiled = Path(cache_from_source(str(source)))
+    return file.parent / compiled.parent.name / compiled.name, compiled
