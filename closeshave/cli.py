@@ -103,14 +103,17 @@ def report(directory: RunDirectory) -> None:
 
 
 @app.command()
-def validate(plans: Annotated[list[str], typer.Argument(help="Plans to check, with the environments and targets that they name.")]) -> None:
+def validate(
+    plans: Annotated[list[str], typer.Argument(help="Plans to check, with the environments and targets that they name.")],
+    environment: Annotated[str | None, typer.Option(help="Another environment than the plans'.")] = None,
+) -> None:
     """Check plans without starting anything."""
     from closeshave.preparation import prepare
 
     problems: list[Problem] = []
     for name in plans:
         try:
-            prepared = prepare(name)
+            prepared = prepare(name, environment=environment)
             console.print(f"[green]valid[/]  {prepared.inputs.plan}")
             for fault in prepared.drawn:
                 place = ", ".join(f"{key} {value}" for key, value in fault.scope.items())
@@ -198,9 +201,9 @@ def doctor(
     table = Table("part", "", "detail")
     found = findings()
     for item in found:
-        table.add_row(item.part, "[green]ok[/]" if item.ok else "[red]missing[/]", item.detail)
+        table.add_row(item.part, "[green]ok[/]" if item.ok else "[red]missing[/]" if item.needed else "[yellow]missing[/]", item.detail)
     console.print(table)
-    raise typer.Exit(0 if all(item.ok for item in found) else FAILED)
+    raise typer.Exit(0 if all(item.ok for item in found if item.needed) else FAILED)
 
 
 def _examine(name: str, *, write: bool) -> None:

@@ -7,12 +7,14 @@ import shutil
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from closeshave.environments import cache, parts, ports, registry
 from closeshave.environments.commands import CommandFailed, run
+from closeshave.environments.containers import containers
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.gobuild import ETCD, TOXIPROXY
+from closeshave.environments.stack import Images
 from closeshave.environments.unprivileged import wrapper
 
 ROOM_BYTES_MIN = 2 << 30
@@ -21,11 +23,13 @@ CORES_MIN = 2
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One part or condition, and whether an embedded environment can count on it."""
+    """One part or condition, and whether an environment can count on it."""
 
     part: str
     ok: bool
     detail: str
+    needed: bool = True
+    """False for what only the environment in containers uses."""
 
 
 def findings() -> tuple[Finding, ...]:
@@ -44,7 +48,8 @@ def findings() -> tuple[Finding, ...]:
         ("environments", _environments),
     )
     with ThreadPoolExecutor(len(checks)) as askers:
-        return tuple(askers.map(lambda check: _finding(*check), checks))
+        found = tuple(askers.map(lambda check: _finding(*check), checks))
+    return (*found, replace(_finding("container engine", _engine), needed=False))
 
 
 class _Missing(Exception):
@@ -110,6 +115,12 @@ def _cores() -> str:
 def _environments() -> str:
     roots = registry.running()
     return f"{', '.join(root.name for root in roots) or 'none running'}; ports are claimed in {ports.claims_dir()}"
+
+
+def _engine() -> str:
+    if reason := containers.obstacle(Images()):
+        raise _Missing(f"{reason} (only the environment in containers needs it)")
+    return "reached, and it has the images that are used by default"
 
 
 def _quiet(_: str) -> None:

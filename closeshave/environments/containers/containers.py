@@ -17,7 +17,7 @@ from closeshave.environments.containers.networks import free_block
 from closeshave.environments.containers.starting import ConcurrentStarter
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.layout import Layout
-from closeshave.environments.stack import Containers
+from closeshave.environments.stack import Containers, Images
 from closeshave.environments.unprivileged import NOBODY, Wrapper, wrapper
 
 
@@ -27,7 +27,7 @@ def up(definition: Containers, *, root: Path | None = None, say: Say) -> Deploym
     Raises :class:`EnvironmentFailed`. Whatever ends it early, an interruption too, leaves no container, no network and no directory.
     """
     root = root or registry.new_root(definition.name)
-    if problem := obstacle(definition):
+    if problem := obstacle(definition.images):
         demolition.down(root)
         raise EnvironmentFailed(problem)
     return construction.up(definition, root, say, _gather(definition), down)
@@ -49,12 +49,12 @@ def down(root: Path, *, logs_to: Path | None = None) -> tuple[str, ...]:
     return tuple(left) if left else demolition.down(root, logs_to=logs_to)
 
 
-def obstacle(definition: Containers) -> str | None:
-    """Why the environment cannot be started here, known before anything is; ``None`` when it can."""
+def obstacle(images: Images) -> str | None:
+    """Why no environment can be started here from these images, known before anything is; ``None`` when one can."""
     if reason := engine.check():
         return reason
     try:
-        missing = [image for image in dict.fromkeys(asdict(definition.images).values()) if not engine.image_exists(image)]
+        missing = [image for image in dict.fromkeys(asdict(images).values()) if not engine.image_exists(image)]
     except EngineFailed as error:
         return str(error)
     if missing:
