@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -340,9 +341,10 @@ CACHE_ENTRIES = pa.schema(
         ("cached_version", pa.int64()), ("stored_version", pa.int64()),
     ]
 )  # fmt: skip
-PLACEMENTS = pa.schema(
-    [("member", pa.string()), ("shard", pa.int16()), ("region", pa.string()), ("resident", pa.string()), ("franchises", pa.int64())]
-)
+_PLACEMENT: dict[str, Any] = {
+    "member": pa.string(), "shard": pa.int16(), "region": pa.string(), "resident": pa.string(), "franchises": pa.int64(),
+}  # fmt: skip
+PLACEMENTS = pa.schema(_PLACEMENT)
 
 
 def frame(rows: Iterable[Any], schema: pa.Schema) -> pd.DataFrame:
@@ -411,11 +413,15 @@ def save_blind(run: Path, windows: Iterable[Blind]) -> None:
     write_atomically(run / BLIND, _BLIND.dump_json(tuple(windows)))
 
 
+WRITING: Mapping[str, Any] = MappingProxyType({"compression": "zstd", "compression_level": 1, "write_page_checksum": True})
+"""How Parquet files are written. Without checksums a byte that flipped on a disk would be read as another figure, and judged."""
+
+
 def save_rows(path: Path, rows: pa.Table) -> None:
-    """Write a Parquet file (zstd) whole or not at all."""
+    """Write a Parquet file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".writing")
-    pq.write_table(rows, scratch, compression="zstd", compression_level=1)
+    pq.write_table(rows, scratch, **WRITING)
     scratch.replace(path)
 
 
@@ -449,15 +455,17 @@ def load(run: Path) -> History:
 
 
 def _rows(path: Path, schema: pa.Schema | None, damage: list[str]) -> pd.DataFrame | None:
-    if not path.exists():
+    if not path.is_file():
         damage.append(f"{path.name} is missing")
         return None
     try:
         names = schema.names if schema is not None else pq.read_schema(path).names
         # Column by column: a table of ten million rows and its frame side by side would need twice the memory.
-        return _beside({name: to_frame(pq.read_table(path, columns=[name], schema=schema))[name] for name in names})
+        return _beside(
+            {name: to_frame(pq.read_table(path, columns=[name], schema=schema, page_checksum_verification=True))[name] for name in names}
+        )
     except (pa.ArrowException, OSError, ValueError) as error:
-        damage.append(f"{path.name} cannot be read: {error}")
+        damage.append(f"{path.name} cannot be read: {_told(error, path)}")
         return None
 
 
@@ -474,7 +482,7 @@ def _whole(path: Path, codec: TypeAdapter[Any], otherwise: Any, damage: list[str
     try:
         return codec.validate_json(path.read_bytes())
     except (ValueError, OSError) as error:
-        damage.append(f"{path.name} cannot be read: {_first_line(error)}")
+        damage.append(f"{path.name} cannot be read: {_told(error, path)}")
         return otherwise
 
 
@@ -488,9 +496,10 @@ def _lines(path: Path, parse: Callable[[Any], Any], damage: list[str]) -> list[A
         try:
             found.append(parse(json.loads(line)))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            damage.append(f"{path.name}:{number} cannot be read: {_first_line(error)}")
+            damage.append(f"{path.name}:{number} cannot be read: {_told(error, path)}")
     return found
 
 
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".partition("\n")[0]
+def _told(error: Exception, path: Path) -> str:
+    """The first line of an error, with the file's name for its path: a verdict is read where the run's directory is no more."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0].replace(str(path), path.name)

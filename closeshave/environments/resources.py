@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from closeshave import processes
 from closeshave.clock import now_ns
@@ -28,6 +27,7 @@ from closeshave.environments.meter import Group, Incarnation
 from closeshave.environments.proctable import Entry
 from closeshave.environments.python import python_environ
 from closeshave.files import append_line, read_lines
+from closeshave.history import save_rows
 
 SPOOL, FILE = "spool/resources.jsonl", "resources.parquet"
 INTERVAL_S = 1.0
@@ -92,9 +92,7 @@ def collect(run: Path) -> None:
     ]
     if not rows:
         raise FileNotFoundError(f"the sampler left nothing in {SPOOL}; logs/resources.log may say why")
-    scratch = (run / FILE).with_suffix(".writing")
-    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), scratch, compression="zstd")
-    scratch.replace(run / FILE)
+    save_rows(run / FILE, pa.Table.from_pylist(rows, schema=SCHEMA))
 
 
 @dataclass(slots=True)

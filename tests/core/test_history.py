@@ -1,7 +1,13 @@
 """Rows to frames to files and back."""
 
+import random
+
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from closeshave import history
 from closeshave.clock import Anchor
@@ -61,6 +67,49 @@ def test_a_truncated_file_is_named(tmp_path):
     path.write_bytes(path.read_bytes()[:-20])
     read = history.load(run)
     assert any(entry.startswith("operations.parquet cannot be read") for entry in read.damage)
+
+
+BYTES = 1_000
+"""Of a column's values, which cannot be compressed."""
+
+
+@given(at=st.integers(0, BYTES - 1), flipped=st.integers(1, 255))
+@settings(max_examples=40, deadline=None)
+def test_a_byte_that_flipped_on_the_disk_is_named(tmp_path_factory, at, flipped):
+    """Read as it is, it would be another figure, and a verdict on it."""
+    run = tmp_path_factory.mktemp("run")
+    history.save_manifest(run, MANIFEST)
+    key = random.Random(1).randbytes(BYTES // 2).hex()
+    effect = Effect(operation=7, action="create", franchise=5, shard=1, key=key)
+    path = run / history.EFFECTS_FILE
+    history.save_rows(path, pa.Table.from_pylist([vars_(effect)], schema=EFFECTS))
+    column = pq.read_metadata(path).row_group(0).column(EFFECTS.names.index("key"))
+    start = column.dictionary_page_offset or column.data_page_offset
+    content = bytearray(path.read_bytes())
+    content[start + at % column.total_compressed_size] ^= flipped
+    path.write_bytes(content)
+    read = history.load(run)
+    assert any(entry.startswith("effects.parquet cannot be read") for entry in read.damage) or read.effects["key"][0] == key
+
+
+@pytest.mark.parametrize("name", [history.OPERATIONS_FILE, history.BOOKINGS_FILE, history.EDGE_COUNTS, history.TIMELINE])
+@pytest.mark.parametrize("content", [b"", b"nonsense\n", b"PAR1nonsensePAR1"])
+def test_damage_names_files_and_no_place_on_a_disk(tmp_path, name, content):
+    """A verdict is read, and published, where the run's directory is no more."""
+    run = saved(tmp_path)
+    path = run / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    damage = history.load(run).damage
+    assert name == history.TIMELINE or any(entry.startswith(path.name) for entry in damage)
+    assert not any(str(tmp_path) in entry for entry in damage)
+
+
+def test_a_directory_is_no_file(tmp_path):
+    """What a file system left under the name of the final state is no empty final state."""
+    run = saved(tmp_path)
+    (run / history.BOOKINGS_FILE).mkdir(parents=True)
+    assert "bookings.parquet is missing" in history.load(run).damage
 
 
 def test_the_newest_word_of_a_sender_counts(tmp_path):

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
-from closeshave.history import EFFECTS, OPERATIONS, Blind, Sent, Source, save_rows
+from closeshave.history import EFFECTS, OPERATIONS, WRITING, Blind, Sent, Source, save_rows
 from closeshave.traffic.engine.records import RecordFiles, Rows
 from closeshave.traffic.engine.rows import DTYPE, HEADER, MAGIC, OUTCOMES, ROW, TEXT_FIELDS, operation_id
 
@@ -98,8 +98,7 @@ def convert(directory: Path, target: Path) -> Converted:
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_suffix(".writing")
     # Times hardly ever repeat: a dictionary of them would be built only to be given up.
-    repeating = ["source", "outcome", *TEXT_FIELDS]
-    options: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "use_dictionary": repeating}
+    options: dict[str, Any] = {**WRITING, "use_dictionary": ["source", "outcome", *TEXT_FIELDS]}
     with pq.ParquetWriter(scratch, OPERATIONS, **options) as writer:
         for worker in workers:
             for start, rows in worker.blocks():
