@@ -1,12 +1,17 @@
 """Tests on real servers take turns: two sets of four databases on one small machine would only measure each other."""
 
 import fcntl
+import os
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from closeshave import engine
+
 TURN = Path(tempfile.gettempdir(), "closeshave-tests.turn")
+WAITED_FOR = {"servers": ("_machine",), "trial": ("_machine",), "containers": ("_engine", "_machine")}
+"""Mark → what whoever carries it needs first."""
 
 
 @pytest.fixture(scope="session")
@@ -18,10 +23,26 @@ def _machine():
         yield
 
 
+@pytest.fixture(scope="session")
+def _engine():
+    """A container engine. Where a person has none that is no failure; CI has one, by ``.ci/engine``."""
+    if reason := engine.check():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+
+
+@pytest.fixture(scope="session")
+def images(_engine):
+    """The images that an environment in containers runs from."""
+    from closeshave.environments.containers.images import build  # noqa: PLC0415 - most tests need none
+
+    build(print)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whoever needs servers waits for its turn, before any fixture of its own starts one."""
     for item in items:
-        if item.get_closest_marker("servers") or item.get_closest_marker("trial"):
+        needed = dict.fromkeys(name for mark, names in WAITED_FOR.items() if item.get_closest_marker(mark) for name in names)
+        if needed:
             assert isinstance(item, pytest.Function)
             # A new list: the old one is shared with the function's other parameters, which may need no servers.
-            item.fixturenames = ["_machine", *item.fixturenames]
+            item.fixturenames = [*needed, *item.fixturenames]

@@ -16,7 +16,7 @@ import redis
 
 from closeshave import deployment as deployments
 from closeshave import processes
-from closeshave.environments import embedded, patroni, ports, probe, registry, valkey
+from closeshave.environments import construction, embedded, patroni, ports, probe, registry, valkey
 from closeshave.environments.definition import read_definition
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.postmaster import SYSV_SEGMENTS
@@ -242,7 +242,7 @@ def test_a_part_that_dies_during_the_start_is_named_with_the_end_of_its_log(modu
 
 def test_a_full_disk_is_told_before_anything_starts(module_definition, monkeypatch, tmp_path):
     """With how much is needed and where."""
-    monkeypatch.setattr(embedded, "ROOM_BYTES", 1 << 60)
+    monkeypatch.setattr(construction, "ROOM_BYTES", 1 << 60)
     with pytest.raises(EnvironmentFailed, match=r"disk full: .* MiB free"):
         embedded.up(module_definition, root=tmp_path / "full", say=print)
     assert not (tmp_path / "full").exists()
