@@ -31,7 +31,7 @@ test-trials: $(INSTALLED) ## Whole trials, with planted defects and interruption
 bench: $(INSTALLED) ## Measure the load engine against k6 and wrk (needs nginx and wrk from their packages; long)
 	$(BIN)/python -m benchmarks
 
-truth: $(INSTALLED) ## Is the judge ever fooled? Planted defects and damage, each judged (about an hour; goes on where it stopped)
+truth: $(INSTALLED) ## Is the judge ever fooled? Planted defects and damage, each judged (about an hour; keeps results and goes on where it stopped)
 	$(BIN)/python -m truth
 
 measured-error: $(INSTALLED) ## What the judges measure of a server that follows a script (7 minutes)

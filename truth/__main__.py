@@ -24,15 +24,20 @@ CLEAN = ("calm",) * 11 + ("failover",) * 5 + ("europe",) * 2 + ("region",) * 2
 SHORT = ("clean-01", "double-booking", "wrong-shard", "double-charge", "dropped-records", "worker-killed")
 """What CI carries out: three defects, two damages, one clean run."""
 
+WHAT = """
+Is the judge ever fooled? Plants defects in the stand-in platform and damages the harness, one case at a time on one embedded environment, and says
+whether each was judged as it must be. Prints the matrix and writes docs/truth.md. Results are kept: the next call goes on where this one stopped.
+"""
+
 Work = Callable[[Stage], Result]
 
 
 def main() -> int:
     """0 when every case that was carried out is right, 1 otherwise, 130 when interrupted."""
-    parser = argparse.ArgumentParser(prog="truth", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m truth", description=WHAT)
     parser.add_argument("--short", action="store_true", help="three defects, two damages, one clean run; writes nothing")
-    parser.add_argument("--only", nargs="+", metavar="CASE", help="some cases by name, done again")
-    parser.add_argument("--again", action="store_true", help="forget the results so far")
+    parser.add_argument("--only", nargs="+", metavar="CASE", help="these cases alone, done again")
+    parser.add_argument("--again", action="store_true", help="forget the results so far, and do every case")
     parser.add_argument("--runs", type=Path, default=RUNS, help="where run directories and results go")
     options = parser.parse_args()
     console = Console(highlight=False)
