@@ -45,8 +45,14 @@ _PATRONI_MESSAGES = (
 )
 
 
+# Told by the checkpointer once the last session has ended: after it nothing was acknowledged.
+_POSTGRES_END = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) \S+ \[\d+\] LOG:  (shutting down)$")
+
+
 def patroni(line: str, shard: int) -> Word | None:
-    """What a line of a Patroni member of ``shard`` says; ``None`` for the usual, and for the lines of its PostgreSQL."""
+    """What a line of a Patroni member of ``shard`` says; ``None`` for the usual. Of its PostgreSQL's lines only the end of all sessions counts."""
+    if ended := _POSTGRES_END.match(line):
+        return Word(datetime.strptime(ended[1], "%Y-%m-%d %H:%M:%S.%f"), DEMOTED, f"shard:{shard}", ended[2])  # noqa: DTZ007 - local
     found = _PATRONI_LINE.match(line)
     if found is None:
         return None

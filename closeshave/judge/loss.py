@@ -116,7 +116,7 @@ def _split(case: Case, writes: Writes, owner: Ints, life: Life, promoted: int | 
         return np.zeros(len(rows), dtype=np.bool_)
     after = _after_promotion(case, writes, life)
     here = np.isin(ints(rows["shard"], -1), shards_of(case, life.fault))
-    split: Flags = here & writes.lost & (owner == NOBODY) & after & (rows["started_ns"].to_numpy() < life.horizon_ns)
+    split: Flags = here & writes.vanished & (owner == NOBODY) & after & (rows["started_ns"].to_numpy() < life.horizon_ns)
     return split
 
 

@@ -126,9 +126,17 @@ def promoted_ns(case: Case, life: Life) -> int | None:
 
 
 def demoted_ns(case: Case, life: Life) -> int | None:
-    """When the old primary of a shard in scope said that it stepped down."""
+    """When the old primary of a shard in scope had stepped down, by its own word.
+
+    It tells the beginning of it (Patroni's decision) and the end (PostgreSQL's last session), and acknowledges in between: the end counts. Who
+    speaks first is the old primary; what anybody says after the promotion is of a later one.
+    """
     shards = {f"shard:{shard}" for shard in shards_of(case, life.fault)}
-    return _first(signal.at_ns for signal in signals_of(case, life) if signal.kind == "demoted" and signal.scope in shards)
+    said = [signal for signal in signals_of(case, life) if signal.kind == "demoted" and signal.scope in shards]
+    if not said:
+        return None
+    until = promoted_ns(case, life) or life.hurting_until_ns
+    return max(signal.at_ns for signal in said if signal is said[0] or (signal.source == said[0].source and signal.at_ns <= until))
 
 
 def _first(instants: Iterable[int]) -> int | None:

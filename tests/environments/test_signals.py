@@ -32,6 +32,7 @@ PROMOTED = "2026-11-21 02:02:41,682 INFO: promoted self to leader by acquiring s
         ("2026-11-21 02:04:05,090 INFO: Demoting self (immediate-nolock)", "demoted"),
         ("2026-11-21 02:04:07,046 INFO: demoting self because I do not have the lock and I was a leader", "demoted"),
         ("2026-11-21 02:04:07,046 INFO: demoted self because DCS is not accessible and I was a leader", "demoted"),
+        ("2026-11-21 02:04:07.112 UTC [19303] LOG:  shutting down", "demoted"),
         ("2026-11-21 02:04:07,046 ERROR: DCS is not accessible", "alert"),
     ],
 )
@@ -56,6 +57,8 @@ def test_patroni_tells_what_it_decides(line, kind):
         "2026-11-21 02:03:28,043 INFO: switchover: demoting myself",
         '2026-11-21 02:02:41.487 UTC [19490] FATAL:  streaming replication receiver "shard0" could not connect to the primary server',
         "2026-11-21 02:02:41.684 UTC [19303] LOG:  received promote request",
+        "2026-11-21 02:04:07.046 UTC [19303] LOG:  received fast shutdown request",
+        "2026-11-21 02:04:07.046 UTC [19303] LOG:  database system is shut down",
         "server promoting",
         "    raise PostgresConnectionException('connection problems') from exc",
         "",

@@ -198,9 +198,9 @@ class Run:
         )
         self.events += [FaultEvent(fault, edge, ns(at), more) for edge, at, more in edges if at is not None]
 
-    def signal(self, at: float, kind: str = "promoted", scope: str = "shard:1") -> None:
+    def signal(self, at: float, kind: str = "promoted", scope: str = "shard:1", source: str = "patroni.log") -> None:
         """The platform's own word."""
-        self.signals.append(Signal(ns(at), kind, scope, "patroni.log"))
+        self.signals.append(Signal(ns(at), kind, scope, source))
 
     # -- the whole ----------------------------------------------------------------------------------------------------------------------
 

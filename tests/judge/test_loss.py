@@ -151,6 +151,47 @@ def test_the_platforms_own_demotion_ends_the_old_primary() -> None:
     assert run.verdict("loss/kill").measured == pytest.approx(1.99)
 
 
+@pytest.mark.parametrize(
+    ("at", "source", "window"),
+    [
+        (121.4, "old.log", 2.39),  # the last session ended 0.4 s after it was decided
+        (122.0, "new.log", 1.99),  # another member's word is not the old primary's
+        (124.0, "old.log", 1.99),  # after the promotion it is not of the old one
+    ],
+)
+def test_the_end_of_a_demotion_counts_and_not_its_beginning(at: float, source: str, window: float) -> None:
+    """Decided at 121: while its sessions are being ended, a primary acknowledges. Promoted was somebody else at 123."""
+    run = killed(119.0, dead=None)
+    run.signal(121.0, "demoted", source="old.log")
+    run.signal(at, "demoted", source=source)
+    run.signal(123.0, "promoted", source="new.log")
+    assert run.verdict("loss/kill").measured == pytest.approx(window)
+
+
+def test_what_a_cut_off_primary_acknowledged_until_it_stepped_down_is_the_faults_loss() -> None:
+    """Cut off at 120, stepped down at 124, replaced at 125.5: those of 120 to 123.5 were lost with it, the oldest 3.99 s before its end."""
+    run = killed(dead=None)
+    for index in range(8):
+        run.book(120 + index / 2, 5000 + index, final=False)
+    run.signal(124.0, "demoted", source="old.log")
+    run.signal(125.5, "promoted", source="new.log")
+    told = run.assess().faults[0]
+    assert (told.lost_writes, told.loss_window_s) == (8, pytest.approx(3.99))
+    assert (run.verdict("integrity/lost").status, run.verdict("split-brain/kill").status) == (PASS, PASS)
+
+
+def test_a_booking_that_the_old_primary_took_and_cancelled_after_the_promotion_is_split_brain_too() -> None:
+    """A canary cancels its booking at once: elsewhere cancelled rows are kept, so that this one's absence tells who took both."""
+    run = killed()
+    run.signal(123.0)
+    run.book(110.0, 4000, final=False)
+    run.act("cancel", 110.2, booking=4000)
+    run.row(4000, status="cancelled", version=2)
+    run.book(123.2, 5000, final=False)
+    run.act("cancel", 123.4, booking=5000)
+    assert (run.verdict("split-brain/kill").status, run.assess().faults[0].split_brain_writes) == (FAIL, 1)
+
+
 def test_the_promotion_bounds_an_end_that_nobody_saw() -> None:
     """Neither death nor demotion is known: by the promotion at 123 the old primary had lost its lease."""
     run = killed(119.0, dead=None)
