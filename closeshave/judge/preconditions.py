@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from closeshave.judge.case import Case
@@ -9,6 +11,9 @@ from closeshave.judge.columns import Flags
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.judge.windows import ROLES, Late, blindness, late_windows, origin_ns, spans, within
 from closeshave.plan import Measure
+
+_DIRECTORIES = re.compile(r"(?<![\w:/])/(?:[^\s/'\":;]+/)+")
+"""Of an absolute path, not of a URL: a verdict is read where the machine of the run, and its directories, are no more."""
 
 
 def judge(case: Case) -> tuple[Verdict, ...]:
@@ -85,8 +90,8 @@ def _unfinished(case: Case) -> list[str]:
             if actual.name == phase.name and (actual.ended_ns - actual.started_ns) / 1e9 < phase.duration - 1:
                 troubles.append(f"the phase {phase.name} was cut short")
     troubles += [blindness(blind, origin_ns(manifest)) for blind in case.history.blind]
-    troubles += [f"the harness itself failed in its step {mark.detail}" for mark in case.history.marks if mark.kind == "harness-error"]
-    return troubles
+    failed = (_DIRECTORIES.sub("", mark.detail) for mark in case.history.marks if mark.kind == "harness-error")
+    return troubles + [f"the harness itself failed in its step {step}" for step in failed]
 
 
 def _late_canaries(case: Case) -> tuple[Late, ...]:

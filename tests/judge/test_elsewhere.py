@@ -8,8 +8,8 @@ from closeshave.history import History, Mark
 from closeshave.judge.assess import assess
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.plan import Measure, Objective, Plan, Target
+from tests.judge.clean import clean
 from tests.judge.histories import EIGHT, INTEGRITY, Run
-from tests.judge.test_integrity import clean
 
 WHY = "the platform does not do this"
 

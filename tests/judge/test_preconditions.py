@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from closeshave import history
-from closeshave.history import FaultEvent, Signal
+from closeshave.history import FaultEvent, Mark, Signal
 from closeshave.judge import assess
 from closeshave.judge.verdict import Status
 from tests.judge.histories import KILL, LOSS, RECOVERY, Run, ns
@@ -132,3 +132,20 @@ def test_a_write_begun_after_the_promotion_is_no_loss_of_the_old_primary(started
     told = run.assess().faults[0]
     assert (told.split_brain_writes, told.lost_writes) == (split, lost)
     assert run.verdict("split-brain/kill").status is (FAIL if split else PASS)
+
+
+@pytest.mark.parametrize(
+    ("detail", "said"),
+    [
+        ("records: No such file: '/dev/shm/closeshave-0/spool/a.rows'", "records: No such file: 'a.rows'"),
+        ("records: /tmp/x/y.json:3: torn", "records: y.json:3: torn"),
+        ("edge counters: http://127.0.0.1:8000/stats/x does not answer", "edge counters: http://127.0.0.1:8000/stats/x does not answer"),
+        ("final state: 3/4 shards", "final state: 3/4 shards"),
+    ],
+)
+def test_a_step_that_failed_is_named_without_the_directories_of_its_machine(detail: str, said: str) -> None:
+    """The file's name tells what is missing; where it lay tells nobody anything."""
+    run = whole()
+    run.marks.append(Mark(ns(180), "harness-error", detail))
+    verdict = run.verdict("complete")
+    assert (verdict.status, verdict.reason) == (INCONCLUSIVE, f"the harness itself failed in its step {said}")

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from closeshave.judge.verdict import Status, worst
 from closeshave.plan import Measure, Objective
+from tests.judge.clean import clean
 from tests.judge.histories import AVAILABILITY, INTEGRITY, KILL, LOSS, RECOVERY, Run, ns
 from tests.judge.test_assess import whole
-from tests.judge.test_integrity import BREACHES, clean
+from tests.judge.test_integrity import BREACHES
 
 statuses = st.sampled_from(list(Status))
 LATENCY = Objective("latency", ("C1",), Measure.LATENCY, at_most=0.1, percentile=0.9)

@@ -1,0 +1,190 @@
+"""Bookings that are lost, that nobody asked for, that one key made twice, or that are where they should not be."""
+
+import pytest
+
+from closeshave.judge.verdict import Status
+from tests.judge.clean import REFUSED, UNANSWERED, Plant, clean, fields, not_passing, verdict
+from tests.judge.histories import EIGHT, Run
+
+PASS, FAIL = Status.PASS, Status.FAIL
+
+
+def lost(run: Run) -> None:
+    """Acknowledged and not there."""
+    run.book(30, 50, final=False)
+
+
+def lost_cancel(run: Run) -> None:
+    """Cancelled, acknowledged, and still standing."""
+    run.act("cancel", 30, booking=1)
+
+
+def lost_move(run: Run) -> None:
+    """Moved to another slot, version 2; the final state has version 1."""
+    run.act("reschedule", 30, booking=1, barber=1, starts_at=EIGHT, minutes=30, version=2)
+
+
+def lost_move_without_versions(run: Run) -> None:
+    """Moved once, and still at its old slot."""
+    run.book(30, 50, version=None)
+    run.act("reschedule", 31, booking=50, barber=1, starts_at=EIGHT, minutes=30)
+    assert run.bookings is not None
+    run.bookings[-1] = run.bookings[-1].__class__(**{**fields(run.bookings[-1]), "version": None})
+
+
+def reused_id(run: Run) -> None:
+    """A row of the same ID, but of another key: a booking that was lost, whose number was given to the next one."""
+    run.book(30, 50, final=False)
+    run.row(50, key="somebody-else")
+
+
+def phantom(run: Run) -> None:
+    """Nobody asked for it."""
+    run.row(50)
+
+
+def refused_phantom(run: Run) -> None:
+    """Asked for, refused, and there."""
+    run.book(30, None, final=False, key="refused", **REFUSED)
+    run.row(50, key="refused")
+
+
+def key_of_two(run: Run) -> None:
+    """One key was answered with two bookings."""
+    run.book(30, 50, key="same")
+    run.book(31, 51, key="same")
+
+
+def wrong_shard(run: Run) -> None:
+    """Franchise 1 belongs to shard 1."""
+    run.book(30, 50, final=False)
+    run.row(50, found_on=2)
+
+
+BREACHES: dict[Plant, set[str]] = {
+    lost: {"lost"},
+    lost_cancel: {"lost"},
+    lost_move: {"lost"},
+    lost_move_without_versions: {"lost"},
+    reused_id: {"lost", "phantom"},
+    phantom: {"phantom"},
+    refused_phantom: {"phantom"},
+    key_of_two: {"idempotency"},
+    wrong_shard: {"misplaced"},
+}
+"""Each defect and the only verdicts that it fails."""
+
+
+@pytest.mark.parametrize("plant", BREACHES, ids=lambda plant: plant.__name__)
+def test_each_breach_fails_its_own_verdict(plant: Plant) -> None:
+    """And no other: a clean history with one defect."""
+    assert not_passing(plant) == BREACHES[plant]
+
+
+def cancelled(run: Run) -> None:
+    """Cancelled, and the row is gone: the platform deletes what is cancelled."""
+    run.book(30, 50, final=False)
+    run.act("cancel", 31, booking=50)
+
+
+def perhaps_cancelled(run: Run) -> None:
+    """Nobody answered the cancel, and the booking is gone: it may well have been cancelled."""
+    run.book(30, 50, final=False)
+    run.act("cancel", 31, booking=50, **UNANSWERED)
+
+
+def refused(run: Run) -> None:
+    """A conflict: not there, rightly."""
+    run.book(30, None, final=False, key="late", **REFUSED)
+
+
+def unheard_and_done(run: Run) -> None:
+    """No answer, and it happened."""
+    run.book(30, None, final=False, key="unheard", **UNANSWERED)
+    run.row(50, key="unheard")
+
+
+def unheard_and_not_done(run: Run) -> None:
+    """No answer, and it did not happen."""
+    run.book(30, None, final=False, key="unheard", **UNANSWERED)
+
+
+def unheard_then_refused(run: Run) -> None:
+    """The first attempt happened unheard, so the second met its own booking."""
+    run.book(30, None, final=False, key="twice", **UNANSWERED)
+    run.book(31, None, final=False, key="twice", attempt=2, **REFUSED)
+    run.row(50, key="twice")
+
+
+def unheard_then_heard(run: Run) -> None:
+    """The second attempt with the same key is answered with the same booking."""
+    run.book(30, None, final=False, key="twice", **UNANSWERED)
+    run.book(31, 50, key="twice", attempt=2)
+
+
+def heard_twice(run: Run) -> None:
+    """The same key, the same booking, acknowledged twice."""
+    run.book(30, 50, key="twice")
+    run.book(31, 50, key="twice", attempt=2, final=False)
+
+
+def older_row(run: Run) -> None:
+    """Booked before the run."""
+    run.row(50, created_at=1.0)
+
+
+INNOCENT = (
+    cancelled,
+    perhaps_cancelled,
+    refused,
+    unheard_and_done,
+    unheard_and_not_done,
+    unheard_then_refused,
+    unheard_then_heard,
+    heard_twice,
+    older_row,
+)
+
+
+@pytest.mark.parametrize("plant", INNOCENT, ids=lambda plant: plant.__name__)
+def test_what_looks_like_a_breach_and_is_none_passes(plant: Plant) -> None:
+    """Every one of these is right behaviour."""
+    assert not_passing(plant) == set()
+
+
+def test_the_first_and_the_worst_are_shown() -> None:
+    """Two lost bookings: the first and the last to be acknowledged."""
+    run = clean()
+    for number in (50, 51, 52):
+        run.book(30 + number / 100, number, final=False)
+    assert [witness["effect"]["booking"] for witness in verdict(run, "lost").witnesses] == [50, 52]
+
+
+@pytest.mark.parametrize(
+    ("franchise", "shard", "expected"), [(100, 1, PASS), (101, 2, PASS), (100, 2, FAIL), (101, 1, FAIL), (201, 2, FAIL)]
+)
+def test_ranges_are_held_to_their_last_franchise(franchise: int, shard: int, expected: Status) -> None:
+    """Shard 1 holds 1 to 100, shard 2 holds 101 to 200, and nobody holds 201."""
+    run = clean()
+    run.book(30, 50, franchise=franchise, final=False)
+    run.row(50, franchise=franchise, found_on=shard)
+    assert verdict(run, "misplaced").status is expected
+
+
+def test_what_stays_in_doubt_is_inconclusive() -> None:
+    """A create with neither answer nor key: nobody can look it up."""
+    run = clean()
+    run.book(30, None, final=False, key=None, **UNANSWERED)
+    assert verdict(run, "unresolved").status is Status.INCONCLUSIVE
+    assert run.assess().integrity.unresolved == 1
+
+
+def unheard_without_a_key(run: Run) -> None:
+    """No answer and no key, but its slot tells it."""
+    run.book(30, None, final=False, key=None, starts_at=EIGHT, **UNANSWERED)
+    run.row(50, key=None, starts_at=EIGHT)
+
+
+def test_a_create_that_only_its_slot_tells_stays_in_doubt() -> None:
+    """It is there, so nothing is lost and nothing is a phantom; but nobody can be sure."""
+    assert not_passing(unheard_without_a_key) == {"unresolved"}
