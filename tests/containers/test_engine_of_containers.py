@@ -1,0 +1,274 @@
+"""What the engine does for an environment, on a real one."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from closeshave import engine, processes
+from closeshave.engine import namespace
+from closeshave.engine.allowance import allowance
+from closeshave.engine.client import client
+
+pytestmark = pytest.mark.containers
+
+PORTS = (25311, 25312)
+RELAY = 25319
+SLEEP = ("sleep", "60")
+
+
+def started(scene, *arguments, **changes):
+    """A process of the scene, running."""
+    process = scene.process(*arguments, **changes)
+    return process, processes.start(scene.root, scene.id, process)
+
+
+def proxy(port):
+    """Toxiproxy, whose own interface is a small web server."""
+    return ("toxiproxy-server", "-host=0.0.0.0", f"-port={port}")
+
+
+def answers(port, path="/version"):
+    """Whether a web server answers on a port of this machine."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=0.5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def containers():
+    """The IDs of all containers that there are."""
+    return {container.id for container in client().client.containers.list(all=True)}
+
+
+def test_a_container_is_a_process_of_this_machine(scene):
+    """It is found by its record like any other, knows its mark, sees its root, and its output is in its log."""
+    process, identity = started(scene, "talker", ("sh", "-c", 'echo "$WORD from $PWD"; exec sleep 60'), environ={"WORD": "hello"})
+    assert processes.find(scene.root, process) == identity
+    assert engine.alive(process.container.name) == identity.pid
+    assert identity in processes.marked(scene.id)
+    log = scene.root / "logs" / "talker.log"
+    assert processes.poll_until(lambda: log.read_text() == f"hello from {scene.root}\n", 5)
+
+
+def test_it_runs_as_the_user_it_is_given_and_may_write_its_log(scene):
+    """PostgreSQL must not be root, and what it says belongs into the same directory."""
+    os.chmod(scene.root, 0o755)  # noqa: PTH101
+    started(scene, "nobody", ("sh", "-c", "id -un; exec sleep 60"), container={"user": "65534:65534"})
+    assert processes.poll_until(lambda: (scene.root / "logs" / "nobody.log").read_text() == "nobody\n", 5)
+
+
+def test_its_ports_are_published_on_loopback_only(scene):
+    """Under their own numbers, and for nobody outside this machine."""
+    process, _ = started(scene, "server", proxy(PORTS[0]), ports=PORTS[:1])
+    assert processes.poll_until(lambda: answers(PORTS[0]), 10)
+    bindings = client().client.containers.get(process.container.name).attrs["NetworkSettings"]["Ports"]
+    assert bindings == {f"{PORTS[0]}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(PORTS[0])}]}
+
+
+def test_killed_by_its_first_process_it_ends_and_starts_again_from_the_same_value(scene):
+    """A lost part comes back in a new container under the old name, with another ID, its log appended."""
+    process, first = started(scene, "phoenix", ("sh", "-c", "echo up; exec sleep 60"))
+    child = processes.with_descendants([first])
+    assert processes.send(child, signal.SIGKILL) == child
+    assert processes.gone(child, 5) == []
+    assert processes.find(scene.root, process) is None
+    assert engine.alive(process.container.name) is None
+    second = processes.start(scene.root, scene.id, process)
+    assert second != first
+    assert processes.poll_until(lambda: (scene.root / "logs" / "phoenix.log").read_text() == "up\nup\n", 5)
+
+
+def test_a_paused_container_stands_still_and_runs_on(scene):
+    """A stop of its first process is one of the container; all its processes count as stopped until it is resumed."""
+    process, identity = started(scene, "statue", ("sh", "-c", "sleep 61 & exec sleep 60"))
+    assert processes.poll_until(lambda: len(processes.family(scene.root, process)) == 2, 5)
+    everyone = processes.family(scene.root, process)
+    assert processes.stopped(everyone) == []
+    assert processes.send(everyone, signal.SIGSTOP) == everyone
+    assert engine.paused(process.container.name)
+    assert processes.stopped(everyone) == everyone
+    assert processes.find(scene.root, process) == identity
+    assert processes.send(everyone, signal.SIGCONT) == everyone
+    assert processes.stopped(everyone) == []
+
+
+def test_a_paused_container_can_be_killed(scene):
+    """Whoever sweeps does not ask first."""
+    process, identity = started(scene, "statue", SLEEP)
+    engine.pause([process.container.name])
+    processes.send([identity], signal.SIGKILL)
+    assert processes.gone([identity], 5) == []
+
+
+def test_a_daemon_is_known_by_the_id_that_it_has_inside(scene):
+    """As a postmaster writes it: it can be killed, or stopped, without whoever looks after it."""
+    pid_file = scene.root / "daemon.pid"
+    argv = ("sh", "-c", f"sh -c 'echo $$ > {pid_file}; exec sleep 62' & exec sleep 60")
+    process, first = started(scene, "keeper", argv, pid_file=str(pid_file))
+    assert processes.poll_until(lambda: processes.daemon(scene.root, process) is not None, 5)
+    daemon = processes.daemon(scene.root, process)
+    assert daemon is not None
+    assert namespace.inner_pid(daemon.pid) == int(pid_file.read_text()) != daemon.pid
+    assert processes.family(scene.root, process) == [first, daemon]
+    processes.send([daemon], signal.SIGSTOP)
+    assert processes.stopped([first, daemon]) == [daemon]
+    processes.send([daemon], signal.SIGKILL)
+    assert processes.gone([daemon], 5) == []
+    assert processes.daemon(scene.root, process) is None
+    assert first.alive
+
+
+def test_a_signal_that_this_user_may_not_send_goes_through_the_engine(scene, monkeypatch):
+    """A member of the group docker owns no process of a container."""
+
+    def refuse(pid, number):
+        raise PermissionError
+
+    process, first = started(scene, "keeper", ("sh", "-c", "sleep 62 & exec sleep 60"))
+    assert processes.poll_until(lambda: len(processes.family(scene.root, process)) == 2, 5)
+    _, child = processes.family(scene.root, process)
+    monkeypatch.setattr(os, "kill", refuse)
+    assert processes.send([child], signal.SIGTERM) == [child]
+    assert processes.gone([child], 5) == []
+    assert first.alive
+
+
+def test_a_container_is_cut_from_a_network_and_put_back_at_the_same_address(scene):
+    """Not a packet passes between the two, while this machine still reaches both; twice is no different from once."""
+    started(scene, "a", proxy(PORTS[0]), 2, (PORTS[0], RELAY))
+    b, _ = started(scene, "b", proxy(PORTS[1]), 3, PORTS[1:])
+    assert processes.poll_until(lambda: answers(PORTS[0]) and answers(PORTS[1]), 10)
+    relay = {"name": "b", "listen": f"0.0.0.0:{RELAY}", "upstream": f"{b.address}:{PORTS[1]}", "enabled": True}
+    httpx.post(f"http://127.0.0.1:{PORTS[0]}/proxies", json=relay).raise_for_status()
+    assert processes.poll_until(lambda: answers(RELAY), 5)
+    wan = b.container.attachments[1]
+    for _ in range(2):
+        engine.disconnect(b.container.name, wan.network)
+        assert engine.attached(b.container.name) == {b.container.attachments[0].network}
+        assert not answers(RELAY)
+    assert answers(PORTS[1])
+    for _ in range(2):
+        engine.connect(b.container.name, wan)
+        assert engine.attached(b.container.name) == {attachment.network for attachment in b.container.attachments}
+    assert processes.poll_until(lambda: answers(RELAY), 5)
+
+
+def test_on_the_front_nobody_reaches_anybody(scene):
+    """Or a partition would have a hole in it."""
+    started(scene, "a", proxy(PORTS[0]), 2, (PORTS[0], RELAY))
+    b, _ = started(scene, "b", proxy(PORTS[1]), 3, PORTS[1:])
+    assert processes.poll_until(lambda: answers(PORTS[0]) and answers(PORTS[1]), 10)
+    relay = {"name": "b", "listen": f"0.0.0.0:{RELAY}", "upstream": f"{b.container.attachments[0].address}:{PORTS[1]}", "enabled": True}
+    httpx.post(f"http://127.0.0.1:{PORTS[0]}/proxies", json=relay).raise_for_status()
+    assert not answers(RELAY)
+
+
+def test_a_limit_of_cpu_is_set_and_lifted(scene):
+    """A busy loop gets what it is allowed and no more."""
+    process, identity = started(scene, "busy", ("sh", "-c", "while :; do :; done"))
+    engine.limit_cpu(process.container.name, 0.1)
+    assert allowance(process.container.name).cpu_share == pytest.approx(0.1)
+    handle = identity.handle()
+    before, begun = handle.cpu_times().user, time.monotonic()
+    time.sleep(1.0)
+    assert (handle.cpu_times().user - before) / (time.monotonic() - begun) < 0.3
+    engine.limit_cpu(process.container.name, None)
+    assert allowance(process.container.name).cpu_share is None
+
+
+def test_a_process_that_wants_more_memory_than_its_container_has_is_killed_by_the_kernel(scene):
+    """And the engine tells that from any other end."""
+    process, identity = started(scene, "glutton", ("sh", "-c", "sleep 1; a=xxxxxxxx; while :; do a=$a$a; done"))
+    assert not engine.oom_killed(process.container.name)
+    engine.limit_memory(process.container.name, 16 << 20)
+    assert processes.gone([identity], 20) == []
+    assert processes.poll_until(lambda: engine.oom_killed(process.container.name), 5)
+
+
+def test_a_limit_of_memory_is_lifted(scene):
+    """Up to all that the machine has."""
+    process, _ = started(scene, "modest", SLEEP, container={"memory_bytes_max": 32 << 20})
+    assert allowance(process.container.name).memory_bytes_max == 32 << 20
+    engine.limit_memory(process.container.name, None)
+    assert allowance(process.container.name).memory_bytes_max is None
+
+
+def test_a_sweep_needs_no_record(scene):
+    """Containers running, paused and ended, and their networks, are found by their label; what is somebody else's stays."""
+    names = [started(scene, name, SLEEP, number)[0].container.name for number, name in enumerate(("runs", "paused", "ended"), 2)]
+    engine.pause([names[1]])
+    engine.kill([names[2]])
+    assert engine.sweep("somebody-else") == []
+    assert all(engine.attached(name) for name in names)
+    assert engine.sweep(scene.id) == []
+    assert not {name for name in names if name in {each.name for each in client().client.containers.list(all=True)}}
+    assert not [network for network in client().client.networks.list() if network.name in {one.name for one in scene.networks}]
+    assert engine.sweep(scene.id) == []
+
+
+def test_what_a_killed_harness_left_is_swept(scene):
+    """Nothing of it need be alive: the labels are the engine's."""
+    process = scene.process("orphan", SLEEP)
+    code = f"import sys, os; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); from pathlib import Path\n"
+    code += "from closeshave.deployment import Attachment, Container, Process\nfrom closeshave import processes\n"
+    code += f"processes.start(Path({str(scene.root)!r}), {scene.id!r}, {process!r}); os.kill(os.getpid(), 9)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=30, check=False).returncode == -9
+    identity = processes.find(scene.root, process)
+    assert identity is not None
+    assert engine.sweep(scene.id) == []
+    assert not identity.alive
+
+
+def test_a_taken_port_is_told_in_a_sentence_and_leaves_no_container(scene):
+    """Somebody else's server was there first."""
+    before = containers()
+    with socket.create_server(("127.0.0.1", PORTS[0])), pytest.raises(engine.EngineFailed, match="a port is taken by another program"):
+        started(scene, "late", proxy(PORTS[0]), ports=PORTS[:1])
+    assert containers() == before
+
+
+def test_a_missing_image_is_named_with_the_command_that_makes_it(scene):
+    """Nothing is fetched unasked."""
+    process = scene.process("none", SLEEP)
+    process = replace(process, container=replace(process.container, image="closeshave/nonesuch:local"))
+    with pytest.raises(engine.EngineFailed, match="closeshave/nonesuch:local: make ours with 'closeshave env images'"):
+        processes.start(scene.root, scene.id, process)
+
+
+def test_a_program_that_is_not_in_the_image_is_told(scene):
+    """And no container of it stays."""
+    before = containers()
+    with pytest.raises(engine.EngineFailed, match="none ended at once"):
+        started(scene, "none", ("nonesuch",))
+    assert containers() == before
+
+
+def test_a_container_that_runs_is_not_replaced(scene):
+    """Whoever starts a part twice has lost count."""
+    process, identity = started(scene, "single", SLEEP)
+    with pytest.raises(engine.EngineFailed, match="runs already"):
+        processes.start(scene.root, scene.id, process)
+    assert identity.alive
+
+
+def test_a_program_runs_inside(scene):
+    """What it printed comes back; its failure is one."""
+    process, _ = started(scene, "host", SLEEP)
+    assert engine.execute(process.container.name, ["id", "-u"]) == "0\n"
+    with pytest.raises(engine.EngineFailed, match="exit 2"):
+        engine.execute(process.container.name, ["ls", "/nonesuch"])
+
+
+def test_overlapping_networks_are_refused(scene):
+    """By the engine, in a sentence; and a subnet of its own is seen as taken."""
+    with pytest.raises(engine.EngineFailed, match="could not make the network"):
+        engine.make_network(replace(scene.networks[0], name=f"{scene.id}-again"), scene.id, scene.root)
+    assert {network.subnet for network in scene.networks} <= {str(subnet) for subnet in engine.taken_subnets()}
