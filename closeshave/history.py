@@ -432,6 +432,8 @@ def load(run: Path) -> History:
     damage: list[str] = []
     manifest = load_manifest(run)
     events = _lines(run / TIMELINE, lambda line: _LINES[line.pop("type")].validate_python(line), damage)
+    if manifest.phases and not events:
+        damage.append(f"{TIMELINE} tells nothing, not even that phases began")
     sent = _lines(run / SENT, _SENT.validate_python, damage)
     operations = _rows(run / OPERATIONS_FILE, OPERATIONS, damage)
     effects = _rows(run / EFFECTS_FILE, EFFECTS, damage)

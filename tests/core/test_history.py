@@ -1,6 +1,7 @@
 """Rows to frames to files and back."""
 
 import random
+from dataclasses import replace
 
 import pandas as pd
 import pyarrow as pa
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from closeshave import history
 from closeshave.clock import Anchor
-from closeshave.history import EFFECTS, OPERATIONS, Effect, FaultEvent, Manifest, Mark, Operation, Sent, Signal
+from closeshave.history import EFFECTS, OPERATIONS, Effect, FaultEvent, Manifest, Mark, Operation, PhaseTime, Sent, Signal
 from closeshave.topology import Shard, Topology
 
 TOPOLOGY = Topology(("r1",), (Shard(1, 1, 10, "r1", "r1"),))
@@ -103,6 +104,19 @@ def test_damage_names_files_and_no_place_on_a_disk(tmp_path, name, content):
     damage = history.load(run).damage
     assert name == history.TIMELINE or any(entry.startswith(path.name) for entry in damage)
     assert not any(str(tmp_path) in entry for entry in damage)
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_a_timeline_that_tells_nothing_is_damage(tmp_path, missing):
+    """A trial notes that its phases begin; without that, what else it noted, a failure of its own say, is gone too."""
+    run = saved(tmp_path)
+    history.save_manifest(run, replace(MANIFEST, phases=(PhaseTime("calm", "calm", 1, 2),)))
+    history.record(run, Mark(1, "phase-started", "calm"))
+    assert not any("timeline" in entry for entry in history.load(run).damage)
+    (run / history.TIMELINE).unlink()
+    if not missing:
+        (run / history.TIMELINE).touch()
+    assert any(entry.startswith("timeline.jsonl tells nothing") for entry in history.load(run).damage)
 
 
 def test_a_directory_is_no_file(tmp_path):

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from random import Random
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,13 +11,11 @@ from hypothesis import strategies as st
 from closeshave.judge.verdict import Status, worst
 from closeshave.plan import Measure, Objective
 from tests.judge.clean import clean
-from tests.judge.histories import AVAILABILITY, INTEGRITY, KILL, LOSS, RECOVERY, Run, ns
+from tests.judge.histories import AVAILABILITY, EIGHT, INTEGRITY, KILL, LOSS, RECOVERY, Run, ns
 from tests.judge.test_assess import whole
 from tests.judge.test_integrity import BREACHES
 
 statuses = st.sampled_from(list(Status))
-LATENCY = Objective("latency", ("C1",), Measure.LATENCY, at_most=0.1, percentile=0.9)
-SLIDING = Objective("sliding", ("C1",), Measure.ERROR_RATE, at_most=0.1, sliding=20.0)
 few = settings(max_examples=6, deadline=None)
 
 
@@ -28,30 +28,64 @@ def test_merging_is_associative_and_its_order_does_not_matter(one: list[Status],
     assert worst([]) is Status.INCONCLUSIVE
 
 
+OBJECTIVES = (
+    AVAILABILITY,
+    Objective("latency", ("C1",), Measure.LATENCY, at_most=0.1, percentile=0.9, per="region"),
+    Objective("hottest", ("C1",), Measure.LATENCY, at_most=0.1, percentile=0.9, per="franchise_decile"),
+    Objective("database", ("C1",), Measure.DATABASE_TIME, at_most=0.01, percentile=0.9),
+    Objective("sliding", ("C1",), Measure.ERROR_RATE, at_most=0.1, sliding=20.0),
+    Objective("burning", ("C1",), Measure.BURN_RATE, at_most=5.0, sliding=30.0),
+    Objective("hits", ("C1",), Measure.CACHE_HIT_RATIO, at_least=0.5, warm=True),
+    Objective("rate", ("C1",), Measure.THROUGHPUT, at_least=1.0),
+    Objective("containment", ("C1",), Measure.LEAKAGE, at_most=0.25, faults=("shard.*",)),
+    Objective("score", ("C1",), Measure.RESILIENCE, at_least=0.1),
+    RECOVERY,
+    LOSS,
+    INTEGRITY,
+)
+"""One of every measure, so that every judge speaks."""
+
+
 @st.composite
 def runs(draw: st.DrawFn) -> Run:
     """Histories with an outage, losses, breaches and missing evidence, in any combination."""
-    run = Run((AVAILABILITY, LATENCY, SLIDING, RECOVERY, LOSS, INTEGRITY), (KILL,))
+    run = Run(OBJECTIVES, (KILL,))
     run.life(dead_ns=ns(120), observed=draw(st.sampled_from([120.5, None])), verified=draw(st.sampled_from([155, None])))
-    run.steady(draw(st.integers(0, 400)))
+    for region, shard in (("east", 1), ("west", 2)):
+        cache = draw(st.sampled_from(["hit", "miss", None]))
+        run.steady(draw(st.integers(0, 200)), 10, 190, region=region, shard=shard, franchise=shard * 60, cache=cache, db_ms=5.0)
     for index in range(draw(st.integers(0, 5))):
         run.bad(20 + index)
     down = draw(st.lists(st.tuples(st.integers(118, 160), st.integers(1, 12)), max_size=2))
     run.probes(110, 190, per_s=5, down=tuple((start, start + length) for start, length in down))
     run.probes(110, 190, per_s=1, region="west", down=tuple((start, start + length) for start, length in down[:1]))
     for index in range(draw(st.integers(0, 12))):
-        at = draw(st.integers(100, 150))
-        slot = draw(st.integers(0, 6)) * 1200
-        run.book(at, 1000 + index, final=draw(st.booleans()), starts_at=1_900_000_800 + slot, session="s")
-        if draw(st.booleans()):
-            run.act("capture", at + 1, booking=1000 + index)
-        for _ in range(draw(st.integers(0, 2))):
-            run.capture(1000 + index, at=at + 1)
-        if draw(st.booleans()):
-            run.act("read", at + 2, booking=1000 + index, session="s", version=draw(st.integers(0, 2)))
+        _customer(draw, run, 1000 + index, draw(st.integers(100, 150)))
+    for franchise, behind in draw(st.lists(st.tuples(st.integers(1, 200), st.integers(-1, 1)), max_size=3)):
+        run.entry(franchise, 2, now=2 + behind)
     if draw(st.booleans()):
         run.signal(draw(st.integers(119, 130)))
     return run
+
+
+def _customer(draw: st.DrawFn, run: Run, booking: int, at: float) -> None:
+    """Somebody who looks, books, and may pay, read, change a shop or be refused as a stranger."""
+    slot = EIGHT + draw(st.integers(0, 6)) * 1200
+    run.book(at, booking, final=draw(st.booleans()), starts_at=slot, session="s")
+    may = draw(st.sets(st.sampled_from(["look", "pay", "read", "shop", "refused"])))
+    if "look" in may:
+        run.act("offer", at + 3, barber=1, read_values=f"[{slot}]", session="s")
+    if "pay" in may:
+        run.act("capture", at + 1, booking=booking)
+    for _ in range(draw(st.integers(0, 2))):
+        run.capture(booking, at=at + 1)
+    if "read" in may:
+        run.act("read", at + 2, booking=booking, session="s", version=draw(st.integers(0, 2)))
+    if "shop" in may:
+        run.act("change_shop", at - 60, version=2, session="s")
+        run.act("read_shop", at - 58, version=draw(st.integers(1, 2)), session="s")
+    if "refused" in may:
+        run.op(at + 2, kind="profile", status=401, outcome="fail", good=False)
 
 
 @few
@@ -62,11 +96,37 @@ def test_the_order_of_input_never_matters(run: Run, seed: int) -> None:
 
 
 @few
-@given(runs(), st.floats(10, 189, allow_nan=False), st.sampled_from(["customers", "canary"]))
-def test_an_added_failure_never_improves_a_verdict(run: Run, at: float, source: str) -> None:
-    """One more request that was not answered well, of a customer or of a canary: no verdict gets better."""
+@given(runs(), st.randoms(use_true_random=False))
+def test_the_verdicts_of_a_run_merge_to_its_status_however_they_are_parted(run: Run, random: Random) -> None:
+    """What gates decides, in any order and in parts of any size; what does not gate decides nothing."""
+    assessment = run.assess()
+    gating = [verdict.status for verdict in assessment.verdicts if verdict.gates]
+    random.shuffle(gating)
+    at = random.randint(1, len(gating) - 1)
+    assert worst([worst(gating[:at]), worst(gating[at:])]) is assessment.status
+
+
+@st.composite
+def failures(draw: st.DrawFn) -> dict[str, Any]:
+    """A request that was not answered well: of anybody, anywhere, at any time, after any wait, for any reason."""
+    why = draw(st.sampled_from([
+        {"status": 503, "outcome": "info"}, {"status": 0, "outcome": "info", "error": "timeout"}, {"status": 200, "error": "wrong_body"},
+        {"status": 401, "outcome": "fail"}, {"status": 500, "outcome": "info", "cache": "miss", "db_ms": 900.0},
+    ]))  # fmt: skip
+    shard = draw(st.integers(1, 2))
+    return {
+        "at": draw(st.integers(10_000, 189_000)) / 1000, "took": draw(st.sampled_from([0.001, 0.01, 5.0])), "shard": shard, "franchise": shard * 60,
+        "source": draw(st.sampled_from(["customers", "canary"])), "region": draw(st.sampled_from(["east", "west"])),
+        "kind": draw(st.sampled_from(["slots", "franchise", "profile", "read_booking"])), **why,
+    }  # fmt: skip
+
+
+@few
+@given(runs(), failures())
+def test_an_added_failure_never_improves_a_verdict(run: Run, failure: dict[str, Any]) -> None:
+    """One more request that was not answered well: no verdict gets better."""
     before = {verdict.id: verdict.status for verdict in run.assess().verdicts}
-    run.bad(round(at, 3), source=source, kind="slots")
+    run.bad(**failure)
     after = {verdict.id: verdict.status for verdict in run.assess().verdicts}
     # A failed answer passes an edge like any other: that more was counted is no failure's merit.
     improved = {name for name, status in after.items() if name in before and status.severity < before[name].severity}
@@ -86,6 +146,7 @@ REMOVALS: dict[str, Callable[[Run], None]] = {
     "effects": lambda run: run.changes.update(effects=run.history.effects.iloc[:0]),
     "senders": lambda run: run.changes.update(sent=()),
     "edges": lambda run: run.changes.update(edges=None),
+    "cache entries": lambda run: run.changes.update(manifest=replace(run.history.manifest, looked_inside=True), cache_entries=None),
     "phases": lambda run: run.changes.update(manifest=replace(run.history.manifest, phases=())),
 }  # fmt: skip
 
