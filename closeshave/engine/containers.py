@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,6 +24,7 @@ AT_ONCE = 16
 FIRST = 1
 """The ID inside of a container's first process."""
 READ_ONLY = ":ro"
+NOTICED_WITHIN_S = 10.0
 INTO_LOG = 'log=$1; shift; exec "$@" >>"$log" 2>&1'
 """What the shell runs: the process takes its place, so that it is the container's first one."""
 SHARES = 1024
@@ -147,7 +149,12 @@ def _log(root: Path, process: Process, container: Container) -> Path:
 
 def _make_room(name: str) -> None:
     """Remove an ended container of this name. Raises :class:`EngineFailed` when it runs: two of one name there cannot be."""
-    handle = _find(name)
+    deadline = time.monotonic() + NOTICED_WITHIN_S
+    # The engine learns a little later than we that a process has died.
+    while (handle := _find(name)) and handle.attrs["State"]["Running"] and inner_pid(handle.attrs["State"]["Pid"]) != FIRST:
+        if time.monotonic() > deadline:
+            raise EngineFailed(f"the container engine has not noticed in {NOTICED_WITHIN_S:g} s that {name} has ended")
+        time.sleep(0.02)
     if handle is None:
         return
     if handle.attrs["State"]["Running"]:

@@ -132,13 +132,16 @@ def test_a_signal_that_this_user_may_not_send_goes_through_the_engine(scene, mon
     def refuse(pid, number):
         raise PermissionError
 
-    process, first = started(scene, "keeper", ("sh", "-c", "sleep 62 & exec sleep 60"))
-    assert processes.poll_until(lambda: len(processes.family(scene.root, process)) == 2, 5)
-    _, child = processes.family(scene.root, process)
+    process, first = started(scene, "keeper", ("sh", "-c", "sleep 62 & sleep 63 & exec sleep 60"))
+    assert processes.poll_until(lambda: len(processes.family(scene.root, process)) == 3, 5)
+    _, one, other = processes.family(scene.root, process)
     monkeypatch.setattr(os, "kill", refuse)
-    assert processes.send([child], signal.SIGTERM) == [child]
-    assert processes.gone([child], 5) == []
+    for child, number in ((one, signal.SIGTERM), (other, signal.SIGKILL)):
+        assert processes.send([child], number) == [child]
+        assert processes.gone([child], 5) == []
     assert first.alive
+    assert processes.send([first], signal.SIGKILL) == [first]
+    assert processes.gone([first], 5) == []
 
 
 def test_a_container_is_cut_from_a_network_and_put_back_at_the_same_address(scene):
