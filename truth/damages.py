@@ -99,12 +99,12 @@ def resume_early(scene: Scene) -> None:
 
 
 def blind_canaries(scene: Scene) -> None:
-    """The canaries' generator stands still from before the fault until long after it, and then goes on."""
+    """The canaries' generator stands still from before the fault until it must have recovered, and then goes on: nobody can tell whether it had."""
     scene.sleep_until_phase("broken", 2)
     workers = scene.workers("canary")
     for pid in workers:
         os.kill(pid, signal.SIGSTOP)
-    scene.sleep_until_phase("broken", 14)
+    scene.sleep_until_phase("broken", 20)
     for pid in workers:
         os.kill(pid, signal.SIGCONT)
 
@@ -161,7 +161,8 @@ CASES = (
     Damage("worker-killed", "a worker is killed", ("complete",), "generator for customers ended", act=kill_generator),
     Damage("disk-full", "the recorder's disk is full", ("complete", "reconciled"), "generator for customers|did not finish|recorded", act=fill_disk),
     Damage("starved-generator", "the generator is starved of CPU", ("generator/customers",), "could not keep its schedule", act=starve),
-    Damage("fault-never-bites", "a fault never bites", ("observed/process-hung",), "no independent probe saw it", "hung", act=resume_always),
+    Damage("fault-never-bites", "a fault never bites", ("observed/process-hung",), "no independent probe saw it|never injected", "hung",
+           act=resume_always),
     Damage("fault-heals-early", "a fault is over before it is healed", ("observed/process-hung",), "was over", "hung", act=resume_early),
     Damage("blind-canary", "the canaries are blind during the fault", ("recovery/primary-killed",), "nobody could see|could not keep", "failover",
            act=blind_canaries),
