@@ -1,6 +1,7 @@
-"""``python -m proving [FAMILY …] [--of RUN …]``: carry out the plans in ``scenarios/faults``, print the table, write ``docs/faults-measured.md``.
+"""``python -m proving [FAMILY …] [--environment containers] [--of RUN …]``: carry out the plans in ``scenarios/faults``, print and write the table.
 
-With ``--of`` nothing is carried out: the table is made from runs that are there.
+On another environment than the embedded one the plans that name that environment have their turn too. With ``--of`` nothing is carried out: the
+table is made from runs that are there.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from closeshave.display import Display
 from closeshave.faults.catalogue import KINDS
 from closeshave.files import write_atomically
 from closeshave.judge.case import Case
+from closeshave.plan import read_plan
 from closeshave.preparation import prepare
 from proving import table
 from proving.rows import Row, rows
@@ -28,7 +30,9 @@ PLANS = HERE / "scenarios" / "faults"
 RUNS = HERE / "reports" / "runs" / "faults"
 WIDTH = 150
 """Of a log, which is no terminal."""
-PAGE = HERE / "docs" / "faults-measured.md"
+USUAL = "embedded"
+"""The environment that most plans name; they work on others just as well."""
+PAGES = HERE / "docs"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -36,14 +40,15 @@ def main(arguments: Sequence[str]) -> int:
     told = _parse(arguments)
     console = Console(stderr=True, width=None if sys.stderr.isatty() else WIDTH)
     found: list[Row] = []
-    for run, ending in _runs(told.of, told.families, console):
+    for run, ending in _runs(told, console):
         found += _rows_of(run)
         console.print(table.terminal(found))
         if ending == "interrupted":
             return 130
     if not told.families:
-        write_atomically(told.page, table.page(found, f"{datetime.now(UTC):%Y-%m-%d}"))
-        console.print(f"written: {told.page}")
+        page = told.page or PAGES / ("faults-measured.md" if told.environment == USUAL else f"faults-measured-{told.environment}.md")
+        write_atomically(page, table.page(found, told.environment, f"{datetime.now(UTC):%Y-%m-%d}"))
+        console.print(f"written: {page}")
     return 0 if all(row.well for row in found) else 1
 
 
@@ -51,18 +56,24 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="proving", description=__doc__)
     parser.add_argument("families", nargs="*", help="only these plans; the page is written when there are none")
     parser.add_argument("--of", nargs="+", type=Path, default=[], help="runs to make the table from")
-    parser.add_argument("--page", type=Path, default=PAGE)
+    parser.add_argument("--environment", default=USUAL, help="where the plans are carried out")
+    parser.add_argument("--page", type=Path, help="where the page is written to, instead of the usual place for the environment")
     return parser.parse_args(arguments)
 
 
-def _runs(given: Sequence[Path], families: Sequence[str], console: Console) -> Iterator[tuple[Path, str]]:
+def plans(environment: str) -> list[Path]:
+    """The plans that are carried out on an environment: the usual ones, and those that need just this one."""
+    return [path for path in sorted(PLANS.glob("*.yaml")) if read_plan(path).environment in {USUAL, environment}]
+
+
+def _runs(told: argparse.Namespace, console: Console) -> Iterator[tuple[Path, str]]:
     """Each run's directory, and in a word how it ended when it did not end by itself."""
-    if given:
-        yield from ((run, "") for run in given)
+    if told.of:
+        yield from ((run, "") for run in told.of)
         return
-    for plan in sorted(PLANS.glob("*.yaml")):
-        if not families or plan.stem in families:
-            run = trial.run(prepare(str(plan)), RUNS, Display(console))
+    for plan in plans(told.environment):
+        if not told.families or plan.stem in told.families:
+            run = trial.run(prepare(str(plan), environment=told.environment), RUNS, Display(console))
             ending = run / "ending"
             yield run, ending.read_text().strip() if ending.exists() else ""
 

@@ -9,13 +9,13 @@ from rich.table import Table
 from proving.rows import LATE_MS_MAX, Row
 
 HEADS = ("kind", "scope", "late (ms)", "observed (s)", "effect (s)", "undone (s)", "proven healed (s)", "left")
-INTRODUCTION = f"""# Every kind of fault, measured
+INTRODUCTION = """# Every kind of fault, measured on {environment}
 
-Made by `make faults`: every kind that works on the embedded environment, once, under load. *Late* is the beginning of the injection against
-the schedule (at most {LATE_MS_MAX:g} ms), *observed* the first sighting by a probe that shares no code with the injection, *effect* the first
-moment at which operations in the fault's scope show it, by errors, latency or reads past the cache, against the minute before, with the kind's
-own deadline; both count from the injection, as does the beginning of the *undo*. *Proven healed* counts from there. *Left* names whatever is
-wrong or stayed behind.
+Made by `python -m proving --environment {environment}` (`make faults` is the embedded one): every kind that works there, once, under load.
+*Late* is the beginning of the injection against the schedule (at most {late_ms_max:g} ms), *observed* the first sighting by a probe that shares
+no code with the injection, *effect* the first moment at which operations in the fault's scope show it, by errors, latency or reads past the
+cache, against the minute before, with the kind's own deadline; both count from the injection, as does the beginning of the *undo*. *Proven
+healed* counts from there. *Left* names whatever is wrong or stayed behind.
 """
 
 
@@ -29,10 +29,11 @@ def terminal(rows: Sequence[Row]) -> Table:
     return table
 
 
-def page(rows: Sequence[Row], when: str) -> str:
+def page(rows: Sequence[Row], environment: str, when: str) -> str:
     """For the documentation, in Markdown."""
     good = sum(row.well for row in rows)
-    lines = [INTRODUCTION, f"{good} of {len(rows)} are as they should be; measured {when}.", ""]
+    introduction = INTRODUCTION.format(environment=environment, late_ms_max=LATE_MS_MAX)
+    lines = [introduction, f"{good} of {len(rows)} are as they should be; measured {when}.", ""]
     lines += [_line(HEADS), _line(["---"] * len(HEADS)), *(_line(cells(row)) for row in rows)]
     return "\n".join(lines) + "\n"
 

@@ -47,6 +47,11 @@ class Watch:
         now = time.monotonic()
         return [name for name, at in self._answered.items() if now - at < FRESH_S]
 
+    def cut_off(self) -> bool:
+        """Every primary that has ever answered is lost: the replicas that are left are most likely cut off with us, and fall behind."""
+        known = {link.name for link in self._platform.shards.links if link.primary and link.name in self._answered}
+        return bool(known) and known.isdisjoint(self.reachable())
+
     def _keep(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         task.add_done_callback(_ended)

@@ -76,7 +76,7 @@ def test_kinds_that_nobody_should_notice_need_no_effect():
 
 def test_the_page_has_a_line_for_each_fault():
     """Figures with two decimals, *unknown* where there is none, *none expected* where nobody should notice."""
-    text = table.page([GOOD, replace(GOOD, kind="x.y", late_ms=None, effect_s=None, effect_within_s=None)], "2026-11-21")
+    text = table.page([GOOD, replace(GOOD, kind="x.y", late_ms=None, effect_s=None, effect_within_s=None)], "embedded", "2026-11-21")
     assert "| shard.primary-killed | shard 1 | 12.00 | 0.05 | 0.40 (of 10) | 12.00 | 5.00 | nothing |" in text
     assert "| x.y | shard 1 | unknown | 0.05 | none expected | 12.00 | 5.00 | nothing |" in text
     assert "1 of 2 are as they should be" in text

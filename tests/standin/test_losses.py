@@ -71,6 +71,14 @@ def test_a_region_that_reaches_no_shard_is_not_ready(platform: Running, customer
     assert customer.get("/health/live").status_code == 200
 
 
+def test_a_region_that_has_lost_every_primary_is_not_ready(platform: Running, customer: Customer, restored: None) -> None:
+    """It could still read from the replicas beside it, as when it is cut off from the others: they serve its customers better."""
+    for way in platform.primaries.values():
+        way.point(None)
+    assert poll_until(lambda: customer.get("/health/ready").status_code == 503, SOON_S)
+    assert any(customer.get("/health/ready").json()["checks"].values())
+
+
 def test_reads_survive_either_server(platform: Running, customer: Customer, restored: None) -> None:
     """Slots come from the primary while the replica is lost, and from the replica while the primary is; a booking needs the primary."""
     platform.replicas[1].point(None)

@@ -36,10 +36,15 @@ async def live() -> Json:
 
 @router.get("/health/ready")
 async def ready(request: Request) -> Json:
-    """Ready while any database at all can be reached: one lost shard must not take a region out, for it still serves the others."""
-    reachable = request.app.state.watch.reachable()
+    """Ready while any database can be reached, and not all primaries are lost: one lost shard must not take a region out.
+
+    A region that no primary is left to, though, is cut off from the others, and they serve its customers better.
+    """
+    watch = request.app.state.watch
+    reachable = watch.reachable()
+    serves = bool(reachable) and not watch.cut_off()
     checks = {link.name: link.name in reachable for link in here().platform.shards.links}
-    return Json({"status": "ready" if reachable else "not_ready", "checks": checks}, 200 if reachable else 503)
+    return Json({"status": "ready" if serves else "not_ready", "checks": checks}, 200 if serves else 503)
 
 
 @router.get("/health/detailed")
