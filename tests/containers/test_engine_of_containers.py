@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -16,6 +17,9 @@ from closeshave import engine, processes
 from closeshave.engine import namespace
 from closeshave.engine.allowance import allowance
 from closeshave.engine.client import client
+from closeshave.environments import proctable
+from closeshave.environments.meter import Group
+from closeshave.environments.resources import Census
 
 pytestmark = pytest.mark.containers
 
@@ -202,6 +206,15 @@ def test_a_limit_of_memory_is_lifted(scene):
     assert allowance(process.container.name).memory_bytes_max == 32 << 20
     engine.limit_memory(process.container.name, None)
     assert allowance(process.container.name).memory_bytes_max is None
+
+
+def test_what_runs_in_a_container_is_counted_for_its_part(scene):
+    """CPU and memory of a report: the container's processes descend from the engine's, not from the harness."""
+    process, identity = started(scene, "part", ("sh", "-c", "sleep 61 & exec sleep 60"))
+    assert processes.poll_until(lambda: len(processes.family(scene.root, process)) == 2, 5)
+    deployment = SimpleNamespace(root=str(scene.root), processes=(process,))
+    owned = Census(deployment, "run", os.getpid()).owners(proctable.table())  # type: ignore[arg-type] # all that is asked for
+    assert {pid for pid, group in owned.items() if group == Group("app", None)} == {each.pid for each in processes.descendants(identity)}
 
 
 def test_a_sweep_needs_no_record(scene):

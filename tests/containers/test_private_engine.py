@@ -1,0 +1,85 @@
+"""``.ci/engine``: a container engine for one command, and nothing of it afterwards."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from closeshave.processes import poll_until
+
+pytestmark = pytest.mark.containers
+
+ENGINE = Path(__file__).parents[2] / ".ci" / "engine"
+UNAVAILABLE = 69
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _possible():
+    """Where it can be had: without root, or Debian's package, it cannot."""
+    reason = "dockerd is not installed" if shutil.which("dockerd") is None else ""
+    if not reason and (done := run("true")).returncode == UNAVAILABLE:
+        reason = done.stderr
+    if reason:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+
+
+def run(*argv):
+    """A command with an engine of its own, until it ends."""
+    return subprocess.run([ENGINE, *argv], capture_output=True, text=True, timeout=120, check=False)
+
+
+def below(pid):
+    """Everything that descends from a process."""
+    return psutil.Process(pid).children(recursive=True)
+
+
+def test_a_command_has_an_engine_of_its_own_and_its_exit_code_is_told():
+    """Whatever else runs on the machine: it sees no container of anybody."""
+    done = run(sys.executable, "-c", "import sys; from closeshave import engine; sys.exit(7 if engine.check() is None else 8)")
+    assert done.returncode == 7, done.stderr
+
+
+def test_a_command_that_does_not_exist_is_no_engine_that_does_not():
+    """The two must not be mixed up by whoever decides whether to skip."""
+    assert run("nonesuch").returncode == 127
+
+
+def test_killed_it_takes_engine_and_command_with_it():
+    """Also by SIGKILL, of which it hears nothing."""
+    started = subprocess.Popen([ENGINE, "sh", "-c", "echo up; exec sleep 60"], stdout=subprocess.PIPE)
+    assert started.stdout is not None
+    assert started.stdout.readline() == b"up\n"
+    everyone = below(started.pid)
+    assert {"dockerd", "containerd"} <= {process.name() for process in everyone}
+    started.send_signal(signal.SIGKILL)
+    started.wait()
+    assert poll_until(lambda: not any(process.is_running() for process in everyone), 10)
+    assert not list(Path("/sys/fs/cgroup").glob(f"*/closeshave-engine-{started.pid}/*"))
+
+
+def test_an_engine_that_dies_in_the_middle_is_told_in_one_sentence():
+    """By whatever is asked of it next, and by the look beforehand of whoever comes later."""
+    script = """
+import os, signal
+from pathlib import Path
+from closeshave import engine, processes
+engine.sweep("nobody")
+pid = int(Path("/run/engine/pid").read_text())
+os.kill(pid, signal.SIGKILL)
+processes.poll_until(lambda: processes.identify(pid) is None, 5)
+try:
+    engine.sweep("nobody")
+except engine.EngineFailed as error:
+    print(error)
+print(engine.check())
+"""
+    said = run(sys.executable, "-c", script)
+    assert said.returncode == 0, said.stderr
+    first, second = said.stdout.splitlines()
+    assert "did not answer when asked to list what it runs; has it been stopped or restarted?" in first
+    assert "did not answer" in second
