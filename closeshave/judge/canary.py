@@ -1,7 +1,7 @@
 """What canaries saw, and whether they saw enough to speak for a scope.
 
 A canary is a pair of the region it enters at and the shard it books on. It is blind when it stopped probing, when it probes too thinly for its
-planned rate, or when it was failing before anything was broken: then good answers later, or their absence, prove nothing.
+planned rate or too late, or when it was failing before anything was broken: then good answers later, or their absence, prove nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from closeshave.plan import Fault
 
 LEAST_SHARE = 0.5
 """Of the planned probes, so many must be there in every window."""
+LATENESS_PART = 10
+"""Send lateness up to this part of the canaries' latency is within what any generator needs."""
 WINDOW_PROBES = 4
 """A window is a second, and longer for slow canaries: long enough for so many planned probes."""
 
@@ -24,6 +26,15 @@ WINDOW_PROBES = 4
 def held(case: Case) -> Flags:
     """Probes that found service as promised: a good answer within the canaries' latency, counted from when the probe was due."""
     return case.good & (case.response_ns <= round(case.plan.canaries.latency * 1e9))
+
+
+def telling(case: Case) -> Flags:
+    """Operations that say something of the platform. A probe that its own sender held up, and that was then answered as promised, does not: it is
+    late by the harness's doing, and nobody asked when it was due. One that failed, or took too long by itself, failed all the same."""
+    latency_ns = round(case.plan.canaries.latency * 1e9)
+    held_up = case.started_ns - case.intended_ns > latency_ns // LATENESS_PART
+    quick = case.good & (case.ended_ns - case.started_ns <= latency_ns)
+    return ~(held_up & quick & (case.response_ns > latency_ns))
 
 
 def pairs(case: Case, rows: Flags, fault: Fault) -> list[tuple[str, int]]:
@@ -64,7 +75,7 @@ def blindness(case: Case, rows: Flags, fault: Fault, start_ns: int, end_ns: int)
             return f"{name} was failing before the fault"
         gap = _thin(np.sort(case.intended_ns[of_pair]), start_ns, end_ns, rate_per_s(case, region, shard))
         if gap is not None:
-            return f"{name} probed too rarely {(gap - start_ns) / 1e9:.1f} s after the injection"
+            return f"{name} probed too rarely or too late {(gap - start_ns) / 1e9:.1f} s after the injection"
     return ""
 
 

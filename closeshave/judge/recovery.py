@@ -50,7 +50,7 @@ def measure(case: Case, life: Life) -> Recovery:
     if start is None:
         raise ValueError(f"{life.fault.id} was never injected")
     hold_ns = round(case.plan.canaries.hold * 1e9)
-    rows = case.canaries & operations_of(case, life.fault)
+    rows = case.canaries & operations_of(case, life.fault) & canary.telling(case)
     blind = canary.blindness(case, rows, life.fault, start, life.horizon_ns)
     probes = np.flatnonzero(rows & (case.intended_ns >= start) & (case.intended_ns < life.horizon_ns))
     # By time, then by ID: the order of the file must not matter.

@@ -259,6 +259,45 @@ def test_canaries_that_fall_silent_are_blind(silent: tuple[float, float]) -> Non
     assert verdict(run).status is INCONCLUSIVE
 
 
+def held_up(run: Run, start: float, end: float, *, until: float, **fields: Any) -> None:
+    """Probes due in a stretch, all sent at ``until`` by a sender that had stood still, and answered 10 ms later."""
+    for index in range(round((end - start) * 10)):
+        at = round(start + index / 10, 6)
+        run.canary(at, took=until - at + 0.01, late=until - at, **fields)
+
+
+@pytest.mark.parametrize("until", [130.0, 141.0, 160.0])
+def test_probes_that_their_sender_held_up_acquit_and_convict_nobody(until: float) -> None:
+    """Well before and well after; in between nobody asked. Whether that is shorter or longer than the allowed 20 s, the recovery is unknown."""
+    run = Run((RECOVERY,), (KILL,))
+    run.life(healed=170, verified=175)
+    run.probes(100, 119)
+    held_up(run, 119, until, until=until)
+    run.probes(until, 190)
+    assert verdict(run).status is INCONCLUSIVE
+    assert "nobody could see the recovery" in verdict(run).reason
+
+
+def test_a_few_probes_held_up_are_no_outage() -> None:
+    """Three tenths of a second of the sender's own: a fault that was to be tolerated was."""
+    run = Run((RECOVERY,), (replace(KILL, expected=Expected.TOLERATES),))
+    run.life()
+    run.probes(100, 130)
+    held_up(run, 130, 130.3, until=131.4)
+    run.probes(130.3, 190)
+    assert verdict(run).status is PASS
+
+
+@pytest.mark.parametrize("fields", [{"ok": False}, {"late": 1.05, "took": 2.2}, {"late": 0.05, "took": 1.02}])
+def test_a_late_probe_that_failed_or_was_slow_by_itself_counts(fields: dict[str, Any]) -> None:
+    """An error, a second and more after it was sent, or lateness of no account: the platform's own doing."""
+    run = Run((RECOVERY,), (replace(KILL, expected=Expected.TOLERATES),))
+    run.life()
+    run.probes(100, 190)
+    run.canary(130.05, **{"late": 1.05, "took": 1.2, **fields})
+    assert verdict(run).status is FAIL
+
+
 def test_canaries_that_probe_too_thinly_are_blind() -> None:
     """Ten a second are planned; two a second would find the recovery, but miss most of what happens."""
     run = Run((RECOVERY,), (KILL,))
