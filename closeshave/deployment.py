@@ -24,6 +24,10 @@ OWN_REQUESTS = "own-requests.jsonl"
 """In the root too: a line (``region``) for each request that the harness itself sent through an edge to prove a heal. No sender sent it, so
 whoever compares the edges' counters with the senders takes it away."""
 
+DIVERGED = "diverged.jsonl"
+"""In the root too: rows (as :class:`closeshave.history.Diverged`) that a database member held and its shard's leader did not, read just before the
+two were joined again. It is the one moment at which both sides of a partition can be read: after it the old side is rewound."""
+
 OPERATIONS = "CLOSESHAVE_OPERATIONS"
 """A variable in :attr:`Process.environ` that names a JSON file: what an operator tells this process while it runs. The file may be absent."""
 OVERRIDES = "CLOSESHAVE_SETTINGS_OVERRIDES"

@@ -169,6 +169,21 @@ class Placement:
     """How many of its franchises' own rows are there."""
 
 
+@dataclass(frozen=True, slots=True)
+class Diverged:
+    """A booking, or a state of it, that a member on the lost side of a partition held and the leader of its shard did not."""
+
+    member: str
+    shard: int
+    franchise: int
+    booking: int
+    key: str | None
+    status: str
+    version: int
+    created_at: float
+    """Seconds since the epoch."""
+
+
 class Edge(StrEnum):
     """The edges of a fault's life, in order."""
 
@@ -306,6 +321,8 @@ class History:
     """What the workers that were killed leave in the dark."""
     cache_entries: pd.DataFrame | None = None
     placements: pd.DataFrame | None = None
+    diverged: pd.DataFrame | None = None
+    """What the lost side of a partition held alone; ``None`` where nobody had two sides to read."""
 
 
 _TEXT: Any = pa.dictionary(pa.int32(), pa.string())  # its stub knows less than the library: as a field type it is refused
@@ -329,6 +346,12 @@ BOOKINGS = pa.schema(
         ("booking", pa.int64()), ("franchise", pa.int32()), ("found_on", pa.int16()), ("barber", pa.int64()), ("client", pa.string()),
         ("starts_at", pa.int64()), ("minutes", pa.int32()), ("status", _TEXT), ("version", pa.int32()), ("key", pa.string()),
         ("created_at", pa.float64()), ("price_cents", pa.int64()),
+    ]
+)  # fmt: skip
+DIVERGED = pa.schema(
+    [
+        ("member", _TEXT), ("shard", pa.int16()), ("franchise", pa.int32()), ("booking", pa.int64()), ("key", pa.string()), ("status", _TEXT),
+        ("version", pa.int32()), ("created_at", pa.float64()),
     ]
 )  # fmt: skip
 _CAPTURE: dict[str, Any] = {
@@ -363,7 +386,7 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     plain = table.select([name for name in table.schema.names if name not in optional]).to_pandas()
     for name in table.schema.names:
         if name in optional:
-            plain[name] = pd.Series(table.column(name).to_pylist(), dtype=nullable[table.schema.field(name).type])
+            plain[name] = nullable[table.schema.field(name).type].__from_arrow__(table.column(name))  # type: ignore[attr-defined]  # pandas' stubs lack it
     return plain[table.schema.names]
 
 
@@ -373,6 +396,7 @@ MANIFEST, TIMELINE, SENT, EDGE_COUNTS, BLIND = "manifest.json", "timeline.jsonl"
 OPERATIONS_FILE, EFFECTS_FILE = "operations.parquet", "effects.parquet"
 BOOKINGS_FILE, CAPTURES_FILE = "final_state/bookings.parquet", "final_state/captures.parquet"
 CACHE_ENTRIES_FILE, PLACEMENTS_FILE = "final_state/cache_entries.parquet", "final_state/placements.parquet"
+DIVERGED_FILE = "final_state/diverged.parquet"
 RESOURCES_FILE = "resources.parquet"
 
 _MANIFEST = TypeAdapter(Manifest)
@@ -451,6 +475,7 @@ def load(run: Path) -> History:
         resources=_rows(run / RESOURCES_FILE, None, damage) if (run / RESOURCES_FILE).exists() else None,
         cache_entries=_rows(run / CACHE_ENTRIES_FILE, CACHE_ENTRIES, damage) if manifest.looked_inside else None,
         placements=_rows(run / PLACEMENTS_FILE, PLACEMENTS, damage) if manifest.looked_inside else None,
+        diverged=_rows(run / DIVERGED_FILE, DIVERGED, damage) if (run / DIVERGED_FILE).exists() else None,
         damage=tuple(damage),
         blind=_whole(run / BLIND, _BLIND, (), damage),
     )

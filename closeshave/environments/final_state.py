@@ -16,7 +16,7 @@ from psycopg.rows import dict_row
 
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment, Member
-from closeshave.environments import cache_entries, placements, probe
+from closeshave.environments import cache_entries, diverged, placements, probe
 from closeshave.environments.reading import FinalStateUnreadable, session
 from closeshave.history import (
     BOOKINGS,
@@ -24,6 +24,7 @@ from closeshave.history import (
     CACHE_ENTRIES_FILE,
     CAPTURES,
     CAPTURES_FILE,
+    DIVERGED_FILE,
     PLACEMENTS_FILE,
     save_rows,
 )
@@ -105,6 +106,8 @@ def export(deployment: Deployment, run: Path, since_wall_s: float, say: Callable
     entries = cache_entries.read(deployment, promoted, random.Random(run.name))  # noqa: S311 - which entries are looked at is no secret
     save_rows(run / CACHE_ENTRIES_FILE, entries)
     save_rows(run / PLACEMENTS_FILE, placements.read(deployment))
+    if (alone := diverged.read(Path(deployment.root), since_wall_s)) is not None:
+        save_rows(run / DIVERGED_FILE, alone)
     compared = entries.num_rows - entries["stored"].null_count
     say(
         f"final state: {booked.num_rows} bookings on {len(tables)} primaries, {captured.num_rows} captures, "

@@ -12,7 +12,7 @@ from closeshave.judge.loss import resolution_ns
 from closeshave.judge.timeline import Life, shards_of
 from closeshave.judge.verdict import Status, Verdict, Witness
 from closeshave.judge.witness import first_and_worst, row
-from closeshave.judge.writes import effect
+from closeshave.judge.writes import among, effect
 from closeshave.plan import Measure, Objective
 
 
@@ -56,7 +56,8 @@ def _measured(dossier: Dossier, life: Life, blank: Verdict, bound_ns: int) -> Ve
     assert loss.window_ns is not None
     n = _acknowledged(dossier, life, bound_ns)
     figures = replace(blank, measured=loss.window_ns / 1e9, n=n, confidence=_interval(loss.window_ns, gap_ns))
-    window = f"the oldest from {loss.window_ns / 1e9:.3f} s before the primary's end, {bound_ns / 1e9:g} s are allowed"
+    seen = _seen_alone(dossier, loss.lost)
+    window = f"{seen}the oldest from {loss.window_ns / 1e9:.3f} s before the primary's end, {bound_ns / 1e9:g} s are allowed"
     excess_ns = loss.window_ns - bound_ns
     uncertainty_ns = dossier.case.history.manifest.anchor.uncertainty_ns
     if excess_ns and abs(excess_ns) <= uncertainty_ns:
@@ -70,6 +71,14 @@ def _measured(dossier: Dossier, life: Life, blank: Verdict, bound_ns: int) -> Ve
         seen = "no write was" if gap_ns is None else f"for {gap_ns / 1e9:.1f} s no write was"
         return replace(figures, reason=f"{seen} acknowledged in the {bound_ns / 1e9:g} s before the fault: a loss would not show")
     return replace(figures, status=Status.PASS, reason=f"{count:,} acknowledged writes are missing, {window}" if count else "")
+
+
+def _seen_alone(dossier: Dossier, guilty: Flags) -> str:
+    """How many of these writes were read on the lost side before it was joined to the other, in words; nothing where nobody read it."""
+    alone = dossier.case.history.diverged
+    if alone is None:
+        return ""
+    return f"{int(np.count_nonzero(guilty & among(dossier.writes.rows, alone))):,} of them were read on the old primary before it was rewound, "
 
 
 def _interval(window_ns: int, gap_ns: int | None) -> tuple[float, float] | None:
@@ -110,7 +119,8 @@ def _split_brain(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
     if not count:
         return (verdict,)
     why = "began after the promotion, was acknowledged, and is missing: an old primary took it"
-    reason = f"{count:,} writes that began after the new primary's promotion were acknowledged and are missing"
+    seen = _seen_alone(dossier, loss.split).removesuffix(", ")
+    reason = f"{count:,} writes that began after the new primary's promotion were acknowledged and are missing{seen and '; '}{seen}"
     return (replace(verdict, reason=reason, witnesses=_witnesses(dossier, loss.split, why)),)
 
 

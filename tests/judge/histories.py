@@ -16,12 +16,14 @@ from closeshave.history import (
     BOOKINGS,
     CACHE_ENTRIES,
     CAPTURES,
+    DIVERGED,
     EFFECTS,
     OPERATIONS,
     PLACEMENTS,
     Booking,
     CacheEntry,
     Capture,
+    Diverged,
     EdgeCount,
     Effect,
     FaultEvent,
@@ -81,6 +83,8 @@ class Run:
     entries: list[CacheEntry] | None = None
     """What the caches hold; ``None``: nobody can look into them."""
     placements: list[Placement] = field(default_factory=list)
+    diverged: list[Diverged] | None = None
+    """What the lost side of a partition held alone; ``None``: nobody read two sides."""
     events: list[FaultEvent] = field(default_factory=list)
     signals: list[Signal] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
@@ -237,6 +241,7 @@ class Run:
             captures=None if self.captures is None else _frame(self.captures, CAPTURES),
             cache_entries=None if self.entries is None else _frame(self.entries, CACHE_ENTRIES),
             placements=None if self.entries is None else _frame(self.placements, PLACEMENTS),
+            diverged=None if self.diverged is None else _frame(self.diverged, DIVERGED),
         )
         return replace(history, **self.changes)
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from closeshave.history import Diverged
 from closeshave.judge.verdict import Status
 from closeshave.plan import Fault
 from tests.judge.histories import INTEGRITY, KILL, LOSS, Run, ns
@@ -178,6 +179,25 @@ def test_what_a_cut_off_primary_acknowledged_until_it_stepped_down_is_the_faults
     told = run.assess().faults[0]
     assert (told.lost_writes, told.loss_window_s) == (8, pytest.approx(3.99))
     assert (run.verdict("integrity/lost").status, run.verdict("split-brain/kill").status) == (PASS, PASS)
+
+
+@pytest.mark.parametrize(
+    ("started", "judge", "says"),
+    [
+        (119.8, "loss/kill", "2 acknowledged writes are missing, 1 of them were read on the old primary before it was rewound, the oldest"),
+        (123.5, "split-brain/kill", "acknowledged and are missing; 1 of them were read on the old primary before it was rewound"),
+    ],
+)
+def test_what_the_lost_side_held_alone_is_told_beside_what_is_missing(started: float, judge: str, says: str) -> None:
+    """Read before the sides were joined: evidence of who took a write that nobody has any more. A stranger's row is nobody's."""
+    run = killed(119.5)
+    run.signal(123.0)
+    run.book(started, 5000, final=False)
+    run.diverged = [
+        Diverged("shard1-east", 1, franchise, booking, f"key-{booking}", "scheduled", 1, 1_800_000_000.0 + started)
+        for franchise, booking in ((1, 5000), (2, 5000), (1, 7000))
+    ]
+    assert says in run.verdict(judge).reason
 
 
 def test_a_booking_that_the_old_primary_took_and_cancelled_after_the_promotion_is_split_brain_too() -> None:

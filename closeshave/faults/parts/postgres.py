@@ -20,6 +20,10 @@ NO_SLOT = ("too many clients", "connection slots are reserved")
 """How a server says that it has no session to give. (A refused connection carries no SQLSTATE that the driver would tell.)"""
 COMPUTING = "select count(*) from generate_series(1, 400000) as n where n % 7 = 3"
 """Some 50 ms of a CPU, and nothing else."""
+RECENT_BOOKINGS = """
+    select franchise_id, id, idempotency_key, status::text, version, extract(epoch from created_at)::float8
+    from bookings where created_at > now() - interval '1 hour'
+"""
 FILLING_BYTES = 64 << 10
 FILLING_STEPS_MAX = 512
 
@@ -85,6 +89,23 @@ def received(deployment: Deployment, standby: Member, position: str) -> bool:
     with session(deployment, standby) as connection:
         row = connection.execute("select pg_last_wal_receive_lsn() >= %s::pg_lsn", (position,)).fetchone()
     return row is not None and bool(row[0])
+
+
+def leading_timeline(deployment: Deployment, member: Member) -> int | None:
+    """The timeline that a server writes on; ``None`` for a standby, which writes on none. Raises :data:`Unavailable`."""
+    with session(deployment, member) as connection:
+        # The name of a WAL file begins with its timeline. The control file would tell it too, but not before the next checkpoint.
+        row = connection.execute("select case when not pg_is_in_recovery() then pg_walfile_name(pg_current_wal_lsn()) end").fetchone()
+    return int(row[0][:8], 16) if row is not None and row[0] is not None else None
+
+
+def recent_bookings(deployment: Deployment, member: Member) -> list[tuple[int, int, str | None, str, int, float]]:
+    """Franchise, ID, key, status, version and instant of creation (seconds since the epoch) of what was booked within the last hour.
+
+    Raises :data:`Unavailable`.
+    """
+    with session(deployment, member) as connection:
+        return connection.execute(RECENT_BOOKINGS).fetchall()
 
 
 def sessions(deployment: Deployment, member: Member, name: str) -> int:

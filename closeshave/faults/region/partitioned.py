@@ -6,7 +6,7 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 
 from closeshave.deployment import Link
-from closeshave.faults import cutting, proofs
+from closeshave.faults import cutting, divergence, proofs
 from closeshave.faults.cutting import Cut
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
 from closeshave.faults.parts import patroni, wire
@@ -43,8 +43,9 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Join the networks, then as for every fault of a region."""
-    return (*cutting.rejoin(domain.owned(aim), say), *domain.undo(aim, deadline_ns, say))
+    """Keep what the two sides hold differently, join the networks, then as for every fault of a region."""
+    kept = divergence.keep(aim.deployment, domain.shards_of(aim)) if not cutting.joined(domain.owned(aim)).holds else ()
+    return (*kept, *cutting.rejoin(domain.owned(aim), say), *domain.undo(aim, deadline_ns, say))
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from closeshave.faults import cutting
+from closeshave.faults import cutting, divergence
 from closeshave.faults.cutting import Cut
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
 from closeshave.faults.parts import patroni
@@ -36,8 +36,9 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Put every member of the shard back on its networks; then as for every fault of a shard."""
-    return (*cutting.rejoin(processes_of(aim), say), *cluster.undo(aim, deadline_ns, say))
+    """Keep what its members hold differently, put every one back on its networks; then as for every fault of a shard."""
+    kept = divergence.keep(aim.deployment, [shard_of(aim)]) if not cutting.joined(processes_of(aim)).holds else ()
+    return (*kept, *cutting.rejoin(processes_of(aim), say), *cluster.undo(aim, deadline_ns, say))
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:

@@ -1,0 +1,27 @@
+"""What was kept of the lost sides of partitions while they could still be read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+
+from closeshave.deployment import DIVERGED as FILE
+from closeshave.environments.reading import FinalStateUnreadable
+from closeshave.history import DIVERGED
+
+
+def read(root: Path, since_wall_s: float) -> pa.Table | None:
+    """Rows of bookings made since ``since_wall_s`` (seconds since the epoch); ``None`` where no two sides were ever read.
+
+    Raises :class:`FinalStateUnreadable` for a file that is torn.
+    """
+    path = root / FILE
+    if not path.exists():
+        return None
+    try:
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        return pa.Table.from_pylist([row for row in rows if row["created_at"] >= since_wall_s], schema=DIVERGED)
+    except (ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise FinalStateUnreadable(f"{FILE}: {type(error).__name__}: {error}") from None
