@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from closeshave.engine.client import EngineFailed, check
 from closeshave.engine.containers import alive, execute, kill, oom_killed, pause, paused, run, unpause
-from closeshave.engine.images import image_digest, image_exists, import_image
+from closeshave.engine.images import image_digest, image_exists, image_sources, import_image
 from closeshave.engine.limits import limit_cpu, limit_memory
 from closeshave.engine.networks import attached, connect, disconnect, make_network, taken_subnets
 from closeshave.engine.sweeping import sweep
@@ -23,6 +23,7 @@ __all__ = [
     "execute",
     "image_digest",
     "image_exists",
+    "image_sources",
     "import_image",
     "kill",
     "limit_cpu",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from docker.models.images import Image
 
 DIGEST = "closeshave.digest"
+SOURCES = "closeshave.sources"
 CHUNK_BYTES = 1 << 20
 
 
@@ -26,11 +27,17 @@ def image_digest(image: str) -> str | None:
     return found.labels.get(DIGEST) if found else None
 
 
-def import_image(tar: IO[bytes], image: str, environ: Iterable[str], digest: str) -> None:
+def image_sources(image: str) -> str | None:
+    """Which state of our own sources :func:`import_image` was told that the image holds; ``None`` as above."""
+    found = _find(image)
+    return found.labels.get(SOURCES) if found else None
+
+
+def import_image(tar: IO[bytes], image: str, environ: Iterable[str], digest: str, sources: str) -> None:
     """Make an image of one layer; ``environ`` are ``NAME=value``. One that had this name is removed. Raises :class:`EngineFailed`."""
     last = _find(image)
     name, _, tag = image.rpartition(":")
-    changes = [*(f"ENV {variable}" for variable in environ), f"LABEL {DIGEST}={digest}"]
+    changes = [*(f"ENV {variable}" for variable in environ), f"LABEL {DIGEST}={digest} {SOURCES}={sources}"]
     # Not the file itself, whose length would be told in a header beside that of chunks.
     chunks = iter(lambda: tar.read(CHUNK_BYTES), b"")
     with asking(f"make the image {image}"):

@@ -12,6 +12,7 @@ from closeshave.deployment import Deployment
 from closeshave.engine import EngineFailed
 from closeshave.environments import cache, construction, demolition, parts, registry, template
 from closeshave.environments.construction import Ground, Means, Say
+from closeshave.environments.containers import sources
 from closeshave.environments.containers.layout import Users, lay_out, size
 from closeshave.environments.containers.networks import free_block
 from closeshave.environments.containers.starting import ConcurrentStarter
@@ -55,10 +56,13 @@ def obstacle(images: Images) -> str | None:
         return reason
     try:
         missing = [image for image in dict.fromkeys(asdict(images).values()) if not engine.image_exists(image)]
+        held = engine.image_sources(images.platform)
     except EngineFailed as error:
         return str(error)
     if missing:
         return f"the engine has no image {', '.join(missing)}: 'closeshave env images' makes ours, 'docker pull' fetches others"
+    if held not in {None, sources.digest()}:
+        return f"the image {images.platform} holds the stand-in as it was before it changed: 'closeshave env images' makes it anew"
     return None
 
 

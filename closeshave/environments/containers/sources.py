@@ -1,0 +1,18 @@
+"""Which state of the stand-in an image holds: one that was made before a change would be tested in place of what is here."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from closeshave import standin
+from closeshave.environments.containers.tree import BYTE_CODE
+
+
+def digest() -> str:
+    """Changes with every source of the stand-in, and with nothing else."""
+    home = Path(standin.__file__).parent
+    sums = hashlib.sha256()
+    for path in sorted(path for path in home.rglob("*") if path.is_file() and path.suffix != BYTE_CODE):
+        sums.update(f"{path.relative_to(home)}\n".encode() + path.read_bytes())
+    return sums.hexdigest()[:16]
