@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from closeshave.judge.columns import Flags, Ints, ints
+from closeshave.judge.columns import Flags, Ints, ints, shard_ids
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding, unknown
 from closeshave.judge.verdict import Witness
@@ -63,9 +63,8 @@ def _lost_since(dossier: Dossier, sample: pd.DataFrame, behind: Ints) -> Flags:
     newer = (behind < 0) & sample["stored_version"].notna().to_numpy(dtype=np.bool_)
     if not newer.any():
         return newer
-    topology = dossier.case.history.manifest.topology
-    shards = [topology.shard_of(franchise) for franchise in ints(sample["franchise"], 0).tolist()]
-    return newer & np.array([shard is not None and shard.id in dossier.rewound for shard in shards], dtype=np.bool_)
+    shards = shard_ids(dossier.case.history.manifest.topology, ints(sample["franchise"], 0))
+    return newer & np.isin(shards, list(dossier.rewound))
 
 
 def _witness(sample: pd.DataFrame, position: int) -> Witness:

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from closeshave.topology import Topology
+
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
@@ -31,9 +33,30 @@ def member(column: pd.Series, values: Iterable[str]) -> Flags:
     wanted = [str(value) for value in values]
     if isinstance(column.dtype, pd.CategoricalDtype):
         # Ten million comparisons of small integers instead of ten million of text.
-        codes = column.cat.categories.get_indexer(pd.Index(wanted, dtype=column.cat.categories.dtype))
-        return np.isin(column.cat.codes.to_numpy(), codes[codes >= 0])
+        among = column.cat.categories.get_indexer(pd.Index(wanted, dtype=column.cat.categories.dtype))
+        known, codes = among[among >= 0], column.array.codes
+        # One value, the usual question, is answered in a third of the time that a set takes.
+        return np.asarray(codes == known[0] if len(known) == 1 else np.isin(codes, known))
     return column.isin(wanted).to_numpy(dtype=np.bool_)
+
+
+def dense(*columns: Ints) -> Ints:
+    """The rows' values of these columns together as one number each, from 0: equal where all of them are equal."""
+    found = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        codes, values = pd.factorize(column)
+        # Dense again after each column, so that the next product cannot overflow.
+        found, _ = pd.factorize(found * max(1, len(values)) + codes)
+    return found
+
+
+def shard_ids(topology: Topology, franchises: Ints) -> Ints:
+    """The shard of each franchise, -1 where none holds it."""
+    firsts, lasts, ids = (
+        np.array(column, dtype=np.int64) for column in zip(*((s.first, s.last, s.id) for s in topology.shards), strict=True)
+    )
+    at = np.searchsorted(firsts, franchises, side="right") - 1
+    return np.where((at >= 0) & (franchises <= lasts[at]), ids[at], -1)
 
 
 def shared(column: pd.Series, few: pd.Series) -> pd.Series:

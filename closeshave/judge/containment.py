@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from closeshave.judge.case import Case
 from closeshave.judge.change import Change, Floats, rise
-from closeshave.judge.columns import Flags
+from closeshave.judge.columns import Flags, shard_ids
 from closeshave.judge.distance import distances, furthest, of_shards, outside
 from closeshave.judge.timeline import Life, operations_of
 from closeshave.judge.windows import latency_bounds, spans, within
@@ -100,7 +100,7 @@ def _told(case: Case, before: Flags, during: Flags, wrong: Flags, yardstick: Cha
     named = seen[worse][np.lexsort((seen[worse], -weight[worse]))]
     certain = float(weight[worse].sum())
     likely, least, most = certain, certain, certain
-    shards = np.array([shard.id if (shard := case.history.manifest.topology.shard_of(int(one))) else -1 for one in seen])
+    shards = shard_ids(case.history.manifest.topology, seen)
     for shard in np.unique(shards[unsure]):
         pool = np.isin(franchise, seen[unsure & (shards == shard)])
         together = _of(before & pool, during & pool, wrong).minus(yardstick)

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import BOOKINGS, EFFECTS, Outcome
-from closeshave.judge.columns import Flags, Ints, equal, ints
+from closeshave.judge.columns import Flags, Ints, dense, equal, ints
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding
 from closeshave.judge.windows import NEVER_NS
@@ -79,8 +79,7 @@ def holdings(writes: Writes, forgiven: Flags) -> pd.DataFrame:
 
 def overlapping(rows: pd.DataFrame, *, held_ns: bool = False) -> list[Pair]:
     """Pairs of rows (positions) of different bookings of one barber whose slots overlap; with ``held_ns`` only those held at one instant."""
-    barber = pd.MultiIndex.from_arrays([ints(rows["franchise"], -1), ints(rows["barber"], -1)])
-    group, _ = pd.factorize(barber)
+    group = dense(ints(rows["franchise"], -1), ints(rows["barber"], -1))
     start = ints(rows["starts_at"], 0)
     end = start + 60 * ints(rows["minutes"], 0)
     booking = ints(rows["booking"], -1)

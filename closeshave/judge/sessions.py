@@ -26,6 +26,8 @@ BOOKING = ["session", "franchise", "booking"]
 def stale(dossier: Dossier) -> Finding:
     """Reads that returned an older version than their session had already read or written."""
     rows = joined(dossier.case, (*MUTATING, "read"))
+    # Nine bookings of ten nobody reads again: they need no comparing.
+    rows = rows[among(rows, rows[equal(rows["action"], "read")])]
     denied = equal(rows["action"], "read") & (ints(dossier.case.operations["status"], 0)[rows["position"].to_numpy()] == NOT_FOUND)
     told = equal(rows["outcome"], Outcome.OK) | denied
     # "There is no such booking" is the oldest version of all.

@@ -90,6 +90,8 @@ def fate(case: Case) -> Writes:
 
 def among(rows: pd.DataFrame, others: pd.DataFrame) -> Flags:
     """Which ``rows`` are of a booking that ``others`` know. A booking is its franchise and its ID: IDs may repeat between shards."""
+    if not len(others):
+        return np.zeros(len(rows), dtype=np.bool_)
     own = pd.MultiIndex.from_arrays([ints(rows["franchise"], -1), ints(rows["booking"], -1)])
     theirs = pd.MultiIndex.from_arrays([ints(others["franchise"], -1), ints(others["booking"], -1)])
     return np.asarray(own.isin(theirs)) & (ints(rows["booking"], -1) >= 0)
