@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable
 from importlib.metadata import Distribution, packages_distributions
-from importlib.util import cache_from_source
 from pathlib import Path, PurePosixPath
 
 import closeshave
+from closeshave.environments import cache
 from closeshave.environments.containers.inside import PACKAGES, PYTHON
-from closeshave.environments.containers.tree import Tree
+from closeshave.environments.containers.tree import BYTE_CODE, Tree
 
 UNUSED = ("site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "pydoc_data")
 OWN = closeshave.__name__
@@ -46,7 +47,11 @@ def add_packages(tree: Tree, modules: Iterable[str]) -> None:
 
     They are imported here and now, in a process of their own: which also leaves their byte code, without which each start would make it anew.
     """
-    done = subprocess.run([sys.executable, "-c", IMPORT, *modules], capture_output=True, text=True, timeout=60, check=False)
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
+        "PYTHONPYCACHEPREFIX": str(_kept())
+    }
+    command = [sys.executable, "-c", IMPORT, *modules]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environ)
     if done.returncode != 0:
         raise RuntimeError(f"{', '.join(modules)} cannot be imported: {done.stderr.strip().splitlines()[-1]}")
     imported: dict[str, str | None] = json.loads(done.stdout)
@@ -59,7 +64,7 @@ def add_packages(tree: Tree, modules: Iterable[str]) -> None:
 def _add_own(tree: Tree, modules: Iterable[Path]) -> None:
     """Those modules of this package, and what is no module beside them. The others change often, and are not missed."""
     home = Path(closeshave.__file__).parent
-    data = {file for module in modules for file in module.parent.iterdir() if file.is_file() and file.suffix != ".py"}
+    data = {file for module in modules for file in module.parent.iterdir() if file.is_file() and file.suffix not in {".py", BYTE_CODE}}
     for file in sorted({*modules, *data}):
         _put(tree, PurePosixPath(OWN, file.relative_to(home)), file)
 
@@ -68,7 +73,7 @@ def add_distribution(tree: Tree, distribution: Distribution, *, without: Iterabl
     """All files of an installed package but its commands, with their byte code."""
     skipped = set(without)
     for file in distribution.files or ():
-        if ".." in file.parts or skipped & set(file.parts):
+        if ".." in file.parts or file.suffix == BYTE_CODE or skipped & set(file.parts):
             continue
         _put(tree, file, Path(str(file.locate())))
 
@@ -80,7 +85,13 @@ def _put(tree: Tree, file: PurePosixPath, source: Path) -> None:
 
 
 def _byte_code(file: PurePosixPath, source: Path) -> tuple[PurePosixPath, Path]:
+    """Where it shall be in the image, and where it is here."""
     if file.suffix != ".py":
         return file, source
-    compiled = Path(cache_from_source(str(source)))
-    return file.parent / compiled.parent.name / compiled.name, compiled
+    name = f"{file.stem}.{sys.implementation.cache_tag}.pyc"
+    return file.parent / "__pycache__" / name, _kept() / source.parent.relative_to("/") / name
+
+
+def _kept() -> Path:
+    """The byte code of what images are made of: not beside the sources, where we may not be allowed to write."""
+    return cache.directory() / "bytecode"

@@ -1,0 +1,74 @@
+"""The images of a container environment, made of what this machine has: everything in them runs, as nobody."""
+
+import pytest
+
+from closeshave.engine.client import client
+from closeshave.environments.containers import images as recipes
+from closeshave.environments.containers import inside
+from closeshave.environments.stack import Images
+
+pytestmark = pytest.mark.containers
+
+TAGS = Images()
+NOBODY = "65534:65534"
+
+
+def said(image, *argv, **options):
+    """What a program prints that runs in an image, with no network."""
+    options = {"user": NOBODY, "network_mode": "none", "remove": True, "stderr": True, **options}
+    return client().client.containers.run(image, list(argv), **options).decode()
+
+
+@pytest.mark.parametrize(
+    ("image", "argv", "words"),
+    [
+        (
+            TAGS.platform,
+            (inside.PYTHON, "-c", "import closeshave.standin.app, closeshave.standin.payments, uvloop; print('ready')"),
+            "ready",
+        ),
+        (TAGS.database, (inside.PYTHON, "-m", "patroni", "--version"), "4."),
+        (TAGS.database, (str(inside.POSTGRES / "pg_rewind"), "--version"), "pg_rewind (PostgreSQL)"),
+        (TAGS.database, ("postgres", "--version"), "postgres (PostgreSQL)"),
+        (TAGS.etcd, (str(inside.ETCD), "--version"), "etcd Version"),
+        (TAGS.valkey, (str(inside.VALKEY), "--version"), "Valkey server"),
+        (TAGS.valkey, (inside.PYTHON, "-I", "-S", "-c", f"open('{inside.VALKEY_START}'); import socket; print('ready')"), "ready"),
+        (TAGS.haproxy, (str(inside.HAPROXY), "-v"), "HAProxy version"),
+        (TAGS.toxiproxy, (str(inside.TOXIPROXY), "--version"), "toxiproxy-server version"),
+    ],
+    ids=["platform", "patroni", "pg_rewind", "postgres", "etcd", "valkey", "its launcher", "haproxy", "toxiproxy"],
+)
+def test_its_programs_run(images, image, argv, words):
+    """Under the names by which the environment starts them."""
+    assert words in said(image, *argv)
+
+
+@pytest.mark.parametrize("image", [TAGS.platform, TAGS.database, TAGS.etcd, TAGS.valkey, TAGS.haproxy, TAGS.toxiproxy])
+def test_it_has_a_shell_a_kill_and_a_name_for_nobody(images, image):
+    """The process is started by the first, signalled by the second, and PostgreSQL insists on the third."""
+    assert said(image, "sh", "-c", "sleep 60 & kill $! && id -un && : > /tmp/mine && cp /tmp/mine /tmp/yours") == "nobody\n"
+
+
+def test_a_database_can_be_made_in_it(images):
+    """With the locale that the templates have."""
+    assert "Success" in said(TAGS.database, "initdb", "-D", "/tmp/data", "--no-sync", "--locale=C.UTF-8")
+
+
+def test_a_clock_can_be_set_ahead_in_it(images):
+    """The library is where faults look for it."""
+    ahead = {"LD_PRELOAD": inside.FAKETIME, "FAKETIME": "+1000d", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    asked = (inside.PYTHON, "-c", "import time; print(int(time.time()))")
+    assert int(said(TAGS.platform, *asked, environment=ahead)) - int(said(TAGS.platform, *asked)) > 999 * 86_400
+
+
+def test_what_is_up_to_date_is_not_made_again(images):
+    """And what is replaced leaves no nameless image behind."""
+    first = recipes.Recipe("closeshave/test:local", lambda tree, _say: tree.texts.update({"etc/one": "1"}))
+    second = recipes.Recipe("closeshave/test:local", lambda tree, _say: tree.texts.update({"etc/one": "2"}))
+    engine = client().client.images
+    try:
+        assert [recipes.make(recipe, print) for recipe in (first, first, second)] == [True, False, True]
+        assert said("closeshave/test:local", "cat", "/etc/one") == "2"
+        assert engine.list(filters={"dangling": True}) == []
+    finally:
+        engine.remove("closeshave/test:local")
