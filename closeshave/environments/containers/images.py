@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from closeshave import engine
 from closeshave.environments import parts, valkey_start
-from closeshave.environments.containers import inside, interpreter
+from closeshave.environments.containers import inside, interpreter, sources
 from closeshave.environments.containers.tree import MERGED, Tree
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.stack import Images
@@ -36,11 +36,13 @@ class Recipe:
 
     tag: str
     fill: Callable[[Tree, Say], None]
+    sources: str = ""
+    """Which state of our own sources it holds, where whoever uses the image has to know."""
 
 
 def recipes(images: Images) -> Iterator[Recipe]:
     """One for each part. Raises :class:`EnvironmentFailed` when a part is not installed."""
-    yield Recipe(images.platform, _platform)
+    yield Recipe(images.platform, _platform, sources.digest())
     yield Recipe(images.database, _database)
     yield Recipe(images.etcd, _etcd)
     yield Recipe(images.valkey, _valkey)
@@ -63,7 +65,7 @@ def make(recipe: Recipe, say: Say) -> bool:
     tree = _base()
     recipe.fill(tree, say)
     tree.add_libraries()
-    digest = tree.digest(*ENVIRON, _made_by())
+    digest = tree.digest(*ENVIRON, recipe.sources, _made_by())
     if engine.image_digest(recipe.tag) == digest:
         say(f"{recipe.tag} is as it should be")
         return False
@@ -71,7 +73,7 @@ def make(recipe: Recipe, say: Say) -> bool:
         tree.write(tar)
         size = tar.tell()
         tar.seek(0)
-        engine.import_image(tar, recipe.tag, ENVIRON, digest)
+        engine.import_image(tar, recipe.tag, ENVIRON, digest, recipe.sources)
     say(f"{recipe.tag} made of {len(tree.files)} files, {size >> 20} MiB")
     return True
 
