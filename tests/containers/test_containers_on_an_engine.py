@@ -24,33 +24,12 @@ from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.stack import Images
 from closeshave.environments.status import status
 from closeshave.plan import locate
+from tests.containers.traces import docker, traces
 from tests.standin.running import Customer
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(600)]
 
 SETTLED_S_MAX = 30
-
-
-def docker(*arguments):
-    """What the engine's own command says, a word each."""
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True, timeout=60).stdout.split()
-
-
-def traces():
-    """All that an environment could leave behind on this machine."""
-    return {
-        "containers": sorted(docker("ps", "-aq")),
-        "networks": sorted(docker("network", "ls", "-q")),
-        "volumes": sorted(docker("volume", "ls", "-q")),
-        "mounts": sorted(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
-        "environments": registry.running(),
-        "claims": sorted(path.name for path in ports.claims_dir().glob("*-*")),
-        "servers": sorted(
-            process.info["name"]
-            for process in psutil.process_iter(["name"])
-            if process.info["name"] in {"postgres", "valkey-server", "haproxy", "etcd", "toxiproxy-server"}
-        ),
-    }
 
 
 @pytest.fixture

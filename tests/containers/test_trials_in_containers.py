@@ -1,0 +1,51 @@
+"""Whole trials in containers that end badly: nothing is left of them, and nobody else is blamed."""
+
+import json
+import signal
+import subprocess
+
+import pytest
+
+from closeshave import processes
+from closeshave.deployment import load
+from tests.containers.traces import traces
+from tests.trial.conftest import begin, plan_text
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(600)]
+
+LEFT_S_MAX = 90
+
+
+@pytest.fixture
+def trial(tmp_path):
+    """A short trial in containers, under load; before and after it the machine is the same."""
+    before = traces()
+    running = begin(tmp_path, plan_text(), "--environment", "containers")
+    running.wait_for("phase-started")
+    yield running
+    if running.process.poll() is None:
+        running.process.send_signal(signal.SIGINT)
+        running.process.wait(120)
+    assert processes.poll_until(lambda: traces() == before, LEFT_S_MAX, interval_s=0.5), (before, traces())
+
+
+def test_a_killed_trial_is_taken_away_by_its_janitor(trial):
+    """``kill -9`` under load: nobody has to do anything for it."""
+    trial.process.kill()
+    trial.process.wait(5)
+
+
+def test_an_interrupted_trial_takes_itself_away(trial):
+    """Ctrl-C under load."""
+    trial.process.send_signal(signal.SIGINT)
+    assert trial.process.wait(120) == 5
+
+
+def test_an_engine_that_takes_all_containers_along_is_no_failure_of_the_platform(trial):
+    """As when it is restarted in the middle of a run: the trial says so, and there is no verdict."""
+    deployment = load(trial.root())
+    ours = [process.container.name for process in deployment.processes if process.container]
+    subprocess.run(["docker", "kill", *ours], check=True, capture_output=True, timeout=60)
+    assert trial.process.wait(180) == 4
+    assert "has the container engine been stopped or restarted?" in json.dumps(trial.timeline())
+    assert trial.summary()["status"] == "inconclusive"
