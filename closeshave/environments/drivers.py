@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from closeshave.clock import Anchor
 from closeshave.deployment import Deployment
-from closeshave.environments import edge_counts, embedded, final_state, registry, signals
+from closeshave.environments import edge_counts, embedded, final_state, registry, signals, timelines
 from closeshave.environments.containers import containers
 from closeshave.environments.driver import Driver
 from closeshave.environments.remote.remote import REMOTE
@@ -17,7 +17,8 @@ from closeshave.history import Signal
 
 
 def _embedded_signals(deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int) -> list[Signal]:
-    return signals.read(Path(deployment.root) / "logs", deployment, anchor, since_ns, until_ns)
+    told = signals.read(Path(deployment.root) / "logs", deployment, anchor, since_ns, until_ns)
+    return sorted([*told, *timelines.read(deployment, anchor, since_ns, until_ns)], key=lambda signal: signal.at_ns)
 
 
 EMBEDDED = Driver(

@@ -23,6 +23,15 @@ def get_json(port: int, path: str) -> dict[str, Any] | None:
     return _object(_ask(port, path, "GET")[1])
 
 
+def get_list(port: int, path: str) -> list[object] | None:
+    """The JSON list that the server answers with; ``None`` when none does."""
+    try:
+        answer = json.loads(_ask(port, path, "GET")[1])
+    except ValueError:
+        return None
+    return answer if isinstance(answer, list) else None
+
+
 def post_json(port: int, path: str, question: Mapping[str, Any]) -> dict[str, Any] | None:
     """The JSON object that the server answers a JSON question with, whatever the status; ``None`` when none does."""
     return _object(_ask(port, path, "POST", json.dumps(question).encode())[1])

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from closeshave.deployment import Container, Process
 from closeshave.environments import layout, valkey_start
-from closeshave.environments.containers import inside, networks
+from closeshave.environments.containers import inside, networks, zone
 from closeshave.environments.containers.networks import Plan
 from closeshave.environments.layout import Layout
 from closeshave.environments.parts import Etcd, Parts
@@ -94,4 +94,5 @@ def _contained(process: Process, prefix: str, plan: Plan, images: Images, users:
         attachments=plan.attachments[process.name],
         user=users.databases if process.role == "patroni" else users.everybody,
     )
-    return replace(process, container=container, address=plan.told(process.name))
+    environ = {**process.environ, zone.VARIABLE: zone.here()}
+    return replace(process, environ=environ, container=container, address=plan.told(process.name))

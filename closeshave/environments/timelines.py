@@ -1,0 +1,39 @@
+"""Patroni's history of timelines: each promotion that a shard has ever had, as it keeps it in etcd; told apart from the logs of its members.
+
+It is a second witness of when a shard got another primary, and the only one where a member's log is lost or says it in words that nobody knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from closeshave.clock import Anchor
+from closeshave.deployment import Deployment
+from closeshave.environments import probe
+from closeshave.environments.signals import PROMOTED
+from closeshave.history import Signal
+
+PATH = "/history"
+
+
+def read(deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int) -> list[Signal]:
+    """The promotions of every shard between two instants of the monotonic clock (ns), by the first member of each that answers."""
+    shards = {member.shard: None for member in deployment.members}
+    found = [signal for shard in shards for signal in parse(_ask(deployment, shard), shard, anchor)]
+    return [signal for signal in found if since_ns <= signal.at_ns <= until_ns]
+
+
+def parse(lines: list[object], shard: int, anchor: Anchor) -> Iterator[Signal]:
+    """What Patroni's lines say: timeline that ended, position, reason, instant and new leader; the last two are missing where it forgot. Pure."""
+    for line in lines:
+        match line:
+            case [int(timeline), int(position), str(reason), str(at), *leader]:
+                ended = f"{position >> 32:X}/{position & 0xFFFFFFFF:X}"
+                detail = f"timeline {timeline} ended at {ended} ({reason}); {''.join(map(str, leader)) or 'somebody'} leads the next"
+                yield Signal(anchor.to_monotonic_ns(datetime.fromisoformat(at)), PROMOTED, f"shard:{shard}", f"patroni {PATH}", detail)
+
+
+def _ask(deployment: Deployment, shard: int) -> list[object]:
+    answers = (probe.get_list(member.api_port, PATH) for member in deployment.members if member.shard == shard)
+    return next((answer for answer in answers if answer is not None), [])
