@@ -32,11 +32,11 @@ def said(image, *argv, **options):
         (TAGS.database, ("postgres", "--version"), "postgres (PostgreSQL)"),
         (TAGS.etcd, (str(inside.ETCD), "--version"), "etcd Version"),
         (TAGS.valkey, (str(inside.VALKEY), "--version"), "Valkey server"),
-        (TAGS.valkey, (inside.PYTHON, "-I", "-S", "-c", f"open('{inside.VALKEY_START}'); import socket; print('ready')"), "ready"),
+        (TAGS.valkey, (inside.PYTHON, "-I", "-S", "-c", "import socket; print('ready')"), "ready"),
         (TAGS.haproxy, (str(inside.HAPROXY), "-v"), "HAProxy version"),
         (TAGS.toxiproxy, (str(inside.TOXIPROXY), "--version"), "toxiproxy-server version"),
     ],
-    ids=["platform", "patroni", "pg_rewind", "postgres", "etcd", "valkey", "its launcher", "haproxy", "toxiproxy"],
+    ids=["platform", "patroni", "pg_rewind", "postgres", "etcd", "valkey", "what its launcher runs on", "haproxy", "toxiproxy"],
 )
 def test_its_programs_run(images, image, argv, words):
     """Under the names by which the environment starts them."""

@@ -11,7 +11,7 @@ from importlib.metadata import Distribution
 from pathlib import Path, PurePosixPath
 
 from closeshave import engine
-from closeshave.environments import parts, valkey_start
+from closeshave.environments import parts
 from closeshave.environments.containers import inside, interpreter, sources
 from closeshave.environments.containers.tree import MERGED, Tree
 from closeshave.environments.errors import EnvironmentFailed
@@ -136,7 +136,6 @@ def _etcd(tree: Tree, say: Say) -> None:
 def _valkey(tree: Tree, _say: Say) -> None:
     _program(tree, str(inside.VALKEY), parts.find_valkey())
     interpreter.add_interpreter(tree)
-    tree.put(inside.VALKEY_START, Path(valkey_start.__file__))
 
 
 def _haproxy(tree: Tree, _say: Say) -> None:
