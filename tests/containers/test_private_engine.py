@@ -83,3 +83,22 @@ print(engine.check())
     first, second = said.stdout.splitlines()
     assert "did not answer when asked to list what it runs; has it been stopped or restarted?" in first
     assert "did not answer" in second
+
+
+def test_a_full_disk_is_told_in_one_sentence():
+    """The engine's, which holds images and containers."""
+    script = """
+import subprocess
+from closeshave import engine
+from closeshave.environments.containers import images
+from closeshave.environments.stack import Images
+subprocess.run(["mount", "-o", "remount,size=24m", "/run"], check=True)
+try:
+    images.make(next(recipe for recipe in images.recipes(Images()) if recipe.tag == Images().valkey), lambda _: None)
+except engine.EngineFailed as error:
+    print(error)
+"""
+    said = run(sys.executable, "-c", script)
+    assert said.returncode == 0, said.stderr
+    [sentence] = said.stdout.splitlines()
+    assert "its disk is full" in sentence
