@@ -16,7 +16,7 @@ from closeshave.clock import Anchor, now_ns
 from closeshave.environments import edge_counts, embedded, final_state, fingerprint, resources, signals
 from closeshave.environments.definition import read_embedded
 from closeshave.environments.final_state import FinalStateUnreadable
-from closeshave.history import BOOKINGS_FILE, CAPTURES_FILE, EdgeCount
+from closeshave.history import BOOKINGS_FILE, CACHE_ENTRIES_FILE, CAPTURES_FILE, PLACEMENTS_FILE, EdgeCount
 from closeshave.plan import locate
 
 pytestmark = pytest.mark.servers
@@ -91,6 +91,28 @@ def test_the_final_state_holds_the_runs_bookings_and_captures(deployment, tmp_pa
         assert since <= row["created_at"] <= time.time() < row["starts_at"]
     [capture] = pq.read_table(tmp_path / CAPTURES_FILE).to_pylist()
     assert (capture["booking"], capture["amount"]) == (paid, bookings[paid]["price_cents"])
+
+
+def test_the_final_state_holds_what_caches_and_members_hold(deployment, tmp_path):
+    """Each node of each tier names its entries, primaries and replicas; Europe's stay with Europe's nodes, and its shops with its members."""
+    for number, region in enumerate(deployment.topology.regions):
+        assert Customer(deployment, region, f"10.1.0.{number}").http.get("/api/v2/locations/").status_code == 200
+    europe = next(shard for shard in deployment.topology.shards if shard.home in deployment.topology.resident)
+    assert processes.poll_until(lambda: len(_entries(deployment, tmp_path)) == 8, 10)  # four shops, each on a primary and on its replica
+    entries = _entries(deployment, tmp_path)
+    assert all(json.loads(row["cached"]) == json.loads(row["stored"]) for row in entries if row["stored"])
+    assert sum(row["stored"] is not None for row in entries) == 4
+    assert {row["region"] for row in entries if row["franchise"] in europe} == {europe.home}
+    held = {row["member"]: row["franchises"] for row in pq.read_table(tmp_path / PLACEMENTS_FILE).to_pylist()}
+    own = {member.name for member in deployment.members if member.shard == europe.id}
+    assert held == {member.name: 25_000 if member.name in own else 0 for member in deployment.members}
+
+
+def _entries(deployment, directory):
+    """Those of each shard's first shop."""
+    final_state.export(deployment, directory, time.time(), print)
+    shops = {shard.first for shard in deployment.topology.shards}
+    return [row for row in pq.read_table(directory / CACHE_ENTRIES_FILE).to_pylist() if row["franchise"] in shops]
 
 
 def test_an_open_transaction_is_in_flight(deployment):

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from closeshave.judge import integrity
+from closeshave.judge.assess import INVARIANTS
 from closeshave.judge.verdict import Status
-from closeshave.report import ranking
+from closeshave.report import kinds, ranking
 from tests.report import judged
 
 
@@ -26,6 +28,11 @@ def test_every_breach_of_integrity_has_its_own_row():
     """A lost booking and a doubled one are different damage."""
     broken = [replace(one, status=Status.FAIL, measured=1) for one in judged.verdicts() if one.measure in judged.BREACHES]
     assert len(ranking.rows(broken)) == len(broken)
+
+
+def test_every_kind_of_breach_is_known_by_its_title():
+    """What the judge looks for and the report does not know would be ranked as one promise among many."""
+    assert set(kinds.INVARIANTS) == INVARIANTS | integrity.DOUBTS
 
 
 def test_there_are_never_more_rows_than_fit():
