@@ -54,13 +54,6 @@ def test_a_database_can_be_made_in_it(images):
     assert "Success" in said(TAGS.database, "initdb", "-D", "/tmp/data", "--no-sync", "--locale=C.UTF-8")
 
 
-def test_a_clock_can_be_set_ahead_in_it(images):
-    """The library is where faults look for it."""
-    ahead = {"LD_PRELOAD": inside.FAKETIME, "FAKETIME": "+1000d", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-    asked = (inside.PYTHON, "-c", "import time; print(int(time.time()))")
-    assert int(said(TAGS.platform, *asked, environment=ahead)) - int(said(TAGS.platform, *asked)) > 999 * 86_400
-
-
 def test_what_is_up_to_date_is_not_made_again(images):
     """And what is replaced leaves no nameless image behind."""
     first = recipes.Recipe("closeshave/test:local", lambda tree, _say: tree.texts.update({"etc/one": "1"}))

@@ -21,7 +21,6 @@ Say = Callable[[str], None]
 
 TOOLS = ("sh", "kill", "cp", "cat", "chmod", "chown", "env", "id", "ln", "ls", "mkdir", "mv", "rm", "sleep", "true", "touch")
 SEARCHED = "/usr/bin:/bin:/usr/sbin:/sbin"
-FAKETIME = "libfaketime.so."
 LOCALE = Path("/usr/lib/locale/C.utf8")
 NOBODY = 65534
 PLATFORM = ("closeshave.standin.app", "closeshave.standin.payments", "uvloop", "httptools", "hiredis")
@@ -103,16 +102,11 @@ def _base() -> Tree:
     return tree
 
 
-def _platform(tree: Tree, say: Say) -> None:
+def _platform(tree: Tree, _say: Say) -> None:
     interpreter.add_interpreter(tree)
     interpreter.add_packages(tree, PLATFORM)
     # Read as files, never imported: salons have times of their own.
     interpreter.add_distribution(tree, Distribution.from_name("tzdata"))
-    faketime = next((file for file in Distribution.from_name("libfaketime").files or () if file.name.startswith(FAKETIME)), None)
-    if faketime is None:
-        say("libfaketime is not installed: no clock of the platform can be skewed")
-    else:
-        tree.put(inside.FAKETIME, Path(str(faketime.locate())))
 
 
 def _database(tree: Tree, _say: Say) -> None:

@@ -10,8 +10,6 @@ PYTHON = "python3"
 """In the images of the platform, of the database (with Patroni) and of Valkey (with nothing but the standard library)."""
 PACKAGES = Path("/opt/closeshave/packages")
 """Python packages, this one too; ``PYTHONPATH`` leads there."""
-FAKETIME = "/opt/closeshave/libfaketime.so.1"
-"""In the image of the platform, where this machine has it: to be preloaded into a process whose clock shall be wrong."""
 VALKEY = Path("valkey-server")
 HAPROXY = Path("haproxy")
 ETCD = Path("etcd")
