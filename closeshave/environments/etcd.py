@@ -67,7 +67,11 @@ def _process(site: Site, name: str, region: str, cluster: str) -> Process:
         "--log-level=warn",
     ]
     if site.parts.etcd.rejoins_empty:
-        others = [f"{port}" for port in client_ports(site) if port != site.ports.port(name, "client")]
+        others = [
+            f"{site.address(other)}:{site.ports.port(other, 'client')}"
+            for other, _ in placed("etcd", site.definition.etcd)
+            if other != name
+        ]
         argv = [site.parts.python.program, "-m", "closeshave.environments.etcd_rejoin", ",".join(others), *argv]
     return Process(
         name=name,

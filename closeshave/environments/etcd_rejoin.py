@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +21,31 @@ REJOIN_S_MAX = 60.0
 
 
 def main() -> None:
-    """Rejoin if need be, then turn into the server. ``OTHERS`` are the client ports of the other members."""
-    others, server = [int(port) for port in sys.argv[1].split(",") if port], sys.argv[2:]
+    """Rejoin if need be, then turn into the server. ``OTHERS`` are the client addresses (``host:port``) of the other members."""
+    others, server = [address for address in sys.argv[1].split(",") if address], sys.argv[2:]
     data = Path(option(server, "data-dir"))
     if (data / "member").exists():
         cluster = rejoin(others, option(server, "name"), option(server, "initial-advertise-peer-urls"))
         shutil.rmtree(data)
         server = [*(word for word in server if not word.startswith("--initial-cluster=")), *existing(cluster)]
-    os.execv(server[0], server)  # noqa: S606  no shell: this very process becomes the server
+    os.execvp(server[0], server)  # noqa: S606  no shell: this very process becomes the server
 
 
-def rejoin(others: Sequence[int], name: str, peer_url: str) -> str:
+def rejoin(others: Sequence[str], name: str, peer_url: str) -> str:
     """Replace the member ``name`` by an empty one; returns the cluster as ``--initial-cluster`` wants it. Raises :class:`TimeoutError`."""
     joined: list[str] = []
 
     def tried() -> bool:
-        for port in others:
-            listed = post_json(port, "/v3/cluster/member/list", {})
+        for address in others:
+            host, _, port = address.rpartition(":")
+            ask = partial(post_json, int(port), host=host)
+            listed = ask("/v3/cluster/member/list", {})
             members = (listed or {}).get("members", [])
             # Gone already when an earlier try got half-way, or when it was added and never started: then it has no name yet.
             for member in members:
                 if member.get("name") == name or peer_url in member.get("peerURLs", []):
-                    post_json(port, "/v3/cluster/member/remove", {"ID": member["ID"]})
-            added = post_json(port, "/v3/cluster/member/add", {"peerURLs": [peer_url]}) if members else None
+                    ask("/v3/cluster/member/remove", {"ID": member["ID"]})
+            added = ask("/v3/cluster/member/add", {"peerURLs": [peer_url]}) if members else None
             if added and "member" in added:
                 joined.append(initial_cluster(added["members"], name, peer_url))
                 return True

@@ -10,6 +10,8 @@ from typing import Any
 import psycopg
 import redis
 
+from closeshave.environments.addresses import LOOPBACK
+
 TIMEOUT_S = 1.0
 
 
@@ -32,9 +34,9 @@ def get_list(port: int, path: str) -> list[object] | None:
     return answer if isinstance(answer, list) else None
 
 
-def post_json(port: int, path: str, question: Mapping[str, Any]) -> dict[str, Any] | None:
+def post_json(port: int, path: str, question: Mapping[str, Any], host: str = LOOPBACK) -> dict[str, Any] | None:
     """The JSON object that the server answers a JSON question with, whatever the status; ``None`` when none does."""
-    return _object(_ask(port, path, "POST", json.dumps(question).encode())[1])
+    return _object(_ask(port, path, "POST", json.dumps(question).encode(), host)[1])
 
 
 def valkey_info(port: int, section: str) -> dict[str, Any] | None:
@@ -79,8 +81,8 @@ def streaming_standbys(port: int, database: str, user: str) -> int | None:
         return None
 
 
-def _ask(port: int, path: str, method: str, body: bytes | None = None) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
+def _ask(port: int, path: str, method: str, body: bytes | None = None, host: str = LOOPBACK) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
     try:
         connection.request(method, path, body)
         answer = connection.getresponse()

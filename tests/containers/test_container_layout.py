@@ -19,8 +19,12 @@ from closeshave.yamlfile import InvalidFile
 
 ROOT = Path("/state/containers-1")
 BLOCK = IPv4Network("10.213.4.0/23")
-VERSION = "18.1"
 SHIPPED = locate("environments", "containers")
+
+
+def parts(definition, **changes):
+    """The programs, as they are called inside."""
+    return parts_inside(ROOT, definition.images, postgres_version="18.1", **changes)
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +37,13 @@ def definition():
 def layout(definition):
     """The shipped environment on ports from 20000."""
     users = Users(everybody="0:0", databases="65534:65534")
-    return lay_out("0123456789abcdef", ROOT, definition, VERSION, 20_000, block=BLOCK, users=users)
+    return lay_out("0123456789abcdef", ROOT, definition, parts(definition), 20_000, block=BLOCK, users=users)
 
 
 @pytest.fixture(scope="module")
 def bare(definition):
     """The same parts as plain processes."""
-    return embedded_layout.lay_out("0123456789abcdef", ROOT, definition, parts_inside(ROOT, definition.images, VERSION), 20_000)
+    return embedded_layout.lay_out("0123456789abcdef", ROOT, definition, parts(definition), 20_000)
 
 
 def shape(definition: Stack):
@@ -71,12 +75,12 @@ def test_the_same_parts_have_the_same_ports(layout, bare):
 def test_every_port_is_published_once(layout, definition):
     """A port is one process's, and all lie in the block that is claimed."""
     published = [port for process in layout.deployment.processes for port in process.ports]
-    assert sorted(published) == list(range(20_000, 20_000 + size(definition, VERSION)[0]))
+    assert sorted(published) == list(range(20_000, 20_000 + size(definition, parts(definition))[0]))
 
 
 def test_the_networks_fit_into_the_block_that_is_asked_for(layout, definition):
     """What is reserved is what is used."""
-    assert BLOCK.prefixlen == size(definition, VERSION)[1]
+    assert BLOCK.prefixlen == size(definition, parts(definition))[1]
     assert all(IPv4Network(network.subnet).subnet_of(BLOCK) for network in layout.deployment.networks)
 
 
@@ -185,6 +189,17 @@ def test_programs_are_named_as_images_know_them(layout):
         paths = re.findall(r"(?<![\w:/])/[\w./-]+", " ".join(process.argv))
         assert all(path.startswith(str(ROOT)) for path in paths), process.name
         assert "PYTHONPATH" not in process.environ
+
+
+def test_an_etcd_that_must_not_trust_its_data_asks_the_others_where_they_are(definition):
+    """The fallback of a machine that cannot build a current one; 127.0.0.1 would be itself."""
+    users = Users(everybody="0:0", databases="65534:65534")
+    old = parts(definition, etcd_rejoins_empty=True)
+    deployment = lay_out("0123456789abcdef", ROOT, definition, old, 20_000, block=BLOCK, users=users).deployment
+    members = [process for process in deployment.processes if process.role == "etcd"]
+    for member in members:
+        others = [f"{other.address}:{other.ports[0]}" for other in members if other is not member]
+        assert member.argv[:4] == ("python3", "-m", "closeshave.environments.etcd_rejoin", ",".join(others))
 
 
 def test_only_databases_run_as_another_user(layout):

@@ -13,11 +13,12 @@ from closeshave.engine import EngineFailed
 from closeshave.environments import cache, construction, demolition, parts, registry, template
 from closeshave.environments.construction import Ground, Means, Say
 from closeshave.environments.containers import sources
-from closeshave.environments.containers.layout import Users, lay_out, size
+from closeshave.environments.containers.layout import Users, lay_out, parts_inside, size
 from closeshave.environments.containers.networks import free_block
 from closeshave.environments.containers.starting import ConcurrentStarter
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.layout import Layout
+from closeshave.environments.parts import Parts
 from closeshave.environments.stack import Containers, Images
 from closeshave.environments.unprivileged import NOBODY, Wrapper, wrapper
 
@@ -70,7 +71,13 @@ def _gather(definition: Containers) -> Callable[[Say], Means]:
     def gather(say: Say) -> Means:
         postgres = parts.find_postgres(definition.database.binaries)
         version = parts.read_postgres_version(postgres)
-        port_count, prefix_length = size(definition, version)
+        # Our own image of etcd is made of the one that is found here.
+        rejoins_empty = definition.images.etcd == Images().etcd and parts.find_etcd(say).rejoins_empty
+
+        def inside(root: Path) -> Parts:
+            return parts_inside(root, definition.images, postgres_version=version, etcd_rejoins_empty=rejoins_empty)
+
+        port_count, prefix_length = size(definition, inside(Path("/")))
         owner = NOBODY if os.getuid() == 0 else None
         myself = f"{os.getuid()}:{os.getgid()}"
         users = Users(everybody=myself, databases=myself if owner is None else f"{owner}:{owner}")
@@ -79,7 +86,7 @@ def _gather(definition: Containers) -> Callable[[Say], Means]:
             # One at a time: a block is free until its networks are made.
             with cache.locked("networks"):
                 block = free_block(prefix_length, engine.taken_subnets())
-                layout = lay_out(ground.id, ground.root, definition, version, first_port, block=block, users=users)
+                layout = lay_out(ground.id, ground.root, definition, inside(ground.root), first_port, block=block, users=users)
                 for network in layout.deployment.networks:
                     engine.make_network(network, ground.id, ground.root)
             say(f"starting {len(layout.deployment.processes)} containers on {len(layout.deployment.networks)} networks in {block}")

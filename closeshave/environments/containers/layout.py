@@ -47,11 +47,8 @@ class Users:
     """PostgreSQL refuses root."""
 
 
-def lay_out(
-    id: str, root: Path, definition: Containers, postgres_version: str, first_port: int, *, block: IPv4Network, users: Users
-) -> Layout:
+def lay_out(id: str, root: Path, definition: Containers, parts: Parts, first_port: int, *, block: IPv4Network, users: Users) -> Layout:
     """Describe the environment ``id`` below ``root``, on ports from ``first_port`` and on networks inside ``block``."""
-    parts = parts_inside(root, definition.images, postgres_version)
     # Who there is does not depend on where they are, but what they are told does: hence twice.
     processes = layout.lay_out(id, root, definition, parts, first_port).deployment.processes
     prefix = f"closeshave-{id[:PREFIX_LENGTH]}"
@@ -65,13 +62,13 @@ def lay_out(
     )
 
 
-def size(definition: Containers, postgres_version: str) -> tuple[int, int]:
+def size(definition: Containers, parts: Parts) -> tuple[int, int]:
     """How many consecutive ports the environment takes, and the prefix length of the block of addresses that it needs."""
-    bare = layout.lay_out("", Path("/"), definition, parts_inside(Path("/"), definition.images, postgres_version), 0)
+    bare = layout.lay_out("", Path("/"), definition, parts, 0)
     return bare.port_count, networks.prefix_length(len(bare.deployment.processes), len(definition.regions))
 
 
-def parts_inside(root: Path, images: Images, postgres_version: str) -> Parts:
+def parts_inside(root: Path, images: Images, *, postgres_version: str, etcd_rejoins_empty: bool = False) -> Parts:
     """The programs as they are called inside the images, where they are on the PATH."""
     return Parts(
         postgres=None,
@@ -79,7 +76,7 @@ def parts_inside(root: Path, images: Images, postgres_version: str) -> Parts:
         nobody=Wrapper(),
         valkey=inside.VALKEY,
         haproxy=inside.HAPROXY,
-        etcd=Etcd(inside.ETCD, "", rejoins_empty=False),
+        etcd=Etcd(inside.ETCD, "", etcd_rejoins_empty),
         toxiproxy=inside.TOXIPROXY,
         versions={**asdict(images), "postgres": postgres_version},
         missing={},
