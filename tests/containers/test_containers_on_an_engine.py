@@ -107,7 +107,7 @@ def test_a_customer_books_through_every_edge_and_is_answered_by_its_region(runni
             free = customer.get("/api/v2/appointments/slots", params={"appointment_date": day}).json()["slots"]
             wish = {"date": day, "time": free[0]["time"], "service": "Haircut"}
             booked = customer.post("/api/v2/appointments/", json=wish)
-            assert booked.status_code == 201, booked.text
+            assert booked.status_code == 200, booked.text
             assert customer.get(f"/api/v2/appointments/{booked.json()['id']}").json()["id"] == booked.json()["id"]
 
 
@@ -161,7 +161,7 @@ def test_a_missing_image_is_named_with_the_command_that_makes_it(definition, not
 
 @pytest.mark.parametrize(
     ("host", "message"),
-    [("unix:///nowhere/docker.sock", "no container engine runs on this machine"), ("tcp://127.0.0.1:1", "no container engine")],
+    [("unix:///nowhere/docker.sock", "no container engine runs on this machine"), ("tcp://127.0.0.1:1", "is not on this machine")],
 )
 def test_without_an_engine_the_reason_is_one_sentence(nothing_left, host, message):
     """And the exit code says that it was no verdict."""
