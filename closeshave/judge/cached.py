@@ -43,19 +43,19 @@ def stale(dossier: Dossier) -> Finding:
     return Finding(NAME, int(np.count_nonzero(guilty)), len(sample), what, witnesses)
 
 
-def differences(cached: str, stored: str) -> dict[str, Any]:
-    """Where two JSON texts differ, by path (``franchise.name``), with both values; text that is no JSON differs as a whole."""
+def differences(cached: str, stored: str) -> list[dict[str, Any]]:
+    """The fields (``franchise.name``) in which two JSON texts differ, with both values; text that is no JSON differs as a whole."""
     try:
-        return dict(_differing("", json.loads(cached), json.loads(stored)))
+        return _differing("", json.loads(cached), json.loads(stored))
     except json.JSONDecodeError:
-        return {} if cached == stored else {"": {"cached": cached, "stored": stored}}
+        return _differing("", cached, stored)
 
 
-def _differing(path: str, cached: Any, stored: Any) -> list[tuple[str, dict[str, Any]]]:
+def _differing(path: str, cached: Any, stored: Any) -> list[dict[str, Any]]:
     if isinstance(cached, dict) and isinstance(stored, dict):
         names = sorted({*cached, *stored})
         return [found for name in names for found in _differing(f"{path}.{name}" if path else name, cached.get(name), stored.get(name))]
-    return [] if cached == stored else [(path, {"cached": cached, "stored": stored})]
+    return [] if cached == stored else [{"field": path, "cached": cached, "stored": stored}]
 
 
 def _lost_since(dossier: Dossier, sample: pd.DataFrame, behind: Ints) -> Flags:
@@ -70,4 +70,5 @@ def _lost_since(dossier: Dossier, sample: pd.DataFrame, behind: Ints) -> Flags:
 def _witness(sample: pd.DataFrame, position: int) -> Witness:
     told = plain(sample, position)
     differs = differences(told.pop("cached"), told.pop("stored"))
-    return {**told, "differs": differs, "why": f"the cache and the database differ in {', '.join(differs) or 'everything'}"}
+    fields = ", ".join(each["field"] or "everything" for each in differs)
+    return {**told, "differs": differs, "why": f"the cache and the database differ in {fields}"}

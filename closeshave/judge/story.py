@@ -8,41 +8,25 @@ history it is from.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from closeshave.history import BOOKINGS_FILE, CAPTURES_FILE, OPERATIONS_FILE, TIMELINE
-from closeshave.judge.columns import Flags, ints
+from closeshave.history import OPERATIONS_FILE, TIMELINE
+from closeshave.judge.columns import Flags, ints, member
 from closeshave.judge.dossier import Dossier
+from closeshave.judge.ending import Booking, in_the_end
+from closeshave.judge.line import Line
 from closeshave.judge.timeline import Life, shards_of, signals_of
 from closeshave.judge.verdict import Verdict
 from closeshave.judge.windows import NEVER_NS
 
 MARGIN_NS = 5_000_000_000
 """Faults and signals so long before and after the operations of the story belong to it."""
+SHOP_ACTIONS = ("change_shop", "read_shop")
 MOST_OPERATIONS = 40
 """A booking with more operations than this is told by its first ones."""
-
-Booking = tuple[int, int]
-"""Franchise and ID."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One event. ``at_ns`` is monotonic; ``None`` for what was true in the end."""
-
-    at_ns: int | None
-    kind: str
-    """``sent``, ``answered``, ``fault``, ``signal`` or ``end``."""
-    who: str
-    what: str
-    source: str
-    """The line of history: a file and the row in it, or the operation's ID."""
-    accused: bool = False
-    """Whether it is of an operation that the verdict names as its witness."""
 
 
 def tell(dossier: Dossier, verdict: Verdict) -> tuple[Line, ...]:
@@ -56,13 +40,14 @@ def tell(dossier: Dossier, verdict: Verdict) -> tuple[Line, ...]:
         if _whole(each.get("franchise")) and _whole(each.get("booking"))
     }
     keys = {str(each["key"]) for each in witnesses if each.get("key")}
-    rows = _operations(dossier, accused, bookings, keys)
+    shops = {int(each["franchise"]) for each in witnesses if "differs" in each}
+    rows = _operations(dossier, accused, bookings, keys, shops)
     acted = list(_acted(dossier, rows, accused))
     instants = [line.at_ns for line in acted if line.at_ns is not None]
     life = next((each for each in dossier.lives if verdict.scope == f"fault:{each.fault.id}"), None)
     broken = list(_broken(dossier, life, instants, set(dossier.case.shard[rows].tolist())))
     timed = sorted([*acted, *broken], key=lambda line: (line.at_ns or 0, line.source))
-    return (*timed, *_in_the_end(dossier, bookings))
+    return (*timed, *in_the_end(dossier.case.history, bookings, shops))
 
 
 def _nested(witness: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -81,13 +66,15 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _operations(dossier: Dossier, accused: set[int], bookings: set[Booking], keys: set[str]) -> list[int]:
-    """Positions of the operations that concern the accused, their bookings or their keys."""
+def _operations(dossier: Dossier, accused: set[int], bookings: set[Booking], keys: set[str], shops: set[int]) -> list[int]:
+    """Positions of the operations that concern the accused, their bookings or their keys, and of those that changed or showed a shop."""
     effects, ids = dossier.case.history.effects, dossier.case.ids
     pairs = pd.MultiIndex.from_arrays([ints(effects["franchise"], -1), ints(effects["booking"], -1)])
     related: Flags = effects["key"].isin(keys).to_numpy(dtype=np.bool_)
     if bookings:
         related = related | np.asarray(pairs.isin(list(bookings)))
+    if shops:
+        related = related | (member(effects["action"], SHOP_ACTIONS) & effects["franchise"].isin(shops).to_numpy(dtype=np.bool_))
     concerned = set(effects["operation"][related].tolist())
     # The accused are never left out, however long the story.
     others = sorted(concerned - accused)[:MOST_OPERATIONS]
@@ -164,36 +151,4 @@ def _broken(dossier: Dossier, life: Life | None, instants: list[int], shards: se
                     signal.scope,
                     f"{signal.kind}: {signal.detail}".rstrip(": "),
                     f"{TIMELINE}, from {signal.source}",
-                )
-
-
-def _in_the_end(dossier: Dossier, bookings: set[Booking]) -> Iterator[Line]:
-    """What the final state and the provider's ledger hold of the bookings, or that they hold nothing."""
-    final, ledger = dossier.case.history.bookings, dossier.case.history.captures
-    for franchise, booking in sorted(bookings):
-        name = f"booking {booking} of franchise {franchise}"
-        if final is None:
-            yield Line(None, "end", "final state", f"could not be read: nobody knows of {name}", BOOKINGS_FILE)
-        else:
-            places = np.flatnonzero((ints(final["franchise"], -1) == franchise) & (ints(final["booking"], -1) == booking))
-            for place in places:
-                row = final.iloc[place]
-                yield Line(
-                    None,
-                    "end",
-                    f"shard {row['found_on']}",
-                    f"holds {name}: {row['status']}, version {row['version']}, key {row['key']}",
-                    f"{BOOKINGS_FILE} row {place}",
-                )
-            if not len(places):
-                yield Line(None, "end", "final state", f"{name} is missing", BOOKINGS_FILE)
-        if ledger is not None:
-            for place in np.flatnonzero((ints(ledger["franchise"], -1) == franchise) & (ints(ledger["booking"], -1) == booking)):
-                charge = ledger.iloc[place]
-                yield Line(
-                    None,
-                    "end",
-                    "provider",
-                    f"charged {charge['amount'] / 100:,.2f} for {name} ({charge['capture']})",
-                    f"{CAPTURES_FILE} row {place}",
                 )

@@ -13,7 +13,8 @@ from rich.text import Text
 from closeshave.history import History
 from closeshave.judge.case import Case
 from closeshave.judge.dossier import Dossier
-from closeshave.judge.story import Line, tell
+from closeshave.judge.line import Line
+from closeshave.judge.story import tell
 from closeshave.judge.verdict import Assessment, Status, Verdict
 from closeshave.plan import Plan, Target
 from closeshave.report import ranking, words

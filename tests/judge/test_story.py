@@ -3,7 +3,8 @@
 from rich.console import Console
 
 from closeshave.judge.dossier import Dossier
-from closeshave.judge.story import Line, tell
+from closeshave.judge.line import Line
+from closeshave.judge.story import tell
 from closeshave.report import story
 from tests.judge.histories import Run
 from tests.judge.test_assess import whole
@@ -69,3 +70,16 @@ def test_without_a_name_whatever_is_no_pass_is_told() -> None:
     chosen = story.choose(lost_after_a_fail_over().assess(), "")
     assert chosen[0].id in {"integrity/lost", "integrity/orphan_payments"}
     assert story.choose(whole().assess(), "") == ()
+
+
+def test_a_stale_entry_is_told_by_the_changes_of_its_shop() -> None:
+    """Who changed it and who looked, and in the end what the cache holds and what the database has."""
+    run = whole()
+    run.act("change_shop", 60, version=2, franchise=7)
+    run.act("change_shop", 61, version=2, franchise=8)
+    run.act("read_shop", 62, version=1, franchise=7)
+    run.entry(7, 1, now=2)
+    told = lines(run, "integrity/stale_cache")
+    assert [line.kind for line in told] == ["sent", "answered", "sent", "answered", "end"]
+    assert all("franchise 7" in line.what for line in told if line.kind == "sent")
+    assert (told[-1].who, told[-1].what) == ("cache-east", "holds version 1 as franchise:7; its database has version 2")
