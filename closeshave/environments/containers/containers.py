@@ -32,7 +32,10 @@ def up(definition: Containers, *, root: Path | None = None, say: Say) -> Deploym
     if problem := obstacle(definition.images):
         demolition.down(root)
         raise EnvironmentFailed(problem)
-    return construction.up(definition, root, say, _gather(definition), down)
+    try:
+        return construction.up(definition, root, say, _gather(definition), down)
+    except EngineFailed as error:
+        raise EnvironmentFailed(str(error)) from error
 
 
 def down(root: Path, *, logs_to: Path | None = None) -> tuple[str, ...]:
