@@ -49,7 +49,12 @@ def findings() -> tuple[Finding, ...]:
     )
     with ThreadPoolExecutor(len(checks)) as askers:
         found = tuple(askers.map(lambda check: _finding(*check), checks))
-    return (*found, replace(_finding("container engine", _engine), needed=False))
+    return (*found, engine())
+
+
+def engine() -> Finding:
+    """Whether there is a container engine with our images."""
+    return replace(_finding("container engine", _engine), needed=False)
 
 
 class _Missing(Exception):

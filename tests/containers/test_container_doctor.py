@@ -1,0 +1,23 @@
+"""What ``closeshave doctor`` says of a container engine."""
+
+import pytest
+
+from closeshave.environments import doctor
+from closeshave.environments.containers import containers
+
+
+@pytest.mark.parametrize(
+    ("reason", "detail"),
+    [
+        (None, "reached, and it has the images that are used by default"),
+        (
+            "no container engine runs on this machine",
+            "no container engine runs on this machine (only the environment in containers needs it)",
+        ),
+    ],
+)
+def test_the_engine_is_named_and_nobody_else_needs_it(monkeypatch, reason, detail):
+    """A machine without one is in order for everything but the environment in containers."""
+    monkeypatch.setattr(containers, "obstacle", lambda _images: reason)
+    found = doctor.engine()
+    assert (found.ok, found.needed, found.detail) == (reason is None, False, detail)
