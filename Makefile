@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help run smoke faults test test-servers test-trials bench truth measured-error lint lock clean
+.PHONY: help run smoke faults test test-servers test-trials test-containers bench truth measured-error lint lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test-servers: $(INSTALLED) ## Tests against the real servers of the embedded env
 
 test-trials: $(INSTALLED) ## Whole trials, with planted defects and interruptions (many minutes)
 	$(BIN)/python -m pytest -m trial
+
+test-containers: $(INSTALLED) ## Tests that need a container engine, beside a private one (root, docker.io; many minutes)
+	.ci/engine sh -c '$(BIN)/closeshave env images && CI=1 $(BIN)/python -m pytest -m containers'
 
 bench: $(INSTALLED) ## Measure the load engine against k6 and wrk (needs nginx and wrk from their packages; long)
 	$(BIN)/python -m benchmarks
