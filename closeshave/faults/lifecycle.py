@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from closeshave import engine
 from closeshave.clock import now_ns
 from closeshave.deployment import FILE, Deployment
 from closeshave.faults.beside import others_in_effect
@@ -47,7 +48,7 @@ def inject(
 
     def fit() -> bool:
         nonlocal reason
-        reason = kind.unfit(aim)
+        reason = _engineless(aim.deployment) or kind.unfit(aim)
         return not reason or stop()
 
     if not until(fit, max(strike_ns or 0, after(FIT_WITHIN_S)), max(kind.ask_every_s, 0.05)):
@@ -62,6 +63,14 @@ def inject(
     injection = kind.inject(aim, strike_ns)
     ledger.passed(fault, Edge.INJECTED, injection.began_ns, asdict(injection))
     return injection
+
+
+def _engineless(deployment: Deployment) -> str:
+    """Why containers cannot be broken at the moment; empty when they can, or there are none.
+
+    Asked ahead of the strike for its own sake too: the first call to an engine takes half a second.
+    """
+    return (engine.check() or "") if deployment.networks else ""
 
 
 def observe(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[], bool]) -> Sighting | None:

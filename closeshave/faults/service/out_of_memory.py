@@ -120,6 +120,7 @@ KIND = Kind(
     look=look,
     undo=undo,
     prove=prove,
+    lead_s=lambda _aim: 3.0,
     effect_within_s=None,
     environments=frozenset({"containers"}),
     needs="memory limits of a container engine's",
