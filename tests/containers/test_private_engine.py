@@ -59,7 +59,7 @@ def test_killed_it_takes_engine_and_command_with_it():
     started.send_signal(signal.SIGKILL)
     started.wait()
     assert poll_until(lambda: not any(process.is_running() for process in everyone), 10)
-    assert not list(Path("/sys/fs/cgroup").glob(f"*/closeshave-engine-{started.pid}/*"))
+    assert not list(Path("/sys/fs/cgroup").glob(f"*/closeshave-engine-*-{started.pid}/*"))
 
 
 def test_an_engine_that_dies_in_the_middle_is_told_in_one_sentence():
