@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import subprocess
 import tarfile
@@ -36,10 +37,11 @@ class Tree:
     def put_all(self, path: PurePosixPath, source: Path, *, without: Iterable[str] = ()) -> None:
         """All files below a directory, but for those below subdirectories of these names."""
         skipped = set(without)
-        for file in sorted(source.rglob("*")):
-            within = file.relative_to(source)
-            if file.is_file() and not skipped & set(within.parts[:-1]):
-                self.put(path / within, file)
+        for directory, below, files in os.walk(source):
+            below[:] = sorted(set(below) - skipped)
+            for file in (Path(directory, name) for name in files):
+                if file.is_file():
+                    self.put(path / file.relative_to(source), file)
 
     def add_libraries(self) -> None:
         """Every shared library that the files load and that is not among them, under its own path."""
