@@ -1,7 +1,7 @@
 """What the two sides of a partition hold differently, kept as evidence just before they are joined: then the old primary is rewound, and it is gone.
 
-Both are read by SQL at their own ports, which stay open to the harness whatever is cut. A standby that only lags holds nothing that its leader
-does not; whatever a member holds alone was written on a timeline of its own.
+Both are read by SQL at their own ports, which stay open to the harness whatever is cut. A standby that only lags holds nothing but what its leader
+holds or held; what a member holds beyond that was written on a timeline of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from closeshave.deployment import DIVERGED, Deployment, Member
 from closeshave.faults.parts import patroni, postgres
+from closeshave.faults.parts.postgres import State
 from closeshave.files import append_line
 from closeshave.history import Diverged
 
@@ -46,6 +47,18 @@ def _keep(deployment: Deployment, shard: int) -> Iterator[str]:
 
 
 def _alone(deployment: Deployment, member: Member, lead: Member) -> list[Diverged]:
-    """Compared by all that tells one state of a booking from another: an ID may have been given again on the other side."""
-    alone = set(postgres.recent_bookings(deployment, member)) - set(postgres.recent_bookings(deployment, lead))
-    return [Diverged(member.process, member.shard, *row) for row in sorted(alone, key=lambda row: (row[-1], row[1]))]
+    found = beyond(postgres.recent_bookings(deployment, member), postgres.recent_bookings(deployment, lead))
+    return [Diverged(member.process, member.shard, *state) for state in found]
+
+
+def beyond(own: Iterable[State], theirs: Iterable[State]) -> list[State]:
+    """What is in ``own`` and neither is nor was in ``theirs``: bookings that are not there, and versions that were never reached there. Pure.
+
+    A booking is known by its key too: an ID may have been given again on the other side.
+    """
+    reached = {state[:3]: (state[4], state[3]) for state in theirs}
+    return [state for state in own if _is_beyond((state[4], state[3]), reached.get(state[:3]))]
+
+
+def _is_beyond(own: tuple[int, str], theirs: tuple[int, str] | None) -> bool:
+    return theirs is None or own[0] > theirs[0] or (own[0] == theirs[0] and own[1] != theirs[1])

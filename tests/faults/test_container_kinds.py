@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from closeshave.deployment import Attachment, Container, Deployment, Member, Network, Process
-from closeshave.faults import cutting
+from closeshave.faults import cutting, divergence
 from closeshave.faults.catalogue import KINDS, check
 from closeshave.faults.parts import patroni
+from closeshave.faults.parts.postgres import State
 from closeshave.plan import Expected, Fault
 from tests.faults import toys
 
@@ -106,6 +107,23 @@ def test_where_nothing_runs_in_containers_nothing_can_be_cut(name: str, toy: Dep
     """Told as the reason, should a plan get so far."""
     kind = KINDS[name]
     assert "there is nothing to be cut" in kind.unfit(kind.aim(toy, {key: SCOPES[key] for key in kind.scope}, {}))
+
+
+@pytest.mark.parametrize(
+    ("own", "theirs", "beyond"),
+    [
+        ((7, 70, "k", "scheduled", 1, 5.0), None, True),
+        ((7, 70, "k", "scheduled", 1, 5.0), (7, 70, "k", "scheduled", 1, 5.0), False),
+        ((7, 70, "k", "scheduled", 1, 5.0), (7, 70, "k", "cancelled", 2, 5.0), False),
+        ((7, 70, "k", "cancelled", 2, 5.0), (7, 70, "k", "scheduled", 1, 5.0), True),
+        ((7, 70, "k", "cancelled", 2, 5.0), (7, 70, "k", "rescheduled", 2, 5.0), True),
+        ((7, 70, "k", "scheduled", 1, 5.0), (7, 70, "other", "scheduled", 1, 6.0), True),
+    ],
+    ids=["not there", "the same", "left behind", "never reached", "went another way", "the ID given again"],
+)
+def test_what_a_side_holds_beyond_the_other_was_written_there_alone(own: State, theirs: State | None, beyond: bool) -> None:
+    """A standby that lags still holds the state of yesterday, which is no evidence of anything."""
+    assert divergence.beyond([own], [theirs] if theirs else []) == ([own] if beyond else [])
 
 
 @pytest.mark.parametrize(("seconds_ago", "silent"), [(0.0, False), (2.9, False), (4.0, True), (None, False)])

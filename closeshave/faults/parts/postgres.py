@@ -22,8 +22,10 @@ COMPUTING = "select count(*) from generate_series(1, 400000) as n where n % 7 = 
 """Some 50 ms of a CPU, and nothing else."""
 RECENT_BOOKINGS = """
     select franchise_id, id, idempotency_key, status::text, version, extract(epoch from created_at)::float8
-    from bookings where created_at > now() - interval '1 hour'
+    from bookings where created_at > now() - interval '1 hour' order by created_at, id
 """
+State = tuple[int, int, str | None, str, int, float]
+"""Of a booking: franchise, ID, key, status, version, and when it was made (seconds since the epoch)."""
 FILLING_BYTES = 64 << 10
 FILLING_STEPS_MAX = 512
 
@@ -99,11 +101,8 @@ def leading_timeline(deployment: Deployment, member: Member) -> int | None:
     return int(row[0][:8], 16) if row is not None and row[0] is not None else None
 
 
-def recent_bookings(deployment: Deployment, member: Member) -> list[tuple[int, int, str | None, str, int, float]]:
-    """Franchise, ID, key, status, version and instant of creation (seconds since the epoch) of what was booked within the last hour.
-
-    Raises :data:`Unavailable`.
-    """
+def recent_bookings(deployment: Deployment, member: Member) -> list[State]:
+    """The state of whatever was booked within the last hour, in the order of its creation. Raises :data:`Unavailable`."""
     with session(deployment, member) as connection:
         return connection.execute(RECENT_BOOKINGS).fetchall()
 
