@@ -59,9 +59,10 @@ def test_what_is_up_to_date_is_not_made_again(images):
     first = recipes.Recipe("closeshave/test:local", lambda tree, _say: tree.texts.update({"etc/one": "1"}))
     second = recipes.Recipe("closeshave/test:local", lambda tree, _say: tree.texts.update({"etc/one": "2"}))
     engine = client().client.images
+    before = engine.list(filters={"dangling": True})
     try:
         assert [recipes.make(recipe, print) for recipe in (first, first, second)] == [True, False, True]
         assert said("closeshave/test:local", "cat", "/etc/one") == "2"
-        assert engine.list(filters={"dangling": True}) == []
+        assert engine.list(filters={"dangling": True}) == before
     finally:
         engine.remove("closeshave/test:local")

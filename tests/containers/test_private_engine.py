@@ -16,6 +16,8 @@ pytestmark = pytest.mark.containers
 
 ENGINE = Path(__file__).parents[2] / ".ci" / "engine"
 UNAVAILABLE = 69
+ENVIRON = {name: value for name, value in os.environ.items() if name != "CLOSESHAVE_ENGINE_DATA"}
+"""Two engines must not share their data, and the tests themselves may run beside one."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -30,7 +32,7 @@ def _possible():
 
 def run(*argv):
     """A command with an engine of its own, until it ends."""
-    return subprocess.run([ENGINE, *argv], capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run([ENGINE, *argv], capture_output=True, text=True, timeout=120, check=False, env=ENVIRON)
 
 
 def below(pid):
@@ -51,7 +53,7 @@ def test_a_command_that_does_not_exist_is_no_engine_that_does_not():
 
 def test_killed_it_takes_engine_and_command_with_it():
     """Also by SIGKILL, of which it hears nothing."""
-    started = subprocess.Popen([ENGINE, "sh", "-c", "echo up; exec sleep 60"], stdout=subprocess.PIPE)
+    started = subprocess.Popen([ENGINE, "sh", "-c", "echo up; exec sleep 60"], stdout=subprocess.PIPE, env=ENVIRON)
     assert started.stdout is not None
     assert started.stdout.readline() == b"up\n"
     everyone = below(started.pid)
