@@ -14,16 +14,19 @@ from closeshave.engine import EngineFailed
 from closeshave.environments.construction import Say
 from closeshave.environments.errors import EnvironmentFailed
 
-AT_ONCE = 6
+URGENT = frozenset({"etcd", "patroni"})
+"""Roles that all others wait for in the end: they never queue behind those."""
+AT_ONCE = 3
+"""Of the urgent ones, and as many of the others."""
 TELL_EVERY = 10
 
 
 class ConcurrentStarter:
-    """Starts the processes of an environment in containers, in the order in which it is asked."""
+    """Starts the processes of an environment in containers, in two lanes, each in the order in which it is asked."""
 
     def __init__(self, root: Path, environment_id: str, say: Say) -> None:
         self._root, self._id, self._say = root, environment_id, say
-        self._pool = ThreadPoolExecutor(AT_ONCE, "containers")
+        self._lanes = {urgent: ThreadPoolExecutor(AT_ONCE, "containers") for urgent in (True, False)}
         self._starting: dict[Future[processes.Identity], Process] = {}
         self._started: list[Process] = []
 
@@ -32,7 +35,8 @@ class ConcurrentStarter:
 
     def start(self, process: Process) -> None:
         """Have it started soon; :meth:`started` says when it is."""
-        self._starting[self._pool.submit(processes.start, self._root, self._id, process)] = process
+        lane = self._lanes[process.role in URGENT]
+        self._starting[lane.submit(processes.start, self._root, self._id, process)] = process
 
     def started(self) -> Sequence[Process]:
         """Those that run by now. Raises :class:`EnvironmentFailed` when one could not be started."""
@@ -52,6 +56,7 @@ class ConcurrentStarter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Wait for what is being started; after an error nothing that waits is begun any more."""
-        self._pool.shutdown(wait=True, cancel_futures=kind is not None)
+        for lane in self._lanes.values():
+            lane.shutdown(wait=True, cancel_futures=kind is not None)
         if kind is None:
             self.started()
