@@ -210,7 +210,8 @@ class Signal:
 
     at_ns: int
     kind: str
-    """``suspected`` (a part was noticed missing), ``promoted`` (a new primary), ``demoted`` or ``alert``."""
+    """``suspected`` (a part was noticed missing), ``promoted`` (a new primary), ``demoted`` (decided, begun or done), ``stopped`` (a server has ended
+    its last session) or ``alert``."""
     scope: str
     """``shard:1``, ``store:cache``, ``region:us-west-2``."""
     source: str

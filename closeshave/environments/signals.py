@@ -17,7 +17,7 @@ from closeshave.clock import Anchor
 from closeshave.deployment import Deployment
 from closeshave.history import Signal
 
-SUSPECTED, PROMOTED, DEMOTED, ALERT = "suspected", "promoted", "demoted", "alert"
+SUSPECTED, PROMOTED, DEMOTED, STOPPED, ALERT = "suspected", "promoted", "demoted", "stopped", "alert"
 """The kinds of :class:`closeshave.history.Signal`."""
 
 
@@ -52,7 +52,7 @@ _POSTGRES_END = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) \S+ \[\d+\]
 def patroni(line: str, shard: int) -> Word | None:
     """What a line of a Patroni member of ``shard`` says; ``None`` for the usual. Of its PostgreSQL's lines only the end of all sessions counts."""
     if ended := _POSTGRES_END.match(line):
-        return Word(datetime.strptime(ended[1], "%Y-%m-%d %H:%M:%S.%f"), DEMOTED, f"shard:{shard}", ended[2])  # noqa: DTZ007 - local
+        return Word(datetime.strptime(ended[1], "%Y-%m-%d %H:%M:%S.%f"), STOPPED, f"shard:{shard}", ended[2])  # noqa: DTZ007 - local
     found = _PATRONI_LINE.match(line)
     if found is None:
         return None

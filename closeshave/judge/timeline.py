@@ -128,15 +128,18 @@ def promoted_ns(case: Case, life: Life) -> int | None:
 def demoted_ns(case: Case, life: Life) -> int | None:
     """When the old primary of a shard in scope had stepped down, by its own word.
 
-    It tells the beginning of it (Patroni's decision) and the end (PostgreSQL's last session), and acknowledges in between: the end counts. Who
-    speaks first is the old primary; what anybody says after the promotion is of a later one.
+    From the decision on it acknowledges until its last session has ended, and it says that it has stepped down only after that, when it runs again
+    as a standby: so the end of the sessions counts, where it is told. Who speaks first is the old primary; what is said after the promotion is of
+    a later one.
     """
     shards = {f"shard:{shard}" for shard in shards_of(case, life.fault)}
     said = [signal for signal in signals_of(case, life) if signal.kind == "demoted" and signal.scope in shards]
     if not said:
         return None
-    until = promoted_ns(case, life) or life.hurting_until_ns
-    return max(signal.at_ns for signal in said if signal is said[0] or (signal.source == said[0].source and signal.at_ns <= until))
+    first, until = said[0], promoted_ns(case, life) or life.hurting_until_ns
+    own = [signal for signal in signals_of(case, life) if signal.source == first.source and first.at_ns <= signal.at_ns <= until]
+    ended = _first(signal.at_ns for signal in own if signal.kind == "stopped")
+    return ended if ended is not None else max((signal.at_ns for signal in own if signal.kind == "demoted"), default=first.at_ns)
 
 
 def _first(instants: Iterable[int]) -> int | None:

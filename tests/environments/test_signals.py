@@ -32,7 +32,7 @@ PROMOTED = "2026-11-21 02:02:41,682 INFO: promoted self to leader by acquiring s
         ("2026-11-21 02:04:05,090 INFO: Demoting self (immediate-nolock)", "demoted"),
         ("2026-11-21 02:04:07,046 INFO: demoting self because I do not have the lock and I was a leader", "demoted"),
         ("2026-11-21 02:04:07,046 INFO: demoted self because DCS is not accessible and I was a leader", "demoted"),
-        ("2026-11-21 02:04:07.112 UTC [19303] LOG:  shutting down", "demoted"),
+        ("2026-11-21 02:04:07.112 UTC [19303] LOG:  shutting down", "stopped"),
         ("2026-11-21 02:04:07,046 ERROR: DCS is not accessible", "alert"),
     ],
 )

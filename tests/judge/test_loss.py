@@ -153,18 +153,21 @@ def test_the_platforms_own_demotion_ends_the_old_primary() -> None:
 
 
 @pytest.mark.parametrize(
-    ("at", "source", "window"),
+    ("said", "window"),
     [
-        (121.4, "old.log", 2.39),  # the last session ended 0.4 s after it was decided
-        (122.0, "new.log", 1.99),  # another member's word is not the old primary's
-        (124.0, "old.log", 1.99),  # after the promotion it is not of the old one
+        ([(121.4, "stopped", "old.log"), (122.5, "demoted", "old.log")], 2.39),  # done is said long after the last session has ended
+        ([(121.4, "demoted", "old.log")], 2.39),  # nobody tells of sessions: the end of it is late enough
+        ([(121.4, "stopped", "new.log"), (122.0, "demoted", "new.log")], 1.99),  # another member's word is not the old primary's
+        ([(120.5, "stopped", "old.log")], 1.99),  # a server that had stopped before is another incarnation
+        ([(124.0, "stopped", "old.log"), (124.0, "demoted", "old.log")], 1.99),  # after the promotion it is not of the old one
     ],
 )
-def test_the_end_of_a_demotion_counts_and_not_its_beginning(at: float, source: str, window: float) -> None:
+def test_the_end_of_the_last_session_counts_and_not_the_decision(said: list[tuple[float, str, str]], window: float) -> None:
     """Decided at 121: while its sessions are being ended, a primary acknowledges. Promoted was somebody else at 123."""
     run = killed(119.0, dead=None)
     run.signal(121.0, "demoted", source="old.log")
-    run.signal(at, "demoted", source=source)
+    for at, kind, source in said:
+        run.signal(at, kind, source=source)
     run.signal(123.0, "promoted", source="new.log")
     assert run.verdict("loss/kill").measured == pytest.approx(window)
 

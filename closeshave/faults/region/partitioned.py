@@ -13,8 +13,8 @@ from closeshave.faults.parts import patroni, wire
 from closeshave.faults.region import domain, network
 from closeshave.plan import Expected
 
-TELLING = frozenset({"app-database", "app-cache"})
-"""Links through which somebody at the far end would answer; through the others it is somebody in the region itself."""
+WRITING = "-primary"
+"""Ends the name of a link to whoever leads a shard. A link for reading is soon answered again, by the region's own demoted primary."""
 UNANSWERED_S = 0.3
 AT_ONCE = 16
 
@@ -26,7 +26,8 @@ def unfit(aim: Aim) -> str:
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
     """Take everything of the region off the network between the regions, at once."""
-    outward = [link.name for link in network.crossing(aim) if link.region == domain.name_of(aim) and link.kind in TELLING]
+    crossing = (link for link in network.crossing(aim) if link.region == domain.name_of(aim))
+    outward = [link.name for link in crossing if link.kind == "app-cache" or link.name.endswith(WRITING)]
     return cutting.inject(aim, _cuts(aim), strike_ns, members=domain.leads_of(aim), links=outward)
 
 
