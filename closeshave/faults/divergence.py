@@ -41,6 +41,8 @@ def _keep(deployment: Deployment, shard: int) -> Iterator[str]:
         except postgres.Unavailable as error:
             yield f"{member.process} and {lead.process} could not both be read: {type(error).__name__}"
             continue
+        # Also where there is nothing to write: that both sides were read and are the same is evidence too.
+        Path(deployment.root, DIVERGED).touch()
         for row in rows:
             append_line(Path(deployment.root, DIVERGED), asdict(row))
         yield f"{member.process} held {len(rows)} states of bookings that {lead.process} on timeline {timelines[lead]} did not"
