@@ -26,6 +26,14 @@ def test_where_no_two_sides_were_read_nothing_is_claimed(tmp_path):
     assert diverged.read(tmp_path, 0) is None
 
 
+def test_two_sides_that_were_the_same_are_an_empty_table(tmp_path):
+    """They were read, and that is known."""
+    (tmp_path / DIVERGED).touch()
+    found = diverged.read(tmp_path, 0)
+    assert found is not None
+    assert found.num_rows == 0
+
+
 @pytest.mark.parametrize("line", ['{"member": "a"', "{}", "[]", json.dumps({**ROW, "version": "new"})])
 def test_a_damaged_file_is_no_evidence(tmp_path, line):
     """No judge gets the rest as if it were all."""
