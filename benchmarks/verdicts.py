@@ -20,7 +20,8 @@ from closeshave import history
 from closeshave.clock import Anchor
 from closeshave.history import BOOKINGS, CAPTURES, EFFECTS, OPERATIONS, EdgeCount, FaultEvent, Manifest, PhaseTime, Sent, Signal
 from closeshave.judge import assess
-from closeshave.plan import Expected, Fault, Limits, Measure, Objective, Phase, Plan, Role, Target
+from closeshave.plan import Expected, Fault, Limits, Phase, Plan, Role
+from closeshave.target import Measure, Objective, Target
 from closeshave.topology import Shard, Topology
 
 START_NS, WALL_S = 10**13, 1_800_000_000

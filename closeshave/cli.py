@@ -135,7 +135,7 @@ def allow(
     from closeshave.environments.definition import read_definition
     from closeshave.environments.remote.definition import Remote
     from closeshave.environments.remote.permission import VARIABLE, grant, own_key
-    from closeshave.plan import locate
+    from closeshave.shelf import locate
 
     path = locate("environments", name)
     definition = read_definition(path)
@@ -180,7 +180,7 @@ def heal(root: Annotated[Path, typer.Argument(help="Root of the environment.", e
 def list_() -> None:
     """What there is: plans, environments, targets, kinds of faults."""
     from closeshave.faults import catalogue
-    from closeshave.plan import available
+    from closeshave.shelf import available
 
     for title, folder in (("plans", "scenarios"), ("environments", "environments"), ("targets", "environments/targets")):
         console.print(f"[bold]{title}[/]  {', '.join(available(folder))}")
@@ -210,7 +210,7 @@ def _examine(name: str, *, write: bool) -> None:
     from closeshave.environments.definition import read_definition
     from closeshave.environments.remote import examination
     from closeshave.environments.remote.definition import Remote
-    from closeshave.plan import locate
+    from closeshave.shelf import locate
 
     path = locate("environments", name)
     definition = read_definition(path)
@@ -234,7 +234,7 @@ def up(name: EnvironmentName = "embedded") -> None:
     from closeshave.display import Display
     from closeshave.environments import drivers, registry
     from closeshave.environments.definition import read_definition
-    from closeshave.plan import locate
+    from closeshave.shelf import locate
 
     definition = read_definition(locate("environments", name))
     deployment = drivers.of(definition.kind).up(definition, registry.new_root(definition.name), Display(console).say)

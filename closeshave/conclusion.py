@@ -8,7 +8,8 @@ from pathlib import Path
 from closeshave import history, judge, nemesis, report, rundir
 from closeshave.files import write_atomically
 from closeshave.judge.verdict import Assessment
-from closeshave.plan import Plan, Target, read_plan, read_target
+from closeshave.plan import Plan, read_plan
+from closeshave.target import Target, read_target
 
 ENDING = "ending"
 """A file with one word when a run did not end by itself: ``interrupted``, ``safety`` or ``environment``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ def draw(plan: Plan, choices: Sequence[Choice], fits: Callable[[tuple[Fault, ...
     last_s = next(phase.duration for phase in plan.phases if phase.name == nemesis.phase) - nemesis.hold
     drawn: list[Fault] = []
     at_s = random.uniform(0, nemesis.every)
-    while (at_s := round(_rested(nemesis, _windows(plan, nemesis, drawn), at_s), 3)) <= last_s:
+    while (at_s := _rested(nemesis, _windows(plan, nemesis, drawn), at_s)) <= last_s:
         # All choices in a random order, not one at random: a crowded instant takes what still fits.
         shuffled = random.sample(choices, len(choices))
         if _free(nemesis, _windows(plan, nemesis, drawn), at_s):
@@ -83,11 +84,19 @@ def _fault(nemesis: Nemesis, choice: Choice, number: int, at_s: float) -> Fault:
 
 
 def _rested(nemesis: Nemesis, windows: Sequence[_Window], at_s: float) -> float:
-    """The first instant from ``at_s`` on at which no fault is healing."""
+    """The first whole millisecond from ``at_s`` on at which no fault is healing."""
     healing = [_Window(window.ends_s, window.ends_s + nemesis.rest) for window in windows]
+    # Rounded before it is compared: half a millisecond is enough to fall out of a fault into its healing.
+    at_s = _whole_ms(at_s)
     while busy := [window.ends_s for window in healing if window.covers(at_s)]:
-        at_s = max(busy)
+        at_s = _whole_ms(max(busy))
     return at_s
+
+
+def _whole_ms(at_s: float) -> float:
+    """Never earlier, not even by what a multiplication and a division lose: who waits for an end would wait for ever."""
+    whole_s = math.ceil(at_s * 1000) / 1000
+    return whole_s if whole_s >= at_s else whole_s + 0.001
 
 
 def _free(nemesis: Nemesis, windows: Sequence[_Window], at_s: float) -> bool:

@@ -9,9 +9,11 @@ from pathlib import Path
 from closeshave import choices, nemesis
 from closeshave.environments.definition import Definition, read_definition
 from closeshave.faults import catalogue, guard
-from closeshave.plan import Fault, Plan, Target, locate, read_plan, read_target
+from closeshave.plan import Fault, Plan, read_plan
 from closeshave.rundir import Inputs
 from closeshave.shapes import Replayed
+from closeshave.shelf import locate
+from closeshave.target import Target, read_target
 from closeshave.traffic import limits, manners
 from closeshave.traffic.arrivals import replayed
 from closeshave.traffic.profiles import read_profile

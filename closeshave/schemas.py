@@ -11,8 +11,9 @@ from pydantic import TypeAdapter
 
 from closeshave.environments.definition import Definition
 from closeshave.files import write_atomically
-from closeshave.plan import Plan, Target
+from closeshave.plan import Plan
 from closeshave.report import summary
+from closeshave.target import Target
 
 FILES: dict[str, Any] = {"plan": Plan, "target": Target, "environment": Definition}
 

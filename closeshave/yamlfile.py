@@ -98,6 +98,21 @@ def seconds(text: object) -> float:
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
+def quantity(text: object) -> float:
+    """``99.99%`` → 0.9999, a duration → seconds, a plain number as it is. Raises :class:`ValueError`."""
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        return float(text)
+    if match := re.fullmatch(r"(\d+(?:\.\d+)?) ?%", str(text)):
+        # Scaled as text, because 99.99 / 100 is not 0.9999 in binary.
+        return float(f"{match[1]}e-2")
+    if re.fullmatch(r"\d+(\.\d+)?", str(text)):
+        return float(str(text))
+    try:
+        return seconds(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a quantity; write 99.99%, 100ms, 5m or a number") from None
+
+
 def duration_text(value: float) -> str:
     """``30s``, ``0.25s``: a duration in seconds as :func:`seconds` reads it."""
     return f"{value:.9f}".rstrip("0").rstrip(".") + "s"
@@ -110,6 +125,8 @@ Seconds = Annotated[
     WithJsonSchema({"type": ["string", "number"], "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"}),
 ]
 """A duration as people write it, in seconds once read; written as people write it, too."""
+Quantity = Annotated[float, BeforeValidator(quantity), WithJsonSchema({"type": ["string", "number"]})]
+"""A share, a duration or a plain number, as :func:`quantity` reads it."""
 
 
 def _problem(path: Path, raw: Any, item: Any) -> Problem:

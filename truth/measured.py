@@ -22,7 +22,8 @@ from closeshave import history, judge
 from closeshave.clock import Anchor, now_ns
 from closeshave.files import write_atomically
 from closeshave.history import BOOKINGS, CAPTURES, Edge, FaultEvent, Manifest, PhaseTime, Signal
-from closeshave.plan import Canaries, Expected, Fault, Limits, Measure, Objective, Phase, Plan, Role, Target, Traffic
+from closeshave.plan import Canaries, Expected, Fault, Limits, Phase, Plan, Role, Traffic
+from closeshave.target import Measure, Objective, Target
 from closeshave.traffic import accounts
 from closeshave.traffic.accounts import LoggedIn
 from closeshave.traffic.collect import collect

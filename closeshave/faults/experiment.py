@@ -23,7 +23,7 @@ from closeshave.faults.ledger import Ledger
 from closeshave.faults.runmark import RUN_MARK
 from closeshave.faults.toolkit import stop_file
 from closeshave.history import Mark, record
-from closeshave.plan import locate
+from closeshave.shelf import locate
 
 UNPROVEN = 1
 

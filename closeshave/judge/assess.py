@@ -25,7 +25,8 @@ from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding, unknown
 from closeshave.judge.timeline import Life
 from closeshave.judge.verdict import NO_RESILIENCE, Assessment, FaultFigures, IntegrityFigures, LoadFigures, Status, Verdict, worst
-from closeshave.plan import STEADY, Plan, Target
+from closeshave.plan import Plan
+from closeshave.target import STEADY, Target
 
 T = TypeVar("T")
 

@@ -22,7 +22,7 @@ from closeshave.judge.sliding import Windows, lows_and_highs, windows
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.judge.windows import Span, within
 from closeshave.judge.witness import first_and_worst, row
-from closeshave.plan import Objective
+from closeshave.target import Objective
 
 SHORT = 12
 """The short window is this part of the long one: 5 minutes of an hour."""

@@ -15,7 +15,8 @@ from closeshave.history import History, Outcome, Source
 from closeshave.judge.columns import Flags, Ints, equal, flags, ints, member
 from closeshave.judge.host import starved
 from closeshave.judge.windows import NEVER_NS, Late, Span, late_windows, latency_bounds
-from closeshave.plan import Plan, Target
+from closeshave.plan import Plan
+from closeshave.target import Target
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from closeshave.judge.dossier import Dossier
 from closeshave.judge.timeline import Life
 from closeshave.judge.verdict import Status, Verdict, Witness
 from closeshave.judge.witness import first_and_worst, row
-from closeshave.plan import Measure, Objective
+from closeshave.target import Measure, Objective
 
 
 def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags, Ints, equal
 from closeshave.judge.windows import NEVER_NS
-from closeshave.plan import Measure, Objective
+from closeshave.target import Measure, Objective
 
 WORDS = {
     Measure.AVAILABILITY: ("were answered well", "were not answered well"),

@@ -19,7 +19,7 @@ from closeshave.judge.reconcile import differences_of
 from closeshave.judge.recovery import Recovery, measure
 from closeshave.judge.timeline import Life, lives, shards_of
 from closeshave.judge.writes import Writes, fate, joined
-from closeshave.plan import Measure
+from closeshave.target import Measure
 
 
 @dataclass(frozen=True)

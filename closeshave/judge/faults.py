@@ -14,7 +14,7 @@ from closeshave.judge.timeline import Life, shards_of
 from closeshave.judge.verdict import FaultFigures, Status, Verdict
 from closeshave.judge.windows import origin_ns
 from closeshave.judge.writes import MUTATING
-from closeshave.plan import Measure
+from closeshave.target import Measure
 
 IN_FLIGHT_NS = 1_000_000_000
 """Writes that were sent so shortly before a fault count as under way: what asynchronous replication loses is younger."""

@@ -13,7 +13,7 @@ from closeshave.judge.columns import equal
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding, unknown
 from closeshave.judge.verdict import IntegrityFigures, Status, Verdict
-from closeshave.plan import Measure, Objective
+from closeshave.target import Measure, Objective
 
 SEARCHES: Mapping[str, Callable[[Dossier], Finding]] = {
     "lost": bookings.lost,

@@ -13,7 +13,7 @@ from closeshave.judge.timeline import Life, shards_of
 from closeshave.judge.verdict import Status, Verdict, Witness
 from closeshave.judge.witness import first_and_worst, row
 from closeshave.judge.writes import among, effect
-from closeshave.plan import Measure, Objective
+from closeshave.target import Measure, Objective
 
 
 def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:

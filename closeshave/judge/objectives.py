@@ -26,7 +26,8 @@ from closeshave.judge.dossier import Dossier
 from closeshave.judge.parts import Part, parts
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.judge.windows import Span, blindness, origin_ns, spans, within
-from closeshave.plan import TIMES, Expected, Measure, Objective
+from closeshave.plan import Expected
+from closeshave.target import TIMES, Measure, Objective
 
 UNITS = {**dict.fromkeys(TIMES, "s"), Measure.THROUGHPUT: "1/s", Measure.BURN_RATE: "times"}
 """Of a verdict's figures; the others are ratios."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags, Ints
-from closeshave.plan import Objective
+from closeshave.target import Objective
 
 DECILES = 10
 

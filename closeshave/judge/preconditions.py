@@ -10,7 +10,7 @@ from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.judge.windows import ROLES, Late, blindness, late_windows, origin_ns, spans, within
-from closeshave.plan import Measure
+from closeshave.target import Measure
 
 _DIRECTORIES = re.compile(r"(?<![\w:/])/(?:[^\s/'\":;]+/)+")
 """Of an absolute path, not of a URL: a verdict is read where the machine of the run, and its directories, are no more."""

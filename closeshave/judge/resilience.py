@@ -14,7 +14,7 @@ from dataclasses import replace
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.timeline import Life
 from closeshave.judge.verdict import ResilienceFigures, Status, Verdict
-from closeshave.plan import Measure, Objective
+from closeshave.target import Measure, Objective
 
 FAMILIES = ("shard", "cache", "region", "service", "dependency", "data")
 """Of failure, as the catalogue of faults is ordered."""

@@ -13,7 +13,8 @@ from closeshave.judge.recovery import Recovery
 from closeshave.judge.timeline import Life
 from closeshave.judge.verdict import Status, Verdict, Witness
 from closeshave.judge.witness import first_and_worst, row
-from closeshave.plan import Expected, Measure, Objective
+from closeshave.plan import Expected
+from closeshave.target import Measure, Objective
 
 NO_OBJECTIVE = "recovery"
 """ID prefix for faults that no recovery objective covers: what the plan expects of the platform is judged all the same, without a bound."""

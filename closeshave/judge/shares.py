@@ -12,7 +12,7 @@ from closeshave.judge.counting import WORDS, counted
 from closeshave.judge.parts import Part
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.judge.witness import first_and_worst, row
-from closeshave.plan import Measure, Objective
+from closeshave.target import Measure, Objective
 
 
 def decide(case: Case, objective: Objective, part: Part, blank: Verdict) -> Verdict:

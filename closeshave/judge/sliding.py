@@ -20,7 +20,7 @@ from closeshave.judge.counting import Counted, counted
 from closeshave.judge.parts import Part
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.judge.windows import Span, origin_ns, within
-from closeshave.plan import Objective
+from closeshave.target import Objective
 
 STEPS = 4
 """A window moves by this part of its length."""

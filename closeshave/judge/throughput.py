@@ -12,7 +12,7 @@ from closeshave.judge.parts import Part
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.judge.windows import Span
 from closeshave.judge.witness import first_and_worst, row
-from closeshave.plan import Objective
+from closeshave.target import Objective
 
 
 def decide(case: Case, objective: Objective, part: Part, blank: Verdict, covered: Sequence[Span]) -> Verdict:

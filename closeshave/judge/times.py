@@ -21,7 +21,7 @@ from closeshave.judge.shares import needed_text
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.judge.windows import NEVER_NS, WINDOW_NS
 from closeshave.judge.witness import first_and_worst, row
-from closeshave.plan import Objective
+from closeshave.target import Objective
 
 
 def decide(case: Case, objective: Objective, part: Part, blank: Verdict) -> Verdict:

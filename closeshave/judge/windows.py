@@ -15,7 +15,8 @@ import numpy as np
 
 from closeshave.history import Blind, Manifest
 from closeshave.judge.columns import Flags, Ints
-from closeshave.plan import Measure, Plan, Role, Target
+from closeshave.plan import Plan, Role
+from closeshave.target import Measure, Target
 
 NEVER_NS = np.iinfo(np.int64).max
 """Stands for an instant that never came and for a time without end."""

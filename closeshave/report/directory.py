@@ -10,10 +10,11 @@ import pyarrow as pa
 from closeshave.files import write_atomically
 from closeshave.history import History
 from closeshave.judge.verdict import Assessment
-from closeshave.plan import Plan, Target
+from closeshave.plan import Plan
 from closeshave.report import charts, html, junit, markdown, summary
 from closeshave.report.curves import curves
 from closeshave.report.findings import ATTACHMENTS, RESOURCES, Findings
+from closeshave.target import Target
 
 
 def write(run: Path, history: History, plan: Plan, target: Target, assessment: Assessment, exit_code: int) -> Path:

@@ -9,7 +9,8 @@ import pandas as pd
 
 from closeshave.history import History
 from closeshave.judge.verdict import Assessment
-from closeshave.plan import Plan, Target
+from closeshave.plan import Plan
+from closeshave.target import Target
 
 ATTACHMENTS = ("environment.json", "rerun.sh")
 """Files of a run directory that the report shows as they are, when they exist."""

@@ -16,10 +16,11 @@ from closeshave.judge.dossier import Dossier
 from closeshave.judge.line import Line
 from closeshave.judge.story import tell
 from closeshave.judge.verdict import Assessment, Status, Verdict
-from closeshave.plan import Plan, Target
+from closeshave.plan import Plan
 from closeshave.report import ranking, words
 from closeshave.report.headline import MARKS, WORDS
 from closeshave.report.terminal import STYLES
+from closeshave.target import Target
 
 _KINDS = {"sent": "cyan", "answered": "default", "fault": "bold red", "signal": "magenta", "end": "bold"}
 _SIGNS = {"sent": "→", "answered": "←", "fault": "⚡", "signal": "⚑", "end": "■"}

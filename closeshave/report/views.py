@@ -9,11 +9,11 @@ from typing import Any
 
 from closeshave.history import Edge, FaultEvent
 from closeshave.judge.verdict import Assessment, FaultFigures, ResilienceFigures, Status, Verdict
-from closeshave.plan import Target
 from closeshave.report import ranking, words
 from closeshave.report.headline import MARKS, WORDS
 from closeshave.report.kinds import Kind, kind
 from closeshave.report.witness import Testimony, testimony
+from closeshave.target import Target
 
 _EXPECTED = {
     "tolerates": "tolerates: the objectives hold throughout",

@@ -6,8 +6,8 @@ import math
 import unicodedata
 
 from closeshave.judge.verdict import Status, Verdict
-from closeshave.plan import Objective, Target
 from closeshave.report.kinds import INVARIANTS, PRECONDITIONS, Kind, kind
+from closeshave.target import Objective, Target
 
 UNKNOWN = "unknown"
 

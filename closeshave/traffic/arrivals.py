@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from closeshave.plan import locate
 from closeshave.shapes import Replayed
+from closeshave.shelf import locate
 from closeshave.traffic.engine.rates import replay
 from closeshave.traffic.load import LoadPhase
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from closeshave.files import write_atomically
-from closeshave.plan import locate
 from closeshave.processes import Identity, gone, identify, poll_until, send
+from closeshave.shelf import locate
 from closeshave.traffic import ports, signposts
 from closeshave.traffic.load import FILE, Load
 from closeshave.traffic.signposts import Kind

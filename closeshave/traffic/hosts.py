@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cache
 from urllib.parse import urlsplit
 
-from closeshave.plan import available, locate
+from closeshave.shelf import available, locate
 from closeshave.yamlfile import InvalidFile, document
 
 

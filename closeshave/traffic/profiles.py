@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from closeshave.plan import locate
+from closeshave.shelf import locate
 from closeshave.yamlfile import STRICT, Seconds, read
 
 REGION_ZONES: Mapping[str, str] = {

@@ -14,7 +14,7 @@ from closeshave.environments import layout as embedded_layout
 from closeshave.environments.containers.layout import Users, lay_out, parts_inside, size
 from closeshave.environments.definition import read_containers, read_definition
 from closeshave.environments.stack import Embedded, Stack
-from closeshave.plan import locate
+from closeshave.shelf import locate
 from closeshave.yamlfile import InvalidFile
 
 ROOT = Path("/state/containers-1")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from closeshave.plan import locate
+from closeshave.shelf import locate
 
 SMOKE = locate("scenarios", "smoke").read_text()
 

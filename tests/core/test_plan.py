@@ -2,8 +2,10 @@
 
 import pytest
 
-from closeshave.plan import Expected, Measure, Objective, available, locate, quantity, read_plan, read_target
-from closeshave.yamlfile import InvalidFile
+from closeshave.plan import Expected, read_plan
+from closeshave.shelf import available, locate
+from closeshave.target import Measure, Objective, read_target
+from closeshave.yamlfile import InvalidFile, quantity
 
 HEAD = """name: p
 environment: embedded

@@ -6,14 +6,28 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "closeshave"
-SHARED = {"clock", "deployment", "engine", "files", "history", "plan", "processes", "reach", "topology", "shapes", "yamlfile"}
+SHARED = {
+    "clock",
+    "deployment",
+    "engine",
+    "files",
+    "history",
+    "plan",
+    "processes",
+    "reach",
+    "shapes",
+    "shelf",
+    "target",
+    "topology",
+    "yamlfile",
+}
 ALLOWED = {
     "traffic": SHARED,
     "faults": SHARED,
     "environments": SHARED | {"standin"},
     "standin": {"clock", "deployment", "files", "processes", "topology", "history"},
-    "judge": {"history", "plan", "topology", "clock"},
-    "report": {"history", "plan", "judge", "files", "clock", "topology"},
+    "judge": {"history", "plan", "target", "topology", "clock"},
+    "report": {"history", "plan", "target", "judge", "files", "clock", "topology"},
 }
 """Which parts of the package each room may import; itself always."""
 

@@ -20,7 +20,7 @@ from closeshave.environments import construction, embedded, patroni, ports, prob
 from closeshave.environments.definition import read_definition
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.postmaster import SYSV_SEGMENTS
-from closeshave.plan import locate
+from closeshave.shelf import locate
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 
@@ -253,7 +253,7 @@ import sys
 from pathlib import Path
 from closeshave.environments import embedded
 from closeshave.environments.definition import read_definition
-from closeshave.plan import locate
+from closeshave.shelf import locate
 embedded.up(read_definition(locate("environments", "embedded")), root=Path(sys.argv[1]), say=print)
 """
 

@@ -15,9 +15,9 @@ from closeshave import processes
 from closeshave.clock import Anchor, now_ns
 from closeshave.environments import edge_counts, embedded, final_state, fingerprint, resources, signals
 from closeshave.environments.definition import read_embedded
-from closeshave.environments.final_state import FinalStateUnreadable
+from closeshave.environments.reading import FinalStateUnreadable
 from closeshave.history import BOOKINGS_FILE, CACHE_ENTRIES_FILE, CAPTURES_FILE, PLACEMENTS_FILE, EdgeCount
-from closeshave.plan import locate
+from closeshave.shelf import locate
 
 pytestmark = pytest.mark.servers
 

@@ -24,7 +24,8 @@ from closeshave.faults.parts import patroni, sentinel, toxiproxy, valkey
 from closeshave.faults.waiting import after, until
 from closeshave.files import read_lines
 from closeshave.history import TIMELINE
-from closeshave.plan import Expected, Fault, locate
+from closeshave.plan import Expected, Fault
+from closeshave.shelf import locate
 from tests.faults.timelines import WHOLE_LIFE, edges, events, marks
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]

@@ -20,7 +20,8 @@ from closeshave.faults.heal import heal_open
 from closeshave.faults.kind import Injection
 from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.waiting import SECOND_NS, after, until
-from closeshave.plan import Expected, Fault, locate
+from closeshave.plan import Expected, Fault
+from closeshave.shelf import locate
 from tests.faults.timelines import WHOLE_LIFE, edges, events
 
 logger = logging.getLogger(__name__)

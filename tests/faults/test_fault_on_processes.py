@@ -47,8 +47,8 @@ def test_life_of_a_fault(toy: Deployment, run: Path) -> None:
     strike = after(LOST.lead_s(aim) + 0.2)
     injection = lifecycle.inject(Ledger(run), "f", LOST, aim, strike, 5, never)
     assert injection is not None
-    assert injection.began_ns >= strike
-    assert injection.dead_ns >= injection.began_ns
+    assert injection.dead_ns is not None
+    assert injection.dead_ns >= injection.began_ns >= strike
     for name in ("near-0", "near-1"):
         identity = pids[name]
         assert identity is not None

@@ -24,8 +24,8 @@ from closeshave.faults.parts import patroni, sentinel, sockets, wire
 from closeshave.faults.parts.toxiproxy import Toxic
 from closeshave.faults.parts.wire import Reply
 from closeshave.faults.region import network
-from closeshave.plan import locate
 from closeshave.processes import poll_until
+from closeshave.shelf import locate
 from tests.faults import toys
 
 Serve = Callable[[socket.socket], object]

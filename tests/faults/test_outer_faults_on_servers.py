@@ -25,8 +25,9 @@ from closeshave.faults.heal import heal_open
 from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.waiting import after, until
 from closeshave.files import read_lines
-from closeshave.plan import Expected, Fault, locate
+from closeshave.plan import Expected, Fault
 from closeshave.processes import marked
+from closeshave.shelf import locate
 from tests.faults.timelines import WHOLE_LIFE, edges, events
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(200)]

@@ -23,8 +23,9 @@ from closeshave.faults.parts.toxiproxy import Server
 from closeshave.faults.shard import KINDS
 from closeshave.faults.shard.cluster import log_of
 from closeshave.faults.waiting import SECOND_NS, after, until, wait_until
-from closeshave.plan import Expected, Fault, locate
+from closeshave.plan import Expected, Fault
 from closeshave.processes import stopped
+from closeshave.shelf import locate
 from tests.faults.timelines import WHOLE_LIFE, edges, events
 
 logger = logging.getLogger(__name__)

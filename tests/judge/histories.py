@@ -40,7 +40,8 @@ from closeshave.history import (
 from closeshave.judge import assess
 from closeshave.judge.case import Case
 from closeshave.judge.verdict import Assessment, Verdict
-from closeshave.plan import Canaries, Claim, Expected, Fault, Limits, Measure, Objective, Phase, Plan, Role, Target
+from closeshave.plan import Canaries, Expected, Fault, Limits, Phase, Plan, Role
+from closeshave.target import Claim, Measure, Objective, Target
 from closeshave.topology import Shard, Topology
 
 START_NS = 1_000_000_000_000

@@ -8,7 +8,8 @@ import pytest
 from closeshave.history import EdgeCount, Mark, Sent
 from closeshave.judge import assess, exit_code, integrity, objectives
 from closeshave.judge.verdict import Assessment, Status, worst
-from closeshave.plan import Expected, Fault, Measure, Objective
+from closeshave.plan import Expected, Fault
+from closeshave.target import Measure, Objective
 from tests.judge.histories import AVAILABILITY, INTEGRITY, KILL, LOSS, RECOVERY, Run
 
 PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from closeshave.judge.cached import differences
 from closeshave.judge.verdict import Status
-from closeshave.plan import Objective
+from closeshave.target import Objective
 from tests.judge.histories import INTEGRITY, KILL, LOSS, Run, ns
 
 VERDICT = "integrity/stale_cache"

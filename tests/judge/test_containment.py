@@ -14,7 +14,8 @@ from closeshave.judge.containment import Leakage, leakage
 from closeshave.judge.distance import Distance, distances, furthest
 from closeshave.judge.timeline import lives
 from closeshave.judge.verdict import Status
-from closeshave.plan import Expected, Fault, Measure, Objective
+from closeshave.plan import Expected, Fault
+from closeshave.target import Measure, Objective
 from closeshave.topology import Shard, Topology
 from tests.judge.histories import KILL, PHASES, Run, ns
 

@@ -7,7 +7,8 @@ import pytest
 from closeshave.history import History, Mark
 from closeshave.judge.assess import assess
 from closeshave.judge.verdict import Status, Verdict
-from closeshave.plan import Measure, Objective, Plan, Target
+from closeshave.plan import Plan
+from closeshave.target import Measure, Objective, Target
 from tests.judge.clean import clean
 from tests.judge.histories import EIGHT, INTEGRITY, Run
 

@@ -8,7 +8,7 @@ import pytest
 
 from closeshave.history import Blind
 from closeshave.judge.verdict import Status
-from closeshave.plan import Measure, Objective
+from closeshave.target import Measure, Objective
 from tests.judge.histories import Run, ns
 
 PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE

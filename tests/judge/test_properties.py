@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from closeshave.judge.verdict import Status, worst
-from closeshave.plan import Measure, Objective
+from closeshave.target import Measure, Objective
 from tests.judge.clean import clean
 from tests.judge.histories import AVAILABILITY, EIGHT, INTEGRITY, KILL, LOSS, RECOVERY, Run, ns
 from tests.judge.test_assess import whole

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from closeshave.judge.verdict import FaultFigures, Status, Verdict
-from closeshave.plan import Expected, Fault, Objective
+from closeshave.plan import Expected, Fault
+from closeshave.target import Objective
 from tests.judge.histories import KILL, RECOVERY, Run, ns
 
 PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from closeshave.judge.verdict import Status
-from closeshave.plan import Measure, Objective
+from closeshave.target import Measure, Objective
 from closeshave.topology import Shard, Topology
 from tests.judge.histories import INTEGRITY, Run
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from closeshave.judge.verdict import ResilienceFigures, Status
-from closeshave.plan import Fault, Measure, Objective
+from closeshave.plan import Fault
+from closeshave.target import Measure, Objective
 from tests.judge.histories import Run
 from tests.judge.test_assess import whole
 

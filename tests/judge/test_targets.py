@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from closeshave.plan import FROM_BELOW, PER_FAULT, Measure, read_target
+from closeshave.target import FROM_BELOW, PER_FAULT, Measure, read_target
 from closeshave.yamlfile import InvalidFile
 
 FOLDER = Path(__file__).parents[2] / "environments" / "targets"

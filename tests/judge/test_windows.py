@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from closeshave.judge import sampling
 from closeshave.judge.verdict import Status
-from closeshave.plan import Expected, Measure, Objective
+from closeshave.plan import Expected
+from closeshave.target import Measure, Objective
 from tests.judge.histories import AVAILABILITY, KILL, Run, ns
 
 PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE

@@ -20,7 +20,8 @@ from closeshave.history import (
     Signal,
     to_frame,
 )
-from closeshave.plan import Claim, Expected, Fault, Limits, Measure, Objective, Phase, Plan, Role, Target
+from closeshave.plan import Expected, Fault, Limits, Phase, Plan, Role
+from closeshave.target import Claim, Measure, Objective, Target
 from closeshave.topology import Shard, Topology
 
 ZERO_NS = 86_400_000_000_000

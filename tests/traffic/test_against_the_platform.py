@@ -15,7 +15,8 @@ from closeshave.deployment import Deployment
 from closeshave.environments import edge_counts, embedded
 from closeshave.environments.definition import read_definition
 from closeshave.environments.stack import Embedded
-from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic, locate
+from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic
+from closeshave.shelf import locate
 from closeshave.traffic import logins
 from closeshave.traffic.collect import collect
 from closeshave.traffic.engine.convert import Converted

@@ -24,7 +24,7 @@ from closeshave.faults import guard, runmark
 from closeshave.faults.ledger import Ledger
 from closeshave.files import read_lines
 from closeshave.judge.verdict import Status
-from closeshave.plan import locate
+from closeshave.shelf import locate
 from tests.trial.conftest import Running, begin, janitor_ended
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(300)]

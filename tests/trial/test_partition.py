@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from rich.console import Console
 
 from closeshave import history, trial
 from closeshave.conclusion import conclude
 from closeshave.display import Display
-from closeshave.plan import locate
 from closeshave.preparation import prepare
+from closeshave.shelf import locate
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 SYNCHRONOUS = {False: "synchronous_mode: false", True: "synchronous_mode: true"}
@@ -37,20 +36,17 @@ def acknowledged_alone(run):
     assert told.diverged is not None, "nobody read the two sides"
     writes = told.effects.merge(told.operations[["id", "outcome"]], left_on="operation", right_on="id")
     writes = writes[writes["outcome"] == "ok"]
-    final = told.bookings.set_index(["franchise", "booking"])["status"]
-    alone = told.diverged.set_index(["franchise", "booking"])["status"]
+    final = {(row["franchise"], row["booking"]): row["status"] for row in told.bookings.to_dict("records")}
+    alone: dict[tuple[int, int], set[str]] = {}
+    for row in told.diverged.to_dict("records"):
+        alone.setdefault((row["franchise"], row["booking"]), set()).add(row["status"])
     lost = 0
-    for write in writes.itertuples():
-        booking = (write.franchise, write.booking)
-        if pd.isna(write.booking) or booking not in alone.index:
+    for write in writes[writes["booking"].notna()].to_dict("records"):
+        booking = (write["franchise"], write["booking"])
+        if booking not in alone:
             continue
-        made = write.action == "create" and booking not in final.index
-        stands = (
-            write.action == "cancel"
-            and booking in final.index
-            and "cancelled" in set(alone.loc[[booking]])
-            and final[booking] != "cancelled"
-        )
+        made = write["action"] == "create" and booking not in final
+        stands = write["action"] == "cancel" and "cancelled" in alone[booking] and final.get(booking, "cancelled") != "cancelled"
         lost += made or stands
     return lost
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from closeshave.judge import integrity
-from closeshave.plan import read_plan, read_target
+from closeshave.plan import read_plan
 from closeshave.preparation import prepare
 from closeshave.standin.switches import Defect
+from closeshave.target import read_target
 from tests.traffic.loads import FOUR
 from truth import __main__ as command
 from truth import damages, defects, drawing, matrix, result
