@@ -21,6 +21,8 @@ RESULTS = "results.json"
 PAGE = HERE.parent / "docs" / "truth.md"
 CLEAN = ("calm",) * 11 + ("failover",) * 5 + ("europe",) * 2 + ("region",) * 2
 """The plans of the consecutive clean runs."""
+HOME = "embedded"
+"""The environment that the page tells of."""
 SHORT = ("clean-01", "double-booking", "wrong-shard", "double-charge", "dropped-records", "worker-killed")
 """What CI carries out: three defects, two damages, one clean run."""
 
@@ -39,23 +41,25 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", metavar="CASE", help="these cases alone, done again")
     parser.add_argument("--again", action="store_true", help="forget the results so far, and do every case")
     parser.add_argument("--runs", type=Path, default=RUNS, help="where run directories and results go")
+    parser.add_argument("--environment", default=HOME, help="on another environment than embedded; writes nothing")
     options = parser.parse_args()
     console = Console(highlight=False)
     work = cases(options.runs)
     wanted = options.only or (SHORT if options.short else tuple(work))
     if unknown := set(wanted) - set(work):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there is: {', '.join(work)}")
-    kept = {} if options.again or options.short else result.load(options.runs / RESULTS)
+    keeping = not options.short and options.environment == HOME
+    kept = result.load(options.runs / RESULTS) if keeping and not options.again else {}
     todo = [name for name in work if name in wanted and (options.only or name not in kept)]
     try:
-        found = carry_out(todo, work, kept, options.runs, console, save=not options.short)
+        found = carry_out(todo, work, kept, options, console, save=keeping)
     except Stopped:
         console.print("stopped; the next call goes on from here")
         return 130
     ordered = {name: found[name] for name in work if name in found}
     page = matrix.render(ordered)
     console.print(page, markup=False)
-    if not options.short:
+    if keeping:
         PAGE.write_text(page)
     return 0 if all(name in found and found[name].right for name in wanted) else 1
 
@@ -71,14 +75,15 @@ def cases(runs: Path) -> dict[str, Work]:
 
 
 def carry_out(
-    todo: list[str], work: dict[str, Work], kept: dict[str, Result], runs: Path, console: Console, *, save: bool
+    todo: list[str], work: dict[str, Work], kept: dict[str, Result], options: argparse.Namespace, console: Console, *, save: bool
 ) -> dict[str, Result]:
     """Do what is to be done on one environment, and keep each result at once."""
+    runs: Path = options.runs
     if not todo:
         return kept
     runs.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    with stage(runs, Console(file=(runs / "progress.log").open("a"))) as environment:
+    with stage(runs, Console(file=(runs / "progress.log").open("a")), options.environment) as environment:
         for number, name in enumerate(todo, 1):
             try:
                 environment.mend()

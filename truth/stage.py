@@ -1,4 +1,4 @@
-"""The one embedded environment of a matrix, and trials on it."""
+"""The one environment of a matrix, and trials on it."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ class Stage:
 
     runs: Path
     console: Console
+    environment: str = "embedded"
+    """The name of its file."""
     root: Path = field(init=False)
     _spoilt: bool = False
 
@@ -45,7 +47,7 @@ class Stage:
 
     def up(self) -> None:
         """Start the environment. Raises :class:`EnvironmentFailed`."""
-        definition = read_definition(locate("environments", "embedded"))
+        definition = read_definition(locate("environments", self.environment))
         driver = drivers.of(definition.kind)
         self.root = driver.place(definition)
         driver.up(definition, self.root, Display(self.console).say)
@@ -69,7 +71,7 @@ class Stage:
 
     def carry_out(self, plan: str, before: Callable[[Deployment], None] | None = None) -> Conclusion:
         """One trial of the plan of this name, judged. ``before`` acts when the environment serves, before any load. Raises :class:`Stopped`."""
-        prepared = prepare(str(HERE / "plans" / f"{plan}.yaml"), target=str(TARGET))
+        prepared = prepare(str(HERE / "plans" / f"{plan}.yaml"), target=str(TARGET), environment=self.environment)
         run = trial.run(prepared, self.runs, Display(self.console), attach=self.root, after_up=before)
         conclusion = conclude(run)
         if conclusion.exit_code == INTERRUPTED:
@@ -79,9 +81,9 @@ class Stage:
 
 
 @contextlib.contextmanager
-def stage(runs: Path, console: Console) -> Iterator[Stage]:
+def stage(runs: Path, console: Console, environment_name: str) -> Iterator[Stage]:
     """Start the environment; gone afterwards."""
-    environment = Stage(runs, console)
+    environment = Stage(runs, console, environment_name)
     try:
         environment.up()
         yield environment
