@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
+from closeshave import seal
 from closeshave.clock import Anchor
 from closeshave.files import append_line, write_atomically
 from closeshave.topology import Topology
@@ -443,11 +444,11 @@ WRITING: Mapping[str, Any] = MappingProxyType({"compression": "zstd", "compressi
 
 
 def save_rows(path: Path, rows: pa.Table) -> None:
-    """Write a Parquet file whole or not at all."""
+    """Write a Parquet file whole or not at all, and seal it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".writing")
     pq.write_table(rows, scratch, **WRITING)
-    scratch.replace(path)
+    seal.finish(scratch, path)
 
 
 def load(run: Path) -> History:
@@ -487,6 +488,9 @@ def _rows(path: Path, schema: pa.Schema | None, damage: list[str]) -> pd.DataFra
         damage.append(f"{path.name} is missing")
         return None
     try:
+        if reason := seal.broken(path):
+            damage.append(f"{path.name} is not what was written: {reason}")
+            return None
         names = schema.names if schema is not None else pq.read_schema(path).names
         # Column by column: a table of ten million rows and its frame side by side would need twice the memory.
         return _beside(

@@ -128,7 +128,7 @@ def drop_records(run: Path) -> None:
     """One operation in a thousand is lost between the recorder and the history."""
     table = pq.read_table(run / history.OPERATIONS_FILE)
     kept = np.random.default_rng(7).random(table.num_rows) >= DROPPED
-    pq.write_table(table.filter(pa.array(kept)), run / history.OPERATIONS_FILE)
+    history.save_rows(run / history.OPERATIONS_FILE, table.filter(pa.array(kept)))
 
 
 def shift_clock(run: Path) -> None:
@@ -138,7 +138,7 @@ def shift_clock(run: Path) -> None:
     for name in ("intended_ns", "started_ns", "ended_ns"):
         moved = pc.if_else(canary, pc.add(table[name], OFF_NS), table[name])
         table = table.set_column(table.schema.get_field_index(name), name, moved)
-    pq.write_table(table, run / history.OPERATIONS_FILE)
+    history.save_rows(run / history.OPERATIONS_FILE, table)
 
 
 def truncate(run: Path) -> None:

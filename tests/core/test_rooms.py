@@ -15,6 +15,7 @@ SHARED = {
     "plan",
     "processes",
     "reach",
+    "seal",
     "shapes",
     "shelf",
     "target",

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
+from closeshave import seal
 from closeshave.history import EFFECTS, OPERATIONS, WRITING, Blind, Sent, Source, save_rows
 from closeshave.traffic.engine.records import RecordFiles, Rows
 from closeshave.traffic.engine.rows import DTYPE, HEADER, MAGIC, OUTCOMES, ROW, TEXT_FIELDS, operation_id
@@ -103,7 +104,7 @@ def convert(directory: Path, target: Path) -> Converted:
         for worker in workers:
             for start, rows in worker.blocks():
                 writer.write_table(_table(worker, start, rows))
-    scratch.replace(target)
+    seal.finish(scratch, target)
     return Converted(
         operations=sum(len(worker.rows) for worker in workers),
         sent=tuple(_sent(worker) for worker in workers),

@@ -1,0 +1,46 @@
+"""A checksum beside each finished file of a history: a byte that flips on a disk would else be read as another figure, and judged.
+
+Parquet's own checksums cover the values of a page, not its header, which says how many there are and which of them are null.
+"""
+
+from __future__ import annotations
+
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+from closeshave.files import write_atomically
+
+SUFFIX = ".crc32"
+CHUNK_BYTES = 1 << 20
+
+
+def finish(scratch: Path, path: Path) -> None:
+    """Give a file that is written its name, and seal it. Whoever is killed in between leaves it whole and without a seal."""
+    seal = _seal(path)
+    checksum = _checksum(scratch)
+    # The last file's seal must not be found beside this one.
+    seal.unlink(missing_ok=True)
+    scratch.replace(path)
+    write_atomically(seal, checksum)
+
+
+def broken(path: Path) -> str:
+    """What is wrong with the file by its seal; empty when it is as it was written, or was never sealed. Raises :class:`OSError`."""
+    with suppress(FileNotFoundError):
+        sealed = _seal(path).read_text(errors="replace")
+        if (found := _checksum(path)) != sealed:
+            return f"its checksum is {found}, and was {sealed.strip()[:16]} when it was written"
+    return ""
+
+
+def _seal(path: Path) -> Path:
+    return path.with_name(path.name + SUFFIX)
+
+
+def _checksum(path: Path) -> str:
+    value = 0
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            value = zlib.crc32(chunk, value)
+    return f"{value:08x}"
