@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 READ_ONLY = ":ro"
 NOTICED_WITHIN_S = 10.0
+SEEN_WITHIN_S = 2.0
 INTO_LOG = 'log=$1; shift; exec "$@" >>"$log" 2>&1'
 """What the shell runs: the process takes its place, so that it is the container's first one."""
 SHARES = 1024
@@ -120,16 +121,20 @@ def _make_room(name: str) -> None:
 
 
 def _first_process(process: Process, handle: Handle) -> int:
-    with asking(f"look at {process.name}"):
-        handle.reload()
-        state = handle.attrs["State"]
-        if not state["Running"]:
-            raise EngineFailed(f"{process.name} ended at once (exit {state['ExitCode']}): {_last_words(process, handle)}")
-    pid: int = state["Pid"]
-    # Somebody else's process may well have the same ID as one in an engine's own process table.
-    if inner_pid(pid) != FIRST:
-        raise EngineFailed(f"the processes of {process.name}'s container are not visible here, so the engine is not one of this machine")
-    return pid
+    deadline = time.monotonic() + SEEN_WITHIN_S
+    while time.monotonic() <= deadline:
+        with asking(f"look at {process.name}"):
+            handle.reload()
+            state = handle.attrs["State"]
+            if not state["Running"]:
+                raise EngineFailed(f"{process.name} ended at once (exit {state['ExitCode']}): {_last_words(process, handle)}")
+        pid: int = state["Pid"]
+        # Somebody else's process may well have the same ID as one in an engine's own process table.
+        if inner_pid(pid) == FIRST:
+            return pid
+        # Or it has ended by now, and the engine, a little later than we, is about to say so.
+        time.sleep(0.02)
+    raise EngineFailed(f"the processes of {process.name}'s container are not visible here, so the engine is not one of this machine")
 
 
 def _last_words(process: Process, handle: Handle) -> str:

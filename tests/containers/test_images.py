@@ -6,6 +6,7 @@ from closeshave.engine.client import client
 from closeshave.environments.containers import images as recipes
 from closeshave.environments.containers import inside
 from closeshave.environments.stack import Images
+from closeshave.processes import poll_until
 
 pytestmark = pytest.mark.containers
 
@@ -13,10 +14,16 @@ TAGS = Images()
 NOBODY = "65534:65534"
 
 
-def said(image, *argv, **options):
+def said(image, *argv):
     """What a program prints that runs in an image, with no network."""
-    options = {"user": NOBODY, "network_mode": "none", "remove": True, "stderr": True, **options}
-    return client().client.containers.run(image, list(argv), **options).decode()
+    container = client().client.containers.run(image, list(argv), user=NOBODY, network_mode="none", detach=True)
+    try:
+        assert container.wait(timeout=30)["StatusCode"] == 0, container.logs().decode()
+        # The engine may still be writing down what a short program said.
+        poll_until(lambda: container.logs() != b"", 5)
+        return container.logs().decode()
+    finally:
+        container.remove(force=True)
 
 
 @pytest.mark.parametrize(
