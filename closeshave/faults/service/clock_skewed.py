@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
+
 from closeshave.clock import now_ns
 from closeshave.deployment import Process
 from closeshave.faults import altered
-from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
+from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Say, Sighting
 from closeshave.faults.parts import ports
 from closeshave.faults.service import fleet
 from closeshave.faults.waiting import wait_until
 from closeshave.plan import Expected
 
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- where the C library keeps it, whoever asks
 SKEW_S = Parameter(
     "skew_s",
     int,
@@ -61,6 +66,26 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
     return Sighting(f"Date in answers of {app.name}", f"{ahead_s:+.0f} s from this machine's clock")
 
 
+def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
+    """As for every fault of applications; and what libfaketime shared in memory goes with those who shared it."""
+    return (*fleet.undo(aim, deadline_ns, say), *(f"removed {path.name}" for path in _orphans() if _removed(path)))
+
+
+def _orphans() -> Iterator[Path]:
+    """What libfaketime leaves when its process is killed: named after an ID that nobody has any more."""
+    for path in SHARED_MEMORY.glob("*faketime_s*_*"):
+        pid = path.name.rpartition("_")[2]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            yield path
+
+
+def _removed(path: Path) -> bool:
+    with suppress(OSError):  # somebody else's, or gone by now
+        path.unlink()
+        return True
+    return False
+
+
 def _placed(aim: Aim, app: Process) -> Path:
     """Where the process finds the library: for one in a container in the environment's root, all that it sees of this machine."""
     found = _library()
@@ -93,7 +118,7 @@ KIND = Kind(
     unfit=unfit,
     inject=inject,
     look=look,
-    undo=fleet.undo,
+    undo=undo,
     prove=fleet.prove,
     observed_within_s=20.0,
     effect_within_s=20.0,
