@@ -439,8 +439,8 @@ def save_blind(run: Path, windows: Iterable[Blind]) -> None:
     write_atomically(run / BLIND, _BLIND.dump_json(tuple(windows)))
 
 
-WRITING: Mapping[str, Any] = MappingProxyType({"compression": "zstd", "compression_level": 1, "write_page_checksum": True})
-"""How Parquet files are written. Without checksums a byte that flipped on a disk would be read as another figure, and judged."""
+WRITING: Mapping[str, Any] = MappingProxyType({"compression": "zstd", "compression_level": 1})
+"""How Parquet files are written. They are sealed as a whole, so their pages need no checksums of their own."""
 
 
 def save_rows(path: Path, rows: pa.Table) -> None:
@@ -493,9 +493,7 @@ def _rows(path: Path, schema: pa.Schema | None, damage: list[str]) -> pd.DataFra
             return None
         names = schema.names if schema is not None else pq.read_schema(path).names
         # Column by column: a table of ten million rows and its frame side by side would need twice the memory.
-        return _beside(
-            {name: to_frame(pq.read_table(path, columns=[name], schema=schema, page_checksum_verification=True))[name] for name in names}
-        )
+        return _beside({name: to_frame(pq.read_table(path, columns=[name], schema=schema))[name] for name in names})
     except (pa.ArrowException, OSError, ValueError) as error:
         damage.append(f"{path.name} cannot be read: {_told(error, path)}")
         return None

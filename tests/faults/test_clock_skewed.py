@@ -1,25 +1,33 @@
-"""What a skewed clock leaves behind: nothing, whoever ended its process and however."""
+"""What a skewed clock leaves behind: nothing."""
 
-import os
-import subprocess
-import sys
+from types import SimpleNamespace
 from typing import cast
 
 from closeshave.clock import now_ns
+from closeshave.faults import altered
 from closeshave.faults.kind import Aim
 from closeshave.faults.service import clock_skewed, fleet
+from closeshave.processes import Identity
+
+SKEWED, OTHER = Identity(4711, 1.0), 4712
 
 
-def test_memory_of_processes_that_are_gone_is_given_back_and_no_other(tmp_path, monkeypatch):
-    """libfaketime names it after its process; one that was killed cannot remove it any more."""
+def test_the_memory_of_the_skewed_process_is_given_back_and_no_other(tmp_path, monkeypatch):
+    """libfaketime names it after the process; that it was running is known only before it is ended."""
+    running = {SKEWED: "app"}
     monkeypatch.setattr(clock_skewed, "SHARED_MEMORY", tmp_path)
-    monkeypatch.setattr(fleet, "undo", lambda _aim, _deadline_ns, _say: ("healed",))
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    left = {f"faketime_shm_{gone.pid}", f"sem.faketime_sem_{gone.pid}"}
-    kept = {f"faketime_shm_{os.getpid()}", "faketime_shm_of_somebody", f"shm_{gone.pid}"}
+    monkeypatch.setattr(altered, "running", lambda _deployment, _names: dict(running))
+    monkeypatch.setattr(fleet, "fleet", lambda _aim: ())
+
+    def healed(*_):
+        running.clear()
+        return ("healed",)
+
+    monkeypatch.setattr(fleet, "undo", healed)
+    left = {f"faketime_shm_{SKEWED.pid}", f"sem.faketime_sem_{SKEWED.pid}"}
+    kept = {f"faketime_shm_{OTHER}", f"sem.faketime_sem_{OTHER}"}
     for name in left | kept:
         (tmp_path / name).touch()
-    done = clock_skewed.undo(cast("Aim", None), now_ns(), print)
-    assert set(done) == {"healed", *(f"removed {name}" for name in left)}
+    aim = cast("Aim", SimpleNamespace(deployment=None))
+    assert set(clock_skewed.undo(aim, now_ns(), print)) == {"healed", *(f"removed {name}" for name in left)}
     assert {path.name for path in tmp_path.iterdir()} == kept

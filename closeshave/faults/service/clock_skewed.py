@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from importlib.util import find_spec
 from pathlib import Path
-
-import psutil
 
 from closeshave.clock import now_ns
 from closeshave.deployment import Process
@@ -67,20 +64,19 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """As for every fault of applications; and what libfaketime shared in memory goes with those who shared it."""
-    return (*fleet.undo(aim, deadline_ns, say), *(f"removed {path.name}" for path in _orphans() if _removed(path)))
+    """As for every fault of applications; and what libfaketime shared in memory goes with the process that it was made for."""
+    skewed = altered.running(aim.deployment, [app.name for app in fleet.fleet(aim)])
+    done = fleet.undo(aim, deadline_ns, say)
+    # Its maker is nice(1), which becomes the application and so never comes to remove it.
+    return (*done, *(f"removed {path.name}" for identity in skewed for path in _shared(identity.pid) if _removed(path)))
 
 
-def _orphans() -> Iterator[Path]:
-    """What libfaketime leaves when its process is killed: named after an ID that nobody has any more."""
-    for path in SHARED_MEMORY.glob("*faketime_s*_*"):
-        pid = path.name.rpartition("_")[2]
-        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
-            yield path
+def _shared(pid: int) -> tuple[Path, ...]:
+    return (SHARED_MEMORY / f"faketime_shm_{pid}", SHARED_MEMORY / f"sem.faketime_sem_{pid}")
 
 
 def _removed(path: Path) -> bool:
-    with suppress(OSError):  # somebody else's, or gone by now
+    with suppress(FileNotFoundError):
         path.unlink()
         return True
     return False
