@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -22,13 +21,13 @@ from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.parts.toxiproxy import Server
 from closeshave.faults.shard import KINDS
 from closeshave.faults.shard.cluster import log_of
-from closeshave.faults.waiting import SECOND_NS, after, until, wait_until
+from closeshave.faults.waiting import after, until, wait_until
 from closeshave.plan import Expected, Fault
 from closeshave.processes import stopped
 from closeshave.shelf import locate
-from tests.faults.timelines import WHOLE_LIFE, edges, events
+from tests.faults.held import bites_and_is_undone, healed
+from tests.faults.timelines import WHOLE_LIFE, edges
 
-logger = logging.getLogger(__name__)
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 FAILS_OVER_WITHIN_S = 60
 TTL_S = 20
@@ -143,25 +142,7 @@ def test_every_kind_is_here() -> None:
 def test_shard_fault_bites_and_is_undone(kind: str, scope: Mapping[str, str | int], does: Check, platform: Deployment, run: Path) -> None:
     """It is seen in effect, the platform does as expected while it holds, and its heal is proven."""
     old = leaders(platform)
-    experiment = child.start(platform, run, Fault("f", kind, "storm", 0, 600, Expected.RECOVERS, scope), after(AHEAD_S))
-    log = run / "logs" / "fault-f.log"
-    try:
-        assert until(lambda: "observed" in edges(run) or experiment.poll() is not None, after(60)), log.read_text()
-        assert "observed" in edges(run), log.read_text()
-        assert does(platform, old, int(scope.get("shard", 0)))
-        assert not healed(platform, kind, scope)
-    finally:
-        code = child.stop(experiment)
-    assert code == 0, log.read_text()
-    assert edges(run) == WHOLE_LIFE
-    report(kind, run)
-
-
-def healed(platform: Deployment, kind: str, scope: Mapping[str, str | int]) -> bool:
-    """What a kind calls the proof of its heal."""
-    chosen = KINDS_BY_NAME[kind]
-    assert chosen.prove is not None
-    return all(proof.holds for proof in chosen.prove(chosen.aim(platform, scope, {})))
+    bites_and_is_undone(platform, run, kind, scope, AHEAD_S, lambda: does(platform, old, int(scope.get("shard", 0))))
 
 
 @pytest.mark.parametrize(("kind", "scope"), [(name, scope) for name, scope, _ in CASES], ids=[name for name, _, _ in CASES])
@@ -184,19 +165,3 @@ def test_whoever_finds_the_ledger_heals(kind: str, platform: Deployment, run: Pa
     experiment.wait()
     assert heal_open(run, platform, print) == []
     assert edges(run) == WHOLE_LIFE
-
-
-def report(kind: str, run: Path) -> None:
-    """Log how long everything took, for the documentation's figures: ``--log-cli-level=INFO``."""
-    at = {edge: event["at_ns"] / SECOND_NS for edge, event in events(run).items()}
-    seen = events(run)["observed"]["evidence"]
-    strike = events(run)["planned"]["evidence"]["strike_ns"] / SECOND_NS
-    logger.info(
-        "%s: injected %+.3f s, observed after %.2f s, undone and proven in %.1f s; %s: %s",
-        kind,
-        at["injected"] - strike,
-        at["observed"] - at["injected"],
-        at["verified-healed"] - at["healed"],
-        seen["probe"],
-        seen["saw"],
-    )
