@@ -100,6 +100,14 @@ def _late_canaries(case: Case) -> tuple[Late, ...]:
     return late_windows(case.history.manifest, case.canaries, case.intended_ns, case.started_ns, bounds_s)
 
 
+def _waiting(case: Case, name: str) -> str:
+    """Why a sender of a run may have been late, if it had to wait its turn behind others on its machine."""
+    told = {mark.detail for mark in case.history.marks if mark.kind == "precedence"}
+    if told & {f"{name}: {rank}" for rank in ("nice", "none")}:
+        return "; it was not permitted to run in real time (root, or a limit rtprio of 2 in limits.conf(5))"
+    return ""
+
+
 def _generator(case: Case, name: str, rows: Flags, late: tuple[Late, ...]) -> Verdict:
     """Whether this sender kept its schedule in every window of the judged phases."""
     judged = rows & within(case.intended_ns, spans(case.history.manifest, "run"))
@@ -111,7 +119,7 @@ def _generator(case: Case, name: str, rows: Flags, late: tuple[Late, ...]) -> Ve
         worst = max(late, key=lambda window: window.lateness_ns_p99)
         reason = (
             f"the sender of {name} could not keep its schedule in {len(late)} windows: the worst p99 send lateness was "
-            f"{worst.lateness_ns_p99 / 1e6:,.1f} ms, {worst.limit_ns / 1e6:g} ms are allowed there"
+            f"{worst.lateness_ns_p99 / 1e6:,.1f} ms, {worst.limit_ns / 1e6:g} ms are allowed there{_waiting(case, name)}"
         )
     return Verdict(
         id=f"generator/{name}",

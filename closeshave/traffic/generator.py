@@ -5,7 +5,6 @@ One process, or Locust's own master with as many workers as the plan says. A wor
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -16,12 +15,11 @@ from pathlib import Path
 from closeshave.files import write_atomically
 from closeshave.processes import Identity, gone, identify, poll_until, send
 from closeshave.shelf import locate
-from closeshave.traffic import ports, signposts
+from closeshave.traffic import ports, precedence, signposts
 from closeshave.traffic.load import FILE, Load
+from closeshave.traffic.precedence import Precedence
 from closeshave.traffic.signposts import Kind
 
-NICE = -10
-"""Better than the platform's: a late sender measures itself. Only some may set it; the platform's own nice value does the rest."""
 STOP_TIMEOUT_S = 4.0
 TAIL_LINES = 15
 
@@ -65,7 +63,7 @@ class Generator:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        _prefer(process.pid)
+        precedence.prefer(process.pid)
         return cls(kind, run, log, process, tuple(signposts.worker(kind, index) for index in range(_processes(kind, load))))
 
     def wait_ready(self, timeout_s: float) -> None:
@@ -86,6 +84,15 @@ class Generator:
             told = next((path.read_text() for path in failed if path.exists()), "")
             raise GeneratorFailed(f"the load generator for {self.kind} {what}; {told or 'its log ends with:'}\n{self._tail()}")
         self.workers = tuple(filter(None, (identify(int(path.read_text())) for path in ready)))
+        # Not before: what it does until then can wait for others.
+        for worker in self.workers:
+            precedence.hasten(worker.pid, self.kind)
+
+    @property
+    def precedence(self) -> Precedence:
+        """The least that any of its workers has."""
+        held = {precedence.precedence(worker.pid) for worker in self.workers}
+        return next((each for each in reversed(Precedence) if each in held), Precedence.NONE)
 
     def go(self, start_ns: int) -> None:
         """Let the load start at this instant of the monotonic clock."""
@@ -113,18 +120,6 @@ class Generator:
 
     def _tail(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-TAIL_LINES:])
-
-
-def _prefer(pid: int) -> None:
-    """Put a process before others where that is permitted.
-
-    Linux shares processors out among sessions first ("autogroups", sched(7)), and a generator has a session of its own: there its nice value
-    counts only inside it, so the session gets one too.
-    """
-    with contextlib.suppress(PermissionError, ProcessLookupError):
-        os.setpriority(os.PRIO_PROCESS, pid, NICE)
-    with contextlib.suppress(OSError):
-        Path(f"/proc/{pid}/autogroup").write_text(str(NICE))
 
 
 def _command(kind: Kind, load: Load) -> list[str]:

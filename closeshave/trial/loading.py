@@ -33,6 +33,7 @@ def load_and_break(trial: Trial) -> None:
     trial.generators = [Generator.start(sender, load) for sender in SENDERS]
     for generator in trial.generators:
         generator.wait_ready(60)
+        trial.mark("precedence", f"{generator.kind}: {generator.precedence}")
     trial.sampler = Sampler.start(Path(trial.serving.root), trial.run)
     trial.loaded = True
     if trial.driver.count_edges is not None:

@@ -62,6 +62,7 @@ CANARIES = Canaries(home_per_s=10, away_per_s=0, latency=1.0, hold=5.0)
 RECOVERY = Objective("recovery", ("C1",), Measure.RECOVERY, at_most=20.0, faults=("shard.*",))
 LOSS = Objective("loss", ("C1",), Measure.LOSS, at_most=5.0, faults=("shard.*",))
 INTEGRITY = Objective("integrity", ("C1",), Measure.INTEGRITY)
+LATENCY = Objective("latency", ("C1",), Measure.LATENCY, at_most=0.1, percentile=0.95)
 AVAILABILITY = Objective("availability", ("C1",), Measure.AVAILABILITY, at_least=0.99)
 
 

@@ -9,7 +9,7 @@ from closeshave import history
 from closeshave.history import FaultEvent, Mark, Signal
 from closeshave.judge import assess
 from closeshave.judge.verdict import Status
-from tests.judge.histories import KILL, LOSS, RECOVERY, Run, ns
+from tests.judge.histories import KILL, LATENCY, LOSS, RECOVERY, Run, ns
 from tests.judge.test_assess import whole
 
 FILES = (
@@ -49,6 +49,21 @@ def test_clocks_as_uncertain_as_the_tightest_bound_tell_nothing(uncertainty_s: f
     """The loss objective allows 5 s, the recovery objective 20 s."""
     run = Run((LOSS, RECOVERY), (KILL,), uncertainty_ns=round(uncertainty_s * 1e9))
     assert run.verdict("clock").status is expected
+
+
+@pytest.mark.parametrize(
+    ("precedence", "told"),
+    [("customers: real-time", False), ("customers: nice", True), ("customers: none", True), ("canary: none", False), (None, False)],
+)
+def test_a_late_sender_that_had_to_wait_its_turn_says_what_would_help(precedence: str | None, told: bool) -> None:
+    """Its own precedence counts, not another sender's; a run that recorded none is not guessed about."""
+    run = Run((LATENCY,))
+    run.steady(100, late=0.05)
+    if precedence is not None:
+        run.marks.append(Mark(ns(9), "precedence", precedence))
+    verdict = run.verdict("generator/customers")
+    assert verdict.status is INCONCLUSIVE
+    assert ("rtprio" in verdict.reason) == told
 
 
 # -- files ----------------------------------------------------------------------------------------------------------------------------------
