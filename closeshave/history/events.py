@@ -1,0 +1,52 @@
+"""What is on the timeline of a run: the lives of faults, the platform's own words, and the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Edge(StrEnum):
+    """The edges of a fault's life, in order."""
+
+    PLANNED = "planned"
+    INJECTED = "injected"
+    OBSERVED = "observed"
+    HEALED = "healed"
+    VERIFIED_HEALED = "verified-healed"
+
+
+@dataclass(frozen=True, slots=True)
+class FaultEvent:
+    """A fault passed an edge of its life; ``evidence`` holds what it touched and what the probe saw."""
+
+    fault: str
+    edge: str
+    at_ns: int
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """The platform's own word: from a log, an alert, a failover event. Never from the harness's injection."""
+
+    at_ns: int
+    kind: str
+    """``suspected`` (a part was noticed missing), ``promoted`` (a new primary), ``demoted`` (decided, begun or done), ``stopped`` (a server has ended
+    its last session) or ``alert``."""
+    scope: str
+    """``shard:1``, ``store:cache``, ``region:us-west-2``."""
+    source: str
+    """Where it was read: a log file's name."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Anything else on the timeline: ``phase-started``, ``phase-ended``, ``abort``, ``note``."""
+
+    at_ns: int
+    kind: str
+    detail: str = ""

@@ -1,0 +1,74 @@
+"""The files of a run directory, and how each is written: whole or not at all, or a line at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import TypeAdapter
+
+from closeshave import seal
+from closeshave.files import append_line, write_atomically
+from closeshave.history.events import FaultEvent, Mark, Signal
+from closeshave.history.whole import Blind, EdgeCount, Manifest, Sent
+
+MANIFEST, TIMELINE, SENT, EDGE_COUNTS, BLIND = "manifest.json", "timeline.jsonl", "sent.jsonl", "edges.json", "blind.json"
+OPERATIONS_FILE, EFFECTS_FILE = "operations.parquet", "effects.parquet"
+BOOKINGS_FILE, CAPTURES_FILE = "final_state/bookings.parquet", "final_state/captures.parquet"
+CACHE_ENTRIES_FILE, PLACEMENTS_FILE = "final_state/cache_entries.parquet", "final_state/placements.parquet"
+DIVERGED_FILE = "final_state/diverged.parquet"
+RESOURCES_FILE = "resources.parquet"
+
+MANIFEST_CODEC = TypeAdapter(Manifest)
+EDGES_CODEC = TypeAdapter(tuple[EdgeCount, ...])
+BLIND_CODEC = TypeAdapter(tuple[Blind, ...])
+SENT_CODEC = TypeAdapter(Sent)
+EVENT_CODECS: dict[str, TypeAdapter[Any]] = {"fault": TypeAdapter(FaultEvent), "signal": TypeAdapter(Signal), "mark": TypeAdapter(Mark)}
+
+
+def record(run: Path, event: FaultEvent | Signal | Mark) -> None:
+    """Append one event to the run's timeline; safe from several processes at once."""
+    kind = {FaultEvent: "fault", Signal: "signal", Mark: "mark"}[type(event)]
+    append_line(run / TIMELINE, {"type": kind, **asdict(event)})
+
+
+def record_sent(run: Path, sent: Sent) -> None:
+    """Append what a sender says of itself; the newest line of a worker counts."""
+    append_line(run / SENT, asdict(sent))
+
+
+def save_manifest(run: Path, manifest: Manifest) -> None:
+    """Write the manifest, whole or not at all."""
+    write_atomically(run / MANIFEST, MANIFEST_CODEC.dump_json(manifest, indent=1))
+
+
+def load_manifest(run: Path) -> Manifest:
+    """Raises :class:`FileNotFoundError` or :class:`ValueError`: without its manifest a directory is no run."""
+    return MANIFEST_CODEC.validate_json((run / MANIFEST).read_bytes())
+
+
+def save_edges(run: Path, counts: Iterable[EdgeCount]) -> None:
+    """Write what the edge endpoints counted."""
+    write_atomically(run / EDGE_COUNTS, EDGES_CODEC.dump_json(tuple(counts)))
+
+
+def save_blind(run: Path, windows: Iterable[Blind]) -> None:
+    """Write what killed workers leave in the dark."""
+    write_atomically(run / BLIND, BLIND_CODEC.dump_json(tuple(windows)))
+
+
+WRITING: Mapping[str, Any] = MappingProxyType({"compression": "zstd", "compression_level": 1})
+"""How Parquet files are written. They are sealed as a whole, so their pages need no checksums of their own."""
+
+
+def save_rows(path: Path, rows: pa.Table) -> None:
+    """Write a Parquet file whole or not at all, and seal it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(".writing")
+    pq.write_table(rows, scratch, **WRITING)
+    seal.finish(scratch, path)

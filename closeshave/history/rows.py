@@ -1,0 +1,164 @@
+"""What the rows of a history mean: requests and their effects, and what was there in the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """Jepsen's three: it happened, it certainly did not, it may have."""
+
+    OK = "ok"
+    FAIL = "fail"
+    INFO = "info"
+
+
+class Source(StrEnum):
+    """Who sent an operation. Canaries are never counted among the customers; ``setup`` is outside every judgement."""
+
+    CUSTOMERS = "customers"
+    CANARY = "canary"
+    SETUP = "setup"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One request as its sender saw it. Times are monotonic nanoseconds; response time = ended − intended."""
+
+    id: int
+    """Unique in the run: the worker's number in the upper bits, its sequence below."""
+    source: str
+    kind: str
+    """``slots``, ``franchise``, ``login``, ``profile``, ``book``, ``read_booking``, ``reschedule``, ``cancel``, ``pay_intent``, ``pay_confirm`` …"""
+    journey: str
+    """The customer's errand: ``browse``, ``book``, ``contest``; ``canary`` for canaries."""
+    region: str
+    """The region whose edge was entered."""
+    shard: int
+    franchise: int
+    intended_ns: int
+    started_ns: int
+    ended_ns: int
+    outcome: str
+    good: bool
+    """The customer got the promised answer: a 2xx, a true conflict, a refusal within the stated rate limit."""
+    status: int
+    """HTTP status; 0 when there was no answer."""
+    error: str | None = None
+    """Why there was none, or why it is not good: ``timeout``, ``reset``, ``refused``, ``wrong_body`` …"""
+    attempt: int = 1
+    bytes: int = 0
+    served_by: str | None = None
+    """``X-Region``: the region that answered."""
+    cache: str | None = None
+    """``X-Cache``: hit, miss or bypass."""
+    db_ms: float | None = None
+    cache_ms: float | None = None
+    """From ``Server-Timing``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One row more for an operation that changes state or belongs to a session."""
+
+    operation: int
+    action: str
+    """``create``, ``cancel``, ``reschedule``, ``intent``, ``capture`` or ``read``; ``offer`` (a list of free times), ``read_shop``, ``change_shop``."""
+    franchise: int
+    shard: int
+    key: str | None = None
+    """The idempotency key that was sent."""
+    booking: int | None = None
+    """As answered; ``None`` when no answer told it."""
+    barber: int | None = None
+    starts_at: int | None = None
+    """The slot, seconds since the epoch."""
+    minutes: int | None = None
+    version: int | None = None
+    amount: int | None = None
+    """Cents."""
+    session: str | None = None
+    client: str | None = None
+    read_values: str | None = None
+    """What a read returned, as JSON (booking, status, version), for session guarantees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A booking in the final state, read from a promoted primary after heal and quiesce."""
+
+    booking: int
+    franchise: int
+    found_on: int
+    """The shard whose primary held the row."""
+    barber: int
+    client: str | None
+    starts_at: int
+    minutes: int
+    status: str
+    """``scheduled``, ``cancelled`` …"""
+    version: int
+    key: str | None
+    created_at: float
+    """Seconds since the epoch."""
+    price_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A charge in the payment provider's own ledger."""
+
+    capture: str
+    booking: int
+    franchise: int
+    amount: int
+    key: str | None
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """A franchise's entry in a cache after heal and quiesce, read from the node itself; for a sample of them, what it should hold beside it."""
+
+    store: str
+    """The node."""
+    region: str
+    """Where that node stands."""
+    key: str
+    franchise: int
+    cached: str | None = None
+    """What the cache holds, as JSON; ``None`` where only the key was looked at."""
+    stored: str | None = None
+    """What the promoted primary says, read after the cache, in the same form."""
+    cached_version: int | None = None
+    stored_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What one database member holds of a region whose rows may not leave it, counted at that member itself."""
+
+    member: str
+    shard: int
+    region: str
+    """Where the member stands."""
+    resident: str
+    """The region that the rows are bound to."""
+    franchises: int
+    """How many of its franchises' own rows are there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diverged:
+    """A booking, or a state of it, that a member on the lost side of a partition held and the leader of its shard did not."""
+
+    member: str
+    shard: int
+    franchise: int
+    booking: int
+    key: str | None
+    status: str
+    version: int
+    created_at: float
+    """Seconds since the epoch."""
