@@ -123,6 +123,8 @@ def parameters(postgres_major: int) -> dict[str, str | int]:
         "max_wal_senders": 6,
         "max_replication_slots": 6,
         "jit": "off",
+        # Bookings moved to one time wait for each other in a ring. The platform gives up after 1.4 s, and each victim takes this long to find.
+        "deadlock_timeout": "100ms",
         "fsync": "on",
         "wal_log_hints": "on",
         "wal_keep_size": "64MB",

