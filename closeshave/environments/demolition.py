@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from closeshave import processes
-from closeshave.environments import logs, ports, postmaster, registry
+from closeshave.environments import logs, ports, registry
+from closeshave.environments.servers import postmaster
 
 PORTS_S_MAX = 3.0
 

@@ -9,9 +9,10 @@ from types import MappingProxyType
 
 from closeshave.clock import Anchor
 from closeshave.deployment import Deployment
-from closeshave.environments import edge_counts, embedded, final_state, registry, signals, timelines
+from closeshave.environments import embedded, registry
 from closeshave.environments.containers import containers
 from closeshave.environments.driver import Driver
+from closeshave.environments.evidence import edge_counts, final_state, signals, timelines
 from closeshave.environments.remote.remote import REMOTE
 from closeshave.history import Signal
 

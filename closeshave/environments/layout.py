@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closeshave.deployment import Deployment
-from closeshave.environments import apps, etcd, haproxy, patroni, toxiproxy, valkey
 from closeshave.environments.addresses import ONE_MACHINE, Addresses
 from closeshave.environments.parts import Parts
 from closeshave.environments.ports import Book
+from closeshave.environments.servers import apps, etcd, haproxy, patroni, toxiproxy, valkey
 from closeshave.environments.site import Site
 from closeshave.environments.stack import Stack
 from closeshave.standin import seed

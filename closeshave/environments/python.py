@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from closeshave.environments import valkey_start
+from closeshave.environments.servers import valkey_start
 
 
 def python_environ() -> dict[str, str]:

@@ -11,12 +11,13 @@ from typing import Protocol
 
 from closeshave import processes
 from closeshave.deployment import Deployment, Member, Process
-from closeshave.environments import etcd, patroni, probe, valkey
+from closeshave.environments import probe
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.helper import Helper
 from closeshave.environments.layout import Layout
 from closeshave.environments.logs import tail
 from closeshave.environments.milestones import Milestone, reach_all
+from closeshave.environments.servers import etcd, patroni, valkey
 from closeshave.environments.unprivileged import Wrapper
 
 START_S_MAX = 120.0

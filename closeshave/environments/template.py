@@ -22,8 +22,9 @@ from pathlib import Path
 import psycopg
 from pydantic import TypeAdapter
 
-from closeshave.environments import cache, patroni
+from closeshave.environments import cache
 from closeshave.environments.commands import run
+from closeshave.environments.servers import patroni
 from closeshave.environments.stack import Stack
 from closeshave.environments.unprivileged import Wrapper
 from closeshave.processes import poll_until

@@ -100,7 +100,7 @@ class History:
     bookings: pd.DataFrame | None
     captures: pd.DataFrame | None
     resources: pd.DataFrame | None = None
-    """What the machine and every group of processes used, about once a second; see ``closeshave/environments/resources.py``."""
+    """What the machine and every group of processes used, about once a second; see ``closeshave/environments/evidence/resources.py``."""
     damage: tuple[str, ...] = ()
     """What could not be read and why; each makes the judgements that need it inconclusive."""
     blind: tuple[Blind, ...] = ()

@@ -9,7 +9,7 @@ from pathlib import Path
 from closeshave import history, schedule
 from closeshave.clock import now_ns
 from closeshave.display import Bar
-from closeshave.environments.resources import Sampler
+from closeshave.environments.evidence.resources import Sampler
 from closeshave.faults import child as experiment
 from closeshave.faults import ledger
 from closeshave.history import Mark, PhaseTime

@@ -14,7 +14,7 @@ from closeshave.deployment import Deployment
 from closeshave.display import Display
 from closeshave.environments import drivers
 from closeshave.environments.driver import Driver
-from closeshave.environments.resources import Sampler
+from closeshave.environments.evidence.resources import Sampler
 from closeshave.faults.janitor import Janitor
 from closeshave.history import Manifest, Mark
 from closeshave.preparation import Prepared

@@ -8,7 +8,7 @@ from functools import partial
 
 from closeshave import history
 from closeshave.clock import now_ns
-from closeshave.environments import edge_counts, resources
+from closeshave.environments.evidence import edge_counts, resources
 from closeshave.faults import child as experiment
 from closeshave.faults import heal, ledger
 from closeshave.traffic import collect

@@ -199,7 +199,7 @@ def test_an_etcd_that_must_not_trust_its_data_asks_the_others_where_they_are(def
     members = [process for process in deployment.processes if process.role == "etcd"]
     for member in members:
         others = [f"{other.address}:{other.ports[0]}" for other in members if other is not member]
-        assert member.argv[:4] == ("python3", "-m", "closeshave.environments.etcd_rejoin", ",".join(others))
+        assert member.argv[:4] == ("python3", "-m", "closeshave.environments.servers.etcd_rejoin", ",".join(others))
 
 
 def test_only_databases_run_as_another_user(layout):

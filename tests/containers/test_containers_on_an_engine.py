@@ -17,10 +17,11 @@ import pytest
 
 from closeshave import deployment as deployments
 from closeshave import processes
-from closeshave.environments import drivers, etcd, ports, probe, registry
+from closeshave.environments import drivers, ports, probe, registry
 from closeshave.environments.containers import containers
 from closeshave.environments.definition import read_containers
 from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.servers import etcd
 from closeshave.environments.stack import Images
 from closeshave.environments.status import status
 from closeshave.shelf import locate

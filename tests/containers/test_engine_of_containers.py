@@ -17,9 +17,9 @@ from closeshave import engine, processes
 from closeshave.engine import namespace
 from closeshave.engine.allowance import allowance
 from closeshave.engine.client import client
-from closeshave.environments import proctable
-from closeshave.environments.meter import Group
-from closeshave.environments.resources import Census
+from closeshave.environments.evidence import proctable
+from closeshave.environments.evidence.meter import Group
+from closeshave.environments.evidence.resources import Census
 
 pytestmark = pytest.mark.containers
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from closeshave.deployment import DIVERGED
-from closeshave.environments import diverged
-from closeshave.environments.reading import FinalStateUnreadable
+from closeshave.environments.evidence import diverged
+from closeshave.environments.evidence.reading import FinalStateUnreadable
 
 ROW = {
     "member": "shard2-us-west-2", "shard": 2, "franchise": 25001, "booking": 7, "key": "k", "status": "scheduled", "version": 1, "created_at": 1000.5

@@ -2,8 +2,8 @@
 
 import pytest
 
-from closeshave.environments import edge_counts
-from closeshave.environments.edge_counts import EdgeCountsUnreadable
+from closeshave.environments.evidence import edge_counts
+from closeshave.environments.evidence.edge_counts import EdgeCountsUnreadable
 from closeshave.history import EdgeCount
 
 # The columns that matter, of the hundred that HAProxy 2.8 writes.

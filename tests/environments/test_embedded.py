@@ -16,10 +16,11 @@ import redis
 
 from closeshave import deployment as deployments
 from closeshave import processes
-from closeshave.environments import construction, embedded, patroni, ports, probe, registry, valkey
+from closeshave.environments import construction, embedded, ports, probe, registry
 from closeshave.environments.definition import read_definition
 from closeshave.environments.errors import EnvironmentFailed
-from closeshave.environments.postmaster import SYSV_SEGMENTS
+from closeshave.environments.servers import patroni, valkey
+from closeshave.environments.servers.postmaster import SYSV_SEGMENTS
 from closeshave.shelf import locate
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]

@@ -1,6 +1,6 @@
 """The fallback etcd: a killed member comes back empty, under a new identity."""
 
-from closeshave.environments.etcd_rejoin import existing, initial_cluster, option
+from closeshave.environments.servers.etcd_rejoin import existing, initial_cluster, option
 
 MEMBERS = [
     {"ID": "1", "name": "etcd-a", "peerURLs": ["http://127.0.0.1:1001"]},

@@ -13,9 +13,10 @@ import pytest
 
 from closeshave import processes
 from closeshave.clock import Anchor, now_ns
-from closeshave.environments import edge_counts, embedded, final_state, fingerprint, resources, signals
+from closeshave.environments import embedded, fingerprint
 from closeshave.environments.definition import read_embedded
-from closeshave.environments.reading import FinalStateUnreadable
+from closeshave.environments.evidence import edge_counts, final_state, resources, signals
+from closeshave.environments.evidence.reading import FinalStateUnreadable
 from closeshave.history import BOOKINGS_FILE, CACHE_ENTRIES_FILE, CAPTURES_FILE, PLACEMENTS_FILE, EdgeCount
 from closeshave.shelf import locate
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from closeshave.environments import final_state
-from closeshave.environments.reading import FinalStateUnreadable
+from closeshave.environments.evidence import final_state
+from closeshave.environments.evidence.reading import FinalStateUnreadable
 
 CAPTURE = {"capture": "ch_1", "booking": 1000000000001, "franchise": 7, "amount": 3000, "key": "capture_pi_1", "at": 1000.5}
 

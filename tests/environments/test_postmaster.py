@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from closeshave.environments import postmaster
-from closeshave.environments.postmaster import Postmaster
+from closeshave.environments.servers import postmaster
+from closeshave.environments.servers.postmaster import Postmaster
 
 DATA = Path("/state/data/shard1")
 FULL = f"4711\n{DATA}\n1700000000\n20001\n\n127.0.0.1\n  5432001         7\nready   \n"

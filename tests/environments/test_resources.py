@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from closeshave import processes
 from closeshave.deployment import Deployment, Payments, Process
-from closeshave.environments import meter, proctable, resources
-from closeshave.environments.meter import Group, HostCounters, Look, Usage
-from closeshave.environments.proctable import Entry, Io
+from closeshave.environments.evidence import meter, proctable, resources
+from closeshave.environments.evidence.meter import Group, HostCounters, Look, Usage
+from closeshave.environments.evidence.proctable import Entry, Io
 from closeshave.topology import Topology
 
 DATABASE, APP = Group("patroni", "east"), Group("app", "east")
@@ -223,7 +223,7 @@ def test_the_sampler_ends_with_its_parent(deployment, tmp_path):
     run = tmp_path / "run"
     run.mkdir()
     program = (
-        "import sys; from pathlib import Path; from closeshave.environments.resources import Sampler;"
+        "import sys; from pathlib import Path; from closeshave.environments.evidence.resources import Sampler;"
         "print(Sampler.start(Path(sys.argv[1]), Path(sys.argv[2])).process.pid)"
     )
     done = subprocess.run(

@@ -8,7 +8,7 @@ import pytest
 
 from closeshave.clock import Anchor
 from closeshave.deployment import Deployment, Member, Payments, Process, Store
-from closeshave.environments import signals
+from closeshave.environments.evidence import signals
 from closeshave.topology import Shard, Topology
 
 REGIONS = ("us-east-1", "us-west-2")

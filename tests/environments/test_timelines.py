@@ -3,7 +3,7 @@
 import pytest
 
 from closeshave.clock import Anchor
-from closeshave.environments import timelines
+from closeshave.environments.evidence import timelines
 
 ANCHOR = Anchor(monotonic_ns=5_000_000_000, wall_ns=1_795_000_000 * 10**9, uncertainty_ns=0)
 AT = "2026-11-18T11:46:42.250000+00:00"

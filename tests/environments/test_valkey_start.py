@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from closeshave.environments import valkey_start
-from closeshave.environments.valkey_start import parse
+from closeshave.environments.servers import valkey_start
+from closeshave.environments.servers.valkey_start import parse
 
 OWN, PEER = 6001, 6002
 

@@ -16,8 +16,9 @@ import pytest
 
 from closeshave.clock import now_ns
 from closeshave.deployment import OWN_REQUESTS, Deployment
-from closeshave.environments import edge_counts, embedded
+from closeshave.environments import embedded
 from closeshave.environments.definition import read_definition
+from closeshave.environments.evidence import edge_counts
 from closeshave.environments.stack import Embedded
 from closeshave.faults import altered, child
 from closeshave.faults.catalogue import KINDS

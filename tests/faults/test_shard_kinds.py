@@ -70,7 +70,7 @@ def test_wrong_fault_is_refused(kind: str, scope: Mapping[str, str | int], param
 def test_all_of_an_etcd_that_starts_empty_is_never_lost(toy: Deployment) -> None:
     """An etcd whose killed members start empty would come back without anything."""
     empty = replace(
-        toy, processes=(Process("etcd-1", "etcd", None, (sys.executable, "-m", "closeshave.environments.etcd_rejoin", "etcd")),)
+        toy, processes=(Process("etcd-1", "etcd", None, (sys.executable, "-m", "closeshave.environments.servers.etcd_rejoin", "etcd")),)
     )
     assert "starts empty" in etcd_lost.KIND.unfit(etcd_lost.KIND.aim(empty, {}, {}))
 

@@ -12,8 +12,8 @@ import pytest
 import redis
 
 from closeshave.deployment import Deployment, Store
-from closeshave.environments import cache_entries, placements
-from closeshave.environments.reading import FinalStateUnreadable
+from closeshave.environments.evidence import cache_entries, placements
+from closeshave.environments.evidence.reading import FinalStateUnreadable
 from closeshave.processes import poll_until
 from closeshave.standin import defects
 from closeshave.standin.seed import administrator

@@ -12,8 +12,9 @@ import pytest
 from closeshave import history
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment
-from closeshave.environments import edge_counts, embedded
+from closeshave.environments import embedded
 from closeshave.environments.definition import read_definition
+from closeshave.environments.evidence import edge_counts
 from closeshave.environments.stack import Embedded
 from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic
 from closeshave.shelf import locate

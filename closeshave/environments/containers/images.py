@@ -124,7 +124,7 @@ def _etcd(tree: Tree, say: Say) -> None:
     _program(tree, str(inside.ETCD), found.program)
     if found.rejoins_empty:
         interpreter.add_interpreter(tree)
-        interpreter.add_packages(tree, ("closeshave.environments.etcd_rejoin",))
+        interpreter.add_packages(tree, ("closeshave.environments.servers.etcd_rejoin",))
 
 
 def _valkey(tree: Tree, _say: Say) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from closeshave.deployment import Container, Process
-from closeshave.environments import layout, valkey_start
+from closeshave.environments import layout
 from closeshave.environments.containers import inside, networks, zone
 from closeshave.environments.containers.networks import Plan
 from closeshave.environments.layout import Layout
 from closeshave.environments.parts import Etcd, Parts
 from closeshave.environments.python import Python
+from closeshave.environments.servers import valkey_start
 from closeshave.environments.stack import Containers, Images
 from closeshave.environments.unprivileged import Wrapper
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from closeshave.deployment import Member, Process
-from closeshave.environments import etcd, toxiproxy
+from closeshave.environments.servers import etcd, toxiproxy
 from closeshave.environments.site import SERVER_NICE, Site, placed
 
 DATABASE = "bookings"

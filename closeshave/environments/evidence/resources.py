@@ -1,6 +1,6 @@
 """What the machine and every group of processes used during a run, once a second: so that a report can say *why*.
 
-``python -m closeshave.environments.resources --deployment ROOT --run RUN`` appends to ``RUN/spool/resources.jsonl`` until it is told to stop or
+``python -m closeshave.environments.evidence.resources --deployment ROOT --run RUN`` appends to ``RUN/spool/resources.jsonl`` until it is told to stop or
 its parent is gone; :func:`collect` makes ``RUN/resources.parquet`` of it.
 """
 
@@ -22,9 +22,9 @@ import pyarrow as pa
 from closeshave import processes
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment, load
-from closeshave.environments import meter, proctable
-from closeshave.environments.meter import Group, Incarnation
-from closeshave.environments.proctable import Entry
+from closeshave.environments.evidence import meter, proctable
+from closeshave.environments.evidence.meter import Group, Incarnation
+from closeshave.environments.evidence.proctable import Entry
 from closeshave.environments.python import python_environ
 from closeshave.files import append_line, read_lines
 from closeshave.history import save_rows

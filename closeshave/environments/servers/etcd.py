@@ -72,7 +72,7 @@ def _process(site: Site, name: str, region: str, cluster: str) -> Process:
             for other, _ in placed("etcd", site.definition.etcd)
             if other != name
         ]
-        argv = [site.parts.python.program, "-m", "closeshave.environments.etcd_rejoin", ",".join(others), *argv]
+        argv = [site.parts.python.program, "-m", "closeshave.environments.servers.etcd_rejoin", ",".join(others), *argv]
     return Process(
         name=name,
         role="etcd",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from closeshave.deployment import OPERATIONS, Payments, Process
-from closeshave.environments import haproxy, patroni, toxiproxy
 from closeshave.environments.addresses import LOOPBACK
+from closeshave.environments.servers import haproxy, patroni, toxiproxy
 from closeshave.environments.site import APP_NICE, SERVER_NICE, Site
 from closeshave.standin.settings import VARIABLE, Settings
 

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from closeshave.deployment import Deployment, Member
-from closeshave.environments.reading import session
+from closeshave.environments.evidence.reading import session
 from closeshave.history import PLACEMENTS
 from closeshave.topology import Shard
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from closeshave.deployment import DIVERGED as FILE
-from closeshave.environments.reading import FinalStateUnreadable
+from closeshave.environments.evidence.reading import FinalStateUnreadable
 from closeshave.history import DIVERGED
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from closeshave.deployment import Edge, Member, Process, Store
-from closeshave.environments import toxiproxy
 from closeshave.environments.addresses import LOOPBACK
+from closeshave.environments.servers import toxiproxy
 from closeshave.environments.site import SERVER_NICE, Site
 
 EDGES = "edges"

@@ -16,8 +16,9 @@ from psycopg.rows import dict_row
 
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment, Member
-from closeshave.environments import cache_entries, diverged, placements, probe
-from closeshave.environments.reading import FinalStateUnreadable, session
+from closeshave.environments import probe
+from closeshave.environments.evidence import cache_entries, diverged, placements
+from closeshave.environments.evidence.reading import FinalStateUnreadable, session
 from closeshave.history import (
     BOOKINGS,
     BOOKINGS_FILE,

@@ -11,7 +11,7 @@ from datetime import datetime
 from closeshave.clock import Anchor
 from closeshave.deployment import Deployment
 from closeshave.environments import probe
-from closeshave.environments.signals import PROMOTED
+from closeshave.environments.evidence.signals import PROMOTED
 from closeshave.history import Signal
 
 PATH = "/history"

@@ -20,7 +20,7 @@ import pyarrow as pa
 import redis
 
 from closeshave.deployment import Deployment, Member, Store
-from closeshave.environments.reading import FinalStateUnreadable, session
+from closeshave.environments.evidence.reading import FinalStateUnreadable, session
 from closeshave.history import CACHE_ENTRIES, CacheEntry
 from closeshave.processes import poll_until
 from closeshave.standin.franchises import PAGE, entry, franchise_of

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import psutil
 
-from closeshave.environments import proctable
-from closeshave.environments.proctable import TICKS_PER_S, Entry, Io
+from closeshave.environments.evidence import proctable
+from closeshave.environments.evidence.proctable import TICKS_PER_S, Entry, Io
 
 HOST = "host"
 """The role of the row that is about the whole machine."""
