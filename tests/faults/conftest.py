@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from closeshave.deployment import Deployment
+from closeshave.environments import embedded
+from closeshave.environments.definition import read_embedded
+from closeshave.shelf import locate
 from tests.faults import toys
 
 
@@ -25,3 +28,11 @@ def toy(tmp_path: Path) -> Iterator[Deployment]:
     """Three real processes in two regions."""
     with toys.running(tmp_path / "root") as deployment:
         yield deployment
+
+
+@pytest.fixture(scope="module")
+def platform() -> Iterator[Deployment]:
+    """The embedded environment, one for all tests of a module: each must leave it whole."""
+    deployment = embedded.up(read_embedded(locate("environments", "embedded")), say=print)
+    yield deployment
+    assert not embedded.down(Path(deployment.root))

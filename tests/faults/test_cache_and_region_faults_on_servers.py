@@ -15,9 +15,6 @@ import redis
 
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment
-from closeshave.environments import embedded
-from closeshave.environments.definition import read_definition
-from closeshave.environments.stack import Embedded
 from closeshave.faults import child
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.parts import patroni, sentinel, toxiproxy, valkey
@@ -25,7 +22,6 @@ from closeshave.faults.waiting import after, until
 from closeshave.files import read_lines
 from closeshave.history import TIMELINE
 from closeshave.plan import Expected, Fault
-from closeshave.shelf import locate
 from tests.faults.timelines import WHOLE_LIFE, edges, events, marks
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
@@ -34,16 +30,6 @@ REGION = "us-west-2"
 FAILS_OVER_WITHIN_S = 60
 PAIR = {"X-CSRF-Token": "pair", "Cookie": "csrf_token=pair"}
 ADDRESSES = count(1)
-
-
-@pytest.fixture(scope="module")
-def platform() -> Iterator[Deployment]:
-    """The embedded environment, one for all tests here: each must leave it whole."""
-    definition = read_definition(locate("environments", "embedded"))
-    assert isinstance(definition, Embedded)
-    deployment = embedded.up(definition, say=print)
-    yield deployment
-    assert not embedded.down(Path(deployment.root))
 
 
 def visit(url: str, franchise: int) -> httpx.Response | None:

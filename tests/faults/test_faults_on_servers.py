@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
@@ -32,14 +32,6 @@ from tests.faults.timelines import WHOLE_LIFE, edges, events, marks
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(400)]
 FAILS_OVER_WITHIN_S = 60
-
-
-@pytest.fixture(scope="module")
-def platform() -> Iterator[Deployment]:
-    """The embedded environment, one for all tests here: each must leave it whole."""
-    deployment = embedded.up(read_embedded(locate("environments", "embedded")), say=print)
-    yield deployment
-    assert not embedded.down(Path(deployment.root))
 
 
 def fault(kind: str, scope: Mapping[str, str | int], parameters: Mapping[str, bool | float] | None = None, hold_s: float = 600) -> Fault:

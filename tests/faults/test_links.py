@@ -13,10 +13,9 @@ import pytest
 
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment, Link
-from closeshave.environments.definition import read_definition
+from closeshave.environments.definition import read_embedded
 from closeshave.environments.layout import lay_out
 from closeshave.environments.parts import Etcd, Parts
-from closeshave.environments.stack import Embedded
 from closeshave.environments.unprivileged import Wrapper
 from closeshave.faults import links
 from closeshave.faults.kind import Aim, Injection
@@ -168,8 +167,7 @@ def test_toxic_carries_its_owner() -> None:
 @pytest.fixture
 def paper() -> Deployment:
     """The shipped environment on paper."""
-    definition = read_definition(locate("environments", "embedded"))
-    assert isinstance(definition, Embedded)
+    definition = read_embedded(locate("environments", "embedded"))
     program = Path("/programs/any")
     parts = Parts(program, "18.1", Wrapper(), program, program, Etcd(program, "3.6", rejoins_empty=False), program, {}, {})
     return lay_out("an-id", Path("/state/one"), definition, parts, 20_000).deployment

@@ -8,7 +8,7 @@ import itertools
 import logging
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import httpx
@@ -16,10 +16,7 @@ import pytest
 
 from closeshave.clock import now_ns
 from closeshave.deployment import OWN_REQUESTS, Deployment
-from closeshave.environments import embedded
-from closeshave.environments.definition import read_definition
 from closeshave.environments.evidence import edge_counts
-from closeshave.environments.stack import Embedded
 from closeshave.faults import altered, child
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.heal import heal_open
@@ -28,7 +25,6 @@ from closeshave.faults.waiting import after, until
 from closeshave.files import read_lines
 from closeshave.plan import Expected, Fault
 from closeshave.processes import marked
-from closeshave.shelf import locate
 from tests.faults.timelines import WHOLE_LIFE, edges, events
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(200)]
@@ -38,16 +34,6 @@ FRANCHISE = 1
 PAIR = {"X-CSRF-Token": "pair", "Cookie": "csrf_token=pair"}
 ADDRESSES = itertools.count(1)
 DAYS = itertools.cycle(range(2, 28))
-
-
-@pytest.fixture(scope="module")
-def platform() -> Iterator[Deployment]:
-    """The embedded environment, one for all tests here: each must leave it whole."""
-    definition = read_definition(locate("environments", "embedded"))
-    assert isinstance(definition, Embedded)
-    deployment = embedded.up(definition, say=print)
-    yield deployment
-    assert not embedded.down(Path(deployment.root))
 
 
 SENT: Counter[str] = Counter()

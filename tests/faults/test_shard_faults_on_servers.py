@@ -10,9 +10,6 @@ import pytest
 from closeshave import processes
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment, Member
-from closeshave.environments import embedded
-from closeshave.environments.definition import read_definition
-from closeshave.environments.stack import Embedded
 from closeshave.faults import altered, child, file_limit, proofs
 from closeshave.faults.heal import heal_open
 from closeshave.faults.helpers.hold_rows import CALENDARS
@@ -24,7 +21,6 @@ from closeshave.faults.shard.cluster import log_of
 from closeshave.faults.waiting import after, until, wait_until
 from closeshave.plan import Expected, Fault
 from closeshave.processes import stopped
-from closeshave.shelf import locate
 from tests.faults.held import bites_and_is_undone, healed
 from tests.faults.timelines import WHOLE_LIFE, edges
 
@@ -36,16 +32,6 @@ AHEAD_S = 6
 KINDS_BY_NAME = {kind.name: kind for kind in KINDS}
 ETCD = ("us-east-1", "us-west-2", "ap-southeast-1")
 HELPERS = [f"{does}-shard{shard}" for does in ("slots", "rows", "squeeze") for shard in (1, 2, 3, 4)]
-
-
-@pytest.fixture(scope="module")
-def platform() -> Iterator[Deployment]:
-    """The embedded environment, one for all tests here: each must leave it whole."""
-    definition = read_definition(locate("environments", "embedded"))
-    assert isinstance(definition, Embedded)
-    deployment = embedded.up(definition, say=print)
-    yield deployment
-    assert not embedded.down(Path(deployment.root))
 
 
 @pytest.fixture(autouse=True)

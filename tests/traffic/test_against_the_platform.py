@@ -13,9 +13,8 @@ from closeshave import history
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment
 from closeshave.environments import embedded
-from closeshave.environments.definition import read_definition
+from closeshave.environments.definition import read_embedded
 from closeshave.environments.evidence import edge_counts
-from closeshave.environments.stack import Embedded
 from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic
 from closeshave.shelf import locate
 from closeshave.traffic import logins
@@ -34,8 +33,7 @@ SETTLING_S = 4.0
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[Deployment]:
     """The environment, up."""
-    definition = read_definition(locate("environments", "embedded"))
-    assert isinstance(definition, Embedded)
+    definition = read_embedded(locate("environments", "embedded"))
     deployed = embedded.up(definition, say=print)
     yield deployed
     assert not embedded.down(Path(deployed.root))
