@@ -15,7 +15,7 @@ from pathlib import Path
 
 from closeshave.faults.heartbeat import Heartbeat
 from closeshave.faults.runmark import RUN_MARK
-from closeshave.faults.watch import FINISHED, RECORD
+from closeshave.faults.watch import FINISHED, RECORD, UNFINISHED
 from closeshave.files import write_atomically
 from closeshave.processes import Identity, poll_until
 
@@ -47,6 +47,10 @@ class Janitor:
         if not poll_until(lambda: not self.alive, timeout_s):
             os.kill(self.identity.pid, signal.SIGKILL)
 
+    def leave_to(self) -> None:
+        """Tell it that the harness is done, but that the environment could not be removed: it goes on trying by itself."""
+        write_atomically(self.run / UNFINISHED, "")
+
 
 def start(run: Path, deployment_root: Path, destroy: tuple[str, ...] | None) -> Janitor:
     """Start the janitor of a run and wait until it watches. Call it inside a :class:`Heartbeat`, before anything else is started.
@@ -57,7 +61,8 @@ def start(run: Path, deployment_root: Path, destroy: tuple[str, ...] | None) -> 
     log_path = run / "logs" / "janitor.log"
     log_path.parent.mkdir(exist_ok=True)
     (run / RECORD).unlink(missing_ok=True)
-    (run / FINISHED).unlink(missing_ok=True)
+    for word in (FINISHED, UNFINISHED):
+        (run / word).unlink(missing_ok=True)
     argv = [sys.executable, "-m", "closeshave.faults.watch", "--run", str(run), "--lease-s", str(LEASE_S)]
     argv += ["--deployment", str(deployment_root), *(["--destroy", json.dumps(destroy)] if destroy else [])]
     # Unmarked: it must not sweep itself away with the helpers of the run.

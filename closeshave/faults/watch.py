@@ -29,10 +29,14 @@ from closeshave.files import write_atomically
 from closeshave.history import Edge, Mark, record
 from closeshave.processes import identify, send
 
-FINISHED, RECORD = "finished", "janitor.json"
-"""Files in the run directory: the harness's word that all is in order, and who the janitor is."""
+FINISHED, UNFINISHED, RECORD = "finished", "unfinished", "janitor.json"
+"""Files in the run directory: the harness's word that all is in order, or that it could not remove the environment, and who the janitor is."""
 LOOK_EVERY_S = 0.2
 DESTROY_WITHIN_S = 60.0
+"""For one try."""
+DESTROY_AGAIN_S = 5.0
+DESTROY_FOR_S = 3600.0
+"""An engine that is away now may be back within the hour."""
 PROVE_WITHIN_S = 60.0
 
 
@@ -52,6 +56,10 @@ def watch(duty: Duty, lease: Lease) -> None:
     with ThreadPoolExecutor(1) as pool:
         healing: Future[None] | None = None
         while not (duty.run / FINISHED).exists():
+            if (duty.run / UNFINISHED).exists():
+                say("the harness could not remove its environment")
+                _destroy(duty)
+                return
             beat = heartbeat.read(duty.run)
             lease = lease.renewed(beat, now_ns())
             if beat is not None and not beat.harness.alive:
@@ -94,10 +102,22 @@ def say(line: str) -> None:
 
 
 def _destroy(duty: Duty) -> None:
-    ended = subprocess.run(duty.destroy, stdin=subprocess.DEVNULL, timeout=DESTROY_WITHIN_S, check=False)
-    say(f"{' '.join(duty.destroy)}: exit code {ended.returncode}")
+    """Again and again, until nothing is left to be destroyed."""
+    deadline = time.monotonic() + DESTROY_FOR_S
+    while not _destroyed(duty) and time.monotonic() < deadline:
+        time.sleep(DESTROY_AGAIN_S)
     if not (duty.root / deployments.FILE).exists():
         ledger.close_by_destruction(duty.run)
+
+
+def _destroyed(duty: Duty) -> bool:
+    try:
+        code = subprocess.run(duty.destroy, stdin=subprocess.DEVNULL, timeout=DESTROY_WITHIN_S, check=False).returncode
+    except subprocess.TimeoutExpired:
+        say(f"{' '.join(duty.destroy)}: not done after {DESTROY_WITHIN_S:g} s")
+        return False
+    say(f"{' '.join(duty.destroy)}: exit code {code}")
+    return code == 0 or not duty.root.exists()
 
 
 def _heal(duty: Duty, why: str) -> None:

@@ -5,7 +5,7 @@ and tests build small histories from them.
 """
 
 from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, OPERATIONS, PLACEMENTS, frame, to_frame
-from closeshave.history.events import Edge, FaultEvent, Mark, Signal
+from closeshave.history.events import ENVIRONMENT_LOST, Edge, FaultEvent, Mark, Signal
 from closeshave.history.files import (
     BLIND,
     BOOKINGS_FILE,
@@ -46,6 +46,7 @@ __all__ = [
     "EDGE_COUNTS",
     "EFFECTS",
     "EFFECTS_FILE",
+    "ENVIRONMENT_LOST",
     "MANIFEST",
     "OPERATIONS",
     "OPERATIONS_FILE",

@@ -43,9 +43,13 @@ class Signal:
     detail: str = ""
 
 
+ENVIRONMENT_LOST = "environment-lost"
+"""The kind of the mark at the instant from which answers are no evidence: soon after, all of the environment had ended, by no fault."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Anything else on the timeline: ``phase-started``, ``phase-ended``, ``abort``, ``note``."""
+    """Anything else on the timeline: ``phase-started``, ``phase-ended``, ``abort``, ``note``, ``precedence``, :data:`ENVIRONMENT_LOST`."""
 
     at_ns: int
     kind: str

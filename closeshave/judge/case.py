@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from closeshave.history import History, Outcome, Source
+from closeshave.history import ENVIRONMENT_LOST, History, Outcome, Source
 from closeshave.judge.columns import Flags, Ints, equal, flags, ints, member
 from closeshave.judge.host import starved
 from closeshave.judge.windows import NEVER_NS, Late, Span, late_windows, latency_bounds
@@ -72,14 +72,24 @@ class Case:
         return equal(self.operations["outcome"], Outcome.OK)
 
     @cached_property
+    def lost_ns(self) -> int | None:
+        """The instant from which answers are no evidence, because all of the environment was being taken away by no fault."""
+        return min((mark.at_ns for mark in self.history.marks if mark.kind == ENVIRONMENT_LOST), default=None)
+
+    @cached_property
     def customers(self) -> Flags:
         """Operations of customers: what objectives are judged on."""
-        return equal(self.operations["source"], Source.CUSTOMERS)
+        return self._of(Source.CUSTOMERS)
 
     @cached_property
     def canaries(self) -> Flags:
         """Operations of canaries: what recovery is judged on."""
-        return equal(self.operations["source"], Source.CANARY)
+        return self._of(Source.CANARY)
+
+    def _of(self, source: Source) -> Flags:
+        """Those that were over while there was an environment."""
+        found = equal(self.operations["source"], source)
+        return found if self.lost_ns is None else found & (self.ended_ns <= self.lost_ns)
 
     @cached_property
     def shard(self) -> NDArray[np.int32]:

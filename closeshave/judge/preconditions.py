@@ -82,6 +82,8 @@ def _unfinished(case: Case) -> list[str]:
     troubles = []
     if manifest.interrupted is not None:
         troubles.append(f"the run ended early: {manifest.interrupted}")
+    if case.lost_ns is not None:
+        troubles.append(f"what was answered after {(case.lost_ns - (origin_ns(manifest) or 0)) / 1e9:.1f} s is no evidence")
     ran = {phase.name for phase in manifest.phases}
     troubles += [f"the phase {phase.name} never ran" for phase in case.plan.phases if phase.name not in ran]
     for phase in case.plan.phases:

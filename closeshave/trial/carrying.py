@@ -30,7 +30,7 @@ from closeshave.traffic.generator import GeneratorFailed
 from closeshave.traffic.logins import LoginFailed
 from closeshave.trial.loading import load_and_break
 from closeshave.trial.starting import bring_up
-from closeshave.trial.state import SafetyStop, Trial
+from closeshave.trial.state import EnvironmentLost, SafetyStop, Trial
 from closeshave.trial.tidying import put_in_order
 from closeshave.yamlfile import InvalidFile, Problem
 
@@ -103,6 +103,9 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
         ending = _stopped(trial, str(reason))
     except SafetyStop as reason:
         ending = ("safety", str(reason))
+    except EnvironmentLost as error:
+        trial.lost = True
+        ending = ("environment", str(error))
     except (EnvironmentFailed, GeneratorFailed, LoginFailed, janitor.JanitorFailed, OSError) as error:
         ending = ("environment", str(error))
     except Exception as error:  # noqa: BLE001 - a bug of ours must end as "the harness failed", never as a fail of the platform or a whole run

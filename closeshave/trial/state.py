@@ -14,6 +14,7 @@ from closeshave.deployment import Deployment
 from closeshave.display import Display
 from closeshave.environments import drivers
 from closeshave.environments.driver import Driver
+from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.evidence.resources import Sampler
 from closeshave.faults.janitor import Janitor
 from closeshave.history import Manifest, Mark
@@ -25,6 +26,10 @@ SENDERS: tuple[Literal["customers"], Literal["canary"]] = ("customers", "canary"
 
 class SafetyStop(Exception):
     """The trial stopped itself: going on could leave something broken or prove nothing."""
+
+
+class EnvironmentLost(EnvironmentFailed):
+    """All of the environment has ended by itself; there is nothing left to ask or to judge."""
 
 
 @dataclass(slots=True)
@@ -45,6 +50,10 @@ class Trial:
     loaded: bool = False
     """Whether anything may have been sent that could have left a trace."""
     edges_before: tuple[history.EdgeCount, ...] | None = None
+    lost: bool = False
+    """Whether nothing of the environment is left to be asked."""
+    left: tuple[str, ...] = ()
+    """What could not be taken down."""
 
     @property
     def driver(self) -> Driver:

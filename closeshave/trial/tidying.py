@@ -11,10 +11,14 @@ from closeshave.clock import now_ns
 from closeshave.environments.evidence import edge_counts, resources
 from closeshave.faults import child as experiment
 from closeshave.faults import heal, ledger
+from closeshave.faults.janitor import Janitor
+from closeshave.processes import poll_until
 from closeshave.traffic import collect
 from closeshave.traffic.load import ACCOUNTS_FILE
 from closeshave.trial.state import Trial
 
+DOWN_AGAIN_S = 60.0
+"""How long what cannot be taken down is tried again: a container engine that is restarted is back by then, with what it ran."""
 QUIESCE_S = 10.0
 QUIESCE_EARLY_S = 2.0
 """How long to wait until nothing is in flight any more; an operator who stops a trial waits less."""
@@ -25,14 +29,15 @@ def put_in_order(trial: Trial, *, early: bool) -> None:
     with ExitStack() as steps:
         # Run in reverse of this order; ExitStack goes on to the next when one raises.
         if trial.guard is not None:
-            steps.callback(trial.guard.dismiss)
+            steps.callback(_release, trial, trial.guard)
         steps.callback(_step, trial, "environment", _take_down if trial.owned else _leave)
         steps.callback(_step, trial, "credentials", _forget_credentials)
         steps.callback(_step, trial, "records", _collect_records)
         steps.callback(_step, trial, "signals", _collect_signals)
-        steps.callback(_step, trial, "final state", _export)
-        steps.callback(_step, trial, "edge counters", _save_edges)
-        steps.callback(_step, trial, "quiesce", partial(_quiesce, timeout_s=QUIESCE_EARLY_S if early else QUIESCE_S))
+        if not trial.lost:
+            steps.callback(_step, trial, "final state", _export)
+            steps.callback(_step, trial, "edge counters", _save_edges)
+            steps.callback(_step, trial, "quiesce", partial(_quiesce, timeout_s=QUIESCE_EARLY_S if early else QUIESCE_S))
         steps.callback(_step, trial, "faults", _abandon_faults if early and trial.owned else _heal_what_is_open)
         steps.callback(_step, trial, "generators", _stop_generators)
 
@@ -117,12 +122,31 @@ def _leave(trial: Trial) -> None:
         trial.say(f"[yellow]left behind[/]: {what}")
 
 
+def _is_down(trial: Trial) -> bool:
+    assert trial.root is not None  # or there would be nothing to take down
+    trial.left = trial.driver.down(trial.root, trial.run / "logs")
+    return not trial.left
+
+
+def _release(trial: Trial, guard: Janitor) -> None:
+    """The janitor is done, unless something is left that it may yet remove."""
+    if trial.left:
+        guard.leave_to()
+    else:
+        guard.dismiss()
+
+
 def _take_down(trial: Trial) -> None:
     if trial.root is None:
         return
     trial.say("taking the environment down")
-    left = trial.driver.down(trial.root, trial.run / "logs")
-    if left:
-        trial.mark("left-behind", ", ".join(left))
-        raise OSError(f"could not be removed: {', '.join(left)}")
+    trial.left = trial.driver.down(trial.root, trial.run / "logs")
+    if trial.left:
+        trial.say(f"[yellow]not all could be removed[/], trying again for {DOWN_AGAIN_S:g} s: {', '.join(trial.left)}")
+        poll_until(lambda: _is_down(trial), DOWN_AGAIN_S, interval_s=1.0)
+    if trial.left:
+        trial.mark("left-behind", ", ".join(trial.left))
+        raise OSError(
+            f"could not be removed: {', '.join(trial.left)}; the janitor goes on trying, or 'closeshave env down --root {trial.root}'"
+        )
     ledger.close_by_destruction(trial.run)

@@ -1,8 +1,10 @@
 """Whole trials in containers that end badly: nothing is left of them, and nobody else is blamed."""
 
 import json
+import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,8 @@ from tests.trial.conftest import begin, plan_text
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(600)]
 
 LEFT_S_MAX = 90
+ENGINE = Path("/run/engine/pid")
+"""Where ``.ci/engine`` says who its engine is."""
 
 
 @pytest.fixture
@@ -49,3 +53,26 @@ def test_an_engine_that_takes_all_containers_along_is_no_failure_of_the_platform
     assert trial.process.wait(180) == 4
     assert "has the container engine been stopped or restarted?" in json.dumps(trial.timeline())
     assert trial.summary()["status"] == "inconclusive"
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_an_engine_that_is_restarted_is_no_failure_of_the_platform(trial, how):
+    """It stops its containers one after the other, or its successor does: what was answered meanwhile is no evidence, and nothing is left."""
+    if not ENGINE.exists():
+        pytest.skip("only an engine of .ci/engine is restarted: others may have other users")
+    deployment = load(trial.root())
+    restart(int(ENGINE.read_text()), how)
+    assert trial.process.wait(180) == 4
+    assert "is no evidence" in json.dumps(trial.summary())
+    assert trial.summary()["status"] == "inconclusive"
+    assert not Path(deployment.root).exists()
+
+
+def restart(pid, how):
+    """End an engine and start it again as it was."""
+    command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
+    os.kill(pid, how)
+    assert processes.poll_until(lambda: processes.identify(pid) is None, 60)
+    ENGINE.unlink(missing_ok=True)
+    # It outlives this test, as it would have without it.
+    subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)

@@ -19,7 +19,8 @@ def traces():
     """What there is of it now."""
     return {
         "containers": sorted(docker("ps", "-aq")),
-        "networks": sorted(docker("network", "ls", "-q")),
+        # By name: the engine's own have another ID each time it starts.
+        "networks": sorted(docker("network", "ls", "--format", "{{.Name}}")),
         "volumes": sorted(docker("volume", "ls", "-q")),
         "mounts": sorted(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
         "environments": registry.running(),

@@ -69,6 +69,23 @@ def test_harness_that_hangs_is_ended(toy: Deployment, run: Path) -> None:
     assert Ledger(run).open() == ()
 
 
+def test_what_the_harness_could_not_remove_is_tried_again_until_it_is_gone(toy: Deployment, run: Path) -> None:
+    """As when a container engine is away for a while: the harness goes, and the janitor stays for it."""
+    obstacle = run / "away"
+    obstacle.touch()
+    later = f"import os, sys\nif os.path.exists({str(obstacle)!r}): sys.exit(4)\n{DESTROY}"
+    with janitor.Heartbeat(run):
+        guard = janitor.start(run, Path(toy.root), (sys.executable, "-c", later, toy.root))
+        guard.leave_to()
+        assert poll_until(lambda: "exit code 4" in janitor_log(run), 30)
+    assert guard.alive
+    assert Path(toy.root).exists()
+    obstacle.unlink()
+    assert poll_until(lambda: not guard.alive, 30), janitor_log(run)
+    assert not Path(toy.root).exists()
+    assert processes.marked(toy.id) == []
+
+
 def test_dismissed_janitor_ends_quietly(toy: Deployment, run: Path) -> None:
     """When everything is in order the janitor goes and touches nothing; its death is seen by whoever looks."""
     with janitor.Heartbeat(run):
