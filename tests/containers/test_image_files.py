@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import tarfile
+from importlib.metadata import Distribution
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -116,6 +117,22 @@ def test_the_packages_of_a_module_come_with_their_byte_code_and_without_their_co
     assert {"fastapi/__init__.py", "uvloop/__init__.py", "closeshave/standin/app.py", "closeshave/standin/schema.sql"} <= present
     assert f"fastapi/__pycache__/__init__.{sys.implementation.cache_tag}.pyc" in present
     assert not [path for path in present if path.startswith(("..", "closeshave/judge/", "pandas/", "docker/"))]
+
+
+def test_a_package_that_was_installed_without_a_wheel_comes_along(tmp_path):
+    """Some pips install sources by their ``setup.py``, which leaves another list: as with the etcd client of Patroni on Debian's own Python."""
+    (tmp_path / "etcd").mkdir()
+    (tmp_path / "etcd" / "__init__.py").write_text("")
+    egg = tmp_path / "python_etcd-0.4.5.egg-info"
+    egg.mkdir()
+    (egg / "PKG-INFO").write_text("Name: python-etcd\nVersion: 0.4.5\n")
+    (egg / "SOURCES.txt").write_text("setup.py\nsrc/etcd/__init__.py\n")
+    (egg / "installed-files.txt").write_text(
+        "../../../../bin/etcdctl.py\n../etcd/__init__.py\n../etcd/__pycache__/__init__.pyc\nPKG-INFO\n"
+    )
+    tree = Tree()
+    interpreter.add_distribution(tree, Distribution.at(egg))
+    assert set(tree.files) == {f"{inside.PACKAGES}/etcd/__init__.py"[1:]}
 
 
 def test_modules_that_cannot_be_imported_are_told():

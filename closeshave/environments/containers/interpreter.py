@@ -72,10 +72,20 @@ def _add_own(tree: Tree, modules: Iterable[Path]) -> None:
 def add_distribution(tree: Tree, distribution: Distribution, *, without: Iterable[str] = ()) -> None:
     """All files of an installed package but its commands, with their byte code."""
     skipped = set(without)
-    for file in distribution.files or ():
+    for file in _files(distribution):
         if ".." in file.parts or file.suffix == BYTE_CODE or skipped & set(file.parts):
             continue
-        _put(tree, file, Path(str(file.locate())))
+        _put(tree, file, Path(str(distribution.locate_file(file))))
+
+
+def _files(distribution: Distribution) -> Iterable[PurePosixPath]:
+    """All of a package, from the directory that packages are installed in."""
+    # Left by a pip that found no wheel to make of the sources (Debian's does so in a new environment). Paths in it count from the directory
+    # of the package's own metadata, whatever that is called.
+    listed = distribution.read_text("installed-files.txt")
+    if listed is not None:
+        return [PurePosixPath(os.path.normpath(f"metadata/{line}")) for line in listed.splitlines()]
+    return distribution.files or ()
 
 
 def _put(tree: Tree, file: PurePosixPath, source: Path) -> None:
