@@ -1,5 +1,6 @@
 """What the engine does for an environment, on a real one."""
 
+import json
 import os
 import signal
 import socket
@@ -16,10 +17,14 @@ import pytest
 from closeshave import engine, processes
 from closeshave.engine import namespace
 from closeshave.engine.allowance import allowance
+from closeshave.engine.beside import beside
 from closeshave.engine.client import client
+from closeshave.engine.entering import enter
 from closeshave.environments.evidence import proctable
 from closeshave.environments.evidence.meter import Group
 from closeshave.environments.evidence.resources import Census
+from closeshave.environments.stack import Images
+from closeshave.faults.parts import sockets
 
 pytestmark = pytest.mark.containers
 
@@ -215,6 +220,21 @@ def test_what_runs_in_a_container_is_counted_for_its_part(scene):
     deployment = SimpleNamespace(root=str(scene.root), processes=(process,))
     owned = Census(deployment, "run", os.getpid()).owners(proctable.table())  # type: ignore[arg-type] # all that is asked for
     assert {pid for pid, group in owned.items() if group == Group("app", None)} == {each.pid for each in processes.descendants(identity)}
+
+
+@pytest.mark.usefixtures("images")
+def test_who_speaks_to_a_part_is_heard_on_its_own_networks(scene):
+    """By entering them, and by a container beside it where we may not: each tells the same."""
+    process, identity = started(scene, "heard", proxy(PORTS[0]), ports=(PORTS[0],))
+    assert processes.poll_until(lambda: answers(PORTS[0]), 10)
+    with socket.create_connection(("127.0.0.1", PORTS[0])) as client_:
+        client_.sendall(b"GET")
+        for text in (
+            enter(identity.pid, [sys.executable, "-I", "-S", sockets.__file__]),
+            beside(process.container.name, Images().platform, ["python3", "-c", Path(sockets.__file__).read_text()]),
+        ):
+            assert str(PORTS[0]) in json.loads(text)
+    assert sockets.heard_ms().get(PORTS[0]) is None, "from here nobody is heard"
 
 
 def test_a_sweep_needs_no_record(scene):

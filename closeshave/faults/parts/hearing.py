@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from closeshave import engine
-from closeshave.deployment import Deployment
+from closeshave import engine, processes
+from closeshave.deployment import Deployment, Process
 from closeshave.engine.beside import beside
+from closeshave.engine.entering import enter
 from closeshave.faults.parts import sockets
 
 
@@ -19,24 +21,26 @@ def heard_ms(deployment: Deployment, names: Iterable[str]) -> dict[int, int]:
     Raises :class:`OSError` where the kernel does not tell.
     """
     wanted = set(names)
-    contained = {process.name: process.container.name for process in deployment.processes if process.name in wanted and process.container}
-    heard = sockets.heard_ms() if wanted - contained.keys() else {}
-    containers = list(contained.values())
-    with ThreadPoolExecutor(max(1, len(containers))) as pool:
-        for found in pool.map(lambda container: _heard_in(container, _image(deployment)), containers):
+    contained = [process for process in deployment.processes if process.name in wanted and process.container]
+    heard = sockets.heard_ms() if len(contained) < len(wanted) else {}
+    with ThreadPoolExecutor(max(1, len(contained))) as pool:
+        for found in pool.map(lambda process: _heard_by(deployment, process), contained):
             heard |= found
     return heard
 
 
-def _heard_in(container: str, image: str) -> dict[int, int]:
-    """To enter its network namespace wants privileges, which the engine has."""
+def _heard_by(deployment: Deployment, process: Process) -> dict[int, int]:
+    first = processes.find(Path(deployment.root), process)
+    printed = enter(first.pid, [sys.executable, "-I", "-S", sockets.__file__]) if first else None
+    return {int(port): ago_ms for port, ago_ms in json.loads(printed or _printed_beside(deployment, process)).items()}
+
+
+def _printed_beside(deployment: Deployment, process: Process) -> str:
+    """To enter its network namespace wants privileges: if we have none, the engine does."""
+    assert process.container is not None
+    # One that has Python: the applications'.
+    image = next(other.container.image for other in deployment.processes if other.role == "app" and other.container is not None)
     try:
-        printed = beside(container, image, ["python3", "-c", Path(sockets.__file__).read_text()])
+        return beside(process.container.name, image, ["python3", "-c", Path(sockets.__file__).read_text()])
     except engine.EngineFailed as error:
         raise OSError(str(error)) from error
-    return {int(port): ago_ms for port, ago_ms in json.loads(printed).items()}
-
-
-def _image(deployment: Deployment) -> str:
-    """One that has Python: the applications'."""
-    return next(process.container.image for process in deployment.processes if process.role == "app" and process.container is not None)
