@@ -233,6 +233,7 @@ def test_who_speaks_to_a_part_is_heard_on_its_own_networks(scene):
             enter(identity.pid, [sys.executable, "-I", "-S", sockets.__file__]),
             beside(process.container.name, Images().platform, ["python3", "-c", Path(sockets.__file__).read_text()]),
         ):
+            assert text is not None
             assert str(PORTS[0]) in json.loads(text)
     assert sockets.heard_ms().get(PORTS[0]) is None, "from here nobody is heard"
 
