@@ -105,6 +105,17 @@ def test_kernel_tells_who_was_spoken_to() -> None:
         assert poll_until(lambda: port not in sockets.heard_ms(), 5)
 
 
+def test_kernel_tells_of_a_server_that_takes_both_families() -> None:
+    """One that listens on all addresses by one IPv6 socket, as servers written in Go do, and a client that comes by IPv4."""
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6 sockets that take IPv4 too")
+    with socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True) as listening:
+        port = listening.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client, listening.accept()[0]:
+            client.sendall(b"x")
+            assert poll_until(lambda: port in sockets.heard_ms(), 5)
+
+
 @pytest.mark.parametrize(
     ("reply", "late", "silent"),
     [

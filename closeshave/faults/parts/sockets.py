@@ -40,10 +40,18 @@ def heard_ms() -> dict[int, int]:
 
 
 def _connections() -> Iterator[tuple[int, bytes]]:
-    """Local port and ``struct tcp_info`` of every established IPv4 connection of this machine, both ends each."""
+    """Local port and ``struct tcp_info`` of every established connection of this machine, both ends each.
+
+    IPv4 by either family: a server that listens on all addresses often does so on an IPv6 socket that takes both, as any of Go does.
+    """
+    for family in (socket.AF_INET, socket.AF_INET6):
+        yield from _connections_of(family)
+
+
+def _connections_of(family: int) -> Iterator[tuple[int, bytes]]:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
         kernel.settimeout(1.0)
-        about = struct.pack("=BBBBI", socket.AF_INET, socket.IPPROTO_TCP, 1 << (TCP_INFO - 1), 0, ESTABLISHED) + bytes(48)
+        about = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, 1 << (TCP_INFO - 1), 0, ESTABLISHED) + bytes(48)
         kernel.send(HEADER.pack(HEADER.size + len(about), SOCK_DIAG_BY_FAMILY, REQUEST_DUMP, 1, 0) + about)
         while True:
             answer = kernel.recv(1 << 17)
