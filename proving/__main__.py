@@ -23,7 +23,7 @@ from closeshave.judge.case import Case
 from closeshave.plan import read_plan
 from closeshave.preparation import prepare
 from proving import table
-from proving.rows import Row, rows
+from proving.rows import Row, rows, superseded
 
 HERE = Path(__file__).parents[1]
 PLANS = HERE / "scenarios" / "faults"
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     console = Console(stderr=True, width=None if sys.stderr.isatty() else WIDTH)
     found: list[Row] = []
     for run, ending in _runs(told, console):
-        found += _rows_of(run)
+        found = superseded(found, _rows_of(run))
         console.print(table.terminal(found))
         if ending == "interrupted":
             return 130
@@ -55,7 +55,9 @@ def main(arguments: Sequence[str]) -> int:
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="proving", description=__doc__)
     parser.add_argument("families", nargs="*", help="only these plans; the page is written when there are none")
-    parser.add_argument("--of", nargs="+", type=Path, default=[], help="runs to make the table from")
+    parser.add_argument(
+        "--of", nargs="+", type=Path, default=[], help="runs to make the table from, the newest last: it counts for its kinds"
+    )
     parser.add_argument("--environment", default=USUAL, help="where the plans are carried out")
     parser.add_argument("--page", type=Path, help="where the page is written to, instead of the usual place for the environment")
     return parser.parse_args(arguments)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from closeshave.faults.kind import Kind
@@ -51,6 +51,12 @@ class Row:
 def rows(case: Case, kinds: Mapping[str, Kind]) -> tuple[Row, ...]:
     """One row for each fault of the run's plan, in the order of the plan."""
     return tuple(_row(case, life, kinds[life.fault.kind]) for life in lives(case))
+
+
+def superseded(found: Sequence[Row], newer: Sequence[Row]) -> list[Row]:
+    """The rows of several runs: of a kind that was tried again only the last run tells."""
+    again = {row.kind for row in newer}
+    return [*(row for row in found if row.kind not in again), *newer]
 
 
 def _row(case: Case, life: Life, kind: Kind) -> Row:

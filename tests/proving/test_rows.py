@@ -9,7 +9,7 @@ import pytest
 from closeshave.faults.catalogue import KINDS
 from closeshave.history import FaultEvent, Mark
 from proving import table
-from proving.rows import Row, rows
+from proving.rows import Row, rows, superseded
 from tests.judge.histories import KILL, Run, ns
 
 GOOD = Row("shard.primary-killed", "shard 1", 12.0, 0.05, 0.4, 10.0, 12.0, 5.0, "")
@@ -80,3 +80,10 @@ def test_the_page_has_a_line_for_each_fault():
     assert "| shard.primary-killed | shard 1 | 12.00 | 0.05 | 0.40 (of 10) | 12.00 | 5.00 | nothing |" in text
     assert "| x.y | shard 1 | unknown | 0.05 | none expected | 12.00 | 5.00 | nothing |" in text
     assert "1 of 2 are as they should be" in text
+
+
+def test_of_a_kind_that_was_tried_again_only_the_last_run_tells():
+    """After something was mended; two faults of one kind in one run are both told."""
+    old, other = replace(GOOD, left="no probe saw it"), replace(GOOD, kind="cache.slow")
+    again = (GOOD, replace(GOOD, scope="shard 2"))
+    assert superseded([old, other], again) == [other, *again]
