@@ -27,6 +27,8 @@ class TlsSettings:
         """A client context. Raises :class:`OSError` or :class:`ssl.SSLError` for a file that cannot be read."""
         context = ssl.create_default_context(cafile=self.ca_file)
         context.set_alpn_protocols(["http/1.1"])
+        # Some Pythons (Debian's 3.11.2) take an end without farewell for an orderly one, and a body that was cut off for a whole one.
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
         if not self.verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
