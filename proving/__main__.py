@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     console = Console(stderr=True, width=None if sys.stderr.isatty() else WIDTH)
     found: list[Row] = []
     for run, ending in _runs(told, console):
-        found = superseded(found, _rows_of(run))
+        found = superseded(found, _rows_of(run)) if told.of else [*found, *_rows_of(run)]
         console.print(table.terminal(found))
         if ending == "interrupted":
             return 130

@@ -123,8 +123,12 @@ def _leave(trial: Trial) -> None:
 
 
 def _is_down(trial: Trial) -> bool:
+    """Take it down, and keep what is left: an error, too, leaves something, and the janitor must not be dismissed over it."""
     assert trial.root is not None  # or there would be nothing to take down
-    trial.left = trial.driver.down(trial.root, trial.run / "logs")
+    try:
+        trial.left = trial.driver.down(trial.root, trial.run / "logs")
+    except OSError as error:
+        trial.left = (str(error),)
     return not trial.left
 
 
@@ -140,8 +144,7 @@ def _take_down(trial: Trial) -> None:
     if trial.root is None:
         return
     trial.say("taking the environment down")
-    trial.left = trial.driver.down(trial.root, trial.run / "logs")
-    if trial.left:
+    if not _is_down(trial):
         trial.say(f"[yellow]not all could be removed[/], trying again for {DOWN_AGAIN_S:g} s: {', '.join(trial.left)}")
         poll_until(lambda: _is_down(trial), DOWN_AGAIN_S, interval_s=1.0)
     if trial.left:

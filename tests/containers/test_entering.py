@@ -16,7 +16,7 @@ ENETUNREACH, ECONNREFUSED = 101, 111
 def lonely():
     """A process in a network namespace of its own, whose loopback nobody has brought up."""
     if subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("only whoever may make a network namespace may enter one")
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("only whoever may make a network namespace may enter one")
     with subprocess.Popen(["unshare", "--net", "sh", "-c", "echo; exec sleep 60"], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
