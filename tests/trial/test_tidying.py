@@ -1,0 +1,56 @@
+"""The janitor is dismissed when nothing is left of an environment, and not before."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from closeshave.trial import tidying
+
+GONE = ()
+STUCK = ("its containers: the engine is away",)
+
+
+class Guard:
+    """A janitor that only remembers the last word that it was told."""
+
+    told = ""
+
+    def dismiss(self):
+        """All is in order."""
+        self.told = "dismissed"
+
+    def leave_to(self):
+        """Something is left."""
+        self.told = "left to it"
+
+
+@pytest.mark.parametrize(
+    ("answers", "told", "marks"),
+    [
+        ([GONE], "dismissed", []),
+        ([STUCK, GONE], "dismissed", []),
+        ([OSError("a segment stays"), GONE], "dismissed", []),
+        ([STUCK], "left to it", ["left-behind", "harness-error"]),
+        ([OSError("a segment stays")], "left to it", ["left-behind", "harness-error"]),
+    ],
+    ids=["at once", "when tried again", "after an error", "never", "always an error"],
+)
+def test_what_could_not_be_removed_is_left_to_the_janitor(tmp_path, monkeypatch, answers, told, marks):
+    """It is tried again first; the last answer of the environment's kind is its answer for good."""
+    monkeypatch.setattr(tidying, "DOWN_AGAIN_S", 0.05 if len(answers) == 1 else 5.0)
+    left = list(answers)
+
+    def down(_root, _logs_to):
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    seen, guard = [], Guard()
+    trial = SimpleNamespace(
+        driver=SimpleNamespace(down=down), guard=guard, owned=True, lost=True, left=(), root=tmp_path / "root", run=tmp_path,
+        generators=[], sampler=None, children={}, deployment=None, loaded=False,
+        say=lambda _text: None, mark=lambda kind, _detail="": seen.append(kind),
+    )  # fmt: skip
+    tidying.put_in_order(trial, early=True)  # type: ignore[arg-type]  # all that is asked for
+    assert (guard.told, seen) == (told, marks)
