@@ -72,6 +72,8 @@ class Objective:
     """For the cache's hit ratio: only lookups of franchises that were looked up before in this run. A first lookup tells how long the run was for so
     many franchises, and not how good the cache is; at a rate that a small machine cannot offer there would be next to none."""
     confidence: float = 0.95
+    at_least_chances: int | None = None
+    """How often what the objective forbids must have been possible in the run for it to pass; at least once, if not said."""
 
     def __post_init__(self) -> None:
         bounds = [bound for bound in (self.at_most, self.at_least) if bound is not None]

@@ -30,7 +30,19 @@ from closeshave.history.files import (
     save_rows,
 )
 from closeshave.history.reading import load
-from closeshave.history.rows import Booking, CacheEntry, Capture, Diverged, Effect, Operation, Outcome, Placement, Source
+from closeshave.history.rows import (
+    RATE_LIMITED,
+    SHORTAGE,
+    Booking,
+    CacheEntry,
+    Capture,
+    Diverged,
+    Effect,
+    Operation,
+    Outcome,
+    Placement,
+    Source,
+)
 from closeshave.history.whole import Blind, EdgeCount, History, Manifest, PhaseTime, Sent
 
 __all__ = [
@@ -52,8 +64,10 @@ __all__ = [
     "OPERATIONS_FILE",
     "PLACEMENTS",
     "PLACEMENTS_FILE",
+    "RATE_LIMITED",
     "RESOURCES_FILE",
     "SENT",
+    "SHORTAGE",
     "TIMELINE",
     "WRITING",
     "Blind",

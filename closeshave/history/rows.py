@@ -22,6 +22,12 @@ class Source(StrEnum):
     SETUP = "setup"
 
 
+RATE_LIMITED = "rate_limited"
+"""The error of an operation that a 429 refused although its address was within the stated limit."""
+SHORTAGE = "shortage"
+"""The error of an operation that the load machine could not send: descriptors, ports, buffers or memory were short. It says nothing of the platform."""
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One request as its sender saw it. Times are monotonic nanoseconds; response time = ended − intended."""

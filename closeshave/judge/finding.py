@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from closeshave.judge.verdict import Witness
+from closeshave.judge.verdict import Exposure, Witness
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Finding:
     """Why there is no count."""
     doubt: str = ""
     """Why the harness may have made these breaches itself, by losing the record that explains them; empty when it cannot have."""
+    exposure: Exposure | None = None
+    """How often the breach could have happened."""
     not_run: bool = False
     """Nobody can look for it in this environment: said by name, and in no run's way."""
 

@@ -31,6 +31,33 @@ Witness = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Exposure:
+    """How often what a verdict forbids could have happened in this run: without a chance nothing was put to the test."""
+
+    chances: int
+    of: str
+    """What a chance is, in words to follow the number: ``contests held for a slot``."""
+
+    @property
+    def missed_share_at_most(self) -> float:
+        """The largest share of chances that may end in a breach while none among so many shows it, at 95 % confidence.
+
+        1 without a chance. The exact bound for no breach among n independent chances: 1 − 0.05^(1/n), about 3/n.
+        """
+        return 1.0 if self.chances <= 0 else 1.0 - 0.05 ** (1.0 / self.chances)
+
+
+@dataclass(frozen=True, slots=True)
+class NotRun:
+    """What has no verdict in this run, and why. It counts for no status."""
+
+    id: str
+    """A promise (``E17``) or an invariant (``idempotency``)."""
+    text: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer to one objective in one scope. Times are in seconds; ratios between 0 and 1."""
 
@@ -54,6 +81,8 @@ class Verdict:
     """For fail: the first and the worst."""
     gates: bool = True
     """Whether it counts for the run's status; false for figures that are shown only."""
+    exposure: Exposure | None = None
+    """How often what it forbids could have happened; ``None`` for verdicts on the run itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +181,7 @@ class Assessment:
     faults: tuple[FaultFigures, ...]
     integrity: IntegrityFigures
     resilience: ResilienceFigures = NO_RESILIENCE
+    not_run: tuple[NotRun, ...] = ()
+    """Promises of the target that this plan does not put to the test."""
+    not_asked: tuple[NotRun, ...] = ()
+    """Invariants that this platform cannot show, and that its target does not demand."""
