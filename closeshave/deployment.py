@@ -199,6 +199,12 @@ class Capabilities:
     """Whether ``/health/ready`` tells the truth by its status code, or only by ``status`` in its body."""
     limits: Mapping[str, str] = field(default_factory=dict)
     """Stated limits per client address where they differ from the API's: operation → ``30 per 1h``."""
+    slots_by_barber: bool = True
+    """A list of free times can be asked of one barber; otherwise such lists are empty, and only the list merged over all barbers tells."""
+    zone: str | None = None
+    """IANA name of the zone in which the business states dates and times, such as ``America/New_York``; ``None``: nobody knows."""
+    idle_barbers: tuple[int, ...] = ()
+    """People whom the platform lists as barbers and who take no bookings, such as an administrator; nobody books with them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from pydantic import Field
 
@@ -142,10 +143,17 @@ def inconsistencies(definition: Remote) -> Iterator[tuple[Location, str]]:
         yield ("fingerprint", "expect"), "name at least one member of the answer, or nothing tells this platform from another"
     if not definition.fingerprint.path.startswith("/"):
         yield ("fingerprint", "path"), "a path that begins with /"
+    yield from _unknown_zone(definition)
     yield from _unknown_regions(definition)
     yield from _wrong_shards(definition)
     yield from _wrong_people(definition)
     yield from _wrong_hooks(definition)
+
+
+def _unknown_zone(definition: Remote) -> Iterator[tuple[Location, str]]:
+    zone = definition.capabilities.zone
+    if zone is not None and zone not in available_timezones():
+        yield ("capabilities", "zone"), f"{zone!r} is no time zone; one looks like America/New_York, Europe/Madrid or UTC"
 
 
 def _unknown_regions(definition: Remote) -> Iterator[tuple[Location, str]]:
