@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.remote.plain.running import plain
+from truth.plain.running import plain
 
 
 @pytest.fixture(scope="module")

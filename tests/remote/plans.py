@@ -8,7 +8,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tests.remote.definitions import document, write
-from tests.remote.plain.running import Plain
+from truth.plain.running import Plain
 
 FAULTS = {
     "database": {"id": "database", "kind": "shard.primary-killed", "scope": {"shard": 1}},

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import httpx
 import pytest
 
-from tests.remote.plain.shop import ZONE
+from truth.plain.shop import ZONE
 
 ADDRESSES = (f"10.9.0.{number}" for number in itertools.count(1))
 

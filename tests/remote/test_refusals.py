@@ -9,7 +9,7 @@ from closeshave.environments.remote.lock import Lock
 from closeshave.environments.remote.permission import VARIABLE
 from tests.remote import plans
 from tests.remote.command import call
-from tests.remote.plain.running import plain
+from truth.plain.running import plain
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from closeshave.environments.definition import read_definition
 from closeshave.environments.remote import doctor, examination
 from closeshave.environments.remote.asking import Heard
 from tests.remote.definitions import document, remote, write
-from tests.remote.plain.running import plain
+from truth.plain.running import plain
 
 WARTS = {
     "trailing slash": "307",

@@ -9,7 +9,7 @@ import pytest
 
 from tests.remote import plans
 from tests.remote.command import call
-from tests.remote.plain.running import plain
+from truth.plain.running import plain
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(600)]
 SECRET = "Bearer planted-9f27c1-secret"

@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.remote.plain.limits import Limits
-from tests.remote.plain.shop import MINUTES, PRICES, Booking, Payment, Person, Refusal, Shop
+from truth.plain.limits import Limits
+from truth.plain.shop import MINUTES, PRICES, Booking, Payment, Person, Refusal, Shop
 
 COLLECTIONS = {"/api/v2/appointments", "/api/v2/barbers", "/api/v2/locations", "/api/v2/services", "/api/v2/public/services"}
 NO_CSRF = ("/api/v2/auth/login", "/api/v2/auth/register", "/api/v2/auth/refresh", "/api/v2/webhooks/")

@@ -1,4 +1,4 @@
-"""``python -m tests.remote.plain.server``: the plain platform on a port of its own, and its operator's controls on another.
+"""``python -m truth.plain.server``: the plain platform on a port of its own, and its operator's controls on another.
 
 Controls: ``POST /break/database``, ``/break/process`` (connections are dropped), ``/break/chairs`` (double bookings), ``POST /mend``,
 ``GET /state``. A break with ``?for=4`` is over by itself after four seconds. They are what an operator's hooks call; customers cannot reach them.
@@ -14,9 +14,9 @@ import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tests.remote.plain.limits import Limits
-from tests.remote.plain.routes import Asked, Platform
-from tests.remote.plain.shop import Shop
+from truth.plain.limits import Limits
+from truth.plain.routes import Asked, Platform
+from truth.plain.shop import Shop
 
 
 class Server(ThreadingHTTPServer):

@@ -28,8 +28,8 @@ class Plain:
 @contextmanager
 def plain(*options: str) -> Iterator[Plain]:
     """One on free ports, gone with the block."""
-    command = [sys.executable, "-m", "tests.remote.plain.server", *options]
-    process = subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "truth.plain.server", *options]
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         yield Plain(**json.loads(process.stdout.readline()))
