@@ -3,11 +3,12 @@
 import itertools
 import socket
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 
-from truth.plain.shop import ZONE
+from truth.plain.habits import Habits
 
 ADDRESSES = (f"10.9.0.{number}" for number in itertools.count(1))
 
@@ -23,7 +24,7 @@ def client(platform):
 
 def wish(days=7, at="10:00", **more):
     """An appointment on a day ahead."""
-    return {"date": (datetime.now(ZONE).date() + timedelta(days=days)).isoformat(), "time": at, "service": "Haircut", **more}
+    return {"date": (datetime.now(ZoneInfo(Habits().zone)).date() + timedelta(days=days)).isoformat(), "time": at, "service": "Haircut", **more}
 
 
 def test_a_collection_without_its_slash_is_redirected(client):

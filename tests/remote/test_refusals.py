@@ -34,7 +34,7 @@ def refused(ended, sentence):
         (("--live-key",), {}, {}, "live payment keys at"),
         ((), {"caps": {"requests_per_s": 5, "requests": 20000, "duration": "10m", "shards_at_once": 1}}, {}, "requests/s"),
         ((), {"hooks": []}, {}, "hooks here: none"),
-        (("--unproxied",), {"capabilities": {"franchises": False, "forwarded_for": False}}, {}, "would leave one address"),
+        (("--habit", "forwarded_for=false"), {"capabilities": {"franchises": False, "forwarded_for": False}}, {}, "would leave one address"),
     ],
 )
 def test_what_must_not_be_loaded_is_refused(tmp_path, closeshave, options, changes, of_plan, sentence):
@@ -48,7 +48,7 @@ def test_what_must_not_be_loaded_is_refused(tmp_path, closeshave, options, chang
 
 def test_an_expired_token_permits_nothing(tmp_path, closeshave):
     """Nor does one whose platform is not typed out."""
-    with plain("--stage", "production") as platform:
+    with plain("--habit", "stage=production") as platform:
         path = plans.environment(
             tmp_path, platform, stage="production", fingerprint={"path": "/health", "expect": {"environment": "production"}}
         )

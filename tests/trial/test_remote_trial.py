@@ -62,7 +62,7 @@ def test_faults_through_hooks_are_seen_judged_healed_and_tidied_up(tmp_path, clo
 def test_a_double_booking_is_caught_through_the_api_alone(tmp_path, closeshave):
     """The plain platform stops looking whether a chair is taken: exit code 1, and the slot as witness."""
     with plain("--limits", "20") as platform:
-        platform.operate("break/chairs")
+        platform.operate("plant/double-booking")
         plans.environment(tmp_path, platform)
         ended = closeshave(
             "run",
@@ -80,7 +80,7 @@ def test_a_double_booking_is_caught_through_the_api_alone(tmp_path, closeshave):
 @pytest.mark.parametrize("name", ["smoke", "nightly"])
 def test_the_shipped_plans_run_as_they_are(tmp_path, closeshave, name):
     """Every fault is seen and proven healed, the platform recovers by itself, nothing fails, and what cannot be told is inconclusive with its reason."""
-    with plain("--limits", "1000", "--barbers", "40") as platform:
+    with plain("--limits", "1000", "--habit", "barbers=40") as platform:
         caps = {"requests_per_s": 500, "requests": 300_000, "duration": "10m", "regions_at_once": 1, "shards_at_once": 1}
         path = plans.environment(
             tmp_path,

@@ -21,7 +21,7 @@ class Plain:
     control: str
 
     def operate(self, what: str) -> None:
-        """What its operator can do: ``break/database``, ``break/process``, ``break/chairs``, ``mend``."""
+        """What can be done to it: ``break/database``, ``break/process``, ``mend``, ``plant/double-booking?share=0.3``."""
         httpx.post(f"{self.control}/{what}", trust_env=False).raise_for_status()
 
 

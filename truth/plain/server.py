@@ -1,7 +1,8 @@
 """``python -m truth.plain.server``: the plain platform on a port of its own, and its operator's controls on another.
 
-Controls: ``POST /break/database``, ``/break/process`` (connections are dropped), ``/break/chairs`` (double bookings), ``POST /mend``,
-``GET /state``. A break with ``?for=4`` is over by itself after four seconds. They are what an operator's hooks call; customers cannot reach them.
+Controls: ``POST /break/database``, ``/break/process`` (connections are dropped), ``POST /mend``, ``GET /state``. A break with ``?for=4`` is over
+by itself after four seconds. They are what an operator's hooks call; customers cannot reach them. And two that are for whoever tries a judge:
+``POST /plant/DEFECT?share=0.3`` (what there is: ``defects.py``), and ``GET /ledger``, the payment provider's own.
 """
 
 from __future__ import annotations
@@ -11,10 +12,15 @@ import json
 import socket
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
 
-from truth.plain.limits import Limits
+from truth.plain.defects import Planted
+from truth.plain.habits import SEEN, Habits, changed, scaled
+from truth.plain.operator import Operator
+from truth.plain.passwords import Hasher
 from truth.plain.routes import Asked, Platform
 from truth.plain.shop import Shop
 
@@ -44,7 +50,7 @@ def public(platform: Platform, dead: threading.Event) -> type[BaseHTTPRequestHan
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
-            forwarded = self.headers.get("X-Forwarded-For") if platform.proxied else None
+            forwarded = self.headers.get("X-Forwarded-For") if platform.habits.forwarded_for else None
             headers = {name.lower(): value for name, value in self.headers.items()}
             asked = Asked(self.command, self.path, headers, body, forwarded or self.client_address[0], datetime.now(UTC))
             answered = platform.answer(asked)
@@ -65,37 +71,22 @@ def public(platform: Platform, dead: threading.Event) -> type[BaseHTTPRequestHan
     return Public
 
 
-def controls(platform: Platform, dead: threading.Event) -> type[BaseHTTPRequestHandler]:
+def controls(operator: Operator) -> type[BaseHTTPRequestHandler]:
     """The handler of what the platform's operator reaches."""
-
-    def mend() -> None:
-        platform.database_down = platform.shop.careless = False
-        dead.clear()
 
     class Controls(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            path, _, by_itself_after_s = self.path.partition("?for=")
-            match path:
-                case "/break/database":
-                    platform.database_down = True
-                case "/break/process":
-                    dead.set()
-                case "/break/chairs":
-                    platform.shop.careless = True
-                case "/mend":
-                    mend()
-                case _:
-                    self.send_error(404)
-                    return
-            if by_itself_after_s:
-                timer = threading.Timer(float(by_itself_after_s), mend)
-                timer.daemon = True
-                timer.start()
-            self.do_GET()
+            asked = urlsplit(self.path)
+            if operator.act(asked.path, {name: float(given[0]) for name, given in parse_qs(asked.query).items()}):
+                self._tell(operator.state())
+            else:
+                self.send_error(404)
 
         def do_GET(self) -> None:
-            broken = [name for name, is_so in (("database", platform.database_down), ("process", dead.is_set())) if is_so]
-            content = json.dumps({"broken": broken, "whole": not broken}).encode()
+            self._tell(operator.ledger() if self.path == "/ledger" else operator.state())
+
+        def _tell(self, told: object) -> None:
+            content = json.dumps(told).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
@@ -112,22 +103,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--control-port", type=int, default=0)
-    parser.add_argument("--barbers", type=int, default=3)
+    parser.add_argument("--as-seen", action="store_true", help="every habit of the real application, before those that are given")
+    parser.add_argument("--habit", action="append", default=[], metavar="NAME=VALUE", help="one of habits.py, otherwise than it would be")
     parser.add_argument("--limits", type=float, default=1.0, help="multiplies every limit")
-    parser.add_argument("--stage", default="staging")
-    parser.add_argument("--unproxied", action="store_true", help="limits go by the real address")
-    parser.add_argument("--pays", action="store_true", help="payments work")
     parser.add_argument("--accounts", type=int, default=0, help="customer1@plain.test … with the password 'Plain-1234'")
     parser.add_argument("--live-key", action="store_true", help="/health shows a payment key that moves real money")
+    parser.add_argument("--seed", type=int, default=1, help="of what defects hit")
     options = parser.parse_args()
-    shop, dead = Shop(options.barbers), threading.Event()
+    try:
+        habits = changed(SEEN if options.as_seen else Habits(), options.habit)
+    except ValueError as error:
+        parser.error(str(error))
+    habits = replace(habits, limits=scaled(habits.limits, options.limits))
+    shop, dead = Shop(habits.barbers, habits.zone, Planted(options.seed)), threading.Event()
     shop.register("admin@plain.test", "Plain-1234", "admin")
     for number in range(1, options.accounts + 1):
         shop.register(f"customer{number}@plain.test", "Plain-1234")
-    platform = Platform(shop, Limits(options.limits), stage=options.stage, proxied=not options.unproxied, payments=options.pays)
+    platform = Platform(shop, habits, Hasher(habits.login_ms))
     platform.live_key = options.live_key
     server = Server(("127.0.0.1", options.port), public(platform, dead))
-    control = Server(("127.0.0.1", options.control_port), controls(platform, dead))
+    control = Server(("127.0.0.1", options.control_port), controls(Operator(platform, dead)))
     threading.Thread(target=control.serve_forever, daemon=True).start()
     url, controlled_at = (f"http://127.0.0.1:{each.server_address[1]}" for each in (server, control))
     sys.stdout.write(json.dumps({"url": url, "control": controlled_at}) + "\n")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import secrets
 import threading
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
 from zoneinfo import ZoneInfo
 
-ZONE = ZoneInfo("America/New_York")
+from truth.plain.defects import Defect, Planted
+
+ADMINISTRATOR = 900
+"""Somebody who is listed among the barbers and has no hours."""
 MINUTES = {"Haircut": 30, "Shave": 20, "Haircut & Shave": 45}
 PRICES = {"Haircut": 30.0, "Shave": 20.0, "Haircut & Shave": 45.0}
 OPENS, CLOSES, STEP = time(9), time(17), timedelta(minutes=30)
@@ -44,6 +49,7 @@ class Booking:
     service: str
     starts: datetime
     notes: str | None
+    made: datetime
     status: str = "scheduled"
     guest: dict[str, str] = field(default_factory=dict)
 
@@ -55,19 +61,34 @@ class Booking:
 
 @dataclass
 class Payment:
-    """Money announced, and perhaps taken."""
+    """Money announced, and perhaps taken: a row of the platform's list of payments."""
 
+    id: int
     intent: str
     booking: int
+    client: int
     cents: int
+    made: datetime
     taken: bool = False
 
 
-class Shop:
-    """The platform's state. ``careless`` forgets to look whether a chair is taken: the planted defect."""
+@dataclass(frozen=True)
+class Capture:
+    """A charge in the provider's own ledger."""
 
-    def __init__(self, barbers: int) -> None:
+    id: str
+    intent: str
+    booking: int
+    cents: int
+    at: datetime
+
+
+class Shop:
+    """The platform's state."""
+
+    def __init__(self, barbers: int, zone: str, planted: Planted) -> None:
         self.lock = threading.RLock()
+        self.zone, self.planted = ZoneInfo(zone), planted
         self.barbers = [Person(index, f"barber{index}@plain.test", "", "barber") for index in range(1, barbers + 1)]
         self.people: dict[str, Person] = {}
         self._by_id: dict[int, Person] = {}
@@ -75,8 +96,9 @@ class Shop:
         self.refreshers: dict[str, int] = {}
         self.bookings: dict[int, Booking] = {}
         self.payments: dict[str, Payment] = {}
+        self.ledger: list[Capture] = []
         self.keys: dict[str, dict[str, object]] = {}
-        self.careless = False
+        self._ids = count(1)
         self._by_chair: dict[tuple[int, date], list[Booking]] = {}
 
     # -- people --------------------------------------------------------------------------------------------------------------------------
@@ -109,8 +131,8 @@ class Shop:
         """Local times at which one barber, or any, is free for half an hour."""
         chairs = [barber] if barber is not None else [person.id for person in self.barbers]
         return [
-            at.astimezone(ZONE).strftime("%H:%M")
-            for at in _opening(day)
+            at.astimezone(self.zone).strftime("%H:%M")
+            for at in _opening(day, self.zone)
             if at > now + timedelta(minutes=15) and any(self._is_free(chair, at, at + STEP) for chair in chairs)
         ]
 
@@ -118,40 +140,84 @@ class Shop:
         """Take a chair. Conflicts are told apart by their message only."""
         if service not in MINUTES:
             raise Refusal(400, f"Invalid service: {service}")
-        starts = datetime.combine(day, at, ZONE).astimezone(UTC)
+        starts = datetime.combine(day, at, self.zone).astimezone(UTC)
         ends = starts + timedelta(minutes=MINUTES[service])
         if not (now + timedelta(minutes=15) < starts < now + timedelta(days=31)) or not OPENS <= at < CLOSES:
             raise Refusal(400, f"Barber is not available at {at:%H:%M} on {day}")
-        chairs = [barber] if barber is not None else [person.id for person in self.barbers]
-        chair = next((chair for chair in chairs if self.careless or self._is_free(chair, starts, ends)), None)
+        everybody = [person.id for person in self.barbers]
+        chairs = everybody if barber is None else [barber]
+        taken = "This time slot is already booked" if barber is None else f"Barber is not available at {at:%H:%M} on {day}"
+        if barber is not None and barber not in everybody:
+            raise Refusal(400, taken)
+        chair = next((chair for chair in chairs if self._is_free(chair, starts, ends)), None)
+        if chair is None and self.planted.strikes(Defect.DOUBLE_BOOKING):
+            chair = chairs[0]
+        elif chair is not None and self.planted.strikes(Defect.REFUSED_THOUGH_FREE):
+            chair = None
         if chair is None:
-            raise Refusal(400, "This time slot is already booked" if barber is None else f"Barber is not available at {at:%H:%M} on {day}")
-        booking = Booking(len(self.bookings) + 1, client, chair, service, starts, notes)
-        self.bookings[booking.id] = booking
-        self._by_chair.setdefault((chair, starts.date()), []).append(booking)
+            raise Refusal(400, taken)
+        booking = Booking(next(self._ids), client, chair, service, starts, notes, now)
+        if not self.planted.strikes(Defect.LOST_BOOKING):
+            self.bookings[booking.id] = booking
+            self._by_chair.setdefault((chair, self._day(starts)), []).append(booking)
         return booking
+
+    def is_free(self, barber: int, day: date, starts: time, ends: time) -> bool:
+        """Whether the chair is free all that time; nobody without hours is."""
+        first, last = (datetime.combine(day, at, self.zone).astimezone(UTC) for at in (starts, ends))
+        return barber in {person.id for person in self.barbers} and OPENS <= starts < CLOSES and self._is_free(barber, first, last)
 
     def move(self, booking: Booking, day: date, at: time) -> None:
         """Another time with the same barber."""
-        starts = datetime.combine(day, at, ZONE).astimezone(UTC)
+        starts = datetime.combine(day, at, self.zone).astimezone(UTC)
         ends = starts + timedelta(minutes=MINUTES[booking.service])
         if not self._is_free(booking.barber, starts, ends, but=booking.id):
             raise Refusal(400, "This barber already has an appointment at that time")
-        self._by_chair[booking.barber, booking.starts.date()].remove(booking)
+        self._by_chair[booking.barber, self._day(booking.starts)].remove(booking)
         booking.starts = starts
-        self._by_chair.setdefault((booking.barber, starts.date()), []).append(booking)
+        self._by_chair.setdefault((booking.barber, self._day(starts)), []).append(booking)
+
+    def _day(self, at: datetime) -> date:
+        """The business's own: no opening hours cross its midnight."""
+        return at.astimezone(self.zone).date()
+
+    # -- money ---------------------------------------------------------------------------------------------------------------------------
+
+    def announce(self, booking: Booking, client: int, now: datetime) -> Payment:
+        """An intent to pay."""
+        payment = Payment(len(self.payments) + 1, f"pi_{uuid.uuid4().hex}", booking.id, client, round(PRICES[booking.service] * 100), now)
+        self.payments[payment.intent] = payment
+        return payment
+
+    def take(self, intent: str, booking: int, now: datetime) -> Payment:
+        """Capture what was announced, once however often it is confirmed."""
+        payment = self.payments.get(intent)
+        if payment is None or payment.booking != booking:
+            raise Refusal(404, "Booking not found")
+        if payment.taken:
+            return payment
+        self._capture(payment, now)
+        if self.planted.strikes(Defect.DOUBLE_CHARGE):
+            again = Payment(len(self.payments) + 1, f"pi_{uuid.uuid4().hex}", booking, payment.client, payment.cents, now)
+            self.payments[again.intent] = again
+            self._capture(again, now)
+        return payment
+
+    def _capture(self, payment: Payment, now: datetime) -> None:
+        payment.taken = True
+        self.ledger.append(Capture(f"ch_{uuid.uuid4().hex}", payment.intent, payment.booking, payment.cents, now))
 
     def _is_free(self, barber: int, starts: datetime, ends: datetime, but: int = 0) -> bool:
         return not any(
             other.starts < ends and starts < other.ends
-            for other in self._by_chair.get((barber, starts.date()), ())
+            for other in self._by_chair.get((barber, self._day(starts)), ())
             if other.status != "cancelled" and other.id != but
         )
 
 
-def _opening(day: date) -> Iterator[datetime]:
+def _opening(day: date, zone: ZoneInfo) -> Iterator[datetime]:
     """The starts of a day's slots, in UTC."""
-    at = datetime.combine(day, OPENS, ZONE)
+    at = datetime.combine(day, OPENS, zone)
     while at.time() < CLOSES:
         yield at.astimezone(UTC)
         at += STEP

@@ -1,0 +1,102 @@
+"""What a deployment of the real application does, habit by habit; each can be had or not, alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Literal
+
+Limit = tuple[int, float, str]
+"""Requests, seconds, and the word that the refusal uses."""
+
+STATED: Mapping[str, Limit] = {
+    "login": (50, 60.0, "minute"),
+    "register": (20, 3600.0, "hour"),
+    "book": (50, 3600.0, "hour"),
+    "guest": (10, 3600.0, "hour"),
+    "slots": (100, 60.0, "minute"),
+    "reschedule": (30, 3600.0, "hour"),
+    "cancel": (30, 3600.0, "hour"),
+    "pay_intent": (50, 60.0, "minute"),
+    "pay_confirm": (50, 60.0, "minute"),
+}
+"""As the application states them for one address."""
+
+RAISED: Mapping[str, Limit] = {
+    **STATED,
+    "login": (120, 60.0, "minute"),
+    "register": (200, 3600.0, "hour"),
+    "book": (6000, 3600.0, "hour"),
+    "slots": (3000, 60.0, "minute"),
+    "reschedule": (1000, 3600.0, "hour"),
+    "cancel": (6000, 3600.0, "hour"),
+    "pay_intent": (600, 60.0, "minute"),
+    "pay_confirm": (600, 60.0, "minute"),
+}
+"""As an operator raises them for a test that comes from one address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """One deployment. By default the tame one that the tests of single parts use; :data:`SEEN` has every habit of the real application."""
+
+    stage: str = "staging"
+    zone: str = "America/New_York"
+    """The business zone; no answer tells it."""
+    barbers: int = 3
+    administrator_listed: bool = False
+    """``/barbers/`` begins with somebody without hours: every booking of them is refused as "not available"."""
+    filtered_slots: bool = True
+    """Slots can be asked of one barber; otherwise such a list is always empty."""
+    page_rows: int | None = None
+    """Lists hold at most so many rows beside their ``total``; ``skip`` and ``limit`` lead to the rest."""
+    forwarded_for: bool = True
+    """``X-Forwarded-For`` is believed; otherwise everybody behind one address shares its limits."""
+    limits: Mapping[str, Limit] = field(default_factory=lambda: STATED)
+    ready_in_parts: bool = False
+    """``/health/ready`` tells of each part too, and one of them stays ``ready`` while the whole is not."""
+    health_names_stage: bool = True
+    """``/health`` has ``environment``; otherwise only ``/health/`` has it, with ``client_ip``."""
+    login_ms: float = 0.0
+    """Work of a password's hash, on a core that nobody disturbs."""
+    payments: Literal["provider", "refused", "broken"] = "broken"
+    """Captured in a ledger of its own; refused whole by 400, as without a provider; or answered by 500."""
+    tells_birth: bool = False
+    """A booking tells when it was made."""
+
+
+SEEN = Habits(
+    barbers=6,
+    administrator_listed=True,
+    filtered_slots=False,
+    page_rows=100,
+    forwarded_for=False,
+    limits=RAISED,
+    ready_in_parts=True,
+    health_names_stage=False,
+    login_ms=300.0,
+    payments="provider",
+    tells_birth=True,
+)
+"""As the real application was seen; the business zone and payments differ between deployments."""
+
+
+def scaled(limits: Mapping[str, Limit], scale: float) -> Mapping[str, Limit]:
+    """Every limit that many times as high."""
+    return {what: (round(count * scale), window_s, word) for what, (count, window_s, word) in limits.items()}
+
+
+def changed(habits: Habits, given: Iterable[str]) -> Habits:
+    """With some habits otherwise, each as ``name=value`` (JSON, or a text as it is). Raises :class:`ValueError` for a name that is none."""
+    known = {each.name for each in fields(Habits)}
+    changes = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        if name not in known:
+            raise ValueError(f"{name!r} is no habit; there is: {', '.join(sorted(known))}")
+        try:
+            changes[name] = json.loads(value)
+        except ValueError:
+            changes[name] = value
+    return replace(habits, **changes)
