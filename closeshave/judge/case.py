@@ -11,12 +11,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from closeshave.history import ENVIRONMENT_LOST, History, Outcome, Source
+from closeshave.history import ENVIRONMENT_LOST, SHORTAGE, Edge, History, Outcome, Source
+from closeshave.judge.backlog import extended, near
 from closeshave.judge.columns import Flags, Ints, equal, flags, ints, member
-from closeshave.judge.host import starved
+from closeshave.judge.host import Doubt, disturbances
 from closeshave.judge.windows import NEVER_NS, Late, Span, late_windows, latency_bounds
 from closeshave.plan import Plan
 from closeshave.target import Target
+
+SECOND_NS = 1_000_000_000
+ASKED_NS = 60 * SECOND_NS
+"""An operation without an end was waited for so long at least."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +91,14 @@ class Case:
         """Operations of canaries: what recovery is judged on."""
         return self._of(Source.CANARY)
 
+    @cached_property
+    def short(self) -> Flags:
+        """Operations that the load machine had no descriptor, port or memory for."""
+        return equal(self.operations["error"], SHORTAGE)
+
     def _of(self, source: Source) -> Flags:
-        """Those that were over while there was an environment."""
-        found = equal(self.operations["source"], source)
+        """Those that were over while there was an environment. What the load machine was too short of something to send asked the platform nothing."""
+        found = equal(self.operations["source"], source) & ~self.short
         return found if self.lost_ns is None else found & (self.ended_ns <= self.lost_ns)
 
     @cached_property
@@ -134,9 +144,41 @@ class Case:
         return {what: why for what, _, why in told}
 
     @cached_property
-    def starved(self) -> tuple[Span, ...]:
-        """Seconds in which programs of others starved the machine."""
-        return starved(self.history.resources)
+    def disturbed(self) -> tuple[Doubt, ...]:
+        """Stretches in which somebody else took the machine from the platform or the senders, without what they left behind."""
+        return disturbances(self.history.resources, self._broken)
+
+    @cached_property
+    def doubtful(self) -> tuple[Doubt, ...]:
+        """The same, each up to where the backlog that it left is gone; in time order, apart from each other."""
+        rows = self.customers | self.canaries
+        return extended(self.disturbed, self.intended_ns[rows], self.response_ns[rows], self.good[rows])
+
+    @cached_property
+    def touched(self) -> Flags:
+        """Operations that a doubtful stretch touches: due before its end, and not over by its start."""
+        return self.touched_within(ASKED_NS)
+
+    def touched_within(self, limit_ns: int) -> Flags:
+        """The same of the first ``limit_ns`` of each operation: what was too late before the stretch began is none of its doing."""
+        lasted = np.minimum(np.where(self.ended_ns == NEVER_NS, NEVER_NS, self.response_ns), limit_ns)
+        return near(self.intended_ns, lasted, self.doubtful)
+
+    def doubts_within(self, from_ns: int, to_ns: int) -> tuple[Doubt, ...]:
+        """The doubtful stretches that share a moment with this time."""
+        return tuple(one for one in self.doubtful if one.started_ns < to_ns and one.ended_ns > from_ns)
+
+    @property
+    def _broken(self) -> tuple[Span, ...]:
+        """When faults of ours may have been in effect: from a moment before the injection until the heal was proven, or for ever."""
+        begun: dict[str, int] = {}
+        over: dict[str, int] = {}
+        for event in self.history.faults:
+            at_ns = int(event.evidence.get("began_ns", event.at_ns))
+            begun[event.fault] = min(begun.get(event.fault, NEVER_NS), at_ns - SECOND_NS)
+            if event.edge == Edge.VERIFIED_HEALED:
+                over[event.fault] = event.at_ns + SECOND_NS
+        return tuple(Span(at_ns, over.get(fault, NEVER_NS)) for fault, at_ns in begun.items())
 
     @cached_property
     def blind(self) -> tuple[Span, ...]:

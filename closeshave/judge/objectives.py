@@ -56,7 +56,7 @@ def judge(dossier: Dossier, objective: Objective) -> tuple[Verdict, ...]:
         return (_blank(objective, Part(f"{objective.id}/all", "all", case.customers), unable),)
     kinds = case.of_kinds(objective.operations) if objective.operations else None
     limited = within(case.intended_ns, [*(window.span for window in case.late), *case.blind])
-    starved = within(case.intended_ns, case.starved)
+    starved = case.touched
     found = []
     for stretch in _stretches(dossier, objective):
         base = case.customers & within(case.intended_ns, stretch.spans)

@@ -30,11 +30,19 @@ DATABASE, APP = Group("patroni", "east"), Group("app", "east")
     [
         (
             "812 (postgres) S 1 812 812 0 -1 4194560 1500 0 3 0 25 17 4 2 25 5 1 0 80800 230000000 4200 18446744073709551615 0 0",
-            Entry(pid=812, parent=1, started_ticks=80800, cpu_ticks=42),
+            Entry(pid=812, parent=1, started_ticks=80800, cpu_ticks=42, child_ticks=6, major_faults=3),
         ),
         (
             "77 (a) (b) R ) Z 76 77 77 0 -1 4228108 0 0 0 0 1 2 0 0 20 0 1 0 123 0 0 18446744073709551615 0 0",
             Entry(pid=77, parent=76, started_ticks=123, cpu_ticks=3, ended=True),
+        ),
+        (
+            "9 (python) T 1 9 9 0 -1 4194304 15 0 0 0 1 1 0 0 20 0 1 0 50 0 0 0 1 1 1 0 0 0 0 0 0 0 0 0 17 1 0 0 250 0 0",
+            Entry(pid=9, parent=1, started_ticks=50, cpu_ticks=2, stopped=True, blocked_ticks=250),
+        ),
+        (
+            "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 7 0 0 20 0 1 0 9 0 0",
+            Entry(pid=2, parent=0, started_ticks=9, cpu_ticks=7, kernel=True),
         ),
     ],
 )
@@ -98,8 +106,8 @@ def test_a_group_is_charged_with_what_its_processes_used_in_between():
     before = look((2, APP, 500, Io(10, 10), 7))
     after = look((2, APP, 550, Io(15, 30), 7), (3, APP, 25, Io(1, 2), 9), (4, DATABASE, 5, Io(0, 0), 9))
     host, app, database = meter.usage(before, after)
-    assert app == Usage("app", "east", 2, 75 / proctable.TICKS_PER_S, 200, 6, 22)
-    assert database == Usage("patroni", "east", 1, 5 / proctable.TICKS_PER_S, 100, 0, 0)
+    assert app == Usage("app", "east", 2, 75 / proctable.TICKS_PER_S, 200, 6, 22, major_faults=0, stopped=0)
+    assert database == Usage("patroni", "east", 1, 5 / proctable.TICKS_PER_S, 100, 0, 0, major_faults=0, stopped=0)
     assert (host.role, host.processes, host.cpu_s, host.received_bytes) == ("host", 3, 0, 0)
 
 

@@ -1,10 +1,13 @@
-"""What the host and each group of processes used between two looks: CPU, memory, storage and network."""
+"""What the host and each group of processes used between two looks, and what they had to wait for: CPU, memory, storage and network."""
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -51,6 +54,41 @@ class Usage:
     received_bytes: int | None = None
     sent_bytes: int | None = None
     """Network in the interval, loopback included."""
+    others_s: float | None = None
+    """CPU seconds of programs that belong to no group; the kernel's own threads are nobody's."""
+    delay_s: float | None = None
+    """From here on of groups: how long their threads waited for a processor, summed (run-queue delay)."""
+    blocked_s: float | None = None
+    """How long they waited for storage, summed; ``None`` where the kernel does not count it."""
+    major_faults: int | None = None
+    stopped: int | None = None
+    """Processes that were stopped by a signal at the interval's end."""
+    cpu_stall_s: float | None = None
+    memory_stall_s: float | None = None
+    io_stall_s: float | None = None
+    """Pressure stall information: seconds of the interval in which some task was held up for want of it. Of the whole host, and of a group whose
+    processes have control groups of their own (containers): the worst of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stalls:
+    """Cumulative seconds of pressure stall information, each ``None`` where it is not told."""
+
+    cpu_s: float | None
+    memory_s: float | None
+    io_s: float | None
+
+    @classmethod
+    def read(cls, prefix: str, suffix: str = "") -> Stalls:
+        """From the files ``PREFIXcpuSUFFIX`` and so on."""
+        return cls(*(proctable.stalled_s(f"{prefix}{what}{suffix}") for what in ("cpu", "memory", "io")))
+
+    def since(self, before: Stalls) -> Stalls:
+        """What was added."""
+        return Stalls(_added(before.cpu_s, self.cpu_s), _added(before.memory_s, self.memory_s), _added(before.io_s, self.io_s))
+
+
+UNTOLD = Stalls(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +102,12 @@ class Look:
     memory_bytes: Mapping[int, int]
     """Of owned processes."""
     host: HostCounters
+    waits_ns: Mapping[Incarnation, Mapping[int, int]] | None = None
+    """Of owned processes, by thread; ``None`` where this kernel does not count."""
+    stalls: Mapping[str, Stalls] = field(default_factory=dict)
+    """By control group; of the whole host under the empty name."""
+    contained: Mapping[int, str] = field(default_factory=dict)
+    """The control group of each owned process that has another one than the sampler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +126,8 @@ class HostCounters:
     load_1min: float
     memory_used_bytes: int
     memory_available_bytes: int
+    interrupts_s: float = 0.0
+    """Of the system time: served on behalf of nobody in particular."""
 
     @classmethod
     def read(cls) -> HostCounters:
@@ -100,6 +146,7 @@ class HostCounters:
             load_1min=psutil.getloadavg()[0],
             memory_used_bytes=memory.total - memory.available,
             memory_available_bytes=memory.available,
+            interrupts_s=cpu.irq + cpu.softirq,
         )
 
 
@@ -107,13 +154,33 @@ def look(own: Callable[[Mapping[int, Entry]], Mapping[int, Group]]) -> Look:
     """Read every counter now; ``own`` says to which group a process belongs."""
     entries = proctable.table()
     owned = own(entries)
+    contained = _contained(owned)
     return Look(
         entries=entries,
         owners=owned,
         io={entries[pid].incarnation: proctable.io(pid) for pid in owned},
         memory_bytes={pid: proctable.memory_bytes(pid) for pid in owned},
         host=HostCounters.read(),
+        waits_ns={entries[pid].incarnation: proctable.waits_ns(pid) for pid in owned} if proctable.waits_counted() else None,
+        stalls={
+            "": Stalls.read("/proc/pressure/"),
+            **{name: Stalls.read(f"{GROUPS}/{name}/", ".pressure") for name in sorted({*contained.values()})},
+        },
+        contained=contained,
     )
+
+
+GROUPS = next((str(path) for path in (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified")) if (path / "cgroup.procs").exists()), "")
+"""Where control groups of version 2 are; empty where there are none."""
+
+
+def _contained(owned: Mapping[int, Group]) -> dict[int, str]:
+    """Processes in a control group that is not the sampler's own: one that others share tells nothing of who was held up."""
+    if not GROUPS:
+        return {}
+    here = proctable.control_group(os.getpid())
+    told = ((pid, proctable.control_group(pid)) for pid in owned)
+    return {pid: name for pid, name in told if name and name != here}
 
 
 def usage(before: Look, after: Look) -> list[Usage]:
@@ -141,9 +208,10 @@ def usage(before: Look, after: Look) -> list[Usage]:
                 memory_bytes=sum(after.memory_bytes[entry.pid] for entry in entries),
                 read_bytes=sum(one.read_bytes for one in known) if len(known) == len(moved) else None,
                 written_bytes=sum(one.written_bytes for one in known) if len(known) == len(moved) else None,
+                **_held_up(before, after, entries),
             )
         )
-    return [_host(before.host, after), *sorted(groups, key=lambda one: (one.role, one.region or ""))]
+    return [_host(before, after), *sorted(groups, key=lambda one: (one.role, one.region or ""))]
 
 
 def _moved(before: Mapping[Incarnation, Io | None], now: Io | None, incarnation: Incarnation, *, born: bool) -> Io | None:
@@ -152,8 +220,80 @@ def _moved(before: Mapping[Incarnation, Io | None], now: Io | None, incarnation:
     return None if now is None or earlier is None else Io(now.read_bytes - earlier.read_bytes, now.written_bytes - earlier.written_bytes)
 
 
-def _host(before: HostCounters, after: Look) -> Usage:
-    now = after.host
+def _held_up(before: Look, after: Look, entries: Sequence[Entry]) -> dict[str, Any]:
+    """What was done to these processes of one group."""
+    earlier = {entry.incarnation: entry for entry in before.entries.values()}
+    was = [earlier.get(entry.incarnation) for entry in entries]
+    blocked = sum(now.blocked_ticks - (then.blocked_ticks if then else 0) for now, then in zip(entries, was, strict=True))
+    counted = any(entry.blocked_ticks for entry in after.entries.values())
+    groups = {after.contained[entry.pid] for entry in entries if entry.pid in after.contained}
+    added = [after.stalls[name].since(before.stalls.get(name, UNTOLD)) for name in groups]
+    return {
+        "delay_s": None if after.waits_ns is None else sum(_waited_ns(before, after, entry) for entry in entries) / 1e9,
+        "blocked_s": blocked / TICKS_PER_S if counted else None,
+        "major_faults": sum(now.major_faults - then.major_faults for now, then in zip(entries, was, strict=True) if then),
+        "stopped": sum(entry.stopped for entry in entries),
+        "cpu_stall_s": max((each.cpu_s for each in added if each.cpu_s is not None), default=None),
+        "memory_stall_s": max((each.memory_s for each in added if each.memory_s is not None), default=None),
+        "io_stall_s": max((each.io_s for each in added if each.io_s is not None), default=None),
+    }
+
+
+def _waited_ns(before: Look, after: Look, entry: Entry) -> int:
+    """By each thread in the interval; all of it for one born since, none yet for an older process that has only now been found to belong."""
+    assert after.waits_ns is not None
+    now = after.waits_ns.get(entry.incarnation, {})
+    known = (before.waits_ns or {}).get(entry.incarnation)
+    if known is None:
+        born = all(entry.incarnation != one.incarnation for one in (before.entries.get(entry.pid),) if one is not None)
+        known = {} if born else now
+    return sum(max(0, waited - known.get(thread, 0)) for thread, waited in now.items())
+
+
+def _others_s(before: Look, after: Look) -> float:
+    """CPU time of strangers: what is seen of them, or more where the host was busier than all that is seen together explains."""
+    used = after.host.user_s - before.host.user_s + after.host.system_s - before.host.system_s
+    used -= after.host.interrupts_s - before.host.interrupts_s
+    ours = _spent_s(before, after, lambda look, entry: entry.pid in look.owners)
+    kernels = _spent_s(before, after, lambda _, entry: entry.kernel)
+    strangers = _spent_s(before, after, lambda look, entry: entry.pid not in look.owners and not entry.kernel)
+    return max(strangers, used - ours - kernels - UNEXPLAINED * _capacity_s(before.host, after.host))
+
+
+UNEXPLAINED = 0.1
+"""Of all cores' time: the host's times are counted by ticks and a process's are exact, and what is born and dies unseen is ours as well as others'."""
+
+
+def _spent_s(before: Look, after: Look, belongs: Callable[[Look, Entry], bool]) -> float:
+    """By those that live, and by their children that ended in the interval: these are charged to who asked how they ended."""
+    living = [entry for entry in after.entries.values() if belongs(after, entry)]
+    earlier = {entry.incarnation: entry for entry in before.entries.values()}
+    own = sum(entry.cpu_ticks - (earlier[entry.incarnation].cpu_ticks if entry.incarnation in earlier else 0) for entry in living)
+    reaped = sum(entry.child_ticks - (earlier[entry.incarnation].child_ticks if entry.incarnation in earlier else 0) for entry in living)
+    now = {entry.incarnation for entry in after.entries.values()}
+    gone = sum(
+        entry.cpu_ticks + entry.child_ticks for entry in before.entries.values() if entry.incarnation not in now and belongs(before, entry)
+    )
+    # What the ended ones had used by the last look was charged then.
+    return (own + max(0, reaped - gone)) / TICKS_PER_S
+
+
+def _capacity_s(before: HostCounters, after: HostCounters) -> float:
+    return sum(
+        now - then
+        for then, now in (
+            (before.user_s, after.user_s),
+            (before.system_s, after.system_s),
+            (before.idle_s, after.idle_s),
+            (before.iowait_s, after.iowait_s),
+            (before.steal_s, after.steal_s),
+        )
+    )
+
+
+def _host(earlier: Look, after: Look) -> Usage:
+    before, now = earlier.host, after.host
+    stalls = after.stalls.get("", UNTOLD).since(earlier.stalls.get("", UNTOLD))
     return Usage(
         role=HOST,
         region=None,
@@ -171,7 +311,15 @@ def _host(before: HostCounters, after: Look) -> Usage:
         memory_available_bytes=now.memory_available_bytes,
         received_bytes=now.received_bytes - before.received_bytes,
         sent_bytes=now.sent_bytes - before.sent_bytes,
+        others_s=_others_s(earlier, after),
+        cpu_stall_s=stalls.cpu_s,
+        memory_stall_s=stalls.memory_s,
+        io_stall_s=stalls.io_s,
     )
+
+
+def _added(before: float | None, now: float | None) -> float | None:
+    return None if before is None or now is None else now - before
 
 
 def _difference(before: int | None, now: int | None) -> int | None:

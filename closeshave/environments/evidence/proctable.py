@@ -12,6 +12,11 @@ Owner = TypeVar("Owner", bound=Hashable)
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
+_KERNEL_THREAD = 0x0020_0000
+"""PF_KTHREAD of the kernel's ``sched.h``, among a process's flags."""
+_BLOCKED = 39
+"""Field 42 of proc_pid_stat(5), counted from the state."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -25,6 +30,16 @@ class Entry:
     """User and system time of its own, without children."""
     ended: bool = False
     """It only waits for its parent to ask how it ended (a zombie)."""
+    stopped: bool = False
+    """By a signal (SIGSTOP) or a debugger."""
+    kernel: bool = False
+    """A thread of the kernel: nobody's program."""
+    child_ticks: int = 0
+    """User and system time of its children that have ended and were asked how."""
+    major_faults: int = 0
+    """Pages that it had to wait for until they were read from storage."""
+    blocked_ticks: int = 0
+    """Time that it waited for storage; stays 0 where the kernel does not count it (``kernel.task_delayacct``)."""
 
     @property
     def incarnation(self) -> tuple[int, int]:
@@ -50,6 +65,11 @@ def parse_stat(text: str) -> Entry:
         started_ticks=int(fields[19]),
         cpu_ticks=int(fields[11]) + int(fields[12]),
         ended=fields[0] in "ZX",
+        stopped=fields[0] in "Tt",
+        kernel=bool(int(fields[6]) & _KERNEL_THREAD),
+        child_ticks=int(fields[13]) + int(fields[14]),
+        major_faults=int(fields[9]),
+        blocked_ticks=int(fields[_BLOCKED]) if len(fields) > _BLOCKED else 0,
     )
 
 
@@ -90,6 +110,41 @@ def io(pid: int) -> Io | None:
     """The process's storage traffic; ``None`` when it has ended or is somebody's whom we may not look at."""
     numbers = dict(line.split(": ") for line in _read(f"/proc/{pid}/io").splitlines())
     return Io(int(numbers["read_bytes"]), int(numbers["write_bytes"])) if numbers else None
+
+
+def waits_counted() -> bool:
+    """Whether this kernel counts how long threads wait for a processor: a process that runs has had its turn at least once."""
+    words = _read("/proc/self/schedstat", at_most=128).split()
+    return len(words) > 2 and int(words[2]) > 0
+
+
+def waits_ns(pid: int) -> dict[int, int]:
+    """How long each thread of the process has waited for a processor while it could have run, by thread ID; none when it has ended.
+
+    ``/proc/PID/schedstat`` tells of the main thread alone, so every thread is asked.
+    """
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - as in table()
+    except OSError:
+        return {}
+    told = {int(thread): _read(f"/proc/{pid}/task/{thread}/schedstat", at_most=128).split() for thread in threads}
+    return {thread: int(words[1]) for thread, words in told.items() if len(words) > 1}
+
+
+def stalled_s(pressure: str) -> float | None:
+    """Seconds in which at least one task was held up, from a file of pressure stall information; ``None`` where there is none."""
+    for line in _read(pressure).splitlines():
+        if line.startswith("some "):
+            return int(line.rpartition("total=")[2]) / 1e6
+    return None
+
+
+def control_group(pid: int) -> str:
+    """The process's control group of version 2, a path below the root of that hierarchy; empty for none and for the root itself."""
+    for line in _read(f"/proc/{pid}/cgroup").splitlines():
+        if line.startswith("0::"):
+            return line.removeprefix("0::").strip("/")
+    return ""
 
 
 def environ(pid: int) -> list[str]:

@@ -46,6 +46,8 @@ SCHEMA = pa.schema(
         ("user_s", pa.float64()), ("system_s", pa.float64()), ("idle_s", pa.float64()), ("iowait_s", pa.float64()),
         ("steal_s", pa.float64()), ("load_1min", pa.float64()), ("memory_available_bytes", pa.int64()), ("received_bytes", pa.int64()),
         ("sent_bytes", pa.int64()),
+        ("others_s", pa.float64()), ("delay_s", pa.float64()), ("blocked_s", pa.float64()), ("major_faults", pa.int64()),
+        ("stopped", pa.int32()), ("cpu_stall_s", pa.float64()), ("memory_stall_s", pa.float64()), ("io_stall_s", pa.float64()),
     ]
 )  # fmt: skip
 """A row for the host and each group in each interval: ``at_ns`` is the interval's end (monotonic), the rest is :class:`meter.Usage`."""
