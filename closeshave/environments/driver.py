@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,9 @@ class Driver:
     """Whether the payment provider's own ledger is part of the final state."""
     quiesce: Callable[[Deployment, float], None]
     """Wait until nothing is in flight, at most so many seconds. Raises :class:`OSError`."""
-    export: Callable[[Deployment, Path, float, Say], None]
-    """Write the final state of everything made since that many seconds after the epoch into the run directory. Raises :class:`OSError`."""
+    export: Callable[[Deployment, Path, float, Say], Mapping[str, str]]
+    """Write the final state of everything made since that many seconds after the epoch into the run directory; returns which parts of it could
+    not be read (``final state of shard 2``), and why. Raises :class:`OSError` when nothing could be."""
     signals: Callable[[Deployment, Anchor, int, int], list[Signal]]
     """What the platform itself said (alerts, failovers) between two monotonic instants, in nanoseconds."""
     tidy: Callable[[Deployment, Path, Say], tuple[str, ...]]

@@ -11,7 +11,7 @@ from closeshave.clock import Anchor
 from closeshave.deployment import Deployment
 from closeshave.environments import embedded, registry
 from closeshave.environments.containers import containers
-from closeshave.environments.driver import Driver
+from closeshave.environments.driver import Driver, Say
 from closeshave.environments.evidence import edge_counts, final_state, signals, timelines
 from closeshave.environments.remote.remote import REMOTE
 from closeshave.history import Signal
@@ -20,6 +20,12 @@ from closeshave.history import Signal
 def _embedded_signals(deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int) -> list[Signal]:
     told = signals.read(Path(deployment.root) / "logs", deployment, anchor, since_ns, until_ns)
     return sorted([*told, *timelines.read(deployment, anchor, since_ns, until_ns)], key=lambda signal: signal.at_ns)
+
+
+def _embedded_export(deployment: Deployment, run: Path, since_wall_s: float, say: Say) -> Mapping[str, str]:
+    """All of it or nothing."""
+    final_state.export(deployment, run, since_wall_s, say)
+    return {}
 
 
 EMBEDDED = Driver(
@@ -34,7 +40,7 @@ EMBEDDED = Driver(
     count_edges=edge_counts.read,
     ledger=True,
     quiesce=final_state.quiesce,
-    export=final_state.export,
+    export=_embedded_export,
     signals=_embedded_signals,
     tidy=lambda _deployment, _run, _say: (),
     looks_inside=True,

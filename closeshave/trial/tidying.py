@@ -32,12 +32,16 @@ def put_in_order(trial: Trial, *, early: bool) -> None:
             steps.callback(_release, trial, trial.guard)
         steps.callback(_step, trial, "environment", _take_down if trial.owned else _leave)
         steps.callback(_step, trial, "credentials", _forget_credentials)
-        steps.callback(_step, trial, "records", _collect_records)
+        if trial.owned:
+            steps.callback(_step, trial, "records", _collect_records)
         steps.callback(_step, trial, "signals", _collect_signals)
         if not trial.lost:
             steps.callback(_step, trial, "final state", _export)
             steps.callback(_step, trial, "edge counters", _save_edges)
             steps.callback(_step, trial, "quiesce", partial(_quiesce, timeout_s=QUIESCE_EARLY_S if early else QUIESCE_S))
+        if not trial.owned:
+            # First: what a platform of others does not tell of its bookings is read in the records of what was booked where.
+            steps.callback(_step, trial, "records", _collect_records)
         steps.callback(_step, trial, "faults", _abandon_faults if early and trial.owned else _heal_what_is_open)
         steps.callback(_step, trial, "generators", _stop_generators)
 
@@ -87,7 +91,9 @@ def _save_edges(trial: Trial) -> None:
 def _export(trial: Trial) -> None:
     if trial.loaded:
         trial.say("reading the final state")
-        trial.driver.export(trial.serving, trial.run, trial.manifest.anchor.wall_ns / 1e9, trial.say)
+        lacking = trial.driver.export(trial.serving, trial.run, trial.manifest.anchor.wall_ns / 1e9, trial.say)
+        for part, why in lacking.items():
+            trial.mark("part-missing", f"{part}: {why}")
 
 
 def _collect_signals(trial: Trial) -> None:

@@ -40,7 +40,7 @@ def test_bookings_are_read_from_a_real_database(tmp_path, run, monkeypatch):
             for number, notes in ((1, f"closeshave:{run.name}"), (2, "closeshave:another"), (3, None)):
                 values = (number, 7, 9, "2026-12-01 15:00", 30, "scheduled", notes, "2026-11-21 07:00", "30.50")
                 connection.execute("INSERT INTO appointments VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)", values)
-        assert read_back.export(definition, deployed(definition, tmp_path), run) == 1
+        assert read_back.export(definition, deployed(definition, tmp_path), run) == (1, {})
     (row,) = pq.read_table(run / BOOKINGS_FILE).to_pylist()
     assert (row["booking"], row["barber"], row["client"], row["found_on"], row["price_cents"]) == (1, 7, "9", 1, 3050)
     assert row["starts_at"] == int(datetime(2026, 12, 1, 15, tzinfo=UTC).timestamp())
@@ -74,7 +74,7 @@ def test_an_administrator_sees_everybodys_bookings(tmp_path, run, monkeypatch, f
     for number in (1, 2):
         book(deployment, f"customer{number}@plain.test", f"closeshave:{run.name}", barber=number)
     book(deployment, "customer3@plain.test", "a customer of theirs", barber=3)
-    assert read_back.export(definition, deployment, run) == 2
+    assert read_back.export(definition, deployment, run) == (2, {})
     assert {row["barber"] for row in pq.read_table(run / BOOKINGS_FILE).to_pylist()} == {1, 2}
 
 
@@ -96,7 +96,13 @@ def test_alerts_are_read_where_they_began_to_fire():
 def test_what_a_platform_lacks_is_named_with_its_cost(tmp_path):
     """Each missing capability, so that a verdict can give it as its reason."""
     able = {"franchises": False, "keyed_bookings": False, "steps_off": ["pay_intent"]}
-    assert set(missing(remote(tmp_path, capabilities=able))) == {"franchises", "keyed bookings", "pay_intent", "alerts"}
+    assert set(missing(remote(tmp_path, capabilities=able))) == {
+        "franchises",
+        "keyed bookings",
+        "pay_intent",
+        "split_brain",
+        "alerts",
+    }
 
 
 def deployed(definition, root):

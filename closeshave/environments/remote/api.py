@@ -9,12 +9,13 @@ import hashlib
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 
 from closeshave.deployment import Account, Capabilities
+from closeshave.environments.remote.listing import Page
 
 TIMEOUT_S = 15.0
 PATIENCE_S = 120.0
@@ -24,6 +25,11 @@ PATIENCE_S = 120.0
 class Refused(RuntimeError):
     """The platform did not do what it was asked; names the call and its answer, never a credential."""
 
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+        """Of the answer; 0 where there was none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -32,13 +38,16 @@ class Caller:
     token: str
     csrf: str
     address: str
+    refresh_token: str = ""
+    client: str | None = None
+    """The platform's ID of the customer, as bookings name it."""
 
 
 class Api:
     """One platform's base URL, spoken to by the harness itself."""
 
     def __init__(self, url: str, capabilities: Capabilities, patience_s: float = PATIENCE_S) -> None:
-        self._url, self._capabilities, self._patience_s = url, capabilities, patience_s
+        self.url, self._capabilities, self._patience_s = url, capabilities, patience_s
         self._client = httpx.Client(timeout=TIMEOUT_S)
 
     def close(self) -> None:
@@ -48,31 +57,51 @@ class Api:
     def register(self, account: Account) -> None:
         """Make the account. Raises :class:`Refused`; one that exists already is fine."""
         wanted = {"first_name": "Close", "last_name": "Shave", "email": account.email, "password": account.password}
-        answer = self._ask("POST", "/api/v2/auth/register-client", _address(account.email), wanted)
+        answer = self._ask("POST", "/api/v2/auth/register-client", address_of(account.email), wanted)
         if answer.status_code != 200 and "already" not in answer.text:
             raise Refused(f"registering an account answers {answer.status_code}")
 
     def log_in(self, email: str, password: str) -> Caller:
         """Tokens for an account. Raises :class:`Refused`."""
-        address = _address(email)
+        address = address_of(email)
         answer = self._ask("POST", "/api/v2/auth/login", address, {"email": email, "password": password})
-        if answer.status_code != 200:
-            raise Refused(f"logging {email} in answers {answer.status_code}")
-        body = answer.json()
-        return Caller(str(body["access_token"]), str(body.get("csrf_token") or secrets.token_hex(8)), address)
+        body = _json(answer, f"logging {email} in")
+        if answer.status_code != 200 or not isinstance(body, dict) or not body.get("access_token"):
+            raise Refused(f"logging {email} in answers {answer.status_code}", answer.status_code)
+        user = body.get("user")
+        client = user.get("id") if isinstance(user, dict) else None
+        csrf, renewal = str(body.get("csrf_token") or secrets.token_hex(8)), str(body.get("refresh_token") or "")
+        return Caller(str(body["access_token"]), csrf, address, renewal, None if client is None else str(client))
+
+    def refresh(self, caller: Caller) -> Caller:
+        """The same caller with a new token. Raises :class:`Refused`."""
+        answer = self._ask("POST", "/api/v2/auth/refresh", caller.address, {"refresh_token": caller.refresh_token})
+        body = _json(answer, "refreshing a token")
+        if answer.status_code != 200 or not isinstance(body, dict) or not body.get("access_token"):
+            raise Refused(f"refreshing a token answers {answer.status_code}", answer.status_code)
+        return replace(caller, token=str(body["access_token"]), refresh_token=str(body.get("refresh_token") or caller.refresh_token))
+
+    def whoami(self, caller: Caller) -> str | None:
+        """The platform's ID of the caller; ``None`` when it does not tell. Raises :class:`Refused`."""
+        told = self.get(caller, "/api/v2/auth/me")
+        return str(told["id"]) if isinstance(told, dict) and told.get("id") is not None else None
 
     def get(self, caller: Caller, path: str, franchise: int | None = None) -> Any:
         """The JSON of a path. Raises :class:`Refused`."""
+        return self.page(caller, path, franchise).body
+
+    def page(self, caller: Caller, path: str, franchise: int | None = None) -> Page:
+        """A page of a list, with the header that may name the next one. Raises :class:`Refused`."""
         answer = self._ask("GET", path, caller.address, None, _headers(caller, franchise))
         if answer.status_code != 200:
-            raise Refused(f"GET {path} answers {answer.status_code}")
-        return answer.json()
+            raise Refused(f"GET {path} answers {answer.status_code}", answer.status_code)
+        return Page(_json(answer, f"GET {path}"), answer.headers.get("link", ""))
 
-    def cancel(self, caller: Caller, booking: int, franchise: int | None = None) -> None:
+    def cancel(self, caller: Caller, booking: int | str, franchise: int | None = None) -> None:
         """Cancel a booking of the caller's. Raises :class:`Refused`."""
         answer = self._ask("PUT", f"/api/v2/appointments/{booking}/cancel", caller.address, {}, _headers(caller, franchise))
         if answer.status_code != 200:
-            raise Refused(f"cancelling booking {booking} answers {answer.status_code}")
+            raise Refused(f"cancelling booking {booking} answers {answer.status_code}", answer.status_code)
 
     def _ask(
         self, method: str, path: str, address: str, wanted: Mapping[str, object] | None, headers: Mapping[str, str] | None = None
@@ -86,13 +115,21 @@ class Api:
             # A client that keeps cookies would send one customer's to the next.
             self._client.cookies.clear()
             try:
-                answer = self._client.request(method, self._url + path, json=wanted, headers=sent)
+                answer = self._client.request(method, self.url + path, json=wanted, headers=sent)
             except httpx.HTTPError as error:
                 raise Refused(f"{method} {path}: {type(error).__name__}: {error}") from None
             wait_s = _retry_after_s(answer)
             if wait_s is None or time.monotonic() + wait_s > deadline:
                 return answer
             time.sleep(wait_s)
+
+
+def _json(answer: httpx.Response, what: str) -> Any:
+    """What an answer holds. Raises :class:`Refused` where it is no JSON."""
+    try:
+        return answer.json()
+    except ValueError:
+        raise Refused(f"{what} answers {answer.status_code} without JSON", answer.status_code) from None
 
 
 def _headers(caller: Caller, franchise: int | None) -> dict[str, str]:
@@ -107,7 +144,7 @@ def _retry_after_s(answer: httpx.Response) -> float | None:
     return float(told) if told.isdecimal() else 60.0
 
 
-def _address(email: str) -> str:
+def address_of(email: str) -> str:
     """An address of 10.0.0.0/8 for a customer, always the same: limits are per address, and customers are people of their own."""
     digest = hashlib.blake2b(email.encode(), digest_size=3).digest()
     return f"10.{digest[0]}.{digest[1]}.{digest[2] or 1}"

@@ -1,11 +1,15 @@
-"""The final state of a platform elsewhere: bookings that carry the run's tag, from its databases or, where there is no way to them, its API."""
+"""The final state of a platform elsewhere: bookings that carry the run's tag, from its databases or, where there is no way to them, its API.
+
+What can be read is read: a shard that is dead, or a customer whose list cannot be read whole, is named, and whoever judges leaves that part open.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,88 +18,192 @@ import pyarrow as pa
 from psycopg.rows import dict_row
 
 from closeshave.deployment import Account, Deployment
-from closeshave.environments.remote.api import Api, Caller, Refused
+from closeshave.environments.remote import listing, record
+from closeshave.environments.remote.api import Api, Refused
 from closeshave.environments.remote.definition import Remote
+from closeshave.environments.remote.listing import Listed, NoList
+from closeshave.environments.remote.reader import Reader
+from closeshave.environments.remote.record import Record
+from closeshave.environments.remote.rows import Odd, Row, row
 from closeshave.history import BOOKINGS, BOOKINGS_FILE, save_rows
 from closeshave.topology import Topology
 
-Row = dict[str, Any]
+MINE, EVERYBODYS = "/api/v2/appointments/", "/api/v2/appointments/all/list"
+GIVE_UP_AFTER = 2
+"""Refusals of a shard, one after the other, until it counts as dead: each may take a time-out, and customers are many."""
+WHOLE = "final state"
 
 
 class Unreadable(OSError):
     """The final state cannot be read back; says what is missing."""
 
 
-def export(definition: Remote, deployment: Deployment, run: Path) -> int:
-    """Write the bookings of the run into its ``final_state/``; returns how many. Raises :class:`Unreadable`, and then writes nothing."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A booking of the run, and who may cancel it."""
+
+    row: Row
+    reader: Reader
+    asked: int | None
+    """The franchise that the list was asked for, where the platform has franchises."""
+
+    def cancel(self) -> None:
+        """Raises :class:`Refused`."""
+        self.reader.cancel(self.row["booking"], self.row["franchise"] if self.asked is not None else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What could be read, and what not."""
+
+    found: tuple[Found, ...]
+    lacking: Mapping[str, str]
+    """``final state of shard 2`` or ``final state of client 1007`` → why it is not known whole."""
+
+
+def export(definition: Remote, deployment: Deployment, run: Path) -> tuple[int, Mapping[str, str]]:
+    """Write the bookings of the run into its ``final_state/``; returns how many, and what is missing of it (as :attr:`Read.lacking`).
+
+    Raises :class:`Unreadable` when nothing can be read, and then writes nothing.
+    """
     tag = f"closeshave:{run.name}"
+    lacking: Mapping[str, str]
     if definition.read_back.sql:
-        rows = list(_from_databases(definition, tag))
+        rows, lacking = _from_databases(definition, record.read(run), tag)
     elif definition.read_back.api == "none":
         raise Unreadable("the environment file names no way to read bookings back: neither databases nor the API")
     else:
-        rows = [booking for booking, _ in from_api(definition, deployment, tag)]
+        with from_api(definition, deployment, run, tag) as read:
+            rows, lacking = [found.row for found in read.found], read.lacking
     save_rows(run / BOOKINGS_FILE, pa.Table.from_pylist(rows, schema=BOOKINGS))
-    return len(rows)
+    return len(rows), lacking
 
 
-def from_api(definition: Remote, deployment: Deployment, tag: str) -> Iterator[tuple[Row, Callable[[], None]]]:
-    """Each booking with this tag, and what cancels it. Raises :class:`Unreadable`."""
-    path = "/api/v2/appointments/all/list" if definition.read_back.api == "admin" else "/api/v2/appointments/"
-    for account in _readers(definition, deployment):
-        with closing(Api(deployment.edge(account.region).url, deployment.capabilities)) as api:
+@contextmanager
+def from_api(definition: Remote, deployment: Deployment, run: Path, tag: str) -> Iterator[Read]:
+    """Each booking with this tag, once; who found it can cancel it within the block. Raises :class:`Unreadable` when nothing can be read."""
+    reading = _Reading(definition, deployment, record.read(run), tag)
+    with ExitStack() as open_ones:
+        apis = {edge.region: open_ones.enter_context(closing(Api(edge.url, deployment.capabilities))) for edge in deployment.edges}
+        for account in _readers(definition, deployment):
+            reading.read(Reader(apis[account.region], deployment, account, run))
+        yield reading.done()
+
+
+class _Reading:
+    """The reading of all lists of a platform."""
+
+    def __init__(self, definition: Remote, deployment: Deployment, booked: Record, tag: str) -> None:
+        self._deployment, self._topology, self._booked, self._tag = deployment, deployment.topology, booked, tag
+        self._everybodys = definition.read_back.api == "admin"
+        self._found: dict[tuple[int, int], Found] = {}
+        self._seen: set[str] = set()
+        """Rows as told: what a platform shows for every franchise alike is one booking, however often it is shown."""
+        self._lists: list[tuple[str, Listed]] = []
+        self._lacking: dict[str, str] = {}
+        self._refused: Counter[int] = Counter()
+        self._good = 0
+
+    def read(self, reader: Reader) -> None:
+        """One customer's lists, or everybody's as an administrator."""
+        for shard, franchise in _asked(self._deployment):
+            if self._refused[shard] >= GIVE_UP_AFTER:
+                continue
             try:
-                caller = api.log_in(account.email, account.password)
-                for franchise in _franchises(deployment):
-                    told = api.get(caller, path, franchise)["appointments"]
-                    for booking in (booking for booking in told if booking.get("notes") == tag):
-                        yield row(booking, deployment.topology, franchise), _cancelling(api, caller, booking["id"], franchise)
-            except (Refused, KeyError, TypeError, ValueError) as error:
-                raise Unreadable(f"{account.region}: bookings cannot be read back: {error}") from None
+                listed = listing.read(
+                    lambda path, at=franchise: reader.page(path, at), reader.url, EVERYBODYS if self._everybodys else MINE
+                )
+            except (Refused, NoList) as error:
+                self._refused[shard] += 1
+                self._lacking.setdefault(self._part(reader, shard), str(error))
+                continue
+            self._refused[shard] = 0
+            self._good += 1
+            self._lists.append((self._part(reader, shard), listed))
+            self._keep(reader, listed, franchise, self._part(reader, shard))
+
+    def done(self) -> Read:
+        """All that was found. Raises :class:`Unreadable` when no list could be read."""
+        if not self._good:
+            raise Unreadable(f"bookings cannot be read back: {next(iter(self._lacking.values()), 'there is nobody to ask as')}")
+        given_up = {f"{WHOLE} of shard {shard}": f"its lists cannot be read: {GIVE_UP_AFTER} refusals one after the other"
+                    for shard, count in self._refused.items() if count >= GIVE_UP_AFTER}  # fmt: skip
+        longest = max(listed.size for _, listed in self._lists)
+        for part, listed in self._lists:
+            if why := listing.whole_after_all(listed, longest).lacking:
+                self._lacking.setdefault(part, f"its list {why}")
+        return Read(tuple(self._found.values()), given_up | self._lacking)
+
+    def _part(self, reader: Reader, shard: int) -> str:
+        """What of the final state one list concerns: a shard where there are several or everybody's bookings are read, else one customer."""
+        if self._everybodys or len(self._topology.shards) > 1 or reader.client is None:
+            return f"{WHOLE} of shard {shard}"
+        return f"{WHOLE} of client {reader.client}"
+
+    def _keep(self, reader: Reader, listed: Listed, asked: int | None, part: str) -> None:
+        for told in listed.rows:
+            if not isinstance(told, dict):
+                self._lacking.setdefault(part, f"a row of its list is {type(told).__name__}, no booking: {str(told)[:60]!r}")
+                continue
+            if told.get("notes") != self._tag:
+                continue
+            identity = repr(sorted(told.items(), key=lambda item: item[0]))
+            if identity in self._seen:
+                continue
+            self._seen.add(identity)
+            try:
+                kept = placed(row(told), self._topology, self._booked, asked)
+            except Odd as error:
+                self._lacking.setdefault(part, f"an odd row of its list is kept aside: {error}")
+                continue
+            self._found.setdefault((kept["franchise"], kept["booking"]), Found(kept, reader, asked))
 
 
-def row(booking: Mapping[str, Any], topology: Topology, franchise: int | None = None) -> Row:
-    """An answer of the API, or a row of a database with the same names, as the history keeps it. Raises :class:`KeyError`. Pure."""
-    where = booking.get("franchise_id") or franchise or topology.shards[0].first
-    shard = topology.shard_of(int(where))
-    price = booking.get("price")
-    return {
-        "booking": int(booking["id"]),
-        "franchise": int(where),
-        # Read through the API nobody says on which shard a row lies: the shard that answers for the franchise is the one that it was asked of.
-        "found_on": booking.get("found_on") or (shard.id if shard else 0),
-        "barber": booking["barber_id"],
-        "client": None if booking.get("client_id") is None else str(booking["client_id"]),
-        "starts_at": int(_epoch_s(booking["start_time"])),
-        "minutes": booking.get("duration_minutes"),
-        "status": booking.get("status"),
-        "version": booking.get("version"),
-        "key": booking.get("idempotency_key"),
-        "created_at": _epoch_s(booking["created_at"]) if booking.get("created_at") else None,
-        "price_cents": None if price is None else round(float(price) * 100),
-    }
+def placed(told: Row, topology: Topology, booked: Record, asked: int | None = None) -> Row:
+    """A row with its franchise and the shard that answers for it: as told, else as the run itself remembers. Pure."""
+    franchise = told["franchise"] or booked.franchise_of(told, asked, topology)
+    shard = topology.shard_of(franchise)
+    # Read through the API nobody says on which shard a row lies: the shard that answers for the franchise is the one that it was asked of.
+    return {**told, "franchise": franchise, "found_on": shard.id if shard else 0}
 
 
-def _from_databases(definition: Remote, tag: str) -> Iterator[Row]:
+def _from_databases(definition: Remote, booked: Record, tag: str) -> tuple[list[Row], Mapping[str, str]]:
+    """Every shard's rows, and why some are not known. Raises :class:`Unreadable` when no shard can be read."""
+    rows: list[Row] = []
+    lacking: dict[str, str] = {}
     for shard, variable in definition.read_back.sql.items():
-        address = os.environ.get(variable)
-        if not address:
-            raise Unreadable(f"shard {shard}: the environment variable {variable} with its connection string is not set")
+        first = definition.topology.shard(shard).first
         try:
-            with psycopg.connect(address, connect_timeout=10, row_factory=dict_row) as connection:
-                for found in connection.execute(definition.read_back.query, {"tag": tag}):
-                    yield row({**found, "found_on": shard}, definition.topology)
-        except psycopg.Error as error:
-            # Not the error's own text: it may repeat the connection string.
-            raise Unreadable(
-                f"shard {shard}: {type(error).__name__} {error.sqlstate or ''} from the database in {variable}".strip()
-            ) from None
-        except (KeyError, TypeError, ValueError) as error:
-            raise Unreadable(f"shard {shard}: read_back.query gives no booking: {type(error).__name__}: {error}") from None
+            for told in _select(definition, variable, tag):
+                try:
+                    rows.append({**placed(row(told), definition.topology, booked, first), "found_on": shard})
+                except Odd as error:
+                    lacking.setdefault(f"{WHOLE} of shard {shard}", f"read_back.query gives an odd row, which is kept aside: {error}")
+        except Unreadable as error:
+            lacking[f"{WHOLE} of shard {shard}"] = str(error)
+            if len(definition.read_back.sql) == 1:
+                raise Unreadable(f"shard {shard}: {error}") from None
+    if all(f"{WHOLE} of shard {shard}" in lacking for shard in definition.read_back.sql) and not rows:
+        raise Unreadable("; ".join(f"{part.removeprefix(f'{WHOLE} of ')}: {why}" for part, why in lacking.items()))
+    unread = {shard.id for shard in definition.topology.shards} - set(definition.read_back.sql)
+    lacking |= {f"{WHOLE} of shard {shard}": "read_back.sql names no database of it" for shard in sorted(unread)}
+    return rows, lacking
+
+
+def _select(definition: Remote, variable: str, tag: str) -> list[dict[str, Any]]:
+    address = os.environ.get(variable)
+    if not address:
+        raise Unreadable(f"the environment variable {variable} with its connection string is not set")
+    try:
+        with psycopg.connect(address, connect_timeout=10, row_factory=dict_row) as connection:
+            return list(connection.execute(definition.read_back.query, {"tag": tag}))
+    except psycopg.Error as error:
+        # Not the error's own text: it may repeat the connection string.
+        raise Unreadable(f"{type(error).__name__} {error.sqlstate or ''} from the database in {variable}".replace("  ", " ")) from None
 
 
 def _readers(definition: Remote, deployment: Deployment) -> tuple[Account, ...]:
-    if definition.read_back.api == "customer":
+    if definition.read_back.api != "admin":
         return deployment.accounts
     variable = definition.read_back.admin or ""
     email, _, password = os.environ.get(variable, "").partition(":")
@@ -104,16 +212,10 @@ def _readers(definition: Remote, deployment: Deployment) -> tuple[Account, ...]:
     return (Account(email, password, deployment.topology.regions[0]),)
 
 
-def _franchises(deployment: Deployment) -> tuple[int | None, ...]:
-    """Where to ask: a platform with franchises answers for one at a time, so one of each shard stands for it."""
-    return tuple(shard.first for shard in deployment.topology.shards) if deployment.capabilities.franchises else (None,)
-
-
-def _cancelling(api: Api, caller: Caller, booking: int, franchise: int | None) -> Callable[[], None]:
-    return lambda: api.cancel(caller, booking, franchise)
-
-
-def _epoch_s(at: object) -> float:
-    """Seconds since the epoch; the API tells UTC without saying so."""
-    told = at if isinstance(at, datetime) else datetime.fromisoformat(str(at))
-    return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+def _asked(deployment: Deployment) -> Iterator[tuple[int, int | None]]:
+    """Shard and franchise to ask for: a platform with franchises answers for one at a time, so one of each shard stands for it."""
+    if not deployment.capabilities.franchises:
+        yield deployment.topology.shards[0].id, None
+        return
+    for shard in deployment.topology.shards:
+        yield shard.id, shard.first

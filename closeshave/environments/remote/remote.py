@@ -7,15 +7,17 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import TypeAdapter
+from rich.markup import escape
 
 from closeshave.clock import Anchor
 from closeshave.deployment import FILE, Deployment, Edge, Payments, load
 from closeshave.environments import registry
 from closeshave.environments.driver import Driver, Permission, Say
-from closeshave.environments.remote import guard, metrics, read_back
+from closeshave.environments.remote import guard, metrics, read_back, reader
 from closeshave.environments.remote import status as statuses
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.lock import Lock, Locked
@@ -30,6 +32,7 @@ _HELD: dict[str, Lock] = {}
 """The locks of this process by environment; a lock is a process's, not a file's."""
 DEFINITION = "definition.json"
 """In the root: what only reading back needs, which no other room is to know."""
+CANCELLED = frozenset({"cancelled", "canceled"})
 _CODEC = TypeAdapter(Remote)
 
 
@@ -103,6 +106,9 @@ def missing(definition: Remote) -> dict[str, str]:
         found["keyed bookings"] = "a booking has no idempotency key: a retry after an unknown outcome may book again"
     if not definition.read_back.sql and len(definition.topology.shards) > 1:
         found["placement"] = "read back through the API, which does not tell on which shard a booking lies"
+    found["split_brain"] = (
+        "nobody outside sees which of the platform's databases acknowledged a write, nor on which timeline: two primaries at once cannot be told"
+    )
     if definition.metrics.prometheus is None:
         found["alerts"] = "no monitoring is named: detection is seen from outside only"
     return found
@@ -113,6 +119,7 @@ def down(root: Path, _logs_to: Path | None) -> tuple[str, ...]:
     if (root / FILE).exists():
         visited = load(root)
         _release(visited.name)
+        reader.forget(str(root))
         # Whoever heals a fault that this visit left open needs its hooks.
         visited.save(accounts=False)
     for name in (DEFINITION, registry.FILE):
@@ -124,10 +131,13 @@ def quiesce(_deployment: Deployment, _timeout_s: float) -> None:
     """Nobody outside knows what a platform still has in flight; reading back decides."""
 
 
-def export(deployment: Deployment, run: Path, _since_wall_s: float, say: Say) -> None:
-    """Write the bookings of this run into its ``final_state/``. Raises :class:`OSError`."""
-    found = read_back.export(_definition(deployment), deployment, run)
+def export(deployment: Deployment, run: Path, _since_wall_s: float, say: Say) -> Mapping[str, str]:
+    """Write the bookings of this run into its ``final_state/``; returns what is missing of it, and why. Raises :class:`OSError`."""
+    found, lacking = read_back.export(_definition(deployment), deployment, run)
     say(f"final state: {found} bookings of this run, read back from the platform")
+    for part, why in lacking.items():
+        say(f"[yellow]{part} is not known whole[/]: {escape(why)}")
+    return lacking
 
 
 def signals(deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int) -> list[Signal]:
@@ -140,14 +150,16 @@ def tidy(deployment: Deployment, run: Path, say: Say) -> tuple[str, ...]:
     """Cancel every booking of this run that is still standing; returns those that cannot be."""
     definition, left, cancelled = _definition(deployment), [], 0
     try:
-        for booking, cancel in read_back.from_api(definition, deployment, f"closeshave:{run.name}"):
-            if booking["status"] == "cancelled":
-                continue
-            try:
-                cancel()
-                cancelled += 1
-            except RuntimeError as error:
-                left.append(f"booking {booking['booking']}: {error}")
+        with read_back.from_api(definition, deployment, run, f"closeshave:{run.name}") as read:
+            for found in read.found:
+                if found.row["status"] in CANCELLED:
+                    continue
+                try:
+                    found.cancel()
+                    cancelled += 1
+                except RuntimeError as error:
+                    left.append(f"booking {found.row['booking']}: {error}")
+            left += [f"bookings that could not be listed ({part}: {why})" for part, why in read.lacking.items()]
     except OSError as error:
         left.append(str(error))
     if cancelled:

@@ -1,0 +1,332 @@
+"""Lists are read to their end: by their total, by pages, by a cursor or by a link to the next page. What cannot be read whole says so.
+
+Platforms answer lists in pages and say so in many ways, or in none. A list of which a part was read and the rest called lost convicts an innocent
+platform, so whoever reads one is told whether it is whole, and if not, why.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+
+PAGES_MAX = 1000
+"""More pages than that no run of ours fills: such a list has no end."""
+AGAIN_PAGES_MAX = 50
+ROUND = frozenset({20, 25, 30, 50, 100, 200, 250, 500, 1000})
+"""Numbers of rows at which platforms cut a page off. A list of just so many, without a total, may go on."""
+ROWS = ("appointments", "items", "results", "data", "bookings", "rows", "payments")
+TOTALS = ("total", "total_count", "totalCount", "count")
+NEXT_LINKS = ("next", "next_url", "nextUrl", "next_page_url", "nextPageUrl")
+CURSORS = ("next_cursor", "nextCursor", "cursor", "next_page_token", "nextPageToken", "continuation_token")
+PLACES = ("", "meta", "pagination", "paging", "page_info", "pageInfo", "links", "_links")
+"""Where a body says what concerns its pages: beside its rows, or in one of these members."""
+
+Get = Callable[[str], "Page"]
+"""Asks a path with its query. Raises whatever its owner raises when there is no good answer."""
+
+
+class NoList(ValueError):
+    """The answer holds no list; says what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer, as it came."""
+
+    body: Any
+    link: str = ""
+    """The ``Link`` header (RFC 8288), or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list, as far as it could be read."""
+
+    rows: tuple[Any, ...]
+    """Each once, as answered."""
+    pages: int
+    size: int
+    """Rows of the first page."""
+    way: str
+    """How the rest was had: ``one page``, ``skip``, ``offset``, ``page``, ``cursor`` or ``next link``."""
+    lacking: str = ""
+    """Why it is not known to be whole; empty when it is."""
+    cut_at: int | None = None
+    """Set where only its round number of rows speaks against it: whoever saw a longer page there knows that it is whole."""
+
+
+def read(get: Get, base: str, path: str) -> Listed:
+    """Every row of the list at ``path`` below the URL ``base``. Raises :class:`NoList`, and whatever ``get`` raises for the first page."""
+    found = _read_once(get, base, path)
+    if found.lacking and 1 < found.pages <= AGAIN_PAGES_MAX:
+        # Whoever books or cancels meanwhile moves rows between pages: a second reading tells that from a list that cannot be read.
+        found = _read_once(get, base, path)
+    return found
+
+
+def _read_once(get: Get, base: str, path: str) -> Listed:
+    reading = _Reading(get, base, path)
+    reading.begin()
+    return reading.to_the_end()
+
+
+def whole_after_all(listed: Listed, longest_page: int) -> Listed:
+    """The list without a doubt that a longer page, seen elsewhere at the same route, takes away. Pure."""
+    if listed.cut_at is None or longest_page <= listed.cut_at:
+        return listed
+    return Listed(listed.rows, listed.pages, listed.size, listed.way)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The reading of one list."""
+
+    get: Get
+    base: str
+    path: str
+    rows: dict[str, Any] = field(default_factory=dict)
+    pages: int = 0
+    size: int = 0
+    first: Any = None
+    first_link: str = ""
+    first_number: int | None = None
+
+    def begin(self) -> None:
+        page = self.get(self.path)
+        self.first, self.first_link = page.body, page.link
+        self.size = len(rows_of(page.body))
+        self._keep(page)
+
+    def to_the_end(self) -> Listed:
+        """Go on by the way that the platform itself names, else by the first that it answers."""
+        total = total_of(self.first)
+        if (link := next_link(self.first, self.first_link)) or (cursor_of(self.first) is not None):
+            return self._follow(link, total)
+        # A total of just one page's rows may be the page's own count.
+        more = (total is not None and total > self.size) or says_more(self.first)
+        doubtful = not more and self.size in ROUND
+        if not more and not doubtful:
+            return self._listed("one page", "")
+        for way, queries in self._ways():
+            if (found := self._walk(way, queries, total)) is not None:
+                return found
+        if more:
+            told = f"{self.size} rows of {total}" if total is not None else f"{self.size} rows, and says that there are more"
+            return self._listed("one page", f"answers {told}, and no way to the rest: neither skip, offset nor page is honoured")
+        if total is not None:
+            return self._listed("one page", "")
+        why = f"ends at exactly {self.size} rows without a total, and no way on: it may have been cut off there"
+        return Listed(tuple(self.rows.values()), self.pages, self.size, "one page", why, self.size)
+
+    def _follow(self, link: str, total: int | None) -> Listed:
+        """By next links and cursors. Only ever to the same host."""
+        body, header, at, seen = self.first, self.first_link, self.path, {self.path}
+        way = "next link" if link else "cursor"
+        while True:
+            link, cursor = next_link(body, header), cursor_of(body)
+            if link:
+                elsewhere, onward = _resolved(self.base, at, link)
+                if elsewhere:
+                    return self._listed(way, f"names its next page on another host ({elsewhere}), which is not followed")
+            elif cursor is not None and says_more(body, otherwise=True):
+                onward = _with(self.path, {_parameter(body): cursor})
+            else:
+                return self._listed(way, self._short_of(total))
+            if onward in seen:
+                return self._listed(way, f"page {self.pages + 1} is one that was read before")
+            if self.pages >= PAGES_MAX:
+                return self._listed(way, f"has no end after {PAGES_MAX} pages")
+            seen.add(onward)
+            page = self._ask(onward)
+            if isinstance(page, str):
+                return self._listed(way, f"page {self.pages + 1} cannot be read: {page}")
+            if not self._keep(page) and rows_of(page.body):
+                return self._listed(way, f"page {self.pages} repeats an earlier one")
+            body, header, at = page.body, page.link, onward
+
+    def _ways(self) -> Iterator[tuple[str, Callable[[int], str]]]:
+        """Queries for the page after so many have been read, in the order in which a body hints at them."""
+        size = max(1, self.size)
+        ways: dict[str, Callable[[int], str]] = {
+            "skip": lambda done: _with(self.path, {"skip": done * size, "limit": size}),
+            "offset": lambda done: _with(self.path, {"offset": done * size, "limit": size}),
+            "page": lambda done: _with(self.path, {"page": done + self._first_page(), "page_size": size, "per_page": size, "limit": size}),
+            "page alone": lambda done: _with(self.path, {"page": done + self._first_page()}),
+        }
+        hinted = [way for way in ("skip", "offset", "page") if _member(self.first, way) is not None]
+        for way in dict.fromkeys((*hinted, *ways)):
+            yield way, ways[way]
+
+    def _first_page(self) -> int:
+        """The number of the first page, which platforms count from 0 or from 1: where page 1 shows other rows than the first did, from 0."""
+        if self.first_number is None:
+            said = _whole_number(_member(self.first, "page"))
+            if said is None:
+                page = self._ask(_with(self.path, {"page": 1}))
+                others = not isinstance(page, str) and any(identity(row) not in self.rows for row in rows_of(page.body))
+                said = 0 if others else 1
+            self.first_number = said
+        return self.first_number
+
+    def _walk(self, way: str, query: Callable[[int], str], total: int | None) -> Listed | None:
+        """On by one way; ``None`` when the platform does not honour it."""
+        done = 1
+        while True:
+            if self.pages >= PAGES_MAX:
+                return self._listed(way, f"has no end after {PAGES_MAX} pages")
+            page = self._ask(query(done))
+            if isinstance(page, str):
+                return None if done == 1 else self._listed(way, f"page {done + 1} cannot be read: {page}")
+            told = rows_of(page.body)
+            new = self._keep(page)
+            if done == 1 and told and not new:
+                # The same page again: the parameter means nothing here.
+                return None
+            if not told:
+                # Honoured, and that was all.
+                return self._listed(way, self._short_of(total))
+            if not new:
+                return self._listed(way, f"page {done + 1} repeats an earlier one")
+            reached = total is not None and len(self.rows) >= total
+            # A total that the first page alone fulfilled was that page's own count: then only a short page is the end.
+            if (reached and total != self.size) or (len(told) < self.size and (reached or total is None)):
+                return self._listed(way, "")
+            done += 1
+
+    def _short_of(self, total: int | None) -> str:
+        return "" if total is None or len(self.rows) >= total else f"says that it holds {total} rows, and shows {len(self.rows)}"
+
+    def _ask(self, path: str) -> Page | str:
+        """A further page, or why there is none."""
+        try:
+            page = self.get(path)
+            rows_of(page.body)
+        except (OSError, RuntimeError, ValueError) as error:
+            return str(error)
+        return page
+
+    def _keep(self, page: Page) -> bool:
+        """Keep its rows, each once; whether any was new."""
+        self.pages += 1
+        before = len(self.rows)
+        for row in rows_of(page.body):
+            self.rows.setdefault(identity(row), row)
+        return len(self.rows) > before
+
+    def _listed(self, way: str, lacking: str) -> Listed:
+        return Listed(tuple(self.rows.values()), self.pages, self.size, way, lacking)
+
+
+def rows_of(body: Any) -> list[Any]:
+    """The rows of an answer. Raises :class:`NoList`. Pure."""
+    if isinstance(body, list):
+        return body
+    if isinstance(body, dict):
+        for name in ROWS:
+            held = body.get(name)
+            if isinstance(held, list):
+                return held
+            if name == "data" and isinstance(held, dict):
+                return rows_of(held)
+    raise NoList(f"answers no list but {_described(body)}")
+
+
+def total_of(body: Any) -> int | None:
+    """How many rows the list says that it holds. Pure."""
+    for name in TOTALS:
+        if (told := _whole_number(_member(body, name))) is not None:
+            return told
+    return None
+
+
+def says_more(body: Any, *, otherwise: bool = False) -> bool:
+    """Whether the body says that there are further pages. Pure."""
+    for name in ("has_more", "hasMore", "has_next", "hasNext", "has_next_page", "hasNextPage"):
+        if isinstance(told := _member(body, name), bool):
+            return told
+    page, pages = (_whole_number(_member(body, name)) for name in ("page", "total_pages"))
+    return page < pages if page is not None and pages is not None else otherwise
+
+
+def next_link(body: Any, header: str) -> str:
+    """The address of the next page, as the body or a ``Link`` header names it; empty when neither does. Pure."""
+    for name in NEXT_LINKS:
+        told = _member(body, name)
+        if isinstance(told, dict):
+            told = told.get("href")
+        if isinstance(told, str) and told and ("/" in told or "?" in told):
+            return told
+    for part in header.split(","):
+        address, _, relation = part.partition(";")
+        if 'rel="next"' in relation.replace(" ", "") or "rel=next" in relation.replace(" ", ""):
+            return address.strip().strip("<>")
+    return ""
+
+
+def cursor_of(body: Any) -> str | None:
+    """What to ask the next page with, where the body says so. Pure."""
+    for name in CURSORS:
+        told = _member(body, name)
+        if isinstance(told, dict):
+            told = told.get("next")
+        if isinstance(told, str | int) and not isinstance(told, bool) and str(told):
+            return str(told)
+    return None
+
+
+def identity(row: Any) -> str:
+    """What tells one row from another: the franchise and the ID, or all that it says. Pure."""
+    if isinstance(row, dict) and isinstance(row.get("id"), str | int):
+        return f"{row.get('franchise_id') or ''}/{row['id']}"
+    return json.dumps(row, sort_keys=True, default=str)
+
+
+def _parameter(body: Any) -> str:
+    """The name under which a cursor is given back."""
+    for name in CURSORS:
+        if _member(body, name) is not None:
+            return {"next_page_token": "page_token", "nextPageToken": "pageToken", "continuation_token": "continuation_token"}.get(
+                name, "cursor"
+            )
+    return "cursor"
+
+
+def _member(body: Any, name: str) -> Any:
+    if not isinstance(body, dict):
+        return None
+    for place in PLACES:
+        held = body.get(place) if place else body
+        if isinstance(held, dict) and held.get(name) is not None:
+            return held[name]
+    return None
+
+
+def _whole_number(told: Any) -> int | None:
+    if isinstance(told, bool):
+        return None
+    if isinstance(told, str) and told.isdecimal():
+        return int(told)
+    return told if isinstance(told, int) and told >= 0 else None
+
+
+def _resolved(base: str, at: str, link: str) -> tuple[str, str]:
+    """Where a link leads from a page: another host's name, or nothing, and the path with its query."""
+    parts = urlsplit(urljoin(base + at, link))
+    if parts.netloc != urlsplit(base).netloc:
+        return parts.netloc or "no host", ""
+    return "", f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def _with(path: str, more: Mapping[str, object]) -> str:
+    parts = urlsplit(path)
+    asked = dict(parse_qsl(parts.query)) | {name: str(value) for name, value in more.items()}
+    return f"{parts.path}?{urlencode(asked)}"
+
+
+def _described(body: Any) -> str:
+    if isinstance(body, dict):
+        return f"an object with {', '.join(list(map(str, body))[:5]) or 'nothing'}"
+    return "nothing" if body is None else type(body).__name__

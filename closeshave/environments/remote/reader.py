@@ -1,0 +1,87 @@
+"""Somebody who reads bookings back: with the tokens of the run where they still serve, else logged in anew. Log-ins are slow and few are allowed."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from closeshave.deployment import Account, Deployment
+from closeshave.environments.remote.api import Api, Caller, Refused, address_of
+from closeshave.environments.remote.listing import Page
+
+LOGGED_IN = "accounts.json"
+"""In the run directory while it is carried out: the customers' tokens, as whoever logged them in wrote them."""
+_CALLERS: dict[tuple[str, str], Caller] = {}
+"""Of this process: reading back and tidying up follow each other, and the run's tokens are gone in between."""
+
+
+class Reader:
+    """An account at one region's address. Logs in when it is first needed, and again when its token is refused."""
+
+    def __init__(self, api: Api, deployment: Deployment, account: Account, run: Path) -> None:
+        """``api`` speaks to the account's region."""
+        self._api, self._account, self._key = api, account, (deployment.root, account.email)
+        self.url = api.url
+        self._stored = _stored(run, account)
+        self.client = self._stored.client if self._stored is not None else None
+        """The platform's ID of the account, once it is known."""
+        self._client_asked = self.client is not None
+
+    def page(self, path: str, franchise: int | None) -> Page:
+        """A page of a list. Raises :class:`Refused`."""
+        try:
+            told = self._api.page(self._caller(), path, franchise)
+        except Refused as error:
+            if error.status != 401:
+                raise
+            told = self._api.page(self._renewed(), path, franchise)
+        if not self._client_asked:
+            self._client_asked = True
+            with suppress(Refused):
+                self.client = self._caller().client or self._api.whoami(self._caller())
+        return told
+
+    def cancel(self, booking: int | str, franchise: int | None) -> None:
+        """Cancel a booking. Raises :class:`Refused`."""
+        try:
+            self._api.cancel(self._caller(), booking, franchise)
+        except Refused as error:
+            if error.status != 401:
+                raise
+            self._api.cancel(self._renewed(), booking, franchise)
+
+    def _caller(self) -> Caller:
+        if self._key not in _CALLERS:
+            _CALLERS[self._key] = self._stored or self._api.log_in(self._account.email, self._account.password)
+        return _CALLERS[self._key]
+
+    def _renewed(self) -> Caller:
+        """By the refresh token, else by the password. Raises :class:`Refused`."""
+        old = _CALLERS.pop(self._key, None)
+        fresh: Caller | None = None
+        if old is not None and old.refresh_token:
+            with suppress(Refused):
+                fresh = self._api.refresh(old)
+        fresh = fresh or self._api.log_in(self._account.email, self._account.password)
+        _CALLERS[self._key] = replace(fresh, client=fresh.client or self.client)
+        return _CALLERS[self._key]
+
+
+def forget(root: str) -> None:
+    """Forget who was logged in at the platform of this root."""
+    for key in [key for key in _CALLERS if key[0] == root]:
+        del _CALLERS[key]
+
+
+def _stored(run: Path, account: Account) -> Caller | None:
+    """What the run's log-in was given; ``None`` where there is nothing of use."""
+    try:
+        told: Any = json.loads((run / LOGGED_IN).read_bytes())
+        mine = next(one for one in told if one["email"] == account.email)
+        client = None if mine["client"] is None else str(mine["client"])
+        return Caller(str(mine["token"]), str(mine["csrf"]), address_of(account.email), str(mine["refresh_token"]), client)
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        return None
