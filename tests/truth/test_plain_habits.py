@@ -161,7 +161,7 @@ def test_a_database_that_is_down_for_some_seconds_comes_back_by_itself() -> None
         platform.operate("break/database?for=60")
         platform.operate("mend")
         assert who.client.get("/api/v2/barbers/").status_code == 200
-        state = httpx.get(f"{platform.control}/state", trust_env=False).json()
+        state = platform.ask("state")
         assert state == {"broken": [], "whole": True, "planted": {"double-booking": 0.5}}
 
 
@@ -219,7 +219,7 @@ def test_payments_are_in_the_providers_ledger_and_in_the_platforms_list(seen) ->
     assert (listed["total"], listed["page"], listed["total_pages"]) == (1, 1, 1)
     again = {"booking_id": booking, "payment_intent_id": listed["payments"][0]["stripe_payment_intent_id"]}
     assert who.client.post("/api/v2/payments/confirm", json=again).status_code == 200
-    ledger = httpx.get(f"{platform.control}/ledger", trust_env=False).json()
+    ledger = platform.ask("ledger")
     assert [capture["booking"] for capture in ledger] == [booking]
     assert Customer(platform, "customer2@plain.test").client.get("/api/v2/payments/history").json()["total"] == 0
     assert Customer(platform, "admin@plain.test").client.get("/api/v2/payments/history").json()["total"] == 1
@@ -250,7 +250,7 @@ def charged_twice(platform: Plain, who: Customer) -> int:
     made = [who.book(at, days, barber_id=who.chairs()[0]).json()["id"] for days in range(1, 21) for at in ("09:00", "11:00")]
     for booking in made:
         assert who.pay(booking).status_code == 200
-    ledger = [capture["booking"] for capture in httpx.get(f"{platform.control}/ledger", trust_env=False).json()]
+    ledger = [capture["booking"] for capture in platform.ask("ledger")]
     listed = who.client.get("/api/v2/payments/history", params={"page_size": 100}).json()["payments"]
     assert sorted(row["appointment_id"] for row in listed if row["status"] == "completed") == sorted(ledger)
     return sum(ledger.count(booking) == 2 for booking in made)
@@ -280,6 +280,7 @@ def test_a_planted_defect_strikes_the_share_that_is_asked_for(defect, share) -> 
         if share:
             platform.operate(f"plant/{defect}?share={share}")
         struck = SHOWN[defect](platform, who)
+        assert {name: len(hit) for name, hit in platform.ask("struck").items() if hit} == ({defect.value: struck} if struck else {})
     assert abs(struck - share * MANY) <= (10 if 0 < share < 1 else 0)
 
 

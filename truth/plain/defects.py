@@ -25,18 +25,19 @@ class Planted:
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(seed)  # noqa: S311 -- not a secret
         self._shares: dict[Defect, float] = {}
+        self.struck: dict[Defect, list[int]] = {defect: [] for defect in Defect}
+        """What each hit: the booking, or for one that was refused its start in seconds since the epoch."""
 
     def plant(self, defect: Defect, share: float) -> None:
         """From now on; a share of 0 takes it out again."""
         self._shares[defect] = share
 
-    def clear(self) -> None:
-        """An honest platform."""
-        self._shares.clear()
-
-    def strikes(self, defect: Defect) -> bool:
-        """Whether this time is one of them."""
-        return self._rng.random() < self._shares.get(defect, 0.0)
+    def strikes(self, defect: Defect, what: int) -> bool:
+        """Whether this time is one of them; it is remembered."""
+        struck = self._rng.random() < self._shares.get(defect, 0.0)
+        if struck:
+            self.struck[defect].append(what)
+        return struck
 
     @property
     def shares(self) -> dict[str, float]:

@@ -49,6 +49,11 @@ class Operator:
                 for one in self._platform.shop.ledger
             ]
 
+    def struck(self) -> dict[str, list[int]]:
+        """What each planted defect hit, by its name."""
+        with self._platform.shop.lock:
+            return {defect.value: list(hit) for defect, hit in self._platform.shop.planted.struck.items()}
+
     def _mend(self) -> None:
         self._platform.database_down = False
         self._dead.clear()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -23,6 +24,10 @@ class Plain:
     def operate(self, what: str) -> None:
         """What can be done to it: ``break/database``, ``break/process``, ``mend``, ``plant/double-booking?share=0.3``."""
         httpx.post(f"{self.control}/{what}", trust_env=False).raise_for_status()
+
+    def ask(self, what: str) -> Any:
+        """What only its operator knows: ``state``, ``struck``, ``ledger``."""
+        return httpx.get(f"{self.control}/{what}", trust_env=False).raise_for_status().json()
 
 
 @contextmanager

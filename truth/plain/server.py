@@ -1,8 +1,8 @@
 """``python -m truth.plain.server``: the plain platform on a port of its own, and its operator's controls on another.
 
 Controls: ``POST /break/database``, ``/break/process`` (connections are dropped), ``POST /mend``, ``GET /state``. A break with ``?for=4`` is over
-by itself after four seconds. They are what an operator's hooks call; customers cannot reach them. And two that are for whoever tries a judge:
-``POST /plant/DEFECT?share=0.3`` (what there is: ``defects.py``), and ``GET /ledger``, the payment provider's own.
+by itself after four seconds. They are what an operator's hooks call; customers cannot reach them. And three that are for whoever tries a judge:
+``POST /plant/DEFECT?share=0.3`` (what there is: ``defects.py``), ``GET /struck`` (what each hit), ``GET /ledger`` (the payment provider's own).
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def controls(operator: Operator) -> type[BaseHTTPRequestHandler]:
                 self.send_error(404)
 
         def do_GET(self) -> None:
-            self._tell(operator.ledger() if self.path == "/ledger" else operator.state())
+            self._tell({"/ledger": operator.ledger, "/struck": operator.struck}.get(self.path, operator.state)())
 
         def _tell(self, told: object) -> None:
             content = json.dumps(told).encode()

@@ -149,15 +149,15 @@ class Shop:
         taken = "This time slot is already booked" if barber is None else f"Barber is not available at {at:%H:%M} on {day}"
         if barber is not None and barber not in everybody:
             raise Refusal(400, taken)
-        chair = next((chair for chair in chairs if self._is_free(chair, starts, ends)), None)
-        if chair is None and self.planted.strikes(Defect.DOUBLE_BOOKING):
+        number, chair = next(self._ids), next((chair for chair in chairs if self._is_free(chair, starts, ends)), None)
+        if chair is None and self.planted.strikes(Defect.DOUBLE_BOOKING, number):
             chair = chairs[0]
-        elif chair is not None and self.planted.strikes(Defect.REFUSED_THOUGH_FREE):
+        elif chair is not None and self.planted.strikes(Defect.REFUSED_THOUGH_FREE, int(starts.timestamp())):
             chair = None
         if chair is None:
             raise Refusal(400, taken)
-        booking = Booking(next(self._ids), client, chair, service, starts, notes, now)
-        if not self.planted.strikes(Defect.LOST_BOOKING):
+        booking = Booking(number, client, chair, service, starts, notes, now)
+        if not self.planted.strikes(Defect.LOST_BOOKING, number):
             self.bookings[booking.id] = booking
             self._by_chair.setdefault((chair, self._day(starts)), []).append(booking)
         return booking
@@ -197,7 +197,7 @@ class Shop:
         if payment.taken:
             return payment
         self._capture(payment, now)
-        if self.planted.strikes(Defect.DOUBLE_CHARGE):
+        if self.planted.strikes(Defect.DOUBLE_CHARGE, booking):
             again = Payment(len(self.payments) + 1, f"pi_{uuid.uuid4().hex}", booking, payment.client, payment.cents, now)
             self.payments[again.intent] = again
             self._capture(again, now)
