@@ -37,21 +37,21 @@ def render(results: Mapping[str, Result]) -> str:
         "",
         "## Platform defects: each must fail, on the verdict meant for it, with a witness of it",
         "",
-        *_table(("defect", "plan", "", "verdict", "reason", "detection", "runs"), [
-            (r.case, r.plan, _mark(r), r.verdict, r.reason, "" if r.detection is None else f"{r.detection:.1%}", str(r.attempts))
+        *table(("defect", "plan", "", "verdict", "reason", "detection", "runs"), [
+            (r.case, r.plan, mark(r), r.verdict, r.reason, "" if r.detection is None else f"{r.detection:.1%}", str(r.attempts))
             for r in of["defect"]
         ]),
         "",
         "## Harness damage: each must be inconclusive, for the right reason, and convict nobody",
         "",
-        *_table(("damage", "plan", "", "verdict", "reason"), [
-            (whats.get(r.case, r.case), r.plan, _mark(r), r.verdict, r.reason) for r in of["damage"]
+        *table(("damage", "plan", "", "verdict", "reason"), [
+            (whats.get(r.case, r.case), r.plan, mark(r), r.verdict, r.reason) for r in of["damage"]
         ]),
         "",
         "## Clean platform",
         "",
-        *_table(("run", "plan", "", "what did not pass", "runs"), [
-            (r.case, r.plan, _mark(r), r.verdict or "everything passed", str(r.attempts)) for r in of["clean"]
+        *table(("run", "plan", "", "what did not pass", "runs"), [
+            (r.case, r.plan, mark(r), r.verdict or "everything passed", str(r.attempts)) for r in of["clean"]
         ]),
         "",
         (f"Seeds: {', '.join(sorted({str(result.seed) for result in results.values()}))} (plans), 1 to 3 (drawn franchises). "
@@ -70,11 +70,13 @@ def _clean_line(runs: Sequence[Result], passed: int) -> str:
     )
 
 
-def _mark(result: Result) -> str:
+def mark(result: Result) -> str:
+    """A word that is seen at once where a case is not right."""
     return "✓" if result.right else "**missed**"
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table in Markdown."""
     return [
         f"| {' | '.join(heads)} |",
         f"|{'---|' * len(heads)}",
