@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +111,7 @@ class _Reading:
             if self._refused[shard] >= GIVE_UP_AFTER:
                 continue
             try:
-                listed = listing.read(
-                    lambda path, at=franchise: reader.page(path, at), reader.url, EVERYBODYS if self._everybodys else MINE
-                )
+                listed = listing.read(partial(reader.page, franchise=franchise), reader.url, EVERYBODYS if self._everybodys else MINE)
             except (Refused, NoList) as error:
                 self._refused[shard] += 1
                 self._lacking.setdefault(self._part(reader, shard), str(error))

@@ -102,6 +102,10 @@ def missing(definition: Remote) -> dict[str, str]:
         found["franchises"] = (
             "no franchise extension: shards, cache hits and database times are not told, and promises about them stay open"
         )
+    if not able.forwarded_for:
+        found["forwarded_for"] = (
+            "customers bring no addresses of their own: all share this machine's, and the platform's limits per address"
+        )
     if not able.keyed_bookings:
         found["keyed bookings"] = "a booking has no idempotency key: a retry after an unknown outcome may book again"
     if not definition.read_back.sql and len(definition.topology.shards) > 1:
