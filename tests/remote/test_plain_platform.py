@@ -24,7 +24,12 @@ def client(platform):
 
 def wish(days=7, at="10:00", **more):
     """An appointment on a day ahead."""
-    return {"date": (datetime.now(ZoneInfo(Habits().zone)).date() + timedelta(days=days)).isoformat(), "time": at, "service": "Haircut", **more}
+    return {
+        "date": (datetime.now(ZoneInfo(Habits().zone)).date() + timedelta(days=days)).isoformat(),
+        "time": at,
+        "service": "Haircut",
+        **more,
+    }
 
 
 def test_a_collection_without_its_slash_is_redirected(client):

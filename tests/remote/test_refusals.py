@@ -34,7 +34,12 @@ def refused(ended, sentence):
         (("--live-key",), {}, {}, "live payment keys at"),
         ((), {"caps": {"requests_per_s": 5, "requests": 20000, "duration": "10m", "shards_at_once": 1}}, {}, "requests/s"),
         ((), {"hooks": []}, {}, "hooks here: none"),
-        (("--habit", "forwarded_for=false"), {"capabilities": {"franchises": False, "forwarded_for": False}}, {}, "would leave one address"),
+        (
+            ("--habit", "forwarded_for=false"),
+            {"capabilities": {"franchises": False, "forwarded_for": False}},
+            {},
+            "would leave one address",
+        ),
     ],
 )
 def test_what_must_not_be_loaded_is_refused(tmp_path, closeshave, options, changes, of_plan, sentence):

@@ -97,6 +97,14 @@ class Api:
             raise Refused(f"GET {path} answers {answer.status_code}", answer.status_code)
         return Page(_json(answer, f"GET {path}"), answer.headers.get("link", ""))
 
+    def book(self, caller: Caller, wanted: Mapping[str, object], franchise: int | None, key: str) -> dict[str, Any]:
+        """A booking, as answered. Raises :class:`Refused`."""
+        answer = self._ask("POST", "/api/v2/appointments/", caller.address, wanted, _headers(caller, franchise) | {"Idempotency-Key": key})
+        told = _json(answer, "booking")
+        if answer.status_code not in {200, 201} or not isinstance(told, dict):
+            raise Refused(f"booking answers {answer.status_code}", answer.status_code)
+        return told
+
     def cancel(self, caller: Caller, booking: int | str, franchise: int | None = None) -> None:
         """Cancel a booking of the caller's. Raises :class:`Refused`."""
         answer = self._ask("PUT", f"/api/v2/appointments/{booking}/cancel", caller.address, {}, _headers(caller, franchise))

@@ -17,7 +17,7 @@ from closeshave.clock import Anchor
 from closeshave.deployment import FILE, Deployment, Edge, Payments, load
 from closeshave.environments import registry
 from closeshave.environments.driver import Driver, Permission, Say
-from closeshave.environments.remote import guard, metrics, read_back, reader
+from closeshave.environments.remote import guard, metrics, preflight, read_back, reader
 from closeshave.environments.remote import status as statuses
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.lock import Lock, Locked
@@ -63,10 +63,15 @@ def admit(definition: Remote, plan: Plan, permission: Permission) -> tuple[str, 
 
 
 def up(definition: Remote, root: Path, say: Say) -> Deployment:
-    """Describe the platform and have customers for it. Nothing is started."""
+    """Describe the platform, have customers for it, and ask what its file may be wrong about. Nothing is started.
+
+    Raises :class:`EnvironmentFailed`.
+    """
     registry.write_claim(root, registry.Claim(secrets.token_hex(8), definition.name, kind="remote"))
     (root / "logs").mkdir(exist_ok=True)
     write_atomically(root / DEFINITION, _CODEC.dump_json(definition))
+    accounts = people(definition, Path.cwd(), say)
+    learnt = preflight.learn(definition, accounts, say)
     deployment = Deployment(
         id=registry.read_claim(root).id,
         name=definition.name,
@@ -83,9 +88,9 @@ def up(definition: Remote, root: Path, say: Say) -> Deployment:
         etcd_ports=(),
         database="",
         user="",
-        accounts=people(definition, Path.cwd(), say),
-        missing=missing(definition),
-        capabilities=definition.capabilities,
+        accounts=accounts,
+        missing=missing(definition) | learnt.missing,
+        capabilities=learnt.capabilities,
         hooks=definition.hooks,
     )
     path = deployment.save()

@@ -1,0 +1,42 @@
+"""By what address a platform knows its callers: where it tells, one question shows whether ``X-Forwarded-For`` is honoured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ROUTE = "/health/"
+SENT = "10.77.13.9"
+"""An address as customers bring them, nobody's on the Internet."""
+NAMES = ("client_ip", "clientIp", "client_address", "remote_addr", "remote_address", "ip")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """How the platform answered with and without the header."""
+
+    honoured: bool | None
+    """``None``: it does not tell."""
+    as_: str = ""
+    """The address by which it knows this machine, with the header or without; empty when it does not tell."""
+
+
+def known(without: Any, with_header: Any) -> Known:
+    """From two answers of a health route. Pure."""
+    plain, forwarded = told(without), told(with_header)
+    if not forwarded:
+        return Known(None, plain)
+    if forwarded.split(",")[0].strip() == SENT:
+        return Known(True, plain)
+    return Known(False, forwarded)
+
+
+def told(body: Any) -> str:
+    """The caller's address that a body tells, wherever in it; empty when it tells none. Pure."""
+    if not isinstance(body, Mapping):
+        return ""
+    for name in NAMES:
+        if isinstance(body.get(name), str):
+            return str(body[name])
+    return next((found for value in body.values() if (found := told(value))), "")

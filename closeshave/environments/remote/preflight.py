@@ -1,0 +1,172 @@
+"""Asked once before each run, outside the window: by what address the platform knows its customers, and in which zone it keeps its appointments.
+
+A file may be wrong about both, and a platform may have been set up anew since: a wrong zone makes every booking a phantom, and customers who share
+one address are refused by limits that were meant for one.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+import httpx
+
+from closeshave.deployment import Account, Capabilities
+from closeshave.environments.driver import Say
+from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.remote import address, zones
+from closeshave.environments.remote.api import Api, Caller, Refused
+from closeshave.environments.remote.definition import Remote
+from closeshave.environments.remote.rows import epoch_s
+
+TAG = "closeshave:before-the-run"
+TIMEOUT_S = 10.0
+DAYS = (20, 12, 26, 5)
+"""Days ahead that are looked at for a free time."""
+TIMES_TRIED = 6
+"""Refusals of listed times until the zone counts as not to be learnt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What a run is to go by."""
+
+    capabilities: Capabilities
+    missing: dict[str, str] = field(default_factory=dict)
+    """As :attr:`closeshave.deployment.Deployment.missing`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """One booking: what was asked for and what was answered."""
+
+    asked: datetime
+    """Local to the business, naive."""
+    answered: datetime
+    """Aware."""
+
+
+def learn(definition: Remote, accounts: Sequence[Account], say: Say) -> Learnt:
+    """Ask. Books once with the first account, and cancels. Raises :class:`EnvironmentFailed` where the file is wrong about the zone."""
+    url, able = next(iter(definition.regions.values())), definition.capabilities
+    missing = {}
+    if able.forwarded_for and (why := _not_honoured(url)):
+        missing["forwarded_for"] = why
+        say(f"[yellow]X-Forwarded-For is not honoured[/]: {why}")
+    zone, why = _zone(definition, accounts, say)
+    if why:
+        missing["zone"] = why
+        say(f"[yellow]the time zone is not certain[/]: {why}")
+    return Learnt(replace(able, zone=zone), missing)
+
+
+def judge(stated: str | None, named: str | None, booked: Booked | None, today: date) -> tuple[str | None, str]:
+    """The zone to go by, and why it is not certain (empty when it is). Raises :class:`EnvironmentFailed` for a stated one that is wrong. Pure."""
+    if stated is not None:
+        if booked is not None and booked.asked.replace(tzinfo=ZoneInfo(stated)) != booked.answered:
+            fits = zones.fitting(booked.asked, booked.answered)
+            raise EnvironmentFailed(
+                f"the file says capabilities.zone: {stated}, but the platform took {booked.asked:%Y-%m-%d %H:%M} for "
+                f"{booked.answered:%Y-%m-%d %H:%M} UTC: {f'that fits {fits[0]}' if fits else 'that fits no zone'}; set the zone right"
+            )
+        if named is not None and booked is None and zones.differing((stated, named), today):
+            raise EnvironmentFailed(
+                f"the file says capabilities.zone: {stated}, the platform's lists of free times say {named}; set the zone right"
+            )
+        return stated, ""
+    if booked is None:
+        return named, "" if named else "no booking could be made to learn it from, and neither the file nor the platform names it"
+    fits = zones.fitting(booked.asked, booked.answered)
+    if named in fits:
+        return named, ""
+    if not fits:
+        return (
+            None,
+            f"a booking for {booked.asked:%Y-%m-%d %H:%M} was answered with {booked.answered:%Y-%m-%d %H:%M} UTC, which fits no zone",
+        )
+    likely = [zone for zone in fits if zone in zones.LIKELY] or list(fits[:1])
+    if others := zones.differing(likely, today):
+        return fits[0], f"a booking fits {fits[0]}, and {', '.join(others)} too, which change their clocks soon: set capabilities.zone"
+    return fits[0], ""
+
+
+def _not_honoured(url: str) -> str:
+    """Why customers share an address although the file says otherwise; empty when they do not, or the platform does not tell."""
+    answers: list[Any] = []
+    with httpx.Client(timeout=TIMEOUT_S) as client:
+        for headers in ({}, {"X-Forwarded-For": address.SENT}):
+            answers.append(None)
+            with suppress(httpx.HTTPError, ValueError):
+                answers[-1] = client.get(url + address.ROUTE, headers=headers).json()
+    found = address.known(*answers)
+    if found.honoured is not False:
+        return ""
+    return (
+        f"the platform knows every customer as {found.as_}, so that all share the limits of one address: set capabilities.forwarded_for: false, "
+        "and in capabilities.limits what the platform allows this one address"
+    )
+
+
+def _zone(definition: Remote, accounts: Sequence[Account], say: Say) -> tuple[str | None, str]:
+    able = definition.capabilities
+    if not accounts or {"slots", "book"} & set(able.steps_off):
+        return judge(able.zone, None, None, datetime.now(UTC).date())
+    account = accounts[0]
+    with closing(Api(definition.regions[account.region], able)) as api:
+        franchise = definition.topology.shards[0].first if able.franchises else None
+        try:
+            caller = api.log_in(account.email, account.password)
+            named, booked = _book(api, caller, franchise, say)
+        except Refused as error:
+            zone, why = judge(able.zone, None, None, datetime.now(UTC).date())
+            return zone, why and f"{why} ({error})"
+    if able.franchises and named:
+        # Each franchise's lists name its own: one zone for all would be wrong.
+        return able.zone, ""
+    return judge(able.zone, named, booked, datetime.now(UTC).date())
+
+
+def _book(api: Api, caller: Caller, franchise: int | None, say: Say) -> tuple[str | None, Booked | None]:
+    """The zone that lists of free times name, and one booking that was taken back. Raises :class:`Refused`."""
+    named, tried = None, 0
+    for day in (datetime.now(UTC).date() + timedelta(days=ahead) for ahead in DAYS):
+        listed = api.get(caller, f"/api/v2/appointments/slots?appointment_date={day.isoformat()}", franchise)
+        if isinstance(listed, dict) and listed.get("timezone") in available_timezones():
+            named = str(listed["timezone"])
+        for at in _free(listed):
+            if tried >= TIMES_TRIED:
+                return named, None
+            tried += 1
+            wanted = {"date": day.isoformat(), "time": at.strftime("%H:%M"), "service": "Haircut", "notes": TAG}
+            try:
+                told = api.book(caller, wanted, franchise, f"zone_{uuid.uuid4()}")
+            except Refused:
+                continue
+            _take_back(api, caller, told, franchise, say)
+            try:
+                answered = datetime.fromtimestamp(epoch_s(told.get("start_time")), UTC)
+            except ValueError:
+                return named, None
+            return named, Booked(datetime.combine(day, at), answered)
+    return named, None
+
+
+def _free(listed: Any) -> Iterator[time]:
+    """Every second free time of a list: neighbours are often refused for the same reason."""
+    slots = listed.get("slots") if isinstance(listed, dict) else None
+    times = [slot.get("time") for slot in slots if isinstance(slot, dict)] if isinstance(slots, list) else []
+    for told in times[::2]:
+        with suppress(TypeError, ValueError):
+            yield time.fromisoformat(str(told))
+
+
+def _take_back(api: Api, caller: Caller, told: dict[str, Any], franchise: int | None, say: Say) -> None:
+    try:
+        api.cancel(caller, told["id"], franchise)
+    except (Refused, KeyError) as error:
+        say(f"[yellow]left behind[/]: the booking that told the zone cannot be cancelled: {error}")
