@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from closeshave.history import ENVIRONMENT_LOST, SHORTAGE, Edge, History, Outcome, Source
+from closeshave.history import ENVIRONMENT_LOST, RATE_LIMITED, SHORTAGE, Edge, History, Outcome, Source
 from closeshave.judge.backlog import extended, near
 from closeshave.judge.columns import Flags, Ints, equal, flags, ints, member
 from closeshave.judge.host import Doubt, disturbances
@@ -96,9 +96,24 @@ class Case:
         """Operations that the load machine had no descriptor, port or memory for."""
         return equal(self.operations["error"], SHORTAGE)
 
+    @cached_property
+    def limited(self) -> Flags:
+        """Operations that a 429 refused although the stated limits allowed them."""
+        return equal(self.operations["error"], RATE_LIMITED)
+
+    @property
+    def one_address(self) -> str:
+        """Why all customers share one address and its limits; empty where each has its own."""
+        return self.missing.get("forwarded_for", "")
+
+    @property
+    def void(self) -> Flags:
+        """Operations that say nothing of the platform: not sent for want of something here, or refused for what others at the address did."""
+        return self.short | self.limited if self.one_address else self.short
+
     def _of(self, source: Source) -> Flags:
-        """Those that were over while there was an environment. What the load machine was too short of something to send asked the platform nothing."""
-        found = equal(self.operations["source"], source) & ~self.short
+        """Those that were over while there was an environment, and that tell something of the platform."""
+        found = equal(self.operations["source"], source) & ~self.void
         return found if self.lost_ns is None else found & (self.ended_ns <= self.lost_ns)
 
     @cached_property

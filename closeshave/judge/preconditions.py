@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,12 +18,14 @@ _DIRECTORIES = re.compile(r"(?<![\w:/])/(?:[^\s/'\":;]+/)+")
 
 
 def judge(case: Case) -> tuple[Verdict, ...]:
-    """``complete``, ``evidence``, ``clock``, ``host``, ``generator/customers`` and ``generator/canary``."""
+    """``complete``, ``evidence``, ``clock``, ``host``, ``shortage``, ``rate-limits``, ``generator/customers`` and ``generator/canary``."""
     return (
         _host(case),
         _verdict("complete", "completeness", _unfinished(case)),
         _verdict("evidence", "evidence", list(case.history.damage)),
         _verdict("clock", "clock", _uncertain(case)),
+        *([_shortage(n)] if (n := _judged(case, case.short)) else []),
+        *([_rate_limits(case, n)] if (n := _judged(case, case.limited)) else []),
         _generator(case, "customers", case.customers, case.late),
         *([_generator(case, "canary", case.canaries, _late_canaries(case))] if case.plan.faults else []),
     )
@@ -65,6 +68,39 @@ def _host(case: Case) -> Verdict:
         reason=reason,
         gates=False,
     )
+
+
+def _judged(case: Case, rows: Flags) -> int:
+    """How many of ``rows`` were due in the judged phases."""
+    return int(np.count_nonzero(rows & within(case.intended_ns, spans(case.history.manifest, "run"))))
+
+
+def _shortage(n: int) -> Verdict:
+    """What could not be sent was no question to the platform, and was missing from its load."""
+    reason = (
+        f"the load machine was short of descriptors, ports or memory for {n:,} requests, which count for nothing: raise `ulimit -n` and "
+        "net.ipv4.ip_local_port_range, or spread the load over more machines"
+    )
+    return _counted("shortage", n, reason)
+
+
+def _rate_limits(case: Case, n: int) -> Verdict:
+    """Where customers share an address a refusal may be for what another one did: it convicts nobody, and the run is not the one that was planned.
+
+    Where each has an address of its own the refused are requests that were not answered well, and objectives count them.
+    """
+    if not case.one_address:
+        return replace(_counted("rate-limits", n, ""), status=Status.PASS, gates=False)
+    reason = (
+        f"{n:,} requests were refused by a rate limit beyond the stated ones, and convict nobody: X-Forwarded-For is not honoured, so all "
+        "customers share one address and its limits. Let the platform trust that header from the harness's address, or lower the plan's "
+        "rates to what one address may send (capabilities.forwarded_for: false and capabilities.limits let `validate` work that out)"
+    )
+    return _counted("rate-limits", n, reason)
+
+
+def _counted(id: str, n: int, reason: str) -> Verdict:
+    return replace(_verdict(id, id.replace("-", "_"), [reason]), measured=float(n), n=n, reason=reason)
 
 
 def _uncertain(case: Case) -> list[str]:

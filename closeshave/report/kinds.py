@@ -48,6 +48,8 @@ PRECONDITIONS = {
     "clock": "Clocks certain enough",
     "clock_offset": "Senders' clocks agree",
     "host": "Machine not starved by others",
+    "shortage": "Load machine short of nothing",
+    "rate_limits": "Rate limits not in the way",
     "fault": "Only planned faults",
 }
 """Measures that say whether the others mean anything, and their titles."""

@@ -11,8 +11,10 @@ from typing import Any
 import orjson
 
 from closeshave.history import Outcome
+from closeshave.traffic import outcomes
 from closeshave.traffic.dialect import Slot
 from closeshave.traffic.limits import STATED, Limits
+from closeshave.traffic.outcomes import Meaning
 from closeshave.traffic.transport import Answer, Request
 
 Body = Mapping[str, Any] | list[Any] | None
@@ -26,15 +28,6 @@ _CONFLICT = re.compile(r"already booked|not available at|already has an appointm
 
 MAY_CONFLICT = frozenset({"book", "reschedule", "canary_write"})
 """Operations that ask for a slot; a conflict on any other is no answer that was promised."""
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """The three things that the history keeps of an answer; ``error`` is ``None`` exactly when it is good."""
-
-    outcome: Outcome
-    good: bool
-    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +49,31 @@ def parse(body: bytes) -> Body:
     return loaded if isinstance(loaded, dict | list) else None
 
 
-def classify(request: Request, answer: Answer, body: Body, check: Check, sent_before: int = 0, limits: Limits = STATED) -> Meaning:
+def classify(
+    request: Request, answer: Answer, body: Body, check: Check, sent_before: int = 0, limits: Limits = STATED, *, idle: bool = False
+) -> Meaning:
     """What ``answer`` to ``request`` means.
 
     ``sent_before`` is how many requests of this kind the same address had sent in the window of the stated limit (``limits``): a 429 is a
-    promised answer only to somebody who is over it.
+    promised answer only to somebody who is over it. ``idle``: the sender knows that the chair never took a booking, so that *not available* there
+    is no word of a conflict.
     """
-    unanswered = Outcome.INFO if request.writes else Outcome.FAIL
     if answer.failure is not None:
-        return Meaning(Outcome.FAIL if answer.failure.before_sending else unanswered, good=False, error=answer.failure.value)
-    if 200 <= answer.status < 300:
-        # The platform may acknowledge something that is not what was asked: then nobody can say what happened.
-        return Meaning(Outcome.OK, good=True) if check(body) else Meaning(unanswered, good=False, error="wrong_body")
-    if answer.status >= 500:
-        return Meaning(unanswered, good=False, error=f"status_{answer.status}")
-    if _promised_refusal(request.kind, answer.status, body, sent_before, limits):
+        return outcomes.of_failure(answer.failure.value, writes=request.writes, may_have_arrived=answer.may_have_arrived)
+    if _promised_refusal(request.kind, answer.status, body, sent_before, limits) and not (idle and says_not_available(body)):
         return Meaning(Outcome.FAIL, good=True)
-    return Meaning(Outcome.FAIL, good=False, error=f"status_{answer.status}")
+    return outcomes.of_answer(answer.status, writes=request.writes, right_body=200 <= answer.status < 300 and check(body))
 
 
 def _promised_refusal(kind: str, status: int, body: Body, sent_before: int, limits: Limits) -> bool:
     if status == 429:
         return kind in limits and sent_before >= limits[kind][0]
     return kind in MAY_CONFLICT and is_conflict(status, body)
+
+
+def says_not_available(body: Body) -> bool:
+    """Whether a refusal only says that the barber is not available: true of one who is booked, and of one who never takes bookings."""
+    return "not available at" in message(body).lower()
 
 
 def is_conflict(status: int, body: Body) -> bool:

@@ -47,8 +47,10 @@ class _Worker:
 class Live:
     """Reads each record once; a look costs what came since the last one, and no sender ever waits for it."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, void: Collection[str] = ()) -> None:
+        """``void`` are errors of operations that say nothing of the platform, and are not counted."""
         self._directory = run / RECORDS
+        self._void = frozenset(void)
         self._workers: dict[Path, _Worker] = {}
 
     def tallies(self) -> tuple[Tally, ...]:
@@ -56,7 +58,7 @@ class Live:
         totals: Counter[tuple[str, str, int]] = Counter()
         bad: Counter[tuple[str, str, int]] = Counter()
         for worker in self._known():
-            for place, count, wrong in _counted(worker):
+            for place, count, wrong in _counted(worker, self._void):
                 totals[place] += count
                 bad[place] += wrong
         return tuple(Tally(*place, count, bad[place]) for place, count in sorted(totals.items()))
@@ -74,7 +76,7 @@ class Live:
         return list(self._workers.values())
 
 
-def _counted(worker: _Worker) -> Iterator[tuple[tuple[str, str, int], int, int]]:
+def _counted(worker: _Worker, void: Collection[str]) -> Iterator[tuple[tuple[str, str, int], int, int]]:
     """Sender, region and shard, with the number of new rows and how many of them are not good."""
     with worker.files.rows.open("rb") as file:
         file.seek(worker.rows_at)
@@ -85,6 +87,9 @@ def _counted(worker: _Worker) -> Iterator[tuple[tuple[str, str, int], int, int]]
     rows = np.frombuffer(data[:whole], DTYPE)
     # Only now: a row's texts are always written before it.
     _read_texts(worker)
+    unsaid = [code for code, text in enumerate(worker.texts, start=1) if text in void]
+    if unsaid:
+        rows = rows[~np.isin(rows["error"], unsaid)]
     places, which = np.unique(rows[["region", "shard"]], return_inverse=True)
     counts = np.bincount(which, minlength=len(places))
     bad = np.bincount(which, weights=rows["good"] == 0, minlength=len(places))

@@ -15,10 +15,11 @@ from closeshave.clock import now_ns
 from closeshave.history import Effect, Operation, Outcome, Source
 from closeshave.topology import Topology
 from closeshave.traffic import answers
-from closeshave.traffic.answers import Body, Check, Meaning
+from closeshave.traffic.answers import Body, Check
 from closeshave.traffic.dialect import Caller
 from closeshave.traffic.limits import Tally
 from closeshave.traffic.manners import EVERYTHING, Manners
+from closeshave.traffic.outcomes import Meaning
 from closeshave.traffic.transport import Answer, Failure, Request, Transport
 
 LEFT_OUT = Meaning(Outcome.FAIL, good=False, error="left_out")
@@ -182,7 +183,7 @@ class Session:
 
     def _keep(self, request: Request, answer: Answer, check: Check, effects: Effects | None, intended_ns: int, attempt: int) -> Reply:
         book = self.surroundings.book
-        if answer.failure is None or not answer.failure.before_sending:
+        if answer.may_have_arrived:
             book.counters.requests += 1
         body = answers.parse(answer.body) if answer.status else None
         meaning = answers.classify(request, answer, body, check, self._tally.count(request.kind, answer.started_ns), self._tally.limits)

@@ -14,8 +14,9 @@ from closeshave.clock import now_ns
 from closeshave.history import Effect, Outcome
 from closeshave.traffic import answers, dialect
 from closeshave.traffic.accounts import Wallet
-from closeshave.traffic.answers import Body, Meaning
+from closeshave.traffic.answers import Body
 from closeshave.traffic.dialect import Slot
+from closeshave.traffic.outcomes import Meaning
 from closeshave.traffic.session import Effects, Session
 
 RETRY_AFTER_S = 1.0

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from closeshave.history import SHORTAGE as SHORT
+
 CONNECT_TIMEOUT_S = 1.0
 TOTAL_TIMEOUT_S = 5.0
 """How long a customer waits for an answer."""
@@ -25,6 +27,8 @@ class Failure(StrEnum):
     RESET = "reset"
     CLOSED = "closed"
     PROTOCOL = "protocol"
+    SHORTAGE = SHORT
+    """This machine had no descriptor, port, buffer, thread or memory for it."""
     STOPPED = "stopped"
     """The generator was told to stop while the request was under way."""
 
@@ -58,6 +62,13 @@ class Answer:
     """Names in small letters."""
     body: bytes = b""
     failure: Failure | None = None
+    sent: bool = True
+    """Whether a byte of the request may have left; of a failure that always comes before sending nobody needs to say so."""
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether the server may have seen the request."""
+        return self.failure is None or (self.sent and not self.failure.before_sending)
 
 
 class Transport(Protocol):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from closeshave.clock import now_ns
 from closeshave.faults.ledger import Ledger
-from closeshave.history import ENVIRONMENT_LOST, Mark, record
+from closeshave.history import ENVIRONMENT_LOST, RATE_LIMITED, SHORTAGE, Mark, record
 from closeshave.plan import Fault
 from closeshave.traffic.live import Live
 from closeshave.trial.aborts import Bounds, Watch
@@ -28,7 +28,9 @@ class Overseer:
         aborts = replace(plan.aborts, integrity=real if plan.aborts.integrity is None else plan.aborts.integrity)
         bounds = Bounds(aborts, trial.prepared.target.error_budget, topology, probes_per_s)
         self._watch = Watch(bounds, start_ns / 1e9)
-        self._live = Live(trial.run)
+        # Where customers share one address, nobody knows whom a rate limit refused for what another one did.
+        shared = "forwarded_for" in trial.serving.missing or not trial.serving.capabilities.forwarded_for
+        self._live = Live(trial.run, {SHORTAGE, RATE_LIMITED} if shared else {SHORTAGE})
         self._presence = Presence(trial.serving, start_ns)
         self._run = trial.run
         self._ledger = Ledger(trial.run)

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from closeshave.history import Effect, Outcome
-from closeshave.traffic.engine.client import Client, Timeouts
+from closeshave.traffic.engine.client import Check, Client, Timeouts
 from closeshave.traffic.engine.engine import Engine, Settings
 from closeshave.traffic.engine.records import Rows
 from closeshave.traffic.engine.response import Response
@@ -153,8 +153,17 @@ def test_redirects_are_followed_with_cookies_and_each_hop_is_a_record(
 
 def test_redirects_end(client: Client, server: MisbehavingServer) -> None:
     """A loop of redirects stops after ten."""
-    assert client.get("/round-and-round").status == 302
+    answer = client.get("/round-and-round")
+    assert (answer.status, answer.good, answer.error) == (302, False, "status_302")
     assert server.seen["/round-and-round"] == 11
+
+
+@pytest.mark.parametrize("check", [None, lambda response: response.status == 302])
+def test_a_redirect_that_was_asked_for_is_the_answer(client: Client, check: Check | None) -> None:
+    """A task that does not want to be led elsewhere gets what it asked for."""
+    answer = client.get("/round-and-round", allow_redirects=False, check=check)
+    assert (answer.status, answer.good, answer.error) == (302, True, None)
+    assert not client.get("/round-and-round", allow_redirects=False, check=lambda _: False).good
 
 
 def test_a_task_may_judge_the_answer_itself(client: Client, rows: Callable[[], Rows]) -> None:
@@ -191,7 +200,7 @@ def test_a_body_larger_than_the_socket_buffer_arrives_whole(client: Client, serv
 
 def test_a_killed_greenlet_leaves_its_record(client: Client, server: MisbehavingServer, rows: Callable[[], Rows]) -> None:
     """Stopping in the middle of a request loses no record: it may have happened."""
-    asking = gevent.spawn(client.get, "/never")
+    asking = gevent.spawn(client.post, "/never")
     deadline = time.monotonic() + 5
     while not server.seen["/never"] and time.monotonic() < deadline:
         gevent.sleep(0.01)

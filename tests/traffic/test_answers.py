@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closeshave.history import Outcome
+from closeshave.history import RATE_LIMITED, SHORTAGE, Outcome
 from closeshave.traffic import answers, dialect
-from closeshave.traffic.answers import Meaning
 from closeshave.traffic.dialect import Caller, Slot
+from closeshave.traffic.outcomes import Meaning
 from closeshave.traffic.transport import Answer, Failure, Request
 
 CALLER = Caller("a@example.com", "pw", "T", "C", 1, "10.1.2.3")
@@ -51,6 +51,9 @@ def meaning(request: Request, status: int, body: Any = None, failure: Failure | 
         (READ, 400, CONFLICT, FAIL, False, "status_400"),
         (BOOK, 403, {}, FAIL, False, "status_403"),
         (READ, 307, {}, FAIL, False, "status_307"),
+        (BOOK, 307, {}, FAIL, False, "status_307"),
+        (READ, 302, {}, FAIL, False, "status_302"),
+        (BOOK, 303, {}, INFO, False, "status_303"),
         (READ, 404, {}, FAIL, False, "status_404"),
         (READ, 503, {}, FAIL, False, "status_503"),
         (BOOK, 503, {}, INFO, False, "status_503"),
@@ -75,12 +78,20 @@ def test_statuses(request_: Request, status: int, body: Any, outcome: Outcome, g
         (Failure.CLOSED, FAIL, INFO),
         (Failure.PROTOCOL, FAIL, INFO),
         (Failure.STOPPED, FAIL, INFO),
+        (Failure.SHORTAGE, FAIL, INFO),
     ],
 )
 def test_no_answer(failure: Failure, on_read: Outcome, on_write: Outcome) -> None:
     """Without a connection nothing happened; with one, a write may have happened whatever became of the answer."""
     assert meaning(READ, 0, failure=failure) == Meaning(on_read, False, failure.value)
     assert meaning(BOOK, 0, failure=failure) == Meaning(on_write, False, failure.value)
+
+
+def test_a_shortage_before_a_byte_left_certainly_did_nothing() -> None:
+    """The same word for both: only whether it may have arrived differs."""
+    unsent = Answer(0, 1, failure=Failure.SHORTAGE, sent=False)
+    assert answers.classify(BOOK, unsent, None, answers.anything) == Meaning(FAIL, False, SHORTAGE)
+    assert not unsent.may_have_arrived
 
 
 @pytest.mark.parametrize(
@@ -90,7 +101,7 @@ def test_no_answer(failure: Failure, on_read: Outcome, on_write: Outcome) -> Non
 def test_a_rate_limit_is_good_only_beyond_what_was_stated(kind: str, sent_before: int, good: bool) -> None:
     """A customer within the stated limit who is refused did not get what was promised."""
     found = meaning(Request(kind, "GET", "/", {}), 429, {"detail": "Rate limit exceeded"}, sent_before=sent_before)
-    assert found == Meaning(FAIL, good, None if good else "status_429")
+    assert found == Meaning(FAIL, good, None if good else RATE_LIMITED)
 
 
 GOOD_BOOKING = {"id": 3, "barber_id": 5, "start_time": "2026-12-01T14:00:00", "franchise_id": 1}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closeshave.history import Effect, Source
+import pytest
+
+from closeshave.history import RATE_LIMITED, SHORTAGE, Effect, Source
 from closeshave.traffic.engine.records import Records
 from closeshave.traffic.engine.rows import ROW
 from closeshave.traffic.live import Live, Tally
@@ -16,10 +18,10 @@ def worker(run: Path, name: str, number: int, source: Source = Source.CUSTOMERS)
     return Records(run / RECORDS, source, name, number)
 
 
-def add(records: Records, region: str, shard: int, *, good: bool = True) -> None:
+def add(records: Records, region: str, shard: int, *, good: bool = True, error: str | None = None) -> None:
     """One request."""
-    code = records.texts.code(region)
-    records.add(ROW.pack(1, 1, 2, 0, 1, 9, 0.0, 0.0, 0, 0, code, 0, 0, 0, shard, 200, 0, int(good), 1, 0))
+    code, why = records.texts.code(region), records.texts.code(error)
+    records.add(ROW.pack(1, 1, 2, 0, 1, 9, 0.0, 0.0, 0, 0, code, why, 0, 0, shard, 200, 0, int(good), 1, 0))
 
 
 def test_each_record_is_counted_once_by_sender_and_place(tmp_path: Path) -> None:
@@ -38,6 +40,19 @@ def test_each_record_is_counted_once_by_sender_and_place(tmp_path: Path) -> None
     add(one, "south", 1)
     one.flush()
     assert live.tallies() == (Tally("customers", "south", 1, 1, 0),)
+
+
+@pytest.mark.parametrize(("void", "bad"), [((), 3), ((SHORTAGE,), 2), ((SHORTAGE, RATE_LIMITED), 1)])
+def test_what_says_nothing_of_the_platform_is_not_counted(tmp_path: Path, void: tuple[str, ...], bad: int) -> None:
+    """An error that comes up while the load runs is known from then on."""
+    records, live = worker(tmp_path, "customers-1", 1), Live(tmp_path, void)
+    add(records, "east", 1)
+    records.flush()
+    assert live.tallies() == (Tally("customers", "east", 1, 1, 0),)
+    for error in (SHORTAGE, RATE_LIMITED, "refused"):
+        add(records, "east", 1, good=False, error=error)
+    records.flush()
+    assert live.tallies() == (Tally("customers", "east", 1, bad, bad),)
 
 
 def test_workers_that_come_later_are_found(tmp_path: Path) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from closeshave.history import Effect, Operation, Outcome
 from closeshave.traffic.engine.records import Records
-from closeshave.traffic.engine.rows import METHOD_CODES, OUTCOMES, ROW
+from closeshave.traffic.engine.rows import METHOD_CODES, OUTCOME_CODES, ROW
 from closeshave.traffic.session import Counters
 
 MOST_TEXTS = 60_000
 """What a platform tells beyond so many different texts (a header that never repeats) is all :data:`OTHER`."""
 OTHER = "other"
 
-_OUTCOME_CODES = {outcome.value: code for code, outcome in enumerate(OUTCOMES)}
+_OUTCOME_CODES = {outcome.value: code for outcome, code in OUTCOME_CODES.items()}
 _NAN = float("nan")
 
 

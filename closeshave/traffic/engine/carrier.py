@@ -35,6 +35,7 @@ _FAILURES: Mapping[Reason, Failure] = {
     Reason.CLOSED: Failure.CLOSED,
     Reason.TRUNCATED: Failure.CLOSED,
     Reason.PROTOCOL: Failure.PROTOCOL,
+    Reason.SHORTAGE: Failure.SHORTAGE,
 }
 
 _under_way: set[greenlet] = set()
@@ -80,7 +81,7 @@ class EngineTransport:
             connection = pool.take(started_ns + self._connect_ns)
             message = connection.exchange(wire, due_ns, due_ns, request.method == "HEAD")
         except TransportError as error:
-            return Answer(started_ns, now_ns(), failure=_failure(error))
+            return Answer(started_ns, now_ns(), failure=_failure(error), sent=error.sent)
         except Stopped:
             return Answer(started_ns, now_ns(), failure=Failure.STOPPED)
         finally:
@@ -101,4 +102,5 @@ class EngineTransport:
 def _failure(error: TransportError) -> Failure:
     failure = _FAILURES[error.reason]
     # Whatever it is called: no byte of it left, and the outcome goes by that.
-    return failure if error.sent or failure.before_sending else Failure.UNREACHABLE
+    known = error.sent or failure.before_sending or failure is Failure.SHORTAGE
+    return failure if known else Failure.UNREACHABLE

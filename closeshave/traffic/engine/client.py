@@ -15,13 +15,14 @@ from urllib.parse import urljoin
 import orjson
 
 from closeshave.history import Effect
+from closeshave.traffic import outcomes
 from closeshave.traffic.engine.cookies import CookieJar
 from closeshave.traffic.engine.errors import Reason, TransportError
 from closeshave.traffic.engine.parser import Message
 from closeshave.traffic.engine.pool import Pool
 from closeshave.traffic.engine.records import Records
 from closeshave.traffic.engine.response import Response
-from closeshave.traffic.engine.rows import FAIL, INFO, METHOD_CODES, OK, ROW, TIMES
+from closeshave.traffic.engine.rows import METHOD_CODES, OK, OUTCOME_CODES, ROW, TIMES
 from closeshave.traffic.engine.trace import NOTHING, trace
 from closeshave.traffic.engine.wire import DEFAULT_HEADERS, IDEMPOTENT, Origin, build, constant_lines, split
 
@@ -249,8 +250,8 @@ class Client:
         if message is not None and (message.head.sets_cookies or message.head.status in _REDIRECTS):
             response = self._heed(response, method, target, headers, data, kind, allow_redirects=allow_redirects)
             message = response.message
-        if check is not None or message is None or not 200 <= message.head.status < 400:
-            judge(response, method, check)
+        if check is not None or message is None or not 200 <= message.head.status < 300:
+            judge(response, method, check, redirect_promised=not allow_redirects)
         if effect is not None:
             response.effects = effect
         if catch_response:
@@ -333,7 +334,7 @@ class Client:
         """Go where a redirect points, hop by hop; each hop that is left behind is recorded as it was."""
         hops, attempt = 0, response.attempt
         while response.status in _REDIRECTS and "location" in response.headers and hops < self._redirects:
-            judge(response, method, None)
+            judge(response, method, None, redirect_promised=True)
             self._record(response, method, kind)
             hops, attempt = hops + 1, attempt + 1
             if response.status not in _KEEPS_METHOD and method not in {"GET", "HEAD"}:
@@ -413,20 +414,17 @@ class Client:
         )  # fmt: skip
 
 
-def judge(response: Response, method: str, check: Check | None) -> None:
-    """Set outcome, good and error of ``response``: what HTTP says, then what ``check`` says of a success.
+def judge(response: Response, method: str, check: Check | None, *, redirect_promised: bool = False) -> None:
+    """Set outcome, good and error of ``response`` by the one table (:mod:`closeshave.traffic.outcomes`), and ``check`` for a success.
 
-    Without an answer it is *fail* if certainly nothing was sent and *info* otherwise. A refusal (4xx) certainly did nothing; a server error may
-    have done what a write asked for.
+    ``redirect_promised``: a redirect is what was asked for, or somebody follows it.
     """
-    status = response.status
-    if 200 <= status < 400:
-        if check is not None and not check(response):
-            response.outcome_code, response.good, response.error = OK if method in _READS else INFO, False, "wrong_body"
-        return
-    response.good = False
+    status, writes = response.status, method not in _READS
     error = response.transport_error
     if error is not None:
-        response.outcome_code, response.error = INFO if error.sent else FAIL, error.reason.value
+        meant = outcomes.of_failure(error.reason.value, writes=writes, may_have_arrived=error.sent)
     else:
-        response.outcome_code, response.error = FAIL if status < 500 or method in _READS else INFO, f"status_{status}"
+        promised = 200 <= status < 300 or (redirect_promised and 300 <= status < 400)
+        right_body = promised and (check is None or check(response))
+        meant = outcomes.of_answer(200 if promised else status, writes=writes, right_body=right_body)
+    response.outcome_code, response.good, response.error = OUTCOME_CODES[meant.outcome], meant.good, meant.error

@@ -20,10 +20,11 @@ from closeshave.traffic.engine.dns import Address
 from closeshave.traffic.engine.errors import ProtocolError, Reason, TransportError
 from closeshave.traffic.engine.loop import EPOLLIN, EPOLLOUT, NEVER_NS, Loop
 from closeshave.traffic.engine.parser import HeadMemo, Message, ResponseParser
+from closeshave.traffic.engine.shortage import is_shortage, of_ports
 from closeshave.traffic.engine.tls import TlsLayer
 
 _RECEIVE_BYTES = 65536
-_UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EMFILE, errno.ENFILE})
+_UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 _raw_socket = get_original("socket", "socket")
 
@@ -37,11 +38,11 @@ class Connection:
     )  # fmt: skip
 
     def __init__(self, loop: Loop, family: int, memo: HeadMemo) -> None:
-        """An unconnected socket. Raises :class:`TransportError` when the process may open no more."""
+        """An unconnected socket. Raises :class:`TransportError` when the process may open no more, or the machine has no such family."""
         try:
             self._sock = _raw_socket(family, socket.SOCK_STREAM)
         except OSError as error:
-            raise TransportError(Reason.UNREACHABLE, str(error), sent=False) from error
+            raise TransportError(Reason.SHORTAGE if is_shortage(error) else Reason.UNREACHABLE, str(error), sent=False) from error
         self._sock.setblocking(False)
         if family != socket.AF_UNIX:
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -58,7 +59,12 @@ class Connection:
         self.exchanges = 0
         """Answers received so far; above 0 the connection may have grown stale."""
         self.open = True
-        loop.register(self.fd, self._when_idle)
+        try:
+            loop.register(self.fd, self._when_idle)
+        except OSError as error:
+            # The system watches so many descriptors for one user, and has no memory for more.
+            self._sock.close()
+            raise TransportError(Reason.SHORTAGE, str(error), sent=False) from error
 
     # -- the hot path ----------------------------------------------------------------------------------------------------------------------
 
@@ -185,8 +191,10 @@ class Connection:
         return TransportError(reason, sent=self._sent > 0, answered=answered)
 
     def _broken(self, error: OSError) -> TransportError:
-        reason = Reason.TLS if isinstance(error, ssl.SSLError) else Reason.RESET
         answered = self._parser.begun
+        if is_shortage(error) and not isinstance(error, ssl.SSLError):
+            return TransportError(Reason.SHORTAGE, str(error), sent=self._sent > 0, answered=answered)
+        reason = Reason.TLS if isinstance(error, ssl.SSLError) else Reason.RESET
         return TransportError(reason, str(error), sent=self._sent > 0, answered=answered, stale=not answered and self.exchanges > 0)
 
     # -- the ends of its life ------------------------------------------------------------------------------------------------------------------
@@ -206,15 +214,20 @@ class Connection:
             raise TransportError(Reason.TLS, str(error), sent=False) from error
         except OSError as error:
             self.close()
-            reason = (
-                Reason.UNREACHABLE if error.errno in _UNREACHABLE else Reason.REFUSED if tls is None or self.tls is None else Reason.TLS
-            )
-            raise TransportError(reason, str(error), sent=False) from error
+            raise TransportError(self._refused(error, address), str(error), sent=False) from error
         except BaseException:
             self.close()
             raise
         self.deadline_ns = NEVER_NS
         self._ready[self.fd] = self._when_idle
+
+    def _refused(self, error: OSError, address: Address) -> Reason:
+        """Why there is no connection, by the error of the attempt."""
+        if is_shortage(error) and (error.errno != errno.EADDRNOTAVAIL or of_ports(*address)):
+            return Reason.SHORTAGE
+        if error.errno in _UNREACHABLE:
+            return Reason.UNREACHABLE
+        return Reason.REFUSED if self.tls is None else Reason.TLS
 
     def expire(self) -> None:
         """The loop's word that the deadline has passed: wake the greenlet with no events."""

@@ -13,6 +13,7 @@ import gevent.socket
 from gevent.lock import RLock
 
 from closeshave.traffic.engine.errors import Reason, TransportError
+from closeshave.traffic.engine.shortage import is_shortage, of_descriptors
 
 DEFAULT_INTERVAL_S = 30.0
 
@@ -35,6 +36,10 @@ def _literal(host: str, port: int) -> Address | None:
     except ValueError:
         return None
     return (socket.AF_INET, (host, port)) if version == 4 else (socket.AF_INET6, (host, port, 0, 0))
+
+
+def _says_memory(error: OSError) -> bool:
+    return isinstance(error, socket.gaierror) and error.errno == socket.EAI_MEMORY
 
 
 @dataclass(slots=True)
@@ -77,9 +82,12 @@ class Resolver:
     def _refresh(self, entry: _Entry, host: str, port: int) -> None:
         try:
             found = self._lookup(host, port)
-        except OSError as error:
+        except (OSError, MemoryError, RuntimeError) as error:
+            if not isinstance(error, OSError) and not is_shortage(error):
+                raise
             if not entry.addresses:
-                raise TransportError(Reason.DNS, f"{host}: {error}", sent=False) from error
+                short = is_shortage(error) or (isinstance(error, OSError) and _says_memory(error)) or of_descriptors()
+                raise TransportError(Reason.SHORTAGE if short else Reason.DNS, f"{host}: {error}", sent=False) from error
         else:
             entry.addresses = list(dict.fromkeys((family, address) for family, _, _, _, address in found))
         entry.fresh_until_s = self._clock() + self._interval_s

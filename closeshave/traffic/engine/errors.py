@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from closeshave.history import SHORTAGE as SHORT
+
 
 class Reason(StrEnum):
     """What a network, a server or a stop can do to a request."""
@@ -25,6 +27,8 @@ class Reason(StrEnum):
     """The server closed the connection in the middle of an answer."""
     PROTOCOL = "protocol"
     """What came is not HTTP/1.x, contradicts itself, or exceeds a limit."""
+    SHORTAGE = SHORT
+    """This machine had no descriptor, port, buffer, thread or memory for it; the platform had no part in that."""
     STOPPED = "stopped"
     """The generator was told to stop while the request was under way."""
 

@@ -15,7 +15,8 @@ from closeshave.traffic.engine.dns import Address, Resolver
 from closeshave.traffic.engine.errors import Reason, TransportError
 from closeshave.traffic.engine.loop import NEVER_NS, Loop
 from closeshave.traffic.engine.parser import HeadMemo
-from closeshave.traffic.engine.tls import TlsSessions
+from closeshave.traffic.engine.shortage import of_descriptors
+from closeshave.traffic.engine.tls import TlsLayer, TlsSessions
 from closeshave.traffic.engine.wire import Origin
 
 
@@ -27,7 +28,11 @@ class Connector:
         self.opened = 0
 
     def connect(self, origin: Origin, memo: HeadMemo, due_ns: int) -> Connection:
-        """A connection to the first address that takes one by ``due_ns``. Raises :class:`TransportError`, nothing sent."""
+        """A connection to the first address that takes one by ``due_ns``. Raises :class:`TransportError`, nothing sent.
+
+        Where this machine was short of something for one of them, that is the reason: nobody knows what that address would have said.
+        """
+        short: TransportError | None = None
         addresses = self.resolver.resolve(origin.host, origin.port)
         for index, address in enumerate(addresses):
             # Each address gets its part of the time that is left, so that one that swallows packets does not use up the others'.
@@ -36,16 +41,26 @@ class Connector:
             try:
                 return self._connect(origin, address, memo, own_due_ns)
             except TransportError as error:
-                self.resolver.failed(origin.host, origin.port, address)
+                if error.reason is Reason.SHORTAGE:
+                    short = short or error
+                else:
+                    self.resolver.failed(origin.host, origin.port, address)
                 if index == len(addresses) - 1 or error.reason is Reason.TLS:
-                    raise
+                    raise short or error from error.__cause__
         raise TransportError(Reason.DNS, f"{origin.host} has no address", sent=False)
 
     def _connect(self, origin: Origin, address: Address, memo: HeadMemo, due_ns: int) -> Connection:
+        layer = self._layer(origin) if origin.tls else None
         connection = Connection(self.loop, address[0], memo)
-        connection.connect(address, due_ns, self.sessions.layer(origin) if origin.tls else None)
+        connection.connect(address, due_ns, layer)
         self.opened += 1
         return connection
+
+    def _layer(self, origin: Origin) -> TlsLayer:
+        """The encryption of a new connection. The first one reads the authorities, and without a descriptor for that would trust nobody ever after."""
+        if not self.sessions.ready and of_descriptors():
+            raise TransportError(Reason.SHORTAGE, "no descriptor to read the authorities with", sent=False)
+        return self.sessions.layer(origin)
 
 
 @dataclass(slots=True, eq=False)

@@ -28,6 +28,7 @@ TEXT_FIELDS = ("kind", "journey", "region", "error", "served_by", "cache")
 OUTCOMES = (Outcome.OK, Outcome.FAIL, Outcome.INFO)
 """By the code in the field ``outcome``."""
 OK, FAIL, INFO = range(3)
+OUTCOME_CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 """By the code in the field ``method``."""

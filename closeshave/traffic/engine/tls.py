@@ -43,6 +43,11 @@ class TlsSessions:
         self._context: ssl.SSLContext | None = None
         self._newest: dict[Origin, ssl.SSLSession] = {}
 
+    @property
+    def ready(self) -> bool:
+        """Whether the authorities have been read."""
+        return self._context is not None
+
     def layer(self, origin: Origin) -> TlsLayer:
         """The layer for a new connection. Raises what :meth:`TlsSettings.context` does."""
         if self._context is None:
