@@ -61,7 +61,8 @@ def load(run: Path) -> History:
         sent=tuple({(one.source, one.worker): one for one in sent}.values()),
         edges=_whole(run / EDGE_COUNTS, EDGES_CODEC, None, damage),
         bookings=_rows(run / BOOKINGS_FILE, BOOKINGS, damage),
-        captures=_rows(run / CAPTURES_FILE, CAPTURES, damage) if manifest.payments_ledger else None,
+        # Where nobody owes the run a ledger, one may have been read all the same.
+        captures=_rows(run / CAPTURES_FILE, CAPTURES, damage) if manifest.payments_ledger or (run / CAPTURES_FILE).is_file() else None,
         resources=_rows(run / RESOURCES_FILE, None, damage) if (run / RESOURCES_FILE).exists() else None,
         cache_entries=_rows(run / CACHE_ENTRIES_FILE, CACHE_ENTRIES, damage) if manifest.looked_inside else None,
         placements=_rows(run / PLACEMENTS_FILE, PLACEMENTS, damage) if manifest.looked_inside else None,

@@ -86,7 +86,7 @@ def from_api(definition: Remote, deployment: Deployment, run: Path, tag: str) ->
     reading = _Reading(definition, deployment, record.read(run), tag)
     with ExitStack() as open_ones:
         apis = {edge.region: open_ones.enter_context(closing(Api(edge.url, deployment.capabilities))) for edge in deployment.edges}
-        for account in _readers(definition, deployment):
+        for account in readers(definition, deployment):
             reading.read(Reader(apis[account.region], deployment, account, run))
         yield reading.done()
 
@@ -107,7 +107,7 @@ class _Reading:
 
     def read(self, reader: Reader) -> None:
         """One customer's lists, or everybody's as an administrator."""
-        for shard, franchise in _asked(self._deployment):
+        for shard, franchise in asked(self._deployment):
             if self._refused[shard] >= GIVE_UP_AFTER:
                 continue
             try:
@@ -201,7 +201,8 @@ def _select(definition: Remote, variable: str, tag: str) -> list[dict[str, Any]]
         raise Unreadable(f"{type(error).__name__} {error.sqlstate or ''} from the database in {variable}".replace("  ", " ")) from None
 
 
-def _readers(definition: Remote, deployment: Deployment) -> tuple[Account, ...]:
+def readers(definition: Remote, deployment: Deployment) -> tuple[Account, ...]:
+    """Whose lists are read. Raises :class:`Unreadable` where the administrator is not known."""
     if definition.read_back.api != "admin":
         return deployment.accounts
     variable = definition.read_back.admin or ""
@@ -211,7 +212,7 @@ def _readers(definition: Remote, deployment: Deployment) -> tuple[Account, ...]:
     return (Account(email, password, deployment.topology.regions[0]),)
 
 
-def _asked(deployment: Deployment) -> Iterator[tuple[int, int | None]]:
+def asked(deployment: Deployment) -> Iterator[tuple[int, int | None]]:
     """Shard and franchise to ask for: a platform with franchises answers for one at a time, so one of each shard stands for it."""
     if not deployment.capabilities.franchises:
         yield deployment.topology.shards[0].id, None

@@ -17,7 +17,7 @@ from closeshave.clock import Anchor
 from closeshave.deployment import FILE, Deployment, Edge, Payments, load
 from closeshave.environments import registry
 from closeshave.environments.driver import Driver, Permission, Say
-from closeshave.environments.remote import guard, metrics, preflight, read_back, reader
+from closeshave.environments.remote import charges, guard, metrics, preflight, read_back, reader
 from closeshave.environments.remote import status as statuses
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.lock import Lock, Locked
@@ -141,9 +141,11 @@ def quiesce(_deployment: Deployment, _timeout_s: float) -> None:
 
 
 def export(deployment: Deployment, run: Path, _since_wall_s: float, say: Say) -> Mapping[str, str]:
-    """Write the bookings of this run into its ``final_state/``; returns what is missing of it, and why. Raises :class:`OSError`."""
-    found, lacking = read_back.export(_definition(deployment), deployment, run)
+    """Write bookings and charges of this run into its ``final_state/``; returns what is missing of it, and why. Raises :class:`OSError`."""
+    definition = _definition(deployment)
+    found, lacking = read_back.export(definition, deployment, run)
     say(f"final state: {found} bookings of this run, read back from the platform")
+    lacking = {**lacking, **charges.export(definition, deployment, run)}
     for part, why in lacking.items():
         say(f"[yellow]{part} is not known whole[/]: {escape(why)}")
     return lacking

@@ -18,7 +18,7 @@ class Odd(ValueError):
 
 def row(told: Mapping[str, Any]) -> Row:
     """A booking of an API's list, or of a database with the same names. ``franchise`` is what the row tells, or ``None``. Raises :class:`Odd`."""
-    booking = _integer(told.get("id"))
+    booking = integer(told.get("id"))
     if booking is None:
         raise Odd(f"its id is {_shown(told.get('id'))}, which is no number")
     try:
@@ -27,16 +27,16 @@ def row(told: Mapping[str, Any]) -> Row:
         raise Odd(f"booking {booking}: its start_time is {_shown(told.get('start_time'))}, which is no time") from None
     return {
         "booking": booking,
-        "franchise": _integer(told.get("franchise_id"), most=2**31 - 1),
-        "barber": _integer(told.get("barber_id")),
+        "franchise": integer(told.get("franchise_id"), most=2**31 - 1),
+        "barber": integer(told.get("barber_id")),
         "client": None if told.get("client_id") is None else str(told["client_id"]),
         "starts_at": starts_at,
-        "minutes": _integer(told.get("duration_minutes"), most=2**31 - 1),
+        "minutes": integer(told.get("duration_minutes"), most=2**31 - 1),
         "status": None if told.get("status") is None else str(told["status"]),
-        "version": _integer(told.get("version"), most=2**31 - 1),
+        "version": integer(told.get("version"), most=2**31 - 1),
         "key": None if told.get("idempotency_key") is None else str(told["idempotency_key"]),
         "created_at": _birth(told.get("created_at")),
-        "price_cents": _cents(told.get("price")),
+        "price_cents": cents(told.get("price")),
     }
 
 
@@ -49,7 +49,7 @@ def epoch_s(at: object) -> float:
         raise ValueError(str(error)) from None
 
 
-def _integer(told: object, most: int = BIGGEST) -> int | None:
+def integer(told: object, most: int = BIGGEST) -> int | None:
     """A number, also where it is told as text; ``None`` for everything else."""
     if isinstance(told, bool):
         return None
@@ -66,7 +66,7 @@ def _birth(told: object) -> float | None:
         return None
 
 
-def _cents(told: object) -> int | None:
+def cents(told: object) -> int | None:
     """Amounts are told in units, as numbers or text; one that is no amount is not known."""
     try:
         amount = float(str(told))

@@ -1,0 +1,104 @@
+"""What the customers of a run were charged, as the platform's own list of payments tells it: the final state's captures.
+
+The list is the platform's word, not its provider's: a charge that it does not know of itself is not seen. What it shows twice was charged twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from closeshave.deployment import Deployment
+from closeshave.environments.remote import listing, record
+from closeshave.environments.remote.api import Api, Refused
+from closeshave.environments.remote.definition import Remote
+from closeshave.environments.remote.listing import NoList
+from closeshave.environments.remote.read_back import asked, readers
+from closeshave.environments.remote.reader import Reader
+from closeshave.environments.remote.record import Record
+from closeshave.environments.remote.rows import Row, cents, epoch_s, integer
+from closeshave.history import CAPTURES, CAPTURES_FILE, save_rows
+from closeshave.topology import Topology
+
+PATH = "/api/v2/payments/history"
+CAPTURED = frozenset({"completed", "succeeded", "captured", "paid", "refunded", "partially_refunded"})
+"""Of a payment that took money; what was given back was taken before."""
+PAYING = frozenset({"pay_intent", "pay_confirm"})
+WHAT = "charges"
+
+
+class Unlisted(OSError):
+    """The payments of the run are not known; says why."""
+
+
+def export(definition: Remote, deployment: Deployment, run: Path) -> Mapping[str, str]:
+    """Write the captures of this run's bookings; returns why they are not known where they are not, and then writes nothing.
+
+    Charges that are known in part convict for what the rest would explain: a payment that is missing from half a list is not missing.
+    """
+    if PAYING & set(deployment.capabilities.steps_off) or definition.read_back.api == "none":
+        return {}
+    try:
+        rows = _read(definition, deployment, run)
+    except OSError as error:
+        return {WHAT: str(error)}
+    save_rows(run / CAPTURES_FILE, pa.Table.from_pylist(rows, schema=CAPTURES))
+    return {}
+
+
+def _read(definition: Remote, deployment: Deployment, run: Path) -> list[Row]:
+    told: dict[str, tuple[Mapping[str, Any], int | None]] = {}
+    with ExitStack() as open_ones:
+        apis = {edge.region: open_ones.enter_context(closing(Api(edge.url, deployment.capabilities))) for edge in deployment.edges}
+        for account in readers(definition, deployment):
+            reader = Reader(apis[account.region], deployment, account, run)
+            for _, franchise in asked(deployment):
+                for row in _list(reader, franchise):
+                    told.setdefault(listing.identity(row), (row, franchise))
+    return captures(told.values(), record.read(run), deployment.topology, time.time())
+
+
+def _list(reader: Reader, franchise: int | None) -> Iterable[Mapping[str, Any]]:
+    try:
+        listed = listing.read(lambda path: reader.page(path, franchise), reader.url, PATH)
+    except (Refused, NoList) as error:
+        raise Unlisted(f"payments cannot be listed: {error}") from None
+    if listed.lacking:
+        raise Unlisted(f"the list of payments {listed.lacking}")
+    if odd := next((row for row in listed.rows if not isinstance(row, dict)), None):
+        raise Unlisted(f"a row of the list of payments is {type(odd).__name__}, no payment")
+    return listed.rows
+
+
+def captures(told: Iterable[tuple[Mapping[str, Any], int | None]], booked: Record, topology: Topology, read_at_s: float) -> list[Row]:
+    """Of the rows, each with the franchise that its list was asked for, those that took money for bookings of the run, the oldest first.
+
+    Raises :class:`Unlisted` for one that cannot be understood. ``at`` tells their order, counted in microseconds from when they were read: by the
+    platform's own clock one could be older than the run. Pure.
+    """
+    found = []
+    for row, franchise in told:
+        booking = integer(row.get("appointment_id", row.get("booking_id")))
+        if booking not in booked.by_booking or str(row.get("status")).lower() not in CAPTURED:
+            continue
+        amount = cents(row.get("amount"))
+        if amount is None or row.get("id") is None:
+            raise Unlisted(f"a payment of booking {booking} has no id or no amount")
+        where = booked.franchise_of({"booking": booking, "client": None, "barber": None, "starts_at": None}, franchise, topology)
+        found.append((_made_s(row), str(row["id"]), booking, where, amount))
+    return [
+        {"capture": payment, "booking": booking, "franchise": where, "amount": amount, "key": None, "at": read_at_s + turn / 1e6}
+        for turn, (_, payment, booking, where, amount) in enumerate(sorted(found))
+    ]
+
+
+def _made_s(row: Mapping[str, Any]) -> float:
+    try:
+        return epoch_s(row.get("created_at"))
+    except ValueError:
+        return 0.0
