@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from closeshave.files import write_atomically
 from closeshave.topology import Topology
-from closeshave.yamlfile import STRICT, Seconds
+from closeshave.yamlfile import STRICT, Lasting, Place
 
 FILE = "deployment.json"
 """Name of the file inside :attr:`Deployment.root`."""
@@ -222,7 +222,7 @@ class Call:
     body: str = ""
     expect: str | None = None
     """A text that the output or the answer must contain; without it, exit code 0 or a 2xx is enough."""
-    timeout: Seconds = 30.0
+    timeout: Lasting = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,15 +233,15 @@ class Hook:
 
     kind: str
     """A kind of the catalogue, such as ``shard.primary-killed``."""
-    scope: Mapping[str, str | int]
+    scope: Mapping[str, Place]
     inject: Call
     observe: Call
     """Succeeds while the fault is in effect. Shares nothing with ``inject``."""
     undo: Call
     heal_check: Call
     """Succeeds once everything is whole again."""
-    observed_within: Seconds = 30.0
-    healed_within: Seconds = 300.0
+    observed_within: Lasting = 30.0
+    healed_within: Lasting = 300.0
     lasting: bool = True
     """Whether it stays in effect until it is undone; false for a stroke that the platform mends by itself, such as a pod that is deleted."""
 

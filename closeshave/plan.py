@@ -11,10 +11,30 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from closeshave.shapes import Shape
-from closeshave.yamlfile import STRICT, InvalidFile, Problem, Quantity, Seconds, document, line_of, read
+from closeshave.yamlfile import (
+    STRICT,
+    Count,
+    Fraction,
+    InvalidFile,
+    Lasting,
+    Name,
+    NotNegative,
+    Place,
+    Positive,
+    Problem,
+    Quantity,
+    Seconds,
+    Share,
+    Whole,
+    document,
+    line_of,
+    read,
+)
 
 
 class Role(StrEnum):
@@ -40,10 +60,10 @@ class Phase:
 
     __pydantic_config__ = STRICT
 
-    name: str
+    name: Name
     role: Role
-    duration: Seconds
-    sessions_per_s: float
+    duration: Lasting
+    sessions_per_s: Positive
     """Arrivals of customers, over all regions; each makes some ten requests. With a shape, the highest rate."""
     shape: Shape | None = None
     """How the rate moves within the phase; constant without one."""
@@ -67,10 +87,10 @@ class Fault:
     phase: str
     at: Seconds
     """Start of injection, after the start of its phase."""
-    hold: Seconds
+    hold: Lasting
     """From injection to the harness's healing: the platform's time to recover by itself."""
     expected: Expected
-    scope: Mapping[str, str | int] = field(default_factory=dict)
+    scope: Mapping[str, Place] = field(default_factory=dict)
     """``shard: 1``, ``tier: cache`` or ``region: us-west-2``."""
     parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
 
@@ -105,28 +125,28 @@ class Traffic:
 
     scenario: str = "booking.py"
     """A Locust file below ``scenarios/``."""
-    processes: int = 1
+    processes: Annotated[Count, Field(le=256)] = 1
     """Processes that share the customers' load; about one for each processor that the platform leaves free."""
     profile: str = "flat"
     """How the rate follows the time of day: a name that the scenario's traffic profiles know."""
-    zipf: float = 0.8
+    zipf: Annotated[NotNegative, Field(le=10)] = 0.8
     """Exponent of the franchises' popularity."""
     popular_ids: Literal["shuffled", "oldest-first"] = "shuffled"
     """Whether popularity is independent of the franchise ID or tied to it (older franchises are larger)."""
-    roaming: float = 0.02
+    roaming: Fraction = 0.02
     """Share of sessions that enter through a region other than the franchise's home."""
-    think_time_scale: float = 1.0
+    think_time_scale: NotNegative = 1.0
     """Multiplies every think time: below 1 for short plans."""
-    contests_per_s: float = 1.0
+    contests_per_s: NotNegative = 1.0
     """Pairs of customers who go for the same slot at the same moment: the races that double bookings need."""
 
     def __post_init__(self) -> None:
         if self.processes < 1:
             raise ValueError("processes must be at least 1")
 
-    per_session: Mapping[str, float] = field(default_factory=lambda: dict(PER_SESSION))
+    per_session: Mapping[str, NotNegative] = field(default_factory=lambda: dict(PER_SESSION))
     """The scenario's mean of requests by operation, by which a plan is held against limits per client address before it starts."""
-    requests_per_session: float = 11.0
+    requests_per_session: Positive = 11.0
     """The scenario's mean, by which a plan is held against the caps of a platform before it starts. Measured on ``booking.py``."""
 
 
@@ -136,13 +156,13 @@ class Canaries:
 
     __pydantic_config__ = STRICT
 
-    home_per_s: float = 10.0
+    home_per_s: Positive = 10.0
     """Per shard, from its home region."""
-    away_per_s: float = 1.0
+    away_per_s: NotNegative = 1.0
     """Per shard, from each other region."""
-    latency: Seconds = 1.0
+    latency: Lasting = 1.0
     """A probe slower than this does not count as service restored."""
-    hold: Seconds = 5.0
+    hold: Lasting = 5.0
     """How long a scope's objectives must hold before it counts as recovered."""
 
 
@@ -152,8 +172,8 @@ class Limits:
 
     __pydantic_config__ = STRICT
 
-    duration: Seconds
-    requests: int
+    duration: Lasting
+    requests: Annotated[Count, Field(le=10**10)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,17 +185,17 @@ class Nemesis:
     phase: str
     kinds: tuple[str, ...]
     """Patterns of kinds to draw from, like ``shard.*``."""
-    every: Seconds
+    every: Lasting
     """From one injection to the next on average; each gap is drawn between half of it and one and a half."""
-    hold: Seconds
+    hold: Lasting
     """How long each fault is left alone before it is healed."""
-    overlap_max: int = 1
+    overlap_max: Annotated[Whole, Field(le=100)] = 1
     """Faults in effect at the same time, those of the plan included."""
     rest: Seconds = 30.0
     """Kept free after a fault's hold: it heals, and what is injected into a wound measures the wound."""
-    scopes: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
+    scopes: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
     """Where to strike, as in ``region: [us-west-2]``; everywhere by default."""
-    seed: int | None = None
+    seed: Whole | None = None
     """The plan's by default."""
 
     def __post_init__(self) -> None:
@@ -193,16 +213,16 @@ class Aborts:
 
     __pydantic_config__ = STRICT
 
-    budget: Quantity = 1.0
+    budget: Annotated[Quantity, Field(le=1000)] = 1.0
     """Share of the target's 30-day error budget that the run may burn; ``100%`` is all of it."""
-    leakage: Quantity = 0.5
+    leakage: Share = 0.5
     """Share of customers' requests outside the scopes of all faults in effect that may be not good."""
-    window: Seconds = 10.0
+    window: Lasting = 10.0
     """For how long leakage must last."""
     integrity: bool | None = None
     """Stop at the first breach that can be seen live: two acknowledged bookings of one slot. By default on a platform itself, and not on a
     stand-in, which harms nobody and had better be judged to the end."""
-    blind: Seconds = 15.0
+    blind: Lasting = 15.0
     """How long canaries may go unrecorded: without them nobody sees what a fault does."""
 
     def __post_init__(self) -> None:
@@ -216,10 +236,10 @@ class Plan:
 
     __pydantic_config__ = STRICT
 
-    name: str
+    name: Name
     environment: str
     target: str
-    seed: int
+    seed: Whole
     limits: Limits
     phases: tuple[Phase, ...]
     faults: tuple[Fault, ...] = ()

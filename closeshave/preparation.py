@@ -79,6 +79,9 @@ def check_disk(directory: Path) -> None:
 
 
 def _beside(plan: Path, key: str, folder: str, name: str) -> Path:
+    neighbour = plan.parent / name
+    if neighbour.suffix and neighbour.is_file():
+        return neighbour.resolve()
     try:
         return locate(folder, name)
     except InvalidFile as error:

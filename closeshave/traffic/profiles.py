@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from closeshave.shelf import locate
-from closeshave.yamlfile import STRICT, Seconds, read
+from closeshave.yamlfile import STRICT, Lasting, Name, NotNegative, Positive, Seconds, read
 
 REGION_ZONES: Mapping[str, str] = {
     "us-east-1": "America/New_York",
@@ -33,8 +33,8 @@ class Crowd:
 
     at: Seconds
     """Seconds of the trial after the load's start."""
-    peak: float
-    half_life: Seconds
+    peak: Positive
+    half_life: Lasting
 
     def __post_init__(self) -> None:
         if self.peak < 1 or self.half_life <= 0:
@@ -52,14 +52,14 @@ class Profile:
 
     __pydantic_config__ = STRICT
 
-    name: str
+    name: Name
     starts_at: datetime
     """The nominal instant of the load's start, with its offset from UTC."""
-    hours: tuple[float, ...]
+    hours: tuple[NotNegative, ...]
     """24 factors, from the hour after local midnight on."""
-    days: tuple[float, ...] = (1.0,) * 7
+    days: tuple[NotNegative, ...] = (1.0,) * 7
     """Seven factors, Monday first."""
-    speed: float = 1.0
+    speed: Positive = 1.0
     """Nominal seconds that pass in one second of the trial."""
     crowd: Crowd | None = None
     """A flash crowd on top of it, in all regions at once."""

@@ -70,7 +70,7 @@ def test_no_shape_exceeds_the_phases_rate(shape: Shape, share: float) -> None:
     ("shape", "message"),
     [
         ("{kind: zigzag}", "zigzag|kind"),
-        ("{kind: ramp, start: 2}", "start is a share"),
+        ("{kind: ramp, start: 2}", "start: 2 is too much: it is at most 1"),
         ("{kind: ramp, slope: 2}", "unknown key"),
         ("{kind: steps, levels: []}", "steps need levels"),
         ("{kind: spike, at: 1s, half_life: 0}", "longer than 0"),

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from closeshave.deployment import Capabilities, Hook
 from closeshave.topology import Shard, Topology
-from closeshave.yamlfile import STRICT, Seconds
+from closeshave.yamlfile import STRICT, Count, Lasting, Positive, Whole
 
 EVERYTHING = Capabilities()
 QUERY = """
@@ -40,9 +40,9 @@ class ShardAt:
 
     __pydantic_config__ = STRICT
 
-    id: int
-    first: int
-    last: int
+    id: Whole
+    first: Count
+    last: Count
     home: str
     standby: str | None = None
 
@@ -55,7 +55,7 @@ class Accounts:
 
     file: str | None = None
     """CSV with a header ``email,password,region``, beside the environment file or at an absolute path."""
-    register: Annotated[int, Field(ge=0, le=1000)] = 0
+    register: Annotated[Whole, Field(le=1000)] = 0
     """Accounts to register in each region; the platform allows few an hour."""
 
 
@@ -65,7 +65,7 @@ class ReadBack:
 
     __pydantic_config__ = STRICT
 
-    sql: Mapping[int, str] = field(default_factory=dict)
+    sql: Mapping[Whole, str] = field(default_factory=dict)
     """Shard → name of the environment variable that holds its connection string. The string itself never stands in a file."""
     query: str = QUERY
     """What is asked of each database; ``%(tag)s`` is what every booking of the run carries in its notes."""
@@ -81,12 +81,12 @@ class Caps:
 
     __pydantic_config__ = STRICT
 
-    requests_per_s: Annotated[float, Field(gt=0)]
-    requests: Annotated[int, Field(gt=0)]
-    duration: Seconds
-    regions_at_once: Annotated[int, Field(ge=0)] = 0
+    requests_per_s: Positive
+    requests: Annotated[Count, Field(le=10**10)]
+    duration: Lasting
+    regions_at_once: Annotated[Whole, Field(le=1000)] = 0
     """Blast radius: regions that may be broken at the same time."""
-    shards_at_once: Annotated[int, Field(ge=0)] = 0
+    shards_at_once: Annotated[Whole, Field(le=1000)] = 0
 
 
 @dataclass(frozen=True, slots=True)

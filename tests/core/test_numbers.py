@@ -1,0 +1,235 @@
+"""No number of a file that people write may be one that is none: every numeric field of every kind of file, with everything that it could be."""
+
+import copy
+import dataclasses
+import math
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from closeshave.environments.definition import read_definition
+from closeshave.environments.remote.definition import Remote
+from closeshave.environments.stack import Containers, Embedded
+from closeshave.plan import Plan, read_plan
+from closeshave.shelf import locate
+from closeshave.target import Target, read_target
+from closeshave.traffic.profiles import Profile
+from closeshave.yamlfile import InvalidFile, document, line_of, read
+
+Location = tuple[str | int, ...]
+Field = tuple[str, ...]
+"""A field of a class, with the shape's kind where it belongs to one."""
+
+SHAPES = (
+    {"kind": "ramp", "start": 0.1, "end": 1.0},
+    {"kind": "steps", "levels": [0.5, 1.0]},
+    {"kind": "spike", "at": "1s", "half_life": "1s", "base": 0.1},
+    {"kind": "diurnal", "hours": [1.0] * 24},
+)
+PLAN = {
+    "name": "p", "environment": "embedded", "target": "bookedbarber-smoke", "seed": 1,
+    "limits": {"duration": "10m", "requests": 100},
+    "phases": [
+        *({"name": f"calm-{index}", "role": "calm", "duration": "30s", "sessions_per_s": 3, "shape": shape} for index, shape in enumerate(SHAPES)),
+        {"name": "broken", "role": "fault", "duration": "30s", "sessions_per_s": 3},
+    ],
+    "faults": [
+        {"id": "a", "kind": "shard.primary-killed", "phase": "broken", "at": "5s", "hold": "10s", "expected": "recovers", "scope": {"shard": 1}},
+    ],
+    "traffic": {
+        "processes": 1, "zipf": 0.8, "roaming": 0.02, "think_time_scale": 1.0, "contests_per_s": 1.0, "per_session": {"slots": 6.9},
+        "requests_per_session": 11.0,
+    },
+    "canaries": {"home_per_s": 10, "away_per_s": 1, "latency": "1s", "hold": "5s"},
+    "nemesis": {
+        "phase": "broken", "kinds": ["shard.*"], "every": "9s", "hold": "9s", "overlap_max": 1, "rest": "9s", "scopes": {"shard": [1]}, "seed": 1,
+    },
+    "aborts": {"budget": 1.0, "leakage": 0.5, "window": "10s", "blind": "15s"},
+}  # fmt: skip
+TARGET = {
+    "name": "t", "title": "T", "claims": [],
+    "objectives": [
+        {"id": "a", "claims": [], "measure": "latency", "percentile": "95%", "at_most": "1s", "sliding": "9s", "confidence": 0.95},
+        {"id": "b", "claims": [], "measure": "availability", "at_least": 0.9, "at_least_chances": 300},
+        {"id": "c", "claims": [], "measure": "throughput", "at_least": 10},
+        {"id": "d", "claims": [], "measure": "burn_rate", "at_most": 10, "sliding": "9s"},
+        {"id": "e", "claims": [], "measure": "loss", "at_most": "9s", "faults": ["shard.*"]},
+    ],
+}  # fmt: skip
+CALL = {"command": ["true"], "timeout": "9s"}
+REMOTE = {
+    "kind": "remote", "name": "r", "regions": {"east": "http://127.0.0.1:1"}, "fingerprint": {"path": "/health", "expect": {"a": "b"}},
+    "caps": {"requests_per_s": 50, "requests": 20000, "duration": "10m", "regions_at_once": 1, "shards_at_once": 1},
+    "shards": [{"id": 1, "first": 1, "last": 9, "home": "east"}], "accounts": {"register": 3},
+    "hooks": [
+        {
+            "kind": "shard.primary-killed", "scope": {"shard": 1}, "inject": CALL, "observe": CALL, "undo": CALL, "heal_check": CALL,
+            "observed_within": "9s", "healed_within": "9s",
+        },
+    ],
+}  # fmt: skip
+PROFILE = {
+    "name": "p", "starts_at": "2026-03-03T12:00:00-05:00", "hours": [1.0] * 24, "days": [1.0] * 7, "speed": 1.0,
+    "crowd": {"at": "30s", "peak": 10, "half_life": "1m"},
+}  # fmt: skip
+
+
+def shipped(name: str) -> dict[str, Any]:
+    """An environment that ships, with what it leaves to the defaults written down."""
+    whole: dict[str, Any] = YAML(typ="safe").load(locate("environments", name))
+    whole |= {
+        "ports": 20000,
+        "rate_limit_scale": 1.0,
+        "apps_per_region": 2,
+        "seed": {"barbers_per_franchise": 3, "accounts_per_region": 60},
+    }
+    return whole | {"database": {"ttl": "20s", "loop_wait": "1s", "retry_timeout": "3s"}}
+
+
+FILES: Mapping[str, tuple[dict[str, Any], Any, Any]] = {
+    "plan": (PLAN, Plan, read_plan),
+    "target": (TARGET, Target, read_target),
+    "remote": (REMOTE, Remote, read_definition),
+    "embedded": (shipped("embedded"), Embedded, read_definition),
+    "containers": (shipped("containers"), Containers, read_definition),
+    "profile": (PROFILE, Profile, lambda path: read(path, Profile)),
+}
+"""Kind of file → one that states every number it can, its class, and who reads it."""
+WORDS = frozenset({"Fault.parameters", "ReadBack.sql"})
+"""Fields whose numbers are checked by the kind of fault (see tests/faults), or are keys."""
+
+
+def numeric(hint: Any) -> bool:
+    """Whether a field of this type takes a number, alone or in a collection."""
+    if hint in (int, float):
+        return True
+    if typing.get_origin(hint) is Annotated:
+        return numeric(typing.get_args(hint)[0])
+    return any(numeric(each) for each in typing.get_args(hint) if each is not Ellipsis)
+
+
+def classes(hint: Any) -> Iterator[type]:
+    """Every class of a file's values that a type leads to."""
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        yield hint
+        for each in typing.get_type_hints(hint, include_extras=True).values():
+            yield from classes(each)
+    arguments = typing.get_args(hint)
+    for each in arguments[:1] if typing.get_origin(hint) is Annotated else arguments:
+        yield from classes(each)
+
+
+def fields(type_: type) -> set[str]:
+    """``Class.field`` of all numbers that a kind of file can state."""
+    return {
+        f"{each.__name__}.{name}"
+        for each in classes(type_)
+        for name, hint in typing.get_type_hints(each, include_extras=True).items()
+        if f"{each.__name__}.{name}" not in WORDS and numeric(hint)
+    }
+
+
+def numbers(value: Any, type_: Any, at: Location = ()) -> Iterator[tuple[str, Location]]:
+    """Every number of a document: the field that it is a value of, and where it stands."""
+    for each in dict.fromkeys(classes(type_)) if isinstance(value, dict) else ():
+        hints = typing.get_type_hints(each, include_extras=True)
+        other = "Literal" in str(hints.get("kind", "")) and repr(value.get("kind")) not in str(hints["kind"])
+        if not set(value) <= set(hints) or other:
+            continue
+        for key, inner in value.items():
+            if f"{each.__name__}.{key}" in WORDS:
+                continue
+            if numeric(hints[key]) and not any(dataclasses.is_dataclass(one) for one in classes(hints[key])):
+                yield from ((f"{each.__name__}.{key}", (*at, key, *rest)) for rest in leaves(inner))
+            else:
+                inside = enumerate(inner) if isinstance(inner, list) else [(None, inner)]
+                for index, one in inside:
+                    yield from numbers(one, hints[key], (*at, key) if index is None else (*at, key, index))
+        return
+
+
+def leaves(value: Any) -> Iterator[Location]:
+    """The first and the last value of a collection, or the value itself."""
+    if isinstance(value, dict):
+        yield from ((key,) for key in value)
+    elif isinstance(value, list):
+        yield from {(0,), (len(value) - 1,)}
+    else:
+        yield ()
+
+
+FOUND = {kind: sorted(numbers(whole, type_), key=repr) for kind, (whole, type_, _) in FILES.items()}
+EVERY = [(kind, field, location) for kind, found in FOUND.items() for field, location in found]
+
+
+@pytest.mark.parametrize("kind", sorted(FILES))
+def test_the_file_itself_is_right_and_states_every_number(tmp_path: Path, kind: str) -> None:
+    """Else what follows would prove nothing: a field that is added must be added here."""
+    whole, type_, reads = FILES[kind]
+    assert reads(written(tmp_path / "file.yaml", whole))
+    assert fields(type_) - {field for field, _ in FOUND[kind]} == set()
+
+
+def written(path: Path, value: dict[str, Any]) -> Path:
+    """As YAML, whatever it is."""
+    with path.open("w") as file:
+        YAML(typ="rt").dump(copy.deepcopy(value), file)
+    return path
+
+
+def changed(value: Any, location: Location, to: Any) -> Any:
+    """A document with one value replaced."""
+    found = copy.deepcopy(value)
+    inner = found
+    for part in location[:-1]:
+        inner = inner[part]
+    inner[location[-1]] = to
+    return found
+
+
+NO_NUMBERS = [
+    math.nan,
+    math.inf,
+    -math.inf,
+    True,
+    False,
+    -1,
+    -0.5,
+    1e300,
+    10**400,
+    "-1",
+    "1e9",
+    "9" * 400,
+    "9" * 400 + "s",
+    "nan",
+    "",
+    [],
+    {},
+]
+
+
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(EVERY), st.sampled_from(NO_NUMBERS))
+def test_what_is_no_number_is_refused_with_file_line_and_key(tmp_path: Path, chosen: tuple[str, str, Location], wrong: Any) -> None:
+    """Not a finite one, not in range, a truth, or a text: never a default, never the largest there is."""
+    kind, _, location = chosen
+    whole, _, reads = FILES[kind]
+    if location[-2:-1] == ("scope",) and isinstance(wrong, str):
+        return  # a scope may be a name; whether there is such a shard, the environment says
+    if location[-3:-1] == ("scopes", "shard") and isinstance(wrong, str):
+        return
+    path = written(tmp_path / "file.yaml", changed(whole, location, wrong))
+    with pytest.raises(InvalidFile) as refused:
+        reads(path)
+    named = ".".join(map(str, location))
+    about = [problem for problem in refused.value.problems if problem.key == named or named.startswith(f"{problem.key}.")]
+    assert about, f"{named} = {wrong!r}: {refused.value}"
+    assert about[0].file == str(path)
+    assert about[0].line in {line_of(document(path), location[:depth]) for depth in range(1, len(location) + 1)}
+    assert about[0].message
