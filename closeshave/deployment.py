@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from closeshave.files import write_atomically
 from closeshave.topology import Topology
-from closeshave.yamlfile import STRICT, Lasting, Place
+from closeshave.yamlfile import STRICT, Count, Lasting, Place
 
 FILE = "deployment.json"
 """Name of the file inside :attr:`Deployment.root`."""
@@ -203,7 +203,7 @@ class Capabilities:
     """A list of free times can be asked of one barber; otherwise such lists are empty, and only the list merged over all barbers tells."""
     zone: str | None = None
     """IANA name of the zone in which the business states dates and times, such as ``America/New_York``; ``None``: nobody knows."""
-    idle_barbers: tuple[int, ...] = ()
+    idle_barbers: tuple[Count, ...] = ()
     """People whom the platform lists as barbers and who take no bookings, such as an administrator; nobody books with them."""
 
 

@@ -61,12 +61,12 @@ FROM_BELOW = frozenset({Measure.AVAILABILITY, Measure.CACHE_HIT_RATIO, Measure.T
 
 CONFIDENCE_LEAST = 0.5
 """At one half, either answer would do."""
-UNIT_OF: Mapping[Measure, Literal["time", "share", "rate"]] = MappingProxyType(
+UNIT_OF: Mapping[Measure, str] = MappingProxyType(
     dict.fromkeys(TIMES | {Measure.RECOVERY, Measure.LOSS}, "time")
     | dict.fromkeys(SHARES | {Measure.LEAKAGE, Measure.RESILIENCE}, "share")
     | dict.fromkeys((Measure.THROUGHPUT, Measure.BURN_RATE), "rate")
 )
-"""What a bound on each measure is written in. Integrity has none."""
+"""What a bound on each measure is written in: ``time``, ``share`` or ``rate``. Integrity has none."""
 _READ: Mapping[str, Callable[[object], float]] = MappingProxyType({"time": seconds, "share": share, "rate": plain})
 _WRITTEN: Mapping[str, str] = MappingProxyType(
     {

@@ -50,7 +50,9 @@ def _host(case: Case) -> Verdict:
     phases = spans(case.history.manifest, "run")
     judged_s = sum(span.seconds for span in phases)
     taken_s = sum(
-        max(0.0, (min(one.ended_ns, span.ended_ns) - max(one.started_ns, span.started_ns)) / 1e9) for one in case.doubtful for span in phases
+        max(0.0, (min(one.ended_ns, span.ended_ns) - max(one.started_ns, span.started_ns)) / 1e9)
+        for one in case.doubtful
+        for span in phases
     )
     share = taken_s / judged_s if judged_s else 0.0
     reason = f"programs of others starved the machine in {taken_s:,.0f} s of {judged_s:,.0f} s" if taken_s else ""

@@ -66,7 +66,7 @@ CALL = {"command": ["true"], "timeout": "9s"}
 REMOTE = {
     "kind": "remote", "name": "r", "regions": {"east": "http://127.0.0.1:1"}, "fingerprint": {"path": "/health", "expect": {"a": "b"}},
     "caps": {"requests_per_s": 50, "requests": 20000, "duration": "10m", "regions_at_once": 1, "shards_at_once": 1},
-    "shards": [{"id": 1, "first": 1, "last": 9, "home": "east"}], "accounts": {"register": 3},
+    "shards": [{"id": 1, "first": 1, "last": 9, "home": "east"}], "accounts": {"register": 3}, "capabilities": {"idle_barbers": [1]},
     "hooks": [
         {
             "kind": "shard.primary-killed", "scope": {"shard": 1}, "inject": CALL, "observe": CALL, "undo": CALL, "heal_check": CALL,
