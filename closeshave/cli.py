@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
+from typer.rich_utils import rich_format_error
 
-from closeshave import __version__
+from closeshave import __version__, output, rundir, unforeseen
+from closeshave.interrupts import Interrupted
+from closeshave.plaintext import clean
 from closeshave.yamlfile import InvalidFile, Problem
 
-INVALID, FAILED = 2, 4
+INVALID, FAILED, INTERRUPTED = 2, 4, 130
+SHOWN_WITHIN_S = 5.0
+"""How long a trial waits for a terminal or a pipe that takes nothing; after that it goes on unseen."""
+
+_in_hand: list[Path] = []
+"""The run that is being judged."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 environments = typer.Typer(no_args_is_help=True, help="Start, look at and stop an environment by itself.")
 app.add_typer(environments, name="env")
-console = Console(stderr=True)
+# What is printed is data: a path, a platform's words. Whatever looks like markup in it is text; colours are said by rich.text.Text alone.
+console = Console(stderr=True, markup=False, emoji=False, highlight=False)
 
 RunDirectory = Annotated[Path, typer.Argument(help="A run directory, below reports/runs.", exists=True, file_okay=False)]
 EnvironmentName = Annotated[str, typer.Argument(help="An environment file, or the name of one in environments/.")]
@@ -53,12 +64,15 @@ def run(
     from closeshave.preparation import prepare
     from closeshave.report import terminal
 
+    # A terminal that nobody reads must not keep a trial from healing what it broke.
+    output.hurry(SHOWN_WITHIN_S)
     prepared = prepare(plan, environment=environment, target=target, seed=seed, processes=processes)
     permission = Permission(os.environ.pop(TOKEN, ""), confirm)
     directory = trial.run(prepared, runs, Display(console), attach=attach, permission=permission)
-    conclusion = conclude(directory)
-    terminal.render(conclusion.assessment, directory, console)
-    publish(conclusion)
+    with _about(directory):
+        conclusion = conclude(directory)
+        terminal.render(conclusion.assessment, directory, console)
+        publish(conclusion)
     raise typer.Exit(conclusion.exit_code)
 
 
@@ -68,8 +82,9 @@ def judge(directory: RunDirectory) -> None:
     from closeshave.conclusion import conclude
     from closeshave.report import terminal
 
-    conclusion = conclude(directory)
-    terminal.render(conclusion.assessment, directory, console)
+    with _about(directory):
+        conclusion = conclude(directory)
+        terminal.render(conclusion.assessment, directory, console)
     raise typer.Exit(conclusion.exit_code)
 
 
@@ -84,12 +99,13 @@ def explain(
     from closeshave.conclusion import conclude
     from closeshave.report import story
 
-    said = conclude(directory)
-    chosen = story.choose(said.assessment, verdict)
-    if verdict and not chosen:
-        known = ", ".join(one.id for one in said.assessment.verdicts)
-        raise InvalidFile(Problem(str(directory), 0, verdict, f"there is no such verdict; there is: {known}"))
-    story.explain(chosen, said.recorded, said.plan, said.target, Console())
+    with _about(directory):
+        said = conclude(directory)
+        chosen = story.choose(said.assessment, verdict)
+        if verdict and not chosen:
+            known = ", ".join(one.id for one in said.assessment.verdicts)
+            raise InvalidFile(Problem(str(directory), 0, verdict, f"there is no such verdict; there is: {known}"))
+        story.explain(chosen, said.recorded, said.plan, said.target, Console())
 
 
 @app.command()
@@ -97,8 +113,9 @@ def report(directory: RunDirectory) -> None:
     """Judge a run again and write its report anew."""
     from closeshave.conclusion import conclude, publish
 
-    conclusion = conclude(directory)
-    typer.echo(publish(conclusion))
+    with _about(directory):
+        conclusion = conclude(directory)
+        typer.echo(publish(conclusion))
     raise typer.Exit(conclusion.exit_code)
 
 
@@ -114,10 +131,12 @@ def validate(
     for name in plans:
         try:
             prepared = prepare(name, environment=environment)
-            console.print(f"[green]valid[/]  {prepared.inputs.plan}")
+            console.print(Text("valid", style="green").append(f"  {prepared.inputs.plan}", style="not green"), soft_wrap=True)
             for fault in prepared.drawn:
                 place = ", ".join(f"{key} {value}" for key, value in fault.scope.items())
-                console.print(f"  {fault.id}  {fault.kind} on {place} {fault.at:g} s into {fault.phase}, held {fault.hold:g} s")
+                console.print(
+                    f"  {fault.id}  {fault.kind} on {place} {fault.at:g} s into {fault.phase}, held {fault.hold:g} s", soft_wrap=True
+                )
         except InvalidFile as error:
             problems += error.problems
     if problems:
@@ -172,7 +191,7 @@ def heal(root: Annotated[Path, typer.Argument(help="Root of the environment.", e
 
     unproven = heal_environment(root, console.print)
     for what in unproven:
-        console.print(f"[red]not proven[/]: {what}")
+        console.print(_coloured("not proven", "red").append(f": {what}", style="not red"))
     raise typer.Exit(FAILED if unproven else 0)
 
 
@@ -183,8 +202,8 @@ def list_() -> None:
     from closeshave.shelf import available
 
     for title, folder in (("plans", "scenarios"), ("environments", "environments"), ("targets", "environments/targets")):
-        console.print(f"[bold]{title}[/]  {', '.join(available(folder))}")
-    console.print(f"[bold]faults[/]  {', '.join(sorted(catalogue.KINDS))}")
+        console.print(_coloured(title, "bold").append(f"  {', '.join(available(folder))}", style="not bold"))
+    console.print(_coloured("faults", "bold").append(f"  {', '.join(sorted(catalogue.KINDS))}", style="not bold"))
 
 
 @app.command()
@@ -201,7 +220,9 @@ def doctor(
     table = Table("part", "", "detail")
     found = findings()
     for item in found:
-        table.add_row(item.part, "[green]ok[/]" if item.ok else "[red]missing[/]" if item.needed else "[yellow]missing[/]", item.detail)
+        table.add_row(
+            item.part, _coloured("ok", "green") if item.ok else _coloured("missing", "red" if item.needed else "yellow"), item.detail
+        )
     console.print(table)
     raise typer.Exit(0 if all(item.ok for item in found if item.needed) else FAILED)
 
@@ -218,10 +239,9 @@ def _examine(name: str, *, write: bool) -> None:
         raise InvalidFile(Problem(str(path), 0, "kind", "only a platform of kind remote is asked; without --environment this machine is"))
     examined = examination.examine(definition)
     table = Table("what", "", "seen", "the file should say")
-    colours = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "missing": "[red]missing[/]"}
+    colours = {"ok": _coloured("ok", "green"), "note": _coloured("note", "yellow"), "missing": _coloured("missing", "red")}
     for item in examined.findings:
-        # What a platform says is text, whatever it looks like.
-        table.add_row(item.what, colours[item.level], escape(item.saw), escape(item.advice))
+        table.add_row(item.what, colours[item.level], item.saw, item.advice)
     console.print(table)
     if write:
         typer.echo(examination.propose(path, examined.proposal))
@@ -252,7 +272,9 @@ def status(name: EnvironmentName = "embedded", root: Annotated[Path | None, type
     parts = drivers.at(place).status(place)
     table = Table("part", "role", "region", "", "detail")
     for part in parts:
-        table.add_row(part.name, part.role, part.region or "-", "[green]up[/]" if part.running else "[red]down[/]", part.detail)
+        table.add_row(
+            part.name, part.role, part.region or "-", _coloured("up", "green") if part.running else _coloured("down", "red"), part.detail
+        )
     console.print(table)
     raise typer.Exit(0 if all(part.running for part in parts) else FAILED)
 
@@ -273,7 +295,7 @@ def down(
         )
     left = drivers.at(place).down(place, logs_to)
     for what in left:
-        console.print(f"[red]could not be removed[/]: {what}")
+        console.print(_coloured("could not be removed", "red").append(f": {what}", style="not red"))
     raise typer.Exit(FAILED if left else 0)
 
 
@@ -297,17 +319,56 @@ def _root(name: str, given: Path | None) -> Path:
     return found
 
 
+def _coloured(word: str, style: str) -> Text:
+    return Text(word, style=style)
+
+
+@contextmanager
+def _about(run: Path) -> Iterator[None]:
+    """What goes wrong unforeseen in this block is told in the logs of this run."""
+    _in_hand.append(run)
+    yield
+    _in_hand.clear()
+
+
 def main() -> None:
-    """Run the command; every error that a user can mend is one clear message, never a traceback."""
+    """Run the command. Its exit code is 1 only where the judges said so; every error is one clear message, never a traceback."""
+    output.steady()
+    code = _carried_out()
+    if (lost := output.lost()) is not None and code == 0:
+        _complain(f"the output could not be written: {lost.strerror}")
+        code = FAILED
+    sys.exit(code)
+
+
+def _carried_out() -> int:
+    try:
+        # Only an Exit of one of the commands above comes back as a number.
+        return app(standalone_mode=False) or 0
+    except typer.TyperException as error:
+        rich_format_error(error)  # type: ignore[arg-type]  # the class that it names is private to Typer
+        return INVALID
+    except InvalidFile as error:
+        for problem in error.problems:
+            _complain(str(problem))
+        return INVALID
+    except (Interrupted, KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BaseException as error:  # noqa: BLE001 - whatever it is: Python's own code for it is 1, which means that the platform failed
+        _complain(_failure(error))
+        return FAILED
+
+
+def _failure(error: BaseException) -> str:
+    """What a person can mend, in its own words; of what nobody foresaw, where the traceback is."""
     from closeshave.engine import EngineFailed
     from closeshave.environments.errors import EnvironmentFailed
 
-    try:
-        app()
-    except InvalidFile as error:
-        for problem in error.problems:
-            console.print(str(problem), style="red", highlight=False, markup=False, soft_wrap=True)
-        sys.exit(INVALID)
-    except (EnvironmentFailed, EngineFailed, OSError) as error:
-        console.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
-        sys.exit(FAILED)
+    if isinstance(error, EnvironmentFailed | EngineFailed | rundir.NoRun | OSError):
+        return str(error)
+    kept = unforeseen.keep(error, _in_hand[0] if _in_hand else None)
+    return f"closeshave itself failed ({unforeseen.told(error)}); the traceback is in {kept}"
+
+
+def _complain(sentence: str) -> None:
+    console.print(clean(sentence), style="red", soft_wrap=True)

@@ -13,6 +13,7 @@ from closeshave.target import Target, read_target
 
 ENDING = "ending"
 """A file with one word when a run did not end by itself: ``interrupted``, ``safety`` or ``environment``."""
+ENDINGS = frozenset({"", "interrupted", "safety", "environment"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,15 @@ def note_ending(run: Path, word: str) -> None:
 def conclude(run: Path) -> Conclusion:
     """Judge the run; writes nothing.
 
-    Raises :class:`FileNotFoundError` when ``run`` is no run directory, :class:`InvalidFile` when its plan or target cannot be read.
+    Raises :class:`closeshave.rundir.NoRun` when ``run`` is no run directory or does not tell how it ended, :class:`InvalidFile` when its plan or
+    target cannot be read, :class:`OSError`.
     """
-    recorded = history.load(run)
+    recorded = _recorded(run)
     written = read_plan(run / rundir.PLAN)
     plan = replace(written, faults=(*written.faults, *nemesis.load(run)))
     target = read_target(run / rundir.TARGET)
     assessment = judge.assess(recorded, plan, target)
-    ending = (run / ENDING).read_text().strip() if (run / ENDING).exists() else ""
+    ending = _ending(run)
     code = judge.exit_code(
         assessment,
         interrupted=ending == "interrupted",
@@ -50,6 +52,27 @@ def conclude(run: Path) -> Conclusion:
         stopped_for_safety=ending == "safety",
     )
     return Conclusion(run, recorded, plan, target, assessment, code)
+
+
+def _recorded(run: Path) -> history.History:
+    try:
+        return history.load(run)
+    except FileNotFoundError as error:
+        raise rundir.NoRun(f"{run} is no run directory: {error.filename or error} is missing") from None
+    except ValueError as error:
+        said = str(error).partition("\n")[0]
+        raise rundir.NoRun(f"{run} cannot be judged: its {history.MANIFEST} is damaged ({said})") from None
+
+
+def _ending(run: Path) -> str:
+    """How it ended early; empty when it did not. What cannot be read must not pass for a run that ended by itself."""
+    try:
+        word = (run / ENDING).read_bytes().strip()
+    except FileNotFoundError:
+        return ""
+    if (found := word.decode("ascii", "replace")) not in ENDINGS:
+        raise rundir.NoRun(f"{run} cannot be judged: its file '{ENDING}' is damaged, so that nobody can tell how the run ended")
+    return found
 
 
 def publish(conclusion: Conclusion) -> Path:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from closeshave.files import write_atomically
 from closeshave.topology import Topology
@@ -306,4 +306,9 @@ _CODEC = TypeAdapter(Deployment)
 
 def load(root: Path) -> Deployment:
     """Read the deployment under ``root``. Raises :class:`FileNotFoundError`, or :class:`ValueError` when it is not one."""
-    return _CODEC.validate_json((root / FILE).read_bytes())
+    try:
+        return _CODEC.validate_json((root / FILE).read_bytes())
+    except ValidationError as error:
+        # Where it is wrong, never what stands there: it may be a password, and this goes to a log.
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False)[:3])
+        raise ValueError(f"{root / FILE} is no deployment: {wrong}") from None

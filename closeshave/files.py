@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -9,26 +10,37 @@ from pathlib import Path
 from typing import Any
 
 
-def write_atomically(path: Path, content: bytes | str) -> None:
-    """Replace ``path`` so that a reader, or a crash, sees the old content or the new, never a mixture."""
-    data = content.encode() if isinstance(content, str) else content
+def write_atomically(path: Path, content: bytes | str, mode: int = 0o666) -> None:
+    """Replace ``path`` so that a reader, or a crash, sees the old content or the new, never a mixture.
+
+    ``mode`` (less the umask) holds from the first byte on: 0o600 for what nobody else may read. Text is UTF-8; what cannot be
+    (a lone surrogate, as in a path that is no text) becomes a question mark. Raises :class:`OSError`; nothing new is left then.
+    """
+    data = content.encode("utf-8", "replace") if isinstance(content, str) else content
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    with scratch.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
+    try:
+        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    except BaseException:
+        scratch.unlink(missing_ok=True)
+        raise
 
 
 def append_line(path: Path, record: Mapping[str, Any], *, durable: bool = False) -> None:
     """Append one JSON line with a single ``write``, so that lines of several processes never interleave.
 
-    ``durable`` waits for the disk (fsync): for what must be known after a power cut, such as a fault about to be injected.
+    ``durable`` waits for the disk (fsync): for what must be known after a power cut, such as a fault about to be injected. Raises
+    :class:`OSError`, also when there was room for a part of the line only.
     """
-    line = json.dumps(record, separators=(",", ":"), default=str) + "\n"
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    line = (json.dumps(record, separators=(",", ":"), default=str) + "\n").encode()
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        os.write(descriptor, line.encode())
+        if os.write(descriptor, line) != len(line):
+            raise OSError(errno.ENOSPC, "only a part of a line could be written", str(path))
         if durable:
             os.fsync(descriptor)
     finally:

@@ -16,6 +16,10 @@ PLAN, TARGET, ENVIRONMENT = "plan.yaml", "target.yaml", "environment.yaml"
 RERUN = "rerun.sh"
 
 
+class NoRun(Exception):
+    """A directory that cannot be judged, because it does not tell what was run or how that ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """The files that a user wrote and that a run keeps verbatim."""
@@ -41,7 +45,7 @@ def keep(run: Path, inputs: Inputs, options: Iterable[str]) -> None:
     script = (
         "#!/bin/sh\n# Runs this trial again: the same plan, target, environment and seed.\nset -eu\n"
         'here=$(cd "$(dirname "$0")" && pwd)\n'
-        f'exec {Path(sys.executable).name} -m closeshave run "$here/{PLAN}" --target "$here/{TARGET}" --environment "$here/{ENVIRONMENT}"'
+        f'exec {shlex.quote(Path(sys.executable).name)} -m closeshave run "$here/{PLAN}" --target "$here/{TARGET}" --environment "$here/{ENVIRONMENT}"'
         f"{' ' + arguments if arguments else ''}\n"
     )
     write_atomically(run / RERUN, script)

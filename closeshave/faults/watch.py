@@ -21,6 +21,7 @@ from typing import Annotated
 import typer
 
 from closeshave import deployment as deployments
+from closeshave import private
 from closeshave.clock import now_ns
 from closeshave.faults import heartbeat, ledger, runmark
 from closeshave.faults.heal import heal_open
@@ -88,6 +89,11 @@ def clear_up(duty: Duty, why: str) -> None:
         send([beat.harness], signal.SIGKILL)
     if survivors := runmark.sweep(duty.run):
         say(f"could not be ended: {survivors}")
+    try:
+        # Before anything that may take long or fail: the passwords and tokens have served.
+        private.forget(duty.run)
+    except OSError as error:
+        say(f"{private.place(duty.run)} is left: {error}")
     record(duty.run, Mark(now_ns(), "abort", f"{why}; the janitor {'destroys' if duty.destroy else 'heals'} the environment"))
     if duty.destroy:
         _destroy(duty)

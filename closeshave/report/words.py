@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 
+from closeshave import plaintext
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.report.kinds import INVARIANTS, PRECONDITIONS, Kind, kind
 from closeshave.target import Objective, Target
 
 UNKNOWN = "unknown"
+clean = plaintext.clean
 
 AT_LEAST = frozenset({"availability", "cache_hit_ratio", "throughput", "resilience"})
 """Measures of which more is better; every other measure is bounded from above."""
@@ -161,20 +162,6 @@ def scope(text: str) -> str:
 def spaced(text: str) -> str:
     """An identifier as words."""
     return text.replace("_", " ").replace("-", " ")
-
-
-def clean(text: object, longest: int | None = None) -> str:
-    """Text from a history made safe to print anywhere: no control characters, no lone surrogates, not longer than ``longest``.
-
-    A terminal would obey the first (escape sequences), XML 1.0 forbids them, and UTF-8 cannot encode the second.
-    """
-    kept = "".join("\ufffd" if _unprintable(character) else character for character in str(text))
-    return kept if longest is None or len(kept) <= longest else f"{kept[: longest - 1]}…"
-
-
-def _unprintable(character: str) -> bool:
-    forbidden = unicodedata.category(character) in {"Cc", "Cs"} or character in "\ufffe\uffff"
-    return forbidden and character not in "\n\t"
 
 
 def _two_units(smaller: int, each: int, large: str, small: str) -> str:

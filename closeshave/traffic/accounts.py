@@ -68,10 +68,14 @@ _CODEC: TypeAdapter[tuple[LoggedIn, ...]] = TypeAdapter(tuple[LoggedIn, ...])
 
 
 def save(path: Path, accounts: Sequence[LoggedIn]) -> None:
-    """Write the file whole or not at all."""
-    write_atomically(path, _CODEC.dump_json(tuple(accounts)))
+    """Write the file whole or not at all, for this user's eyes only."""
+    write_atomically(path, _CODEC.dump_json(tuple(accounts)), 0o600)
 
 
 def load(path: Path) -> tuple[LoggedIn, ...]:
     """Read the file. Raises :class:`FileNotFoundError` or :class:`ValueError`."""
-    return _CODEC.validate_json(path.read_bytes())
+    try:
+        return _CODEC.validate_json(path.read_bytes())
+    except ValueError:
+        # What is wrong with it is not told: the message would quote a password, and it goes to a log.
+        raise ValueError(f"{path.name} holds no accounts") from None

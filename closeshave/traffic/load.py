@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from closeshave import private
 from closeshave.deployment import Capabilities, Deployment
 from closeshave.files import write_atomically
 from closeshave.plan import Canaries, Plan, Role, Traffic
@@ -18,6 +19,7 @@ from closeshave.topology import Topology
 
 FILE = "load.json"
 ACCOUNTS_FILE = "accounts.json"
+"""In the private directory of the run (:mod:`closeshave.private`), never in the run directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def plan_load(plan: Plan, deployment: Deployment, run: Path, run_id: str) -> Loa
         canaries=plan.canaries,
         topology=deployment.topology,
         edges={edge.region: edge.url for edge in deployment.edges},
-        tokens=str((run / ACCOUNTS_FILE).absolute()),
+        tokens=str(private.place(run) / ACCOUNTS_FILE),
         requests=plan.limits.requests,
         capabilities=deployment.capabilities,
     )

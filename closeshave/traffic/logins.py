@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from closeshave import private
 from closeshave.deployment import Account, Deployment
 from closeshave.processes import poll_until
 from closeshave.traffic import accounts, answers, dialect, manners
@@ -30,14 +31,14 @@ class LoginFailed(Exception):
 
 
 def log_in(deployment: Deployment, run: Path, say: Callable[[str], None]) -> int:
-    """Log in every account through its region's edge and write ``accounts.json`` into ``run``; returns how many there are.
+    """Log in every account through its region's edge and write ``accounts.json`` into the run's private directory; returns how many there are.
 
-    Raises :class:`LoginFailed` with the first account that was refused.
+    Raises :class:`LoginFailed` with the first account that was refused, :class:`OSError`.
     """
     say(f"logging {len(deployment.accounts)} customers in")
     with httpx.Client(timeout=TIMEOUT_S) as client, ThreadPoolExecutor(AT_ONCE) as pool:
         logged_in = list(pool.map(lambda account: _patiently(client, deployment, account), deployment.accounts))
-    accounts.save(run / ACCOUNTS_FILE, logged_in)
+    accounts.save(private.make(run) / ACCOUNTS_FILE, logged_in)
     return len(logged_in)
 
 
@@ -53,7 +54,9 @@ def _patiently(client: httpx.Client, deployment: Deployment, account: Account) -
         return bool(found)
 
     if not poll_until(attempt, PATIENCE_S, interval_s=0.5):
-        raise LoginFailed(f"{account.email} could not log in at {deployment.edge(account.region).url}: {problems[-1]}")
+        # A platform may quote in its refusal what it was sent.
+        told = problems[-1].replace(account.password, "…")
+        raise LoginFailed(f"{account.email} could not log in at {deployment.edge(account.region).url}: {told}")
     return found[0]
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from closeshave import __version__, history, nemesis, rundir, stopping
+from closeshave import __version__, history, nemesis, rundir, stopping, unforeseen
 from closeshave.clock import Anchor
 from closeshave.conclusion import note_ending
 from closeshave.deployment import Deployment
@@ -109,20 +110,31 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
     except (EnvironmentFailed, GeneratorFailed, LoginFailed, janitor.JanitorFailed, OSError) as error:
         ending = ("environment", str(error))
     except Exception as error:  # noqa: BLE001 - a bug of ours must end as "the harness failed", never as a fail of the platform or a whole run
-        ending = ("environment", f"the harness failed: {type(error).__name__}: {error}")
+        ending = ("environment", f"the harness failed: {unforeseen.told(error)}; its traceback is in {unforeseen.keep(error, trial.run)}")
     finally:
         stop.shield()
         if ending is None and stop.received is not None:
             ending = _stopped(trial, f"stopped by {stop.received}")
+        _end(trial, ending)
+
+
+def _end(trial: Trial, ending: tuple[str, str] | None) -> None:
+    """Say and note how it ended, and put everything in order: whatever one step raises (the disk may be full), the others are taken."""
+    early = ending is not None
+    with ExitStack() as steps:
+        # Run in reverse of this order; ExitStack goes on to the next when one raises.
+        steps.callback(_save_manifest, trial, ending)
+        steps.callback(put_in_order, trial, early=early)
         if ending is not None:
-            trial.say(f"[bold red]stopping early[/]: {ending[1]}")
-            trial.mark("abort", ending[1])
-            note_ending(trial.run, ending[0])
-        put_in_order(trial, early=ending is not None)
-        trial.manifest = replace(
-            trial.manifest, ended_at=datetime.now(UTC).isoformat(timespec="seconds"), interrupted=ending[1] if ending else None
-        )
-        history.save_manifest(trial.run, trial.manifest)
+            steps.callback(note_ending, trial.run, ending[0])
+            steps.callback(trial.mark, "abort", ending[1])
+            trial.say(ending[1], "stopping early", "bold red")
+
+
+def _save_manifest(trial: Trial, ending: tuple[str, str] | None) -> None:
+    ended_at = datetime.now(UTC).isoformat(timespec="seconds")
+    trial.manifest = replace(trial.manifest, ended_at=ended_at, interrupted=ending[1] if ending else None)
+    history.save_manifest(trial.run, trial.manifest)
 
 
 def _stopped(trial: Trial, reason: str) -> tuple[str, str]:

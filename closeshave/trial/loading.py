@@ -73,7 +73,7 @@ def _watch(trial: Trial, times: tuple[PhaseTime, ...], bar: Bar) -> None:
             waiting.remove(item)
             if go is schedule.Go.SKIP:
                 trial.mark("fault-skipped", item.fault.id)
-                trial.say(f"[yellow]{item.fault.id} is skipped[/]: what was broken before is not healed yet")
+                trial.say("what was broken before is not healed yet", f"{item.fault.id} is skipped", "yellow")
                 continue
             trial.children[item.fault.id] = experiment.start(trial.serving, trial.run, item.fault, at_ns)
             begun.append(item)

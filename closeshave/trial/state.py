@@ -71,9 +71,9 @@ class Trial:
         """Whether the environment was started by this trial and goes with it."""
         return self.attach is None and self.driver.ours
 
-    def say(self, text: str) -> None:
-        """Tell whoever watches."""
-        self.display.say(text)
+    def say(self, text: str, heading: str = "", style: str = "") -> None:
+        """Tell whoever watches; ``heading`` stands before the text, in ``style``. Never raises."""
+        self.display.say(text, heading, style)
 
     def mark(self, kind: str, detail: str = "") -> None:
         """Put a mark on the timeline, now."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 
-from closeshave import history
+from closeshave import history, private
 from closeshave.clock import now_ns
 from closeshave.environments.evidence import edge_counts, resources
 from closeshave.faults import child as experiment
@@ -14,7 +14,6 @@ from closeshave.faults import heal, ledger
 from closeshave.faults.janitor import Janitor
 from closeshave.processes import poll_until
 from closeshave.traffic import collect
-from closeshave.traffic.load import ACCOUNTS_FILE
 from closeshave.trial.state import Trial
 
 DOWN_AGAIN_S = 60.0
@@ -50,8 +49,8 @@ def _step(trial: Trial, name: str, act: Callable[[Trial], None]) -> None:
     try:
         act(trial)
     except Exception as error:  # noqa: BLE001 - the next step must still run; the failure is kept as evidence and shown
+        trial.say(str(error), name, "red")
         trial.mark("harness-error", f"{name}: {type(error).__name__}: {error}")
-        trial.say(f"[red]{name}[/]: {error}")
 
 
 def _stop_generators(trial: Trial) -> None:
@@ -106,14 +105,14 @@ def _collect_signals(trial: Trial) -> None:
 def _collect_records(trial: Trial) -> None:
     if trial.generators:
         for blind in collect.collect(trial.run).blind:
-            trial.say(f"[yellow]{blind.worker} was killed[/]: what its customers did at the end is not known")
+            trial.say("what its customers did at the end is not known", f"{blind.worker} was killed", "yellow")
     if trial.sampler is not None:
         resources.collect(trial.run)
 
 
 def _forget_credentials(trial: Trial) -> None:
-    """Tokens and passwords have served; a run directory is passed around. A step of its own: it must not depend on another's success."""
-    (trial.run / ACCOUNTS_FILE).unlink(missing_ok=True)
+    """Tokens and passwords have served. A step of its own: it must not depend on another's success."""
+    private.forget(trial.run)
 
 
 def _leave(trial: Trial) -> None:
@@ -125,7 +124,7 @@ def _leave(trial: Trial) -> None:
         return
     for what in trial.driver.tidy(trial.serving, trial.run, trial.say):
         trial.mark("left-behind", what)
-        trial.say(f"[yellow]left behind[/]: {what}")
+        trial.say(what, "left behind", "yellow")
 
 
 def _is_down(trial: Trial) -> bool:
@@ -151,7 +150,7 @@ def _take_down(trial: Trial) -> None:
         return
     trial.say("taking the environment down")
     if not _is_down(trial):
-        trial.say(f"[yellow]not all could be removed[/], trying again for {DOWN_AGAIN_S:g} s: {', '.join(trial.left)}")
+        trial.say(", ".join(trial.left), f"not all could be removed, trying again for {DOWN_AGAIN_S:g} s", "yellow")
         poll_until(lambda: _is_down(trial), DOWN_AGAIN_S, interval_s=1.0)
     if trial.left:
         trial.mark("left-behind", ", ".join(trial.left))

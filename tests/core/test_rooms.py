@@ -13,6 +13,7 @@ SHARED = {
     "files",
     "history",
     "plan",
+    "private",
     "processes",
     "reach",
     "seal",
@@ -28,7 +29,7 @@ ALLOWED = {
     "environments": SHARED | {"standin"},
     "standin": {"clock", "deployment", "files", "processes", "topology", "history"},
     "judge": {"history", "plan", "target", "topology", "clock"},
-    "report": {"history", "plan", "target", "judge", "files", "clock", "topology"},
+    "report": {"history", "plaintext", "plan", "target", "judge", "files", "clock", "topology"},
 }
 """Which parts of the package each room may import; itself always."""
 

@@ -1,10 +1,15 @@
 """The janitor is dismissed when nothing is left of an environment, and not before."""
 
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from closeshave.trial import tidying
+from closeshave import private
+from closeshave.display import Display
+from closeshave.trial import carrying, tidying
+from closeshave.trial.state import Trial
 
 GONE = ()
 STUCK = ("its containers: the engine is away",)
@@ -50,7 +55,35 @@ def test_what_could_not_be_removed_is_left_to_the_janitor(tmp_path, monkeypatch,
     trial = SimpleNamespace(
         driver=SimpleNamespace(down=down), guard=guard, owned=True, lost=True, left=(), root=tmp_path / "root", run=tmp_path,
         generators=[], sampler=None, children={}, deployment=None, loaded=False,
-        say=lambda _text: None, mark=lambda kind, _detail="": seen.append(kind),
+        say=lambda *_text: None, mark=lambda kind, _detail="": seen.append(kind),
     )  # fmt: skip
     tidying.put_in_order(trial, early=True)  # type: ignore[arg-type]  # all that is asked for
     assert (guard.told, seen) == (told, marks)
+
+
+class Terminal:
+    """One that is gone, or that takes what it is told for markup."""
+
+    def print(self, *_args, **_options):
+        raise ValueError("closing tag '[/api/v2/auth/login]' does not match any open tag")
+
+
+def test_nothing_that_is_shown_and_no_full_disk_stops_a_clean_up(tmp_path, monkeypatch):
+    """The terminal is gone and the run directory cannot be written: credentials are forgotten and the environment is taken down all the same."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    down: list[Path] = []
+    guard, run = Guard(), tmp_path / "absent" / "run"
+    place = private.make(run)
+    nothing: Any = None
+    terminal: Any = Terminal()
+    trial = Trial(prepared=nothing, run=run, manifest=nothing, display=Display(terminal), attach=None, root=tmp_path / "root", lost=True)
+    trial.guard = guard  # type: ignore[assignment]  # all that is asked of one
+
+    def take_down(root, _logs_to):
+        down.append(root)
+        return ()
+
+    monkeypatch.setattr(Trial, "driver", SimpleNamespace(ours=True, down=take_down))
+    with pytest.raises((OSError, AttributeError, TypeError)):
+        carrying._end(trial, ("environment", "POST answered 404 no handler found for uri [/api/v2/auth/login]"))
+    assert (down, guard.told, place.exists()) == ([tmp_path / "root"], "dismissed", False)

@@ -1,0 +1,98 @@
+"""The standard streams of a command: what cannot be shown never raises, and never decides an exit code.
+
+A pipe that is closed (``… | head``), a full disk, a closed descriptor, a locale that has no such letter: the work goes on, the code stays what it
+would have been. What was lost is noted, for whoever's only product it was.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import select
+import sys
+from contextlib import suppress
+
+PIECE_BYTES = 4096
+"""A pipe that says it can be written to takes this much without waiting (PIPE_BUF)."""
+
+
+class SteadyFile(io.FileIO):
+    """A descriptor that takes everything. Once it refuses something, what follows goes nowhere."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor, "w", closefd=False)
+        self.lost: OSError | None = None
+        """Why something that was written is nowhere."""
+        self.patience_ms: int | None = None
+        """How long a reader may let us wait; ``None``: a person with a pager may take all day."""
+
+    def write(self, data: object) -> int:
+        """Take ``data``; never fewer bytes than there are."""
+        view = memoryview(data).cast("B")  # type: ignore[arg-type]  # FileIO's own type of a buffer has no public name
+        done = 0
+        while self.lost is None and done < len(view):
+            try:
+                if not self._writable():
+                    raise TimeoutError(errno.ETIMEDOUT, "nobody reads what is shown")
+                done += super().write(view[done : done + PIECE_BYTES]) or 0
+            except OSError as error:
+                self._lose(error)
+        return len(view)
+
+    def _writable(self) -> bool:
+        poll = select.poll()
+        poll.register(self.fileno(), select.POLLOUT)
+        return bool(poll.poll(self.patience_ms))
+
+    def _lose(self, error: OSError) -> None:
+        self.lost = error
+        # For whoever else writes to this descriptor: children, and Python's own last words.
+        with suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+
+
+def steady() -> None:
+    """Make this process's standard streams such that writing to them never raises."""
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if stream is None or stream.fileno() != number:
+            # Closed before we were started.
+            setattr(sys, name, io.TextIOWrapper(io.BufferedWriter(_nowhere()), encoding="utf-8", errors="replace"))
+            continue
+        with suppress(OSError, ValueError):
+            stream.flush()
+        wrapped = io.TextIOWrapper(
+            io.BufferedWriter(SteadyFile(number)),
+            encoding=stream.encoding,
+            errors="replace",
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
+        )
+        setattr(sys, name, wrapped)
+
+
+def hurry(seconds: float) -> None:
+    """From now on nobody who does not read holds this process up for longer: it has faults to heal."""
+    for stream in (sys.stdout, sys.stderr):
+        if (file := _raw(stream)) is not None:
+            file.patience_ms = int(seconds * 1000)
+
+
+def lost() -> OSError | None:
+    """Why a part of the standard output is lost although somebody may still want it; ``None`` when nothing is, or its reader has left."""
+    sys.stdout.flush()
+    file = _raw(sys.stdout)
+    error = file.lost if file is not None else None
+    return error if error is not None and error.errno != errno.EPIPE else None
+
+
+def _raw(stream: object) -> SteadyFile | None:
+    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    return raw if isinstance(raw, SteadyFile) else None
+
+
+def _nowhere() -> io.FileIO:
+    return io.FileIO(os.open(os.devnull, os.O_WRONLY), "w")

@@ -1,0 +1,49 @@
+"""What nobody foresaw: told in one sentence, its traceback kept in a file. Never a traceback on a terminal, never exit code 1."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+FILE = "harness-error.log"
+"""In the logs of a run."""
+
+
+def told(error: BaseException) -> str:
+    """The error's kind and the first line of its message."""
+    said = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {said[:300]}" if said else type(error).__name__
+
+
+def keep(error: BaseException, run: Path | None) -> str:
+    """Write the traceback into the run's logs, or where that cannot be, into a file of the temporary directory; returns where it is.
+
+    Raises nothing: what cannot be kept is said.
+    """
+    text = f"{datetime.now(UTC).isoformat(timespec='seconds')}\n{''.join(traceback.format_exception(error))}\n"
+    data = text.encode("utf-8", "backslashreplace")
+    problem: OSError = FileNotFoundError("there is no directory for it")
+    for opened in (_in_logs, _elsewhere):
+        try:
+            descriptor, path = opened(run)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+        except OSError as failed:
+            problem = failed
+        else:
+            return path
+    return f"no file ({problem.strerror or problem})"
+
+
+def _in_logs(run: Path | None) -> tuple[int, str]:
+    if run is None:
+        raise FileNotFoundError("there is no run")
+    path = run / "logs" / FILE
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), str(path)
+
+
+def _elsewhere(_run: Path | None) -> tuple[int, str]:
+    return tempfile.mkstemp(prefix="closeshave-error-", suffix=".log")

@@ -1,0 +1,180 @@
+"""Exit code 1 means that the platform failed, and nothing else does: whatever else goes wrong is one sentence and another code."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.core import stored
+
+COMMAND = [sys.executable, "-m", "closeshave"]
+ENVIRON = {"PATH": "/usr/bin:/bin", "COLUMNS": "400"}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A run that passes and one that fails, judged once."""
+    place = tmp_path_factory.mktemp("runs")
+    return {status: stored.made(place / status, status) for status in ("pass", "fail")}
+
+
+@pytest.fixture
+def run(runs, tmp_path):
+    """A copy of the failing run that a test may damage."""
+    copy = tmp_path / "run"
+    subprocess.run(["cp", "-r", runs["fail"], copy], check=True)
+    return copy
+
+
+def closeshave(*arguments, environ=None, **options):
+    """The command as a shell would call it; its code and what it said on both streams."""
+    done = subprocess.run(
+        [*COMMAND, *map(os.fspath, arguments)],
+        check=False, timeout=120, stdin=subprocess.DEVNULL, env={**ENVIRON, **(environ or {})},
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+    )  # fmt: skip
+    return done.returncode, (done.stdout or b"") + (done.stderr or b"")
+
+
+def one_sentence(said):
+    """Nobody is shown a traceback."""
+    return b"Traceback" not in said and 0 < len(said.strip().splitlines()) <= 2
+
+
+@pytest.mark.parametrize(("status", "code"), [("pass", 0), ("fail", 1)])
+def test_only_the_judges_say_1(runs, status, code):
+    """The code of a run that can be judged is its verdict, and the report's is written down in its summary."""
+    assert closeshave("judge", runs[status])[0] == code
+    assert closeshave("report", runs[status])[0] == code
+    assert json.loads((runs[status] / "summary.json").read_text())["exit_code"] == code
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("manifest.json", b"", b"its manifest.json is damaged"),
+        ("manifest.json", b"[]", b"its manifest.json is damaged"),
+        ("manifest.json", b"\xff\xfe\x00", b"its manifest.json is damaged"),
+        ("manifest.json", None, b"is no run directory"),
+        ("ending", b"\xff\xfe\x81", b"'ending' is damaged"),
+        ("ending", b"perhaps", b"'ending' is damaged"),
+        ("plan.yaml", b"\xff\xfe\x81", b"plan.yaml"),
+        ("plan.yaml", b"", b"plan.yaml"),
+        ("plan.yaml", None, b"plan.yaml"),
+        ("target.yaml", b"[", b"target.yaml"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("command", ["judge", "explain", "report"])
+def test_a_damaged_run_is_a_message_and_no_verdict(run, command, name, content, message):
+    """4 for what the harness wrote itself, 2 for what a user wrote; the damaged thing is named."""
+    if content is None:
+        (run / name).unlink()
+    else:
+        (run / name).write_bytes(content)
+    code, said = closeshave(command, run)
+    assert code == (2 if name.endswith(".yaml") else 4)
+    assert message in said
+    assert one_sentence(said)
+
+
+@pytest.mark.parametrize("command", ["judge", "explain"])
+@pytest.mark.parametrize(
+    "environ",
+    [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"PYTHONIOENCODING": "latin-1"}],
+    ids=str,
+)
+def test_a_locale_without_such_letters_shows_others(runs, environ, command):
+    """What cannot be written in it is replaced; the code is the same."""
+    code, said = closeshave(command, runs["fail"], environ=environ)
+    assert code == closeshave(command, runs["fail"])[0]
+    assert b"recovery" in said
+    assert b"Traceback" not in said
+
+
+@pytest.mark.parametrize("command", ["judge", "explain", "report"])
+def test_a_reader_that_leaves_changes_no_code(runs, command):
+    """As ``closeshave judge RUN 2>&1 | head -3`` with pipefail."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        code, _ = closeshave(command, runs["fail"], stdout=writing, stderr=writing)
+    finally:
+        os.close(writing)
+    assert code == (0 if command == "explain" else 1)
+
+
+@pytest.mark.parametrize(("command", "code"), [("judge", 1), ("explain", 4), ("report", 1)])
+def test_a_full_disk_behind_the_output_is_no_verdict(runs, command, code):
+    """A story that nobody could be told is an error; a verdict that stands in a file, or is the code itself, is none."""
+    with Path("/dev/full").open("wb") as full:
+        found, said = closeshave(command, runs["fail"], stdout=full)
+    assert found == code
+    assert b"Traceback" not in said
+
+
+@pytest.mark.parametrize("closed", [(1,), (2,), (0, 1, 2)], ids=str)
+def test_closed_descriptors_are_no_error(runs, closed):
+    """As under a daemon that opens none of the three."""
+    shell = " ".join(f"{number}{'<' if number == 0 else '>'}&-" for number in closed)
+    done = subprocess.run(["sh", "-c", f'exec "$@" {shell}', "sh", *COMMAND, "judge", runs["fail"]], check=False, env=ENVIRON, timeout=120)
+    assert done.returncode == 1
+
+
+def test_a_full_disk_below_the_report_is_4(run):
+    """No summary, no verdict: here every file may have a few bytes only."""
+
+    def small():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+
+    (run / "summary.json").unlink(missing_ok=True)
+    code, said = closeshave("report", run, preexec_fn=small)
+    assert code == 4
+    assert one_sentence(said)
+    assert not (run / "summary.json").exists()
+    assert [path for path in run.iterdir() if path.name.startswith(".")] == [], "a half-written file stays"
+
+
+def test_what_nobody_foresaw_is_4_with_its_traceback_in_the_logs(run, tmp_path):
+    """A bug of ours is one sentence; whoever mends it finds the rest in the run."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import closeshave.conclusion as c\ndef broken(*_): raise KeyError('[/b] a bug')\nc.judge.assess = broken\n"
+    )
+    code, said = closeshave("judge", run, environ={"PYTHONPATH": str(tmp_path)})
+    assert code == 4
+    assert one_sentence(said)
+    assert b"[/b] a bug" in said
+    assert "Traceback" in (run / "logs" / "harness-error.log").read_text()
+    assert str(run / "logs" / "harness-error.log").encode() in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["judge", "/nowhere/[/b]"], ["judge"], ["validate", "no-\udcff-such"], ["validate"], ["run", "smoke", "--seed", "x"], ["nonsense"],
+        ["stop", "/nowhere"], ["heal", "/etc/passwd"],
+    ],
+    ids=str,
+)  # fmt: skip
+def test_wrong_arguments_are_2(arguments):
+    """Whatever they look like: no traceback, no verdict."""
+    code, said = closeshave(*arguments)
+    assert code == 2
+    assert b"Traceback" not in said
+
+
+@pytest.mark.parametrize("name", ["[red]x", "old [/b]", "[link=x]y[/link]", ":smile:", "no\udcffutf8"], ids=repr)
+def test_a_path_is_shown_as_it_is(tmp_path, name):
+    """Whatever looks like markup in it is a part of its name."""
+    place = tmp_path / name
+    place.mkdir(parents=True)
+    (place / "smoke.yaml").write_text(Path("scenarios/smoke.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    code, said = closeshave("validate", place / "smoke.yaml", environ={"PYTHONIOENCODING": "utf-8"})
+    assert (code, b"Traceback" in said) == (0, False)
+    assert f"{name}/smoke.yaml".encode(errors="replace") in said

@@ -1,0 +1,76 @@
+"""Passwords and tokens of a run: never in its directory, for this user's eyes only, gone with the run."""
+
+import json
+import os
+
+import pytest
+
+from closeshave import private
+from closeshave.traffic import accounts
+from closeshave.traffic.accounts import LoggedIn
+
+ANA = LoggedIn("ana@example.org", "Planted-1234", "here", "planted-token", "planted-refresh", "c", "7")
+
+
+@pytest.fixture
+def runtime(tmp_path, monkeypatch):
+    """A runtime directory of this test's own."""
+    place = tmp_path / "runtime"
+    place.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
+    return place
+
+
+def test_it_is_outside_of_the_run_and_closed_to_others(tmp_path, runtime):
+    """From the first byte on, whatever the umask is."""
+    before = os.umask(0)
+    try:
+        place = private.make(tmp_path / "run")
+        accounts.save(place / "accounts.json", [ANA])
+    finally:
+        os.umask(before)
+    assert place.is_relative_to(runtime)
+    assert [path.stat().st_mode & 0o777 for path in (place.parent, place, place / "accounts.json")] == [0o700, 0o700, 0o600]
+    assert accounts.load(place / "accounts.json") == (ANA,)
+    private.forget(tmp_path / "run")
+    private.forget(tmp_path / "run")
+    assert not place.exists()
+
+
+@pytest.mark.parametrize("spoil", ["open", "a link", "a file"])
+def test_a_place_that_others_can_look_into_is_refused(tmp_path, runtime, spoil):
+    """Whoever made it before us, in the directory that everybody may write to."""
+    base = runtime / "closeshave-private"
+    if spoil == "open":
+        base.mkdir()
+        base.chmod(0o755)
+    elif spoil == "a link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        base.symlink_to(tmp_path / "elsewhere")
+    else:
+        base.write_text("")
+    with pytest.raises(OSError, match="closeshave-private"):
+        private.make(tmp_path / "run")
+
+
+def test_what_dead_runs_left_goes_and_what_living_ones_need_stays(tmp_path, runtime):
+    """A machine that was switched off had no janitor."""
+    dead, alive = private.make(tmp_path / "dead"), private.make(tmp_path / "alive")
+    holder = json.loads((dead / private.HOLDER).read_text())
+    (dead / private.HOLDER).write_text(json.dumps({**holder, "started": holder["started"] - 1000}))
+    private.make(tmp_path / "next")
+    assert (dead.exists(), alive.exists()) == (False, True)
+
+
+def test_runs_of_one_name_in_two_places_do_not_share(tmp_path, runtime):
+    """Two users' nightly runs may start in the same second."""
+    assert private.place(tmp_path / "a" / "run") != private.place(tmp_path / "b" / "run")
+
+
+@pytest.mark.parametrize("damage", [b"[", b'[{"email": "ana@example.org", "password": "Planted-1234"}]', b"\xff"])
+def test_a_damaged_file_of_accounts_is_not_quoted(tmp_path, damage):
+    """The message goes to a log in the run directory."""
+    (tmp_path / "accounts.json").write_bytes(damage)
+    with pytest.raises(ValueError, match="holds no accounts") as told:
+        accounts.load(tmp_path / "accounts.json")
+    assert "Planted" not in str(told.value)
