@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from closeshave import private
 from closeshave.deployment import Account
 from closeshave.environments.remote import read_back, reader, record
 from closeshave.environments.remote.rows import Odd, row
@@ -194,10 +195,11 @@ def test_a_row_says_what_is_odd():
     assert len(str(raised.value)) < 120
 
 
-def test_the_tokens_of_the_run_are_used_again(tmp_path, run):
+def test_the_tokens_of_the_run_are_used_again(tmp_path, run, monkeypatch):
     """Log-ins are slow and limited; a token that has expired is renewed."""
     assert reader.LOGGED_IN == ACCOUNTS_FILE
-    (run / ACCOUNTS_FILE).write_text(
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (private.make(run) / ACCOUNTS_FILE).write_text(
         json.dumps(
             [
                 {"email": EMAILS[0], "token": f"t:{EMAILS[0]}", "refresh_token": "r", "csrf": "c", "client": "1001"},

@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from closeshave import private
 from closeshave.deployment import Account, Deployment
 from closeshave.environments.remote.api import Api, Caller, Refused, address_of
 from closeshave.environments.remote.listing import Page
 
 LOGGED_IN = "accounts.json"
-"""In the run directory while it is carried out: the customers' tokens, as whoever logged them in wrote them."""
+"""In the run's private directory while it is carried out: the customers' tokens, as whoever logged them in wrote them."""
 _CALLERS: dict[tuple[str, str], Caller] = {}
 """Of this process: reading back and tidying up follow each other, and the run's tokens are gone in between."""
 
@@ -79,7 +80,7 @@ def forget(root: str) -> None:
 def _stored(run: Path, account: Account) -> Caller | None:
     """What the run's log-in was given; ``None`` where there is nothing of use."""
     try:
-        told: Any = json.loads((run / LOGGED_IN).read_bytes())
+        told: Any = json.loads((private.place(run) / LOGGED_IN).read_bytes())
         mine = next(one for one in told if one["email"] == account.email)
         client = None if mine["client"] is None else str(mine["client"])
         return Caller(str(mine["token"]), str(mine["csrf"]), address_of(account.email), str(mine["refresh_token"]), client)
