@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -19,6 +19,9 @@ from closeshave import __version__, output, rundir, unforeseen
 from closeshave.interrupts import Interrupted
 from closeshave.plaintext import clean
 from closeshave.yamlfile import InvalidFile, Problem
+
+if TYPE_CHECKING:
+    from closeshave.environments.remote.examination import Examined
 
 INVALID, FAILED, INTERRUPTED = 2, 4, 130
 SHOWN_WITHIN_S = 5.0
@@ -210,12 +213,19 @@ def list_() -> None:
 def doctor(
     environment: Annotated[str, typer.Option(help="A platform's environment file: ask that platform instead, gently.")] = "",
     write: Annotated[bool, typer.Option(help="Propose its file anew, beside it, as FILE.proposed.")] = False,
+    url: Annotated[str, typer.Option(help="A platform that has no file yet: ask it, and write its first file.")] = "",
+    stage: Annotated[str, typer.Option(help="With --url: development, staging or production; only production is not written to.")] = "",
 ) -> None:
     """Say which parts this machine has and what is missing; or what a platform answers, and what its file should say."""
     from closeshave.environments.doctor import findings
 
+    if environment and url:
+        raise InvalidFile(Problem("--url", 0, "", "either an address or a file; the file holds an address"))
     if environment:
         _examine(environment, write=write)
+        return
+    if url:
+        _examine_url(url, stage)
         return
     table = Table("part", "", "detail")
     found = findings()
@@ -238,14 +248,31 @@ def _examine(name: str, *, write: bool) -> None:
     if not isinstance(definition, Remote):
         raise InvalidFile(Problem(str(path), 0, "kind", "only a platform of kind remote is asked; without --environment this machine is"))
     examined = examination.examine(definition)
+    _show(examined)
+    if write:
+        typer.echo(examination.propose(path, examined))
+    raise typer.Exit(FAILED if examined.refused else 0)
+
+
+def _examine_url(url: str, stage: str) -> None:
+    from closeshave.environments.remote import examination
+    from closeshave.environments.remote.proposal import STAGES
+
+    if stage and stage not in STAGES:
+        raise InvalidFile(Problem("--stage", 0, "", f"{stage!r} is no stage; there is: development, staging, production"))
+    examined = examination.examine_url(url, STAGES.get(stage))
+    _show(examined)
+    shelf = Path("environments")
+    typer.echo(examination.write_first(shelf if shelf.is_dir() else Path(), examined))
+    raise typer.Exit(FAILED if examined.refused else 0)
+
+
+def _show(examined: Examined) -> None:
     table = Table("what", "", "seen", "the file should say")
     colours = {"ok": _coloured("ok", "green"), "note": _coloured("note", "yellow"), "missing": _coloured("missing", "red")}
     for item in examined.findings:
         table.add_row(item.what, colours[item.level], item.saw, item.advice)
     console.print(table)
-    if write:
-        typer.echo(examination.propose(path, examined.proposal))
-    raise typer.Exit(FAILED if examined.refused else 0)
 
 
 @environments.command()

@@ -1,17 +1,25 @@
-"""The doctor of a platform: a handful of calls, every wart by name, and the file that fits."""
+"""The doctor of a platform: every route, every wart by name, the file that fits; and afterwards no booking of ours is left."""
 
+import itertools
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
-from closeshave.environments.definition import read_definition
-from closeshave.environments.remote import doctor, examination
+from closeshave.deployment import Capabilities
+from closeshave.environments.definition import read_definition, read_remote
+from closeshave.environments.remote import doctor, examination, meaning
 from closeshave.environments.remote.asking import Heard
+from closeshave.environments.remote.proposal import propose
+from closeshave.environments.remote.visiting import Noticed
+from tests.remote.crooked import bent, books, told
 from tests.remote.definitions import document, remote, write
+from truth.plain.routes import Answered
 from truth.plain.running import plain
 
 WARTS = {
@@ -19,6 +27,7 @@ WARTS = {
     "CSRF": "403",
     "dropped connection": "without being announced",
     "conflict": "by 400 and a message, never 409",
+    "two at once": "one was taken (200, 400)",
     "times": "UTC without saying so",
     "DELETE of a booking": "answers 400",
     "Idempotency-Key": "prefix_uuid4",
@@ -29,31 +38,226 @@ WARTS = {
     "limits per address": "were not tried",
     "birth of bookings": "is not told",
     "hooks": "none",
+    "time zone": "14:00 UTC",
+    "addresses": "limits of its own",
+    "lists": "skip and limit are not honoured",
+    "slots": "16 free times",
+    "/metrics": "answers 404",
+    "/health and /health/": "client_ip",
+    "availability check": "answers",
+    "reschedule": "answers",
+    "dashboard overview": "answers 500",
+    "guest booking": "answers 422",
+    "time of a log-in": "ms",
+    "tidied up": "cancelled",
 }
+ON_A_PLAIN_PLATFORM = {
+    "franchises": False,
+    "keyed_bookings": False,
+    "ready_by": "body",
+    "steps_off": ("pay_confirm", "pay_intent"),
+    "zone": "America/New_York",
+}
+
+
+def found(examined):
+    """Findings by what they are about."""
+    return {finding.what: finding for finding in examined.findings}
 
 
 def test_every_wart_of_the_plain_platform_is_named(tmp_path, fresh):
     """And what the file should say about it."""
     examined = examination.examine(remote(tmp_path, url=fresh.url))
-    found = {finding.what: finding for finding in examined.findings}
-    assert {what: words in found[what].saw for what, words in WARTS.items()} == dict.fromkeys(WARTS, True)
-    assert examined.proposal == {
-        "franchises": False,
-        "keyed_bookings": False,
-        "ready_by": "body",
-        "steps_off": ["pay_confirm", "pay_intent"],
-    }
+    named = found(examined)
+    times = named["time zone"].saw
+    assert {what: words in named[what].saw or (what == "time zone" and "UTC" in times) for what, words in WARTS.items()} == dict.fromkeys(
+        WARTS, True
+    )
+    assert examined.proposal == ON_A_PLAIN_PLATFORM
     assert not examined.refused
 
 
-def test_the_doctor_leaves_nothing_standing(tmp_path, fresh):
-    """Its only booking is cancelled, and it asked for little."""
-    examination.examine(remote(tmp_path, url=fresh.url))
-    client = httpx.Client(base_url=fresh.url, trust_env=False)
-    token = client.post("/api/v2/auth/login", json={"email": "admin@plain.test", "password": "Plain-1234"}).json()["access_token"]
-    booked = client.get("/api/v2/appointments/all/list", headers={"Authorization": f"Bearer {token}"}).json()["appointments"]
-    client.close()
-    assert [(each["notes"], each["status"]) for each in booked] == [("closeshave:doctor", "cancelled")]
+AS_SEEN = {
+    "administrator_listed": "true",
+    "filtered_slots": "false",
+    "page_rows": "3",
+    "forwarded_for": "false",
+    "ready_in_parts": "true",
+    "health_names_stage": "false",
+    "zone": "UTC",
+    "payments": "provider",
+}
+
+
+@pytest.mark.parametrize(
+    ("habits", "proposes"),
+    [
+        ({}, {}),
+        ({"zone": "UTC"}, {"zone": "UTC"}),
+        ({"zone": "Asia/Kolkata"}, {"zone": "Asia/Kolkata"}),
+        ({"filtered_slots": "false"}, {"slots_by_barber": False}),
+        ({"forwarded_for": "false"}, {"forwarded_for": False}),
+        ({"administrator_listed": "true"}, {"idle_barbers": (900,)}),
+        ({"administrator_listed": "true", "filtered_slots": "false"}, {"idle_barbers": (900,), "slots_by_barber": False}),
+        ({"payments": "provider"}, {"steps_off": None}),
+        ({"payments": "refused"}, {}),
+        ({"page_rows": "2"}, {}),
+        (AS_SEEN, {"steps_off": None, "slots_by_barber": False, "forwarded_for": False, "idle_barbers": (900,), "zone": "UTC"}),
+    ],
+    ids=lambda habits: ",".join(habits) or "tame",
+)
+def test_each_habit_is_found_and_no_booking_is_left(tmp_path, habits, proposes):
+    """What the file should say, and every booking of the examination cancelled."""
+    with plain(*itertools.chain(*(("--habit", f"{name}={value}") for name, value in habits.items()))) as platform:
+        definition = remote(tmp_path, url=platform.url, fingerprint={"path": "/health/", "expect": {"environment": "staging"}})
+        examined = examination.examine(definition)
+        booked = everybodys(platform)
+    expected = {name: value for name, value in (ON_A_PLAIN_PLATFORM | proposes).items() if value is not None}
+    assert examined.proposal == expected
+    assert {(each["notes"], each["status"]) for each in booked} == {("closeshave:doctor", "cancelled")}
+    assert len(booked) <= 12
+
+
+def everybodys(platform):
+    """All bookings of the platform, page by page."""
+    with httpx.Client(base_url=platform.url, trust_env=False) as client:
+        token = client.post("/api/v2/auth/login", json={"email": "admin@plain.test", "password": "Plain-1234"}).json()["access_token"]
+        rows: list[dict[str, object]] = []
+        while True:
+            told = client.get(f"/api/v2/appointments/all/list?skip={len(rows)}", headers={"Authorization": f"Bearer {token}"}).json()
+            rows += told["appointments"]
+            if len(rows) >= told["total"]:
+                return rows
+
+
+FAILED = Answered(500, {"error": "Internal server error"})
+CROOKED = {
+    "every second booking is answered by 500": lambda count: lambda asked, answer: FAILED if books(asked) and next(count) % 2 else answer,
+    "every booking is answered by 500": lambda _count: lambda asked, answer: FAILED if books(asked) else answer,
+    "at another time than asked": lambda _count: (
+        lambda asked, answer: told(answer, start_time="2031-01-01T00:00:00") if books(asked) else answer
+    ),
+    "without an ID": lambda _count: (
+        lambda asked, answer: Answered(200, {"status": "ok"}) if books(asked) and answer.status == 200 else answer
+    ),
+    "as a list": lambda _count: lambda asked, answer: Answered(200, [answer.body]) if books(asked) and answer.status == 200 else answer,
+    "the list is broken": lambda _count: (
+        lambda asked, answer: FAILED if (asked.method, asked.path) == ("GET", "/api/v2/appointments/") else answer
+    ),
+    "notes are hidden": lambda _count: (
+        lambda asked, answer: (
+            Answered(200, {"appointments": [{**row, "notes": None} for row in answer.body["appointments"]], "total": answer.body["total"]})
+            if (asked.method, asked.path) == ("GET", "/api/v2/appointments/") and answer.status == 200
+            else answer
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("bend", CROOKED.values(), ids=CROOKED)
+def test_what_was_booked_is_cancelled_whatever_was_answered(tmp_path, bend):
+    """Found by the answers where these tell, else by listing one's own bookings."""
+    with bent(bend(itertools.count())) as platform:
+        examined = examination.examine(remote(tmp_path, url=platform.url))
+        assert platform.shop.bookings
+        assert platform.standing() == []
+    assert "left behind" not in found(examined)
+
+
+@pytest.mark.parametrize(
+    ("answers", "says"), [(None, "is still standing after its cancel"), (FAILED, "answers 400 (Failed to cancel appointment)")]
+)
+def test_what_cannot_be_cancelled_is_named(tmp_path, answers, says):
+    """Believed is what the list shows, not what the cancel answered; each booking with the reason."""
+
+    def bend(asked, answer):
+        if asked.path.endswith("/cancel") and answer.status == 200:
+            platform.shop.bookings[answer.body["id"]].status = "scheduled"
+            return answers or answer
+        return answer
+
+    with bent(bend) as platform:
+        examined = examination.examine(remote(tmp_path, url=platform.url))
+        left = [finding.saw for finding in examined.findings if finding.what == "left behind"]
+        assert len(left) == len(platform.standing()) > 0
+    assert all(says in each for each in left)
+
+
+def _no_slots(asked, answer):
+    return told(answer, slots=[]) if asked.path.endswith("/slots") else answer
+
+
+def _slots_only_by_barber(asked, answer):
+    return told(answer, slots=[]) if asked.path.endswith("/slots") and asked.query("barber_id") is None else answer
+
+
+def _slots_only_on_a_later_day(asked, answer, days=itertools.count()):  # noqa: B008 -- one count for the whole test
+    return told(answer, slots=[]) if asked.path.endswith("/slots") and next(days) < 8 else answer
+
+
+@pytest.mark.parametrize(
+    ("bend", "level", "saw"),
+    [
+        (_no_slots, "missing", "every list of free times was empty, merged and of each barber; bookings were tried at usual hours"),
+        (_slots_only_by_barber, "note", "the merged list is empty"),
+        (_slots_only_on_a_later_day, "ok", "16 free times"),
+    ],
+)
+def test_after_an_empty_slot_list_it_goes_on_by_another_way(tmp_path, bend, level, saw):
+    """And books all the same: every question of a booking is asked."""
+    with bent(bend) as platform:
+        examined = examination.examine(remote(tmp_path, url=platform.url))
+        assert platform.standing() == []
+    named = found(examined)
+    assert named["slots"].level == level
+    assert saw in named["slots"].saw
+    assert {"book", "cancel", "reschedule", "read_booking", "two at once"} <= set(named)
+    assert named["book"].level == "ok"
+
+
+def test_a_platform_that_gives_a_chair_away_twice_is_named(tmp_path):
+    """One after the other, and at once."""
+    with plain() as platform:
+        platform.operate("plant/double-booking?share=1")
+        named = found(examination.examine(remote(tmp_path, url=platform.url)))
+        assert {each["status"] for each in everybodys(platform)} == {"cancelled"}
+    assert "given away twice" in named["double booking"].saw
+    assert "both taken" in named["two at once"].saw
+
+
+def test_a_platform_that_is_not_ready_is_named(tmp_path, fresh):
+    """By the whole's own word, whatever its parts say; and nothing that fails then is switched off for good without a word."""
+    fresh.operate("break/database")
+    examined = examination.examine(remote(tmp_path, url=fresh.url))
+    assert "its body says not_ready" in found(examined)["ready"].saw
+    assert found(examined)["ready"].level == "missing"
+
+
+@pytest.mark.parametrize("text", ["Rate limit exceeded: 7 per 1 hour", "7 per 1 hour"])
+def test_a_limit_is_learnt_from_the_429_that_tells_it(text):
+    """And the operation is not switched off for it."""
+    heard = {"same key": Heard(429, {}, {"detail": text}), "slots": Heard(429, {}, {"detail": "100 per 2 minute"})}
+    assert meaning.limits_met(heard) == {"book": "7 per 1h", "slots": "100 per 2m"}
+    assert meaning.steps_off(heard) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("heard", "off"),
+    [
+        ({"book": Heard(400, {}, {"error": {"message": "Barber is not available at 10:00"}})}, set()),
+        ({"reschedule": Heard(400, {}, {"error": {"message": "This barber already has an appointment"}})}, set()),
+        ({"book": Heard(500, {}, {"error": "Internal server error"})}, {"book"}),
+        ({"book": Heard(201)}, set()),
+        ({"profile": Heard(404)}, {"profile"}),
+        ({"services": Heard(404), "public services": Heard(200)}, set()),
+        ({"public services": Heard(404)}, {"services"}),
+        ({"pay_intent": Heard(200), "pay_confirm": Heard(500)}, {"pay_intent", "pay_confirm"}),
+        ({"franchise": Heard(0, trouble="ReadTimeout")}, {"franchise"}),
+    ],
+)
+def test_which_operations_are_switched_off(heard, off):
+    """Those that do not work; that a chair is taken is no reason."""
+    assert meaning.steps_off(heard) == off
 
 
 @pytest.mark.parametrize(
@@ -64,18 +268,32 @@ def test_where_the_guard_objects_and_on_production_nothing_is_booked(tmp_path, o
     """Only what anybody may read is asked."""
     with plain(*options) as platform:
         examined = examination.examine(remote(tmp_path, url=platform.url, **changes))
+        assert everybodys(platform) == []
     assert "book" not in {finding.what for finding in examined.findings}
     assert examined.findings[-1].what == "customers' routes"
     assert examined.refused is ("stage" not in changes)
+
+
+def test_a_fingerprint_that_only_the_other_route_has_is_proposed(tmp_path):
+    """As on the real application, whose stage is told by the route with the slash alone."""
+    with plain("--habit", "health_names_stage=false") as platform:
+        examined = examination.examine(remote(tmp_path, url=platform.url))
+    assert examined.proposed.sections["fingerprint"]["path"] == "/health/"
+    assert examined.proposed.sections["fingerprint"]["expect"] == {"service": "plain-barbers", "environment": "staging"}
+
+
+def doctor_command(*arguments, cwd=None):
+    """The command, wide enough for its table."""
+    wide = {**os.environ, "COLUMNS": "250", "PYTHONPATH": str(Path.cwd())}
+    command = [sys.executable, "-m", "closeshave", "doctor", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=wide, cwd=cwd)
 
 
 def test_the_command_prints_a_table_and_proposes_a_file_that_is_valid(tmp_path, fresh):
     """Beside the file, which stays; a proposal that is there is not overwritten."""
     path = write(tmp_path / "mine.yaml", document(fresh.url))
     before = path.read_text()
-    wide = {**os.environ, "COLUMNS": "250"}
-    command = [sys.executable, "-m", "closeshave", "doctor", "--environment", str(path), "--write"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=wide)
+    done = doctor_command("--environment", path, "--write")
     assert done.returncode == 0, done.stderr
     assert "capabilities.franchises: false" in " ".join(done.stderr.replace("│", " ").split())
     proposed = tmp_path / "mine.yaml.proposed"
@@ -83,9 +301,37 @@ def test_the_command_prints_a_table_and_proposes_a_file_that_is_valid(tmp_path, 
     assert path.read_text() == before
     assert YAML(typ="safe").load(proposed)["capabilities"]["ready_by"] == "body"
     assert read_definition(proposed).capabilities.franchises is False
-    again = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=wide)
+    again = doctor_command("--environment", path, "--write")
     assert again.returncode == 2
     assert "nothing is overwritten" in again.stderr
+
+
+def test_of_an_address_alone_a_whole_first_file_is_written(tmp_path):
+    """One that needs nothing more, and that says what is a guess; a second time it is not overwritten."""
+    with plain(*itertools.chain(*(("--habit", f"{name}={value}") for name, value in AS_SEEN.items()))) as platform:
+        done = doctor_command("--url", platform.url, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        path = tmp_path / done.stdout.strip()
+        definition = read_remote(path)
+        # Asked by its own file, the platform gives no cause to change it.
+        examined = examination.examine(definition)
+        assert {each["status"] for each in everybodys(platform)} == {"cancelled"}
+        again = doctor_command("--url", platform.url, cwd=tmp_path)
+    assert definition.stage == "staging"
+    assert definition.fingerprint.path == "/health/"
+    assert definition.capabilities.zone == "UTC"
+    assert "A guess" in path.read_text()
+    assert "fingerprint" not in examined.proposed.sections
+    assert TypeAdapter(Capabilities).validate_python(examined.proposal) == definition.capabilities
+    assert (again.returncode, "nothing is overwritten" in again.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "http://127.0.0.1:1", "127.0.0.1"])
+def test_an_address_that_is_none_or_says_nothing_is_refused(tmp_path, url):
+    """With the reason, and no file."""
+    done = doctor_command("--url", url, cwd=tmp_path)
+    assert done.returncode == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_platform_that_can_do_everything_needs_no_capabilities(tmp_path):
@@ -93,8 +339,10 @@ def test_a_platform_that_can_do_everything_needs_no_capabilities(tmp_path):
     good = Heard(200, {"x-region": "us-east-1"}, {"id": 3, "start_time": "2026-12-01T14:00:00Z", "created_at": "2026-12-01T14:00:00Z"})
     heard = dict.fromkeys((*doctor.ROUTES, "same key", "pay_intent"), good) | {"conflict": Heard(409), "ready": Heard(200)}
     definition = remote(tmp_path)
-    assert doctor.proposal(definition, heard) == {}
-    assert [finding.what for finding in doctor.findings(definition, heard) if finding.level == "missing"] == ["hooks", "monitoring"]
+    noticed = Noticed(looked=True, day=None, took=(1,))
+    assert propose(definition, heard, noticed).capabilities == {}
+    missing = [finding.what for finding in doctor.findings(definition, heard) if finding.level == "missing"]
+    assert missing == ["hooks", "monitoring"]
 
 
 def test_a_platform_that_does_not_answer_is_described(tmp_path):

@@ -1,29 +1,39 @@
-"""A handful of gentle calls to a platform, one after the other: what each answered, for whoever judges it. One booking is made and cancelled."""
+"""What a platform is asked, one question after the other, and what each was answered, for whoever judges it."""
 
 from __future__ import annotations
 
-import secrets
+import json
 import socket
 import ssl
-import uuid
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
-from closeshave.deployment import Account
-from closeshave.environments.remote.definition import Remote
-from closeshave.environments.remote.people import new_account, read
+from closeshave.environments.remote import address
+from closeshave.environments.remote.listing import Page
 
 TIMEOUT_S = 10.0
 SILENCE_S = 1.5
 """How long a server may keep a refused connection before it counts as one that keeps it."""
-TAG = "closeshave:doctor"
-DAYS_AHEAD = 20
+PATIENCE_S = 130.0
+"""How long a limit is waited for, all in all, where a question must be answered: what was booked is taken back."""
+HEALTH: Mapping[str, str] = {
+    "health": "/health",
+    "health/": "/health/",
+    "health/live": "/health/live",
+    "ready": "/health/ready",
+    "health/detailed": "/health/detailed",
+    "health/database": "/health/database",
+    "health/redis": "/health/redis",
+    "health/dependencies": "/health/dependencies",
+    "metrics": "/metrics",
+}
+"""Questions that anybody may ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,33 +49,77 @@ class Heard:
     trouble: str = ""
     dropped: bool = False
     """The connection was closed without ``Connection: close``."""
+    took_s: float = 0.0
+    text: str = ""
+    """The beginning of an answer that is no JSON."""
+
+    @property
+    def good(self) -> bool:
+        """A 2xx."""
+        return 200 <= self.status < 300
+
+    @property
+    def said(self) -> str:
+        """Its status, and the message of a refusal."""
+        if self.trouble:
+            return self.trouble
+        told = message(self.body)
+        return f"answers {self.status}" + (f" ({told})" if told and not self.good else "")
 
 
 class Asker:
     """Asks one region of a platform, and keeps what it heard by the name of the question."""
 
     def __init__(self, url: str) -> None:
-        self._url, self._client = url, httpx.Client(timeout=TIMEOUT_S, follow_redirects=False)
+        self.url, self._client = url, httpx.Client(timeout=TIMEOUT_S, follow_redirects=False)
         self.heard: dict[str, Heard] = {}
 
     def ask(self, name: str, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Any:
         """Ask and keep the answer; returns its JSON."""
+        self.heard[name] = self.hear(method, path, body, headers)
+        return self.heard[name].body
+
+    def hear(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Heard:
+        """Ask without keeping the answer."""
         self._client.cookies.clear()
+        return _hear(self._client, method, self.url + path, body, headers)
+
+    def insist(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Heard:
+        """Ask, and again when a limit asks for patience."""
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            answer = self.hear(method, path, body, headers)
+            told = answer.headers.get("retry-after", "")
+            wait_s = float(told) if told.isdecimal() else 60.0
+            if answer.status != httpx.codes.TOO_MANY_REQUESTS or time.monotonic() + wait_s > until:
+                return answer
+            time.sleep(wait_s)
+
+    def page(self, headers: Mapping[str, str], path: str) -> Page:
+        """A page of a list. Raises :class:`RuntimeError` without a good answer."""
+        answer = self.insist("GET", path, None, headers)
+        if not answer.good:
+            raise RuntimeError(answer.said)
+        return Page(answer.body, answer.headers.get("link", ""))
+
+    def ask_at_once(self, name: str, times: int, path: str, body: object, headers: Mapping[str, str]) -> list[Heard]:
+        """The same change so many times at the same instant, each on a connection of its own; the last answer is kept too."""
+        clients = [httpx.Client(timeout=TIMEOUT_S) for _ in range(times)]
         try:
-            answer = self._client.request(method, self._url + path, json=body, headers=dict(headers or {}))
-        except httpx.HTTPError as error:
-            self.heard[name] = Heard(0, trouble=type(error).__name__)
-            return None
-        try:
-            told = answer.json()
-        except ValueError:
-            told = None
-        self.heard[name] = Heard(answer.status_code, {key.lower(): value for key, value in answer.headers.items()}, told)
-        return told
+            for client in clients:
+                # Opened before, so that the requests arrive together.
+                _hear(client, "GET", self.url + "/health", None, None)
+            with ThreadPoolExecutor(times) as pool:
+                found = list(pool.map(lambda client: _hear(client, "POST", self.url + path, body, headers), clients))
+        finally:
+            for client in clients:
+                client.close()
+        self.heard[name] = found[-1]
+        return found
 
     def ask_without_csrf(self) -> None:
         """A change without a CSRF pair, on a connection of its own: is it refused, and is the connection then dropped in silence?"""
-        parts = urlsplit(self._url)
+        parts = urlsplit(self.url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         sent = f"POST /api/v2/appointments/ HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"
         received = b""
@@ -96,74 +150,34 @@ class Asker:
         self._client.close()
 
 
-def ask(definition: Remote, *, write: bool) -> Mapping[str, Heard]:
-    """What the first region answers. With ``write`` an account logs in, books once, and cancels. Raises :class:`EnvironmentFailed` for accounts."""
-    region, url = next(iter(definition.regions.items()))
-    asker = Asker(url)
+def ask_as_anybody(asker: Asker, fingerprint: str) -> None:
+    """All that needs no account and changes nothing."""
+    asker.ask("fingerprint", "GET", fingerprint)
+    for name, path in HEALTH.items():
+        asker.ask(name, "GET", path)
+    asker.ask("client address", "GET", address.ROUTE, None, {"X-Forwarded-For": address.SENT})
+    asker.ask("public services", "GET", "/api/v2/public/services/")
+    asker.ask("no slash", "GET", "/api/v2/public/services")
+
+
+def message(body: Any) -> str:
+    """What a refusal says, in the shapes that the API has. Pure."""
+    if not isinstance(body, dict):
+        return ""
+    told = body.get("error") or body.get("detail") or body.get("message")
+    if isinstance(told, dict):
+        told = told.get("message") or told.get("type")
+    return str(told)[:100] if told else ""
+
+
+def _hear(client: httpx.Client, method: str, url: str, body: object, headers: Mapping[str, str] | None) -> Heard:
+    begun = time.monotonic()
     try:
-        asker.ask("fingerprint", "GET", definition.fingerprint.path)
-        asker.ask("ready", "GET", "/health/ready")
-        asker.ask("public services", "GET", "/api/v2/public/services/")
-        asker.ask("no slash", "GET", "/api/v2/public/services")
-        if write:
-            asker.ask_without_csrf()
-            listed = definition.accounts.file
-            account = read(Path.cwd() / listed, tuple(definition.regions))[0] if listed else new_account(region)
-            _as_customer(asker, account, register=listed is None)
-    finally:
-        asker.close()
-    return asker.heard
-
-
-def _as_customer(asker: Asker, account: Account, *, register: bool) -> None:
-    if register:
-        wanted = {"first_name": "Close", "last_name": "Shave", "email": account.email, "password": account.password}
-        asker.ask("register", "POST", "/api/v2/auth/register-client", wanted)
-    told = asker.ask("login", "POST", "/api/v2/auth/login", {"email": account.email, "password": account.password})
-    if not isinstance(told, dict) or "access_token" not in told:
-        return
-    csrf = str(told.get("csrf_token") or secrets.token_hex(8))
-    headers = {
-        "Authorization": f"Bearer {told['access_token']}",
-        "X-CSRF-Token": csrf,
-        "Cookie": f"csrf_token={csrf}",
-        "X-Franchise-Id": "1",
-    }
-    asker.ask("refresh", "POST", "/api/v2/auth/refresh", {"refresh_token": told.get("refresh_token", "")})
-    asker.ask("profile", "GET", "/api/v2/auth/me", None, headers)
-    asker.ask("franchise", "GET", "/api/v2/locations/", None, headers)
-    asker.ask("services", "GET", "/api/v2/services/", None, headers)
-    barbers = asker.ask("barbers", "GET", "/api/v2/barbers/", None, headers)
-    day = (datetime.now(UTC).date() + timedelta(days=DAYS_AHEAD)).isoformat()
-    barber = barbers[0].get("id") if isinstance(barbers, list) and barbers and isinstance(barbers[0], dict) else None
-    only = f"&barber_id={barber}" if barber is not None else ""
-    slots = asker.ask("slots", "GET", f"/api/v2/appointments/slots?appointment_date={day}{only}", None, headers)
-    free = [slot["time"] for slot in slots.get("slots", []) if isinstance(slot, dict) and "time" in slot] if isinstance(slots, dict) else []
-    if free:
-        _book(asker, {"date": day, "time": free[0], "service": "Haircut", "notes": TAG, "barber_id": barber}, headers)
-
-
-def _book(asker: Asker, wanted: Mapping[str, object], headers: Mapping[str, str]) -> None:
-    """Book, ask for the same again by the same key and by none, pay nothing, and take it back."""
-    keyed = {**headers, "Idempotency-Key": f"doctor_{uuid.uuid4()}"}
-    wanted = {name: value for name, value in wanted.items() if value is not None}
-    booked = asker.ask("book", "POST", "/api/v2/appointments/", wanted, keyed)
-    if not isinstance(booked, dict) or "id" not in booked:
-        return
-    path = f"/api/v2/appointments/{booked['id']}"
-    again = asker.ask("same key", "POST", "/api/v2/appointments/", wanted, keyed)
-    asker.ask("conflict", "POST", "/api/v2/appointments/", wanted, headers)
-    asker.ask("read_booking", "GET", path, None, headers)
-    asker.ask("my bookings", "GET", "/api/v2/appointments/", None, headers)
-    asker.ask("key format", "POST", "/api/v2/payments/create-intent", {"booking_id": booked["id"]}, {**headers, "Idempotency-Key": "a_b_c"})
-    asker.ask(
-        "pay_intent",
-        "POST",
-        "/api/v2/payments/create-intent",
-        {"booking_id": booked["id"]},
-        {**headers, "Idempotency-Key": f"pay_{uuid.uuid4()}"},
-    )
-    asker.ask("delete", "DELETE", path, None, headers)
-    asker.ask("cancel", "PUT", f"{path}/cancel", {}, headers)
-    if isinstance(again, dict) and again.get("id") not in {None, booked["id"]}:
-        asker.ask("cancel again", "PUT", f"/api/v2/appointments/{again['id']}/cancel", {}, headers)
+        answer = client.request(method, url, json=body, headers=dict(headers or {}))
+    except httpx.HTTPError as error:
+        return Heard(0, trouble=type(error).__name__, took_s=time.monotonic() - begun)
+    heard = Heard(answer.status_code, {key.lower(): value for key, value in answer.headers.items()}, took_s=time.monotonic() - begun)
+    try:
+        return replace(heard, body=json.loads(answer.content))
+    except ValueError:
+        return replace(heard, text=answer.text[:200])

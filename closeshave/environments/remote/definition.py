@@ -137,7 +137,7 @@ def inconsistencies(definition: Remote) -> Iterator[tuple[Location, str]]:
         yield ("regions",), "name at least one region and its base URL"
         return
     for region, url in definition.regions.items():
-        if (problem := _wrong_url(url)) is not None:
+        if (problem := wrong_url(url)) is not None:
             yield ("regions", region), problem
     if not definition.fingerprint.expect:
         yield ("fingerprint", "expect"), "name at least one member of the answer, or nothing tells this platform from another"
@@ -199,7 +199,8 @@ def _wrong_hooks(definition: Remote) -> Iterator[tuple[Location, str]]:
         seen.add(aim)
 
 
-def _wrong_url(url: str) -> str | None:
+def wrong_url(url: str) -> str | None:
+    """What is wrong with a base URL, and what would be right; ``None`` when nothing is. Pure."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         return f"{url!r} is no base URL like https://api.example.com"

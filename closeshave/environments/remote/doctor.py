@@ -1,21 +1,26 @@
-"""What the answers of a platform mean: which routes answer, which shapes differ, what it cannot do, and what its file should say. Pure."""
+"""What the answers of a platform mean: which routes answer, which shapes differ, what it cannot do. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
-from closeshave.deployment import Capabilities
-from closeshave.environments.remote.asking import Heard
+from closeshave.environments.remote import address, meaning, zones
+from closeshave.environments.remote.asking import HEALTH, Heard
 from closeshave.environments.remote.definition import Remote
+from closeshave.environments.remote.visiting import BARBERS_MAX, READ, Noticed
 
 Level = Literal["ok", "note", "missing"]
-ROUTES = ("ready", "public services", "register", "login", "refresh", "profile", "franchise", "services", "barbers", "slots", "book",
-          "read_booking", "my bookings", "cancel")  # fmt: skip
-"""Questions that a platform of this API answers with 200."""
-STEPS = frozenset({"login", "refresh", "profile", "franchise", "services", "barbers", "slots", "book", "read_booking", "cancel"})
-"""Of these a journey may leave out what does not answer; the operation has the question's name."""
+ROUTES = ("public services", "register", "login", "refresh", *READ, "availability check", "book", "read_booking", "my bookings", "reschedule",
+          "pay_intent", "pay_confirm", "cancel")  # fmt: skip
+"""Questions that a platform of this API answers with 2xx."""
+UNUSED = frozenset({"franchise networks", "franchise health", "dashboard appointments", "dashboard overview", "dashboard client metrics",
+                    "payments history", "availability check", "services"})  # fmt: skip
+"""Nothing that a run does needs them."""
+
+
+NOTHING = Noticed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,47 +34,107 @@ class Finding:
     """What the environment file should say about it; empty when it need not."""
 
 
-def findings(definition: Remote, heard: Mapping[str, Heard]) -> tuple[Finding, ...]:
+def findings(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed = NOTHING) -> tuple[Finding, ...]:
     """Everything worth saying, in the order in which it was asked."""
-    return (*_routes(heard), *_dialect(heard), *_abilities(definition, heard))
-
-
-def proposal(definition: Remote, heard: Mapping[str, Heard]) -> dict[str, Any]:
-    """The ``capabilities`` that the file should have, as it writes them."""
-    able = definition.capabilities
-    off = {*able.steps_off, *(name for name in STEPS if name in heard and heard[name].status != 200)}
-    if _answered(heard, "pay_intent") and heard["pay_intent"].status != 200:
-        off |= {"pay_intent", "pay_confirm"}
-    proposed = replace(
-        able,
-        franchises=_tells_franchises(heard) if "slots" in heard else able.franchises,
-        keyed_bookings=_honours_keys(heard) if "same key" in heard else able.keyed_bookings,
-        ready_by="body" if _lies_in_code(heard) else able.ready_by,
-        steps_off=tuple(sorted(off)),
+    return (
+        *_health(heard),
+        *_routes(heard),
+        *_times(noticed, heard),
+        *_people(noticed),
+        *_dialect(heard, noticed),
+        *_abilities(definition, heard, noticed),
+        *_tidied(noticed),
     )
-    told = asdict(proposed)
-    return {
-        name: list(value) if isinstance(value, tuple) else value for name, value in told.items() if value != asdict(Capabilities())[name]
-    }
+
+
+def _health(heard: Mapping[str, Heard]) -> Iterator[Finding]:
+    for name, path in HEALTH.items():
+        if name not in heard:
+            continue
+        one = heard[name]
+        what = "ready" if name == "ready" else path
+        if name == "ready" and isinstance(one.body, dict) and one.body.get("status") in {"not_ready", "error"}:
+            yield Finding(
+                what, "missing", f"answers {one.status}, and its body says {one.body['status']}: the platform itself is not ready"
+            )
+        elif one.good:
+            yield Finding(what, "ok", "answers")
+        else:
+            cost = "; nothing that a run does needs it" if one.status and name != "ready" else ""
+            yield Finding(what, "note" if one.status and name != "ready" else "missing", f"{one.said}{cost}")
+    if "health" in heard and "health/" in heard:
+        short, long = (heard[name].body if isinstance(heard[name].body, dict) else {} for name in ("health", "health/"))
+        if more := sorted(map(str, set(long) - set(short))):
+            yield Finding("/health and /health/", "note", f"are two routes: only the one with the slash tells {', '.join(more[:6])}")
 
 
 def _routes(heard: Mapping[str, Heard]) -> Iterator[Finding]:
+    off = meaning.steps_off(heard)
     for name in ROUTES:
         if name not in heard:
             continue
         one = heard[name]
-        if one.status == 200:
-            yield Finding(name, "ok", "answers")
+        what = "payments" if name == "pay_intent" else name
+        if one.good:
+            yield Finding(what, "ok", "an intent answers" if name == "pay_intent" else "answers")
+        elif name in UNUSED:
+            yield Finding(what, "note", f"{one.said}; nothing that a run does needs it")
         else:
-            advice = f"capabilities.steps_off: [{name}]" if name in STEPS else ""
-            yield Finding(name, "missing", one.trouble or f"answers {one.status}", advice)
-    if _answered(heard, "pay_intent"):
-        status = heard["pay_intent"].status
-        advice = "" if status == 200 else "capabilities.steps_off: [pay_intent, pay_confirm]"
-        yield Finding("payments", "ok" if status == 200 else "missing", f"an intent answers {status}", advice)
+            saw = f"an intent {one.said}" if name == "pay_intent" else one.said
+            step = "pay_intent, pay_confirm" if name in {"pay_intent", "pay_confirm"} else name.removeprefix("public ")
+            yield Finding(what, "missing", saw, f"capabilities.steps_off: [{step}]" if step.split(",")[0] in off else "")
+    if "login" in heard and heard["login"].good:
+        took_ms = heard["login"].took_s * 1e3
+        yield Finding("time of a log-in", "note", f"{took_ms:.0f} ms; every customer logs in once before the window")
+    if "guest" in heard:
+        status = heard["guest"].status
+        there = status in {200, 400, 422, 429}
+        yield Finding("guest booking", "note" if there else "missing",
+                      f"an empty request answers {status}{': the route is there' if there else ''}; none is made, for a guest cannot cancel")  # fmt: skip
 
 
-def _dialect(heard: Mapping[str, Heard]) -> Iterator[Finding]:
+def _times(noticed: Noticed, heard: Mapping[str, Heard]) -> Iterator[Finding]:
+    """How free times can be found; says also how many."""
+    if not noticed.looked:
+        return
+    if noticed.day is None:
+        said = (
+            heard["slots"].said
+            if "slots" in heard and not heard["slots"].good
+            else "every list of free times was empty, merged and of each barber"
+        )
+        more = "; bookings were tried at usual hours" if noticed.took or noticed.refused else ""
+        yield Finding("slots", "missing", f"{said}{more}", "capabilities.steps_off: [slots]" if "slots" in meaning.steps_off(heard) else "")
+        return
+    counts = ", ".join(f"{who}: {count}" for who, count in noticed.listed.items())
+    saw = f"{noticed.merged} free times on {noticed.day} merged over barbers; of each barber {counts or 'none was asked'}"
+    if meaning.slots_by_barber(noticed) is False:
+        yield Finding("slots", "missing", f"{saw}: a list of one barber is always empty", "capabilities.slots_by_barber: false")
+    elif not noticed.merged:
+        yield Finding("slots", "note", f"{saw}: the merged list is empty")
+    else:
+        yield Finding("slots", "ok", saw)
+
+
+def _people(noticed: Noticed) -> Iterator[Finding]:
+    if not noticed.looked:
+        return
+    if not noticed.took:
+        why = "; ".join(f"{'anybody' if who is None else f'barber {who}'}: {said}" for who, said in list(noticed.refused.items())[:3])
+        yield Finding("booking", "missing", f"no booking was accepted: {why or 'there was nobody to ask for'}")
+        return
+    if idle := [who for who in noticed.refused if who is not None]:
+        yield Finding(
+            "barbers without hours", "missing", f"{', '.join(map(str, idle))} took no booking at any time that was tried",
+            f"capabilities.idle_barbers: {list(meaning.idle_barbers(noticed))}",
+        )  # fmt: skip
+    if len(noticed.barbers) > BARBERS_MAX:
+        yield Finding("barbers", "note", f"{len(noticed.barbers)} are listed; the first {BARBERS_MAX} were tried")
+    if odd := [who for who in noticed.barbers if not isinstance(who, int)]:
+        yield Finding("barbers", "missing", f"IDs are texts ({odd[0]!r}), where the API has numbers")
+
+
+def _dialect(heard: Mapping[str, Heard], noticed: Noticed) -> Iterator[Finding]:
     if _answered(heard, "no slash") and 300 <= heard["no slash"].status < 400:
         yield Finding(
             "trailing slash", "note", f"a collection without its slash answers {heard['no slash'].status}; customers send the slash"
@@ -82,38 +147,76 @@ def _dialect(heard: Mapping[str, Heard]) -> Iterator[Finding]:
             yield Finding(
                 "dropped connection", "note", "after the refusal the connection is closed without being announced; customers open another"
             )
-    yield from _booking_dialect(heard)
+    yield from _booking_dialect(heard, noticed)
 
 
-def _booking_dialect(heard: Mapping[str, Heard]) -> Iterator[Finding]:
+def _booking_dialect(heard: Mapping[str, Heard], noticed: Noticed) -> Iterator[Finding]:
     if _answered(heard, "conflict"):
-        status = heard["conflict"].status
-        if status == 200:
-            yield Finding("double booking", "missing", "the same chair was given away twice: a defect of the platform, not of its file")
+        one = heard["conflict"]
+        if one.good:
+            yield Finding(
+                "double booking",
+                "missing",
+                "the same chair was given away twice in turn: a defect of the platform, not of its file",
+            )
         else:
-            told = "by 409" if status == 409 else f"by {status} and a message, never 409"
-            yield Finding("conflict", "ok" if status == 409 else "note", f"a taken slot is told {told}")
-    if _answered(heard, "book") and isinstance(heard["book"].body, dict):
+            told = "by 409" if one.status == 409 else f"by {one.status} and a message, never 409"
+            yield Finding("conflict", "ok" if one.status == 409 else "note", f"a taken slot is told {told}")
+    yield from _at_once(noticed)
+    if "book" in heard and isinstance(heard["book"].body, dict) and heard["book"].good:
         told_time = str(heard["book"].body.get("start_time", ""))
         if told_time and not told_time.endswith("Z") and "+" not in told_time[10:]:
             yield Finding("times", "note", "are answered in UTC without saying so, and asked in local time")
         if not heard["book"].body.get("created_at"):
             yield Finding("birth of bookings", "note", "is not told: the senders' clocks cannot be compared")
-    if _answered(heard, "delete") and heard["delete"].status >= 400:
-        yield Finding("DELETE of a booking", "note", f"answers {heard['delete'].status}; customers cancel by PUT")
+    if _answered(heard, "delete"):
+        one = heard["delete"]
+        yield Finding("DELETE of a booking", "note", f"{one.said}; customers cancel by PUT")
     if _answered(heard, "key format") and heard["key format"].status == 400:
         yield Finding("Idempotency-Key", "note", "must look like prefix_uuid4 on payments; customers' do")
+    yield from _lists(noticed)
 
 
-def _abilities(definition: Remote, heard: Mapping[str, Heard]) -> Iterator[Finding]:
-    if _lies_in_code(heard):
+def _at_once(noticed: Noticed) -> Iterator[Finding]:
+    if not noticed.at_once:
+        return
+    both, count = ", ".join(map(str, noticed.at_once)), sum(200 <= status < 300 for status in noticed.at_once)
+    match count:
+        case 0:
+            yield Finding("two at once", "note", f"neither of two bookings of one slot at the same instant was taken ({both})")
+        case 1:
+            yield Finding("two at once", "ok", f"of two bookings of one slot at the same instant one was taken ({both})")
+        case _:
+            yield Finding(
+                "two at once",
+                "missing",
+                f"two bookings of one slot at the same instant were both taken ({both}): a defect of the platform",
+            )
+
+
+def _lists(noticed: Noticed) -> Iterator[Finding]:
+    if noticed.mine is None:
+        return
+    if noticed.mine.lacking:
+        yield Finding("lists", "missing", f"the customer's own list {noticed.mine.lacking}", "read_back.sql: {1: NAME_OF_VARIABLE}")
+        return
+    told = {True: "skip and limit cut it", False: "skip and limit are not honoured", None: "pages were not seen"}[noticed.paged]
+    yield Finding("lists", "ok", f"the customer's own list was read to its end, {len(noticed.mine.rows)} rows ({noticed.mine.way}); {told}")
+
+
+def _abilities(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed) -> Iterator[Finding]:
+    if meaning.ready_by(heard) == "body":
         yield Finding(
             "readiness", "note", "tells its status in the body as well: a code of 200 alone proves nothing", "capabilities.ready_by: body"
         )
-    if "slots" in heard and not _tells_franchises(heard):
+    if noticed.looked and not meaning.tells_franchises(heard):
         yield Finding("franchises", "missing", "no X-Region, X-Cache or Server-Timing in answers", "capabilities.franchises: false")
-    if "same key" in heard and not _honours_keys(heard):
+    if meaning.tells_franchises(heard) and _answered(heard, "far franchise") and heard["far franchise"].status != 404:
+        yield Finding("franchises", "note", f"a franchise out of range {heard['far franchise'].said}, not 404")
+    if meaning.honours_keys(heard) is False:
         yield Finding("keyed bookings", "missing", "the same key did not give the same booking", "capabilities.keyed_bookings: false")
+    yield from _zone(definition, noticed)
+    yield from _addresses(definition, heard)
     if not definition.read_back.sql:
         yield Finding(
             "read-back", "note", "no databases are named: the final state is read through the API", "read_back.sql: {1: NAME_OF_VARIABLE}"
@@ -122,26 +225,55 @@ def _abilities(definition: Remote, heard: Mapping[str, Heard]) -> Iterator[Findi
         yield Finding("hooks", "missing", "none: no fault can be injected", "hooks: [...]")
     if definition.metrics.prometheus is None:
         yield Finding("monitoring", "missing", "none is named: alerts are not seen", "metrics.prometheus: URL")
-    shared = "" if definition.capabilities.forwarded_for else "; all customers share this machine's"
+
+
+def _zone(definition: Remote, noticed: Noticed) -> Iterator[Finding]:
+    if noticed.booked is None and noticed.zone is None:
+        return
+    found, others = meaning.zone(noticed)
+    pair = f"{noticed.booked.asked:%H:%M} was taken for {noticed.booked.answered:%H:%M} UTC" if noticed.booked else "free times name it"
+    if found is None:
+        yield Finding("time zone", "missing", f"{pair}, which fits no zone")
+        return
+    guess = f"; {', '.join(others)} would fit too, it is a guess" if others else ""
+    stated = definition.capabilities.zone
+    wrong = (
+        stated is not None
+        and found != stated
+        and stated not in (zones.fitting(noticed.booked.asked, noticed.booked.answered) if noticed.booked else ())
+    )
+    yield Finding("time zone", "missing" if wrong else "note" if guess else "ok", f"{pair}{guess}", f"capabilities.zone: {found}")
+
+
+def _addresses(definition: Remote, heard: Mapping[str, Heard]) -> Iterator[Finding]:
+    known = meaning.honours_addresses(heard)
+    for operation, limit in meaning.limits_met(heard).items():
+        yield Finding(f"limit of {operation}", "note", f"a 429 told it: {limit}", f"capabilities.limits: {{{operation}: {limit}}}")
+    if known.honoured is True:
+        yield Finding(
+            "addresses", "ok", "X-Forwarded-For is honoured: each customer has limits of its own", "capabilities.forwarded_for: true"
+        )
+    elif known.honoured is False:
+        yield Finding("addresses", "missing", f"X-Forwarded-For is not honoured, everybody is {known.as_}: all customers share one address's limits",
+                      "capabilities.forwarded_for: false")  # fmt: skip
+    else:
+        yield Finding("addresses", "note", f"the platform does not tell by what address it knows us (no client_ip at {address.ROUTE})",
+                      "capabilities.forwarded_for: false where X-Forwarded-For is not honoured")  # fmt: skip
+    shared = known.honoured is False or not definition.capabilities.forwarded_for
     yield Finding(
         "limits per address", "note",
-        f"were not tried, for that takes more than a handful of calls{shared}: the stated ones are believed",
-        "capabilities.forwarded_for: false where X-Forwarded-For is not honoured; capabilities.limits: {book: 50 per 1h} where they differ",
+        f"were not tried, for that takes more than a handful of calls{'; all customers share this machine' + chr(39) + 's' if shared else ''}: "
+        "the stated ones are believed",
+        "capabilities.limits: {book: 50 per 1h} where they differ",
     )  # fmt: skip
+
+
+def _tidied(noticed: Noticed) -> Iterator[Finding]:
+    if noticed.cancelled:
+        yield Finding("tidied up", "ok", f"{noticed.cancelled} bookings of the examination were still standing and are cancelled")
+    for what in noticed.left:
+        yield Finding("left behind", "missing", what)
 
 
 def _answered(heard: Mapping[str, Heard], name: str) -> bool:
     return name in heard and heard[name].status > 0
-
-
-def _lies_in_code(heard: Mapping[str, Heard]) -> bool:
-    return _answered(heard, "ready") and isinstance(heard["ready"].body, dict) and "status" in heard["ready"].body
-
-
-def _tells_franchises(heard: Mapping[str, Heard]) -> bool:
-    return any({"x-region", "x-cache", "server-timing"} & set(one.headers) for one in heard.values())
-
-
-def _honours_keys(heard: Mapping[str, Heard]) -> bool:
-    first, again = heard["book"].body, heard["same key"]
-    return again.status == 200 and isinstance(first, dict) and isinstance(again.body, dict) and first.get("id") == again.body.get("id")

@@ -1,19 +1,22 @@
-"""``closeshave doctor --environment``: look, ask, and propose the file. A platform that must not be loaded is not written to either."""
+"""``closeshave doctor --environment`` and ``--url``: look, ask, and propose the file. A platform that must not be loaded is not written to either."""
 
 from __future__ import annotations
 
-import io
+import re
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
-from ruamel.yaml import YAML
-
-from closeshave.environments.remote import doctor, guard
-from closeshave.environments.remote.asking import ask
-from closeshave.environments.remote.definition import Remote
+from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.remote import doctor, guard, meaning, proposal
+from closeshave.environments.remote.asking import Asker, Heard, ask_as_anybody
+from closeshave.environments.remote.definition import Fingerprint, Remote, Stage, wrong_url
 from closeshave.environments.remote.doctor import Finding
 from closeshave.environments.remote.look import look
+from closeshave.environments.remote.people import new_account, read
+from closeshave.environments.remote.proposal import Proposal
+from closeshave.environments.remote.visiting import Noticed, visit
 from closeshave.yamlfile import InvalidFile, Problem
 
 
@@ -21,40 +24,73 @@ from closeshave.yamlfile import InvalidFile, Problem
 class Examined:
     """What an examination found."""
 
+    definition: Remote
     findings: tuple[Finding, ...]
-    proposal: dict[str, Any]
-    """The file's ``capabilities`` as they should be."""
+    proposed: Proposal
     refused: bool
     """Whether it is another platform than the file means, or one that would move real money."""
+
+    @property
+    def proposal(self) -> dict[str, object]:
+        """The file's ``capabilities`` as they should be."""
+        return self.proposed.capabilities
 
 
 def examine(definition: Remote) -> Examined:
     """Ask the platform. On production, and on one that is not recognised, nothing is registered, booked or changed."""
     wrong = tuple(Finding("guard", "missing", said) for said in guard.unsound(definition, look(definition)))
     reading_only = bool(wrong) or definition.stage == "production"
-    heard = ask(definition, write=not reading_only)
+    heard, noticed, people = _ask(definition, write=not reading_only)
     unasked = Finding(
         "customers' routes", "note", "were not asked: nothing is registered or booked on production, or where the guard objects"
     )
-    told = doctor.findings(definition, heard)
-    return Examined((*wrong, *told, *((unasked,) if reading_only else ())), doctor.proposal(definition, heard), bool(wrong))
+    told = doctor.findings(definition, heard, noticed)
+    found = (*wrong, *people, *told, *((unasked,) if reading_only else ()))
+    return Examined(definition, found, proposal.propose(definition, heard, noticed), bool(wrong))
 
 
-def propose(path: Path, capabilities: dict[str, Any]) -> Path:
-    """Write the file with these capabilities beside itself; returns where. Raises :class:`InvalidFile` where a proposal lies already."""
-    yaml = YAML()
-    yaml.width = 140
-    document = yaml.load(path.read_text())
-    if capabilities:
-        document["capabilities"] = capabilities
-    else:
-        document.pop("capabilities", None)
-    text = io.StringIO()
-    yaml.dump(document, text)
-    proposed = path.with_name(f"{path.name}.proposed")
-    try:
-        with proposed.open("x") as file:
-            file.write(text.getvalue())
-    except FileExistsError:
-        raise InvalidFile(Problem(str(proposed), 0, "", "is there already: take it or remove it first; nothing is overwritten")) from None
-    return proposed
+def examine_url(url: str, stage: Stage | None) -> Examined:
+    """The same of a platform of which only the address is known. Raises :class:`InvalidFile` for an address that is none, or that says nothing."""
+    if (problem := wrong_url(url)) is not None:
+        raise InvalidFile(Problem("--url", 0, "", problem))
+    url = url.rstrip("/")
+    with closing(Asker(url)) as asker:
+        ask_as_anybody(asker, "/health/")
+        told = meaning.fingerprint(asker.heard)
+        if told is None:
+            why = asker.heard["health"].said
+            raise InvalidFile(
+                Problem("--url", 0, "", f"{url} says nothing of itself at /health or /health/ ({why}): write its file by hand")
+            )
+    path, expect = told
+    known = stage or proposal.stage_of(expect, url) or "production"
+    named = re.sub(r"[^A-Za-z0-9._-]+", "-", expect.get("service") or urlsplit(url).hostname or "platform").strip("-._") or "platform"
+    return examine(proposal.first(url, known, Fingerprint(path, expect), f"{named}-{known}"[:64]))
+
+
+def propose(path: Path, examined: Examined) -> Path:
+    """Write the file as it should be beside itself; returns where. Raises :class:`InvalidFile` where a proposal lies already."""
+    return proposal.write(path.with_name(f"{path.name}.proposed"), proposal.edited(path, examined.proposed))
+
+
+def write_first(directory: Path, examined: Examined) -> Path:
+    """Write a whole first file into a directory; returns where. Raises :class:`InvalidFile` where one of its name lies already."""
+    definition = examined.definition
+    return proposal.write(directory / f"{definition.name}.yaml", proposal.document(definition, examined.proposed))
+
+
+def _ask(definition: Remote, *, write: bool) -> tuple[dict[str, Heard], Noticed, tuple[Finding, ...]]:
+    """What the first region answers; with ``write`` as a customer too."""
+    region, url = next(iter(definition.regions.items()))
+    with closing(Asker(url)) as asker:
+        ask_as_anybody(asker, definition.fingerprint.path)
+        if not write:
+            return asker.heard, Noticed(), ()
+        asker.ask_without_csrf()
+        listed = definition.accounts.file
+        try:
+            account = read(Path.cwd() / listed, tuple(definition.regions))[0] if listed else new_account(region)
+        except EnvironmentFailed as error:
+            return asker.heard, Noticed(), (Finding("accounts", "missing", str(error), "accounts: {file: FILE} or {register: 10}"),)
+        noticed = visit(asker, account, register=listed is None)
+        return asker.heard, noticed, ()

@@ -1,0 +1,312 @@
+"""A customer's whole visit, as the doctor makes it: every route of the profile is asked, and all that was booked is taken back, whatever was answered."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from typing import Any
+from zoneinfo import available_timezones
+
+from closeshave.deployment import Account
+from closeshave.environments.remote import listing
+from closeshave.environments.remote.asking import Asker, Heard
+from closeshave.environments.remote.listing import Listed
+from closeshave.environments.remote.preflight import Booked
+from closeshave.environments.remote.rows import epoch_s
+
+TAG = "closeshave:doctor"
+DAYS = (20, 6, 13, 27, 9)
+"""Days ahead that are looked at until one has free times."""
+BARBERS_MAX = 8
+"""So many of the listed barbers are tried."""
+TRIES = 3
+"""Times that are tried with one barber until it counts as one who takes no bookings."""
+GUESSES = ("10:00", "11:00", "14:00", "15:30")
+"""Tried where no list shows a free time."""
+MINE = "/api/v2/appointments/"
+READ: Mapping[str, str] = {
+    "profile": "/api/v2/auth/me",
+    "franchise": "/api/v2/locations/",
+    "services": "/api/v2/services/",
+    "barbers": "/api/v2/barbers/",
+    "franchise networks": "/api/v2/franchise/networks",
+    "franchise health": "/api/v2/franchise/health",
+    "dashboard appointments": "/api/v2/analytics/appointments",
+    "dashboard overview": "/api/v2/dashboard/overview",
+    "dashboard client metrics": "/api/v2/dashboard/client-metrics",
+    "payments history": "/api/v2/payments/history",
+}
+CANCELLED = frozenset({"cancelled", "canceled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """What no single answer tells."""
+
+    looked: bool = False
+    """Whether free times were asked for at all."""
+    day: date | None = None
+    """The day on which free times were found, by whichever way."""
+    merged: int = 0
+    """Free times on it in the list merged over barbers."""
+    barbers: tuple[Any, ...] = ()
+    """IDs as listed."""
+    listed: Mapping[Any, int] = field(default_factory=dict)
+    """Barber → free times in its own list on that day, for those that were asked."""
+    took: tuple[Any, ...] = ()
+    """Barbers with whom a booking was accepted."""
+    refused: Mapping[Any, str] = field(default_factory=dict)
+    """Barbers who refused every time that was tried → what they said last."""
+    booked: Booked | None = None
+    zone: str | None = None
+    """As a list of free times names it."""
+    at_once: tuple[int, ...] = ()
+    """The statuses of two bookings of one slot at the same instant."""
+    mine: Listed | None = None
+    """The customer's own list."""
+    paged: bool | None = None
+    """Whether ``skip`` and ``limit`` cut the list; ``None``: not seen."""
+    cancelled: int = 0
+    """Bookings that were still standing at the end and were taken back."""
+    left: tuple[str, ...] = ()
+    """What could not be taken back."""
+
+
+def visit(asker: Asker, account: Account, *, register: bool) -> Noticed:
+    """Register or not, log in, ask everything, tidy up. What cannot be done is in what was heard."""
+    if register:
+        wanted = {"first_name": "Close", "last_name": "Shave", "email": account.email, "password": account.password}
+        asker.ask("register", "POST", "/api/v2/auth/register-client", wanted)
+    told = asker.ask("login", "POST", "/api/v2/auth/login", {"email": account.email, "password": account.password})
+    if not isinstance(told, dict) or not told.get("access_token"):
+        return Noticed()
+    return _Visit(asker, told).whole()
+
+
+class _Visit:
+    """One customer at one platform."""
+
+    def __init__(self, asker: Asker, logged_in: Mapping[str, Any]) -> None:
+        self._asker, self._renewal = asker, logged_in.get("refresh_token", "")
+        csrf = str(logged_in.get("csrf_token") or secrets.token_hex(8))
+        self._headers = {
+            "Authorization": f"Bearer {logged_in['access_token']}",
+            "X-CSRF-Token": csrf,
+            "Cookie": f"csrf_token={csrf}",
+            "X-Franchise-Id": "1",
+        }
+        self._known: set[Any] = set()
+        """IDs of bookings that were there before."""
+        self._booked: set[Any] = set()
+        """IDs of bookings that answers named."""
+        self._found: dict[str, Any] = {}
+
+    def whole(self) -> Noticed:
+        """Everything, and whatever happens the tidying up."""
+        self._asker.ask("refresh", "POST", "/api/v2/auth/refresh", {"refresh_token": self._renewal})
+        for name, path in READ.items():
+            self._asker.ask(name, "GET", path, None, self._headers)
+        self._asker.ask("far franchise", "GET", READ["franchise"], None, self._headers | {"X-Franchise-Id": "100001"})
+        self._known = {row.get("id") for row in self._mine() if _is_booking(row)}
+        try:
+            self._look()
+            self._book()
+        finally:
+            self._tidy()
+        return Noticed(**self._found)
+
+    # -- looking ---------------------------------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """For free times: merged over barbers, of each barber, on one day after the other."""
+        told = self._asker.heard["barbers"].body
+        barbers = (
+            [one["id"] for one in told if isinstance(one, dict) and isinstance(one.get("id"), int | str)] if isinstance(told, list) else []
+        )
+        self._found |= {"looked": True, "barbers": tuple(barbers)}
+        self._merged: list[str] = []
+        self._own: dict[Any, list[str]] = {}
+        for ahead in DAYS:
+            self._day = datetime.now(UTC).date() + timedelta(days=ahead)
+            self._merged = self._times("slots", "")
+            self._own = {barber: self._times("slots of a barber", f"&barber_id={barber}") for barber in barbers[:BARBERS_MAX]}
+            if self._merged or any(self._own.values()):
+                self._found |= {
+                    "day": self._day,
+                    "merged": len(self._merged),
+                    "listed": {who: len(times) for who, times in self._own.items()},
+                }
+                break
+        else:
+            self._found["listed"] = dict.fromkeys(self._own, 0)
+        if barbers:
+            query = f"check_date={self._day.isoformat()}&start_time=10:00&end_time=10:30"
+            self._asker.ask("availability check", "GET", f"/api/v2/barber-availability/check/{barbers[0]}?{query}", None, self._headers)
+
+    def _times(self, name: str, only: str) -> list[str]:
+        path = f"/api/v2/appointments/slots?appointment_date={self._day.isoformat()}{only}"
+        told = self._asker.ask(name, "GET", path, None, self._headers)
+        if not isinstance(told, dict):
+            return []
+        if told.get("timezone") in available_timezones():
+            self._found["zone"] = told["timezone"]
+        slots = told.get("slots")
+        return [str(slot["time"]) for slot in slots if isinstance(slot, dict) and "time" in slot] if isinstance(slots, list) else []
+
+    # -- booking ---------------------------------------------------------------------------------------------------------------------------
+
+    def _book(self) -> None:
+        """With each barber until it is known who takes bookings; with the first who does everything else that a customer can do."""
+        took, refused = [], {}
+        first: tuple[Any, dict[str, Any]] | None = None
+        for barber in self._found["barbers"][:BARBERS_MAX] or (None,):
+            if first is not None and self._own.get(barber):
+                # Its own list shows free times: that is proof enough, and one booking less.
+                continue
+            for at in self._to_try(barber):
+                key = f"doctor_{uuid.uuid4()}"
+                wish = self._wish(at, barber)
+                answer = self._ask_to_book("book" if first is None else "book another", wish, key)
+                if answer.good:
+                    took.append(barber)
+                    if first is None:
+                        first = (barber, wish)
+                        self._everything(wish, key, answer.body if isinstance(answer.body, dict) else {})
+                        # What was asked about it comes after; a later refusal is not the answer to the first.
+                        kept = answer
+                    break
+                refused[barber] = answer.said
+            if barber in took:
+                refused.pop(barber, None)
+        self._found |= {"took": tuple(took), "refused": refused}
+        if first is not None:
+            self._asker.heard["book"] = kept
+        self._asker.ask("guest", "POST", "/api/v2/appointments/guest", {}, self._headers)
+
+    def _to_try(self, barber: Any) -> Iterator[str]:
+        """Times spread over the day: neighbours are refused for the same reason."""
+        times = self._own.get(barber) or self._merged or list(GUESSES)
+        step = max(1, len(times) // TRIES)
+        yield from times[::step][:TRIES]
+
+    def _wish(self, at: str, barber: Any) -> dict[str, Any]:
+        wish = {"date": self._day.isoformat(), "time": at, "service": "Haircut", "notes": TAG}
+        return wish if barber is None else wish | {"barber_id": barber}
+
+    def _ask_to_book(self, name: str, wish: Mapping[str, Any], key: str | None) -> Heard:
+        self._asker.ask(name, "POST", MINE, wish, self._headers | ({"Idempotency-Key": key} if key else {}))
+        return self._noted(self._asker.heard[name])
+
+    def _noted(self, answer: Heard) -> Heard:
+        if isinstance(answer.body, dict) and answer.good and isinstance(answer.body.get("id"), int | str):
+            self._booked.add(answer.body["id"])
+        return answer
+
+    def _everything(self, wish: Mapping[str, Any], key: str, booked: Mapping[str, Any]) -> None:
+        """What a customer can do with a booking; and two of one slot, one after the other and at once."""
+        with suppress(ValueError):
+            asked = datetime.combine(self._day, time.fromisoformat(wish["time"]))
+            self._found["booked"] = Booked(asked, datetime.fromtimestamp(epoch_s(booked.get("start_time")), UTC))
+        self._ask_to_book("same key", wish, key)
+        self._ask_to_book("conflict", wish, None)
+        path = f"{MINE}{booked.get('id')}"
+        self._asker.ask("read_booking", "GET", path, None, self._headers)
+        others = [
+            at
+            for at in (self._own.get(wish.get("barber_id")) or self._merged or list(GUESSES))
+            if abs(_minutes(at) - _minutes(wish["time"])) >= 60
+        ]
+        for at in others[:TRIES]:
+            contest = dict(wish) | {"time": at}
+            answers = [self._noted(one) for one in self._asker.ask_at_once("at once", 2, MINE, contest, self._headers)]
+            self._found["at_once"] = tuple(one.status for one in answers)
+            if any(one.good for one in answers):
+                break
+        self._list_mine()
+        if len(others) > 1:
+            # The last is far from the contested one, wherever that is.
+            self._asker.ask("reschedule", "POST", f"{path}/reschedule", {"date": self._day.isoformat(), "time": others[-1]}, self._headers)
+        self._pay(booked.get("id"))
+        spare = next((one for one in self._booked if one != booked.get("id")), booked.get("id"))
+        self._asker.ask("cancel", "PUT", f"{MINE}{spare}/cancel", {}, self._headers)
+        self._asker.ask("delete", "DELETE", path, None, self._headers)
+
+    def _pay(self, booking: Any) -> None:
+        self._asker.ask(
+            "key format", "POST", "/api/v2/payments/create-intent", {"booking_id": booking}, self._headers | {"Idempotency-Key": "a_b_c"}
+        )
+        keyed = self._headers | {"Idempotency-Key": f"intent_{uuid.uuid4()}"}
+        told = self._asker.ask("pay_intent", "POST", "/api/v2/payments/create-intent", {"booking_id": booking}, keyed)
+        if isinstance(told, dict) and told.get("payment_intent_id"):
+            # The guard has looked for keys that move real money before anything was written.
+            wanted = {"booking_id": booking, "payment_intent_id": told["payment_intent_id"]}
+            keyed = self._headers | {"Idempotency-Key": f"pay_{uuid.uuid4()}"}
+            self._asker.ask("pay_confirm", "POST", "/api/v2/payments/confirm", wanted, keyed)
+
+    # -- the customer's own list, and tidying up -------------------------------------------------------------------------------------------
+
+    def _mine(self) -> tuple[Any, ...]:
+        with suppress(RuntimeError, ValueError):
+            self._found["mine"] = listing.read(partial(self._asker.page, self._headers), self._asker.url, MINE)
+            return self._found["mine"].rows  # type: ignore[no-any-return]  # what was just put there
+        return ()
+
+    def _list_mine(self) -> None:
+        self._asker.ask("my bookings", "GET", MINE, None, self._headers)
+        rows = self._mine()
+        if len(rows) > 1:
+            with suppress(RuntimeError, ValueError):
+                self._found["paged"] = len(listing.rows_of(self._asker.page(self._headers, f"{MINE}?skip=0&limit=1").body)) == 1
+
+    def _tidy(self) -> None:
+        """Cancel what answers named and what the list shows of ours: a refusal or a 500 may have booked all the same."""
+        standing = self._standing()
+        left = {}
+        for booking in standing:
+            answer = self._asker.insist("PUT", f"{MINE}{booking}/cancel", {}, self._headers)
+            if not answer.good:
+                answer = self._asker.insist("DELETE", f"{MINE}{booking}", None, self._headers)
+            if not answer.good:
+                left[booking] = answer.said
+        if standing:
+            # Believed is only what the platform shows.
+            left |= {
+                booking: left.get(booking, "is still standing after its cancel") for booking in self._standing() if booking in standing
+            }
+        self._found["cancelled"] = len(standing) - len(left)
+        self._found["left"] = tuple(f"booking {booking}: {why}" for booking, why in left.items())
+
+    def _standing(self) -> list[Any]:
+        """IDs of our bookings that are not cancelled; where no list can be read, of all that answers named."""
+        rows = [row for row in self._mine() if _is_booking(row)]
+        # Some platforms hide notes from customers; what was not there before is ours.
+        ours = [
+            row
+            for row in rows
+            if row.get("notes") == TAG or row["id"] in self._booked or (row["id"] not in self._known and not row.get("notes"))
+        ]
+        shown = {row["id"] for row in ours}
+        unseen = [booking for booking in self._booked - shown if self._stands(booking)]
+        return [row["id"] for row in ours if row.get("status") not in CANCELLED] + unseen
+
+    def _stands(self, booking: Any) -> bool:
+        """Of a booking that no list shows."""
+        answer = self._asker.insist("GET", f"{MINE}{booking}", None, self._headers)
+        status = answer.body.get("status") if isinstance(answer.body, dict) else None
+        return answer.good and status not in CANCELLED
+
+
+def _is_booking(row: Any) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("id"), int | str)
+
+
+def _minutes(at: str) -> int:
+    with suppress(ValueError):
+        told = time.fromisoformat(at)
+        return told.hour * 60 + told.minute
+    return 0
