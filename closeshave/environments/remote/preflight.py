@@ -57,11 +57,11 @@ def learn(definition: Remote, accounts: Sequence[Account], say: Say) -> Learnt:
     missing = {}
     if able.forwarded_for and (why := _not_honoured(url)):
         missing["forwarded_for"] = why
-        say(f"[yellow]X-Forwarded-For is not honoured[/]: {why}")
+        say(f"X-Forwarded-For is not honoured: {why}")
     zone, why = _zone(definition, accounts, say)
     if why:
         missing["zone"] = why
-        say(f"[yellow]the time zone is not certain[/]: {why}")
+        say(f"the time zone is not certain: {why}")
     return Learnt(replace(able, zone=zone), missing)
 
 
@@ -169,4 +169,4 @@ def _take_back(api: Api, caller: Caller, told: dict[str, Any], franchise: int | 
     try:
         api.cancel(caller, told["id"], franchise)
     except (Refused, KeyError) as error:
-        say(f"[yellow]left behind[/]: the booking that told the zone cannot be cancelled: {error}")
+        say(f"left behind: the booking that told the zone cannot be cancelled: {error}")

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import TypeAdapter
-from rich.markup import escape
 
 from closeshave.clock import Anchor
 from closeshave.deployment import FILE, Deployment, Edge, Payments, load
@@ -147,7 +146,7 @@ def export(deployment: Deployment, run: Path, _since_wall_s: float, say: Say) ->
     say(f"final state: {found} bookings of this run, read back from the platform")
     lacking = {**lacking, **charges.export(definition, deployment, run)}
     for part, why in lacking.items():
-        say(f"[yellow]{part} is not known whole[/]: {escape(why)}")
+        say(f"{part} is not known whole: {why}")
     return lacking
 
 
