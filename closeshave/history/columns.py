@@ -23,21 +23,21 @@ OPERATIONS = pa.schema(
 EFFECTS = pa.schema(
     [
         ("operation", pa.int64()), ("action", _TEXT), ("franchise", pa.int32()), ("shard", pa.int16()), ("key", pa.string()),
-        ("booking", pa.int64()), ("barber", pa.int64()), ("starts_at", pa.int64()), ("minutes", pa.int32()), ("version", pa.int32()),
+        ("booking", pa.int64()), ("barber", pa.int64()), ("starts_at", pa.int64()), ("minutes", pa.int32()), ("version", pa.int64()),
         ("amount", pa.int64()), ("session", pa.string()), ("client", pa.string()), ("read_values", pa.string()),
     ]
 )  # fmt: skip
 BOOKINGS = pa.schema(
     [
         ("booking", pa.int64()), ("franchise", pa.int32()), ("found_on", pa.int16()), ("barber", pa.int64()), ("client", pa.string()),
-        ("starts_at", pa.int64()), ("minutes", pa.int32()), ("status", _TEXT), ("version", pa.int32()), ("key", pa.string()),
+        ("starts_at", pa.int64()), ("minutes", pa.int32()), ("status", _TEXT), ("version", pa.int64()), ("key", pa.string()),
         ("created_at", pa.float64()), ("price_cents", pa.int64()),
     ]
 )  # fmt: skip
 DIVERGED = pa.schema(
     [
         ("member", _TEXT), ("shard", pa.int16()), ("franchise", pa.int32()), ("booking", pa.int64()), ("key", pa.string()), ("status", _TEXT),
-        ("version", pa.int32()), ("created_at", pa.float64()),
+        ("version", pa.int64()), ("created_at", pa.float64()),
     ]
 )  # fmt: skip
 _CAPTURE: dict[str, Any] = {

@@ -23,6 +23,8 @@ BOOKINGS_FILE, CAPTURES_FILE = "final_state/bookings.parquet", "final_state/capt
 CACHE_ENTRIES_FILE, PLACEMENTS_FILE = "final_state/cache_entries.parquet", "final_state/placements.parquet"
 DIVERGED_FILE = "final_state/diverged.parquet"
 RESOURCES_FILE = "resources.parquet"
+ODD_EFFECTS = "effects-odd.jsonl"
+"""Effects that do not fit the columns of their table, as they were recorded."""
 
 MANIFEST_CODEC = TypeAdapter(Manifest)
 EDGES_CODEC = TypeAdapter(tuple[EdgeCount, ...])

@@ -25,6 +25,7 @@ from closeshave.history.files import (
     EDGES_CODEC,
     EFFECTS_FILE,
     EVENT_CODECS,
+    ODD_EFFECTS,
     OPERATIONS_FILE,
     PLACEMENTS_FILE,
     RESOURCES_FILE,
@@ -51,6 +52,8 @@ def load(run: Path) -> History:
     sent = _lines(run / SENT, SENT_CODEC.validate_python, damage)
     operations = _rows(run / OPERATIONS_FILE, OPERATIONS, damage)
     effects = _rows(run / EFFECTS_FILE, EFFECTS, damage)
+    if odd := _count_lines(run / ODD_EFFECTS):
+        damage.append(f"{EFFECTS_FILE} lacks what does not fit it of {odd} effects, which {ODD_EFFECTS} holds")
     return History(
         manifest=manifest,
         operations=operations if operations is not None else to_frame(OPERATIONS.empty_table()),
@@ -70,6 +73,10 @@ def load(run: Path) -> History:
         damage=tuple(damage),
         blind=_whole(run / BLIND, BLIND_CODEC, (), damage),
     )
+
+
+def _count_lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.is_file() else 0
 
 
 def _rows(path: Path, schema: pa.Schema | None, damage: list[str]) -> pd.DataFrame | None:
@@ -100,7 +107,7 @@ def _whole(path: Path, codec: TypeAdapter[Any], otherwise: Any, damage: list[str
         return otherwise
     try:
         return codec.validate_json(path.read_bytes())
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         damage.append(f"{path.name} cannot be read: {_told(error, path)}")
         return otherwise
 
@@ -114,7 +121,7 @@ def _lines(path: Path, parse: Callable[[Any], Any], damage: list[str]) -> list[A
             continue
         try:
             found.append(parse(json.loads(line)))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             damage.append(f"{path.name}:{number} cannot be read: {_told(error, path)}")
     return found
 

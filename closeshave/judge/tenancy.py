@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from closeshave.history import ids
 from closeshave.judge.columns import ints
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding
@@ -37,7 +38,8 @@ def leaked(dossier: Dossier) -> Finding:
 
 def _differs(values: dict[str, Any], booking: int, franchise: int) -> bool:
     """What an answer does not tell proves nothing."""
-    return values.get("booking", booking) != booking or (values.get("franchise_id") or franchise) != franchise
+    shown, where = ids.number(values.get("booking", booking)), ids.number(values.get("franchise_id"))
+    return (shown is not None and shown != booking) or (where or franchise) != franchise
 
 
 def _shown(text: object) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def timings(header: str) -> dict[str, float]:
         name, *parameters = (part.strip() for part in metric.split(";"))
         for parameter in parameters:
             key, _, value = parameter.partition("=")
-            if key.strip().lower() == "dur" and re.fullmatch(r'"?\d+(\.\d*)?"?', value.strip()):
+            if key.strip().lower() == "dur" and re.fullmatch(r'"?[0-9]{1,12}(\.[0-9]*)?"?', value.strip()):
                 found[name] = float(value.strip().strip('"'))
     return found
 

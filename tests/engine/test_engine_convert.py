@@ -10,7 +10,7 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
-from closeshave.history import EFFECTS, OPERATIONS, Effect, Operation, Source
+from closeshave.history import EFFECTS, ODD_EFFECTS, OPERATIONS, Effect, Operation, Source, ids
 from closeshave.traffic.engine import convert as converting
 from closeshave.traffic.engine.book import EngineBook
 from closeshave.traffic.engine.convert import convert, convert_effects
@@ -125,6 +125,48 @@ def test_effects_are_converted_without_those_whose_operation_was_lost(tmp_path: 
     assert convert_effects(tmp_path, tmp_path / "effects.parquet") == 1
     (effect,) = pq.read_table(tmp_path / "effects.parquet", schema=EFFECTS).to_pylist()
     assert (effect["operation"], effect["action"], effect["booking"], effect["barber"]) == (4 << 40, "create", 4711, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "kept", "aside"),
+    [
+        ({"version": 1795225500000}, {"version": 1795225500000}, 0),
+        ({"version": str(2**70)}, {"version": None}, 1),
+        ({"version": 1.5}, {"version": None}, 1),
+        ({"minutes": 2**40}, {"minutes": None}, 1),
+        ({"client": {"id": 7}}, {"client": None}, 1),
+        ({"booking": "4711"}, {"booking": 4711}, 0),
+        ({"booking": "b-17"}, {"booking": ids.number("b-17")}, 0),
+        ({"barber": "0c1d2e3f"}, {"barber": ids.number("0c1d2e3f")}, 0),
+        ({"booking": str(2**63)}, {"booking": ids.number(2**63)}, 0),
+        ({"a new member": [1]}, {"booking": 5}, 0),
+        ({"franchise": 2**40}, None, 1),
+        ({"operation": None}, None, 0),
+        (b"[1]", None, 1),
+        (b'{"operation": ', None, 1),
+        (b"\xff\xfe", None, 1),
+    ],
+    ids=str,
+)
+def test_an_effect_that_does_not_fit_takes_no_other_along(
+    tmp_path: Path, change: object, kept: dict[str, object] | None, aside: int
+) -> None:
+    """What of it fits is in the table, the whole is kept beside it and counted; all others are as they were."""
+    records = Records(tmp_path, Source.CUSTOMERS, "worker-0", 0)
+    for at in range(7):
+        told: dict[str, object] = {**asdict(Effect(operation=records.next_id, action="create", franchise=7, shard=1, booking=at + 1))}
+        line = change if isinstance(change, bytes) else orjson.dumps({**told, **change})  # type: ignore[dict-item]  # a dict
+        records._effects.extend((line if at == 4 else orjson.dumps(told)) + b"\n")
+        records.add(ROW.pack(*(0,) * 6, 0.0, 0.0, *(0,) * 12))
+    records.flush()
+    assert convert_effects(tmp_path, tmp_path / "effects.parquet") == (6 if kept is None else 7)
+    rows = pq.read_table(tmp_path / "effects.parquet", schema=EFFECTS).to_pylist()
+    assert [row["booking"] for row in rows if row["operation"] != 4] == [1, 2, 3, 4, 6, 7]
+    assert kept is None or {name: row[name] for row in rows if row["operation"] == 4 for name in kept} == kept
+    odd = tmp_path / ODD_EFFECTS
+    assert (odd.read_bytes().count(b"\n") if odd.exists() else 0) == aside
+    texts = [orjson.loads(line) for line in (tmp_path / ids.FILE).read_bytes().splitlines()] if (tmp_path / ids.FILE).exists() else []
+    assert all(ids.number(each["text"]) == each["number"] for each in texts)
 
 
 def test_a_journeys_operation_survives_the_way_through_the_records(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -59,11 +61,51 @@ def test_two_never_share_a_file(tmp_path: Path) -> None:
         Records(tmp_path, Source.CUSTOMERS, "w", 0)
 
 
-def test_too_many_names_are_an_error_not_a_wrong_name() -> None:
-    """Codes have 16 bits; an ID in an operation's name uses them up."""
+def test_too_many_names_lose_their_name_and_no_row() -> None:
+    """Codes have 16 bits; an ID in an operation's name uses them up. Why a request failed is told all the same."""
     texts = Texts()
-    for at in range(65_535):
+    for at in range(70_000):
         texts.code(str(at))
-    assert texts.text(texts.code("65534")) == "65534"
-    with pytest.raises(OverflowError, match="name"):
-        texts.code("one more")
+    assert texts.text(texts.code("59999")) == "59999"
+    assert texts.text(texts.code("one more")) == "other"
+    assert [texts.text(texts.code(why)) for why in ("status_503", "wrong_body", "reset", "shortage")] == [
+        "status_503", "wrong_body", "reset", "shortage",
+    ]  # fmt: skip
+    assert max(map(texts.code, texts.texts)) <= 0xFFFF
+
+
+def test_one_odd_text_stops_nothing(tmp_path: Path) -> None:
+    """A lone surrogate cannot be written as UTF-8, a number of 70 bits not as JSON: each is kept in words, and what follows is kept too."""
+    records = Records(tmp_path, Source.CUSTOMERS, "w", 0)
+    for name in ("/\udcff", "a\nb", "plain"):
+        version: object = 2**70 if name == "plain" else 1
+        records.add_effect(Effect(records.next_id, "create", 1, 1, client=name, version=version))  # type: ignore[arg-type]  # that is the point
+        records.add(row(records, name, 1, 2))
+        records.flush()
+    files = RecordFiles.of(tmp_path, "w")
+    assert files.texts.read_bytes().decode().splitlines() == ["/\\udcff", "a b", "plain"]
+    told = [orjson.loads(line) for line in files.effects.read_bytes().splitlines()]
+    assert [(each["client"], each["version"]) for each in told] == [("/\\udcff", 1), ("a\nb", 1), ("plain", str(2**70))]
+    assert orjson.loads(files.counters.read_bytes())["recorded"] == 3
+
+
+def test_a_full_disk_leaves_no_half_row_and_forgets_none(tmp_path: Path) -> None:
+    """What was not taken is written once there is room again."""
+    records = Records(tmp_path, Source.CUSTOMERS, "w", 0)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        for at in range(10):
+            records.add(row(records, "k", at, at))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (HEADER.size + 100, limits[1]))
+        with pytest.raises(OSError, match="large"):
+            records.flush()
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert (RecordFiles.of(tmp_path, "w").rows.stat().st_size - HEADER.size) % ROW.size == 0
+        records.add(row(records, "k", 10, 10))
+        assert records.flush()["started_ns"].tolist() == list(range(11))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    data = RecordFiles.of(tmp_path, "w").rows.read_bytes()
+    assert np.frombuffer(data, DTYPE, offset=HEADER.size)["started_ns"].tolist() == list(range(11))

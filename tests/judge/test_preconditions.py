@@ -117,6 +117,15 @@ def test_a_damaged_file_is_named_and_never_a_pass(stored: tuple[Path, Run], name
         assert {verdict.id: verdict.status for verdict in assessment.verdicts}["evidence"] is INCONCLUSIVE
 
 
+def test_effects_that_did_not_fit_are_told(stored: tuple[Path, Run]) -> None:
+    """Whoever judges knows that something of them is missing, and where it is."""
+    directory, run = stored
+    (directory / history.ODD_EFFECTS).write_bytes(b'{"version": "x"}\n{"version": "y"}\n')
+    found = history.load(directory)
+    assert ["of 2 effects" in trouble and history.ODD_EFFECTS in trouble for trouble in found.damage] == [True]
+    assert assess(found, run.plan, run.target).status is INCONCLUSIVE
+
+
 def test_a_torn_line_is_named_and_the_others_still_tell(stored: tuple[Path, Run]) -> None:
     """The writer was killed in the middle of its last line."""
     directory, _ = stored

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from closeshave import history
 from closeshave.history import EFFECTS, OPERATIONS, Blind, Effect, Operation, Outcome, Sent, Source
 from closeshave.traffic.collect import collect
-from closeshave.traffic.engine.book import MOST_TEXTS, OTHER, EngineBook
+from closeshave.traffic.engine.book import EngineBook
 from closeshave.traffic.engine.convert import Converted
-from closeshave.traffic.engine.records import RecordFiles, Records
+from closeshave.traffic.engine.records import MOST_TEXTS, OTHER, RecordFiles, Records
 from closeshave.traffic.engine.rows import ROW
 from closeshave.traffic.signposts import RECORDS
 from closeshave.traffic.transport import TOTAL_TIMEOUT_S

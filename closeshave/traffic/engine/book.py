@@ -7,10 +7,6 @@ from closeshave.traffic.engine.records import Records
 from closeshave.traffic.engine.rows import METHOD_CODES, OUTCOME_CODES, ROW
 from closeshave.traffic.session import Counters
 
-MOST_TEXTS = 60_000
-"""What a platform tells beyond so many different texts (a header that never repeats) is all :data:`OTHER`."""
-OTHER = "other"
-
 _OUTCOME_CODES = {outcome.value: code for outcome, code in OUTCOME_CODES.items()}
 _NAN = float("nan")
 
@@ -31,7 +27,7 @@ class EngineBook:
         """Keep a finished operation and what it did; ``method`` is for Locust's statistics."""
         if effect is not None:
             self._records.add_effect(effect)
-        code = self._code
+        code = self._records.texts.code
         self._records.add(
             ROW.pack(
                 operation.intended_ns, operation.started_ns, operation.ended_ns, 0, operation.franchise, operation.bytes,
@@ -42,10 +38,3 @@ class EngineBook:
             )
         )  # fmt: skip
         self.recorded += 1
-
-    def _code(self, text: str | None) -> int:
-        texts = self._records.texts
-        known = texts.known(text)
-        if known is None:
-            known = texts.code(text if len(texts.texts) < MOST_TEXTS else OTHER)
-        return known

@@ -20,7 +20,8 @@ import pyarrow.json as pj
 import pyarrow.parquet as pq
 
 from closeshave import seal
-from closeshave.history import EFFECTS, OPERATIONS, WRITING, Blind, Sent, Source, save_rows
+from closeshave.files import write_atomically
+from closeshave.history import EFFECTS, ODD_EFFECTS, OPERATIONS, WRITING, Blind, Sent, Source, ids, save_rows
 from closeshave.traffic.engine.records import RecordFiles, Rows
 from closeshave.traffic.engine.rows import DTYPE, HEADER, MAGIC, OUTCOMES, ROW, TEXT_FIELDS, operation_id
 
@@ -30,6 +31,8 @@ _NUMBERS = ("shard", "franchise", "intended_ns", "started_ns", "ended_ns", "stat
 
 _PLAIN_EFFECTS = pa.schema([(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type) for field in EFFECTS])
 """JSON has no dictionaries."""
+_IDS = ("booking", "barber")
+_NEEDED = ("operation", "action", "franchise", "shard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class WorkerRecords:
         rows = np.memmap(path, DTYPE, "r", HEADER.size, (count,)) if count else np.empty(0, DTYPE)
         files = RecordFiles.of(path.parent, path.stem)
         # What follows the last line end is torn, or empty.
-        texts = tuple(line.decode() for line in files.texts.read_bytes().split(b"\n")[:-1])
+        texts = tuple(line.decode("utf-8", "replace") for line in files.texts.read_bytes().split(b"\n")[:-1])
         return cls(files, number, Source(source.rstrip(b"\0").decode()), rows, texts, rest > 0)
 
     @property
@@ -116,20 +119,80 @@ def convert(directory: Path, target: Path) -> Converted:
 def convert_effects(directory: Path, target: Path) -> int:
     """Write the effects below ``directory`` to the Parquet file ``target``; returns how many.
 
-    The last line of a killed worker may be torn, and effects are written before their operations: what has no operation is left out.
+    The last line of a killed worker may be torn, and effects are written before their operations: what has no operation is left out. What does
+    not fit (a version beyond 64 bits) is unknown in the table, and kept as it was in ``effects-odd.jsonl`` beside it; IDs that are text are
+    numbers by ``ids.jsonl``. The other effects do not suffer from either.
     """
     tables = [EFFECTS.empty_table()]
+    odd, texts = list[bytes](), dict[int, str]()
     for worker in open_all(directory):
         data = worker.files.effects.read_bytes()
         whole = data[: data.rfind(b"\n") + 1]
         if whole:
-            table = pj.read_json(io.BytesIO(whole), parse_options=pj.ParseOptions(explicit_schema=_PLAIN_EFFECTS))
+            table = _read_effects(whole, odd, texts)
             end = pa.scalar(operation_id(worker.number, len(worker.rows)))
             kept = table.filter(pc.less(table["operation"], end))
             tables.append(kept.select(EFFECTS.names).cast(EFFECTS))
     found = pa.concat_tables(tables).unify_dictionaries()
     save_rows(target, found)
+    _keep_beside(target.parent / ODD_EFFECTS, b"".join(line + b"\n" for line in odd))
+    told = (orjson.dumps({"number": number, "text": text}) + b"\n" for number, text in sorted(texts.items()))
+    _keep_beside(target.parent / ids.FILE, b"".join(told))
     return int(found.num_rows)
+
+
+def _keep_beside(path: Path, content: bytes) -> None:
+    if content:
+        write_atomically(path, content)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _read_effects(whole: bytes, odd: list[bytes], texts: dict[int, str]) -> pa.Table:
+    try:
+        return pj.read_json(
+            io.BytesIO(whole), parse_options=pj.ParseOptions(explicit_schema=_PLAIN_EFFECTS, unexpected_field_behavior="ignore")
+        )
+    except pa.ArrowException:
+        # One line is not as expected, which happens once in many runs: each by itself.
+        fitted = [row for line in whole.split(b"\n")[:-1] if (row := _fitted(line, odd, texts)) is not None]
+        return pa.Table.from_pylist(fitted, schema=_PLAIN_EFFECTS)
+
+
+def _fitted(line: bytes, odd: list[bytes], texts: dict[int, str]) -> dict[str, Any] | None:
+    """The row of a line as its table can hold it; ``None`` for one that nobody could place. Odd lines are added to ``odd``, IDs to ``texts``."""
+    try:
+        told = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        told = None
+    if not isinstance(told, dict):
+        odd.append(line)
+        return None
+    row: dict[str, Any] = {}
+    fits = True
+    for field in _PLAIN_EFFECTS:
+        value = told.get(field.name)
+        kept = _id(value, texts) if field.name in _IDS else _value(value, field.type)
+        fits = fits and (kept is not None or value is None)
+        row[field.name] = kept
+    if not fits:
+        odd.append(line)
+    return row if all(row[name] is not None for name in _NEEDED) else None
+
+
+def _id(value: object, texts: dict[int, str]) -> int | None:
+    number = ids.number(value)
+    # Two texts of one number: the second one is nobody's, rather than the first one's.
+    if number is not None and not str(value).isdecimal() and texts.setdefault(number, str(value)) != value:
+        return None
+    return number
+
+
+def _value(value: object, type_: pa.DataType) -> Any:
+    if pa.types.is_string(type_):
+        return value if isinstance(value, str) else None
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and -(2 ** (type_.bit_width - 1)) <= value < 2 ** (type_.bit_width - 1) else None
 
 
 def _table(worker: WorkerRecords, start: int, rows: Rows) -> pa.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from closeshave.traffic.engine.records import FLUSH_INTERVAL_S, Observer, Record
 from closeshave.traffic.engine.tls import TlsSessions, TlsSettings
 from closeshave.traffic.engine.wire import Origin, split
 
+_LOG = logging.getLogger(__name__)
 _SLICE_ROWS = 1000
 """Rows that are summed up at a time: a fraction of a millisecond's work."""
 
@@ -111,7 +113,12 @@ class Engine:
     def _keep_flushing(self) -> None:
         while True:
             gevent.sleep(FLUSH_INTERVAL_S)
-            rows = self.records.flush()
+            try:
+                rows = self.records.flush()
+            except OSError as error:
+                # A disk that is full now may have room again; at the latest the last flush says what is lost.
+                _LOG.warning("records cannot be written: %s", error)
+                continue
             self._unobserved += [rows[start : start + _SLICE_ROWS] for start in range(0, len(rows), _SLICE_ROWS)]
             while self._unobserved:
                 self._observe()

@@ -8,8 +8,9 @@ hub is not stuck.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -18,9 +19,17 @@ import numpy.typing as npt
 import orjson
 
 from closeshave.history import Effect, Source
+from closeshave.traffic.engine.errors import Reason
 from closeshave.traffic.engine.rows import DTYPE, HEADER, MAGIC, ROW, operation_id
 
 FLUSH_INTERVAL_S = 0.25
+
+MOST_TEXTS = 60_000
+"""Different texts of a worker's records; a code has two bytes."""
+OTHER = "other"
+"""What every further text is kept as."""
+_OWN_WORD = re.compile(rf"status_\d{{3}}|wrong_body|{'|'.join(Reason)}")
+"""Why a request was not answered well: there is always room for these."""
 
 Rows = npt.NDArray[np.void]
 """Rows with the fields of :data:`closeshave.traffic.engine.rows.DTYPE`."""
@@ -91,11 +100,13 @@ class Texts:
         """The code of a text that has one: the hot path's way around :meth:`code`."""
 
     def code(self, text: str | None) -> int:
-        """The code of ``text``, 0 for none. Raises :class:`OverflowError` after 65,535 different ones."""
+        """The code of ``text``, 0 for none. After :data:`MOST_TEXTS` different ones the rest is :data:`OTHER`, save the engine's own words."""
         code = self._codes.get(text)
         if code is None and text is not None:
-            if len(self.texts) == 0xFFFF:
-                raise OverflowError("more than 65,535 different texts in the records: is an ID part of an operation's name?")
+            # A row is never lost because it has no name: is an ID part of an operation's name?
+            most = MOST_TEXTS if _OWN_WORD.fullmatch(text) is None else 0xFFFE
+            if len(self.texts) >= most and text != OTHER:
+                return self.code(OTHER)
             self.texts.append(text)
             code = self._codes[text] = len(self.texts)
         return code or 0
@@ -139,26 +150,33 @@ class Records:
         return operation_id(self._number, self.recorded + len(self._rows) // ROW.size)
 
     def add_effect(self, effect: Effect) -> None:
-        """Take over what an operation did; before the operation's own row."""
-        self._effects += orjson.dumps(effect) + b"\n"
+        """Take over what an operation did; before the operation's own row. What a platform told is kept whatever it looks like."""
+        try:
+            line = orjson.dumps(effect)
+        except TypeError:
+            line = orjson.dumps({name: _writable(value) for name, value in asdict(effect).items()})
+        self._effects += line + b"\n"
 
     def flush(self, *, overdue: int = 0, finished: bool = False, closed: bool = False) -> Rows:
         """Hand everything to the operating system, where a kill of this process cannot reach it; returns the new rows.
 
         ``overdue`` counts what is due but was not yet taken up. No fsync: it may take as long as a request, and only a power cut needs it.
+        Raises :class:`OSError` when the disk takes no more: what it did not take is kept for the next time, and no file ends in half a row.
         """
         rows = bytes(self._rows)
-        # Cleared, not replaced: `add` is bound to this very buffer.
-        self._rows.clear()
-        self.recorded += len(rows) // ROW.size
         if self._files is not None:
             texts = self.texts.texts[self._texts_written :]
+            _append(self._texts_fd, _lines(texts))
             self._texts_written += len(texts)
-            _write_all(self._texts_fd, "".join(text.replace("\n", " ") + "\n" for text in texts).encode())
-            _write_all(self._effects_fd, bytes(self._effects))
-            _write_all(self._rows_fd, rows)
-            self._write_counters(self._files.counters, overdue=overdue, finished=finished, closed=closed)
+            _append(self._effects_fd, bytes(self._effects))
+            self._effects.clear()
+            _append(self._rows_fd, rows)
+        # Cleared, not replaced: `add` is bound to this very buffer.
+        self._rows.clear()
         self._effects.clear()
+        self.recorded += len(rows) // ROW.size
+        if self._files is not None:
+            self._write_counters(self._files.counters, overdue=overdue, finished=finished, closed=closed)
         return np.frombuffer(rows, DTYPE)
 
     def close(self, *, overdue: int = 0, finished: bool = True) -> Rows:
@@ -181,7 +199,24 @@ class Records:
         scratch.replace(path)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def _lines(texts: list[str]) -> bytes:
+    """A line a text. A text that is none in UTF-8 (a lone surrogate) must not end the writing of all the others."""
+    return "".join(text.replace("\n", " ") + "\n" for text in texts).encode("utf-8", "backslashreplace")
+
+
+def _writable(value: object) -> object:
+    """As JSON can hold it: a text without lone surrogates, a number of 64 bits; everything else as the text that Python shows."""
+    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**63):
+        return value
+    return str(value).encode("utf-8", "backslashreplace").decode()
+
+
+def _append(descriptor: int, data: bytes) -> None:
+    """All of it or nothing: behind half a row every further one would be read wrongly."""
+    before, view = os.fstat(descriptor).st_size, memoryview(data)
+    try:
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except OSError:
+        os.ftruncate(descriptor, before)
+        raise
