@@ -1,16 +1,20 @@
 """Every environment that ships is valid, names nobody's real host, and states what may be broken."""
 
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from closeshave.environments.definition import read_definition, read_remote
+from closeshave.environments.remote import guard
 from closeshave.environments.remote.definition import Remote
+from closeshave.environments.remote.look import look
 from closeshave.faults import catalogue
 from closeshave.preparation import prepare
 from closeshave.traffic import manners
 from closeshave.yamlfile import InvalidFile
+from truth.plain.running import plain
 
 FILES = sorted(Path(__file__).parents[2].glob("environments/*.yaml"))
 REMOTE = [path for path in FILES if isinstance(read_definition(path), Remote)]
@@ -37,6 +41,17 @@ def test_an_example_is_nobodys_platform(path):
     for url in read_remote(path).regions.values():
         assert urlsplit(url).scheme == "https"
         assert (urlsplit(url).hostname or "").endswith(".example.com")
+
+
+@pytest.mark.parametrize("stage", ["development", "staging", "production"])
+def test_the_real_application_is_recognised(stage):
+    """By the route that names its stage: ``/health`` without the slash does not. One of another stage is another platform."""
+    with plain("--as-seen", "--habit", f"stage={stage}") as platform:
+        for path in REMOTE:
+            definition = read_remote(path)
+            here = replace(definition, regions=dict.fromkeys(definition.regions, platform.url))
+            told = list(guard.unsound(here, look(here)))
+            assert bool(told) is ("environment" in definition.fingerprint.expect and definition.stage != stage), (path.stem, told)
 
 
 @pytest.mark.parametrize("path", REMOTE, ids=lambda path: path.stem)
