@@ -6,17 +6,30 @@ planned rate or too late, or when it was failing before anything was broken: the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags, Ints
 from closeshave.judge.timeline import in_scope
-from closeshave.judge.windows import NEVER_NS
+from closeshave.judge.windows import NEVER_NS, Span
 from closeshave.plan import Fault
 
-LEAST_SHARE = 0.5
-"""Of the planned probes, so many must be there in every window."""
+WRITE, READ = "canary_write", "canary_read"
+PROBES = (WRITE, READ)
+"""What canaries do to see whether service is there. Tidying up after themselves, and renewing their tokens, says nothing of it."""
+ENOUGH = 20
+"""So many probes tell a share of 95 % from an outage: more than one failure in them is more than that."""
+LEAST_SHARE = 0.4
+"""Of the planned probes, so many must be there in every window. While writes fail there are no reads: half of them."""
+SLOW_LEAST_NS = 50_000_000
+"""Quicker answers did not wait for anything."""
+RELEASED_PART = 4
+"""Answered together: apart by no more than this part of the time between their sendings."""
 LATENESS_PART = 10
 """Send lateness up to this part of the canaries' latency is within what any generator needs."""
 WINDOW_PROBES = 4
@@ -28,13 +41,89 @@ def held(case: Case) -> Flags:
     return case.good & (case.response_ns <= round(case.plan.canaries.latency * 1e9))
 
 
-def telling(case: Case) -> Flags:
-    """Operations that say something of the platform. A probe that its own sender held up, and that was then answered as promised, does not: it is
-    late by the harness's doing, and nobody asked when it was due. One that failed, or took too long by itself, failed all the same."""
+def telling(case: Case, lost: Iterable[int] = ()) -> Flags:
+    """Operations that say something of the platform: writes, and reads of what was written and is not ``lost`` (IDs of writes).
+
+    A probe that its own sender held up, and that was then answered as promised, does not: it is late by the harness's doing, and nobody asked when it
+    was due. One that failed, or took too long by itself, failed all the same.
+    """
     latency_ns = round(case.plan.canaries.latency * 1e9)
     held_up = case.started_ns - case.intended_ns > latency_ns // LATENESS_PART
     quick = case.good & (case.ended_ns - case.started_ns <= latency_ns)
-    return ~(held_up & quick & (case.response_ns > latency_ns))
+    return case.of_kinds(PROBES) & ~(held_up & quick & (case.response_ns > latency_ns)) & ~_in_vain(case, lost)
+
+
+def _in_vain(case: Case, lost: Iterable[int]) -> Flags:
+    """Failed reads of a write that nobody acknowledged, or that is lost. A canary reads at once, so its read is due when its write was answered."""
+    found = np.zeros(len(case.operations), dtype=np.bool_)
+    reads = np.flatnonzero(case.canaries & case.of_kinds((READ,)) & ~case.good)
+    writes = np.flatnonzero(case.canaries & case.of_kinds((WRITE,)) & (~case.ok | np.isin(case.ids, list(lost))))
+    if len(reads) and len(writes):
+        region, _ = pd.factorize(case.operations["region"])
+        written = pd.MultiIndex.from_arrays([region[writes], case.shard[writes], case.ended_ns[writes]])
+        found[reads] = pd.MultiIndex.from_arrays([region[reads], case.shard[reads], case.intended_ns[reads]]).isin(written)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """Probes in the order in which they were due: parallel arrays, instants in monotonic nanoseconds."""
+
+    due: Ints
+    started: Ints
+    ended: Ints
+    bad: Flags
+    canary: Ints
+    """Which canary probed, as a number."""
+
+    def where(self, chosen: Flags) -> Sequence:
+        """Some of them, in the same order."""
+        return Sequence(self.due[chosen], self.started[chosen], self.ended[chosen], self.bad[chosen], self.canary[chosen])
+
+
+def sequence(case: Case, probes: Ints, before: Ints) -> Sequence:
+    """The probes at these positions (in time order) as they speak of an outage; those at ``before`` tell how quick answers are when all is well."""
+    region, _ = pd.factorize(case.operations["region"].iloc[probes])
+    number, _ = pd.factorize(pd.MultiIndex.from_arrays([region, case.shard[probes]]))
+    due, started, ended = case.intended_ns[probes], case.started_ns[probes], case.ended_ns[probes]
+    bad = ~held(case)[probes]
+    usual = case.ended_ns[before] - case.started_ns[before]
+    slow_ns = max(SLOW_LEAST_NS, 2 * int(np.quantile(usual, 0.99)) if len(usual) else 0)
+    stuck = _stuck(case.good[probes], bad, case.shard[probes], started, ended, slow_ns)
+    return Sequence(due, started, ended, bad | stuck, number.astype(np.int64))
+
+
+def _stuck(good: Flags, bad: Flags, shard: NDArray[np.int32], started: Ints, ended: Ints, slow_ns: int) -> Flags:
+    """Probes that waited for the end of a hang: answered in the same moment as others that were sent at other times, and overlapping a failed one.
+
+    Where a platform is merely slow each waits its own time, and a later one is answered as much later as it was sent.
+    """
+    found = np.zeros(len(bad), dtype=np.bool_)
+    waited = np.flatnonzero(good & (ended - started > slow_ns) & (ended != NEVER_NS))
+    for place in np.unique(shard[waited]):
+        mine = waited[shard[waited] == place]
+        mine = mine[np.argsort(started[mine], kind="stable")]
+        apart, answered = np.diff(started[mine]), np.abs(np.diff(ended[mine]))
+        together = (answered * RELEASED_PART <= apart) & (apart > 0)
+        released = mine[np.concatenate([together, [False]]) | np.concatenate([[False], together])]
+        failures = np.flatnonzero(bad & (shard == place))
+        for one in released[~bad[released]]:
+            found[one] = bool(np.any((started[failures] <= ended[one]) & (ended[failures] >= started[one])))
+    return found
+
+
+def touched(case: Case, probes: Ints) -> Flags:
+    """Which of these probes waited while somebody else had the machine."""
+    found = np.zeros(len(probes), dtype=np.bool_)
+    due, ended = case.intended_ns[probes], case.ended_ns[probes]
+    for span in doubtful(case):
+        found |= (due < span.ended_ns) & (ended >= span.started_ns)
+    return found
+
+
+def doubtful(case: Case) -> tuple[Span, ...]:
+    """When somebody else had the machine, until the backlog was gone."""
+    return case.starved
 
 
 def pairs(case: Case, rows: Flags, fault: Fault) -> list[tuple[str, int]]:
@@ -92,22 +181,3 @@ def _thin(due: Ints, start_ns: int, end_ns: int, rate_per_s: float) -> int | Non
     counts = np.searchsorted(due, starts + width_ns) - np.searchsorted(due, starts)
     thin = starts[counts < LEAST_SHARE * rate_per_s * width_s]
     return int(thin[0]) if len(thin) else None
-
-
-def neighbours(case: Case, probes: Ints, bad: Flags) -> tuple[Ints, Flags]:
-    """For each of ``probes`` (positions, in time order): when the same canary's next one is due, and whether it failed next to another failure.
-
-    :data:`NEVER_NS` after a canary's last probe.
-    """
-    region, _ = pd.factorize(case.operations["region"].iloc[probes])
-    number, _ = pd.factorize(pd.MultiIndex.from_arrays([region, case.shard[probes]]))
-    order = np.argsort(number, kind="stable")
-    same = number[order][1:] == number[order][:-1]
-    due, failed = case.intended_ns[probes][order], bad[order]
-    following, beside = np.full(len(probes), NEVER_NS, dtype=np.int64), np.zeros(len(probes), dtype=np.bool_)
-    following[:-1][same] = due[1:][same]
-    beside[1:] |= failed[:-1] & same
-    beside[:-1] |= failed[1:] & same
-    back, outage = np.empty_like(following), np.empty_like(beside)
-    back[order], outage[order] = following, failed & beside
-    return back, outage

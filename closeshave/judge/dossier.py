@@ -83,4 +83,7 @@ class Dossier:
     @cached_property
     def recoveries(self) -> dict[str, Recovery]:
         """By fault; those that were never injected are not there."""
-        return {life.fault.id: measure(self.case, life) for life in self.lives if life.injected_ns is not None}
+        missing: tuple[int, ...] = ()
+        if self.case.history.bookings is not None:
+            missing = tuple(self.writes.rows["operation"][self.writes.vanished & self.writes.ok("create")].tolist())
+        return {life.fault.id: measure(self.case, life, missing) for life in self.lives if life.injected_ns is not None}

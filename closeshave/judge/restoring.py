@@ -41,52 +41,84 @@ def _verdict(dossier: Dossier, life: Life, objective: Objective | None) -> Verdi
     if life.injected_ns is None:
         return replace(blank, reason=f"{life.fault.id} was never injected")
     found = dossier.recoveries[life.fault.id]
-    time_ns = None if found.restored_ns is None else found.restored_ns - life.injected_ns
-    earliest_ns = 0 if found.last_bad_ns is None else found.last_bad_ns - life.injected_ns
-    figures = replace(
-        blank,
-        measured=None if time_ns is None else time_ns / 1e9,
-        confidence=None if time_ns is None else (earliest_ns / 1e9, time_ns / 1e9),
-        n=found.probes,
-    )
+    figures = replace(blank, measured=_since(found.restored_ns, life), confidence=_interval(found, life), n=found.probes)
     if life.observed_ns is None:
         return replace(figures, reason=f"{life.fault.id} was injected, but no probe saw it bite: there was nothing to recover from")
     if found.blind:
         return replace(figures, reason=f"nobody could see the recovery: {found.blind}")
-    status, reason = _answer(dossier.case, life, found, time_ns, figures.bound)
+    status, reason = _answer(dossier.case, life, found, figures.bound)
     return replace(figures, status=status, reason=reason, witnesses=_witnesses(dossier.case, found) if status is Status.FAIL else ())
 
 
-def _answer(case: Case, life: Life, found: Recovery, time_ns: int | None, bound_s: float | None) -> tuple[Status, str]:
-    """First what the plan expects of the platform, then how long it took."""
-    assert life.injected_ns is not None
-    name, looked_s = life.fault.id, (life.horizon_ns - life.injected_ns) / 1e9
-    alone = life.fault.expected is not Expected.RESTORED
+def _since(instant: int | None, life: Life) -> float | None:
+    return None if instant is None or life.injected_ns is None else (instant - life.injected_ns) / 1e9
+
+
+def _interval(found: Recovery, life: Life) -> tuple[float, float] | None:
+    """Between what the recovery lies; ``None`` where it never came."""
+    low, high = _since(found.earliest_ns, life) or 0.0, _since(found.latest_ns, life)
+    return None if high is None else (low, high)
+
+
+def _answer(case: Case, life: Life, found: Recovery, bound_s: float | None) -> tuple[Status, str]:
+    """First what the plan expects of the platform, then how long it took.
+
+    Nobody is convicted of a recovery for which the harness left less time than the bound. Where no objective bounds it, no time was promised: then
+    nobody is convicted of having taken too long.
+    """
+    name, alone = life.fault.id, life.fault.expected is not Expected.RESTORED
     if life.fault.expected is Expected.TOLERATES and found.impact_ns is not None:
-        return Status.FAIL, f"{name} was to be tolerated, and {np.count_nonzero(found.failed)} of {found.probes} probes failed"
-    if alone and found.self_recovered is False:
-        assert life.healed_ns is not None
-        left_s = (life.healed_ns - life.injected_ns) / 1e9
-        return Status.FAIL, f"service did not recover by itself in the {left_s:.1f} s before the harness healed {name}"
-    if time_ns is None or (alone and found.self_recovered is None):
-        if time_ns is None and bound_s is not None and looked_s > bound_s:
-            return Status.FAIL, f"service had not recovered {looked_s:.1f} s after {name}, {bound_s:g} s are allowed"
-        return Status.INCONCLUSIVE, f"the history of {name} ends after {looked_s:.1f} s, before its recovery could be told"
-    return _in_time(case, name, time_ns, bound_s)
+        told = f"{name} was to be tolerated, and {np.count_nonzero(found.failed)} of {found.probes} probes failed"
+        if np.any(found.sure):
+            return Status.FAIL, told
+        return Status.INCONCLUSIVE, f"{told}, all of them while others had the machine"
+    if alone and found.self_recovered is not True:
+        return _not_alone(case, life, found, bound_s)
+    if found.latest_ns is None:
+        return _not_at_all(case, life, found, bound_s)
+    return _in_time(case, life, found, bound_s)
 
 
-def _in_time(case: Case, name: str, time_ns: int, bound_s: float | None) -> tuple[Status, str]:
-    """Exactly at the bound is in time. Within the clocks' uncertainty of it nobody knows."""
-    excess_ns = 0 if bound_s is None else time_ns - round(bound_s * 1e9)
-    uncertainty_ns = case.history.manifest.anchor.uncertainty_ns
-    if excess_ns and abs(excess_ns) <= uncertainty_ns:
-        return Status.INCONCLUSIVE, f"recovery took {time_ns / 1e9:.3f} s, within the clocks' {uncertainty_ns / 1e9:g} s of the bound"
-    if excess_ns > 0:
-        return Status.FAIL, f"recovery from {name} took {time_ns / 1e9:.3f} s, {bound_s:g} s are allowed"
-    return Status.PASS, ""
+def _not_alone(case: Case, life: Life, found: Recovery, bound_s: float | None) -> tuple[Status, str]:
+    """It had not come back, and held, when the harness healed it, or when the history ends."""
+    name, failing_s = life.fault.id, _since(found.failing_ns, life) or 0.0
+    given_s = _since(life.hurting_until_ns, life) or 0.0
+    healed = life.healed_ns is not None and life.healed_ns <= life.horizon_ns
+    until = f"before the harness healed {name}" if healed else f"before the history of {name} ends"
+    if bound_s is not None and failing_s > bound_s + _uncertainty_s(case):
+        return Status.FAIL, f"service did not recover by itself in the {given_s:.1f} s {until}, {bound_s:g} s are allowed"
+    if bound_s is None:
+        return Status.INCONCLUSIVE, f"service did not recover by itself in the {given_s:.1f} s {until}; no objective bounds how long it may take"
+    if given_s < bound_s:
+        return Status.INCONCLUSIVE, f"service had not recovered {until}: it was given {given_s:.1f} s of {bound_s:g} s"
+    held_s = case.plan.canaries.hold
+    return Status.INCONCLUSIVE, f"whether service had recovered cannot be told: it did not hold for {held_s:g} s {until}, after {given_s:.1f} s"
+
+
+def _not_at_all(case: Case, life: Life, found: Recovery, bound_s: float | None) -> tuple[Status, str]:
+    looked_s, failing_s = (life.horizon_ns - (life.injected_ns or 0)) / 1e9, _since(found.earliest_ns, life) or 0.0
+    if bound_s is not None and failing_s > bound_s + _uncertainty_s(case):
+        return Status.FAIL, f"service had not recovered {failing_s:.1f} s after {life.fault.id}, {bound_s:g} s are allowed"
+    return Status.INCONCLUSIVE, f"the history of {life.fault.id} ends after {looked_s:.1f} s, before its recovery could be told"
+
+
+def _in_time(case: Case, life: Life, found: Recovery, bound_s: float | None) -> tuple[Status, str]:
+    """Only beyond both ends of the interval, and beyond what the clocks may be apart, anything is known. At the bound is in time."""
+    low, high = _interval(found, life) or (0.0, 0.0)
+    if bound_s is None or high + (_uncertainty_s(case) if high else 0.0) <= bound_s:
+        return Status.PASS, ""
+    took = f"recovery from {life.fault.id} took between {low:.3f} s and {high:.3f} s"
+    if low - _uncertainty_s(case) > bound_s:
+        return Status.FAIL, f"{took}, {bound_s:g} s are allowed"
+    why = " (others had the machine in between)" if not np.array_equal(found.failed, found.sure) else ""
+    return Status.INCONCLUSIVE, f"{took}{why}: whether that is within {bound_s:g} s nobody can tell"
+
+
+def _uncertainty_s(case: Case) -> float:
+    return case.history.manifest.anchor.uncertainty_ns / 1e9
 
 
 def _witnesses(case: Case, found: Recovery) -> tuple[Witness, ...]:
-    guilty = first_and_worst(found.failed, case.intended_ns, case.intended_ns, case.ids)
+    guilty = first_and_worst(found.sure, case.intended_ns, case.intended_ns, case.ids)
     whys = ("the first probe that failed", "the last probe that failed")
     return tuple(row(case.operations, position, why) for position, why in zip(guilty, whys, strict=False))

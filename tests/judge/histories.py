@@ -122,7 +122,7 @@ class Run:
     def canary(self, at: float, *, ok: bool = True, **fields: Any) -> Operation:
         """A canary's booking at shard 1 from its home region, which leaves no effect here: recovery looks at operations alone."""
         add = self.op if ok else self.bad
-        return add(at, **{"source": "canary", "kind": "read_booking", "journey": "canary", **fields})
+        return add(at, **{"source": "canary", "kind": "canary_write", "journey": "canary", **fields})
 
     def probes(self, start: float, end: float, *, per_s: int = 10, down: tuple[tuple[float, float], ...] = (), **fields: Any) -> None:
         """Canaries at a steady rate; those due inside a stretch of ``down`` fail."""

@@ -1,14 +1,18 @@
 """Recovery: KILL is injected at second 120, seen at 120.5, and healed by the harness at 150; canaries hold for 5 s."""
 
 from dataclasses import replace
+from random import Random
 from typing import Any
 
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from closeshave.judge.verdict import FaultFigures, Status, Verdict
 from closeshave.plan import Expected, Fault
 from closeshave.target import Objective
-from tests.judge.histories import KILL, RECOVERY, Run, ns
+from tests.judge.histories import KILL, LOSS, RECOVERY, Run, ns
 
 PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
 
@@ -26,45 +30,56 @@ def verdict(run: Run) -> Verdict:
     return run.verdict("recovery/kill")
 
 
+def back_at(seconds: float) -> Any:
+    """The middle between a failed probe 0.1 s before and the answer, 10 ms after it was sent, to the good one at this second after the injection."""
+    return pytest.approx(seconds - 0.045, abs=1e-6)
+
+
 def figures(run: Run) -> FaultFigures:
     """The kill as the report tells it."""
     return run.assess().faults[0]
 
 
-def test_recovery_is_the_first_window_that_holds() -> None:
-    """Down from 120.2 to 124: the first good probe is due at 124.0, 4 s after the injection; the last bad one was at 123.9."""
+def test_recovery_is_an_interval_between_the_last_failed_and_the_first_good_probe() -> None:
+    """Down from 120.2 to 124: the last bad probe was sent at 123.9, the first good one answered at 124.01; the middle is what is measured."""
     run = outage((120.2, 124.0))
     answer = verdict(run)
-    assert (answer.status, answer.measured, answer.bound, answer.unit) == (PASS, 4.0, 20.0, "s")
-    assert answer.confidence == pytest.approx((3.9, 4.0))
+    assert (answer.status, answer.bound, answer.unit) == (PASS, 20.0, "s")
+    assert answer.measured == back_at(4.0)
+    assert answer.confidence == pytest.approx((3.9, 4.01))
     assert figures(run).self_recovered is True
 
 
 @pytest.mark.parametrize(
     ("back", "expected"),
-    [(139.9, PASS), (140.0, PASS), (140.1, FAIL)],
+    [(139.9, PASS), (139.99, PASS), (140.0, INCONCLUSIVE), (140.1, INCONCLUSIVE), (140.2, FAIL)],
 )
-def test_exactly_at_the_bound_is_in_time(back: float, expected: Status) -> None:
-    """20 s are allowed."""
-    answer = verdict(outage((120.0, back)))
+def test_a_bound_within_the_interval_is_neither_kept_nor_broken(back: float, expected: Status) -> None:
+    """20 s are allowed; the interval begins 0.1 s before the good probe and ends with its answer, 10 ms after."""
+    run = Run((RECOVERY,), (KILL,))
+    run.life()
+    run.probes(round(back - 40, 6), back, down=((120, back),))
+    run.probes(back, 190)
+    answer = verdict(run)
     assert answer.status is expected
-    assert answer.measured == pytest.approx(back - 120)
+    assert answer.measured == back_at(back - 120)
     assert bool(answer.witnesses) == (expected is FAIL)
 
 
-def test_one_nanosecond_past_the_bound_is_too_late() -> None:
-    """The first good probe of a canary is due a nanosecond after the allowed 20 s."""
-    run = Run((RECOVERY,), (KILL,))
-    run.life()
-    run.probes(100, 140, down=((120, 140),))
-    for index in range(500):
-        run.canary(140 + index / 10, intended_ns=ns(140 + index / 10) + 1)
-    assert verdict(run).status is FAIL
+def test_answered_exactly_at_the_bound_is_in_time() -> None:
+    """A nanosecond later nobody knows."""
+    for extra_ns, expected in ((0, PASS), (1, INCONCLUSIVE)):
+        run = Run((RECOVERY,), (KILL,))
+        run.life()
+        run.probes(100, 139.9, down=((120, 139.9),))
+        run.canary(139.95, ended_ns=ns(140) + extra_ns)
+        run.probes(140.05, 190)
+        assert verdict(run).status is expected
 
 
 def test_clocks_that_may_be_further_apart_than_the_excess_convict_nobody() -> None:
-    """0.1 s too late and 0.2 s of uncertainty, or 0.1 s in time: nobody knows. Exactly at the bound stays in time."""
-    for back, expected in ((140.1, INCONCLUSIVE), (139.9, INCONCLUSIVE), (140.0, PASS), (135.0, PASS), (141.0, FAIL)):
+    """0.2 s of uncertainty on either side of the interval."""
+    for back, expected in ((140.2, INCONCLUSIVE), (140.4, FAIL), (139.9, INCONCLUSIVE), (139.7, PASS)):
         run = outage((120.0, back))
         run.uncertainty_ns = 200_000_000
         assert verdict(run).status is expected
@@ -81,10 +96,28 @@ def test_recovery_that_needed_the_harness_is_none(back: float, by_itself: bool) 
     answer = verdict(run)
     assert (answer.status is PASS) == by_itself
     assert figures(run).self_recovered == by_itself
-    assert figures(run).recovery_s == pytest.approx(back - 120)
+    assert figures(run).recovery_s == back_at(back - 120)
     if not by_itself:
-        assert answer.status is FAIL
-        assert "by itself" in answer.reason
+        assert answer.status is INCONCLUSIVE
+        assert "it was given 30.0 s of 60 s" in answer.reason
+
+
+@pytest.mark.parametrize(
+    ("back", "bound", "expected", "says"),
+    [
+        (190.0, 20.0, FAIL, "did not recover by itself in the 30.0 s before the harness healed kill, 20 s are allowed"),
+        (190.0, 29.5, FAIL, "29.5 s are allowed"),
+        (190.0, 30.0, INCONCLUSIVE, "did not hold for 5 s"),
+        (190.0, 300.0, INCONCLUSIVE, "it was given 30.0 s of 300 s"),
+        (147.0, 20.0, FAIL, "20 s are allowed"),
+        (146.0, 27.0, INCONCLUSIVE, "cannot be told"),
+    ],
+)
+def test_a_recovery_is_convicted_only_if_it_was_given_its_bound(back: float, bound: float, expected: Status, says: str) -> None:
+    """Healed at 150, after 30 s: who still fails then has broken 20 s and not 300 s; who came back 4 s before the healing may have come back."""
+    answer = verdict(outage((120.0, back), objective=replace(RECOVERY, at_most=bound)))
+    assert answer.status is expected
+    assert says in answer.reason
 
 
 def test_an_operators_step_may_be_part_of_a_restoration() -> None:
@@ -131,33 +164,192 @@ def test_tolerates_means_no_probe_fails() -> None:
 
 def test_good_seconds_before_the_fault_bites_are_no_recovery() -> None:
     """A primary cut off from its lease serves for 8 s more; the outage then lasts until 134."""
-    assert verdict(outage((128.0, 134.0))).measured == pytest.approx(14.0)
+    assert verdict(outage((128.0, 134.0))).measured == back_at(14.0)
 
 
 def test_a_short_relief_is_no_recovery() -> None:
     """Good from 122 to 126.9 is less than the hold of 5 s."""
-    assert verdict(outage((120.0, 122.0), (126.9, 130.0))).measured == pytest.approx(10.0)
+    assert verdict(outage((120.0, 122.0), (126.9, 130.0))).measured == back_at(10.0)
 
 
 def test_a_second_outage_undoes_the_first_recovery() -> None:
     """Good for ten seconds, then down again for one: service is back at 133."""
-    assert verdict(outage((120.0, 122.0), (132.0, 133.0))).measured == pytest.approx(13.0)
+    assert verdict(outage((120.0, 122.0), (132.0, 133.0))).measured == back_at(13.0)
 
 
 def test_a_single_failure_after_a_full_hold_is_no_outage() -> None:
     """One probe at 140 fails alone: the recovery at 122 stands."""
-    assert verdict(outage((120.0, 122.0), (140.0, 140.1))).measured == pytest.approx(2.0)
+    assert verdict(outage((120.0, 122.0), (140.0, 140.1))).measured == back_at(2.0)
 
 
 def test_a_slow_answer_counts_as_down() -> None:
-    """Good answers after 1.000000001 s are not service; after exactly 1 s they are."""
-    for took, measured in ((1.0, 2.0), (1.000000001, 6.0)):
+    """Good answers after 1.000000001 s are not service; after exactly 1 s they are, and the first of them came at 123."""
+    for took, interval in ((1.0, (1.9, 3.0)), (1.000000001, (5.9, 6.01))):
         run = Run((RECOVERY,), (KILL,))
         run.life()
         run.probes(100, 122, down=((120, 122),))
         run.probes(122, 126, took=took)
         run.probes(126, 190)
-        assert verdict(run).measured == pytest.approx(measured)
+        assert verdict(run).confidence == pytest.approx(interval)
+
+
+@pytest.mark.parametrize(("until", "bound", "expected"), [(128.43, 8.0, FAIL), (128.43, 8.5, INCONCLUSIVE), (128.43, 9.0, PASS)])
+def test_what_was_stuck_in_a_hang_was_not_served_before_its_end(until: float, bound: float, expected: Status) -> None:
+    """Everything hangs from 120 to 128.43 and is answered then: what was due in the last second of it came within the canaries' latency."""
+    run = Run((replace(RECOVERY, at_most=bound),), (KILL,))
+    run.life()
+    run.probes(100, 120)
+    for index in range(42):
+        at = 120 + index / 5
+        run.canary(at, took=min(2.0, until + 0.004 - at), ok=until - at < 2.0)
+    run.probes(128.5, 190)
+    answer = verdict(run)
+    assert answer.status is expected
+    assert answer.confidence is not None
+    assert answer.confidence[0] <= until - 120 <= answer.confidence[1]
+    assert answer.confidence[1] - answer.confidence[0] < 0.4
+
+
+def test_a_slow_platform_is_not_stuck() -> None:
+    """Answers take 0.6 s after an outage, each its own: within the canaries' latency that is service."""
+    run = Run((RECOVERY,), (KILL,))
+    run.life()
+    run.probes(100, 122, down=((120, 122),))
+    run.probes(122, 130, took=0.6)
+    run.probes(130, 190)
+    assert verdict(run).confidence == pytest.approx((1.9, 2.6))
+
+
+def test_a_hang_within_the_latency_is_no_outage() -> None:
+    """0.8 s, and everything was answered within 1 s: a fault that was to be tolerated was."""
+    run = Run((RECOVERY,), (replace(KILL, expected=Expected.TOLERATES),))
+    run.life()
+    run.probes(100, 120)
+    for index in range(4):
+        run.canary(120 + index / 5, took=0.8 - index / 5)
+    run.probes(120.8, 190)
+    assert verdict(run).status is PASS
+
+
+@pytest.mark.parametrize("kind", ["canary_cancel", "canary_refresh"])
+def test_tidying_up_is_no_probe(kind: str) -> None:
+    """The cancel of a booking that the fault took is refused five seconds later; neither that nor a good one says anything of service."""
+    run = outage((120.0, 121.8))
+    run.canary(125.0, ok=False, kind=kind, status=404)
+    run.canary(120.5, kind=kind)
+    assert verdict(run).confidence == pytest.approx((1.7, 1.81))
+    tolerates = outage(fault=replace(KILL, expected=Expected.TOLERATES))
+    tolerates.canary(125.0, ok=False, kind=kind, status=404)
+    assert verdict(tolerates).status is PASS
+
+
+@pytest.mark.parametrize(("acknowledged", "final", "probe"), [(True, False, False), (False, True, False), (True, True, True)])
+def test_the_read_of_a_write_that_is_no_more_says_nothing(acknowledged: bool, final: bool, probe: bool) -> None:
+    """Lost with its primary, or never acknowledged; what is there and cannot be read is no service."""
+    run = Run((RECOVERY, LOSS), (replace(KILL, expected=Expected.TOLERATES),))
+    run.life(dead_ns=ns(125))
+    run.probes(100, 190)
+    fields = {"source": "canary", "journey": "canary"}
+    answers = {} if acknowledged else {"outcome": "info", "error": "wrong_body"}
+    run.book(124.95, 5000, final=final, kind="canary_write", **fields, **answers)
+    run.canary(124.96, took=0.3, ok=False, kind="canary_read", status=404)
+    assert (verdict(run).status is FAIL) is probe
+
+
+def test_partial_faults_end_no_earlier_by_lucky_probes() -> None:
+    """Every third request fails until 130: the last failed one was due at 129.9, and what followed may have been luck."""
+    run = Run((RECOVERY,), (KILL,))
+    run.life()
+    for index in range(900):
+        at = 100 + index / 10
+        run.canary(at, ok=not (120 <= at < 130 and index % 3 == 2))
+    low, high = verdict(run).confidence or (0, 0)
+    assert low == pytest.approx(9.9)
+    assert 10.0 < high < 10.9
+
+
+@pytest.mark.parametrize(("every", "restored"), [(15, True), (4, False)])
+def test_the_share_at_which_service_counts_as_restored_is_the_plans(every: int, restored: bool) -> None:
+    """After the outage every 15th request fails, or every 4th: at 90 % the first is service, and the second is not."""
+    run = outage()
+    run.canaries = replace(run.canaries, restored_share=0.9)
+    run.operations = [each for each in run.operations if each.intended_ns < ns(120)]
+    for index in range(700):
+        run.canary(120 + index / 10, ok=not (index < 40 or index % every == 1))
+    found = verdict(run)
+    assert (found.status is PASS) is restored
+    if restored:
+        assert found.confidence is not None
+        assert 3.7 < found.confidence[0] < 4.0 < found.confidence[1] < 4.3
+
+
+def test_a_single_failure_soon_after_the_end_is_not_the_end() -> None:
+    """Down from 120 to 124, and one probe at 126 fails alone."""
+    assert verdict(outage((120.0, 124.0), (126.0, 126.1))).confidence == pytest.approx((3.9, 4.01))
+
+
+def starving(*stretches: tuple[int, int]) -> Any:
+    """What the machine did, second for second: programs of others had all of it in these."""
+    rows = []
+    for second in range(100, 190):
+        hungry = any(low <= second < high for low, high in stretches)
+        times = {"user_s": 2.0, "idle_s": 0.0} if hungry else {"user_s": 0.2, "idle_s": 1.8}
+        rows.append({"at_ns": ns(second + 1), "role": "host", "cpu_s": 0.0, "interval_s": 1.0, "system_s": 0.0, "iowait_s": 0.0, "steal_s": 0.0, **times})
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("starved", "expected", "low"),
+    [((), FAIL, 21.9), (((135, 145),), INCONCLUSIVE, 14.9), (((110, 190),), INCONCLUSIVE, 0.0), (((141, 145),), FAIL, 20.9), (((150, 160),), FAIL, 21.9)],
+)
+def test_failures_beside_programs_of_others_convict_nobody(starved: Any, expected: Status, low: float) -> None:
+    """Down until 142, 20 s are allowed: convicted by what failed undisturbed, or not at all."""
+    run = outage((120.0, 142.0))
+    run.changes["resources"] = starving(*starved)
+    answer = verdict(run)
+    assert answer.status is expected
+    assert answer.confidence == pytest.approx((low, 22.01))
+
+
+def test_a_fault_to_be_tolerated_is_not_refuted_by_failures_beside_programs_of_others() -> None:
+    """The one probe that failed had to share the machine."""
+    run = outage((130.0, 130.1), fault=replace(KILL, expected=Expected.TOLERATES))
+    run.changes["resources"] = starving((129, 132))
+    assert verdict(run).status is INCONCLUSIVE
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.floats(0, 1), st.floats(0, 1), st.floats(0.4, 19.0), st.sampled_from([5.0, 15.0, 22.0]), st.sampled_from([1.0, 1.0, 0.5, 0.3]), st.randoms(use_true_random=False)
+)
+def test_the_phases_of_canaries_never_turn_a_pass_into_a_fail(one: float, two: float, lasts: float, bound: float, share: float, luck: Random) -> None:
+    """Whenever they happen to ask: of a bound that both intervals lie beyond nobody says pass and another fail; and they contain the truth."""
+    answers = [verdict(probed(phase, lasts, bound, share, luck)) for phase in (one, two)]
+    assert {answer.status for answer in answers} != {PASS, FAIL}
+    for answer in answers:
+        assert answer.confidence is not None
+        low, high = answer.confidence
+        # A share of luck goes beyond any interval in 5 of 100 cases; these are not to be told from errors.
+        slack = 0.0 if share == 1.0 else 2.0
+        assert low <= lasts + 0.001 <= high + slack
+        if answer.status is not INCONCLUSIVE:
+            assert (answer.status is PASS) == (lasts <= bound)
+
+
+def probed(phase: float, lasts: float, bound: float, share: float, luck: Random) -> Run:
+    """An outage of this length as two canaries with these phases see it, in pairs of a write and its read."""
+    run = Run((replace(RECOVERY, at_most=bound),), (KILL,))
+    run.life(healed=160, verified=165)
+    run.canaries = replace(run.canaries, away_per_s=1.0)
+    for per_s, region in ((5.0, "east"), (0.5, "west")):
+        for index in range(int(90 * per_s)):
+            at = round(100 + (index + phase) / per_s, 6)
+            for due, kind in ((at, "canary_write"), (at + 0.01, "canary_read")):
+                ok = not (120 <= due < 120 + lasts and luck.random() < share)
+                run.canary(due, ok=ok, kind=kind, region=region)
+                if not ok:
+                    break
+    return run
 
 
 def test_probes_count_by_when_they_were_due() -> None:
@@ -167,7 +359,7 @@ def test_probes_count_by_when_they_were_due() -> None:
     run.probes(100, 120)
     run.probes(120, 123, took=3.5)
     run.probes(123, 190)
-    assert verdict(run).measured == pytest.approx(3.0)
+    assert verdict(run).measured == back_at(3.0)
 
 
 def test_recovery_by_an_answer_in_flight_is_none() -> None:
@@ -181,13 +373,13 @@ def test_recovery_by_an_answer_in_flight_is_none() -> None:
 
 
 def test_the_split_adds_up() -> None:
-    """Noticed at 121, first write at 123.5, all well at 124: 1 + 2.5 + 0.5 = 4."""
+    """Noticed at 121, first write at 123.5, all well at 124: 1 + 2.5 + 0.455 = 3.955."""
     run = outage((120.0, 124.0))
     run.signal(121.0, "suspected")
     run.signal(123.0, "promoted")
     run.book(123.5, 1)
     told = figures(run)
-    assert (told.detect_s, told.fail_over_s, told.restore_s, told.recovery_s) == pytest.approx((1.0, 2.5, 0.5, 4.0))
+    assert (told.detect_s, told.fail_over_s, told.restore_s, told.recovery_s) == pytest.approx((1.0, 2.5, 0.455, 3.955))
     assert (told.injected_at_s, told.observed_at_s, told.healed_at_s, told.healed_verified) == (120.0, 120.5, 150.0, True)
 
 
@@ -327,14 +519,22 @@ def test_every_canary_of_the_scope_must_hold() -> None:
     run = outage((120.0, 124.0))
     run.probes(100, 190, per_s=1, region="west", down=((120, 129),))
     run.probes(100, 190, per_s=10, region="west", shard=2, franchise=101, down=((120, 190),))
-    assert verdict(run).measured == pytest.approx(9.0)
+    assert verdict(run).confidence == pytest.approx((8.0, 9.01))
 
 
-def test_a_slow_canary_is_back_only_with_its_own_next_probe() -> None:
-    """The one that probes once a second fails at 128 and is next due at 129; what fails at 128.5 elsewhere and is well at 128.6 is not last."""
+def test_canaries_whose_intervals_overlap_saw_the_same_recovery() -> None:
+    """The one that probes once a second failed at 128, and the other at 128.5: that it asks again only at 129 makes nobody's interval wider."""
     run = outage((120.0, 128.6))
     run.probes(100, 190, per_s=1, region="west", down=((120, 128.5),))
-    assert verdict(run).measured == pytest.approx(9.0)
+    assert verdict(run).confidence == pytest.approx((8.5, 8.61))
+
+
+def test_a_slow_canary_that_failed_last_makes_the_interval_narrower() -> None:
+    """It was refused at 123.95, between the last failed probe and the first good one of the other."""
+    run = outage((120.0, 124.0))
+    for index in range(90):
+        run.canary(100.95 + index, region="west", ok=not 120 <= 100.95 + index < 124)
+    assert verdict(run).confidence == pytest.approx((3.95, 4.01))
 
 
 def test_a_regions_scope_is_its_door_and_its_shards() -> None:
@@ -348,7 +548,7 @@ def test_a_regions_scope_is_its_door_and_its_shards() -> None:
     run.probes(100, 190, region="west", shard=2, franchise=101, down=((120, 125),))
     run.signal(121, "suspected", "region:west")
     run.signal(123, "promoted", "shard:2")
-    assert verdict(run).measured == pytest.approx(7.0)
+    assert verdict(run).confidence == pytest.approx((6.0, 7.01))
     assert figures(run).detect_s == pytest.approx(1.0)
 
 
@@ -361,7 +561,7 @@ def test_a_tiers_scope_is_everyone() -> None:
     run.probes(100, 190, region="west", shard=2, franchise=101, down=((120, 123),))
     run.signal(121, "promoted", "store:cache-eu")
     run.signal(120.5, "promoted", "store:sessions")
-    assert verdict(run).measured == pytest.approx(3.0)
+    assert verdict(run).measured == back_at(3.0)
     assert figures(run).detect_s == pytest.approx(1.0)
 
 
@@ -372,8 +572,8 @@ def test_a_fault_answers_only_until_the_next_one_begins() -> None:
     run.life()
     run.life("again", injected=160, observed=160.1, healed=180, verified=185)
     run.probes(100, 190, down=((120, 124), (160, 163)))
-    assert run.verdict("recovery/kill").measured == pytest.approx(4.0)
-    assert run.verdict("recovery/again").measured == pytest.approx(3.0)
+    assert run.verdict("recovery/kill").measured == back_at(4.0)
+    assert run.verdict("recovery/again").measured == back_at(3.0)
 
 
 def test_a_fault_that_is_overtaken_by_the_next_cannot_be_told() -> None:
@@ -394,8 +594,8 @@ def test_faults_of_different_shards_do_not_disturb_each_other() -> None:
     run.life("other", injected=122, observed=122.1)
     run.probes(100, 190, down=((120, 126),))
     run.probes(100, 190, region="west", shard=2, franchise=101, down=((122, 124),))
-    assert run.verdict("recovery/kill").measured == pytest.approx(6.0)
-    assert run.verdict("recovery/other").measured == pytest.approx(2.0)
+    assert run.verdict("recovery/kill").measured == back_at(6.0)
+    assert run.verdict("recovery/other").measured == back_at(2.0)
 
 
 def test_a_fault_at_the_edge_of_the_run_cannot_be_told() -> None:
@@ -408,17 +608,19 @@ def test_a_fault_at_the_edge_of_the_run_cannot_be_told() -> None:
 
 
 def test_what_the_plan_expects_is_judged_without_an_objective_too() -> None:
-    """No recovery objective covers the fault: whether it recovered by itself is answered all the same, without a bound."""
+    """No recovery objective covers the fault: whether it recovered is answered all the same, and convicts nobody."""
     answer = verdict(outage((120.0, 144.0), objective=None))
     assert (answer.status, answer.bound) == (PASS, None)
-    assert verdict(outage((120.0, 149.0), objective=None)).status is FAIL
+    unbounded = verdict(outage((120.0, 149.0), objective=None))
+    assert unbounded.status is INCONCLUSIVE
+    assert "no objective bounds how long it may take" in unbounded.reason
 
 
 def test_the_injection_begins_with_its_first_signal_sent() -> None:
     """The evidence's ``began_ns`` is t0 where the event was written later; healing counts from its own beginning too."""
     run = outage((120.0, 124.0), injected=121)
     run.events[0] = replace(run.events[0], evidence={"began_ns": ns(120)})
-    assert verdict(run).measured == pytest.approx(4.0)
+    assert verdict(run).measured == back_at(4.0)
 
 
 def test_the_order_of_rows_does_not_matter() -> None:
