@@ -208,6 +208,24 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class Expect:
+    """What a call must find. A text somewhere in an answer may be there while the platform is broken; a status or a member says what it means."""
+
+    __pydantic_config__ = STRICT
+
+    status: int | None = None
+    """Of an HTTP answer; with it, no other one will do."""
+    members: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+    """Where in the JSON of the answer or output → what must be there: ``checks.database.status: healthy``; a number chooses from a list."""
+
+    def __post_init__(self) -> None:
+        if self.status is None and not self.members:
+            raise ValueError("expect needs a status, like {status: 200}, or members, like {members: {checks.database: healthy}}")
+        if self.status is not None and not 100 <= self.status <= 599:
+            raise ValueError(f"{self.status} is no status of HTTP; write 100 to 599")
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One thing that a hook does: a command (no shell sees it) or an HTTP request."""
 
@@ -220,9 +238,19 @@ class Call:
     headers_from: Mapping[str, str] = field(default_factory=dict)
     """Header → name of the environment variable that holds its value: secrets never stand in a file."""
     body: str = ""
-    expect: str | None = None
-    """A text that the output or the answer must contain; without it, exit code 0 or a 2xx is enough."""
+    expect: Expect | str | None = None
+    """What the answer must be; or a text that it must contain. Without it, exit code 0 or a 2xx is enough."""
     timeout: Lasting = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call that tells when the old primary has ended."""
+
+    __pydantic_config__ = STRICT
+
+    asked: Call
+    """Succeeds once the old primary cannot acknowledge any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +272,9 @@ class Hook:
     healed_within: Lasting = 300.0
     lasting: bool = True
     """Whether it stays in effect until it is undone; false for a stroke that the platform mends by itself, such as a pod that is deleted."""
+    ends: Literal["at-once", "when-observed"] | Asked | None = None
+    """When the old primary acknowledges no more: by the return of ``inject``, when ``observe`` first succeeds, or when another call says so. Left out,
+    it is at some time from the start of ``inject`` to the first sign of it: a request that fails, the observation, a promotion."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,7 @@ class Canaries:
         if not (self.home_per_s >= 0 and self.away_per_s >= 0 and math.isfinite(self.home_per_s + self.away_per_s)):
             raise ValueError("home_per_s and away_per_s are numbers from 0")
         if not 0.5 <= self.restored_share < 1.0:
-            raise ValueError("restored_share is at least 50% and below 100%: that a share is kept can be told from samples, that nothing ever fails cannot")
+            raise ValueError("restored_share is at least 50% and below 100%: that nothing ever fails cannot be told from samples")
         if not (self.latency > 0 and self.hold > 0):
             raise ValueError("latency and hold are above 0")
 

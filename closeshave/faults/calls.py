@@ -1,12 +1,13 @@
 """Carries out one call of an operator's hook: a command that no shell sees, or an HTTP request; bounded, whatever the other side does.
 
 Nothing that a command prints or a server answers is kept: it may hold secrets, and a run directory is passed around. What is told of a call is
-its exit code or its status, and whether the expected text was there.
+its exit code or its status, and whether what was expected was there.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import selectors
 import signal
@@ -15,11 +16,12 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 import httpx
 
-from closeshave.deployment import Call
+from closeshave.clock import now_ns
+from closeshave.deployment import Call, Expect
 from closeshave.processes import descendants, identify, send
 
 KEPT_BYTES = 1 << 20
@@ -33,6 +35,8 @@ class Done:
     well: bool
     saw: str
     """In a few words, without a byte of its output."""
+    sent_ns: int | None = None
+    """When it was begun: the process started, or the request ready to be sent; ``None`` when it never was."""
 
 
 def carry_out(call: Call, timeout_s: float, environ: Mapping[str, str]) -> Done:
@@ -43,6 +47,7 @@ def carry_out(call: Call, timeout_s: float, environ: Mapping[str, str]) -> Done:
 
 
 def _command(call: Call, timeout_s: float, environ: Mapping[str, str]) -> Done:
+    sent_ns = now_ns()
     try:
         child = subprocess.Popen(
             call.command,
@@ -60,10 +65,10 @@ def _command(call: Call, timeout_s: float, environ: Mapping[str, str]) -> Done:
         output = _read(child.stdout, deadline) if child.stdout is not None else b""
         code = child.wait(max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
-        return Done(well=False, saw=f"had not ended after {timeout_s:g} s and was killed")
+        return Done(well=False, saw=f"had not ended after {timeout_s:g} s and was killed", sent_ns=sent_ns)
     finally:
         _end(child)
-    return _judged(call, code == 0, f"exit code {code}", output)
+    return _judged(call, code == 0, f"exit code {code}", output, sent_ns)
 
 
 def _read(stream: IO[bytes], deadline: float) -> bytes:
@@ -96,30 +101,51 @@ def _request(call: Call, url: str, timeout_s: float) -> Done:
     for variable in call.headers_from.values():
         if not os.environ.get(variable):
             return Done(well=False, saw=f"was not sent: the environment variable {variable} is not set")
-    answered: list[Done] = []
-    # httpx bounds each read, not the whole: a server that drips its answer would keep us for ever.
-    sender = threading.Thread(target=lambda: answered.append(_send(call, url, timeout_s)), daemon=True)
-    sender.start()
-    sender.join(timeout_s)
-    return answered[0] if answered else Done(well=False, saw=f"had no whole answer after {timeout_s:g} s")
+    # Ready before the instant of sending is taken: a client reads certificates for some 20 ms.
+    with httpx.Client(timeout=timeout_s, follow_redirects=False) as client:
+        answered: list[Done] = []
+        sent_ns = now_ns()
+        # httpx bounds each read, not the whole: a server that drips its answer would keep us for ever.
+        sender = threading.Thread(target=lambda: answered.append(_send(client, call, url, sent_ns)), daemon=True)
+        sender.start()
+        sender.join(timeout_s)
+    return answered[0] if answered else Done(well=False, saw=f"had no whole answer after {timeout_s:g} s", sent_ns=sent_ns)
 
 
-def _send(call: Call, url: str, timeout_s: float) -> Done:
+def _send(client: httpx.Client, call: Call, url: str, sent_ns: int) -> Done:
     headers = {name: os.environ[variable] for name, variable in call.headers_from.items()}
     kept = bytearray()
     try:
-        with httpx.stream(
-            call.method, url, headers=headers, content=call.body.encode() or None, timeout=timeout_s, follow_redirects=False
-        ) as answer:
+        with client.stream(call.method, url, headers=headers, content=call.body.encode() or None) as answer:
             for part in answer.iter_bytes():
                 kept += part[: KEPT_BYTES - len(kept)]
-    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError, ValueError, RuntimeError) as error:
         # Not the error's own text: it may repeat a header.
-        return Done(well=False, saw=f"had no answer: {type(error).__name__}")
-    return _judged(call, answer.is_success, f"answers {answer.status_code}", bytes(kept))
+        return Done(well=False, saw=f"had no answer: {type(error).__name__}", sent_ns=sent_ns)
+    wanted = call.expect.status if isinstance(call.expect, Expect) else None
+    well = answer.is_success if wanted is None else answer.status_code == wanted
+    return _judged(call, well, f"answers {answer.status_code}", bytes(kept), sent_ns)
 
 
-def _judged(call: Call, well: bool, saw: str, output: bytes) -> Done:
-    if well and call.expect is not None and call.expect.encode() not in output:
-        return Done(well=False, saw=f"{saw} without {call.expect!r}")
-    return Done(well, saw if call.expect is None or not well else f"{saw} with {call.expect!r}")
+def _judged(call: Call, well: bool, saw: str, output: bytes, sent_ns: int) -> Done:
+    if not well or call.expect is None:
+        return Done(well, saw, sent_ns)
+    if isinstance(call.expect, str):
+        found = call.expect.encode() in output
+        return Done(found, f"{saw} {'with' if found else 'without'} {call.expect!r}", sent_ns)
+    wrong = [path for path, wanted in call.expect.members.items() if not _holds(output, path, wanted)]
+    told = (
+        f" without the expected {', '.join(wrong)}" if wrong else f" with {', '.join(call.expect.members)}" if call.expect.members else ""
+    )
+    return Done(not wrong, saw + told, sent_ns)
+
+
+def _holds(output: bytes, path: str, wanted: object) -> bool:
+    """Whether a JSON text has this value at this place; a true is no 1, and what is not there is no null."""
+    try:
+        found: Any = json.loads(output)
+        for part in path.split("."):
+            found = found[int(part)] if isinstance(found, list) else found[part]
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
+        return False
+    return isinstance(found, bool) == isinstance(wanted, bool) and found == wanted

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from closeshave.clock import now_ns
-from closeshave.deployment import Call, Hook
+from closeshave.deployment import Asked, Call, Hook
 from closeshave.faults.calls import carry_out
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
-from closeshave.faults.waiting import left_s, wait_until
+from closeshave.faults.waiting import after, left_s, until, wait_until
 
 ASK_EVERY_S = 1.0
 """Somebody else's platform is asked gently."""
+WATCH_EVERY_S = 0.2
+"""While a fault is being injected it is asked more often: a fail-over is over in seconds."""
+CHECK_TRIES = 5
+"""So often a heal check may say that all is whole while the fault is in effect: it may notice late."""
 
 
 class HookFailed(RuntimeError):
@@ -30,6 +35,74 @@ def label(hook: Hook) -> str:
     return f"{hook.kind} on {', '.join(f'{key} {value}' for key, value in hook.scope.items()) or 'everything'}"
 
 
+def worthless(hook: Hook, environ: Mapping[str, str], stop: Callable[[], bool]) -> str:
+    """Why the heal check proves nothing: it says that all is whole again and again while the fault is seen in effect. Empty when it does not.
+
+    Asked between two observations, so that what was over in the meantime accuses nobody.
+    """
+    for _ in range(CHECK_TRIES):
+        check = carry_out(hook.heal_check, hook.heal_check.timeout, environ)
+        if not check.well or stop() or not carry_out(hook.observe, hook.observe.timeout, environ).well:
+            return ""
+        wait_until(after(ASK_EVERY_S), stop)
+    text = hook.heal_check.expect
+    why = f"; {text!r} is also in the answer of the broken platform: expect a status or members" if isinstance(text, str) else ""
+    return f"the heal_check of the hook for {label(hook)} {check.saw} while the fault was in effect{why}"
+
+
+@dataclass(slots=True)
+class Meanwhile:
+    """What is seen from the start of ``inject`` until it has returned and, where the hook says so, the old primary has ended."""
+
+    hook: Hook
+    environ: Mapping[str, str]
+    over: threading.Event = field(default_factory=threading.Event)
+    seen: dict[str, str | int] = field(default_factory=dict)
+    _alive_ns: int | None = None
+    """The last time that the old primary was not yet said to have ended: when it was asked."""
+    _ended_ns: int | None = None
+
+    def watch(self) -> None:
+        """Ask whether it is in effect, and whether the old primary has ended, until told that the call is over."""
+        while not self.over.is_set():
+            if self._ended_ns is None and isinstance(self.hook.ends, Asked):
+                asked_ns = now_ns()
+                self._note(asked_ns, carry_out(self.hook.ends.asked, self.hook.ends.asked.timeout, self.environ).well)
+            if not self.seen:
+                self._look()
+            elif "worthless" not in self.seen and (self._ended_ns is not None or not isinstance(self.hook.ends, Asked)):
+                self._check()
+            self.over.wait(WATCH_EVERY_S)
+
+    def wait_ended(self, began_ns: int, within_s: float) -> tuple[int, int] | None:
+        """Between when the old primary ended; ``None`` where nobody says. Waits for the word for at most ``within_s`` seconds."""
+        if self.hook.ends is None:
+            return None
+        until(lambda: self._ended_ns is not None, after(within_s), WATCH_EVERY_S)
+        return None if self._ended_ns is None else (max(began_ns, self._alive_ns or began_ns), self._ended_ns)
+
+    def _look(self) -> None:
+        asked_ns = now_ns()
+        done = carry_out(self.hook.observe, self.hook.observe.timeout, self.environ)
+        if self.hook.ends == "when-observed":
+            self._note(asked_ns, done.well)
+        if done.well and not self.over.is_set():
+            saw = f"observe of the hook for {label(self.hook)} {done.saw}"
+            self.seen = {"probe": f"the hook for {label(self.hook)}", "saw": saw, "at_ns": now_ns()}
+
+    def _check(self) -> None:
+        """Only a whole answer counts: what was broken off because the call returned is asked again by whoever holds the fault."""
+        why = worthless(self.hook, self.environ, self.over.is_set)
+        if not self.over.is_set():
+            self.seen = {**self.seen, "worthless": why}
+
+    def _note(self, asked_ns: int, ended: bool) -> None:
+        if ended:
+            self._ended_ns = now_ns()
+        else:
+            self._alive_ns = asked_ns
+
+
 def bind(kind: Kind, hook: Hook, environ: Mapping[str, str]) -> Kind:
     """``kind`` as this hook does it. ``environ`` is what its commands carry besides the harness's own environment."""
 
@@ -43,15 +116,30 @@ def bind(kind: Kind, hook: Hook, environ: Mapping[str, str]) -> Kind:
 
     def inject(aim: Aim, strike_ns: int) -> Injection:
         wait_until(strike_ns)
-        began_ns = now_ns()
-        well, saw = ask("inject", hook.inject, hook.inject.timeout)
-        if not well:
+        meanwhile = Meanwhile(hook, environ)
+        # Watched from the start: the call may return when all is over, or before anything happens.
+        watcher = threading.Thread(target=meanwhile.watch, daemon=True)
+        watcher.start()
+        done = carry_out(hook.inject, hook.inject.timeout, environ)
+        returned_ns = now_ns()
+        saw = f"inject of the hook for {label(hook)} {done.saw}"
+        if not done.well:
+            meanwhile.over.set()
             raise HookFailed(saw)
-        return Injection(aim.label, (saw,), began_ns, now_ns(), targets=())
+        began_ns = done.sent_ns or returned_ns
+        ended = (began_ns, returned_ns) if hook.ends == "at-once" else meanwhile.wait_ended(began_ns, hook.observed_within)
+        meanwhile.over.set()
+        # A call of the watcher that hangs must not keep the fault from being written down.
+        watcher.join(ASK_EVERY_S)
+        seen = dict(meanwhile.seen)
+        return Injection(aim.label, (saw,), began_ns, None, targets=(), returned_ns=returned_ns, ended_ns=ended, seen=seen)
 
     def look(_aim: Aim, _injection: Injection) -> Sighting | None:
         well, saw = ask("observe", hook.observe, hook.observe.timeout)
         return Sighting(f"the hook for {label(hook)}", saw) if well else None
+
+    def fooled(_aim: Aim, _injection: Injection, stop: Callable[[], bool]) -> str:
+        return worthless(hook, environ, stop)
 
     def undo(_aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
         well, saw = ask("undo", hook.undo, left_s(deadline_ns))
@@ -72,6 +160,7 @@ def bind(kind: Kind, hook: Hook, environ: Mapping[str, str]) -> Kind:
         unfit=unfit,
         inject=inject,
         look=look,
+        fooled=fooled,
         undo=undo,
         prove=prove,
         parameters=(),

@@ -83,6 +83,12 @@ class Injection:
     """The deployment's links that were disturbed, by name."""
     before: Mapping[str, int] = field(default_factory=dict)
     """Figures read just before the strike, by process, for a probe that compares: keys held, keys evicted."""
+    returned_ns: int | None = None
+    """When an operator's call had returned; ``None`` where the harness itself struck. It may do so long before it bites, or after it is over."""
+    ended_ns: tuple[int, int] | None = None
+    """Between when the old primary ended, by the operator's word; ``None`` where that has to be found from what was seen."""
+    seen: Mapping[str, str | int] = field(default_factory=dict)
+    """What was seen of it while the call had not yet returned: ``probe``, ``saw``, ``at_ns``; and ``worthless``, why its heal check is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +167,8 @@ class Kind:
     """Stays in effect until it is undone, so that its probe keeps seeing it; false for a stroke that is over at once, like a flush."""
     ask_every_s: float = 0.02
     """How often at most its questions (fit? in effect? healed?) are repeated while the answer is no."""
+    fooled: Callable[[Aim, Injection, Callable[[], bool]], str] = field(default=lambda _aim, _injection, _stop: "")
+    """Asked while the fault is seen in effect: why its proof of healing would hold now too, and so proves nothing; empty when it does not."""
     course: Callable[[Aim], Iterable[Stroke]] = field(default=lambda _aim: ())
     """What else happens while it holds, in the order of time; it may go on for ever, as the hold ends it."""
 

@@ -25,6 +25,8 @@ NOT_OBSERVED = "fault-not-observed"
 """A mark's kind; its detail is the fault's ID: the run cannot be conclusive about this fault."""
 ENDED_EARLY = "fault-ended-early"
 """A mark's kind; its detail is the fault's ID: something undid the fault before it was healed, so nobody knows what was survived."""
+CHECK_WORTHLESS = "heal-check-worthless"
+"""A mark's kind; its detail is the fault's ID and why: the check that is to prove the fault healed also said so while it was in effect."""
 LOOK_AGAIN_S = 2.0
 ASK_OTHERS_S = 1.0
 """How often a proof that fails asks whether another fault may be the cause."""
@@ -74,11 +76,20 @@ def _engineless(deployment: Deployment) -> str:
 
 
 def observe(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[], bool]) -> Sighting | None:
-    """Look until the fault is seen in effect; ``None``, and a mark on the timeline, when it is not within the kind's deadline."""
+    """Look until the fault is seen in effect; ``None``, and a mark on the timeline, when it is not within the kind's deadline.
+
+    A call of an operator may return when all is over: then it counts what was seen meanwhile.
+    """
     standing = ledger.find(fault)
     sighting: Sighting | None = None
     if standing is not None and standing.evidence:
         injection = _INJECTION.validate_python(standing.evidence)
+        if seen_before := injection.seen:
+            sighting = Sighting(str(seen_before["probe"]), str(seen_before["saw"]))
+            ledger.passed(fault, Edge.OBSERVED, int(seen_before["at_ns"]), asdict(sighting))
+            why = str(seen_before["worthless"]) if "worthless" in seen_before else kind.fooled(aim, injection, stop)
+            _note_fooled(ledger, fault, why)
+            return sighting
 
         def seen() -> bool:
             nonlocal sighting
@@ -90,7 +101,13 @@ def observe(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[],
         record(ledger.run, Mark(now_ns(), NOT_OBSERVED, fault))
         return None
     ledger.passed(fault, Edge.OBSERVED, now_ns(), asdict(sighting))
+    _note_fooled(ledger, fault, kind.fooled(aim, injection, stop))
     return sighting
+
+
+def _note_fooled(ledger: Ledger, fault: str, why: str) -> None:
+    if why:
+        record(ledger.run, Mark(now_ns(), CHECK_WORTHLESS, f"{fault}: {why}"))
 
 
 def look_again(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[], bool]) -> bool:

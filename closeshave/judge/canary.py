@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags, Ints
 from closeshave.judge.timeline import in_scope
-from closeshave.judge.windows import NEVER_NS, Span
+from closeshave.judge.windows import NEVER_NS
 from closeshave.plan import Fault
 
 WRITE, READ = "canary_write", "canary_read"
@@ -110,20 +110,6 @@ def _stuck(good: Flags, bad: Flags, shard: NDArray[np.int32], started: Ints, end
         for one in released[~bad[released]]:
             found[one] = bool(np.any((started[failures] <= ended[one]) & (ended[failures] >= started[one])))
     return found
-
-
-def touched(case: Case, probes: Ints) -> Flags:
-    """Which of these probes waited while somebody else had the machine."""
-    found = np.zeros(len(probes), dtype=np.bool_)
-    due, ended = case.intended_ns[probes], case.ended_ns[probes]
-    for span in doubtful(case):
-        found |= (due < span.ended_ns) & (ended >= span.started_ns)
-    return found
-
-
-def doubtful(case: Case) -> tuple[Span, ...]:
-    """When somebody else had the machine, until the backlog was gone."""
-    return case.starved
 
 
 def pairs(case: Case, rows: Flags, fault: Fault) -> list[tuple[str, int]]:

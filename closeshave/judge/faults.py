@@ -31,7 +31,14 @@ def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
     if any(mark.kind == "fault-ended-early" and mark.detail == name for mark in dossier.case.history.marks):
         unseen = f"{name} was over before it was healed: something else undid it, and nobody knows when"
     unhealed = "" if life.verified_ns is not None else f"nothing proves that {name} was healed"
+    unhealed = _fooled(dossier, name) or unhealed
     return (_verdict("observed", life, unseen), _verdict("healed", life, unhealed), *_in_flight(dossier, life))
+
+
+def _fooled(dossier: Dossier, name: str) -> str:
+    """Why the proof of its healing is none; empty when it is one."""
+    said = (mark.detail.partition(": ") for mark in dossier.case.history.marks if mark.kind == "heal-check-worthless")
+    return next((f"nothing proves that {name} was healed: {why}" for fault, _, why in said if fault == name), "")
 
 
 def _in_flight(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
@@ -112,7 +119,7 @@ def figures(dossier: Dossier, life: Life) -> FaultFigures:
         restore_s=restore,
         recovery_s=_since(recovered, life.injected_ns),
         self_recovered=found.self_recovered if found and not found.blind else None,
-        loss_window_s=loss.window_ns / 1e9 if loss and loss.window_ns is not None else None,
+        loss_window_s=loss.window_ns / 1e9 if loss else None,
         lost_writes=int(np.count_nonzero(loss.lost)) if loss else None,
         loss_resolution_s=gap_ns / 1e9 if gap_ns is not None else None,
         split_brain_writes=int(np.count_nonzero(loss.split)) if loss and loss.promoted_ns is not None else None,

@@ -53,18 +53,21 @@ def _measured(dossier: Dossier, life: Life, blank: Verdict, bound_ns: int) -> Ve
     loss = dossier.losses.by_fault[life.fault.id]
     gap_ns = resolution_ns(dossier.case, dossier.writes, life, bound_ns)
     count = int(np.count_nonzero(loss.lost))
-    assert loss.window_ns is not None
+    low_ns, high_ns = loss.unsure_ns
     n = _acknowledged(dossier, life, bound_ns)
-    figures = replace(blank, measured=loss.window_ns / 1e9, n=n, confidence=_interval(loss.window_ns, gap_ns))
+    figures = replace(blank, measured=loss.window_ns / 1e9, n=n, confidence=_interval(loss.unsure_ns, gap_ns))
     seen = _seen_alone(dossier, loss.lost)
-    window = f"{seen}the oldest from {loss.window_ns / 1e9:.3f} s before the primary's end, {bound_ns / 1e9:g} s are allowed"
-    excess_ns = loss.window_ns - bound_ns
+    far = f"{low_ns / 1e9:.3f} s" if low_ns == high_ns else f"between {low_ns / 1e9:.3f} s and {high_ns / 1e9:.3f} s"
+    window = f"{seen}the oldest from {far} before the primary's end, {bound_ns / 1e9:g} s are allowed"
     uncertainty_ns = dossier.case.history.manifest.anchor.uncertainty_ns
-    if excess_ns and abs(excess_ns) <= uncertainty_ns:
-        return replace(figures, reason=f"{count:,} acknowledged writes are missing, {window}, and the clocks may be that far apart")
-    if excess_ns > 0:
+    missing = f"{count:,} acknowledged writes are missing, {window}"
+    if low_ns - uncertainty_ns > bound_ns:
         witnesses = _witnesses(dossier, loss.lost, "acknowledged, and missing")
-        return replace(figures, status=Status.FAIL, reason=f"{count:,} acknowledged writes are missing, {window}", witnesses=witnesses)
+        return replace(figures, status=Status.FAIL, reason=missing, witnesses=witnesses)
+    if high_ns > bound_ns and low_ns != high_ns:
+        return replace(figures, reason=f"{missing}: when exactly the primary ended nobody can tell")
+    if (excess_ns := high_ns - bound_ns) and abs(excess_ns) <= uncertainty_ns:
+        return replace(figures, reason=f"{missing}, and the clocks may be that far apart")
     if life.observed_ns is None:
         return replace(figures, reason=f"{life.fault.id} was injected, but no probe saw it bite: nothing could be lost")
     if gap_ns is None or gap_ns > bound_ns:
@@ -81,9 +84,9 @@ def _seen_alone(dossier: Dossier, guilty: Flags) -> str:
     return f"{int(np.count_nonzero(guilty & among(dossier.writes.rows, alone))):,} of them were read on the old primary before it was rewound, "
 
 
-def _interval(window_ns: int, gap_ns: int | None) -> tuple[float, float] | None:
+def _interval(unsure_ns: tuple[int, int], gap_ns: int | None) -> tuple[float, float] | None:
     """The oldest lost write was acknowledged at this time; an older one could hide in no wider gap than the resolution."""
-    return None if gap_ns is None else (window_ns / 1e9, (window_ns + gap_ns) / 1e9)
+    return None if gap_ns is None else (unsure_ns[0] / 1e9, (unsure_ns[1] + gap_ns) / 1e9)
 
 
 def _acknowledged(dossier: Dossier, life: Life, bound_ns: int) -> int:

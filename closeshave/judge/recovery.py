@@ -78,7 +78,7 @@ def measure(case: Case, life: Life, lost: Iterable[int] = ()) -> Recovery:
     until = life.horizon_ns if life.fault.expected is Expected.RESTORED else life.hurting_until_ns
     failed, sure = np.zeros(len(case.operations), dtype=np.bool_), np.zeros(len(case.operations), dtype=np.bool_)
     failed[probes[seen.bad]] = True
-    doubtful = canary.touched(case, probes)
+    doubtful = case.touched[probes]
     sure[probes[seen.bad & ~doubtful]] = True
     hurt = seen.due[seen.bad & (seen.due < until)]
     impact = int(hurt[0]) if len(hurt) else None
@@ -121,7 +121,11 @@ def _ended(seen: Sequence, until: int, hold_ns: int, share: float) -> Turn | Non
     last = max(each.turn.low_ns for each in proven)
     same = [each for each in proven if each.turn.high_ns is None or each.turn.high_ns > last]
     back = min((each.turn.high_ns for each in same if each.turn.high_ns is not None), default=None)
-    same += [each for each in ends if each not in same and not each.proven and (back is None or each.turn.low_ns < back) and _after(each.turn, last)]
+    same += [
+        each
+        for each in ends
+        if each not in same and not each.proven and (back is None or each.turn.low_ns < back) and _after(each.turn, last)
+    ]
     members = np.isin(seen.canary, [each.canary for each in same])
     return _turn(seen.where(members & (seen.due >= min(each.since_ns for each in same))), share)
 

@@ -88,11 +88,17 @@ def _not_alone(case: Case, life: Life, found: Recovery, bound_s: float | None) -
     if bound_s is not None and failing_s > bound_s + _uncertainty_s(case):
         return Status.FAIL, f"service did not recover by itself in the {given_s:.1f} s {until}, {bound_s:g} s are allowed"
     if bound_s is None:
-        return Status.INCONCLUSIVE, f"service did not recover by itself in the {given_s:.1f} s {until}; no objective bounds how long it may take"
+        return (
+            Status.INCONCLUSIVE,
+            f"service did not recover by itself in the {given_s:.1f} s {until}; no objective bounds how long it may take",
+        )
     if given_s < bound_s:
         return Status.INCONCLUSIVE, f"service had not recovered {until}: it was given {given_s:.1f} s of {bound_s:g} s"
     held_s = case.plan.canaries.hold
-    return Status.INCONCLUSIVE, f"whether service had recovered cannot be told: it did not hold for {held_s:g} s {until}, after {given_s:.1f} s"
+    return (
+        Status.INCONCLUSIVE,
+        f"whether service had recovered cannot be told: it did not hold for {held_s:g} s {until}, after {given_s:.1f} s",
+    )
 
 
 def _not_at_all(case: Case, life: Life, found: Recovery, bound_s: float | None) -> tuple[Status, str]:

@@ -27,6 +27,10 @@ class Life:
     verified_ns: int | None
     dead_ns: int | None
     """When everything that was killed was proven dead."""
+    ended_ns: tuple[int, int] | None
+    """Between when the old primary ended, by the word of the operator whose call did it."""
+    called: bool
+    """Whether an operator's call did it: its return says nothing of when it bit."""
     horizon_ns: int
     """Up to when the history speaks of this fault alone: the next fault that shares a canary with it, or the end of the load."""
     touched: tuple[str, ...]
@@ -60,6 +64,8 @@ def lives(case: Case) -> tuple[Life, ...]:
                 healed_ns=_began_ns(edges.get(Edge.HEALED)),
                 verified_ns=_at_ns(edges.get(Edge.VERIFIED_HEALED)),
                 dead_ns=evidence.get("dead_ns"),
+                ended_ns=tuple(evidence["ended_ns"]) if evidence.get("ended_ns") else None,
+                called=evidence.get("returned_ns") is not None,
                 horizon_ns=min([*later, _end_ns(case)]),
                 touched=tuple(evidence.get("touched", ())),
             )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ def turn(at_ns: Ints, failed: Flags, restored_share: float) -> Turn:
     """
     if not len(at_ns) or not failed[0]:
         raise ValueError("an outage begins with a failed probe")
-    bad_before, before = np.cumsum(failed), np.arange(1, len(failed) + 1)
+    bad_before, before = np.cumsum(failed.astype(np.int64)), np.arange(1, len(failed) + 1)
     bad_after, after = bad_before[-1] - bad_before, len(failed) - before
     likely = _outage(bad_before, before - bad_before) + _served(bad_after, after - bad_after, restored_share)
     # What fails after it by more than may fail is no service.
@@ -80,7 +81,7 @@ def _served(bad: Ints, good: Ints, restored_share: float) -> NDArray[np.float64]
     return _log_beta(one + bad, other + good) - float(_log_beta(np.array([one]), np.array([other]))[0])
 
 
-def _log_beta(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+def _log_beta(one: NDArray[np.floating[Any]], other: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     log_gamma = np.vectorize(math.lgamma, otypes=[np.float64])
     found: NDArray[np.float64] = log_gamma(one) + log_gamma(other) - log_gamma(one + other)
     return found

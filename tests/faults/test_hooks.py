@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from closeshave.clock import now_ns
-from closeshave.deployment import Call, Deployment, Hook
+from closeshave.deployment import Asked, Call, Deployment, Expect, Hook
 from closeshave.faults import catalogue, child, hook, lifecycle
 from closeshave.faults.calls import carry_out
 from closeshave.faults.heal import heal_open
@@ -26,7 +27,7 @@ from tests.faults.timelines import WHOLE_LIFE, edges, events, marks
 FAULT = Fault("broken", "shard.primary-killed", "storm", 0, 0.5, Expected.RECOVERS, {"shard": 1})
 
 
-def command(*argv: str, timeout: float = 5.0, expect: str | None = None) -> Call:
+def command(*argv: str, timeout: float = 5.0, expect: Expect | str | None = None) -> Call:
     """A call that runs a program."""
     return Call(command=argv, timeout=timeout, expect=expect)
 
@@ -77,6 +78,55 @@ def test_a_hook_lives_the_life_of_any_fault(tmp_path: Path, run: Path) -> None:
     assert experiment.wait(60) == 0, (run / "logs" / "fault-broken.log").read_text()
     assert edges(run) == WHOLE_LIFE
     assert not (tmp_path / "broken").exists()
+
+
+def test_a_call_that_returns_when_all_is_over_was_observed_all_the_same(tmp_path: Path, run: Path) -> None:
+    """Fail-over calls of clouds block for minutes: the observation is asked from their start."""
+    broken = tmp_path / "broken"
+    blocking = command("sh", "-c", f"sleep 0.3; touch {broken}; sleep 1.5; rm {broken}; sleep 0.3")
+    break_it(remote(tmp_path / "root", switch(tmp_path, inject=blocking)), run)
+    seen = events(run)
+    assert seen["injected"]["at_ns"] + 300_000_000 <= seen["observed"]["at_ns"] <= seen["injected"]["evidence"]["returned_ns"]
+    assert marks(run) == []
+
+
+@pytest.mark.parametrize(
+    ("ends", "from_s", "until_s"),
+    [
+        (None, None, None),
+        ("at-once", 0.0, 0.6),
+        ("when-observed", 0.6, 1.5),
+        (Asked(Call(command=("test", "-e", "{broken}"))), 0.6, 1.5),
+    ],
+)
+def test_a_hook_says_when_the_primary_ends(tmp_path: Path, run: Path, ends: Any, from_s: float | None, until_s: float | None) -> None:
+    """The call returns at once, and it bites 0.8 s later: nothing is said of it, or that it ended with the call, or when it was seen."""
+    broken = tmp_path / "broken"
+    late = command(sys.executable, "-c", LATER, str(broken))
+    if isinstance(ends, Asked):
+        ends = Asked(command("test", "-e", str(broken)))
+    platform = remote(tmp_path / "root", replace(switch(tmp_path, inject=late), ends=ends, observed_within=3.0))
+    break_it(platform, run)
+    told = events(run)["injected"]
+    if from_s is None or until_s is None:
+        assert told["evidence"]["ended_ns"] is None
+        return
+    low, high = ((each - told["at_ns"]) / 1e9 for each in told["evidence"]["ended_ns"])
+    assert from_s <= high <= until_s
+    # It was not yet so when it was asked the last time: the interval is no wider than from one question to the next.
+    assert high - low < 0.7
+
+
+LATER = """
+import os, sys, time
+if not os.fork():
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    time.sleep(0.8)
+    open(sys.argv[1], "w")
+"""
+"""A call whose effect comes when it has long returned."""
 
 
 def test_a_hook_that_fails_is_named_and_undone(tmp_path: Path, run: Path) -> None:
@@ -237,6 +287,99 @@ def test_an_answer_that_drips_is_bounded(control: str) -> None:
     """Each byte in time, the whole never."""
     done = carry_out(Call(http=f"{control}/drip"), 0.5, {})
     assert (done.well, done.saw) == (False, "had no whole answer after 0.5 s")
+
+
+# -- checks that cannot be fooled --------------------------------------------------------------------------------------------------------------
+
+WHOLE = b'{"status": "ready", "checks": [{"name": "database", "up": true}], "redis": {"status": "ready"}}'
+BROKEN = b'{"status": "not_ready", "checks": [{"name": "database", "up": false}], "redis": {"status": "ready"}}'
+
+
+class Readiness(http.server.BaseHTTPRequestHandler):
+    """A platform: ``/break`` and ``/mend`` it; ``/health/ready`` tells the truth in its body only, ``/code`` by its status too, ``/`` knows nothing."""
+
+    broken = False
+
+    def do_GET(self) -> None:
+        """Answer as the path says."""
+        if self.path in {"/break", "/mend"}:
+            Readiness.broken = self.path == "/break"
+        body = BROKEN if Readiness.broken and self.path != "/" else WHOLE
+        self.send_response(503 if Readiness.broken and self.path == "/code" else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture
+def platform_url() -> Iterator[str]:
+    """Where that platform is, whole."""
+    Readiness.broken = False
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Readiness)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("path", "expect", "fooled"),
+    [
+        ("/health/ready", '"ready"', True),  # a part is ready, while the whole is not
+        ("/health/ready", None, True),
+        ("/", Expect(status=200), True),  # an address that knows nothing of the database
+        ("/health/ready", '"status": "ready", "checks"', False),  # a text that only the whole platform says
+        ("/health/ready", Expect(members={"status": "ready"}), False),
+        ("/health/ready", Expect(status=200, members={"checks.0.up": True}), False),
+        ("/code", Expect(status=200), False),
+    ],
+)
+def test_a_heal_check_that_says_whole_while_the_fault_is_seen_is_named(
+    tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch, platform_url: str, path: str, expect: Expect | str | None, fooled: bool
+) -> None:
+    """Asked while the platform is broken: what says healthy then would say so ever after, and proves no healing."""
+    monkeypatch.setattr(hook, "ASK_EVERY_S", 0.02)
+    calls = {name: Call(http=f"{platform_url}/{name}", method="GET") for name in ("break", "mend")}
+    seen = Call(http=f"{platform_url}/code", method="GET", expect=Expect(status=503))
+    check = Call(http=platform_url + path, method="GET", expect=expect)
+    platform = remote(tmp_path / "root", Hook("shard.primary-killed", {"shard": 1}, calls["break"], seen, calls["mend"], check))
+    break_it(platform, run)
+    told = [detail for kind, detail in marks(run) if kind == "heal-check-worthless"]
+    assert bool(told) is fooled
+    assert all("broken: the heal_check of the hook for shard.primary-killed on shard 1 answers 200" in detail for detail in told)
+    if fooled and isinstance(expect, str):
+        assert "is also in the answer of the broken platform" in told[0]
+    assert heal_open(run, platform, quiet) == []
+
+
+@pytest.mark.parametrize(
+    ("expect", "well", "saw"),
+    [
+        (Expect(members={"status": "ready"}), True, "exit code 0 with status"),
+        (Expect(members={"checks.0.up": True, "checks.0.name": "database"}), True, "with checks.0.up, checks.0.name"),
+        (Expect(members={"checks.0.up": 1}), False, "exit code 0 without the expected checks.0.up"),
+        (Expect(members={"status": "ready", "database": None}), False, "without the expected database"),
+        (Expect(members={"checks.7.up": True}), False, "without the expected checks.7.up"),
+        (Expect(members={"status.deeper": "x"}), False, "without the expected status.deeper"),
+    ],
+)
+def test_members_of_a_json_are_looked_at_and_not_its_text(expect: Expect, well: bool, saw: str) -> None:
+    """By their path; what is told names the path, never the value."""
+    done = carry_out(command("echo", WHOLE.decode(), expect=expect), 5, {})
+    assert done.well is well
+    assert saw in done.saw
+    assert carry_out(command("echo", "no JSON", expect=expect), 5, {}).well is False
+
+
+@pytest.mark.parametrize(("values", "says"), [({}, "needs a status"), ({"status": 20}, "20 is no status")])
+def test_an_expectation_of_nothing_is_refused(values: dict[str, Any], says: str) -> None:
+    """It would hold always."""
+    with pytest.raises(ValueError, match=says):
+        Expect(**values)
 
 
 @pytest.mark.parametrize(

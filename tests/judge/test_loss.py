@@ -1,6 +1,7 @@
 """Loss: KILL is injected at second 120 and the old primary of shard 1 is proven dead at 120.0 unless told otherwise; 5 s may be lost."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -325,6 +326,67 @@ def test_a_tier_has_no_data_to_lose() -> None:
     tier = replace(KILL, kind="cache.tier-lost", scope={"tier": "cache"})
     run = replace(killed(), faults=(tier,), objectives=(replace(LOSS, faults=("cache.*",)),))
     assert run.verdict("loss/kill").status is INCONCLUSIVE
+
+
+# -- when an operator's call ended the primary -----------------------------------------------------------------------------------------------
+
+
+def called(
+    bites: float, missing_from: float, *, returned: float = 120.02, observed: float | None = None, bound: float = 5.0, **evidence: Any
+) -> Run:
+    """An operator's call of 120: the primary dies at ``bites`` and takes what was acknowledged since ``missing_from``; back at 130."""
+    run = Run((replace(LOSS, at_most=bound), INTEGRITY), (KILL,))
+    run.life(observed=bites + 1.0 if observed is None else observed, returned_ns=ns(returned), **evidence)
+    for index in range(300):
+        at = 100 + index / 10
+        if at < bites:
+            run.book(at, 1000 + index, final=at < missing_from)
+        elif at < 130:
+            run.canary(at, took=0.005, ok=False)
+    for index in range(20):
+        run.book(131 + index, 2000 + index)
+    return run
+
+
+@pytest.mark.parametrize(("bites", "returned"), [(120.05, 120.02), (122.05, 120.02), (121.05, 128.0), (123.05, 140.0)])
+def test_when_a_calls_fault_bites_is_seen_and_not_taken_from_its_return(bites: float, returned: float) -> None:
+    """Late, or before the call returned: t_f lies between the last acknowledgement and the first refusal, and the lost writes are the fault's."""
+    run = called(bites, bites - 1.0, returned=returned)
+    answer, told = run.verdict("loss/kill"), run.assess().faults[0]
+    assert (answer.status, told.lost_writes) == (PASS, 10)
+    assert answer.confidence is not None
+    assert answer.confidence[0] <= 0.94 <= answer.confidence[1]
+    assert told.loss_window_s == pytest.approx(0.94, abs=0.1)
+    assert run.verdict("integrity/lost").status is PASS
+
+
+@pytest.mark.parametrize(("bound", "expected"), [(0.8, FAIL), (0.95, INCONCLUSIVE), (1.2, PASS)])
+def test_a_bound_within_the_loss_windows_interval_is_neither_kept_nor_broken(bound: float, expected: Status) -> None:
+    """Died between 121.91 (acknowledged) and 122.005 (refused); the oldest lost write was acknowledged at 121.01."""
+    assert called(122.0, 121.0, bound=bound).verdict("loss/kill").status is expected
+
+
+def test_one_failure_while_others_are_acknowledged_is_no_sign_of_death() -> None:
+    """A customer's error at 120.5, long before it bites."""
+    run = called(122.05, 121.0)
+    run.bad(120.5)
+    assert run.assess().faults[0].lost_writes == 11
+    assert run.verdict("integrity/lost").status is PASS
+
+
+@pytest.mark.parametrize("ended", [(119.9, 120.1), (121.9, 122.05)])
+def test_a_hook_may_say_when_the_primary_ends(ended: tuple[float, float]) -> None:
+    """Its word goes before what was seen: what was acknowledged after it is a breach."""
+    run = called(122.05, 119.0, ended_ns=[ns(each) for each in ended])
+    assert (run.verdict("integrity/lost").status is PASS) is (ended[1] > 122)
+
+
+def test_a_call_of_which_nobody_saw_anything_excuses_nothing() -> None:
+    """No refusal, no observation, no promotion: what is missing is a breach."""
+    run = called(130.0, 119.0)
+    run.events = [event for event in run.events if event.edge != "observed"]
+    run.operations = [each for each in run.operations if each.good]
+    assert run.verdict("integrity/lost").status is FAIL
 
 
 def test_the_order_of_rows_does_not_matter() -> None:

@@ -294,13 +294,30 @@ def starving(*stretches: tuple[int, int]) -> Any:
     for second in range(100, 190):
         hungry = any(low <= second < high for low, high in stretches)
         times = {"user_s": 2.0, "idle_s": 0.0} if hungry else {"user_s": 0.2, "idle_s": 1.8}
-        rows.append({"at_ns": ns(second + 1), "role": "host", "cpu_s": 0.0, "interval_s": 1.0, "system_s": 0.0, "iowait_s": 0.0, "steal_s": 0.0, **times})
+        rows.append(
+            {
+                "at_ns": ns(second + 1),
+                "role": "host",
+                "cpu_s": 0.0,
+                "interval_s": 1.0,
+                "system_s": 0.0,
+                "iowait_s": 0.0,
+                "steal_s": 0.0,
+                **times,
+            }
+        )
     return pd.DataFrame(rows)
 
 
 @pytest.mark.parametrize(
     ("starved", "expected", "low"),
-    [((), FAIL, 21.9), (((135, 145),), INCONCLUSIVE, 14.9), (((110, 190),), INCONCLUSIVE, 0.0), (((141, 145),), FAIL, 20.9), (((150, 160),), FAIL, 21.9)],
+    [
+        ((), FAIL, 21.9),
+        (((135, 145),), INCONCLUSIVE, 14.9),
+        (((110, 190),), INCONCLUSIVE, 0.0),
+        (((141, 145),), FAIL, 20.9),
+        (((150, 160),), FAIL, 21.9),
+    ],
 )
 def test_failures_beside_programs_of_others_convict_nobody(starved: Any, expected: Status, low: float) -> None:
     """Down until 142, 20 s are allowed: convicted by what failed undisturbed, or not at all."""
@@ -320,9 +337,16 @@ def test_a_fault_to_be_tolerated_is_not_refuted_by_failures_beside_programs_of_o
 
 @settings(max_examples=30, deadline=None)
 @given(
-    st.floats(0, 1), st.floats(0, 1), st.floats(0.4, 19.0), st.sampled_from([5.0, 15.0, 22.0]), st.sampled_from([1.0, 1.0, 0.5, 0.3]), st.randoms(use_true_random=False)
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.floats(0.4, 19.0),
+    st.sampled_from([5.0, 15.0, 22.0]),
+    st.sampled_from([1.0, 1.0, 0.5, 0.3]),
+    st.randoms(use_true_random=False),
 )
-def test_the_phases_of_canaries_never_turn_a_pass_into_a_fail(one: float, two: float, lasts: float, bound: float, share: float, luck: Random) -> None:
+def test_the_phases_of_canaries_never_turn_a_pass_into_a_fail(
+    one: float, two: float, lasts: float, bound: float, share: float, luck: Random
+) -> None:
     """Whenever they happen to ask: of a bound that both intervals lie beyond nobody says pass and another fail; and they contain the truth."""
     answers = [verdict(probed(phase, lasts, bound, share, luck)) for phase in (one, two)]
     assert {answer.status for answer in answers} != {PASS, FAIL}

@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 
 from pydantic import Field
 
-from closeshave.deployment import Capabilities, Hook
+from closeshave.deployment import Asked, Call, Capabilities, Expect, Hook
 from closeshave.topology import Shard, Topology
 from closeshave.yamlfile import STRICT, Count, Lasting, Positive, Whole
 
@@ -187,16 +187,23 @@ def _wrong_people(definition: Remote) -> Iterator[tuple[Location, str]]:
 def _wrong_hooks(definition: Remote) -> Iterator[tuple[Location, str]]:
     seen: set[tuple[str, str]] = set()
     for index, hook in enumerate(definition.hooks):
-        for name in ("inject", "observe", "undo", "heal_check"):
-            call = getattr(hook, name)
+        for name, call in _calls(hook):
             if bool(call.command) == bool(call.http):
                 yield ("hooks", index, name), "either a command (a list: the program and its arguments) or the URL of an HTTP request"
             elif call.http is not None and urlsplit(call.http).scheme not in {"http", "https"}:
                 yield ("hooks", index, name), f"{call.http!r} is no URL of an HTTP request"
+            elif call.command and isinstance(call.expect, Expect) and call.expect.status is not None:
+                yield ("hooks", index, name, "expect"), "a command has no status; its exit code must be 0: give members of the JSON that it prints"
         aim = (hook.kind, repr(sorted((key, str(value)) for key, value in hook.scope.items())))
         if aim in seen:
             yield ("hooks", index), f"a second hook for {hook.kind} on the same scope"
         seen.add(aim)
+
+
+def _calls(hook: Hook) -> Iterator[tuple[str, Call]]:
+    yield from (("inject", hook.inject), ("observe", hook.observe), ("undo", hook.undo), ("heal_check", hook.heal_check))
+    if isinstance(hook.ends, Asked):
+        yield "ends", hook.ends.asked
 
 
 def wrong_url(url: str) -> str | None:

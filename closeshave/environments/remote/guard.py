@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from closeshave.deployment import Asked
 from closeshave.environments.driver import Permission
 from closeshave.environments.remote import permission
 from closeshave.environments.remote.definition import Remote
@@ -52,7 +53,7 @@ def unprepared(definition: Remote, plan: Plan, environ: Mapping[str, str], found
     for hook in definition.hooks:
         if (hook.kind, _aim(hook.scope)) not in wanted:
             continue
-        for call in (hook.inject, hook.observe, hook.undo, hook.heal_check):
+        for call in (hook.inject, hook.observe, hook.undo, hook.heal_check, *([hook.ends.asked] if isinstance(hook.ends, Asked) else [])):
             if call.command and not found(call.command[0]):
                 yield f"the hook for {hook.kind} needs the program {call.command[0]!r}, which this machine does not have"
             for variable in call.headers_from.values():
