@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import random
 import secrets
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 
 from closeshave import private
 from closeshave.deployment import Account, Deployment
-from closeshave.processes import poll_until
 from closeshave.traffic import accounts, answers, dialect, manners
 from closeshave.traffic.accounts import LoggedIn
 from closeshave.traffic.load import ACCOUNTS_FILE
@@ -24,10 +25,25 @@ AT_ONCE = 4
 TIMEOUT_S = 10.0
 PATIENCE_S = 30.0
 """How long one account may be refused before it counts as lost."""
+PATIENCE_WITH_A_LIMIT_S = 180.0
+"""The same where a limit asks for patience: it tells when to come back."""
+SHARE_OF_A_LIMIT = 0.8
+"""Of a limit that all share; others have logged in from this address a moment ago."""
+OLD_S = 5 * 60.0
+"""Tokens that are older when the last customer is logged in are renewed: they are good for 15 minutes, and the load is to begin with new ones."""
+TOLD_EVERY_S = 15.0
 
 
 class LoginFailed(Exception):
     """An account could not be logged in, so the load would not be what the plan says."""
+
+
+class _Limited(LoginFailed):
+    """A limit was met; says when to come back."""
+
+    def __init__(self, message: str, wait_s: float) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
 
 
 def log_in(deployment: Deployment, run: Path, say: Callable[[str], None]) -> int:
@@ -35,36 +51,78 @@ def log_in(deployment: Deployment, run: Path, say: Callable[[str], None]) -> int
 
     Raises :class:`LoginFailed` with the first account that was refused, :class:`OSError`.
     """
-    say(f"logging {len(deployment.accounts)} customers in")
+    gap_s = spacing_s(deployment, len(deployment.accounts))
+    expected = f", one every {gap_s:.1f} s: about {gap_s * len(deployment.accounts):.0f} s" if gap_s else ""
+    say(f"logging {len(deployment.accounts)} customers in{expected}")
+    began = told = time.monotonic()
     with httpx.Client(timeout=TIMEOUT_S) as client, ThreadPoolExecutor(AT_ONCE) as pool:
-        logged_in = list(pool.map(lambda account: _patiently(client, deployment, account), deployment.accounts))
+        due = [(account, began + index * gap_s) for index, account in enumerate(deployment.accounts)]
+        made: list[tuple[LoggedIn, float]] = []
+        for one in pool.map(lambda item: _at(client, deployment, *item), due):
+            made.append(one)
+            if time.monotonic() - told > TOLD_EVERY_S:
+                told = time.monotonic()
+                say(f"{len(made)} of {len(due)} customers are logged in")
+        now = time.monotonic()
+        logged_in = [_renewed(client, deployment, one) if now - at > OLD_S else one for one, at in made]
     accounts.save(private.make(run) / ACCOUNTS_FILE, logged_in)
     return len(logged_in)
 
 
+def spacing_s(deployment: Deployment, count: int) -> float:
+    """Seconds between two log-ins: 0 where each customer has an address, and limits, of its own, and where the shared limit allows all at once. Pure."""
+    shared = not deployment.capabilities.forwarded_for or "forwarded_for" in deployment.missing
+    limit = manners.of(deployment.capabilities, deployment.topology).limits.get("login")
+    if not shared or limit is None or count <= limit[0] * SHARE_OF_A_LIMIT:
+        return 0.0
+    return limit[1] / max(1.0, limit[0] * SHARE_OF_A_LIMIT)
+
+
+def _at(client: httpx.Client, deployment: Deployment, account: Account, due_s: float) -> tuple[LoggedIn, float]:
+    """Log in when it is due; when that was is told too, as ``time.monotonic``."""
+    time.sleep(max(0.0, due_s - time.monotonic()))
+    return _patiently(client, deployment, account), time.monotonic()
+
+
 def _patiently(client: httpx.Client, deployment: Deployment, account: Account) -> LoggedIn:
-    found: list[LoggedIn] = []
-    problems: list[str] = []
-
-    def attempt() -> bool:
+    began = time.monotonic()
+    while True:
+        wait_s, patience_s = 0.5, PATIENCE_S
         try:
-            found.append(_once(client, deployment, account))
+            return _once(client, deployment, account)
+        except _Limited as limited:
+            problem, wait_s, patience_s = str(limited), limited.wait_s, PATIENCE_WITH_A_LIMIT_S
         except (httpx.HTTPError, LoginFailed) as error:
-            problems.append(str(error) or type(error).__name__)
-        return bool(found)
+            problem = str(error) or type(error).__name__
+        if time.monotonic() + wait_s - began > patience_s:
+            # A platform may quote in its refusal what it was sent.
+            told = problem.replace(account.password, "…")
+            raise LoginFailed(f"{account.email} could not log in at {deployment.edge(account.region).url}: {told}")
+        time.sleep(wait_s)
 
-    if not poll_until(attempt, PATIENCE_S, interval_s=0.5):
-        # A platform may quote in its refusal what it was sent.
-        told = problems[-1].replace(account.password, "…")
-        raise LoginFailed(f"{account.email} could not log in at {deployment.edge(account.region).url}: {told}")
-    return found[0]
+
+def _renewed(client: httpx.Client, deployment: Deployment, old: LoggedIn) -> LoggedIn:
+    """The same customer with a new token; with the old one where the platform gives none, which the load then renews itself."""
+    spoken = manners.of(deployment.capabilities, deployment.topology)
+    caller = dialect.Caller(old.email, old.password, old.token, old.csrf, deployment.topology.shards[0].first, dialect.new_address(_lots()))
+    try:
+        body = _json(
+            client, deployment.edge(old.region).url, spoken, dialect.refresh(caller, old.refresh_token), answers.having("access_token")
+        )
+    except (httpx.HTTPError, LoginFailed):
+        return old
+    return replace(old, token=str(body["access_token"]), refresh_token=str(body.get("refresh_token") or old.refresh_token))
+
+
+def _lots() -> random.Random:
+    return random.Random(secrets.randbits(64))  # noqa: S311 -- not for cryptography
 
 
 def _once(client: httpx.Client, deployment: Deployment, account: Account) -> LoggedIn:
     edge, spoken = deployment.edge(account.region).url, manners.of(deployment.capabilities, deployment.topology)
     franchise = _franchise_near(deployment, account)
     # An address of its own for each attempt, or the platform's limit per address would stop us after 50.
-    address = dialect.new_address(random.Random(secrets.randbits(64)))  # noqa: S311 -- not for cryptography
+    address = dialect.new_address(_lots())
     caller = dialect.Caller(account.email, account.password, "", secrets.token_hex(8), franchise, address)
     body = _json(client, edge, spoken, dialect.log_in(caller), answers.having("access_token", "refresh_token"))
     token, refresh = str(body["access_token"]), str(body["refresh_token"])
@@ -85,6 +143,9 @@ def _json(client: httpx.Client, edge: str, spoken: Manners, request: Request, ch
     request = spoken.apply(request)
     response = client.request(request.method, edge + request.path, headers=dict(request.headers), content=request.body)
     body = answers.parse(response.content)
+    if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        told = response.headers.get("retry-after", "")
+        raise _Limited(f"{request.method} {request.path} answered 429", float(told) if told.isdecimal() else 5.0)
     if response.status_code != 200 or not check(body) or not isinstance(body, dict):
         raise LoginFailed(f"{request.method} {request.path} answered {response.status_code} {answers.message(body)}".strip())
     return body

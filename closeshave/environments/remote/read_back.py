@@ -44,13 +44,15 @@ class Found:
     """A booking of the run, and who may cancel it."""
 
     row: Row
+    id: int | str
+    """As the platform told it."""
     reader: Reader
     asked: int | None
     """The franchise that the list was asked for, where the platform has franchises."""
 
     def cancel(self) -> None:
         """Raises :class:`Refused`."""
-        self.reader.cancel(self.row["booking"], self.row["franchise"] if self.asked is not None else None)
+        self.reader.cancel(self.id, self.row["franchise"] if self.asked is not None else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class _Reading:
             except Odd as error:
                 self._lacking.setdefault(part, f"an odd row of its list is kept aside: {error}")
                 continue
-            self._found.setdefault((kept["franchise"], kept["booking"]), Found(kept, reader, asked))
+            self._found.setdefault((kept["franchise"], kept["booking"]), Found(kept, told["id"], reader, asked))
 
 
 def placed(told: Row, topology: Topology, booked: Record, asked: int | None = None) -> Row:

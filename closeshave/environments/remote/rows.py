@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from closeshave.history.ids import number
+
 Row = dict[str, Any]
 
 BIGGEST = 2**63 - 1
@@ -18,9 +20,9 @@ class Odd(ValueError):
 
 def row(told: Mapping[str, Any]) -> Row:
     """A booking of an API's list, or of a database with the same names. ``franchise`` is what the row tells, or ``None``. Raises :class:`Odd`."""
-    booking = integer(told.get("id"))
+    booking = number(told.get("id"))
     if booking is None:
-        raise Odd(f"its id is {_shown(told.get('id'))}, which is no number")
+        raise Odd(f"its id is {_shown(told.get('id'))}, which is neither a number nor a text")
     try:
         starts_at = int(epoch_s(told.get("start_time")))
     except ValueError:
@@ -28,12 +30,12 @@ def row(told: Mapping[str, Any]) -> Row:
     return {
         "booking": booking,
         "franchise": integer(told.get("franchise_id"), most=2**31 - 1),
-        "barber": integer(told.get("barber_id")),
+        "barber": number(told.get("barber_id")),
         "client": None if told.get("client_id") is None else str(told["client_id"]),
         "starts_at": starts_at,
         "minutes": integer(told.get("duration_minutes"), most=2**31 - 1),
         "status": None if told.get("status") is None else str(told["status"]),
-        "version": integer(told.get("version"), most=2**31 - 1),
+        "version": integer(told.get("version")),
         "key": None if told.get("idempotency_key") is None else str(told["idempotency_key"]),
         "created_at": _birth(told.get("created_at")),
         "price_cents": cents(told.get("price")),

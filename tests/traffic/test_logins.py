@@ -1,0 +1,110 @@
+"""Customers are logged in before the window: paced where all share one address and its limit, patient with a 429, with tokens that are new."""
+
+import itertools
+import json
+import time
+from dataclasses import replace
+
+import pytest
+
+from closeshave import private
+from closeshave.deployment import Account
+from closeshave.traffic import accounts, logins
+from closeshave.traffic.load import ACCOUNTS_FILE
+from tests.remote.crooked import bent
+from tests.remote.definitions import remote
+from tests.remote.test_read_back import deployed
+from truth.plain.habits import STATED, Habits
+from truth.plain.routes import Answered
+
+LIMIT = {"login": "10 per 3s"}
+
+
+def deployment(directory, url="http://127.0.0.1:1", *, count=0, missing=(), **capabilities):
+    """A platform with so many customers."""
+    definition = remote(directory, url=url, capabilities={"franchises": False, **capabilities})
+    people = tuple(Account(f"customer{number}@plain.test", "Plain-1234", "us-east-1") for number in range(count))
+    return replace(deployed(definition, directory), accounts=people, missing=dict.fromkeys(missing, "seen before the run"))
+
+
+@pytest.mark.parametrize(
+    ("count", "settings", "spacing_s"),
+    [
+        (1000, {}, 0),
+        (40, {"forwarded_for": False}, 0),
+        (41, {"forwarded_for": False}, 60 / 40),
+        (41, {"missing": ["forwarded_for"]}, 60 / 40),
+        (8, {"forwarded_for": False, "limits": LIMIT}, 0),
+        (9, {"forwarded_for": False, "limits": LIMIT}, 3 / 8),
+        (9, {"limits": LIMIT}, 0),
+    ],
+)
+def test_how_far_apart_log_ins_are(tmp_path, count, settings, spacing_s):
+    """As the shared limit allows, with some to spare; each with an address of its own as fast as it goes."""
+    assert logins.spacing_s(deployment(tmp_path, **settings), count) == pytest.approx(spacing_s)
+
+
+def test_under_a_shared_limit_all_are_logged_in(tmp_path):
+    """20 of them where 10 are allowed in 3 s: nobody is refused, and it is said how long that takes."""
+    refused: list[str] = []
+    said: list[str] = []
+
+    def bend(asked, answer):
+        if answer.status == 429:
+            refused.append(asked.path)
+        return answer
+
+    habits = Habits(forwarded_for=False, limits={**STATED, "login": (10, 3.0, "moment")})
+    with bent(bend, habits) as platform:
+        for number in range(20):
+            platform.shop.register(f"customer{number}@plain.test", "Plain-1234")
+        there = deployment(tmp_path, platform.url, count=20, forwarded_for=False, limits=LIMIT)
+        began = time.monotonic()
+        assert logins.log_in(there, tmp_path, said.append) == 20
+    assert refused == []
+    assert time.monotonic() - began > 19 * 3 / 8
+    assert "about 8 s" in said[0]
+
+
+def test_a_limit_that_is_met_is_waited_for_as_it_asks(tmp_path):
+    """And no longer: the customer counts as lost only after minutes."""
+    count, at = itertools.count(), []
+
+    def bend(asked, answer):
+        if asked.path.endswith("/login"):
+            at.append(time.monotonic())
+            if next(count) == 0:
+                return Answered(429, {"detail": "Rate limit exceeded: 10 per 1 minute"}, {"Retry-After": "2"})
+        return answer
+
+    with bent(bend) as platform:
+        platform.shop.register("customer0@plain.test", "Plain-1234")
+        assert logins.log_in(deployment(tmp_path, platform.url, count=1), tmp_path, print) == 1
+    assert at[1] - at[0] >= 2
+
+
+def test_tokens_that_grew_old_meanwhile_are_renewed(tmp_path, monkeypatch):
+    """The load begins with new ones; where the platform renews none, with those that there are."""
+    monkeypatch.setattr(logins, "OLD_S", -1.0)
+    for refreshes in (True, False):
+        first: dict[str, str] = {}
+
+        def bend(asked, answer, refreshes=refreshes, first=first):
+            if asked.path.endswith("/login"):
+                first["token"] = answer.body["access_token"]
+            return answer if refreshes or not asked.path.endswith("/refresh") else Answered(500, {"error": "x"})
+
+        with bent(bend) as platform:
+            platform.shop.register("customer0@plain.test", "Plain-1234")
+            logins.log_in(deployment(tmp_path, platform.url, count=1), tmp_path, print)
+        (kept,) = accounts.load(private.place(tmp_path) / ACCOUNTS_FILE)
+        assert (kept.token != first["token"]) is refreshes
+        assert "Plain-1234" in json.dumps(kept.password)
+
+
+def test_a_wrong_password_is_named_without_it(tmp_path, monkeypatch):
+    """After the patience for one customer."""
+    monkeypatch.setattr(logins, "PATIENCE_S", 0.2)
+    with bent(lambda _asked, answer: answer) as platform, pytest.raises(logins.LoginFailed, match="customer0") as raised:
+        logins.log_in(deployment(tmp_path, platform.url, count=1), tmp_path, print)
+    assert "Plain-1234" not in str(raised.value)
