@@ -76,7 +76,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m truth.elsewhere", description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="CASE", help="these cases alone, done again")
     parser.add_argument("--again", action="store_true", help="forget the results so far, and do every case")
-    parser.add_argument("--runs", type=Path, default=RUNS, help="where run directories and results go")
+    parser.add_argument("--runs", type=Path, default=RUNS, help="where run directories and results go; elsewhere than by default no page is written")
     options = parser.parse_args()
     console, work = Console(highlight=False), cases()
     wanted = options.only or list(work)
@@ -96,7 +96,8 @@ def main() -> int:
             f"{name}: {'right' if found.right else 'MISSED'}  {found.status}  {found.verdict}  {found.reason[:160]}", markup=False
         )
     page = render({name: kept[name] for name in work if name in kept})
-    PAGE.write_text(page)
+    if options.runs == RUNS:
+        PAGE.write_text(page)
     console.print(page, markup=False)
     return 0 if enough(kept) and all(name in kept for name in wanted) else 1
 
