@@ -52,3 +52,47 @@ def test_a_line_end_in_a_header_is_refused(value: str) -> None:
 def test_targets_are_quoted(path: str, quoted: str) -> None:
     """What may not stand in a request line is percent-encoded; what is encoded already is left."""
     assert build("GET", path, "", None, None).split(b"\r\n")[0] == f"GET {quoted} HTTP/1.1".encode()
+
+
+@pytest.mark.parametrize(
+    ("constant", "own", "kept"),
+    [
+        ({"Host": "h", "Authorization": "a"}, {"authorization": "b"}, ["Host: h", "authorization: b"]),
+        ({"Host": "h", "User-Agent": "c"}, {"Host": "shop.example", "USER-AGENT": "d"}, ["Host: shop.example", "USER-AGENT: d"]),
+        ({"Host": "h"}, {"X-A": "1", "x-a": "2"}, ["Host: h", "x-a: 2"]),
+        ({"host": "own"}, {}, ["host: own"]),
+        ({"Host": "h"}, {"Content-Length": "999"}, ["Host: h"]),
+    ],
+    ids=str,
+)
+def test_a_header_of_ones_own_replaces_the_one_of_its_name(constant, own, kept):
+    """Whatever its case: nobody gets two tokens, two hosts or two lengths."""
+    lines = constant_lines(Origin(False, "h", 80), constant)
+    assert build("GET", "/", lines, own, None).decode().split("\r\n")[1:-2] == kept
+
+
+def test_a_body_is_framed_by_the_engine_alone():
+    """A header of one's own that says otherwise would make two requests of one."""
+    with pytest.raises(ValueError, match="Transfer-Encoding"):
+        build("POST", "/", CONSTANT, {"transfer-encoding": "chunked"}, b"{}")
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [("http://münchen.example/", "xn--mnchen-3ya.example"), ("http://M%C3%BCnchen.example", "xn--mnchen-3ya.example"), ("http://[::1]:8/", "::1"),
+     ("http://UPPER.example", "upper.example"), ("http://a_b.example.", "a_b.example.")],
+)  # fmt: skip
+def test_a_host_is_named_as_name_servers_know_it(url, host):
+    """Also one with letters beyond ASCII."""
+    assert split(url)[0].host == host
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://a..b/", "http://.a/", "http://h:0/", "http://h:99999/", "http://h:x/", "http://[::1", "http://" + "a" * 64 + ".b/", "http://a%20b/",
+     "http://\udcff/", "ftp://h/", "http:///x", "http://-a.b/", "http://xn--\u00fc\uffff/"],
+)  # fmt: skip
+def test_what_can_be_no_host_is_refused(url):
+    """With a ValueError, whatever is wrong with it."""
+    with pytest.raises(ValueError, match=r"\S"):
+        split(url)

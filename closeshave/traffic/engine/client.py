@@ -24,7 +24,7 @@ from closeshave.traffic.engine.records import Records
 from closeshave.traffic.engine.response import Response
 from closeshave.traffic.engine.rows import METHOD_CODES, OK, OUTCOME_CODES, ROW, TIMES
 from closeshave.traffic.engine.trace import NOTHING, trace
-from closeshave.traffic.engine.wire import DEFAULT_HEADERS, IDEMPOTENT, Origin, build, constant_lines, split
+from closeshave.traffic.engine.wire import DEFAULT_HEADERS, IDEMPOTENT, Origin, build, constant_lines, merged, split, text_of
 
 Check = Callable[[Response], bool]
 """Whether a successful answer is what was asked for."""
@@ -38,7 +38,7 @@ _REMEMBERED = 64
 """Targets whose plain requests a client remembers."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEEPS_METHOD = frozenset({307, 308})
-_PRIVATE = frozenset({"authorization", "cookie", "x-csrf-token"})
+_PRIVATE = frozenset({"authorization", "cookie", "host", "x-csrf-token"})
 
 _now_ns = time.monotonic_ns
 
@@ -76,7 +76,7 @@ class Client:
         self._pools, self._pool = pools, pools(self.origin)
         self._records, self._texts, self._add = records, records.texts, records.add
         self._known, self._counters = records.texts.known, records.counters
-        self._headers = dict(DEFAULT_HEADERS) | dict(headers or {})
+        self._headers = merged(DEFAULT_HEADERS, headers or {})
         self._constant = constant_lines(self.origin, self._headers)
         self._plain_gets: dict[str, bytes] = {}
         """Requests that say nothing but their target, by target: the same bytes each time."""
@@ -150,7 +150,7 @@ class Client:
         """Send ``name`` with every request from now on: a bearer token. Raises :class:`ValueError` for a line end."""
         if "\n" in value or "\r" in value:
             raise ValueError(f"a line end inside header {name}")
-        self._headers[name] = value
+        self._headers = merged(self._headers, {name: value})
         self._constant = constant_lines(self.origin, self._headers)
         self._plain_gets.clear()
 
@@ -179,9 +179,11 @@ class Client:
         ``catch_response`` the answer is recorded at the end of a ``with`` block, after the task's own ``response.failure(…)``. Never raises for
         what a network or a server does; :class:`ValueError` for a request that cannot be written.
         """
+        if method not in METHOD_CODES:
+            raise ValueError(f"no method of HTTP that is recorded: {method!r}")
         if json is not None:
             data = orjson.dumps(json)
-            headers = {"Content-Type": "application/json"} | dict(headers or {})
+            headers = merged({"Content-Type": "application/json"}, headers or {})
         target = self._prefix + path
         if not self.cookies.empty:
             headers = self._with_cookies(headers, self.origin, target)
@@ -333,18 +335,14 @@ class Client:
     ) -> Response:
         """Go where a redirect points, hop by hop; each hop that is left behind is recorded as it was."""
         hops, attempt = 0, response.attempt
-        while response.status in _REDIRECTS and "location" in response.headers and hops < self._redirects:
+        while hops < self._redirects and (there := _pointed_at(response, origin, target)) is not None:
             judge(response, method, None, redirect_promised=True)
             self._record(response, method, kind)
             hops, attempt = hops + 1, attempt + 1
             if response.status not in _KEEPS_METHOD and method not in {"GET", "HEAD"}:
                 # 303 says so, and for 301 and 302 every browser does it (RFC 9110, section 15.4).
                 method, data, headers = "GET", None, {k: v for k, v in (headers or {}).items() if k.lower() != "content-type"}
-            scheme = "https" if origin.tls else "http"
-            try:
-                origin, target = split(urljoin(f"{scheme}://{origin.authority}{target}", response.headers["location"]))
-            except ValueError:
-                return response
+            origin, target = there
             response = self._hop(method, origin, target, headers, data, kind, attempt)
             attempt = response.attempt
         return response
@@ -371,7 +369,7 @@ class Client:
     # -- cookies and records -------------------------------------------------------------------------------------------------------------------
 
     def _with_cookies(self, headers: Mapping[str, str] | None, origin: Origin, target: str) -> Mapping[str, str] | None:
-        if headers and "Cookie" in headers:
+        if headers and any(name.lower() == "cookie" for name in headers):
             return headers
         cookie = self.cookies.header(origin, target, time.time())
         return {**(headers or {}), "Cookie": cookie} if cookie else headers
@@ -398,11 +396,16 @@ class Client:
         )  # fmt: skip
 
     def _record_fully(self, response: Response, method: str, kind: int) -> None:
-        message, code = response.message, self._texts.code
-        if response.effects is not None:
-            did = response.effects(response, self._records.next_id)
-            if did is not None:
+        message = response.message
+        try:
+            if response.effects is not None and (did := response.effects(response, self._records.next_id)) is not None:
                 self._records.add_effect(did)
+        finally:
+            # Also when the task cannot say what it did: the request was sent.
+            self._record_row(response, message, method, kind)
+
+    def _record_row(self, response: Response, message: Message | None, method: str, kind: int) -> None:
+        code = self._texts.code
         told = trace(message.head.raw) if self._traces and message is not None else NOTHING
         self._add(
             ROW.pack(
@@ -412,6 +415,27 @@ class Client:
                 response.outcome_code, response.good, response.attempt, METHOD_CODES[method],
             )
         )  # fmt: skip
+
+
+def _pointed_at(response: Response, origin: Origin, target: str) -> tuple[Origin, str] | None:
+    """Where a redirect leads; ``None`` for an answer that is none, or leads where nobody can follow: to an app, a port that is no number."""
+    if response.message is None or response.status not in _REDIRECTS:
+        return None
+    location = next((value for name, value in response.message.head.fields() if name == "location"), None)
+    if location is None:
+        return None
+    try:
+        return split(urljoin(f"{'https' if origin.tls else 'http'}://{origin.authority}{target}", text_of(location)))
+    except ValueError:
+        return None
+
+
+def _passes(check: Check, response: Response) -> bool:
+    """A check that stumbles over a body has found it wrong."""
+    try:
+        return bool(check(response))
+    except Exception:  # noqa: BLE001 - whatever shape a body has, its row is recorded
+        return False
 
 
 def judge(response: Response, method: str, check: Check | None, *, redirect_promised: bool = False) -> None:
@@ -425,6 +449,6 @@ def judge(response: Response, method: str, check: Check | None, *, redirect_prom
         meant = outcomes.of_failure(error.reason.value, writes=writes, may_have_arrived=error.sent)
     else:
         promised = 200 <= status < 300 or (redirect_promised and 300 <= status < 400)
-        right_body = promised and (check is None or check(response))
+        right_body = promised and (check is None or _passes(check, response))
         meant = outcomes.of_answer(200 if promised else status, writes=writes, right_body=right_body)
     response.outcome_code, response.good, response.error = OUTCOME_CODES[meant.outcome], meant.good, meant.error

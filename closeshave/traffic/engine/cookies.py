@@ -5,11 +5,21 @@ Not here: the public-suffix list (nothing that this client talks to sets a cooki
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from closeshave.traffic.engine.wire import Origin
 
+_MAX_AGE = re.compile(r"-?[0-9]+")
+_AGE_S_MAX = 400 * 86_400
+"""What browsers make of a longer one (RFC 6265bis, 5.6.2)."""
+_LONGEST = 4096
+"""Characters of a cookie; a longer one is ignored."""
+_MOST = 180
+"""Cookies of one customer; the oldest makes room."""
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _REMEMBERED = 16
 """Paths for which a jar remembers its header."""
 
@@ -41,7 +51,7 @@ def parse_cookie(header: str, origin: Origin, path: str, now_s: float) -> Cookie
     """The cookie of a ``Set-Cookie`` value; ``None`` for one that a browser ignores (no name, a foreign domain)."""
     pair, *attributes = header.split(";")
     name, equals, value = pair.partition("=")
-    if not equals or not name.strip():
+    if not equals or not name.strip() or len(pair) > _LONGEST or _CONTROL.search(header):
         return None
     directory = path.partition("?")[0].rpartition("/")[0] or "/"
     domain, host_only, secure, expires_s, max_age_s = origin.host, True, False, None, None
@@ -55,21 +65,33 @@ def parse_cookie(header: str, origin: Origin, path: str, now_s: float) -> Cookie
                 directory = text
             case "secure":
                 secure = True
-            case "max-age" if text.lstrip("-").isdigit():
-                max_age_s = int(text)
+            case "max-age" if _MAX_AGE.fullmatch(text):
+                # What is no such number is ignored (RFC 6265, 5.2.2).
+                max_age_s = 0 if text.startswith("-") else _AGE_S_MAX if len(text.lstrip("0")) > 9 else min(int(text[-9:]), _AGE_S_MAX)
             case "expires":
                 expires_s = _date_s(text)
-    if domain != origin.host and not origin.host.endswith("." + domain):
+    if domain != origin.host and not _is_above(domain, origin.host):
         return None
     if max_age_s is not None:
         expires_s = now_s + max_age_s if max_age_s > 0 else 0.0
     return Cookie(name.strip(), value.strip(), domain, host_only, directory, secure, expires_s)
 
 
+def _is_above(domain: str, host: str) -> bool:
+    """Whether cookies of a host may be for all of a domain: one of several labels, and of a name, never of an address."""
+    if not host.endswith("." + domain) or "." not in domain:
+        return False
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    return False
+
+
 def _date_s(text: str) -> float | None:
     try:
         return parsedate_to_datetime(text).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError, OSError, TypeError, IndexError):
         # A date that nobody can read lasts as long as the session (RFC 6265, 5.2.1).
         return None
 
@@ -126,4 +148,6 @@ class CookieJar:
         self._headers.clear()
         if cookie.expires_s is None or cookie.expires_s > now_s:
             self._cookies[key] = cookie
+            if len(self._cookies) > _MOST:
+                del self._cookies[next(iter(self._cookies))]
         self.empty = not self._cookies

@@ -82,8 +82,9 @@ class Resolver:
     def _refresh(self, entry: _Entry, host: str, port: int) -> None:
         try:
             found = self._lookup(host, port)
-        except (OSError, MemoryError, RuntimeError) as error:
-            if not isinstance(error, OSError) and not is_shortage(error):
+        except (OSError, MemoryError, RuntimeError, UnicodeError) as error:
+            # UnicodeError: the name has a label that no name can have.
+            if not isinstance(error, OSError | UnicodeError) and not is_shortage(error):
                 raise
             if not entry.addresses:
                 short = is_shortage(error) or (isinstance(error, OSError) and _says_memory(error)) or of_descriptors()

@@ -17,6 +17,9 @@ MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = 256 * 1024 * 1024
 _MAX_CHUNK_LINE_BYTES = 4096
 _ENOUGH_FOR_A_VERSION = 12
+_MAX_DIGITS = 18
+_MAX_MEMBERS = 1000
+"""Of a gzip file; each costs a copy of the rest."""
 
 CHUNKED, UNTIL_CLOSE = -1, -2
 """Values of :attr:`Head.length` for bodies whose length no header tells."""
@@ -42,7 +45,7 @@ class Head:
     keep_alive: bool
     """Neither the version nor a ``Connection`` header announces the close."""
     coding: bytes
-    """``gzip``, ``deflate`` or empty."""
+    """What was done to the body, in the order in which it was done, by commas: ``gzip``, ``deflate``, or what nobody here can undo. Or empty."""
     sets_cookies: bool
     simple: bool
     """A final answer with a stated length and no coding: the quick way applies."""
@@ -55,7 +58,11 @@ class Head:
 
 
 def parse_head(raw: bytes) -> Head:
-    """The meaning of a header block (without its final empty line). Raises :class:`ProtocolError`."""
+    """The meaning of a header block (without its final empty line). Raises :class:`ProtocolError`.
+
+    A line may end in LF alone (RFC 9112, 2.2); in :attr:`Head.raw` each ends in CR LF.
+    """
+    raw = _in_lines(raw)
     status = raw[9:12]
     if raw[:9] not in _VERSIONS or not status.isdigit() or raw[12:13] not in _AFTER_STATUS or status < b"100":
         raise ProtocolError(f"no HTTP/1.x status line: {raw[:40]!r}")
@@ -70,8 +77,8 @@ def parse_head(raw: bytes) -> Head:
         elif name == b"set-cookie":
             cookies = True
         elif name == b"content-encoding":
-            coding = _known_coding(value)
-        elif value.strip().lower() == b"chunked":
+            coding = _added(coding, value)
+        elif value.strip().lower() == b"chunked" and not chunked:
             chunked = True
         else:
             raise ProtocolError(f"transfer coding {value!r}")
@@ -84,6 +91,17 @@ def parse_head(raw: bytes) -> Head:
     return Head(raw, code, length, keep_alive, coding, cookies, simple)
 
 
+def _in_lines(raw: bytes) -> bytes:
+    """With CR LF at each line's end. Raises :class:`ProtocolError` for a CR elsewhere, which some take for a line's end and others do not."""
+    ends = raw.count(b"\r\n")
+    if raw.count(b"\n") != ends:
+        raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        ends = raw.count(b"\r\n")
+    if raw.count(b"\r") != ends:
+        raise ProtocolError("a CR within a header line")
+    return raw
+
+
 def _agreed_length(value: bytes, before: int) -> int:
     if not value.isdigit():
         # Some proxies fold repeated headers into one; the same length twice is no contradiction (RFC 9112, 6.3).
@@ -91,6 +109,9 @@ def _agreed_length(value: bytes, before: int) -> int:
         value = lengths.pop() if len(lengths) == 1 else b""
         if not value.isdigit():
             raise ProtocolError("content lengths that disagree or are no numbers")
+    value = value.lstrip(b"0") or b"0"
+    if len(value) > _MAX_DIGITS:
+        raise ProtocolError(f"body of a number of bytes with {len(value)} digits")
     length = int(value)
     if before not in {UNTIL_CLOSE, length}:
         raise ProtocolError(f"two content lengths, {before} and {length}")
@@ -99,13 +120,10 @@ def _agreed_length(value: bytes, before: int) -> int:
     return length
 
 
-def _known_coding(value: bytes) -> bytes:
-    coding = value.strip().lower()
-    if coding in {b"", b"identity"}:
-        return b""
-    if coding in {b"gzip", b"x-gzip", b"deflate"}:
-        return coding.removeprefix(b"x-")
-    raise ProtocolError(f"content coding {value!r}")
+def _added(before: bytes, value: bytes) -> bytes:
+    """One more ``Content-Encoding`` line. Whether its codings can be undone is asked once there is a body: an answer to HEAD has none."""
+    named = [coding.strip().lower().removeprefix(b"x-") for coding in value.split(b",")]
+    return b",".join([*filter(None, [before]), *(coding for coding in named if coding not in {b"", b"identity"})])
 
 
 @dataclass(slots=True)
@@ -169,10 +187,10 @@ class ResponseParser:
         if head is not None and len(data) == memo.total and data.startswith(memo.block):
             return Message(head, data[-head.length :] if head.length else b"", head.length, head.keep_alive)
         end = data.find(b"\r\n\r\n")
-        if end < 0:
+        if end < 0 or end > MAX_HEAD_BYTES or data.count(b"\n", 0, end) != data.count(b"\r\n", 0, end):
             return None
         head = parse_head(data[:end])
-        if not head.simple or len(data) != end + 4 + head.length or head.status in _BODILESS or end > MAX_HEAD_BYTES:
+        if not head.simple or len(data) != end + 4 + head.length or head.status in _BODILESS:
             return None
         memo.block, memo.total, memo.head = data[: end + 4], len(data), head
         return Message(head, data[end + 4 :], head.length, head.keep_alive)
@@ -222,7 +240,7 @@ class ResponseParser:
 
     def _next_head(self) -> Head | None:
         buffer = self._buffer
-        end = buffer.find(b"\r\n\r\n")
+        end, begin = _empty_line(buffer)
         if end > MAX_HEAD_BYTES or (end < 0 and len(buffer) > MAX_HEAD_BYTES):
             raise ProtocolError(f"header block of more than {MAX_HEAD_BYTES} bytes")
         if end < 0:
@@ -230,7 +248,7 @@ class ResponseParser:
                 raise ProtocolError(f"no HTTP/1.x status line: {bytes(buffer[:40])!r}")
             return None
         head = parse_head(bytes(buffer[:end]))
-        del buffer[: end + 4]
+        del buffer[:begin]
         return head
 
     def _in_body(self) -> Message | None:
@@ -303,22 +321,56 @@ class ResponseParser:
         return Message(self._head, decode(body, self._head.coding), len(body), reusable and not self._buffer)
 
 
+def _empty_line(buffer: bytearray) -> tuple[int, int]:
+    """Where a header block ends and where what follows it begins; (-1, -1) while it has no end. Lines may end in LF alone."""
+    ends = [(at, size) for at, size in ((buffer.find(b"\n\r\n"), 3), (buffer.find(b"\n\n"), 2)) if at >= 0]
+    if not ends:
+        return -1, -1
+    at, size = min(ends)
+    return at - (buffer[at - 1 : at] == b"\r"), at + size
+
+
 def decode(body: bytes, coding: bytes) -> bytes:
-    """Undo a content coding. Raises :class:`ProtocolError` for what is not so coded, cut short, or grows beyond the limit."""
+    """Undo content codings. Raises :class:`ProtocolError` for what is not so coded, cut short, or grows beyond the limit."""
     if not coding or not body:
         return body
-    # "deflate" means the zlib format (RFC 9110, 8.4.1.2), but some servers send the bare stream, whose first nibble is not 8.
-    bits = 31 if coding == b"gzip" else 15 if body[0] & 0x0F == 8 else -15
+    for one in reversed(coding.split(b",")):
+        if one == b"gzip":
+            body = _gunzip(body)
+        elif one == b"deflate":
+            # It means the zlib format (RFC 9110, 8.4.1.2), but some servers send the bare stream, whose first nibble is not 8.
+            body, rest = _inflate(body, 15 if body[:1] and body[0] & 0x0F == 8 else -15, MAX_BODY_BYTES)
+            if rest:
+                raise ProtocolError("deflate: data behind its end")
+        else:
+            raise ProtocolError(f"content coding {one[:40]!r}")
+    return body
+
+
+def _gunzip(body: bytes) -> bytes:
+    """All members of a gzip file (RFC 1952, 2.2); zeros may fill its end."""
+    parts, room = list[bytes](), MAX_BODY_BYTES
+    while not parts or body.strip(b"\0"):
+        if len(parts) == _MAX_MEMBERS:
+            raise ProtocolError(f"gzip: more than {_MAX_MEMBERS} members")
+        plain, body = _inflate(body, 31, room)
+        parts.append(plain)
+        room -= len(plain)
+    return b"".join(parts)
+
+
+def _inflate(body: bytes, bits: int, room: int) -> tuple[bytes, bytes]:
+    """One stream's data, ``room`` bytes at most, and what comes behind it."""
     unpacker = zlib.decompressobj(bits)
     try:
-        plain = unpacker.decompress(body, MAX_BODY_BYTES)
+        plain = unpacker.decompress(body, room + 1)
     except zlib.error as error:
-        raise ProtocolError(f"{coding.decode()}: {error}") from error
-    if unpacker.unconsumed_tail:
+        raise ProtocolError(f"coded data: {error}") from error
+    if len(plain) > room:
         raise ProtocolError(f"body of more than {MAX_BODY_BYTES} bytes")
     if not unpacker.eof:
-        raise ProtocolError(f"{coding.decode()} data cut short")
-    return plain
+        raise ProtocolError("coded data cut short")
+    return plain, unpacker.unused_data
 
 
 _BODILESS = frozenset({204, 304})

@@ -33,7 +33,7 @@ class Connector:
         Where this machine was short of something for one of them, that is the reason: nobody knows what that address would have said.
         """
         short: TransportError | None = None
-        addresses = self.resolver.resolve(origin.host, origin.port)
+        addresses = self._addresses(origin, due_ns)
         for index, address in enumerate(addresses):
             # Each address gets its part of the time that is left, so that one that swallows packets does not use up the others'.
             now_ns = time.monotonic_ns()
@@ -56,11 +56,25 @@ class Connector:
         self.opened += 1
         return connection
 
+    def _addresses(self, origin: Origin, due_ns: int) -> list[Address]:
+        """A name server may let us wait for longer than anybody wants to."""
+        late = gevent.Timeout(max(0.001, (due_ns - time.monotonic_ns()) / 1e9))
+        try:
+            with late:
+                return self.resolver.resolve(origin.host, origin.port)
+        except gevent.Timeout as error:
+            if error is not late:
+                raise
+            raise TransportError(Reason.DNS, f"{origin.host} was not told in time", sent=False) from None
+
     def _layer(self, origin: Origin) -> TlsLayer:
         """The encryption of a new connection. The first one reads the authorities, and without a descriptor for that would trust nobody ever after."""
         if not self.sessions.ready and of_descriptors():
             raise TransportError(Reason.SHORTAGE, "no descriptor to read the authorities with", sent=False)
-        return self.sessions.layer(origin)
+        try:
+            return self.sessions.layer(origin)
+        except ValueError as error:
+            raise TransportError(Reason.TLS, f"{origin.host} is no name for a certificate: {error}", sent=False) from error
 
 
 @dataclass(slots=True, eq=False)

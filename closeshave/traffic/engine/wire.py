@@ -5,15 +5,24 @@ A header that could smuggle a line into the request is refused, not escaped: it 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from functools import lru_cache
+from urllib.parse import quote, unquote, urlsplit
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
 """Methods that may be sent again when nobody knows whether the first one arrived (RFC 9110, section 9.2.2)."""
 
 BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
 """Methods for which no body means no ``Content-Length`` either."""
+
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
+_UNSAFE = re.compile(r"[^\x21-\x7e]")
+_HOST = re.compile(
+    r"[0-9a-z_](?:[0-9a-z_-]{0,61}[0-9a-z_])?(?:\.[0-9a-z_](?:[0-9a-z_-]{0,61}[0-9a-z_])?)*\.?|[0-9a-f.]*:[0-9a-f:.]*(?:%[0-9a-z]+)?"
+)
+"""Labels of a name or an address of numbers, as :func:`urlsplit` gives them: in small letters, without brackets."""
 
 DEFAULT_HEADERS: Mapping[str, str] = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", "User-Agent": "closeshave"}
 
@@ -36,32 +45,84 @@ class Origin:
 def split(url: str) -> tuple[Origin, str]:
     """The origin of an absolute URL and the target (path and query) to ask it for. Raises :class:`ValueError` for anything but http and https."""
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
         raise ValueError(f"no http or https URL: {url!r}")
     tls = parts.scheme == "https"
     target = parts.path or "/"
-    return Origin(tls, parts.hostname, parts.port or (443 if tls else 80)), f"{target}?{parts.query}" if parts.query else target
+    return Origin(tls, _host(parts.hostname), parts.port or (443 if tls else 80)), f"{target}?{parts.query}" if parts.query else target
+
+
+def _host(told: str) -> str:
+    """A host as name servers and certificates know it. Raises :class:`ValueError` for what can be none."""
+    host = unquote(told, errors="strict") if "%" in told and ":" not in told else told
+    if not host.isascii():
+        # By IDNA 2003, Python's own; raises UnicodeError, which is a ValueError.
+        host = host.encode("idna").decode("ascii").lower()
+    if not _HOST.fullmatch(host) or len(host) > 253:
+        raise ValueError(f"no host: {told!r}")
+    return host
+
+
+def merged(*several: Mapping[str, str]) -> dict[str, str]:
+    """One header of each name, whatever its case: the last one counts."""
+    found: dict[str, tuple[str, str]] = {}
+    for headers in several:
+        for name, value in headers.items():
+            found[name.lower()] = (name, value)
+    return dict(found.values())
 
 
 def constant_lines(origin: Origin, headers: Mapping[str, str]) -> str:
-    """The header lines that all requests of a client share, each with its line end; built once."""
-    return "".join(f"{name}: {value}\r\n" for name, value in ({"Host": origin.authority} | dict(headers)).items())
+    """The header lines that all requests of a client share, each with its line end; built once. Raises :class:`ValueError` for a line end."""
+    return _written(merged({"Host": origin.authority}, headers))
+
+
+def _written(headers: Mapping[str, str]) -> str:
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if lines.count("\n") != len(headers) or lines.count("\r") != len(headers):
+        # By name only: what it holds may be a token, and this goes to a log.
+        raise ValueError(f"a line end inside one of the headers {', '.join(map(repr, headers))}")
+    return lines
+
+
+@lru_cache(maxsize=1024)
+def _names(constant: str) -> frozenset[str]:
+    return frozenset(line.partition(":")[0].lower() for line in constant.split("\r\n"))
+
+
+def _replaced(constant: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+    """The constant lines that a request's own headers leave standing, and these, one of each name and none that says how long the body is."""
+    own = {name.lower() for name in headers}
+    if not _FRAMING.isdisjoint(own):
+        if "transfer-encoding" in own:
+            raise ValueError("how a body is transferred is for the engine to say, not for a header Transfer-Encoding of one's own")
+        headers = {name: value for name, value in headers.items() if name.lower() not in _FRAMING}
+    if not own.isdisjoint(_names(constant)):
+        constant = "".join(f"{line}\r\n" for line in constant.split("\r\n")[:-1] if line.partition(":")[0].lower() not in own)
+    return constant, headers if len(own) == len(headers) else merged(headers)
+
+
+def text_of(value: str) -> str:
+    """A header's value, read as latin-1, as the UTF-8 that it may be; bytes that are none stay what they are in a target of :func:`build`."""
+    return value if value.isascii() else value.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 def build(method: str, target: str, constant: str, headers: Mapping[str, str] | None, body: bytes | None) -> bytes:
-    """A request. ``constant`` comes from :func:`constant_lines`; ``headers`` are this request's own and must not repeat one of those.
+    """A request. ``constant`` comes from :func:`constant_lines`; each of ``headers``, this request's own, replaces the one of its name there.
 
-    Raises :class:`ValueError` for a header with a line end in it or a target with a space.
+    A fragment of the target is the caller's alone and is not sent. Raises :class:`ValueError` for what cannot be written: a header with a line
+    end in it, or with letters beyond Latin-1.
     """
-    own, lines = "", 0
+    own = ""
     if headers:
-        own = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        lines = len(headers)
-        if own.count("\n") != lines or own.count("\r") != lines:
-            # By name only: what it holds may be a token, and this goes to a log.
-            raise ValueError(f"a line end inside one of the headers {', '.join(map(repr, headers))}")
-    if not target.isascii() or " " in target or "\n" in target or "\r" in target:
-        target = quote(target, safe="/?&=%:+,;@!$'()*~#-._[]")
+        constant, headers = _replaced(constant, headers)
+        own = _written(headers)
+    if "#" in target:
+        target = target.partition("#")[0]
+    if _UNSAFE.search(target):
+        target = quote(target, safe="/?&=%:+,;@!$'()*~-._[]", errors="surrogateescape")
+    if not target.startswith("/") and target != "*":
+        target = f"/{target}"
     if body is None:
         length = "" if method in BODILESS else "Content-Length: 0\r\n"
         return f"{method} {target} HTTP/1.1\r\n{constant}{own}{length}\r\n".encode("latin-1")
