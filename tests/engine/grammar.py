@@ -111,7 +111,8 @@ def cut(draw: Any) -> Answer:
     told = draw(valid().filter(lambda answer: answer.bounded and len(b"".join(answer.pieces)) > 1))
     whole = b"".join(told.pieces)
     at = draw(st.integers(0, len(whole) - 1))
-    return replace(told, pieces=(whole[:at],), ending=draw(st.sampled_from(["close", "reset"])), body=None)
+    left: Answer = replace(told, pieces=(whole[:at],), ending=draw(st.sampled_from(["close", "reset"])), body=None)
+    return left
 
 
 @st.composite

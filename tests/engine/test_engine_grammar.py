@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,7 +109,7 @@ def test_a_location_is_followed_as_it_was_meant(
     client = place.client()
     attempt = client._attempt
 
-    def watched(pool, method, wire, kind, due_ns):  # type: ignore[no-untyped-def]  # the client's own
+    def watched(pool, method, wire, kind, due_ns):
         wires.append(wire)
         return attempt(pool, method, wire, kind, due_ns)
 
@@ -141,6 +142,6 @@ def test_an_answer_to_head_may_name_any_coding(place: Place, coding: bytes) -> N
 @pytest.mark.parametrize("behind", [b"garbage", b"\x1f\x8b", b"\x1f\x8b\x08\x00"])
 def test_what_is_behind_a_gzip_member_is_another_or_an_error(place: Place, behind: bytes) -> None:
     """Never half a body that is called good."""
-    packed = grammar.gzip.compress(b"one") + behind
+    packed = gzip.compress(b"one") + behind
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
     assert place.ask(Answer((head + packed,))).error == "protocol"
