@@ -33,6 +33,8 @@ def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
         return ()
     wrong = np.bincount(place, weights=~case.good[rows], minlength=len(seen))
     behind = seen[(visits >= REQUESTS) & (wrong == visits)]
+    unexcused = np.bincount(place, weights=~case.good[rows] & ~case.touched[rows], minlength=len(seen))
+    alone = seen[(visits >= REQUESTS) & (unexcused == visits)]
     verdict = Verdict(
         id=f"left-behind/{life.fault.id}",
         claims=(),
@@ -49,6 +51,10 @@ def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
     guilty = rows & np.isin(franchise, behind)
     named = ", ".join(map(str, behind[:5])) + (" …" if len(behind) > 5 else "")
     reason = f"{len(behind)} franchises had no service after {life.fault.id} although the rest had recovered: {named}"
+    if not len(alone):
+        # Every one of them was also disturbed: had it not been, its customers might have been served.
+        first = next(iter(case.doubts_within(since_ns, life.hurting_until_ns)), None)
+        return (replace(verdict, status=Status.INCONCLUSIVE, reason=f"{reason}; but {first.cause if first else 'somebody else disturbed them'}"),)
     why = "one of the requests that failed after the recovery"
     positions = first_and_worst(guilty, case.intended_ns, case.intended_ns, case.ids)
     shown = tuple(row(case.operations, position, why) for position in positions)

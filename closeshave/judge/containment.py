@@ -58,8 +58,12 @@ class Leakage:
     """Over the history's operations: requests outside the scope that went wrong while the fault was in effect."""
 
 
-def leakage(case: Case, life: Life) -> Leakage:
-    """What the fault did to others while the platform was left alone with it: what healing costs (a dozen processes start) is the harness's."""
+def leakage(case: Case, life: Life, excused: Flags | None = None) -> Leakage:
+    """What the fault did to others while the platform was left alone with it: what healing costs (a dozen processes start) is the harness's.
+
+    ``excused`` are requests that count for the platform wherever they could convict it: those of its neighbours count as well served, and those
+    furthest away, with which these are compared, as they came out.
+    """
     end_ns = life.hurting_until_ns
     wrong = case.customers & _wrong(case)
     nobody = np.zeros_like(wrong)
@@ -75,13 +79,14 @@ def leakage(case: Case, life: Life) -> Leakage:
     if not n or not before.any():
         return _unknown("nobody outside its scope was seen both in calm and while it was in effect", nobody)
     far = of_shards(case, furthest(found))
-    yardstick = _of(before & far, during & far, wrong)
+    # Had somebody else not disturbed the calm, fewer of the furthest would have gone wrong in it, and their rise would be the larger one.
+    yardstick = _of(before & far, during & far, wrong if excused is None else wrong & ~(excused & before))
     if yardstick.low[0] > STEADY:
         rose = f"{yardstick.estimate[0]:.1%} of their requests more than in calm went wrong"
         return _unknown(f"the franchises furthest away got worse too ({rose}): a leak to everybody, or no doing of the fault", nobody)
     if yardstick.high[0] - yardstick.low[0] > 2 * STEADY:
         return _unknown("the franchises furthest away were seen too rarely to compare with", nobody)
-    return _told(case, before, during, wrong, yardstick, n)
+    return _told(case, before, during, wrong if excused is None else wrong & ~(excused & during), yardstick, n)
 
 
 def _told(case: Case, before: Flags, during: Flags, wrong: Flags, yardstick: Change, n: int) -> Leakage:

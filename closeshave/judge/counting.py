@@ -47,6 +47,7 @@ def counted(case: Case, objective: Objective, rows: Flags) -> Counted:
             return Counted(rows, case.good, 1 - min(1.0, _bound(objective.at_most) * allowed))
         case Measure.CACHE_HIT_RATIO:
             hit = equal(case.operations["cache"], "hit")
+            hit = hit if case.spared is None else hit | case.spared
             return Counted(rows & (case.revisits if objective.warm else case.lookups), hit, _bound(objective.at_least))
         case Measure.LATENCY | Measure.DATABASE_TIME | Measure.CACHE_TIME:
             timed, times_ns = times(case, objective.measure, rows)
@@ -66,6 +67,8 @@ def times(case: Case, measure: Measure, rows: Flags) -> tuple[Flags, Ints]:
     timed = rows & ~np.isnan(stated)
     times_ns = np.zeros(len(rows), dtype=np.int64)
     times_ns[timed] = np.rint(stated[timed].astype(np.float64) * 1e6).astype(np.int64)
+    if case.spared is not None:
+        times_ns[case.spared] = 0
     return timed, times_ns
 
 

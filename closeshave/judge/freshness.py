@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import Outcome
-from closeshave.judge.columns import equal, ints
+from closeshave.judge.backlog import near
+from closeshave.judge.case import Case
+from closeshave.judge.columns import Flags, Ints, equal, ints
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.double import holdings
 from closeshave.judge.finding import Finding
@@ -52,6 +54,7 @@ def stale_offers(dossier: Dossier) -> Finding:
     columns = (both[name].astype("int64").tolist() for name in ("place", "starts_at", "booking", "from_ns"))
     taken = {place: (start, booking, since_ns) for place, start, booking, since_ns in zip(*columns, strict=True)}
     guilty = np.isin(np.arange(len(offers)), list(taken))
+    guilty, doubt = undisturbed(case, guilty, offers["started_ns"].to_numpy(), offers["ended_ns"].to_numpy())
     started = offers["started_ns"].to_numpy()
     witnesses = tuple(
         row(
@@ -62,7 +65,21 @@ def stale_offers(dossier: Dossier) -> Finding:
         )
         for index in first_and_worst(guilty, started, started, ints(offers["operation"], -1))
     )
-    return Finding("stale_offers", int(np.count_nonzero(guilty)), len(offers), "lists offered times that were long booked", witnesses)
+    return Finding("stale_offers", int(np.count_nonzero(guilty)), len(offers), "lists offered times that were long booked", witnesses, doubt=doubt)
+
+
+def undisturbed(case: Case, guilty: Flags, started_ns: Ints, ended_ns: Ints) -> tuple[Flags, str]:
+    """The reads that convict although nobody disturbed them, and nothing to add; or, where there is none such, all of them and why they may be excused.
+
+    How old an answer may be is a question of time: a replica that had to wait for a processor is behind by that much.
+    """
+    touched = near(started_ns - MOMENT_NS, ended_ns - started_ns + MOMENT_NS, case.doubtful)
+    alone = guilty & ~touched
+    if alone.any() or not guilty.any():
+        return alone, ""
+    first = int(started_ns[guilty].min())
+    causes = [one.cause for one in case.doubtful if one.ended_ns > first - MOMENT_NS]
+    return guilty, f"somebody else may have made them so: {causes[0]}"
 
 
 def _why(start: int, booking: int, since_ns: int, asked_ns: int) -> str:
@@ -83,6 +100,8 @@ def stale_pages(dossier: Dossier) -> Finding:
     )
     newest = before["newest"].fillna(-1).to_numpy(dtype=np.int64)
     behind = np.where(newest >= 0, newest - reads["version"].to_numpy(dtype=np.int64), 0)
+    guilty, doubt = undisturbed(dossier.case, behind > 0, reads["started_ns"].to_numpy(), reads["ended_ns"].to_numpy())
+    behind = np.where(guilty, behind, 0)
     witnesses = tuple(
         row(
             dossier.case.operations,
@@ -93,4 +112,4 @@ def stale_pages(dossier: Dossier) -> Finding:
         for index in first_and_worst(behind > 0, reads["started_ns"].to_numpy(), behind, ints(reads["operation"], -1))
     )
     n = int(np.count_nonzero(newest >= 0))
-    return Finding("stale_pages", int(np.count_nonzero(behind > 0)), n, "pages were older than a change that was acknowledged", witnesses)
+    return Finding("stale_pages", int(np.count_nonzero(behind > 0)), n, "pages were older than a change that was acknowledged", witnesses, doubt=doubt)

@@ -62,6 +62,8 @@ def _measured(dossier: Dossier, life: Life, blank: Verdict, bound_ns: int) -> Ve
     uncertainty_ns = dossier.case.history.manifest.anchor.uncertainty_ns
     missing = f"{count:,} acknowledged writes are missing, {window}"
     if low_ns - uncertainty_ns > bound_ns:
+        if doubt := _doubt(dossier, life, high_ns):
+            return replace(figures, reason=f"{missing}, but {doubt}")
         witnesses = _witnesses(dossier, loss.lost, "acknowledged, and missing")
         return replace(figures, status=Status.FAIL, reason=missing, witnesses=witnesses)
     if high_ns > bound_ns and low_ns != high_ns:
@@ -74,6 +76,14 @@ def _measured(dossier: Dossier, life: Life, blank: Verdict, bound_ns: int) -> Ve
         seen = "no write was" if gap_ns is None else f"for {gap_ns / 1e9:.1f} s no write was"
         return replace(figures, reason=f"{seen} acknowledged in the {bound_ns / 1e9:g} s before the fault: a loss would not show")
     return replace(figures, status=Status.PASS, reason=f"{count:,} acknowledged writes are missing, {window}" if count else "")
+
+
+def _doubt(dossier: Dossier, life: Life, window_ns: int) -> str:
+    """What somebody else did while these writes waited to be copied: a standby that had no processor is behind by that much."""
+    assert life.injected_ns is not None
+    end_ns = dossier.losses.by_fault[life.fault.id].last_ack_ns or life.injected_ns
+    found = dossier.case.doubts_within(end_ns - window_ns, end_ns + 1)
+    return f"while they were to be copied {found[0].cause}" if found else ""
 
 
 def _seen_alone(dossier: Dossier, guilty: Flags) -> str:

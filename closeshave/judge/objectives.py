@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from closeshave.judge import burning, shares, sliding, throughput, times
-from closeshave.judge.case import Case
+from closeshave.judge.case import ASKED_NS, Case
 from closeshave.judge.columns import Flags
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.parts import Part, parts
@@ -56,14 +56,14 @@ def judge(dossier: Dossier, objective: Objective) -> tuple[Verdict, ...]:
         return (_blank(objective, Part(f"{objective.id}/all", "all", case.customers), unable),)
     kinds = case.of_kinds(objective.operations) if objective.operations else None
     limited = within(case.intended_ns, [*(window.span for window in case.late), *case.blind])
-    starved = case.touched
     found = []
     for stretch in _stretches(dossier, objective):
         base = case.customers & within(case.intended_ns, stretch.spans)
         base = base if kinds is None else base & kinds
         for part in parts(case, objective, base):
             named = _named(objective, part, stretch)
-            found.append(_blank(objective, named, stretch.never) if stretch.never else _cautious(case, objective, named, stretch.spans, limited, starved))  # fmt: skip  # noqa: E501
+            blank = stretch.never and _blank(objective, named, stretch.never)
+            found.append(blank or _cautious(case, objective, named, stretch.spans, limited))
     return tuple(found)
 
 
@@ -98,31 +98,52 @@ def _named(objective: Objective, part: Part, stretch: Stretch) -> Part:
     return replace(part, id=f"{objective.id}/{stretch.fault}{suffix}", scope=part.scope if suffix else f"fault:{stretch.fault}")
 
 
-def _cautious(case: Case, objective: Objective, part: Part, covered: Sequence[Span], limited: Flags, starved: Flags) -> Verdict:
+def _cautious(case: Case, objective: Objective, part: Part, covered: Sequence[Span], limited: Flags) -> Verdict:
     """The verdict, reduced to what the health of the generator and of the machine supports.
 
     Where the generator was late its lateness is in every response time, so nothing there convicts the platform and nothing there acquits
-    it. Where others starved the machine nothing convicts either, but keeping a promise on half a machine is keeping it. And what the sound windows
-    prove by themselves stands: a platform must not escape because the harness stumbled once.
+    it. Where somebody else disturbed platform or senders nothing convicts either, but keeping a promise on half a machine is keeping it. What
+    convicts even if every such request had been answered well and at once stands: a platform must not escape because the harness stumbled once,
+    or because it has a neighbour.
     """
     whole = decide(case, objective, part, covered)
-    doubtful = limited | starved if whole.status is Status.FAIL else limited
-    touched = int(np.count_nonzero(part.rows & doubtful))
-    if not touched:
-        hungry = int(np.count_nonzero(part.rows & starved)) / max(1, int(np.count_nonzero(part.rows)))
-        told = f"{whole.reason}; programs of others starved the machine during {hungry:.0%} of these requests"
-        return replace(whole, reason=told) if whole.status is Status.INCONCLUSIVE and hungry else whole
-    sound = decide(case, objective, replace(part, rows=part.rows & ~doubtful), covered)
-    if sound.status is Status.FAIL and objective.measure is not Measure.THROUGHPUT:
-        return sound
+    doubtful = case.touched_within(_telling_ns(objective))
+    excused = limited | doubtful if whole.status is Status.FAIL else limited
+    touched = int(np.count_nonzero(part.rows & excused))
     share = touched / max(1, int(np.count_nonzero(part.rows)))
+    if not touched:
+        disturbed = int(np.count_nonzero(part.rows & doubtful)) / max(1, int(np.count_nonzero(part.rows)))
+        told = f"{whole.reason}; {disturbed:.0%} of these requests were disturbed by somebody else ({_causes(case, covered)})"
+        return replace(whole, reason=told) if whole.status is Status.INCONCLUSIVE and disturbed else whole
+    by_lateness = bool(np.any(part.rows & limited))
+    if whole.status is Status.FAIL and not (by_lateness and objective.measure is Measure.THROUGHPUT):
+        alone = decide(case.sparing(excused), objective, part, covered)
+        if alone.status is Status.FAIL:
+            # The figures are of all requests, and the witnesses those that nobody excuses.
+            return replace(whole, witnesses=alone.witnesses, reason=f"{whole.reason}{_apart(share)}")
     if np.any(part.rows & within(case.intended_ns, case.blind)):
         why = "; ".join(blindness(blind, origin_ns(case.history.manifest)) for blind in case.history.blind)
-    elif not np.any(part.rows & limited):
-        why = f"programs of others starved the machine in windows that hold {share:.0%} of these requests, so this may be their doing"
+    elif not by_lateness:
+        why = f"{_causes(case, covered)}, and that touched {share:.0%} of these requests: this may be their doing"
     else:
         why = f"the load generator was late in windows that hold {share:.0%} of these requests, so their times are not the platform's alone"
     return replace(whole, status=Status.INCONCLUSIVE, reason=why, witnesses=())
+
+
+def _apart(share: float) -> str:
+    return f" ({share:.0%} of these requests were disturbed by somebody else; the others break the promise by themselves)"
+
+
+def _telling_ns(objective: Objective) -> int:
+    """Of each request, so much time can be to blame: one that took longer than a latency bound had broken it by then."""
+    return round(objective.at_most * 1e9) if objective.measure is Measure.LATENCY and objective.at_most is not None else ASKED_NS
+
+
+def _causes(case: Case, covered: Sequence[Span]) -> str:
+    """What was done to us in these spans, each cause once, at most two."""
+    found = dict.fromkeys(cause for span in covered for doubt in case.doubts_within(span.started_ns, span.ended_ns) for cause in [doubt.cause])
+    first = list(found)[:2]
+    return "; ".join(first) + (f"; and {len(found) - 2} times more" if len(found) > len(first) else "")
 
 
 def decide(case: Case, objective: Objective, part: Part, covered: Sequence[Span]) -> Verdict:

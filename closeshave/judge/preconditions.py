@@ -46,7 +46,7 @@ def _verdict(id: str, measure: str, troubles: list[str]) -> Verdict:
 
 
 def _host(case: Case) -> Verdict:
-    """Shown, not judged: what a starved machine does to an objective that objective's own verdict says."""
+    """Shown, not judged: what a disturbed machine does to an objective that objective's own verdict says."""
     phases = spans(case.history.manifest, "run")
     judged_s = sum(span.seconds for span in phases)
     taken_s = sum(
@@ -55,7 +55,9 @@ def _host(case: Case) -> Verdict:
         for span in phases
     )
     share = taken_s / judged_s if judged_s else 0.0
-    reason = f"programs of others starved the machine in {taken_s:,.0f} s of {judged_s:,.0f} s" if taken_s else ""
+    causes = dict.fromkeys(one.cause for span in phases for one in case.doubts_within(span.started_ns, span.ended_ns))
+    told = "; ".join(list(causes)[:2])
+    reason = f"somebody else disturbed the machine in {taken_s:,.0f} s of {judged_s:,.0f} s: {told}" if taken_s else ""
     reason = reason if case.history.resources is not None else "what the machine did was not recorded"
     return Verdict(
         id="host",
