@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help run smoke faults test test-servers test-trials test-containers bench truth truth-plain measured-error lint lock clean
+.PHONY: help run smoke faults test test-servers test-trials test-containers bench truth noisy truth-plain measured-error lint lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ truth: $(INSTALLED) ## Is the judge ever fooled? Planted defects and damage, eac
 
 truth-plain: $(INSTALLED) ## Is it fooled by a platform that is none of ours? (about an hour; keeps results and goes on where it stopped)
 	$(BIN)/python -m truth.elsewhere
+
+noisy: $(INSTALLED) ## Is an innocent platform convicted beside noisy neighbours? (about 50 minutes; keeps results and goes on where it stopped)
+	$(BIN)/python -m truth.noisy
 
 measured-error: $(INSTALLED) ## What the judges measure of a server that follows a script (7 minutes)
 	$(BIN)/python -m truth.measured

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -43,7 +44,7 @@ def burst(chance: random.Random, _run: Path | None, cores: int) -> None:
     """Bursts of 0.2 to 20 s on so many processors, and rests of such lengths between them."""
     while True:
         until = time.monotonic() + _some_s(chance)
-        children = [_fork(lambda: _spin(until)) for _ in range(cores)]
+        children = [_fork(partial(_spin, until)) for _ in range(cores)]
         for child in children:
             os.waitpid(child, 0)
         time.sleep(_some_s(chance))  # its own rest: there is nothing to wait for
@@ -161,7 +162,7 @@ def main() -> None:
     parser.add_argument("--parent", type=int, default=os.getppid(), help="the process to end with")
     arguments = parser.parse_args()
     end_with(arguments.parent)
-    NEIGHBOURS[arguments.name](random.Random(arguments.seed), arguments.run)
+    NEIGHBOURS[arguments.name](random.Random(arguments.seed), arguments.run)  # noqa: S311 - a schedule that can be repeated, no secret
 
 
 if __name__ == "__main__":

@@ -54,7 +54,11 @@ def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
     if not len(alone):
         # Every one of them was also disturbed: had it not been, its customers might have been served.
         first = next(iter(case.doubts_within(since_ns, life.hurting_until_ns)), None)
-        return (replace(verdict, status=Status.INCONCLUSIVE, reason=f"{reason}; but {first.cause if first else 'somebody else disturbed them'}"),)
+        return (
+            replace(
+                verdict, status=Status.INCONCLUSIVE, reason=f"{reason}; but {first.cause if first else 'somebody else disturbed them'}"
+            ),
+        )
     why = "one of the requests that failed after the recovery"
     positions = first_and_worst(guilty, case.intended_ns, case.intended_ns, case.ids)
     shown = tuple(row(case.operations, position, why) for position in positions)

@@ -54,7 +54,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     findings = _findings(dossier, broken)
     verdicts += integrity.judge(dossier, findings)
     score = _guarded("resilience", lambda: resilience.figures(lives, verdicts, INVARIANTS), NO_RESILIENCE, broken)
-    verdicts += resilience.judge(dossier, score, verdicts)
+    verdicts += resilience.judge(dossier, score, lives, verdicts)
     fault_figures = [_guarded(f"figures of {life.fault.id}", partial(_told, dossier, life), NO_FIGURES, broken) for life in lives]
     load_figures = _guarded("load", partial(load.figures, case), UNKNOWN_LOAD, broken)
     integrity_figures = _guarded("figures of integrity", partial(integrity.figures, dossier, findings), UNKNOWN_INTEGRITY, broken)

@@ -39,7 +39,7 @@ def extended(found: Sequence[Doubt], due_ns: Ints, response_ns: Ints, good: Flag
     """The stretches, each with its tail. The arrays are of the requests of customers and canaries, in any order."""
     if not found or not len(due_ns):
         return tuple(found)
-    away = ~near(due_ns, np.where(response_ns == NEVER_NS, 0, response_ns), found, FAR_NS)
+    away = _undisturbed(found, due_ns, response_ns)
     if np.count_nonzero(away) < ENOUGH:
         # Nobody knows what is usual here, nor when it was so again.
         return joined(replace(one, ended_ns=one.ended_ns + _longest_ns(one)) for one in found)
@@ -51,6 +51,13 @@ def extended(found: Sequence[Doubt], due_ns: Ints, response_ns: Ints, good: Flag
     size = int(bins.max()) + 1 + STEADY_BINS
     worse = np.bincount(bins[unwell], minlength=size) > allowed * np.bincount(bins, minlength=size)
     return joined(replace(one, ended_ns=_until_ns(one, worse, origin)) for one in found)
+
+
+def _undisturbed(found: Sequence[Doubt], due_ns: Ints, response_ns: Ints) -> Flags:
+    """Requests that tell what is usual: those that no tail can reach, or where a neighbour leaves no such time, those some seconds away from him."""
+    lasted = np.where(response_ns == NEVER_NS, 0, response_ns)
+    beyond = ~near(due_ns, lasted, [Span(one.started_ns - FAR_NS, one.ended_ns + _longest_ns(one)) for one in found])
+    return beyond if np.count_nonzero(beyond) >= ENOUGH else ~near(due_ns, lasted, found, FAR_NS)
 
 
 def _until_ns(one: Doubt, worse: Flags, origin: int) -> int:

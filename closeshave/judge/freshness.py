@@ -65,7 +65,9 @@ def stale_offers(dossier: Dossier) -> Finding:
         )
         for index in first_and_worst(guilty, started, started, ints(offers["operation"], -1))
     )
-    return Finding("stale_offers", int(np.count_nonzero(guilty)), len(offers), "lists offered times that were long booked", witnesses, doubt=doubt)
+    return Finding(
+        "stale_offers", int(np.count_nonzero(guilty)), len(offers), "lists offered times that were long booked", witnesses, doubt=doubt
+    )
 
 
 def undisturbed(case: Case, guilty: Flags, started_ns: Ints, ended_ns: Ints) -> tuple[Flags, str]:
@@ -112,4 +114,6 @@ def stale_pages(dossier: Dossier) -> Finding:
         for index in first_and_worst(behind > 0, reads["started_ns"].to_numpy(), behind, ints(reads["operation"], -1))
     )
     n = int(np.count_nonzero(newest >= 0))
-    return Finding("stale_pages", int(np.count_nonzero(behind > 0)), n, "pages were older than a change that was acknowledged", witnesses, doubt=doubt)
+    return Finding(
+        "stale_pages", int(np.count_nonzero(behind > 0)), n, "pages were older than a change that was acknowledged", witnesses, doubt=doubt
+    )

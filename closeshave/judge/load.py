@@ -26,7 +26,7 @@ def figures(case: Case) -> LoadFigures:
     return LoadFigures(
         intended=sum(sent.intended for sent in senders),
         sent=sum(sent.sent for sent in senders),
-        recorded=int(np.count_nonzero(case.customers | (case.short & equal(case.operations["source"], Source.CUSTOMERS)))),
+        recorded=int(np.count_nonzero(case.customers | (case.void & equal(case.operations["source"], Source.CUSTOMERS)))),
         rate_offered=n / duration_s if duration_s else None,
         rate_completed=int(np.count_nonzero(rows & case.good)) / duration_s if duration_s else None,
         send_lateness_p99_ms=sampling.percentile_ns(lateness_ns, 0.99) / 1e6 if n else None,

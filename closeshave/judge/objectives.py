@@ -141,7 +141,9 @@ def _telling_ns(objective: Objective) -> int:
 
 def _causes(case: Case, covered: Sequence[Span]) -> str:
     """What was done to us in these spans, each cause once, at most two."""
-    found = dict.fromkeys(cause for span in covered for doubt in case.doubts_within(span.started_ns, span.ended_ns) for cause in [doubt.cause])
+    found = dict.fromkeys(
+        cause for span in covered for doubt in case.doubts_within(span.started_ns, span.ended_ns) for cause in [doubt.cause]
+    )
     first = list(found)[:2]
     return "; ".join(first) + (f"; and {len(found) - 2} times more" if len(found) > len(first) else "")
 

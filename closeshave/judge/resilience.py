@@ -36,10 +36,12 @@ def figures(lives: Sequence[Life], verdicts: Sequence[Verdict], invariants: Iter
     )
 
 
-def judge(dossier: Dossier, found: ResilienceFigures, verdicts: Sequence[Verdict] = ()) -> tuple[Verdict, ...]:
-    """One verdict for each resilience objective; ``verdicts`` are those that the score was made of."""
-    best = _best(dossier.lives, verdicts)
-    return tuple(_verdict(objective, found, best) for objective in dossier.case.target.objectives if objective.measure is Measure.RESILIENCE)
+def judge(dossier: Dossier, found: ResilienceFigures, lives: Sequence[Life], verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+    """One verdict for each resilience objective; ``lives`` and ``verdicts`` are those that the score was made of."""
+    best = _best(lives, verdicts)
+    return tuple(
+        _verdict(objective, found, best) for objective in dossier.case.target.objectives if objective.measure is Measure.RESILIENCE
+    )
 
 
 def _best(lives: Sequence[Life], verdicts: Sequence[Verdict]) -> float:

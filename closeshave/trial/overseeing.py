@@ -10,6 +10,7 @@ from closeshave.history import ENVIRONMENT_LOST, RATE_LIMITED, SHORTAGE, Mark, r
 from closeshave.plan import Fault
 from closeshave.traffic.live import Live
 from closeshave.trial.aborts import Bounds, Watch
+from closeshave.trial.excuses import Counted, Excuses
 from closeshave.trial.presence import Presence
 from closeshave.trial.slots import ACTIONS
 from closeshave.trial.state import EnvironmentLost, SafetyStop, Trial
@@ -31,6 +32,7 @@ class Overseer:
         # Where customers share one address, nobody knows whom a rate limit refused for what another one did.
         shared = "forwarded_for" in trial.serving.missing or not trial.serving.capabilities.forwarded_for
         self._live = Live(trial.run, {SHORTAGE, RATE_LIMITED} if shared else {SHORTAGE})
+        self._excuses = Excuses(trial.run, spares=not real)
         self._presence = Presence(trial.serving, start_ns)
         self._run = trial.run
         self._ledger = Ledger(trial.run)
@@ -46,9 +48,12 @@ class Overseer:
         if reason := self._presence.gone(at_ns):
             record(self._run, Mark(self._presence.whole_ns, ENVIRONMENT_LOST, reason))
             raise EnvironmentLost(reason)
-        reason = self._watch.look(at_ns / 1e9, self._live.tallies(), self._live.effects(ACTIONS), self._broken())
-        if reason and not self._presence.going(at_ns):
-            raise SafetyStop(reason)
+        seen = Counted(at_ns / 1e9, self._live.tallies(), self._live.effects(ACTIONS), self._broken())
+        for counted in self._excuses.due(seen):
+            reason = self._watch.look(counted.at_s, counted.tallies, counted.effects, counted.broken)
+            if reason and not self._presence.going(at_ns):
+                cause = self._excuses.cause(counted.at_s)
+                raise SafetyStop(f"{reason}; it may be others' doing: {cause}" if cause else reason)
 
     def _broken(self) -> list[Fault]:
         """Faults that may be in effect: planned in the ledger and not proven healed."""

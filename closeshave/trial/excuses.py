@@ -1,0 +1,91 @@
+"""What a running trial must not be stopped for: that somebody else took its machine.
+
+Whether somebody did is known a moment later than what it did, so what was counted waits :data:`WAIT_S` before it counts. A platform of our own is then
+spared: what went wrong while it was disturbed, or soon after, counts as gone well. A platform that somebody else depends on is not: there the trial
+stops to do no harm, whoever made it necessary, and only says that it may have been others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+
+from closeshave.environments.evidence.resources import SPOOL
+from closeshave.history import Effect
+from closeshave.judge.backlog import TAIL_NS_LEAST
+from closeshave.judge.host import Doubt, disturbances
+from closeshave.judge.windows import Span
+from closeshave.plan import Fault
+from closeshave.traffic.live import Tally
+
+WAIT_S = 3.0
+"""Of the sampler a second, of its line another one, and one to spare."""
+REMEMBERED = 60
+"""Lines of the sampler, one a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One look at the records, and what was broken then."""
+
+    at_s: float
+    tallies: Sequence[Tally]
+    effects: Sequence[Effect]
+    broken: Sequence[Fault]
+
+
+@dataclass(slots=True)
+class Excuses:
+    """Holds counts back until it is known whether they count."""
+
+    run: Path
+    spares: bool
+    """Whether what others did counts as gone well."""
+    _waiting: deque[Counted] = field(default_factory=deque)
+    _told: deque[dict[str, object]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    _read_at: int = 0
+    _doubts: tuple[Doubt, ...] = ()
+
+    def due(self, now: Counted) -> list[Counted]:
+        """What counts now, the oldest first, this look among the others when its time has come."""
+        self._waiting.append(now)
+        self._read()
+        found = []
+        while self._waiting and self._waiting[0].at_s <= now.at_s - WAIT_S:
+            found.append(self._excused(self._waiting.popleft()))
+        return found
+
+    def cause(self, at_s: float) -> str:
+        """What somebody else did to the machine at this instant or soon before it; empty when nobody did anything."""
+        at_ns = round(at_s * 1e9)
+        return next((one.cause for one in self._doubts if one.started_ns <= at_ns < one.ended_ns + TAIL_NS_LEAST), "")
+
+    def _excused(self, one: Counted) -> Counted:
+        if not self.spares or not self.cause(one.at_s):
+            return one
+        # A canary that could not be sent is not blind: nobody could have sent it.
+        seen = Tally("canary", "", 0, 0, 0)
+        return replace(one, tallies=[*(replace(tally, bad=0) for tally in one.tallies), seen])
+
+    def _read(self) -> None:
+        path = self.run / SPOOL
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            file.seek(self._read_at)
+            data = file.read()
+        whole = data.rfind(b"\n") + 1
+        self._read_at += whole
+        if not whole:
+            return
+        for line in data[:whole].splitlines():
+            told = json.loads(line)
+            self._told.append({"at_ns": told["at_ns"], "interval_s": told["interval_s"], "usage": told["usage"]})
+        rows = [{"at_ns": each["at_ns"], "interval_s": each["interval_s"], **usage} for each in self._told for usage in each["usage"]]  # type: ignore[attr-defined]  # a line of JSON
+        # Which parts our own faults stopped is for the judges: to spare one look too many costs nothing.
+        self._doubts = disturbances(pd.DataFrame(rows), [Span(0, 1 << 62)])

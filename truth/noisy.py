@@ -1,0 +1,212 @@
+"""``python -m truth.noisy [--only NAME …] [--again]``: is an innocent platform convicted beside noisy neighbours, and a guilty one all the same?
+
+The clean platform and planted defects on one embedded environment, each trial beside a neighbour of :mod:`truth.neighbours`. Results are kept, and the next
+call goes on where this one stopped; the page is ``docs/noisy.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from closeshave.conclusion import Conclusion
+from closeshave.deployment import Deployment
+from closeshave.judge.verdict import Status, Verdict
+from closeshave.plan import read_plan
+from closeshave.standin import defects as planting
+from closeshave.standin.switches import LOOK_EVERY_S
+from truth import defects, neighbours, result
+from truth.matrix import false_alarm_bound
+from truth.result import Result, brief
+from truth.scene import Scene, damaged
+from truth.stage import HERE, Stage, Stopped, stage
+
+RUNS = HERE.parent / "reports" / "runs" / "noisy"
+RESULTS = "results.json"
+PAGE = HERE.parent / "docs" / "noisy.md"
+RUNS_OF_A_PLAN = 10
+PLANS = ("calm", "failover")
+SEED = 20261129
+ENVIRONMENT_FAILED = 4
+
+TIMELESS = ("double-booking", "early-acknowledgement", "double-charge")
+"""Defects that no time has to do with."""
+BESIDE_DEFECTS = ("every core", "bursts on every core", "disk")
+RESTING = "bursts on every core"
+"""The neighbour beside which a slow platform is convicted: he rests as long as he works."""
+SLOW = "slow-hottest"
+"""Half of the requests of the hottest franchises take 1.5 s more: times alone convict it."""
+
+WHAT = """
+Is an innocent platform convicted beside noisy neighbours? Ten trials of each of two plans beside neighbours that burn processors, fill memory, keep the
+disk busy or stop parts of the harness: none may fail. And planted defects that do not depend on time are convicted beside them all the same. Prints a
+line for each case and writes docs/noisy.md. Results are kept: the next call goes on where this one stopped.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One trial beside a neighbour."""
+
+    name: str
+    plan: str
+    neighbour: str
+    seed: int
+    defect: defects.Case | None = None
+
+
+def cases() -> dict[str, Case]:
+    """All of them by name, in the order in which they are carried out: the neighbours take turns."""
+    names = list(neighbours.NEIGHBOURS)
+    clean = [
+        Case(f"{plan}-{number:02}", plan, names[(number - 1 + offset) % len(names)], SEED + number)
+        for offset, plan in enumerate(PLANS)
+        for number in range(1, RUNS_OF_A_PLAN + 1)
+    ]
+    planted = {case.defect: case for case in defects.CASES}
+    guilty = [
+        Case(f"{name}, {neighbour}", planted[name].plan, neighbour, SEED, planted[name])
+        for name in TIMELESS
+        for neighbour in BESIDE_DEFECTS
+    ]
+    slow = Case(f"{SLOW}, {RESTING}", planted[SLOW].plan, RESTING, SEED, planted[SLOW])
+    return {case.name: case for case in (*clean, *guilty, slow)}
+
+
+def main() -> int:
+    """0 when every case that was carried out is right, 1 otherwise, 130 when interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m truth.noisy", description=WHAT)
+    parser.add_argument("--only", nargs="+", metavar="CASE", help="these cases alone, done again")
+    parser.add_argument("--again", action="store_true", help="forget the results so far, and do every case")
+    parser.add_argument("--runs", type=Path, default=RUNS, help="where run directories and results go; elsewhere no page is written")
+    options = parser.parse_args()
+    work = cases()
+    if unknown := set(options.only or ()) - set(work):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there is: {'; '.join(work)}")
+    options.runs.mkdir(parents=True, exist_ok=True)
+    console = Console(highlight=False)
+    kept = {} if options.again else result.load(options.runs / RESULTS)
+    todo = [case for name, case in work.items() if name in (options.only or work) and (options.only or name not in kept)]
+    try:
+        _carry_out(todo, kept, options.runs, console)
+    except Stopped:
+        console.print("stopped; the next call goes on from here")
+        return 130
+    page = render({name: kept[name] for name in work if name in kept})
+    console.print(page, markup=False)
+    if options.runs == RUNS:
+        PAGE.write_text(page)
+    return 0 if all(name in kept and kept[name].right for name in options.only or work) else 1
+
+
+def _carry_out(todo: list[Case], kept: dict[str, Result], runs: Path, console: Console) -> None:
+    if not todo:
+        return
+    began = time.monotonic()
+    with stage(runs, Console(file=(runs / "progress.log").open("a")), "embedded") as environment:
+        for number, case in enumerate(todo, 1):
+            try:
+                environment.mend()
+                found = carry_out(environment, case)
+            except Stopped:
+                raise
+            except Exception as error:  # noqa: BLE001 -- the table goes on without the case; it is not kept, so the next call does it
+                environment.spoil()
+                kept.pop(case.name, None)
+                console.print(f"{number}/{len(todo)}  {case.name}: [red]not carried out[/]: {type(error).__name__}: {error}")
+                continue
+            kept[case.name] = found
+            result.save(runs / RESULTS, kept)
+            sign = "[green]right[/]" if found.right else "[red]WRONG[/]"
+            spent = f"{(time.monotonic() - began) / 60:.1f} min"
+            console.print(
+                f"{number}/{len(todo)} {spent}  {case.name} beside {case.neighbour}: {sign}  {found.status}  [dim]{found.verdict[:160]}[/]"
+            )
+
+
+def carry_out(environment: Stage, case: Case) -> Result:
+    """The trial, with the neighbour from before its first log-in to its end, and the defect planted if there is one."""
+    with damaged(environment.runs, partial(_be_noisy, case)) as begin:
+        conclusion = environment.carry_out(case.plan, begin) if case.defect is None else _planted(environment, case, case.defect, begin)
+    return _innocent(case, conclusion) if case.defect is None else _guilty(case, case.defect, conclusion)
+
+
+def _be_noisy(case: Case, scene: Scene) -> None:
+    with neighbours.beside(case.neighbour, case.seed, scene.run):
+        scene.ended.wait()
+
+
+def _planted(environment: Stage, case: Case, defect: defects.Case, begin: Callable[[Deployment], None]) -> Conclusion:
+    deployed, name = environment.deployed, defect.defect
+    plan = read_plan(HERE / "plans" / f"{case.plan}.yaml")
+    planting.clear(deployed, name)
+    time.sleep(2 * LOOK_EVERY_S)  # the processes' own interval: there is nothing to ask them
+    planting.plant(deployed, name, defect.draw(plan, deployed.topology).franchises)
+    try:
+        return environment.carry_out(case.plan, begin)
+    finally:
+        planting.clear(deployed, name)
+
+
+def _innocent(case: Case, conclusion: Conclusion) -> Result:
+    """Right unless it fails. A trial that could not be carried out beside its neighbour says so, and convicts nobody."""
+    failing = [each for each in conclusion.assessment.verdicts if each.gates and each.status is Status.FAIL]
+    doubtful = [each for each in conclusion.assessment.verdicts if each.gates and each.status is Status.INCONCLUSIVE]
+    shown = failing or doubtful
+    return _result(case, conclusion, right=not failing, shown=shown, sort="clean")
+
+
+def _guilty(case: Case, defect: defects.Case, conclusion: Conclusion) -> Result:
+    meant = [each for name in defect.verdicts for each in conclusion.assessment.verdicts if each.id == name]
+    convicting = [each for each in meant if each.status is Status.FAIL and each.witnesses]
+    return _result(case, conclusion, right=bool(convicting), shown=convicting or meant, sort="defect")
+
+
+def _result(case: Case, conclusion: Conclusion, *, right: bool, shown: list[Verdict], sort: str) -> Result:
+    ended = "the environment failed: " if conclusion.exit_code == ENVIRONMENT_FAILED else ""
+    host = next((each.reason for each in conclusion.assessment.verdicts if each.id == "host"), "")
+    return Result(
+        case=case.name, sort=sort, plan=case.plan, right=right, status=conclusion.assessment.status.value,
+        verdict=ended + "; ".join(f"{each.id}: {each.status}" for each in shown[:4]), reason=shown[0].reason if sort == "defect" and shown else host,
+        witness=brief(shown[0]) if shown else "", run=conclusion.run.name, attempts=1, detection=None, seed=case.seed,
+    )  # fmt: skip
+
+
+def render(found: Mapping[str, Result]) -> str:
+    """The page."""
+    work = cases()
+    clean = [each for each in found.values() if each.sort == "clean"]
+    guilty = [each for each in found.values() if each.sort == "defect"]
+    failed = sum(each.status == Status.FAIL for each in clean)
+    bound = f", so at 95 % confidence fewer than {false_alarm_bound(failed, len(clean)):.0%} of such runs do" if clean else ""
+    lines = [
+        "# Beside noisy neighbours",
+        "",
+        "`make noisy` carries out trials on one embedded environment beside programs that burn processors, fill memory, keep the disk busy or stop",
+        "parts of the harness. A noisy machine may cost a pass; it never makes a fail. How a disturbed stretch is told is in",
+        "[verdicts.md](verdicts.md) and `closeshave/judge/host.py`.",
+        "",
+        f"Of {len(clean)} trials of the clean platform **{failed} failed**{bound}. {sum(each.status == Status.PASS for each in clean)} passed, the others were",
+        f"inconclusive. Of {len(guilty)} trials of a platform with a planted defect **{sum(each.right for each in guilty)} were convicted**.",
+        "",
+        "| trial | plan | neighbour |  | status | verdicts | what was seen |",
+        "|---|---|---|---|---|---|---|",
+        *(
+            f"| {each.case} | {each.plan} | {work[each.case].neighbour} | {'✓' if each.right else '**wrong**'} | {each.status} | "
+            f"{(each.verdict or 'everything passed').replace('|', '/')} | {each.reason.replace('|', '/')} |"
+            for each in found.values()
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
