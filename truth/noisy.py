@@ -1,7 +1,7 @@
 """``python -m truth.noisy [--only NAME …] [--again]``: is an innocent platform convicted beside noisy neighbours, and a guilty one all the same?
 
-The clean platform and planted defects on one embedded environment, each trial beside a neighbour of :mod:`truth.neighbours`. Results are kept, and the next
-call goes on where this one stopped; the page is ``docs/noisy.md``.
+The clean platform and planted defects on one embedded environment, each trial beside a neighbour of :mod:`truth.neighbours`. Results are kept, and
+the next call goes on where this one stopped; the page is ``docs/noisy.md``.
 """
 
 from __future__ import annotations
@@ -185,16 +185,17 @@ def render(found: Mapping[str, Result]) -> str:
     clean = [each for each in found.values() if each.sort == "clean"]
     guilty = [each for each in found.values() if each.sort == "defect"]
     failed = sum(each.status == Status.FAIL for each in clean)
+    passed, convicted = sum(each.status == Status.PASS for each in clean), sum(each.right for each in guilty)
     bound = f", so at 95 % confidence fewer than {false_alarm_bound(failed, len(clean)):.0%} of such runs do" if clean else ""
     lines = [
         "# Beside noisy neighbours",
         "",
         "`make noisy` carries out trials on one embedded environment beside programs that burn processors, fill memory, keep the disk busy or stop",
-        "parts of the harness. A noisy machine may cost a pass; it never makes a fail. How a disturbed stretch is told is in",
-        "[verdicts.md](verdicts.md) and `closeshave/judge/host.py`.",
+        "parts of the harness. A noisy machine may cost a pass; it never makes a fail. How a disturbed stretch is told, with all thresholds, stands in",
+        "`closeshave/judge/host.py`, and until when it lasts in `closeshave/judge/backlog.py`.",
         "",
-        f"Of {len(clean)} trials of the clean platform **{failed} failed**{bound}. {sum(each.status == Status.PASS for each in clean)} passed, the others were",
-        f"inconclusive. Of {len(guilty)} trials of a platform with a planted defect **{sum(each.right for each in guilty)} were convicted**.",
+        f"Of {len(clean)} trials of the clean platform **{failed} failed**{bound}. {passed} passed, the others were inconclusive.",
+        f"Of {len(guilty)} trials of a platform with a planted defect **{convicted} were convicted**.",
         "",
         "| trial | plan | neighbour |  | status | verdicts | what was seen |",
         "|---|---|---|---|---|---|---|",

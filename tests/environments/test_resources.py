@@ -256,3 +256,77 @@ def test_a_line_that_a_kill_tore_is_left_out(tmp_path):
     resources.collect(tmp_path)
     [row] = pq.read_table(tmp_path / resources.FILE).to_pylist()
     assert (row["at_ns"], row["role"], row["cpu_s"], row["steal_s"]) == (5, "host", 0.5, None)
+
+
+# -- what was done to them ----------------------------------------------------------------------------------------------------------------------
+
+
+def waiting(*rows, stalls=None):
+    """A look from rows of process, group (or none), CPU ticks, ticks of ended children, and nanoseconds waited by thread."""
+    table = {pid: Entry(pid, 1, pid, ticks, child_ticks=children) for pid, _, ticks, children, _ in rows}
+    owned = {pid: group for pid, group, *_ in rows if group is not None}
+    waits = {table[pid].incarnation: dict(threads) for pid, group, _, _, threads in rows if group is not None}
+    io = {table[pid].incarnation: Io(0, 0) for pid in owned}
+    return Look(table, owned, io, dict.fromkeys(owned, 100), HOST, waits, stalls or {})
+
+
+def test_the_waits_of_all_threads_are_summed():
+    """Also of those born since; the main thread alone would hide what a server's workers wait for."""
+    before = waiting((2, APP, 0, 0, {2: 10, 3: 500_000_000}))
+    [_, app] = meter.usage(before, waiting((2, APP, 0, 0, {2: 10, 3: 700_000_000, 4: 50_000_000})))
+    assert app.delay_s == pytest.approx(0.25)
+    # One that was there before and has only now been found to belong is not charged with its past; one that was born since is.
+    older = replace(before, waits_ns={}, owners={})
+    [_, app] = meter.usage(older, waiting((2, APP, 0, 0, {2: 900_000_000}), (5, APP, 0, 0, {5: 100_000_000})))
+    assert app.delay_s == pytest.approx(0.1)
+
+
+def test_a_kernel_that_counts_no_waits_leaves_them_unknown():
+    """Unknown, not zero."""
+    [_, app] = meter.usage(look((2, APP, 0, Io(0, 0), 7)), look((2, APP, 0, Io(0, 0), 7)))
+    assert app.delay_s is None
+
+
+def test_strangers_are_charged_with_their_ended_children_and_we_with_ours():
+    """A build is hundreds of compilers that are born and die between two looks, and so are a harness's own probes."""
+    before = waiting((2, APP, 100, 0, {}), (7, None, 50, 1000, {}), (8, None, 40, 0, {}))
+    after = waiting((2, APP, 100, 60, {}), (7, None, 60, 1200, {}))
+    [host, _] = meter.usage(before, after)
+    # The stranger 7 used 10 ticks, and asked how children ended that had used 200: 40 of these were those of process 8 by the last look.
+    assert host.others_s == pytest.approx((10 + 200 - 40) / proctable.TICKS_PER_S)
+
+
+def test_pressure_is_what_was_added_since():
+    """Of the whole host under no name."""
+    then, now = meter.Stalls(1.0, 2.0, None), meter.Stalls(1.5, 2.0, 7.0)
+    [host] = meter.usage(waiting(stalls={"": then}), waiting(stalls={"": now}))
+    assert (host.cpu_stall_s, host.memory_stall_s, host.io_stall_s) == (0.5, 0.0, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("some avg10=0.00 avg60=0.00 avg300=0.00 total=2500000\nfull avg10=0.00 total=7\n", 2.5), ("", None)],
+)
+def test_pressure_files_are_read_where_there_are_any(tmp_path, text, expected):
+    """Microseconds in the file, seconds for us."""
+    path = tmp_path / "cpu.pressure"
+    if text:
+        path.write_text(text)
+    assert proctable.stalled_s(str(path)) == expected
+
+
+def test_a_thread_that_has_to_wait_is_seen_waiting():
+    """Three that never sleep on one processor: whoever looks, one of them waits for two thirds of the time."""
+    if not proctable.waits_counted():
+        pytest.skip("this kernel counts no waits")
+    core = min(os.sched_getaffinity(0))
+    program = f"import os, threading, time; os.sched_setaffinity(0, {{{core}}})\nwhile True: pass"
+    busy = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(3)]
+    try:
+        assert processes.poll_until(lambda: sum(sum(proctable.waits_ns(each.pid).values()) for each in busy) > 1e9, 60)
+        busy[0].send_signal(signal.SIGSTOP)
+        assert processes.poll_until(lambda: proctable.table()[busy[0].pid].stopped, 10)
+    finally:
+        for each in busy:
+            each.kill()
+            each.wait()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -19,13 +19,13 @@ QUIET: dict[str, float] = {
 CORES = 2.0
 
 
-def record(start: int = 0, end: int = 195, **changes: tuple[Iterable[int], dict[str, float]]) -> pd.DataFrame:
+def record(*changes: tuple[Iterable[int], Mapping[str, float]], start: int = 0, end: int = 195) -> pd.DataFrame:
     """A quiet machine from one second of the run to another, but in the seconds of each of ``changes``: there it is what that one says."""
     rows: list[dict[str, Any]] = []
     second = start
     while second < end:
         now = dict(QUIET)
-        for seconds, change in changes.values():
+        for seconds, change in changes:
             if second in seconds:
                 now.update(change)
         rows += interval(second, now)
@@ -33,7 +33,7 @@ def record(start: int = 0, end: int = 195, **changes: tuple[Iterable[int], dict[
     return pd.DataFrame(rows)
 
 
-def interval(second: int, now: dict[str, float]) -> list[dict[str, Any]]:
+def interval(second: int, now: Mapping[str, float]) -> list[dict[str, Any]]:
     """The rows of host and groups for one interval that begins at this second."""
     length = now["interval"]
     own, others, steal = now["own"] * length, now["others"] * length, now["steal"] * length

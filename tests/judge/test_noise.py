@@ -68,7 +68,7 @@ BUSY = range(40, 60)
 )  # fmt: skip
 def test_who_made_us_wait_is_told(change: dict[str, float], cause: str) -> None:
     """Twenty such seconds in a quiet record: one stretch that begins with the first of them, or none."""
-    found = disturbances(record(a=(BUSY, change)))
+    found = disturbances(record((BUSY, change)))
     assert len(found) == bool(cause)
     for one in found:
         assert cause in one.cause
@@ -79,7 +79,7 @@ def test_who_made_us_wait_is_told(change: dict[str, float], cause: str) -> None:
 @pytest.mark.parametrize("length", [1, 2, 5, 20])
 def test_bursts_are_stretches_of_their_own(length: int) -> None:
     """Between them the neighbour rests, and nothing is doubted but the tail."""
-    found = disturbances(record(a=(range(30, 30 + length), BOTH_CORES), b=(range(80, 80 + length), BOTH_CORES)))
+    found = disturbances(record((range(30, 30 + length), BOTH_CORES), (range(80, 80 + length), BOTH_CORES)))
     assert [(one.started_ns, one.ended_ns) for one in found] == [(ns(30), ns(30 + length)), (ns(80), ns(80 + length))]
 
 
@@ -88,9 +88,9 @@ def test_what_a_fault_of_ours_stopped_is_its_own_doing() -> None:
     run = Run((LATENCY,), (KILL,))
     run.life()
     run.steady(1000)
-    run.changes["resources"] = record(a=(range(125, 145), {"stopped_parts": 2}))
+    run.changes["resources"] = record((range(125, 145), {"stopped_parts": 2}))
     assert run.case.doubtful == ()
-    run.changes["resources"] = record(a=(range(125, 145), {"stopped_senders": 1}))
+    run.changes["resources"] = record((range(125, 145), {"stopped_senders": 1}))
     assert [one.cause for one in run.case.doubtful] == ["senders were stopped by somebody else"]
 
 
@@ -106,7 +106,7 @@ def test_what_was_not_recorded_is_doubtful() -> None:
 @pytest.mark.parametrize(("change", "expected"), [({}, 0), (BOTH_CORES, 1), (SELF, 0), (BUILD, 1)])
 def test_an_old_record_is_judged_by_the_old_rule(change: dict[str, float], expected: int) -> None:
     """Nothing idle, and others took much of it: it cannot tell a polite build, and doubts too much rather than too little."""
-    found = disturbances(old(record(a=(BUSY, change))))
+    found = disturbances(old(record((BUSY, change))))
     assert len(found) == expected
     assert all("starved" in one.cause for one in found)
 
@@ -125,7 +125,7 @@ def test_a_stretch_lasts_until_requests_are_as_usual(slow_until: float, ends: fl
     for index in range(4000):
         at = 10 + index / 40
         run.op(at, 0.5 if 40 <= at < slow_until else 0.02)
-    run.changes["resources"] = record(a=(range(40, 41), BOTH_CORES))
+    run.changes["resources"] = record((range(40, 41), BOTH_CORES))
     [found] = run.case.doubtful
     assert found.started_ns == ns(40)
     assert found.ended_ns == pytest.approx(ns(ends), abs=500_000_000)
@@ -135,7 +135,7 @@ def test_a_platform_that_is_always_slow_leaves_no_backlog() -> None:
     """How it answers when nobody disturbs it is its own usual."""
     run = Run((LATENCY,))
     run.steady(4000, took=0.5)
-    run.changes["resources"] = record(a=(range(40, 41), BOTH_CORES))
+    run.changes["resources"] = record((range(40, 41), BOTH_CORES))
     assert run.case.doubtful[0].ended_ns <= ns(41.5)
 
 
@@ -143,7 +143,7 @@ def test_without_undisturbed_time_nobody_knows_when_it_was_over() -> None:
     """So the longest tail is taken."""
     run = Run((LATENCY,))
     run.steady(20, 30, 40)
-    run.changes["resources"] = record(a=(range(40, 41), BOTH_CORES))
+    run.changes["resources"] = record((range(40, 41), BOTH_CORES))
     assert run.case.doubtful[0].ended_ns == ns(41) + TAIL_NS_LEAST
 
 
@@ -152,7 +152,7 @@ def test_without_undisturbed_time_nobody_knows_when_it_was_over() -> None:
 
 def disturbed(run: Run, *seconds: range, change: dict[str, float] = BOTH_CORES) -> Run:
     """The same run beside a neighbour in these seconds."""
-    resources = record(**{f"n{number}": (each, change) for number, each in enumerate(seconds)})
+    resources = record(*((each, change) for each in seconds))
     return replace(run, changes={**run.changes, "resources": resources})
 
 
@@ -190,9 +190,8 @@ FAILING = {"took": 0.02, "outcome": "info", "good": False, "status": 503}
 )
 def test_what_only_a_neighbour_did_convicts_nobody(objective: Objective, how: dict[str, Any]) -> None:
     """The same requests fail on a quiet machine, and are inconclusive where somebody held the platform up; the reason says who."""
-    rest = {"cache": "hit"} if objective.measure is Measure.CACHE_HIT_RATIO else {}
     run = slow_while(BUSY, (AVAILABILITY, objective), **how)
-    run.operations = [each if each.cache or not rest else replace(each, **rest) for each in run.operations]
+    run.operations = [replace(each, cache=each.cache or "hit") for each in run.operations]
     name = f"{objective.id}/all"
     assert run.verdict(name).status is FAIL
     found = disturbed(run, BUSY).verdict(name)
