@@ -89,7 +89,7 @@ def test_what_a_fault_of_ours_stopped_is_its_own_doing() -> None:
     run.life()
     run.steady(1000)
     run.changes["resources"] = record((range(125, 145), {"stopped_parts": 2}))
-    assert run.case.doubtful == ()
+    assert [*run.case.doubtful] == []
     run.changes["resources"] = record((range(125, 145), {"stopped_senders": 1}))
     assert [one.cause for one in run.case.doubtful] == ["senders were stopped by somebody else"]
 
