@@ -62,10 +62,10 @@ def _measured(dossier: Dossier, life: Life, blank: Verdict, bound_ns: int) -> Ve
     uncertainty_ns = dossier.case.history.manifest.anchor.uncertainty_ns
     missing = f"{count:,} acknowledged writes are missing, {window}"
     if low_ns - uncertainty_ns > bound_ns:
-        if doubt := _doubt(dossier, life, high_ns):
-            return replace(figures, reason=f"{missing}, but {doubt}")
-        witnesses = _witnesses(dossier, loss.lost, "acknowledged, and missing")
-        return replace(figures, status=Status.FAIL, reason=missing, witnesses=witnesses)
+        doubt = _doubt(dossier, life, high_ns)
+        witnesses = () if doubt else _witnesses(dossier, loss.lost, "acknowledged, and missing")
+        status = Status.INCONCLUSIVE if doubt else Status.FAIL
+        return replace(figures, status=status, reason=missing + (doubt and f", but {doubt}"), witnesses=witnesses)
     if high_ns > bound_ns and low_ns != high_ns:
         return replace(figures, reason=f"{missing}: when exactly the primary ended nobody can tell")
     if (excess_ns := high_ns - bound_ns) and abs(excess_ns) <= uncertainty_ns:
