@@ -52,7 +52,7 @@ class Customer(BookingUser):
             return
         self.think()
         barber = self.rng.choice(barbers)
-        slot = choose(steps.slots(steps.some_day(), barber), self.session)
+        slot = choose(steps.slots(steps.some_day(), barber, to_book=True), self.session)
         if slot is None:
             return
         self.think()
@@ -67,7 +67,7 @@ class Customer(BookingUser):
                 steps.confirm(booking, intent)
         if self.chance(0.1):
             self.think()
-            other = choose(steps.slots(steps.some_day(), barber), self.session)
+            other = choose(steps.slots(steps.some_day(), barber, to_book=True), self.session)
             if other is not None:
                 booking = steps.reschedule(booking, other)
         if self.chance(1 / 3):
@@ -90,6 +90,9 @@ class Rivals(BookingUser):
         if not barbers:
             return
         day, barber = steps.some_day(), self.rng.choice(barbers)
+        if barber is None:
+            # With anybody both may be served: that is no contest.
+            return
         slot = choose(steps.slots(day, barber), self.session)
         if slot is None:
             return

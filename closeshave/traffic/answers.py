@@ -12,7 +12,7 @@ import orjson
 
 from closeshave.history import Outcome
 from closeshave.traffic import outcomes
-from closeshave.traffic.dialect import Slot
+from closeshave.traffic.dialect import Slot, is_zone
 from closeshave.traffic.limits import STATED, Limits
 from closeshave.traffic.outcomes import Meaning
 from closeshave.traffic.transport import Answer, Request
@@ -22,6 +22,10 @@ Body = Mapping[str, Any] | list[Any] | None
 
 Check = Callable[[Body], bool]
 """Whether a body of a successful answer is what was asked for."""
+
+_TIMES = frozenset(f"{hour:02}:{minute:02}" for hour in range(24) for minute in range(60))
+_ZONES_APART_S, _ZONE_STEP_S = 26 * 3600, 900
+"""From the first zone to have a day to the last; all are quarters of an hour apart."""
 
 _CONFLICT = re.compile(r"already booked|not available at|already has an appointment", re.IGNORECASE)
 """The API tells a conflict from other refusals by its message only."""
@@ -127,19 +131,39 @@ def having(*names: str) -> Check:
     return lambda body: isinstance(body, dict) and all(name in body for name in names)
 
 
+def a_slot_list(body: Body) -> bool:
+    """Free times as text, ``HH:MM``, in a zone that exists where one is told."""
+    if not isinstance(body, dict) or not isinstance(slots := body.get("slots"), list):
+        return False
+    zone = body.get("timezone")
+    if zone is not None and not (isinstance(zone, str) and is_zone(zone)):
+        return False
+    return all(isinstance(slot, dict) and isinstance(at := slot.get("time"), str) and at[:5] in _TIMES for slot in slots)
+
+
 def booked(slot: Slot, franchise: int) -> Check:
-    """An appointment with an ID, at the asked time, with the asked barber, in the asked franchise where the answer tells it."""
+    """An appointment with an ID, at the asked time, with the asked barber, in the asked franchise where the answer tells it.
+
+    Where nobody told the zone of what was asked for, the answer may mean it in any.
+    """
 
     def check(body: Body) -> bool:
         return (
             isinstance(body, dict)
             and isinstance(body.get("id"), int)
-            and starts_at(body) == slot.starts_at
+            and _at(slot, starts_at(body))
             and (slot.barber is None or body.get("barber_id") == slot.barber)
             and body.get("franchise_id", franchise) == franchise
         )
 
     return check
+
+
+def _at(slot: Slot, told: int | None) -> bool:
+    if told is None or not slot.zone_assumed:
+        return told == slot.starts_at
+    apart_s = abs(told - slot.starts_at)
+    return apart_s <= _ZONES_APART_S and apart_s % _ZONE_STEP_S == 0
 
 
 def booking_of(booking: int) -> Check:
@@ -160,12 +184,18 @@ def cents(amount: object) -> int | None:
     """Cents of an amount that the API tells in dollars; ``None`` when it is no number."""
     try:
         return round(float(str(amount)) * 100)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
 def free_times(body: Body) -> list[str]:
-    """Local ``HH:MM`` of the free slots in an answer to ``slots``."""
-    if not isinstance(body, dict):
+    """Local ``HH:MM`` of the free slots in an answer to ``slots``; none in one that is no list of them."""
+    if not isinstance(body, dict) or not a_slot_list(body):
         return []
-    return [slot["time"] for slot in body.get("slots", []) if slot.get("available", True)]
+    return [slot["time"] for slot in body["slots"] if slot.get("available", True)]
+
+
+def ids(body: Body) -> list[int]:
+    """The IDs in a list of objects; what has none, or a text for one, is passed by."""
+    told = [each.get("id") for each in body if isinstance(each, dict)] if isinstance(body, list) else []
+    return [one for one in told if isinstance(one, int) and not isinstance(one, bool)]

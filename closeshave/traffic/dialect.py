@@ -6,11 +6,12 @@ an equal header), times are business-local, and limits are counted per client ad
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import random
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -53,6 +54,10 @@ class Slot:
     day: date
     time: str
     zone: str
+    merged: bool = field(default=False, compare=False)
+    """It stood in a list merged over all barbers: somebody is free then, not certainly this one."""
+    zone_assumed: bool = field(default=False, compare=False)
+    """Nobody told the zone."""
 
     @property
     def starts_at(self) -> int:
@@ -64,6 +69,17 @@ def local_to_epoch(day: date, time: str, zone: str) -> int:
     """Seconds since the epoch of a business-local ``HH:MM`` on ``day``. Raises :class:`ValueError` or :class:`KeyError` for nonsense."""
     hour, minute = time.split(":")[:2]
     return int(datetime(day.year, day.month, day.day, int(hour), int(minute), tzinfo=ZoneInfo(zone)).timestamp())
+
+
+@functools.lru_cache(maxsize=1024)
+def is_zone(name: str) -> bool:
+    """Whether this is the IANA name of a zone that this machine knows."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        # A directory of the database, or a path out of it, is refused by other errors than an unknown name.
+        return False
+    return True
 
 
 def new_key(prefix: str, run: str, rng: random.Random) -> str:
@@ -108,6 +124,12 @@ def slots(caller: Caller, day: date, barber: int | None = None) -> Request:
     """Free times on ``day``, of one barber or of all together."""
     only = f"&barber_id={barber}" if barber is not None else ""
     return _get("slots", f"/api/v2/appointments/slots?appointment_date={day.isoformat()}{only}", caller, bearer=False)
+
+
+def check_barber(caller: Caller, barber: int, day: date, start: str, end: str) -> Request:
+    """Whether one barber is free between two local times of ``day``."""
+    asked = f"check_date={day.isoformat()}&start_time={start}&end_time={end}"
+    return _get("check_barber", f"/api/v2/barber-availability/check/{barber}?{asked}", caller)
 
 
 # -- the account ---------------------------------------------------------------------------------------------------------------------------

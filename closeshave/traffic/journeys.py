@@ -92,6 +92,7 @@ class BookingUser(User):
     def compete(self, rival: Self, act: Callable[[Self], None]) -> None:
         """Both do the same at the same instant, each on its own; returns when both have an answer."""
         rival.session.due_ns = self.session.due_ns
+        self.session.surroundings.learnt.held += 1
         other = gevent.spawn(rival.try_to, act)
         try:
             self.try_to(act)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from closeshave.deployment import Capabilities
 from closeshave.topology import Topology
 from closeshave.traffic import limits
+from closeshave.traffic.learning import Learnt
 from closeshave.traffic.limits import Limits, Tally
 from closeshave.traffic.transport import Request
 
@@ -34,12 +35,22 @@ class Manners:
     keyed_bookings: bool = True
     days: range = OWN_DAYS
     canary_days: range = CANARY_DAYS
+    slots_by_barber: bool = True
+    """A list of one barber's free times may be asked for."""
+    zone: str | None = None
+    """Where the business lives, unless an answer says otherwise."""
+    idle_barbers: frozenset[int] = frozenset()
+    """Listed, and taking no bookings."""
     one_address: Tally | None = None
     """Of all customers together, where they cannot bring addresses of their own."""
 
     def tally(self) -> Tally:
         """What a new customer's address has sent: nothing yet, unless everybody shares it."""
         return self.one_address or Tally(self.limits)
+
+    def learnt(self) -> Learnt:
+        """What a new process knows of the platform: what it was told."""
+        return Learnt(None if self.slots_by_barber else False, self.idle_barbers)
 
     def apply(self, request: Request) -> Request:
         """The request as this platform is to get it."""
@@ -61,6 +72,9 @@ def of(capabilities: Capabilities, topology: Topology) -> Manners:
         keyed_bookings=capabilities.keyed_bookings,
         days=SHARED_DAYS if crowded else OWN_DAYS,
         canary_days=SHARED_CANARY_DAYS if crowded else CANARY_DAYS,
+        slots_by_barber=capabilities.slots_by_barber,
+        zone=capabilities.zone,
+        idle_barbers=frozenset(capabilities.idle_barbers),
         one_address=None if capabilities.forwarded_for else Tally(stated),
     )
 

@@ -23,7 +23,7 @@ from locust.env import Environment
 from closeshave.clock import now_ns
 from closeshave.files import write_atomically
 from closeshave.history import Source
-from closeshave.traffic import manners, signposts
+from closeshave.traffic import learning, manners, signposts
 from closeshave.traffic.engine.book import EngineBook
 from closeshave.traffic.engine.carrier import Stopped, stop_waiting
 from closeshave.traffic.engine.engine import Engine, Settings
@@ -102,6 +102,7 @@ class Worker:
         self._load, self._kind, self._run = load, kind, Path(load.run)
         self._parent = os.getppid()
         self._broken = 0
+        self.learnt = self.manners.learnt()
         self._closed = False
 
     @property
@@ -113,7 +114,15 @@ class Worker:
         """What all customers of this worker share."""
         asleep = partial(sleep_until, self.engine.loop)
         return Surroundings(
-            Source(self._kind), self._load.topology, self._load.tag, self.window, self._book, asleep, time.time, self.manners
+            Source(self._kind),
+            self._load.topology,
+            self._load.tag,
+            self.window,
+            self._book,
+            asleep,
+            time.time,
+            self.manners,
+            self.learnt,
         )
 
     def run(self, senders: Senders) -> None:
@@ -167,6 +176,8 @@ class Worker:
         stop_waiting()
         self._await_answers()
         self.engine.close(finished=finished)
+        learning_file = self._run / signposts.RECORDS / f"{self.name}{learning.SUFFIX}"
+        self.learnt.save(learning_file)
 
     def _await_start(self) -> int | None:
         go = signposts.go_file(self._run, self._kind)

@@ -17,6 +17,7 @@ from closeshave.topology import Topology
 from closeshave.traffic import answers
 from closeshave.traffic.answers import Body, Check
 from closeshave.traffic.dialect import Caller
+from closeshave.traffic.learning import Learnt
 from closeshave.traffic.limits import Tally
 from closeshave.traffic.manners import EVERYTHING, Manners
 from closeshave.traffic.outcomes import Meaning
@@ -87,6 +88,8 @@ class Surroundings:
     """Seconds since the epoch."""
     manners: Manners = EVERYTHING
     """How the platform wants to be spoken to."""
+    learnt: Learnt = field(default_factory=Learnt)
+    """What they find out about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +139,13 @@ class Session:
         shard = self.surroundings.topology.shard_of(franchise)
         return shard.id if shard else 0
 
-    def call(self, request: Request, check: Check = answers.anything, effects: Effects | None = None, *, attempt: int = 1) -> Reply:
+    def call(
+        self, request: Request, check: Check = answers.anything, effects: Effects | None = None, *, attempt: int = 1, idle: bool = False
+    ) -> Reply:
         """Carry out one operation, now due, and record it. Raises :class:`Over` when the load has ended before it was due.
 
-        One that the platform does not support is left out: nothing is sent or counted, and there is no good answer.
+        ``idle``: it asks for a chair that is known to take no bookings. One that the platform does not support is left out: nothing is sent or
+        counted, and there is no good answer.
         """
         manners = self.surroundings.manners
         if request.kind in manners.steps_off:
@@ -159,12 +165,12 @@ class Session:
             # Whoever ends the customer now wants it gone; what was under way may have happened all the same. Under plain Locust that is how
             # every run ends, and its own clients do not count it.
             if self.open_model:
-                self._keep(request, Answer(started_ns, now_ns(), failure=Failure.STOPPED), check, effects, intended_ns, attempt)
+                self._keep(request, Answer(started_ns, now_ns(), failure=Failure.STOPPED), check, effects, intended_ns, attempt, idle)
             else:
                 book.counters.intended -= 1
                 book.counters.sent -= 1
             raise
-        return self._keep(request, answer, check, effects, intended_ns, attempt)
+        return self._keep(request, answer, check, effects, intended_ns, attempt, idle)
 
     def wait(self, seconds: float) -> None:
         """Do nothing for ``seconds`` after the last answer. Raises :class:`Over` when the next step would be due after the load's end."""
@@ -181,12 +187,20 @@ class Session:
         self.due_ns = due_ns
         return due_ns
 
-    def _keep(self, request: Request, answer: Answer, check: Check, effects: Effects | None, intended_ns: int, attempt: int) -> Reply:
+    def _keep(
+        self, request: Request, answer: Answer, check: Check, effects: Effects | None, intended_ns: int, attempt: int, idle: bool
+    ) -> Reply:
         book = self.surroundings.book
         if answer.may_have_arrived:
             book.counters.requests += 1
         body = answers.parse(answer.body) if answer.status else None
-        meaning = answers.classify(request, answer, body, check, self._tally.count(request.kind, answer.started_ns), self._tally.limits)
+        sent_before = self._tally.count(request.kind, answer.started_ns)
+        meaning = answers.classify(request, answer, body, check, sent_before, self._tally.limits, idle=idle)
+        learnt = self.surroundings.learnt
+        if meaning.good:
+            learnt.served.add(request.kind)
+        elif 400 <= answer.status < 500:
+            learnt.turned_away[request.kind, answer.status] += 1
         operation = self._operation(request, answer, meaning, intended_ns, attempt)
         book.record(operation, request.method, effects(operation.id, meaning, body) if effects else None)
         self.due_ns = answer.ended_ns

@@ -17,7 +17,7 @@ from closeshave.traffic.accounts import Wallet
 from closeshave.traffic.answers import Body
 from closeshave.traffic.dialect import Slot
 from closeshave.traffic.outcomes import Meaning
-from closeshave.traffic.session import Effects, Session
+from closeshave.traffic.session import LEFT_OUT, Effects, Reply, Session
 
 RETRY_AFTER_S = 1.0
 """How long a customer looks at a spinning wheel before trying the same booking again."""
@@ -57,22 +57,67 @@ class Steps:
         """Look at what is offered."""
         self.session.call(dialect.services(self.session.caller), answers.a_list)
 
-    def barbers(self) -> list[int]:
-        """Look at who cuts; returns their IDs, none when there was no good answer."""
-        reply = self.session.call(dialect.barbers(self.session.caller), answers.a_list)
-        return [barber["id"] for barber in reply.body] if reply.meaning.good and isinstance(reply.body, list) else []
+    def barbers(self) -> list[int | None]:
+        """Look at who cuts; returns the IDs of those who take bookings, as far as anybody knows.
 
-    def slots(self, day: date, barber: int | None = None) -> list[Slot]:
-        """Look for free times; none when there was no good answer. Of one barber's it is kept what was offered."""
+        ``None`` among them stands for anybody, where the platform names nobody; no one at all when there was no good answer.
+        """
+        reply = self.session.call(dialect.barbers(self.session.caller), answers.a_list)
+        if not reply.meaning.good and reply.meaning is not LEFT_OUT:
+            return []
+        franchise, learnt = self.session.caller.franchise, self.session.surroundings.learnt
+        return [barber for barber in answers.ids(reply.body) if not learnt.idle(franchise, barber)] or [None]
+
+    def slots(self, day: date, barber: int | None = None, *, to_book: bool = False) -> list[Slot]:
+        """Look for free times; none when there was no good answer.
+
+        Whoever asks for one barber's, or says ``to_book``, wants to book: what was offered is kept then. Where lists of one barber tell nothing
+        (stated, or seen while the load runs) the one that is merged over all barbers tells when somebody is free.
+        """
+        learnt = self.session.surroundings.learnt
+        if barber is None and not to_book:
+            return self._list(day, None, None, keep=False) or []
+        found: list[Slot] | None = None
+        if barber is not None and learnt.lists_by_barber is not False:
+            found = self._list(day, barber, barber)
+            if found:
+                learnt.compared(one=True, merged=False)
+            if found is None or found or learnt.lists_by_barber:
+                return self._looked(found)
+        merged = self._list(day, None, barber)
+        if found is not None and merged:
+            learnt.compared(one=False, merged=True)
+        return self._looked(merged)
+
+    def _list(self, day: date, listed: int | None, wanted: int | None, *, keep: bool = True) -> list[Slot] | None:
+        """One list, of the barber ``listed`` or of all, as times at the barber ``wanted``; ``None`` when there was no good answer."""
 
         def effects(operation: int, meaning: Meaning, body: Body) -> Effect | None:
-            if barber is None or meaning.outcome is not Outcome.OK:
+            if meaning.outcome is not Outcome.OK:
                 return None
-            offered = orjson.dumps([slot.starts_at for slot in _offered(body, day, barber)]).decode()
-            return self._noted(operation, "offer", barber=barber, read_values=offered)
+            offered = orjson.dumps([slot.starts_at for slot in self._offered(body, day, listed, wanted)]).decode()
+            return self._noted(operation, "offer", barber=listed, read_values=offered)
 
-        reply = self.session.call(dialect.slots(self.session.caller, day, barber), answers.having("slots"), effects)
-        return _offered(reply.body, day, barber) if reply.meaning.good else []
+        request = dialect.slots(self.session.caller, day, listed)
+        reply = self.session.call(request, answers.a_slot_list, effects if keep else None)
+        return self._offered(reply.body, day, listed, wanted) if reply.meaning.good else None
+
+    def _looked(self, found: list[Slot] | None) -> list[Slot]:
+        if found is not None:
+            self.session.surroundings.learnt.looked(empty=not found)
+        return found or []
+
+    def _offered(self, body: Body, day: date, listed: int | None, wanted: int | None) -> list[Slot]:
+        around = self.session.surroundings
+        told = (body.get("timezone") if isinstance(body, dict) else None) or around.manners.zone
+        assumed = told is None
+        around.learnt.zone_assumed |= assumed
+        zone, merged = str(told or dialect.DEFAULT_ZONE), listed is None
+        return [Slot(wanted, day, time, zone, merged, assumed) for time in answers.free_times(body)]
+
+    def _look_again(self, slot: Slot) -> None:
+        """After a refusal: is the time still on offer? Once, from the same list as before, so that a conflict can be told from a lie."""
+        self._list(slot.day, None if slot.merged else slot.barber, slot.barber)
 
     # -- keeping a shop -------------------------------------------------------------------------------------------------------------------
 
@@ -97,7 +142,8 @@ class Steps:
 
     def some_day(self) -> date:
         """A day within the time that can be booked, today in the customer's guess excepted."""
-        today = datetime.fromtimestamp(self.session.surroundings.wall_s(), ZoneInfo(dialect.DEFAULT_ZONE)).date()
+        zone = ZoneInfo(self.session.surroundings.manners.zone or dialect.DEFAULT_ZONE)
+        today = datetime.fromtimestamp(self.session.surroundings.wall_s(), zone).date()
         return today + timedelta(days=self.session.rng.choice(self.session.surroundings.manners.days))
 
     # -- the account -----------------------------------------------------------------------------------------------------------------------
@@ -136,16 +182,31 @@ class Steps:
         key = self._key("book")
         request = dialect.book(session.caller, slot, service, session.surroundings.tag, key)
         check = answers.booked(slot, session.caller.franchise)
-        reply = session.call(request, check, self._created(slot, service, key))
+        idle = session.surroundings.learnt.idle(session.caller.franchise, slot.barber)
+        reply = session.call(request, check, self._created(slot, service, key), idle=idle)
         if reply.meaning.outcome is Outcome.INFO and self._retries:
             session.wait(RETRY_AFTER_S)
-            reply = session.call(request, check, self._created(slot, service, key), attempt=2)
+            reply = session.call(request, check, self._created(slot, service, key), attempt=2, idle=idle)
+        self._learn(slot, reply)
+        if answers.is_conflict(reply.answer.status, reply.body):
+            self._look_again(slot)
         if reply.meaning.outcome is not Outcome.OK or not isinstance(reply.body, dict):
             return None
         # Where the key means nothing, the form sent again asks for another booking: nobody does that on purpose.
         for attempt in range(2, submissions + 1 if session.surroundings.manners.keyed_bookings else 2):
             session.call(request, check, self._created(slot, service, key), attempt=attempt)
         return Booking(reply.body["id"], slot, service)
+
+    def _learn(self, slot: Slot, reply: Reply) -> None:
+        """What the answer to a booking tells of its barber."""
+        learnt, franchise = self.session.surroundings.learnt, self.session.caller.franchise
+        learnt.asked += 1
+        if reply.meaning.outcome is Outcome.OK:
+            learnt.took(franchise, slot.barber)
+        elif 400 <= reply.answer.status < 500:
+            learnt.refused += 1
+            if answers.is_conflict(reply.answer.status, reply.body):
+                learnt.refused_by(franchise, slot.barber, unavailable=answers.says_not_available(reply.body))
 
     def read_booking(self, booking: Booking) -> None:
         """Read one's own booking back."""
@@ -169,6 +230,8 @@ class Steps:
             answers.having("id"),
             lambda operation, _meaning, body: self._effect(operation, "reschedule", body, moved),
         )
+        if answers.is_conflict(reply.answer.status, reply.body):
+            self._look_again(slot)
         return moved if reply.meaning.outcome is Outcome.OK else booking
 
     def cancel(self, booking: Booking) -> None:
@@ -243,14 +306,10 @@ class Steps:
         )
 
 
-def _offered(body: Body, day: date, barber: int | None) -> list[Slot]:
-    zone = str(body.get("timezone") or dialect.DEFAULT_ZONE) if isinstance(body, dict) else dialect.DEFAULT_ZONE
-    return [Slot(barber, day, time, zone) for time in answers.free_times(body)]
-
-
 def _shop_version(body: Body) -> int | None:
     locations = body.get("locations") if isinstance(body, dict) else None
-    return _integer(locations[0], "version") if isinstance(locations, list) and locations else None
+    first = locations[0] if isinstance(locations, list) and locations else None
+    return _integer(first, "version") if isinstance(first, dict) else None
 
 
 def choose(slots: Sequence[Slot], session: Session) -> Slot | None:

@@ -13,7 +13,8 @@ from closeshave.faults import child as experiment
 from closeshave.faults import heal, ledger
 from closeshave.faults.janitor import Janitor
 from closeshave.processes import poll_until
-from closeshave.traffic import collect
+from closeshave.traffic import collect, learning
+from closeshave.traffic.signposts import RECORDS
 from closeshave.trial.state import Trial
 
 DOWN_AGAIN_S = 60.0
@@ -106,6 +107,9 @@ def _collect_records(trial: Trial) -> None:
     if trial.generators:
         for blind in collect.collect(trial.run).blind:
             trial.say("what its customers did at the end is not known", f"{blind.worker} was killed", "yellow")
+        for what, why in learning.notes(trial.run / RECORDS).items():
+            trial.mark("part-missing", f"{what}: {why}")
+            trial.say(why, what, "yellow")
     if trial.sampler is not None:
         resources.collect(trial.run)
 

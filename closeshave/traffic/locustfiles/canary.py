@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import gevent
@@ -23,6 +24,7 @@ from closeshave.traffic.limits import CANARY_CANCELS_PER_S
 from closeshave.traffic.load import Load
 from closeshave.traffic.openmodel import Visit, Worker
 from closeshave.traffic.probes import Chair
+from closeshave.traffic.seats import Seats
 from closeshave.traffic.session import Session
 from closeshave.traffic.steps import Steps
 from closeshave.traffic.transport import Request
@@ -33,7 +35,15 @@ ACCOUNTS = 4
 """Per region: few, so that each is used often enough for its token to be renewed in time even where probes are rare."""
 SERVICE = "Haircut"
 SETUP_PATIENCE_S = 20.0
-NAMES = {"book": "canary_write", "read_booking": "canary_read", "cancel": "canary_cancel", "refresh": "canary_refresh"}
+ASKED_DAYS = 3
+"""A barber who takes bookings is free on one of so many days, or at one of so many times."""
+NAMES = {
+    "book": "canary_write",
+    "read_booking": "canary_read",
+    "cancel": "canary_cancel",
+    "refresh": "canary_refresh",
+    "slots": "canary_slots",
+}
 
 
 class Canaries:
@@ -46,7 +56,8 @@ class Canaries:
         self._probes = probes.schedule(load.topology, load.canaries, load.duration_s)
         # The run too: another run of the same seed on the same platform would find its slots taken.
         self._rng = random.Random(f"{load.seed}:{load.run_id}")  # noqa: S311 -- not a secret
-        self._slots = {shard.id: self._free_slots(shard.id) for shard in load.topology.shards}
+        self._zone_untold = False
+        self._slots = {shard.id: Seats(self._free_slots(shard.id), worker.learnt) for shard in load.topology.shards}
         self.at_ns = np.array([probe.at_ns for probe in self._probes], dtype=np.int64)
         self._around = worker.surroundings()
         writes_per_s = len(self._probes) / len(load.topology.shards) / load.duration_s
@@ -92,14 +103,47 @@ class Canaries:
             chairs += self._chairs(franchise, self._load.topology.shard(shard).home)
         if probes.capacity(chairs, days) < wanted:
             raise ValueError(f"shard {shard}: {wanted} probes, but only {probes.capacity(chairs, days)} slots at the canaries' franchises")
-        return probes.slots(chairs, datetime.now(UTC).date(), np.random.default_rng(self._rng.getrandbits(63)), days)
+        found = probes.slots(chairs, datetime.now(UTC).date(), np.random.default_rng(self._rng.getrandbits(63)), days)
+        assumed, merged = self._manners.zone is None and self._zone_untold, not self._manners.slots_by_barber
+        return ((franchise, replace(slot, zone_assumed=assumed, merged=merged)) for franchise, slot in found)
 
     def _chairs(self, franchise: int, region: str) -> list[Chair]:
         account = self._wallet.pick(region, 0)
         caller = dialect.Caller(account.email, "", account.token, account.csrf, franchise, dialect.new_address(self._rng))
-        who = self._ask(region, dialect.barbers(caller))
-        when = self._ask(region, dialect.slots(caller, datetime.now(UTC).date() + timedelta(days=self._manners.canary_days[0])))
-        return probes.chairs(franchise, who, when)
+        listed = self._ask(region, dialect.barbers(caller))
+        day = datetime.now(UTC).date() + timedelta(days=self._manners.canary_days[0])
+        when = self._ask(region, dialect.slots(caller, day))
+        who = [{"id": barber} for barber in answers.ids(listed) if barber not in self._manners.idle_barbers]
+        if not who or not answers.a_slot_list(when) or not isinstance(when, dict):
+            raise ValueError(f"franchise {franchise} lists nobody who takes bookings, or no free times that can be read")
+        self._zone_untold |= when.get("timezone") is None
+        when = {**when, "timezone": when.get("timezone") or self._manners.zone, "business_hours": when.get("business_hours") or {}}
+        found = probes.chairs(franchise, who, when)
+        # Where nobody seems to take bookings the question tells nothing, and the load finds out by itself.
+        return [chair for chair in found if self._serves(region, caller, chair, day, answers.free_times(when))] or found
+
+    def _serves(self, region: str, caller: dialect.Caller, chair: Chair, day: date, free: list[str]) -> bool:
+        """Whether a barber takes bookings, as far as the platform tells without one: of some who are listed nobody ever is free.
+
+        Where all share one address its limit on lists is the load's.
+        """
+        if self._manners.slots_by_barber and self._manners.one_address is None:
+            return any(
+                answers.free_times(self._once(region, dialect.slots(caller, day + timedelta(days=ahead), chair.barber)))
+                for ahead in range(ASKED_DAYS)
+            )
+        told = [self._once(region, dialect.check_barber(caller, chair.barber, day, at[:5], _later(at))) for at in free[:ASKED_DAYS]]
+        said = [each["is_available"] for each in told if isinstance(each, dict) and "is_available" in each]
+        return not said or any(said)
+
+    def _once(self, region: str, request: Request) -> answers.Body:
+        """A question of the setup that may go unanswered."""
+        transport = EngineTransport(self._engine, self._load.edges[region])
+        try:
+            answer = transport.send(self._manners.apply(request))
+            return answers.parse(answer.body) if answer.status == 200 else None
+        finally:
+            transport.close()
 
     def _ask(self, region: str, request: Request) -> answers.Body:
         """A question of the setup, which is outside every count."""
@@ -115,6 +159,12 @@ class Canaries:
                     raise ValueError(f"{request.path} answers {answer.failure or answer.status} at {self._load.edges[region]}")
         finally:
             transport.close()
+
+
+def _later(time: str) -> str:
+    """A quarter of an hour after a local ``HH:MM`` of opening hours, which end before midnight."""
+    hour, minute = map(int, time.split(":")[:2])
+    return f"{(hour + (minute + 15) // 60) % 24:02}:{(minute + 15) % 60:02}"
 
 
 class Model(OpenModel):

@@ -46,6 +46,7 @@ class Customers:
         row = self._worker.place.index + index * self._worker.place.count
         rng = random.Random(int(self._visits.seed[row]))  # noqa: S311 -- a customer's chance, not a secret
         contest = bool(self._visits.contest[row])
+        self._worker.learnt.contests += contest
         kinds = self._kinds[contest]
         kind = rng.choices(kinds, [kind.weight for kind in kinds])[0]
         session = self._session(row, due_ns, kind.__name__.lower(), rng)

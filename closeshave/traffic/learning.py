@@ -1,0 +1,163 @@
+"""What the senders of one process learn of a platform while they work, and what their work came to.
+
+Some platforms list barbers who take no bookings, and answer every list of one barber's free times with none: customers find out as people do, and
+go on by another way. What a journey could not do at all is told at the end, because an invariant that nobody could break was not put to the test.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from closeshave.files import write_atomically
+
+REFUSALS = 3
+"""A barber who was never booked and is *not available* so often in a row takes no bookings."""
+EMPTY_LISTS = 3
+"""So many lists of one barber that were empty, while the merged one was not, and none that was not: such lists tell nothing here."""
+REFUSED_WHOLE = 5
+"""An operation that was asked for so often, and refused each time, is refused whole."""
+
+SUFFIX = ".learnt.json"
+
+Chair = tuple[int, int]
+"""Franchise and barber."""
+
+
+@dataclass(slots=True)
+class Learnt:
+    """Shared by all customers of a process. Cheap: only bookings, and lists that somebody wants to book from, come here."""
+
+    lists_by_barber: bool | None = None
+    """Whether a list of one barber's free times tells anything; ``None`` until one did, or enough did not."""
+    idle_barbers: Collection[int] = ()
+    """Who takes no bookings, as the environment file says."""
+    zone_assumed: bool = False
+    """Nobody told in which zone the business lives."""
+    lists: int = 0
+    empty: int = 0
+    asked: int = 0
+    """Bookings that were asked for."""
+    booked: int = 0
+    refused: int = 0
+    contests: int = 0
+    """Arrivals of two customers who want the same."""
+    held: int = 0
+    """Of these, the ones in which both asked for the same start at the same barber."""
+    served: set[str] = field(default_factory=set)
+    """Operations that were answered well at least once."""
+    turned_away: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """Refusals by operation and status."""
+    found_out: bool = False
+    """That lists of one barber tell nothing was not stated but seen."""
+    _told_nothing: int = 0
+    _took: set[Chair] = field(default_factory=set)
+    _refusals: Counter[Chair] = field(default_factory=Counter)
+
+    def looked(self, *, empty: bool) -> None:
+        """Somebody who wants to book got a list."""
+        self.lists += 1
+        self.empty += empty
+
+    def compared(self, *, one: bool, merged: bool) -> None:
+        """A list of one barber, and where that was empty the one merged over all, had free times or not."""
+        if one:
+            self.lists_by_barber = True
+        elif merged:
+            self._told_nothing += 1
+            if self._told_nothing >= EMPTY_LISTS:
+                self.lists_by_barber, self.found_out = False, True
+
+    def took(self, franchise: int, barber: int | None) -> None:
+        """A booking was acknowledged."""
+        self.booked += 1
+        if barber is not None:
+            self._took.add((franchise, barber))
+            self._refusals.pop((franchise, barber), None)
+
+    def refused_by(self, franchise: int, barber: int | None, *, unavailable: bool) -> None:
+        """A booking was refused as a conflict; ``unavailable``: with the words that also tell of a barber who never takes bookings."""
+        if barber is not None and unavailable and (franchise, barber) not in self._took:
+            self._refusals[franchise, barber] += 1
+
+    def refusing(self, franchise: int, barber: int | None) -> bool:
+        """Whether this barber has refused a booking and never taken one."""
+        return barber is not None and (franchise, barber) in self._refusals
+
+    def idle(self, franchise: int, barber: int | None) -> bool:
+        """Whether this barber takes no bookings, as far as anybody knows."""
+        return barber is not None and (barber in self.idle_barbers or self._refusals.get((franchise, barber), 0) >= REFUSALS)
+
+    def save(self, path: Path) -> None:
+        """Write down what is to be told at the end."""
+        told = {
+            "found_out": self.found_out, "zone_assumed": self.zone_assumed, "lists": self.lists, "empty": self.empty, "asked": self.asked,
+            "booked": self.booked, "refused": self.refused, "contests": self.contests, "held": self.held, "served": sorted(self.served),
+            "turned_away": [[*what, count] for what, count in self.turned_away.items()],
+            "idle": sorted({barber for (_, barber), count in self._refusals.items() if count >= REFUSALS}),
+        }  # fmt: skip
+        write_atomically(path, json.dumps(told))
+
+
+def notes(spool: Path) -> dict[str, str]:
+    """What could not be done, and why, of all customers' workers that wrote it down below ``spool``: by name, in a sentence each."""
+    customers = [json.loads(path.read_bytes()) for path in sorted(spool.glob(f"customers-*{SUFFIX}"))]
+    canaries = [json.loads(path.read_bytes()) for path in sorted(spool.glob(f"canary-*{SUFFIX}"))]
+    return summed(customers, canaries)
+
+
+def summed(customers: Iterable[Mapping[str, Any]], canaries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The same of what the workers wrote down. Pure."""
+    mine = list(customers)
+    everybody = [*mine, *canaries]
+    found = {}
+    if why := _unbooked(mine):
+        found["bookings"] = why
+    contests, held = _sum(mine, "contests"), _sum(mine, "held")
+    if contests and not held:
+        found["contests"] = f"of {contests:,} contests none was held: two customers never found a barber and a free time to both ask for"
+    if any(one["found_out"] for one in everybody):
+        found["slots_by_barber"] = (
+            "lists of one barber's free times are always empty here: customers went by the list merged over all barbers "
+            "(capabilities.slots_by_barber: false says so beforehand)"
+        )
+    if any(one["zone_assumed"] for one in everybody):
+        found.setdefault("zone", "neither an answer nor the environment file (capabilities.zone) tells the business's time zone")
+    if idle := sorted({barber for one in everybody for barber in one["idle"]}):
+        named = ", ".join(map(str, idle[:10])) + (" …" if len(idle) > 10 else "")
+        found["barbers"] = (
+            f"barber {named} took no booking and refused {REFUSALS} in a row: nobody asked there any more (capabilities.idle_barbers)"
+        )
+    return found | _refused_whole(mine)
+
+
+def _unbooked(workers: list[Mapping[str, Any]]) -> str:
+    lists, empty, asked, booked, refused = (_sum(workers, name) for name in ("lists", "empty", "asked", "booked", "refused"))
+    if booked or not workers:
+        return ""
+    if lists and lists == empty:
+        return f"customers found no free time in {lists:,} lists, so none of them booked"
+    if asked and asked == refused:
+        return f"all {asked:,} bookings that customers asked for were refused"
+    return f"customers booked nothing: they looked at {lists:,} lists of free times ({empty:,} empty) and asked for {asked:,} bookings"
+
+
+def _refused_whole(workers: list[Mapping[str, Any]]) -> dict[str, str]:
+    served = {kind for one in workers for kind in one["served"]}
+    refusals: Counter[tuple[str, int]] = Counter()
+    for one in workers:
+        for kind, status, count in one["turned_away"]:
+            refusals[kind, status] += count
+    return {
+        f"{kind} refused": f"each of {count:,} was answered {status}: what needs it was not put to the test"
+        for (kind, status), count in sorted(refusals.items())
+        if kind not in served and count >= REFUSED_WHOLE
+    }
+
+
+def _sum(workers: list[Mapping[str, Any]], name: str) -> int:
+    return sum(int(one[name]) for one in workers)

@@ -1,0 +1,32 @@
+"""The slots that canaries book, each once: chairs that have refused and never taken a booking come last."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from closeshave.traffic.dialect import Slot
+from closeshave.traffic.learning import Learnt
+
+Seat = tuple[int, Slot]
+"""Franchise and slot."""
+
+
+class Seats:
+    """An iterator over as many seats as it was given. Which of them are put aside depends on what was learnt by then."""
+
+    def __init__(self, seats: Iterator[Seat], learnt: Learnt) -> None:
+        self._seats, self._learnt = seats, learnt
+        self._aside: deque[Seat] = deque()
+
+    def __iter__(self) -> Iterator[Seat]:
+        return self
+
+    def __next__(self) -> Seat:
+        for franchise, slot in self._seats:
+            if not self._learnt.refusing(franchise, slot.barber):
+                return franchise, slot
+            self._aside.append((franchise, slot))
+        if not self._aside:
+            raise StopIteration
+        return self._aside.popleft()

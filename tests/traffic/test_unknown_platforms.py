@@ -1,0 +1,284 @@
+"""Customers at a platform that nobody described: they go on by another way, look again after a refusal, and nothing that it answers breaks them."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from closeshave.clock import now_ns
+from closeshave.deployment import Capabilities
+from closeshave.history import Source
+from closeshave.traffic import answers, manners
+from closeshave.traffic.dialect import Caller, Slot
+from closeshave.traffic.learning import EMPTY_LISTS, REFUSALS, Learnt
+from closeshave.traffic.session import Session, Surroundings, Window
+from closeshave.traffic.steps import Booking, Steps
+from tests.traffic.test_manners import BOOKED, ONE, SLOT
+from tests.traffic.test_session import Kept, Scripted
+
+NINE_UTC = 1796115600
+"""2026-12-01 09:00 UTC, seconds since the epoch; in New York it is 04:00."""
+FREE = {"slots": [{"time": "09:00", "available": True}], "timezone": "America/New_York"}
+NONE_FREE = {"slots": [], "timezone": "America/New_York"}
+UNAVAILABLE = {"error": {"type": "http", "message": "Barber is not available at 09:00 on 2026-12-01"}}
+TAKEN = {"error": {"type": "http", "message": "This time slot is already booked"}}
+
+
+def customer(
+    *script: tuple[int, object], able: Capabilities | None = None, learnt: Learnt | None = None
+) -> tuple[Steps, Kept, Scripted, Learnt]:
+    """The steps of a customer, what is kept of them, the connection, and what was learnt."""
+    kept, transport, spoken = Kept(), Scripted(list(script)), manners.of(able or Capabilities(), ONE)
+    learnt = learnt or spoken.learnt()
+    around = Surroundings(
+        Source.CUSTOMERS, ONE, "closeshave:r", Window(), kept, lambda _due_ns: None, lambda: 1_795_000_000.0, spoken, learnt
+    )
+    caller = Caller("a@example.com", "pw", "T", "C", 1, "10.1.2.3")
+    session = Session("s", "customer", "us-east-1", caller, "9", transport, around, random.Random(1), now_ns())
+    return Steps(session), kept, transport, learnt
+
+
+def offers(kept: Kept) -> list[tuple[int | None, list[int]]]:
+    """The barber and the starts of every list that was kept."""
+    return [(effect.barber, json.loads(str(effect.read_values))) for effect in kept.effects if effect.action == "offer"]
+
+
+def of_one(transport: Scripted) -> list[bool]:
+    """Of each list that was asked for, whether it was one barber's."""
+    return ["barber_id" in request.path for request in transport.asked if request.kind == "slots"]
+
+
+# -- lists -----------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_where_lists_of_one_barber_are_empty_the_merged_one_tells() -> None:
+    """Stated: nobody asks for the others. The time is one at the barber who was wanted, and the offer is nobody's in particular."""
+    steps, kept, transport, _ = customer((200, FREE), able=Capabilities(slots_by_barber=False))
+    (slot,) = steps.slots(SLOT.day, 5)
+    assert (slot, slot.merged) == (SLOT, True)
+    assert of_one(transport) == [False]
+    assert offers(kept) == [(None, [SLOT.starts_at])]
+
+
+def test_unstated_it_is_found_out() -> None:
+    """The empty list is asked for as long as it may mean that the barber is booked up, and no longer."""
+    learnt = Learnt()
+    for _ in range(EMPTY_LISTS):
+        steps, kept, transport, _ = customer((200, NONE_FREE), (200, FREE), learnt=learnt)
+        assert steps.slots(SLOT.day, 5) == [SLOT]
+        assert of_one(transport) == [True, False]
+        assert offers(kept) == [(5, []), (None, [SLOT.starts_at])]
+    steps, _, transport, _ = customer((200, FREE), learnt=learnt)
+    assert steps.slots(SLOT.day, 5) == [SLOT]
+    assert of_one(transport) == [False]
+    assert learnt.found_out
+
+
+def test_a_barber_who_is_booked_up_is_not_a_list_that_tells_nothing() -> None:
+    """Once such a list had a time in it, an empty one means what it says."""
+    steps, _, transport, learnt = customer((200, FREE), (200, NONE_FREE))
+    assert steps.slots(SLOT.day, 5) == [SLOT]
+    assert steps.slots(SLOT.day, 6) == []
+    assert of_one(transport) == [True, True]
+    assert (learnt.lists, learnt.empty, learnt.found_out) == (2, 1, False)
+
+
+def test_a_list_that_was_not_answered_tells_nothing() -> None:
+    """Neither that it is empty, nor that another one would tell more."""
+    steps, _, transport, learnt = customer((503, {}))
+    assert steps.slots(SLOT.day, 5) == []
+    assert of_one(transport) == [True]
+    assert (learnt.lists, learnt.empty) == (0, 0)
+
+
+def test_searching_leaves_no_offers() -> None:
+    """It is most of the traffic, and nobody books from it."""
+    steps, kept, _, learnt = customer((200, FREE))
+    assert steps.slots(SLOT.day) == [Slot(None, SLOT.day, "09:00", "America/New_York")]
+    assert (offers(kept), learnt.lists) == ([], 0)
+
+
+# -- refusals --------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("slot", "expected"),
+    [
+        (SLOT, (True, 5)),
+        (Slot(5, SLOT.day, "09:00", SLOT.zone, merged=True), (False, None)),
+        (Slot(None, SLOT.day, "09:00", SLOT.zone, merged=True), (False, None)),
+    ],
+)
+@pytest.mark.parametrize("refusal", [(409, TAKEN), (400, TAKEN), (400, UNAVAILABLE)])
+def test_after_a_conflict_the_customer_looks_again(slot: Slot, expected: tuple[bool, int | None], refusal: tuple[int, object]) -> None:
+    """Once, at the list that the time was chosen from, in the same session."""
+    steps, kept, transport, _ = customer(refusal, (200, FREE))
+    assert steps.book(slot, "Haircut") is None
+    assert [operation.kind for operation in kept.operations] == ["book", "slots"]
+    assert of_one(transport) == [expected[0]]
+    assert offers(kept) == [(expected[1], [SLOT.starts_at])]
+    assert {effect.session for effect in kept.effects} == {"s"}
+
+
+@pytest.mark.parametrize("refusal", [(400, {"detail": "Invalid service"}), (404, {}), (429, {"detail": "Rate limit exceeded"})])
+def test_after_another_refusal_nobody_looks_again(refusal: tuple[int, object]) -> None:
+    """No list tells anything about it."""
+    steps, kept, _, _ = customer(refusal)
+    assert steps.book(SLOT, "Haircut") is None
+    assert len(kept.operations) == 1
+
+
+def test_after_a_move_that_was_refused_the_customer_looks_again() -> None:
+    """A reschedule is a booking of another time."""
+    steps, kept, _, _ = customer((409, TAKEN), (200, FREE))
+    booking = Booking(3, SLOT, "Haircut")
+    assert steps.reschedule(booking, Slot(5, SLOT.day, "10:00", SLOT.zone)) == booking
+    assert offers(kept) == [(5, [SLOT.starts_at])]
+
+
+def refused(learnt: Learnt, body: object, times: int, barber: int = 5) -> list[bool]:
+    """Whether each of so many refusals with this body counts as good service."""
+    found = []
+    for _ in range(times):
+        steps, kept, _, _ = customer((400, body), (200, FREE), learnt=learnt)
+        steps.book(Slot(barber, SLOT.day, "09:00", SLOT.zone), "Haircut")
+        found.append(kept.operations[0].good)
+    return found
+
+
+def test_a_barber_who_never_takes_bookings_is_no_longer_asked() -> None:
+    """*Not available* there is no conflict: nobody can hold what nobody ever got."""
+    learnt = Learnt()
+    assert refused(learnt, UNAVAILABLE, REFUSALS + 1) == [True] * REFUSALS + [False]
+    steps, _, _, _ = customer((200, [{"id": 5}, {"id": 6}]), learnt=learnt)
+    assert steps.barbers() == [6]
+
+
+@pytest.mark.parametrize("body", [TAKEN, {"detail": "This barber already has an appointment"}])
+def test_a_slot_that_is_taken_speaks_for_the_barber(body: object) -> None:
+    """Somebody holds it, so bookings are taken there."""
+    learnt = Learnt()
+    assert all(refused(learnt, body, REFUSALS + 2))
+    assert not learnt.idle(1, 5)
+
+
+def test_a_barber_who_took_a_booking_takes_bookings() -> None:
+    """However many are refused afterwards, or were before."""
+    learnt = Learnt()
+    refused(learnt, UNAVAILABLE, REFUSALS - 1)
+    steps, _, _, _ = customer((200, BOOKED), learnt=learnt)
+    assert steps.book(SLOT, "Haircut") is not None
+    assert all(refused(learnt, UNAVAILABLE, REFUSALS + 2))
+
+
+@pytest.mark.parametrize(
+    ("answer", "idle", "expected"),
+    [
+        ((200, [{"id": 1}, {"id": 5}]), (1,), [5]),
+        ((200, [{"id": 1}]), (1,), [None]),
+        ((200, []), (), [None]),
+        ((503, []), (), []),
+        ((200, {"barbers": []}), (), []),
+    ],
+)
+def test_customers_ask_those_who_take_bookings(answer: tuple[int, object], idle: Sequence[int], expected: list[int | None]) -> None:
+    """Or anybody where there is no one to name; and leave where there was no answer."""
+    steps, _, _, _ = customer(answer, able=Capabilities(idle_barbers=tuple(idle)))
+    assert steps.barbers() == expected
+
+
+def test_without_a_list_of_barbers_customers_ask_anybody() -> None:
+    """The step is off."""
+    steps, _, _, _ = customer(able=Capabilities(steps_off=("barbers",)))
+    assert steps.barbers() == [None]
+
+
+# -- the zone ----------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("told", "stated", "zone", "assumed"),
+    [
+        ("Europe/Dublin", None, "Europe/Dublin", False),
+        ("Europe/Dublin", "UTC", "Europe/Dublin", False),
+        (None, "UTC", "UTC", False),
+        (None, None, "America/New_York", True),
+    ],
+)
+def test_the_answers_zone_wins_then_the_files(told: str | None, stated: str | None, zone: str, assumed: bool) -> None:
+    """One that nobody told is assumed, and that is told."""
+    body = {"slots": [{"time": "09:00"}], "timezone": told}
+    steps, _, _, learnt = customer((200, body), able=Capabilities(zone=stated))
+    (slot,) = steps.slots(SLOT.day, 5)
+    assert (slot.zone, slot.zone_assumed, learnt.zone_assumed) == (zone, assumed, assumed)
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "America", "../UTC", "", 5, ["UTC"]])
+def test_a_zone_that_is_none_is_a_wrong_body(zone: object) -> None:
+    """It does not break the customer."""
+    steps, kept, _, _ = customer((200, {"slots": [{"time": "09:00"}], "timezone": zone}))
+    assert steps.slots(SLOT.day, 5) == []
+    assert kept.operations[0].error == "wrong_body"
+
+
+@pytest.mark.parametrize(
+    ("start_time", "assumed", "good"),
+    [
+        ("2026-12-01T14:00:00", False, True),
+        ("2026-12-01T09:00:00", False, False),
+        ("2026-12-01T09:00:00", True, True),
+        ("2026-12-01T09:10:00", True, False),
+        ("2026-12-05T09:00:00", True, False),
+        (None, True, False),
+    ],
+)
+def test_a_start_is_compared_as_far_as_the_zone_is_known(start_time: str | None, assumed: bool, good: bool) -> None:
+    """Where nobody could know it, a booking of the same minute in another zone is the one that was asked for; it is kept as told."""
+    steps, kept, _, _ = customer((200, {**BOOKED, "start_time": start_time}), (200, {**BOOKED, "start_time": start_time}))
+    booking = steps.book(Slot(5, SLOT.day, "09:00", SLOT.zone, zone_assumed=assumed), "Haircut")
+    assert (booking is not None) is good
+    if good and assumed:
+        assert kept.effects[0].starts_at == NINE_UTC
+
+
+# -- whatever it answers -----------------------------------------------------------------------------------------------------------------------
+
+ODD: list[object] = [None, 5, "x", [], {}, [None], [5], ["5"], {"id": "5"}, {"id": None}, [{"id": "5"}, {"name": 1}], {"slots": None}, {"slots": "09:00"},
+       {"slots": ["09:00"]}, {"slots": [{"time": None}]}, {"slots": [{"time": "25:99"}]}, {"slots": [{}]}, {"locations": [None]},
+       {"locations": ["x"]}, {"id": 3, "start_time": "0001-01-01T00:00:00+23:00", "barber_id": "5", "price": "inf"},
+       {"error": {"message": None}}, {"detail": [{"msg": 1}]}, {"payment_intent_id": None, "amount": "1e999"}]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", ODD, ids=repr)
+@pytest.mark.parametrize("status", [200, 400, 409, 500])
+def test_no_answer_breaks_a_customer(status: int, body: object) -> None:
+    """Every step takes every body, and says whether it was what was asked for."""
+    booking = Booking(3, SLOT, "Haircut")
+    for act in (
+        lambda steps: steps.barbers(), lambda steps: steps.slots(SLOT.day, 5), lambda steps: steps.slots(SLOT.day),
+        lambda steps: steps.read_shop(), lambda steps: steps.book(SLOT, "Haircut"), lambda steps: steps.read_booking(booking),
+        lambda steps: steps.reschedule(booking, SLOT), lambda steps: steps.cancel(booking), lambda steps: steps.create_intent(booking),
+        lambda steps: steps.log_in(), lambda steps: steps.profile(), lambda steps: steps.change_shop("n", 1),
+    ):  # fmt: skip
+        steps, kept, _, _ = customer(*[(status, body)] * 4)
+        act(steps)
+        assert kept.operations
+
+
+_json = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda each: st.lists(each) | st.dictionaries(st.text(), each))
+_member = st.sampled_from(["slots", "time", "available", "timezone", "id", "start_time", "barber_id", "price", "09:00", "UTC"])
+
+
+@given(st.recursive(_json | _member, lambda each: st.lists(each) | st.dictionaries(_member, each), max_leaves=20))
+def test_any_json_is_a_list_of_free_times_or_none(body: object) -> None:
+    """And what is taken for one can be read."""
+    parsed = answers.parse(json.dumps(body).encode())
+    times = answers.free_times(parsed)
+    assert not times or answers.a_slot_list(parsed)
+    assert all(isinstance(Slot(1, SLOT.day, time, "UTC").starts_at, int) for time in times)
+    assert all(isinstance(barber, int) for barber in answers.ids(parsed))
