@@ -129,7 +129,7 @@ def summed(customers: Iterable[Mapping[str, Any]], canaries: Iterable[Mapping[st
         found.setdefault("zone", "neither an answer nor the environment file (capabilities.zone) tells the business's time zone")
     if idle := sorted({barber for one in everybody for barber in one["idle"]}):
         named = ", ".join(map(str, idle[:10])) + (" …" if len(idle) > 10 else "")
-        found["barbers"] = (
+        found["idle barbers"] = (
             f"barber {named} took no booking and refused {REFUSALS} in a row: nobody asked there any more (capabilities.idle_barbers)"
         )
     return found | _refused_whole(mine)

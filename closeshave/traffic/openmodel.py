@@ -176,8 +176,11 @@ class Worker:
         stop_waiting()
         self._await_answers()
         self.engine.close(finished=finished)
-        learning_file = self._run / signposts.RECORDS / f"{self.name}{learning.SUFFIX}"
-        self.learnt.save(learning_file)
+        try:
+            self.learnt.save(self._run / signposts.RECORDS / f"{self.name}{learning.SUFFIX}")
+        except OSError as error:
+            # A full disk shows in the records too; what was sent must not depend on it.
+            _LOG.warning("what was learnt cannot be written: %s", error)
 
     def _await_start(self) -> int | None:
         go = signposts.go_file(self._run, self._kind)

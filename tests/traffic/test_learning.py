@@ -112,8 +112,8 @@ def test_what_canaries_find_out_is_told_too(tmp_path: Path) -> None:
         learnt.zone_assumed = True
 
     found = told(tmp_path, found_nothing, canary=canary)
-    assert set(found) == {"bookings", "barbers", "slots_by_barber", "zone"}
-    assert "barber 5 took no booking" in found["barbers"]
+    assert set(found) == {"bookings", "idle barbers", "slots_by_barber", "zone"}
+    assert "barber 5 took no booking" in found["idle barbers"]
 
 
 def _seats() -> Iterator[tuple[int, Slot]]:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from closeshave.history import Effect, Source
+from closeshave.history import RATE_LIMITED, Effect, Source
 from closeshave.traffic.engine.errors import Reason
 from closeshave.traffic.engine.rows import DTYPE, HEADER, MAGIC, ROW, operation_id
 
@@ -28,7 +28,7 @@ MOST_TEXTS = 60_000
 """Different texts of a worker's records; a code has two bytes."""
 OTHER = "other"
 """What every further text is kept as."""
-_OWN_WORD = re.compile(rf"status_\d{{3}}|wrong_body|{'|'.join(Reason)}")
+_OWN_WORD = re.compile(rf"status_\d{{3}}|wrong_body|{RATE_LIMITED}|{'|'.join(Reason)}")
 """Why a request was not answered well: there is always room for these."""
 
 Rows = npt.NDArray[np.void]
