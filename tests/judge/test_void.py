@@ -66,5 +66,5 @@ def test_a_canary_that_could_not_be_sent_is_no_failed_probe(error: str, expected
     run.life()
     run.probes(10, 190, down=((120, 122),))
     for index in range(20):
-        run.bad(145 + index / 100, source="canary", kind="read_booking", journey="canary", outcome="fail", status=0, error=error)
+        run.canary(145 + index / 100, ok=False, outcome="fail", status=0, error=error)
     assert run.verdict("recovery/kill").status is expected
