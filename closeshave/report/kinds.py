@@ -47,7 +47,7 @@ PRECONDITIONS = {
     "in_flight": "Writes under way at the fault",
     "clock": "Clocks certain enough",
     "clock_offset": "Senders' clocks agree",
-    "host": "Machine not starved by others",
+    "host": "Machine not disturbed by others",
     "shortage": "Load machine short of nothing",
     "rate_limits": "Rate limits not in the way",
     "fault": "Only planned faults",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 Owner = TypeVar("Owner", bound=Hashable)
@@ -40,6 +40,8 @@ class Entry:
     """Pages that it had to wait for until they were read from storage."""
     blocked_ticks: int = 0
     """Time that it waited for storage; stays 0 where the kernel does not count it (``kernel.task_delayacct``)."""
+    name: str = field(default="", compare=False)
+    """Of the program, at most 15 characters."""
 
     @property
     def incarnation(self) -> tuple[int, int]:
@@ -58,7 +60,8 @@ class Io:
 def parse_stat(text: str) -> Entry:
     """An entry from the text of ``/proc/PID/stat``. The name in brackets may itself hold brackets and spaces."""
     pid, rest = text.split(" (", 1)
-    fields = rest.rpartition(") ")[2].split()
+    name, _, numbers = rest.rpartition(") ")
+    fields = numbers.split()
     return Entry(
         pid=int(pid),
         parent=int(fields[1]),
@@ -70,6 +73,7 @@ def parse_stat(text: str) -> Entry:
         child_ticks=int(fields[13]) + int(fields[14]),
         major_faults=int(fields[9]),
         blocked_ticks=int(fields[_BLOCKED]) if len(fields) > _BLOCKED else 0,
+        name=name,
     )
 
 

@@ -36,7 +36,10 @@ STOP_TIMEOUT_S = 5.0
 RUN_MARK = "CLOSESHAVE_RUN_ID"
 """Every process that a harness starts carries the name of its run directory in this variable."""
 
-LOCUST, HARNESS = Group("locust", None), Group("harness", None)
+LOCUST, HARNESS, ENGINE = Group("locust", None), Group("harness", None), Group("engine", None)
+
+ENGINES = ("dockerd", "docker-proxy", "containerd", "runc", "podman", "conmon", "rootlessport", "slirp4netns", "pasta")
+"""How names of programs begin that carry a container environment's traffic and do what the harness asks of its containers."""
 
 _TEXT: Any = pa.dictionary(pa.int32(), pa.string())  # its stub knows less than the library: as a field type it is refused
 SCHEMA = pa.schema(
@@ -121,7 +124,13 @@ class Census:
         rest.setdefault(self.parent, HARNESS)
         self._seen = frozenset(entry.incarnation for entry in entries.values())
         self._marks = {incarnation: group for incarnation, group in self._marks.items() if incarnation in self._seen}
-        return proctable.owners(entries, {**rest, **environment})
+        return {**self._engine(entries), **proctable.owners(entries, {**rest, **environment})}
+
+    def _engine(self, entries: Mapping[int, Entry]) -> dict[int, Group]:
+        """The container engine's own processes, where the environment has any use for one; what others run in its containers is not among them."""
+        if not self.deployment.networks:
+            return {}
+        return {pid: ENGINE for pid, entry in entries.items() if entry.name.startswith(ENGINES)}
 
     def _environment(self, entries: Mapping[int, Entry]) -> dict[int, Group]:
         """The processes that the environment started, and the daemons (PostgreSQL) that no longer descend from these."""
