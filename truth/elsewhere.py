@@ -76,7 +76,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m truth.elsewhere", description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="CASE", help="these cases alone, done again")
     parser.add_argument("--again", action="store_true", help="forget the results so far, and do every case")
-    parser.add_argument("--runs", type=Path, default=RUNS, help="where run directories and results go; elsewhere than by default no page is written")
+    parser.add_argument(
+        "--runs", type=Path, default=RUNS, help="where run directories and results go; elsewhere than by default no page is written"
+    )
     options = parser.parse_args()
     console, work = Console(highlight=False), cases()
     wanted = options.only or list(work)

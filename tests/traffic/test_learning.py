@@ -137,3 +137,17 @@ def test_a_chair_that_took_bookings_stays_in_turn() -> None:
     learnt.took(1, 5)
     learnt.refused_by(1, 5, unavailable=True)
     assert [slot.barber for _, slot in Seats(_seats(), learnt)] == [5, 6] * 3
+
+
+def test_one_booking_that_was_taken_makes_up_for_all_refusals(tmp_path: Path) -> None:
+    """Whoever booked there in spite of them found out."""
+
+    def canary(learnt: Learnt) -> None:
+        for _ in range(REFUSALS):
+            learnt.refused_by(1, 5, unavailable=True)
+        assert learnt.idle(1, 5)
+        learnt.took(1, 5)
+        assert not learnt.idle(1, 5)
+        assert not learnt.refusing(1, 5)
+
+    assert told(tmp_path, booked, canary=canary) == {}

@@ -193,7 +193,10 @@ def _wrong_hooks(definition: Remote) -> Iterator[tuple[Location, str]]:
             elif call.http is not None and urlsplit(call.http).scheme not in {"http", "https"}:
                 yield ("hooks", index, name), f"{call.http!r} is no URL of an HTTP request"
             elif call.command and isinstance(call.expect, Expect) and call.expect.status is not None:
-                yield ("hooks", index, name, "expect"), "a command has no status; its exit code must be 0: give members of the JSON that it prints"
+                yield (
+                    ("hooks", index, name, "expect"),
+                    "a command has no status; its exit code must be 0: give members of the JSON that it prints",
+                )
         aim = (hook.kind, repr(sorted((key, str(value)) for key, value in hook.scope.items())))
         if aim in seen:
             yield ("hooks", index), f"a second hook for {hook.kind} on the same scope"
