@@ -10,7 +10,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -35,6 +35,9 @@ RUNS_OF_A_PLAN = 10
 PLANS = ("calm", "failover")
 SEED = 20261129
 ENVIRONMENT_FAILED = 4
+ATTEMPTS = 3
+ENDED = "the environment failed: "
+"""A trial that could not be carried out beside its neighbour, most often for log-ins that nobody answered in time, was no test of a verdict."""
 
 TIMELESS = ("double-booking", "early-acknowledgement", "double-charge")
 """Defects that no time has to do with."""
@@ -113,8 +116,7 @@ def _carry_out(todo: list[Case], kept: dict[str, Result], runs: Path, console: C
     with stage(runs, Console(file=(runs / "progress.log").open("a")), "embedded") as environment:
         for number, case in enumerate(todo, 1):
             try:
-                environment.mend()
-                found = carry_out(environment, case)
+                found = _told(environment, case)
             except Stopped:
                 raise
             except Exception as error:  # noqa: BLE001 -- the table goes on without the case; it is not kept, so the next call does it
@@ -129,6 +131,16 @@ def _carry_out(todo: list[Case], kept: dict[str, Result], runs: Path, console: C
             console.print(
                 f"{number}/{len(todo)} {spent}  {case.name} beside {case.neighbour}: {sign}  {found.status}  [dim]{found.verdict[:160]}[/]"
             )
+
+
+def _told(environment: Stage, case: Case) -> Result:
+    """The first trial that came to an end; where the neighbour keeps every log-in from being answered in time nothing was judged."""
+    for attempt in range(1, ATTEMPTS + 1):
+        environment.mend()
+        found = replace(carry_out(environment, case), attempts=attempt)
+        if not found.verdict.startswith(ENDED) or found.status == Status.FAIL:
+            break
+    return found
 
 
 def carry_out(environment: Stage, case: Case) -> Result:
@@ -170,7 +182,7 @@ def _guilty(case: Case, defect: defects.Case, conclusion: Conclusion) -> Result:
 
 
 def _result(case: Case, conclusion: Conclusion, *, right: bool, shown: list[Verdict], sort: str) -> Result:
-    ended = "the environment failed: " if conclusion.exit_code == ENVIRONMENT_FAILED else ""
+    ended = ENDED if conclusion.exit_code == ENVIRONMENT_FAILED else ""
     host = next((each.reason for each in conclusion.assessment.verdicts if each.id == "host"), "")
     return Result(
         case=case.name, sort=sort, plan=case.plan, right=right, status=conclusion.assessment.status.value,
@@ -182,7 +194,8 @@ def _result(case: Case, conclusion: Conclusion, *, right: bool, shown: list[Verd
 def render(found: Mapping[str, Result]) -> str:
     """The page."""
     work = cases()
-    clean = [each for each in found.values() if each.sort == "clean"]
+    clean = [each for each in found.values() if each.sort == "clean" and not each.verdict.startswith(ENDED)]
+    unheld = sum(each.verdict.startswith(ENDED) for each in found.values())
     guilty = [each for each in found.values() if each.sort == "defect"]
     failed = sum(each.status == Status.FAIL for each in clean)
     passed, convicted = sum(each.status == Status.PASS for each in clean), sum(each.right for each in guilty)
@@ -195,7 +208,7 @@ def render(found: Mapping[str, Result]) -> str:
         "`closeshave/judge/host.py`, and until when it lasts in `closeshave/judge/backlog.py`.",
         "",
         f"Of {len(clean)} trials of the clean platform **{failed} failed**{bound}. {passed} passed, the others were inconclusive.",
-        f"Of {len(guilty)} trials of a platform with a planted defect **{convicted} were convicted**.",
+        f"Of {len(guilty)} trials of a platform with a planted defect **{convicted} were convicted**. {unheld} could not be carried out.",
         "",
         "| trial | plan | neighbour |  | status | verdicts | what was seen |",
         "|---|---|---|---|---|---|---|",
