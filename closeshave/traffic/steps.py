@@ -100,7 +100,7 @@ class Steps:
 
         request = dialect.slots(self.session.caller, day, listed)
         reply = self.session.call(request, answers.a_slot_list, effects if keep else None)
-        return self._offered(reply.body, day, listed, wanted) if reply.meaning.good else None
+        return self._offered(reply.body, day, listed, wanted) if reply.meaning.outcome is Outcome.OK else None
 
     def _looked(self, found: list[Slot] | None) -> list[Slot]:
         if found is not None:
@@ -113,7 +113,7 @@ class Steps:
         assumed = told is None
         around.learnt.zone_assumed |= assumed
         zone, merged = str(told or dialect.DEFAULT_ZONE), listed is None
-        return [Slot(wanted, day, time, zone, merged, assumed) for time in answers.free_times(body)]
+        return [Slot(wanted, day, time, zone, merged, assumed) for time in answers.times_of(body)]
 
     def _look_again(self, slot: Slot) -> None:
         """After a refusal: is the time still on offer? Once, from the same list as before, so that a conflict can be told from a lie."""

@@ -90,10 +90,12 @@ def test_a_barber_who_is_booked_up_is_not_a_list_that_tells_nothing() -> None:
 
 def test_a_list_that_was_not_answered_tells_nothing() -> None:
     """Neither that it is empty, nor that another one would tell more."""
-    steps, _, transport, learnt = customer((503, {}))
-    assert steps.slots(SLOT.day, 5) == []
-    assert of_one(transport) == [True]
-    assert (learnt.lists, learnt.empty) == (0, 0)
+    limited = Capabilities(limits={"slots": "0 per 1m"})
+    for answer, able in (((503, {}), None), ((429, {"detail": "Rate limit exceeded"}), limited)):
+        steps, _, transport, learnt = customer(answer, able=able)
+        assert steps.slots(SLOT.day, 5) == []
+        assert of_one(transport) == [True]
+        assert (learnt.lists, learnt.empty) == (0, 0)
 
 
 def test_searching_leaves_no_offers() -> None:
