@@ -114,11 +114,11 @@ def deployed(definition, root):
     )  # fmt: skip
 
 
-def book(deployment, email, notes, barber):
-    """A booking of a customer's, next week at eleven."""
+def book(deployment, email, notes, barber, at="11:00"):
+    """A booking of a customer's, next week."""
     url = deployment.edges[0].url
     caller = Api(url, deployment.capabilities).log_in(email, "Plain-1234")
     day = (datetime.now(UTC) + timedelta(days=7)).date().isoformat()
     headers = {"Authorization": f"Bearer {caller.token}", "X-CSRF-Token": caller.csrf, "Cookie": f"csrf_token={caller.csrf}"}
-    wish = {"date": day, "time": "11:00", "service": "Haircut", "barber_id": barber, "notes": notes}
+    wish = {"date": day, "time": at, "service": "Haircut", "barber_id": barber, "notes": notes}
     httpx.post(f"{url}/api/v2/appointments/", json=wish, headers=headers, trust_env=False).raise_for_status()

@@ -2,13 +2,19 @@
 
 from pathlib import Path
 
+import httpx
+import pyarrow.parquet as pq
+
 from closeshave.clock import now_ns
 from closeshave.deployment import FILE, load
 from closeshave.environments.remote import remote as visits
 from closeshave.faults import ledger, lifecycle
 from closeshave.faults.catalogue import of
 from closeshave.faults.heal import heal_environment
+from closeshave.history import BOOKINGS_FILE
 from tests.remote.definitions import remote
+from tests.remote.test_read_back import book
+from truth.plain.running import plain
 
 
 def test_a_fault_that_a_visit_left_open_can_still_be_healed(tmp_path, monkeypatch):
@@ -40,3 +46,35 @@ def test_a_fault_that_a_visit_left_open_can_still_be_healed(tmp_path, monkeypatc
     assert not broken.exists()
     assert ledger.unhealed(root / ledger.FILE) == ()
     assert (root / FILE).exists()
+
+
+def test_a_visit_reads_back_page_by_page_and_takes_back_what_it_booked(tmp_path, monkeypatch):
+    """From the first question to the last cancel, on a platform with the habits of the real application."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    run = tmp_path / "20261121-070000-smoke-abcd"
+    (run / "final_state").mkdir(parents=True)
+    habits = ("--habit", "zone=UTC", "--habit", "page_rows=3", "--habit", "forwarded_for=false", "--habit", "filtered_slots=false")
+    with plain("--accounts", "1", *habits) as platform:
+        definition = remote(tmp_path, url=platform.url, capabilities={"franchises": False}, accounts={"file": str(people(tmp_path))})
+        visited = visits.up(definition, visits.place(definition), lambda _line: None)
+        assert visited.capabilities.zone == "UTC"
+        assert {"forwarded_for", "split_brain"} <= set(visited.missing)
+        for hour in range(9, 16):
+            book(visited, "customer1@plain.test", f"closeshave:{run.name}", barber=1, at=f"{hour:02}:00")
+        assert visits.export(visited, run, 0.0, lambda _line: None) == {}
+        rows = pq.read_table(run / BOOKINGS_FILE).to_pylist()
+        assert len(rows) == 7
+        assert visits.tidy(visited, run, lambda _line: None) == ()
+        with httpx.Client(base_url=platform.url, trust_env=False) as client:
+            told = {"email": "admin@plain.test", "password": "Plain-1234"}
+            token = client.post("/api/v2/auth/login", json=told).json()["access_token"]
+            listed = client.get("/api/v2/appointments/all/list?skip=6", headers={"Authorization": f"Bearer {token}"}).json()
+    assert listed["total"] == 8
+    assert {row["status"] for row in listed["appointments"]} == {"cancelled"}
+
+
+def people(directory):
+    """A file with one customer."""
+    path = directory / "people.csv"
+    path.write_text("email,password,region\ncustomer1@plain.test,Plain-1234,us-east-1\n")
+    return path
