@@ -41,7 +41,7 @@ def conclude(run: Path) -> Conclusion:
     """
     recorded = _recorded(run)
     written = read_plan(run / rundir.PLAN)
-    plan = replace(written, faults=(*written.faults, *nemesis.load(run)))
+    plan = replace(written.scaled(recorded.manifest.rate_scale), faults=(*written.faults, *nemesis.load(run)))
     target = read_target(run / rundir.TARGET)
     assessment = judge.assess(recorded, plan, target)
     ending = _ending(run)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -254,11 +254,24 @@ class Plan:
     nemesis: Nemesis | None = None
     aborts: Aborts = Aborts()
     description: str = ""
+    tests: tuple[str, ...] = ()
+    """IDs of the target's objectives that this plan puts to the test, or patterns of them; all that its phases and faults can judge by default."""
 
     @property
     def duration_s(self) -> float:
         """All phases together."""
         return sum(phase.duration for phase in self.phases)
+
+    def scaled(self, factor: float) -> Plan:
+        """The same plan at ``factor`` times its rates: of sessions, contests and canaries. A canary's rate sets the resolution of recovery times."""
+        if factor == 1:
+            return self
+        return replace(
+            self,
+            phases=tuple(replace(phase, sessions_per_s=phase.sessions_per_s * factor) for phase in self.phases),
+            traffic=replace(self.traffic, contests_per_s=self.traffic.contests_per_s * factor),
+            canaries=replace(self.canaries, home_per_s=self.canaries.home_per_s * factor, away_per_s=self.canaries.away_per_s * factor),
+        )
 
     def starts_s(self, name: str) -> float:
         """When the phase starts, in seconds after the trial's. Raises :class:`KeyError`."""

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from closeshave import choices, nemesis
+import numpy as np
+
+from closeshave import choices, fitting, kinds, nemesis
+from closeshave.environments import drivers
 from closeshave.environments.definition import Definition, read_definition
 from closeshave.faults import catalogue, guard
-from closeshave.plan import Fault, Plan, read_plan
+from closeshave.judge import asked, integrity
+from closeshave.plan import Expected, Fault, Plan, read_plan
 from closeshave.rundir import Inputs
 from closeshave.shapes import Replayed
 from closeshave.shelf import locate
-from closeshave.target import Target, read_target
+from closeshave.target import Measure, Target, read_target
 from closeshave.traffic import limits, manners
 from closeshave.traffic.arrivals import replayed
 from closeshave.traffic.profiles import read_profile
-from closeshave.yamlfile import InvalidFile, Problem, document, line_of
+from closeshave.yamlfile import InvalidFile, Problem, document, duration_text, line_of
 
+REPLAY_OVER_S = 10.0
+"""As long as a live cap looks back."""
 DISK_BYTES_MIN = 1 << 30
 """A run writes some hundred megabytes; less than this free is refused before the start instead of found out in the middle."""
 
@@ -34,21 +41,40 @@ class Prepared:
     target: Target
     definition: Definition
     inputs: Inputs
+    rate_scale: float = 1.0
+    """By what the written plan's rates were multiplied."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the plan may be meant to be, and had better be known."""
+        return tuple(_short_holds(self.plan, self.target))
 
 
 def prepare(
-    plan: str, *, environment: str | None = None, target: str | None = None, seed: int | None = None, processes: int | None = None
+    plan: str,
+    *,
+    environment: str | None = None,
+    target: str | None = None,
+    seed: int | None = None,
+    processes: int | None = None,
+    rate_scale: float = 1.0,
 ) -> Prepared:
     """Read the plan and what it names, or what the command names instead, and check them against each other.
 
-    Raises :class:`InvalidFile` with every problem found.
+    ``rate_scale`` multiplies the rates of sessions, contests and canaries. Raises :class:`InvalidFile` with every problem found: whatever is
+    known before somebody is asked, for ``validate`` as for ``run``.
     """
+    if not 0 < rate_scale <= fitting.MOST:
+        raise InvalidFile(Problem("--rate-scale", 0, "", f"{rate_scale:g} is not above 0 and at most {fitting.MOST:g}"))
     plan_path = locate("scenarios", plan)
     read = read_plan(plan_path)
     if seed is not None:
         read = replace(read, seed=seed)
     if processes is not None:
         read = replace(read, traffic=replace(read.traffic, processes=processes))
+    if rate_scale != 1 and any(isinstance(phase.shape, Replayed) for phase in read.phases):
+        raise InvalidFile(Problem(str(plan_path), 0, "", "arrivals that are replayed from a file cannot be scaled by --rate-scale"))
+    written, read = read, read.scaled(rate_scale)
     inputs = Inputs(
         plan=plan_path,
         target=_beside(plan_path, "target", "environments/targets", target or read.target),
@@ -57,14 +83,18 @@ def prepare(
     definition = read_definition(inputs.environment)
     drawn = _draw(read, definition)
     whole = replace(read, faults=(*read.faults, *drawn))
-    prepared = Prepared(whole, drawn, read_target(inputs.target), definition, inputs)
+    prepared = Prepared(whole, drawn, read_target(inputs.target), definition, inputs, rate_scale)
     problems = [
+        *_target_problems(prepared),
         *_hook_problems(prepared),
         *_nemesis_problems(prepared),
         *_fault_problems(prepared),
         *_manners_problems(prepared),
         *_scenario_problems(prepared),
     ]
+    if not problems:
+        # Once all that is named is there: what the plan would send needs the profile and the replayed files.
+        problems = _sending_problems(prepared, replace(written, faults=whole.faults))
     if problems:
         raise InvalidFile(*problems)
     return prepared
@@ -141,6 +171,39 @@ def _fault_problems(prepared: Prepared) -> list[Problem]:
     return found
 
 
+def _target_problems(prepared: Prepared) -> list[Problem]:
+    """What of a target would never be judged on this environment, or not by this plan although it says so."""
+    path, plan = prepared.inputs.target, prepared.plan
+    names = {*kinds.NAMES, *(hook.kind for hook in prepared.definition.hooks)}
+    known: dict[str, tuple[str, Collection[str]]] = {
+        "faults": ("no kind of fault", names),
+        "invariants": ("no invariant", integrity.SEARCHES),
+        "operations": ("no operation", manners.OPERATIONS),
+        "except_operations": ("no operation", manners.OPERATIONS),
+    }
+    found, raw = [], document(path)
+    for index, objective in enumerate(prepared.target.objectives):
+        for key, (what, there) in known.items():
+            for pattern in getattr(objective, key):
+                if kinds.strange(pattern, there) if key == "faults" else pattern not in there:
+                    message = f"{pattern!r} is {what}{kinds.meant(pattern, there)}; there is: {', '.join(sorted(there))}"
+                    found.append(Problem(str(path), line_of(raw, ("objectives", index, key)), f"objectives.{index}.{key}", message))
+    raw, path = document(prepared.inputs.plan), prepared.inputs.plan
+    for index, pattern in enumerate(plan.tests):
+        about = [objective for objective in prepared.target.objectives if asked.named((pattern,), objective)]
+        troubles = [trouble for objective in about if (trouble := asked.unable(plan, objective))]
+        ids = sorted({objective.id for objective in prepared.target.objectives})
+        said = (
+            f"{pattern!r} is no objective of {prepared.target.name}{kinds.meant(pattern, ids)}; there is: {', '.join(ids)}"
+            if not about
+            else ""
+        )
+        said = said or (f"this plan cannot judge {pattern}: {troubles[0]}" if len(troubles) == len(about) else "")
+        if said:
+            found.append(Problem(str(path), line_of(raw, ("tests", index)), f"tests.{index}", said))
+    return found
+
+
 def _hook_problems(prepared: Prepared) -> list[Problem]:
     path = prepared.inputs.environment
     found = []
@@ -156,16 +219,70 @@ def _manners_problems(prepared: Prepared) -> list[Problem]:
     unknown = [operation for operation in (*able.steps_off, *able.limits) if operation not in manners.OPERATIONS]
     messages = [f"{operation!r} is no operation; there is: {', '.join(sorted(manners.OPERATIONS))}" for operation in unknown]
     try:
-        spoken = manners.of(able, prepared.definition.topology)
+        manners.of(able, prepared.definition.topology)
     except ValueError as error:
         messages.append(str(error))
     if messages:
         return [Problem(str(path), line_of(document(path), ("capabilities",)), "capabilities", message) for message in messages]
-    if able.forwarded_for:
+    return []
+
+
+def _sending_problems(prepared: Prepared, written: Plan) -> list[Problem]:
+    """What of the plan is too much for the platform, and by what its rates would have to be multiplied."""
+    definition, path = prepared.definition, prepared.inputs.plan
+    driver = drivers.of(definition.kind)
+
+    def troubles(plan: Plan) -> list[str]:
+        loudest = _loudest(plan)
+        found = list(driver.objections(definition, loudest))
+        if not definition.capabilities.forwarded_for:
+            spoken = manners.of(definition.capabilities, definition.topology)
+            found += limits.exceeded(loudest, definition.topology, spoken.limits, spoken.steps_off)
+        return found
+
+    found = troubles(prepared.plan)
+    if not found:
         return []
-    plan = prepared.inputs.plan
-    over = limits.exceeded(prepared.plan, prepared.definition.topology, spoken.limits, spoken.steps_off)
-    return [Problem(str(plan), line_of(document(plan), ("phases",)), "phases", message) for message in over]
+    # What stands against the plan at next to no rate has nothing to do with rates.
+    other = set(troubles(written.scaled(fitting.LEAST)))
+    if set(found) - other and not any(isinstance(phase.shape, Replayed) for phase in written.phases):
+        fit = fitting.largest(lambda factor: set(troubles(written.scaled(factor))) <= other)
+        found.append(f"--rate-scale {fit:g} fits" if fit else "no --rate-scale fits")
+    return [Problem(str(path), line_of(document(path), ("phases",)), "phases", message) for message in found]
+
+
+def _loudest(plan: Plan) -> Plan:
+    """The plan at the highest rates that its traffic profile and its replayed arrivals bring about."""
+    peak = read_profile(plan.traffic.profile).peak
+    return replace(
+        plan,
+        phases=tuple(
+            replace(phase, sessions_per_s=_replayed_per_s(phase.shape, phase.duration))
+            if isinstance(phase.shape, Replayed)
+            else replace(phase, sessions_per_s=phase.sessions_per_s * peak)
+            for phase in plan.phases
+        ),
+    )
+
+
+def _replayed_per_s(shape: Replayed, duration_s: float) -> float:
+    """The highest mean rate of arrivals in any stretch of :data:`REPLAY_OVER_S` seconds."""
+    at_s = replayed(locate("scenarios", shape.file), duration_s)
+    within = np.searchsorted(at_s, at_s + REPLAY_OVER_S) - np.arange(len(at_s))
+    return float(within.max(initial=0)) / min(REPLAY_OVER_S, duration_s)
+
+
+def _short_holds(plan: Plan, target: Target) -> Iterator[str]:
+    """Faults that are healed before the promised recovery time is over."""
+    for objective in asked.asked(plan, target).objectives:
+        if objective.measure is not Measure.RECOVERY or objective.at_most is None:
+            continue
+        for fault in plan.faults:
+            if objective.covers(fault) and fault.expected is not Expected.RESTORED and fault.hold < objective.at_most:
+                yield (
+                    f"{fault.id} is given {duration_text(fault.hold)} of the {duration_text(objective.at_most)} that {objective.id} allows: a "
+                    "platform that has not recovered by then is inconclusive; state a tighter bound of its own to be told sooner"
+                )
 
 
 def _scope_problems(prepared: Prepared, scope: object) -> list[str]:

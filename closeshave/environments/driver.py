@@ -57,5 +57,7 @@ class Driver:
     """What the platform itself said (alerts, failovers) between two monotonic instants, in nanoseconds."""
     tidy: Callable[[Deployment, Path, Say], tuple[str, ...]]
     """Take back what a run left in an environment that goes on living, and let it go; returns what could not be taken back."""
+    objections: Callable[[Any, Plan], tuple[str, ...]] = lambda _definition, _plan: ()
+    """Why this plan must not be carried out there, as far as it can be told without asking anybody: ``validate`` and ``run`` ask the same."""
     looks_inside: bool = False
     """Whether :attr:`export` also writes what caches and database members hold, each asked by itself."""

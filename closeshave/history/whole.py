@@ -81,6 +81,8 @@ class Manifest:
     """Whether the payment provider's own ledger can be read; else its absence is no damage, and what needs it is unknown."""
     edge_counters: bool = True
     """Whether anybody but the senders counts what passes the edges; else nothing can be compared with them."""
+    rate_scale: float = 1.0
+    """By what the plan's rates of sessions, contests and canaries were multiplied (``--rate-scale``)."""
     looked_inside: bool = False
     """Whether the final state tells what caches and database members hold, each asked by itself; from outside a platform nobody can."""
 

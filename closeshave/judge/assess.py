@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from closeshave.history import History
 from closeshave.judge import (
+    asked,
     clocks,
     containing,
     faults,
@@ -46,7 +48,8 @@ Broken = list[Verdict]
 
 def assess(history: History, plan: Plan, target: Target) -> Assessment:
     """Judge a run from its evidence alone. Never raises for what the evidence holds: a judge that fails is an inconclusive verdict."""
-    case = Case(history, plan, target)
+    tested = asked.asked(plan, target)
+    case = Case(history, plan, replace(target, objectives=tested.objectives), target)
     dossier = Dossier(case)
     broken: Broken = []
     lives = _guarded("faults", lambda: dossier.lives, NO_LIVES, broken)
@@ -58,6 +61,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     fault_figures = [_guarded(f"figures of {life.fault.id}", partial(_told, dossier, life), NO_FIGURES, broken) for life in lives]
     load_figures = _guarded("load", partial(load.figures, case), UNKNOWN_LOAD, broken)
     integrity_figures = _guarded("figures of integrity", partial(integrity.figures, dossier, findings), UNKNOWN_INTEGRITY, broken)
+    verdicts += asked.silent(plan, target, tested.objectives, verdicts)
     verdicts += broken
     gating = [verdict for verdict in verdicts if verdict.gates]
     return Assessment(
@@ -68,6 +72,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
         faults=tuple(figures for told in fault_figures for figures in told),
         integrity=integrity_figures,
         resilience=score,
+        not_run=tested.not_run,
     )
 
 

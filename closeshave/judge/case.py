@@ -35,6 +35,9 @@ class Case:
     history: History
     plan: Plan
     target: Target
+    """With the objectives that the plan puts to the test."""
+    promised: Target | None = None
+    """With all of them, where that is more: the error budget is a promise whether this plan tests it or not."""
     spared: Flags | None = None
     """Operations that are taken to have kept every promise; see :meth:`sparing`."""
 
@@ -220,7 +223,7 @@ class Case:
     @property
     def error_budget(self) -> float | None:
         """The share of requests that may be not good, by the target's availability objective over everything; ``None`` without one."""
-        return self.target.error_budget
+        return (self.promised or self.target).error_budget
 
     def of_region(self, region: str) -> Flags:
         """Operations that entered at ``region``'s edge."""

@@ -60,6 +60,7 @@ def judge(dossier: Dossier, objective: Objective) -> tuple[Verdict, ...]:
     for stretch in _stretches(dossier, objective):
         base = case.customers & within(case.intended_ns, stretch.spans)
         base = base if kinds is None else base & kinds
+        base = base & ~case.of_kinds(objective.except_operations) if objective.except_operations else base
         for part in parts(case, objective, base):
             named = _named(objective, part, stretch)
             blank = stretch.never and _blank(objective, named, stretch.never)

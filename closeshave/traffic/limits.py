@@ -8,9 +8,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from closeshave.offered import CANARY_CANCELS_PER_S, LOGINS_PER_S
 from closeshave.plan import Plan
 from closeshave.topology import Topology
 from closeshave.yamlfile import seconds
+
+__all__ = ["CANARY_CANCELS_PER_S", "LOGINS_PER_S", "STATED", "Limits", "Tally", "exceeded", "stated"]
 
 Limits = Mapping[str, tuple[int, float]]
 """Operation → how many requests one client address may send in how many seconds."""
@@ -26,11 +29,6 @@ STATED: Limits = {
 }
 """As the API states them (booking-api.md, "Rules of the dialect")."""
 
-CANARY_CANCELS_PER_S = 2.0
-"""Per shard. Cancelling is tidiness, not measurement: at full rate it would be a third of the canaries' load."""
-LOGINS_PER_S = 1.0
-"""Log-ins within the window, at the highest rate of the plan: a password hash is slow by design, and two cores carry everything."""
-
 
 def stated(otherwise: Mapping[str, str]) -> Limits:
     """The API's limits with those that a platform states otherwise, such as ``30 per 1h``. Raises :class:`ValueError` naming the operation."""
@@ -40,7 +38,7 @@ def stated(otherwise: Mapping[str, str]) -> Limits:
 def _read(operation: str, text: str) -> tuple[int, float]:
     found = re.fullmatch(r"(\d{1,9}) per ([0-9a-z]{1,20})", text)
     window_s = seconds(found[2]) if found else 0.0
-    if found is None or window_s <= 0:
+    if found is None or window_s <= 0 or int(found[1]) < 1:
         raise ValueError(f"{operation}: {text!r} is no limit; write it like 30 per 1h")
     return int(found[1]), window_s
 

@@ -76,6 +76,11 @@ class Profile:
         if self.speed <= 0:
             raise ValueError("speed must be above 0")
 
+    @property
+    def peak(self) -> float:
+        """The highest factor that there can be, anywhere and at any time."""
+        return max(self.hours) * max(self.days) * (self.crowd.peak if self.crowd else 1.0)
+
     def factor(self, region: str, elapsed_s: float) -> float:
         """The factor in ``region``, ``elapsed_s`` seconds after the load's start."""
         zone = ZoneInfo(self.zones.get(region) or REGION_ZONES.get(region, "UTC"))

@@ -61,6 +61,7 @@ def run(
     started = datetime.now(UTC)
     directory = rundir.create(runs, prepared.plan.name, started, secrets.token_hex(2))
     options = ("--seed", str(prepared.plan.seed), "--processes", str(prepared.plan.traffic.processes))
+    options += ("--rate-scale", f"{prepared.rate_scale:g}") if prepared.rate_scale != 1 else ()
     rundir.keep(directory, prepared.inputs, options)
     if prepared.drawn:
         nemesis.save(directory, prepared.drawn)
@@ -75,6 +76,7 @@ def run(
         started_at=started.isoformat(timespec="seconds"),
         anchor=Anchor.take(),
         topology=prepared.definition.topology,
+        rate_scale=prepared.rate_scale,
         payments_ledger=drivers.of(prepared.definition.kind).ledger,
         edge_counters=drivers.of(prepared.definition.kind).count_edges is not None,
         looked_inside=drivers.of(prepared.definition.kind).looks_inside,

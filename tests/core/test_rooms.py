@@ -12,6 +12,8 @@ SHARED = {
     "engine",
     "files",
     "history",
+    "kinds",
+    "offered",
     "plan",
     "private",
     "processes",
@@ -28,7 +30,7 @@ ALLOWED = {
     "faults": SHARED,
     "environments": SHARED | {"standin"},
     "standin": {"clock", "deployment", "files", "processes", "topology", "history"},
-    "judge": {"history", "plan", "target", "topology", "clock"},
+    "judge": {"history", "kinds", "plan", "target", "topology", "clock"},
     "report": {"history", "plaintext", "plan", "target", "judge", "files", "clock", "topology"},
 }
 """Which parts of the package each room may import; itself always."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from closeshave import offered
 from closeshave.deployment import Asked
 from closeshave.environments.driver import Permission
 from closeshave.environments.remote import permission
@@ -28,13 +30,16 @@ def unsound(definition: Remote, seen: Sequence[Seen]) -> Iterator[str]:
 
 def over_caps(definition: Remote, plan: Plan, requests_per_session: float) -> Iterator[str]:
     """What of a plan goes beyond the caps of the file, a sentence each. ``requests_per_session`` is the scenario's mean."""
-    caps, probes = definition.caps, len(definition.topology.shards) * plan.canaries.home_per_s
-    probes += len(definition.topology.shards) * (len(definition.regions) - 1) * plan.canaries.away_per_s
+    caps, topology = definition.caps, definition.topology
+    plan = replace(plan, traffic=replace(plan.traffic, requests_per_session=requests_per_session))
+    canaries_per_s = offered.of_canaries(plan, topology)
     for phase in plan.phases:
-        offered = phase.sessions_per_s * requests_per_session + probes
-        if offered > caps.requests_per_s:
+        per_s = offered.of_phase(plan, phase, topology)
+        # Written so that what is no number is refused too.
+        if not per_s <= caps.requests_per_s:
             yield (
-                f"phase {phase.name} would send {offered:.0f} requests/s ({phase.sessions_per_s:g} sessions/s and {probes:g} probes/s); "
+                f"phase {phase.name} can send {per_s:.1f} requests/s ({phase.sessions_per_s:g} sessions/s of {offered.of_session(plan):g}, "
+                f"{plan.traffic.contests_per_s:g} contests/s of {offered.CONTEST_REQUESTS:g}, {canaries_per_s:g} of canaries); "
                 f"{definition.name} allows {caps.requests_per_s:g}"
             )
     if plan.limits.requests > caps.requests:

@@ -47,8 +47,7 @@ def place(definition: Remote) -> Path:
 def admit(definition: Remote, plan: Plan, permission: Permission) -> tuple[str, ...]:
     """Look at the platform, decide, and hold its lock from then on if nothing stands against it."""
     refused = [
-        *guard.over_caps(definition, plan, plan.traffic.requests_per_session),
-        *dict.fromkeys(guard.unprepared(definition, plan, os.environ, shutil.which)),
+        *objections(definition, plan),
         *guard.refusals(definition, look(definition), permission, own_key(), time.time()),
     ]
     if not refused:
@@ -59,6 +58,14 @@ def admit(definition: Remote, plan: Plan, permission: Permission) -> tuple[str, 
             return (f"{definition.name} {error}",)
         _HELD[definition.name] = lock
     return tuple(refused)
+
+
+def objections(definition: Remote, plan: Plan) -> tuple[str, ...]:
+    """What stands against the plan on this platform without asking it: its caps, and what its hooks lack on this machine."""
+    return (
+        *guard.over_caps(definition, plan, plan.traffic.requests_per_session),
+        *dict.fromkeys(guard.unprepared(definition, plan, os.environ, shutil.which)),
+    )
 
 
 def up(definition: Remote, root: Path, say: Say) -> Deployment:
@@ -192,6 +199,7 @@ REMOTE = Driver(
     ours=False,
     place=place,
     admit=admit,
+    objections=objections,
     rate_cap=lambda definition: definition.caps.requests_per_s,
     up=up,
     down=down,

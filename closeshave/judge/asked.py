@@ -1,0 +1,151 @@
+"""What a plan puts to the test: which objectives of its target it can judge, and why every other promise has no verdict in its runs. Pure.
+
+A plan may name what it tests (``tests``); by default that is all that its phases and faults can judge. What is asked has a verdict, or the run is
+inconclusive; what is not asked is listed with its reason, and is in nobody's way.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from closeshave import kinds
+from closeshave.judge.verdict import NotRun, Status, Verdict
+from closeshave.judge.windows import ROLES
+from closeshave.plan import Expected, Plan
+from closeshave.target import PER_FAULT, STEADY, Claim, Measure, Objective, Target
+
+SCOPES = {
+    "all": ("all",),
+    "region": ("region:",),
+    "shard": ("shard:",),
+    "operation": ("operation:",),
+    "franchise_decile": ("franchise_decile:",),
+}
+"""How the scopes of an objective's verdicts begin, by what it is stated per."""
+NO_VERDICT = "no-verdict"
+NOBODY = {
+    "attest": "attested by {owner}",
+    "drill": "not run in this plan: it takes a drill, and a plan has none",
+    "probe": "not run in this plan: it takes a probe, and a plan has none",
+    "capacity": "not run in this plan: it takes a search for the capacity",
+}
+"""Why a promise without an objective is not run, by the only way in which it can be settled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a plan tests of a target, and what it does not."""
+
+    objectives: tuple[Objective, ...]
+    not_run: tuple[NotRun, ...]
+    """Every promise that none of these objectives answers for."""
+
+
+def asked(plan: Plan, target: Target) -> Asked:
+    """Which objectives a run of ``plan`` answers, and why not the other promises."""
+    chosen = tuple(objective for objective in target.objectives if not left_out(plan, target, objective))
+    answered = {claim for objective in chosen for claim in objective.claims}
+    rows = [NotRun(claim.id, claim.text, _why(plan, target, claim)) for claim in target.claims if claim.id not in answered]
+    return Asked(chosen, tuple(rows))
+
+
+def left_out(plan: Plan, target: Target, objective: Objective) -> str:
+    """Why a run of the plan does not answer this objective; empty when it does."""
+    if plan.tests and not named(plan.tests, objective):
+        return "its objective is not among the tests of this plan"
+    # By a pattern that no plan can ever match, a promise would vanish for good: that is for a verdict to say.
+    if any(unmatched(plan, objective)):
+        return ""
+    trouble = unable(plan, objective)
+    if trouble and plan.tests and not any(not unable(plan, other) for other in target.objectives if other.id == objective.id):
+        return ""
+    return trouble
+
+
+def named(tests: Sequence[str], objective: Objective) -> bool:
+    """Whether a plan's tests name the objective, by its ID or a pattern of IDs."""
+    return any(fnmatch.fnmatch(objective.id, pattern) for pattern in tests)
+
+
+def unmatched(plan: Plan, objective: Objective) -> Iterator[str]:
+    """The objective's patterns of faults that match no kind there is, nor a fault of the plan."""
+    yield from (each for each in objective.faults if kinds.strange(each, {*kinds.NAMES, *(fault.kind for fault in plan.faults)}))
+
+
+def unable(plan: Plan, objective: Objective) -> str:
+    """Why the plan's phases and faults cannot put the objective to the test; empty when they can."""
+    covered = [fault for fault in plan.faults if objective.covers(fault)]
+    patterns = " or ".join(objective.faults)
+    needs = ""
+    if objective.faults and not covered:
+        needs = f"a fault of {patterns}"
+    elif objective.measure is Measure.RESILIENCE and not plan.faults:
+        needs = "a fault"
+    elif objective.window == "degraded" and not any(fault.expected is Expected.DEGRADES for fault in covered):
+        needs = f"a fault of {patterns} that may degrade the service (expected: degrades)"
+    elif objective.measure in STEADY and objective.window in ROLES and not any(phase.role in ROLES[objective.window] for phase in plan.phases):
+        needs = f"a {' or '.join(ROLES[objective.window])} phase"
+    return f"its objective needs {needs}, and the plan has none" if needs else ""
+
+
+def _why(plan: Plan, target: Target, claim: Claim) -> str:
+    about = [objective for objective in target.objectives if claim.id in objective.claims]
+    if about:
+        return next(filter(None, (left_out(plan, target, objective) for objective in about)), "")
+    if set(claim.how) <= set(NOBODY):
+        return NOBODY[claim.how[0]].format(owner=claim.owner or "nobody named")
+    return "not run in this plan: no objective in this target"
+
+
+def silent(plan: Plan, target: Target, objectives: Sequence[Objective], verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+    """An inconclusive verdict for each of these objectives that got none: a promise that was put to the test never vanishes."""
+    reasons: dict[str, tuple[Objective, str]] = {}
+    for objective in objectives:
+        if missing := [what for what, found in _answers(plan, target, objective, verdicts) if not found]:
+            before = reasons[objective.id][1] + "; " if objective.id in reasons else ""
+            reasons[objective.id] = (objective, f"{before}no verdict{': ' if missing[0] else ''}{', '.join(missing)}")
+    return tuple(
+        Verdict(
+            id=f"{name}/{NO_VERDICT}",
+            claims=objective.claims,
+            status=Status.INCONCLUSIVE,
+            measure=objective.measure.value,
+            scope="all",
+            measured=None,
+            bound=objective.bound,
+            unit="count",
+            reason=reason,
+        )
+        for name, (objective, reason) in reasons.items()
+    )
+
+
+def _answers(plan: Plan, target: Target, objective: Objective, verdicts: Sequence[Verdict]) -> Iterator[tuple[str, bool]]:
+    """What should have a verdict by this objective, and whether it has."""
+    strangers = tuple(unmatched(plan, objective))
+    for pattern in strangers:
+        yield f"{pattern} matches no kind of fault{kinds.meant(pattern)}", False
+    if strangers:
+        return
+    if trouble := unable(plan, objective):
+        yield trouble, False
+        return
+    mine = [verdict for verdict in verdicts if verdict.id == objective.id or verdict.id.startswith(f"{objective.id}/")]
+    if objective.faults:
+        covered = [fault for fault in plan.faults if objective.covers(fault)]
+        if objective.window == "degraded" and objective.measure not in PER_FAULT:
+            covered = [fault for fault in covered if fault.expected is Expected.DEGRADES]
+        for fault in covered:
+            stem = f"{objective.id}/{fault.id}"
+            yield f"nothing on {fault.id}", any(verdict.id == stem or verdict.id.startswith(f"{stem}/") for verdict in mine)
+    elif objective.measure is Measure.INTEGRITY:
+        for name in objective.invariants or ("",):
+            yield name, any(verdict.measure == name or not name for verdict in mine)
+    elif objective.measure in STEADY:
+        alone = all(other.per != "all" for other in target.objectives if other.id == objective.id)
+        begins = (*SCOPES[objective.per], *(("all",) if alone else ()))
+        yield "", any(verdict.measure == objective.measure and verdict.scope.startswith(begins) for verdict in mine)
+    else:
+        yield "", bool(mine)
