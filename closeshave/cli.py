@@ -39,6 +39,13 @@ console = Console(stderr=True, markup=False, emoji=False, highlight=False)
 RunDirectory = Annotated[Path, typer.Argument(help="A run directory, below reports/runs.", exists=True, file_okay=False)]
 EnvironmentName = Annotated[str, typer.Argument(help="An environment file, or the name of one in environments/.")]
 
+RateScale = Annotated[
+    float,
+    typer.Option(
+        help="Multiplies the rates of sessions, contests and canaries, up to 10. The canaries' rate sets the resolution of recovery times."
+    ),
+]
+
 
 @app.callback(invoke_without_command=True)
 def _version(show: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
@@ -48,11 +55,12 @@ def _version(show: Annotated[bool, typer.Option("--version", help="Print the ver
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0917 - an option each
     plan: Annotated[str, typer.Argument(help="A plan file, or the name of one in scenarios/.")],
     environment: Annotated[str | None, typer.Option(help="Another environment than the plan's.")] = None,
     target: Annotated[str | None, typer.Option(help="Another target than the plan's.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Another seed than the plan's.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Another seed than the plan's.")] = None,
+    rate_scale: RateScale = 1.0,
     processes: Annotated[int | None, typer.Option(min=1, help="How many processes share the customers' load, if not the plan's.")] = None,
     runs: Annotated[Path, typer.Option(help="Where run directories are made.")] = Path("reports/runs"),
     attach: Annotated[Path | None, typer.Option(help="Root of a running environment to use; it is left running.")] = None,
@@ -64,12 +72,14 @@ def run(
     from closeshave.display import Display
     from closeshave.environments.driver import Permission
     from closeshave.environments.remote.permission import VARIABLE as TOKEN
+    from closeshave.outlook import warn
     from closeshave.preparation import prepare
     from closeshave.report import terminal
 
     # A terminal that nobody reads must not keep a trial from healing what it broke.
     output.hurry(SHOWN_WITHIN_S)
-    prepared = prepare(plan, environment=environment, target=target, seed=seed, processes=processes)
+    prepared = prepare(plan, environment=environment, target=target, seed=seed, processes=processes, rate_scale=rate_scale)
+    warn(prepared, console)
     permission = Permission(os.environ.pop(TOKEN, ""), confirm)
     directory = trial.run(prepared, runs, Display(console), attach=attach, permission=permission)
     with _about(directory):
@@ -126,20 +136,18 @@ def report(directory: RunDirectory) -> None:
 def validate(
     plans: Annotated[list[str], typer.Argument(help="Plans to check, with the environments and targets that they name.")],
     environment: Annotated[str | None, typer.Option(help="Another environment than the plans'.")] = None,
+    target: Annotated[str | None, typer.Option(help="Another target than the plans'.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Another seed than the plans'.")] = None,
+    rate_scale: RateScale = 1.0,
 ) -> None:
-    """Check plans without starting anything."""
+    """Check plans without starting anything, and say what they put to the test and what not."""
+    from closeshave.outlook import show
     from closeshave.preparation import prepare
 
     problems: list[Problem] = []
     for name in plans:
         try:
-            prepared = prepare(name, environment=environment)
-            console.print(Text("valid", style="green").append(f"  {prepared.inputs.plan}", style="not green"), soft_wrap=True)
-            for fault in prepared.drawn:
-                place = ", ".join(f"{key} {value}" for key, value in fault.scope.items())
-                console.print(
-                    f"  {fault.id}  {fault.kind} on {place} {fault.at:g} s into {fault.phase}, held {fault.hold:g} s", soft_wrap=True
-                )
+            show(prepare(name, environment=environment, target=target, seed=seed, rate_scale=rate_scale), console)
         except InvalidFile as error:
             problems += error.problems
     if problems:

@@ -85,7 +85,11 @@ def unable(plan: Plan, objective: Objective) -> str:
         needs = "a fault"
     elif objective.window == "degraded" and not any(fault.expected is Expected.DEGRADES for fault in covered):
         needs = f"a fault of {patterns} that may degrade the service (expected: degrades)"
-    elif objective.measure in STEADY and objective.window in ROLES and not any(phase.role in ROLES[objective.window] for phase in plan.phases):
+    elif (
+        objective.measure in STEADY
+        and objective.window in ROLES
+        and not any(phase.role in ROLES[objective.window] for phase in plan.phases)
+    ):
         needs = f"a {' or '.join(ROLES[objective.window])} phase"
     return f"its objective needs {needs}, and the plan has none" if needs else ""
 

@@ -106,8 +106,8 @@ def test_a_token_is_good_until_its_last_second(tmp_path):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (plan(sessions_per_s=4.9), None),
-        (plan(sessions_per_s=4.91), "requests/s"),
+        (plan(sessions_per_s=3.59), None),
+        (plan(sessions_per_s=3.6), "requests/s"),
         (plan(requests=20_000), None),
         (plan(requests=20_001), "limits.requests"),
         (plan(duration=601.0), "limits.duration"),

@@ -1,0 +1,104 @@
+"""By what a plan's rates are to be multiplied: the factor fits, a tenth more does not, and what is admitted stays within the cap."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from closeshave import fitting, offered
+from closeshave.environments.remote.guard import over_caps
+from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic
+from closeshave.shelf import available, locate
+from closeshave.topology import Shard, Topology
+from closeshave.traffic.profiles import read_profile
+from tests.remote.definitions import remote
+
+ONE = Topology(("east",), (Shard(1, 1, 1, "east", "east"),))
+
+
+@given(st.floats(0.001, 12))
+def test_the_factor_fits_and_a_tenth_more_does_not(edge: float) -> None:
+    """Wherever the edge is; above the largest that may be asked for there is nothing to find."""
+    found = fitting.largest(lambda factor: factor <= edge)
+    assert found is not None
+    assert found <= edge
+    assert found == fitting.MOST or 1.1 * found > edge
+
+
+def test_where_nothing_fits_nothing_is_proposed() -> None:
+    """A plan of two hours does not fit into one by going slowly."""
+    assert fitting.largest(lambda _factor: False) is None
+
+
+ODD = st.sampled_from([float("nan"), float("inf"), -1.0, -5000.0, 1e300])
+RATES = st.one_of(st.floats(0, 400), ODD)
+PLANS = st.builds(
+    lambda rate, contests, each, home, away: Plan(
+        "p", "e", "t", 1, Limits(60, 100), (Phase("calm", Role.CALM, 60.0, abs(rate) or 1.0),),
+        traffic=Traffic(contests_per_s=contests, requests_per_session=each), canaries=Canaries(home_per_s=home, away_per_s=away),
+    ),
+    RATES, RATES, RATES, RATES, RATES,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def fifty(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    """A platform that allows 50 requests a second."""
+    return remote(tmp_path_factory.mktemp("environment"))
+
+
+@given(PLANS)
+def test_what_is_admitted_can_send_no_more_than_the_cap(fifty, plan: Plan) -> None:  # type: ignore[no-untyped-def]
+    """By another count than the guard's: what each customer, each pair of rivals and each canary may send, added up. What is no number is refused."""
+    told = [sentence for sentence in over_caps(fifty, plan, plan.traffic.requests_per_session) if "requests/s" in sentence]
+    traffic, canaries = plan.traffic, plan.canaries
+    parts = [plan.phases[0].sessions_per_s * traffic.requests_per_session, 9 * traffic.contests_per_s, canaries.home_per_s]
+    total = sum(parts)
+    if not total <= fifty.caps.requests_per_s and min(parts) >= 0:
+        assert told
+    if not told:
+        assert total <= fifty.caps.requests_per_s
+
+
+@pytest.mark.parametrize(
+    ("part", "more"),
+    [
+        ({"contests_per_s": 1.0}, 10.0),
+        ({"requests_per_session": 12.0}, 2.0),
+        ({"per_session": {"book": 0.3}}, 0.6),
+        ({"per_session": {"login": 0.25}}, 0.5),
+        ({"per_session": {"login": 5.0}}, 1.0),
+    ],
+)
+def test_all_that_a_plan_can_send_counts(part: dict, more: float) -> None:  # type: ignore[type-arg]
+    """Contests, tries once more, log-ins, each by itself."""
+    bare = Plan(
+        "p", "e", "t", 1, Limits(60, 100), (Phase("calm", Role.CALM, 60.0, 2.0),),
+        traffic=Traffic(contests_per_s=0, per_session={}, requests_per_session=11.0), canaries=Canaries(home_per_s=1, away_per_s=0),
+    )  # fmt: skip
+    busy = replace(bare, traffic=replace(bare.traffic, **part))
+    assert offered.of_phase(busy, busy.phases[0], ONE) - offered.of_phase(bare, bare.phases[0], ONE) == pytest.approx(more)
+
+
+def test_canaries_count_with_their_looks_and_cancels() -> None:
+    """Four probes a second are two bookings: two looks where they are refused, and two cancels."""
+    plan = Plan("p", "e", "t", 1, Limits(60, 100), (Phase("calm", Role.CALM, 60.0, 2.0),), canaries=Canaries(home_per_s=4, away_per_s=0))
+    assert offered.of_canaries(plan, ONE) == 4 + 2 + 2
+
+
+def test_a_scaled_plan_is_the_same_at_other_rates() -> None:
+    """Sessions, contests and canaries; nothing else."""
+    plan = Plan("p", "e", "t", 1, Limits(60, 100), (Phase("calm", Role.CALM, 60.0, 2.0),))
+    half = plan.scaled(0.5)
+    assert (half.phases[0].sessions_per_s, half.traffic.contests_per_s) == (1.0, 0.5)
+    assert (half.canaries.home_per_s, half.canaries.away_per_s) == (5.0, 0.5)
+    assert half.scaled(2) == plan == plan.scaled(1)
+
+
+@pytest.mark.parametrize("name", [*available("scenarios/profiles")])
+def test_no_hour_of_a_profile_is_above_its_peak(name: str) -> None:
+    """Ten times the traffic of a campaign counts, too."""
+    profile = read_profile(Path(locate("scenarios/profiles", name)).stem)
+    assert max(profile.factor(region, at_s) for region in ("us-east-1", "eu-west-1") for at_s in range(0, 600, 5)) <= profile.peak

@@ -1,0 +1,148 @@
+"""What a plan puts to the test has a verdict, and every other promise has a reason: nothing vanishes by a typing error or an empty phase."""
+
+from dataclasses import replace
+
+import pytest
+
+from closeshave import kinds
+from closeshave.faults.catalogue import KINDS
+from closeshave.judge import assess, exit_code
+from closeshave.judge.asked import asked, unable
+from closeshave.judge.verdict import Status
+from closeshave.plan import Expected, Role
+from closeshave.target import Claim, Measure, Objective, Target
+from tests.judge.histories import AVAILABILITY, INTEGRITY, KILL, LATENCY, LOSS, RECOVERY, Run
+
+RUN = Run((), (KILL,))
+PLAN = RUN.plan
+DEGRADED = Objective("weak", ("C1",), Measure.AVAILABILITY, at_least=0.9, window="degraded", faults=("cache.*",))
+
+
+def test_the_names_of_kinds_are_those_of_the_catalogue() -> None:
+    """A kind that is added must be known to those who judge."""
+    assert set(KINDS) == kinds.NAMES
+
+
+@pytest.mark.parametrize(
+    ("pattern", "id"),
+    [("shrad.*", "recovery/no-verdict"), ("shard.primary-kiled", "recovery/no-verdict"), ("shard.*", None), ("cache.*", None)],
+)
+def test_an_objective_that_no_plan_can_ever_judge_makes_the_run_inconclusive(pattern: str, id: str | None) -> None:
+    """By one swapped letter a fail became a pass. A pattern that this plan has no fault for is another matter: it is not run here."""
+    run = Run((AVAILABILITY, replace(RECOVERY, faults=(pattern,))), (KILL,))
+    run.steady(1000)
+    said = run.assess()
+    silent = [verdict for verdict in said.verdicts if verdict.id.endswith("/no-verdict")]
+    assert [verdict.id for verdict in silent] == ([id] if id else [])
+    assert all(verdict.status is Status.INCONCLUSIVE and verdict.gates and pattern in verdict.reason for verdict in silent)
+    if id:
+        assert exit_code(said) != 0
+
+
+def test_an_objective_per_operation_without_operations_is_named() -> None:
+    """There is no part to give a verdict on; that is no reason to say nothing."""
+    said = Run((replace(LATENCY, per="operation"),), ()).assess()
+    assert "latency/no-verdict" in [verdict.id for verdict in said.verdicts]
+
+
+def test_a_good_run_names_nobody(good_ids: list[str]) -> None:
+    """What was answered is not called silent."""
+    assert [name for name in good_ids if name.endswith("/no-verdict")] == []
+
+
+@pytest.fixture
+def good_ids() -> list[str]:
+    """Of the verdicts on a run that answers all that it was asked."""
+    run = Run((AVAILABILITY, RECOVERY, LOSS, INTEGRITY, replace(AVAILABILITY, per="region", at_least=0.5)), (KILL,))
+    run.steady(1000)
+    return [verdict.id for verdict in run.assess().verdicts]
+
+
+@pytest.mark.parametrize(
+    ("objective", "faults", "why"),
+    [
+        (AVAILABILITY, (), ""),
+        (replace(AVAILABILITY, window="fault"), (), ""),
+        (RECOVERY, (KILL,), ""),
+        (RECOVERY, (), "its objective needs a fault of shard.*, and the plan has none"),
+        (LOSS, (replace(KILL, kind="cache.flushed"),), "its objective needs a fault of shard.*, and the plan has none"),
+        (DEGRADED, (KILL,), "its objective needs a fault of cache.*, and the plan has none"),
+        (DEGRADED, (replace(KILL, kind="cache.flushed"),), "expected: degrades"),
+        (DEGRADED, (replace(KILL, kind="cache.flushed", expected=Expected.DEGRADES),), ""),
+        (Objective("score", (), Measure.RESILIENCE, at_least=0.5), (), "needs a fault, and"),
+        (INTEGRITY, (), ""),
+    ],
+)
+def test_a_plan_judges_what_its_phases_and_faults_can(objective: Objective, faults: tuple, why: str) -> None:  # type: ignore[type-arg]
+    """And says what it lacks for the rest."""
+    found = unable(replace(PLAN, faults=faults), objective)
+    assert (found == "") is (why == "")
+    assert why in found
+
+
+def test_a_calm_objective_needs_a_calm_phase() -> None:
+    """A plan of faults alone cannot say how the platform is in calm."""
+    broken = replace(PLAN, phases=tuple(phase for phase in PLAN.phases if phase.role is Role.FAULT))
+    assert "needs a calm phase" in unable(broken, AVAILABILITY)
+
+
+CLAIMS = (
+    Claim("C1", "served", ("load",)),
+    Claim("C2", "restored", ("drill",)),
+    Claim("C3", "audited", ("attest",), "finance"),
+    Claim("C4", "scales", ("load", "capacity")),
+    Claim("C5", "cache comes back", ("fault",)),
+)
+TARGET = Target("t", "T", CLAIMS, (AVAILABILITY, RECOVERY, Objective("cache", ("C5",), Measure.RECOVERY, at_most=5.0, faults=("cache.*",))))
+
+
+def test_every_promise_is_tested_or_says_why_not() -> None:
+    """A row each, which gates nothing."""
+    found = asked(replace(PLAN, faults=(KILL,)), TARGET)
+    assert [objective.id for objective in found.objectives] == ["availability", "recovery"]
+    assert {row.id: row.why for row in found.not_run} == {
+        "C2": "not run in this plan: it takes a drill, and a plan has none",
+        "C3": "attested by finance",
+        "C4": "not run in this plan: no objective in this target",
+        "C5": "its objective needs a fault of cache.*, and the plan has none",
+    }
+    assert all(row.text for row in found.not_run)
+
+
+@pytest.mark.parametrize(("tests", "ids"), [(("avail*",), ["availability"]), (("recovery", "availability"), ["availability", "recovery"])])
+def test_a_plan_may_name_what_it_tests(tests: tuple[str, ...], ids: list[str]) -> None:
+    """Nothing else is judged, and the reason for the others is that."""
+    found = asked(replace(PLAN, faults=(KILL,), tests=tests), TARGET)
+    assert [objective.id for objective in found.objectives] == ids
+    assert {row.why for row in found.not_run if row.id == "C5"} == {"its objective is not among the tests of this plan"}
+
+
+def test_what_is_not_asked_has_no_verdict_and_the_budget_stays() -> None:
+    """An objective that the plan leaves out neither convicts nor acquits; the error budget is a promise all the same."""
+    run = Run((AVAILABILITY, LATENCY), ())
+    run.steady(1000, took=5.0)
+    whole, plan = run.history, replace(run.plan, tests=("availability",))
+    ids = [verdict.id for verdict in assess(whole, plan, run.target).verdicts]
+    assert "availability/all" in ids
+    assert "latency/all" not in ids
+    assert run.target.error_budget is not None
+
+
+def test_operations_that_are_left_out_do_not_count() -> None:
+    """Log-ins are slow by design: they have a bound of their own."""
+    strict = replace(LATENCY, except_operations=("login",))
+    own = Objective("login", (), Measure.LATENCY, at_most=2.0, percentile=0.75, operations=("login",))
+    run = Run((strict, LATENCY.__class__("all-latency", (), Measure.LATENCY, at_most=0.1, percentile=0.95), own), ())
+    run.steady(400)
+    run.steady(40, kind="login", took=0.4)
+    status = {verdict.id: verdict.status for verdict in run.assess().verdicts}
+    assert status["latency/all"] is Status.PASS
+    assert status["all-latency/all"] is Status.FAIL
+    assert status["login/all"] is Status.PASS
+
+
+@pytest.mark.parametrize("more", [{"operations": ("slots",)}, {"window": "calm", "faults": ("shard.*",)}])
+def test_keys_that_contradict_each_other_are_refused(more: dict) -> None:  # type: ignore[type-arg]
+    """Rather than one of them winning in silence."""
+    with pytest.raises(ValueError, match=r"exclude each other|faults is for"):
+        replace(LATENCY, except_operations=("login",), **more)
