@@ -33,6 +33,8 @@ def problems(nemesis: Nemesis, environment: str, topology: Topology, kinds: Mapp
     """What is wrong with a nemesis, as key and sentence; empty when it has something to choose from."""
     found = [("kinds", f"no kind is like {pattern}") for pattern in nemesis.kinds if not fnmatch.filter(kinds, pattern)]
     known = _places(Nemesis(nemesis.phase, nemesis.kinds, nemesis.every, nemesis.hold), topology)
+    keys = sorted({*known, *(key for kind in kinds.values() for key in kind.scope)})
+    found += [("scopes", f"{key} is nothing to strike at; there is: {', '.join(keys)}") for key in nemesis.scopes if key not in keys]
     for key, wanted in nemesis.scopes.items():
         unknown = [str(place) for place in wanted if key in known and place not in known[key]]
         found += [("scopes", f"{key} {place} is none of {', '.join(map(str, known[key]))}") for place in unknown]

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from closeshave.files import write_atomically
 from closeshave.topology import Topology
-from closeshave.yamlfile import STRICT, Count, Lasting, Place
+from closeshave.yamlfile import STRICT, Count, Lasting, Place, Whole
 
 FILE = "deployment.json"
 """Name of the file inside :attr:`Deployment.root`."""
@@ -213,7 +213,7 @@ class Expect:
 
     __pydantic_config__ = STRICT
 
-    status: int | None = None
+    status: Whole | None = None
     """Of an HTTP answer; with it, no other one will do."""
     members: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
     """Where in the JSON of the answer or output → what must be there: ``checks.database.status: healthy``; a number chooses from a list."""

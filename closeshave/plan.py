@@ -164,7 +164,7 @@ class Canaries:
     """A probe slower than this does not count as service restored."""
     hold: Lasting = 5.0
     """How long a scope's objectives must hold before it counts as recovered."""
-    restored_share: Quantity = 0.95
+    restored_share: Share = 0.95
     """The share of probes that must be good for service to count as restored; what is missing to it is noise, not outage."""
 
     def __post_init__(self) -> None:
@@ -209,6 +209,8 @@ class Nemesis:
             raise ValueError("kinds must name at least one pattern, like shard.*")
         if self.every <= 0 or self.hold <= 0:
             raise ValueError("every and hold last longer than 0")
+        if empty := [key for key, places in self.scopes.items() if not places]:
+            raise ValueError(f"scopes: name at least one {empty[0]}, or leave it out to strike everywhere")
         if self.overlap_max < 1:
             raise ValueError("overlap_max must be at least 1")
 

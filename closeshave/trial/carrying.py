@@ -60,7 +60,7 @@ def run(
         _be_admitted(prepared, permission)
     started = datetime.now(UTC)
     directory = rundir.create(runs, prepared.plan.name, started, secrets.token_hex(2))
-    options = ("--seed", str(prepared.plan.seed), "--processes", str(prepared.plan.traffic.processes))
+    options: tuple[str, ...] = ("--seed", str(prepared.plan.seed), "--processes", str(prepared.plan.traffic.processes))
     options += ("--rate-scale", f"{prepared.rate_scale:g}") if prepared.rate_scale != 1 else ()
     rundir.keep(directory, prepared.inputs, options)
     if prepared.drawn:

@@ -44,13 +44,13 @@ PLANS = st.builds(
 
 
 @pytest.fixture(scope="module")
-def fifty(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+def fifty(tmp_path_factory: pytest.TempPathFactory):
     """A platform that allows 50 requests a second."""
     return remote(tmp_path_factory.mktemp("environment"))
 
 
 @given(PLANS)
-def test_what_is_admitted_can_send_no_more_than_the_cap(fifty, plan: Plan) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_admitted_can_send_no_more_than_the_cap(fifty, plan: Plan) -> None:
     """By another count than the guard's: what each customer, each pair of rivals and each canary may send, added up. What is no number is refused."""
     told = [sentence for sentence in over_caps(fifty, plan, plan.traffic.requests_per_session) if "requests/s" in sentence]
     traffic, canaries = plan.traffic, plan.canaries

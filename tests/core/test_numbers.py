@@ -46,7 +46,7 @@ PLAN = {
         "processes": 1, "zipf": 0.8, "roaming": 0.02, "think_time_scale": 1.0, "contests_per_s": 1.0, "per_session": {"slots": 6.9},
         "requests_per_session": 11.0,
     },
-    "canaries": {"home_per_s": 10, "away_per_s": 1, "latency": "1s", "hold": "5s"},
+    "canaries": {"home_per_s": 10, "away_per_s": 1, "latency": "1s", "hold": "5s", "restored_share": 0.95},
     "nemesis": {
         "phase": "broken", "kinds": ["shard.*"], "every": "9s", "hold": "9s", "overlap_max": 1, "rest": "9s", "scopes": {"shard": [1]}, "seed": 1,
     },
@@ -62,7 +62,7 @@ TARGET = {
         {"id": "e", "claims": [], "measure": "loss", "at_most": "9s", "faults": ["shard.*"]},
     ],
 }  # fmt: skip
-CALL = {"command": ["true"], "timeout": "9s"}
+CALL = {"http": "http://127.0.0.1:1/", "expect": {"status": 200}, "timeout": "9s"}
 REMOTE = {
     "kind": "remote", "name": "r", "regions": {"east": "http://127.0.0.1:1"}, "fingerprint": {"path": "/health", "expect": {"a": "b"}},
     "caps": {"requests_per_s": 50, "requests": 20000, "duration": "10m", "regions_at_once": 1, "shards_at_once": 1},
@@ -101,7 +101,7 @@ FILES: Mapping[str, tuple[dict[str, Any], Any, Any]] = {
     "profile": (PROFILE, Profile, lambda path: read(path, Profile)),
 }
 """Kind of file → one that states every number it can, its class, and who reads it."""
-WORDS = frozenset({"Fault.parameters", "ReadBack.sql"})
+WORDS = frozenset({"Fault.parameters", "ReadBack.sql", "Expect.members"})
 """Fields whose numbers are checked by the kind of fault (see tests/faults), or are keys."""
 
 
