@@ -20,6 +20,7 @@ from typing import IO, Any
 
 import httpx
 
+from closeshave import web
 from closeshave.clock import now_ns
 from closeshave.deployment import Call, Expect
 from closeshave.processes import descendants, identify, send
@@ -102,7 +103,7 @@ def _request(call: Call, url: str, timeout_s: float) -> Done:
         if not os.environ.get(variable):
             return Done(well=False, saw=f"was not sent: the environment variable {variable} is not set")
     # Ready before the instant of sending is taken: a client reads certificates for some 20 ms.
-    with httpx.Client(timeout=timeout_s, follow_redirects=False) as client:
+    with httpx.Client(timeout=timeout_s, follow_redirects=False, trust_env=False, verify=web.trusted()) as client:
         answered: list[Done] = []
         sent_ns = now_ns()
         # httpx bounds each read, not the whole: a server that drips its answer would keep us for ever.

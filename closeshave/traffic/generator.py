@@ -55,7 +55,6 @@ class Generator:
         with log.open("ab") as output:
             process = subprocess.Popen(
                 _command(kind, load),
-                # Locust takes options from configuration files in the working directory: there are none in a run directory.
                 cwd=run,
                 env=_environment(run),
                 stdin=subprocess.DEVNULL,
@@ -131,7 +130,7 @@ def _command(kind: Kind, load: Load) -> list[str]:
         port = str(ports.free())
         master = ["--master-bind-host", ports.LOOPBACK, "--master-bind-port", port, "--master-host", ports.LOOPBACK, "--master-port", port]
         options += ["--processes", str(processes), *master]
-    return [sys.executable, "-m", "locust", "-f", ",".join(files), *options, "Model"]
+    return [sys.executable, "-m", "closeshave.traffic.bare_locust", "-f", ",".join(files), *options, "Model"]
 
 
 def _processes(kind: Kind, load: Load) -> int:

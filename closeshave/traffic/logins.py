@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from closeshave import private
+from closeshave import private, web
 from closeshave.deployment import Account, Deployment
 from closeshave.traffic import accounts, answers, dialect, manners
 from closeshave.traffic.accounts import LoggedIn
@@ -55,7 +55,7 @@ def log_in(deployment: Deployment, run: Path, say: Callable[[str], None]) -> int
     expected = f", one every {gap_s:.1f} s: about {gap_s * len(deployment.accounts):.0f} s" if gap_s else ""
     say(f"logging {len(deployment.accounts)} customers in{expected}")
     began = told = time.monotonic()
-    with httpx.Client(timeout=TIMEOUT_S) as client, ThreadPoolExecutor(AT_ONCE) as pool:
+    with httpx.Client(timeout=TIMEOUT_S, trust_env=False, verify=web.trusted()) as client, ThreadPoolExecutor(AT_ONCE) as pool:
         due = [(account, began + index * gap_s) for index, account in enumerate(deployment.accounts)]
         made: list[tuple[LoggedIn, float]] = []
         for one in pool.map(lambda item: _at(client, deployment, *item), due):

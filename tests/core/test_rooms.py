@@ -23,6 +23,7 @@ SHARED = {
     "shelf",
     "target",
     "topology",
+    "web",
     "yamlfile",
 }
 ALLOWED = {

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from closeshave import web
 from closeshave.deployment import Account, Capabilities
 from closeshave.environments.remote.listing import Page
 
@@ -48,7 +49,7 @@ class Api:
 
     def __init__(self, url: str, capabilities: Capabilities, patience_s: float = PATIENCE_S) -> None:
         self.url, self._capabilities, self._patience_s = url, capabilities, patience_s
-        self._client = httpx.Client(timeout=TIMEOUT_S)
+        self._client = httpx.Client(timeout=TIMEOUT_S, trust_env=False, verify=web.trusted())
 
     def close(self) -> None:
         """Close its connections."""

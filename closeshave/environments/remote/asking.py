@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from closeshave import web
 from closeshave.environments.remote import address
 from closeshave.environments.remote.listing import Page
 
@@ -71,7 +72,7 @@ class Asker:
     """Asks one region of a platform, and keeps what it heard by the name of the question."""
 
     def __init__(self, url: str) -> None:
-        self.url, self._client = url, httpx.Client(timeout=TIMEOUT_S, follow_redirects=False)
+        self.url, self._client = url, httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False, verify=web.trusted())
         self.heard: dict[str, Heard] = {}
 
     def ask(self, name: str, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Any:
@@ -104,7 +105,7 @@ class Asker:
 
     def ask_at_once(self, name: str, times: int, path: str, body: object, headers: Mapping[str, str]) -> list[Heard]:
         """The same change so many times at the same instant, each on a connection of its own; the last answer is kept too."""
-        clients = [httpx.Client(timeout=TIMEOUT_S) for _ in range(times)]
+        clients = [httpx.Client(timeout=TIMEOUT_S, trust_env=False, verify=web.trusted()) for _ in range(times)]
         try:
             for client in clients:
                 # Opened before, so that the requests arrive together.

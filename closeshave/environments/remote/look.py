@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from closeshave import web
 from closeshave.environments.remote.definition import Remote
 
 TIMEOUT_S = 10.0
@@ -34,7 +35,7 @@ class Seen:
 
 def look(definition: Remote) -> tuple[Seen, ...]:
     """Ask every region for its fingerprint, and a few pages for keys that should not be there. Redirects are not followed."""
-    with httpx.Client(timeout=TIMEOUT_S, follow_redirects=False) as client:
+    with httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False, verify=web.trusted()) as client:
         return tuple(_look(client, definition, region, url) for region, url in definition.regions.items())
 
 

@@ -1,0 +1,117 @@
+"""Nobody in between: no client of the harness honours the environment's proxies, and no configuration file of the user's changes a trial."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "closeshave"
+ASKING = {"Client", "AsyncClient", "get", "post", "put", "patch", "delete", "head", "request", "stream"}
+
+
+def careless(text: str) -> list[str]:
+    """Calls of HTTP libraries that would ask the environment whom to ask."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+            found += [name for name in names if name == "urllib.request"]
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+            library, name = node.func.value.id, node.func.attr
+            told = {keyword.arg for keyword in node.keywords}
+            if (library == "httpx" and name in ASKING and "trust_env" not in told) or (library == "requests" and name in ASKING):
+                found.append(f"{node.lineno}: {library}.{name}")
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_client_says_that_it_asks_nobody_in_between(path):
+    """By hand for each: a library's default is to trust the environment."""
+    assert careless(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("text", ["httpx.get('/')", "httpx.Client(timeout=1)", "requests.post('/')", "import urllib.request"])
+def test_a_careless_client_is_found(text):
+    """The test above can fail."""
+    assert careless(text)
+
+
+@contextlib.contextmanager
+def proxy() -> Iterator[tuple[str, list[bytes]]]:
+    """A proxy that keeps what it is asked."""
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    asked.append(connection.recv(65536))
+                    connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                    connection.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", asked
+
+
+ASK = """
+from truth.plain.running import plain
+from closeshave.deployment import Capabilities
+from closeshave.environments.remote.api import Api
+from closeshave.faults.parts import toxiproxy
+from closeshave.traffic.engine.engine import Engine, Settings
+with plain("--accounts", "1") as platform:
+    Api(platform.url, Capabilities()).log_in("customer1@plain.test", "Plain-1234")
+    try:
+        toxiproxy.Server(int(platform.url.rsplit(":", 1)[1])).version()
+    except toxiproxy.Unavailable as error:
+        assert "404" in str(error), error
+    engine = Engine(Settings())
+    assert engine.client(platform.url).get("/health").status == 200
+    engine.close()
+"""
+
+
+def test_nothing_on_this_machine_is_asked_through_a_proxy():
+    """Log-ins with their passwords, Toxiproxy's calls, the load: they reach the platform, and the proxy hears of none."""
+    with proxy() as (url, asked):
+        names = dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"), url)
+        kept = {name: value for name, value in os.environ.items() if name.lower() != "no_proxy"}
+        done = subprocess.run(
+            [sys.executable, "-c", ASK], env={**kept, **names, "PYTHONPATH": str(PACKAGE.parent)}, capture_output=True, text=True, timeout=60,
+            check=False,
+        )  # fmt: skip
+    assert (done.returncode, asked) == (0, []), done.stderr
+
+
+@pytest.mark.parametrize("place", ["home", "cwd"])
+def test_locusts_configuration_files_change_nothing(tmp_path, place):
+    """What a Locust user keeps at home, or beside the run, is not ours."""
+    home, cwd = tmp_path / "home", tmp_path / "cwd"
+    home.mkdir()
+    cwd.mkdir()
+    told = "users = 77\nrun-time = 1s\n"
+    ((home / ".locust.conf") if place == "home" else (cwd / "locust.conf")).write_text(told)
+    program = (
+        "from closeshave.traffic import bare_locust; import sys\n"
+        "if sys.argv[1] == 'bare': bare_locust.forget_files()\n"
+        "from locust.argument_parser import get_parser\n"
+        "print(get_parser().parse_args([]).num_users)"
+    )
+    environ = {**os.environ, "HOME": str(home), "PYTHONPATH": str(PACKAGE.parent)}
+    said = {
+        how: subprocess.run(
+            [sys.executable, "-c", program, how], cwd=cwd, env=environ, capture_output=True, text=True, check=True
+        ).stdout.strip()
+        for how in ("bare", "as ever")
+    }
+    assert said == {"bare": "None", "as ever": "77"}
