@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help run smoke faults test test-servers test-trials test-containers bench truth noisy truth-plain measured-error lint lock clean
+.PHONY: help run smoke faults test test-servers test-trials test-containers fuzz bench truth noisy truth-plain measured-error lint lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,13 @@ test-trials: $(INSTALLED) ## Whole trials, with planted defects and interruption
 
 test-containers: $(INSTALLED) ## Tests that need a container engine, beside a private one (root, docker.io; many minutes)
 	.ci/engine sh -c '$(BIN)/closeshave env images && CI=1 $(BIN)/python -m pytest -m containers'
+
+FUZZ_S ?= 3600
+FUZZED := reports/runs/fuzz
+fuzz: $(INSTALLED) ## The engine against any bytes of a server, guided by coverage, for FUZZ_S seconds (an hour; needs atheris, which it installs)
+	$(BIN)/pip install --quiet --disable-pip-version-check 'atheris>=3,<4'
+	mkdir -p $(FUZZED)
+	nice -n 19 $(BIN)/python -m tests.engine.fuzz -max_total_time=$(FUZZ_S) -max_len=4096 -timeout=20 -artifact_prefix=$(FUZZED)/ $(FUZZED) tests/engine/corpus
 
 bench: $(INSTALLED) ## Measure the load engine against k6 and wrk (needs nginx and wrk from their packages; long)
 	$(BIN)/python -m benchmarks

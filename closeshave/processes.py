@@ -99,7 +99,7 @@ def rank_session(pid: int, nice: int) -> None:
     processes has one of its own: without this the load generator would come no earlier than eight applications.
     """
     with contextlib.suppress(OSError):  # no such grouping here, or not ours to set: then nice alone must do
-        Path(f"/proc/{pid}/autogroup").write_text(str(nice))
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice), encoding="utf-8")
 
 
 def record(root: Path, process: Process, pid: int) -> Identity:
@@ -114,7 +114,7 @@ def find(root: Path, process: Process) -> Identity | None:
     """The live incarnation of ``process``, ``None`` when it is not running."""
     reap()
     with contextlib.suppress(FileNotFoundError, ValueError):
-        identity = Identity(**json.loads(_record(root, process).read_text()))
+        identity = Identity(**json.loads(_record(root, process).read_text(encoding="utf-8")))
         return identity if identity.alive else None
     return None
 
@@ -125,7 +125,7 @@ def daemon(root: Path, process: Process) -> Identity | None:
         return None
     path = Path(process.pid_file)
     with contextlib.suppress(FileNotFoundError, ValueError, IndexError):
-        identity = known_as(root, process, abs(int(path.read_text().splitlines()[0])))
+        identity = known_as(root, process, abs(int(path.read_text(encoding="utf-8").splitlines()[0])))
         # A killed daemon leaves its file behind: who started after it was written has only been given the same ID.
         if identity is not None and identity.started <= path.stat().st_mtime + PID_FILE_SLACK_S:
             return identity

@@ -28,7 +28,7 @@ def finish(scratch: Path, path: Path) -> None:
 def broken(path: Path) -> str:
     """What is wrong with the file by its seal; empty when it is as it was written, or was never sealed. Raises :class:`OSError`."""
     with suppress(FileNotFoundError):
-        sealed = _seal(path).read_text(errors="replace")
+        sealed = _seal(path).read_text(errors="replace", encoding="utf-8")
         if (found := _checksum(path)) != sealed:
             return f"its checksum is {found}, and was {sealed.strip()[:16]} when it was written"
     return ""

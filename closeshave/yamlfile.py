@@ -53,7 +53,8 @@ def read(path: Path, type_: type[T]) -> T:
 def document(path: Path) -> Any:
     """The YAML document of ``path`` with its line numbers kept. Raises :class:`InvalidFile`."""
     try:
-        text = path.read_text()
+        # With or without the mark that some editors put at the beginning.
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InvalidFile(Problem(str(path), 0, "", "no such file")) from None
     except (OSError, UnicodeDecodeError) as error:

@@ -23,7 +23,7 @@ def container_of(pid: int) -> str | None:
 def inner_pid(pid: int) -> int | None:
     """The ID that a process has in its innermost process namespace (``NSpid``, proc_pid_status(5)); ``None`` when it has ended."""
     with suppress(*_GONE):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
             name, _, value = line.partition(":")
             if name == "NSpid":
                 return int(value.split()[-1])
@@ -46,11 +46,11 @@ def _children(pid: int) -> list[int]:
     with suppress(*_GONE):
         for thread in Path(f"/proc/{pid}/task").iterdir():
             with suppress(*_GONE):
-                found += map(int, (thread / "children").read_text().split())
+                found += map(int, (thread / "children").read_text(encoding="utf-8").split())
     return found
 
 
 def _innermost(path: str) -> str | None:
     with suppress(*_GONE):
-        return next(reversed(CONTAINER_ID.findall(Path(path).read_text())), None)
+        return next(reversed(CONTAINER_ID.findall(Path(path).read_text(encoding="utf-8"))), None)
     return None

@@ -68,7 +68,7 @@ def taken_subnets() -> list[IPv4Network]:
     with asking("list its networks"):
         listed = client().client.api.networks()
     pools = [pool["Subnet"] for network in listed for pool in network["IPAM"]["Config"] or [] if "." in pool.get("Subnet", "")]
-    return [*map(IPv4Network, pools), *_routes(ROUTES.read_text())]
+    return [*map(IPv4Network, pools), *_routes(ROUTES.read_text(encoding="utf-8"))]
 
 
 def _routes(table: str) -> list[IPv4Network]:

@@ -148,7 +148,7 @@ def _write(layout: Layout, databases: Wrapper) -> None:
     for directory in ("config", "data", *(f"data/{store.process}" for store in layout.deployment.stores), "data/payments"):
         (root / directory).mkdir(exist_ok=True)
     for path, text in layout.files.items():
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
     for path, told in layout.settings.items():
         settings.save(path, told)
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

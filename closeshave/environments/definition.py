@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -45,7 +45,14 @@ def read_definition(path: Path) -> Definition:
     ]
     if problems:
         raise InvalidFile(*problems)
-    return definition
+    return _from_anywhere(definition, path) if isinstance(definition, Remote) else definition
+
+
+def _from_anywhere(definition: Remote, path: Path) -> Remote:
+    """Its file of accounts lies beside it, wherever the command is called."""
+    if definition.accounts.file is None:
+        return definition
+    return replace(definition, accounts=replace(definition.accounts, file=str(path.absolute().parent / definition.accounts.file)))
 
 
 def read_embedded(path: Path) -> Embedded:

@@ -64,7 +64,7 @@ def _recorded(root: Path) -> list[processes.Identity]:
     found = []
     for path in (root / "processes").glob("*.json"):
         with suppress(FileNotFoundError, ValueError, TypeError):
-            found.append(processes.Identity(**json.loads(path.read_text())))
+            found.append(processes.Identity(**json.loads(path.read_text(encoding="utf-8"))))
     return processes.with_descendants(found)
 
 

@@ -120,6 +120,6 @@ def _container() -> dict[str, Any]:
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     except OSError:
         return None

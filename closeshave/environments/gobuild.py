@@ -76,12 +76,13 @@ def built(server: GoServer, say: Callable[[str], None], *, retry: bool = False) 
             return server.binary
         failure = server.binary.with_suffix(".failed")
         if not retry and failure.exists() and time.time() - failure.stat().st_mtime < RETRY_S:
-            raise CannotBuild(f"{failure.read_text()} (tried less than an hour ago; delete {failure} to try again)")
+            said = failure.read_text(encoding="utf-8")
+            raise CannotBuild(f"{said} (tried less than an hour ago; delete {failure} to try again)")
         try:
             _build(server, say)
         except CommandFailed as error:
             failure.parent.mkdir(exist_ok=True)
-            failure.write_text(str(error))
+            failure.write_text(str(error), encoding="utf-8")
             raise CannotBuild(str(error)) from None
         failure.unlink(missing_ok=True)
     return server.binary
@@ -111,7 +112,7 @@ def _toolchain(server: GoServer, say: Callable[[str], None]) -> tuple[str, dict[
     """A Go new enough for ``server``, and the variables to run it with. Raises :class:`CommandFailed`."""
     # Never let Go fetch a toolchain of its own; a build must not depend on a C compiler either.
     environ = {"GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOWORK": "off"}
-    needed = _version(re.search(r"^go (\S+)$", (server.sources / "go.mod").read_text(), re.MULTILINE))
+    needed = _version(re.search(r"^go (\S+)$", (server.sources / "go.mod").read_text(encoding="utf-8"), re.MULTILINE))
     if go := shutil.which("go"):
         present = _version(re.search(r"go version go(\S+)", run([go, "version"], timeout_s=20, environ=environ)))
         if present >= needed:

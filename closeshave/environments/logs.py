@@ -12,7 +12,7 @@ def tail(root: Path, name: str) -> str:
     """The last lines that the part ``name`` wrote."""
     path = root / "logs" / f"{name}.log"
     try:
-        lines = path.read_text(errors="replace").splitlines()
+        lines = path.read_text(errors="replace", encoding="utf-8").splitlines()
     except FileNotFoundError:
         return "  (it wrote no log)"
     return "\n".join(f"  {line[:300]}" for line in lines[-LINES:]) or "  (its log is empty)"

@@ -59,7 +59,7 @@ def claim(root: Path, count: int, first: int | None = None, directory: Path | No
                 continue
             if any(_listened_on(port) for port in block):
                 continue
-            (directory / f"{start}-{count}").write_text(str(root))
+            (directory / f"{start}-{count}").write_text(str(root), encoding="utf-8")
             return start
     if first is None:
         raise PortsTaken(f"no {count} consecutive ports are free between {FIRST} and {LAST}")
@@ -74,7 +74,7 @@ def release(root: Path, directory: Path | None = None) -> None:
     with _locked(directory):
         for path in directory.glob("*-*"):
             with suppress(FileNotFoundError):
-                if path.read_text() == str(root):
+                if path.read_text(encoding="utf-8") == str(root):
                     path.unlink()
 
 
@@ -88,7 +88,7 @@ def _live_claims(directory: Path) -> list[range]:
     found = []
     for path in directory.glob("*-*"):
         start, count = map(int, path.name.split("-"))
-        owner = path.read_text()
+        owner = path.read_text(encoding="utf-8")
         # An empty file is being written by nobody: claims are made under the lock. So its writer was killed.
         if owner and Path(owner).exists():
             found.append(range(start, start + count))

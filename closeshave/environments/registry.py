@@ -71,7 +71,7 @@ def own(root: Path, run: Path) -> None:
 
 def owner(root: Path) -> Path | None:
     """The run directory of the trial that owns the environment, ``None`` when none does."""
-    return Path((root / OWNER).read_text()) if (root / OWNER).exists() else None
+    return Path((root / OWNER).read_text(encoding="utf-8")) if (root / OWNER).exists() else None
 
 
 def write_claim(root: Path, claim: Claim) -> None:
@@ -81,7 +81,7 @@ def write_claim(root: Path, claim: Claim) -> None:
 
 def read_claim(root: Path) -> Claim:
     """Whose directory this is. Raises :class:`FileNotFoundError`."""
-    return Claim(**json.loads((root / FILE).read_text()))
+    return Claim(**json.loads((root / FILE).read_text(encoding="utf-8")))
 
 
 def _bases() -> tuple[Path, ...]:

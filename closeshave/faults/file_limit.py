@@ -48,6 +48,6 @@ def _inside(process: Process, verb: str, *numbers: int) -> list[int]:
     name = process.container.name
     if engine.alive(name) is None:
         return []
-    program = Path(rlimits.__file__).read_text()
+    program = Path(rlimits.__file__).read_text(encoding="utf-8")
     pids: list[int] = json.loads(engine.execute(name, ["python3", "-c", program, verb, *map(str, numbers)]))
     return pids

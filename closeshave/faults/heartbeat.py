@@ -49,7 +49,7 @@ class Heartbeat:
     def _write(self, count: int) -> None:
         # Renamed, so that nobody reads half of it; not fsynced, since only another process of this machine has to see it.
         scratch = self._path.with_suffix(".writing")
-        scratch.write_text(json.dumps({"pid": self._identity.pid, "started": self._identity.started, "count": count}))
+        scratch.write_text(json.dumps({"pid": self._identity.pid, "started": self._identity.started, "count": count}), encoding="utf-8")
         scratch.replace(self._path)
 
 
@@ -64,7 +64,7 @@ class Beat:
 def read(run: Path) -> Beat | None:
     """The newest beat of a run's harness; ``None`` when there never was one."""
     try:
-        told = json.loads((run / FILE).read_text())
+        told = json.loads((run / FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     return Beat(Identity(int(told["pid"]), float(told["started"])), int(told["count"]))

@@ -73,4 +73,4 @@ def start(run: Path, deployment_root: Path, destroy: tuple[str, ...] | None) -> 
         )
     if launched.returncode or not poll_until((run / RECORD).exists, STARTED_WITHIN_S):
         raise JanitorFailed(f"the janitor did not come up; see {log_path}")
-    return Janitor(run, Identity(**json.loads((run / RECORD).read_text())))
+    return Janitor(run, Identity(**json.loads((run / RECORD).read_text(encoding="utf-8"))))

@@ -22,7 +22,7 @@ def write(run: Path, history: History, plan: Plan, target: Target, assessment: A
 
     What other programs wait for is written first, so that a crash while drawing loses pictures and no verdict. Raises :class:`OSError`.
     """
-    attachments = {name: (run / name).read_text(errors="replace") for name in ATTACHMENTS if (run / name).is_file()}
+    attachments = {name: (run / name).read_text(errors="replace", encoding="utf-8") for name in ATTACHMENTS if (run / name).is_file()}
     findings = Findings(history, plan, target, assessment, exit_code, _resources(run), attachments)
     write_atomically(run / "summary.json", summary.render(findings))
     write_atomically(run / "junit.xml", junit.render(findings))

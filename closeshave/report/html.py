@@ -36,12 +36,12 @@ def render(findings: Findings, curves: Curves) -> str:
     history, assessment, manifest = findings.history, findings.assessment, findings.history.manifest
     when, what = curves.axis, curves.series
     homes = {shard.id: shard.home for shard in manifest.topology.shards}
-    script = (TEMPLATES / "report.js").read_text()
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     common, more_mishaps = mishaps(history.operations, when)
 
     rows = [views.row_view(row, findings.target, when.zero_ns) for row in ranking.rows(assessment.verdicts)]
     context = {
-        "css": Markup((TEMPLATES / "report.css").read_text()),  # noqa: S704 - the package's own file
+        "css": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - the package's own file
         "script": Markup(script),  # noqa: S704 - the package's own file
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "headline": headline(assessment, manifest.evidence, findings.exit_code),

@@ -133,7 +133,7 @@ def _files(deployment: Deployment) -> Iterator[Path]:
 
 
 def _planted(deployment: Deployment) -> dict[str, frozenset[int]]:
-    return {name: drawn for file in _files(deployment) if file.exists() for name, drawn in parse(file.read_text()).items()}
+    return {name: drawn for file in _files(deployment) if file.exists() for name, drawn in parse(file.read_text(encoding="utf-8")).items()}
 
 
 def _write(deployment: Deployment, defects: dict[str, frozenset[int]]) -> None:

@@ -87,7 +87,7 @@ class Switches:
             status = self._path.stat()
             stamp = (status.st_mtime_ns, status.st_ino)
             if stamp != self._stamp:
-                self._on = parse(self._path.read_text())
+                self._on = parse(self._path.read_text(encoding="utf-8"))
                 self._stamp = stamp
         except FileNotFoundError:
             self._on, self._stamp = {}, None

@@ -80,9 +80,9 @@ class Generator:
         if over() or not all(path.exists() for path in ready):
             what = "ended before it was ready" if over() else f"is not ready after {timeout_s:g} s"
             self.stop()
-            told = next((path.read_text() for path in failed if path.exists()), "")
+            told = next((path.read_text(encoding="utf-8") for path in failed if path.exists()), "")
             raise GeneratorFailed(f"the load generator for {self.kind} {what}; {told or 'its log ends with:'}\n{self._tail()}")
-        self.workers = tuple(filter(None, (identify(int(path.read_text())) for path in ready)))
+        self.workers = tuple(filter(None, (identify(int(path.read_text(encoding="utf-8"))) for path in ready)))
         # Not before: what it does until then can wait for others.
         for worker in self.workers:
             precedence.hasten(worker.pid, self.kind)
@@ -118,7 +118,7 @@ class Generator:
         return code
 
     def _tail(self) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-TAIL_LINES:])
+        return "\n".join(self.log.read_text(errors="replace", encoding="utf-8").splitlines()[-TAIL_LINES:])
 
 
 def _command(kind: Kind, load: Load) -> list[str]:

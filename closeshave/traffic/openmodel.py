@@ -189,7 +189,7 @@ class Worker:
             if self.orphaned or self.window.closed:
                 return None
             gevent.sleep(GO_POLL_S)
-        return int(go.read_text())
+        return int(go.read_text(encoding="utf-8"))
 
     def _watch_parent(self) -> None:
         while not self.orphaned:

@@ -35,7 +35,7 @@ def prefer(pid: int) -> None:
     with contextlib.suppress(PermissionError, ProcessLookupError):
         os.setpriority(os.PRIO_PROCESS, pid, NICE)
     with contextlib.suppress(OSError):
-        Path(f"/proc/{pid}/autogroup").write_text(str(NICE))
+        Path(f"/proc/{pid}/autogroup").write_text(str(NICE), encoding="utf-8")
 
 
 def hasten(pid: int, kind: Kind) -> None:

@@ -79,7 +79,7 @@ def make(recipe: Recipe, say: Say) -> bool:
 
 def _made_by() -> str:
     """Images that are made in another way than before are others."""
-    return "".join(Path(__file__).with_name(name).read_text() for name in ("images.py", "interpreter.py", "tree.py"))
+    return "".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("images.py", "interpreter.py", "tree.py"))
 
 
 def _base() -> Tree:

@@ -59,7 +59,7 @@ def lay_out(id: str, root: Path, definition: Containers, parts: Parts, first_por
     return replace(
         found,
         deployment=replace(found.deployment, processes=contained, networks=plan.networks),
-        files={**found.files, root / "config" / LAUNCHER: Path(valkey_start.__file__).read_text()},
+        files={**found.files, root / "config" / LAUNCHER: Path(valkey_start.__file__).read_text(encoding="utf-8")},
     )
 
 

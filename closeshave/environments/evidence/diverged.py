@@ -21,7 +21,7 @@ def read(root: Path, since_wall_s: float) -> pa.Table | None:
     if not path.exists():
         return None
     try:
-        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         return pa.Table.from_pylist([row for row in rows if row["created_at"] >= since_wall_s], schema=DIVERGED)
     except (ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise FinalStateUnreadable(f"{FILE}: {type(error).__name__}: {error}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import secrets
 from pathlib import Path
 
@@ -45,9 +46,10 @@ def new_account(region: str) -> Account:
 def read(path: Path, regions: tuple[str, ...]) -> tuple[Account, ...]:
     """The accounts of a CSV file. Raises :class:`EnvironmentFailed` naming the line and what would be right, never what stands there."""
     try:
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        rows = _rows(path.read_bytes())
+    except UnicodeDecodeError:
+        raise EnvironmentFailed(f"{path}: is not UTF-8; save it as 'CSV UTF-8'") from None
+    except (OSError, csv.Error) as error:
         raise EnvironmentFailed(f"{path}: {error}") from None
     for number, row in enumerate(rows, start=2):
         if any(not row.get(column) for column in COLUMNS):
@@ -57,3 +59,13 @@ def read(path: Path, regions: tuple[str, ...]) -> tuple[Account, ...]:
     if not rows:
         raise EnvironmentFailed(f"{path}: holds no account; its first line is {','.join(COLUMNS)}")
     return tuple(Account(row["email"], row["password"], row["region"]) for row in rows)
+
+
+def _rows(data: bytes) -> list[dict[str, str]]:
+    """As spreadsheets write them, too: a mark at the beginning, semicolons or tabs where a comma is the decimal sign, names in capitals."""
+    text = data.decode("utf-8-sig")
+    header = text.partition("\n")[0]
+    delimiter = max(",;\t", key=header.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    names = [name.strip().lower() for name in next(reader, [])]
+    return [dict(zip(names, row, strict=False)) for row in reader if any(cell.strip() for cell in row)]

@@ -98,7 +98,7 @@ def document(definition: Remote, proposal: Proposal) -> CommentedMap:
 
 def edited(path: Path, proposal: Proposal) -> CommentedMap:
     """The file with these sections; all else and its comments stay."""
-    return _changed(_yaml().load(path.read_text()), proposal)
+    return _changed(_yaml().load(path.read_text(encoding="utf-8")), proposal)
 
 
 def write(path: Path, whole: CommentedMap) -> Path:
@@ -106,7 +106,7 @@ def write(path: Path, whole: CommentedMap) -> Path:
     text = io.StringIO()
     _yaml().dump(whole, text)
     try:
-        with path.open("x") as file:
+        with path.open("x", encoding="utf-8") as file:
             file.write(text.getvalue())
     except FileExistsError:
         raise InvalidFile(Problem(str(path), 0, "", "is there already: take it or remove it first; nothing is overwritten")) from None

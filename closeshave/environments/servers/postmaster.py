@@ -49,7 +49,7 @@ def below(root: Path) -> list[Postmaster]:
     found = []
     for path in (root / "data").glob("*/postmaster.pid"):
         with suppress(FileNotFoundError):
-            if postmaster := parse(path.read_text(), path.parent.resolve()):
+            if postmaster := parse(path.read_text(encoding="utf-8"), path.parent.resolve()):
                 found.append(postmaster)
     return found
 
@@ -84,7 +84,7 @@ def free_segments(servers: Iterable[Postmaster]) -> list[int]:
 def _unattached() -> set[tuple[int, int]]:
     """ID and creator of every System V segment that nobody uses."""
     try:
-        rows = [line.split() for line in SYSV_SEGMENTS.read_text().splitlines()[1:]]
+        rows = [line.split() for line in SYSV_SEGMENTS.read_text(encoding="utf-8").splitlines()[1:]]
     except FileNotFoundError:
         return set()
     return {(int(row[1]), int(row[4])) for row in rows if row[6] == "0"}

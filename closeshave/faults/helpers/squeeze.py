@@ -40,7 +40,7 @@ def main(target: Identity, share: float, period_s: float, at_ns: int, lasts_s: f
 def children(pid: int) -> list[int]:
     """The process IDs of a process's children, of one with a single thread; empty when it has ended."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
     return []
 
 

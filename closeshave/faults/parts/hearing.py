@@ -41,6 +41,6 @@ def _printed_beside(deployment: Deployment, process: Process) -> str:
     # One that has Python: the applications'.
     image = next(other.container.image for other in deployment.processes if other.role == "app" and other.container is not None)
     try:
-        return beside(process.container.name, image, ["python3", "-c", Path(sockets.__file__).read_text()])
+        return beside(process.container.name, image, ["python3", "-c", Path(sockets.__file__).read_text(encoding="utf-8")])
     except engine.EngineFailed as error:
         raise OSError(str(error)) from error

@@ -1,0 +1,49 @@
+"""No file's encoding is left to the locale: what is written under one is read under another."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "closeshave"
+
+
+def left_to_the_locale(text):
+    """Calls that read or write text without saying in what encoding, as ``line: name``."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
+        told = {keyword.arg for keyword in node.keywords}
+        if "encoding" in told or (name == "read_text" and node.args) or (name == "write_text" and len(node.args) > 1):
+            continue
+        modes = [
+            each.value
+            for each in node.args
+            if isinstance(each, ast.Constant) and isinstance(each.value, str) and set(each.value) <= set("rwaxt+")
+        ]
+        text_mode = any(mode for mode in modes) and name in {"open", "fdopen"}
+        if name in {"read_text", "write_text"} or text_mode or (name == "TextIOWrapper" and len(node.args) < 2):
+            found.append(f"{node.lineno}: {name}")
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_text_file_has_an_encoding(path):
+    """Said at each call, since the locale is another under a daemon, in a container, and at home."""
+    assert left_to_the_locale(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("text", ["p.read_text()", "p.write_text('x')", "open(p, 'w')", "p.open('r')", "os.fdopen(d, 'a')"])
+def test_a_careless_call_is_found(text):
+    """The test above can fail."""
+    assert left_to_the_locale(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["p.read_bytes()", "p.open('rb')", "p.read_text('utf-8')", "p.read_text(encoding='utf-8')", "os.open(p, 0)"]
+)
+def test_a_careful_call_is_none(text):
+    """Bytes have no encoding."""
+    assert left_to_the_locale(text) == []
