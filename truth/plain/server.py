@@ -31,6 +31,11 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 512
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A customer who has hung up is no error; everything else is told, as by default."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # the base class's own types of a socket
+
 
 def public(platform: Platform, dead: threading.Event) -> type[BaseHTTPRequestHandler]:
     """The handler of what customers reach."""
