@@ -1,7 +1,8 @@
-"""A server that does what its script says: an outage of known start, length and share, acknowledged bookings that it forgets, and late answers.
+"""A server that does what its script says: an outage of known manner, length and share, acknowledged bookings that it forgets, and late answers.
 
-Plain asyncio and HTTP/1.1, in a thread of its own. It writes down all that it did by the monotonic clock of the machine, so that what the harness
-measures can be held against what was.
+Plain asyncio and HTTP/1.1, in a thread of its own. The outage begins with a call of its operator's, as a hook makes it, or some time after it; the call
+returns at once or when all is over. It writes down all that it did by the monotonic clock of the machine, so that what the harness measures can be held
+against what was.
 """
 
 from __future__ import annotations
@@ -24,19 +25,32 @@ from closeshave.topology import Shard, Topology
 from closeshave.traffic.dialect import MINUTES
 from closeshave.traffic.population import reserved
 
-TOPOLOGY = Topology(("here",), (Shard(1, 1, 1000, "here", "here"), Shard(2, 1001, 2000, "here", "here")))
+REGIONS = ("here", "there")
+TOPOLOGY = Topology(REGIONS, (Shard(1, 1, 1000, "here", "there"), Shard(2, 1001, 2000, "there", "here")))
+MODES = ("503", "hang", "reset", "slow")
+FOREVER_S = 1e6
+CUT_OFF = 0
+"""No status: the connection is reset."""
 TIMES = [f"{hour:02}:{minute:02}" for hour in range(9, 17) for minute in (0, 30)]
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What will happen, drawn from a seed. Times in seconds after the load's start."""
+    """What will happen, drawn from a seed. Times in seconds; the outage's after the arrival of the call that begins it."""
 
     seed: int
-    outage_at: float
+    mode: str
+    """What happens to a request during the outage: refused, kept until it is over, cut off, or answered late."""
+    bites_s: float
+    """So long after the call the outage begins."""
     outage_s: float
+    """Its length; :data:`FOREVER_S` lasts until it is undone."""
     share: float
-    """Of the first shard's requests during the outage that are refused."""
+    """Of the first shard's requests during the outage that suffer it."""
+    late_s: float
+    """How late answers are in the mode *slow*: later than the canaries allow."""
+    returns_s: float
+    """So long after its arrival the call returns."""
     lost_s: float
     """Bookings of that shard acknowledged so shortly before the outage are forgotten."""
     errors: float
@@ -44,20 +58,28 @@ class Script:
     slow: float
     """Share of requests that take :attr:`slow_s`."""
     slow_s: float
+    allowed: float
+    """The objective's bound is this much of the true recovery."""
 
     @classmethod
-    def drawn(cls, seed: int, calm_s: float) -> Script:
-        """The script of a seed; the outage begins within two seconds after the calm phase."""
+    def drawn(cls, seed: int) -> Script:
+        """The script of a seed: every mode in turn, every other outage partial, every third late, every fifth behind a blocking call."""
         rng = random.Random(seed)  # noqa: S311 -- not a secret
+        outage_s = FOREVER_S if seed % 10 == 0 else rng.uniform(1.5, 4.5)
+        bites_s = rng.uniform(0.3, 2.0) if seed % 3 == 0 else 0.0
         return cls(
             seed=seed,
-            outage_at=calm_s + rng.uniform(1.0, 2.0),
-            outage_s=rng.uniform(0.8, 4.0),
-            share=rng.choice((1.0, rng.uniform(0.4, 1.0))),
+            mode=MODES[seed % len(MODES)],
+            bites_s=bites_s,
+            outage_s=outage_s,
+            share=rng.uniform(0.2, 1.0) if seed // len(MODES) % 2 else 1.0,
+            late_s=rng.uniform(1.2, 1.7),
+            returns_s=bites_s + min(outage_s, 4.0) + 1.0 if seed % 5 == 1 else 0.0,
             lost_s=rng.uniform(0.2, 1.5),
             errors=rng.uniform(0.0, 0.03),
             slow=rng.uniform(0.0, 0.08),
             slow_s=rng.uniform(0.05, 0.2),
+            allowed=rng.choice((0.6, 0.85, 0.93, 0.98, 1.02, 1.07, 1.15, 1.4)),
         )
 
 
@@ -67,8 +89,11 @@ class Kept:
 
     customers: int = 0
     customers_good: int = 0
-    refused_ns: list[int] = field(default_factory=list)
-    """When canaries were refused."""
+    called_ns: int | None = None
+    """When the call arrived that begins the outage."""
+    began_ns: int | None = None
+    ended_ns: int | None = None
+    """From when on no request suffers any more."""
     bookings: dict[int, dict[str, Any]] = field(default_factory=dict)
     """As acknowledged, with ``acknowledged_ns``."""
 
@@ -84,16 +109,18 @@ class Scripted:
         self.url = ""
         self._ids = itertools.count(1)
         self._rng = random.Random(f"server {script.seed}")  # noqa: S311 -- not a secret
+        self._course: asyncio.Task[None] | None = None
 
     def at_ns(self, seconds: float) -> int:
-        """The instant of the script's time."""
+        """The instant of the load's time."""
         assert self.start_ns is not None
         return self.start_ns + round(seconds * 1e9)
 
     def lost(self, booking: dict[str, Any]) -> bool:
         """Whether the script forgets this booking."""
-        age_ns = self.at_ns(self.script.outage_at) - booking["acknowledged_ns"]
-        return booking["franchise"] in TOPOLOGY.shards[0] and 0 < age_ns <= self.script.lost_s * 1e9
+        if self.kept.began_ns is None or booking["franchise"] not in TOPOLOGY.shards[0]:
+            return False
+        return 0 < self.kept.began_ns - booking.get("acknowledged_ns", self.kept.began_ns) <= self.script.lost_s * 1e9
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[Scripted]:
@@ -112,6 +139,8 @@ class Scripted:
             loop.close()
 
     async def _serve(self, listener: socket.socket, done: asyncio.Event) -> None:
+        self._up, self._undone = asyncio.Event(), asyncio.Event()
+        self._up.set()
         server = await asyncio.start_server(self._converse, sock=listener)
         await done.wait()
         server.close()
@@ -127,6 +156,9 @@ class Scripted:
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
                 method, target, _ = request.split()
                 status, answer = await self._answer(method, target, headers, json.loads(body) if body else {})
+                if status == CUT_OFF:
+                    writer.transport.abort()
+                    return
                 payload = json.dumps(answer).encode()
                 writer.write(
                     f"HTTP/1.1 {status} .\r\nContent-Type: application/json\r\nContent-Length: {len(payload)}\r\n\r\n".encode() + payload
@@ -137,10 +169,12 @@ class Scripted:
         writer.close()
 
     async def _answer(self, method: str, target: str, headers: dict[str, str], wanted: dict[str, Any]) -> tuple[int, Any]:
+        if target.startswith("/control/"):
+            return await self._control(target.removeprefix("/control/"))
         franchise = int(headers.get("x-franchise-id", 0))
         canary = any(franchise in reserved(shard) for shard in TOPOLOGY.shards)
         running = self.start_ns is not None and now_ns() >= self.start_ns
-        status = self._status(franchise, canary=canary) if running else 200
+        status = await self._status(franchise, canary=canary) if running else 200
         if running and self._rng.random() < self.script.slow:
             await asyncio.sleep(self.script.slow_s)
         if not canary and running:
@@ -150,12 +184,40 @@ class Scripted:
             return status, {"error": {"type": "database", "message": "scripted"}}
         return 200, self._content(method, urlsplit(target), franchise, wanted)
 
-    def _status(self, franchise: int, *, canary: bool) -> int:
-        since_s = (now_ns() - self.at_ns(self.script.outage_at)) / 1e9
-        if franchise in TOPOLOGY.shards[0] and 0 <= since_s < self.script.outage_s and self._rng.random() < self.script.share:
-            if canary:
-                self.kept.refused_ns.append(now_ns())
-            return 503
+    async def _control(self, what: str) -> tuple[int, Any]:
+        """What an operator's hook calls: ``inject``, ``observe``, ``undo`` and ``check``."""
+        down = not self._up.is_set()
+        if what == "inject":
+            self.kept.called_ns = now_ns()
+            self._course = asyncio.get_running_loop().create_task(self._suffer())
+            await asyncio.sleep(self.script.returns_s)
+        elif what == "undo":
+            self._undone.set()
+        elif what == "observe":
+            return (200 if down else 409), {}
+        return 200, {"status": "not_ready" if down else "ready", "cache": {"status": "ready"}}
+
+    async def _suffer(self) -> None:
+        await asyncio.sleep(self.script.bites_s)
+        self._up.clear()
+        self.kept.began_ns = now_ns()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._undone.wait(), self.script.outage_s)
+        self.kept.ended_ns = now_ns()
+        self._up.set()
+
+    async def _status(self, franchise: int, *, canary: bool) -> int:
+        down = not self._up.is_set() and franchise in TOPOLOGY.shards[0]
+        if down and self._rng.random() < self.script.share:
+            match self.script.mode:
+                case "503":
+                    return 503
+                case "reset":
+                    return CUT_OFF
+                case "hang":
+                    await self._up.wait()
+                case _:
+                    await asyncio.sleep(self.script.late_s)
         return 500 if not canary and self._rng.random() < self.script.errors else 200
 
     def _content(self, method: str, target: Any, franchise: int, wanted: dict[str, Any]) -> Any:

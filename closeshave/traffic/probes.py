@@ -27,15 +27,18 @@ class Probe:
 
 
 def schedule(topology: Topology, canaries: Canaries, duration_s: float) -> list[Probe]:
-    """All probes in order of time. Pairs are shifted against each other, so that probes do not come in volleys."""
-    pairs = [(region, shard) for shard in topology.shards for region in topology.regions]
+    """All probes in order of time. Those of one shard from elsewhere are spread over their common period, so that together they ask evenly; those of
+    different shards are shifted against each other, so that probes do not come in volleys."""
     found = []
-    for index, (region, shard) in enumerate(pairs):
-        # A booking and its reading are two probes: each by itself shows whether the scope works.
-        per_s = (canaries.home_per_s if region == shard.home else canaries.away_per_s) / 2
-        if per_s > 0:
-            shift_s = (index + 1) / (len(pairs) + 1) / per_s
-            found += [Probe(at_ns, region, shard.id) for at_ns in steady(per_s, duration_s, shift_s).tolist()]
+    for place, shard in enumerate(topology.shards):
+        away = [region for region in topology.regions if region != shard.home]
+        part = (place + 0.5) / len(topology.shards)
+        for region in topology.regions:
+            # A booking and its reading are two probes: each by itself shows whether the scope works.
+            per_s = (canaries.home_per_s if region == shard.home else canaries.away_per_s) / 2
+            if per_s > 0:
+                turn = part if region == shard.home else (away.index(region) + part) / len(away)
+                found += [Probe(at_ns, region, shard.id) for at_ns in steady(per_s, duration_s, turn / per_s).tolist()]
     return sorted(found, key=lambda probe: probe.at_ns)
 
 

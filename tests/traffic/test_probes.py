@@ -30,6 +30,14 @@ def test_probes_come_in_order_and_not_in_volleys() -> None:
     assert max(Counter(at_ns).values()) <= 2
 
 
+def test_canaries_from_elsewhere_ask_evenly_together() -> None:
+    """Three regions look at a shard every two seconds each: somebody does so every two thirds of a second."""
+    planned = probes.schedule(FOUR, Canaries(), 30.0)
+    for shard in FOUR.shards:
+        away = [probe.at_ns for probe in planned if probe.shard == shard.id and probe.region != shard.home]
+        assert np.diff(away) == pytest.approx(2e9 / 3, rel=1e-6)
+
+
 def test_no_probes_where_none_are_wanted() -> None:
     """A rate of 0 for other regions leaves the home pairs."""
     assert {probe.shard for probe in probes.schedule(FOUR, Canaries(away_per_s=0.0), 5.0)} == {1, 2, 3, 4}
