@@ -50,7 +50,7 @@ truth-plain: $(INSTALLED) ## Is it fooled by a platform that is none of ours? (a
 noisy: $(INSTALLED) ## Is an innocent platform convicted beside noisy neighbours? (about 50 minutes; keeps results and goes on where it stopped)
 	$(BIN)/python -m truth.noisy
 
-measured-error: $(INSTALLED) ## What the judges measure of a server that follows a script (7 minutes)
+measured-error: $(INSTALLED) ## What the judges measure of a server that follows a script (10 minutes; keeps results and goes on where it stopped)
 	$(BIN)/python -m truth.measured
 
 lint: $(INSTALLED) ## ruff and mypy, both strict

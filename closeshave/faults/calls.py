@@ -105,27 +105,34 @@ def _request(call: Call, url: str, timeout_s: float) -> Done:
     # Ready before the instant of sending is taken: a client reads certificates for some 20 ms.
     with httpx.Client(timeout=timeout_s, follow_redirects=False, trust_env=False, verify=web.trusted()) as client:
         answered: list[Done] = []
-        sent_ns = now_ns()
+        sent = [now_ns()]
         # httpx bounds each read, not the whole: a server that drips its answer would keep us for ever.
-        sender = threading.Thread(target=lambda: answered.append(_send(client, call, url, sent_ns)), daemon=True)
+        sender = threading.Thread(target=lambda: answered.append(_send(client, call, url, sent)), daemon=True)
         sender.start()
         sender.join(timeout_s)
-    return answered[0] if answered else Done(well=False, saw=f"had no whole answer after {timeout_s:g} s", sent_ns=sent_ns)
+    return answered[0] if answered else Done(well=False, saw=f"had no whole answer after {timeout_s:g} s", sent_ns=sent[-1])
 
 
-def _send(client: httpx.Client, call: Call, url: str, sent_ns: int) -> Done:
+def _send(client: httpx.Client, call: Call, url: str, sent: list[int]) -> Done:
+    """``sent`` gets the instants from which on the other side may have heard of it; the last one counts."""
     headers = {name: os.environ[variable] for name, variable in call.headers_from.items()}
     kept = bytearray()
+
+    def trace(step: str, _info: Mapping[str, Any]) -> None:
+        # Before it a connection is made, which takes its time: nothing has been asked for yet.
+        if step.endswith("send_request_headers.complete"):
+            sent.append(now_ns())
+
     try:
-        with client.stream(call.method, url, headers=headers, content=call.body.encode() or None) as answer:
+        with client.stream(call.method, url, headers=headers, content=call.body.encode() or None, extensions={"trace": trace}) as answer:
             for part in answer.iter_bytes():
                 kept += part[: KEPT_BYTES - len(kept)]
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError, ValueError, RuntimeError) as error:
         # Not the error's own text: it may repeat a header.
-        return Done(well=False, saw=f"had no answer: {type(error).__name__}", sent_ns=sent_ns)
+        return Done(well=False, saw=f"had no answer: {type(error).__name__}", sent_ns=sent[-1])
     wanted = call.expect.status if isinstance(call.expect, Expect) else None
     well = answer.is_success if wanted is None else answer.status_code == wanted
-    return _judged(call, well, f"answers {answer.status_code}", bytes(kept), sent_ns)
+    return _judged(call, well, f"answers {answer.status_code}", bytes(kept), sent[-1])
 
 
 def _judged(call: Call, well: bool, saw: str, output: bytes, sent_ns: int) -> Done:
