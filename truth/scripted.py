@@ -120,7 +120,8 @@ class Scripted:
         """Whether the script forgets this booking."""
         if self.kept.began_ns is None or booking["franchise"] not in TOPOLOGY.shards[0]:
             return False
-        return 0 < self.kept.began_ns - booking.get("acknowledged_ns", self.kept.began_ns) <= self.script.lost_s * 1e9
+        age_ns: int = self.kept.began_ns - booking.get("acknowledged_ns", self.kept.began_ns)
+        return 0 < age_ns <= self.script.lost_s * 1e9
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[Scripted]:

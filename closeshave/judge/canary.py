@@ -26,8 +26,10 @@ ENOUGH = 20
 """So many probes tell a share of 95 % from an outage: more than one failure in them is more than that."""
 LEAST_SHARE = 0.4
 """Of the planned probes, so many must be there in every window. While writes fail there are no reads: half of them."""
+QUICK_NS = 5_000_000
+"""Answers that take no longer than this and three times the usual did not wait for anything."""
 SLOW_LEAST_NS = 50_000_000
-"""Quicker answers did not wait for anything."""
+"""The same, where nobody knows what is usual."""
 RELEASED_PART = 4
 """Answered together: apart by no more than this part of the time between their sendings."""
 LATENESS_PART = 10
@@ -88,7 +90,7 @@ def sequence(case: Case, probes: Ints, before: Ints) -> Sequence:
     due, started, ended = case.intended_ns[probes], case.started_ns[probes], case.ended_ns[probes]
     bad = ~held(case)[probes]
     usual = case.ended_ns[before] - case.started_ns[before]
-    slow_ns = max(SLOW_LEAST_NS, 2 * int(np.quantile(usual, 0.99)) if len(usual) else 0)
+    slow_ns = QUICK_NS + 3 * int(np.median(usual)) if len(usual) else SLOW_LEAST_NS
     stuck = _stuck(case.good[probes], bad, case.shard[probes], started, ended, slow_ns)
     return Sequence(due, started, ended, bad | stuck, number.astype(np.int64))
 
@@ -104,7 +106,7 @@ def _stuck(good: Flags, bad: Flags, shard: NDArray[np.int32], started: Ints, end
         mine = waited[shard[waited] == place]
         mine = mine[np.argsort(started[mine], kind="stable")]
         apart, answered = np.diff(started[mine]), np.abs(np.diff(ended[mine]))
-        together = (answered * RELEASED_PART <= apart) & (apart > 0)
+        together = (answered * RELEASED_PART <= apart) & (apart > QUICK_NS)
         released = mine[np.concatenate([together, [False]]) | np.concatenate([[False], together])]
         failures = np.flatnonzero(bad & (shard == place))
         for one in released[~bad[released]]:

@@ -107,7 +107,7 @@ def _ended(case: Case, writes: Writes, life: Life) -> tuple[int, int] | None:
     if stepped_down is not None:
         return stepped_down, stepped_down
     sign = min((instant for instant in (told, life.observed_ns, _refused_ns(case, writes, life)) if instant is not None), default=None)
-    return None if sign is None else (_alive_ns(case, writes, life, sign), max(sign, life.injected_ns))
+    return None if sign is None else (_alive_ns(case, writes, life, max(sign, life.injected_ns)), max(sign, life.injected_ns))
 
 
 def _refused_ns(case: Case, writes: Writes, life: Life) -> int | None:
@@ -130,13 +130,20 @@ def _refused_ns(case: Case, writes: Writes, life: Life) -> int | None:
 
 
 def _alive_ns(case: Case, writes: Writes, life: Life, sign_ns: int) -> int:
-    """The old primary was alive at least until its last acknowledgement before the first sign of its death."""
+    """The old primary was alive at least until its last acknowledgement before the first sign of its death.
+
+    Unless others were acknowledged soon after that sign, or somebody had failed before: then a part of the requests fails, somebody takes the others, and
+    nobody knows who. Then only the beginning of the call is certain.
+    """
     assert life.injected_ns is not None
-    rows = writes.rows
-    here = np.isin(ints(rows["shard"], -1), shards_of(case, life.fault)) & (rows["outcome"] == "ok").to_numpy(dtype=np.bool_)
-    ended = rows["ended_ns"].to_numpy()
-    before = ended[here & (ended <= sign_ns)]
-    return min(sign_ns, max(life.injected_ns, int(before.max()) if len(before) else 0))
+    rows, shards = writes.rows, shards_of(case, life.fault)
+    here = np.isin(ints(rows["shard"], -1), shards) & (rows["outcome"] == "ok").to_numpy(dtype=np.bool_)
+    started, ended = rows["started_ns"].to_numpy()[here], rows["ended_ns"].to_numpy()[here]
+    last = int(ended[ended <= sign_ns].max(initial=life.injected_ns))
+    failed = case.canaries & np.isin(case.shard, shards) & ~case.good & (case.started_ns >= life.injected_ns) & (case.ended_ns < last)
+    if np.any((started > sign_ns) & (started <= sign_ns + QUIET_NS)) or failed.any():
+        return life.injected_ns
+    return min(sign_ns, last)
 
 
 def _cost(writes: Writes, shard: int, end: tuple[int, int]) -> Flags:

@@ -374,6 +374,23 @@ def test_one_failure_while_others_are_acknowledged_is_no_sign_of_death() -> None
     assert run.verdict("integrity/lost").status is PASS
 
 
+def test_of_a_partial_fault_nobody_knows_who_took_the_others() -> None:
+    """Every third request fails from 120.05, the rest are acknowledged, and what was acknowledged since 119.5 is gone: the fault's, within an interval."""
+    run = Run((LOSS, INTEGRITY), (KILL,))
+    run.life(observed=120.4, returned_ns=ns(120.02))
+    for index in range(300):
+        at = 100 + index / 10
+        if at > 120.05 and index % 3 == 0:
+            run.canary(at, took=0.005, ok=False)
+        else:
+            run.book(at, 1000 + index, final=not 119.5 <= at < 120.05)
+    answer, told = run.verdict("loss/kill"), run.assess().faults[0]
+    assert told.lost_writes == 6
+    assert answer.confidence is not None
+    assert answer.confidence[0] <= 0.54 <= answer.confidence[1]
+    assert run.verdict("integrity/lost").status is PASS
+
+
 @pytest.mark.parametrize("ended", [(119.9, 120.1), (121.9, 122.05)])
 def test_a_hook_may_say_when_the_primary_ends(ended: tuple[float, float]) -> None:
     """Its word goes before what was seen: what was acknowledged after it is a breach."""
