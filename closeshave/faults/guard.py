@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closeshave.faults import ledger
-from closeshave.plan import Expected, Fault, Plan
+from closeshave.plan import Fault, Plan
 from closeshave.reach import meet
-from closeshave.target import Measure, Target
 from closeshave.topology import Topology
 
 
@@ -51,20 +50,6 @@ def over_caps(plan: Plan, caps: Caps = Caps()) -> list[str]:
     ]
     found += _crowds(windows, caps.together_max, "faults")
     found += _crowds([window for window in windows if window.region], caps.regions_together_max, "regions lost")
-    return found
-
-
-def hurried(plan: Plan, target: Target) -> list[str]:
-    """Faults that are healed before a bound on their recovery is over, one sentence each: a platform that takes longer is convicted of nothing. Pure."""
-    found = []
-    for fault in plan.faults:
-        promised = [each.at_most or 0.0 for each in target.objectives if each.measure is Measure.RECOVERY and each.covers(fault)]
-        bound_s = max(promised, default=0.0)
-        if promised and fault.expected is not Expected.RESTORED and fault.hold < bound_s + plan.canaries.hold:
-            found.append(
-                f"{fault.id} is healed after {fault.hold:g} s, and its recovery may take {bound_s:g} s: one that has not come back by then is "
-                "inconclusive; what a plan wants to know sooner it states as a bound of its own"
-            )
     return found
 
 
