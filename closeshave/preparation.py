@@ -89,12 +89,12 @@ def prepare(
         *_hook_problems(prepared),
         *_nemesis_problems(prepared),
         *_fault_problems(prepared),
-        *_manners_problems(prepared),
-        *_scenario_problems(prepared),
     ]
-    if not problems:
-        # Once all that is named is there: what the plan would send needs the profile and the replayed files.
-        problems = _sending_problems(prepared, replace(written, faults=whole.faults))
+    unreadable = [*_manners_problems(prepared), *_scenario_problems(prepared)]
+    problems += unreadable
+    if not unreadable:
+        # What the plan would send needs the profile and the replayed files.
+        problems += _sending_problems(prepared, replace(written, faults=whole.faults))
     if problems:
         raise InvalidFile(*problems)
     return prepared
