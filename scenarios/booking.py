@@ -56,7 +56,8 @@ class Customer(BookingUser):
         if slot is None:
             return
         self.think()
-        booking = steps.book(slot, self.rng.choice(SERVICES))
+        # Some send a form twice: the second must change nothing.
+        booking = steps.book(slot, self.rng.choice(SERVICES), submissions=2 if self.chance(0.15) else 1)
         if booking is None:
             return
         steps.read_booking(booking)
@@ -64,7 +65,7 @@ class Customer(BookingUser):
             self.think()
             intent = steps.create_intent(booking)
             if intent is not None:
-                steps.confirm(booking, intent)
+                steps.confirm(booking, intent, submissions=2 if self.chance(0.15) else 1)
         if self.chance(0.1):
             self.think()
             other = choose(steps.slots(steps.some_day(), barber, to_book=True), self.session)

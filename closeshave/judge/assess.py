@@ -26,7 +26,7 @@ from closeshave.judge.case import Case
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding, unknown
 from closeshave.judge.timeline import Life
-from closeshave.judge.verdict import NO_RESILIENCE, Assessment, FaultFigures, IntegrityFigures, LoadFigures, Status, Verdict, worst
+from closeshave.judge.verdict import NO_RESILIENCE, Assessment, FaultFigures, IntegrityFigures, LoadFigures, NotRun, Status, Verdict, worst
 from closeshave.plan import Plan
 from closeshave.target import STEADY, Target
 
@@ -40,6 +40,7 @@ INVARIANTS = frozenset({*integrity.SEARCHES, "split_brain"}) - integrity.DOUBTS
 
 NO_LIVES: tuple[Life, ...] = ()
 NO_VERDICTS: tuple[Verdict, ...] = ()
+NOTHING: tuple[NotRun, ...] = ()
 NO_FIGURES: tuple[FaultFigures, ...] = ()
 
 Broken = list[Verdict]
@@ -55,7 +56,8 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     lives = _guarded("faults", lambda: dossier.lives, NO_LIVES, broken)
     verdicts = [verdict for name, judge in _judges(dossier, lives) for verdict in _guarded(name, judge, NO_VERDICTS, broken)]
     findings = _findings(dossier, broken)
-    verdicts += integrity.judge(dossier, findings)
+    verdicts += _guarded("integrity", partial(integrity.judge, dossier, findings), NO_VERDICTS, broken)
+    not_asked = _guarded("what is asked", partial(integrity.not_asked, dossier, findings), NOTHING, broken)
     score = _guarded("resilience", lambda: resilience.figures(lives, verdicts, INVARIANTS), NO_RESILIENCE, broken)
     verdicts += resilience.judge(dossier, score, lives, verdicts)
     fault_figures = [_guarded(f"figures of {life.fault.id}", partial(_told, dossier, life), NO_FIGURES, broken) for life in lives]
@@ -73,6 +75,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
         integrity=integrity_figures,
         resilience=score,
         not_run=tested.not_run,
+        not_asked=not_asked,
     )
 
 

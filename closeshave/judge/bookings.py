@@ -12,8 +12,11 @@ from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags, equal, ints, shared
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding
+from closeshave.judge.verdict import Exposure
 from closeshave.judge.witness import first_and_worst, plain, row
 from closeshave.judge.writes import effect
+
+RATE_LIMITED_STATUS = 429
 
 
 def run_started_s(case: Case) -> float:
@@ -28,8 +31,7 @@ def lost(dossier: Dossier) -> Finding:
     writes = dossier.writes
     guilty = writes.lost & ~dossier.forgiven
     ended = writes.rows["ended_ns"].to_numpy()
-    final = dossier.case.history.bookings
-    assert final is not None
+    final = _final(dossier)
     witnesses = []
     for index in first_and_worst(guilty, ended, ended, ints(writes.rows["operation"], -1)):
         place = int(writes.rows["final"].iloc[index])
@@ -37,11 +39,12 @@ def lost(dossier: Dossier) -> Finding:
         position = int(writes.rows["position"].iloc[index])
         told = effect(writes.rows, index)
         witnesses.append(row(dossier.case.operations, position, "acknowledged, and not in the final state", effect=told, final=shown))
-    acknowledged = int(np.count_nonzero(equal(writes.rows["outcome"], Outcome.OK)))
+    acknowledged = int(np.count_nonzero(equal(writes.rows["outcome"], Outcome.OK) & ~writes.unread))
     what = "acknowledged writes are not in the final state"
     # A cancel that the harness forgot explains an absent row, but not where cancelled rows are kept, and no write that was undone.
     doubt = dossier.incomplete if not writes.keeps_cancelled and not (guilty & ~writes.ok("create")).any() else ""
-    return Finding("lost", int(np.count_nonzero(guilty)), acknowledged, what, tuple(witnesses), doubt=doubt)
+    exposure = Exposure(acknowledged, "acknowledged writes that were read back")
+    return Finding("lost", int(np.count_nonzero(guilty)), acknowledged, what, tuple(witnesses), doubt=doubt, exposure=exposure)
 
 
 def phantom(dossier: Dossier) -> Finding:
@@ -66,7 +69,7 @@ def phantom(dossier: Dossier) -> Finding:
     older = (final["created_at"] < run_started_s(dossier.case)).to_numpy(dtype=np.bool_)
     guilty = np.asarray(~asked & ~older)
     found = _of_final(dossier, "phantom", guilty, "bookings are in the final state that nobody asked for, or that were refused")
-    return replace(found, doubt=dossier.incomplete)
+    return replace(found, doubt=dossier.incomplete, exposure=Exposure(len(final), "bookings read back"))
 
 
 def misplaced(dossier: Dossier) -> Finding:
@@ -75,9 +78,10 @@ def misplaced(dossier: Dossier) -> Finding:
     right = np.full(len(final), -1, dtype=np.int64)
     for shard in dossier.case.history.manifest.topology.shards:
         right[final["franchise"].between(shard.first, shard.last).to_numpy(dtype=np.bool_)] = shard.id
-    return _of_final(
-        dossier, "misplaced", ints(final["found_on"], -2) != right, "bookings are on a shard that does not hold their franchise"
-    )
+    found_on = ints(final["found_on"], -2)
+    found = _of_final(dossier, "misplaced", found_on != right, "bookings are on a shard that does not hold their franchise")
+    told = int(np.count_nonzero(found_on >= 0))
+    return replace(found, exposure=Exposure(told, "bookings read back of which the shard is told"))
 
 
 def repeated(dossier: Dossier) -> Finding:
@@ -96,7 +100,19 @@ def repeated(dossier: Dossier) -> Finding:
         }
         for key in twice[:2]
     )
-    return Finding("idempotency", len(twice), int(known["key"].nunique()), "idempotency keys made more than one booking", witnesses)
+    exposure = Exposure(_retries(dossier), "bookings sent again under their key")
+    n = int(known["key"].nunique())
+    return Finding("idempotency", len(twice), n, "idempotency keys made more than one booking", witnesses, exposure=exposure)
+
+
+def _retries(dossier: Dossier) -> int:
+    """Attempts beyond the first under one key. One that was not sent, or that a rate limit turned away, asked nothing of the key."""
+    rows = dossier.writes.rows
+    creates = rows[equal(rows["action"], "create") & rows["key"].notna().to_numpy()]
+    status = ints(dossier.case.operations["status"], 0)[creates["position"].to_numpy()]
+    turned_away = (equal(creates["outcome"], Outcome.FAIL) & (status == 0)) | (status == RATE_LIMITED_STATUS)
+    keys = creates["key"][~turned_away]
+    return len(keys) - int(keys.nunique())
 
 
 def unresolved(dossier: Dossier) -> Finding:
@@ -111,7 +127,7 @@ def unresolved(dossier: Dossier) -> Finding:
 
 
 def _final(dossier: Dossier) -> pd.DataFrame:
-    final = dossier.case.history.bookings
+    final = dossier.case.final
     if final is None:
         raise ValueError("the final state of bookings is missing")
     return final

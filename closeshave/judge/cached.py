@@ -16,19 +16,19 @@ import pandas as pd
 from closeshave.judge.columns import Flags, Ints, ints, shard_ids
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding, unknown
-from closeshave.judge.verdict import Witness
+from closeshave.judge.verdict import Exposure, Witness
 from closeshave.judge.witness import first_and_worst, plain
 
 NAME = "stale_cache"
 UNTOLD = -1
+CLOSED = "nobody can look into this environment's caches, so whether they equal the database stays open"
 
 
 def stale(dossier: Dossier) -> Finding:
     """Entries of the sample that say something else than the database."""
     entries = dossier.case.history.cache_entries
     if not dossier.case.history.manifest.looked_inside:
-        why = "not run: nobody can look into this environment's caches, so whether they equal the database stays open"
-        return Finding(NAME, None, 0, "", unknown=why, not_run=True)
+        return unknown(NAME, CLOSED)
     if entries is None:
         return unknown(NAME, "the final state of the caches is missing")
     sample = entries[(entries["cached"].notna() & entries["stored"].notna()).to_numpy(dtype=np.bool_)]
@@ -40,7 +40,8 @@ def stale(dossier: Dossier) -> Finding:
     order = np.arange(len(sample))
     witnesses = tuple(_witness(sample, position) for position in first_and_worst(guilty, order, behind, order))
     what = f"cache entries of {len(sample):,} compared say something else than the database"
-    return Finding(NAME, int(np.count_nonzero(guilty)), len(sample), what, witnesses)
+    exposure = Exposure(len(sample), "cache entries compared with the database")
+    return Finding(NAME, int(np.count_nonzero(guilty)), len(sample), what, witnesses, exposure=exposure)
 
 
 def differences(cached: str, stored: str) -> list[dict[str, Any]]:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from closeshave.history import ENVIRONMENT_LOST, RATE_LIMITED, SHORTAGE, Edge, History, Outcome, Source
 from closeshave.judge.backlog import extended, near
-from closeshave.judge.columns import Flags, Ints, equal, flags, ints, member
+from closeshave.judge.columns import Flags, Ints, equal, flags, ints, member, shard_ids
 from closeshave.judge.host import Doubt, disturbances
+from closeshave.judge.refusals import Refusals, refusals
 from closeshave.judge.windows import NEVER_NS, Late, Span, late_windows, latency_bounds
 from closeshave.plan import Plan
 from closeshave.target import Target
@@ -22,6 +23,19 @@ from closeshave.target import Target
 SECOND_NS = 1_000_000_000
 ASKED_NS = 60 * SECOND_NS
 """An operation without an end was waited for so long at least."""
+FINAL_STATE = "final state of "
+"""What the name of a missing part of the final state begins with."""
+IDENTITY = ["franchise", "booking", "found_on", "barber", "starts_at", "minutes", "key"]
+"""Rows of the final state that agree in these are one booking, read several times."""
+
+
+def once(bookings: pd.DataFrame) -> pd.DataFrame:
+    """The final state without rows that were read twice; of one booking its newest version stays."""
+    twice = bookings.duplicated(IDENTITY, keep=False)
+    if not twice.any():
+        return bookings
+    newest = bookings.sort_values("version", kind="stable", na_position="first").drop_duplicates(IDENTITY, keep="last")
+    return newest.sort_index().reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -87,9 +101,41 @@ class Case:
 
     @cached_property
     def good(self) -> Flags:
-        """Unknown is not good."""
-        found = flags(self.operations["good"])
-        return found if self.spared is None else found | self.spared
+        """Unknown is not good: a booking that was refused as taken, too, where nobody is known who held the slot."""
+        good, unexplained = flags(self.operations["good"]), self.refusals.not_good
+        if len(unexplained):
+            good = good.copy()
+            good[unexplained] = False
+        return good if self.spared is None else good | self.spared
+
+    @cached_property
+    def refusals(self) -> Refusals:
+        """Bookings that were refused as taken, and whether they were."""
+        return refusals(self)
+
+    @cached_property
+    def final(self) -> pd.DataFrame | None:
+        """The final state of bookings, each once: a platform may list one for several questions. ``None`` where nothing could be read."""
+        return None if self.history.bookings is None else once(self.history.bookings)
+
+    @cached_property
+    def unread(self) -> Mapping[str, str]:
+        """What of the final state could not be read (``shard 2``, ``client 7``), and why."""
+        return {what.removeprefix(FINAL_STATE): why for what, why in self.missing.items() if what.startswith(FINAL_STATE)}
+
+    def unread_of(self, rows: pd.DataFrame) -> Flags:
+        """Rows of a shard, or of a customer, whose bookings could not be read back. Rows without a shard go by their franchise."""
+        found = np.zeros(len(rows), dtype=np.bool_)
+        if not self.unread:
+            return found
+        shards = [what.removeprefix("shard ") for what in self.unread if what.startswith("shard ")]
+        clients = [what.removeprefix("client ") for what in self.unread if what.startswith("client ")]
+        if shards:
+            here = ints(rows["shard"], -1) if "shard" in rows else shard_ids(self.history.manifest.topology, ints(rows["franchise"], 0))
+            found |= np.isin(here.astype(str), shards)
+        if clients and "client" in rows:
+            found |= member(rows["client"], clients)
+        return found
 
     @cached_property
     def ok(self) -> Flags:

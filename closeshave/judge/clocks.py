@@ -54,7 +54,7 @@ def judge(dossier: Dossier) -> Verdict:
 
 def _bounds(dossier: Dossier) -> dict[tuple[int, str], tuple[float, float]]:
     """By shard and source: between which seconds the database's clock is ahead of the sender's."""
-    case, final = dossier.case, dossier.case.history.bookings
+    case, final = dossier.case, dossier.case.final
     if final is None or not len(final):
         return {}
     anchor = case.history.manifest.anchor

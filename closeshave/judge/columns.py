@@ -68,3 +68,11 @@ def shared(column: pd.Series, few: pd.Series) -> pd.Series:
 def equal(column: pd.Series, value: str) -> Flags:
     """Where a text column holds exactly ``value``."""
     return member(column, (value,))
+
+
+def last_told(reads: pd.DataFrame, told: pd.DataFrame, by: list[str]) -> Ints:
+    """The ``newest`` of the last of ``told`` that had ended when each read started; -1 where none had. Both are ordered by that time."""
+    if not len(reads) or not len(told):
+        return np.full(len(reads), -1, dtype=np.int64)
+    before = pd.merge_asof(reads[[*by, "started_ns"]], told[[*by, "ended_ns", "newest"]], left_on="started_ns", right_on="ended_ns", by=by)
+    return before["newest"].fillna(-1).to_numpy(dtype=np.int64)

@@ -8,8 +8,9 @@ import numpy as np
 
 from closeshave.judge.containment import Leakage, leakage
 from closeshave.judge.dossier import Dossier
+from closeshave.judge.exposed import enough
 from closeshave.judge.timeline import Life
-from closeshave.judge.verdict import Status, Verdict, Witness
+from closeshave.judge.verdict import Exposure, Status, Verdict, Witness
 from closeshave.judge.witness import first_and_worst, row
 from closeshave.target import Measure, Objective
 
@@ -17,7 +18,8 @@ from closeshave.target import Measure, Objective
 def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
     """One verdict for each leakage objective that covers the fault."""
     objectives = [each for each in dossier.case.target.objectives if each.measure is Measure.LEAKAGE and each.covers(life.fault)]
-    return tuple(_verdict(dossier, life, objective) for objective in objectives)
+    found = ((_verdict(dossier, life, objective), objective) for objective in objectives)
+    return tuple(enough(each, Exposure(each.n, "requests outside the scope"), objective.at_least_chances) for each, objective in found)
 
 
 def _verdict(dossier: Dossier, life: Life, objective: Objective) -> Verdict:

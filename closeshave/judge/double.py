@@ -23,10 +23,13 @@ from closeshave.history import BOOKINGS, EFFECTS, Outcome
 from closeshave.judge.columns import Flags, Ints, dense, equal, ints
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding
+from closeshave.judge.verdict import Exposure
 from closeshave.judge.windows import NEVER_NS
 from closeshave.judge.witness import plain
 from closeshave.judge.writes import CANCELLED, Writes
 
+CONFLICTS = (400, 409)
+"""Refusals that may be for the slot."""
 Pair = tuple[int, int]
 """Positions of two bookings that overlap, the earlier slot first."""
 
@@ -34,7 +37,7 @@ Pair = tuple[int, int]
 def double_booked(dossier: Dossier) -> Finding:
     """Pairs of overlapping bookings, each counted once wherever it shows. Writes that a fault's loss objective answers for are left out: their
     slots were free to be booked again."""
-    final = dossier.case.history.bookings
+    final = dossier.case.final
     if final is None:
         raise ValueError("the final state of bookings is missing")
     alive = final[~equal(final["status"], CANCELLED)]
@@ -50,9 +53,77 @@ def double_booked(dossier: Dossier) -> Finding:
         first = min(ordered, key=lambda witness: witness["starts_at"])
         worst = max(ordered, key=lambda witness: (witness["overlap_minutes"], -witness["starts_at"]))
         shown = [first] if first is worst else [first, worst]
-    return Finding(
-        "double_booked", len(found), len(alive) + len(held), "pairs of bookings of one barber overlap", tuple(shown), doubt=doubt
-    )
+    exposure = Exposure(int(np.count_nonzero(contests(dossier))), f"contests for a slot{_habit(dossier)}")
+    what = "pairs of bookings of one barber overlap"
+    return Finding("double_booked", len(found), len(alive) + len(held), what, tuple(shown), doubt=doubt, exposure=exposure)
+
+
+def contests(dossier: Dossier) -> Flags:
+    """Over ``writes.rows``: answered requests for a slot that another session held, or had already asked for.
+
+    Of two that ask at once the later one counts: to give it the slot too is the one chance to double it. Who was turned away for another reason
+    than the slot (a rate limit, no connection) gave no chance, and neither does a retry under one key.
+    """
+    writes = dossier.writes
+    rows = writes.rows
+    status = ints(dossier.case.operations["status"], 0)[rows["position"].to_numpy()]
+    failed = equal(rows["outcome"], Outcome.FAIL)
+    asks = (equal(rows["action"], "create") | equal(rows["action"], "reschedule")) & ~(failed & ~np.isin(status, CONFLICTS))
+    asks &= rows[["barber", "starts_at", "minutes"]].notna().all(axis=1).to_numpy(dtype=np.bool_)
+    found = np.zeros(len(rows), dtype=np.bool_)
+    places = np.flatnonzero(asks)
+    asking = rows.iloc[places]
+    group = dense(ints(asking["franchise"], -1), ints(asking["barber"], -1))
+    start = ints(asking["starts_at"], 0)
+    end = start + 60 * ints(asking["minutes"], 0)
+    order = np.lexsort((end, start, group))
+    order = order[_touching(group[order], start[order], end[order])]
+    if not len(order):
+        return found
+    asking, group, start, end = asking.iloc[order], group[order], start[order], end[order]
+    places = places[order]
+    begun = asking["started_ns"].to_numpy()
+    over = np.where(failed[places], asking["ended_ns"].to_numpy(), _released(rows, asking))
+    answered = ~equal(asking["outcome"], Outcome.INFO)
+    session = pd.factorize(asking["session"])[0].astype(np.int64)
+    key = pd.factorize(asking["key"])[0].astype(np.int64)
+    name = ints(asking["operation"], -1)
+    bounds = np.flatnonzero(np.concatenate(([True], group[1:] != group[:-1], [True])))
+    for low, high in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        here = slice(low, high)
+        for index in range(low, high):
+            if not answered[index]:
+                continue
+            other = (start[here] < end[index]) & (start[index] < end[here])
+            other &= (begun[here] < begun[index]) | ((begun[here] == begun[index]) & (name[here] < name[index]))
+            other &= over[here] > begun[index]
+            other &= (session[here] != session[index]) | (session[here] < 0)
+            other &= (key[here] != key[index]) | (key[here] < 0)
+            found[places[index]] = bool(other.any())
+    return found
+
+
+def _released(rows: pd.DataFrame, asking: pd.DataFrame) -> Ints:
+    """When the first cancel or move of each booking was sent that was not refused: until then it stood, if it ever did."""
+    releasing = rows[~equal(rows["action"], "create") & ~equal(rows["outcome"], Outcome.FAIL)]
+    releasing = releasing[["franchise", "booking", "operation", "started_ns"]].dropna(subset=["booking"])
+    own = asking[["franchise", "booking", "operation", "started_ns"]].assign(place=np.arange(len(asking)))
+    pairs = own.merge(releasing, on=["franchise", "booking"], suffixes=("", "_by"))
+    pairs = pairs[(pairs["operation"] != pairs["operation_by"]) & (pairs["started_ns_by"] >= pairs["started_ns"])]
+    released = pairs.groupby("place")["started_ns_by"].min().astype("Int64").reindex(range(len(asking)))
+    return ints(released, NEVER_NS)
+
+
+def _habit(dossier: Dossier) -> str:
+    """Why customers asked for no slot, where that can be told: lists of free times that are always empty."""
+    case = dossier.case
+    writes = dossier.writes.rows
+    if bool(case.customers[writes["position"].to_numpy()][equal(writes["action"], "create")].any()):
+        return ""
+    effects = case.history.effects
+    lists = effects["read_values"][equal(effects["action"], "offer")].dropna()
+    empty = len(lists) and not (lists != "[]").any()
+    return f": customers booked nothing, and all {len(lists):,} lists of free times were empty" if empty else ": customers booked nothing"
 
 
 def holdings(writes: Writes, forgiven: Flags) -> pd.DataFrame:

@@ -26,8 +26,10 @@ class Finding:
     """Why the harness may have made these breaches itself, by losing the record that explains them; empty when it cannot have."""
     exposure: Exposure | None = None
     """How often the breach could have happened."""
-    not_run: bool = False
-    """Nobody can look for it in this environment: said by name, and in no run's way."""
+    gap: str = ""
+    """What was not seen, and why: without a breach this is no pass; what was seen convicts all the same."""
+    idle: str = ""
+    """Why nothing that this scenario does could have shown the breach; empty when something could, or should, have."""
 
 
 def unknown(name: str, why: str) -> Finding:

@@ -15,15 +15,18 @@ import pandas as pd
 from closeshave.history import Outcome
 from closeshave.judge.backlog import near
 from closeshave.judge.case import Case
-from closeshave.judge.columns import Flags, Ints, equal, ints
+from closeshave.judge.columns import Flags, Ints, equal, ints, last_told
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.double import holdings
 from closeshave.judge.finding import Finding
+from closeshave.judge.verdict import Exposure
 from closeshave.judge.windows import NEVER_NS, spans, within
 from closeshave.judge.witness import first_and_worst, row
 from closeshave.judge.writes import effect, joined
 
 MOMENT_NS = 2_000_000_000
+SAME_DAY_S = 12 * 3600
+"""A list does not say for which day it was asked: what lies so near to a time that it offers may have been on it."""
 SLOT = ["franchise", "barber", "starts_at"]
 SHOP = ["session", "franchise"]
 
@@ -65,9 +68,21 @@ def stale_offers(dossier: Dossier) -> Finding:
         )
         for index in first_and_worst(guilty, started, started, ints(offers["operation"], -1))
     )
-    return Finding(
-        "stale_offers", int(np.count_nonzero(guilty)), len(offers), "lists offered times that were long booked", witnesses, doubt=doubt
-    )
+    chances = _could_be_wrong(listed, held, offers)
+    idle = "" if len(telling) else "nobody asked for the free times of a barber of whom one had been booked for more than a moment"
+    exposure = Exposure(chances, "lists of a day on which a time had been booked for more than a moment")
+    what = "lists offered times that were long booked"
+    return Finding("stale_offers", int(np.count_nonzero(guilty)), len(offers), what, witnesses, doubt=doubt, exposure=exposure, idle=idle)
+
+
+def _could_be_wrong(listed: pd.DataFrame, held: pd.DataFrame, offers: pd.DataFrame) -> int:
+    """Lists of a day of which some time was held before and throughout. An empty list is none: some platforms answer nothing else."""
+    day = listed.groupby(["place", "franchise", "barber"], as_index=False)["starts_at"].agg(["min", "max"])
+    dated = day.merge(held, on=SLOT[:2])
+    asked, answered = offers["started_ns"].to_numpy()[dated["place"]], offers["ended_ns"].to_numpy()[dated["place"]]
+    throughout = (dated["from_ns"].to_numpy() + MOMENT_NS < asked) & (dated["until_ns"].to_numpy() > answered)
+    same_day = dated["starts_at"].between(dated["max"] - SAME_DAY_S, dated["min"] + SAME_DAY_S).to_numpy(dtype=np.bool_)
+    return int(dated["place"][throughout & same_day].nunique())
 
 
 def undisturbed(case: Case, guilty: Flags, started_ns: Ints, ended_ns: Ints) -> tuple[Flags, str]:
@@ -97,10 +112,7 @@ def stale_pages(dossier: Dossier) -> Finding:
     changes = changes.assign(newest=changes.groupby(SHOP, observed=True)["version"].cummax())
     calm = within(rows["started_ns"].to_numpy(), spans(dossier.case.history.manifest, "calm"))
     reads = rows[calm & equal(rows["action"], "read_shop")].sort_values("started_ns", kind="stable").reset_index(drop=True)
-    before = pd.merge_asof(
-        reads[[*SHOP, "started_ns"]], changes[[*SHOP, "ended_ns", "newest"]], left_on="started_ns", right_on="ended_ns", by=SHOP
-    )
-    newest = before["newest"].fillna(-1).to_numpy(dtype=np.int64)
+    newest = last_told(reads, changes, SHOP)
     behind = np.where(newest >= 0, newest - reads["version"].to_numpy(dtype=np.int64), 0)
     guilty, doubt = undisturbed(dossier.case, behind > 0, reads["started_ns"].to_numpy(), reads["ended_ns"].to_numpy())
     behind = np.where(guilty, behind, 0)
@@ -114,6 +126,8 @@ def stale_pages(dossier: Dossier) -> Finding:
         for index in first_and_worst(behind > 0, reads["started_ns"].to_numpy(), behind, ints(reads["operation"], -1))
     )
     n = int(np.count_nonzero(newest >= 0))
+    exposure = Exposure(n, "pages read after an acknowledged change of them")
+    count = int(np.count_nonzero(behind > 0))
     return Finding(
-        "stale_pages", int(np.count_nonzero(behind > 0)), n, "pages were older than a change that was acknowledged", witnesses, doubt=doubt
+        "stale_pages", count, n, "pages were older than a change that was acknowledged", witnesses, doubt=doubt, exposure=exposure
     )

@@ -8,17 +8,20 @@ from dataclasses import replace
 import numpy as np
 
 from closeshave.history import Outcome
-from closeshave.judge import bookings, cached, double, freshness, logins, payments, residency, sessions, tenancy
-from closeshave.judge.columns import equal
+from closeshave.judge import asking, bookings, cached, double, freshness, logins, payments, refusals, residency, sessions, tenancy
+from closeshave.judge.columns import Flags, equal
 from closeshave.judge.dossier import Dossier
+from closeshave.judge.exposed import enough
 from closeshave.judge.finding import Finding, unknown
-from closeshave.judge.verdict import IntegrityFigures, Status, Verdict
+from closeshave.judge.verdict import Exposure, IntegrityFigures, NotRun, Status, Verdict
+from closeshave.judge.writes import joined
 from closeshave.target import Measure, Objective
 
 SEARCHES: Mapping[str, Callable[[Dossier], Finding]] = {
     "lost": bookings.lost,
     "phantom": bookings.phantom,
     "double_booked": double.double_booked,
+    "refused_though_free": refusals.refused_though_free,
     "idempotency": bookings.repeated,
     "misplaced": bookings.misplaced,
     "residency_breaches": residency.breaches,
@@ -39,15 +42,10 @@ PLACES = frozenset({"misplaced", "residency_breaches"})
 """Breaches that show only to who looks into the databases."""
 
 DOUBTS = frozenset({"unresolved"})
-"""Findings that ask for evidence instead of convicting: they make the run inconclusive, never failed."""
+"""Findings that ask for evidence instead of convicting: they make the run inconclusive, never failed. Without a doubt there is none to put to a test."""
 
-WHERE_SEEN = frozenset({"stale_offers", "stale_pages", "leaked", "lost_sessions"})
-"""Findings about what not every scenario does: where nobody did it, there is no verdict, which is neither a pass nor in the way of one."""
-
-
-def speaks(finding: Finding) -> bool:
-    """Whether there is anything to say. A judge that failed has said so by another verdict."""
-    return finding.name not in WHERE_SEEN or finding.n > 0
+OF_FINAL_STATE = frozenset(SEARCHES) - {"refused_though_free", "leaked", "lost_sessions", "stale_offers", "stale_pages", "missing_payments", "duplicate_payments"}  # fmt: skip  # noqa: E501
+"""Findings that need the whole final state to acquit."""
 
 
 def verdict(objective: Objective, finding: Finding) -> Verdict:
@@ -62,39 +60,58 @@ def verdict(objective: Objective, finding: Finding) -> Verdict:
         bound=0.0,
         unit="count",
         n=finding.n,
+        exposure=finding.exposure,
     )
     if finding.count is None:
-        return replace(blank, status=Status.INCONCLUSIVE, reason=finding.unknown, gates=not finding.not_run)
+        return replace(blank, status=Status.INCONCLUSIVE, reason=finding.unknown)
     if finding.count and finding.doubt:
         return replace(blank, status=Status.INCONCLUSIVE, reason=f"{finding.count:,} {finding.what}, but {finding.doubt}")
     if finding.count:
         status = Status.INCONCLUSIVE if finding.name in DOUBTS else Status.FAIL
         return replace(blank, status=status, reason=f"{finding.count:,} {finding.what}", witnesses=finding.witnesses)
-    if not finding.n and finding.name not in DOUBTS:
-        return replace(blank, status=Status.INCONCLUSIVE, reason=f"nothing happened in this run by which {finding.name} could be judged")
-    return blank
+    if finding.gap:
+        return replace(blank, status=Status.INCONCLUSIVE, reason=finding.gap)
+    if finding.name in DOUBTS:
+        return blank
+    return enough(blank, finding.exposure or Exposure(finding.n, "chances"), objective.at_least_chances)
 
 
 def judge(dossier: Dossier, findings: Mapping[str, Finding]) -> tuple[Verdict, ...]:
-    """A verdict for each objective and each invariant that it names; one that names none answers for all that no other one names."""
-    promised = [each for each in dossier.case.target.objectives if each.measure is Measure.INTEGRITY]
-    named = {name for objective in promised for name in objective.invariants}
-    rest = tuple(name for name, finding in findings.items() if name not in named and speaks(finding) and _applies(dossier, name))
+    """A verdict for each objective and each invariant that it names; one that names none answers for all that are asked and no other one names."""
+    silent = {each.id for each in not_asked(dossier, findings)}
+    named = _named(dossier)
+    rest = tuple(name for name in findings if name not in named and name not in silent)
     return tuple(
-        verdict(objective, findings.get(name) or unknown(name, f"there is no invariant of the name {name}"))
-        for objective in promised
+        verdict(objective, _whole(dossier, findings.get(name) or unknown(name, f"there is no invariant of the name {name}")))
+        for objective in _promised(dossier)
         for name in objective.invariants or rest
     )
 
 
-def _applies(dossier: Dossier, name: str) -> bool:
-    """Residency is promised only where a region's data must stay in it; money and shards concern only a platform that has to do with them."""
-    case = dossier.case
-    if name in payments.SEARCHES and case.history.captures is None:
-        return not {"pay_intent", "pay_confirm"} & set(case.missing)
-    if name == "misplaced" and "franchises" in case.missing:
-        return False
-    return name != "residency_breaches" or bool(case.history.manifest.topology.resident)
+def not_asked(dossier: Dossier, findings: Mapping[str, Finding]) -> tuple[NotRun, ...]:
+    """The invariants that no objective names and that nobody asks for here, by the rule of :mod:`closeshave.judge.asking`, each with the reason."""
+    if all(objective.invariants for objective in _promised(dossier)):
+        return ()
+    named = _named(dossier)
+    why = {name: asking.unasked(dossier.case, finding) for name, finding in findings.items() if name not in named}
+    return tuple(NotRun(name, name.replace("_", " "), reason) for name, reason in why.items() if reason)
+
+
+def _promised(dossier: Dossier) -> list[Objective]:
+    return [each for each in dossier.case.target.objectives if each.measure is Measure.INTEGRITY]
+
+
+def _named(dossier: Dossier) -> set[str]:
+    return {name for objective in _promised(dossier) for name in objective.invariants}
+
+
+def _whole(dossier: Dossier, finding: Finding) -> Finding:
+    """The finding; where a part of the final state is missing it acquits nobody, and says which part."""
+    unread = dossier.case.unread
+    if not unread or finding.name not in OF_FINAL_STATE:
+        return finding
+    missing = "; ".join(f"{what}: {why}" for what, why in unread.items())
+    return replace(finding, gap="; ".join(part for part in (finding.gap, f"the final state was read in part, without {missing}") if part))
 
 
 def figures(dossier: Dossier, findings: Mapping[str, Finding]) -> IntegrityFigures:
@@ -112,14 +129,18 @@ def figures(dossier: Dossier, findings: Mapping[str, Finding]) -> IntegrityFigur
         orphan_payments=count("orphan_payments"),
         misplaced=count("misplaced"),
         stale_sessions=count("stale_sessions"),
-        residency_breaches=count("residency_breaches") if _applies(dossier, "residency_breaches") else None,
+        residency_breaches=count("residency_breaches"),
         unresolved=count("unresolved"),
+        customers_acknowledged=_acknowledged(dossier, dossier.case.customers),
+        refused_though_free=count("refused_though_free"),
     )
 
 
-def _acknowledged(dossier: Dossier) -> int:
-    """Bookings that customers and canaries were promised."""
-    effects = dossier.case.history.effects
-    creating = effects["operation"][equal(effects["action"], "create")]
-    created = dossier.case.operations["id"].isin(creating).to_numpy() & equal(dossier.case.operations["outcome"], Outcome.OK)
-    return int(np.count_nonzero(created))
+def _acknowledged(dossier: Dossier, among: Flags | None = None) -> int:
+    """Bookings that customers and canaries, or those ``among`` them, were promised; each once, however often it was asked for."""
+    created = joined(dossier.case, ("create",))
+    created = created[equal(created["outcome"], Outcome.OK)]
+    if among is not None:
+        created = created[among[created["position"].to_numpy()]]
+    told = created["booking"].notna().to_numpy(dtype=np.bool_)
+    return int(np.count_nonzero(~told)) + len(created.loc[told, ["franchise", "booking"]].drop_duplicates())

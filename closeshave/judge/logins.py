@@ -11,6 +11,7 @@ import numpy as np
 from closeshave.judge.columns import ints
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding
+from closeshave.judge.verdict import Exposure
 from closeshave.judge.witness import first_and_worst, row
 
 PERSONAL = (
@@ -24,9 +25,12 @@ def lost_sessions(dossier: Dossier) -> Finding:
     """Requests of customers who were logged in and were refused as if they were not."""
     case = dossier.case
     personal = case.of_kinds(PERSONAL)
-    guilty = personal & (ints(case.operations["status"], 0) == UNAUTHENTICATED)
+    status = ints(case.operations["status"], 0)
+    guilty = personal & (status == UNAUTHENTICATED)
     why = "refused as not logged in, with a token that was good"
     positions = first_and_worst(guilty, case.started_ns, case.started_ns, case.ids)
     witnesses = tuple(row(case.operations, position, why) for position in positions)
+    exposure = Exposure(int(np.count_nonzero(personal & (status > 0))), "answered requests of logged-in customers")
     n = int(np.count_nonzero(personal))
-    return Finding("lost_sessions", int(np.count_nonzero(guilty)), n, "requests of logged-in customers met a lost session", witnesses)
+    what = "requests of logged-in customers met a lost session"
+    return Finding("lost_sessions", int(np.count_nonzero(guilty)), n, what, witnesses, exposure=exposure)

@@ -8,18 +8,24 @@ import numpy as np
 
 from closeshave.judge.columns import Flags, ints
 from closeshave.judge.dossier import Dossier
+from closeshave.judge.exposed import enough
 from closeshave.judge.loss import resolution_ns
 from closeshave.judge.timeline import Life, shards_of
-from closeshave.judge.verdict import Status, Verdict, Witness
+from closeshave.judge.verdict import Exposure, Status, Verdict, Witness
 from closeshave.judge.witness import first_and_worst, row
 from closeshave.judge.writes import among, effect
 from closeshave.target import Measure, Objective
+
+WITHIN = "writes acknowledged within the allowed loss before the primary's end"
+AFTER = "acknowledged writes that began after the promotion"
 
 
 def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
     """One verdict for each loss objective that covers the fault, and one on split brain where a primary was promoted."""
     objectives = [each for each in dossier.case.target.objectives if each.measure is Measure.LOSS and each.covers(life.fault)]
-    return (*(_loss(dossier, life, objective) for objective in objectives), *_split_brain(dossier, life))
+    losses = ((_loss(dossier, life, objective), objective) for objective in objectives)
+    exposed = (enough(each, Exposure(each.n, WITHIN), objective.at_least_chances) for each, objective in losses)
+    return (*exposed, *(enough(each, Exposure(each.n, AFTER)) for each in _split_brain(dossier, life)))
 
 
 def _loss(dossier: Dossier, life: Life, objective: Objective) -> Verdict:
@@ -72,9 +78,8 @@ def _measured(dossier: Dossier, life: Life, blank: Verdict, bound_ns: int) -> Ve
         return replace(figures, reason=f"{missing}, and the clocks may be that far apart")
     if life.observed_ns is None:
         return replace(figures, reason=f"{life.fault.id} was injected, but no probe saw it bite: nothing could be lost")
-    if gap_ns is None or gap_ns > bound_ns:
-        seen = "no write was" if gap_ns is None else f"for {gap_ns / 1e9:.1f} s no write was"
-        return replace(figures, reason=f"{seen} acknowledged in the {bound_ns / 1e9:g} s before the fault: a loss would not show")
+    if unseen := _unread(dossier, life) or _too_coarse(gap_ns, bound_ns):
+        return replace(figures, reason=unseen)
     return replace(figures, status=Status.PASS, reason=f"{count:,} acknowledged writes are missing, {window}" if count else "")
 
 
@@ -84,6 +89,23 @@ def _doubt(dossier: Dossier, life: Life, window_ns: int) -> str:
     end_ns = dossier.losses.by_fault[life.fault.id].last_ack_ns or life.injected_ns
     found = dossier.case.doubts_within(end_ns - window_ns, end_ns + 1)
     return f"while they were to be copied {found[0].cause}" if found else ""
+
+
+def _too_coarse(gap_ns: int | None, bound_ns: int) -> str:
+    """Why a loss would not show, in words; empty where it would."""
+    if gap_ns is not None and gap_ns <= bound_ns:
+        return ""
+    seen = "no write was" if gap_ns is None else f"for {gap_ns / 1e9:.1f} s no write was"
+    return f"{seen} acknowledged in the {bound_ns / 1e9:g} s before the fault: a loss would not show"
+
+
+def _unread(dossier: Dossier, life: Life) -> str:
+    """Which writes of the fault's shards could not be looked up in the final state, in words; nothing where all could."""
+    here = np.isin(ints(dossier.writes.rows["shard"], -1), shards_of(dossier.case, life.fault))
+    if not (here & dossier.writes.unread).any():
+        return ""
+    missing = "; ".join(f"{what}: {why}" for what, why in dossier.case.unread.items())
+    return f"what was lost cannot be told, because the final state was read in part, without {missing}"
 
 
 def _seen_alone(dossier: Dossier, guilty: Flags) -> str:
@@ -130,7 +152,8 @@ def _split_brain(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
         n=int(after.sum()),
     )
     if not count:
-        return (verdict,)
+        unread = _unread(dossier, life)
+        return (replace(verdict, status=Status.INCONCLUSIVE, reason=unread) if unread else verdict,)
     why = "began after the promotion, was acknowledged, and is missing: an old primary took it"
     seen = _seen_alone(dossier, loss.split).removesuffix(", ")
     reason = f"{count:,} writes that began after the new primary's promotion were acknowledged and are missing{seen and '; '}{seen}"

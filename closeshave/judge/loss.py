@@ -152,7 +152,7 @@ def _cost(writes: Writes, shard: int, end: tuple[int, int]) -> Flags:
     rows = writes.rows
     here = ints(rows["shard"], -1) == shard
     started, ended = rows["started_ns"].to_numpy(), rows["ended_ns"].to_numpy()
-    survivors = here & writes.ok("create") & ~writes.absent & (ended <= alive_ns)
+    survivors = here & writes.ok("create") & ~writes.absent & ~writes.unread & (ended <= alive_ns)
     survived_ns = int(started[survivors].max()) if survivors.any() else -1
     explained: Flags = here & writes.vanished & (started <= last_ack_ns) & (ended >= survived_ns)
     return explained

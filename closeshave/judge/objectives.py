@@ -23,8 +23,9 @@ from closeshave.judge import burning, shares, sliding, throughput, times
 from closeshave.judge.case import ASKED_NS, Case
 from closeshave.judge.columns import Flags
 from closeshave.judge.dossier import Dossier
+from closeshave.judge.exposed import enough
 from closeshave.judge.parts import Part, parts
-from closeshave.judge.verdict import Status, Verdict
+from closeshave.judge.verdict import Exposure, Status, Verdict
 from closeshave.judge.windows import Span, blindness, origin_ns, spans, within
 from closeshave.plan import Expected
 from closeshave.target import TIMES, Measure, Objective
@@ -65,7 +66,7 @@ def judge(dossier: Dossier, objective: Objective) -> tuple[Verdict, ...]:
             named = _named(objective, part, stretch)
             blank = stretch.never and _blank(objective, named, stretch.never)
             found.append(blank or _cautious(case, objective, named, stretch.spans, limited))
-    return tuple(found)
+    return tuple(enough(each, Exposure(each.n, "requests in the scope"), objective.at_least_chances) for each in found)
 
 
 def _unable(case: Case, objective: Objective) -> str:

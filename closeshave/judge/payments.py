@@ -10,12 +10,11 @@ from closeshave.judge.bookings import run_started_s
 from closeshave.judge.columns import Flags, equal, ints
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding, unknown
+from closeshave.judge.verdict import Exposure
 from closeshave.judge.witness import first_and_worst, row
 from closeshave.judge.writes import among, effect
 
 NO_LEDGER = "the payment provider's ledger is missing"
-SEARCHES = frozenset({"duplicate_payments", "missing_payments", "orphan_payments"})
-"""Breaches that only a platform that takes payments can show."""
 
 
 def duplicate(dossier: Dossier) -> Finding:
@@ -31,7 +30,7 @@ def duplicate(dossier: Dossier) -> Finding:
     return Finding(
         "duplicate_payments", int(np.count_nonzero(surplus)), len(ledger), "charges are in the provider's ledger beyond what was asked for",
         tuple(_charges(dossier, ledger, surplus, "charged again, or although every payment was refused")),
-        doubt="" if (turn > 0).any() else dossier.incomplete,
+        doubt="" if (turn > 0).any() else dossier.incomplete, exposure=_confirmations(dossier),
     )  # fmt: skip
 
 
@@ -54,12 +53,14 @@ def missing(dossier: Dossier) -> Finding:
         for index in first_and_worst(gone, ended, ended, ints(acknowledged["operation"], -1))
     )
     count = int(np.count_nonzero(gone))
-    return Finding("missing_payments", count, len(acknowledged), "acknowledged payments are not in the provider's ledger", witnesses)
+    exposure = Exposure(len(acknowledged), "acknowledged payments")
+    what = "acknowledged payments are not in the provider's ledger"
+    return Finding("missing_payments", count, len(acknowledged), what, witnesses, exposure=exposure)
 
 
 def orphan(dossier: Dossier) -> Finding:
     """Charges for bookings that the final state does not have, unless the booking was cancelled or a fault's loss objective answers for it."""
-    ledger, final = _ledger(dossier), dossier.case.history.bookings
+    ledger, final = _ledger(dossier), dossier.case.final
     if ledger is None:
         return unknown("orphan_payments", NO_LEDGER)
     if final is None:
@@ -68,11 +69,22 @@ def orphan(dossier: Dossier) -> Finding:
     cancelled = rows[equal(rows["action"], "cancel") & ~equal(rows["outcome"], Outcome.FAIL)]
     # A write in flight when its primary died may be lost too; an answer never came, so nobody could count it as acknowledged.
     excused = among(ledger, rows[dossier.forgiven]) | among(ledger, cancelled)
-    guilty = ~among(ledger, final) & ~excused
+    read = ~dossier.case.unread_of(ledger)
+    guilty = ~among(ledger, final) & ~excused & read
     what = "charges are for bookings that the final state does not have"
     doubt = "" if dossier.writes.keeps_cancelled else dossier.incomplete
     witnesses = tuple(_charges(dossier, ledger, guilty, what))
-    return Finding("orphan_payments", int(np.count_nonzero(guilty)), len(ledger), what, witnesses, doubt=doubt)
+    exposure = Exposure(int(np.count_nonzero(read)), "charges for bookings that were read back")
+    return Finding("orphan_payments", int(np.count_nonzero(guilty)), len(ledger), what, witnesses, doubt=doubt, exposure=exposure)
+
+
+def _confirmations(dossier: Dossier) -> Exposure:
+    """Each may be charged twice; one that is sent again by its key shows whether the key is kept."""
+    paid = dossier.payments
+    status = ints(dossier.case.operations["status"], 0)[paid["position"].to_numpy()]
+    sent = paid[~(equal(paid["outcome"], Outcome.FAIL) & (status == 0))]
+    repeated = int(sent["key"].notna().sum()) - int(sent["key"].nunique())
+    return Exposure(len(sent), f"payments confirmed, {repeated:,} of them again under their key")
 
 
 def _ledger(dossier: Dossier) -> pd.DataFrame | None:

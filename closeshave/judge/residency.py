@@ -18,11 +18,12 @@ from closeshave.history import History
 from closeshave.judge.columns import Flags, Ints, ints
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding, unknown
-from closeshave.judge.verdict import Witness
+from closeshave.judge.verdict import Exposure, Witness
 from closeshave.judge.witness import first_and_worst, row
 from closeshave.topology import Shard
 
 NAME = "residency_breaches"
+UNBOUND = "no franchise of this environment is bound to its region"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +38,20 @@ class Kept:
 def breaches(dossier: Dossier) -> Finding:
     """Bookings, shops and cache entries of resident franchises that are kept, wholly or in part, outside their region."""
     history = dossier.case.history
-    if history.bookings is None:
+    final = dossier.case.final
+    if final is None:
         return unknown(NAME, "the final state of bookings is missing")
     if not history.manifest.topology.resident:
-        return unknown(NAME, "no franchise of this environment is bound to its region")
-    found = (_bookings(history, history.bookings), _shops(history.placements), _entries(history, history.cache_entries))
+        return unknown(NAME, UNBOUND)
+    found = (_bookings(history, final), _shops(history.placements), _entries(history, history.cache_entries))
     abroad = sum(kept.abroad for kept in found)
     if not abroad and history.manifest.looked_inside and (history.placements is None or history.cache_entries is None):
         return unknown(NAME, "what the caches and the database members hold is missing from the final state")
     what = "rows or cache entries of franchises that are bound to their region are kept outside it"
     witnesses = tuple(witness for kept in found for witness in kept.witnesses)
-    return Finding(NAME, abroad, sum(kept.looked_at for kept in found), what, witnesses)
+    looked_at = sum(kept.looked_at for kept in found)
+    exposure = Exposure(looked_at, "rows and cache entries of franchises that are bound to their region")
+    return Finding(NAME, abroad, looked_at, what, witnesses, exposure=exposure)
 
 
 def _bound(history: History) -> Iterator[Shard]:

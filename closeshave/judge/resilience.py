@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from closeshave.judge.dossier import Dossier
+from closeshave.judge.exposed import enough
 from closeshave.judge.timeline import Life
-from closeshave.judge.verdict import ResilienceFigures, Status, Verdict
+from closeshave.judge.verdict import Exposure, ResilienceFigures, Status, Verdict
 from closeshave.target import Measure, Objective
 
 FAMILIES = ("shard", "cache", "region", "service", "dependency", "data")
@@ -38,10 +39,9 @@ def figures(lives: Sequence[Life], verdicts: Sequence[Verdict], invariants: Iter
 
 def judge(dossier: Dossier, found: ResilienceFigures, lives: Sequence[Life], verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
     """One verdict for each resilience objective; ``lives`` and ``verdicts`` are those that the score was made of."""
-    best = _best(lives, verdicts)
-    return tuple(
-        _verdict(objective, found, best) for objective in dossier.case.target.objectives if objective.measure is Measure.RESILIENCE
-    )
+    best, exposure = _best(lives, verdicts), Exposure(len(found.tested), "families of failure tested")
+    objectives = (objective for objective in dossier.case.target.objectives if objective.measure is Measure.RESILIENCE)
+    return tuple(enough(_verdict(objective, found, best), exposure, objective.at_least_chances) for objective in objectives)
 
 
 def _best(lives: Sequence[Life], verdicts: Sequence[Verdict]) -> float:

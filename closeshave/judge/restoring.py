@@ -9,9 +9,10 @@ import numpy as np
 from closeshave.judge import aftermath
 from closeshave.judge.case import Case
 from closeshave.judge.dossier import Dossier
+from closeshave.judge.exposed import enough
 from closeshave.judge.recovery import Recovery
 from closeshave.judge.timeline import Life
-from closeshave.judge.verdict import Status, Verdict, Witness
+from closeshave.judge.verdict import Exposure, Status, Verdict, Witness
 from closeshave.judge.witness import first_and_worst, row
 from closeshave.plan import Expected
 from closeshave.target import Measure, Objective
@@ -23,8 +24,12 @@ NO_OBJECTIVE = "recovery"
 def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
     """One verdict for each recovery objective that covers the fault, and one on who was left behind."""
     objectives = [each for each in dossier.case.target.objectives if each.measure is Measure.RECOVERY and each.covers(life.fault)]
-    found = tuple(_verdict(dossier, life, objective) for objective in objectives) or (_verdict(dossier, life, None),)
+    found = tuple(_exposed(_verdict(dossier, life, objective), objective) for objective in objectives or (None,))
     return (*found, *aftermath.judge(dossier, life))
+
+
+def _exposed(verdict: Verdict, objective: Objective | None) -> Verdict:
+    return enough(verdict, Exposure(verdict.n, "probes of its scope"), objective.at_least_chances if objective else None)
 
 
 def _verdict(dossier: Dossier, life: Life, objective: Objective | None) -> Verdict:

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import Outcome
-from closeshave.judge.columns import Flags, Ints, equal, ints
+from closeshave.judge.columns import Flags, Ints, equal, ints, last_told
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding
 from closeshave.judge.timeline import shards_of
+from closeshave.judge.verdict import Exposure
 from closeshave.judge.witness import first_and_worst, row
 from closeshave.judge.writes import MUTATING, among, effect, joined
 
@@ -30,6 +31,7 @@ def stale(dossier: Dossier) -> Finding:
     rows = rows[among(rows, rows[equal(rows["action"], "read")])]
     denied = equal(rows["action"], "read") & (ints(dossier.case.operations["status"], 0)[rows["position"].to_numpy()] == NOT_FOUND)
     told = equal(rows["outcome"], Outcome.OK) | denied
+    told_any = bool(rows["version"].notna().any()) or bool((_versions(rows) >= 0).any())
     # "There is no such booking" is the oldest version of all.
     rows = rows.assign(seen=np.where(denied, 0, _versions(rows)))
     rows = rows[told & rows["session"].notna().to_numpy() & rows["booking"].notna().to_numpy()]
@@ -39,10 +41,7 @@ def stale(dossier: Dossier) -> Finding:
     known = rows.sort_values("ended_ns", kind="stable")
     known = known.assign(newest=known.groupby(BOOKING, observed=True)["seen"].cummax())
     reads = rows[equal(rows["action"], "read")].sort_values("started_ns", kind="stable").reset_index(drop=True)
-    before = pd.merge_asof(
-        reads[[*BOOKING, "started_ns"]], known[[*BOOKING, "ended_ns", "newest"]], left_on="started_ns", right_on="ended_ns", by=BOOKING
-    )
-    newest = before["newest"].fillna(-1).to_numpy(dtype=np.int64)
+    newest = last_told(reads, known, BOOKING)
     behind = np.where(_taken(dossier, reads, newest), 0, newest - reads["seen"].to_numpy(dtype=np.int64))
     witnesses = tuple(
         row(
@@ -53,8 +52,15 @@ def stale(dossier: Dossier) -> Finding:
         )
         for index in first_and_worst(behind > 0, reads["started_ns"].to_numpy(), behind, ints(reads["operation"], -1))
     )
+    chances = int(np.count_nonzero(newest >= 0))
     return Finding(
-        "stale_sessions", int(np.count_nonzero(behind > 0)), len(reads), "reads were older than what their session had seen", witnesses
+        "stale_sessions",
+        int(np.count_nonzero(behind > 0)),
+        len(reads),
+        "reads were older than what their session had seen",
+        witnesses,
+        exposure=Exposure(chances, "bookings read by a session that knew a version of them"),
+        idle="" if told_any else "the platform tells no versions of bookings",
     )
 
 
@@ -63,7 +69,7 @@ def _taken(dossier: Dossier, reads: pd.DataFrame, newest: Ints) -> Flags:
 
     Without a fail-over in between nothing excuses a version that was shown and is gone.
     """
-    final = dossier.case.history.bookings
+    final = dossier.case.final
     assert final is not None
     newest_of = final.assign(booking=final["booking"].astype("int64")).groupby(["franchise", "booking"], observed=True)["version"].max()
     index = pd.MultiIndex.from_frame(reads[["franchise", "booking"]])

@@ -11,6 +11,7 @@ from closeshave.history import ids
 from closeshave.judge.columns import ints
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding
+from closeshave.judge.verdict import Exposure
 from closeshave.judge.witness import first_and_worst, row
 from closeshave.judge.writes import effect, joined
 
@@ -33,7 +34,9 @@ def leaked(dossier: Dossier) -> Finding:
         )
         for index in first_and_worst(told, started, started, ints(rows["operation"], -1))
     )
-    return Finding("leaked", int(np.count_nonzero(told)), len(rows), "reads showed somebody else's booking", witnesses)
+    telling = sum("booking" in values or bool(values.get("franchise_id")) for values in shown)
+    exposure = Exposure(telling, "bookings read that say whose they are")
+    return Finding("leaked", int(np.count_nonzero(told)), len(rows), "reads showed somebody else's booking", witnesses, exposure=exposure)
 
 
 def _differs(values: dict[str, Any], booking: int, franchise: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -36,15 +36,16 @@ class Exposure:
 
     chances: int
     of: str
-    """What a chance is, in words to follow the number: ``contests held for a slot``."""
+    """What a chance is, in words to follow the number: ``contests for a slot``."""
+    missed_share_at_most: float = field(init=False)
+    """The largest share of chances that may end in a breach while none among so many shows it, at 95 % confidence.
 
-    @property
-    def missed_share_at_most(self) -> float:
-        """The largest share of chances that may end in a breach while none among so many shows it, at 95 % confidence.
+    1 without a chance. The exact bound for no breach among n independent chances: 1 - 0.05^(1/n), about 3/n.
+    """
 
-        1 without a chance. The exact bound for no breach among n independent chances: 1 − 0.05^(1/n), about 3/n.
-        """
-        return 1.0 if self.chances <= 0 else 1.0 - 0.05 ** (1.0 / self.chances)
+    def __post_init__(self) -> None:
+        share = 1.0 if self.chances <= 0 else 1.0 - 0.05 ** (1.0 / self.chances)
+        object.__setattr__(self, "missed_share_at_most", share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,9 @@ class IntegrityFigures:
     residency_breaches: int | None
     unresolved: int | None
     """Operations whose outcome stayed ``info`` and that the final state could not settle."""
+    customers_acknowledged: int | None = None
+    """Of the acknowledged bookings those that customers made: canaries apart."""
+    refused_though_free: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from closeshave.history import EFFECTS, Outcome
-from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags, Ints, equal, ints, member
 from closeshave.judge.witness import plain
+
+if TYPE_CHECKING:
+    from closeshave.judge.case import Case
 
 MUTATING = ("create", "cancel", "reschedule")
 """Actions that change a booking."""
@@ -30,6 +32,8 @@ class Writes:
     """Acknowledged, but the final state does not show it."""
     excused: Flags
     """Absent creates whose booking was, or may have been, cancelled: nobody misses it."""
+    unread: Flags
+    """Of a shard or a customer whose bookings could not be read back: nobody knows what became of it."""
     keeps_cancelled: bool
     """The final state holds cancelled bookings too, so that their absence is evidence."""
 
@@ -54,7 +58,11 @@ class Writes:
 def joined(case: Case, actions: tuple[str, ...]) -> pd.DataFrame:
     """The effects of these actions beside their operations, in an order that does not depend on the files'."""
     effects = case.history.effects
-    effects = effects[member(effects["action"], actions)]
+    return beside(case, effects[member(effects["action"], actions)])
+
+
+def beside(case: Case, effects: pd.DataFrame) -> pd.DataFrame:
+    """These effects beside their operations, ordered by start."""
     ids = case.ids
     order = None if case.in_order else np.argsort(ids, kind="stable")
     at = np.searchsorted(ids, effects["operation"].to_numpy(), sorter=order).clip(max=max(0, len(ids) - 1))
@@ -75,17 +83,18 @@ def effect(rows: pd.DataFrame, index: int) -> dict[str, Any]:
 
 def fate(case: Case) -> Writes:
     """Look up every write in the final state. Raises :class:`ValueError` when there is none."""
-    final = case.history.bookings
+    final = case.final
     if final is None:
         raise ValueError("the final state of bookings is missing")
     rows = joined(case, MUTATING)
+    unread = case.unread_of(rows)
     rows["final"] = _found(rows, final)
     ok = equal(rows["outcome"], Outcome.OK)
     created = ok & equal(rows["action"], "create")
-    absent = (created & (rows["final"].to_numpy() < 0)) | (ok & _undone(rows, final))
+    absent = ((created & (rows["final"].to_numpy() < 0)) | (ok & _undone(rows, final))) & ~unread
     may_be_cancelled = rows[equal(rows["action"], "cancel") & ~equal(rows["outcome"], Outcome.FAIL)]
     excused = created & absent & among(rows, may_be_cancelled)
-    return Writes(rows, absent, excused, keeps_cancelled=bool(equal(final["status"], CANCELLED).any()))
+    return Writes(rows, absent, excused, unread, keeps_cancelled=bool(equal(final["status"], CANCELLED).any()))
 
 
 def among(rows: pd.DataFrame, others: pd.DataFrame) -> Flags:

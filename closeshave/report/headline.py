@@ -78,10 +78,12 @@ def _bookings(assessment: Assessment) -> str:
     if integrity.acknowledged is None or integrity.lost is None or integrity.double_booked is None:
         return ""
     excused = sum(one.lost_writes or 0 for one in assessment.faults)
-    if integrity.lost or integrity.double_booked:
+    chances = {one.measure: one.exposure.chances for one in assessment.verdicts if one.exposure}
+    if integrity.lost or integrity.double_booked or not (chances.get("double_booked") and chances.get("lost")):
         return ""
     inside = f" outside the allowed loss windows ({words.count(excused)} inside)" if excused else ""
-    return f"of {words.count(integrity.acknowledged)} acknowledged bookings none was doubled and none lost{inside}"
+    contests = f"{words.count(chances['double_booked'])} contests for a slot"
+    return f"of {words.count(integrity.acknowledged)} acknowledged bookings none was lost{inside}, and in {contests} none was doubled"
 
 
 def _failed(assessment: Assessment) -> str:

@@ -58,6 +58,7 @@ def render(findings: Findings, curves: Curves) -> str:
         "exit_code": findings.exit_code,
         "key_figures": views.key_figures(assessment),
         "rows": rows,
+        "silences": views.silences(assessment),
         "reasons": [words.clean(reason) for reason in assessment.reasons if not any(row.reason and row.reason in reason for row in rows)],
         "verdicts": [views.verdict_view(verdict, findings.target, when.zero_ns) for verdict in ranking.worst_first(assessment.verdicts)],
         "faults": [views.fault_view(fault, history.faults, when.zero_ns) for fault in assessment.faults],
@@ -95,8 +96,14 @@ def _moment(iso: str) -> str:
 
 
 def _integrity(findings: Findings) -> list[tuple[str, str, bool]]:
-    """Name, count, and whether it is a breach."""
+    """Name, count with its exposure, and whether it is a breach."""
     counts = findings.assessment.integrity
+    told = {one.measure: words.exposed(one) for one in findings.assessment.verdicts if one.exposure}
+
+    def figure(name: str) -> str:
+        value = words.count(getattr(counts, name))
+        return words.clean(f"{value} {told[name]}") if name in told else f"{value}, not asked" if name not in asked else value
+
     names = (
         "lost",
         "phantom",
@@ -106,8 +113,10 @@ def _integrity(findings: Findings) -> list[tuple[str, str, bool]]:
         "misplaced",
         "stale_sessions",
         "residency_breaches",
+        "refused_though_free",
     )
-    breaches = [(words.spaced(name), words.count(getattr(counts, name)), bool(getattr(counts, name))) for name in names]
+    asked = {one.measure for one in findings.assessment.verdicts}
+    breaches = [(words.spaced(name), figure(name), bool(getattr(counts, name))) for name in names]
     settled = [(words.spaced(name), words.count(getattr(counts, name)), False) for name in ("acknowledged", "unresolved")]
     return [settled[0], *breaches, settled[1]]
 

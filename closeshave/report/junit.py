@@ -31,6 +31,9 @@ def render(findings: Findings) -> bytes:
     zero_ns = axis(findings.history, assessment).zero_ns
     for verdict in assessment.verdicts:
         suite.add_testcase(_case(verdict, suite.name, zero_ns))
+    for what, ones in (("not_run", assessment.not_run), ("not_asked", assessment.not_asked)):
+        for one in ones:
+            suite.add_property(f"{what}.{words.clean(one.id)}", words.clean(one.why))
     document = JUnitXml("closeshave")
     document.add_testsuite(suite)
     document.update_statistics()  # type: ignore[no-untyped-call]  # junitparser annotates half of itself
@@ -54,6 +57,8 @@ def _whole_run(findings: Findings) -> TestCase:
 
 def _case(verdict: Verdict, suite: str, zero_ns: int) -> TestCase:
     case = TestCase(words.clean(verdict.id), f"{suite}.{words.clean(verdict.measure)}")
+    if told := words.exposed(verdict):
+        case.system_out = words.clean(f"{words.measured(verdict)} {told}")
     if verdict.status is Status.PASS:
         return case
     message = words.clean(verdict.reason or _figures(verdict))

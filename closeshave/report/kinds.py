@@ -19,6 +19,7 @@ INVARIANTS = {
     "lost": "Lost bookings",
     "phantom": "Phantom bookings",
     "double_booked": "Double bookings",
+    "refused_though_free": "Free slots refused as taken",
     "idempotency": "Repeated keys booked twice",
     "misplaced": "Misplaced bookings",
     "duplicate_payments": "Duplicate payments",

@@ -40,6 +40,10 @@ def render(findings: Findings) -> str:
     if assessment.faults:
         score, name, remark = views.resilience(assessment.resilience)
         lines += [f"{name.capitalize()}: {score} ({_safe(remark)}).", ""]
+    told = "; ".join(text for _, text in views.integrity_figures(assessment))
+    lines += [f"Integrity: {words.count(assessment.integrity.customers_acknowledged)} bookings by customers; {_safe(told, None)}.", ""]
+    for title, ones in views.silences(assessment):
+        lines += [f"{len(ones)} {title}:", "", *(f"- {_safe(name)}: {_safe(why)}" for name, _, why in ones), ""]
     load_line = (
         f"Load: {words.count(load.intended)} requests intended, {words.count(load.sent)} sent, {words.count(load.recorded)} recorded; "
         f"offered {words.per_second(load.rate_offered)}, completed {words.per_second(load.rate_completed)}."

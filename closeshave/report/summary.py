@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter
 
-from closeshave.judge.verdict import FaultFigures, IntegrityFigures, LoadFigures, ResilienceFigures, Status, Verdict
+from closeshave.judge.verdict import FaultFigures, IntegrityFigures, LoadFigures, NotRun, ResilienceFigures, Status, Verdict
 from closeshave.report.findings import Findings
 
 
@@ -48,6 +48,10 @@ class Summary:
     faults: tuple[FaultFigures, ...]
     integrity: IntegrityFigures
     resilience: ResilienceFigures
+    not_run: tuple[NotRun, ...]
+    """Promises of the target that this plan does not put to the test."""
+    not_asked: tuple[NotRun, ...]
+    """Invariants that this platform cannot show or no journey puts to the test, and that no objective names."""
 
 
 _CODEC = TypeAdapter(Summary)
@@ -77,17 +81,27 @@ def render(findings: Findings) -> bytes:
         faults=assessment.faults,
         integrity=assessment.integrity,
         resilience=assessment.resilience,
+        not_run=assessment.not_run,
+        not_asked=assessment.not_asked,
     )
     plain = _CODEC.dump_python(summary)
+    for told, verdict in zip(plain["verdicts"], summary.verdicts, strict=True):
+        if verdict.exposure is not None:
+            # A field that nobody may set is none to pydantic.
+            told["exposure"]["missed_share_at_most"] = verdict.exposure.missed_share_at_most
     return json.dumps(_finite(plain), indent=1, default=_plain).encode(errors="replace") + b"\n"
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of the summary as it is written."""
+    told = _CODEC.json_schema(mode="serialization")
+    missed = "The largest share of chances that may end in a breach while none shows it, at 95 % confidence; 1 without a chance."
+    told["$defs"]["Exposure"]["properties"]["missed_share_at_most"] = {"type": "number", "description": missed}
+    told["$defs"]["Exposure"]["required"] = ["chances", "of", "missed_share_at_most"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Closeshave summary, version 1",
-        **{key: value for key, value in _CODEC.json_schema(mode="serialization").items() if key != "title"},
+        **{key: value for key, value in told.items() if key != "title"},
     }
 
 

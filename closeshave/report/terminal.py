@@ -31,6 +31,10 @@ def render(assessment: Assessment, run: Path, console: Console) -> None:
             console.print(Text(f"  {row.mark} ", style=STYLES[row.status]).append(_text(f"{row.title}, {row.scope}: {row.reason}")))
     if assessment.faults:
         console.print(_faults(assessment.faults))
+    told = "; ".join(text for _, text in views.integrity_figures(assessment))
+    console.print(_text(f"  {words.count(assessment.integrity.customers_acknowledged)} bookings by customers; {told}"))
+    for title, ones in views.silences(assessment):
+        console.print(_text(f"  {len(ones)} {title}: {', '.join(name for name, _, _ in ones)}"), style="dim")
     said = headline(assessment, load_manifest(run).evidence)
     sentence = Text(f"{MARKS[said.status]} {said.word} ({said.evidence}): ", style=STYLES[said.status])
     sentence.append(said.sentence, style="default")

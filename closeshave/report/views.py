@@ -43,6 +43,8 @@ class VerdictView:
     n: str
     used: float | None
     """Share of what the bound allows, for a bar; see :func:`ranking.used`."""
+    exposed: str
+    """How often what it forbids could have happened; see :func:`words.exposed`."""
     reason: str
     gates: bool
     testimonies: tuple[Testimony, ...]
@@ -69,9 +71,9 @@ def row_view(row: ranking.Row, target: Target | None, zero_ns: int) -> VerdictVi
     if row.alike == 1:
         return view
     if row.verdict.status is Status.PASS and kind(row.verdict) is Kind.INTEGRITY:
-        return replace(view, title="Integrity", scope=f"{row.alike} invariants hold", n="", alike=row.alike)
+        return replace(view, title="Integrity", scope=f"{row.alike} invariants hold", n="", exposed="", alike=row.alike)
     if row.verdict.status is Status.PASS and kind(row.verdict) is Kind.PRECONDITION:
-        return replace(view, title="Preconditions of any verdict", scope=f"{row.alike} met", n="", alike=row.alike)
+        return replace(view, title="Preconditions of any verdict", scope=f"{row.alike} met", n="", exposed="", alike=row.alike)
     return replace(view, scope=f"{view.scope}, worst of {row.alike}", alike=row.alike)
 
 
@@ -93,6 +95,7 @@ def verdict_view(verdict: Verdict, target: Target | None, zero_ns: int) -> Verdi
         interval=words.interval(verdict),
         n=words.count(verdict.n),
         used=ranking.used(verdict),
+        exposed=words.clean(words.exposed(verdict)),
         reason=words.clean(verdict.reason),
         gates=verdict.gates,
         testimonies=tuple(testimony(witness, zero_ns) for witness in verdict.witnesses),
@@ -141,10 +144,38 @@ def key_figures(assessment: Assessment) -> tuple[tuple[str, str, str], ...]:
         )
     if assessment.faults:
         figures.append(resilience(assessment.resilience))
-    lost_or_doubled = [integrity.lost, integrity.double_booked]
-    remark = "lost or doubled: " + (words.count(sum(one or 0 for one in lost_or_doubled)) if None not in lost_or_doubled else words.UNKNOWN)
-    figures.append((words.count(integrity.acknowledged), "acknowledged bookings", remark))
+    remark = "; ".join(text for _, text in integrity_figures(assessment))
+    figures.append((words.count(integrity.customers_acknowledged), "bookings by customers", remark))
     return tuple(figures)
+
+
+TOLD_FIRST = (("double_booked", "doubled"), ("lost", "lost"), ("refused_though_free", "refused though free"))
+"""What the first screen tells of integrity, by invariant and in words to follow the count."""
+
+
+def integrity_figures(assessment: Assessment) -> tuple[tuple[str, str], ...]:
+    """The counts of the first screen by invariant, each with its exposure, and never without: a count of nought says nothing alone."""
+    judged = {one.measure: one for one in assessment.verdicts}
+    found = []
+    for name, word in TOLD_FIRST:
+        verdict = judged.get(name)
+        if verdict is None or verdict.measured is None:
+            found.append((name, f"{word}: {words.UNKNOWN if verdict else 'not asked'}"))
+        elif verdict.exposure is None:
+            found.append((name, f"{words.count(verdict.measured)} {word}, of nobody knows how many"))
+        else:
+            # The figure is told beside the reason, which may be long: the first words of it are enough here.
+            of = verdict.exposure.of.partition(":")[0]
+            found.append((name, f"{words.count(verdict.measured)} {word} of {words.count(verdict.exposure.chances)} {of}"))
+    return tuple((name, words.clean(text)) for name, text in found)
+
+
+def silences(assessment: Assessment) -> tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...]:
+    """What has no verdict in this run: promises that the plan does not test, and invariants that were not asked, each with the reason."""
+    parts = (("promises not tested by this plan", assessment.not_run), ("invariants not asked", assessment.not_asked))
+    return tuple(
+        (title, tuple((words.clean(one.id), words.clean(one.text), words.clean(one.why)) for one in ones)) for title, ones in parts if ones
+    )
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> tuple[tuple[str, str], ...]:

@@ -126,6 +126,20 @@ def interval(verdict: Verdict) -> str:
     return low if low == high else f"{low} to {high}"
 
 
+def exposed(verdict: Verdict) -> str:
+    """How often what it forbids could have happened, to stand beside its count; empty where nothing is known of that.
+
+    For breaches that are counted a pass also says what it would have missed; of a share or a time its confidence says that.
+    """
+    found = verdict.exposure
+    if found is None:
+        return ""
+    text = f"of {count(found.chances)} {found.of}"
+    if verdict.status is not Status.PASS or verdict.unit != "count" or not found.chances:
+        return text
+    return f"{text}; a defect in fewer than {ratio(found.missed_share_at_most)} of them would have been missed"
+
+
 def objective_of(verdict: Verdict, target: Target | None) -> Objective | None:
     """The objective that a verdict answers: its ID begins with the objective's."""
     if target is None:

@@ -17,7 +17,7 @@ from closeshave.environments import embedded, fingerprint
 from closeshave.environments.definition import read_embedded
 from closeshave.environments.evidence import edge_counts, final_state, resources, signals
 from closeshave.environments.evidence.reading import FinalStateUnreadable
-from closeshave.history import BOOKINGS_FILE, CACHE_ENTRIES_FILE, CAPTURES_FILE, PLACEMENTS_FILE, EdgeCount
+from closeshave.history import BOOKINGS_FILE, CACHE_ENTRIES_FILE, CAPTURES_FILE, PLACEMENTS_FILE, TIMELINE, EdgeCount
 from closeshave.shelf import locate
 
 pytestmark = pytest.mark.servers
@@ -114,6 +114,24 @@ def _entries(deployment, directory):
     final_state.export(deployment, directory, time.time(), print)
     shops = {shard.first for shard in deployment.topology.shards}
     return [row for row in pq.read_table(directory / CACHE_ENTRIES_FILE).to_pylist() if row["franchise"] in shops]
+
+
+def test_a_shard_that_cannot_be_read_is_named_and_the_others_are_read(deployment, tmp_path):
+    """Its role may not log in on one shard: the rows of the others are there, and the timeline says which are missing and why."""
+    member = final_state.primaries(deployment)[2]
+    name = f'ALTER ROLE "{deployment.user}" '
+    with psycopg.connect(host="127.0.0.1", port=member.port, dbname=deployment.database, user="postgres", autocommit=True) as connection:
+        connection.execute(name + "NOLOGIN")
+        try:
+            # What members hold of bound regions each must say for itself; bookings were written before that.
+            with pytest.raises(FinalStateUnreadable, match="shard 2"):
+                final_state.export(deployment, tmp_path, 0, print)
+        finally:
+            connection.execute(name + "LOGIN")
+    found = set(pq.read_table(tmp_path / BOOKINGS_FILE).column("found_on").to_pylist())
+    assert found == {shard.id for shard in deployment.topology.shards} - {2}
+    marks = [json.loads(line) for line in (tmp_path / TIMELINE).read_text().splitlines()]
+    assert [mark["detail"].startswith("final state of shard 2: ") for mark in marks if mark["kind"] == "part-missing"] == [True]
 
 
 def test_an_open_transaction_is_in_flight(deployment):

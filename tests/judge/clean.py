@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from closeshave.judge.verdict import Status, Verdict
-from tests.judge.histories import INTEGRITY, Run
+from tests.judge.histories import EIGHT, INTEGRITY, Run
 
 Plant = Callable[[Run], None]
 """Adds one thing to a history: a breach, or what looks like one."""
@@ -17,15 +17,32 @@ REFUSED: dict[str, Any] = {"outcome": "fail", "good": True, "status": 409}
 
 
 def clean() -> Run:
-    """Ten bookings of one barber, an hour apart, each paid and read back once."""
+    """Ten bookings of one barber, an hour apart, each paid and read back once; one was sent again by its key, another wanted by a second customer."""
     run = Run((INTEGRITY,))
     for number in range(1, 11):
         run.book(20 + number, number, session=f"s{number}")
         run.act("capture", 40 + number, booking=number, key=f"pay-{number}")
         run.capture(number, at=40 + number)
-        run.act("read", 60 + number, booking=number, session=f"s{number}", read_values='{"version": 1}')
+        run.act("read", 60 + number, booking=number, session=f"s{number}", read_values=shown(number))
+    again(run)
+    contest(run)
     run.entry(1)
     return run
+
+
+def shown(booking: int, version: int = 1, franchise: int = 1) -> str:
+    """What a read of a booking returned, as JSON."""
+    return json.dumps({"booking": booking, "franchise_id": franchise, "version": version})
+
+
+def again(run: Run, number: int = 1) -> None:
+    """Somebody sends a form twice: one key, one booking."""
+    run.book(21.5, number, final=False, session=f"s{number}", attempt=2)
+
+
+def contest(run: Run, number: int = 2, session: str = "rival") -> None:
+    """Somebody asks for a slot that another customer holds, and is refused."""
+    run.book(35, None, final=False, session=session, key=f"key-{session}", starts_at=EIGHT + 3600 * number, **REFUSED)
 
 
 def verdicts(run: Run) -> dict[str, Verdict]:

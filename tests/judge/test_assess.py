@@ -10,7 +10,8 @@ from closeshave.judge import assess, exit_code, integrity, objectives
 from closeshave.judge.verdict import Assessment, Status, worst
 from closeshave.plan import Expected, Fault
 from closeshave.target import Measure, Objective
-from tests.judge.histories import AVAILABILITY, INTEGRITY, KILL, LOSS, RECOVERY, Run
+from tests.judge.clean import REFUSED, shown
+from tests.judge.histories import AVAILABILITY, EIGHT, INTEGRITY, KILL, LOSS, RECOVERY, Run
 
 PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
 
@@ -26,7 +27,9 @@ def whole() -> Run:
         run.book(at, 1000 + index, session=f"s{index}")
         run.act("capture", at + 0.3, booking=1000 + index)
         run.capture(1000 + index, at=at + 0.3)
-        run.act("read", at + 0.6, booking=1000 + index, session=f"s{index}", version=1)
+        run.act("read", at + 0.6, booking=1000 + index, session=f"s{index}", version=1, read_values=shown(1000 + index))
+    run.book(100.2, 1000, final=False, session="s0", attempt=2)
+    run.book(150, None, final=False, session="rival", key="rival", starts_at=EIGHT + 3600 * 1000, **REFUSED)
     run.signal(121, "suspected")
     run.signal(123, "promoted")
     run.steady(30, 126, 190)

@@ -45,7 +45,7 @@ def phantom(run: Run) -> None:
 
 def refused_phantom(run: Run) -> None:
     """Asked for, refused, and there."""
-    run.book(30, None, final=False, key="refused", **REFUSED)
+    run.book(30, None, final=False, key="refused", starts_at=EIGHT + 3600, session="late", **REFUSED)
     run.row(50, key="refused")
 
 
@@ -95,7 +95,7 @@ def perhaps_cancelled(run: Run) -> None:
 
 def refused(run: Run) -> None:
     """A conflict: not there, rightly."""
-    run.book(30, None, final=False, key="late", **REFUSED)
+    run.book(30, None, final=False, key="late", starts_at=EIGHT + 3600, **REFUSED)
 
 
 def unheard_and_done(run: Run) -> None:

@@ -1,6 +1,7 @@
 """Cache equals database after quiesce: what an entry says, whether anybody could look, and whose loss makes an entry newer than its database."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -91,13 +92,16 @@ def test_a_change_that_a_fault_took_along_may_still_be_cached(
     assert made.verdict(VERDICT).status is expected
 
 
-def test_where_nobody_can_look_it_is_not_run_and_says_so() -> None:
-    """A platform elsewhere lets nobody into its caches: named, and no run waits for it."""
+def test_where_nobody_can_look_it_is_not_asked_and_says_so() -> None:
+    """A platform elsewhere lets nobody into its caches: named, and no run waits for it, unless its target demands it."""
     made = run()
     made.entries = None
+    assert "caches" in {each.id: each.why for each in made.assess().not_asked}["stale_cache"]
+    assert VERDICT not in {each.id for each in made.assess().verdicts}
+    made.objectives = (replace(INTEGRITY, invariants=("stale_cache",)),)
     verdict = made.verdict(VERDICT)
-    assert (verdict.status, verdict.gates, verdict.measured) == (Status.INCONCLUSIVE, False, None)
-    assert verdict.reason.startswith("not run: ")
+    assert (verdict.status, verdict.gates, verdict.measured) == (Status.INCONCLUSIVE, True, None)
+    assert "caches" in verdict.reason
 
 
 def test_what_should_have_been_looked_at_and_was_not_is_inconclusive() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from closeshave.judge import integrity
 from closeshave.judge.verdict import Status
 from tests.judge import test_bookings, test_double, test_payments, test_sessions
 from tests.judge.clean import Plant, clean, statuses
@@ -9,8 +10,12 @@ from tests.judge.histories import INTEGRITY, Run
 
 PASS, INCONCLUSIVE = Status.PASS, Status.INCONCLUSIVE
 
-NAMES = ("lost", "phantom", "double_booked", "idempotency", "misplaced", "duplicate_payments", "missing_payments", "orphan_payments",
-         "stale_sessions", "stale_cache", "unresolved")  # fmt: skip
+NAMES = ("lost", "phantom", "double_booked", "refused_though_free", "idempotency", "misplaced", "duplicate_payments", "missing_payments",
+         "orphan_payments", "stale_sessions", "stale_cache", "leaked", "lost_sessions", "unresolved")  # fmt: skip
+CORE = ("lost", "phantom", "double_booked", "refused_though_free", "idempotency", "misplaced")
+"""What every run that promises integrity puts to the test."""
+IDLE = {"residency_breaches", "stale_offers", "stale_pages"}
+"""What the clean history cannot show, or nobody in it does."""
 
 BREACHES: dict[Plant, set[str]] = test_bookings.BREACHES | test_double.BREACHES | test_payments.BREACHES | test_sessions.BREACHES
 """Every defect that the tests of a topic plant, and the only verdicts that it fails."""
@@ -18,21 +23,25 @@ BREACHES: dict[Plant, set[str]] = test_bookings.BREACHES | test_double.BREACHES 
 
 def test_a_clean_history_passes_every_judge() -> None:
     """Nothing lost, doubled, misplaced or charged twice."""
-    assert statuses(clean()) == {**dict.fromkeys(NAMES, PASS), "leaked": PASS, "lost_sessions": PASS}
+    assert statuses(clean()) == dict.fromkeys(NAMES, PASS)
+    assert {each.id for each in clean().assess().not_asked} == IDLE
     figures = clean().assess().integrity
     assert (figures.acknowledged, figures.lost, figures.double_booked, figures.residency_breaches) == (10, 0, 0, None)
 
 
 def test_an_empty_history_proves_nothing() -> None:
-    """Where nothing happened, nothing is proven; only of doubts there are certainly none."""
-    assert statuses(Run((INTEGRITY,))) == {**dict.fromkeys(NAMES, INCONCLUSIVE), "unresolved": PASS}
+    """Where nothing happened, nothing is proven; only of doubts there are certainly none. What nobody did is listed, each with the reason."""
+    found, asked = Run((INTEGRITY,)).assess(), statuses(Run((INTEGRITY,)))
+    assert asked == {**dict.fromkeys(CORE, INCONCLUSIVE), "unresolved": PASS}
+    assert {each.id for each in found.not_asked} == set(integrity.SEARCHES) - {*CORE, "unresolved"}
+    assert all(each.why for each in found.not_asked)
 
 
 def test_without_a_final_state_nobody_knows() -> None:
     """Missing evidence is never an empty table."""
     run = clean()
     run.bookings = None
-    assert statuses(run) == dict.fromkeys(NAMES, INCONCLUSIVE)
+    assert statuses(run) == dict.fromkeys([*NAMES, "stale_offers"], INCONCLUSIVE)
     assert run.assess().integrity.lost is None
 
 

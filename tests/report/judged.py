@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from closeshave.judge.verdict import Assessment, FaultFigures, IntegrityFigures, LoadFigures, Status, Verdict
+from closeshave.judge.verdict import Assessment, Exposure, FaultFigures, IntegrityFigures, LoadFigures, NotRun, Status, Verdict
 from tests.report.synthetic import REGIONS, ns
 
 BREACHES = (
@@ -71,7 +71,10 @@ LOAD = LoadFigures(
     edge_count=62_411,
 )
 
-INTEGRITY = IntegrityFigures(2_218, 0, 0, 0, 0, 0, 0, 0, 0, 3)
+INTEGRITY = IntegrityFigures(2_218, 0, 0, 0, 0, 0, 0, 0, 0, 3, customers_acknowledged=640, refused_though_free=0)
+EXPOSURES = {"double_booked": Exposure(412, "contests for a slot"), "lost": Exposure(2_218, "acknowledged writes that were read back")}
+NOT_RUN = (NotRun("E17", "A region's data survives an earthquake", "no fault of this plan is of a kind that it covers"),)
+NOT_ASKED = (NotRun("stale_pages", "stale pages", "no journey of this scenario changes a page"),)
 
 
 def verdict(id: str, measure: str, scope: str, measured: float | None, bound: float | None, unit: str, **more: Any) -> Verdict:
@@ -92,7 +95,7 @@ def verdicts() -> tuple[Verdict, ...]:
         ),
         verdict("cache-hits/all", "cache_hit_ratio", "all", 0.962, 0.95, "ratio", claims=("E18",), confidence=(0.9589, 0.9650), n=9_310),
         verdict("throughput/all", "throughput", "all", 259.8, 200, "1/s", n=18_222),
-        *(verdict(f"integrity/{name}", name, "all", 0, 0, "count", claims=("E20",), n=2_218) for name in BREACHES),
+        *(verdict(f"integrity/{name}", name, "all", 0, 0, "count", claims=("E20",), n=2_218, exposure=EXPOSURES.get(name)) for name in BREACHES),
         *(verdict(f"recovery/{one.id}", "recovery", f"fault:{one.id}", one.recovery_s, 300, "s", claims=("E21",), n=210) for one in FAULTS),
         verdict("loss/shard-primary-killed", "loss", "fault:shard-primary-killed", 0.0, 30, "s", claims=("E22",), n=212),
         verdict("complete", "completeness", "all", 0, 0, "count"),
@@ -105,7 +108,7 @@ def verdicts() -> tuple[Verdict, ...]:
 
 def passed() -> Assessment:
     """Everything held."""
-    return Assessment(Status.PASS, (), LOAD, verdicts(), FAULTS, INTEGRITY)
+    return Assessment(Status.PASS, (), LOAD, verdicts(), FAULTS, INTEGRITY, not_run=NOT_RUN, not_asked=NOT_ASKED)
 
 
 def failed() -> Assessment:

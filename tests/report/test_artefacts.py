@@ -68,6 +68,8 @@ def test_the_summary_has_the_fields_of_version_1():
         "faults",
         "integrity",
         "resilience",
+        "not_run",
+        "not_asked",
     ]
     assert (told["schema"], told["status"], told["exit_code"], told["evidence"]) == ("closeshave.summary/1", "pass", 0, "rehearsed")
     assert list(told["run"]) == ["id", "plan", "environment", "target", "seed", "started_at", "ended_at", "version"]

@@ -14,7 +14,7 @@ def test_a_pass_says_what_was_survived_and_what_it_cost():
     said = headline(judged.passed(), "rehearsed", 0)
     assert said.text == (
         "Pass (rehearsed): All 26 checks held; all 3 faults were survived, the slowest recovery took 22.9 s; "
-        "of 2,218 acknowledged bookings none was doubled and none lost outside the allowed loss windows (2 inside)."
+        "of 2,218 acknowledged bookings none was lost outside the allowed loss windows (2 inside), and in 412 contests for a slot none was doubled."
     )
 
 
@@ -43,6 +43,12 @@ def test_nothing_is_claimed_of_bookings_that_could_not_be_counted():
     """Unknown never becomes success."""
     uncounted = replace(judged.passed(), integrity=replace(judged.INTEGRITY, lost=None))
     assert "acknowledged" not in headline(uncounted, "measured", 0).sentence
+
+
+def test_nothing_is_claimed_of_contests_that_never_were():
+    """A count of nought, of nothing, is no news."""
+    alone = tuple(replace(one, exposure=None) for one in judged.verdicts())
+    assert "doubled" not in headline(replace(judged.passed(), verdicts=alone), "measured", 0).sentence
 
 
 def test_without_verdicts_the_reason_of_the_run_is_told():

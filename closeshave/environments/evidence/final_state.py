@@ -27,6 +27,8 @@ from closeshave.history import (
     CAPTURES_FILE,
     DIVERGED_FILE,
     PLACEMENTS_FILE,
+    Mark,
+    record,
     save_rows,
 )
 from closeshave.processes import poll_until
@@ -54,18 +56,24 @@ def primaries(deployment: Deployment) -> dict[int, Member]:
 
     Raises :class:`FinalStateUnreadable` naming the shards that have none, or more than one.
     """
+    found, wrong = _primaries(deployment)
+    if wrong:
+        raise FinalStateUnreadable("; ".join(f"shard {shard} {why}" for shard, why in wrong.items()))
+    return found
+
+
+def _primaries(deployment: Deployment) -> tuple[dict[int, Member], dict[int, str]]:
+    """The one primary of each shard that has one, and of every other shard why there is none to read."""
     found: dict[int, list[Member]] = {shard.id: [] for shard in deployment.topology.shards}
     for member in deployment.members:
         if probe.http_status(member.api_port, "/primary") == 200:
             found[member.shard].append(member)
-    wrong = [
-        f"shard {shard} has {f'{len(members)} primaries: ' if members else 'no primary'}{', '.join(member.name for member in members)}"
+    wrong = {
+        shard: f"has {f'{len(members)} primaries: ' if members else 'no primary'}{', '.join(member.name for member in members)}"
         for shard, members in found.items()
         if len(members) != 1
-    ]
-    if wrong:
-        raise FinalStateUnreadable("; ".join(wrong))
-    return {shard: members[0] for shard, members in found.items()}
+    }
+    return {shard: members[0] for shard, members in found.items() if shard not in wrong}, wrong
 
 
 def quiesce(deployment: Deployment, timeout_s: float) -> None:
@@ -96,19 +104,31 @@ def quiesce(deployment: Deployment, timeout_s: float) -> None:
 def export(deployment: Deployment, run: Path, since_wall_s: float, say: Callable[[str], None]) -> None:
     """Write ``final_state/`` of the run: all bookings and captures made since ``since_wall_s`` (seconds since the epoch), and what parts hold.
 
-    Captures come first, since they depend on no database. Raises :class:`FinalStateUnreadable`, and then leaves the file that it concerns out.
+    Captures come first, since they depend on no database. A shard that cannot be read is noted in the timeline (``part-missing``, ``final state of
+    shard 2: why``), and the others are read all the same. Raises :class:`FinalStateUnreadable` where none can be, and for what else cannot, and then
+    leaves the file that it concerns out.
     """
     captured = captures(Path(deployment.payments.ledger), since_wall_s)
     save_rows(run / CAPTURES_FILE, captured)
-    promoted = primaries(deployment)
-    tables = [_bookings(deployment, member, since_wall_s) for _, member in sorted(promoted.items())]
+    promoted, unread = _primaries(deployment)
+    tables = []
+    for shard, member in sorted(promoted.items()):
+        try:
+            tables.append(_bookings(deployment, member, since_wall_s))
+        except FinalStateUnreadable as reason:
+            unread[shard] = str(reason)
+    if not tables:
+        raise FinalStateUnreadable("; ".join(f"shard {shard}: {why}" for shard, why in unread.items()))
+    for shard, why in unread.items():
+        promoted.pop(shard, None)
+        record(run, Mark(now_ns(), "part-missing", f"final state of shard {shard}: {why}"))
     booked = pa.concat_tables([BOOKINGS.empty_table(), *tables]).unify_dictionaries()
     save_rows(run / BOOKINGS_FILE, booked)
     entries = cache_entries.read(deployment, promoted, random.Random(run.name))  # noqa: S311 - which entries are looked at is no secret
     save_rows(run / CACHE_ENTRIES_FILE, entries)
-    save_rows(run / PLACEMENTS_FILE, placements.read(deployment))
     if (alone := diverged.read(Path(deployment.root), since_wall_s)) is not None:
         save_rows(run / DIVERGED_FILE, alone)
+    save_rows(run / PLACEMENTS_FILE, placements.read(deployment))
     compared = entries.num_rows - entries["stored"].null_count
     say(
         f"final state: {booked.num_rows} bookings on {len(tables)} primaries, {captured.num_rows} captures, "

@@ -1,0 +1,230 @@
+"""Refused bookings: whether somebody held the slot, by our own history or by the list that was read back, and what the refusal is worth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from closeshave.history import Effect
+from closeshave.judge.verdict import Status
+from tests.judge.clean import REFUSED, UNANSWERED
+from tests.judge.histories import AVAILABILITY, EIGHT, INTEGRITY, Run
+
+PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
+NAMED = replace(INTEGRITY, invariants=("refused_though_free",))
+REFUSED_AT = 40.0
+Plant = Callable[[Run], None]
+
+
+def refuse(run: Run, **fields: Any) -> None:
+    """Session *late* asks for eight o'clock at barber 1, and is told that it is taken."""
+    run.book(REFUSED_AT, None, final=False, **{"key": "late", "session": "late", "client": "l", "starts_at": EIGHT, **REFUSED, **fields})
+
+
+def lists(run: Run, at: float, *starts: int, barber: int | None = 1, session: str = "late") -> None:
+    """What that session is offered when it looks again."""
+    operation = run.op(at)
+    run.effects.append(Effect(operation.id, "offer", 1, 1, barber=barber, session=session, read_values=json.dumps(starts)))
+
+
+def acknowledged(run: Run) -> None:
+    """Somebody had booked it."""
+    run.book(30, 50, starts_at=EIGHT, session="first")
+
+
+def overlapping(run: Run) -> None:
+    """A longer service that began earlier reaches into it."""
+    run.book(30, 50, starts_at=EIGHT - 1800, minutes=45, session="first")
+
+
+def in_flight(run: Run) -> None:
+    """Two asked at once; the other's answer came later."""
+    run.book(39.9, 50, took=1.0, starts_at=EIGHT, session="first")
+
+
+def in_doubt(run: Run) -> None:
+    """Nobody knows whether the other one got it."""
+    run.book(30, None, final=False, starts_at=EIGHT, session="first", key="first", **UNANSWERED)
+
+
+def moved_here(run: Run) -> None:
+    """Another booking had been moved to this time."""
+    run.book(20, 50, final=False, starts_at=EIGHT + 7200, session="first")
+    run.act("reschedule", 30, booking=50, barber=1, starts_at=EIGHT, minutes=30, session="first", version=2)
+    run.row(50, starts_at=EIGHT, version=2)
+
+
+def perhaps_cancelled(run: Run) -> None:
+    """The cancel was never answered: the slot may still have been held."""
+    acknowledged(run)
+    run.act("cancel", 35, booking=50, session="first", **UNANSWERED)
+
+
+def cancelled_a_moment_before(run: Run) -> None:
+    """A replica may not know it yet."""
+    acknowledged(run)
+    run.act("cancel", 39, booking=50, session="first")
+
+
+def own_other_chair(run: Run) -> None:
+    """The same customer sits at another barber at that time."""
+    run.book(30, 50, starts_at=EIGHT, barber=2, session="first", client="l")
+
+
+def not_on_the_list(run: Run) -> None:
+    """A stranger holds it: the list that was read back does not offer it."""
+    lists(run, 40.5, EIGHT + 1800, EIGHT + 3600)
+
+
+def not_on_any_list(run: Run) -> None:
+    """Of all barbers nobody is free then, so this one is not."""
+    lists(run, 40.5, EIGHT + 1800, barber=None)
+
+
+def nothing_left(run: Run) -> None:
+    """The day is full; lists of this barber are not always empty."""
+    lists(run, 12, EIGHT, session="somebody")
+    lists(run, 40.5)
+
+
+HELD = (acknowledged, overlapping, in_flight, in_doubt, moved_here, perhaps_cancelled, cancelled_a_moment_before, own_other_chair,
+        not_on_the_list, not_on_any_list, nothing_left)  # fmt: skip
+
+
+def still_offered(run: Run) -> None:
+    """Nobody held it, and three seconds later it is offered to the very same customer."""
+    lists(run, 43.1, EIGHT, EIGHT + 1800)
+
+
+def cancelled_before(run: Run) -> None:
+    """Who held it had given it up long before."""
+    acknowledged(run)
+    run.act("cancel", 32, booking=50, session="first")
+    lists(run, 43.1, EIGHT, EIGHT + 1800)
+
+
+def moved_away_before(run: Run) -> None:
+    """Who held it had moved away long before."""
+    run.book(30, 50, final=False, starts_at=EIGHT, session="first")
+    run.act("reschedule", 32, booking=50, barber=1, starts_at=EIGHT + 7200, minutes=30, session="first", version=2)
+    run.row(50, starts_at=EIGHT + 7200, version=2)
+    lists(run, 43.1, EIGHT, EIGHT + 1800)
+
+
+def booked_later(run: Run) -> None:
+    """Who came afterwards was not in the way."""
+    lists(run, 43.1, EIGHT, EIGHT + 1800)
+    run.book(44, 50, starts_at=EIGHT, session="next")
+
+
+FREE = (still_offered, cancelled_before, moved_away_before, booked_later)
+
+
+def nobody_looked(run: Run) -> None:
+    """No list, no holder."""
+
+
+def offered_at_once(run: Run) -> None:
+    """A list half a second later may be a replica's."""
+    lists(run, 40.5, EIGHT, EIGHT + 1800)
+
+
+def somebody_is_free(run: Run) -> None:
+    """A list of all barbers offers the time: it may be another's."""
+    lists(run, 43.1, EIGHT, EIGHT + 1800, barber=None)
+
+
+def another_barbers_list(run: Run) -> None:
+    """It tells of another chair."""
+    lists(run, 43.1, EIGHT, barber=2)
+
+
+def another_day(run: Run) -> None:
+    """It tells of another day."""
+    lists(run, 40.5, EIGHT + 86_400)
+
+
+def always_empty(run: Run) -> None:
+    """This platform answers nothing else to whoever asks for one barber."""
+    lists(run, 12, session="somebody")
+    lists(run, 40.5)
+
+
+def of_somebody_else(run: Run) -> None:
+    """Another session's list is no reading back."""
+    lists(run, 40.5, EIGHT + 1800, session="somebody")
+
+
+UNTOLD = (nobody_looked, offered_at_once, somebody_is_free, another_barbers_list, another_day, always_empty, of_somebody_else)
+
+
+@pytest.mark.parametrize(
+    ("plant", "status", "good"),
+    [
+        *((plant, PASS, True) for plant in HELD),
+        *((plant, FAIL, False) for plant in FREE),
+        *((plant, INCONCLUSIVE, False) for plant in UNTOLD),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_conflict_needs_a_holder(plant: Plant, status: Status, good: bool) -> None:
+    """Held is good service; free is a breach; what nobody can tell is neither good nor a breach."""
+    run = Run((NAMED, replace(AVAILABILITY, at_least=1e-6)))
+    run.book(15, 1, session="someone")
+    plant(run)
+    refuse(run)
+    verdict = run.verdict("integrity/refused_though_free")
+    assert verdict.status is status, verdict.reason
+    operations = run.history.operations
+    asked = [effect.operation for effect in run.effects if effect.session == "late" and effect.action == "create"]
+    assert [bool(run.case.good[place]) for place in operations.index[operations["id"].isin(asked)]] == [good]
+    assert bool(verdict.witnesses) == (status is FAIL)
+
+
+def test_a_long_service_needs_all_of_its_time() -> None:
+    """The first half hour is offered, the second is not: 45 minutes do not fit, and nobody was refused what was free."""
+    run = Run((NAMED,))
+    run.book(15, 1, session="someone")
+    refuse(run, minutes=45)
+    lists(run, 43.1, EIGHT - 1800, EIGHT, EIGHT + 3600)
+    assert run.verdict("integrity/refused_though_free").status is INCONCLUSIVE
+
+
+def test_nobody_is_in_the_way_of_moving_the_own_booking() -> None:
+    """Half an hour later overlaps where it is now; that it is there is no reason to refuse."""
+    run = Run((NAMED,))
+    run.book(15, 1, starts_at=EIGHT - 900, session="late")
+    run.act("reschedule", 40, booking=1, barber=1, starts_at=EIGHT, minutes=30, session="late", **REFUSED)
+    lists(run, 43.1, EIGHT, EIGHT + 1800)
+    assert run.verdict("integrity/refused_though_free").status is FAIL
+
+
+def test_any_barber_would_do() -> None:
+    """Who asked for no barber was refused although the merged list offers the time."""
+    run = Run((NAMED,))
+    run.book(15, 1, session="someone")
+    refuse(run, barber=None)
+    lists(run, 43.1, EIGHT, EIGHT + 1800, barber=None)
+    assert run.verdict("integrity/refused_though_free").status is FAIL
+
+
+def test_a_history_that_is_not_whole_convicts_nobody_of_it() -> None:
+    """The record of who held the slot may be what is missing."""
+    run = Run((NAMED,))
+    run.book(15, 1, session="someone")
+    still_offered(run)
+    refuse(run)
+    run.changes["sent"] = ()
+    assert run.verdict("integrity/refused_though_free").status is INCONCLUSIVE
+
+
+def test_without_a_refusal_nothing_is_changed() -> None:
+    """The column itself, of ten million rows, and no copy of it."""
+    run = Run((INTEGRITY,))
+    run.steady(10)
+    assert not len(run.case.refusals.rows)
+    assert run.case.good.all()
