@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help run smoke faults test test-servers test-trials test-containers fuzz bench truth noisy truth-plain measured-error lint lock clean
+.PHONY: help run smoke faults test test-servers test-trials test-containers fuzz fuzz-runs bench truth noisy truth-plain measured-error lint lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ fuzz: $(INSTALLED) ## The engine against any bytes of a server, guided by covera
 	$(BIN)/pip install --quiet --disable-pip-version-check 'atheris>=3,<4'
 	mkdir -p $(FUZZED)
 	nice -n 19 $(BIN)/python -m tests.engine.fuzz -max_total_time=$(FUZZ_S) -max_len=4096 -timeout=20 -artifact_prefix=$(FUZZED)/ $(FUZZED) tests/engine/corpus
+
+fuzz-runs: $(INSTALLED) ## Five hundred damaged runs, arguments, locales, pipes and disks: exit code 1 is the judges' alone (half an hour)
+	CLOSESHAVE_FUZZED_RUNS=500 $(BIN)/python -m pytest tests/core/test_fuzzed_runs.py
 
 bench: $(INSTALLED) ## Measure the load engine against k6 and wrk (needs nginx and wrk from their packages; long)
 	$(BIN)/python -m benchmarks

@@ -25,8 +25,15 @@ def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
     name = life.fault.id
     if life.injected_ns is None:
         skipped = any(mark.kind == "fault-skipped" and mark.detail == name for mark in dossier.case.history.marks)
-        unseen = f"{name} was never injected{': the fault before it was not healed in time' if skipped else ''}"
-        return (_verdict("observed", life, unseen), _verdict("healed", life, f"{name} was never injected"))
+        early = dossier.case.history.manifest.interrupted
+        why = (
+            "the fault before it was not healed in time"
+            if skipped
+            else f"the run ended early ({early})"
+            if early
+            else f"its experiment did not get to it; logs/fault-{name}.log says why"
+        )
+        return tuple(_verdict(what, life, f"{name} was never injected: {why}") for what in ("observed", "healed"))
     unseen = "" if life.observed_ns is not None else f"{name} was injected, but no independent probe saw it in effect"
     if any(mark.kind == "fault-ended-early" and mark.detail == name for mark in dossier.case.history.marks):
         unseen = f"{name} was over before it was healed: something else undid it, and nobody knows when"

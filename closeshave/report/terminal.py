@@ -35,7 +35,11 @@ def render(assessment: Assessment, run: Path, console: Console) -> None:
     console.print(_text(f"  {words.count(assessment.integrity.customers_acknowledged)} bookings by customers; {told}"))
     for title, ones in views.silences(assessment):
         console.print(_text(f"  {len(ones)} {title}: {', '.join(name for name, _, _ in ones)}"), style="dim")
-    said = headline(assessment, load_manifest(run).evidence)
+    manifest = load_manifest(run)
+    if manifest.interrupted is not None:
+        # Before the sentence: whatever it says, this is why.
+        console.print(_text(f"stopped early: {manifest.interrupted}"), style="bold red")
+    said = headline(assessment, manifest.evidence)
     sentence = Text(f"{MARKS[said.status]} {said.word} ({said.evidence}): ", style=STYLES[said.status])
     sentence.append(said.sentence, style="default")
     console.print(sentence)

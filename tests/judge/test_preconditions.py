@@ -1,5 +1,6 @@
 """What must be true of a trial before any of its verdicts means something: writes under way, clocks, evidence that can be read."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -64,6 +65,17 @@ def test_a_late_sender_that_had_to_wait_its_turn_says_what_would_help(precedence
     verdict = run.verdict("generator/customers")
     assert verdict.status is INCONCLUSIVE
     assert ("rtprio" in verdict.reason) == told
+
+
+@pytest.mark.parametrize(
+    ("interrupted", "told"), [("no canary was recorded for 9 s", "no canary was recorded for 9 s"), (None, "logs/fault-kill.log")]
+)
+def test_a_fault_that_never_was_says_why(interrupted: str | None, told: str) -> None:
+    """The run ended before it, or its experiment knows."""
+    run = Run((RECOVERY,), (KILL,))
+    run.changes["manifest"] = replace(run.history.manifest, interrupted=interrupted)
+    assert told in run.verdict("observed/kill").reason
+    assert told in run.verdict("healed/kill").reason
 
 
 # -- files ----------------------------------------------------------------------------------------------------------------------------------

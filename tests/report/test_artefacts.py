@@ -163,6 +163,15 @@ def test_the_terminal_says_the_verdict_last(variant, tmp_path):
         assert "[bold red]" in told
 
 
+def test_the_terminal_says_why_a_run_ended_early(tmp_path):
+    """Before the sentence of verdict, which tells of the platform."""
+    reason = "stopped by the operator (closeshave stop) [/b]"
+    save_manifest(tmp_path, replace(HISTORY.manifest, interrupted=reason))
+    paper = io.StringIO()
+    terminal.render(findings("inconclusive").assessment, tmp_path, Console(file=paper, width=140, force_terminal=False))
+    assert f"stopped early: {reason}" in paper.getvalue()
+
+
 def test_charts_are_images_of_the_whole_run():
     """One PNG for each chart of the report."""
     drawn = charts.render(found := findings(), curves(found))
