@@ -45,7 +45,9 @@ SCRIPTS = 40
 INSIDE_LEAST = 0.95
 """Of the true recoveries, so many must lie inside the interval that is stated for them."""
 BIAS_S_MOST = 0.05
-CALM_S, FAULT_S = 5.0, 15.0
+LOSS_CLOSE_S = 0.005
+"""An acknowledgement is some milliseconds under way, and the server and its client note different ends of them."""
+CALM_S, FAULT_S = 5.0, 17.0
 AT_S, HOLD_S = 1.0, 11.0
 SESSIONS_PER_S = 10.0
 
@@ -111,7 +113,8 @@ class Measured:
     def wrong(self) -> list[str]:
         """What no script may end in, in a few words each."""
         honest = self.recovery_true_s <= self.bound_s
-        loss = self.loss_interval_s is not None and self.loss_interval_s[0] <= self.loss_true_s <= self.loss_interval_s[1]
+        low_s, high_s = self.loss_interval_s or (0.0, -1.0)
+        loss = low_s - LOSS_CLOSE_S <= self.loss_true_s <= high_s + LOSS_CLOSE_S
         found = {
             "an honest platform was convicted": honest and self.recovery == "fail",
             "an over-long outage was passed": not honest and self.recovery == "pass",
