@@ -26,8 +26,10 @@ ENOUGH = 20
 """So many probes tell a share of 95 % from an outage: more than one failure in them is more than that."""
 LEAST_SHARE = 0.4
 """Of the planned probes, so many must be there in every window. While writes fail there are no reads: half of them."""
-QUICK_NS = 5_000_000
-"""Answers that take no longer than this and three times the usual did not wait for anything."""
+QUICK_NS = 25_000_000
+"""Answers that take no longer than this and three times the usual did not wait for anything, or only for those that a hang released at once."""
+APART_NS = 5_000_000
+"""Requests sent closer together than this are answered together anyhow."""
 SLOW_LEAST_NS = 50_000_000
 """The same, where nobody knows what is usual."""
 RELEASED_PART = 4
@@ -106,7 +108,7 @@ def _stuck(good: Flags, bad: Flags, shard: NDArray[np.int32], started: Ints, end
         mine = waited[shard[waited] == place]
         mine = mine[np.argsort(started[mine], kind="stable")]
         apart, answered = np.diff(started[mine]), np.abs(np.diff(ended[mine]))
-        together = (answered * RELEASED_PART <= apart) & (apart > QUICK_NS)
+        together = (answered * RELEASED_PART <= apart) & (apart > APART_NS)
         released = mine[np.concatenate([together, [False]]) | np.concatenate([[False], together])]
         failures = np.flatnonzero(bad & (shard == place))
         for one in released[~bad[released]]:
