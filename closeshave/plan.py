@@ -5,6 +5,7 @@ A plan names its environment and its target (:mod:`closeshave.target`), so that 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -265,11 +266,15 @@ class Plan:
         return sum(phase.duration for phase in self.phases)
 
     def scaled(self, factor: float) -> Plan:
-        """The same plan at ``factor`` times its rates: of sessions, contests and canaries. A canary's rate sets the resolution of recovery times."""
+        """The same plan at ``factor`` times its rates: of sessions, contests and canaries, and so of the requests that it may send in all.
+
+        A canary's rate sets the resolution of recovery times.
+        """
         if factor == 1:
             return self
         return replace(
             self,
+            limits=replace(self.limits, requests=math.ceil(self.limits.requests * factor)),
             phases=tuple(replace(phase, sessions_per_s=phase.sessions_per_s * factor) for phase in self.phases),
             traffic=replace(self.traffic, contests_per_s=self.traffic.contests_per_s * factor),
             canaries=replace(self.canaries, home_per_s=self.canaries.home_per_s * factor, away_per_s=self.canaries.away_per_s * factor),

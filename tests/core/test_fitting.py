@@ -89,11 +89,12 @@ def test_canaries_count_with_their_looks_and_cancels() -> None:
 
 
 def test_a_scaled_plan_is_the_same_at_other_rates() -> None:
-    """Sessions, contests and canaries; nothing else."""
+    """Sessions, contests and canaries, and the requests that they may come to; nothing else."""
     plan = Plan("p", "e", "t", 1, Limits(60, 100), (Phase("calm", Role.CALM, 60.0, 2.0),))
     half = plan.scaled(0.5)
     assert (half.phases[0].sessions_per_s, half.traffic.contests_per_s) == (1.0, 0.5)
     assert (half.canaries.home_per_s, half.canaries.away_per_s) == (5.0, 0.5)
+    assert half.limits == Limits(60, 50)
     assert half.scaled(2) == plan == plan.scaled(1)
 
 
