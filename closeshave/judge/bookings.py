@@ -116,10 +116,17 @@ def _retries(dossier: Dossier) -> int:
 
 
 def unresolved(dossier: Dossier) -> Finding:
-    """Writes whose outcome nobody knows and that the final state cannot settle: creates without an answer and without a key."""
-    rows = dossier.writes.rows
+    """Writes whose outcome nobody knows and that the final state cannot settle.
+
+    A create without an answer is found by its ID, by its key, or by its slot: in a final state that is known whole it is either there or it never
+    happened. Only where that state is not known, or the request names neither whose chair nor for whom, is there nothing to find it by.
+    """
+    writes = dossier.writes
+    rows = writes.rows
     doubtful = equal(rows["outcome"], Outcome.INFO)
-    unsettled = doubtful & equal(rows["action"], "create") & (rows["key"].isna() & rows["booking"].isna()).to_numpy(dtype=np.bool_)
+    nameless = (rows["key"].isna() & rows["booking"].isna()).to_numpy(dtype=np.bool_)
+    placed = (rows["starts_at"].notna() & (rows["barber"].notna() | rows["client"].notna())).to_numpy(dtype=np.bool_)
+    unsettled = doubtful & equal(rows["action"], "create") & nameless & (writes.unread | ~placed)
     unsettled |= doubtful & ~equal(rows["action"], "create") & rows["booking"].isna().to_numpy(dtype=np.bool_)
     return Finding(
         "unresolved", int(np.count_nonzero(unsettled)), len(rows), "writes stayed in doubt: no answer, and nothing to find them by"
