@@ -172,11 +172,18 @@ def test_ranges_are_held_to_their_last_franchise(franchise: int, shard: int, exp
 
 
 def test_what_stays_in_doubt_is_inconclusive() -> None:
-    """A create with neither answer nor key: nobody can look it up."""
+    """A create with neither answer nor key, and nobody knows for whom or in whose chair: nobody can look it up."""
     run = clean()
-    run.book(30, None, final=False, key=None, **UNANSWERED)
+    run.book(30, None, final=False, key=None, barber=None, client=None, **UNANSWERED)
     assert verdict(run, "unresolved").status is Status.INCONCLUSIVE
     assert run.assess().integrity.unresolved == 1
+
+
+def test_a_create_without_an_answer_that_is_not_there_never_happened() -> None:
+    """The final state is known whole: its slot is empty."""
+    run = clean()
+    run.book(30, None, final=False, key=None, **UNANSWERED)
+    assert verdict(run, "unresolved").status is Status.PASS
 
 
 def unheard_without_a_key(run: Run) -> None:
@@ -185,6 +192,6 @@ def unheard_without_a_key(run: Run) -> None:
     run.row(50, key=None, starts_at=EIGHT)
 
 
-def test_a_create_that_only_its_slot_tells_stays_in_doubt() -> None:
-    """It is there, so nothing is lost and nothing is a phantom; but nobody can be sure."""
-    assert not_passing(unheard_without_a_key) == {"unresolved"}
+def test_a_create_is_settled_by_its_slot_alone() -> None:
+    """It is there, so nothing is lost and nothing is a phantom."""
+    assert not_passing(unheard_without_a_key) == set()
