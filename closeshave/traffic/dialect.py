@@ -132,6 +132,13 @@ def check_barber(caller: Caller, barber: int, day: date, start: str, end: str) -
     return _get("check_barber", f"/api/v2/barber-availability/check/{barber}?{asked}", caller)
 
 
+def later(time: str, minutes: int) -> str:
+    """So many minutes after a local ``HH:MM`` of opening hours, which end before midnight."""
+    hour, minute = map(int, time.split(":")[:2])
+    total = hour * 60 + minute + minutes
+    return f"{total // 60 % 24:02}:{total % 60:02}"
+
+
 # -- the account ---------------------------------------------------------------------------------------------------------------------------
 
 

@@ -54,6 +54,8 @@ class Learnt:
     """Refusals by operation and status."""
     found_out: bool = False
     """That lists of one barber tell nothing was not stated but seen."""
+    checks_barbers: bool = True
+    """Whether it can be asked if one barber is free; false once there turned out to be no such route."""
     _told_nothing: int = 0
     _took: set[Chair] = field(default_factory=set)
     _refusals: Counter[Chair] = field(default_factory=Counter)

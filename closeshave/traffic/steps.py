@@ -23,6 +23,13 @@ RETRY_AFTER_S = 1.0
 """How long a customer looks at a spinning wheel before trying the same booking again."""
 
 
+LOOK_AGAIN_AFTER_S = 2.5
+"""How long somebody who was refused waits before looking again: by then every replica has what its primary acknowledged, and a slot that is
+still free was free."""
+NO_ROUTE = frozenset({404, 405, 501})
+SLOT_S = 1800
+
+
 @dataclass(frozen=True, slots=True)
 class Booking:
     """An appointment that the platform acknowledged to this customer."""
@@ -115,9 +122,28 @@ class Steps:
         zone, merged = str(told or dialect.DEFAULT_ZONE), listed is None
         return [Slot(wanted, day, time, zone, merged, assumed) for time in answers.times_of(body)]
 
-    def _look_again(self, slot: Slot) -> None:
-        """After a refusal: is the time still on offer? Once, from the same list as before, so that a conflict can be told from a lie."""
-        self._list(slot.day, None if slot.merged else slot.barber, slot.barber)
+    def _look_again(self, slot: Slot, service: str) -> None:
+        """After a refusal: is the time still on offer? Once, a moment later, from where one barber's times are told, or from the same list as before."""
+        self.session.wait(LOOK_AGAIN_AFTER_S)
+        if slot.merged and slot.barber is not None and self.session.surroundings.learnt.checks_barbers:
+            self._check(slot, slot.barber, service)
+        else:
+            self._list(slot.day, None if slot.merged else slot.barber, slot.barber)
+
+    def _check(self, slot: Slot, barber: int, service: str) -> None:
+        """Is this barber free all that time? Kept as a list of their times would be: a list that is merged over all tells of somebody, not of one."""
+        minutes = dialect.MINUTES[service]
+
+        def effects(operation: int, meaning: Meaning, body: Body) -> Effect | None:
+            if meaning.outcome is not Outcome.OK or not isinstance(body, dict) or not isinstance(body["is_available"], bool):
+                return None
+            times = range(slot.starts_at, slot.starts_at + 60 * minutes, SLOT_S) if body["is_available"] else ()
+            return self._noted(operation, "offer", barber=barber, read_values=orjson.dumps([*times]).decode())
+
+        request = dialect.check_barber(self.session.caller, barber, slot.day, slot.time[:5], dialect.later(slot.time, minutes))
+        reply = self.session.call(request, answers.having("is_available"), effects)
+        if reply.answer.status in NO_ROUTE:
+            self.session.surroundings.learnt.checks_barbers = False
 
     # -- keeping a shop -------------------------------------------------------------------------------------------------------------------
 
@@ -189,7 +215,7 @@ class Steps:
             reply = session.call(request, check, self._created(slot, service, key), attempt=2, idle=idle)
         self._learn(slot, reply)
         if answers.is_conflict(reply.answer.status, reply.body):
-            self._look_again(slot)
+            self._look_again(slot, service)
         if reply.meaning.outcome is not Outcome.OK or not isinstance(reply.body, dict):
             return None
         # Where the key means nothing, the form sent again asks for another booking: nobody does that on purpose.
@@ -231,7 +257,7 @@ class Steps:
             lambda operation, _meaning, body: self._effect(operation, "reschedule", body, moved),
         )
         if answers.is_conflict(reply.answer.status, reply.body):
-            self._look_again(slot)
+            self._look_again(slot, booking.service)
         return moved if reply.meaning.outcome is Outcome.OK else booking
 
     def cancel(self, booking: Booking) -> None:

@@ -17,7 +17,7 @@ from closeshave.traffic import answers, manners
 from closeshave.traffic.dialect import Caller, Slot
 from closeshave.traffic.learning import EMPTY_LISTS, REFUSALS, Learnt
 from closeshave.traffic.session import Session, Surroundings, Window
-from closeshave.traffic.steps import Booking, Steps
+from closeshave.traffic.steps import LOOK_AGAIN_AFTER_S, Booking, Steps
 from tests.traffic.test_manners import BOOKED, ONE, SLOT
 from tests.traffic.test_session import Kept, Scripted
 
@@ -112,7 +112,6 @@ def test_searching_leaves_no_offers() -> None:
     ("slot", "expected"),
     [
         (SLOT, (True, 5)),
-        (Slot(5, SLOT.day, "09:00", SLOT.zone, merged=True), (False, None)),
         (Slot(None, SLOT.day, "09:00", SLOT.zone, merged=True), (False, None)),
     ],
 )
@@ -125,6 +124,30 @@ def test_after_a_conflict_the_customer_looks_again(slot: Slot, expected: tuple[b
     assert of_one(transport) == [expected[0]]
     assert offers(kept) == [(expected[1], [SLOT.starts_at])]
     assert {effect.session for effect in kept.effects} == {"s"}
+    refused, looked = kept.operations
+    assert looked.intended_ns - refused.ended_ns == round(LOOK_AGAIN_AFTER_S * 1e9), "by then no replica is behind"
+
+
+@pytest.mark.parametrize(("service", "times"), [("Shave", 1), ("Haircut", 1), ("Haircut & Shave", 2)])
+@pytest.mark.parametrize("free", [True, False])
+def test_where_lists_are_merged_it_is_asked_of_the_one_barber(service: str, times: int, free: bool) -> None:
+    """A merged list says that somebody is free, not that this one is: what was told is kept as the barber's own times."""
+    steps, kept, _, _ = customer((400, UNAVAILABLE), (200, {"barber_id": 5, "is_available": free}))
+    assert steps.book(Slot(5, SLOT.day, "09:00", SLOT.zone, merged=True), service) is None
+    assert [operation.kind for operation in kept.operations] == ["book", "check_barber"]
+    assert offers(kept) == [(5, [SLOT.starts_at + 1800 * turn for turn in range(times)] if free else [])]
+
+
+@pytest.mark.parametrize(("status", "kinds"), [(404, ["book", "slots"]), (503, ["book", "check_barber"])])
+def test_a_platform_without_that_route_is_asked_once(status: int, kinds: list[str]) -> None:
+    """From then on the merged list is looked at, which tells at least when nobody is free."""
+    learnt, slot = Learnt(), Slot(5, SLOT.day, "09:00", SLOT.zone, merged=True)
+    steps, kept, _, _ = customer((400, UNAVAILABLE), (status, {}), learnt=learnt)
+    assert steps.book(slot, "Haircut") is None
+    assert offers(kept) == []
+    steps, kept, _, _ = customer((400, UNAVAILABLE), (200, FREE), learnt=learnt)
+    assert steps.book(slot, "Haircut") is None
+    assert [operation.kind for operation in kept.operations] == kinds
 
 
 @pytest.mark.parametrize("refusal", [(400, {"detail": "Invalid service"}), (404, {}), (429, {"detail": "Rate limit exceeded"})])

@@ -43,6 +43,7 @@ NAMES = {
     "cancel": "canary_cancel",
     "refresh": "canary_refresh",
     "slots": "canary_slots",
+    "check_barber": "canary_check",
 }
 
 
@@ -132,7 +133,7 @@ class Canaries:
                 answers.free_times(self._once(region, dialect.slots(caller, day + timedelta(days=ahead), chair.barber)))
                 for ahead in range(ASKED_DAYS)
             )
-        told = [self._once(region, dialect.check_barber(caller, chair.barber, day, at[:5], _later(at))) for at in free[:ASKED_DAYS]]
+        told = [self._once(region, dialect.check_barber(caller, chair.barber, day, at[:5], dialect.later(at, 15))) for at in free[:ASKED_DAYS]]
         said = [each["is_available"] for each in told if isinstance(each, dict) and "is_available" in each]
         return not said or any(said)
 
@@ -159,12 +160,6 @@ class Canaries:
                     raise ValueError(f"{request.path} answers {answer.failure or answer.status} at {self._load.edges[region]}")
         finally:
             transport.close()
-
-
-def _later(time: str) -> str:
-    """A quarter of an hour after a local ``HH:MM`` of opening hours, which end before midnight."""
-    hour, minute = map(int, time.split(":")[:2])
-    return f"{(hour + (minute + 15) // 60) % 24:02}:{(minute + 15) % 60:02}"
 
 
 class Model(OpenModel):
