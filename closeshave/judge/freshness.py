@@ -15,7 +15,7 @@ import pandas as pd
 from closeshave.history import Outcome
 from closeshave.judge.backlog import near
 from closeshave.judge.case import Case
-from closeshave.judge.columns import Flags, Ints, equal, ints, last_told
+from closeshave.judge.columns import Flags, Ints, equal, ints, last_told, member
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.double import holdings
 from closeshave.judge.finding import Finding
@@ -28,6 +28,8 @@ MOMENT_NS = 2_000_000_000
 SAME_DAY_S = 12 * 3600
 """A list does not say for which day it was asked: what lies so near to a time that it offers may have been on it."""
 SLOT = ["franchise", "barber", "starts_at"]
+CHECKS = ("check_barber", "canary_check")
+"""Questions after one slot of one barber."""
 SHOP = ["session", "franchise"]
 
 
@@ -36,7 +38,9 @@ def stale_offers(dossier: Dossier) -> Finding:
     case = dossier.case
     offers = joined(case, ("offer",))
     calm = within(offers["started_ns"].to_numpy(), spans(case.history.manifest, "calm"))
-    offers = offers[calm & equal(offers["outcome"], Outcome.OK) & offers["barber"].notna().to_numpy()].reset_index(drop=True)
+    # Whoever asks after one slot gets no list: an answer of "no" tells of no day.
+    listing = ~member(case.operations["kind"].iloc[offers["position"].to_numpy()], CHECKS)
+    offers = offers[calm & listing & equal(offers["outcome"], Outcome.OK) & offers["barber"].notna().to_numpy()].reset_index(drop=True)
     held = holdings(dossier.writes, dossier.forgiven)
     held = held.assign(**{name: ints(held[name], -1) for name in SLOT})[[*SLOT, "booking", "from_ns", "until_ns"]]
     # Most lists are asked for before anybody books there, and need not be read.

@@ -59,6 +59,17 @@ def test_a_list_does_not_offer_what_was_booked(asked: float, starts: tuple[int, 
     assert status is not FAIL or (verdict is not None and "1000001" in verdict.witnesses[0]["why"])
 
 
+@pytest.mark.parametrize(("kind", "status"), [("slots", INCONCLUSIVE), ("check_barber", None), ("canary_check", None)])
+def test_whoever_asks_after_one_slot_gets_no_list(kind: str, status: Status | None) -> None:
+    """A "no" to it is no empty list: where only such were asked, no list was."""
+    run = Run((INTEGRITY,))
+    booked(run, 20)
+    operation = run.op(25, kind=kind, outcome="ok")
+    run.effects.append(Effect(operation.id, "offer", 1, 1, session="s", barber=11, read_values="[]"))
+    verdict = found(run, "integrity/stale_offers")
+    assert (verdict.status if verdict else None) == status
+
+
 def test_a_cancelled_booking_may_be_offered_again() -> None:
     """From the sending of the cancel on nobody holds the time for certain."""
     run = Run((INTEGRITY,))
