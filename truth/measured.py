@@ -8,6 +8,7 @@ is the server's own record: from the arrival of the call to the instant from whi
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import multiprocessing
 import statistics
@@ -20,15 +21,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from closeshave import history, judge
+from closeshave import deployment, history, judge, private
 from closeshave.clock import Anchor, now_ns
-from closeshave.deployment import Call, Deployment, Expect, Hook, Payments
+from closeshave.deployment import Account, Call, Deployment, Edge, Expect, Hook, Payments
+from closeshave.environments.remote import read_back, reader
+from closeshave.environments.remote.definition import Caps, Fingerprint, Remote
 from closeshave.faults import child
 from closeshave.files import write_atomically
-from closeshave.history import BOOKINGS, CAPTURES, Manifest, PhaseTime
+from closeshave.history import CAPTURES, Manifest, Mark, PhaseTime
 from closeshave.plan import Canaries, Expected, Fault, Limits, Phase, Plan, Role, Traffic
 from closeshave.target import Measure, Objective, Target
 from closeshave.traffic import accounts
@@ -36,11 +38,13 @@ from closeshave.traffic.accounts import LoggedIn
 from closeshave.traffic.collect import collect
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.load import ACCOUNTS_FILE, Load, LoadPhase
-from truth.scripted import REGIONS, TOPOLOGY, Script, Scripted
+from truth.scripted import CUSTOMERS, REGIONS, TOPOLOGY, Script, Scripted, token
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "reports" / "runs" / "truth" / "measured.json"
 PAGE = HERE.parent / "docs" / "measured-error.md"
+SOURCES = ("closeshave/judge", "closeshave/faults", "closeshave/traffic", "closeshave/history", "closeshave/environments/remote", "truth")
+"""What has a part in what is measured."""
 SCRIPTS = 40
 INSIDE_LEAST = 0.95
 """Of the true recoveries, so many must lie inside the interval that is stated for them."""
@@ -73,7 +77,7 @@ def target(bound_s: float) -> Target:
         *(Objective(f"p{p * 100:g}", (), Measure.LATENCY, at_most=5.0, percentile=p, window="run") for p in PERCENTILES),
         Objective("recovery", (), Measure.RECOVERY, at_most=bound_s, faults=("shard.*",)),
         Objective("loss", (), Measure.LOSS, at_most=5.0, faults=("shard.*",)),
-        Objective("integrity", (), Measure.INTEGRITY, invariants=("lost",)),
+        Objective("integrity", (), Measure.INTEGRITY, invariants=("lost", "phantom", "double_booked")),
     )
     return Target(name="scripted", title="", claims=(), objectives=objectives)
 
@@ -99,6 +103,11 @@ class Measured:
     lost: int | None
     lost_elsewhere: str
     """The verdict on writes that are lost by no fault."""
+    phantom: int | None
+    doubled: int | None
+    """Both are 0 of this server."""
+    listed: bool
+    """Whether the list that was read back is the server's own, row for row."""
     good_true: tuple[int, int]
     """Good answers and requests, by the server's count."""
     good: tuple[int, int]
@@ -122,6 +131,9 @@ class Measured:
             "not healed": not self.healed,
             "the loss window": not loss,
             "lost writes": self.lost != self.lost_true or self.lost_elsewhere != "pass",
+            "phantom bookings": self.phantom != 0,
+            "doubled bookings": self.doubled != 0,
+            "the list": not self.listed,
             # What is cut off may be asked again on a connection of its own.
             "good answers": self.good != self.good_true and self.script.mode != "reset",
             "percentiles": not self.percentiles_exact,
@@ -136,17 +148,30 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=SCRIPTS, help="Carry out at most so many in this call; the next one goes on.")
     options = parser.parse_args()
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    kept: dict[str, Mapping[str, object]] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    now = code()
+    before: dict[str, Mapping[str, object]] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    # What other code measured says nothing of this one.
+    kept = {seed: row for seed, row in before.items() if row.get("code") == now}
+    if len(kept) < len(before):
+        print(f"{len(before) - len(kept)} results are of other code than {now}: measured anew")  # noqa: T201 -- a command
     left = [seed for seed in range(1, options.scripts + 1) if str(seed) not in kept][: options.most]
     # Two at a time, each in a process of its own: they mostly wait.
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
         for found in pool.map(measured, left):
-            kept[str(found.script.seed)] = {**asdict(found), "inside": found.inside, "wrong": found.wrong}
+            kept[str(found.script.seed)] = {**asdict(found), "inside": found.inside, "wrong": found.wrong, "code": now}
             write_atomically(RESULTS, json.dumps(kept, indent=1) + "\n")
             print(_line(kept[str(found.script.seed)]), flush=True)  # noqa: T201 -- a command
     rows = [kept[seed] for seed in sorted(kept, key=int)]
     PAGE.write_text(page(rows))
     return 0 if len(rows) >= options.scripts and not _troubles(rows) else 1
+
+
+def code(root: Path = HERE.parent) -> str:
+    """A digest of the sources, by their names and content."""
+    found = hashlib.sha256()
+    for path in sorted(path for source in SOURCES for path in (root / source).rglob("*.py")):
+        found.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
+    return found.hexdigest()[:12]
 
 
 def measured(seed: int) -> Measured:
@@ -158,17 +183,21 @@ def measure(script: Script) -> Measured:
     """Carry out one script and judge it."""
     with tempfile.TemporaryDirectory(prefix="measured-") as scratch, Scripted(script).serving() as server:
         run = Path(scratch)
-        _carry_out(run, server)
-        return _compare(run, server)
+        try:
+            _carry_out(run, server)
+            return _compare(run, server)
+        finally:
+            private.forget(run)
+            reader.forget(str(run / "platform"))
 
 
 def _carry_out(run: Path, server: Scripted) -> None:
-    people = [LoggedIn(f"{n}@{region}.example.com", "pw", region, "t", "r", "c", "7") for region in REGIONS for n in range(5)]
-    accounts.save(run / ACCOUNTS_FILE, people)
+    people = [LoggedIn(f"{client}@example.com", "pw", region, token(client), "r", "c", str(client)) for client, region in CUSTOMERS]
+    accounts.save(private.make(run) / ACCOUNTS_FILE, people)
     phases = (LoadPhase("calm", Role.CALM, 0.0, CALM_S, SESSIONS_PER_S), LoadPhase("fault", Role.FAULT, CALM_S, FAULT_S, SESSIONS_PER_S))
     load = Load(
-        run=str(run), run_id=f"measured-{server.script.seed}", seed=server.script.seed, phases=phases, traffic=PLAN.traffic, canaries=PLAN.canaries,
-        topology=TOPOLOGY, edges=dict.fromkeys(REGIONS, server.url), tokens=str(run / ACCOUNTS_FILE), requests=100_000,
+        run=str(run), run_id=run.name, seed=server.script.seed, phases=phases, traffic=PLAN.traffic, canaries=PLAN.canaries,
+        topology=TOPOLOGY, edges=dict.fromkeys(REGIONS, server.url), tokens=str(private.place(run) / ACCOUNTS_FILE), requests=100_000,
     )  # fmt: skip
     anchor = Anchor.take()
     generators = [Generator.start(kind, load) for kind in ("customers", "canary")]
@@ -178,7 +207,7 @@ def _carry_out(run: Path, server: Scripted) -> None:
         server.start_ns = now_ns() + 500_000_000
         for generator in generators:
             generator.go(server.start_ns)
-        experiment = child.start(_platform(run, server), run, FAULT, server.at_ns(CALM_S + AT_S))
+        experiment = child.start(platform(run, server), run, FAULT, server.at_ns(CALM_S + AT_S))
         for generator in generators:
             generator.finish(CALM_S + FAULT_S + 20)
     finally:
@@ -188,9 +217,12 @@ def _carry_out(run: Path, server: Scripted) -> None:
         raise RuntimeError((run / "logs" / f"fault-{FAULT.id}.log").read_text())
     collect(run)
     _write_down(run, server, anchor)
+    server.over = True
+    for part, why in read_back.export(definition(server), deployment.load(run / "platform"), run)[1].items():
+        history.record(run, Mark(now_ns(), "part-missing", f"{part}: {why}"))
 
 
-def _platform(run: Path, server: Scripted) -> Deployment:
+def platform(run: Path, server: Scripted) -> Deployment:
     """The server as the fault's own process knows it: a platform elsewhere, with a hook of its operator's."""
     called = {what: Call(http=f"{server.url}/control/{what}", method="GET") for what in ("inject", "observe", "undo")}
     check = Call(http=f"{server.url}/control/check", method="GET", expect=Expect(members={"status": "ready"}))
@@ -199,10 +231,18 @@ def _platform(run: Path, server: Scripted) -> Deployment:
     root.mkdir()
     platform = Deployment(
         id=run.name, name="scripted", kind="remote", root=str(root), topology=TOPOLOGY, processes=(), members=(), stores=(), sentinels=(), links=(),
-        edges=(), payments=Payments("none", "http://127.0.0.1:1", "none"), etcd_ports=(), database="none", user="none", hooks=(hook,),
+        edges=tuple(Edge(region, server.url, "", region) for region in REGIONS), payments=Payments("none", "http://127.0.0.1:1", "none"), etcd_ports=(),
+        database="none", user="none", hooks=(hook,),
+        accounts=tuple(Account(f"{client}@example.com", "pw", region) for client, region in CUSTOMERS),
     )  # fmt: skip
     platform.save()
     return platform
+
+
+def definition(server: Scripted) -> Remote:
+    """The server as an environment file would describe it: its bookings are read back through its API, as each customer."""
+    urls = dict.fromkeys(REGIONS, server.url)
+    return Remote("remote", "scripted", urls, Fingerprint("/health", {"status": "ready"}), Caps(1000, 100_000, 60))
 
 
 def _write_down(run: Path, server: Scripted, anchor: Anchor) -> None:
@@ -211,16 +251,6 @@ def _write_down(run: Path, server: Scripted, anchor: Anchor) -> None:
     times = (PhaseTime("calm", "calm", at(0), at(CALM_S)), PhaseTime("fault", "fault", at(CALM_S), at(CALM_S + FAULT_S)))
     manifest = Manifest("measured", PLAN.name, "scripted", "scripted", script.seed, "rehearsed", "0", "", anchor, TOPOLOGY, times, "")
     history.save_manifest(run, manifest)
-    rows = [
-        {
-            "booking": each["id"], "franchise": each["franchise"], "found_on": 1 if each["franchise"] in TOPOLOGY.shards[0] else 2,
-            "barber": each["barber"], "client": "7", "starts_at": int(each["start"].timestamp()), "minutes": each["minutes"], "status": each["status"],
-            "version": each["version"], "key": None, "created_at": each["made_s"], "price_cents": 3000,
-        }
-        for each in server.kept.bookings.values()
-        if not server.lost(each)
-    ]  # fmt: skip
-    history.save_rows(run / history.BOOKINGS_FILE, pa.Table.from_pylist(rows, schema=BOOKINGS))
     history.save_rows(run / history.CAPTURES_FILE, CAPTURES.empty_table())
 
 
@@ -244,6 +274,7 @@ def _compare(run: Path, server: Scripted) -> Measured:
     times = np.sort(np.where(customers["good"], customers["ended_ns"] - customers["intended_ns"], np.iinfo(np.int64).max))
     exact = {p: times[-(-round(p * 1000) * len(times) // 1000) - 1] / 1e9 for p in PERCENTILES}
     told = {p: by_id[f"p{p * 100:g}/all"].measured for p in PERCENTILES}
+    told_rows = pq.read_table(run / history.BOOKINGS_FILE).to_pylist()
     assert availability.measured is not None
     return Measured(
         script=script,
@@ -260,10 +291,23 @@ def _compare(run: Path, server: Scripted) -> Measured:
         lost_true=len(lost),
         lost=fault.lost_writes,
         lost_elsewhere=by_id["integrity/lost"].status.value,
+        phantom=assessment.integrity.phantom,
+        doubled=assessment.integrity.double_booked,
+        listed=sorted(map(_shown, told_rows)) == sorted(_kept(each) for each in kept.bookings.values() if not server.lost(each)),
         good_true=(server.kept.customers_good, server.kept.customers),
         good=(round(availability.measured * availability.n), availability.n),
         percentiles_exact=all(told[p] == exact[p] or (told[p] is None and exact[p] > 1e9) for p in PERCENTILES),
     )
+
+
+def _shown(row: Mapping[str, Any]) -> tuple[object, ...]:
+    """What is the same of a booking as it was read back and as the server remembers it."""
+    return row["booking"], row["franchise"], row["barber"], row["client"], row["starts_at"], row["minutes"], row["status"], row["version"]
+
+
+def _kept(each: Mapping[str, Any]) -> tuple[object, ...]:
+    starts_at = int(each["start"].timestamp())
+    return each["id"], each["franchise"], each["barber"], str(each["client"]), starts_at, each["minutes"], each["status"], each["version"]
 
 
 def _troubles(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -283,7 +327,7 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
     """The table."""
     inside, verdicts = sum(bool(row["inside"]) for row in rows), [row["recovery"] for row in rows]
     heads = ("seed", "mode", "share", "bites after", "call returns after", "recovery true", "measured", "interval", "allowed", "verdict", "loss true",
-             "interval", "lost writes", "good of requests", "percentiles", "")  # fmt: skip
+             "interval", "lost writes", "list", "good of requests", "percentiles", "")  # fmt: skip
     return "\n".join(
         [
             "# Measured error",
@@ -292,8 +336,10 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
             "say against what the server did: an outage of known manner, length and share of requests, begun by the call of a hook, at once or later;",
             "bookings acknowledged just before it and forgotten; errors and late answers. The true recovery is the server's own record, from the arrival",
             "of the call to the instant from which no request suffered. Canaries probe at the rates of a plan that says nothing of them, from both",
-            "regions. Each script has a bound near its true recovery. Counts and percentiles must be exact. Times in seconds.",
+            "regions. Each script has a bound near its true recovery. At the end each customer's bookings are read back through the API, in lists of the",
+            "shape that the script says, with so many rows a page. Counts and percentiles must be exact. Times in seconds.",
             "",
+            f"Measured with code {', '.join(sorted({str(row['code']) for row in rows}))} (a digest of the sources): rows of other code are measured anew.",
             f"{len(rows)} scripts. Bias of recovery: {_bias_s(rows):+.3f}. True recovery inside the stated interval: {inside} of {len(rows)}.",
             f"Verdicts on it: {', '.join(f'{verdicts.count(status)} {status}' for status in ('pass', 'inconclusive', 'fail'))}.",
             "",
@@ -312,7 +358,7 @@ def _line(row: Mapping[str, Any]) -> str:
     cells = [
         str(script["seed"]), script["mode"], f"{script['share']:.0%}", _s(script["bites_s"]), _s(script["returns_s"]), _s(row["recovery_true_s"]),
         _s(row["recovery_s"]), _between(row["interval_s"]), _s(row["bound_s"]), row["recovery"], _s(row["loss_true_s"]), _between(row["loss_interval_s"]),
-        f"{row['lost']} of {row['lost_true']}",
+        f"{row['lost']} of {row['lost_true']}", f"{script['lists']}, {script['page_rows']}",
         f"{good[0]:,} of {good[1]:,}" + ("" if list(good) == list(true) else f" (the server's: {true[0]:,} of {true[1]:,})"),
         "exact" if row["percentiles_exact"] else "differ",
         f"**{', '.join(row['wrong'])}**" if row["wrong"] else "✓" if row["inside"] else "outside",

@@ -22,16 +22,23 @@ from urllib.parse import parse_qs, urlsplit
 
 from closeshave.clock import now_ns
 from closeshave.topology import Shard, Topology
-from closeshave.traffic.dialect import MINUTES
 from closeshave.traffic.population import reserved
+from truth import lists
 
 REGIONS = ("here", "there")
 TOPOLOGY = Topology(REGIONS, (Shard(1, 1, 1000, "here", "there"), Shard(2, 1001, 2000, "there", "here")))
 MODES = ("503", "hang", "reset", "slow")
 FOREVER_S = 1e6
+TAKEN = 409
 CUT_OFF = 0
 """No status: the connection is reset."""
 TIMES = [f"{hour:02}:{minute:02}" for hour in range(9, 17) for minute in (0, 30)]
+MINUTES = 30
+"""Of every booking, so that a time that is on offer can be had."""
+CUSTOMERS = tuple((1001 + number, REGIONS[number % len(REGIONS)]) for number in range(4))
+"""Client and region. Few, so that each has many bookings."""
+EARLIER = 130
+"""Bookings that each customer has of each shard from before the run: what is the run's own begins on a later page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,10 @@ class Script:
     slow_s: float
     allowed: float
     """The objective's bound is this much of the true recovery."""
+    lists: str
+    """One of :data:`truth.lists.SHAPES`."""
+    page_rows: int
+    """So many of a list are told at once."""
 
     @classmethod
     def drawn(cls, seed: int) -> Script:
@@ -80,6 +91,8 @@ class Script:
             slow=rng.uniform(0.0, 0.08),
             slow_s=rng.uniform(0.05, 0.2),
             allowed=rng.choice((0.6, 0.85, 0.93, 0.98, 1.02, 1.07, 1.15, 1.4)),
+            lists=(shape := rng.choice(lists.SHAPES)),
+            page_rows=100 if shape in {"skip", "everywhere"} else rng.choice((20, 25, 50, 100)),
         )
 
 
@@ -106,10 +119,19 @@ class Scripted:
         self.kept = Kept()
         self.start_ns: int | None = None
         """The load's start, from which the script counts; before it, all is well."""
+        self.over = False
+        """Whether the load is over: whoever reads back now is answered well."""
         self.url = ""
         self._ids = itertools.count(1)
+        self._slot: dict[tuple[int, datetime], list[int]] = {}
+        """Franchise and start → bookings."""
         self._rng = random.Random(f"server {script.seed}")  # noqa: S311 -- not a secret
         self._course: asyncio.Task[None] | None = None
+        self._earlier = {
+            (client, shard.id): [self._from_before(client, shard) for _ in range(EARLIER)]
+            for client, _ in CUSTOMERS
+            for shard in TOPOLOGY.shards
+        }
 
     def at_ns(self, seconds: float) -> int:
         """The instant of the load's time."""
@@ -174,16 +196,19 @@ class Scripted:
             return await self._control(target.removeprefix("/control/"))
         franchise = int(headers.get("x-franchise-id", 0))
         canary = any(franchise in reserved(shard) for shard in TOPOLOGY.shards)
-        running = self.start_ns is not None and now_ns() >= self.start_ns
+        running = self.start_ns is not None and now_ns() >= self.start_ns and not self.over
         status = await self._status(franchise, canary=canary) if running else 200
         if running and self._rng.random() < self.script.slow:
             await asyncio.sleep(self.script.slow_s)
+        if status == 200:
+            status, body = self._content(method, urlsplit(target), franchise, _client(headers), wanted)
+        else:
+            body = {"error": {"type": "database", "message": "scripted"}}
         if not canary and running:
             self.kept.customers += 1
-            self.kept.customers_good += status == 200
-        if status != 200:
-            return status, {"error": {"type": "database", "message": "scripted"}}
-        return 200, self._content(method, urlsplit(target), franchise, wanted)
+            # That a slot is taken is a good answer.
+            self.kept.customers_good += status in {200, TAKEN}
+        return status, body
 
     async def _control(self, what: str) -> tuple[int, Any]:
         """What an operator's hook calls: ``inject``, ``observe``, ``undo`` and ``check``."""
@@ -221,16 +246,16 @@ class Scripted:
                     await asyncio.sleep(self.script.late_s)
         return 500 if not canary and self._rng.random() < self.script.errors else 200
 
-    def _content(self, method: str, target: Any, franchise: int, wanted: dict[str, Any]) -> Any:
-        """A body as the API's, just good enough for the harness's checks."""
+    def _content(self, method: str, target: Any, franchise: int, client: int, wanted: dict[str, Any]) -> tuple[int, Any]:
+        """Status and body as the API's, just good enough for the harness's checks."""
         path, last = target.path, target.path.rstrip("/").rsplit("/", 1)[-1]
+        query = {name: values[0] for name, values in parse_qs(target.query).items()}
         if path.endswith("/appointments/slots"):
-            slots = [{"time": time, "available": True} for time in TIMES]
-            return {"slots": slots, "business_hours": {"start": "09:00", "end": "17:00"}, "slot_duration_minutes": 30, "timezone": "UTC"}
+            return 200, self._slots(franchise, query)
         if path.endswith(("/barbers/", "/services/")):
-            return [{"id": franchise * 10 + number, "name": "scripted"} for number in range(1, 4)]
-        if path.endswith("/appointments/") and method == "POST":
-            return self._book(franchise, wanted)
+            return 200, [{"id": barber, "name": "scripted"} for barber in _barbers(franchise)]
+        if path.endswith("/appointments/"):
+            return self._book(franchise, client, wanted) if method == "POST" else (200, self._list(franchise, client, query, path))
         if "/appointments/" in path:
             number = next(int(part) for part in path.split("/") if part.isdigit())
             booking = self.kept.bookings[number]
@@ -238,30 +263,91 @@ class Scripted:
                 booking["status"] = "cancelled"
             if last in {"cancel", "reschedule"}:
                 booking["version"] += 1
-            return _told(booking)
-        if last == "create-intent":
-            return {"payment_intent_id": f"pi_{wanted['booking_id']}", "amount": 30.0}
-        return {"id": 1, "access_token": "t", "refresh_token": "r", "locations": [{"version": 1}], **parse_qs(target.query)}
+            return 200, _told(booking)
+        return 200, _other(last, client, wanted, query)
 
-    def _book(self, franchise: int, wanted: dict[str, Any]) -> dict[str, Any]:
-        number = next(self._ids)
-        start = datetime.fromisoformat(f"{wanted['date']}T{wanted['time']}").replace(tzinfo=UTC)
-        self.kept.bookings[number] = {
-            "id": number, "franchise": franchise, "barber": wanted.get("barber_id") or franchise * 10 + 1, "start": start, "status": "scheduled",
-            "minutes": MINUTES[wanted["service"]], "version": 1, "made_s": datetime.now(UTC).timestamp(),
+    def _slots(self, franchise: int, query: dict[str, str]) -> dict[str, Any]:
+        """Times at which the barber is free who is asked for, or anybody."""
+        asked = [int(query["barber_id"])] if "barber_id" in query else _barbers(franchise)
+        slots = [{"time": time, "available": bool(self._free(franchise, asked, query["appointment_date"], time))} for time in TIMES]
+        return {"slots": slots, "business_hours": {"start": "09:00", "end": "17:00"}, "slot_duration_minutes": MINUTES, "timezone": "UTC"}
+
+    def _free(self, franchise: int, barbers: list[int], day: str, time: str) -> list[int]:
+        """Those of these barbers whom nobody holds then."""
+        held = (self.kept.bookings[number] for number in self._slot.get((franchise, _start(day, time)), ()))
+        taken = {each["barber"] for each in held if each["status"] != "cancelled" and not self.lost(each)}
+        return [barber for barber in barbers if barber not in taken]
+
+    def _book(self, franchise: int, client: int, wanted: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        asked = [wanted["barber_id"]] if wanted.get("barber_id") else _barbers(franchise)
+        free = self._free(franchise, asked, wanted["date"], wanted["time"])
+        if not free:
+            return TAKEN, {"error": {"type": "conflict", "message": "already booked"}}
+        start = _start(wanted["date"], wanted["time"])
+        booking = self._made(franchise, free[0], client, start, str(wanted.get("notes", "")))
+        self.kept.bookings[booking["id"]] = booking
+        self._slot.setdefault((franchise, start), []).append(booking["id"])
+        return 200, _told(booking)
+
+    def _made(self, franchise: int, barber: int, client: int, start: datetime, notes: str) -> dict[str, Any]:
+        return {
+            "id": next(self._ids), "franchise": franchise, "barber": barber, "client": client, "start": start, "status": "scheduled",
+            "minutes": MINUTES, "version": 1, "made_s": datetime.now(UTC).timestamp(), "notes": notes,
         }  # fmt: skip
-        return _told(self.kept.bookings[number])
+
+    def _from_before(self, client: int, shard: Shard) -> dict[str, Any]:
+        franchise = self._rng.randint(shard.first, shard.last)
+        return self._made(franchise, _barbers(franchise)[0], client, datetime(2020, 1, 1, tzinfo=UTC), "somebody's own")
+
+    def _list(self, franchise: int, client: int, query: dict[str, str], path: str) -> Any:
+        """A customer's bookings: of the shard that was asked for, or of all."""
+        asked = [shard for shard in TOPOLOGY.shards if self.script.lists == "everywhere" or franchise in shard]
+        rows = [each for shard in asked for each in self._earlier.get((client, shard.id), ())]
+        rows += [each for each in self.kept.bookings.values()
+                 if each["client"] == client and any(each["franchise"] in shard for shard in asked) and not self.lost(each)]  # fmt: skip
+        return lists.answer(self.script.lists, self.script.page_rows, [_told(each) for each in rows], query, path)
+
+
+def _other(last: str, client: int, wanted: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
+    """What is answered to all that is about no booking."""
+    if last == "login":
+        known = int(wanted["email"].partition("@")[0])
+        return {"access_token": token(known), "refresh_token": "r", "user": {"id": known}}
+    if last == "create-intent":
+        return {"payment_intent_id": f"pi_{wanted['booking_id']}", "amount": 30.0}
+    return {"id": client, "access_token": token(client), "refresh_token": "r", "locations": [{"version": 1}], **query}
+
+
+def token(client: int) -> str:
+    """What the server knows a customer by."""
+    return f"token-{client}"
+
+
+def _client(headers: dict[str, str]) -> int:
+    """Whose token a request brings; 0 for nobody's."""
+    told = headers.get("authorization", "").rpartition("-")[2]
+    return int(told) if told.isdecimal() else 0
+
+
+def _barbers(franchise: int) -> list[int]:
+    return [franchise * 10 + number for number in range(1, 4)]
+
+
+def _start(day: str, time: str) -> datetime:
+    return datetime.fromisoformat(f"{day}T{time}").replace(tzinfo=UTC)
 
 
 def _told(booking: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": booking["id"],
         "barber_id": booking["barber"],
-        "client_id": 7,
+        "client_id": booking["client"],
         "start_time": booking["start"].replace(tzinfo=None).isoformat(),
         "duration_minutes": booking["minutes"],
         "price": 30.0,
         "status": booking["status"],
         "version": booking["version"],
         "franchise_id": booking["franchise"],
+        "notes": booking["notes"],
+        "created_at": datetime.fromtimestamp(booking["made_s"], UTC).isoformat(),
     }

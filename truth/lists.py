@@ -1,0 +1,29 @@
+"""The shapes in which platforms answer lists, as the scripted server does. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SHAPES = ("skip", "page", "cursor", "next link", "whole", "everywhere")
+"""A total with ``skip`` and ``limit``; numbered pages; a cursor; the address of the next page; all at once, without a word of it; and a total with all
+of a customer's bookings, whichever franchise was asked for."""
+
+
+def answer(shape: str, size: int, rows: Sequence[Any], query: Mapping[str, str], path: str) -> Any:
+    """The body for a question with this query: no more than ``size`` rows of ``rows``, but for *whole*, which knows no pages."""
+    if shape == "whole":
+        return list(rows)
+    begin = int(query.get("cursor", query.get("skip", 0)))
+    number = int(query.get("page", 1))
+    match shape:
+        case "page":
+            return {"items": rows[(number - 1) * size : number * size], "page": number, "total_pages": max(1, -(-len(rows) // size))}
+        case "cursor":
+            more = begin + size < len(rows)
+            return {"data": rows[begin : begin + size], "has_more": more, "next_cursor": str(begin + size) if more else None}
+        case "next link":
+            following = f"{path}?page={number + 1}" if number * size < len(rows) else None
+            return {"results": rows[(number - 1) * size : number * size], "next": following}
+    limit = min(int(query.get("limit", size)), size)
+    return {"appointments": rows[begin : begin + limit], "total": len(rows), "skip": begin, "limit": limit}
