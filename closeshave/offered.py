@@ -1,6 +1,6 @@
-"""What a plan can send, in requests a second: sessions at their highest, contests, canaries, retries and log-ins. Pure.
+"""What a plan can send on average, in requests a second: sessions at their highest, contests, canaries, retries and log-ins. Pure.
 
-Means, not bursts: arrivals are Poisson, and a trial that really sends more than a platform's owner allows for ten seconds stops itself.
+What arrives by chance comes on top: :mod:`closeshave.chance`.
 """
 
 from __future__ import annotations
@@ -32,9 +32,13 @@ def of_canaries(plan: Plan, topology: Topology) -> float:
 
 def of_phase(plan: Plan, phase: Phase, topology: Topology) -> float:
     """Requests a second of a phase at its highest."""
+    return steady(plan, phase, topology) + phase.sessions_per_s * of_session(plan) + plan.traffic.contests_per_s * CONTEST_REQUESTS
+
+
+def steady(plan: Plan, phase: Phase, topology: Topology) -> float:
+    """What of it does not arrive by chance: canaries, and log-ins, which are paced."""
     log_ins_per_s = min(phase.sessions_per_s * plan.traffic.per_session.get("login", 0.0), LOGINS_PER_S)
-    contests_per_s = plan.traffic.contests_per_s * CONTEST_REQUESTS
-    return phase.sessions_per_s * of_session(plan) + log_ins_per_s + contests_per_s + of_canaries(plan, topology)
+    return log_ins_per_s + of_canaries(plan, topology)
 
 
 def requests_of_canaries(plan: Plan, topology: Topology) -> int:

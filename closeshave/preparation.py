@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from closeshave import choices, fitting, kinds, nemesis
+from closeshave import chance, choices, fitting, kinds, nemesis
 from closeshave.environments import drivers
 from closeshave.environments.definition import Definition, read_definition
 from closeshave.faults import catalogue, guard
@@ -24,7 +24,7 @@ from closeshave.traffic.arrivals import replayed
 from closeshave.traffic.profiles import read_profile
 from closeshave.yamlfile import InvalidFile, Problem, document, duration_text, line_of
 
-REPLAY_OVER_S = 10.0
+REPLAY_OVER_S = chance.WINDOW_S
 """As long as a live cap looks back."""
 DISK_BYTES_MIN = 1 << 30
 """A run writes some hundred megabytes; less than this free is refused before the start instead of found out in the middle."""
@@ -273,16 +273,19 @@ def _replayed_per_s(shape: Replayed, duration_s: float) -> float:
 
 
 def _short_holds(plan: Plan, target: Target) -> Iterator[str]:
-    """Faults that are healed before the promised recovery time is over."""
-    for objective in asked.asked(plan, target).objectives:
-        if objective.measure is not Measure.RECOVERY or objective.at_most is None:
+    """Faults that are healed before the promised recovery time is over, and before any tighter bound would convict whoever did not recover."""
+    bounds = [one for one in asked.asked(plan, target).objectives if one.measure is Measure.RECOVERY and one.at_most is not None]
+    for fault in plan.faults:
+        if fault.expected is Expected.RESTORED:
             continue
-        for fault in plan.faults:
-            if objective.covers(fault) and fault.expected is not Expected.RESTORED and fault.hold < objective.at_most:
-                yield (
-                    f"{fault.id} is given {duration_text(fault.hold)} of the {duration_text(objective.at_most)} that {objective.id} allows: a "
-                    "platform that has not recovered by then is inconclusive; state a tighter bound of its own to be told sooner"
-                )
+        covering = [(one, one.at_most) for one in bounds if one.at_most is not None and one.covers(fault)]
+        if any(at_most <= fault.hold for _, at_most in covering):
+            continue
+        for objective, at_most in covering:
+            yield (
+                f"{fault.id} is given {duration_text(fault.hold)} of the {duration_text(at_most)} that {objective.id} allows: a "
+                "platform that has not recovered by then is inconclusive; state a tighter bound of its own to be told sooner"
+            )
 
 
 def _scope_problems(prepared: Prepared, scope: object) -> list[str]:

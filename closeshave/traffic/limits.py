@@ -84,10 +84,14 @@ def _rate(plan: Plan, topology: Topology, operation: str) -> Callable[[float], f
     away = len(topology.regions) - 1
     # A booking and its reading are two probes.
     writes_per_s = shards * (plan.canaries.home_per_s + away * plan.canaries.away_per_s) / 2
-    of_canaries = {"book": writes_per_s, "cancel": min(writes_per_s, shards * CANARY_CANCELS_PER_S)}.get(operation, 0.0)
-    # A contest is two customers who look at the same times and go for the same slot.
-    of_contests = 2 * traffic.contests_per_s if operation in {"book", "slots"} else 0.0
-    mean, most = traffic.per_session.get(operation, 0.0), LOGINS_PER_S if operation == "login" else math.inf
+    # Each booking that is refused has its customer look at the times once more.
+    of_canaries = {"book": writes_per_s, "slots": writes_per_s, "cancel": min(writes_per_s, shards * CANARY_CANCELS_PER_S)}.get(
+        operation, 0.0
+    )
+    # A contest is two customers who look at the same times and go for the same slot; both may be refused, and look again.
+    of_contests = {"book": 2.0, "slots": 4.0}.get(operation, 0.0) * traffic.contests_per_s
+    again = sum(traffic.per_session.get(write, 0.0) for write in ("book", "reschedule")) if operation == "slots" else 0.0
+    mean, most = traffic.per_session.get(operation, 0.0) + again, LOGINS_PER_S if operation == "login" else math.inf
     return lambda sessions_per_s: min(sessions_per_s * mean, most) + of_contests + of_canaries
 
 

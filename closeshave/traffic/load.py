@@ -10,12 +10,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from closeshave import private
+from closeshave import offered, private
 from closeshave.deployment import Capabilities, Deployment
 from closeshave.files import write_atomically
 from closeshave.plan import Canaries, Plan, Role, Traffic
 from closeshave.shapes import Shape
 from closeshave.topology import Topology
+from closeshave.traffic.signposts import Kind
 
 FILE = "load.json"
 ACCOUNTS_FILE = "accounts.json"
@@ -57,7 +58,9 @@ class Load:
     tokens: str
     """Path of the file of logged-in accounts."""
     requests: int
-    """The generator stops by itself once it has sent so many."""
+    """The customers' generator stops by itself once it has sent so many."""
+    canary_requests: int = 0
+    """And the canaries' once it has sent so many, out of the same plan's largest number; 0 where nobody stated one."""
     capabilities: Capabilities = field(default_factory=Capabilities)
     """What the platform can do and allows."""
 
@@ -65,6 +68,10 @@ class Load:
     def duration_s(self) -> float:
         """From the load's start to the end of its last phase, in seconds."""
         return self.phases[-1].ends_s
+
+    def most(self, kind: Kind) -> int | None:
+        """How many requests the generator of this kind may send, all its workers together; ``None`` where nobody stated it."""
+        return self.requests if kind == "customers" else self.canary_requests or None
 
     @property
     def tag(self) -> str:
@@ -93,6 +100,7 @@ def plan_load(plan: Plan, deployment: Deployment, run: Path, run_id: str) -> Loa
         LoadPhase(phase.name, phase.role, plan.starts_s(phase.name), phase.duration, phase.sessions_per_s, phase.shape)
         for phase in plan.phases
     )
+    of_canaries = offered.requests_of_canaries(plan, deployment.topology)
     return Load(
         run=str(run.absolute()),
         run_id=run_id,
@@ -103,7 +111,8 @@ def plan_load(plan: Plan, deployment: Deployment, run: Path, run_id: str) -> Loa
         topology=deployment.topology,
         edges={edge.region: edge.url for edge in deployment.edges},
         tokens=str(private.place(run) / ACCOUNTS_FILE),
-        requests=plan.limits.requests,
+        requests=plan.limits.requests - of_canaries,
+        canary_requests=of_canaries,
         capabilities=deployment.capabilities,
     )
 

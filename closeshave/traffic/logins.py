@@ -9,11 +9,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from closeshave import private, web
 from closeshave.deployment import Account, Deployment
+from closeshave.pace import Pace
 from closeshave.traffic import accounts, answers, dialect, manners
 from closeshave.traffic.accounts import LoggedIn
 from closeshave.traffic.load import ACCOUNTS_FILE
@@ -46,16 +48,30 @@ class _Limited(LoginFailed):
         self.wait_s = wait_s
 
 
-def log_in(deployment: Deployment, run: Path, say: Callable[[str], None]) -> int:
+class _Paced(httpx.Client):
+    """A client whose requests keep a pace, whichever thread sends them."""
+
+    def __init__(self, pace: Pace) -> None:
+        super().__init__(timeout=TIMEOUT_S, trust_env=False, verify=web.trusted())
+        self._pace = pace
+
+    def send(self, request: httpx.Request, **how: Any) -> httpx.Response:
+        """When it is its turn."""
+        self._pace.wait()
+        return super().send(request, **how)
+
+
+def log_in(deployment: Deployment, run: Path, say: Callable[[str], None], per_s: float | None = None) -> int:
     """Log in every account through its region's edge and write ``accounts.json`` into the run's private directory; returns how many there are.
 
-    Raises :class:`LoginFailed` with the first account that was refused, :class:`OSError`.
+    ``per_s`` is the most requests a second that the platform's owner allows, where there is one. Raises :class:`LoginFailed` with the first
+    account that was refused, :class:`OSError`.
     """
     gap_s = spacing_s(deployment, len(deployment.accounts))
     expected = f", one every {gap_s:.1f} s: about {gap_s * len(deployment.accounts):.0f} s" if gap_s else ""
     say(f"logging {len(deployment.accounts)} customers in{expected}")
     began = told = time.monotonic()
-    with httpx.Client(timeout=TIMEOUT_S, trust_env=False, verify=web.trusted()) as client, ThreadPoolExecutor(AT_ONCE) as pool:
+    with _Paced(Pace(per_s)) as client, ThreadPoolExecutor(AT_ONCE) as pool:
         due = [(account, began + index * gap_s) for index, account in enumerate(deployment.accounts)]
         made: list[tuple[LoggedIn, float]] = []
         for one in pool.map(lambda item: _at(client, deployment, *item), due):

@@ -93,7 +93,8 @@ class Worker:
         self.environment, self.place = environment, place_of(environment)
         self.name = signposts.worker(kind, self.place.index)
         self.manners = manners.of(load.capabilities, load.topology)
-        self.window = Window(requests=part(load.requests, self.place.index, self.place.count))
+        most = load.most(kind)
+        self.window = Window(requests=None if most is None else part(most, self.place.index, self.place.count))
         self.told_to_stop = False
         number = signposts.FIRST_NUMBER[kind] + self.place.index
         settings = Settings(Path(load.run) / signposts.RECORDS, Source(kind), self.name, number)

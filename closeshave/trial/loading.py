@@ -28,7 +28,7 @@ HEAL_WAIT_S = 120.0
 def load_and_break(trial: Trial) -> None:
     """Everything between the first and the last request, and the healing of the last fault. Raises :class:`SafetyStop`."""
     load = plan_load(trial.prepared.plan, trial.serving, trial.run, trial.manifest.id)
-    count = logins.log_in(trial.serving, trial.run, trial.say)
+    count = logins.log_in(trial.serving, trial.run, trial.say, trial.driver.rate_cap(trial.prepared.definition))
     trial.say(f"{count} customers are logged in")
     trial.generators = [Generator.start(sender, load) for sender in SENDERS]
     for generator in trial.generators:

@@ -7,9 +7,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from closeshave.chance import WINDOW_S
 from closeshave.traffic.signposts import RECORDS
 
-OVER_S = 10.0
+OVER_S = WINDOW_S
 """How long the mean rate must be above the cap: bursts of Poisson arrivals are no excess."""
 
 

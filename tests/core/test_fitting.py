@@ -3,11 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closeshave import fitting, offered
+from closeshave import chance, fitting, offered
 from closeshave.environments.remote.guard import over_caps
 from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic
 from closeshave.shelf import available, locate
@@ -80,6 +81,47 @@ def test_all_that_a_plan_can_send_counts(part: dict, more: float) -> None:  # ty
     )  # fmt: skip
     busy = replace(bare, traffic=replace(bare.traffic, **part))
     assert offered.of_phase(busy, busy.phases[0], ONE) - offered.of_phase(bare, bare.phases[0], ONE) == pytest.approx(more)
+
+
+def by_chance(sessions_per_s: float, contests_per_s: float, duration_s: float) -> Plan:
+    """A plan of one phase, with four canary probes a second."""
+    phases = (Phase("calm", Role.CALM, duration_s, sessions_per_s),)
+    canaries = Canaries(home_per_s=4, away_per_s=0)
+    return Plan("p", "e", "t", 1, Limits(duration_s, 100), phases, traffic=Traffic(contests_per_s=contests_per_s), canaries=canaries)
+
+
+@given(st.floats(0.05, 60), st.floats(0, 2), st.floats(20, 3600))
+@settings(max_examples=60)
+def test_the_scale_that_fits_leaves_room_for_chance(sessions_per_s: float, contests_per_s: float, duration_s: float) -> None:
+    """What is named leaves three standard deviations at the least; a tenth more does not fit."""
+    plan, cap_per_s = by_chance(sessions_per_s, contests_per_s, duration_s), 60.0
+    found = fitting.largest(lambda factor: chance.at_most_per_s((one := plan.scaled(factor)), one.phases[0], ONE) <= cap_per_s)
+    assert found is not None
+    named, more = plan.scaled(found), plan.scaled(1.1 * found)
+    sd = (named.phases[0].sessions_per_s * 1.2 * 11.3**2 / 10 + named.traffic.contests_per_s * 100 / 10) ** 0.5
+    assert offered.of_phase(named, named.phases[0], ONE) + 3 * sd <= cap_per_s
+    assert found == fitting.MOST or chance.at_most_per_s(more, more.phases[0], ONE) > cap_per_s
+
+
+def highest_per_s(plan: Plan, rng: np.random.Generator) -> float:
+    """The fullest ten seconds of a run that is drawn: visits of booking.py whose requests all come at once, contests, and what is steady."""
+    phase, duration_s = plan.phases[0], plan.duration_s
+    visits, contests = rng.poisson(phase.sessions_per_s * duration_s), rng.poisson(plan.traffic.contests_per_s * duration_s)
+    each = np.rint((1 + rng.poisson(8, visits)) * offered.of_session(plan) / 9).astype(int)
+    at_s = np.concatenate([np.repeat(rng.random(visits) * duration_s, each), np.repeat(rng.random(contests) * duration_s, 10)])
+    counted = np.concatenate([[0], np.cumsum(np.histogram(at_s, np.arange(0, duration_s + 0.05, 0.1))[0])])
+    return float((counted[100:] - counted[:-100]).max()) / 10 + offered.steady(plan, phase, ONE)
+
+
+@pytest.mark.parametrize(("sessions_per_s", "contests_per_s", "duration_s"), [(1, 1, 60), (2.2, 0.2, 320), (4, 1, 60), (20, 1, 120)])
+def test_what_arrives_by_chance_stays_under_the_cap(sessions_per_s: float, contests_per_s: float, duration_s: float) -> None:
+    """In 995 of 1,000 runs at the edge, whose cap is just what the plan is said to send at the most; and the room is no waste."""
+    plan, rng = by_chance(sessions_per_s, contests_per_s, duration_s), np.random.default_rng(20261128)
+    cap_per_s = chance.at_most_per_s(plan, plan.phases[0], ONE)
+    highest = np.array([highest_per_s(plan, rng) for _ in range(1000)])
+    assert np.mean(highest <= cap_per_s) >= 0.995
+    mean_per_s = offered.of_phase(plan, plan.phases[0], ONE)
+    assert np.mean(highest <= mean_per_s + 0.7 * (cap_per_s - mean_per_s)) < 0.995
 
 
 def test_canaries_count_with_their_looks_and_cancels() -> None:

@@ -116,12 +116,37 @@ def test_a_pattern_that_matches_nothing_is_refused_with_its_line(tmp_path: Path,
     assert reason in str(refused.value)
 
 
-def test_a_fault_that_is_healed_too_early_is_told(tmp_path: Path) -> None:
-    """And only that one: held as long as the bound allows, there is nothing to say."""
-    assert [warning.partition(":")[0] for warning in prepare("smoke").warnings] == [
-        "shard-primary-killed is given 14s of the 60s that recovery allows"
+@pytest.mark.parametrize(
+    ("hold", "bounds", "told"),
+    [
+        ("14s", ["60s"], ["shard-primary-killed is given 14s of the 60s that recovery-0 allows"]),
+        ("60s", ["60s"], []),
+        ("14s", ["60s", "14s"], []),
+        (
+            "14s",
+            ["60s", "15s"],
+            [
+                "shard-primary-killed is given 14s of the 60s that recovery-0 allows",
+                "shard-primary-killed is given 14s of the 15s that recovery-1 allows",
+            ],
+        ),
+    ],
+)
+def test_a_fault_that_is_healed_too_early_is_told(tmp_path: Path, hold: str, bounds: list[str], told: list[str]) -> None:
+    """Held as long as one of the bounds allows, there is nothing to say: whoever does not come back breaks that one."""
+    promised = [
+        f"{{id: recovery-{at}, claims: [], measure: recovery, at_most: {bound}, faults: [shard.*]}}" for at, bound in enumerate(bounds)
     ]
+    lines = "".join(f"  - {line}\n" for line in promised)
+    Path(tmp_path, "target.yaml").write_text(f"name: t\ntitle: T\nclaims: []\nobjectives:\n{lines}")
     whole = YAML(typ="safe").load(locate("scenarios", "smoke"))
-    faults = [whole["faults"][0] | {"hold": "60s"}]
+    faults = [whole["faults"][0] | {"hold": hold}]
     phases = [*whole["phases"][:2], whole["phases"][2] | {"duration": "80s"}]
-    assert prepare(str(smoke(tmp_path, faults=faults, phases=phases))).warnings == ()
+    warnings = prepare(str(smoke(tmp_path, faults=faults, phases=phases, target="target.yaml"))).warnings
+    assert [warning.partition(":")[0] for warning in warnings] == told
+
+
+@pytest.mark.parametrize("name", ["smoke", "nightly", "two-regions", "partition", "nemesis"])
+def test_every_fault_of_a_shipped_plan_is_given_a_bound_of_recovery(name: str) -> None:
+    """A platform that does not come back alone is convicted by each of them."""
+    assert prepare(name).warnings == ()

@@ -7,6 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "closeshave"
 SHARED = {
+    "chance",
     "clock",
     "deployment",
     "engine",
@@ -14,6 +15,7 @@ SHARED = {
     "history",
     "kinds",
     "offered",
+    "pace",
     "plan",
     "private",
     "processes",

@@ -16,7 +16,7 @@ KEY, NOW_S = b"k" * 32, 1_000_000.0
 RIGHT = Seen("us-east-1", {"service": "plain-barbers", "environment": "staging"})
 
 
-def plan(sessions_per_s=2.0, requests=1000, duration=60.0, faults=()):
+def plan(sessions_per_s=1.0, requests=1000, duration=60.0, faults=()):
     """A calm minute and a fault phase."""
     phases = (Phase("calm", Role.CALM, 30.0, sessions_per_s), Phase("broken", Role.FAULT, 30.0, sessions_per_s))
     canaries = Canaries(home_per_s=1, away_per_s=0.1)
@@ -106,8 +106,8 @@ def test_a_token_is_good_until_its_last_second(tmp_path):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (plan(sessions_per_s=3.59), None),
-        (plan(sessions_per_s=3.6), "requests/s"),
+        (plan(sessions_per_s=1.35), None),
+        (plan(sessions_per_s=1.4), "requests/s"),
         (plan(requests=20_000), None),
         (plan(requests=20_001), "limits.requests"),
         (plan(duration=601.0), "limits.duration"),

@@ -32,8 +32,18 @@ def test_a_plan_becomes_a_load(tmp_path: Path) -> None:
     plan = Plan("p", "embedded", "t", 42, Limits(60, 1000), phases)
     made = plan_load(plan, deployment(), tmp_path, "run-1")
     assert [(phase.starts_s, phase.ends_s, phase.sessions_per_s) for phase in made.phases] == [(0, 5, 10), (5, 25, 30)]
-    assert (made.duration_s, made.seed, made.requests, made.tag) == (25, 42, 1000, "closeshave:run-1")
+    assert (made.duration_s, made.seed, made.tag) == (25, 42, "closeshave:run-1")
     assert made.edges["eu-west-1"] == "http://127.0.0.1:3"
+
+
+@pytest.mark.parametrize(("most", "of_canaries"), [(1000, 500), (20_000, 4301), (200_000, 4301)])
+def test_customers_and_canaries_share_the_largest_number(tmp_path: Path, most: int, of_canaries: int) -> None:
+    """Canaries what their rates can send, and half of it at the most; customers the rest: together never more than the plan says."""
+    plan = Plan(
+        "p", "embedded", "t", 42, Limits(60, most), (Phase("calm", Role.CALM, 50, 30),), canaries=Canaries(home_per_s=10, away_per_s=1)
+    )
+    made = plan_load(plan, deployment(), tmp_path, "run-1")
+    assert (made.most("customers"), made.most("canary")) == (most - of_canaries, of_canaries)
 
 
 def test_a_file_that_is_no_load_is_refused(tmp_path: Path) -> None:

@@ -66,6 +66,23 @@ def test_under_a_shared_limit_all_are_logged_in(tmp_path):
     assert "about 8 s" in said[0]
 
 
+def test_log_ins_keep_within_the_cap_of_the_platform(tmp_path):
+    """Twelve customers are two dozen requests; at 20 a second, none within a second of its own more than that."""
+    at = []
+
+    def bend(_asked, answer):
+        at.append(time.monotonic())
+        return answer
+
+    with bent(bend) as platform:
+        for number in range(12):
+            platform.shop.register(f"customer{number}@plain.test", "Plain-1234")
+        at.clear()
+        assert logins.log_in(deployment(tmp_path, platform.url, count=12), tmp_path, print, 20.0) == 12
+    assert len(at) == 24
+    assert max(sum(start <= one < start + 1 for one in at) for start in at) <= 20
+
+
 def test_a_limit_that_is_met_is_waited_for_as_it_asks(tmp_path):
     """And no longer: the customer counts as lost only after minutes."""
     count, at = itertools.count(), []

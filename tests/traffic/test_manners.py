@@ -143,10 +143,13 @@ def plan(*phases: tuple[float, float], contests_per_s: float = 0.0, **canaries: 
         (
             plan((60, 0.25)),
             {"slots": (100, 60.0)},
-            "about 104 requests of 'slots' would leave one address within 60 s; the platform allows 100",
+            "about 109 requests of 'slots' would leave one address within 60 s; the platform allows 100",
         ),
         (plan((30, 0.4)), {"slots": (100, 60.0)}, None),
-        (plan((600, 0.1), (30, 1.0)), {"slots": (100, 60.0)}, "about 228 requests"),
+        (plan((600, 0.1), (30, 1.0)), {"slots": (100, 60.0)}, "about 239 requests"),
+        # Whoever is refused looks once more: rivals twice each, canaries once a booking.
+        (plan((60, 0.001), contests_per_s=0.5), {"slots": (100, 60.0)}, "about 121 requests of 'slots'"),
+        (plan((60, 0.001), home_per_s=4.0), {"slots": (100, 60.0)}, "about 121 requests of 'slots'"),
         (plan((100, 1.0)), {"book": (50, 3600.0)}, None),
         (plan((100, 1.0), contests_per_s=0.2), {"book": (50, 3600.0)}, "about 70 requests of 'book'"),
         (plan((100, 1.0), home_per_s=2.0), {"book": (50, 3600.0)}, "about 130 requests of 'book'"),

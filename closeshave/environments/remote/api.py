@@ -17,6 +17,7 @@ import httpx
 from closeshave import web
 from closeshave.deployment import Account, Capabilities
 from closeshave.environments.remote.listing import Page
+from closeshave.pace import FREE, Pace
 
 TIMEOUT_S = 15.0
 PATIENCE_S = 120.0
@@ -47,8 +48,9 @@ class Caller:
 class Api:
     """One platform's base URL, spoken to by the harness itself."""
 
-    def __init__(self, url: str, capabilities: Capabilities, patience_s: float = PATIENCE_S) -> None:
-        self.url, self._capabilities, self._patience_s = url, capabilities, patience_s
+    def __init__(self, url: str, capabilities: Capabilities, patience_s: float = PATIENCE_S, pace: Pace = FREE) -> None:
+        """``pace`` is shared by all that speak to one platform at the same time: its cap counts them together."""
+        self.url, self._capabilities, self._patience_s, self._pace = url, capabilities, patience_s, pace
         self._client = httpx.Client(timeout=TIMEOUT_S, trust_env=False, verify=web.trusted())
 
     def close(self) -> None:
@@ -123,6 +125,7 @@ class Api:
         while True:
             # A client that keeps cookies would send one customer's to the next.
             self._client.cookies.clear()
+            self._pace.wait()
             try:
                 answer = self._client.request(method, self.url + path, json=wanted, headers=sent)
             except httpx.HTTPError as error:

@@ -23,6 +23,7 @@ from closeshave.environments.remote.reader import Reader
 from closeshave.environments.remote.record import Record
 from closeshave.environments.remote.rows import Row, cents, epoch_s, integer
 from closeshave.history import CAPTURES, CAPTURES_FILE, save_rows
+from closeshave.pace import Pace
 from closeshave.topology import Topology
 
 PATH = "/api/v2/payments/history"
@@ -53,8 +54,11 @@ def export(definition: Remote, deployment: Deployment, run: Path) -> Mapping[str
 
 def _read(definition: Remote, deployment: Deployment, run: Path) -> list[Row]:
     told: dict[str, tuple[Mapping[str, Any], int | None]] = {}
+    pace = Pace(definition.caps.requests_per_s)
     with ExitStack() as open_ones:
-        apis = {edge.region: open_ones.enter_context(closing(Api(edge.url, deployment.capabilities))) for edge in deployment.edges}
+        apis = {
+            edge.region: open_ones.enter_context(closing(Api(edge.url, deployment.capabilities, pace=pace))) for edge in deployment.edges
+        }
         for account in readers(definition, deployment):
             reader = Reader(apis[account.region], deployment, account, run)
             for _, franchise in asked(deployment):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from closeshave import offered
+from closeshave import chance, offered
 from closeshave.deployment import Asked
 from closeshave.environments.driver import Permission
 from closeshave.environments.remote import permission
@@ -34,12 +34,14 @@ def over_caps(definition: Remote, plan: Plan, requests_per_session: float) -> It
     plan = replace(plan, traffic=replace(plan.traffic, requests_per_session=requests_per_session))
     canaries_per_s = offered.of_canaries(plan, topology)
     for phase in plan.phases:
-        per_s = offered.of_phase(plan, phase, topology)
+        per_s = chance.at_most_per_s(plan, phase, topology)
         # Written so that what is no number is refused too.
         if not per_s <= caps.requests_per_s:
+            mean_per_s = offered.of_phase(plan, phase, topology)
             yield (
-                f"phase {phase.name} can send {per_s:.1f} requests/s ({phase.sessions_per_s:g} sessions/s of {offered.of_session(plan):g}, "
-                f"{plan.traffic.contests_per_s:g} contests/s of {offered.CONTEST_REQUESTS:g}, {canaries_per_s:g} of canaries); "
+                f"phase {phase.name} can send {per_s:.1f} requests/s for {chance.WINDOW_S:g} s: {mean_per_s:.1f} on average "
+                f"({phase.sessions_per_s:g} sessions/s of {offered.of_session(plan):g}, {plan.traffic.contests_per_s:g} contests/s of "
+                f"{offered.CONTEST_REQUESTS:g}, {canaries_per_s:g} of canaries), the rest by chance; "
                 f"{definition.name} allows {caps.requests_per_s:g}"
             )
     if plan.limits.requests > caps.requests:

@@ -12,6 +12,7 @@ from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.remote.api import Api, Refused
 from closeshave.environments.remote.definition import Remote
+from closeshave.pace import Pace
 
 COLUMNS = ("email", "password", "region")
 
@@ -20,9 +21,9 @@ def people(definition: Remote, beside: Path, say: Say) -> tuple[Account, ...]:
     """Accounts that exist. ``beside`` is the directory that a relative path counts from. Raises :class:`EnvironmentFailed`."""
     if definition.accounts.file is not None:
         return read(beside / definition.accounts.file, tuple(definition.regions))
-    made = []
+    made, pace = [], Pace(definition.caps.requests_per_s)
     for region, url in definition.regions.items():
-        api = Api(url, definition.capabilities)
+        api = Api(url, definition.capabilities, pace=pace)
         try:
             for _ in range(definition.accounts.register):
                 account = new_account(region)

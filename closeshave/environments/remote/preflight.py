@@ -24,6 +24,7 @@ from closeshave.environments.remote import address, zones
 from closeshave.environments.remote.api import Api, Caller, Refused
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.rows import epoch_s
+from closeshave.pace import Pace
 
 TAG = "closeshave:before-the-run"
 TIMEOUT_S = 10.0
@@ -118,7 +119,7 @@ def _zone(definition: Remote, accounts: Sequence[Account], say: Say) -> tuple[st
     if not accounts or {"slots", "book"} & set(able.steps_off):
         return judge(able.zone, None, None, datetime.now(UTC).date())
     account = accounts[0]
-    with closing(Api(definition.regions[account.region], able)) as api:
+    with closing(Api(definition.regions[account.region], able, pace=Pace(definition.caps.requests_per_s))) as api:
         franchise = definition.topology.shards[0].first if able.franchises else None
         try:
             caller = api.log_in(account.email, account.password)

@@ -27,6 +27,7 @@ from closeshave.environments.remote.reader import Reader
 from closeshave.environments.remote.record import Record
 from closeshave.environments.remote.rows import Odd, Row, row
 from closeshave.history import BOOKINGS, BOOKINGS_FILE, save_rows
+from closeshave.pace import Pace
 from closeshave.topology import Topology
 
 MINE, EVERYBODYS = "/api/v2/appointments/", "/api/v2/appointments/all/list"
@@ -86,8 +87,11 @@ def export(definition: Remote, deployment: Deployment, run: Path) -> tuple[int, 
 def from_api(definition: Remote, deployment: Deployment, run: Path, tag: str) -> Iterator[Read]:
     """Each booking with this tag, once; who found it can cancel it within the block. Raises :class:`Unreadable` when nothing can be read."""
     reading = _Reading(definition, deployment, record.read(run), tag)
+    pace = Pace(definition.caps.requests_per_s)
     with ExitStack() as open_ones:
-        apis = {edge.region: open_ones.enter_context(closing(Api(edge.url, deployment.capabilities))) for edge in deployment.edges}
+        apis = {
+            edge.region: open_ones.enter_context(closing(Api(edge.url, deployment.capabilities, pace=pace))) for edge in deployment.edges
+        }
         for account in readers(definition, deployment):
             reading.read(Reader(apis[account.region], deployment, account, run))
         yield reading.done()

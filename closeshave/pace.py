@@ -1,0 +1,37 @@
+"""A pace that callers keep together, so that what is sent outside the measured window stays within a platform's cap too."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+SHARE = 0.8
+"""Of a cap: whoever counts on the other side does so by seconds of its own, and answers of others come late."""
+
+
+class Pace:
+    """Lets calls through one after the other, never two within the same gap: who comes late makes up for nothing."""
+
+    def __init__(
+        self, per_s: float | None, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        """``per_s`` is the cap in requests a second; ``None`` where nobody set one, and then nobody waits."""
+        self._gap_s = 0.0 if per_s is None else 1 / (SHARE * per_s)
+        self._clock, self._sleep = clock, sleep
+        self._lock, self._free_s = threading.Lock(), float("-inf")
+
+    def wait(self) -> None:
+        """Return when the caller may send one request. Threads may share a pace."""
+        if not self._gap_s:
+            return
+        with self._lock:
+            at_s = max(self._clock(), self._free_s)
+            self._free_s = at_s + self._gap_s
+        # Not below the lock: others may reserve their own turn meanwhile.
+        while (left_s := at_s - self._clock()) > 0:
+            self._sleep(left_s)
+
+
+FREE = Pace(None)
+"""For platforms without a cap."""

@@ -1,0 +1,44 @@
+"""The shipped plans convict a platform that does not come back by itself, and say nothing then about a promise that they had no time for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from closeshave.judge.verdict import Status
+from closeshave.plan import Expected, Fault, read_plan
+from closeshave.shelf import locate
+from closeshave.target import Measure, read_target
+from tests.judge.histories import KILL, Run
+
+OURS = "recovery-before-the-heal"
+PLANS = ("smoke", "nightly", "two-regions", "partition")
+FAULTS = [pytest.param(plan, fault, id=f"{plan}-{fault.id}") for plan in PLANS for fault in read_plan(locate("scenarios", plan)).faults]
+
+
+def judged(name: str, fault: Fault, back_s: float) -> Run:
+    """Shard 1 fails from the injection on for so long; the harness heals when the plan says so. Its scope is what the history has."""
+    target = read_target(locate("environments/targets", read_plan(locate("scenarios", name)).target))
+    objectives = tuple(one for one in target.objectives if one.measure is Measure.RECOVERY)
+    here = replace(fault, phase=KILL.phase, at=KILL.at, scope=KILL.scope)
+    run = Run(objectives, (here,))
+    run.life(fault=here.id, healed=120 + fault.hold, verified=125 + fault.hold)
+    run.probes(100, 190, down=((120, 120 + back_s),))
+    return run
+
+
+@pytest.mark.parametrize(("name", "fault"), FAULTS)
+def test_a_platform_that_never_comes_back_alone_fails(name: str, fault: Fault) -> None:
+    """By the bound of our own; of five minutes, or of one, nobody can tell."""
+    assert fault.expected is not Expected.RESTORED
+    run = judged(name, fault, fault.hold + 2)
+    assert run.verdict(f"{OURS}/{fault.id}").status is Status.FAIL
+    assert run.verdict(f"recovery/{fault.id}").status is Status.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("name", "fault"), FAULTS)
+def test_one_that_comes_back_soon_keeps_both(name: str, fault: Fault) -> None:
+    """Two seconds are within every bound."""
+    run = judged(name, fault, 2.0)
+    assert {run.verdict(f"{objective}/{fault.id}").status for objective in (OURS, "recovery")} == {Status.PASS}
