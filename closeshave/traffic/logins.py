@@ -24,8 +24,9 @@ from closeshave.traffic.transport import Request
 
 AT_ONCE = 4
 """More would only queue at the password hash."""
-TIMEOUT_S = 10.0
-PATIENCE_S = 30.0
+TIMEOUT_S = 30.0
+"""Beside neighbours that take the machine, a password hash of half a second has been seen to take more than ten."""
+PATIENCE_S = 90.0
 """How long one account may be refused before it counts as lost."""
 PATIENCE_WITH_A_LIMIT_S = 180.0
 """The same where a limit asks for patience: it tells when to come back."""

@@ -19,7 +19,7 @@ from closeshave.trial.state import Trial
 
 DOWN_AGAIN_S = 60.0
 """How long what cannot be taken down is tried again: a container engine that is restarted is back by then, with what it ran."""
-QUIESCE_S = 10.0
+QUIESCE_S = 30.0
 QUIESCE_EARLY_S = 2.0
 """How long to wait until nothing is in flight any more; an operator who stops a trial waits less."""
 

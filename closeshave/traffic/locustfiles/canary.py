@@ -34,7 +34,7 @@ CANCEL_AFTER_S = 5.0
 ACCOUNTS = 4
 """Per region: few, so that each is used often enough for its token to be renewed in time even where probes are rare."""
 SERVICE = "Haircut"
-SETUP_PATIENCE_S = 20.0
+SETUP_PATIENCE_S = 60.0
 ASKED_DAYS = 3
 """A barber who takes bookings is free on one of so many days, or at one of so many times."""
 NAMES = {
