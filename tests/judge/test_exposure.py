@@ -325,3 +325,13 @@ def test_what_a_fault_cost_is_unknown_where_its_shard_was_not_read() -> None:
     for name in ("loss/kill", "split-brain/kill"):
         verdict = run.verdict(name)
         assert (verdict.status, "shard 1: it does not answer" in verdict.reason) == (INCONCLUSIVE, True)
+
+
+@pytest.mark.parametrize("name", ["lost", "double_booked", "phantom", "refused_though_free"])
+def test_where_nobody_may_book_what_rests_on_bookings_is_asked_and_no_pass(name: str) -> None:
+    run = full()
+    without_bookings(run)
+    run.marks.append(Mark(START_NS, "part-missing", "book: switched off in the environment file"))
+    verdict = found(run, name)
+    assert verdict is not None
+    assert verdict.status is Status.INCONCLUSIVE
