@@ -57,6 +57,7 @@ def render(findings: Findings, curves: Curves) -> str:
         "assessment": assessment,
         "exit_code": findings.exit_code,
         "key_figures": views.key_figures(assessment),
+        "integrity_figures": [text for _, text in views.integrity_figures(assessment)],
         "rows": rows,
         "silences": views.silences(assessment),
         "reasons": [words.clean(reason) for reason in assessment.reasons if not any(row.reason and row.reason in reason for row in rows)],

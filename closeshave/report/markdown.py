@@ -43,7 +43,7 @@ def render(findings: Findings) -> str:
     told = "; ".join(text for _, text in views.integrity_figures(assessment))
     lines += [f"Integrity: {words.count(assessment.integrity.customers_acknowledged)} bookings by customers; {_safe(told, None)}.", ""]
     for title, ones in views.silences(assessment):
-        lines += [f"{len(ones)} {title}:", "", *(f"- {_safe(name)}: {_safe(why)}" for name, _, why in ones), ""]
+        lines += [f"{title}:", "", *(f"- {_safe(name)}: {_safe(why)}" for name, _, why in ones), ""]
     load_line = (
         f"Load: {words.count(load.intended)} requests intended, {words.count(load.sent)} sent, {words.count(load.recorded)} recorded; "
         f"offered {words.per_second(load.rate_offered)}, completed {words.per_second(load.rate_completed)}."

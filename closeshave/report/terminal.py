@@ -34,7 +34,7 @@ def render(assessment: Assessment, run: Path, console: Console) -> None:
     told = "; ".join(text for _, text in views.integrity_figures(assessment))
     console.print(_text(f"  {words.count(assessment.integrity.customers_acknowledged)} bookings by customers; {told}"))
     for title, ones in views.silences(assessment):
-        console.print(_text(f"  {len(ones)} {title}: {', '.join(name for name, _, _ in ones)}"), style="dim")
+        console.print(_text(f"  {title}: {', '.join(name for name, _, _ in ones)}"), style="dim")
     manifest = load_manifest(run)
     if manifest.interrupted is not None:
         # Before the sentence: whatever it says, this is why.

@@ -144,8 +144,7 @@ def key_figures(assessment: Assessment) -> tuple[tuple[str, str, str], ...]:
         )
     if assessment.faults:
         figures.append(resilience(assessment.resilience))
-    remark = "; ".join(text for _, text in integrity_figures(assessment))
-    figures.append((words.count(integrity.customers_acknowledged), "bookings by customers", remark))
+    figures.append((words.count(integrity.customers_acknowledged), "bookings by customers", "those of canaries apart"))
     return tuple(figures)
 
 
@@ -171,10 +170,15 @@ def integrity_figures(assessment: Assessment) -> tuple[tuple[str, str], ...]:
 
 
 def silences(assessment: Assessment) -> tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...]:
-    """What has no verdict in this run: promises that the plan does not test, and invariants that were not asked, each with the reason."""
-    parts = (("promises not tested by this plan", assessment.not_run), ("invariants not asked", assessment.not_asked))
+    """What has no verdict in this run: promises that the plan does not test, and invariants that were not asked, counted, each with the reason."""
+    parts = (("promise", "not tested by this plan", assessment.not_run), ("invariant", "not asked", assessment.not_asked))
     return tuple(
-        (title, tuple((words.clean(one.id), words.clean(one.text), words.clean(one.why)) for one in ones)) for title, ones in parts if ones
+        (
+            f"{len(ones)} {noun}{'' if len(ones) == 1 else 's'} {what}",
+            tuple((words.clean(one.id), words.clean(one.text), words.clean(one.why)) for one in ones),
+        )
+        for noun, what, ones in parts
+        if ones
     )
 
 
