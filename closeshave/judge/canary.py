@@ -17,7 +17,7 @@ from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags, Ints
 from closeshave.judge.timeline import in_scope
 from closeshave.judge.windows import NEVER_NS
-from closeshave.plan import Fault
+from closeshave.plan import Fault, Role
 
 WRITE, READ = "canary_write", "canary_read"
 PROBES = (WRITE, READ)
@@ -36,6 +36,8 @@ RELEASED_PART = 4
 """Answered together: apart by no more than this part of the time between their sendings."""
 LATENESS_PART = 10
 """Send lateness up to this part of the canaries' latency is within what any generator needs."""
+SLIPS = 3
+"""So many bad probes among the latest are more than a slip."""
 WINDOW_PROBES = 4
 """A window is a second, and longer for slow canaries: long enough for so many planned probes."""
 
@@ -142,20 +144,44 @@ def blindness(case: Case, rows: Flags, fault: Fault, start_ns: int, end_ns: int)
     if not known:
         return "no canary probes this scope"
     seeing = held(case)
-    before_ns = start_ns - round(case.plan.canaries.hold * 1e9)
     for region, shard in known:
         of_pair = rows & case.of_region(region) & (case.shard == shard)
-        before = of_pair & (case.intended_ns >= before_ns) & (case.intended_ns < start_ns)
-        well = int(np.count_nonzero(before & seeing))
+        since_ns = _since_ns(case, fault, start_ns, rate_per_s(case, region, shard))
+        before = np.flatnonzero(of_pair & (case.intended_ns >= since_ns) & (case.intended_ns < start_ns))
         name = f"the canary from {region} to shard {shard}"
-        if not before.any():
+        if not len(before):
             return f"{name} did not probe before the fault"
-        if 2 * well <= np.count_nonzero(before):
+        due = case.intended_ns[before]
+        recent = int(np.count_nonzero(due >= start_ns - round(case.plan.canaries.hold * 1e9)))
+        if _failing(~seeing[before][np.argsort(due, kind="stable")], recent):
             return f"{name} was failing before the fault"
         gap = _thin(np.sort(case.intended_ns[of_pair]), start_ns, end_ns, rate_per_s(case, region, shard))
         if gap is not None:
             return f"{name} probed too rarely or too late {(gap - start_ns) / 1e9:.1f} s after the injection"
     return ""
+
+
+def _since_ns(case: Case, fault: Fault, start_ns: int, rate_per_s: float) -> int:
+    """From when on probes tell how a canary was before the fault: long enough for :data:`ENOUGH` planned ones, and never less than the hold.
+
+    Two probes of a slow canary, one of them late, are no ground to say that it was failing: further back is asked. But not so far back as the warm-up,
+    where all is cold, nor as an earlier fault, whose failures are its own.
+    """
+    hold_ns = round(case.plan.canaries.hold * 1e9)
+    long_ns = round(ENOUGH / rate_per_s * 1e9) if rate_per_s > 0 else 0
+    warm_ns = [phase.ended_ns for phase in case.history.manifest.phases if phase.role == Role.WARM_UP]
+    others_ns = [event.at_ns for event in case.history.faults if event.fault != fault.id and event.at_ns < start_ns]
+    return min(start_ns - hold_ns, max([start_ns - long_ns, *warm_ns, *others_ns]))
+
+
+def _failing(bad: Flags, recent: int) -> bool:
+    """Whether a canary with these probes before the fault, in time order, was failing: most of all of them, or most of the ``recent`` ones.
+
+    The recent ones because what broke just before the fault is not the fault's either; at least :data:`SLIPS` of them must be bad, and where there are
+    fewer, it takes as many from further back. One bad probe, or a write and its read that were late together, is a slip: it happens to a canary that sees.
+    """
+    latest = bad[-max(recent, SLIPS) :]
+    return 2 * int(bad.sum()) > len(bad) or (int(latest.sum()) >= SLIPS and 2 * int(latest.sum()) > len(latest))
 
 
 def _thin(due: Ints, start_ns: int, end_ns: int, rate_per_s: float) -> int | None:

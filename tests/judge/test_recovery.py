@@ -538,6 +538,44 @@ def test_canaries_that_failed_before_the_fault_are_blind() -> None:
     assert verdict(outage((100.0, 190.0))).status is INCONCLUSIVE
 
 
+@pytest.mark.parametrize(
+    ("per_s", "down", "blind"),
+    [
+        (0.4, (119.0, 120.0), False),  # one of the two probes in the hold
+        (0.4, (116.0, 120.0), False),  # both: a write and its read
+        (0.4, (110.0, 120.0), True),  # four in a row
+        (0.4, (75.0, 120.0), True),
+        (0.2, (115.0, 120.0), False),  # the only one in the hold
+        (1.0, (118.0, 120.0), False),  # two of five
+        (1.0, (116.0, 120.0), True),  # four of five
+        (1.0, (100.0, 114.0), True),  # most of what tells, though well at last
+        (1.0, (100.0, 106.0), False),
+    ],
+)
+def test_a_slip_of_a_slow_canary_is_told_from_failing(per_s: float, down: tuple[float, float], blind: bool) -> None:
+    """Down are these seconds before the fault, for the canary from the other region alone; then all goes as it should."""
+    run = outage((120.0, 124.0))
+    run.canaries = replace(run.canaries, away_per_s=per_s)
+    for index in range(round(150 * per_s)):
+        at = round(40.001 + index / per_s, 6)
+        run.canary(at, region="west", ok=not (down[0] <= at < down[1] or 120 <= at < 124))
+    answer = verdict(run)
+    assert ("the canary from west to shard 1 was failing before the fault" in answer.reason) is blind
+    assert (answer.status is PASS) is not blind
+
+
+def test_what_an_earlier_fault_did_to_a_canary_is_not_held_against_it() -> None:
+    """A fault of another shard's region took the slow canary from 100 to 108; that it was well for 10 s is enough."""
+    other = Fault("other", "shard.primary-killed", "break", 0, 5, Expected.RECOVERS, {"shard": 2})
+    run = Run((RECOVERY,), (other, KILL))
+    run.canaries = replace(run.canaries, away_per_s=1.0)
+    run.life("other", injected=92, observed=92.5, healed=105, verified=109)
+    run.life()
+    run.probes(60, 190, down=((120, 124),))
+    run.probes(60, 190, per_s=1, region="west", down=((96, 109), (120, 124)))
+    assert verdict(run).status is PASS
+
+
 def test_every_canary_of_the_scope_must_hold() -> None:
     """The canary from the other region sees the shard again only at 129; a second one, of another shard, does not matter."""
     run = outage((120.0, 124.0))
@@ -569,6 +607,16 @@ def test_one_failure_of_a_slow_canary_is_no_outage_of_its_own(failed: float, int
         at = round(100.95 + index, 6)
         run.canary(at, region="west", ok=at != failed)
     assert verdict(run).confidence == pytest.approx(interval)
+
+
+def test_one_failure_after_the_first_to_be_served_is_no_part_of_the_outage() -> None:
+    """Two canaries were down, the slow one until it asked again at 124.45. A third failed once, at 124.2, when the quick one was served already."""
+    run = outage((120.0, 124.0))
+    for index in range(90):
+        west, north = round(100.45 + index, 6), round(100.2 + index, 6)
+        run.canary(west, region="west", ok=not 120 <= west < 124)
+        run.canary(north, region="north", ok=north != 124.2)
+    assert verdict(run).confidence == pytest.approx((3.9, 4.01))
 
 
 def test_a_regions_scope_is_its_door_and_its_shards() -> None:

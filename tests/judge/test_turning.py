@@ -1,0 +1,55 @@
+"""The turning point by itself: probes a tenth of a second apart, of which these failed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from closeshave.judge.turning import Turn, turn
+
+TENTH_NS = 100_000_000
+
+
+def turned(pattern: str, restored_share: float = 0.95) -> Turn:
+    """``x`` failed, ``.`` was answered well."""
+    failed = np.array([letter == "x" for letter in pattern])
+    return turn(np.arange(len(pattern), dtype=np.int64) * TENTH_NS, failed, restored_share)
+
+
+def tenths(found: Turn) -> tuple[float, float | None]:
+    """Its ends in probes after the first."""
+    return found.low_ns / TENTH_NS, None if found.high_ns is None else found.high_ns / TENTH_NS
+
+
+@pytest.mark.parametrize("failed", [1, 2, 3, 10])
+def test_a_total_outage_leaves_one_gap(failed: int) -> None:
+    """From the last failed probe to the first good one, be it never so short."""
+    assert tenths(turned("x" * failed + "." * 60)) == (failed - 1, failed)
+
+
+@pytest.mark.parametrize("pattern", ["x.x", "xx.x", "x..x", "xxx.x", "x.x.x", "xxxx..x", "xx..x.x"])
+def test_a_good_answer_between_failures_makes_it_a_partial_one(pattern: str) -> None:
+    """The last failure was no slip after the end of a total outage, but for one in many: the interval reaches beyond it."""
+    low, high = tenths(turned(pattern + "." * 60))
+    assert high is not None
+    assert low < pattern.index(".")
+    assert len(pattern) - 1 < high
+
+
+@pytest.mark.parametrize("share", [(0.3, 0.6), (0.6, 0.95)])
+def test_the_interval_holds_the_end_of_partial_outages(share: tuple[float, float]) -> None:
+    """Of 300 with an unknown share and length, at least 92 in 100; and not for being endless."""
+    luck = np.random.default_rng(7)
+    inside, widths = 0, []
+    for _ in range(300):
+        length, chance = int(luck.integers(10, 50)), luck.uniform(*share)
+        failed = np.concatenate([luck.random(length) < chance, np.zeros(80, dtype=bool)])
+        first = int(np.argmax(failed))
+        at = np.arange(len(failed) - first, dtype=np.int64) * TENTH_NS
+        low, high = tenths(turn(at, failed[first:], 0.95))
+        assert high is not None
+        # The first of the probes after it was asked when all was well already.
+        inside += low <= length - 1 - first and length - first <= high
+        widths.append(high - low)
+    assert inside >= 0.92 * 300
+    assert np.median(widths) < 15
