@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from closeshave.judge.budget import burn_rate, burnt
+from closeshave.judge.case import Case
 from closeshave.judge.columns import member
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.loss import resolution_ns
@@ -142,19 +143,31 @@ def figures(dossier: Dossier, life: Life) -> FaultFigures:
 def _split(life: Life, dossier: Dossier) -> tuple[float | None, float | None, float | None]:
     """Detect, fail over and restore, in seconds: each only where its two instants are known and in this order.
 
-    A platform may serve again before it says a word, through a retry, say; then there is no time between its word and its service to report.
+    A platform may serve again before it says a word, through a retry, say; then there is no time between its word and its service to report. A part in
+    which others had the machine is not stated: it would be their doing as much as the platform's.
     """
+    case = dossier.case
     found = dossier.recoveries.get(life.fault.id)
     if found is None:
         return None, None, None
-    detect = _since(found.detected_ns, life.injected_ns)
+    detect = _part_s(case, life.injected_ns, found.detected_ns)
     if found.blind or found.impact_ns is None:
         return detect, None, None
     detected, working, restored = found.detected_ns, found.working_ns, found.restored_ns
-    fail_over = _since(working, detected) if detected is not None and working is not None and detected <= working else None
-    # The write starts when it is sent, the window when its first probe was due: they may be one and the same operation.
-    restore = max(0.0, (restored - working) / 1e9) if restored is not None and working is not None else None
+    fail_over = _part_s(case, detected, working)
+    restore = _part_s(case, working, restored)
+    # The first write may be the very probe that ended the outage, sent after the middle of its interval: then all of it was failing over. Without
+    # a fail-over to show for it, "restored in 0 s" would read as if nothing had taken any time.
+    if restored is not None and working is not None and restored < working <= (found.latest_ns or 0) and fail_over is not None:
+        restore = 0.0
     return detect, fail_over, restore
+
+
+def _part_s(case: Case, start: int | None, end: int | None) -> float | None:
+    """The time between two instants; ``None`` where one is unknown, they are in the wrong order, or others had the machine in between."""
+    if start is None or end is None or end < start or case.doubts_within(start, end):
+        return None
+    return (end - start) / 1e9
 
 
 def _since(instant: int | None, start: int | None) -> float | None:

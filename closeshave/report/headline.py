@@ -67,6 +67,8 @@ def _passed(assessment: Assessment) -> str:
     if assessment.faults:
         took = "recovery" if len(assessment.faults) == 1 else "the slowest recovery"
         slowest = f", {took} took {words.seconds(max(times))}" if times else ""
+        unknown = [one.id for one in assessment.faults if one.recovery_s is None]
+        slowest += f" (not measured: {', '.join(unknown)})" if unknown else ""
         clauses.append(f"{_all(len(assessment.faults), 'fault')} {'was' if len(assessment.faults) == 1 else 'were'} survived{slowest}")
     clauses.append(_bookings(assessment))
     sentence = "; ".join(clause for clause in clauses if clause) + "."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from closeshave.judge.verdict import Status, Verdict
@@ -42,6 +42,8 @@ class Row:
 
     verdict: Verdict
     alike: int
+    unknown: tuple[str, ...] = ()
+    """Places of those of them that have no figure, where others have: nobody knows whether they are worse."""
 
 
 def rows(verdicts: Iterable[Verdict], most: int = MOST_ROWS) -> list[Row]:
@@ -53,7 +55,21 @@ def rows(verdicts: Iterable[Verdict], most: int = MOST_ROWS) -> list[Row]:
     groups: dict[tuple[str, Status], list[Verdict]] = {}
     for verdict in worst_first(one for one in verdicts if one.gates):
         groups.setdefault((_group(verdict), verdict.status), []).append(verdict)
-    return [Row(group[0], len(group)) for group in groups.values()][:most]
+    return [_row(group) for group in groups.values()][:most]
+
+
+def _row(group: Sequence[Verdict]) -> Row:
+    """The first of the group, or where nothing bounds it, that with the largest figure (the smallest, where more is better)."""
+    told = [one for one in group if one.measured is not None]
+    if kind(group[0]) is not Kind.OBJECTIVE or not told:
+        return Row(group[0], len(group))
+    worst = told[0] if used(told[0]) is not None else max(told, key=_size)
+    return Row(worst, len(group), tuple(words.place(one) for one in group if one.measured is None))
+
+
+def _size(verdict: Verdict) -> float:
+    measured = verdict.measured or 0.0
+    return -measured if verdict.measure in words.AT_LEAST else measured
 
 
 def _group(verdict: Verdict) -> str:

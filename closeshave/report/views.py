@@ -74,7 +74,8 @@ def row_view(row: ranking.Row, target: Target | None, zero_ns: int) -> VerdictVi
         return replace(view, title="Integrity", scope=f"{row.alike} invariants hold", n="", exposed="", alike=row.alike)
     if row.verdict.status is Status.PASS and kind(row.verdict) is Kind.PRECONDITION:
         return replace(view, title="Preconditions of any verdict", scope=f"{row.alike} met", n="", exposed="", alike=row.alike)
-    return replace(view, scope=f"{view.scope}, worst of {row.alike}", alike=row.alike)
+    unknown = f"; no figure of {', '.join(map(words.clean, row.unknown))}" if row.unknown else ""
+    return replace(view, scope=f"{view.scope}, worst of {row.alike}{unknown}", alike=row.alike)
 
 
 def verdict_view(verdict: Verdict, target: Target | None, zero_ns: int) -> VerdictView:

@@ -120,6 +120,29 @@ def test_a_recovery_is_convicted_only_if_it_was_given_its_bound(back: float, bou
     assert says in answer.reason
 
 
+@pytest.mark.parametrize("share", [1.0, 0.3])
+@pytest.mark.parametrize(
+    ("back", "expected"),
+    [
+        (190.0, FAIL),  # never, not even after the healing
+        (150.0, FAIL),  # only by the healing
+        (142.0, FAIL),  # by itself within the hold of 30 s, but after its bound
+        (127.0, PASS),
+    ],
+)
+def test_known_recoveries_with_a_bound_shorter_than_the_hold(back: float, expected: Status, share: float) -> None:
+    """15 s are allowed of the 30 that the fault is held. Three of ten requests that fail are an outage as well as all of them."""
+    luck = Random(5)
+    run = Run((replace(RECOVERY, at_most=15.0),), (KILL,))
+    run.life()
+    run.canaries = replace(run.canaries, away_per_s=1.0)
+    for per_s, region in ((10, "east"), (1, "west")):
+        for index in range(90 * per_s):
+            at = round(100.003 + index / per_s, 6)
+            run.canary(at, region=region, ok=not (120 <= at < back and luck.random() < share))
+    assert verdict(run).status is expected
+
+
 def test_an_operators_step_may_be_part_of_a_restoration() -> None:
     """The same late recovery is fine where the plan expects *restored*, and within the time allowed."""
     restored = replace(KILL, expected=Expected.RESTORED)
@@ -407,6 +430,38 @@ def test_the_split_adds_up() -> None:
     assert (told.injected_at_s, told.observed_at_s, told.healed_at_s, told.healed_verified) == (120.0, 120.5, 150.0, True)
 
 
+@pytest.mark.parametrize(
+    ("starved", "expected"),
+    [
+        ((), (1.0, 2.5, 0.455)),
+        (((115, 117),), (1.0, 2.5, 0.455)),
+        (((120, 121),), (None, None, None)),
+        (((122, 123),), (1.0, None, None)),
+        (((110, 190),), (None, None, None)),
+    ],
+)
+def test_parts_that_a_doubtful_stretch_touches_are_not_stated(starved: Any, expected: tuple[float | None, ...]) -> None:
+    """Noticed at 121, first write at 123.5, all well at 124; others had the machine in these seconds, and a backlog until all was well."""
+    run = outage((120.0, 124.0))
+    run.signal(121.0, "suspected")
+    run.book(123.5, 1)
+    run.changes["resources"] = starving(*starved)
+    told = figures(run)
+    assert (told.detect_s, told.fail_over_s, told.restore_s) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("wrote", "noticed", "restore"), [(137.0, True, 0.0), (137.0, False, None), (141.0, True, None), (134.0, False, 2.955)]
+)
+def test_a_restoration_of_no_time_is_said_only_where_the_fail_over_took_it(wrote: float, noticed: bool, restore: float | None) -> None:
+    """Away for 17 s. The first write at its end: all of it was failing over, where that is known. A write after its end splits nothing."""
+    run = outage((120.0, 137.0))
+    if noticed:
+        run.signal(121.0, "suspected")
+    run.book(wrote, 1)
+    assert figures(run).restore_s == pytest.approx(restore)
+
+
 def test_a_lost_region_works_when_its_own_shard_does() -> None:
     """Its edge leads to other shards after a second; its own shard takes no write before 127."""
     lost = Fault("kill", "region.lost", "break", 10, 30, Expected.RECOVERS, {"region": "west"})
@@ -565,14 +620,14 @@ def test_a_slip_of_a_slow_canary_is_told_from_failing(per_s: float, down: tuple[
 
 
 def test_what_an_earlier_fault_did_to_a_canary_is_not_held_against_it() -> None:
-    """A fault of another shard's region took the slow canary from 100 to 108; that it was well for 10 s is enough."""
+    """A fault of another shard's region took the slow canary until 112.5; that it was well for 7 s is enough."""
     other = Fault("other", "shard.primary-killed", "break", 0, 5, Expected.RECOVERS, {"shard": 2})
     run = Run((RECOVERY,), (other, KILL))
     run.canaries = replace(run.canaries, away_per_s=1.0)
-    run.life("other", injected=92, observed=92.5, healed=105, verified=109)
+    run.life("other", injected=92, observed=92.5, healed=109, verified=113)
     run.life()
     run.probes(60, 190, down=((120, 124),))
-    run.probes(60, 190, per_s=1, region="west", down=((96, 109), (120, 124)))
+    run.probes(60, 190, per_s=1, region="west", down=((96, 112.5), (120, 124)))
     assert verdict(run).status is PASS
 
 

@@ -61,3 +61,23 @@ def test_what_the_bound_allows_is_used_up_from_either_side(measure, unit, measur
     """The shortfall counts where more is better."""
     used = ranking.used(judged.verdict("x/all", measure, "all", measured, bound, unit))
     assert used == (pytest.approx(share) if share is not None else None)
+
+
+def recoveries(*measured, bound, status=Status.PASS):
+    """Of one objective, a fault each: f1, f2 and so on."""
+    one = next(each for each in judged.verdicts() if each.measure == "latency")
+    return [
+        replace(one, id=f"recovery/f{number}", scope=f"fault:f{number}", measure="recovery", measured=value, bound=bound, status=status)
+        for number, value in enumerate(measured, 1)
+    ]
+
+
+@pytest.mark.parametrize("bound", [None, 30.0])
+@pytest.mark.parametrize(
+    ("measured", "worst", "unknown"), [((10.2, 22.7), 22.7, 0), ((22.7, 10.2), 22.7, 0), ((10.2, None, 22.7), 22.7, 1)]
+)
+def test_the_worst_of_several_is_the_largest_and_those_without_a_figure_are_named(bound, measured, worst, unknown):
+    """Also where nothing bounds it."""
+    (row,) = ranking.rows(recoveries(*measured, bound=bound))
+    assert (row.verdict.measured, row.alike, len(row.unknown)) == (worst, len(measured), unknown)
+    assert all("f2" in place for place in row.unknown)
