@@ -6,6 +6,7 @@ that plans are checked against; the rest concerns only the module that starts th
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
@@ -52,7 +53,9 @@ def _from_anywhere(definition: Remote, path: Path) -> Remote:
     """Its file of accounts lies beside it, wherever the command is called."""
     if definition.accounts.file is None:
         return definition
-    return replace(definition, accounts=replace(definition.accounts, file=str(path.absolute().parent / definition.accounts.file)))
+    # Joined as text: a path object would write it in another way, and what a file says is told as the file says it.
+    beside = os.path.join(path.absolute().parent, definition.accounts.file)  # noqa: PTH118
+    return replace(definition, accounts=replace(definition.accounts, file=beside))
 
 
 def read_embedded(path: Path) -> Embedded:

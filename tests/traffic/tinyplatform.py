@@ -29,6 +29,8 @@ class TinyPlatform:
 
     def __init__(self) -> None:
         self.requests: Counter[str] = Counter()
+        self.arrived_s: list[float] = []
+        """When each request arrived, on the monotonic clock."""
         self.bookings: dict[int, dict[str, Any]] = {}
         self.by_key: dict[str, int] = {}
         self.intents: dict[str, int] = {}
@@ -42,6 +44,7 @@ class TinyPlatform:
     async def answer(self, request: Request) -> Response:
         """Everything passes here, so that everything is counted."""
         self.requests[request.method] += 1
+        self.arrived_s.append(time.monotonic())
         if self.delay_s:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.sleep(self.delay_s)

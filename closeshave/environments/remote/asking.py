@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from threading import Barrier
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -110,8 +111,15 @@ class Asker:
             for client in clients:
                 # Opened before, so that the requests arrive together.
                 _hear(client, "GET", self.url + "/health", None, None)
+            # Nobody sends before everybody could: a thread that starts late would come second.
+            everybody = Barrier(times)
+
+            def one(client: httpx.Client) -> Heard:
+                everybody.wait(TIMEOUT_S)
+                return _hear(client, "POST", self.url + path, body, headers)
+
             with ThreadPoolExecutor(times) as pool:
-                found = list(pool.map(lambda client: _hear(client, "POST", self.url + path, body, headers), clients))
+                found = list(pool.map(one, clients))
         finally:
             for client in clients:
                 client.close()

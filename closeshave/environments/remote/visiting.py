@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -66,7 +66,8 @@ class Noticed:
     zone: str | None = None
     """As a list of free times names it."""
     at_once: tuple[int, ...] = ()
-    """The statuses of two bookings of one slot at the same instant."""
+    """The statuses of two bookings of one slot at the same instant, in order: which of them came first is chance. Of several tries the one in
+    which most were taken."""
     mine: Listed | None = None
     """The customer's own list."""
     paged: bool | None = None
@@ -190,9 +191,7 @@ class _Visit:
 
     def _to_try(self, barber: Any) -> Iterator[str]:
         """Times spread over the day: neighbours are refused for the same reason."""
-        times = self._own.get(barber) or self._merged or list(GUESSES)
-        step = max(1, len(times) // TRIES)
-        yield from times[::step][:TRIES]
+        yield from _spread(self._own.get(barber) or self._merged or list(GUESSES))
 
     def _wish(self, at: str, barber: Any) -> dict[str, Any]:
         wish = {"date": self._day.isoformat(), "time": at, "service": "Haircut", "notes": TAG}
@@ -221,12 +220,7 @@ class _Visit:
             for at in (self._own.get(wish.get("barber_id")) or self._merged or list(GUESSES))
             if abs(_minutes(at) - _minutes(wish["time"])) >= 60
         ]
-        for at in others[:TRIES]:
-            contest = dict(wish) | {"time": at}
-            answers = [self._noted(one) for one in self._asker.ask_at_once("at once", 2, MINE, contest, self._headers)]
-            self._found["at_once"] = tuple(one.status for one in answers)
-            if any(one.good for one in answers):
-                break
+        self._contest(wish, others[:-1] or others)
         self._list_mine()
         if len(others) > 1:
             # The last is far from the contested one, wherever that is.
@@ -235,6 +229,16 @@ class _Visit:
         spare = next((one for one in self._booked if one != booked.get("id")), booked.get("id"))
         self._asker.ask("cancel", "PUT", f"{MINE}{spare}/cancel", {}, self._headers)
         self._asker.ask("delete", "DELETE", path, None, self._headers)
+
+    def _contest(self, wish: Mapping[str, Any], times: Sequence[str]) -> None:
+        """Two at once, at several times of the day: one contest may be won in turn by chance, or be held where nobody works."""
+        most = -1
+        for at in _spread(times):
+            answers = [self._noted(one) for one in self._asker.ask_at_once("at once", 2, MINE, dict(wish) | {"time": at}, self._headers)]
+            if (taken := sum(one.good for one in answers)) > most:
+                most, self._found["at_once"] = taken, tuple(sorted(one.status for one in answers))
+            if taken > 1:
+                break
 
     def _pay(self, booking: Any) -> None:
         self._asker.ask(
@@ -303,6 +307,11 @@ class _Visit:
 
 def _is_booking(row: Any) -> bool:
     return isinstance(row, dict) and isinstance(row.get("id"), int | str)
+
+
+def _spread(times: Sequence[str]) -> Sequence[str]:
+    step = max(1, len(times) // TRIES)
+    return times[::step][:TRIES]
 
 
 def _minutes(at: str) -> int:
