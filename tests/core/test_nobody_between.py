@@ -33,10 +33,11 @@ def careless(text: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_every_client_says_that_it_asks_nobody_in_between(path):
+def test_every_client_says_that_it_asks_nobody_in_between():
     """By hand for each: a library's default is to trust the environment."""
-    assert careless(path.read_text(encoding="utf-8")) == []
+    found = {path: careless(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
+    assert len(found) > 100
+    assert {str(path): calls for path, calls in found.items() if calls} == {}
 
 
 @pytest.mark.parametrize("text", ["httpx.get('/')", "httpx.Client(timeout=1)", "requests.post('/')", "import urllib.request"])

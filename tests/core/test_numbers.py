@@ -214,7 +214,7 @@ NO_NUMBERS = [
 ]
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(EVERY), st.sampled_from(NO_NUMBERS))
 def test_what_is_no_number_is_refused_with_file_line_and_key(tmp_path: Path, chosen: tuple[str, str, Location], wrong: Any) -> None:
     """Not a finite one, not in range, a truth, or a text: never a default, never the largest there is."""

@@ -358,7 +358,7 @@ def test_a_fault_to_be_tolerated_is_not_refuted_by_failures_beside_programs_of_o
     assert verdict(run).status is INCONCLUSIVE
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.floats(0, 1),
     st.floats(0, 1),

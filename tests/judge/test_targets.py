@@ -1,10 +1,11 @@
 """The target files: every promise is listed once, and every objective of theirs can be told from every other."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from closeshave.target import FROM_BELOW, PER_FAULT, Measure, read_target
+from closeshave.target import FROM_BELOW, PER_FAULT, Measure, Objective, read_target
 from closeshave.yamlfile import InvalidFile
 
 FOLDER = Path(__file__).parents[2] / "environments" / "targets"
@@ -80,6 +81,46 @@ def test_an_objective_that_makes_no_sense_is_refused(tmp_path: Path, fields: str
     path.write_text(f"name: t\ntitle: T\nclaims: []\nobjectives:\n  - {{id: a, claims: [], {fields}}}\n")
     with pytest.raises(InvalidFile):
         read_target(path)
+
+
+MISFITS = (
+    ("measure: latency, percentile: 95%, at_least: 1s", "at_least", "latency is bounded from above: at_most"),
+    ("measure: availability, at_most: 99%", "at_most", "availability is bounded from below: at_least"),
+    ("measure: recovery, at_least: 5s, faults: [shard.*]", "at_least", "bounded from above"),
+    ("measure: throughput, at_most: 9", "at_most", "bounded from below"),
+    ("measure: latency, percentile: 95, at_most: 1s", "percentile", "95"),
+    ("measure: latency, percentile: 100%, at_most: 1s", "percentile", "between 0% and 100%"),
+    ("measure: latency, percentile: 0%, at_most: 1s", "percentile", "between 0% and 100%"),
+    ("measure: availability, at_least: 99%, confidence: 50%", "confidence", "between 50% and 100%"),
+    ("measure: latency, percentile: 95%, at_most: 100", "at_most", "write 100ms or 100s"),
+    ("measure: availability, at_least: 99.9", "at_least", "99.9"),
+)
+
+
+@pytest.mark.parametrize(("fields", "key", "told"), MISFITS, ids=[fields for fields, *_ in MISFITS])
+def test_a_quantity_that_does_not_belong_to_its_measure_is_refused_at_its_key(tmp_path: Path, fields: str, key: str, told: str) -> None:
+    """When the file is read, with what would be right: after the trial it is too late. Said once."""
+    path = tmp_path / "t.yaml"
+    path.write_text(f"name: t\ntitle: T\nclaims: []\nobjectives:\n  - {{id: a, claims: [], {fields}}}\n")
+    with pytest.raises(InvalidFile) as raised:
+        read_target(path)
+    assert [(problem.line, problem.key) for problem in raised.value.problems] == [(5, f"objectives.0.{key}")]
+    assert told in raised.value.problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"measure": Measure.LATENCY, "percentile": 0.95, "at_least": 1.0}, "bounded from above"),
+        ({"measure": Measure.AVAILABILITY, "at_most": 0.9}, "bounded from below"),
+        ({"measure": Measure.LATENCY, "percentile": 1.0, "at_most": 1.0}, "between 0% and 100%"),
+        ({"measure": Measure.LATENCY, "percentile": 0.0, "at_most": 1.0}, "between 0% and 100%"),
+    ],
+)
+def test_an_objective_that_no_file_stated_is_refused_too(fields: dict[str, Any], told: str) -> None:
+    """By the objective itself: code makes some."""
+    with pytest.raises(ValueError, match=told):
+        Objective("a", (), **fields)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
