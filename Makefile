@@ -19,8 +19,8 @@ smoke: $(INSTALLED) ## A short trial with one fault (about 90 seconds)
 faults: $(INSTALLED) ## Every kind of fault once, under load: a table of what it did (about half an hour)
 	$(BIN)/python -m proving
 
-test: $(INSTALLED) ## Quick tests: no servers, no Docker
-	$(BIN)/python -m pytest
+test: $(INSTALLED) ## Quick tests, on all processors: no servers, no Docker
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-servers: $(INSTALLED) ## Tests against the real servers of the embedded environment (minutes)
 	$(BIN)/python -m pytest -m servers
