@@ -85,8 +85,8 @@ def measure(case: Case, life: Life, lost: Iterable[int] = ()) -> Recovery:
     if impact is None and start + hold_ns > until:
         blind = blind or f"the harness healed or broke something else less than the hold of {hold_ns / 1e9:g} s after the injection"
     share = case.plan.canaries.restored_share
-    found = _ended(seen, until, hold_ns, share)
-    certain = found if not np.any(seen.bad & doubtful) else _ended(seen.where(~(seen.bad & doubtful)), until, hold_ns, share)
+    found = _settled(seen, until, hold_ns, share)
+    certain = found if not np.any(seen.bad & doubtful) else _settled(seen.where(~(seen.bad & doubtful)), until, hold_ns, share)
     alone = _ended(seen.where((seen.due < until) & ~(seen.bad & doubtful)), until, hold_ns, share)
     high = None if found is None else found.high_ns
     if found is not None and (high is None or high + hold_ns > life.horizon_ns):
@@ -107,6 +107,23 @@ def measure(case: Case, life: Life, lost: Iterable[int] = ()) -> Recovery:
         failed=failed,
         sure=sure,
     )
+
+
+def _settled(seen: Sequence, until: int, hold_ns: int, share: float) -> Turn | None:
+    """As :func:`_ended`, and without what came after ``until`` where the outage had been over for a full hold by then.
+
+    To heal may cost service again: a switch back to the old primary is an outage of the harness's own. A canary that asks rarely has too few good
+    probes between the two to tell them apart. Where all together say the same, all are asked: the more good probes follow, the narrower the interval.
+    """
+    whole = _ended(seen, until, hold_ns, share)
+    if _held(whole, until, hold_ns):
+        return whole
+    alone = _ended(seen.where(seen.due < until), until, hold_ns, share)
+    return alone if _held(alone, until, hold_ns) else whole
+
+
+def _held(found: Turn | None, until: int, hold_ns: int) -> bool:
+    return found is not None and found.high_ns is not None and found.high_ns + hold_ns <= until
 
 
 def _ended(seen: Sequence, until: int, hold_ns: int, share: float) -> Turn | None:

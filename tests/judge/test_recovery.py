@@ -195,6 +195,15 @@ def test_a_short_relief_is_no_recovery() -> None:
     assert verdict(outage((120.0, 122.0), (126.9, 130.0))).measured == back_at(10.0)
 
 
+def test_an_outage_by_the_healing_itself_is_none_of_the_platforms() -> None:
+    """Healed at 134 by a switch back, which costs 3 s more. The canary that asks once a second saw ten good answers between the two, no more."""
+    run = outage((120.0, 124.0), (134.4, 137.4), healed=134.0)
+    run.probes(100, 190, per_s=1, region="west", down=((120, 124), (134.4, 137.4)))
+    answer = verdict(run)
+    assert answer.status is PASS
+    assert answer.measured == back_at(4.0)
+
+
 def test_a_second_outage_undoes_the_first_recovery() -> None:
     """Good for ten seconds, then down again for one: service is back at 133."""
     assert verdict(outage((120.0, 122.0), (132.0, 133.0))).measured == back_at(13.0)
