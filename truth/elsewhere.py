@@ -19,6 +19,7 @@ from typing import Any
 
 from rich.console import Console
 
+from closeshave.interrupts import Interrupted, interrupts
 from truth import command, matrix, result
 from truth.command import Ended
 from truth.plain import file
@@ -73,7 +74,7 @@ CASES = (
 
 
 def main() -> int:
-    """0 when every case that was carried out is right, 1 otherwise."""
+    """0 when every case that was carried out is right, 1 otherwise, 130 when interrupted."""
     parser = argparse.ArgumentParser(prog="python -m truth.elsewhere", description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="CASE", help="these cases alone, done again")
     parser.add_argument("--again", action="store_true", help="forget the results so far, and do every case")
@@ -87,22 +88,32 @@ def main() -> int:
         parser.error(f"there is no {', '.join(sorted(unknown))}; there is: {', '.join(work)}")
     options.runs.mkdir(parents=True, exist_ok=True)
     kept = {} if options.again else result.load(options.runs / RESULTS)
-    for name in [name for name in work if name in wanted and (options.only or name not in kept)]:
-        try:
-            found = work[name](options.runs / name)
-        except NotDone as error:
-            console.print(f"{name}: [red]not carried out[/]: {error}", markup=True)
-            continue
-        kept[name] = found
-        result.save(options.runs / RESULTS, kept)
-        console.print(
-            f"{name}: {'right' if found.right else 'MISSED'}  {found.status}  {found.verdict}  {found.reason[:160]}", markup=False
-        )
+    todo = [name for name in work if name in wanted and (options.only or name not in kept)]
+    try:
+        with interrupts(console.print):
+            _carry_out({name: work[name] for name in todo}, kept, options.runs, console)
+    except Interrupted:
+        console.print("stopped; the next call goes on from here")
+        return 130
     page = render({name: kept[name] for name in work if name in kept})
     if options.runs == RUNS:
         PAGE.write_text(page)
     console.print(page, markup=False)
     return 0 if enough(kept) and all(name in kept for name in wanted) else 1
+
+
+def _carry_out(todo: Mapping[str, Callable[[Path], Result]], kept: dict[str, Result], runs: Path, console: Console) -> None:
+    for name, case in todo.items():
+        try:
+            found = case(runs / name)
+        except NotDone as error:
+            console.print(f"{name}: not carried out: {error}", markup=False)
+            continue
+        kept[name] = found
+        result.save(runs / RESULTS, kept)
+        console.print(
+            f"{name}: {'right' if found.right else 'MISSED'}  {found.status}  {found.verdict}  {found.reason[:160]}", markup=False
+        )
 
 
 def cases() -> dict[str, Callable[[Path], Result]]:

@@ -5,6 +5,7 @@
   longer, since a replica may be behind. Or the next list of free times of that session does not offer the slot.
 * *Free*: nobody of us held it, and a list that was asked for more than a moment after the refusal still offers all of the slot.
 * *Untold*: neither. Such a refusal is not good, because nobody can say that it was right; it convicts nobody of refusing what was free.
+* *Lost*: no effect tells which slot was asked for, since its row is missing. Not good either, for the same reason.
 
 A list does not name its day. One that offers times within half a day of the slot is of that day. An empty one tells of a day without free times only
 where lists of its sort (of one barber, or of all) are not always empty.
@@ -55,11 +56,13 @@ class Refusals:
     """As :func:`closeshave.judge.writes.joined` gives them."""
     held: Flags
     free: Flags
+    lost: Ints
+    """Positions of the refused operations of which no effect tells the slot."""
 
     @property
     def not_good(self) -> Ints:
         """Positions of the operations that were refused for no holder that is known."""
-        return ints(self.rows["position"][~self.held], -1)
+        return np.concatenate([ints(self.rows["position"][~self.held], -1), self.lost])
 
 
 def refusals(case: Case) -> Refusals:
@@ -71,9 +74,10 @@ def refusals(case: Case) -> Refusals:
     if refused.any():
         asked &= effects["operation"].isin(case.ids[refused]).to_numpy(dtype=np.bool_)
     rows = beside(case, effects[asked] if refused.any() else effects.iloc[:0])
+    lost = np.setdiff1d(np.flatnonzero(refused), ints(rows["position"], -1))
     held = np.zeros(len(rows), dtype=np.bool_)
     if not len(rows):
-        return Refusals(rows, held, held.copy())
+        return Refusals(rows, held, held.copy(), lost)
     holders = _holders(case, rows)
     held |= _meet(rows, holders, ["franchise", "barber"])
     rest = np.flatnonzero(~held)
@@ -82,7 +86,7 @@ def refusals(case: Case) -> Refusals:
     free = np.zeros(len(rows), dtype=np.bool_)
     for index, is_free in told.items():
         (free if is_free else held)[index] = True
-    return Refusals(rows, held, free)
+    return Refusals(rows, held, free, lost)
 
 
 def refused_though_free(dossier: Dossier) -> Finding:
@@ -97,6 +101,7 @@ def refused_though_free(dossier: Dossier) -> Finding:
     count, untold = int(np.count_nonzero(found.free)), int(np.count_nonzero(~found.held & ~found.free))
     asked = joined(case, ASKING)
     served = int(np.count_nonzero(equal(asked["outcome"], Outcome.OK)))
+    untold += len(found.lost)
     gap = f"{untold:,} bookings were refused as taken, and nobody can tell who held their slots: no booking of ours did, and no list of free times was read back that tells"  # noqa: E501
     return Finding(
         NAME,

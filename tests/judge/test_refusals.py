@@ -222,6 +222,22 @@ def test_a_history_that_is_not_whole_convicts_nobody_of_it() -> None:
     assert run.verdict("integrity/refused_though_free").status is INCONCLUSIVE
 
 
+def test_a_refusal_whose_effect_was_lost_is_not_good() -> None:
+    """Nobody can tell which slot was asked for, and so not who held it."""
+    run = Run((NAMED, replace(AVAILABILITY, at_least=1e-6)))
+    run.book(15, 1, session="someone")
+    acknowledged(run)
+    refuse(run)
+    assert run.case.good.all()
+    lost = run.effects.pop()
+    run.__dict__.pop("history", None)
+    verdict = run.verdict("integrity/refused_though_free")
+    assert verdict.status is INCONCLUSIVE
+    assert "1 bookings were refused as taken" in verdict.reason
+    operations = run.history.operations
+    assert [bool(good) for good in run.case.good[operations["id"] == lost.operation]] == [False]
+
+
 def test_without_a_refusal_nothing_is_changed() -> None:
     """The column itself, of ten million rows, and no copy of it."""
     run = Run((INTEGRITY,))

@@ -133,7 +133,9 @@ class Canaries:
                 answers.free_times(self._once(region, dialect.slots(caller, day + timedelta(days=ahead), chair.barber)))
                 for ahead in range(ASKED_DAYS)
             )
-        told = [self._once(region, dialect.check_barber(caller, chair.barber, day, at[:5], dialect.later(at, 15))) for at in free[:ASKED_DAYS]]
+        told = [
+            self._once(region, dialect.check_barber(caller, chair.barber, day, at[:5], dialect.later(at, 15))) for at in free[:ASKED_DAYS]
+        ]
         said = [each["is_available"] for each in told if isinstance(each, dict) and "is_available" in each]
         return not said or any(said)
 
