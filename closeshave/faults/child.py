@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import TypeAdapter
 
@@ -38,18 +39,46 @@ class Order:
 ORDER = TypeAdapter(Order)
 
 
+class Child(Protocol):
+    """The process of an experiment, as :class:`subprocess.Popen` and :class:`closeshave.faults.forkserver.Forked` are one."""
+
+    def poll(self) -> int | None:
+        """Its exit code; ``None`` while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, once it has ended. Raises :class:`subprocess.TimeoutExpired` after ``timeout`` seconds."""
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+
+
+def order(deployment: Deployment, run: Path, fault: Fault, at_ns: int) -> Path:
+    """Write down what the experiment of ``fault`` is to do: inject at ``at_ns`` (monotonic), heal ``fault.hold`` seconds later. Returns the file."""
+    written = run / "faults" / f"{fault.id}.json"
+    written.parent.mkdir(exist_ok=True)
+    told = Order(fault.id, fault.kind, fault.scope, fault.parameters, fault.hold, at_ns, deployment.root, str(run))
+    write_atomically(written, ORDER.dump_json(told, indent=1))
+    return written
+
+
+def log_file(written: Path) -> Path:
+    """Where the experiment of this order says what it does: ``RUN/logs/fault-ID.log``."""
+    logs = written.parent.parent / "logs"
+    logs.mkdir(exist_ok=True)
+    return logs / f"fault-{written.stem}.log"
+
+
 def start(deployment: Deployment, run: Path, fault: Fault, at_ns: int) -> subprocess.Popen[bytes]:
-    """Start the experiment that injects ``fault`` at ``at_ns`` (monotonic) and heals it ``fault.hold`` seconds later.
+    """Start the experiment of ``fault`` in an interpreter of its own.
 
     Call it some five seconds ahead: the interpreter takes a second or two to be ready, and the environment's fitness is checked first.
     Output goes to ``RUN/logs/fault-ID.log``, Chaos Toolkit's journal to ``RUN/journal-ID.json``. Raises :class:`OSError`.
     """
-    written = run / "faults" / f"{fault.id}.json"
-    written.parent.mkdir(exist_ok=True)
-    (run / "logs").mkdir(exist_ok=True)
-    order = Order(fault.id, fault.kind, fault.scope, fault.parameters, fault.hold, at_ns, deployment.root, str(run))
-    write_atomically(written, ORDER.dump_json(order, indent=1))
-    with (run / "logs" / f"fault-{fault.id}.log").open("ab") as log:
+    written = order(deployment, run, fault, at_ns)
+    with log_file(written).open("ab") as log:
         # A session of its own: Ctrl-C at the terminal is for the trial, which then asks the experiment to heal.
         return subprocess.Popen(
             [sys.executable, "-m", "closeshave.faults.experiment", str(written)],
@@ -61,7 +90,7 @@ def start(deployment: Deployment, run: Path, fault: Fault, at_ns: int) -> subpro
         )
 
 
-def stop(child: subprocess.Popen[bytes], timeout_s: float = 150.0) -> int | None:
+def stop(child: Child, timeout_s: float = 150.0) -> int | None:
     """Ask an experiment to heal at once and wait for it; returns its exit code.
 
     ``None`` when it had not ended after ``timeout_s`` seconds and was killed: its fault is still open in the ledger.

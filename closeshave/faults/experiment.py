@@ -76,7 +76,12 @@ def _obey(halt: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-if __name__ == "__main__":
+def main(order: Path) -> int:
+    """Run the experiment of the order in this file; returns the exit code. Raises :class:`OSError` and :class:`ValueError`."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # or every question to a part is a line
-    sys.exit(run(ORDER.validate_json(Path(sys.argv[1]).read_bytes())))
+    return run(ORDER.validate_json(order.read_bytes()))
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

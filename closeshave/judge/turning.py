@@ -58,8 +58,10 @@ def turn(at_ns: Ints, failed: Flags, restored_share: float) -> Turn:
     low, high = int(np.searchsorted(share, BELOW, side="right")), int(np.searchsorted(share, ABOVE))
     if high >= len(at_ns) - 1:
         return Turn(int(at_ns[low]), None, None)
-    middles = (at_ns[low : high + 1] - at_ns[low] + (at_ns[low + 1 : high + 2] - at_ns[low])) / 2
-    middle = int(at_ns[low]) + round(float(np.average(middles, weights=weight[low : high + 1])))
+    # Over all gaps but the open one: with its long tail cut off, the mean of a partial outage would read short.
+    middles = (at_ns[:-1] + np.diff(at_ns) / 2 - at_ns[low]) * (weight[:-1] > 0)
+    middle = int(at_ns[low]) + round(float(np.average(middles, weights=weight[:-1])))
+    middle = min(max(middle, int(at_ns[low])), int(at_ns[high + 1]))
     return Turn(int(at_ns[low]), int(at_ns[high + 1]), middle)
 
 

@@ -12,7 +12,9 @@ from closeshave.display import Bar
 from closeshave.environments.evidence.resources import Sampler
 from closeshave.faults import child as experiment
 from closeshave.faults import ledger
+from closeshave.faults.forkserver import ForkServer, NoServer
 from closeshave.history import Mark, PhaseTime
+from closeshave.plan import Fault
 from closeshave.traffic import logins
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.load import plan_load
@@ -27,6 +29,8 @@ HEAL_WAIT_S = 120.0
 
 def load_and_break(trial: Trial) -> None:
     """Everything between the first and the last request, and the healing of the last fault. Raises :class:`SafetyStop`."""
+    if schedule.due(trial.prepared.plan, 0):
+        trial.forks = ForkServer.start(trial.run)
     load = plan_load(trial.prepared.plan, trial.serving, trial.run, trial.manifest.id)
     count = logins.log_in(trial.serving, trial.run, trial.say, trial.driver.rate_cap(trial.prepared.definition))
     trial.say(f"{count} customers are logged in")
@@ -34,6 +38,8 @@ def load_and_break(trial: Trial) -> None:
     for generator in trial.generators:
         generator.wait_ready(60)
         trial.mark("precedence", f"{generator.kind}: {generator.precedence}")
+    if trial.forks is not None:
+        _await_forks(trial, trial.forks)
     trial.sampler = Sampler.start(Path(trial.serving.root), trial.run)
     trial.loaded = True
     if trial.driver.count_edges is not None:
@@ -75,7 +81,7 @@ def _watch(trial: Trial, times: tuple[PhaseTime, ...], bar: Bar) -> None:
                 trial.mark("fault-skipped", item.fault.id)
                 trial.say("what was broken before is not healed yet", f"{item.fault.id} is skipped", "yellow")
                 continue
-            trial.children[item.fault.id] = experiment.start(trial.serving, trial.run, item.fault, at_ns)
+            trial.children[item.fault.id] = _begin(trial, item.fault, at_ns)
             begun.append(item)
             running.append(item)
             trial.say(f"{item.fault.id}: {item.fault.kind} {scope_text(item.fault.scope)} in {(at_ns - now_ns()) / 1e9:.1f} s")
@@ -83,6 +89,23 @@ def _watch(trial: Trial, times: tuple[PhaseTime, ...], bar: Bar) -> None:
         broken = ", ".join(item.fault.id for item in running if now >= item.at_ns)
         bar.show((now - start_ns) / 1e9, f"{phase.name if phase else 'starting'}{f': {broken}' if broken else ''}")
         time.sleep(TICK_S)
+
+
+def _await_forks(trial: Trial, forks: ForkServer) -> None:
+    try:
+        forks.wait_ready()
+    except NoServer as error:
+        trial.say(f"{error}; each fault starts an interpreter of its own, beside the load", "faults", "yellow")
+
+
+def _begin(trial: Trial, fault: Fault, at_ns: int) -> experiment.Child:
+    """Forked where that can be had: an interpreter that starts beside the load is felt by it."""
+    if trial.forks is not None:
+        try:
+            return trial.forks.fork(experiment.order(trial.serving, trial.run, fault, at_ns))
+        except NoServer as error:
+            trial.mark("note", f"{fault.id} was started in an interpreter of its own: {error}")
+    return experiment.start(trial.serving, trial.run, fault, at_ns)
 
 
 def _unhealed(trial: Trial, fault: str) -> bool:

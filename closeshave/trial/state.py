@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,8 @@ from closeshave.environments import drivers
 from closeshave.environments.driver import Driver
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.evidence.resources import Sampler
+from closeshave.faults.child import Child
+from closeshave.faults.forkserver import ForkServer
 from closeshave.faults.janitor import Janitor
 from closeshave.history import Manifest, Mark
 from closeshave.preparation import Prepared
@@ -45,7 +46,8 @@ class Trial:
     guard: Janitor | None = None
     generators: list[Generator] = field(default_factory=list)
     sampler: Sampler | None = None
-    children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    children: dict[str, Child] = field(default_factory=dict)
+    forks: ForkServer | None = None
     root: Path | None = None
     loaded: bool = False
     """Whether anything may have been sent that could have left a trace."""

@@ -42,6 +42,7 @@ def put_in_order(trial: Trial, *, early: bool) -> None:
         if not trial.owned:
             # First: what a platform of others does not tell of its bookings is read in the records of what was booked where.
             steps.callback(_step, trial, "records", _collect_records)
+        steps.callback(_step, trial, "fork server", _end_forks)
         steps.callback(_step, trial, "faults", _abandon_faults if early and trial.owned else _heal_what_is_open)
         steps.callback(_step, trial, "generators", _stop_generators)
 
@@ -59,6 +60,11 @@ def _stop_generators(trial: Trial) -> None:
         generator.stop()
     if trial.sampler is not None:
         trial.sampler.stop()
+
+
+def _end_forks(trial: Trial) -> None:
+    if trial.forks is not None:
+        trial.forks.close()
 
 
 def _heal_what_is_open(trial: Trial) -> None:

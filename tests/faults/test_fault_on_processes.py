@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from closeshave.clock import now_ns
 from closeshave.deployment import Deployment
 from closeshave.faults import child, guard, lifecycle
 from closeshave.faults.catalogue import KINDS
+from closeshave.faults.forkserver import ForkServer
 from closeshave.faults.heal import heal_environment, heal_open
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.waiting import after
@@ -28,6 +30,23 @@ LOST = replace(KINDS["region.lost"], lead_s=lambda _aim: 0.2)
 """The real kind; it only takes less time to read roles, of which there are none here."""
 WHOLE = {"near-0": True, "near-1": True, "far-0": True}
 BROKEN = {"near-0": False, "near-1": False, "far-0": True}
+
+
+Begin = Callable[[Deployment, Path, Fault, int], child.Child]
+
+
+@pytest.fixture(params=["interpreter", "forked"])
+def begin(request: pytest.FixtureRequest, run: Path) -> Iterator[Begin]:
+    """Both ways to have an experiment in a process of its own."""
+    if request.param == "interpreter":
+        yield child.start
+        return
+    server = ForkServer.start(run)
+    try:
+        server.wait_ready()
+        yield lambda deployment, run, fault, at_ns: server.fork(child.order(deployment, run, fault, at_ns))
+    finally:
+        server.close()
 
 
 def never() -> bool:
@@ -111,10 +130,10 @@ def test_heal_resumes_what_hangs(toy: Deployment, run: Path) -> None:
     assert all(proof.holds for proof in LOST.prove(aim))  # type: ignore[misc] # region.lost can prove
 
 
-def test_experiment_injects_holds_and_heals(toy: Deployment, run: Path) -> None:
+def test_experiment_injects_holds_and_heals(toy: Deployment, run: Path, begin: Begin) -> None:
     """The child runs the whole experiment by itself: exit code 0, all edges, heal no earlier than its instant, a journal."""
     wanted = fault(hold_s=1)
-    experiment = child.start(toy, run, wanted, after(3.5))
+    experiment = begin(toy, run, wanted, after(3.5))
     assert experiment.wait(60) == 0, (run / "logs" / "fault-west-lost.log").read_text()
     assert edges(run) == WHOLE_LIFE
     told = events(run)
@@ -124,9 +143,9 @@ def test_experiment_injects_holds_and_heals(toy: Deployment, run: Path) -> None:
     assert toys.alive(toy) == WHOLE
 
 
-def test_experiment_heals_at_once_when_told_to_stop(toy: Deployment, run: Path) -> None:
+def test_experiment_heals_at_once_when_told_to_stop(toy: Deployment, run: Path, begin: Begin) -> None:
     """SIGTERM ends the hold, never the heal."""
-    experiment = child.start(toy, run, fault(hold_s=300), now_ns())
+    experiment = begin(toy, run, fault(hold_s=300), now_ns())
     assert processes.poll_until(lambda: "observed" in edges(run), 60)
     assert toys.alive(toy) == BROKEN
     assert child.stop(experiment, 60) == 0
@@ -134,12 +153,12 @@ def test_experiment_heals_at_once_when_told_to_stop(toy: Deployment, run: Path) 
     assert edges(run)[-1] == "verified-healed"
 
 
-def test_experiment_killed_in_mid_fault_is_healed_by_another(toy: Deployment, run: Path) -> None:
+def test_experiment_killed_in_mid_fault_is_healed_by_another(toy: Deployment, run: Path, begin: Begin) -> None:
     """kill -9 of the experiment leaves a fault that whoever reads the ledger can heal."""
-    experiment = child.start(toy, run, fault(hold_s=300), now_ns())
+    experiment = begin(toy, run, fault(hold_s=300), now_ns())
     assert processes.poll_until(lambda: "injected" in edges(run), 60)
     experiment.kill()
-    experiment.wait()
+    assert experiment.wait(20) == -signal.SIGKILL
     assert [found.fault for found in Ledger(run).open()] == ["west-lost"]
     assert heal_open(run, toy, lambda _line: None) == []
     assert toys.alive(toy) == WHOLE

@@ -1,0 +1,172 @@
+"""Processes of experiments that cost nothing to start: one process imports everything before the load, and forks for each fault.
+
+An interpreter that imports Chaos Toolkit and the catalogue keeps a processor busy for some two seconds. Just before a strike, beside the load, that
+would be seen in the very figures that the fault is judged by.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from closeshave.faults.runmark import RUN_MARK, mark
+from closeshave.processes import Identity, identify, send
+
+READY_WITHIN_S = 60.0
+KNOWN_WITHIN_S = 5.0
+"""How long a stop waits for the process that it is meant for."""
+END_WITHIN_S = 5.0
+LOOK_EVERY_S = 0.05
+UNTOLD = -signal.SIGKILL
+"""The exit code of a process that is gone while nobody is left to tell how it ended."""
+
+
+class NoServer(RuntimeError):
+    """The fork server is not there, or does not answer; says what it did."""
+
+
+@dataclass(slots=True)
+class ForkServer:
+    """The fork server of one trial, as the trial holds it."""
+
+    process: subprocess.Popen[bytes]
+    ready: bool = False
+    _rest: bytes = b""
+    _pids: dict[str, int] = field(default_factory=dict)
+    _codes: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, run: Path) -> ForkServer:
+        """Start it; it takes some two seconds to be ready. Its log is ``RUN/logs/faults.log``. Raises :class:`OSError`."""
+        (run / "logs").mkdir(exist_ok=True)
+        with (run / "logs" / "faults.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "closeshave.faults.forking"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                env={**os.environ, RUN_MARK: mark(run)},
+            )
+        return cls(process)
+
+    def wait_ready(self) -> None:
+        """Until everything is imported. Raises :class:`NoServer`."""
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not self.ready and self._read(max(0.0, deadline - time.monotonic())):
+            pass
+        if not self.ready:
+            raise NoServer(f"the fork server was not ready within {READY_WITHIN_S:g} s (exit code {self.process.poll()})")
+
+    def fork(self, order: Path) -> Forked:
+        """A process for the order in this file, at once or as soon as the server can. Raises :class:`NoServer` when there will be none."""
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(os.fsencode(order) + b"\n")
+            self.process.stdin.flush()
+        except (OSError, ValueError) as error:
+            raise NoServer(f"the fork server takes no orders: {error}") from None
+        return Forked(self, str(order))
+
+    def pid(self, order: str, timeout_s: float = 0.0) -> int | None:
+        """The process of this order; ``None`` when there is none within ``timeout_s``."""
+        deadline = time.monotonic() + timeout_s
+        while order not in self._pids and self._read(max(0.0, deadline - time.monotonic())):
+            pass
+        return self._pids.get(order)
+
+    def code(self, pid: int) -> int | None:
+        """How a forked process ended; ``None`` while nothing is known of it."""
+        while self._read(0.0):
+            pass
+        return self._codes.get(pid)
+
+    def kill(self) -> None:
+        """End the server at once: what it has not begun will never begin."""
+        self.process.kill()
+        self.process.wait()
+
+    def close(self) -> None:
+        """End the server. What it has forked goes on."""
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.close()
+            self.process.wait(END_WITHIN_S)
+        except (OSError, subprocess.TimeoutExpired):
+            self.kill()
+
+    def _read(self, timeout_s: float) -> bool:
+        """Take the next line into account; ``False`` when none came in time, or none will come."""
+        assert self.process.stdout is not None
+        while b"\n" not in self._rest:
+            readable, _, _ = select.select([self.process.stdout], [], [], timeout_s)
+            data = os.read(self.process.stdout.fileno(), 65_536) if readable else b""
+            if not data:
+                return False
+            self._rest += data
+        line, self._rest = self._rest.split(b"\n", 1)
+        match os.fsdecode(line).split(" ", 2):
+            case ["ready"]:
+                self.ready = True
+            case ["started", pid, order]:
+                self._pids[order] = int(pid)
+            case ["ended", pid, code]:
+                self._codes[int(pid)] = int(code)
+        return True
+
+
+@dataclass(slots=True)
+class Forked:
+    """A process of the fork server, with what :class:`subprocess.Popen` offers of the same names."""
+
+    server: ForkServer
+    order: str
+    _identity: Identity | None = None
+
+    def poll(self) -> int | None:
+        """Its exit code; ``None`` while it runs, or is yet to begin."""
+        # In this order: how a process ended is told after it is gone, and before the server is.
+        gone = self._gone() and self.server.process.poll() is not None
+        pid = self.server.pid(self.order)
+        code = None if pid is None else self.server.code(pid)
+        return UNTOLD if code is None and gone else code
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, once it has ended. Raises :class:`subprocess.TimeoutExpired` after ``timeout`` seconds."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            if deadline is not None and time.monotonic() >= deadline:
+                raise subprocess.TimeoutExpired(f"the experiment of {self.order}", timeout or 0.0)
+            time.sleep(LOOK_EVERY_S)
+        return code
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self._send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
+        if self._known(KNOWN_WITHIN_S) is None:
+            # A server that hangs would begin it later, when nobody expects it any more.
+            self.server.kill()
+        if (identity := self._known(0.0)) is not None:
+            send([identity], number)
+
+    def _known(self, timeout_s: float) -> Identity | None:
+        """Who it is, as soon as that can be told. Somebody else of the same number is told apart as long as this was asked in its lifetime."""
+        if self._identity is None and (pid := self.server.pid(self.order, timeout_s)) is not None and self.server.code(pid) is None:
+            self._identity = identify(pid)
+        return self._identity
+
+    def _gone(self) -> bool:
+        identity = self._known(0.0)
+        return identity is None or not identity.alive

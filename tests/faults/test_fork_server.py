@@ -1,0 +1,89 @@
+"""The process that forks for each fault: what an experiment finds when it begins, and what becomes of it when the server dies or hangs."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from closeshave import processes
+from closeshave.clock import now_ns
+from closeshave.deployment import Deployment
+from closeshave.faults import child, runmark
+from closeshave.faults.forkserver import UNTOLD, ForkServer, NoServer
+from closeshave.plan import Expected, Fault
+from tests.faults import toys
+from tests.faults.timelines import edges
+
+
+@pytest.fixture
+def server(run: Path) -> Iterator[ForkServer]:
+    """Ready to fork; gone afterwards, with all that it has forked."""
+    found = ForkServer.start(run)
+    try:
+        found.wait_ready()
+        yield found
+    finally:
+        found.close()
+        assert runmark.sweep(run) == []
+
+
+def order(toy: Deployment, run: Path, name: str = "west-lost") -> Path:
+    """The loss of the near region for five minutes, to begin at once."""
+    return child.order(toy, run, Fault(name, "region.lost", "storm", 0, 300, Expected.RECOVERS, {"region": toys.NEAR}), now_ns())
+
+
+def test_it_has_what_an_interpreter_of_its_own_would_have(toy: Deployment, run: Path, server: ForkServer) -> None:
+    """Its own session, no input, its fault's log, and the mark by which a dead trial's helpers are found."""
+    experiment = server.fork(order(toy, run))
+    assert processes.poll_until(lambda: "injected" in edges(run), 30)
+    pid = server.pid(experiment.order)
+    assert pid is not None
+    assert os.getsid(pid) == pid
+    log = run / "logs" / "fault-west-lost.log"
+    assert [Path(f"/proc/{pid}/fd/{number}").readlink() for number in range(3)] == [Path(os.devnull), log, log]
+    assert pid in [helper.pid for helper in runmark.helpers(run)]
+    assert child.stop(experiment, 60) == 0
+
+
+def test_a_dead_server_leaves_its_experiments_alone(toy: Deployment, run: Path, server: ForkServer) -> None:
+    """The fault is held and healed by its own process; only how that ended is told by nobody."""
+    experiment = server.fork(order(toy, run))
+    assert processes.poll_until(lambda: "observed" in edges(run), 30)
+    server.process.kill()
+    server.process.wait()
+    assert experiment.poll() is None
+    assert child.stop(experiment, 60) == UNTOLD
+    assert edges(run)[-1] == "verified-healed"
+
+
+def test_a_dead_server_takes_no_orders(toy: Deployment, run: Path, server: ForkServer) -> None:
+    """Who asked can start an interpreter instead."""
+    server.kill()
+    with pytest.raises(NoServer):
+        server.fork(order(toy, run))
+
+
+def test_what_a_hanging_server_has_not_begun_never_begins_after_a_stop(toy: Deployment, run: Path, server: ForkServer) -> None:
+    """Else it would strike when the trial is over."""
+    server.process.send_signal(signal.SIGSTOP)
+    experiment = server.fork(order(toy, run))
+    assert experiment.poll() is None
+    experiment.terminate()
+    assert experiment.wait(5) == UNTOLD
+    assert edges(run) == []
+    assert not [helper for helper in runmark.helpers(run) if psutil.Process(helper.pid).status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_server_that_hung_begins_late(toy: Deployment, run: Path, server: ForkServer) -> None:
+    """A harness that was stopped for a moment loses no fault."""
+    server.process.send_signal(signal.SIGSTOP)
+    experiment = server.fork(order(toy, run))
+    assert experiment.poll() is None
+    server.process.send_signal(signal.SIGCONT)
+    assert processes.poll_until(lambda: "observed" in edges(run), 30)
+    assert child.stop(experiment, 60) == 0
