@@ -72,8 +72,13 @@ def beyond(probes: Ints, share: float) -> Ints:
 
 
 def _outage(bad: Ints, good: Ints) -> NDArray[np.float64]:
-    """Log likelihood of such an outage: total with the chance :data:`TOTAL`, else of any share, all equally likely."""
-    partial = _log_beta(bad + 1.0, good + 1.0) + math.log(1.0 - TOTAL)
+    """Log likelihood of such an outage: total with the chance :data:`TOTAL`, else of any share, all equally likely.
+
+    The first failure is where the outage is said to begin, whatever its share. It says nothing of the share: counted, it would make the share of a
+    short partial outage too high, the good probes at its end too unlikely, and the outage too short. Where it is the only one, it is all there is.
+    """
+    telling = bad - 1 if bad[-1] > 1 else bad
+    partial = _log_beta(telling + 1.0, good + 1.0) + math.log(1.0 - TOTAL)
     return np.where(good == 0, np.logaddexp(partial, math.log(TOTAL)), partial)
 
 

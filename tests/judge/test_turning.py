@@ -38,7 +38,7 @@ def test_a_good_answer_between_failures_makes_it_a_partial_one(pattern: str) -> 
     assert len(pattern) - 1 < high
 
 
-@pytest.mark.parametrize("share", [(0.3, 0.6), (0.6, 0.95)])
+@pytest.mark.parametrize("share", [(0.2, 0.4), (0.3, 0.6), (0.6, 0.95)])
 def test_the_interval_holds_the_end_of_partial_outages(share: tuple[float, float]) -> None:
     """Of 300 with an unknown share and length, at least 92 in 100; and not for being endless. On average its middle is right."""
     luck = np.random.default_rng(7)
@@ -46,6 +46,8 @@ def test_the_interval_holds_the_end_of_partial_outages(share: tuple[float, float
     for _ in range(300):
         length, chance = int(luck.integers(10, 50)), luck.uniform(*share)
         failed = np.concatenate([luck.random(length) < chance, np.zeros(80, dtype=bool)])
+        if not failed.any():
+            continue  # nobody saw this outage at all
         first = int(np.argmax(failed))
         at = np.arange(len(failed) - first, dtype=np.int64) * TENTH_NS
         found = turn(at, failed[first:], 0.95)
@@ -56,6 +58,6 @@ def test_the_interval_holds_the_end_of_partial_outages(share: tuple[float, float
         inside += low <= length - 1 - first and length - first <= high
         widths.append(high - low)
         errors.append(found.middle_ns / TENTH_NS - (length - 0.5 - first))
-    assert inside >= 0.92 * 300
-    assert np.median(widths) < 15
+    assert inside >= 0.92 * len(errors)
+    assert np.median(widths) < (25 if share[0] < 0.3 else 15)
     assert abs(np.mean(errors)) < BIAS_TENTHS
