@@ -58,10 +58,10 @@ def turn(at_ns: Ints, failed: Flags, restored_share: float) -> Turn:
     low, high = int(np.searchsorted(share, BELOW, side="right")), int(np.searchsorted(share, ABOVE))
     if high >= len(at_ns) - 1:
         return Turn(int(at_ns[low]), None, None)
-    # Over all gaps but the open one: with its long tail cut off, the mean of a partial outage would read short.
-    middles = (at_ns[:-1] + np.diff(at_ns) / 2 - at_ns[low]) * (weight[:-1] > 0)
-    middle = int(at_ns[low]) + round(float(np.average(middles, weights=weight[:-1])))
-    middle = min(max(middle, int(at_ns[low])), int(at_ns[high + 1]))
+    # Where several gaps are in question, up to the last but the open one: without its long tail the mean of a partial outage would read short.
+    last = high + 1 if low == high else len(at_ns) - 1
+    middles = at_ns[low:last] - at_ns[low] + np.diff(at_ns[low : last + 1]) / 2
+    middle = min(int(at_ns[low]) + round(float(np.average(middles, weights=weight[low:last]))), int(at_ns[high + 1]))
     return Turn(int(at_ns[low]), int(at_ns[high + 1]), middle)
 
 
