@@ -74,7 +74,7 @@ def refusals(case: Case) -> Refusals:
     if refused.any():
         asked &= effects["operation"].isin(case.ids[refused]).to_numpy(dtype=np.bool_)
     rows = beside(case, effects[asked] if refused.any() else effects.iloc[:0])
-    lost = np.setdiff1d(np.flatnonzero(refused), ints(rows["position"], -1))
+    lost = np.flatnonzero(refused & ~np.isin(case.ids, effects["operation"].to_numpy())) if refused.any() else np.zeros(0, dtype=np.int64)
     held = np.zeros(len(rows), dtype=np.bool_)
     if not len(rows):
         return Refusals(rows, held, held.copy(), lost)
