@@ -41,7 +41,7 @@ fuzz: $(INSTALLED) ## The engine against any bytes of a server, guided by covera
 fuzz-runs: $(INSTALLED) ## Five hundred damaged runs, arguments, locales, pipes and disks: exit code 1 is the judges' alone (half an hour)
 	CLOSESHAVE_FUZZED_RUNS=500 $(BIN)/python -m pytest tests/core/test_fuzzed_runs.py
 
-bench: $(INSTALLED) ## Measure the load engine against k6 and wrk (needs nginx and wrk from their packages; long)
+bench: $(INSTALLED) ## Measure the load engine against k6 and wrk, and what a request costs the platform (needs nginx and wrk; long)
 	$(BIN)/python -m benchmarks
 
 truth: $(INSTALLED) ## Is the judge ever fooled? Planted defects and damage, each judged (about an hour; keeps results and goes on where it stopped)

@@ -23,6 +23,8 @@ class Result:
     """What ``value`` is a ratio to; ``None`` for an absolute figure."""
     tools: Mapping[str, float] = field(default_factory=dict)
     """The figures behind it: medians, and what else was seen."""
+    circumstances: Mapping[str, str | float] = field(default_factory=dict)
+    """Of the measurement: machine, load, commit."""
 
 
 def at_least(measure: str, value: float, unit: str, bar: float, **more: object) -> Result:
@@ -48,7 +50,9 @@ def table(results: list[Result]) -> str:
     for result in results:
         ratio = f" x {result.ratio_to}" if result.ratio_to else ""
         tools = ", ".join(f"{name} {value:,.4g}" if value < 1000 else f"{name} {value:,.0f}" for name, value in result.tools.items())
+        circumstances = "; ".join(f"{name} {value}" for name, value in result.circumstances.items())
         lines.append(
             f"{'ok ' if result.met else 'NOT'} {result.measure:46} {result.value:>12,.4g} {result.unit}{ratio}  (bar {result.bar})  {tools}"
+            + (f"  [{circumstances}]" if circumstances else "")
         )
     return "\n".join(lines)

@@ -1,0 +1,172 @@
+"""The whole embedded platform: what a request costs it, part by part, and what it costs while nobody asks it anything.
+
+CPU time is the kernel's (``/proc/PID/stat``: all threads of every process, and its children that have ended), so no part is believed about itself. The
+load is a trial of its own, at a fixed rate and with nothing broken; the generator is shown but not counted in.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks import circumstances
+from benchmarks.effort import Effort
+from benchmarks.result import Result, at_least, at_most
+from benchmarks.spent import MACHINE, Parts, between, look
+from closeshave import history
+from closeshave.deployment import Deployment
+from closeshave.environments import drivers
+from closeshave.preparation import Prepared, prepare
+from closeshave.processes import poll_until
+
+PLAN = Path(__file__).parents[1] / "plans" / "platform.yaml"
+BAR_PER_CPU_S = 320.0
+IDLE_BAR_CPU_S = 0.5
+"""CPU seconds a second."""
+SETTLE_S, IDLE_S = 3.0, 15.0
+WAIT_S = 90.0
+"""For the load to start: an account after the other is logged in before."""
+EDGE_S = 0.5
+"""Of the calm phase at either end that is left out."""
+UNCOUNTED = "generator"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What was used, and how many requests were sent, between two instants."""
+
+    seconds: float
+    spent_s: Parts
+    requests: Mapping[str, int]
+    """By operation."""
+
+    @property
+    def counted_s(self) -> float:
+        """CPU seconds of all parts but the generator."""
+        return sum(cpu_s for part, cpu_s in self.parts_s.items() if part != UNCOUNTED)
+
+    @property
+    def parts_s(self) -> Parts:
+        """CPU seconds by part."""
+        return {part: cpu_s for part, cpu_s in self.spent_s.items() if part != MACHINE}
+
+    @property
+    def others_s(self) -> float:
+        """CPU seconds of programs that have nothing to do with this: beside them a request costs more than alone."""
+        return max(0.0, self.spent_s[MACHINE] - sum(self.parts_s.values()))
+
+    @property
+    def total(self) -> int:
+        """Requests of customers and canaries together."""
+        return sum(self.requests.values())
+
+
+def run(effort: Effort) -> list[Result]:
+    """Start the platform, look at it idle, then under load."""
+    # The platform must not outlive a benchmark that is told to end.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    prepared = prepare(str(PLAN))
+    with tempfile.TemporaryDirectory(prefix="closeshave-bench-") as directory, _platform(prepared) as deployment:
+        time.sleep(SETTLE_S)
+        idle = _idle(deployment, IDLE_S if effort.repeats > 1 else IDLE_S / 3)
+        told = circumstances.now()
+        loaded = _loaded(deployment, Path(directory) / "runs")
+    print(_table(idle, loaded), flush=True)
+    ms = {part: 1000 * cpu_s / loaded.total for part, cpu_s in loaded.parts_s.items()}
+    calm = {part: cpu_s / idle.seconds for part, cpu_s in idle.parts_s.items()}
+    rate = {"requests/s": loaded.total / loaded.seconds, "others, cores": loaded.others_s / loaded.seconds}
+    return [
+        at_least(
+            "platform: requests per CPU-second", loaded.total / loaded.counted_s, "/CPU-s", BAR_PER_CPU_S,
+            tools=rate | {f"{part} ms": value for part, value in ms.items()}, circumstances=told,
+        ),
+        at_most("platform: idle", idle.counted_s / idle.seconds, "CPU-s/s", IDLE_BAR_CPU_S, tools=calm, circumstances=told),
+    ]  # fmt: skip
+
+
+@contextmanager
+def _platform(prepared: Prepared) -> Iterator[Deployment]:
+    driver = drivers.of(prepared.definition.kind)
+    root = driver.place(prepared.definition)
+    definition = prepared.definition
+    try:
+        yield driver.up(definition, root, lambda line: print(line, file=sys.stderr))
+    finally:
+        driver.down(root, None)
+
+
+def _idle(deployment: Deployment, seconds: float) -> Window:
+    before = look(deployment)
+    began = time.monotonic()
+    time.sleep(seconds)
+    return Window(time.monotonic() - began, between(before, look(deployment)), {})
+
+
+def _loaded(deployment: Deployment, runs: Path) -> Window:
+    """Carry the trial out as anybody would, by the command, and look at both ends of its calm phase."""
+    command = [sys.executable, "-m", "closeshave", "run", str(PLAN), "--attach", deployment.root, "--runs", str(runs)]
+    with tempfile.TemporaryFile() as output:
+        trial = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "COLUMNS": "150"})
+        try:
+            run = _started(runs, lambda: trial.poll() is None)
+            calm = next(phase for phase in history.load_manifest(run).phases if phase.role == "calm")
+            _sleep_until(calm.started_ns + int(EDGE_S * 1e9))
+            before, began_ns = look(deployment, run.name, trial.pid), time.monotonic_ns()
+            _sleep_until(calm.ended_ns - int(EDGE_S * 1e9))
+            after, ended_ns = look(deployment, run.name, trial.pid), time.monotonic_ns()
+            trial.wait(WAIT_S)
+        finally:
+            trial.terminate()
+            trial.wait()
+        if not (run / history.OPERATIONS_FILE).exists():
+            output.seek(0)
+            raise RuntimeError(f"the trial left no operations:\n{output.read().decode(errors='replace')[-2000:]}")
+    return Window((ended_ns - began_ns) / 1e9, between(before, after), _requests(run, began_ns, ended_ns))
+
+
+def _started(runs: Path, lives: Callable[[], bool]) -> Path:
+    """The run's directory, once its load has begun."""
+
+    def begun() -> list[Path]:
+        return [run for run in runs.glob("*") if (run / history.MANIFEST).exists() and history.load_manifest(run).phases]
+
+    if not poll_until(lambda: bool(begun()) or not lives(), WAIT_S) or not begun():
+        raise RuntimeError("the trial's load did not begin")
+    return begun()[0]
+
+
+def _sleep_until(at_ns: int) -> None:
+    time.sleep(max(0.0, (at_ns - time.monotonic_ns()) / 1e9))
+
+
+def _requests(run: Path, began_ns: int, ended_ns: int) -> Mapping[str, int]:
+    rows = pd.read_parquet(run / history.OPERATIONS_FILE, columns=["kind", "started_ns"])
+    within = rows[(rows["started_ns"] >= began_ns) & (rows["started_ns"] < ended_ns)]
+    return {str(name): int(count) for name, count in within["kind"].value_counts().items()}
+
+
+def _table(idle: Window, loaded: Window) -> str:
+    """For people: a line a part."""
+    lines = [f"{'part':22} {'ms a request':>13} {'% of a core':>12} {'idle, % of a core':>18}"]
+    order = sorted({*idle.parts_s, *loaded.parts_s}, key=lambda part: -loaded.parts_s.get(part, 0.0))
+
+    def line(name: str, loaded_s: float, idle_s: float) -> str:
+        shares = 1000 * loaded_s / loaded.total, 100 * loaded_s / loaded.seconds, 100 * idle_s / idle.seconds
+        return f"{name:22} {shares[0]:13.3f} {shares[1]:12.1f} {shares[2]:18.1f}"
+
+    lines += [line(part, loaded.spent_s.get(part, 0.0), idle.spent_s.get(part, 0.0)) for part in order]
+    lines.append(line("all but the generator", loaded.counted_s, idle.counted_s))
+    lines.append(line("(other programs)", loaded.others_s, idle.others_s))
+    most = sorted(loaded.requests.items(), key=lambda item: -item[1])
+    lines.append(f"{loaded.total} requests in {loaded.seconds:.1f} s: {', '.join(f'{name} {count}' for name, count in most)}")
+    return "\n".join(lines)
