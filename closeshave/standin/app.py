@@ -11,10 +11,13 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp
 
 from closeshave.standin import settings as settings_file
 from closeshave.standin.crooked.entrance import CrookedEntrance
-from closeshave.standin.errors import Json, OutcomeUnknown, RateLimited, Refused, Unavailable, failure
+from closeshave.standin.direct import REFUSALS, Direct
+from closeshave.standin.errors import Json, failure
 from closeshave.standin.platform import Platform
 from closeshave.standin.routes import appointments, auth, availability, catalogue, health, networks, payments, webhooks
 from closeshave.standin.settings import Settings
@@ -23,8 +26,8 @@ from closeshave.standin.watch import Watch
 SHUTDOWN_S = 2
 
 
-def application(settings: Settings) -> FastAPI:
-    """The ASGI application of one instance."""
+def application(settings: Settings) -> ASGIApp:
+    """The ASGI application of one instance: entrance, short way, FastAPI."""
 
     signing_key = Path(settings.signing_key).read_bytes()
 
@@ -41,15 +44,16 @@ def application(settings: Settings) -> FastAPI:
         await app.state.platform.close()
 
     app = FastAPI(title="BookedBarber stand-in", version=settings.version, openapi_url=None, lifespan=life)
-    app.add_middleware(CrookedEntrance)
     # Availability before appointments: /slots is no appointment's ID.
-    for area in (availability, appointments, catalogue, payments, webhooks, auth, networks, health):
+    areas = (availability, appointments, catalogue, payments, webhooks, auth, networks, health)
+    for area in areas:
         app.include_router(area.router)
-    for known in (Refused, Unavailable, OutcomeUnknown, RateLimited):
+    for known in REFUSALS:
         app.add_exception_handler(known, _say)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(404, _missing)
-    return app
+    routes = [route for area in areas for route in area.router.routes if isinstance(route, APIRoute)]
+    return CrookedEntrance(Direct(app, routes), app)
 
 
 def main() -> None:
@@ -72,7 +76,7 @@ def main() -> None:
 
 
 async def _say(_request: Request, error: Exception) -> Json:
-    assert isinstance(error, Refused | Unavailable | OutcomeUnknown | RateLimited)
+    assert isinstance(error, REFUSALS)
     return error.response()
 
 

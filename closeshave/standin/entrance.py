@@ -6,10 +6,9 @@ Plain ASGI, one layer: it runs for every request, and the ready-made middleware 
 from __future__ import annotations
 
 import logging
-from http.cookies import CookieError, SimpleCookie
 from time import perf_counter
 
-from starlette.datastructures import MutableHeaders
+from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from closeshave.standin.errors import Json, Refused
@@ -24,17 +23,24 @@ _NO_PAIR_NEEDED = ("/api/v2/auth/login", "/api/v2/auth/register", "/api/v2/auth/
 
 
 class Entrance:
-    """Wraps the application. ``scope["app"].state.platform`` is set by the time that requests come."""
+    """Wraps the application. The platform is in FastAPI's state by the time that requests come."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, fastapi: FastAPI) -> None:
         self._app = app
+        self._state = fastapi.state
+
+    @property
+    def platform(self) -> Platform:
+        """What serves."""
+        platform: Platform = self._state.platform
+        return platform
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        platform: Platform = scope["app"].state.platform
+        platform = self.platform
         visit = Visit(platform)
         CURRENT.set(visit)
         started = perf_counter()
@@ -91,19 +97,22 @@ def _admit(scope: Scope, visit: Visit) -> Refused | None:
 
 
 def _csrf_cookie(header: bytes) -> str | None:
-    try:
-        morsel = SimpleCookie(header.decode("latin-1")).get("csrf_token")
-    except CookieError:
-        return None
-    return morsel.value if morsel else None
+    for cookie in header.split(b";"):
+        name, _, value = cookie.strip().partition(b"=")
+        if name == b"csrf_token":
+            return value.strip(b'"').decode("latin-1")
+    return None
 
 
 def _label(message: Message, visit: Visit) -> None:
     settings = visit.platform.settings
-    headers = MutableHeaders(raw=message.setdefault("headers", []))
-    headers["X-Region"] = settings.region
-    headers["X-App-Version"] = settings.version
-    headers["X-Cache"] = visit.cache
-    headers["Server-Timing"] = f"db;dur={visit.db_ms:.2f}, cache;dur={visit.cache_ms:.2f}"
+    timing = f"db;dur={visit.db_ms:.2f}, cache;dur={visit.cache_ms:.2f}"
+    headers = message.setdefault("headers", [])
+    headers += (
+        (b"x-region", settings.region.encode()),
+        (b"x-app-version", settings.version.encode()),
+        (b"x-cache", visit.cache.encode()),
+        (b"server-timing", timing.encode()),
+    )
     if visit.shard:
-        headers["X-Shard"] = str(visit.shard.id)
+        headers.append((b"x-shard", str(visit.shard.id).encode()))

@@ -16,10 +16,12 @@ _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 class Metrics:
     """Counters of this process, in a registry of their own."""
 
-    __slots__ = ("_events", "_registry", "_requests", "_seconds", "_up")
+    __slots__ = ("_counters", "_events", "_registry", "_requests", "_seconds", "_up")
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._counters: dict[tuple[str, str, int], Counter] = {}
+        """Those of all labels seen: looking one up in the family costs more than counting."""
         ProcessCollector(registry=self._registry)
         self._requests = Counter("http_requests", "Answered requests", ("method", "route", "status"), registry=self._registry)
         self._seconds = Histogram("http_request_duration_seconds", "Service time", buckets=_BUCKETS_S, registry=self._registry)
@@ -28,7 +30,11 @@ class Metrics:
 
     def answered(self, method: str, route: str, status: int, duration_s: float) -> None:
         """Count one request."""
-        self._requests.labels(method, route, str(status)).inc()
+        labels = (method, route, status)
+        counter = self._counters.get(labels)
+        if counter is None:
+            counter = self._counters[labels] = self._requests.labels(method, route, str(status))
+        counter.inc()
         self._seconds.observe(duration_s)
 
     def heard_of(self, event: str) -> None:

@@ -26,7 +26,7 @@ class CrookedEntrance(Entrance):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As promised, unless one of the switches is on."""
         if scope["type"] == "http":
-            platform: Platform = scope["app"].state.platform
+            platform = self.platform
             if (answer := _instead(platform, scope)) is not None:
                 await answer(scope, receive, send)
                 return

@@ -1,0 +1,179 @@
+"""Serves FastAPI's routes the short way: what a good request needs, and nothing else.
+
+FastAPI declares the API: paths, parameters, models. Its own way from a request to the endpoint (middleware, exit stacks, telemetry, dependencies, a
+validation in two steps) costs several times what most endpoints do. Here the parameters that FastAPI found in the endpoint's signature are read and
+validated by pydantic at once. Whatever does not fit (an unknown path or method, a parameter or body that is no good) is handed on to FastAPI as it
+came, so every refusal is FastAPI's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from re import Pattern
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter, ValidationError
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope, Send
+
+from closeshave.standin.errors import OutcomeUnknown, RateLimited, Refused, Unavailable
+
+REFUSALS = (Refused, Unavailable, OutcomeUnknown, RateLimited)
+"""What endpoints raise to say no; each knows its own answer."""
+
+Endpoint = Callable[..., Awaitable[Any]]
+
+
+class _Unfit(Exception):
+    """FastAPI shall look at this request."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter:
+    """A parameter that comes from path, query or headers, which are text."""
+
+    name: str
+    alias: str
+    type: TypeAdapter[Any]
+    required: bool
+    default: Any
+
+    def read(self, given: Mapping[str, str]) -> Any:
+        text = given.get(self.alias)
+        if text is not None:
+            return self.type.validate_python(text)
+        if self.required:
+            raise _Unfit
+        return self.default
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """An endpoint and how its arguments are found in a request."""
+
+    route: APIRoute
+    endpoint: Endpoint
+    path: tuple[_Parameter, ...]
+    query: tuple[_Parameter, ...]
+    headers: tuple[_Parameter, ...]
+    body: tuple[str, TypeAdapter[Any]] | None
+    request: str | None
+
+    def arguments(self, scope: Scope, in_path: Mapping[str, str], body: bytes) -> dict[str, Any]:
+        """Raises :class:`_Unfit` and :class:`pydantic.ValidationError`."""
+        found = {parameter.name: parameter.read(in_path) for parameter in self.path}
+        if self.query:
+            asked = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+            found |= {parameter.name: parameter.read(asked) for parameter in self.query}
+        if self.headers:
+            told = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+            found |= {parameter.name: parameter.read(told) for parameter in self.headers}
+        if self.body:
+            name, model = self.body
+            found[name] = model.validate_json(body)
+        if self.request:
+            found[self.request] = Request(scope)
+        return found
+
+
+class Direct:
+    """The application: FastAPI's routes by the short way, everything else by FastAPI."""
+
+    def __init__(self, fastapi: FastAPI, routes: Iterable[APIRoute]) -> None:
+        """``routes`` in FastAPI's order: the first that matches a path is the one."""
+        self._fastapi = fastapi
+        self._fixed: dict[tuple[str, str], _Way] = {}
+        self._patterns: dict[str, list[tuple[Pattern[str], _Way]]] = {}
+        ways = [way for route in routes if (way := _way(route))]
+        for way in ways:
+            for method in way.route.methods or ():
+                self._patterns.setdefault(method, []).append((way.route.path_regex, way))
+        for way in ways:
+            for method in way.route.methods or ():
+                if not way.path and (first := self._search(method, way.route.path)):
+                    self._fixed[method, way.route.path] = first[0]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        found = self._find(scope["method"], scope["path"]) if scope["type"] == "http" else None
+        if found is None:
+            await self._fastapi(scope, receive, send)
+            return
+        way, in_path = found
+        messages: list[Message] = []
+        try:
+            body = await _body(scope, receive, messages) if way.body else b""
+            scope["app"] = self._fastapi
+            arguments = way.arguments(scope, in_path, body)
+        except (_Unfit, ValidationError):
+            await self._fastapi(scope, _again(messages, receive), send)
+            return
+        scope["route"] = way.route
+        try:
+            response = await way.endpoint(**arguments)
+        except REFUSALS as refusal:
+            response = refusal.response()
+        await response(scope, receive, send)
+
+    def _find(self, method: str, path: str) -> tuple[_Way, Mapping[str, str]] | None:
+        fixed = self._fixed.get((method, path))
+        return (fixed, {}) if fixed else self._search(method, path)
+
+    def _search(self, method: str, path: str) -> tuple[_Way, Mapping[str, str]] | None:
+        for pattern, way in self._patterns.get(method, ()):
+            if match := pattern.match(path):
+                return way, match.groupdict()
+        return None
+
+
+def _way(route: APIRoute) -> _Way | None:
+    """``None`` for an endpoint that wants more of FastAPI than parameters and one model."""
+    wanted = route.dependant
+    if wanted.dependencies or wanted.cookie_params or len(wanted.body_params) > 1:
+        return None
+    path, query, headers = (
+        tuple(
+            _Parameter(field.name, field.alias, _type(field), field.field_info.is_required(), field.field_info.default) for field in fields
+        )
+        for fields in (wanted.path_params, wanted.query_params, wanted.header_params)
+    )
+    headers = tuple(_Parameter(one.name, one.alias.lower(), one.type, one.required, one.default) for one in headers)
+    body = next(((field.name, _type(field)) for field in wanted.body_params), None)
+    return _Way(route, route.endpoint, path, query, headers, body, wanted.request_param_name)
+
+
+def _type(field: Any) -> TypeAdapter[Any]:
+    """What a parameter must be, with its bounds."""
+    wanted = field.field_info
+    plain: Any = wanted.annotation
+    return TypeAdapter(Annotated[plain, *wanted.metadata] if wanted.metadata else plain)
+
+
+async def _body(scope: Scope, receive: Receive, messages: list[Message]) -> bytes:
+    """The whole body of a request whose content is JSON. Raises :class:`_Unfit`; what was received is in ``messages``."""
+    kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    if kind.partition(b";")[0].strip().lower() != b"application/json":
+        raise _Unfit
+    while True:
+        message = await receive()
+        messages.append(message)
+        if message["type"] != "http.request":
+            raise _Unfit
+        if not message.get("more_body", False):
+            return b"".join(each.get("body", b"") for each in messages)
+
+
+def _again(messages: list[Message], receive: Receive) -> Receive:
+    """What was received before, then what is received from now on."""
+    waiting = iter(messages)
+
+    async def receive_again() -> Message:
+        for message in waiting:
+            return message
+        return await receive()
+
+    return receive_again
