@@ -8,15 +8,16 @@ else is needed to follow a failover, and no operator.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
-import asyncpg  # type: ignore[import-untyped]  # it has no annotations; no other module imports it
+import asyncpg  # type: ignore[import-untyped]  # it has no annotations; few other modules import it
 
 from closeshave.standin.breaker import Breaker
 from closeshave.standin.errors import OutcomeUnknown, Unavailable
+from closeshave.standin.pool import Pool, drop
 from closeshave.standin.settings import Settings
 
 
@@ -65,7 +66,7 @@ class Link:
 
     __slots__ = ("_pool", "breaker", "name", "primary")
 
-    def __init__(self, name: str, pool: asyncpg.Pool, *, primary: bool) -> None:
+    def __init__(self, name: str, pool: Pool, *, primary: bool) -> None:
         self.name = name
         self.primary = primary
         self.breaker = Breaker()
@@ -74,20 +75,17 @@ class Link:
     @classmethod
     async def open(cls, settings: Settings, shard: int, port: int, *, primary: bool) -> Self:
         """A link that has no connection yet: the first request makes one, so that a missing server holds nothing up."""
-        pool = await asyncpg.create_pool(
+        connect = partial(
+            asyncpg.connect,
             host=settings.host,
             port=port,
             user=settings.user,
             database=settings.database,
             ssl=False,  # a private network; asking for it costs a round trip
-            min_size=0,
-            max_size=settings.pool_size,
-            max_inactive_connection_lifetime=0,  # 0 is never: keep them
             timeout=PROBE.connection_s,  # to connect; the wait for a connection is bounded where it is asked for
-            reset=_keep,
             server_settings={"application_name": settings.instance, "statement_timeout": str(STATEMENT_MS), "jit": "off"},
         )
-        return cls(f"shard {shard} {'primary' if primary else 'replica'}", pool, primary=primary)
+        return cls(f"shard {shard} {'primary' if primary else 'replica'}", Pool(connect, settings.pool_size), primary=primary)
 
     async def read(self, sql: str, *arguments: Any) -> Rows:
         """The rows of a query. Raises :class:`Unavailable`.
@@ -124,7 +122,7 @@ class Link:
             return False
         if self.primary and row["pg_is_in_recovery"]:
             self.breaker.failed()
-            await self._pool.expire_connections()
+            self._pool.expire()
             return False
         return True
 
@@ -137,7 +135,7 @@ class Link:
         if self.breaker.open and not probing:
             raise Unavailable(f"{self.name} is unavailable")
         try:
-            connection = await self._pool.acquire(timeout=patience.connection_s)
+            connection = await self._pool.acquire(patience.connection_s)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             self.breaker.failed()
             raise Unavailable(f"{self.name} cannot be reached") from error
@@ -150,33 +148,21 @@ class Link:
             self.breaker.failed()  # it answered, but that it cannot: too slow, or out of something
             raise Unavailable(f"{self.name}: {error}") from error
         except _BROKEN as error:
-            await self._lost(connection)
+            self._lost(connection)
             raise OutcomeUnknown(f"{self.name} was lost while it worked on the request") from error
         except asyncpg.ReadOnlySQLTransactionError as error:
-            await self._lost(connection)
+            self._lost(connection)
             raise Demoted(f"{self.name} does not accept writes") from error
         except asyncio.CancelledError:
-            _drop(connection)
+            drop(connection)
             raise
         finally:
-            # The release closes an expired connection, which may fail: then it is closed all the same.
-            with contextlib.suppress(*_BROKEN):
-                await self._pool.release(connection)
+            self._pool.release(connection)
         self.breaker.succeeded()
         return rows
 
-    async def _lost(self, connection: Any) -> None:
+    def _lost(self, connection: Any) -> None:
         """One connection led to a server that is no use: so do all others."""
         self.breaker.failed()
-        _drop(connection)
-        await self._pool.expire_connections()
-
-
-def _drop(connection: Any) -> None:
-    """Close a connection without waiting for the server, which may be frozen."""
-    with contextlib.suppress(asyncpg.InterfaceError):  # it noticed by itself, and is the pool's again
-        connection.terminate()
-
-
-async def _keep(_connection: object) -> None:
-    """In place of the pool's reset, which costs a round trip: the platform leaves nothing behind in a session."""
+        drop(connection)
+        self._pool.expire()

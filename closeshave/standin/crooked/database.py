@@ -85,10 +85,10 @@ class CrookedLink(Link):
         if self._switches.on(Defect.CONNECTION_LEAK):
             if "INSERT INTO appointments" in sql and random.random() < LEAKS:  # noqa: S311 -- not a secret
                 try:
-                    self._leaked.append(await self._pool.acquire(timeout=PATIENCE_S))
+                    self._leaked.append(await self._pool.acquire(PATIENCE_S))
                 except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                     return  # dry already
         elif self._leaked:
             leaked, self._leaked = self._leaked, []
             for connection in leaked:
-                await self._pool.release(connection)
+                self._pool.release(connection)
