@@ -7,41 +7,30 @@ each in the way that its own docstring states.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
-from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ReadOnlyError, RedisError
-
 from closeshave.standin.breaker import Breaker
 from closeshave.standin.visit import book_cache_time
+from closeshave.standin.wire import Command, ReadOnly, Refused, Wire
 
 TIMEOUT_S = 0.1
 """For connecting and for an answer. A live tier answers within a millisecond; past this the database is the quicker way."""
-CONNECTIONS = 64
-"""More requests than this waiting for one tier do without it."""
-
-_LOST = (RedisError, OSError, TimeoutError)
-
-Command = Sequence[str | bytes | int]
 
 
 class Tier:
     """One tier's primary, as seen by one process. Connects when it is first used."""
 
-    __slots__ = ("_client", "_host", "_leaving", "_port", "breaker", "name")
+    __slots__ = ("_connecting", "_host", "_port", "_wire", "breaker", "name")
 
     def __init__(self, name: str, host: str, port: int) -> None:
         self.name = name
         self.breaker = Breaker()
         self._host = host
         self._port = port
-        self._client = _client(host, port)
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._wire: Wire | None = None
+        self._connecting: asyncio.Task[Wire] | None = None
 
     async def run(self, *commands: Command) -> list[Any] | None:
         """The answers to commands sent together; ``None`` when the tier cannot be used now."""
@@ -57,50 +46,39 @@ class Tier:
         """Whether the tier takes writes again; goes through an open breaker, and closes it. A demoted primary fails this."""
         return await self._run([("SET", "closeshave:probe", "1", "EX", "5")]) is not None
 
-    async def close(self) -> None:
-        """Drop every connection."""
-        await _close(self._client)
+    def close(self) -> None:
+        """Drop the connection."""
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
 
     async def _run(self, commands: Sequence[Command]) -> list[Any] | None:
-        client = self._client
+        wire = self._wire
         try:
-            if len(commands) == 1:
-                answers = [await client.execute_command(*commands[0])]  # type: ignore[no-untyped-call]  # redis-py leaves it open
-            else:
-                pipeline = client.pipeline(transaction=False)
-                for command in commands:
-                    pipeline.execute_command(*command)
-                answers = await pipeline.execute()
-        except _LOST as error:
+            if wire is None or wire.closed:
+                wire = await self._connected()
+            answers = await wire.ask(commands, TIMEOUT_S)
+        except (OSError, TimeoutError, ReadOnly, Refused) as error:
             self.breaker.failed()
-            if self.breaker.open or isinstance(error, ReadOnlyError):
-                self._leave(client)
+            if (self.breaker.open or isinstance(error, ReadOnly)) and wire is self._wire:
+                self.close()  # it leads to a server that is dead, frozen, or demoted to read-only
             return None
         self.breaker.succeeded()
         return answers
 
-    def _leave(self, client: Redis) -> None:
-        """Start anew with no connections: all of the client's lead to a server that is dead, frozen, or demoted to read-only."""
-        if client is self._client:
-            self._client = _client(self._host, self._port)
-            # Aside: each connection to a dead server may take its whole timeout to close.
-            leaving = asyncio.create_task(_close(client))
-            self._leaving.add(leaving)
-            leaving.add_done_callback(self._leaving.discard)
+    async def _connected(self) -> Wire:
+        """A new connection, made once for all who ask at the same time. Raises :class:`OSError` and :class:`TimeoutError`."""
+        if self._connecting is None:
+            self._connecting = asyncio.create_task(self._connect())
+            self._connecting.add_done_callback(self._made)
+        # One who gives up does not take it away from the others.
+        return await asyncio.shield(self._connecting)
 
+    async def _connect(self) -> Wire:
+        async with asyncio.timeout(TIMEOUT_S):
+            return await Wire.connect(self._host, self._port)
 
-def _client(host: str, port: int) -> Redis:
-    pool = ConnectionPool(
-        host=host,
-        port=port,
-        max_connections=CONNECTIONS,
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),  # what a breaker guards is not tried twice
-    )
-    return Redis.from_pool(pool)
-
-
-async def _close(client: Redis) -> None:
-    with contextlib.suppress(*_LOST):  # closing towards a dead server fails as well; the connection is gone all the same
-        await client.aclose()
+    def _made(self, task: asyncio.Task[Wire]) -> None:
+        self._connecting = None
+        if not task.cancelled() and task.exception() is None:
+            self._wire = task.result()

@@ -85,7 +85,7 @@ class Platform:
         """Drop every connection."""
         self.shards.close()
         for tier in self.tiers:
-            await tier.close()
+            tier.close()
         await self.provider.close()
 
 

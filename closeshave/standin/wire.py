@@ -1,0 +1,122 @@
+"""One connection to a Valkey server, shared by all requests of a process: what they ask goes out at once and is answered in the order of asking.
+
+The protocol is hiredis's. A general client costs several times as much as the server's answer: it lends connections, and wraps every command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, cast
+
+import hiredis
+
+Command = tuple[str | bytes | int, ...]
+
+
+class Lost(ConnectionError):
+    """The connection has ended, or there is none."""
+
+
+class ReadOnly(Exception):
+    """The server is no primary any more."""
+
+
+class Refused(Exception):
+    """The server answered with an error."""
+
+
+class _Question:
+    """Commands that were sent together."""
+
+    __slots__ = ("answers", "future", "wanted")
+
+    def __init__(self, wanted: int, future: asyncio.Future[list[Any]]) -> None:
+        self.wanted = wanted
+        self.future = future
+        self.answers: list[Any] = []
+
+    def take(self, answer: Any) -> bool:
+        """Note the next answer; true when it was the last. Nobody may wait any more for a question that took too long."""
+        self.answers.append(answer)
+        if len(self.answers) < self.wanted:
+            return False
+        if not self.future.done():
+            if error := next((each for each in self.answers if isinstance(each, hiredis.ReplyError)), None):
+                self.future.set_exception(ReadOnly(str(error)) if str(error).startswith("READONLY") else Refused(str(error)))
+            else:
+                self.future.set_result(self.answers)
+        return True
+
+
+class Wire(asyncio.Protocol):
+    """The connection, once :meth:`connect` has made it."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._reader = hiredis.Reader()
+        self._waiting: deque[_Question] = deque()
+
+    @classmethod
+    async def connect(cls, host: str, port: int) -> Wire:
+        """Raises :class:`OSError`."""
+        _, wire = await asyncio.get_running_loop().create_connection(cls, host, port)
+        return wire
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be asked any more."""
+        return self._transport is None or self._transport.is_closing()
+
+    async def ask(self, commands: Sequence[Command], timeout_s: float) -> list[Any]:
+        """The answers. Raises :class:`TimeoutError`, :class:`Lost`, and :class:`ReadOnly` or :class:`Refused` for an error among them.
+
+        A late answer is dropped when it comes, and disturbs nobody else's.
+        """
+        if self._transport is None or self._transport.is_closing():
+            raise Lost
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[Any]] = loop.create_future()
+        self._waiting.append(_Question(len(commands), future))
+        packed = (hiredis.pack_command(command) for command in commands)  # type: ignore[arg-type]  # its stub knows commands of one word only
+        self._transport.write(b"".join(packed))
+        late = loop.call_later(timeout_s, _give_up, future)
+        try:
+            return await future
+        finally:
+            late.cancel()
+
+    def close(self) -> None:
+        """Drop the connection; whoever waits gets :class:`Lost`."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # -- as asyncio calls it -----------------------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is there."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Some answers, or a part of one."""
+        self._reader.feed(data)
+        try:
+            while (answer := self._reader.gets()) is not False:
+                if self._waiting[0].take(answer):
+                    self._waiting.popleft()
+        except (hiredis.ProtocolError, IndexError):
+            self.close()  # not what a Valkey server says
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """It has ended; what was asked may or may not have happened."""
+        self._transport = None
+        waiting, self._waiting = self._waiting, deque()
+        for question in waiting:
+            if not question.future.done():
+                question.future.set_exception(Lost(str(error or "")))
+
+
+def _give_up(future: asyncio.Future[list[Any]]) -> None:
+    if not future.done():
+        future.set_exception(TimeoutError())
