@@ -103,9 +103,19 @@ class Bookings:
         self._shards = shards
 
     async def make(self, shard: Shard, wish: Wish, now: datetime) -> Row:
-        """The new booking, committed; or the one that was made with the same key before."""
-        if wish.key and (before := await self._made_with_key(shard, wish)):
-            return before
+        """The new booking, committed; or the one that was made with the same key before.
+
+        A repeated request fails like one that came too late: the time is taken, by its own booking. So the key is looked up only where booking anew
+        was refused, and costs the others nothing; the database lets no key book twice.
+        """
+        try:
+            return await self._book(shard, wish, now)
+        except Refused:
+            if wish.key and (before := await self._made_with_key(shard, wish)):
+                return before
+            raise
+
+    async def _book(self, shard: Shard, wish: Wish, now: datetime) -> Row:
         start = instant(wish.day, wish.at, zone(shard.home))
         found = await self._shards.read_latest(shard, _FREE_BARBERS, wish.franchise, wish.barber, wish.service, start)
         if not found:
