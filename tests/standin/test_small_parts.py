@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from closeshave.standin import passwords
 from closeshave.standin.breaker import FAILURES, Breaker
 from closeshave.standin.ratelimit import CREATE, LOGIN, allowed, key
 from closeshave.standin.regions import zone_name
+from closeshave.standin.routes import auth
 from closeshave.standin.switches import LOOK_EVERY_S, Defect, Switches
 
 
@@ -67,3 +69,8 @@ def test_switches_follow_their_file(tmp_path: Path) -> None:
     file.unlink()
     now[0] += LOOK_EVERY_S
     assert not switches.on(Defect.DOUBLE_BOOKING)
+
+
+def test_an_unknown_account_takes_as_long_to_refuse_as_a_known_one() -> None:
+    """The hash that is checked in its place has the parameters of all others."""
+    assert not passwords._HASHER.check_needs_rehash(auth._NOBODYS_HASH)

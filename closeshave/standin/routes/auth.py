@@ -22,7 +22,7 @@ from closeshave.standin.visit import here
 
 router = APIRouter(prefix="/api/v2/auth")
 
-_NOBODYS_HASH = "$argon2id$v=19$m=32768,t=2,p=1$uMlOWjUSIfRLXTnJxbk9vA$PB3qntiHPw4sNQgDaMWSp0E82iPdWblZ0n3npfpMgZg"
+_NOBODYS_HASH = "$argon2id$v=19$m=19456,t=2,p=1$j8wYle6kuSZkbaq6whl8xg$il4NRsl3fbLunParTiSUWfCvJUwLk/md7p/i+VfGsew"
 """Checked when there is no such account, so that the answer takes as long as for one that exists."""
 
 
