@@ -140,6 +140,8 @@ def test_no_tier_is_needed(platform: Running, customer: Customer) -> None:
     assert poll_until(lambda: customer.get("/api/v2/locations/").headers["X-Cache"] == "hit", SOON_S)
     # The tier came back empty and does not know this session; it was opened without the tier, so its token is good until it expires.
     assert fresh.get("/api/v2/auth/me").status_code == 200
+    # Sessions from before are gone with the tier, as soon as a process asks again.
+    customer.login("customer.1@us-east-1.example")
 
 
 def test_a_change_invalidates_one_franchise_everywhere(platform: Running) -> None:
