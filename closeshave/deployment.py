@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -131,13 +131,19 @@ class Sentinel:
     port: int
 
 
+LinkKind = Literal["app-database", "app-cache", "app-payments", "replication", "ingress"]
+LINK_KINDS: tuple[LinkKind, ...] = get_args(LinkKind)
+"""Ways that a network fault may disturb: from a region's applications to databases, tiers and the payment provider, from a standby to its primary, and
+from every edge to a region's applications."""
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """A Toxiproxy proxy: traffic from ``source`` region enters at ``port`` and leaves to ``upstream_port``."""
 
     name: str
     kind: str
-    """``app-database``, ``app-cache``, ``app-payments``, ``replication`` or ``ingress`` (from every edge to the region's applications)."""
+    """One of :data:`LINK_KINDS`."""
     region: str
     """The region whose Toxiproxy carries it."""
     api_port: int
@@ -293,7 +299,7 @@ class Deployment:
     stores: tuple[Store, ...]
     sentinels: tuple[Sentinel, ...]
     links: tuple[Link, ...]
-    """Empty where Toxiproxy could not be had."""
+    """Empty where Toxiproxy could not be had, or where no fault that may come needs one."""
     edges: tuple[Edge, ...]
     payments: Payments
     etcd_ports: tuple[int, ...]
@@ -307,6 +313,8 @@ class Deployment:
     capabilities: Capabilities = Capabilities()
     hooks: tuple[Hook, ...] = ()
     """Faults that the platform's operator carries out; the harness only calls."""
+    straight: tuple[str, ...] = ()
+    """Kinds of links that lead straight on, with no Toxiproxy in between: the environment was started for a plan that breaks none of them."""
     networks: tuple[Network, ...] = ()
     """Networks of a container engine; empty where every part shares the machine's own."""
 

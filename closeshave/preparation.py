@@ -155,7 +155,8 @@ def _nemesis_problems(prepared: Prepared) -> list[Problem]:
 def _fault_problems(prepared: Prepared) -> list[Problem]:
     path = prepared.inputs.plan
     raw = document(path)
-    found = [Problem(str(path), line_of(raw, ("faults",)), "faults", message) for message in _troubles(prepared.plan, prepared.definition)]
+    troubles = [*_troubles(prepared.plan, prepared.definition), *_linkless(prepared)]
+    found = [Problem(str(path), line_of(raw, ("faults",)), "faults", message) for message in troubles]
     for index, fault in enumerate(prepared.plan.faults):
         if fault in prepared.drawn:
             continue
@@ -169,6 +170,12 @@ def _fault_problems(prepared: Prepared) -> list[Problem]:
             messages += _scope_problems(prepared, fault.scope)
         found += [Problem(str(path), place, f"faults.{index}", message) for message in messages]
     return found
+
+
+def _linkless(prepared: Prepared) -> list[str]:
+    """Faults on links that the environment file leaves without a Toxiproxy."""
+    there = drivers.of(prepared.definition.kind).links_of(prepared.definition)
+    return [] if there is None else catalogue.lacking(prepared.plan.faults, there, f"{prepared.inputs.environment} (links)")
 
 
 def _target_problems(prepared: Prepared) -> list[Problem]:

@@ -26,6 +26,7 @@ from benchmarks.spent import MACHINE, Parts, between, look
 from closeshave import history
 from closeshave.deployment import Deployment
 from closeshave.environments import drivers
+from closeshave.faults import catalogue
 from closeshave.preparation import Prepared, prepare
 from closeshave.processes import poll_until
 
@@ -98,7 +99,8 @@ def run(effort: Effort) -> list[Result]:
 def _platform(prepared: Prepared) -> Iterator[Deployment]:
     driver = drivers.of(prepared.definition.kind)
     root = driver.place(prepared.definition)
-    definition = prepared.definition
+    # As a run of this plan would start it: with Toxiproxy on no link.
+    definition = driver.narrow(prepared.definition, catalogue.links_of(prepared.plan.faults))
     try:
         yield driver.up(definition, root, lambda line: print(line, file=sys.stderr))
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,10 @@ class Driver:
     """What the platform itself said (alerts, failovers) between two monotonic instants, in nanoseconds."""
     tidy: Callable[[Deployment, Path, Say], tuple[str, ...]]
     """Take back what a run left in an environment that goes on living, and let it go; returns what could not be taken back."""
+    narrow: Callable[[Any, Collection[str]], Any] = lambda definition, _kinds: definition
+    """The same environment with Toxiproxy on links of these kinds only, as far as it is ours to say."""
+    links_of: Callable[[Any], frozenset[str] | None] = lambda _definition: None
+    """Kinds of links that a fault can disturb there; ``None`` where that is not ours to say."""
     objections: Callable[[Any, Plan], tuple[str, ...]] = lambda _definition, _plan: ()
     """Why this plan must not be carried out there, as far as it can be told without asking anybody: ``validate`` and ``run`` ask the same."""
     looks_inside: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from closeshave.environments.containers import containers
 from closeshave.environments.driver import Driver, Say
 from closeshave.environments.evidence import edge_counts, final_state, signals, timelines
 from closeshave.environments.remote.remote import REMOTE
+from closeshave.environments.stack import Stack
 from closeshave.history import Signal
 
 
@@ -26,6 +27,10 @@ def _embedded_export(deployment: Deployment, run: Path, since_wall_s: float, say
     """All of it or nothing."""
     final_state.export(deployment, run, since_wall_s, say)
     return {}
+
+
+def _narrowed(definition: Stack, kinds: Collection[str]) -> Stack:
+    return replace(definition, links=tuple(kind for kind in definition.links if kind in kinds))
 
 
 EMBEDDED = Driver(
@@ -43,6 +48,8 @@ EMBEDDED = Driver(
     export=_embedded_export,
     signals=_embedded_signals,
     tidy=lambda _deployment, _run, _say: (),
+    narrow=_narrowed,
+    links_of=lambda definition: frozenset(definition.links),
     looks_inside=True,
 )
 

@@ -25,7 +25,7 @@ def up(definition: Embedded, *, root: Path | None = None, say: Say) -> Deploymen
     """
 
     def gather(say: Say) -> Means:
-        parts = resolve(definition.database.binaries, say)
+        parts = resolve(definition.database.binaries, say, toxiproxy=bool(definition.links))
         assert parts.postgres is not None, "on this machine it was found somewhere"
 
         def described(ground: Ground, first_port: int) -> Layout:

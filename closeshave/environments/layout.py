@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from closeshave.deployment import Deployment
+from closeshave.deployment import LINK_KINDS, Deployment
 from closeshave.environments.addresses import ONE_MACHINE, Addresses
 from closeshave.environments.parts import Parts
 from closeshave.environments.ports import Book
@@ -72,6 +72,7 @@ def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: in
         accounts=seed.accounts(definition.topology, definition.seed.sizes),
         versions=parts.versions,
         missing=parts.missing,
+        straight=tuple(kind for kind in LINK_KINDS if kind not in definition.links),
     )
     return Layout(
         deployment=deployment,

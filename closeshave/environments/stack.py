@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from closeshave.deployment import Capabilities, Hook
+from closeshave.deployment import LINK_KINDS, Capabilities, Hook, LinkKind
 from closeshave.standin.settings import SeedSizes
 from closeshave.topology import Shard, Topology
 from closeshave.yamlfile import STRICT, Count, Lasting, Name, NotNegative, Whole
@@ -93,6 +93,9 @@ class Stack:
     seed: Seed = Seed()
     ports: Whole | Literal["auto"] = "auto"
     """The first of a block of consecutive ports, or a free block below 32768."""
+    links: tuple[LinkKind, ...] = LINK_KINDS
+    """Which kinds of links lead through a Toxiproxy, so that a fault can disturb them. A run that starts its environment itself takes those of them that
+    its plan breaks: each costs a hop."""
     rate_limit_scale: NotNegative = 1.0
     """Multiplies the limits that the API sets per client address."""
     evidence: Literal["rehearsed"] = "rehearsed"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from closeshave.deployment import Deployment, Hook
@@ -40,6 +40,20 @@ def offered(hooks: Sequence[Hook]) -> Mapping[str, Kind]:
 def able(kind: str, scope: Mapping[str, object], environment: str, hooks: Sequence[Hook]) -> bool:
     """Whether a kind can be done to this scope of such an environment."""
     return environment in KINDS[kind].environments or hook.find(kind, scope, hooks) is not None
+
+
+def links_of(faults: Iterable[Fault]) -> frozenset[str]:
+    """Kinds of links that these faults disturb: without a Toxiproxy on them they cannot be injected."""
+    return frozenset(kind for fault in faults if fault.kind in KINDS for kind in KINDS[fault.kind].links)
+
+
+def lacking(faults: Iterable[Fault], there: Collection[str], where: str) -> list[str]:
+    """Which of these faults disturb links that have no Toxiproxy, a sentence each; ``there`` are the kinds of links that have one in ``where``."""
+    return [
+        f"fault {fault.id}: {fault.kind} disturbs {' and '.join(missing)} links, which have no Toxiproxy in {where}"
+        for fault in faults
+        if (missing := sorted(links_of([fault]) - frozenset(there)))
+    ]
 
 
 def check_hook(own: Hook) -> list[str]:

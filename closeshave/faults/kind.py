@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from closeshave.deployment import Deployment
+from closeshave.deployment import Deployment, LinkKind
 from closeshave.plan import Expected, Fault
 
 Value = str | int | float | bool
@@ -151,6 +151,8 @@ class Kind:
     undo: Callable[[Aim, int, Say], tuple[str, ...]] | None
     prove: Callable[[Aim], tuple[Proof, ...]] | None
     parameters: tuple[Parameter, ...] = ()
+    links: tuple[LinkKind, ...] = ()
+    """Kinds of links that it disturbs, or asks through to see whether it bites: these must lead through a Toxiproxy."""
     lead_s: Callable[[Aim], float] = field(default=lambda _aim: 1.0)
     """How long before its strike ``inject`` wants to be called, to read roles live and to prepare."""
     observed_within_s: float = 5.0

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from closeshave import engine
 from closeshave.clock import now_ns
 from closeshave.deployment import FILE, Deployment
+from closeshave.faults import links
 from closeshave.faults.beside import others_in_effect
 from closeshave.faults.catalogue import KINDS, of
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting, Stroke
@@ -50,7 +51,7 @@ def inject(
 
     def fit() -> bool:
         nonlocal reason
-        reason = _engineless(aim.deployment) or kind.unfit(aim)
+        reason = _engineless(aim.deployment) or links.straight(aim.deployment, kind.links) or kind.unfit(aim)
         return not reason or stop()
 
     if not until(fit, max(strike_ns or 0, after(FIT_WITHIN_S)), max(kind.ask_every_s, 0.05)):

@@ -69,6 +69,14 @@ def owner(kind: str, aim: Aim) -> str:
     return f"{kind}@{aim.label}"
 
 
+def straight(deployment: Deployment, kinds: Iterable[str]) -> str:
+    """Why none of these kinds of links can be disturbed here although others may be; empty when each has its Toxiproxy, or none could be had."""
+    bare = [kind for kind in kinds if kind in deployment.straight]
+    if not bare:
+        return ""
+    return f"{' and '.join(bare)} links have no Toxiproxy here: the environment was started for a plan that breaks none of them"
+
+
 def unfit(deployment: Deployment) -> str:
     """Why no link can be disturbed here; empty when they can."""
     if deployment.links:

@@ -55,9 +55,9 @@ class Platform:
         switches = Switches(settings.defects)
         shards = await CrookedShards.open(settings, CrookedLink.opener(switches))
         shards.switches = switches
-        caches = _tiers("cache", settings.host, settings.caches)
-        sessions = _tiers("sessions", settings.host, settings.sessions)
-        ratelimit = Tier("ratelimit", settings.host, settings.ratelimit)
+        caches = _tiers("cache", settings.tiers_host, settings.caches)
+        sessions = _tiers("sessions", settings.tiers_host, settings.sessions)
+        ratelimit = Tier("ratelimit", settings.tiers_host, settings.ratelimit)
         provider = Provider(settings.payments_url)
         return cls(
             settings=settings,

@@ -18,7 +18,7 @@ VARIABLE = "CLOSESHAVE_STANDIN_SETTINGS"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Addresses are ports of :attr:`host`, already chosen so that traffic takes this region's links and proxies."""
+    """Addresses are ports of :attr:`host` and :attr:`tiers_host`, already chosen so that traffic takes this region's links and proxies."""
 
     instance: str
     region: str
@@ -47,7 +47,9 @@ class Settings:
     pool_size: int = 4
     """Database connections per shard and per kind (primary, replica)."""
     host: str = "127.0.0.1"
-    """Where the ports of databases and tiers are."""
+    """Where the ports of databases are."""
+    tiers_host: str = "127.0.0.1"
+    """Where those of the Valkey tiers are."""
     bind: str = "127.0.0.1"
     """The address that the process itself listens on."""
     operations: str = ""

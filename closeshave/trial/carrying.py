@@ -18,12 +18,12 @@ from pathlib import Path
 from closeshave import __version__, history, nemesis, rundir, stopping, unforeseen
 from closeshave.clock import Anchor
 from closeshave.conclusion import note_ending
-from closeshave.deployment import Deployment
+from closeshave.deployment import LINK_KINDS, Deployment, load
 from closeshave.display import Display
 from closeshave.environments import drivers
 from closeshave.environments.driver import Permission
 from closeshave.environments.errors import EnvironmentFailed
-from closeshave.faults import janitor
+from closeshave.faults import catalogue, janitor
 from closeshave.history import Manifest
 from closeshave.interrupts import Interrupted, Interrupts, interrupts
 from closeshave.preparation import Prepared, check_disk
@@ -58,6 +58,8 @@ def run(
     check_disk(runs)
     if attach is None:
         _be_admitted(prepared, permission)
+    else:
+        _find_its_links(prepared, attach)
     started = datetime.now(UTC)
     directory = rundir.create(runs, prepared.plan.name, started, secrets.token_hex(2))
     options: tuple[str, ...] = ("--seed", str(prepared.plan.seed), "--processes", str(prepared.plan.traffic.processes))
@@ -93,6 +95,18 @@ def _be_admitted(prepared: Prepared, permission: Permission) -> None:
     refused = drivers.of(prepared.definition.kind).admit(prepared.definition, prepared.plan, permission)
     if refused:
         raise InvalidFile(*(Problem(str(prepared.inputs.environment), 0, "", reason) for reason in refused))
+
+
+def _find_its_links(prepared: Prepared, root: Path) -> None:
+    """An environment that was started for another plan may lack the Toxiproxy that a fault needs. Raises :class:`InvalidFile`."""
+    try:
+        straight = load(root).straight
+    except (OSError, ValueError):
+        return  # what is no environment is told by the trial itself
+    there = [kind for kind in LINK_KINDS if kind not in straight]
+    where = f"{root}: it was started for a plan that breaks none of them; 'closeshave env up' starts one with all"
+    if lacking := catalogue.lacking(prepared.plan.faults, there, where):
+        raise InvalidFile(*(Problem(str(prepared.inputs.plan), 0, "faults", reason) for reason in lacking))
 
 
 def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], None] | None) -> None:

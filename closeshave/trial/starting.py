@@ -8,7 +8,7 @@ from pathlib import Path
 
 from closeshave.deployment import load as load_deployment
 from closeshave.environments import fingerprint, registry
-from closeshave.faults import janitor, ledger
+from closeshave.faults import catalogue, janitor, ledger
 from closeshave.files import write_atomically
 from closeshave.trial.state import SafetyStop, Trial
 
@@ -24,7 +24,8 @@ def bring_up(trial: Trial) -> None:
         trial.root = trial.driver.place(trial.prepared.definition)
         _refuse_what_is_broken(trial.root)
         trial.guard = janitor.start(trial.run, trial.root, _destroy_command(trial.root, trial.run) if trial.owned else None)
-        trial.deployment = trial.driver.up(trial.prepared.definition, trial.root, trial.say)
+        definition = trial.driver.narrow(trial.prepared.definition, catalogue.links_of(trial.prepared.plan.faults))
+        trial.deployment = trial.driver.up(definition, trial.root, trial.say)
         if trial.owned:
             registry.own(trial.root, trial.run)
     # Without the accounts: a run directory is passed around.

@@ -232,3 +232,26 @@ def test_every_link_leads_to_a_process_that_listens_there(layout):
     """What a proxy leads to is known by name, wherever it lives."""
     for link in layout.deployment.links:
         assert link.upstream_port in layout.deployment.process(link.upstream).ports
+
+
+def test_links_that_nobody_breaks_lead_straight_and_need_no_toxiproxy(definition, found_parts):
+    """Each hop costs processor time; what is left out is told, so that no fault is asked for there."""
+    layout = lay_out("an-id", Path("/state/embedded-1"), dataclasses.replace(definition, links=()), found_parts, 20_000)
+    assert layout.deployment.links == ()
+    assert set(layout.deployment.straight) == {"app-database", "app-cache", "app-payments", "replication", "ingress"}
+    assert layout.deployment.missing == {}
+    assert not [process for process in layout.deployment.processes if process.role == "toxiproxy"]
+
+
+def test_only_the_kinds_of_links_that_are_named_lead_through_toxiproxy(definition, found_parts):
+    """Caches may be disturbed, databases and customers go straight, all by ports at which somebody listens."""
+    layout = lay_out("an-id", Path("/state/embedded-1"), dataclasses.replace(definition, links=("app-cache",)), found_parts, 20_000)
+    assert {link.kind for link in layout.deployment.links} == {"app-cache"}
+    assert sum(process.role == "toxiproxy" for process in layout.deployment.processes) == 4
+    told = layout.settings[CONFIG / "app-us-east-1-0.json"]
+    listening = {port: process.role for process in layout.deployment.processes for port in process.ports}
+    assert {listening[port] for port in (*told.caches.values(), *told.sessions.values(), told.ratelimit)} == {"toxiproxy"}
+    assert {listening[port] for port in (*told.primaries.values(), *told.replicas.values())} == {"haproxy"}
+    assert listening[int(told.payments_url.rpartition(":")[2])] == "payments"
+    member = json.loads(text(layout, "shard1-us-east-1.json"))["postgresql"]
+    assert member["connect_address"] == member["listen"]

@@ -10,21 +10,31 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from closeshave import preparation, trial
 from closeshave.clock import now_ns
-from closeshave.deployment import Deployment, Link
+from closeshave.deployment import LINK_KINDS, Deployment, Link
+from closeshave.display import Display
+from closeshave.environments import drivers
 from closeshave.environments.definition import read_embedded
 from closeshave.environments.layout import lay_out
 from closeshave.environments.parts import Etcd, Parts
 from closeshave.environments.unprivileged import Wrapper
-from closeshave.faults import links
+from closeshave.faults import catalogue, lifecycle, links
+from closeshave.faults.cache import slow as cache_slow
+from closeshave.faults.data import acknowledgement_lost
+from closeshave.faults.dependency import provider
 from closeshave.faults.kind import Aim, Injection
+from closeshave.faults.ledger import Ledger
 from closeshave.faults.parts import patroni, sentinel, sockets, wire
 from closeshave.faults.parts.toxiproxy import Toxic
 from closeshave.faults.parts.wire import Reply
-from closeshave.faults.region import network
+from closeshave.faults.region import customers_cut, data_links_cut, flapping, lossy, network, slow
+from closeshave.faults.shard import replication
 from closeshave.processes import poll_until
 from closeshave.shelf import locate
+from closeshave.yamlfile import InvalidFile
 from tests.faults import toys
 
 Serve = Callable[[socket.socket], object]
@@ -234,3 +244,81 @@ def test_crossing_links_follow_the_roles(paper: Deployment, monkeypatch: pytest.
     names = {each.name for each in network.crossing(Aim(paper, {"region": "us-west-2"}, {}))}
     assert {"us-west-2-shard2-primary", "us-east-1-cache"} <= names
     assert not {"us-west-2-shard1-primary", "us-west-2-cache"} & names
+
+
+ON_LINKS = {
+    "region.slow": slow.FAULT.links,
+    "region.lossy": lossy.FAULT.links,
+    "region.flapping": flapping.FAULT.links,
+    "region.data-links-cut": data_links_cut.FAULT.links,
+    "region.customers-cut": customers_cut.FAULT.links,
+    "region.partitioned": lambda aim: [each for each in network.crossing(aim) if each.kind != "replication"],
+    "cache.slow": cache_slow.FAULT.links,
+    "data.acknowledgement-lost": acknowledgement_lost.FAULT.links,
+    "dependency.payments-slow": lambda aim: provider.ways(aim.deployment),
+    "shard.replication-cut": lambda aim: replication.links_from(aim, patroni.members_of(aim.deployment, 1)[0]),
+    "shard.replication-delayed": lambda aim: replication.links_from(aim, patroni.members_of(aim.deployment, 1)[0]),
+}
+
+
+@pytest.mark.parametrize("kind", catalogue.KINDS)
+def test_a_kind_names_every_sort_of_link_that_it_works_on(kind: str, paper: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By these names a run decides which links get a Toxiproxy: one too few, and the fault would not bite."""
+    monkeypatch.setattr(patroni, "leader", lambda deployment, shard: patroni.members_of(deployment, shard)[0])
+    monkeypatch.setattr(sentinel, "primary", lambda deployment, group: sentinel.stores_of(deployment, group)[0])
+    aim = Aim(paper, {"region": "us-west-2", "shard": 1, "tier": "cache"}, {})
+    used = {each.kind for each in ON_LINKS[kind](aim)} if kind in ON_LINKS else set()
+    assert set(catalogue.KINDS[kind].links) == used
+    assert set(ON_LINKS) <= set(catalogue.KINDS)
+
+
+def test_a_fault_on_links_that_lead_straight_is_refused(paper: Deployment, tmp_path: Path) -> None:
+    """Whoever asks for it, and however: it is not injected, and the reason is told."""
+    straight = replace(paper, root=str(tmp_path), links=(), straight=("app-cache", "ingress"))
+    kind = catalogue.KINDS["cache.slow"]
+    aim = kind.aim(straight, {"tier": "cache"}, {})
+    now = now_ns()
+    with pytest.raises(lifecycle.Unfit, match=r"app-cache links have no Toxiproxy here: the environment was started for a plan"):
+        lifecycle.inject(Ledger(tmp_path), "slow", kind, aim, now, 1.0, lambda: False)
+
+
+def plan_with(tmp_path: Path, environment: str) -> Path:
+    """A plan with one fault on links."""
+    fault = "{id: far, kind: region.slow, phase: broken, at: 5s, hold: 5s, expected: degrades, scope: {region: us-west-2}}"
+    phases = "[{name: calm, role: calm, duration: 20s, sessions_per_s: 1}, {name: broken, role: fault, duration: 30s, sessions_per_s: 1}]"
+    path = tmp_path / "plan.yaml"
+    limits = "limits: {duration: 2m, requests: 60000}"
+    path.write_text(
+        f"name: far\nenvironment: {environment}\ntarget: bookedbarber-smoke\nseed: 1\n{limits}\nphases: {phases}\nfaults: [{fault}]\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_a_plan_that_breaks_links_which_the_environment_leaves_straight_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    """The file says which kinds of links may be disturbed."""
+    shipped = locate("environments", "embedded").read_text(encoding="utf-8")
+    (tmp_path / "narrow.yaml").write_text(f"{shipped}\nlinks: [app-database, app-cache, ingress]\n", encoding="utf-8")
+    with pytest.raises(InvalidFile, match=r"fault far: region\.slow disturbs app-payments and replication links, which have no Toxiproxy"):
+        preparation.prepare(str(plan_with(tmp_path, "narrow.yaml")))
+
+
+def test_a_plan_that_breaks_links_is_not_carried_out_on_an_environment_that_was_started_for_another(tmp_path: Path) -> None:
+    """Nothing is made, not even a run directory."""
+    prepared = preparation.prepare(str(plan_with(tmp_path, "embedded")))
+    definition = drivers.EMBEDDED.narrow(prepared.definition, catalogue.links_of(()))
+    program = Path("/programs/any")
+    parts = Parts(program, "18.1", Wrapper(), program, program, Etcd(program, "3.6", rejoins_empty=False), program, {}, {})
+    root = tmp_path / "running"
+    root.mkdir()
+    lay_out("an-id", root, definition, parts, 20_000).deployment.save()
+    with pytest.raises(InvalidFile, match=r"fault far: region\.slow disturbs .*ingress and replication links.*closeshave env up"):
+        trial.run(prepared, tmp_path / "runs", Display(Console()), attach=root)
+    assert not list((tmp_path / "runs").glob("*"))
+
+
+def test_a_run_starts_toxiproxy_on_the_links_that_its_faults_disturb_and_on_no_other(tmp_path: Path) -> None:
+    """All of them for a region that is slow, none for a plan that kills processes only."""
+    slow_plan, smoke = preparation.prepare(str(plan_with(tmp_path, "embedded"))), preparation.prepare("smoke")
+    wanted = [drivers.EMBEDDED.narrow(each.definition, catalogue.links_of(each.plan.faults)).links for each in (slow_plan, smoke)]
+    assert wanted == [LINK_KINDS, ()]

@@ -81,8 +81,9 @@ def _settings(site: Site, name: str, region: str, port: int) -> Settings:
     doors = {link.name.removeprefix(f"{region}-"): toxiproxy.entrance(site, link, region) for link in toxiproxy.app_links(site, region)}
     entrances = {name: port for name, (_, port) in doors.items()}
     provider_host, provider_port = doors["payments"]
-    # All the others lead in at one host: the region's Toxiproxy, or else the region's HAProxy.
-    host, ratelimit = doors[definition.group_serving("ratelimit", region).name]
+    # Each the region's Toxiproxy, or else the region's HAProxy.
+    host = doors[f"shard{definition.shards[0].id}-primary"][0]
+    tiers_host, ratelimit = doors[definition.group_serving("ratelimit", region).name]
     return Settings(
         instance=name,
         region=region,
@@ -101,4 +102,5 @@ def _settings(site: Site, name: str, region: str, port: int) -> Settings:
         rate_limit_scale=definition.rate_limit_scale,
         bind=site.bind,
         host=host,
+        tiers_host=tiers_host,
     )

@@ -1,4 +1,4 @@
-"""Toxiproxy: one process a region, on every link that a network fault may hit. Where it cannot be had, links lead straight on."""
+"""Toxiproxy: one process a region, on the kinds of links that the environment file names. Others, or all where it cannot be had, lead straight on."""
 
 from __future__ import annotations
 
@@ -38,17 +38,20 @@ def ingress_link(site: Site, region: str) -> Link:
 
 
 def links(site: Site, members: Iterable[Member]) -> tuple[Link, ...]:
-    """Every link of the environment; none where Toxiproxy is missing."""
-    if site.parts.toxiproxy is None:
-        return ()
+    """Every link of the environment that a Toxiproxy carries."""
     apps = [link for region in site.definition.regions for link in app_links(site, region)]
     replication = [replication_link(site, member) for member in members]
-    return (*apps, *replication, *(ingress_link(site, region) for region in site.definition.regions))
+    every = (*apps, *replication, *(ingress_link(site, region) for region in site.definition.regions))
+    return tuple(link for link in every if _carried(site, link))
+
+
+def _carried(site: Site, link: Link) -> bool:
+    return site.parts.toxiproxy is not None and link.kind in site.definition.links
 
 
 def entrance(site: Site, link: Link, seen_from: str | None) -> tuple[str, int]:
     """Host and port to connect to, from the region ``seen_from``, in order to take ``link``."""
-    if site.parts.toxiproxy is None:
+    if not _carried(site, link):
         return site.address(link.upstream, seen_from), link.upstream_port
     return site.address(process_name(link.region), seen_from), link.port
 

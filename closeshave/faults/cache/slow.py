@@ -46,6 +46,7 @@ KIND = Kind(
     scope=("tier",),
     parameters=(LATENCY_MS,),
     expected=Expected.DEGRADES,
+    links=("app-cache",),
     unfit=unfit,
     inject=FAULT.inject,
     look=FAULT.look,

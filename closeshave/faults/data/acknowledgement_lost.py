@@ -59,6 +59,7 @@ KIND = Kind(
     scope=("shard",),
     parameters=(SWALLOW_S, EVERY_S),
     expected=Expected.DEGRADES,
+    links=("app-database",),
     unfit=FAULT.unfit,
     inject=FAULT.inject,
     look=FAULT.look,

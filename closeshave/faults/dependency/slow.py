@@ -38,6 +38,7 @@ KIND = Kind(
     scope=(),
     parameters=(LATENCY_MS,),
     expected=Expected.DEGRADES,
+    links=("app-payments",),
     unfit=unfit,
     inject=inject,
     look=look,

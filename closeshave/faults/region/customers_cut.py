@@ -22,6 +22,7 @@ KIND = Kind(
     undone_by="Takes the toxics off; proven by the servers' own lists and by every edge leading to its own region.",
     scope=("region",),
     expected=Expected.RECOVERS,
+    links=("ingress",),
     unfit=network.unfit,
     inject=FAULT.inject,
     look=FAULT.look,

@@ -24,6 +24,7 @@ KIND = Kind(
     scope=("region",),
     parameters=(domain.SWITCH_BACK,),
     expected=Expected.DEGRADES,
+    links=network.CROSSING,
     unfit=network.unfit,
     inject=FAULT.inject,
     look=FAULT.look,

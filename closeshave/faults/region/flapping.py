@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+from closeshave.deployment import LINK_KINDS
 from closeshave.faults import links
 from closeshave.faults.kind import Aim, Kind, Parameter, Stroke
 from closeshave.faults.linkfault import LinkFault
@@ -40,6 +41,7 @@ KIND = Kind(
     scope=("region",),
     parameters=(DOWN_S, UP_S, domain.SWITCH_BACK),
     expected=Expected.DEGRADES,
+    links=LINK_KINDS,
     unfit=network.unfit,
     inject=FAULT.inject,
     look=FAULT.look,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+from closeshave.deployment import LINK_KINDS
 from closeshave.faults.kind import Aim, Kind, Parameter, Stroke
 from closeshave.faults.linkfault import LinkFault
 from closeshave.faults.parts.toxiproxy import Toxic
@@ -46,6 +47,7 @@ KIND = Kind(
     scope=("region",),
     parameters=(SHARE, DRAW_S, domain.SWITCH_BACK),
     expected=Expected.DEGRADES,
+    links=LINK_KINDS,
     unfit=network.unfit,
     inject=FAULT.inject,
     look=FAULT.look,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from closeshave.deployment import Link
+from closeshave.deployment import Link, LinkKind
 from closeshave.faults import links
 from closeshave.faults.kind import Aim
 from closeshave.faults.parts import patroni, sentinel
 from closeshave.faults.region import domain
+
+CROSSING: tuple[LinkKind, ...] = ("app-database", "app-cache", "replication")
+"""Kinds of links that may lead from one region to another."""
 
 
 def unfit(aim: Aim) -> str:

@@ -79,6 +79,7 @@ KIND = Kind(
     scope=("region",),
     parameters=(domain.SWITCH_BACK,),
     expected=Expected.RECOVERS,
+    links=("app-database", "app-cache"),
     unfit=unfit,
     inject=inject,
     look=look,

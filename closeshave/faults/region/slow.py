@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from closeshave.deployment import LINK_KINDS
 from closeshave.faults import links
 from closeshave.faults.kind import Aim, Kind, Parameter
 from closeshave.faults.linkfault import LinkFault
@@ -35,6 +36,7 @@ KIND = Kind(
     scope=("region",),
     parameters=(LATENCY_MS, domain.SWITCH_BACK),
     expected=Expected.DEGRADES,
+    links=LINK_KINDS,
     unfit=network.unfit,
     inject=FAULT.inject,
     look=FAULT.look,

@@ -59,6 +59,7 @@ KIND = Kind(
     scope=("shard",),
     # The primary serves on; it notices after wal_sender_timeout only.
     expected=Expected.TOLERATES,
+    links=("replication",),
     unfit=cluster.unfit,
     inject=inject,
     look=look,

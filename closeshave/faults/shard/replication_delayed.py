@@ -56,6 +56,7 @@ KIND = Kind(
     parameters=(DELAY,),
     # Nobody waits for a standby unless replication is synchronous; what a later failover costs is another fault's figure.
     expected=Expected.TOLERATES,
+    links=("replication",),
     unfit=unfit,
     inject=inject,
     look=look,
