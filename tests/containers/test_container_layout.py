@@ -239,3 +239,17 @@ def test_any_image_of_an_engine_may_be_named(tmp_path, image):
     path = tmp_path / "changed.yaml"
     path.write_text(SHIPPED.read_text().replace("closeshave/valkey:local", image))
     assert read_containers(path).images.valkey == image
+
+
+def test_what_has_no_toxiproxy_is_reached_where_it_is(definition):
+    """Caches through the region's Toxiproxy, databases at its HAProxy, the payment provider and customers straight, each by the region's own network."""
+    users = Users(everybody="0:0", databases="65534:65534")
+    narrow = replace(definition, links=("app-cache",))
+    deployment = (layout := lay_out("0123456789abcdef", ROOT, narrow, parts(narrow), 20_000, block=BLOCK, users=users)).deployment
+    told = layout.settings[ROOT / "config" / "app-us-west-2-0.json"]
+    assert told.tiers_host == address_of(deployment, "toxiproxy-us-west-2", "us-west-2")
+    assert told.host == address_of(deployment, "haproxy-us-west-2", "us-west-2")
+    assert told.payments_url.startswith(f"http://{address_of(deployment, 'payments', 'us-west-2')}:")
+    assert f"server watch {address_of(deployment, 'haproxy-us-west-2', 'us-west-2')}:" in layout.files[ROOT / "config" / "edges.cfg"]
+    member = json.loads(layout.files[ROOT / "config" / "shard1-us-east-1.json"])["postgresql"]
+    assert member["connect_address"].startswith(f"{address_of(deployment, 'shard1-us-east-1', 'wan')}:")

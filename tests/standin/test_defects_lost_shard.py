@@ -20,7 +20,9 @@ from tests.standin.running import Customer, Running
 pytestmark = pytest.mark.servers
 
 DAYS = [f"{datetime.now(ZoneInfo('America/New_York')) + timedelta(days=ahead):%Y-%m-%d}" for ahead in range(3, 27)]
-WISHES = ({"date": day, "time": time} for day, time in product(DAYS, [f"{hour:02}:{half}" for hour in range(9, 16) for half in ("00", "30")]))
+WISHES = (
+    {"date": day, "time": time} for day, time in product(DAYS, [f"{hour:02}:{half}" for hour in range(9, 16) for half in ("00", "30")])
+)
 SOON_S = 10
 
 
