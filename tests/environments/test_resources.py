@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
@@ -21,6 +22,7 @@ from closeshave.environments.evidence import meter, proctable, resources
 from closeshave.environments.evidence.meter import Group, HostCounters, Look, Usage
 from closeshave.environments.evidence.proctable import Entry, Io
 from closeshave.topology import Topology
+from closeshave.traffic import generator
 
 DATABASE, APP = Group("patroni", "east"), Group("app", "east")
 
@@ -190,11 +192,13 @@ def test_processes_are_counted_by_record_first_and_by_the_runs_mark_second(deplo
     assert 1 not in owned
 
 
-def test_a_load_generator_is_known_by_its_command(helper, tmp_path):
-    """Locust runs as a module of the interpreter."""
-    program = tmp_path / "locust"
+@pytest.mark.parametrize("kind", ["customers", "canary"])
+def test_a_load_generator_is_known_by_the_command_that_starts_it(helper, tmp_path, kind):
+    """Its delays are the senders', and its processor time is no helper's."""
+    program = tmp_path / "sleeper"
     program.write_text("import time; time.sleep(60)")
-    pid = helper("run-1", sys.executable, str(program), "locust")
+    load = SimpleNamespace(traffic=SimpleNamespace(scenario="booking.py", processes=1))
+    pid = helper("run-1", sys.executable, str(program), *generator._command(kind, load)[1:])
     census = resources.Census(None, "run-1", os.getpid())  # type: ignore[arg-type]  # only the mark is asked for
     assert census._marked(proctable.table()[pid]) == resources.LOCUST
 

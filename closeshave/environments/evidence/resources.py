@@ -36,6 +36,9 @@ STOP_TIMEOUT_S = 5.0
 RUN_MARK = "CLOSESHAVE_RUN_ID"
 """Every process that a harness starts carries the name of its run directory in this variable."""
 
+SENDER = "closeshave.traffic.bare_locust"
+"""The module that every load generator, and no other helper, is started as."""
+
 LOCUST, HARNESS, ENGINE = Group("locust", None), Group("harness", None), Group("engine", None)
 
 ENGINES = ("dockerd", "docker-proxy", "containerd", "runc", "podman", "conmon", "rootlessport", "slirp4netns", "pasta")
@@ -162,7 +165,7 @@ class Census:
             return self._marks[entry.incarnation]
         group = None
         if f"{RUN_MARK}={self.run_id}" in proctable.environ(entry.pid):
-            group = LOCUST if "locust" in proctable.command(entry.pid) else HARNESS
+            group = LOCUST if SENDER in proctable.command(entry.pid) else HARNESS
         # Between fork and exec a new process still looks like its parent: only a second look counts.
         if entry.incarnation in self._seen:
             self._marks[entry.incarnation] = group
