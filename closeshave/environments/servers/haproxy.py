@@ -169,7 +169,8 @@ def _balancer(site: Site, region: str, apps: Sequence[tuple[str, int]]) -> str:
         "    balance roundrobin",
         "    option httpchk GET /health/ready",
         "    http-check expect status 200",
-        "    default-server inter 500ms fastinter 200ms fall 2 rise 1 on-marked-down shutdown-sessions",
+        # An application that ends is noticed by whoever wants to connect, who then takes the other one: checks find those that hang, or are not ready.
+        "    default-server inter 1s fastinter 200ms fall 2 rise 1 on-marked-down shutdown-sessions",
         *(f"    server {name} {site.address(name, region)}:{port} check" for name, port in apps),
     ]
     return "\n".join(lines) + "\n"
@@ -182,7 +183,7 @@ def _region_watch(region: str, ingress: str) -> str:
         _HTTP_OUT.rstrip(),
         "    option httpchk GET /health/ready",
         "    http-check expect status 200",
-        f"    server watch {ingress} check inter 250ms fastinter 100ms fall 2 rise 2",
+        f"    server watch {ingress} check inter 500ms fastinter 100ms fall 2 rise 2",
     ]
     return "\n".join(lines) + "\n"
 
