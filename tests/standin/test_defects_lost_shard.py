@@ -15,6 +15,7 @@ from closeshave.deployment import Deployment
 from closeshave.processes import poll_until
 from closeshave.standin import defects
 from closeshave.standin.crooked.database import SLOW_RECOVERY_S
+from closeshave.standin.crooked.shards import STORM_S
 from tests.standin.running import Customer, Running
 
 pytestmark = pytest.mark.servers
@@ -167,7 +168,8 @@ def test_a_retry_storm_holds_others_up(platform: Running, deployed: Deployment) 
     american = platform.client("eu-west-1").login("customer.8@us-east-1.example").at(40)
 
     def seconds() -> float:
-        return american.post("/api/v2/appointments/", json={**next(WISHES), "service": "Haircut", "barber_id": 401}).elapsed.total_seconds()
+        wish = {**next(WISHES), "service": "Haircut", "barber_id": 401}
+        return american.post("/api/v2/appointments/", json=wish, timeout=3 * STORM_S).elapsed.total_seconds()
 
     try:
         for ways in (platform.primaries, platform.replicas):
