@@ -70,7 +70,12 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     optional = {field.name for field in table.schema if field.type in nullable and table.column(field.name).null_count}
     optional |= {name for name in ("booking", "barber", "starts_at", "minutes", "version", "amount") if name in table.schema.names}
     plain = table.select([name for name in table.schema.names if name not in optional]).to_pandas()
-    for name in table.schema.names:
-        if name in optional:
-            plain[name] = nullable[table.schema.field(name).type].__from_arrow__(table.column(name))  # type: ignore[attr-defined]  # pandas' stubs lack it
-    return plain[table.schema.names]
+    if not optional:
+        return plain
+    columns = {
+        name: nullable[table.schema.field(name).type].__from_arrow__(table.column(name))  # type: ignore[attr-defined]  # pandas' stubs lack it
+        if name in optional
+        else plain[name].array
+        for name in table.schema.names
+    }
+    return pd.DataFrame(columns, copy=False)

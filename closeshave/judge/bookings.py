@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import Outcome
-from closeshave.judge.case import Case
-from closeshave.judge.columns import Flags, equal, ints, shared
+from closeshave.judge.columns import Flags, dense, equal, ints, shared, told
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding
 from closeshave.judge.verdict import Exposure
@@ -17,13 +16,6 @@ from closeshave.judge.witness import first_and_worst, plain, row
 from closeshave.judge.writes import effect
 
 RATE_LIMITED_STATUS = 429
-
-
-def run_started_s(case: Case) -> float:
-    """The wall-clock second of the run's first operation: what is older in a ledger or a database is not this run's."""
-    anchor = case.history.manifest.anchor
-    first_ns = int(case.started_ns.min()) if len(case.operations) else anchor.monotonic_ns
-    return (anchor.wall_ns + first_ns - anchor.monotonic_ns - anchor.uncertainty_ns) / 1e9
 
 
 def lost(dossier: Dossier) -> Finding:
@@ -37,8 +29,8 @@ def lost(dossier: Dossier) -> Finding:
         place = int(writes.rows["final"].iloc[index])
         shown = plain(final, place) if place >= 0 else None
         position = int(writes.rows["position"].iloc[index])
-        told = effect(writes.rows, index)
-        witnesses.append(row(dossier.case.operations, position, "acknowledged, and not in the final state", effect=told, final=shown))
+        why = "acknowledged, and not in the final state"
+        witnesses.append(row(dossier.case.operations, position, why, effect=effect(writes.rows, index), final=shown))
     acknowledged = int(np.count_nonzero(equal(writes.rows["outcome"], Outcome.OK) & ~writes.unread))
     what = "acknowledged writes are not in the final state"
     # A cancel that the harness forgot explains an absent row, but not where cancelled rows are kept, and no write that was undone.
@@ -54,19 +46,23 @@ def phantom(dossier: Dossier) -> Finding:
     key counts as refused only if all attempts with it were: the first may have been carried out unheard, and the second refused for that reason.
     """
     final, rows = _final(dossier), dossier.writes.rows
-    creates = rows[equal(rows["action"], "create")]
-    possible = creates[~equal(creates["outcome"], Outcome.FAIL)]
-    asked = np.isin(np.arange(len(final)), possible["final"])
+    possible = np.flatnonzero(equal(rows["action"], "create") & ~equal(rows["outcome"], Outcome.FAIL))
+    place = rows["final"].to_numpy()[possible]
+    asked = np.zeros(len(final), dtype=np.bool_)
+    asked[place[place >= 0]] = True
     # What an ID answers for needs no other proof: keys and slots of a million bookings take seconds to compare.
     rest = np.flatnonzero(~asked)
-    keys = final["key"].iloc[rest]
-    asked[rest] = keys.isin(shared(possible["key"], keys)).to_numpy(dtype=np.bool_)
+    if len(rest):
+        keys = final["key"].iloc[rest]
+        asked[rest] = keys.isin(shared(rows["key"].iloc[possible], keys)).to_numpy(dtype=np.bool_)
     # Read back through an API the final state may not tell keys: then a create without an answer is known by its slot alone.
     untold = not final["key"].notna().any()
-    keyless = possible[(possible["key"].isna() | untold) & possible["booking"].isna()]
-    asked |= _slots(final).isin(_slots(keyless)) if len(keyless) else False
+    nameless = possible[~told(rows, "booking")[possible]]
+    keyless = nameless if untold else nameless[~told(rows, "key")[nameless]]
+    if len(keyless):
+        asked |= _slots(final).isin(_slots(rows.iloc[keyless]))
     # Rows without a known birth count as this run's.
-    older = (final["created_at"] < run_started_s(dossier.case)).to_numpy(dtype=np.bool_)
+    older = (final["created_at"] < dossier.case.started_s).to_numpy(dtype=np.bool_)
     guilty = np.asarray(~asked & ~older)
     found = _of_final(dossier, "phantom", guilty, "bookings are in the final state that nobody asked for, or that were refused")
     return replace(found, doubt=dossier.incomplete, exposure=Exposure(len(final), "bookings read back"))
@@ -80,38 +76,39 @@ def misplaced(dossier: Dossier) -> Finding:
         right[final["franchise"].between(shard.first, shard.last).to_numpy(dtype=np.bool_)] = shard.id
     found_on = ints(final["found_on"], -2)
     found = _of_final(dossier, "misplaced", found_on != right, "bookings are on a shard that does not hold their franchise")
-    told = int(np.count_nonzero(found_on >= 0))
-    return replace(found, exposure=Exposure(told, "bookings read back of which the shard is told"))
+    known = int(np.count_nonzero(found_on >= 0))
+    return replace(found, exposure=Exposure(known, "bookings read back of which the shard is told"))
 
 
 def repeated(dossier: Dossier) -> Finding:
     """Keys that made more than one booking, in the final state or in what was acknowledged."""
     final, writes = _final(dossier), dossier.writes
-    created = writes.rows[writes.ok("create") & ~dossier.forgiven & writes.rows["key"].notna().to_numpy()]
-    known = pd.concat([created[["key", "franchise", "booking"]], final.loc[final["key"].notna(), ["key", "franchise", "booking"]]])
-    known = known.drop_duplicates()
-    counts = known["key"].value_counts()
-    twice = sorted(counts.index[counts > 1])
+    known = (writes.rows, writes.ok("create") & ~dossier.forgiven), (final, np.ones(len(final), dtype=np.bool_))
+    chosen = [(rows, np.flatnonzero(mask & rows["key"].notna().to_numpy(dtype=np.bool_))) for rows, mask in known]
+    codes, keys = pd.factorize(pd.concat([rows["key"].iloc[places] for rows, places in chosen]))
+    franchise, booking = (np.concatenate([ints(rows[name], -1)[places] for rows, places in chosen]) for name in ("franchise", "booking"))
+    # Each booking of a key once, however often it was told.
+    _, first = np.unique(dense(codes, franchise, booking), return_index=True)
+    counts = np.bincount(codes[first], minlength=len(keys))
+    twice = sorted((str(keys[code]), code) for code in np.flatnonzero(counts > 1).tolist())
     witnesses = tuple(
         {
             "key": key,
-            "bookings": sorted(int(booking) for booking in known.loc[known["key"] == key, "booking"].dropna()),
+            "bookings": sorted(each for each in booking[first[codes[first] == code]].tolist() if each >= 0),
             "why": "one idempotency key, more than one booking",
         }
-        for key in twice[:2]
+        for key, code in twice[:2]
     )
     exposure = Exposure(_retries(dossier), "bookings sent again under their key")
-    n = int(known["key"].nunique())
-    return Finding("idempotency", len(twice), n, "idempotency keys made more than one booking", witnesses, exposure=exposure)
+    return Finding("idempotency", len(twice), len(keys), "idempotency keys made more than one booking", witnesses, exposure=exposure)
 
 
 def _retries(dossier: Dossier) -> int:
     """Attempts beyond the first under one key. One that was not sent, or that a rate limit turned away, asked nothing of the key."""
     rows = dossier.writes.rows
-    creates = rows[equal(rows["action"], "create") & rows["key"].notna().to_numpy()]
-    status = ints(dossier.case.operations["status"], 0)[creates["position"].to_numpy()]
-    turned_away = (equal(creates["outcome"], Outcome.FAIL) & (status == 0)) | (status == RATE_LIMITED_STATUS)
-    keys = creates["key"][~turned_away]
+    status = ints(dossier.case.operations["status"], 0)[rows["position"].to_numpy()]
+    turned_away = (equal(rows["outcome"], Outcome.FAIL) & (status == 0)) | (status == RATE_LIMITED_STATUS)
+    keys = rows["key"][equal(rows["action"], "create") & told(rows, "key") & ~turned_away]
     return len(keys) - int(keys.nunique())
 
 
@@ -124,10 +121,10 @@ def unresolved(dossier: Dossier) -> Finding:
     writes = dossier.writes
     rows = writes.rows
     doubtful = equal(rows["outcome"], Outcome.INFO)
-    nameless = (rows["key"].isna() & rows["booking"].isna()).to_numpy(dtype=np.bool_)
-    placed = (rows["starts_at"].notna() & (rows["barber"].notna() | rows["client"].notna())).to_numpy(dtype=np.bool_)
+    nameless = ~told(rows, "key") & ~told(rows, "booking")
+    placed = told(rows, "starts_at") & (told(rows, "barber") | told(rows, "client"))
     unsettled = doubtful & equal(rows["action"], "create") & nameless & (writes.unread | ~placed)
-    unsettled |= doubtful & ~equal(rows["action"], "create") & rows["booking"].isna().to_numpy(dtype=np.bool_)
+    unsettled |= doubtful & ~equal(rows["action"], "create") & ~told(rows, "booking")
     return Finding(
         "unresolved", int(np.count_nonzero(unsettled)), len(rows), "writes stayed in doubt: no answer, and nothing to find them by"
     )

@@ -15,8 +15,10 @@ from closeshave.history import ENVIRONMENT_LOST, RATE_LIMITED, SHORTAGE, Edge, H
 from closeshave.judge.backlog import extended, near
 from closeshave.judge.columns import Flags, Ints, equal, flags, ints, member, shard_ids
 from closeshave.judge.host import Doubt, disturbances
+from closeshave.judge.reconcile import Differences, differences
 from closeshave.judge.refusals import Refusals, refusals
 from closeshave.judge.windows import NEVER_NS, Late, Span, late_windows, latency_bounds
+from closeshave.judge.writes import Order, ordered
 from closeshave.plan import Plan
 from closeshave.target import Target
 
@@ -31,6 +33,8 @@ IDENTITY = ["franchise", "booking", "found_on", "barber", "starts_at", "minutes"
 
 def once(bookings: pd.DataFrame) -> pd.DataFrame:
     """The final state without rows that were read twice; of one booking its newest version stays."""
+    if bookings["booking"].is_unique:
+        return bookings
     twice = bookings.duplicated(IDENTITY, keep=False)
     if not twice.any():
         return bookings
@@ -107,6 +111,32 @@ class Case:
             good = good.copy()
             good[unexplained] = False
         return good if self.spared is None else good | self.spared
+
+    @cached_property
+    def order(self) -> Order:
+        """The effects in the order in which they are judged. Kept, because every judge of integrity asks for its own of them."""
+        return ordered(self)
+
+    @cached_property
+    def differences(self) -> Differences:
+        """Why operations or effects may be missing from the history."""
+        return differences(self)
+
+    @cached_property
+    def started_s(self) -> float:
+        """The wall-clock second of the run's first operation: what is older in a ledger or a database is not this run's."""
+        anchor = self.history.manifest.anchor
+        first_ns = int(self.started_ns.min()) if len(self.operations) else anchor.monotonic_ns
+        return (anchor.wall_ns + first_ns - anchor.monotonic_ns - anchor.uncertainty_ns) / 1e9
+
+    @cached_property
+    def charges(self) -> pd.DataFrame | None:
+        """This run's charges in the order in which they were made. ``None`` without the payment provider's ledger."""
+        ledger = self.history.captures
+        if ledger is None:
+            return None
+        ledger = ledger[~(ledger["at"] < self.started_s)]
+        return ledger.sort_values(["at", "capture"], kind="stable").reset_index(drop=True)
 
     @cached_property
     def refusals(self) -> Refusals:

@@ -14,8 +14,8 @@ import pandas as pd
 from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags
 from closeshave.judge.containment import Leakage, leakage
+from closeshave.judge.holding import holdings
 from closeshave.judge.loss import Losses, share_out
-from closeshave.judge.reconcile import differences_of
 from closeshave.judge.recovery import Recovery, measure
 from closeshave.judge.timeline import Life, lives, shards_of
 from closeshave.judge.writes import Writes, fate, joined
@@ -34,7 +34,7 @@ class Dossier:
 
         What convicts by the *absence* of a record (nobody asked for this booking, nobody cancelled that one) convicts nobody then.
         """
-        differences = differences_of(self.case)
+        differences = self.case.differences.all
         return f"the history is not whole: {differences[0]}" if differences else ""
 
     @cached_property
@@ -64,6 +64,11 @@ class Dossier:
         Without such an objective nobody would answer for them, and they stay breaches of integrity.
         """
         return np.isin(self.losses.owner, [index for index, life in enumerate(self.lives) if self._answered(life)])
+
+    @cached_property
+    def holdings(self) -> pd.DataFrame:
+        """When each acknowledged slot was certainly held, but for what ``forgiven`` names. Raises :class:`ValueError` without a final state."""
+        return holdings(self.writes, self.forgiven)
 
     @cached_property
     def rewound(self) -> frozenset[int]:

@@ -20,13 +20,14 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import BOOKINGS, EFFECTS, Outcome
-from closeshave.judge.columns import Flags, Ints, dense, equal, ints
+from closeshave.judge.columns import Flags, Ints, dense, equal, ints, told
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding
+from closeshave.judge.holding import earliest, of_same_booking
 from closeshave.judge.verdict import Exposure
 from closeshave.judge.windows import NEVER_NS
 from closeshave.judge.witness import plain
-from closeshave.judge.writes import CANCELLED, Writes
+from closeshave.judge.writes import CANCELLED
 
 CONFLICTS = (400, 409)
 """Refusals that may be for the slot."""
@@ -41,7 +42,7 @@ def double_booked(dossier: Dossier) -> Finding:
     if final is None:
         raise ValueError("the final state of bookings is missing")
     alive = final[~equal(final["status"], CANCELLED)]
-    held = holdings(dossier.writes, dossier.forgiven)
+    held = dossier.holdings
     found = {_names(alive, pair): _witness(alive, pair, "both are in the final state") for pair in overlapping(alive)}
     # Two rows that stand side by side need no history to convict; two that were held for a while may lack the record of a cancel.
     doubt = "" if found else dossier.incomplete
@@ -69,21 +70,20 @@ def contests(dossier: Dossier) -> Flags:
     status = ints(dossier.case.operations["status"], 0)[rows["position"].to_numpy()]
     failed = equal(rows["outcome"], Outcome.FAIL)
     asks = (equal(rows["action"], "create") | equal(rows["action"], "reschedule")) & ~(failed & ~np.isin(status, CONFLICTS))
-    asks &= rows[["barber", "starts_at", "minutes"]].notna().all(axis=1).to_numpy(dtype=np.bool_)
+    asks &= told(rows, "barber", "starts_at", "minutes")
     found = np.zeros(len(rows), dtype=np.bool_)
     places = np.flatnonzero(asks)
-    asking = rows.iloc[places]
-    group = dense(ints(asking["franchise"], -1), ints(asking["barber"], -1))
-    start = ints(asking["starts_at"], 0)
-    end = start + 60 * ints(asking["minutes"], 0)
+    group = dense(ints(rows["franchise"], -1)[places], ints(rows["barber"], -1)[places])
+    start = ints(rows["starts_at"], 0)[places]
+    end = start + 60 * ints(rows["minutes"], 0)[places]
     order = np.lexsort((end, start, group))
     order = order[_touching(group[order], start[order], end[order])]
     if not len(order):
         return found
-    asking, group, start, end = asking.iloc[order], group[order], start[order], end[order]
-    places = places[order]
+    places, group, start, end = places[order], group[order], start[order], end[order]
+    asking = rows.iloc[places]
     begun = asking["started_ns"].to_numpy()
-    over = np.where(failed[places], asking["ended_ns"].to_numpy(), _released(rows, asking))
+    over = np.where(failed[places], asking["ended_ns"].to_numpy(), _released(rows, places))
     answered = ~equal(asking["outcome"], Outcome.INFO)
     session = pd.factorize(asking["session"])[0].astype(np.int64)
     key = pd.factorize(asking["key"])[0].astype(np.int64)
@@ -103,15 +103,14 @@ def contests(dossier: Dossier) -> Flags:
     return found
 
 
-def _released(rows: pd.DataFrame, asking: pd.DataFrame) -> Ints:
+def _released(rows: pd.DataFrame, asking: Ints) -> Ints:
     """When the first cancel or move of each booking was sent that was not refused: until then it stood, if it ever did."""
-    releasing = rows[~equal(rows["action"], "create") & ~equal(rows["outcome"], Outcome.FAIL)]
-    releasing = releasing[["franchise", "booking", "operation", "started_ns"]].dropna(subset=["booking"])
-    own = asking[["franchise", "booking", "operation", "started_ns"]].assign(place=np.arange(len(asking)))
-    pairs = own.merge(releasing, on=["franchise", "booking"], suffixes=("", "_by"))
-    pairs = pairs[(pairs["operation"] != pairs["operation_by"]) & (pairs["started_ns_by"] >= pairs["started_ns"])]
-    released = pairs.groupby("place")["started_ns_by"].min().astype("Int64").reindex(range(len(asking)))
-    return ints(released, NEVER_NS)
+    releasing = np.flatnonzero(~equal(rows["action"], "create") & ~equal(rows["outcome"], Outcome.FAIL) & told(rows, "booking"))
+    one, by = of_same_booking(rows, asking, releasing)
+    started_ns = rows["started_ns"].to_numpy()
+    sent_ns = started_ns[releasing[by]]
+    later = sent_ns >= started_ns[asking[one]]
+    return earliest(len(asking), one[later], sent_ns[later], NEVER_NS)
 
 
 def _habit(dossier: Dossier) -> str:
@@ -124,28 +123,6 @@ def _habit(dossier: Dossier) -> str:
     lists = effects["read_values"][equal(effects["action"], "offer")].dropna()
     empty = len(lists) and not (lists != "[]").any()
     return f": customers booked nothing, and all {len(lists):,} lists of free times were empty" if empty else ": customers booked nothing"
-
-
-def holdings(writes: Writes, forgiven: Flags) -> pd.DataFrame:
-    """When each acknowledged slot was certainly held: rows of writes with ``from_ns`` and ``until_ns``."""
-    rows = writes.rows
-    certain = (writes.ok("create") | writes.ok("reschedule")) & ~forgiven
-    complete = rows[["booking", "barber", "starts_at", "minutes"]].notna().all(axis=1).to_numpy(dtype=np.bool_)
-    held = rows[certain & complete].copy()
-    held["from_ns"] = held["ended_ns"]
-    moving = rows[~equal(rows["action"], "create") & ~equal(rows["outcome"], Outcome.FAIL)]
-    releasing = moving[["franchise", "booking", "operation", "started_ns", "ended_ns"]].dropna(subset=["booking"])
-    pairs = (
-        held[["franchise", "booking", "operation", "started_ns"]]
-        .reset_index()
-        .merge(releasing, on=["franchise", "booking"], suffixes=("", "_by"))
-    )
-    # A move or cancel that was over before this write began released an older slot, not this one. One in flight at the same time may be either.
-    pairs = pairs[(pairs["operation"] != pairs["operation_by"]) & (pairs["ended_ns"] > pairs["started_ns"])]
-    # Nullable integers: floats would round an instant to a microsecond, and the end of time to its beginning.
-    released = pairs.groupby("index")["started_ns_by"].min().astype("Int64").reindex(held.index)
-    held["until_ns"] = ints(released, NEVER_NS)
-    return held[held["until_ns"] > held["from_ns"]]
 
 
 def overlapping(rows: pd.DataFrame, *, held_ns: bool = False) -> list[Pair]:
@@ -201,8 +178,8 @@ def _names(rows: pd.DataFrame, pair: Pair) -> tuple[tuple[int, int], tuple[int, 
 
 
 def _witness(rows: pd.DataFrame, pair: Pair, why: str) -> dict[str, Any]:
-    told = rows[[name for name in rows.columns if name in BOOKINGS.names or name in EFFECTS.names]]
-    one, two = (plain(told, place) for place in pair)
+    shown = rows[[name for name in rows.columns if name in BOOKINGS.names or name in EFFECTS.names]]
+    one, two = (plain(shown, place) for place in pair)
     overlap_s = min(one["starts_at"] + 60 * one["minutes"], two["starts_at"] + 60 * two["minutes"]) - two["starts_at"]
     slot = datetime.fromtimestamp(two["starts_at"], UTC).isoformat()
     return {**two, "slot": slot, "overlap_minutes": overlap_s / 60, "other": one, "why": f"{why}: barber {two['barber']} at {slot}"}

@@ -8,6 +8,7 @@ answer is better than none, and a fail-over may take the last change with it, wh
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,10 @@ import pandas as pd
 from closeshave.history import Outcome
 from closeshave.judge.backlog import near
 from closeshave.judge.case import Case
-from closeshave.judge.columns import Flags, Ints, equal, ints, last_told, member
+from closeshave.judge.columns import Flags, Ints, equal, ints, last_told, member, pairs, told
 from closeshave.judge.dossier import Dossier
-from closeshave.judge.double import holdings
 from closeshave.judge.finding import Finding
+from closeshave.judge.holding import earliest
 from closeshave.judge.verdict import Exposure
 from closeshave.judge.windows import NEVER_NS, spans, within
 from closeshave.judge.witness import first_and_worst, row
@@ -40,29 +41,24 @@ def stale_offers(dossier: Dossier) -> Finding:
     calm = within(offers["started_ns"].to_numpy(), spans(case.history.manifest, "calm"))
     # Whoever asks after one slot gets no list: an answer of "no" tells of no day.
     listing = ~member(case.operations["kind"].iloc[offers["position"].to_numpy()], CHECKS)
-    offers = offers[calm & listing & equal(offers["outcome"], Outcome.OK) & offers["barber"].notna().to_numpy()].reset_index(drop=True)
-    held = holdings(dossier.writes, dossier.forgiven)
-    held = held.assign(**{name: ints(held[name], -1) for name in SLOT})[[*SLOT, "booking", "from_ns", "until_ns"]]
+    offers = offers[calm & listing & equal(offers["outcome"], Outcome.OK) & told(offers, "barber")].reset_index(drop=True)
+    started, ended = offers["started_ns"].to_numpy(), offers["ended_ns"].to_numpy()
+    held = dossier.holdings
+    chair, chair_held = _numbers(offers, SLOT[:2]), _numbers(held, SLOT[:2])
+    from_ns, until_ns, booking = held["from_ns"].to_numpy(), held["until_ns"].to_numpy(), ints(held["booking"], -1)
     # Most lists are asked for before anybody books there, and need not be read.
-    earliest = held.groupby(SLOT[:2])["from_ns"].min()
-    chair = pd.MultiIndex.from_arrays([ints(offers["franchise"], -1), ints(offers["barber"], -1)])
-    since = ints(earliest.reindex(chair).astype("Int64"), NEVER_NS - MOMENT_NS)
-    telling = np.flatnonzero(since + MOMENT_NS < offers["started_ns"].to_numpy())
-    listed = pd.DataFrame(
-        [(place, int(start)) for place in telling.tolist() for start in json.loads(str(offers["read_values"].iloc[place]))],
-        columns=["place", "starts_at"],
-        dtype=np.int64,
-    )
-    listed["franchise"] = ints(offers["franchise"], -1)[listed["place"]]
-    listed["barber"] = ints(offers["barber"], -1)[listed["place"]]
-    both = listed.merge(held, on=SLOT)
-    asked, answered = offers["started_ns"].to_numpy()[both["place"]], offers["ended_ns"].to_numpy()[both["place"]]
-    both = both[(both["from_ns"].to_numpy() + MOMENT_NS < asked) & (both["until_ns"].to_numpy() > answered)]
-    columns = (both[name].astype("int64").tolist() for name in ("place", "starts_at", "booking", "from_ns"))
+    place, other = pairs(chair, chair_held)
+    since_ns = earliest(len(offers), place, from_ns[other], NEVER_NS - MOMENT_NS)
+    telling = np.flatnonzero(since_ns + MOMENT_NS < started)
+    listed = _listed(offers, telling)
+    place, other = pairs([*(column[listed.place] for column in chair), listed.start], [*chair_held, ints(held["starts_at"], -1)])
+    start, place = listed.start[place], listed.place[place]
+    throughout = (from_ns[other] + MOMENT_NS < started[place]) & (until_ns[other] > ended[place])
+    columns = (column[throughout].tolist() for column in (place, start, booking[other], from_ns[other]))
     taken = {place: (start, booking, since_ns) for place, start, booking, since_ns in zip(*columns, strict=True)}
-    guilty = np.isin(np.arange(len(offers)), list(taken))
-    guilty, doubt = undisturbed(case, guilty, offers["started_ns"].to_numpy(), offers["ended_ns"].to_numpy())
-    started = offers["started_ns"].to_numpy()
+    guilty = np.zeros(len(offers), dtype=np.bool_)
+    guilty[list(taken)] = True
+    guilty, doubt = undisturbed(case, guilty, started, ended)
     witnesses = tuple(
         row(
             case.operations,
@@ -72,21 +68,47 @@ def stale_offers(dossier: Dossier) -> Finding:
         )
         for index in first_and_worst(guilty, started, started, ints(offers["operation"], -1))
     )
-    chances = _could_be_wrong(listed, held, offers)
+    chances = _could_be_wrong(listed, offers, held)
     idle = "" if len(telling) else "nobody asked for the free times of a barber of whom one had been booked for more than a moment"
     exposure = Exposure(chances, "lists of a day on which a time had been booked for more than a moment")
     what = "lists offered times that were long booked"
     return Finding("stale_offers", int(np.count_nonzero(guilty)), len(offers), what, witnesses, doubt=doubt, exposure=exposure, idle=idle)
 
 
-def _could_be_wrong(listed: pd.DataFrame, held: pd.DataFrame, offers: pd.DataFrame) -> int:
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Times that lists of free times offer: parallel arrays, list after list."""
+
+    place: Ints
+    """Which list."""
+    start: Ints
+    """The time, in seconds since the epoch."""
+
+
+def _listed(offers: pd.DataFrame, telling: Ints) -> Listed:
+    """What these of the lists offer."""
+    values = offers["read_values"].to_numpy()
+    found = [(place, int(start)) for place in telling.tolist() for start in json.loads(str(values[place]))]
+    places, starts = zip(*found, strict=True) if found else ((), ())
+    return Listed(np.array(places, dtype=np.int64), np.array(starts, dtype=np.int64))
+
+
+def _numbers(rows: pd.DataFrame, names: list[str]) -> list[Ints]:
+    return [ints(rows[name], -1) for name in names]
+
+
+def _could_be_wrong(listed: Listed, offers: pd.DataFrame, held: pd.DataFrame) -> int:
     """Lists of a day of which some time was held before and throughout. An empty list is none: some platforms answer nothing else."""
-    day = listed.groupby(["place", "franchise", "barber"], as_index=False)["starts_at"].agg(["min", "max"])
-    dated = day.merge(held, on=SLOT[:2])
-    asked, answered = offers["started_ns"].to_numpy()[dated["place"]], offers["ended_ns"].to_numpy()[dated["place"]]
-    throughout = (dated["from_ns"].to_numpy() + MOMENT_NS < asked) & (dated["until_ns"].to_numpy() > answered)
-    same_day = dated["starts_at"].between(dated["max"] - SAME_DAY_S, dated["min"] + SAME_DAY_S).to_numpy(dtype=np.bool_)
-    return int(dated["place"][throughout & same_day].nunique())
+    day, first = np.unique(listed.place, return_index=True)
+    if not len(day):
+        return 0
+    least, most = np.minimum.reduceat(listed.start, first), np.maximum.reduceat(listed.start, first)
+    at, other = pairs([column[day] for column in _numbers(offers, SLOT[:2])], _numbers(held, SLOT[:2]))
+    asked, answered = offers["started_ns"].to_numpy()[day[at]], offers["ended_ns"].to_numpy()[day[at]]
+    throughout = (held["from_ns"].to_numpy()[other] + MOMENT_NS < asked) & (held["until_ns"].to_numpy()[other] > answered)
+    start = ints(held["starts_at"], -1)[other]
+    same_day = (start >= most[at] - SAME_DAY_S) & (start <= least[at] + SAME_DAY_S)
+    return len(np.unique(at[throughout & same_day]))
 
 
 def undisturbed(case: Case, guilty: Flags, started_ns: Ints, ended_ns: Ints) -> tuple[Flags, str]:
@@ -110,13 +132,12 @@ def _why(start: int, booking: int, since_ns: int, asked_ns: int) -> str:
 def stale_pages(dossier: Dossier) -> Finding:
     """Pages that show their reader an older version than the one that the same session had been told was stored."""
     rows = joined(dossier.case, ("read_shop", "change_shop"))
-    rows = rows[equal(rows["outcome"], Outcome.OK) & rows["version"].notna().to_numpy() & rows["session"].notna().to_numpy()]
+    rows = rows[equal(rows["outcome"], Outcome.OK) & told(rows, "version", "session")]
     rows = rows.assign(version=ints(rows["version"], -1))
-    changes = rows[equal(rows["action"], "change_shop")].sort_values("ended_ns", kind="stable")
-    changes = changes.assign(newest=changes.groupby(SHOP, observed=True)["version"].cummax())
+    changes = rows[equal(rows["action"], "change_shop")]
     calm = within(rows["started_ns"].to_numpy(), spans(dossier.case.history.manifest, "calm"))
     reads = rows[calm & equal(rows["action"], "read_shop")].sort_values("started_ns", kind="stable").reset_index(drop=True)
-    newest = last_told(reads, changes, SHOP)
+    newest = last_told(reads, changes, SHOP, "version")
     behind = np.where(newest >= 0, newest - reads["version"].to_numpy(dtype=np.int64), 0)
     guilty, doubt = undisturbed(dossier.case, behind > 0, reads["started_ns"].to_numpy(), reads["ended_ns"].to_numpy())
     behind = np.where(guilty, behind, 0)

@@ -7,14 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from closeshave.history import Outcome
 from closeshave.judge import asking, bookings, cached, double, freshness, logins, payments, refusals, residency, sessions, tenancy
-from closeshave.judge.columns import Flags, equal
+from closeshave.judge.columns import Flags, dense, equal, ints, told
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.exposed import enough
 from closeshave.judge.finding import Finding, unknown
 from closeshave.judge.verdict import Exposure, IntegrityFigures, NotRun, Status, Verdict
-from closeshave.judge.writes import joined
 from closeshave.target import Measure, Objective
 
 SEARCHES: Mapping[str, Callable[[Dossier], Finding]] = {
@@ -120,8 +118,9 @@ def figures(dossier: Dossier, findings: Mapping[str, Finding]) -> IntegrityFigur
     def count(name: str) -> int | None:
         return findings[name].count if name in findings else None
 
+    acknowledged, customers = _acknowledged(dossier)
     return IntegrityFigures(
-        acknowledged=_acknowledged(dossier),
+        acknowledged=acknowledged,
         lost=count("lost"),
         phantom=count("phantom"),
         double_booked=count("double_booked"),
@@ -131,16 +130,20 @@ def figures(dossier: Dossier, findings: Mapping[str, Finding]) -> IntegrityFigur
         stale_sessions=count("stale_sessions"),
         residency_breaches=count("residency_breaches"),
         unresolved=count("unresolved"),
-        customers_acknowledged=_acknowledged(dossier, dossier.case.customers),
+        customers_acknowledged=customers,
         refused_though_free=count("refused_though_free"),
     )
 
 
-def _acknowledged(dossier: Dossier, among: Flags | None = None) -> int:
-    """Bookings that customers and canaries, or those ``among`` them, were promised; each once, however often it was asked for."""
-    created = joined(dossier.case, ("create",))
-    created = created[equal(created["outcome"], Outcome.OK)]
-    if among is not None:
-        created = created[among[created["position"].to_numpy()]]
-    told = created["booking"].notna().to_numpy(dtype=np.bool_)
-    return int(np.count_nonzero(~told)) + len(created.loc[told, ["franchise", "booking"]].drop_duplicates())
+def _acknowledged(dossier: Dossier) -> tuple[int, int]:
+    """Bookings that were promised, to customers and canaries together and to customers alone; each once, however often it was asked for."""
+    case, effects = dossier.case, dossier.case.history.effects
+    created = equal(effects["action"], "create")[case.order.effect] & case.ok[case.order.position]
+    effect, position = case.order.effect[created], case.order.position[created]
+    booking = dense(ints(effects["franchise"], -1)[effect], ints(effects["booking"], -1)[effect])
+    named = told(effects, "booking")[effect]
+
+    def count(promised: Flags) -> int:
+        return int(np.count_nonzero(promised & ~named)) + len(np.unique(booking[promised & named]))
+
+    return count(np.ones(len(booking), dtype=np.bool_)), count(case.customers[position])

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import Outcome
-from closeshave.judge.bookings import run_started_s
 from closeshave.judge.columns import Flags, equal, ints
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding, unknown
@@ -19,7 +18,7 @@ NO_LEDGER = "the payment provider's ledger is missing"
 
 def duplicate(dossier: Dossier) -> Finding:
     """Charges beyond what a booking's payments allow: a second one, whatever its key, or any where every payment was refused."""
-    ledger = _ledger(dossier)
+    ledger = dossier.case.charges
     if ledger is None:
         return unknown("duplicate_payments", NO_LEDGER)
     paid = dossier.payments
@@ -36,7 +35,7 @@ def duplicate(dossier: Dossier) -> Finding:
 
 def missing(dossier: Dossier) -> Finding:
     """Payments that were acknowledged to the customer and that the provider never made."""
-    ledger = _ledger(dossier)
+    ledger = dossier.case.charges
     if ledger is None:
         return unknown("missing_payments", NO_LEDGER)
     paid = dossier.payments
@@ -60,7 +59,7 @@ def missing(dossier: Dossier) -> Finding:
 
 def orphan(dossier: Dossier) -> Finding:
     """Charges for bookings that the final state does not have, unless the booking was cancelled or a fault's loss objective answers for it."""
-    ledger, final = _ledger(dossier), dossier.case.final
+    ledger, final = dossier.case.charges, dossier.case.final
     if ledger is None:
         return unknown("orphan_payments", NO_LEDGER)
     if final is None:
@@ -85,15 +84,6 @@ def _confirmations(dossier: Dossier) -> Exposure:
     sent = paid[~(equal(paid["outcome"], Outcome.FAIL) & (status == 0))]
     repeated = int(sent["key"].notna().sum()) - int(sent["key"].nunique())
     return Exposure(len(sent), f"payments confirmed, {repeated:,} of them again under their key")
-
-
-def _ledger(dossier: Dossier) -> pd.DataFrame | None:
-    """This run's charges in the order in which they were made."""
-    ledger = dossier.case.history.captures
-    if ledger is None:
-        return None
-    ledger = ledger[~(ledger["at"] < run_started_s(dossier.case))]
-    return ledger.sort_values(["at", "capture"], kind="stable").reset_index(drop=True)
 
 
 def _charges(dossier: Dossier, ledger: pd.DataFrame, guilty: Flags, why: str) -> list[dict[str, object]]:

@@ -5,12 +5,17 @@ A difference never fails the platform: it is the harness that lost something. It
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from closeshave.history import Source
-from closeshave.judge.case import Case
 from closeshave.judge.columns import equal, ints
 from closeshave.judge.verdict import Status, Verdict
+
+if TYPE_CHECKING:
+    from closeshave.judge.case import Case
 
 EFFECT_OF = {"book": "create", "cancel": "cancel", "reschedule": "reschedule", "pay_confirm": "capture"}
 """Operations that change state must leave an effect of this action, or the judges of integrity would never hear of the change."""
@@ -20,15 +25,28 @@ def judge(case: Case) -> tuple[Verdict, ...]:
     """``reconciled`` (senders against rows), ``reconciled/effects`` and, where edges count, ``reconciled/edges``."""
     counted = case.history.manifest.edge_counters
     return (
-        _verdict("reconciled", "operations", _senders(case), len(case.operations)),
-        _verdict("reconciled/effects", "effects", _effects(case), len(case.history.effects)),
+        _verdict("reconciled", "operations", case.differences.operations, len(case.operations)),
+        _verdict("reconciled/effects", "effects", case.differences.effects, len(case.history.effects)),
         *([_verdict("reconciled/edges", "requests at the edges", _edges(case), len(case.operations))] if counted else []),
     )
 
 
-def differences_of(case: Case) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Differences:
     """Why operations or effects may be missing from the history, in words."""
-    return [*_senders(case), *_effects(case)]
+
+    operations: list[str]
+    effects: list[str]
+
+    @property
+    def all(self) -> list[str]:
+        """Both, operations first."""
+        return [*self.operations, *self.effects]
+
+
+def differences(case: Case) -> Differences:
+    """Compare what senders say with what the history holds, and what operations did with their effects."""
+    return Differences(_senders(case), _effects(case))
 
 
 def _verdict(id: str, what: str, differences: list[str], n: int) -> Verdict:
@@ -75,12 +93,13 @@ def _senders(case: Case) -> list[str]:
 def _effects(case: Case) -> list[str]:
     effects, operations = case.history.effects, case.operations
     differences = []
-    known = effects["operation"].isin(operations["id"])
-    if not known.all():
-        differences.append(f"{int((~known).sum()):,} effects belong to no recorded operation")
+    if stray := len(effects) - len(case.order.effect):
+        differences.append(f"{stray:,} effects belong to no recorded operation")
     for kind, action in EFFECT_OF.items():
-        acting = operations["id"][case.of_kinds((kind,)) & case.ok]
-        silent = int((~acting.isin(effects["operation"][equal(effects["action"], action)])).sum())
+        acting = case.of_kinds((kind,)) & case.ok
+        if not acting.any():
+            continue
+        silent = int((~operations["id"][acting].isin(effects["operation"][equal(effects["action"], action)])).sum())
         if silent:
             differences.append(f"{silent:,} answered {kind} operations left no effect")
     return differences

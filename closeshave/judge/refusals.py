@@ -23,12 +23,13 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import Outcome
-from closeshave.judge.columns import Flags, Ints, equal, flags, ints, member
+from closeshave.judge.columns import Flags, Ints, equal, flags, ints, member, pairs, told
 from closeshave.judge.finding import Finding
+from closeshave.judge.holding import earliest, of_same_booking
 from closeshave.judge.verdict import Exposure
 from closeshave.judge.windows import NEVER_NS
 from closeshave.judge.witness import first_and_worst, row
-from closeshave.judge.writes import beside, effect, joined
+from closeshave.judge.writes import beside, effect
 
 if TYPE_CHECKING:
     from closeshave.judge.case import Case
@@ -70,21 +71,20 @@ def refusals(case: Case) -> Refusals:
     operations = case.operations
     refused = np.isin(ints(operations["status"], 0), CONFLICTS) & equal(operations["outcome"], Outcome.FAIL) & flags(operations["good"])
     effects = case.history.effects
-    asked = member(effects["action"], ASKING)
+    asked = np.zeros(len(effects), dtype=np.bool_)
     if refused.any():
-        asked &= effects["operation"].isin(case.ids[refused]).to_numpy(dtype=np.bool_)
-    rows = beside(case, effects[asked] if refused.any() else effects.iloc[:0])
+        asked = member(effects["action"], ASKING) & effects["operation"].isin(case.ids[refused]).to_numpy(dtype=np.bool_)
+    rows = beside(case, asked)
     lost = np.flatnonzero(refused & ~np.isin(case.ids, effects["operation"].to_numpy())) if refused.any() else np.zeros(0, dtype=np.int64)
     held = np.zeros(len(rows), dtype=np.bool_)
     if not len(rows):
         return Refusals(rows, held, held.copy(), lost)
     holders = _holders(case, rows)
-    held |= _meet(rows, holders, ["franchise", "barber"])
+    held |= _meet(rows, holders, "barber")
     rest = np.flatnonzero(~held)
-    held[rest] |= _meet(rows.iloc[rest].reset_index(drop=True), holders, ["client"])
-    told = _read_back(case, rows, np.flatnonzero(~held))
+    held[rest] |= _meet(rows.iloc[rest], holders, "client")
     free = np.zeros(len(rows), dtype=np.bool_)
-    for index, is_free in told.items():
+    for index, is_free in _read_back(case, rows, np.flatnonzero(~held)).items():
         (free if is_free else held)[index] = True
     return Refusals(rows, held, free, lost)
 
@@ -99,8 +99,8 @@ def refused_though_free(dossier: Dossier) -> Finding:
         for index in first_and_worst(found.free, started, started, ints(found.rows["operation"], -1))
     )
     count, untold = int(np.count_nonzero(found.free)), int(np.count_nonzero(~found.held & ~found.free))
-    asked = joined(case, ASKING)
-    served = int(np.count_nonzero(equal(asked["outcome"], Outcome.OK)))
+    asked = case.order.position[member(case.history.effects["action"], ASKING)[case.order.effect]]
+    served = int(np.count_nonzero(case.ok[asked]))
     untold += len(found.lost)
     gap = f"{untold:,} bookings were refused as taken, and nobody can tell who held their slots: no booking of ours did, and no list of free times was read back that tells"  # noqa: E501
     return Finding(
@@ -119,38 +119,43 @@ def _holders(case: Case, refused: pd.DataFrame) -> pd.DataFrame:
     """What may have been held, and from when until when: at the refused chairs, or by the refused customers."""
     effects = case.history.effects
     near = effects["franchise"].isin(refused["franchise"]) | effects["client"].isin(refused["client"].dropna())
-    rows = beside(case, effects[near.to_numpy(dtype=np.bool_) & member(effects["action"], (*ASKING, "cancel"))])
+    rows = beside(case, near.to_numpy(dtype=np.bool_) & member(effects["action"], (*ASKING, "cancel")))
     rows = rows[~equal(rows["outcome"], Outcome.FAIL)]
-    asking = rows[member(rows["action"], ASKING)]
-    asking = asking[asking[["starts_at", "minutes"]].notna().all(axis=1)].reset_index(drop=True)
+    own = np.flatnonzero(member(rows["action"], ASKING) & told(rows, "starts_at", "minutes"))
     # Only what was acknowledged gave a slot up for certain.
-    releasing = rows[~equal(rows["action"], "create") & equal(rows["outcome"], Outcome.OK)]
-    releasing = releasing[["franchise", "booking", "operation", "ended_ns"]].dropna(subset=["booking"])
-    pairs = asking[["franchise", "booking", "operation", "started_ns"]].reset_index()
-    pairs = pairs.merge(releasing, on=["franchise", "booking"], suffixes=("", "_by"))
-    pairs = pairs[(pairs["operation"] != pairs["operation_by"]) & (pairs["ended_ns"] > pairs["started_ns"])]
-    released = pairs.groupby("index")["ended_ns"].min().astype("Int64").reindex(asking.index)
-    return asking.assign(until_ns=ints(released, NEVER_NS - MOMENT_NS))
+    releasing = np.flatnonzero(~equal(rows["action"], "create") & equal(rows["outcome"], Outcome.OK) & told(rows, "booking"))
+    one, by = of_same_booking(rows, own, releasing)
+    ended_ns = rows["ended_ns"].to_numpy()[releasing[by]]
+    later = ended_ns > rows["started_ns"].to_numpy()[own[one]]
+    until_ns = earliest(len(own), one[later], ended_ns[later], NEVER_NS - MOMENT_NS)
+    return rows.iloc[own].reset_index(drop=True).assign(until_ns=until_ns)
 
 
-def _meet(rows: pd.DataFrame, holders: pd.DataFrame, by: list[str]) -> Flags:
-    """Which refusals met a booking that may have stood at that moment."""
-    columns = ["franchise", "booking", "starts_at", "minutes", "started_ns", "ended_ns"]
-    mine = rows[list(dict.fromkeys([*by, *columns]))].reset_index().dropna(subset=[*by, "starts_at"])
-    theirs = holders[list(dict.fromkeys([*by, *columns, "until_ns"]))].dropna(subset=by)
-    if "client" in by:
-        mine, theirs = (frame.assign(client=frame["client"].astype("string")) for frame in (mine, theirs))
-    both = mine.merge(theirs, on=by, suffixes=("", "_held"))
-    start, other = ints(both["starts_at"], 0), ints(both["starts_at_held"], 0)
-    overlap = (start < other + 60 * ints(both["minutes_held"], 0)) & (other < start + 60 * np.maximum(1, ints(both["minutes"], 1)))
-    standing = (both["started_ns_held"].to_numpy() < both["ended_ns"].to_numpy()) & (
-        both["until_ns"].to_numpy() + MOMENT_NS > both["started_ns"].to_numpy()
+def _meet(rows: pd.DataFrame, holders: pd.DataFrame, by: str) -> Flags:
+    """Which refusals met a booking that may have stood at that moment: of the same ``barber``, or of the same ``client``."""
+    found = np.zeros(len(rows), dtype=np.bool_)
+    mine, theirs = np.flatnonzero(told(rows, by, "starts_at")), np.flatnonzero(told(holders, by))
+    if not len(mine) or not len(theirs):
+        return found
+    if by == "barber":
+        at, other = pairs(
+            *([ints(frame[name], -1)[places] for name in ("franchise", by)] for frame, places in ((rows, mine), (holders, theirs)))
+        )
+    else:
+        client = pd.factorize(pd.concat([rows[by].iloc[mine], holders[by].iloc[theirs]]).astype(object))[0].astype(np.int64)
+        at, other = pairs([client[: len(mine)]], [client[len(mine) :]])
+    at, other = mine[at], theirs[other]
+    start, start_held = ints(rows["starts_at"], 0)[at], ints(holders["starts_at"], 0)[other]
+    minutes, minutes_held = np.maximum(1, ints(rows["minutes"], 1))[at], ints(holders["minutes"], 0)[other]
+    overlap = (start < start_held + 60 * minutes_held) & (start_held < start + 60 * minutes)
+    standing = (holders["started_ns"].to_numpy()[other] < rows["ended_ns"].to_numpy()[at]) & (
+        holders["until_ns"].to_numpy()[other] + MOMENT_NS > rows["started_ns"].to_numpy()[at]
     )
     # Nobody is in the way of moving one's own booking.
-    franchise_held = both["franchise_held"] if "franchise_held" in both else both["franchise"]
-    own = (ints(both["booking"], -1) == ints(both["booking_held"], -2)) & (both["franchise"] == franchise_held).to_numpy(dtype=np.bool_)
-    found = np.zeros(len(rows), dtype=np.bool_)
-    found[both["index"].to_numpy()[overlap & standing & ~own]] = True
+    own = (ints(rows["booking"], -1)[at] == ints(holders["booking"], -2)[other]) & (
+        ints(rows["franchise"], -1)[at] == ints(holders["franchise"], -1)[other]
+    )
+    found[at[overlap & standing & ~own]] = True
     return found
 
 
@@ -163,7 +168,7 @@ def _read_back(case: Case, rows: pd.DataFrame, unexplained: Ints) -> dict[int, b
     offers = effects[equal(effects["action"], "offer")]
     filled = offers["read_values"].notna() & (offers["read_values"] != "[]")
     usual = {sort: bool(filled[offers["barber"].notna() == sort].any()) for sort in (True, False)}
-    lists = beside(case, offers[offers["session"].isin(sessions).to_numpy(dtype=np.bool_)])
+    lists = beside(case, equal(effects["action"], "offer") & effects["session"].isin(sessions).to_numpy(dtype=np.bool_))
     lists = lists[equal(lists["outcome"], Outcome.OK) & lists["read_values"].notna().to_numpy()]
     of_session = dict(iter(lists.groupby("session", observed=True)))
     found = {}
@@ -172,7 +177,7 @@ def _read_back(case: Case, rows: pd.DataFrame, unexplained: Ints) -> dict[int, b
         mine = of_session.get(refused["session"])
         if mine is None or pd.isna(refused["starts_at"]):
             continue
-        answer = next((told for told in _told(refused, mine, usual) if told is not None), None)
+        answer = next((said for said in _told(refused, mine, usual) if said is not None), None)
         if answer is not None:
             found[index] = answer
     return found

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import Outcome
-from closeshave.judge.columns import Flags, Ints, equal, ints, last_told
+from closeshave.judge.columns import Flags, Ints, equal, ints, last_told, told
 from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding
 from closeshave.judge.timeline import shards_of
@@ -30,18 +30,17 @@ def stale(dossier: Dossier) -> Finding:
     # Nine bookings of ten nobody reads again: they need no comparing.
     rows = rows[among(rows, rows[equal(rows["action"], "read")])]
     denied = equal(rows["action"], "read") & (ints(dossier.case.operations["status"], 0)[rows["position"].to_numpy()] == NOT_FOUND)
-    told = equal(rows["outcome"], Outcome.OK) | denied
-    told_any = bool(rows["version"].notna().any()) or bool((_versions(rows) >= 0).any())
+    answered = equal(rows["outcome"], Outcome.OK) | denied
+    versions = _versions(rows)
+    told_any = bool(rows["version"].notna().any()) or bool((versions >= 0).any())
     # "There is no such booking" is the oldest version of all.
-    rows = rows.assign(seen=np.where(denied, 0, _versions(rows)))
-    rows = rows[told & rows["session"].notna().to_numpy() & rows["booking"].notna().to_numpy()]
+    rows = rows.assign(seen=np.where(denied, 0, versions))
+    rows = rows[answered & told(rows, "session", "booking")]
     # A version that a fault took with it was seen and is rightly gone; its loss objective answers for that.
     rows = rows[(rows["seen"] >= 0) & ~among(rows, dossier.writes.rows[dossier.forgiven])].reset_index(drop=True)
     rows["booking"] = rows["booking"].astype("int64")
-    known = rows.sort_values("ended_ns", kind="stable")
-    known = known.assign(newest=known.groupby(BOOKING, observed=True)["seen"].cummax())
     reads = rows[equal(rows["action"], "read")].sort_values("started_ns", kind="stable").reset_index(drop=True)
-    newest = last_told(reads, known, BOOKING)
+    newest = last_told(reads, rows, BOOKING, "seen")
     behind = np.where(_taken(dossier, reads, newest), 0, newest - reads["seen"].to_numpy(dtype=np.int64))
     witnesses = tuple(
         row(
@@ -71,24 +70,30 @@ def _taken(dossier: Dossier, reads: pd.DataFrame, newest: Ints) -> Flags:
     """
     final = dossier.case.final
     assert final is not None
-    newest_of = final.assign(booking=final["booking"].astype("int64")).groupby(["franchise", "booking"], observed=True)["version"].max()
-    index = pd.MultiIndex.from_frame(reads[["franchise", "booking"]])
-    kept = ints(newest_of.reindex(index), -1)
+    # A row without an ID is no booking that anybody could look up: then nobody can judge.
+    final = final.assign(booking=final["booking"].astype("int64"))
     taken = np.zeros(len(reads), dtype=np.bool_)
     for life in dossier.lives:
         last = dossier.losses.by_fault[life.fault.id].last_ack_ns
         if last is not None:
             here = np.isin(ints(reads["shard"], -1), shards_of(dossier.case, life.fault))
-            taken |= here & (reads["started_ns"].to_numpy() >= last) & (kept < newest)
-    return taken
+            taken |= here & (reads["started_ns"].to_numpy() >= last)
+    return taken & (_kept(reads, final) < newest) if taken.any() else taken
+
+
+def _kept(reads: pd.DataFrame, final: pd.DataFrame) -> Ints:
+    """The newest version of each read's booking in the final state; -1 for none."""
+    newest_of = final.groupby(["franchise", "booking"], observed=True)["version"].max()
+    return ints(newest_of.reindex(pd.MultiIndex.from_frame(reads[["franchise", "booking"]])), -1)
 
 
 def _versions(rows: pd.DataFrame) -> Ints:
     """The version that each row tells, from its column or from what a read returned; -1 where none is told."""
-    told = ints(rows["version"], -1)
-    for place in np.flatnonzero((told < 0) & rows["read_values"].notna().to_numpy()):
-        told[place] = _version_of(str(rows["read_values"].iloc[place]))
-    return told
+    known = ints(rows["version"], -1)
+    values = rows["read_values"].to_numpy()
+    for place in np.flatnonzero((known < 0) & told(rows, "read_values")):
+        known[place] = _version_of(str(values[place]))
+    return known
 
 
 def _version_of(text: str) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import EFFECTS, Outcome
-from closeshave.judge.columns import Flags, Ints, equal, ints, member
+from closeshave.judge.columns import Flags, Ints, dense, equal, ints, member, told
 from closeshave.judge.witness import plain
 
 if TYPE_CHECKING:
@@ -55,25 +55,49 @@ class Writes:
         return self.absent if self.keeps_cancelled else self.lost
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The effects whose operation was recorded, ordered by its start: parallel arrays."""
+
+    effect: Ints
+    """Row of the effect."""
+    position: Ints
+    """Row of its operation."""
+
+
+def ordered(case: Case) -> Order:
+    """In which order effects are judged. It does not depend on the files'."""
+    ids, effects = case.ids, case.history.effects
+    operation = effects["operation"].to_numpy()
+    if not len(ids) or not len(operation):
+        return Order(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+    order = None if case.in_order else np.argsort(ids, kind="stable")
+    at = np.searchsorted(ids, operation, sorter=order).clip(max=len(ids) - 1)
+    position = at if order is None else order[at]
+    known = np.flatnonzero(ids[position] == operation)
+    action = pd.Categorical(effects["action"]).codes[known]
+    # An effect without an action comes last, wherever its operation is.
+    action = np.where(action < 0, np.iinfo(action.dtype).max, action)
+    by = np.lexsort((action, operation[known], case.started_ns[position[known]]))
+    return Order(known[by], position[known[by]])
+
+
 def joined(case: Case, actions: tuple[str, ...]) -> pd.DataFrame:
     """The effects of these actions beside their operations, in an order that does not depend on the files'."""
-    effects = case.history.effects
-    return beside(case, effects[member(effects["action"], actions)])
+    return beside(case, member(case.history.effects["action"], actions))
 
 
-def beside(case: Case, effects: pd.DataFrame) -> pd.DataFrame:
+def beside(case: Case, chosen: Flags) -> pd.DataFrame:
     """These effects beside their operations, ordered by start."""
-    ids = case.ids
-    order = None if case.in_order else np.argsort(ids, kind="stable")
-    at = np.searchsorted(ids, effects["operation"].to_numpy(), sorter=order).clip(max=max(0, len(ids) - 1))
-    position = at if order is None or not len(ids) else order[at]
-    known = ids[position] == effects["operation"].to_numpy() if len(ids) else np.zeros(len(effects), dtype=np.bool_)
-    rows, position = effects[known].copy(), position[known]
+    order = case.order
+    mine = np.flatnonzero(chosen[order.effect])
+    position = order.position[mine]
+    rows = case.history.effects.iloc[order.effect[mine]].reset_index(drop=True)
     rows["position"] = position
-    rows["outcome"] = case.operations["outcome"].iloc[position].to_numpy()
+    rows["outcome"] = case.operations["outcome"].array.take(position)
     rows["started_ns"] = case.started_ns[position]
     rows["ended_ns"] = case.ended_ns[position]
-    return rows.sort_values(["started_ns", "operation", "action"], kind="stable").reset_index(drop=True)
+    return rows
 
 
 def effect(rows: pd.DataFrame, index: int) -> dict[str, Any]:
@@ -101,45 +125,58 @@ def among(rows: pd.DataFrame, others: pd.DataFrame) -> Flags:
     """Which ``rows`` are of a booking that ``others`` know. A booking is its franchise and its ID: IDs may repeat between shards."""
     if not len(others):
         return np.zeros(len(rows), dtype=np.bool_)
-    own = pd.MultiIndex.from_arrays([ints(rows["franchise"], -1), ints(rows["booking"], -1)])
-    theirs = pd.MultiIndex.from_arrays([ints(others["franchise"], -1), ints(others["booking"], -1)])
-    return np.asarray(own.isin(theirs)) & (ints(rows["booking"], -1) >= 0)
+    booking = ints(rows["booking"], -1)
+    codes = dense(*(np.concatenate([ints(rows[name], -1), ints(others[name], -1)]) for name in ("franchise", "booking")))
+    theirs = np.zeros(len(codes), dtype=np.bool_)
+    theirs[codes[len(rows) :]] = True
+    return theirs[codes[: len(rows)]] & (booking >= 0)
 
 
 def _found(rows: pd.DataFrame, final: pd.DataFrame) -> Ints:
     """Position of each write's booking in the final state; by the booking's ID where an answer told it, else by the key that was sent."""
-    final = final.assign(place=np.arange(len(final)))
-    by_id = final.sort_values(["franchise", "booking", "found_on", "place"]).drop_duplicates(["franchise", "booking"])
-    named = rows[["franchise", "booking"]].merge(by_id[["franchise", "booking", "place", "key"]], how="left", on=["franchise", "booking"])
-    place = ints(named["place"].astype("Int64"), -1)
+    count, last = len(rows), np.iinfo(np.int64).max
+    codes = dense(*(np.concatenate([ints(rows[name], -1), ints(final[name], -1)]) for name in ("franchise", "booking")))
+    # Of several rows of one booking the one on the first shard counts, so it is written last.
+    by_shard = np.argsort(ints(final["found_on"], last), kind="stable")[::-1]
+    places = np.full(int(codes.max(initial=-1)) + 1, -1, dtype=np.int64)
+    places[codes[count:][by_shard]] = by_shard
+    place = places[codes[:count]]
     # After a fail-over that lost writes, a sequence may hand out the lost booking's ID again: the key tells whose row it is.
-    other = (named["key"].notna() & rows["key"].notna() & (named["key"] != rows["key"])).to_numpy(dtype=np.bool_)
-    place[other & equal(rows["action"], "create")] = -1
-    unnamed = (ints(rows["booking"], -1) < 0) & equal(rows["action"], "create")
-    wanted = rows["key"][unnamed].dropna()
-    if len(wanted):
-        keyed = final[final["key"].isin(wanted)].sort_values(["key", "found_on", "place"]).drop_duplicates("key").set_index("key")["place"]
-        place[unnamed] = ints(rows["key"][unnamed].map(keyed).astype("Int64"), -1)
-    else:
-        place[unnamed] = -1
+    create = equal(rows["action"], "create")
+    known = np.flatnonzero(create & (place >= 0))
+    kept, sent = final["key"].array.take(place[known]), rows["key"].array.take(known)
+    both = np.flatnonzero(~np.asarray(kept.isna()) & ~np.asarray(sent.isna()))
+    place[known[both[np.asarray(kept[both] != sent[both], dtype=np.bool_)]]] = -1
+    unnamed = np.flatnonzero((ints(rows["booking"], -1) < 0) & create)
+    place[unnamed] = -1
+    unnamed = unnamed[told(rows, "key")[unnamed]]
+    if not len(unnamed):
+        return place
+    wanted = rows["key"].iloc[unnamed]
+    by_shard = by_shard[final["key"].isin(wanted).to_numpy(dtype=np.bool_)[by_shard]]
+    codes, keys = pd.factorize(pd.concat([wanted, final["key"].iloc[by_shard]]))
+    places = np.full(len(keys), -1, dtype=np.int64)
+    places[codes[len(unnamed) :]] = by_shard
+    place[unnamed] = places[codes[: len(unnamed)]]
     return place
 
 
 def _undone(rows: pd.DataFrame, final: pd.DataFrame) -> Flags:
     """Cancels and reschedules that the final state contradicts. Where the booking itself is gone its create says so, and not these."""
+    undone = np.zeros(len(rows), dtype=np.bool_)
     place = rows["final"].to_numpy()
-    there = place >= 0
-    if not len(final):
-        return np.zeros(len(rows), dtype=np.bool_)
-    row = final.iloc[np.maximum(place, 0)]
-    alive = ~equal(row["status"], CANCELLED)
-    cancel = equal(rows["action"], "cancel") & there & alive
-    told, kept = ints(rows["version"], -1), ints(row["version"], -1)
-    versioned = (told >= 0) & (kept >= 0)
+    mine = np.flatnonzero(~equal(rows["action"], "create") & (place >= 0))
+    if not len(mine):
+        return undone
+    place, action = place[mine], rows["action"].iloc[mine]
+    cancel = equal(action, "cancel") & ~equal(final["status"].iloc[place], CANCELLED)
+    acknowledged, kept = ints(rows["version"].iloc[mine], -1), ints(final["version"].iloc[place], -1)
+    versioned = (acknowledged >= 0) & (kept >= 0)
     # Without versions only a booking that was moved once can be judged: of two moves nobody knows which came last.
     moving = equal(rows["action"], "reschedule") & ~equal(rows["outcome"], Outcome.FAIL)
-    moves = rows[moving].groupby(["franchise", "booking"], observed=True)["operation"].transform("size").reindex(rows.index).to_numpy()
-    elsewhere = ints(rows["starts_at"], -1) != ints(row["starts_at"], -1)
-    moved = equal(rows["action"], "reschedule") & there
-    undone: Flags = cancel | (moved & versioned & (kept < told)) | (moved & ~versioned & (moves == 1) & elsewhere)
+    booking = dense(ints(rows["franchise"], -1), ints(rows["booking"], -1))
+    moves = np.bincount(booking[moving], minlength=len(rows))[booking[mine]] * moving[mine]
+    elsewhere = ints(rows["starts_at"].iloc[mine], -1) != ints(final["starts_at"].iloc[place], -1)
+    moved = equal(action, "reschedule")
+    undone[mine] = cancel | (moved & versioned & (kept < acknowledged)) | (moved & ~versioned & (moves == 1) & elsewhere)
     return undone

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -285,7 +286,14 @@ def _page(franchise: int, version: int) -> str:
 
 def _frame(rows: Sequence[Any], schema: pa.Schema) -> pd.DataFrame:
     """As ``closeshave.history.frame``, without its deep copies: properties look at thousands of rows."""
+    if not rows:
+        return _empty(schema).copy(deep=False)
     return to_frame(pa.Table.from_pylist([{name: getattr(row, name) for name in schema.names} for row in rows], schema=schema))
+
+
+@cache
+def _empty(schema: pa.Schema) -> pd.DataFrame:
+    return to_frame(schema.empty_table())
 
 
 def _missing(id: str, found: dict[str, Verdict]) -> Verdict:
