@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import math
 
-from scipy import stats  # type: ignore[import-untyped]  # scipy ships no types
-
-from closeshave import offered
+from closeshave import offered, quantiles
 from closeshave.plan import Phase, Plan
 from closeshave.topology import Topology
 
@@ -51,5 +49,5 @@ def at_most_per_s(plan: Plan, phase: Phase, topology: Topology) -> float:
         return mean_per_s
     windows = max(1.0, plan.duration_s * WINDOWS_PER_S)
     together = sd**2 * WINDOW_S / by_chance_per_s
-    most = together * float(stats.poisson.isf(STOPPED_BY_CHANCE / windows, by_chance_per_s * WINDOW_S / together))
+    most = together * quantiles.poisson_exceeded(STOPPED_BY_CHANCE / windows, by_chance_per_s * WINDOW_S / together)
     return mean_per_s + max(SDS_MIN * sd, most / WINDOW_S - by_chance_per_s)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats  # type: ignore[import-untyped]  # scipy ships no types
+
+from closeshave import quantiles
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +48,7 @@ def rise(bad_before: Floats, before: Floats, bad_after: Floats, after: Floats, c
 
 def _wilson(bad: Floats, n: Floats, confidence: float) -> tuple[Floats, Floats, Floats]:
     """Share and its one-sided score limits (E. B. Wilson, 1927)."""
-    z = float(stats.norm.ppf(confidence))
+    z = quantiles.normal(confidence)
     size = np.maximum(n, 1)
     share = bad / size
     middle = (share + z * z / (2 * size)) / (1 + z * z / size)

@@ -15,8 +15,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats  # type: ignore[import-untyped]  # scipy ships no types
 
+from closeshave import quantiles
 from closeshave.judge.columns import Flags, Ints
 from closeshave.judge.windows import NEVER_NS
 
@@ -28,8 +28,8 @@ def share_bounds(successes: int, n: int, confidence: float, clusters: float = 1.
     if n <= 0 or not 0 <= successes <= n:
         raise ValueError(f"{successes} of {n} is no sample")
     miss, kept, broken = 1 - confidence, successes / clusters, (n - successes) / clusters
-    low = 0.0 if successes == 0 else float(stats.beta.ppf(miss, kept, broken + 1))
-    high = 1.0 if successes == n else float(stats.beta.ppf(1 - miss, kept + 1, broken))
+    low = 0.0 if successes == 0 else float(quantiles.beta(miss, kept, broken + 1))
+    high = 1.0 if successes == n else float(quantiles.beta(1 - miss, kept + 1, broken))
     return low, high
 
 
@@ -84,10 +84,10 @@ def percentile_bounds_ns(values_ns: Ints, percentile: float, confidence: float, 
         raise ValueError("no percentile of nothing")
     # Ranks from 1: the smallest with P(Bin(n, q) < upper) >= confidence, and the largest with P(Bin(n, q) < lower) <= 1 - confidence.
     effective = max(1, int(n / clusters))
-    rank = int(stats.binom.ppf(confidence, effective, percentile)) + 1
+    rank = quantiles.binomial(confidence, effective, percentile) + 1
     upper = n + 1 if rank > effective else math.ceil(rank * n / effective)
-    lower = int(stats.binom.ppf(1 - confidence, n, percentile)) + 1
-    if stats.binom.cdf(lower - 1, n, percentile) > 1 - confidence:
+    lower = quantiles.binomial(1 - confidence, n, percentile) + 1
+    if quantiles.at_most(lower - 1, n, percentile) > 1 - confidence:
         lower -= 1
     wanted = sorted({rank for rank in (lower - 1, upper - 1) if 0 <= rank < n})
     ordered = np.partition(values_ns, wanted) if wanted else values_ns

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats  # type: ignore[import-untyped]  # scipy ships no types
 
+from closeshave import quantiles
 from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags, Ints
 from closeshave.judge.counting import Counted, counted
@@ -57,8 +57,8 @@ def windows(asked: Counted, intended_ns: Ints, covered: Iterable[Span], length_n
 def lows_and_highs(found: Windows, confidence: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Clopper-Pearson bounds of the kept share of each window, one-sided each; 0 and 1 for a window without a request."""
     broken = found.n - found.kept
-    low = np.where(found.kept == 0, 0.0, stats.beta.ppf(1 - confidence, np.maximum(found.kept, 1), broken + 1))
-    high = np.where(broken == 0, 1.0, stats.beta.ppf(confidence, found.kept + 1, np.maximum(broken, 1)))
+    low = np.where(found.kept == 0, 0.0, quantiles.beta(1 - confidence, np.maximum(found.kept, 1), broken + 1))
+    high = np.where(broken == 0, 1.0, quantiles.beta(confidence, found.kept + 1, np.maximum(broken, 1)))
     return low, high
 
 

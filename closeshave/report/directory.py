@@ -11,7 +11,7 @@ from closeshave.files import write_atomically
 from closeshave.history import History
 from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan
-from closeshave.report import charts, html, junit, markdown, summary
+from closeshave.report import html, junit, markdown, summary
 from closeshave.report.curves import curves
 from closeshave.report.findings import ATTACHMENTS, RESOURCES, Findings
 from closeshave.target import Target
@@ -30,6 +30,9 @@ def write(run: Path, history: History, plan: Plan, target: Target, assessment: A
     drawn = curves(findings)
     page = run / "report.html"
     write_atomically(page, html.render(findings, drawn).encode(errors="replace"))
+    # Here alone: most who judge a run draw nothing, and the library takes most of a second to import.
+    from closeshave.report import charts  # noqa: PLC0415
+
     (run / "charts").mkdir(exist_ok=True)
     for name, image in charts.render(findings, drawn).items():
         write_atomically(run / "charts" / name, image)

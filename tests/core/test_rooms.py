@@ -19,6 +19,7 @@ SHARED = {
     "plan",
     "private",
     "processes",
+    "quantiles",
     "reach",
     "seal",
     "shapes",
@@ -33,7 +34,7 @@ ALLOWED = {
     "faults": SHARED,
     "environments": SHARED | {"standin"},
     "standin": {"clock", "deployment", "files", "processes", "topology", "history"},
-    "judge": {"history", "kinds", "plan", "target", "topology", "clock"},
+    "judge": {"history", "kinds", "plan", "quantiles", "target", "topology", "clock"},
     "report": {"history", "plaintext", "plan", "target", "judge", "files", "clock", "topology"},
 }
 """Which parts of the package each room may import; itself always."""
