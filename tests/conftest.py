@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from closeshave import engine
+from tests.command import forked
 
 TURN = Path(tempfile.gettempdir(), "closeshave-tests.turn")
 WAITED_FOR = {"servers": ("_machine",), "trial": ("_machine",), "containers": ("_engine", "_machine")}
@@ -28,6 +29,13 @@ def _engine():
     """A container engine. Where a person has none that is no failure; CI has one, by ``.ci/engine``."""
     if reason := engine.check():
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+
+
+@pytest.fixture(scope="session")
+def command():
+    """The command, in a process of its own each time: of those that need no interpreter of their own the quick way."""
+    with forked() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

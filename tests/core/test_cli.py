@@ -48,12 +48,12 @@ def plan(tmp_path, old, new):
         pytest.param("traffic:", "traffic:\n  profile: full-moon", "full-moon", id="an unknown traffic profile"),
     ],
 )
-def test_a_wrong_plan_ends_with_code_2_and_one_clear_message(tmp_path, old, new, message):
+def test_a_wrong_plan_ends_with_code_2_and_one_clear_message(tmp_path, command, old, new, message):
     """The file and the reason are named; nothing is started, no run directory made, and there is no traceback."""
-    done = closeshave("run", plan(tmp_path, old, new), cwd=tmp_path)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    done = command("run", plan(tmp_path, old, new), cwd=tmp_path, environ={"HOME": str(tmp_path)})
+    assert done.code == 2
+    assert message in done.stderr.decode()
+    assert b"Traceback" not in done.stderr
     assert not Path(tmp_path, "reports").exists()
 
 
@@ -63,12 +63,12 @@ def test_a_valid_plan_is_said_to_be_valid(tmp_path):
     assert (done.returncode, [line.split()[0] for line in done.stderr.splitlines() if line.startswith("valid ")]) == (0, ["valid", "valid"])
 
 
-def test_a_directory_that_is_no_run_is_refused(tmp_path):
+def test_a_directory_that_is_no_run_is_refused(tmp_path, command):
     """Judging anything else is a message, not a traceback."""
-    done = closeshave("judge", tmp_path, cwd=tmp_path)
-    assert done.returncode == 4
-    assert "manifest.json" in done.stderr
-    assert "Traceback" not in done.stderr
+    done = command("judge", tmp_path, cwd=tmp_path)
+    assert done.code == 4
+    assert b"manifest.json" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def test_taking_down_what_is_gone_already_is_no_error(tmp_path):

@@ -47,10 +47,10 @@ def one_sentence(said):
 
 
 @pytest.mark.parametrize(("status", "code"), [("pass", 0), ("fail", 1)])
-def test_only_the_judges_say_1(runs, status, code):
+def test_only_the_judges_say_1(runs, status, code, command):
     """The code of a run that can be judged is its verdict, and the report's is written down in its summary."""
     assert closeshave("judge", runs[status])[0] == code
-    assert closeshave("report", runs[status])[0] == code
+    assert command("report", runs[status]).code == code
     assert json.loads((runs[status] / "summary.json").read_text())["exit_code"] == code
 
 
@@ -70,52 +70,51 @@ def test_only_the_judges_say_1(runs, status, code):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("command", ["judge", "explain", "report"])
-def test_a_damaged_run_is_a_message_and_no_verdict(run, command, name, content, message):
+@pytest.mark.parametrize("asked", ["judge", "explain", "report"])
+def test_a_damaged_run_is_a_message_and_no_verdict(run, asked, name, content, message, command):
     """4 for what the harness wrote itself, 2 for what a user wrote; the damaged thing is named."""
     if content is None:
         (run / name).unlink()
     else:
         (run / name).write_bytes(content)
-    code, said = closeshave(command, run)
-    assert code == (2 if name.endswith(".yaml") else 4)
-    assert message in said
-    assert one_sentence(said)
+    done = command(asked, run)
+    assert done.code == (2 if name.endswith(".yaml") else 4)
+    assert message in done.said
+    assert one_sentence(done.said)
 
 
-@pytest.mark.parametrize("command", ["judge", "explain"])
+@pytest.mark.parametrize(("asked", "usual"), [("judge", 1), ("explain", 0)])
 @pytest.mark.parametrize(
     "environ",
     [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"PYTHONIOENCODING": "latin-1"}],
     ids=str,
 )
-def test_a_locale_without_such_letters_shows_others(runs, environ, command):
+def test_a_locale_without_such_letters_shows_others(runs, environ, asked, usual):
     """What cannot be written in it is replaced; the code is the same."""
-    code, said = closeshave(command, runs["fail"], environ=environ)
-    assert code == closeshave(command, runs["fail"])[0]
+    code, said = closeshave(asked, runs["fail"], environ=environ)
+    assert code == usual
     assert b"recovery" in said
     assert b"Traceback" not in said
 
 
-@pytest.mark.parametrize("command", ["judge", "explain", "report"])
-def test_a_reader_that_leaves_changes_no_code(runs, command):
+@pytest.mark.parametrize(("asked", "usual"), [("judge", 1), ("explain", 0), ("report", 1)])
+def test_a_reader_that_leaves_changes_no_code(runs, asked, usual, command):
     """As ``closeshave judge RUN 2>&1 | head -3`` with pipefail."""
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        code, _ = closeshave(command, runs["fail"], stdout=writing, stderr=writing)
+        assert command(asked, runs["fail"], stdout=writing, stderr=writing).code == usual
     finally:
         os.close(writing)
-    assert code == (0 if command == "explain" else 1)
 
 
-@pytest.mark.parametrize(("command", "code"), [("judge", 1), ("explain", 4), ("report", 1)])
-def test_a_full_disk_behind_the_output_is_no_verdict(runs, command, code):
+@pytest.mark.parametrize(("asked", "code"), [("judge", 1), ("explain", 4), ("report", 1)])
+def test_a_full_disk_behind_the_output_is_no_verdict(runs, asked, code, command):
     """A story that nobody could be told is an error; a verdict that stands in a file, or is the code itself, is none."""
     with Path("/dev/full").open("wb") as full:
-        found, said = closeshave(command, runs["fail"], stdout=full)
-    assert found == code
-    assert b"Traceback" not in said
+        done = command(asked, runs["fail"], stdout=full.fileno())
+    assert done.code == code
+    assert b"Traceback" not in done.said
 
 
 @pytest.mark.parametrize("closed", [(1,), (2,), (0, 1, 2)], ids=str)
@@ -162,19 +161,19 @@ def test_what_nobody_foresaw_is_4_with_its_traceback_in_the_logs(run, tmp_path):
     ],
     ids=str,
 )  # fmt: skip
-def test_wrong_arguments_are_2(arguments):
+def test_wrong_arguments_are_2(arguments, command):
     """Whatever they look like: no traceback, no verdict."""
-    code, said = closeshave(*arguments)
-    assert code == 2
-    assert b"Traceback" not in said
+    done = command(*arguments)
+    assert done.code == 2
+    assert b"Traceback" not in done.said
 
 
 @pytest.mark.parametrize("name", ["[red]x", "old [/b]", "[link=x]y[/link]", ":smile:", "no\udcffutf8"], ids=repr)
-def test_a_path_is_shown_as_it_is(tmp_path, name):
+def test_a_path_is_shown_as_it_is(tmp_path, name, command):
     """Whatever looks like markup in it is a part of its name."""
     place = tmp_path / name
     place.mkdir(parents=True)
     (place / "smoke.yaml").write_text(Path("scenarios/smoke.yaml").read_text(encoding="utf-8"), encoding="utf-8")
-    code, said = closeshave("validate", place / "smoke.yaml", environ={"PYTHONIOENCODING": "utf-8"})
-    assert (code, b"Traceback" in said) == (0, False)
-    assert f"{name}/smoke.yaml".encode(errors="replace") in said
+    done = command("validate", place / "smoke.yaml")
+    assert (done.code, b"Traceback" in done.said) == (0, False)
+    assert f"{name}/smoke.yaml".encode(errors="replace") in done.said

@@ -1,8 +1,6 @@
 """Hostile strings in environment files do nothing: an error that names the place, or text that stays text."""
 
 import os
-import subprocess
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -118,27 +116,15 @@ RAW = {
 }
 
 
-BOUNDED = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
-from closeshave.cli import main
-sys.argv = ["closeshave", "allow", sys.argv[1]]
-main()
-"""
-"""The command with a bound on its memory."""
-
-
 @pytest.mark.parametrize("text", RAW.values(), ids=RAW)
-def test_hostile_yaml_is_an_error(tmp_path, text):
+def test_hostile_yaml_is_an_error(tmp_path, command, text):
     """By the command too: exit code 2 and no traceback, within a bound of time and memory."""
     path = tmp_path / "environment.yaml"
     path.write_bytes(text.encode())
-    command = [sys.executable, "-c", BOUNDED, str(path)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    )
-    assert done.returncode == 2, done.stdout[-2000:] + done.stderr[-2000:]
-    assert "Traceback" not in done.stderr
+    state = {name: os.environ[name] for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME")}
+    done = command("allow", path, environ=state, memory_bytes=3 << 30)
+    assert done.code == 2, done.said[-4000:]
+    assert b"Traceback" not in done.stderr
 
 
 def test_refusals_of_an_unreachable_host_take_nothing(tmp_path):
