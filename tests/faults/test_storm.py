@@ -53,7 +53,7 @@ class _Handler(BaseHTTPRequestHandler):
 def door(status: int, after_s: float) -> Iterator[Door]:
     """A server that is gone afterwards."""
     server = Door(status, after_s)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield server
     finally:

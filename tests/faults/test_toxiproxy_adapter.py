@@ -94,7 +94,7 @@ def test_sick_server_is_noticed(answer: str) -> None:
             over.wait(10)
 
     sick = ThreadingHTTPServer(("127.0.0.1", 0), Sick)
-    threading.Thread(target=sick.serve_forever, daemon=True).start()
+    threading.Thread(target=sick.serve_forever, args=(0.01,), daemon=True).start()
     try:
         with pytest.raises(toxiproxy.Unavailable):
             Server(sick.server_port, timeout_s=0.3).proxies()

@@ -46,7 +46,7 @@ def bent(bend: Bend, habits: Habits | None = None) -> Iterator[Running]:
     platform = Bent(Shop(habits.barbers, habits.zone, Planted(1)), habits, Hasher(habits.login_ms))
     platform.bend = bend  # a function of the test's, of the instance
     server = Server(("127.0.0.1", 0), public(platform, threading.Event()))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield Running(f"http://127.0.0.1:{server.server_address[1]}", platform.shop)
     finally:

@@ -162,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
 def test_events_are_delivered(copies: int, refusals: int, tmp_path: Path) -> None:
     """Each charge is told as often as asked for, again after a refusal, and past an endpoint that is not there; a repeated charge is not told."""
     listener = Listener(refusals)
-    Thread(target=listener.serve_forever, daemon=True).start()
+    Thread(target=listener.serve_forever, args=(0.01,), daemon=True).start()
     urls = ["http://127.0.0.1:9/", f"http://127.0.0.1:{listener.server_port}/"]
     try:
         with serving(tmp_path / "ledger.jsonl", urls) as provider:

@@ -62,7 +62,7 @@ class Counting(BaseHTTPRequestHandler):
 def test_locust_by_hand_is_refused_elsewhere() -> None:
     """With exit code 2 and the reason, before a single request; a name of this machine's that is no loopback stands for any other host."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Counting)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     url = f"http://127.0.0.1.nip.example.com:{server.server_address[1]}"
     command = [sys.executable, "-m", "locust", "-f", str(SCENARIOS / "booking.py"), "--headless", "-u", "2", "-t", "5s", "--host", url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
