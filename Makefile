@@ -32,11 +32,10 @@ test-containers: $(INSTALLED) ## Tests that need a container engine, beside a pr
 	.ci/engine sh -c '$(BIN)/closeshave env images && CI=1 $(BIN)/python -m pytest -m containers'
 
 FUZZ_S ?= 3600
-FUZZED := reports/runs/fuzz
-fuzz: $(INSTALLED) ## The engine against any bytes of a server, guided by coverage, for FUZZ_S seconds (an hour; needs atheris, which it installs)
+FUZZ ?=
+fuzz: $(INSTALLED) ## All that reads foreign bytes under coverage-guided fuzzing, FUZZ_S seconds in all (an hour); FUZZ="plan steps" for some alone
 	$(BIN)/pip install --quiet --disable-pip-version-check 'atheris>=3,<4'
-	mkdir -p $(FUZZED)
-	nice -n 19 $(BIN)/python -m tests.engine.fuzz -max_total_time=$(FUZZ_S) -max_len=4096 -timeout=20 -artifact_prefix=$(FUZZED)/ $(FUZZED) tests/engine/corpus
+	nice -n 19 $(BIN)/python -m tests.fuzz --seconds $(FUZZ_S) $(FUZZ)
 
 fuzz-runs: $(INSTALLED) ## Five hundred damaged runs, arguments, locales, pipes and disks: exit code 1 is the judges' alone (half an hour)
 	CLOSESHAVE_FUZZED_RUNS=500 $(BIN)/python -m pytest tests/core/test_fuzzed_runs.py

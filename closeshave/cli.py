@@ -17,6 +17,7 @@ from typer.rich_utils import rich_format_error
 
 from closeshave import __version__, output, rundir, unforeseen
 from closeshave.interrupts import Interrupted
+from closeshave.jsonfile import Damaged
 from closeshave.plaintext import clean
 from closeshave.yamlfile import InvalidFile, Problem
 
@@ -399,7 +400,7 @@ def _failure(error: BaseException) -> str:
     from closeshave.engine import EngineFailed
     from closeshave.environments.errors import EnvironmentFailed
 
-    if isinstance(error, EnvironmentFailed | EngineFailed | rundir.NoRun | OSError):
+    if isinstance(error, EnvironmentFailed | EngineFailed | rundir.NoRun | Damaged | OSError):
         return str(error)
     kept = unforeseen.keep(error, _in_hand[0] if _in_hand else None)
     return f"closeshave itself failed ({unforeseen.told(error)}); the traceback is in {kept}"

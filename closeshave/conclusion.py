@@ -7,6 +7,7 @@ from pathlib import Path
 
 from closeshave import history, judge, nemesis, report, rundir
 from closeshave.files import write_atomically
+from closeshave.jsonfile import Damaged
 from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan, read_plan
 from closeshave.target import Target, read_target
@@ -39,12 +40,8 @@ def conclude(run: Path) -> Conclusion:
     Raises :class:`closeshave.rundir.NoRun` when ``run`` is no run directory or does not tell how it ended, :class:`InvalidFile` when its plan or
     target cannot be read, :class:`OSError`.
     """
-    recorded = _recorded(run)
-    written = read_plan(run / rundir.PLAN)
-    plan = replace(written.scaled(recorded.manifest.rate_scale), faults=(*written.faults, *nemesis.load(run)))
-    target = read_target(run / rundir.TARGET)
+    recorded, plan, target, ending = read(run)
     assessment = judge.assess(recorded, plan, target)
-    ending = _ending(run)
     code = judge.exit_code(
         assessment,
         interrupted=ending == "interrupted",
@@ -52,6 +49,18 @@ def conclude(run: Path) -> Conclusion:
         stopped_for_safety=ending == "safety",
     )
     return Conclusion(run, recorded, plan, target, assessment, code)
+
+
+def read(run: Path) -> tuple[history.History, Plan, Target, str]:
+    """What a run recorded, what was to happen, what was promised, and how it ended early (empty when it did not). Raises as :func:`conclude` does."""
+    recorded = _recorded(run)
+    written = read_plan(run / rundir.PLAN)
+    try:
+        drawn = nemesis.load(run)
+    except Damaged as error:
+        raise rundir.NoRun(f"{run} cannot be judged: {error}") from None
+    plan = replace(written.scaled(recorded.manifest.rate_scale), faults=(*written.faults, *drawn))
+    return recorded, plan, read_target(run / rundir.TARGET), _ending(run)
 
 
 def _recorded(run: Path) -> history.History:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from closeshave import jsonfile
 from closeshave.files import write_atomically
 from closeshave.topology import Topology
 from closeshave.yamlfile import STRICT, Count, Lasting, Place, Whole
@@ -344,10 +345,5 @@ _CODEC = TypeAdapter(Deployment)
 
 
 def load(root: Path) -> Deployment:
-    """Read the deployment under ``root``. Raises :class:`FileNotFoundError`, or :class:`ValueError` when it is not one."""
-    try:
-        return _CODEC.validate_json((root / FILE).read_bytes())
-    except ValidationError as error:
-        # Where it is wrong, never what stands there: it may be a password, and this goes to a log.
-        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False)[:3])
-        raise ValueError(f"{root / FILE} is no deployment: {wrong}") from None
+    """Read the deployment under ``root``. Raises :class:`FileNotFoundError`, or :class:`closeshave.jsonfile.Damaged` when it is not one."""
+    return jsonfile.read(root / FILE, _CODEC)

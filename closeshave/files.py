@@ -48,10 +48,27 @@ def append_line(path: Path, record: Mapping[str, Any], *, durable: bool = False)
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a JSON-lines file; a torn last line (the writer was killed) is left out, a missing file is empty."""
+    """The records of a JSON-lines file; a torn last line (the writer was killed) is left out, a missing file is empty.
+
+    Raises :class:`ValueError` naming the line that is no record, :class:`OSError`.
+    """
     if not path.exists():
         return
     with path.open("rb") as file:
-        for line in file:
+        for number, line in enumerate(file, start=1):
             if line.endswith(b"\n") and line.strip():
-                yield json.loads(line)
+                try:
+                    yield record_of(line)
+                except ValueError as error:
+                    raise ValueError(f"{path.name}:{number} is no record: {error}") from None
+
+
+def record_of(data: bytes) -> dict[str, Any]:
+    """The JSON object that :func:`append_line` made of a record, paths that are no text and all. Raises :class:`ValueError` for anything else."""
+    try:
+        told = json.loads(data)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(told, dict):
+        raise ValueError(f"it is {type(told).__name__}")  # noqa: TRY004 - what is wrong is a file
+    return told

@@ -11,6 +11,7 @@ from random import Random
 
 from pydantic import TypeAdapter
 
+from closeshave import jsonfile
 from closeshave.files import write_atomically
 from closeshave.plan import Expected, Fault, Nemesis, Plan
 
@@ -74,9 +75,11 @@ def save(run: Path, faults: Iterable[Fault]) -> None:
 
 
 def load(run: Path) -> tuple[Fault, ...]:
-    """The faults that were drawn for a run; none where there was no nemesis. Raises :class:`ValueError`."""
-    path = run / FILE
-    return _CODEC.validate_json(path.read_bytes()) if path.exists() else ()
+    """The faults that were drawn for a run; none where there was no nemesis. Raises :class:`closeshave.jsonfile.Damaged`."""
+    try:
+        return jsonfile.read(run / FILE, _CODEC)
+    except FileNotFoundError:
+        return ()
 
 
 def _fault(nemesis: Nemesis, choice: Choice, number: int, at_s: float) -> Fault:

@@ -302,6 +302,9 @@ def read_plan(path: Path) -> Plan:
     return plan
 
 
+MOST_PARTS = 1000
+"""Phases of a plan, its faults, and those that a nemesis draws: each is held against every other."""
+
 _Trouble = tuple[tuple[str | int, ...], str]
 """Where in a plan something is wrong, and what would be right."""
 
@@ -309,6 +312,8 @@ _Trouble = tuple[tuple[str | int, ...], str]
 def _inconsistencies(plan: Plan) -> list[_Trouble]:
     found: list[_Trouble] = []
     phases = {phase.name: phase for phase in plan.phases}
+    if long := next((key for key in ("phases", "faults") if len(getattr(plan, key)) > MOST_PARTS), None):
+        return [((long,), f"at most {MOST_PARTS:,}")]
     if not plan.phases:
         found.append((("phases",), "a plan needs at least one phase"))
     if len(phases) != len(plan.phases):
@@ -335,8 +340,10 @@ def _wrong_nemesis(plan: Plan, phases: Mapping[str, Phase]) -> Iterator[_Trouble
         return
     if trouble := _no_fault_phase(plan.nemesis.phase, phases):
         yield ("nemesis", "phase"), trouble
-    elif plan.nemesis.hold > phases[plan.nemesis.phase].duration:
+    elif plan.nemesis.hold > (lasts := phases[plan.nemesis.phase].duration):
         yield ("nemesis", "hold"), "is longer than its phase"
+    elif lasts / plan.nemesis.every > MOST_PARTS:
+        yield ("nemesis", "every"), f"asks for {lasts / plan.nemesis.every:,.0f} faults in its phase; at most {MOST_PARTS:,}"
     if taken := [fault.id for fault in plan.faults if fault.id.startswith("nemesis-")]:
         yield ("faults",), f"the IDs of drawn faults begin with nemesis-; call {', '.join(taken)} something else"
 

@@ -15,7 +15,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from closeshave.processes import Identity, identify
+from closeshave.processes import identify, read_identity
 
 HOLDER = "holder.json"
 """Whose it is: the harness's process. One that has ended needs it no more."""
@@ -61,8 +61,8 @@ def _base() -> Path:
 
 def _sweep(base: Path) -> None:
     for own in base.iterdir():
+        holder = read_identity(own / HOLDER)
         # What is damaged or just being made says nothing of its holder: it stays.
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            told = json.loads((own / HOLDER).read_bytes())
-            if not Identity(int(told["pid"]), float(told["started"])).alive:
+        if holder is not None and not holder.alive:
+            with suppress(OSError):
                 shutil.rmtree(own)

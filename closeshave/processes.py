@@ -23,13 +23,16 @@ import psutil
 from closeshave import engine
 from closeshave.deployment import Process
 from closeshave.engine import namespace, signalling
-from closeshave.files import write_atomically
+from closeshave.files import record_of, write_atomically
 
 MARK = "CLOSESHAVE_ENVIRONMENT_ID"
 """Every process of an environment carries the environment's ID in this variable: the last resort of a sweep."""
 
 PID_FILE_SLACK_S = 2.0
 """The kernel tells start times by a boot time in whole seconds."""
+
+PID_MAX = 2**22
+"""Linux gives no process a higher ID (proc(5), pid_max)."""
 
 _STARTED: list[subprocess.Popen[bytes]] = []
 """Children of this very process, kept so that they can be reaped and leave no zombie."""
@@ -54,6 +57,16 @@ class Identity:
             if abs(process.create_time() - self.started) < 0.05 and process.status() != psutil.STATUS_ZOMBIE:
                 return process
         return None
+
+
+def read_identity(path: Path) -> Identity | None:
+    """The process that a file names by ``pid`` and ``started``; ``None`` where it is missing, or names none."""
+    with contextlib.suppress(OSError, ValueError):
+        told = record_of(path.read_bytes())
+        pid, started = told.get("pid"), told.get("started")
+        if type(pid) is int and 0 < pid <= PID_MAX and isinstance(started, int | float):
+            return Identity(pid, float(started))
+    return None
 
 
 def identify(pid: int) -> Identity | None:
@@ -113,10 +126,8 @@ def record(root: Path, process: Process, pid: int) -> Identity:
 def find(root: Path, process: Process) -> Identity | None:
     """The live incarnation of ``process``, ``None`` when it is not running."""
     reap()
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        identity = Identity(**json.loads(_record(root, process).read_text(encoding="utf-8")))
-        return identity if identity.alive else None
-    return None
+    identity = read_identity(_record(root, process))
+    return identity if identity is not None and identity.alive else None
 
 
 def daemon(root: Path, process: Process) -> Identity | None:
@@ -124,8 +135,9 @@ def daemon(root: Path, process: Process) -> Identity | None:
     if process.pid_file is None:
         return None
     path = Path(process.pid_file)
-    with contextlib.suppress(FileNotFoundError, ValueError, IndexError):
-        identity = known_as(root, process, abs(int(path.read_text(encoding="utf-8").splitlines()[0])))
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        pid = abs(int(path.read_text(encoding="utf-8").splitlines()[0]))
+        identity = known_as(root, process, pid) if pid <= PID_MAX else None
         # A killed daemon leaves its file behind: who started after it was written has only been given the same ID.
         if identity is not None and identity.started <= path.stat().st_mtime + PID_FILE_SLACK_S:
             return identity

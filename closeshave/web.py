@@ -6,6 +6,7 @@ is on this machine, and the load goes straight to the platform too. Every client
 
 from __future__ import annotations
 
+import re
 import ssl
 from functools import cache
 
@@ -14,3 +15,11 @@ from functools import cache
 def trusted() -> ssl.SSLContext:
     """The system's authorities, or those that ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name: the same that the load trusts. Read once: it takes 20 ms."""
     return ssl.create_default_context()
+
+
+def retry_after_s(told: str, otherwise: float) -> float:
+    """How long a limit asks for patience by its ``Retry-After``, in seconds; ``otherwise`` where it tells none, or a date.
+
+    At least a second, whatever is told: who comes back at once comes back all the time.
+    """
+    return max(1.0, float(told)) if re.fullmatch(r"[0-9]{1,6}", told) else otherwise

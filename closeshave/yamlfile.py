@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -14,6 +15,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 T = TypeVar("T")
+
+LARGEST_BYTES = 1 << 20
+DEEPEST = 64
+MOST_VALUES = 100_000
+"""Of a file that a person writes: bytes, lists and mappings within each other, and values once every alias stands for what it names."""
 
 STRICT = ConfigDict(extra="forbid", strict=False, allow_inf_nan=False)
 """For ``__pydantic_config__`` of every dataclass read from YAML: an unknown key is an error, never ignored, and no number is ``.nan`` or ``.inf``."""
@@ -53,14 +59,21 @@ def read(path: Path, type_: type[T]) -> T:
 def document(path: Path) -> Any:
     """The YAML document of ``path`` with its line numbers kept. Raises :class:`InvalidFile`."""
     try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_BYTES + 1)
         # With or without the mark that some editors put at the beginning.
-        text = path.read_text(encoding="utf-8-sig")
+        text = data.decode("utf-8-sig")
     except FileNotFoundError:
         raise InvalidFile(Problem(str(path), 0, "", "no such file")) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidFile(Problem(str(path), 0, "", f"cannot be read: {error}")) from None
+    if len(data) > LARGEST_BYTES or _brackets(text) > DEEPEST:
+        # The reader's time grows with the square of either.
+        too = "large" if len(data) > LARGEST_BYTES else "deeply nested"
+        raise InvalidFile(Problem(str(path), 0, "", f"too {too} to be a file of this kind"))
     try:
         loaded = YAML(typ="rt").load(text)
+        _written_out(loaded, {})
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise InvalidFile(Problem(str(path), line, "", f"not valid YAML: {error.problem}")) from None
@@ -71,6 +84,29 @@ def document(path: Path) -> Any:
     if not isinstance(loaded, dict):
         raise InvalidFile(Problem(str(path), 1, "", "expected a mapping of keys to values"))
     return loaded
+
+
+def _written_out(node: Any, sizes: dict[int, int]) -> int:
+    """How many values there are where aliases are written out. Raises :class:`ValueError` for more than anybody writes."""
+    if not isinstance(node, Mapping | list | tuple | AbstractSet):
+        return 1
+    if id(node) in sizes:
+        return sizes[id(node)]
+    held = [*node, *node.values()] if isinstance(node, Mapping) else [*node]
+    size = 1 + sum(_written_out(each, sizes) for each in held)
+    if size > MOST_VALUES:
+        raise ValueError("its aliases stand for more than anybody could write")
+    sizes[id(node)] = size
+    return size
+
+
+def _brackets(text: str) -> int:
+    """How many brackets are open at the same place at most, whether they stand in quotes or not."""
+    most = depth = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        depth += 1 if bracket in "[{" else -1
+        most = max(most, depth)
+    return most
 
 
 def line_of(raw: Any, location: tuple[str | int, ...]) -> int:

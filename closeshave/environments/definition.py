@@ -33,7 +33,7 @@ def read_definition(path: Path) -> Definition:
     """Read and check an environment file. Raises :class:`InvalidFile` with every problem found."""
     raw = document(path)
     kind = raw.get("kind")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         message = "is missing" if kind is None else f"{kind!r} is no kind of environment; there is: {', '.join(_KINDS)}"
         raise InvalidFile(Problem(str(path), line_of(raw, ("kind",)), "kind", message))
     definition = read(path, _KINDS[kind])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 from contextlib import suppress
@@ -61,11 +60,8 @@ def _end_processes(root: Path, claim: registry.Claim) -> list[processes.Identity
 
 def _recorded(root: Path) -> list[processes.Identity]:
     """Every live process that was ever recorded below ``root``, with its descendants."""
-    found = []
-    for path in (root / "processes").glob("*.json"):
-        with suppress(FileNotFoundError, ValueError, TypeError):
-            found.append(processes.Identity(**json.loads(path.read_text(encoding="utf-8"))))
-    return processes.with_descendants(found)
+    found = map(processes.read_identity, (root / "processes").glob("*.json"))
+    return processes.with_descendants(identity for identity in found if identity is not None)
 
 
 def _remove_unused(root: Path) -> tuple[str, ...]:

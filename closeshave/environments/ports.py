@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+_NAMED = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
 FIRST = 10_240
 LAST = 32_767
 
@@ -73,8 +75,8 @@ def release(root: Path, directory: Path | None = None) -> None:
     directory = directory or claims_dir()
     with _locked(directory):
         for path in directory.glob("*-*"):
-            with suppress(FileNotFoundError):
-                if path.read_text(encoding="utf-8") == str(root):
+            with suppress(OSError):
+                if path.read_text(encoding="utf-8", errors="replace") == str(root):
                     path.unlink()
 
 
@@ -87,8 +89,18 @@ def _live_claims(directory: Path) -> list[range]:
     """The claimed blocks; a claim whose environment is gone is dropped on the way."""
     found = []
     for path in directory.glob("*-*"):
-        start, count = map(int, path.name.split("-"))
-        owner = path.read_text(encoding="utf-8")
+        if (named := _NAMED.fullmatch(path.name)) is None:
+            # The directory is everybody's: what is no claim claims nothing.
+            continue
+        start, count = int(named[1]), int(named[2])
+        try:
+            owner = path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            continue
+        except OSError:
+            # Another user's, or a directory: respect it, there are other blocks.
+            found.append(range(start, start + count))
+            continue
         # An empty file is being written by nobody: claims are made under the lock. So its writer was killed.
         if owner and Path(owner).exists():
             found.append(range(start, start + count))

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import redis
 
+from closeshave import foreign
 from closeshave.environments.addresses import LOOPBACK
 
 TIMEOUT_S = 1.0
@@ -28,7 +29,7 @@ def get_json(port: int, path: str) -> dict[str, Any] | None:
 def get_list(port: int, path: str) -> list[object] | None:
     """The JSON list that the server answers with; ``None`` when none does."""
     try:
-        answer = json.loads(_ask(port, path, "GET")[1])
+        answer = foreign.loads(_ask(port, path, "GET")[1])
     except ValueError:
         return None
     return answer if isinstance(answer, list) else None
@@ -95,7 +96,7 @@ def _ask(port: int, path: str, method: str, body: bytes | None = None, host: str
 
 def _object(body: bytes) -> dict[str, Any] | None:
     try:
-        answer = json.loads(body)
+        answer = foreign.loads(body)
     except ValueError:
         return None
     return answer if isinstance(answer, dict) else None

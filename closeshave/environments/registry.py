@@ -7,10 +7,16 @@ import os
 import secrets
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import Field, TypeAdapter
+
+from closeshave import deployment, jsonfile
 from closeshave.files import write_atomically
+from closeshave.jsonfile import Damaged
 
 FILE = "environment.json"
 """Written before the first process starts, so that what a crashed start left behind can be found and cleaned."""
@@ -29,11 +35,14 @@ class Claim:
 
     id: str
     name: str
-    first_port: int = 0
-    port_count: int = 0
+    first_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    port_count: Annotated[int, Field(ge=0, le=65535)] = 0
     """0 until ports are claimed."""
-    kind: str = "embedded"
+    kind: Annotated[str, Field(pattern="^(embedded|containers|remote)$")] = "embedded"
     """The kind of environment, which knows how to take it away."""
+
+
+_CODEC = TypeAdapter(Claim)
 
 
 def base() -> Path:
@@ -58,10 +67,18 @@ def running() -> tuple[Path, ...]:
 
 
 def find(name: str) -> Path | None:
-    """The root of the newest environment called ``name``, or of the one whose ID or directory that is; ``None`` when there is none."""
+    """The root of the newest environment called ``name``, or of the one whose directory that is; ``None`` when there is none."""
     stem = Path(name).stem
-    matching = [root for root in running() if name == root.name or stem == read_claim(root).name]
+    matching = [root for root in running() if name == root.name or stem == _called(root)]
     return matching[-1] if matching else None
+
+
+def _called(root: Path) -> str | None:
+    """What an environment is called; ``None`` where its claim is damaged or just gone: that must not hide the others."""
+    try:
+        return read_claim(root).name
+    except (OSError, Damaged):
+        return None
 
 
 def own(root: Path, run: Path) -> None:
@@ -71,7 +88,7 @@ def own(root: Path, run: Path) -> None:
 
 def owner(root: Path) -> Path | None:
     """The run directory of the trial that owns the environment, ``None`` when none does."""
-    return Path((root / OWNER).read_text(encoding="utf-8")) if (root / OWNER).exists() else None
+    return Path((root / OWNER).read_text(encoding="utf-8", errors="replace")) if (root / OWNER).exists() else None
 
 
 def write_claim(root: Path, claim: Claim) -> None:
@@ -80,8 +97,17 @@ def write_claim(root: Path, claim: Claim) -> None:
 
 
 def read_claim(root: Path) -> Claim:
-    """Whose directory this is. Raises :class:`FileNotFoundError`."""
-    return Claim(**json.loads((root / FILE).read_text(encoding="utf-8")))
+    """Whose directory this is; where the claim is damaged, as the deployment tells, so that it can still be taken down.
+
+    Raises :class:`FileNotFoundError`, or :class:`Damaged` where neither tells.
+    """
+    try:
+        return jsonfile.read(root / FILE, _CODEC)
+    except Damaged:
+        with suppress(OSError, Damaged):
+            running = deployment.load(root)
+            return _CODEC.validate_python({"id": running.id, "name": running.name, "kind": running.kind})
+        raise
 
 
 def _bases() -> tuple[Path, ...]:

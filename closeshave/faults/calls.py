@@ -7,7 +7,6 @@ its exit code or its status, and whether what was expected was there.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import selectors
 import signal
@@ -20,7 +19,7 @@ from typing import IO, Any
 
 import httpx
 
-from closeshave import web
+from closeshave import foreign, web
 from closeshave.clock import now_ns
 from closeshave.deployment import Call, Expect
 from closeshave.processes import descendants, identify, send
@@ -151,7 +150,7 @@ def _judged(call: Call, well: bool, saw: str, output: bytes, sent_ns: int) -> Do
 def _holds(output: bytes, path: str, wanted: object) -> bool:
     """Whether a JSON text has this value at this place; a true is no 1, and what is not there is no null."""
     try:
-        found: Any = json.loads(output)
+        found: Any = foreign.loads(output)
         for part in path.split("."):
             found = found[int(part)] if isinstance(found, list) else found[part]
     except (ValueError, KeyError, IndexError, TypeError, RecursionError):

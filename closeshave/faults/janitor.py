@@ -17,7 +17,7 @@ from closeshave.faults.heartbeat import Heartbeat
 from closeshave.faults.runmark import RUN_MARK
 from closeshave.faults.watch import FINISHED, RECORD, UNFINISHED
 from closeshave.files import write_atomically
-from closeshave.processes import Identity, poll_until
+from closeshave.processes import Identity, poll_until, read_identity
 
 __all__ = ["Heartbeat", "Janitor", "JanitorFailed", "start"]
 
@@ -73,4 +73,7 @@ def start(run: Path, deployment_root: Path, destroy: tuple[str, ...] | None) -> 
         )
     if launched.returncode or not poll_until((run / RECORD).exists, STARTED_WITHIN_S):
         raise JanitorFailed(f"the janitor did not come up; see {log_path}")
-    return Janitor(run, Identity(**json.loads((run / RECORD).read_text(encoding="utf-8"))))
+    identity = read_identity(run / RECORD)
+    if identity is None:
+        raise JanitorFailed(f"the janitor did not say who it is; see {log_path}")
+    return Janitor(run, identity)

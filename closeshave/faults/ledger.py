@@ -7,18 +7,19 @@ line, whatever happened to whoever wrote it; whoever finds an open fault may hea
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from closeshave.clock import now_ns
 from closeshave.deployment import FILE as DEPLOYMENT
 from closeshave.faults.waiting import SECOND_NS, until
-from closeshave.files import append_line
+from closeshave.files import append_line, record_of
 from closeshave.history import Edge, FaultEvent, record
 
 FILE = "ledger.jsonl"
@@ -57,36 +58,47 @@ class OpenFault:
         return at_ns > self.planned_ns + self.ttl_s * SECOND_NS
 
 
+_PLANNED = TypeAdapter(OpenFault)
+
+
 def open_faults(lines: Iterable[Mapping[str, Any]]) -> tuple[OpenFault, ...]:
-    """The faults that a ledger's lines leave open, in the order in which they were planned. Pure."""
+    """The faults that a ledger's lines leave open, in the order in which they were planned. A line that is none of a ledger is passed over. Pure."""
     standing: dict[str, OpenFault] = {}
     for line in lines:
-        fault, edge = str(line["fault"]), str(line["edge"])
+        fault, edge = line.get("fault"), line.get("edge")
+        if not isinstance(fault, str) or not isinstance(edge, str):
+            continue
         if edge == Edge.PLANNED:
-            standing.pop(fault, None)
-            standing[fault] = OpenFault(fault, Undo(**line["undo"]), int(line["at_ns"]), float(line["ttl_s"]), edge, {})
+            if (planned := _planned(line)) is not None:
+                standing.pop(fault, None)
+                standing[fault] = planned
         elif fault in standing and edge in CLOSING:
             del standing[fault]
         elif fault in standing:
             old = standing[fault]
-            evidence = line["evidence"] if edge == Edge.INJECTED else old.evidence
+            evidence = line.get("evidence", {}) if edge == Edge.INJECTED else old.evidence
             standing[fault] = OpenFault(fault, old.undo, old.planned_ns, old.ttl_s, edge, evidence)
     return tuple(standing.values())
+
+
+def _planned(line: Mapping[str, Any]) -> OpenFault | None:
+    try:
+        return _PLANNED.validate_python({**line, "planned_ns": line.get("at_ns"), "evidence": {}})
+    except ValidationError:
+        return None
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
     """The lines of a ledger; a missing file is empty.
 
-    A line that is no JSON was torn by a crash in mid-write. Its fsync never returned, so what it announced never began: it is passed over.
+    A line that is no JSON object was torn by a crash in mid-write. Its fsync never returned, so what it announced never began: it is passed over.
     """
     if not path.exists():
         return
     with path.open("rb") as file:
         for line in file:
-            try:
-                yield json.loads(line)
-            except ValueError:
-                continue
+            with suppress(ValueError):
+                yield record_of(line)
 
 
 def unhealed(path: Path) -> tuple[str, ...]:
@@ -166,13 +178,14 @@ class Ledger:
 def ledgers(deployment_root: Path) -> tuple[Path, ...]:
     """The ledgers of every run that ever planned a fault against this environment and still exist."""
     known = deployment_root / "ledgers.jsonl"
-    return tuple(dict.fromkeys(path for line in read(known) if (path := Path(line["ledger"])).exists()))
+    told = (line.get("ledger") for line in read(known))
+    return tuple(dict.fromkeys(path for name in told if isinstance(name, str) and (path := Path(name)).exists()))
 
 
 def _enlist(ledger: Path, deployment_root: Path) -> None:
     """Tell the environment about this ledger, so that the next run finds what this one left unhealed."""
     known = deployment_root / "ledgers.jsonl"
-    if not any(line["ledger"] == str(ledger.resolve()) for line in read(known)):
+    if not any(line.get("ledger") == str(ledger.resolve()) for line in read(known)):
         _mend(known)
         append_line(known, {"ledger": str(ledger.resolve())}, durable=True)
 

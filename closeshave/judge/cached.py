@@ -48,7 +48,7 @@ def differences(cached: str, stored: str) -> list[dict[str, Any]]:
     """The fields (``franchise.name``) in which two JSON texts differ, with both values; text that is no JSON differs as a whole."""
     try:
         return _differing("", json.loads(cached), json.loads(stored))
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return _differing("", cached, stored)
 
 

@@ -99,7 +99,7 @@ def _versions(rows: pd.DataFrame) -> Ints:
 def _version_of(text: str) -> int:
     try:
         values = json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return -1
     version = values.get("version") if isinstance(values, dict) else None
     return version if isinstance(version, int) else -1

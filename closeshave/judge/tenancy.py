@@ -48,6 +48,6 @@ def _differs(values: dict[str, Any], booking: int, franchise: int) -> bool:
 def _shown(text: object) -> dict[str, Any]:
     try:
         values = json.loads(str(text))
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}

@@ -203,9 +203,9 @@ def flat_json(text: str) -> tuple[tuple[str, str], ...]:
     """A JSON file of the run as pairs; one that is damaged is shown as it is."""
     try:
         parsed = json.loads(text)
-    except ValueError:
+        return flat(parsed) if isinstance(parsed, dict) else flat({"content": parsed})
+    except (ValueError, RecursionError):
         return (("unreadable", words.clean(text, 2_000)),)
-    return flat(parsed) if isinstance(parsed, dict) else flat({"content": parsed})
 
 
 def _facts(fault: FaultFigures) -> list[tuple[str, str]]:

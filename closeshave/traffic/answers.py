@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
+from closeshave import foreign
 from closeshave.history import Outcome
 from closeshave.traffic import outcomes
 from closeshave.traffic.dialect import Slot, is_zone
@@ -24,6 +23,7 @@ Check = Callable[[Body], bool]
 """Whether a body of a successful answer is what was asked for."""
 
 _TIMES = frozenset(f"{hour:02}:{minute:02}" for hour in range(24) for minute in range(60))
+_WITH_SECONDS = re.compile(r":[0-5][0-9](\.[0-9]{1,9})?")
 _ZONES_APART_S, _ZONE_STEP_S = 26 * 3600, 900
 """From the first zone to have a day to the last; all are quarters of an hour apart."""
 
@@ -47,8 +47,8 @@ class Trace:
 def parse(body: bytes) -> Body:
     """The JSON of a body, ``None`` where it is none."""
     try:
-        loaded = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        loaded = foreign.loads(body)
+    except ValueError:
         return None
     return loaded if isinstance(loaded, dict | list) else None
 
@@ -131,14 +131,34 @@ def having(*names: str) -> Check:
     return lambda body: isinstance(body, dict) and all(name in body for name in names)
 
 
+def a_token(body: Body) -> bool:
+    """An access token that can be sent as it was told, and a CSRF token that can where one is told: one that cannot admits nobody."""
+    if not isinstance(body, dict) or not foreign.sendable(body.get("access_token")):
+        return False
+    return body.get("csrf_token") is None or foreign.sendable(body["csrf_token"])
+
+
+def an_intent(body: Body) -> bool:
+    """A payment that has an ID by which it can be confirmed."""
+    told = body.get("payment_intent_id") if isinstance(body, dict) else None
+    return (isinstance(told, str) and told != "") or whole(told) is not None
+
+
 def a_slot_list(body: Body) -> bool:
-    """Free times as text, ``HH:MM``, in a zone that exists where one is told."""
+    """Free times as text, ``HH:MM`` with or without seconds, in a zone that exists where one is told.
+
+    ``01:00 PM`` is none: whoever took it for one in the night would book another time than was offered.
+    """
     if not isinstance(body, dict) or not isinstance(slots := body.get("slots"), list):
         return False
     zone = body.get("timezone")
     if zone is not None and not (isinstance(zone, str) and is_zone(zone)):
         return False
-    return all(isinstance(slot, dict) and isinstance(at := slot.get("time"), str) and at[:5] in _TIMES for slot in slots)
+    return all(isinstance(slot, dict) and isinstance(at := slot.get("time"), str) and (at in _TIMES or _with_seconds(at)) for slot in slots)
+
+
+def _with_seconds(at: str) -> bool:
+    return at[:5] in _TIMES and _WITH_SECONDS.fullmatch(at, 5) is not None
 
 
 def booked(slot: Slot, franchise: int) -> Check:
@@ -150,7 +170,7 @@ def booked(slot: Slot, franchise: int) -> Check:
     def check(body: Body) -> bool:
         return (
             isinstance(body, dict)
-            and isinstance(body.get("id"), int)
+            and whole(body.get("id")) is not None
             and _at(slot, starts_at(body))
             and (slot.barber is None or body.get("barber_id") == slot.barber)
             and body.get("franchise_id", franchise) == franchise
@@ -164,6 +184,11 @@ def _at(slot: Slot, told: int | None) -> bool:
         return told == slot.starts_at
     apart_s = abs(told - slot.starts_at)
     return apart_s <= _ZONES_APART_S and apart_s % _ZONE_STEP_S == 0
+
+
+def whole(told: object) -> int | None:
+    """A whole number; ``None`` for what is none, as ``true`` is none."""
+    return told if isinstance(told, int) and not isinstance(told, bool) else None
 
 
 def booking_of(booking: int) -> Check:
@@ -201,4 +226,4 @@ def times_of(body: Body) -> list[str]:
 def ids(body: Body) -> list[int]:
     """The IDs in a list of objects; what has none, or a text for one, is passed by."""
     told = [each.get("id") for each in body if isinstance(each, dict)] if isinstance(body, list) else []
-    return [one for one in told if isinstance(one, int) and not isinstance(one, bool)]
+    return [one for one in map(whole, told) if one is not None]

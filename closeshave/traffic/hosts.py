@@ -6,15 +6,16 @@ import ipaddress
 from collections.abc import Collection
 from contextlib import suppress
 from functools import cache
-from urllib.parse import urlsplit
 
+from closeshave import foreign
 from closeshave.shelf import available, locate
 from closeshave.yamlfile import InvalidFile, document
 
 
 def refusal(url: str, named: Collection[str]) -> str:
     """Why this base URL must not be loaded; empty when it may. ``named`` are base URLs of environment files. Pure."""
-    host = urlsplit(url).hostname or ""
+    parts = foreign.address(url)
+    host = (parts.hostname if parts is not None else None) or ""
     if is_loopback(host) or url.rstrip("/") in {other.rstrip("/") for other in named}:
         return ""
     return (
@@ -40,6 +41,6 @@ def named() -> frozenset[str]:
         with suppress(InvalidFile):
             raw = document(locate("environments", name))
             regions = raw.get("regions")
-            if raw.get("kind") == "remote" and raw.get("stage") in {"development", "staging"} and isinstance(regions, dict):
+            if raw.get("kind") == "remote" and raw.get("stage") in ("development", "staging") and isinstance(regions, dict):
                 found |= {str(url) for url in regions.values()}
     return frozenset(found)

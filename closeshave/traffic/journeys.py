@@ -121,7 +121,7 @@ class BookingUser(User):
 
     def on_start(self) -> None:
         """Under plain Locust: become a client of the platform. Stops this user when the platform does not take it."""
-        reply = self.session.call(dialect.register(self.session.caller), answers.having("access_token"))
+        reply = self.session.call(dialect.register(self.session.caller), answers.a_token)
         if not reply.meaning.good or not isinstance(reply.body, dict):
             raise StopUser
         self.session.caller = self.session.caller.admitted(str(reply.body["access_token"]))

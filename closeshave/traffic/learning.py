@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from closeshave import jsonfile
 from closeshave.files import write_atomically
 
 REFUSALS = 3
@@ -106,10 +109,34 @@ class Learnt:
 
 
 def notes(spool: Path) -> dict[str, str]:
-    """What could not be done, and why, of all customers' workers that wrote it down below ``spool``: by name, in a sentence each."""
-    customers = [json.loads(path.read_bytes()) for path in sorted(spool.glob(f"customers-*{SUFFIX}"))]
-    canaries = [json.loads(path.read_bytes()) for path in sorted(spool.glob(f"canary-*{SUFFIX}"))]
+    """What could not be done, and why, of all customers' workers that wrote it down below ``spool``: by name, in a sentence each.
+
+    Raises :class:`closeshave.jsonfile.Damaged` for a file that is none of a worker's.
+    """
+    customers = [asdict(jsonfile.read(path, _CODEC)) for path in sorted(spool.glob(f"customers-*{SUFFIX}"))]
+    canaries = [asdict(jsonfile.read(path, _CODEC)) for path in sorted(spool.glob(f"canary-*{SUFFIX}"))]
     return summed(customers, canaries)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What a worker wrote down, as :meth:`Learnt.save` does."""
+
+    found_out: bool
+    zone_assumed: bool
+    lists: int
+    empty: int
+    asked: int
+    booked: int
+    refused: int
+    contests: int
+    held: int
+    served: list[str]
+    turned_away: list[tuple[str, int, int]]
+    idle: list[int]
+
+
+_CODEC = TypeAdapter(_Written)
 
 
 def summed(customers: Iterable[Mapping[str, Any]], canaries: Iterable[Mapping[str, Any]]) -> dict[str, str]:

@@ -96,7 +96,7 @@ def _counted(worker: _Worker, void: Collection[str]) -> Iterator[tuple[tuple[str
     bad = np.bincount(which, weights=rows["good"] == 0, minlength=len(places))
     for place, count, wrong in zip(places, counts, bad, strict=True):
         code = int(place["region"])
-        region = worker.texts[code - 1] if code else ""
+        region = worker.texts[code - 1] if 0 < code <= len(worker.texts) else ""
         yield (worker.source, region, int(place["shard"])), int(count), int(wrong)
 
 

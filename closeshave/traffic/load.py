@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter
 
-from closeshave import offered, private
+from closeshave import jsonfile, offered, private
 from closeshave.deployment import Capabilities, Deployment
 from closeshave.files import write_atomically
 from closeshave.plan import Canaries, Plan, Role, Traffic
@@ -89,9 +87,8 @@ _CODEC: TypeAdapter[Load] = TypeAdapter(Load)
 
 
 def load(path: Path) -> Load:
-    """Read ``load.json``. Raises :class:`FileNotFoundError`, or :class:`ValueError` when it holds no load."""
-    document: dict[str, Any] = json.loads(path.read_bytes())
-    return _CODEC.validate_python(document)
+    """Read ``load.json``. Raises :class:`FileNotFoundError`, or :class:`closeshave.jsonfile.Damaged` when it holds no load."""
+    return jsonfile.read(path, _CODEC)
 
 
 def plan_load(plan: Plan, deployment: Deployment, run: Path, run_id: str) -> Load:

@@ -123,9 +123,7 @@ def _renewed(client: httpx.Client, deployment: Deployment, old: LoggedIn) -> Log
     spoken = manners.of(deployment.capabilities, deployment.topology)
     caller = dialect.Caller(old.email, old.password, old.token, old.csrf, deployment.topology.shards[0].first, dialect.new_address(_lots()))
     try:
-        body = _json(
-            client, deployment.edge(old.region).url, spoken, dialect.refresh(caller, old.refresh_token), answers.having("access_token")
-        )
+        body = _json(client, deployment.edge(old.region).url, spoken, dialect.refresh(caller, old.refresh_token), answers.a_token)
     except (httpx.HTTPError, LoginFailed):
         return old
     return replace(old, token=str(body["access_token"]), refresh_token=str(body.get("refresh_token") or old.refresh_token))
@@ -141,11 +139,15 @@ def _once(client: httpx.Client, deployment: Deployment, account: Account) -> Log
     # An address of its own for each attempt, or the platform's limit per address would stop us after 50.
     address = dialect.new_address(_lots())
     caller = dialect.Caller(account.email, account.password, "", secrets.token_hex(8), franchise, address)
-    body = _json(client, edge, spoken, dialect.log_in(caller), answers.having("access_token", "refresh_token"))
+    body = _json(client, edge, spoken, dialect.log_in(caller), _admits)
     token, refresh = str(body["access_token"]), str(body["refresh_token"])
     csrf = str(body.get("csrf_token") or caller.csrf)
     profile = _json(client, edge, spoken, dialect.me(caller.admitted(token, csrf)), answers.having("id"))
     return LoggedIn(account.email, account.password, account.region, token, refresh, csrf, str(profile["id"]))
+
+
+def _admits(body: answers.Body) -> bool:
+    return answers.a_token(body) and answers.having("refresh_token")(body)
 
 
 def _franchise_near(deployment: Deployment, account: Account) -> int:
@@ -162,7 +164,7 @@ def _json(client: httpx.Client, edge: str, spoken: Manners, request: Request, ch
     body = answers.parse(response.content)
     if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
         told = response.headers.get("retry-after", "")
-        raise _Limited(f"{request.method} {request.path} answered 429", float(told) if told.isdecimal() else 5.0)
+        raise _Limited(f"{request.method} {request.path} answered 429", web.retry_after_s(told, 5.0))
     if response.status_code != 200 or not check(body) or not isinstance(body, dict):
         raise LoginFailed(f"{request.method} {request.path} answered {response.status_code} {answers.message(body)}".strip())
     return body

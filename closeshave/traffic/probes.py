@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -10,11 +11,16 @@ import numpy as np
 
 from closeshave.plan import Canaries
 from closeshave.topology import Topology
+from closeshave.traffic import answers
 from closeshave.traffic.answers import Body
 from closeshave.traffic.arrivals import steady
 from closeshave.traffic.dialect import DEFAULT_ZONE, Slot
 from closeshave.traffic.manners import CANARY_DAYS
 from closeshave.traffic.population import reserved
+
+SLOT_MINUTES, DAY_MINUTES = 30, 24 * 60
+_HOUR = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])(?::[0-5][0-9])?")
+"""A shop that is open until midnight closes at 24:00."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +70,25 @@ def slots(chairs: Sequence[Chair], today: date, rng: np.random.Generator, days: 
     return (every[index] for index in rng.permutation(len(every)).tolist())
 
 
-def chairs(franchise: int, who: Body, when: Body) -> list[Chair]:
-    """The chairs of a franchise from its answers to ``barbers`` and ``slots``. Raises :class:`ValueError` when these are not as stated."""
-    if not isinstance(who, list) or not isinstance(when, dict):
-        raise ValueError(f"franchise {franchise} answers neither a list of barbers nor its slots")  # noqa: TRY004 -- the platform's fault, not a caller's
-    hours, minutes = when.get("business_hours", {}), int(when.get("slot_duration_minutes", 30))
-    first, last = (_minutes(str(hours.get(name, default))) for name, default in (("start", "09:00"), ("end", "17:00")))
+def chairs(franchise: int, listed: Body, when: Body, idle: Collection[int] = (), zone: str | None = None) -> list[Chair]:
+    """The chairs of a franchise from its answers to ``barbers`` and ``slots``, without those of ``idle`` barbers.
+
+    ``zone`` is the one to go by where the answer tells none. Raises :class:`ValueError` when the answers are not as stated: a platform says so
+    before the load, not in the middle of it.
+    """
+    who = [barber for barber in answers.ids(listed) if barber not in idle]
+    if not who or not isinstance(when, dict) or not answers.a_slot_list(when):
+        raise ValueError(f"franchise {franchise} lists nobody who takes bookings, or no free times that can be read")
+    told, minutes = when.get("business_hours") or {}, when.get("slot_duration_minutes")
+    hours = told if isinstance(told, dict) else {"start": told}
+    first, last = (_minutes(hours.get(name) or default) for name, default in (("start", "09:00"), ("end", "17:00")))
+    minutes = SLOT_MINUTES if minutes is None else minutes
+    if first is None or last is None or max(first, last) > DAY_MINUTES or not isinstance(minutes, int) or not 1 <= minutes <= DAY_MINUTES:
+        raise ValueError(
+            f"franchise {franchise} answers business_hours {str(told)[:60]!r} and slot_duration_minutes {str(minutes)[:20]}: hours are like 09:00"
+        )
     times = tuple(f"{at // 60:02}:{at % 60:02}" for at in range(first, last - minutes + 1, minutes))
-    return [Chair(franchise, int(barber["id"]), str(when.get("timezone") or DEFAULT_ZONE), times) for barber in who]
+    return [Chair(franchise, barber, when.get("timezone") or zone or DEFAULT_ZONE, times) for barber in who]
 
 
 def capacity(chairs: Sequence[Chair], days: range = CANARY_DAYS) -> int:
@@ -79,9 +96,11 @@ def capacity(chairs: Sequence[Chair], days: range = CANARY_DAYS) -> int:
     return sum(len(chair.times) for chair in chairs) * len(days)
 
 
-def _minutes(time: str) -> int:
-    hour, minute = time.split(":")[:2]
-    return int(hour) * 60 + int(minute)
+def _minutes(time: object) -> int | None:
+    """Minutes after midnight of an hour of opening or closing; ``None`` for what is none."""
+    if not isinstance(time, str) or not (told := _HOUR.fullmatch(time)):
+        return None
+    return int(told[1]) * 60 + int(told[2])
 
 
 def franchises(topology: Topology, shard: int) -> range:

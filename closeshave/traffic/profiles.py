@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from closeshave.shelf import locate
+from closeshave.traffic.dialect import is_zone
 from closeshave.yamlfile import STRICT, Lasting, Name, NotNegative, Positive, Seconds, read
 
 REGION_ZONES: Mapping[str, str] = {
@@ -23,6 +24,11 @@ REGION_ZONES: Mapping[str, str] = {
     "sa-east-1": "America/Argentina/Buenos_Aires",
 }
 """Where the customers of a region keep their evenings; a region not listed keeps UTC."""
+
+
+YEARS = 1971, 2999
+CYCLE_S = 146_097 * 86_400
+"""400 years of the Gregorian calendar, which are whole weeks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,10 @@ class Profile:
             raise ValueError("factors are 0 or more, and not all 0")
         if self.starts_at.tzinfo is None:
             raise ValueError("starts_at needs its offset from UTC")
+        if not YEARS[0] <= self.starts_at.year <= YEARS[1]:
+            raise ValueError(f"starts_at lies between the years {YEARS[0]} and {YEARS[1]}")
+        if unknown := [zone for zone in self.zones.values() if not is_zone(zone)]:
+            raise ValueError(f"{unknown[0]!r} is no time zone; one looks like America/New_York, Europe/Madrid or UTC")
         if self.speed <= 0:
             raise ValueError("speed must be above 0")
 
@@ -84,7 +94,8 @@ class Profile:
     def factor(self, region: str, elapsed_s: float) -> float:
         """The factor in ``region``, ``elapsed_s`` seconds after the load's start."""
         zone = ZoneInfo(self.zones.get(region) or REGION_ZONES.get(region, "UTC"))
-        local = (self.starts_at + timedelta(seconds=elapsed_s * self.speed)).astimezone(zone)
+        # However fast its clock runs: dates and their weekdays repeat.
+        local = (self.starts_at + timedelta(seconds=elapsed_s * self.speed % CYCLE_S)).astimezone(zone)
         return self.hours[local.hour] * self.days[local.weekday()] * (self.crowd.factor(elapsed_s) if self.crowd else 1.0)
 
 

@@ -177,7 +177,7 @@ class Steps:
     def log_in(self) -> None:
         """Log in with the password, and go on with the new token."""
         caller = self.session.caller
-        reply = self.session.call(dialect.log_in(caller), answers.having("access_token"))
+        reply = self.session.call(dialect.log_in(caller), answers.a_token)
         if reply.meaning.good and isinstance(reply.body, dict):
             self.session.caller = caller.admitted(str(reply.body["access_token"]), reply.body.get("csrf_token"))
 
@@ -187,7 +187,7 @@ class Steps:
         if not wallet.claim_refresh(caller.email, now_ns()):
             return
         old = wallet.refresh_token(caller.email)
-        reply = self.session.call(dialect.refresh(caller, old), answers.having("access_token"))
+        reply = self.session.call(dialect.refresh(caller, old), answers.a_token)
         if reply.meaning.good and isinstance(reply.body, dict):
             token = str(reply.body["access_token"])
             wallet.renew(caller.email, token, str(reply.body.get("refresh_token") or old))
@@ -273,7 +273,7 @@ class Steps:
         """Announce a payment; ``None`` when that failed."""
         key = self._key("intent")
         request = dialect.create_intent(self.session.caller, booking.id, key)
-        reply = self.session.call(request, answers.having("payment_intent_id"), self._paying("intent", booking, key))
+        reply = self.session.call(request, answers.an_intent, self._paying("intent", booking, key))
         if not reply.meaning.good or not isinstance(reply.body, dict):
             return None
         return Intent(str(reply.body["payment_intent_id"]), _cents(reply.body, "amount"))
@@ -344,8 +344,7 @@ def choose(slots: Sequence[Slot], session: Session) -> Slot | None:
 
 
 def _integer(body: Mapping[str, Any], name: str) -> int | None:
-    value = body.get(name)
-    return value if isinstance(value, int) else None
+    return answers.whole(body.get(name))
 
 
 def _cents(body: Body, name: str) -> int | None:

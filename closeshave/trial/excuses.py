@@ -7,16 +7,17 @@ stops to do no harm, whoever made it necessary, and only says that it may have b
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import pandas as pd
+import pyarrow as pa
 
-from closeshave.environments.evidence.resources import SPOOL
-from closeshave.history import Effect
+from closeshave.environments.evidence.resources import SCHEMA, SPOOL, samples
+from closeshave.files import record_of
+from closeshave.history import Effect, to_frame
 from closeshave.judge.backlog import TAIL_NS_LEAST
 from closeshave.judge.host import Doubt, disturbances
 from closeshave.judge.windows import Span
@@ -47,7 +48,7 @@ class Excuses:
     spares: bool
     """Whether what others did counts as gone well."""
     _waiting: deque[Counted] = field(default_factory=deque)
-    _told: deque[dict[str, object]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    _told: deque[pa.Table] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     _read_at: int = 0
     _doubts: tuple[Doubt, ...] = ()
 
@@ -84,8 +85,10 @@ class Excuses:
         if not whole:
             return
         for line in data[:whole].splitlines():
-            told = json.loads(line)
-            self._told.append({"at_ns": told["at_ns"], "interval_s": told["interval_s"], "usage": told["usage"]})
-        rows = [{"at_ns": each["at_ns"], "interval_s": each["interval_s"], **usage} for each in self._told for usage in each["usage"]]  # type: ignore[attr-defined]  # a line of JSON
+            # A line that is no sample excuses nothing; it must not end the trial either.
+            with suppress(ValueError):
+                self._told.append(samples([record_of(line)]))
         # Which parts our own faults stopped is for the judges: to spare one look too many costs nothing.
-        self._doubts = disturbances(pd.DataFrame(rows), [Span(0, 1 << 62)])
+        self._doubts = disturbances(
+            to_frame(pa.concat_tables([SCHEMA.empty_table(), *self._told]).unify_dictionaries()), [Span(0, 1 << 62)]
+        )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from closeshave.chance import WINDOW_S
+from closeshave.files import record_of
 from closeshave.traffic.signposts import RECORDS
 
 OVER_S = WINDOW_S
@@ -36,5 +36,9 @@ class RateCap:
 
 
 def requests(run: Path) -> int:
-    """What all senders of a run have put on the wire so far, by their own counters."""
-    return sum(int(json.loads(path.read_bytes())["requests"]) for path in (run / RECORDS).glob("*.counters.json"))
+    """What all senders of a run have put on the wire so far, by their own counters. Raises :class:`OSError` for counters that cannot be read: a cap
+    that nobody watches is none."""
+    try:
+        return sum(int(record_of(path.read_bytes())["requests"]) for path in (run / RECORDS).glob("*.counters.json"))
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise OSError(f"the senders' counters cannot be read: {type(error).__name__}: {error}") from None

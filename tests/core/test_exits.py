@@ -6,7 +6,9 @@ import resource
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +65,8 @@ def test_only_the_judges_say_1(runs, status, code, command):
         ("manifest.json", None, b"is no run directory"),
         ("ending", b"\xff\xfe\x81", b"'ending' is damaged"),
         ("ending", b"perhaps", b"'ending' is damaged"),
+        ("nemesis.json", b"{", b"nemesis.json is damaged"),
+        ("nemesis.json", b'[{"id": "nemesis-1"}]', b"nemesis.json is damaged"),
         ("plan.yaml", b"\xff\xfe\x81", b"plan.yaml"),
         ("plan.yaml", b"", b"plan.yaml"),
         ("plan.yaml", None, b"plan.yaml"),
@@ -81,6 +85,29 @@ def test_a_damaged_run_is_a_message_and_no_verdict(run, asked, name, content, me
     assert done.code == (2 if name.endswith(".yaml") else 4)
     assert message in done.said
     assert one_sentence(done.said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["heal"], "deployment.json"),
+        (["env", "status", "--root"], "environment.json"),
+        (["env", "down", "--root"], "environment.json"),
+        (["stop"], "heartbeat"),
+    ],
+)
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b"\xff\xfe", b"[" * 5000, b'{"accounts": "planted"}'], ids=lambda content: repr(content[:9])
+)
+def test_damaged_state_is_a_message(tmp_path, arguments, name, content, command):
+    """Of what is running, or ran; what stands there is never told."""
+    (tmp_path / name).write_bytes(content)
+    done = command(*arguments, tmp_path)
+    assert done.code == (2 if name == "heartbeat" else 4)
+    assert name.encode() in done.said or b"is not running" in done.said
+    assert one_sentence(done.said)
+    assert b"planted" not in done.said
+    assert b"traceback" not in done.said
 
 
 @pytest.mark.parametrize(("asked", "usual"), [("judge", 1), ("explain", 0)])
@@ -177,3 +204,34 @@ def test_a_path_is_shown_as_it_is(tmp_path, name, command):
     done = command("validate", place / "smoke.yaml")
     assert (done.code, b"Traceback" in done.said) == (0, False)
     assert f"{name}/smoke.yaml".encode(errors="replace") in done.said
+
+
+COMMANDS = {("list",): 0, ("validate", "smoke"): 0, ("report", "/nowhere"): 2, ("env", "status", "nowhere"): 2}
+"""What anybody may ask anywhere, and the code of the answer."""
+
+
+def closing(descriptors):
+    """In the child, before the command is started."""
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize(("arguments", "code"), COMMANDS.items(), ids=lambda each: " ".join(each) if isinstance(each, tuple) else str(each))
+@pytest.mark.parametrize("shown", ["in ASCII", "closed pipe", "full disk", "closed stdout", "closed stderr", "nothing open"])
+def test_no_terminal_makes_a_traceback(arguments, code, shown):
+    """Of any command: whoever cannot show its answer still ends with its code, and a product that is lost is an error."""
+    environ = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    closed = {"closed stdout": (1,), "closed stderr": (2,), "nothing open": (0, 1, 2)}.get(shown, ())
+    options: dict[str, Any] = {"preexec_fn": partial(closing, closed)} if closed else {}
+    if shown == "closed pipe":
+        reading, writing = os.pipe()
+        os.close(reading)
+        options = {"stdout": writing, "stderr": writing}
+    elif shown == "full disk":
+        writing = os.open("/dev/full", os.O_WRONLY)
+        options = {"stdout": writing}
+    found, said = closeshave(*arguments, environ=environ, **options)
+    if "stdout" in options:
+        os.close(writing)
+    assert b"raceback" not in said
+    assert found in ({code, 4} if shown == "full disk" and not code else {code}), said

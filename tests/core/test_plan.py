@@ -117,3 +117,23 @@ def test_an_unknown_name_lists_what_there_is():
     """A misspelt plan shows the plans there are."""
     with pytest.raises(InvalidFile, match=r"no such file in scenarios/; there is: .*nightly"):
         locate("scenarios", "nightyl")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            HEAD + PHASES + "nemesis: {phase: broken, kinds: [shard.*], every: 1ms, hold: 1s}\n",
+            "nemesis.every: asks for 30,000 faults in its phase",
+        ),
+        (
+            HEAD + "phases:\n" + "".join(f"  - {{name: p{at}, role: calm, duration: 1ms, sessions_per_s: 1}}\n" for at in range(1001)),
+            "phases: at most 1,000",
+        ),
+    ],
+    ids=["nemesis", "phases"],
+)
+def test_more_parts_than_anybody_plans_are_refused_at_once(tmp_path, text, says):
+    """Each is held against every other: a day of a nemesis that strikes every millisecond was drawn for hours."""
+    with pytest.raises(InvalidFile, match=says):
+        read_plan(plan(tmp_path, text))

@@ -1,12 +1,10 @@
-"""``make fuzz``: the engine's readers of foreign bytes under coverage-guided fuzzing (atheris); its corpus is replayed by the quick tests.
+"""The fuzz target of the engine's readers of foreign bytes (``make fuzz``); its corpus lies in ``tests/fuzz/corpus/engine``.
 
 Each input is one answer of a server: its first byte says to what kind of request, its
 second into how many segments it is cut.
 """
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from closeshave.traffic.engine.client import _pointed_at
 from closeshave.traffic.engine.cookies import CookieJar
@@ -16,7 +14,6 @@ from closeshave.traffic.engine.response import Response
 from closeshave.traffic.engine.trace import trace
 from closeshave.traffic.engine.wire import Origin, build, constant_lines
 
-CORPUS = Path(__file__).parent / "corpus"
 ORIGIN = Origin(False, "127.0.0.1", 8080)
 CONSTANT = constant_lines(ORIGIN, {})
 

@@ -2,10 +2,12 @@
 
 import pytest
 
+from closeshave import deployment
 from closeshave.environments import embedded, registry
 from closeshave.environments.demolition import down
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.registry import Claim
+from tests.faults import toys
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +87,12 @@ def test_down_keeps_the_logs_that_it_is_asked_to_keep(tmp_path):
     (root / "logs" / "etcd.log").write_text("said")
     assert down(root, logs_to=tmp_path / "kept") == ()
     assert (tmp_path / "kept" / "etcd.log").read_text() == "said"
+
+
+def test_a_damaged_claim_is_read_from_the_deployment():
+    """So that what runs there can still be found and taken down."""
+    root = claimed("embedded")
+    toys.deployment(root)
+    whole = deployment.load(root)
+    (root / registry.FILE).write_bytes(b"\0" * 20)
+    assert registry.read_claim(root) == Claim(whole.id, whole.name, kind=whole.kind)

@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from closeshave.environments.remote import listing
+from closeshave.environments.remote.definition import wrong_url
 from closeshave.environments.remote.listing import NoList, Page
 from tests.remote import lists
 
@@ -112,3 +113,25 @@ def test_odd_rows_are_rows():
     """Numbers, text, objects without an ID: whoever reads them decides."""
     found = listing.read(lambda _path: Page([3, "x", None, {"a": 1}, {"id": "t-1"}, {"id": 1}, {"id": 1}]), "http://127.0.0.1", "/list")
     assert found.rows == (3, "x", None, {"a": 1}, {"id": "t-1"}, {"id": 1})
+
+
+@pytest.mark.parametrize(
+    ("told", "total"), [("12", 12), (12, 12), ("9" * 5000, None), ("\u0663", None), (True, None), (-1, None), ("many", None)]
+)
+def test_a_total_is_a_number_or_not_told(told, total):
+    """Python reads digits of every script, and refuses five thousand of them."""
+    assert listing.total_of({"items": [], "total": told}) == total
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a..b", "http://.example", f"http://{'a' * 70}.com", "http://xn--zzzzzz", "http://[::1", "http://a:99999", "http://a\tb"]
+)
+def test_what_no_client_takes_for_an_address_is_none(url):
+    """Clients raise at each of these in a way of their own, when they are first asked."""
+    assert "is no base URL" in str(wrong_url(url))
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "https://api.example.com", "http://[::1]:8000", "http://b\u00fccher.example"])
+def test_what_clients_take_is_an_address(url):
+    """Names beyond ASCII among them."""
+    assert wrong_url(url) is None

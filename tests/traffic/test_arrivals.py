@@ -101,10 +101,10 @@ def test_what_was_recorded_is_replayed_at_its_instants(tmp_path: Path) -> None:
     assert set(found.region.tolist()) <= {0, 1}
 
 
-@pytest.mark.parametrize("text", ["1\n0.5\n", "-1\n", "soon\n"])
+@pytest.mark.parametrize("text", ["1\n0.5\n", "-1\n", "soon\n", "nan\n", "0\nnan\n1\n", "0\ninf\n", "0\n1e300\n", "1 2\n3 4\n"])
 def test_a_file_that_cannot_be_replayed_is_refused(tmp_path: Path, text: str) -> None:
     """Instants ascend from 0."""
     file = tmp_path / "arrivals.txt"
     file.write_text(text)
-    with pytest.raises(ValueError, match=r"ascend|could not convert"):
+    with pytest.raises(ValueError, match=r"ascend|could not convert|one instant a line"):
         arrivals.replayed(file, 10)

@@ -58,6 +58,42 @@ def test_chairs_are_what_the_api_says() -> None:
     assert probes.chairs(25_000, [{"id": 7}], when) == [expected]
 
 
+@pytest.mark.parametrize(
+    ("changes", "first", "last"),
+    [
+        ({"business_hours": None, "slot_duration_minutes": None}, "09:00", "16:30"),
+        ({"business_hours": {"start": "22:00", "end": "24:00"}}, "22:00", "23:30"),
+        ({"business_hours": {"start": "08:00:00", "end": "12:00:00"}, "slot_duration_minutes": 45}, "08:00", "11:00"),
+    ],
+)
+def test_hours_are_told_in_several_ways(changes: dict[str, object], first: str, last: str) -> None:
+    """The API's own where none are told; a shop that closes at midnight closes at 24:00."""
+    (chair,) = probes.chairs(25_000, [{"id": 7}, {"id": 8}], {"slots": [], **changes}, {8}, "UTC")
+    assert (chair.barber, chair.zone, chair.times[0], chair.times[-1]) == (7, "UTC", first, last)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"business_hours": {"start": "9 AM"}},
+        {"business_hours": {"end": "99999999:00"}},
+        {"business_hours": {"end": "24:30"}},
+        {"business_hours": "09:00-17:00"},
+        {"business_hours": [1]},
+        {"slot_duration_minutes": 0},
+        {"slot_duration_minutes": -30},
+        {"slot_duration_minutes": "30"},
+        {"slot_duration_minutes": 1e9},
+        {"timezone": "Mars/Olympus"},
+        {"slots": None},
+    ],
+)
+def test_hours_that_are_none_are_said_before_the_load(changes: dict[str, object]) -> None:
+    """They raised other errors, ran for ever, or broke customers in the middle of it."""
+    with pytest.raises(ValueError, match="franchise 25000"):
+        probes.chairs(25_000, [{"id": 7}], {"slots": [], **changes})
+
+
 @pytest.mark.parametrize(("who", "when"), [(None, {}), ([], None), ({"error": 1}, {})])
 def test_an_api_that_says_nothing_is_refused(who: None, when: None) -> None:
     """Canaries that cannot book must not start."""

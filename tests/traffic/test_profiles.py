@@ -63,3 +63,30 @@ def test_a_campaign_brings_a_crowd_everywhere_at_once() -> None:
     campaign = read_profile("campaign")
     found = [campaign.factor(region, at_s) for region in ("us-east-1", "eu-west-1") for at_s in (29.9, 30, 90, 150)]
     assert found == pytest.approx(2 * [1, 10, 5.5, 3.25])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("starts_at: 9999-12-31T23:30:00+00:00", "starts_at lies between the years 1971 and 2999"),
+        ("starts_at: 0001-01-01T00:00:00+00:00", "starts_at lies between the years 1971 and 2999"),
+        ("starts_at: 2026-03-06T17:00:00+00:00\nzones: {us-east-1: Mars/Olympus}", "'Mars/Olympus' is no time zone"),
+        ("starts_at: 2026-03-06T17:00:00+00:00\nzones: {us-east-1: ''}", "'' is no time zone"),
+    ],
+)
+def test_a_time_that_nobody_can_tell_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    """Before the senders compute with it."""
+    file = tmp_path / "p.yaml"
+    file.write_text(f"name: p\nhours: {[1] * 24}\n{text}\n")
+    with pytest.raises(InvalidFile, match=says):
+        read(file, Profile)
+
+
+def test_however_fast_the_nominal_clock_runs_there_is_a_time(tmp_path: Path) -> None:
+    """Ten years at a million times the speed are more than a calendar holds; 400 years are whole weeks."""
+    file = tmp_path / "p.yaml"
+    file.write_text(f"name: p\nhours: {list(range(1, 25))}\nspeed: 1000000\nstarts_at: 2026-03-06T00:00:00+00:00\nzones: {{x: UTC}}\n")
+    profile = read(file, Profile)
+    hours, rest_s = divmod(3650 * 86400 * 1_000_000, 3600)
+    assert rest_s == 0
+    assert profile.factor("x", 3650 * 86400.0) == profile.hours[hours % 24]

@@ -7,7 +7,6 @@ again for :data:`SETTLE_S`, because the platform may still be dropping what a lo
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import psycopg
 import pyarrow as pa
 import redis
 
+from closeshave import foreign
 from closeshave.deployment import Deployment, Member, Store
 from closeshave.environments.evidence.reading import FinalStateUnreadable, session
 from closeshave.history import CACHE_ENTRIES, CacheEntry
@@ -129,7 +129,7 @@ def _text(raw: bytes | str) -> str:
 def _content(page: str) -> Any:
     """The page; where a cache holds what is no JSON, that text itself."""
     try:
-        return json.loads(page)
+        return foreign.loads(page)
     except ValueError:
         return page
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pyarrow as pa
 
 from closeshave.deployment import DIVERGED as FILE
 from closeshave.environments.evidence.reading import FinalStateUnreadable
+from closeshave.files import record_of
 from closeshave.history import DIVERGED
 
 
@@ -21,7 +21,7 @@ def read(root: Path, since_wall_s: float) -> pa.Table | None:
     if not path.exists():
         return None
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = [record_of(line) for line in path.read_bytes().splitlines()]
         return pa.Table.from_pylist([row for row in rows if row["created_at"] >= since_wall_s], schema=DIVERGED)
-    except (ValueError, KeyError, TypeError, pa.ArrowException) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, pa.ArrowException) as error:
         raise FinalStateUnreadable(f"{FILE}: {type(error).__name__}: {error}") from None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 
+from closeshave import foreign
 from closeshave.deployment import OWN_REQUESTS, Deployment
 from closeshave.files import read_lines
 from closeshave.history import EdgeCount
@@ -24,23 +26,30 @@ class EdgeCountsUnreadable(OSError):
 
 def read(deployment: Deployment) -> tuple[EdgeCount, ...]:
     """The running totals of every edge, in the order of the deployment, without the harness's own. Raises :class:`EdgeCountsUnreadable`."""
-    own = Counter(str(line["region"]) for line in read_lines(Path(deployment.root, OWN_REQUESTS)))
+    try:
+        own = Counter(str(line.get("region")) for line in read_lines(Path(deployment.root, OWN_REQUESTS)))
+    except ValueError as error:
+        raise EdgeCountsUnreadable(f"the harness's own requests are not known: {error}") from None
     counts = []
     for edge in deployment.edges:
         try:
             answer = httpx.get(edge.stats_url, timeout=TIMEOUT_S, trust_env=False).raise_for_status()
         except httpx.HTTPError as error:
             raise EdgeCountsUnreadable(f"edge of {edge.region}: {type(error).__name__}: {error}") from error
-        counts.append(EdgeCount(edge.region, total(answer.text, edge.frontend, edge.region) - own[edge.region]))
+        counts.append(EdgeCount(edge.region, total(foreign.text(answer.content), edge.frontend, edge.region) - own[edge.region]))
     return tuple(counts)
 
 
 def total(statistics: str, frontend: str, region: str) -> int:
     """The requests of ``frontend`` in HAProxy's statistics as CSV. Raises :class:`EdgeCountsUnreadable` when it has no such counter."""
-    for row in csv.DictReader(statistics.removeprefix("# ").splitlines()):
+    try:
+        rows = list(csv.DictReader(statistics.removeprefix("# ").splitlines()))
+    except csv.Error as error:
+        raise EdgeCountsUnreadable(f"edge of {region}: its statistics are no CSV: {error}") from None
+    for row in rows:
         if row.get("pxname") == frontend and row.get("svname") == "FRONTEND":
             counted = row.get(_TOTAL) or ""
-            if not counted.isdecimal():
+            if not re.fullmatch(r"[0-9]{1,18}", counted):
                 raise EdgeCountsUnreadable(f"edge of {region}: frontend {frontend} counts no HTTP requests")
             return int(counted)
     raise EdgeCountsUnreadable(f"edge of {region}: its statistics have no frontend {frontend}")

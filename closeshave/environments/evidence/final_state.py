@@ -6,7 +6,6 @@ may not leave it, each database member says what it holds of them.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from closeshave.deployment import Deployment, Member
 from closeshave.environments import probe
 from closeshave.environments.evidence import cache_entries, diverged, placements
 from closeshave.environments.evidence.reading import FinalStateUnreadable, session
+from closeshave.files import record_of
 from closeshave.history import (
     BOOKINGS,
     BOOKINGS_FILE,
@@ -146,13 +146,13 @@ def captures(ledger: Path, since_wall_s: float) -> pa.Table:
         if not line.endswith(b"\n"):
             raise FinalStateUnreadable(f"{ledger.name}:{number}: the line is torn")
         try:
-            record = json.loads(line)
-            rows.append({name: record[name] for name in CAPTURES.names})
+            capture = record_of(line)
+            rows.append({name: capture[name] for name in CAPTURES.names})
         except (ValueError, KeyError, TypeError) as error:
             raise FinalStateUnreadable(f"{ledger.name}:{number}: no capture: {type(error).__name__}: {error}") from None
     try:
         return pa.Table.from_pylist([row for row in rows if row["at"] >= since_wall_s], schema=CAPTURES)
-    except (pa.ArrowException, TypeError) as error:
+    except (pa.ArrowException, TypeError, OverflowError) as error:
         raise FinalStateUnreadable(f"{ledger.name}: values of the wrong type: {error}") from None
 
 

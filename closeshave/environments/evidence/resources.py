@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,13 +94,23 @@ class Sampler:
 
 
 def collect(run: Path) -> None:
-    """Make ``resources.parquet`` of what the sampler wrote. Raises :class:`OSError` when it wrote nothing."""
-    rows = [
-        {"at_ns": line["at_ns"], "interval_s": line["interval_s"], **usage} for line in read_lines(run / SPOOL) for usage in line["usage"]
-    ]
-    if not rows:
+    """Make ``resources.parquet`` of what the sampler wrote. Raises :class:`OSError` when it wrote nothing, or what is no sample."""
+    try:
+        table = samples(read_lines(run / SPOOL))
+    except ValueError as error:
+        raise OSError(f"{SPOOL} is damaged: {error}") from None
+    if not table.num_rows:
         raise FileNotFoundError(f"the sampler left nothing in {SPOOL}; logs/resources.log may say why")
-    save_rows(run / FILE, pa.Table.from_pylist(rows, schema=SCHEMA))
+    save_rows(run / FILE, table)
+
+
+def samples(lines: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """The sampler's lines as a table with the columns of :data:`SCHEMA`. Raises :class:`ValueError` for one that is no sample."""
+    try:
+        rows = [{**usage, "at_ns": line["at_ns"], "interval_s": line["interval_s"]} for line in lines for usage in line["usage"]]
+        return pa.Table.from_pylist(rows, schema=SCHEMA)
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from None
 
 
 @dataclass(slots=True)

@@ -21,6 +21,10 @@ SUSPECTED, PROMOTED, DEMOTED, STOPPED, ALERT = "suspected", "promoted", "demoted
 """The kinds of :class:`closeshave.history.Signal`."""
 
 
+YEARS = 1971, 9998
+"""A time beyond them has none in some zone, or on some clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """What one log line says. A naive ``wall`` is local time, as most parts write it."""
@@ -52,14 +56,14 @@ _POSTGRES_END = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) \S+ \[\d+\]
 def patroni(line: str, shard: int) -> Word | None:
     """What a line of a Patroni member of ``shard`` says; ``None`` for the usual. Of its PostgreSQL's lines only the end of all sessions counts."""
     if ended := _POSTGRES_END.match(line):
-        return Word(datetime.strptime(ended[1], "%Y-%m-%d %H:%M:%S.%f"), STOPPED, f"shard:{shard}", ended[2])  # noqa: DTZ007 - local
+        return _word(_instant(ended[1], "%Y-%m-%d %H:%M:%S.%f"), STOPPED, f"shard:{shard}", ended[2])
     found = _PATRONI_LINE.match(line)
     if found is None:
         return None
     wall, message = found.groups()
     for pattern, kind in _PATRONI_MESSAGES:
         if pattern.match(message):
-            return Word(datetime.strptime(wall, "%Y-%m-%d %H:%M:%S,%f"), kind, f"shard:{shard}", _short(message))  # noqa: DTZ007 - local
+            return _word(_instant(wall, "%Y-%m-%d %H:%M:%S,%f"), kind, f"shard:{shard}", _short(message))
     return None
 
 
@@ -81,7 +85,7 @@ def sentinel(line: str) -> Word | None:
     wall, event = found.groups()
     for pattern, kind in _SENTINEL_EVENTS:
         if named := pattern.match(event):
-            return Word(datetime.strptime(wall, "%d %b %Y %H:%M:%S.%f"), kind, f"store:{named['group']}", _short(event))  # noqa: DTZ007 - local
+            return _word(_instant(wall, "%d %b %Y %H:%M:%S.%f"), kind, f"store:{named['group']}", _short(event))
     return None
 
 
@@ -112,7 +116,20 @@ def haproxy(line: str, regions: Collection[str], groups: Collection[str], region
         scope = f"region:{named}"
     else:
         return None
-    return Word(datetime.fromisoformat(wall), ALERT, scope, _short(message))
+    return _word(_instant(wall), ALERT, scope, _short(message))
+
+
+def _instant(wall: str, form: str = "") -> datetime | None:
+    """The time that a line tells, in this form or in ISO 8601; ``None`` where a garbled line tells one that there is not, or no clock shows."""
+    try:
+        found = datetime.strptime(wall, form) if form else datetime.fromisoformat(wall)  # noqa: DTZ007 - local
+    except ValueError:
+        return None
+    return found if YEARS[0] <= found.year <= YEARS[1] else None
+
+
+def _word(wall: datetime | None, kind: str, scope: str, detail: str) -> Word | None:
+    return None if wall is None else Word(wall, kind, scope, detail)
 
 
 def read(logs: Path, deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int) -> list[Signal]:

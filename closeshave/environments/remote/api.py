@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from closeshave import web
+from closeshave import foreign, web
 from closeshave.deployment import Account, Capabilities
 from closeshave.environments.remote.listing import Page
 from closeshave.pace import FREE, Pace
@@ -61,7 +61,7 @@ class Api:
         """Make the account. Raises :class:`Refused`; one that exists already is fine."""
         wanted = {"first_name": "Close", "last_name": "Shave", "email": account.email, "password": account.password}
         answer = self._ask("POST", "/api/v2/auth/register-client", address_of(account.email), wanted)
-        if answer.status_code != 200 and "already" not in answer.text:
+        if answer.status_code != 200 and b"already" not in answer.content:
             raise Refused(f"registering an account answers {answer.status_code}")
 
     def log_in(self, email: str, password: str) -> Caller:
@@ -69,20 +69,18 @@ class Api:
         address = address_of(email)
         answer = self._ask("POST", "/api/v2/auth/login", address, {"email": email, "password": password})
         body = _json(answer, f"logging {email} in")
-        if answer.status_code != 200 or not isinstance(body, dict) or not body.get("access_token"):
-            raise Refused(f"logging {email} in answers {answer.status_code}", answer.status_code)
+        token = _token(answer, body, f"logging {email} in")
         user = body.get("user")
         client = user.get("id") if isinstance(user, dict) else None
-        csrf, renewal = str(body.get("csrf_token") or secrets.token_hex(8)), str(body.get("refresh_token") or "")
-        return Caller(str(body["access_token"]), csrf, address, renewal, None if client is None else str(client))
+        csrf = body["csrf_token"] if foreign.sendable(body.get("csrf_token")) else secrets.token_hex(8)
+        return Caller(token, csrf, address, str(body.get("refresh_token") or ""), None if client is None else str(client))
 
     def refresh(self, caller: Caller) -> Caller:
         """The same caller with a new token. Raises :class:`Refused`."""
         answer = self._ask("POST", "/api/v2/auth/refresh", caller.address, {"refresh_token": caller.refresh_token})
         body = _json(answer, "refreshing a token")
-        if answer.status_code != 200 or not isinstance(body, dict) or not body.get("access_token"):
-            raise Refused(f"refreshing a token answers {answer.status_code}", answer.status_code)
-        return replace(caller, token=str(body["access_token"]), refresh_token=str(body.get("refresh_token") or caller.refresh_token))
+        token = _token(answer, body, "refreshing a token")
+        return replace(caller, token=token, refresh_token=str(body.get("refresh_token") or caller.refresh_token))
 
     def whoami(self, caller: Caller) -> str | None:
         """The platform's ID of the caller; ``None`` when it does not tell. Raises :class:`Refused`."""
@@ -110,7 +108,9 @@ class Api:
 
     def cancel(self, caller: Caller, booking: int | str, franchise: int | None = None) -> None:
         """Cancel a booking of the caller's. Raises :class:`Refused`."""
-        answer = self._ask("PUT", f"/api/v2/appointments/{booking}/cancel", caller.address, {}, _headers(caller, franchise))
+        answer = self._ask(
+            "PUT", f"/api/v2/appointments/{foreign.segment(booking)}/cancel", caller.address, {}, _headers(caller, franchise)
+        )
         if answer.status_code != 200:
             raise Refused(f"cancelling booking {booking} answers {answer.status_code}", answer.status_code)
 
@@ -128,7 +128,7 @@ class Api:
             self._pace.wait()
             try:
                 answer = self._client.request(method, self.url + path, json=wanted, headers=sent)
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
                 raise Refused(f"{method} {path}: {type(error).__name__}: {error}") from None
             wait_s = _retry_after_s(answer)
             if wait_s is None or time.monotonic() + wait_s > deadline:
@@ -139,9 +139,19 @@ class Api:
 def _json(answer: httpx.Response, what: str) -> Any:
     """What an answer holds. Raises :class:`Refused` where it is no JSON."""
     try:
-        return answer.json()
+        return foreign.loads(answer.content)
     except ValueError:
         raise Refused(f"{what} answers {answer.status_code} without JSON", answer.status_code) from None
+
+
+def _token(answer: httpx.Response, body: Any, what: str) -> str:
+    """The access token of an answer. Raises :class:`Refused` where it holds none, or one that no header can carry."""
+    token = body.get("access_token") if answer.status_code == httpx.codes.OK and isinstance(body, dict) else None
+    if not token:
+        raise Refused(f"{what} answers {answer.status_code}", answer.status_code)
+    if not foreign.sendable(token):
+        raise Refused(f"{what} answers an access_token that cannot be sent in a header")
+    return str(token)
 
 
 def _headers(caller: Caller, franchise: int | None) -> dict[str, str]:
@@ -152,8 +162,7 @@ def _headers(caller: Caller, franchise: int | None) -> dict[str, str]:
 def _retry_after_s(answer: httpx.Response) -> float | None:
     if answer.status_code != 429:
         return None
-    told = answer.headers.get("retry-after", "")
-    return float(told) if told.isdecimal() else 60.0
+    return web.retry_after_s(answer.headers.get("retry-after", ""), 60.0)
 
 
 def address_of(email: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 import socket
 import ssl
 import time
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from closeshave import web
+from closeshave import foreign, web
 from closeshave.environments.remote import address
 from closeshave.environments.remote.listing import Page
 
@@ -91,8 +91,7 @@ class Asker:
         until = time.monotonic() + PATIENCE_S
         while True:
             answer = self.hear(method, path, body, headers)
-            told = answer.headers.get("retry-after", "")
-            wait_s = float(told) if told.isdecimal() else 60.0
+            wait_s = web.retry_after_s(answer.headers.get("retry-after", ""), 60.0)
             if answer.status != httpx.codes.TOO_MANY_REQUESTS or time.monotonic() + wait_s > until:
                 return answer
             time.sleep(wait_s)
@@ -152,7 +151,9 @@ class Asker:
             return
         status = received.split(b" ", 2)[1:2]
         said = b"connection: close" in received.lower()
-        self.heard["no csrf"] = Heard(int(status[0]) if status and status[0].isdigit() else 0, dropped=closed and not said)
+        self.heard["no csrf"] = Heard(
+            int(status[0]) if status and re.fullmatch(rb"[0-9]{3}", status[0]) else 0, dropped=closed and not said
+        )
 
     def close(self) -> None:
         """Close its connections."""
@@ -183,10 +184,10 @@ def _hear(client: httpx.Client, method: str, url: str, body: object, headers: Ma
     begun = time.monotonic()
     try:
         answer = client.request(method, url, json=body, headers=dict(headers or {}))
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Heard(0, trouble=type(error).__name__, took_s=time.monotonic() - begun)
     heard = Heard(answer.status_code, {key.lower(): value for key, value in answer.headers.items()}, took_s=time.monotonic() - begun)
     try:
-        return replace(heard, body=json.loads(answer.content))
+        return replace(heard, body=foreign.loads(answer.content))
     except ValueError:
-        return replace(heard, text=answer.text[:200])
+        return replace(heard, text=foreign.text(answer.content)[:200])

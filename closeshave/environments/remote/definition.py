@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult
 from zoneinfo import available_timezones
 
+import httpx
 from pydantic import Field
 
+from closeshave import foreign
 from closeshave.deployment import Asked, Call, Capabilities, Expect, Hook
 from closeshave.topology import Shard, Topology
 from closeshave.yamlfile import STRICT, Count, Lasting, Positive, Whole
@@ -190,7 +192,7 @@ def _wrong_hooks(definition: Remote) -> Iterator[tuple[Location, str]]:
         for name, call in _calls(hook):
             if bool(call.command) == bool(call.http):
                 yield ("hooks", index, name), "either a command (a list: the program and its arguments) or the URL of an HTTP request"
-            elif call.http is not None and urlsplit(call.http).scheme not in {"http", "https"}:
+            elif call.http is not None and ((parts := _address(call.http)) is None or parts.scheme not in {"http", "https"}):
                 yield ("hooks", index, name), f"{call.http!r} is no URL of an HTTP request"
             elif call.command and isinstance(call.expect, Expect) and call.expect.status is not None:
                 yield (
@@ -209,10 +211,19 @@ def _calls(hook: Hook) -> Iterator[tuple[str, Call]]:
         yield "ends", hook.ends.asked
 
 
+def _address(url: str) -> SplitResult | None:
+    """The parts of a URL whose host can be asked for; ``None`` for one that no client takes, such as ``http://a..b``."""
+    try:
+        httpx.URL(url).host.encode("idna")
+    except (httpx.InvalidURL, ValueError):
+        return None
+    return foreign.address(url)
+
+
 def wrong_url(url: str) -> str | None:
     """What is wrong with a base URL, and what would be right; ``None`` when nothing is. Pure."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    parts = _address(url)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         return f"{url!r} is no base URL like https://api.example.com"
     if parts.username or parts.password:
         return "credentials do not belong into an address; they would end up in logs"

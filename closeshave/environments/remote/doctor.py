@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from closeshave import foreign
 from closeshave.environments.remote import address, meaning, zones
 from closeshave.environments.remote.asking import HEALTH, Heard
 from closeshave.environments.remote.definition import Remote
@@ -53,7 +54,7 @@ def _health(heard: Mapping[str, Heard]) -> Iterator[Finding]:
             continue
         one = heard[name]
         what = "ready" if name == "ready" else path
-        if name == "ready" and isinstance(one.body, dict) and one.body.get("status") in {"not_ready", "error"}:
+        if name == "ready" and isinstance(one.body, dict) and foreign.is_one_of(one.body.get("status"), {"not_ready", "error"}):
             yield Finding(
                 what, "missing", f"answers {one.status}, and its body says {one.body['status']}: the platform itself is not ready"
             )

@@ -7,6 +7,7 @@ platform, so whoever reads one is told whether it is whole, and if not, why.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -307,14 +308,17 @@ def _member(body: Any, name: str) -> Any:
 def _whole_number(told: Any) -> int | None:
     if isinstance(told, bool):
         return None
-    if isinstance(told, str) and told.isdecimal():
+    if isinstance(told, str) and re.fullmatch(r"[0-9]{1,15}", told):
         return int(told)
     return told if isinstance(told, int) and told >= 0 else None
 
 
 def _resolved(base: str, at: str, link: str) -> tuple[str, str]:
     """Where a link leads from a page: another host's name, or nothing, and the path with its query."""
-    parts = urlsplit(urljoin(base + at, link))
+    try:
+        parts = urlsplit(urljoin(base + at, link))
+    except ValueError:
+        return "no address", ""
     if parts.netloc != urlsplit(base).netloc:
         return parts.netloc or "no host", ""
     return "", f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from closeshave import web
+from closeshave import foreign, web
 from closeshave.environments.remote.definition import Remote
 
 TIMEOUT_S = 10.0
@@ -45,11 +45,10 @@ def _look(client: httpx.Client, definition: Remote, region: str, url: str) -> Se
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Seen(region, {}, _trouble(url, error))
     if answer.is_redirect:
-        return Seen(
-            region, {}, f"is redirected to {urlsplit(answer.headers.get('location', '')).netloc or 'another path'}, which is not followed"
-        )
+        there = foreign.address(answer.headers.get("location", ""))
+        return Seen(region, {}, f"is redirected to {(there and there.netloc) or 'another path'}, which is not followed")
     try:
-        told = members(answer.json(), tuple(definition.fingerprint.expect))
+        told = members(foreign.loads(answer.content), tuple(definition.fingerprint.expect))
     except ValueError:
         return Seen(region, {}, f"answers {answer.status_code} without JSON")
     shown = tuple(path for path in SHOWN if _LIVE.search(_text(client, url + path)))
@@ -75,7 +74,7 @@ def shows_live_key(text: str) -> bool:
 
 def _text(client: httpx.Client, url: str) -> str:
     try:
-        return client.get(url).text
+        return foreign.text(client.get(url).content)
     except httpx.HTTPError:
         # A page that cannot be had shows nothing; whether the platform answers at all is the fingerprint's matter.
         return ""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+from closeshave import foreign
 from closeshave.environments.remote import address, zones
 from closeshave.environments.remote.asking import HEALTH, Heard, message
 from closeshave.environments.remote.visiting import Noticed
@@ -71,7 +72,7 @@ def limits_met(heard: Mapping[str, Heard]) -> dict[str, str]:
 def ready_by(heard: Mapping[str, Heard]) -> Literal["code", "body"]:
     """The body where it speaks the words that readiness has there."""
     told = heard["ready"].body if "ready" in heard else None
-    return "body" if isinstance(told, dict) and told.get("status") in {"ready", "not_ready", "error"} else "code"
+    return "body" if isinstance(told, dict) and foreign.is_one_of(told.get("status"), {"ready", "not_ready", "error"}) else "code"
 
 
 def tells_franchises(heard: Mapping[str, Heard]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from closeshave import web
+from closeshave import foreign, web
 from closeshave.clock import Anchor
 from closeshave.history import Signal
 
@@ -24,8 +24,8 @@ def signals(prometheus: str, anchor: Anchor, since_ns: int, until_ns: int) -> li
         answer = httpx.get(
             f"{prometheus}/api/v1/query_range", params=asked, timeout=TIMEOUT_S, trust_env=False, verify=web.trusted()
         ).raise_for_status()
-        return list(read(answer.json(), anchor))
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        return list(read(foreign.loads(answer.content), anchor))
+    except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise OSError(f"the platform's Prometheus told nothing: {type(error).__name__}: {error}") from error
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def grant(definition: Remote, key: bytes, expires_s: int) -> str:
 def check(token: str, definition: Remote, key: bytes, now_s: float) -> None:
     """Raise :class:`Refused` unless the token is for this platform and has not expired. Pure."""
     text, _, seal = token.partition(".")
-    if not text.isdecimal() or not hmac.compare_digest(seal, _seal(definition, key, int(text))):
+    well_formed = re.fullmatch(r"[0-9]{1,12}", text) is not None and seal.isascii()
+    if not well_formed or not hmac.compare_digest(seal, _seal(definition, key, int(text))):
         raise Refused(
             f"the token in {VARIABLE} is not for {definition.name} as its file is now; make one: closeshave allow {definition.name}"
         )

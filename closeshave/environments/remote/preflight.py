@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import httpx
 
-from closeshave import web
+from closeshave import foreign, web
 from closeshave.deployment import Account, Capabilities
 from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
@@ -104,7 +104,7 @@ def _not_honoured(url: str) -> str:
         for headers in ({}, {"X-Forwarded-For": address.SENT}):
             answers.append(None)
             with suppress(httpx.HTTPError, ValueError):
-                answers[-1] = client.get(url + address.ROUTE, headers=headers).json()
+                answers[-1] = foreign.loads(client.get(url + address.ROUTE, headers=headers).content)
     found = address.known(*answers)
     if found.honoured is not False:
         return ""
@@ -138,7 +138,7 @@ def _book(api: Api, caller: Caller, franchise: int | None, say: Say) -> tuple[st
     named, tried = None, 0
     for day in (datetime.now(UTC).date() + timedelta(days=ahead) for ahead in DAYS):
         listed = api.get(caller, f"/api/v2/appointments/slots?appointment_date={day.isoformat()}", franchise)
-        if isinstance(listed, dict) and listed.get("timezone") in available_timezones():
+        if isinstance(listed, dict) and foreign.is_one_of(listed.get("timezone"), available_timezones()):
             named = str(listed["timezone"])
         for at in _free(listed):
             if tried >= TIMES_TRIED:

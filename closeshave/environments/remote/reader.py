@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from closeshave import private
+from closeshave import foreign, private
 from closeshave.deployment import Account, Deployment
 from closeshave.environments.remote.api import Api, Caller, Refused, address_of
 from closeshave.environments.remote.listing import Page
@@ -80,7 +79,7 @@ def forget(root: str) -> None:
 def _stored(run: Path, account: Account) -> Caller | None:
     """What the run's log-in was given; ``None`` where there is nothing of use."""
     try:
-        told: Any = json.loads((private.place(run) / LOGGED_IN).read_bytes())
+        told: Any = foreign.loads((private.place(run) / LOGGED_IN).read_bytes())
         mine = next(one for one in told if one["email"] == account.email)
         client = None if mine["client"] is None else str(mine["client"])
         return Caller(str(mine["token"]), str(mine["csrf"]), address_of(account.email), str(mine["refresh_token"]), client)

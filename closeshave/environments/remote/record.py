@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from closeshave.history import EFFECTS_FILE
@@ -44,7 +45,10 @@ def read(run: Path) -> Record:
     path = run / EFFECTS_FILE
     if not path.exists():
         return Record()
-    return of(pq.read_table(path, columns=list(COLUMNS)).to_pylist())
+    try:
+        return of(pq.read_table(path, columns=list(COLUMNS)).to_pylist())
+    except (pa.ArrowException, ValueError) as error:
+        raise OSError(f"{path.name} cannot be read: {type(error).__name__}: {error}".partition("\n")[0]) from None
 
 
 def of(effects: Iterable[Mapping[str, Any]]) -> Record:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from closeshave import jsonfile
 from closeshave.clock import Anchor
 from closeshave.deployment import FILE, Deployment, Edge, Payments, load
 from closeshave.environments import registry
@@ -186,7 +187,7 @@ def tidy(deployment: Deployment, run: Path, say: Say) -> tuple[str, ...]:
 
 
 def _definition(deployment: Deployment) -> Remote:
-    return _CODEC.validate_json(Path(deployment.root, DEFINITION).read_bytes())
+    return jsonfile.read(Path(deployment.root, DEFINITION), _CODEC)
 
 
 def _release(name: str) -> None:

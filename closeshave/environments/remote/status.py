@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from closeshave import web
+from closeshave import foreign, web
 from closeshave.deployment import Capabilities, Edge, load
 from closeshave.environments.status import PartStatus
 
@@ -34,7 +34,7 @@ def _status(edge: Edge, capabilities: Capabilities) -> PartStatus:
     except httpx.HTTPError as error:
         return PartStatus(edge.region, "region", edge.region, running=False, detail=type(error).__name__)
     try:
-        body = answer.json()
+        body = foreign.loads(answer.content)
     except ValueError:
         body = None
     ready = is_ready(answer.status_code, body, capabilities.ready_by)

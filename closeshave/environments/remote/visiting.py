@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import available_timezones
 
+from closeshave import foreign
 from closeshave.deployment import Account
 from closeshave.environments.remote import listing
 from closeshave.environments.remote.asking import Asker, Heard
@@ -84,7 +85,7 @@ def visit(asker: Asker, account: Account, *, register: bool) -> Noticed:
         wanted = {"first_name": "Close", "last_name": "Shave", "email": account.email, "password": account.password}
         asker.ask("register", "POST", "/api/v2/auth/register-client", wanted)
     told = asker.ask("login", "POST", "/api/v2/auth/login", {"email": account.email, "password": account.password})
-    if not isinstance(told, dict) or not told.get("access_token"):
+    if not isinstance(told, dict) or not foreign.sendable(told.get("access_token")):
         return Noticed()
     return _Visit(asker, told).whole()
 
@@ -94,7 +95,7 @@ class _Visit:
 
     def __init__(self, asker: Asker, logged_in: Mapping[str, Any]) -> None:
         self._asker, self._renewal = asker, logged_in.get("refresh_token", "")
-        csrf = str(logged_in.get("csrf_token") or secrets.token_hex(8))
+        csrf = logged_in["csrf_token"] if foreign.sendable(logged_in.get("csrf_token")) else secrets.token_hex(8)
         self._headers = {
             "Authorization": f"Bearer {logged_in['access_token']}",
             "X-CSRF-Token": csrf,
@@ -135,7 +136,9 @@ class _Visit:
         for ahead in DAYS:
             self._day = datetime.now(UTC).date() + timedelta(days=ahead)
             self._merged = self._times("slots", "")
-            self._own = {barber: self._times("slots of a barber", f"&barber_id={barber}") for barber in barbers[:BARBERS_MAX]}
+            self._own = {
+                barber: self._times("slots of a barber", f"&barber_id={foreign.segment(barber)}") for barber in barbers[:BARBERS_MAX]
+            }
             if self._merged or any(self._own.values()):
                 self._found |= {
                     "day": self._day,
@@ -147,14 +150,16 @@ class _Visit:
             self._found["listed"] = dict.fromkeys(self._own, 0)
         if barbers:
             query = f"check_date={self._day.isoformat()}&start_time=10:00&end_time=10:30"
-            self._asker.ask("availability check", "GET", f"/api/v2/barber-availability/check/{barbers[0]}?{query}", None, self._headers)
+            self._asker.ask(
+                "availability check", "GET", f"/api/v2/barber-availability/check/{foreign.segment(barbers[0])}?{query}", None, self._headers
+            )
 
     def _times(self, name: str, only: str) -> list[str]:
         path = f"/api/v2/appointments/slots?appointment_date={self._day.isoformat()}{only}"
         told = self._asker.ask(name, "GET", path, None, self._headers)
         if not isinstance(told, dict):
             return []
-        if told.get("timezone") in available_timezones():
+        if foreign.is_one_of(told.get("timezone"), available_timezones()):
             self._found["zone"] = told["timezone"]
         slots = told.get("slots")
         return [str(slot["time"]) for slot in slots if isinstance(slot, dict) and "time" in slot] if isinstance(slots, list) else []
@@ -213,7 +218,7 @@ class _Visit:
             self._found["booked"] = Booked(asked, datetime.fromtimestamp(epoch_s(booked.get("start_time")), UTC))
         self._ask_to_book("same key", wish, key)
         self._ask_to_book("conflict", wish, None)
-        path = f"{MINE}{booked.get('id')}"
+        path = _path(booked.get("id"))
         self._asker.ask("read_booking", "GET", path, None, self._headers)
         others = [
             at
@@ -227,7 +232,7 @@ class _Visit:
             self._asker.ask("reschedule", "POST", f"{path}/reschedule", {"date": self._day.isoformat(), "time": others[-1]}, self._headers)
         self._pay(booked.get("id"))
         spare = next((one for one in self._booked if one != booked.get("id")), booked.get("id"))
-        self._asker.ask("cancel", "PUT", f"{MINE}{spare}/cancel", {}, self._headers)
+        self._asker.ask("cancel", "PUT", f"{_path(spare)}/cancel", {}, self._headers)
         self._asker.ask("delete", "DELETE", path, None, self._headers)
 
     def _contest(self, wish: Mapping[str, Any], times: Sequence[str]) -> None:
@@ -272,9 +277,9 @@ class _Visit:
         standing = self._standing()
         left = {}
         for booking in standing:
-            answer = self._asker.insist("PUT", f"{MINE}{booking}/cancel", {}, self._headers)
+            answer = self._asker.insist("PUT", f"{_path(booking)}/cancel", {}, self._headers)
             if not answer.good:
-                answer = self._asker.insist("DELETE", f"{MINE}{booking}", None, self._headers)
+                answer = self._asker.insist("DELETE", _path(booking), None, self._headers)
             if not answer.good:
                 left[booking] = answer.said
         if standing:
@@ -296,13 +301,17 @@ class _Visit:
         ]
         shown = {row["id"] for row in ours}
         unseen = [booking for booking in self._booked - shown if self._stands(booking)]
-        return [row["id"] for row in ours if row.get("status") not in CANCELLED] + unseen
+        return [row["id"] for row in ours if not foreign.is_one_of(row.get("status"), CANCELLED)] + unseen
 
     def _stands(self, booking: Any) -> bool:
         """Of a booking that no list shows."""
-        answer = self._asker.insist("GET", f"{MINE}{booking}", None, self._headers)
+        answer = self._asker.insist("GET", _path(booking), None, self._headers)
         status = answer.body.get("status") if isinstance(answer.body, dict) else None
-        return answer.good and status not in CANCELLED
+        return answer.good and not foreign.is_one_of(status, CANCELLED)
+
+
+def _path(booking: Any) -> str:
+    return f"{MINE}{foreign.segment(booking)}"
 
 
 def _is_booking(row: Any) -> bool:

@@ -19,11 +19,11 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
-from closeshave import seal
+from closeshave import foreign, seal
 from closeshave.files import write_atomically
 from closeshave.history import EFFECTS, ODD_EFFECTS, OPERATIONS, WRITING, Blind, Sent, Source, ids, save_rows
 from closeshave.traffic.engine.records import RecordFiles, Rows
-from closeshave.traffic.engine.rows import DTYPE, HEADER, MAGIC, OUTCOMES, ROW, TEXT_FIELDS, operation_id
+from closeshave.traffic.engine.rows import DTYPE, HEADER, MAGIC, OUTCOMES, ROW, TEXT_FIELDS, WORKERS_MAX, operation_id
 
 BLOCK_ROWS = 500_000
 
@@ -70,7 +70,7 @@ class WorkerRecords:
         with path.open("rb") as file:
             header = file.read(HEADER.size)
         magic, number, row_bytes, source = HEADER.unpack(header) if len(header) == HEADER.size else (b"", 0, 0, b"")
-        if magic != MAGIC or row_bytes != ROW.size:
+        if magic != MAGIC or row_bytes != ROW.size or number > WORKERS_MAX:
             raise ValueError(f"{path} holds no records of this version")
         count, rest = divmod(size - HEADER.size, ROW.size)
         rows = np.memmap(path, DTYPE, "r", HEADER.size, (count,)) if count else np.empty(0, DTYPE)
@@ -81,9 +81,13 @@ class WorkerRecords:
 
     @property
     def said(self) -> Mapping[str, Any]:
-        """What the worker said of itself last; empty when it was killed before it said anything."""
-        said: dict[str, Any] = orjson.loads(self.files.counters.read_bytes()) if self.files.counters.exists() else {}
-        return said
+        """What the worker said of itself last; empty when it was killed before it said anything, or what it said is damaged."""
+        try:
+            said = foreign.loads(self.files.counters.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return {}
+        whole = isinstance(said, dict) and all(type(said.get(name)) is int and said[name] >= 0 for name in ("intended", "sent", "requests"))
+        return said if whole and isinstance(said.get("finished"), bool) else {}
 
     def blocks(self) -> Iterator[tuple[int, Rows]]:
         """The rows, block by block, with the place of each block's first."""
@@ -106,7 +110,7 @@ def convert(directory: Path, target: Path) -> Converted:
     with pq.ParquetWriter(scratch, OPERATIONS, **options) as writer:
         for worker in workers:
             for start, rows in worker.blocks():
-                writer.write_table(_table(worker, start, rows))
+                writer.write_table(_whole_table(worker, start, rows))
     seal.finish(scratch, target)
     return Converted(
         operations=sum(len(worker.rows) for worker in workers),
@@ -162,8 +166,8 @@ def _read_effects(whole: bytes, odd: list[bytes], texts: dict[int, str]) -> pa.T
 def _fitted(line: bytes, odd: list[bytes], texts: dict[int, str]) -> dict[str, Any] | None:
     """The row of a line as its table can hold it; ``None`` for one that nobody could place. Odd lines are added to ``odd``, IDs to ``texts``."""
     try:
-        told = orjson.loads(line)
-    except orjson.JSONDecodeError:
+        told = foreign.loads(line)
+    except ValueError:
         told = None
     if not isinstance(told, dict):
         odd.append(line)
@@ -183,7 +187,7 @@ def _fitted(line: bytes, odd: list[bytes], texts: dict[int, str]) -> dict[str, A
 def _id(value: object, texts: dict[int, str]) -> int | None:
     number = ids.number(value)
     # Two texts of one number: the second one is nobody's, rather than the first one's.
-    if number is not None and not str(value).isdecimal() and texts.setdefault(number, str(value)) != value:
+    if number is not None and str(number) != str(value) and texts.setdefault(number, str(value)) != value:
         return None
     return number
 
@@ -193,6 +197,14 @@ def _value(value: object, type_: pa.DataType) -> Any:
         return value if isinstance(value, str) else None
     whole = isinstance(value, int) and not isinstance(value, bool)
     return value if whole and -(2 ** (type_.bit_width - 1)) <= value < 2 ** (type_.bit_width - 1) else None
+
+
+def _whole_table(worker: WorkerRecords, start: int, rows: Rows) -> pa.Table:
+    """Raises :class:`ValueError` where a row names a text or an outcome that there is not: nobody wrote it so."""
+    try:
+        return _table(worker, start, rows)
+    except pa.ArrowException as error:
+        raise ValueError(f"{worker.files.rows.name} is damaged: {error}") from None
 
 
 def _table(worker: WorkerRecords, start: int, rows: Rows) -> pa.Table:

@@ -14,6 +14,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from closeshave.yamlfile import LONGEST_S
+
 Times = npt.NDArray[np.float64]
 """Seconds after the start, or rates at such."""
 Instants = npt.NDArray[np.int64]
@@ -150,7 +152,10 @@ def poisson(rate: Rate, duration_s: float, rng: np.random.Generator) -> Instants
 def replay(path: Path) -> Instants:
     """Instants from a file: seconds after the start, one a line, ascending. Raises :class:`OSError`, or :class:`ValueError` for anything else."""
     at_s = np.loadtxt(path, dtype=np.float64, ndmin=1)
-    if at_s.size and (at_s[0] < 0 or np.any(np.diff(at_s) < 0)):
+    if at_s.ndim > 1:
+        raise ValueError(f"{path}: one instant a line")
+    # Written so that what is no number is refused too.
+    if at_s.size and not (at_s[0] >= 0 and at_s[-1] <= LONGEST_S and np.all(np.diff(at_s) >= 0)):
         raise ValueError(f"{path}: instants must ascend from 0")
     return np.rint(at_s * 1e9).astype(np.int64)
 

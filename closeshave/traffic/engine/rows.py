@@ -39,6 +39,8 @@ HEADER = struct.Struct("<8sII16s")
 """Magic, the worker's number (it makes operation IDs unique in a run), the row's size, and who sent (:class:`closeshave.history.Source`)."""
 
 SEQUENCE_BITS = 40
+WORKERS_MAX = 2**22
+"""A worker's number is below it, so that operation IDs fit 63 bits."""
 """An operation's ID is the worker's number above so many bits of its row's place in the file."""
 
 assert ROW.size == DTYPE.itemsize == 64

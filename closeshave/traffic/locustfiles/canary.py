@@ -114,12 +114,8 @@ class Canaries:
         listed = self._ask(region, dialect.barbers(caller))
         day = datetime.now(UTC).date() + timedelta(days=self._manners.canary_days[0])
         when = self._ask(region, dialect.slots(caller, day))
-        who = [{"id": barber} for barber in answers.ids(listed) if barber not in self._manners.idle_barbers]
-        if not who or not answers.a_slot_list(when) or not isinstance(when, dict):
-            raise ValueError(f"franchise {franchise} lists nobody who takes bookings, or no free times that can be read")
-        self._zone_untold |= when.get("timezone") is None
-        when = {**when, "timezone": when.get("timezone") or self._manners.zone, "business_hours": when.get("business_hours") or {}}
-        found = probes.chairs(franchise, who, when)
+        found = probes.chairs(franchise, listed, when, self._manners.idle_barbers, self._manners.zone)
+        self._zone_untold |= isinstance(when, dict) and when.get("timezone") is None
         # Where nobody seems to take bookings the question tells nothing, and the load finds out by itself.
         return [chair for chair in found if self._serves(region, caller, chair, day, answers.free_times(when))] or found
 

@@ -1,0 +1,72 @@
+"""What others wrote, read: JSON and text of a platform, a server or an operator's command. Whatever the bytes are, there is a value or one error.
+
+The libraries' own readers raise more than they say: a body whose ``Content-Type`` names the charset ``hex``, lists a thousand deep that can be read and
+not written, half a surrogate that no header and no file takes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any
+from urllib.parse import SplitResult, quote, urlsplit
+
+import orjson
+
+DEEPEST = 64
+"""Levels of lists and objects; no API nests deeper, and recursion over what does would end in Python's own limit."""
+_SENDABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+
+
+def loads(data: bytes | str) -> Any:
+    """The JSON of a text. Raises :class:`ValueError` for what is none by RFC 8259, or nested deeper than :data:`DEEPEST`."""
+    loaded = orjson.loads(data)
+    if too_deep(data, loaded):
+        raise ValueError(f"nested deeper than {DEEPEST} levels")
+    return loaded
+
+
+def too_deep(data: bytes | str, loaded: Any) -> bool:
+    """Whether ``loaded``, read from ``data``, is nested deeper than :data:`DEEPEST`. Cheap for what has few brackets, as most answers have."""
+    opened = data.count(b"[") + data.count(b"{") if isinstance(data, bytes) else data.count("[") + data.count("{")
+    if opened <= DEEPEST:
+        return False
+    level = [loaded]
+    for _ in range(DEEPEST):
+        held = [each for each in level if isinstance(each, dict | list)]
+        if not held:
+            return False
+        level = [one for each in held for one in (each.values() if isinstance(each, dict) else each)]
+    return any(isinstance(each, dict | list) for each in level)
+
+
+def is_one_of(told: object, words: Collection[str]) -> bool:
+    """Whether what was told is one of these words: a list or an object is none, and cannot even be looked for in a set."""
+    return isinstance(told, str) and told in words
+
+
+def text(data: bytes) -> str:
+    """A text in UTF-8, whatever its headers say; what is none is replaced."""
+    return data.decode("utf-8", "replace")
+
+
+def address(url: str) -> SplitResult | None:
+    """The parts of a URL; ``None`` for what is none, as with a bracket that is not closed or a port beyond 65535."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port, parts.hostname
+    except ValueError:
+        return None
+    return parts
+
+
+def segment(told: object) -> str:
+    """An ID as one segment of a path, or as a value of a query: whatever is in it, it asks for nothing else."""
+    written = quote(str(told), safe="")
+    # Dots alone are no name but a way up (RFC 3986, section 3.3), and a quoted one is the same dot.
+    return written if written.strip(".") else f"{written}%00"
+
+
+def sendable(told: object) -> bool:
+    """Whether a token can be sent in a header, as it was told: a text of visible ASCII (RFC 9110, section 5.5), in which no line ends."""
+    return isinstance(told, str) and _SENDABLE.fullmatch(told) is not None

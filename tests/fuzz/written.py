@@ -1,0 +1,63 @@
+"""Fuzz targets: the files that people write. Whatever stands in one, there is a value, or an error that names the file."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from closeshave.environments import drivers
+from closeshave.environments.definition import read_definition
+from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.remote.people import read
+from closeshave.plan import read_plan
+from closeshave.preparation import prepare
+from closeshave.target import read_target
+from closeshave.traffic.arrivals import replayed as arrivals
+from closeshave.traffic.profiles import Profile
+from closeshave.yamlfile import InvalidFile
+from closeshave.yamlfile import read as read_yaml
+from tests.fuzz.places import written
+
+
+def plan(data: bytes) -> None:
+    """A plan, and what it names, as ``validate`` and ``run`` read it before anything starts."""
+    path = written("plan.yaml", data)
+    with suppress(InvalidFile):
+        read_plan(path)
+        prepare(str(path))
+
+
+def target(data: bytes) -> None:
+    """Promises and objectives."""
+    with suppress(InvalidFile):
+        read_target(written("target.yaml", data))
+
+
+def environment(data: bytes) -> None:
+    """An environment of any kind, and where franchises live in it."""
+    with suppress(InvalidFile):
+        definition = read_definition(written("environment.yaml", data))
+        assert definition.topology.shards
+        drivers.of(definition.kind)
+
+
+def profile(data: bytes) -> None:
+    """A day of customers: a factor for every instant."""
+    with suppress(InvalidFile):
+        found = read_yaml(written("profile.yaml", data), Profile)
+        assert 0 <= found.factor("us-east-1", 3600.0) <= found.peak * (1 + 1e-9)
+
+
+def replayed(data: bytes) -> None:
+    """Arrivals, a number a line."""
+    with suppress(ValueError):
+        at_s = arrivals(written("replayed.txt", data), 60.0)
+        assert ((at_s >= 0) & (at_s < 60.0)).all()
+
+
+def accounts(data: bytes) -> None:
+    """Customers in a spreadsheet's CSV."""
+    with suppress(EnvironmentFailed):
+        for one in read(written("accounts.csv", data), ("us-east-1", "eu-west-1")):
+            assert one.email
+            assert one.password
+            assert one.region in {"us-east-1", "eu-west-1"}
