@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -11,7 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from closeshave.faults.waiting import SECOND_NS
-from closeshave.processes import Identity, identify
+from closeshave.files import record_of
+from closeshave.processes import Identity, identify, read_identity
 
 FILE = "heartbeat"
 BEAT_S = 0.5
@@ -44,7 +46,12 @@ class Heartbeat:
         count = 0
         while not self._over.wait(BEAT_S):
             count += 1
-            self._write(count)
+            try:
+                self._write(count)
+            except OSError:
+                # A disk that is full is no death: the file's time is a sign of life that needs no room.
+                with contextlib.suppress(OSError):
+                    os.utime(self._path)
 
     def _write(self, count: int) -> None:
         # Renamed, so that nobody reads half of it; not fsynced, since only another process of this machine has to see it.
@@ -59,15 +66,19 @@ class Beat:
 
     harness: Identity
     count: int
+    touched_ns: int = 0
+    """When the file was last changed, by the file system's clock."""
 
 
 def read(run: Path) -> Beat | None:
-    """The newest beat of a run's harness; ``None`` when there never was one."""
-    try:
-        told = json.loads((run / FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    return Beat(Identity(int(told["pid"]), float(told["started"])), int(told["count"]))
+    """The newest beat of a run's harness; ``None`` when there never was one, or the file holds none: nobody shows a sign of life by that."""
+    harness = read_identity(run / FILE)
+    with contextlib.suppress(OSError, ValueError):
+        touched_ns = (run / FILE).stat().st_mtime_ns
+        count = record_of((run / FILE).read_bytes()).get("count")
+        if harness is not None and type(count) is int:
+            return Beat(harness, count, touched_ns)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

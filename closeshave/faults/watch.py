@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,7 +95,7 @@ def clear_up(duty: Duty, why: str) -> None:
         private.forget(duty.run)
     except OSError as error:
         say(f"{private.place(duty.run)} is left: {error}")
-    record(duty.run, Mark(now_ns(), "abort", f"{why}; the janitor {'destroys' if duty.destroy else 'heals'} the environment"))
+    _note(duty.run, "abort", f"{why}; the janitor {'destroys' if duty.destroy else 'heals'} the environment")
     if duty.destroy:
         _destroy(duty)
     else:
@@ -103,8 +104,17 @@ def clear_up(duty: Duty, why: str) -> None:
 
 
 def say(line: str) -> None:
-    """Write a line to the janitor's log."""
-    print(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {line}", flush=True)  # noqa: T201 - its log is its output
+    """Write a line to the janitor's log, as far as there is room for it: what it does must not depend on what it says."""
+    with suppress(OSError):
+        print(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {line}", flush=True)  # noqa: T201 - its log is its output
+
+
+def _note(run: Path, kind: str, detail: str) -> None:
+    """Mark the run's timeline; where it has no room, say so and go on."""
+    try:
+        record(run, Mark(now_ns(), kind, detail))
+    except OSError as error:
+        say(f"{kind}: {detail} (the timeline cannot be written: {error})")
 
 
 def _destroy(duty: Duty) -> None:
@@ -113,7 +123,15 @@ def _destroy(duty: Duty) -> None:
     while not _destroyed(duty) and time.monotonic() < deadline:
         time.sleep(DESTROY_AGAIN_S)
     if not (duty.root / deployments.FILE).exists():
-        ledger.close_by_destruction(duty.run)
+        _close(duty.run)
+
+
+def _close(run: Path) -> None:
+    """Close the ledger over an environment that is gone; one that cannot be written stays open, and is found to concern nothing that exists."""
+    try:
+        ledger.close_by_destruction(run)
+    except OSError as error:
+        say(f"the ledger cannot be closed: {error}")
 
 
 def _destroyed(duty: Duty) -> bool:
@@ -132,10 +150,10 @@ def _heal(duty: Duty, why: str) -> None:
         deployment = deployments.load(duty.root)
     except (FileNotFoundError, ValueError) as error:
         say(f"there is no environment to heal: {error}")
-        ledger.close_by_destruction(duty.run)
+        _close(duty.run)
         return
     for unproven in heal_open(duty.run, deployment, say, PROVE_WITHIN_S):
-        record(duty.run, Mark(now_ns(), "heal-unproven", unproven))
+        _note(duty.run, "heal-unproven", unproven)
 
 
 def main(

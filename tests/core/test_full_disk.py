@@ -1,0 +1,112 @@
+"""A file system that is really full, below a run directory and below the state of environments: one sentence, code 4, and nothing left.
+
+A small tmpfs in a mount namespace of its own: it goes with the command, whatever becomes of it.
+"""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests import mounting
+from tests.core import stored
+
+SIZE_KB = 2048
+
+
+@pytest.fixture(scope="module")
+def _mounting():
+    """Somebody may mount here."""
+    mounting.needed()
+
+
+@pytest.fixture
+def on_full_disk(_mounting, tmp_path):
+    """A place, and a function that runs ``closeshave`` while a full file system lies there; its code, what it said, and the names that are new there."""
+    place = tmp_path / "full"
+    place.mkdir()
+
+    def run(*arguments, holding=None, free_bytes=0, environ=None):
+        words = shlex.join([sys.executable, "-m", "closeshave", *map(str, arguments)])
+        copied = f"cp -r {shlex.quote(str(holding))}/. {place}/held" if holding else ":"
+        script = f"""
+            mount -t tmpfs -o size={SIZE_KB}k none {place} && mkdir {place}/held && {copied} || exit 99
+            head -c {free_bytes} /dev/zero > {place}/spare; cat /dev/zero > {place}/filler 2>/dev/null; rm {place}/spare
+            find {place} | sort > {tmp_path}/before
+            {words} > {tmp_path}/stdout 2> {tmp_path}/stderr; echo $? > {tmp_path}/code
+            find {place} | sort > {tmp_path}/after; cp {place}/held/summary.json {tmp_path}/summary.json 2>/dev/null
+            true"""
+        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home"), "COLUMNS": "400", **(environ or {})}
+        subprocess.run([*mounting.NAMESPACE, "sh", "-c", script], check=True, timeout=120, env=env)
+        said = (tmp_path / "stdout").read_text() + (tmp_path / "stderr").read_text()
+        new = set((tmp_path / "after").read_text().splitlines()) - set((tmp_path / "before").read_text().splitlines())
+        return int((tmp_path / "code").read_text()), said, sorted(name.removeprefix(f"{place}/") for name in new)
+
+    yield place, run
+    shutil.rmtree(tmp_path / "home", ignore_errors=True)
+
+
+def one_sentence(said):
+    """Nobody is shown a traceback, nor where one is: a disk that is full is nobody's mistake in the program."""
+    return "raceback" not in said and len(said.strip().splitlines()) == 1 and "No space left on device" in said
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """A run that fails, judged once."""
+    run = stored.made(tmp_path_factory.mktemp("judged") / "run", "fail")
+    assert subprocess.run([sys.executable, "-m", "closeshave", "report", run], capture_output=True, check=False).returncode == 1
+    return run
+
+
+def test_a_report_that_finds_no_room_is_4_and_leaves_the_old_one(on_full_disk, judged, tmp_path):
+    """No half of a file, and no scratch of one."""
+    place, run = on_full_disk
+    code, said, new = run("report", place / "held", holding=judged)
+    assert code == 4
+    assert one_sentence(said)
+    assert new == []
+    assert json.loads((tmp_path / "summary.json").read_text())["exit_code"] == 1
+
+
+@pytest.mark.parametrize("free_bytes", [4096, 32 << 10, 100 << 10])
+def test_a_report_that_runs_out_of_room_is_4(on_full_disk, tmp_path, free_bytes):
+    """Wherever it does; a verdict of 1 would need a summary that was written."""
+    place, run = on_full_disk
+    made = stored.made(tmp_path / "run", "fail")
+    code, said, new = run("report", place / "held", holding=made, free_bytes=free_bytes)
+    assert code == 4
+    assert one_sentence(said)
+    assert not [name for name in new if "/." in name]
+
+
+def test_judging_needs_no_room(on_full_disk, judged):
+    """It writes nothing."""
+    place, run = on_full_disk
+    code, said, new = run("judge", place / "held", holding=judged)
+    assert (code, new) == (1, [])
+    assert "raceback" not in said
+
+
+def test_a_run_is_not_started_where_it_could_not_be_written(on_full_disk):
+    """Nothing of it is made."""
+    place, run = on_full_disk
+    code, said, new = run("run", "smoke", "--runs", place / "runs")
+    assert code == 4
+    assert "raceback" not in said
+    assert "free below" in said or "No space left on device" in said
+    assert new in ([], ["runs"])
+
+
+def test_an_environment_is_not_started_where_its_state_finds_no_room(on_full_disk):
+    """And leaves nothing there."""
+    place, run = on_full_disk
+    code, said, new = run("env", "up", "embedded", environ={"CLOSESHAVE_STATE_DIR": str(place / "state")})
+    assert code == 4
+    assert "raceback" not in said
+    assert "No space left on device" in said
+    assert new in ([], ["state"])

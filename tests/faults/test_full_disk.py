@@ -1,0 +1,46 @@
+"""On a file system that is really full the harness still shows that it lives, and the janitor still does what it is for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests import mounting
+
+HARNESS = """
+import os, signal, sys, time
+from pathlib import Path
+from closeshave.faults import janitor
+run, outside = Path(sys.argv[1]), Path(sys.argv[2])
+run.mkdir()
+destroy = (sys.executable, "-c", f"open({str(outside / 'destroyed')!r}, 'w')")
+with janitor.Heartbeat(run):
+    guard = janitor.start(run, outside / "root", destroy)
+    try:
+        with (run / "filler").open("wb") as file:
+            while True:
+                file.write(bytes(4096))
+                file.flush()
+    except OSError as error:
+        print(error.strerror, flush=True)
+    time.sleep(janitor.LEASE_S + 2)
+    print("lives", guard.alive, (outside / "destroyed").exists(), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+"""A harness that fills the disk, goes on for longer than its lease, and is killed."""
+
+
+def test_a_full_disk_is_no_death_and_no_reason_to_leave_anything(tmp_path: Path) -> None:
+    """A beat that cannot be written would have the janitor end a trial that only has to tidy up; a note that cannot be written kept it from destroying."""
+    mounting.needed()
+    place = tmp_path / "full"
+    place.mkdir()
+    script = f"""
+        mount -t tmpfs -o size=256k none {place} || exit 99
+        {sys.executable} -c "$0" {place}/run {tmp_path} || true
+        for turn in $(seq 200); do test -e {tmp_path}/destroyed && break; sleep 0.1; done
+        test -e {tmp_path}/destroyed && echo destroyed
+        for turn in $(seq 100); do pgrep -f "faults.watch --run {place}" > /dev/null || break; sleep 0.1; done"""
+    done = subprocess.run([*mounting.NAMESPACE, "sh", "-c", script, HARNESS], check=False, capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines() == ["No space left on device", "lives True False", "destroyed"], done.stderr

@@ -1,0 +1,17 @@
+"""A file system of a test's own, in a mount namespace that goes with its command: small, so that it can be full."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+NAMESPACE = ("unshare", "--mount") if os.geteuid() == 0 else ("unshare", "--user", "--map-root-user", "--mount")
+
+
+def needed() -> None:
+    """Skip the test where nobody may mount."""
+    tried = subprocess.run([*NAMESPACE, "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"no file system can be mounted here: {tried.stderr.decode(errors='replace').strip()}")
