@@ -49,10 +49,14 @@ RateScale = Annotated[
 
 
 @app.callback(invoke_without_command=True)
-def _version(show: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+def _before(show: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
     if show:
         typer.echo(f"closeshave {__version__}")
         raise typer.Exit
+    from closeshave import private
+
+    # Passwords and tokens of a trial that was killed together with its janitor.
+    private.sweep()
 
 
 @app.command()
@@ -65,12 +69,14 @@ def run(  # noqa: PLR0917 - an option each
     processes: Annotated[int | None, typer.Option(min=1, help="How many processes share the customers' load, if not the plan's.")] = None,
     runs: Annotated[Path, typer.Option(help="Where run directories are made.")] = Path("reports/runs"),
     attach: Annotated[Path | None, typer.Option(help="Root of a running environment to use; it is left running.")] = None,
+    accounts: Annotated[Path | None, typer.Option(help="Another file of customers than the platform's environment file names.")] = None,
     confirm: Annotated[str, typer.Option(help="The environment's name, typed by you: production is not loaded without it.")] = "",
 ) -> None:
     """Carry out a trial: start the environment, load it, break it, judge it, write the report."""
     from closeshave import trial
     from closeshave.conclusion import conclude, publish
     from closeshave.display import Display
+    from closeshave.environments import drivers
     from closeshave.environments.driver import Permission
     from closeshave.environments.remote.permission import VARIABLE as TOKEN
     from closeshave.outlook import warn
@@ -79,7 +85,13 @@ def run(  # noqa: PLR0917 - an option each
 
     # A terminal that nobody reads must not keep a trial from healing what it broke.
     output.hurry(SHOWN_WITHIN_S)
-    prepared = prepare(plan, environment=environment, target=target, seed=seed, processes=processes, rate_scale=rate_scale)
+    prepared = prepare(
+        plan, environment=environment, target=target, seed=seed, processes=processes, rate_scale=rate_scale, accounts=accounts
+    )
+    if attach is not None and not drivers.of(prepared.definition.kind).ours:
+        raise InvalidFile(
+            Problem("--attach", 0, "", "a platform elsewhere is visited, with the guard's leave; there is no root to attach to")
+        )
     warn(prepared, console)
     permission = Permission(os.environ.pop(TOKEN, ""), confirm)
     directory = trial.run(prepared, runs, Display(console), attach=attach, permission=permission)
@@ -292,7 +304,12 @@ def up(name: EnvironmentName = "embedded") -> None:
     from closeshave.environments.definition import read_definition
     from closeshave.shelf import locate
 
-    definition = read_definition(locate("environments", name))
+    path = locate("environments", name)
+    definition = read_definition(path)
+    if not drivers.of(definition.kind).ours:
+        raise InvalidFile(
+            Problem(str(path), 0, "kind", "a platform elsewhere is not started; 'closeshave run' visits it, with the guard's leave")
+        )
     deployment = drivers.of(definition.kind).up(definition, registry.new_root(definition.name), Display(console).say)
     for edge in deployment.edges:
         console.print(f"{edge.region:16} {edge.url}")

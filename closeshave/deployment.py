@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter
 
@@ -285,6 +286,45 @@ class Hook:
 
 
 @dataclass(frozen=True, slots=True)
+class Proxy:
+    """What passes requests on to a platform that this machine does not reach by itself."""
+
+    __pydantic_config__ = STRICT
+
+    url: str
+    """``http://host:port``."""
+    login: str | None = None
+    """Name of the environment variable that holds ``user:password`` for the proxy: secrets never stand in a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Names of the environment variables that hold secrets, by who has a use for them. Other processes are not given them."""
+
+    reading: tuple[str, ...] = ()
+    """The trial itself, which reads bookings back."""
+    hooks: tuple[str, ...] = ()
+    """Whoever breaks, heals or proves: the trial, the faults' processes, the janitor."""
+    proxy: tuple[str, ...] = ()
+    """Whoever asks the platform: all of these and the senders."""
+
+    @property
+    def not_for_senders(self) -> tuple[str, ...]:
+        """What load generators have no use for."""
+        return (*self.reading, *self.hooks)
+
+    @property
+    def not_for_faults(self) -> tuple[str, ...]:
+        """What whoever breaks and heals has no use for."""
+        return tuple(name for name in self.reading if name not in {*self.hooks, *self.proxy})
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """For those who have a use for none."""
+        return (*self.reading, *self.hooks, *self.proxy)
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """A running environment. Addresses are loopback; ports are below 32768."""
 
@@ -318,6 +358,9 @@ class Deployment:
     """Kinds of links that lead straight on, with no Toxiproxy in between: the environment was started for a plan that breaks none of them."""
     networks: tuple[Network, ...] = ()
     """Networks of a container engine; empty where every part shares the machine's own."""
+    proxy: Proxy | None = None
+    """What is asked of the hosts of :attr:`edges` goes through it, and nothing else does."""
+    secrets: Secrets = Secrets()
 
     def process(self, name: str) -> Process:
         """The process of this name. Raises :class:`KeyError` naming what exists."""
@@ -330,14 +373,22 @@ class Deployment:
         """Every process inside a region's failure domain."""
         return (process for process in self.processes if process.region == region)
 
+    def way(self, url: str) -> Proxy | None:
+        """The proxy through which this URL is asked; ``None``: straight."""
+        return self.proxy if urlsplit(url).hostname in {urlsplit(edge.url).hostname for edge in self.edges} else None
+
     def edge(self, region: str) -> Edge:
         """The public endpoint of a region."""
         return next(edge for edge in self.edges if edge.region == region)
 
     def save(self, directory: Path | None = None, *, accounts: bool = True) -> Path:
-        """Write the file atomically into the root, or another directory; readers see the old one or the new one."""
+        """Write the file atomically into the root, or another directory; readers see the old one or the new one.
+
+        With accounts, which have passwords, it is for this user's eyes only.
+        """
         path = (directory or Path(self.root)) / FILE
-        write_atomically(path, _CODEC.dump_json(self if accounts else replace(self, accounts=()), indent=1))
+        told = self if accounts else replace(self, accounts=())
+        write_atomically(path, _CODEC.dump_json(told, indent=1), 0o600 if told.accounts else 0o666)
         return path
 
 

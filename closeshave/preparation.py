@@ -12,6 +12,7 @@ import numpy as np
 from closeshave import chance, choices, fitting, kinds, nemesis
 from closeshave.environments import drivers
 from closeshave.environments.definition import Definition, read_definition
+from closeshave.environments.remote.definition import Remote
 from closeshave.faults import catalogue, guard
 from closeshave.judge import asked, integrity
 from closeshave.plan import Expected, Fault, Plan, read_plan
@@ -58,11 +59,12 @@ def prepare(
     seed: int | None = None,
     processes: int | None = None,
     rate_scale: float = 1.0,
+    accounts: Path | None = None,
 ) -> Prepared:
     """Read the plan and what it names, or what the command names instead, and check them against each other.
 
-    ``rate_scale`` multiplies the rates of sessions, contests and canaries. Raises :class:`InvalidFile` with every problem found: whatever is
-    known before somebody is asked, for ``validate`` as for ``run``.
+    ``rate_scale`` multiplies the rates of sessions, contests and canaries; ``accounts`` is another file of customers than the environment's.
+    Raises :class:`InvalidFile` with every problem found: whatever is known before somebody is asked, for ``validate`` as for ``run``.
     """
     if not 0 < rate_scale <= fitting.MOST:
         raise InvalidFile(Problem("--rate-scale", 0, "", f"{rate_scale:g} is not above 0 and at most {fitting.MOST:g}"))
@@ -81,6 +83,8 @@ def prepare(
         environment=_beside(plan_path, "environment", "environments", environment or read.environment),
     )
     definition = read_definition(inputs.environment)
+    if accounts is not None:
+        definition = _with_accounts(definition, accounts)
     drawn = _draw(read, definition)
     whole = replace(read, faults=(*read.faults, *drawn))
     prepared = Prepared(whole, drawn, read_target(inputs.target), definition, inputs, rate_scale)
@@ -98,6 +102,12 @@ def prepare(
     if problems:
         raise InvalidFile(*problems)
     return prepared
+
+
+def _with_accounts(definition: Definition, path: Path) -> Definition:
+    if not isinstance(definition, Remote):
+        raise InvalidFile(Problem("--accounts", 0, "", f"an environment of kind {definition.kind} brings its own customers"))
+    return replace(definition, accounts=replace(definition.accounts, file=str(path.absolute())))
 
 
 def check_disk(directory: Path) -> None:

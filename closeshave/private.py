@@ -1,7 +1,7 @@
 """Where a run keeps what nobody else may read: its customers' passwords and tokens. Never in the run directory, which is passed around.
 
 A directory of its own below the user's runtime directory, else below the temporary one; 0700, like all above it that is ours. The trial removes
-it, or the janitor when the trial has died; what both left behind (a machine that was switched off) goes when the next one is made.
+it, or the janitor when the trial has died; what both left behind (both were killed, the machine was switched off) goes with the next command.
 """
 
 from __future__ import annotations
@@ -12,19 +12,23 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
-from closeshave.processes import identify, read_identity
+from closeshave.files import write_atomically
+from closeshave.processes import Identity, identify
 
 HOLDER = "holder.json"
 """Whose it is: the harness's process. One that has ended needs it no more."""
+STRANGE_S = 86_400.0
+"""What tells no holder that this process could look up is left alone for so long: it may be just being made, or be of another container."""
 
 
 def place(run: Path) -> Path:
     """The private directory of a run, whether it is there or not. The same in every process of a run."""
     told = str(run.resolve())
-    return _base() / f"{run.name}-{hashlib.sha256(told.encode(errors='surrogateescape')).hexdigest()[:12]}"
+    return _bases()[0] / f"{run.name}-{hashlib.sha256(told.encode(errors='surrogateescape')).hexdigest()[:12]}"
 
 
 def make(run: Path) -> Path:
@@ -32,17 +36,16 @@ def make(run: Path) -> Path:
 
     Raises :class:`OSError`, also when somebody else could look into it.
     """
-    base = _base()
+    base = _bases()[0]
     base.mkdir(mode=0o700, exist_ok=True)
-    found = base.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+    if not _own(base):
         raise PermissionError(f"{base} is not this user's alone (0700): passwords are not written there")
-    _sweep(base)
+    sweep()
     own = place(run)
     own.mkdir(mode=0o700, exist_ok=True)
     me = identify(os.getpid())
     assert me is not None
-    (own / HOLDER).write_text(json.dumps({"pid": me.pid, "started": me.started}), encoding="utf-8")
+    write_atomically(own / HOLDER, json.dumps({"pid": me.pid, "started": me.started, "processes": _processes()}))
     return own
 
 
@@ -52,17 +55,43 @@ def forget(run: Path) -> None:
         shutil.rmtree(place(run))
 
 
-def _base() -> Path:
+def sweep() -> None:
+    """Remove the private directories of runs whose harness is dead, wherever this user's may lie. Never raises; the next sweep tries again."""
+    for base in _bases():
+        with suppress(OSError):
+            for own in base.iterdir() if _own(base) else ():
+                with suppress(OSError):
+                    if _dead(own):
+                        shutil.rmtree(own)
+
+
+def _bases() -> tuple[Path, ...]:
+    """Where private directories may lie; the first is where they are made. A command of cron's may have no runtime directory."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    temporary = Path(tempfile.gettempdir()) / f"closeshave-private-{os.getuid()}"
     if runtime and Path(runtime).is_absolute() and os.access(runtime, os.W_OK | os.X_OK):
-        return Path(runtime) / "closeshave-private"
-    return Path(tempfile.gettempdir()) / f"closeshave-private-{os.getuid()}"
+        return (Path(runtime) / "closeshave-private", temporary)
+    return (temporary,)
 
 
-def _sweep(base: Path) -> None:
-    for own in base.iterdir():
-        holder = read_identity(own / HOLDER)
-        # What is damaged or just being made says nothing of its holder: it stays.
-        if holder is not None and not holder.alive:
-            with suppress(OSError):
-                shutil.rmtree(own)
+def _own(base: Path) -> bool:
+    """Whether it is a directory that only this user can look into. Raises :class:`OSError` where there is nothing."""
+    found = base.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+
+
+def _dead(own: Path) -> bool:
+    """Whether nobody can need it any more. Raises :class:`OSError`."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        told = json.loads((own / HOLDER).read_bytes())
+        if told["processes"] == _processes():
+            return not Identity(int(told["pid"]), float(told["started"])).alive
+    return time.time() - own.lstat().st_mtime > STRANGE_S
+
+
+def _processes() -> str:
+    """Among which processes an ID means something: containers that share a directory do not share their processes."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from closeshave import engine
+from closeshave import engine, inherited
 from closeshave.deployment import Process
 from closeshave.engine import namespace, signalling
 from closeshave.files import record_of, write_atomically
@@ -98,7 +98,7 @@ def start(root: Path, environment_id: str, process: Process) -> Identity:
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd=root,
-            env={**os.environ, **process.environ, MARK: environment_id},
+            env={**inherited.for_parts(), **process.environ, MARK: environment_id},
         )
     _STARTED.append(child)
     rank_session(child.pid, process.nice)

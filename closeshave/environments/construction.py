@@ -151,12 +151,12 @@ def _write(layout: Layout, databases: Wrapper) -> None:
         path.write_text(text, encoding="utf-8")
     for path, told in layout.settings.items():
         settings.save(path, told)
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    layout.signing_key.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
     for directory in ("config", "data", "logs"):
         databases.own(root / directory)
+    # Last: it is not for whoever the databases run as.
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    write_atomically(layout.signing_key, pem, 0o600)
 
 
 def _summary(times: Mapping[str, float]) -> str:

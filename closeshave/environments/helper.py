@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from closeshave import inherited
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.logs import tail
 from closeshave.environments.python import python_environ
@@ -27,7 +27,7 @@ class Helper:
                 stderr=subprocess.STDOUT,
                 cwd=root,
                 start_new_session=True,
-                env={**os.environ, **python_environ(), MARK: environment_id},
+                env={**inherited.for_parts(), **python_environ(), MARK: environment_id},
             )
 
     def done(self) -> bool:

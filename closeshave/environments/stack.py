@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from closeshave.deployment import LINK_KINDS, Capabilities, Hook, LinkKind
+from closeshave.deployment import LINK_KINDS, Capabilities, Hook, LinkKind, Secrets
 from closeshave.standin.settings import SeedSizes
 from closeshave.topology import Shard, Topology
 from closeshave.yamlfile import STRICT, Count, Lasting, Name, NotNegative, Whole
@@ -117,6 +117,11 @@ class Stack:
     def hooks(self) -> tuple[Hook, ...]:
         """None: the harness itself breaks what it runs."""
         return ()
+
+    @property
+    def secrets(self) -> Secrets:
+        """None: what this environment's parts share they make themselves."""
+        return Secrets()
 
     def group_serving(self, tier: str, home: str) -> Group:
         """The group of ``tier`` that holds the entries of franchises or accounts at home in ``home``."""

@@ -20,7 +20,7 @@ from typing import Self
 
 from pydantic import TypeAdapter
 
-from closeshave import processes
+from closeshave import inherited, processes
 from closeshave.deployment import Process
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.logs import tail
@@ -52,7 +52,7 @@ class Warm:
                 stderr=log,
                 cwd=root,
                 start_new_session=True,
-                env={**os.environ, **python_environ(), processes.MARK: environment_id},
+                env={**inherited.for_parts(), **python_environ(), processes.MARK: environment_id},
             )
 
     def start(self, process: Process) -> None:

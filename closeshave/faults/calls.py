@@ -13,7 +13,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -21,11 +21,17 @@ import httpx
 
 from closeshave import foreign, web
 from closeshave.clock import now_ns
-from closeshave.deployment import Call, Expect
+from closeshave.deployment import Call, Expect, Proxy
 from closeshave.processes import descendants, identify, send
 
 KEPT_BYTES = 1 << 20
 """How much of an output is searched for the expected text; the rest is read and thrown away."""
+
+Way = Callable[[str], Proxy | None]
+
+
+def straight(_url: str) -> None:
+    """No proxy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +45,13 @@ class Done:
     """When it was begun: the process started, or the request ready to be sent; ``None`` when it never was."""
 
 
-def carry_out(call: Call, timeout_s: float, environ: Mapping[str, str]) -> Done:
-    """Do it, for at most ``timeout_s`` seconds. ``environ`` is added to a command's environment. Never raises for what the other side does."""
+def carry_out(call: Call, timeout_s: float, environ: Mapping[str, str], way: Way = straight) -> Done:
+    """Do it, for at most ``timeout_s`` seconds. ``environ`` is added to a command's environment; ``way`` tells through which proxy a URL is asked.
+
+    Never raises for what the other side does.
+    """
     if call.http is not None:
-        return _request(call, call.http, timeout_s)
+        return _request(call, call.http, timeout_s, way(call.http))
     return _command(call, timeout_s, environ)
 
 
@@ -97,12 +106,12 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         child.stdout.close()
 
 
-def _request(call: Call, url: str, timeout_s: float) -> Done:
+def _request(call: Call, url: str, timeout_s: float, proxy: Proxy | None) -> Done:
     for variable in call.headers_from.values():
         if not os.environ.get(variable):
             return Done(well=False, saw=f"was not sent: the environment variable {variable} is not set")
     # Ready before the instant of sending is taken: a client reads certificates for some 20 ms.
-    with httpx.Client(timeout=timeout_s, follow_redirects=False, trust_env=False, verify=web.trusted()) as client:
+    with web.client(timeout_s, proxy) as client:
         answered: list[Done] = []
         sent = [now_ns()]
         # httpx bounds each read, not the whole: a server that drips its answer would keep us for ever.

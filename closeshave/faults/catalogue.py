@@ -26,7 +26,7 @@ def of(
     catalogued = kinds[kind]
     own = hook.find(kind, scope, deployment.hooks)
     if own is not None:
-        return hook.bind(catalogued, own, environ)
+        return hook.bind(catalogued, own, environ, deployment.way)
     if deployment.kind not in catalogued.environments:
         raise LookupError(f"{deployment.name} has no hook for {kind} on {dict(scope)}")
     return catalogued

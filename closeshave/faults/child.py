@@ -6,7 +6,6 @@ of the fault is left, 1 when its heal could not be proven.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from typing import Protocol
 
 from pydantic import TypeAdapter
 
+from closeshave import inherited
 from closeshave.deployment import Deployment
 from closeshave.faults.runmark import RUN_MARK, mark
 from closeshave.files import write_atomically
@@ -86,7 +86,7 @@ def start(deployment: Deployment, run: Path, fault: Fault, at_ns: int) -> subpro
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, RUN_MARK: mark(run)},
+            env={**inherited.without(deployment.secrets.not_for_faults), RUN_MARK: mark(run)},
         )
 
 

@@ -12,9 +12,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from closeshave import inherited
 from closeshave.faults.runmark import RUN_MARK, mark
 from closeshave.processes import Identity, identify, send
 
@@ -42,8 +44,11 @@ class ForkServer:
     _codes: dict[int, int] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, run: Path) -> ForkServer:
-        """Start it; it takes some two seconds to be ready. Its log is ``RUN/logs/faults.log``. Raises :class:`OSError`."""
+    def start(cls, run: Path, withheld: Iterable[str] = ()) -> ForkServer:
+        """Start it; it takes some two seconds to be ready. Its log is ``RUN/logs/faults.log``.
+
+        ``withheld`` names variables with secrets of which faults have no use. Raises :class:`OSError`.
+        """
         (run / "logs").mkdir(exist_ok=True)
         with (run / "logs" / "faults.log").open("ab") as log:
             process = subprocess.Popen(
@@ -52,7 +57,7 @@ class ForkServer:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
-                env={**os.environ, RUN_MARK: mark(run)},
+                env={**inherited.without(withheld), RUN_MARK: mark(run)},
             )
         return cls(process)
 

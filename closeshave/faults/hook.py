@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from closeshave.clock import now_ns
 from closeshave.deployment import Asked, Call, Hook
-from closeshave.faults.calls import carry_out
+from closeshave.faults.calls import Done, Way, carry_out, straight
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
 from closeshave.faults.waiting import after, left_s, until, wait_until
 
@@ -18,6 +19,9 @@ WATCH_EVERY_S = 0.2
 """While a fault is being injected it is asked more often: a fail-over is over in seconds."""
 CHECK_TRIES = 5
 """So often a heal check may say that all is whole while the fault is in effect: it may notice late."""
+
+Do = Callable[[Call, float], Done]
+"""Carries out a call of a hook, for at most so many seconds."""
 
 
 class HookFailed(RuntimeError):
@@ -35,14 +39,14 @@ def label(hook: Hook) -> str:
     return f"{hook.kind} on {', '.join(f'{key} {value}' for key, value in hook.scope.items()) or 'everything'}"
 
 
-def worthless(hook: Hook, environ: Mapping[str, str], stop: Callable[[], bool]) -> str:
+def worthless(hook: Hook, do: Do, stop: Callable[[], bool]) -> str:
     """Why the heal check proves nothing: it says that all is whole again and again while the fault is seen in effect. Empty when it does not.
 
     Asked between two observations, so that what was over in the meantime accuses nobody.
     """
     for _ in range(CHECK_TRIES):
-        check = carry_out(hook.heal_check, hook.heal_check.timeout, environ)
-        if not check.well or stop() or not carry_out(hook.observe, hook.observe.timeout, environ).well:
+        check = do(hook.heal_check, hook.heal_check.timeout)
+        if not check.well or stop() or not do(hook.observe, hook.observe.timeout).well:
             return ""
         wait_until(after(ASK_EVERY_S), stop)
     text = hook.heal_check.expect
@@ -55,7 +59,7 @@ class Meanwhile:
     """What is seen from the start of ``inject`` until it has returned and, where the hook says so, the old primary has ended."""
 
     hook: Hook
-    environ: Mapping[str, str]
+    do: Do
     over: threading.Event = field(default_factory=threading.Event)
     seen: dict[str, str | int] = field(default_factory=dict)
     _alive_ns: int | None = None
@@ -67,7 +71,7 @@ class Meanwhile:
         while not self.over.is_set():
             if self._ended_ns is None and isinstance(self.hook.ends, Asked):
                 asked_ns = now_ns()
-                self._note(asked_ns, carry_out(self.hook.ends.asked, self.hook.ends.asked.timeout, self.environ).well)
+                self._note(asked_ns, self.do(self.hook.ends.asked, self.hook.ends.asked.timeout).well)
             if not self.seen:
                 self._look()
             elif "worthless" not in self.seen and (self._ended_ns is not None or not isinstance(self.hook.ends, Asked)):
@@ -83,7 +87,7 @@ class Meanwhile:
 
     def _look(self) -> None:
         asked_ns = now_ns()
-        done = carry_out(self.hook.observe, self.hook.observe.timeout, self.environ)
+        done = self.do(self.hook.observe, self.hook.observe.timeout)
         if self.hook.ends == "when-observed":
             self._note(asked_ns, done.well)
         if done.well and not self.over.is_set():
@@ -92,7 +96,7 @@ class Meanwhile:
 
     def _check(self) -> None:
         """Only a whole answer counts: what was broken off because the call returned is asked again by whoever holds the fault."""
-        why = worthless(self.hook, self.environ, self.over.is_set)
+        why = worthless(self.hook, self.do, self.over.is_set)
         if not self.over.is_set():
             self.seen = {**self.seen, "worthless": why}
 
@@ -103,11 +107,12 @@ class Meanwhile:
             self._alive_ns = asked_ns
 
 
-def bind(kind: Kind, hook: Hook, environ: Mapping[str, str]) -> Kind:
-    """``kind`` as this hook does it. ``environ`` is what its commands carry besides the harness's own environment."""
+def bind(kind: Kind, hook: Hook, environ: Mapping[str, str], way: Way = straight) -> Kind:
+    """``kind`` as this hook does it. ``environ`` is what its commands carry besides the harness's own environment; ``way`` as for calls."""
+    do = partial(carry_out, environ=environ, way=way)
 
     def ask(what: str, call: Call, timeout_s: float) -> tuple[bool, str]:
-        done = carry_out(call, min(call.timeout, timeout_s), environ)
+        done = do(call, min(call.timeout, timeout_s))
         return done.well, f"{what} of the hook for {label(hook)} {done.saw}"
 
     def unfit(_aim: Aim) -> str:
@@ -116,11 +121,11 @@ def bind(kind: Kind, hook: Hook, environ: Mapping[str, str]) -> Kind:
 
     def inject(aim: Aim, strike_ns: int) -> Injection:
         wait_until(strike_ns)
-        meanwhile = Meanwhile(hook, environ)
+        meanwhile = Meanwhile(hook, do)
         # Watched from the start: the call may return when all is over, or before anything happens.
         watcher = threading.Thread(target=meanwhile.watch, daemon=True)
         watcher.start()
-        done = carry_out(hook.inject, hook.inject.timeout, environ)
+        done = do(hook.inject, hook.inject.timeout)
         returned_ns = now_ns()
         saw = f"inject of the hook for {label(hook)} {done.saw}"
         if not done.well:
@@ -139,7 +144,7 @@ def bind(kind: Kind, hook: Hook, environ: Mapping[str, str]) -> Kind:
         return Sighting(f"the hook for {label(hook)}", saw) if well else None
 
     def fooled(_aim: Aim, _injection: Injection, stop: Callable[[], bool]) -> str:
-        return worthless(hook, environ, stop)
+        return worthless(hook, do, stop)
 
     def undo(_aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
         well, saw = ask("undo", hook.undo, left_s(deadline_ns))

@@ -10,9 +10,11 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from closeshave import inherited
 from closeshave.faults.heartbeat import Heartbeat
 from closeshave.faults.runmark import RUN_MARK
 from closeshave.faults.watch import FINISHED, RECORD, UNFINISHED
@@ -52,11 +54,12 @@ class Janitor:
         write_atomically(self.run / UNFINISHED, "")
 
 
-def start(run: Path, deployment_root: Path, destroy: tuple[str, ...] | None) -> Janitor:
+def start(run: Path, deployment_root: Path, destroy: tuple[str, ...] | None, withheld: Iterable[str] = ()) -> Janitor:
     """Start the janitor of a run and wait until it watches. Call it inside a :class:`Heartbeat`, before anything else is started.
 
     ``destroy`` is the command that takes the environment down, for one that the harness owns; ``None`` for one that it was attached to,
-    which is healed instead. Its log is ``RUN/logs/janitor.log``. Raises :class:`JanitorFailed`.
+    which is healed instead. ``withheld`` names variables with secrets of which it has no use. Its log is ``RUN/logs/janitor.log``. Raises
+    :class:`JanitorFailed`.
     """
     log_path = run / "logs" / "janitor.log"
     log_path.parent.mkdir(exist_ok=True)
@@ -66,7 +69,7 @@ def start(run: Path, deployment_root: Path, destroy: tuple[str, ...] | None) -> 
     argv = [sys.executable, "-m", "closeshave.faults.watch", "--run", str(run), "--lease-s", str(LEASE_S)]
     argv += ["--deployment", str(deployment_root), *(["--destroy", json.dumps(destroy)] if destroy else [])]
     # Unmarked: it must not sweep itself away with the helpers of the run.
-    environ = {name: value for name, value in os.environ.items() if name != RUN_MARK}
+    environ = {name: value for name, value in inherited.without(withheld).items() if name != RUN_MARK}
     with log_path.open("ab") as log:
         launched = subprocess.run(
             argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=environ, check=False

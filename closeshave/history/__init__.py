@@ -32,6 +32,7 @@ from closeshave.history.files import (
 )
 from closeshave.history.reading import load
 from closeshave.history.rows import (
+    PROXY,
     RATE_LIMITED,
     SHORTAGE,
     Booking,
@@ -66,6 +67,7 @@ __all__ = [
     "OPERATIONS_FILE",
     "PLACEMENTS",
     "PLACEMENTS_FILE",
+    "PROXY",
     "RATE_LIMITED",
     "RESOURCES_FILE",
     "SENT",

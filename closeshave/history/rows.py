@@ -24,6 +24,8 @@ class Source(StrEnum):
 
 RATE_LIMITED = "rate_limited"
 """The error of an operation that a 429 refused although its address was within the stated limit."""
+PROXY = "proxy"
+"""The error of an operation that a proxy on the way to the platform did not pass on. It says nothing of the platform."""
 SHORTAGE = "shortage"
 """The error of an operation that the load machine could not send: descriptors, ports, buffers or memory were short. It says nothing of the platform."""
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from closeshave.history import ENVIRONMENT_LOST, RATE_LIMITED, SHORTAGE, Edge, History, Outcome, Source
+from closeshave.history import ENVIRONMENT_LOST, PROXY, RATE_LIMITED, SHORTAGE, Edge, History, Outcome, Source
 from closeshave.judge.backlog import extended, near
 from closeshave.judge.columns import Flags, Ints, equal, flags, ints, member, shard_ids
 from closeshave.judge.host import Doubt, disturbances
@@ -193,6 +193,11 @@ class Case:
         return equal(self.operations["error"], SHORTAGE)
 
     @cached_property
+    def unpassed(self) -> Flags:
+        """Operations that a proxy on the way to the platform did not pass on."""
+        return equal(self.operations["error"], PROXY)
+
+    @cached_property
     def limited(self) -> Flags:
         """Operations that a 429 refused although the stated limits allowed them."""
         return equal(self.operations["error"], RATE_LIMITED)
@@ -205,7 +210,8 @@ class Case:
     @property
     def void(self) -> Flags:
         """Operations that say nothing of the platform: not sent for want of something here, or refused for what others at the address did."""
-        return self.short | self.limited if self.one_address else self.short
+        own = self.short | self.unpassed
+        return own | self.limited if self.one_address else own
 
     def _of(self, source: Source) -> Flags:
         """Those that were over while there was an environment, and that tell something of the platform."""

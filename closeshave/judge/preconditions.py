@@ -18,13 +18,14 @@ _DIRECTORIES = re.compile(r"(?<![\w:/])/(?:[^\s/'\":;]+/)+")
 
 
 def judge(case: Case) -> tuple[Verdict, ...]:
-    """``complete``, ``evidence``, ``clock``, ``host``, ``shortage``, ``rate-limits``, ``generator/customers`` and ``generator/canary``."""
+    """``complete``, ``evidence``, ``clock``, ``host``, ``shortage``, ``proxy``, ``rate-limits`` and the two of ``generator/``."""
     return (
         _host(case),
         _verdict("complete", "completeness", _unfinished(case)),
         _verdict("evidence", "evidence", list(case.history.damage)),
         _verdict("clock", "clock", _uncertain(case)),
         *([_shortage(n)] if (n := _judged(case, case.short)) else []),
+        *([_proxy(n)] if (n := _judged(case, case.unpassed)) else []),
         *([_rate_limits(case, n)] if (n := _judged(case, case.limited)) else []),
         _generator(case, "customers", case.customers, case.late),
         *([_generator(case, "canary", case.canaries, _late_canaries(case))] if case.plan.faults else []),
@@ -86,6 +87,15 @@ def _shortage(n: int) -> Verdict:
         "net.ipv4.ip_local_port_range, or spread the load over more machines"
     )
     return _counted("shortage", n, reason)
+
+
+def _proxy(n: int) -> Verdict:
+    """What did not get to the platform was no question to it, either."""
+    reason = (
+        f"{n:,} requests count for nothing: the proxy of the environment file could not be reached, or did not pass them on; see what it "
+        "allows, and whether login names a variable that holds its user:password"
+    )
+    return _counted("proxy", n, reason)
 
 
 def _rate_limits(case: Case, n: int) -> Verdict:

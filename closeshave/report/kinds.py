@@ -50,6 +50,7 @@ PRECONDITIONS = {
     "clock_offset": "Senders' clocks agree",
     "host": "Machine not disturbed by others",
     "shortage": "Load machine short of nothing",
+    "proxy": "Proxy passed everything on",
     "rate_limits": "Rate limits not in the way",
     "fault": "Only planned faults",
 }

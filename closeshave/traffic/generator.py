@@ -9,9 +9,11 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from closeshave import inherited
 from closeshave.files import write_atomically
 from closeshave.processes import Identity, gone, identify, poll_until, send
 from closeshave.shelf import locate
@@ -56,7 +58,7 @@ class Generator:
             process = subprocess.Popen(
                 _command(kind, load),
                 cwd=run,
-                env=_environment(run),
+                env=_environment(run, load.withheld),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -142,8 +144,8 @@ def scenario(name: str) -> Path:
     return locate("scenarios", name)
 
 
-def _environment(run: Path) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+def _environment(run: Path, withheld: Iterable[str]) -> dict[str, str]:
+    given = {name: value for name, value in inherited.without(withheld).items() if not name.startswith("LOCUST_")}
     package = str(Path(__file__).parents[2])
-    path = os.pathsep.join(filter(None, [package, inherited.get("PYTHONPATH")]))
-    return {**inherited, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", signposts.VARIABLE: str(run / FILE)}
+    path = os.pathsep.join(filter(None, [package, given.get("PYTHONPATH")]))
+    return {**given, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", signposts.VARIABLE: str(run / FILE)}

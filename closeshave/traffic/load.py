@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from closeshave import jsonfile, offered, private
-from closeshave.deployment import Capabilities, Deployment
+from closeshave.deployment import Capabilities, Deployment, Proxy
 from closeshave.files import write_atomically
 from closeshave.plan import Canaries, Plan, Role, Traffic
 from closeshave.shapes import Shape
@@ -61,6 +61,10 @@ class Load:
     """And the canaries' once it has sent so many, out of the same plan's largest number; 0 where nobody stated one."""
     capabilities: Capabilities = field(default_factory=Capabilities)
     """What the platform can do and allows."""
+    proxy: Proxy | None = None
+    """Through which the edges are asked."""
+    withheld: tuple[str, ...] = ()
+    """Environment variables that hold secrets of which a generator has no use."""
 
     @property
     def duration_s(self) -> float:
@@ -111,6 +115,8 @@ def plan_load(plan: Plan, deployment: Deployment, run: Path, run_id: str) -> Loa
         requests=plan.limits.requests - of_canaries,
         canary_requests=of_canaries,
         capabilities=deployment.capabilities,
+        proxy=deployment.proxy,
+        withheld=deployment.secrets.not_for_senders,
     )
 
 

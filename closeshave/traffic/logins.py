@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from closeshave import private, web
-from closeshave.deployment import Account, Deployment
+from closeshave.deployment import Account, Deployment, Proxy
 from closeshave.pace import Pace
 from closeshave.traffic import accounts, answers, dialect, manners
 from closeshave.traffic.accounts import LoggedIn
@@ -52,8 +52,8 @@ class _Limited(LoginFailed):
 class _Paced(httpx.Client):
     """A client whose requests keep a pace, whichever thread sends them."""
 
-    def __init__(self, pace: Pace) -> None:
-        super().__init__(timeout=TIMEOUT_S, trust_env=False, verify=web.trusted())
+    def __init__(self, pace: Pace, proxy: Proxy | None) -> None:
+        super().__init__(timeout=TIMEOUT_S, trust_env=False, verify=web.trusted(), proxy=web.through(proxy))
         self._pace = pace
 
     def send(self, request: httpx.Request, **how: Any) -> httpx.Response:
@@ -72,10 +72,11 @@ def log_in(deployment: Deployment, run: Path, say: Callable[[str], None], per_s:
     expected = f", one every {gap_s:.1f} s: about {gap_s * len(deployment.accounts):.0f} s" if gap_s else ""
     say(f"logging {len(deployment.accounts)} customers in{expected}")
     began = told = time.monotonic()
-    with _Paced(Pace(per_s)) as client, ThreadPoolExecutor(AT_ONCE) as pool:
+    with _Paced(Pace(per_s), deployment.proxy) as client, ThreadPoolExecutor(AT_ONCE) as pool:
         due = [(account, began + index * gap_s) for index, account in enumerate(deployment.accounts)]
         made: list[tuple[LoggedIn, float]] = []
-        for one in pool.map(lambda item: _at(client, deployment, *item), due):
+        lost: list[LoginFailed] = []
+        for one in pool.map(lambda item: _at(client, deployment, item[0], item[1], lost), due):
             made.append(one)
             if time.monotonic() - told > TOLD_EVERY_S:
                 told = time.monotonic()
@@ -95,15 +96,18 @@ def spacing_s(deployment: Deployment, count: int) -> float:
     return limit[1] / max(1.0, limit[0] * SHARE_OF_A_LIMIT)
 
 
-def _at(client: httpx.Client, deployment: Deployment, account: Account, due_s: float) -> tuple[LoggedIn, float]:
+def _at(client: httpx.Client, deployment: Deployment, account: Account, due_s: float, lost: list[LoginFailed]) -> tuple[LoggedIn, float]:
     """Log in when it is due; when that was is told too, as ``time.monotonic``."""
     time.sleep(max(0.0, due_s - time.monotonic()))
-    return _patiently(client, deployment, account), time.monotonic()
+    return _patiently(client, deployment, account, lost), time.monotonic()
 
 
-def _patiently(client: httpx.Client, deployment: Deployment, account: Account) -> LoggedIn:
+def _patiently(client: httpx.Client, deployment: Deployment, account: Account, lost: list[LoginFailed]) -> LoggedIn:
+    """``lost`` is whose patience is over, whoever it was: one is enough, and nobody else need wait as long."""
     began = time.monotonic()
     while True:
+        if lost:
+            raise lost[0]
         wait_s, patience_s = 0.5, PATIENCE_S
         try:
             return _once(client, deployment, account)
@@ -114,7 +118,8 @@ def _patiently(client: httpx.Client, deployment: Deployment, account: Account) -
         if time.monotonic() + wait_s - began > patience_s:
             # A platform may quote in its refusal what it was sent.
             told = problem.replace(account.password, "…")
-            raise LoginFailed(f"{account.email} could not log in at {deployment.edge(account.region).url}: {told}")
+            lost.append(LoginFailed(f"{account.email} could not log in at {deployment.edge(account.region).url}: {told}"))
+            continue
         time.sleep(wait_s)
 
 

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from locust.env import Environment
 
+from closeshave import web
 from closeshave.clock import now_ns
 from closeshave.files import write_atomically
 from closeshave.history import Source
@@ -28,6 +29,7 @@ from closeshave.traffic.engine.book import EngineBook
 from closeshave.traffic.engine.carrier import Stopped, stop_waiting
 from closeshave.traffic.engine.engine import Engine, Settings
 from closeshave.traffic.engine.loop import NEVER_NS
+from closeshave.traffic.engine.proxy import Proxy
 from closeshave.traffic.engine.records import FLUSH_INTERVAL_S
 from closeshave.traffic.engine.scheduler import Arrivals, Scheduler
 from closeshave.traffic.engine.sleep import sleep_until
@@ -97,7 +99,8 @@ class Worker:
         self.window = Window(requests=None if most is None else part(most, self.place.index, self.place.count))
         self.told_to_stop = False
         number = signposts.FIRST_NUMBER[kind] + self.place.index
-        settings = Settings(Path(load.run) / signposts.RECORDS, Source(kind), self.name, number)
+        proxy = None if load.proxy is None else Proxy.of(load.proxy.url, load.edges.values(), ":".join(web.login(load.proxy) or ()))
+        settings = Settings(Path(load.run) / signposts.RECORDS, Source(kind), self.name, number, proxy=proxy)
         self.engine = Engine(settings, EngineStats(environment.stats).observe)
         self._book = EngineBook(self.engine.records)
         self._load, self._kind, self._run = load, kind, Path(load.run)

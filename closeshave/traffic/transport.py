@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from closeshave.history import PROXY as UNPASSED
 from closeshave.history import SHORTAGE as SHORT
 
 CONNECT_TIMEOUT_S = 1.0
@@ -27,6 +28,8 @@ class Failure(StrEnum):
     RESET = "reset"
     CLOSED = "closed"
     PROTOCOL = "protocol"
+    PROXY = UNPASSED
+    """The proxy on the way could not be reached, or did not pass it on."""
     SHORTAGE = SHORT
     """This machine had no descriptor, port, buffer, thread or memory for it."""
     STOPPED = "stopped"
@@ -35,7 +38,7 @@ class Failure(StrEnum):
     @property
     def before_sending(self) -> bool:
         """Whether nothing can have reached the server."""
-        return self in {Failure.REFUSED, Failure.UNREACHABLE, Failure.CONNECT_TIMEOUT}
+        return self in {Failure.REFUSED, Failure.UNREACHABLE, Failure.CONNECT_TIMEOUT, Failure.PROXY}
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from closeshave.display import Display
 from closeshave.environments import drivers
 from closeshave.environments.driver import Permission
 from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.remote.definition import Remote
 from closeshave.faults import catalogue, janitor
 from closeshave.history import Manifest
 from closeshave.interrupts import Interrupted, Interrupts, interrupts
@@ -64,6 +65,9 @@ def run(
     directory = rundir.create(runs, prepared.plan.name, started, secrets.token_hex(2))
     options: tuple[str, ...] = ("--seed", str(prepared.plan.seed), "--processes", str(prepared.plan.traffic.processes))
     options += ("--rate-scale", f"{prepared.rate_scale:g}") if prepared.rate_scale != 1 else ()
+    if isinstance(prepared.definition, Remote) and (accounts := prepared.definition.accounts.file):
+        # Beside the copy of the environment file lies no file of accounts, nor should it.
+        options += ("--accounts", accounts)
     rundir.keep(directory, prepared.inputs, options)
     if prepared.drawn:
         nemesis.save(directory, prepared.drawn)

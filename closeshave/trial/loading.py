@@ -30,7 +30,7 @@ HEAL_WAIT_S = 120.0
 def load_and_break(trial: Trial) -> None:
     """Everything between the first and the last request, and the healing of the last fault. Raises :class:`SafetyStop`."""
     if schedule.due(trial.prepared.plan, 0):
-        trial.forks = ForkServer.start(trial.run)
+        trial.forks = ForkServer.start(trial.run, trial.serving.secrets.not_for_faults)
     load = plan_load(trial.prepared.plan, trial.serving, trial.run, trial.manifest.id)
     count = logins.log_in(trial.serving, trial.run, trial.say, trial.driver.rate_cap(trial.prepared.definition))
     trial.say(f"{count} customers are logged in")
@@ -40,7 +40,7 @@ def load_and_break(trial: Trial) -> None:
         trial.mark("precedence", f"{generator.kind}: {generator.precedence}")
     if trial.forks is not None:
         _await_forks(trial, trial.forks)
-    trial.sampler = Sampler.start(Path(trial.serving.root), trial.run)
+    trial.sampler = Sampler.start(Path(trial.serving.root), trial.run, trial.serving.secrets.all)
     trial.loaded = True
     if trial.driver.count_edges is not None:
         trial.edges_before = trial.driver.count_edges(trial.serving)

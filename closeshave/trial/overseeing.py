@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from closeshave.clock import now_ns
 from closeshave.faults.ledger import Ledger
-from closeshave.history import ENVIRONMENT_LOST, RATE_LIMITED, SHORTAGE, Mark, record
+from closeshave.history import ENVIRONMENT_LOST, PROXY, RATE_LIMITED, SHORTAGE, Mark, record
 from closeshave.plan import Fault
 from closeshave.traffic.live import Live
 from closeshave.trial.aborts import Bounds, Watch
@@ -31,7 +31,7 @@ class Overseer:
         self._watch = Watch(bounds, start_ns / 1e9)
         # Where customers share one address, nobody knows whom a rate limit refused for what another one did.
         shared = "forwarded_for" in trial.serving.missing or not trial.serving.capabilities.forwarded_for
-        self._live = Live(trial.run, {SHORTAGE, RATE_LIMITED} if shared else {SHORTAGE})
+        self._live = Live(trial.run, {SHORTAGE, PROXY, RATE_LIMITED} if shared else {SHORTAGE, PROXY})
         self._excuses = Excuses(trial.run, spares=not real)
         self._presence = Presence(trial.serving, start_ns)
         self._run = trial.run

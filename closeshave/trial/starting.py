@@ -23,7 +23,8 @@ def bring_up(trial: Trial) -> None:
     else:
         trial.root = trial.driver.place(trial.prepared.definition)
         _refuse_what_is_broken(trial.root)
-        trial.guard = janitor.start(trial.run, trial.root, _destroy_command(trial.root, trial.run) if trial.owned else None)
+        destroy = _destroy_command(trial.root, trial.run) if trial.owned else None
+        trial.guard = janitor.start(trial.run, trial.root, destroy, trial.prepared.definition.secrets.not_for_faults)
         definition = trial.driver.narrow(trial.prepared.definition, catalogue.links_of(trial.prepared.plan.faults))
         trial.deployment = trial.driver.up(definition, trial.root, trial.say)
         if trial.owned:

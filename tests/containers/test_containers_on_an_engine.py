@@ -79,6 +79,32 @@ def test_each_part_is_one_container_and_is_published_on_this_machine_alone(runni
     assert hosts == {"127.0.0.1"}
 
 
+def test_the_engine_is_told_no_secret_and_nobody_else_reads_the_key(running):
+    """Labels, variables and commands of all containers; variables are the part's own and the image's. The database's user is another one."""
+    root = Path(running.root)
+    (key,) = root.rglob("signing-key.pem")
+    assert [path.stat().st_mode & 0o777 for path in (key, root / deployments.FILE)] == [0o600, 0o600]
+    secrets = [line for line in key.read_text().splitlines() if "-----" not in line] + [running.accounts[0].password]
+    assert len(secrets) > 10
+    for process in running.processes:
+        told = subprocess.run(["docker", "inspect", process.container.name], capture_output=True, text=True, check=True, timeout=60).stdout
+        assert not [secret for secret in secrets if secret in told], process.name
+        (inspected,) = json.loads(told)
+        (image,) = json.loads(
+            subprocess.run(["docker", "image", "inspect", process.container.image], capture_output=True, check=True, timeout=60).stdout
+        )
+        names = {variable.partition("=")[0] for variable in inspected["Config"]["Env"]}
+        assert names <= {variable.partition("=")[0] for variable in image["Config"]["Env"] or []} | set(process.environ) | {
+            processes.MARK,
+            "PATH",
+        }
+    logs = b"".join(path.read_bytes() for path in (root / "logs").rglob("*.log"))
+    assert not [secret for secret in secrets if secret.encode() in logs]
+    database = next(process for process in running.processes if process.role == "patroni")
+    tried = subprocess.run(["docker", "exec", database.container.name, "cat", str(key)], capture_output=True, timeout=60, check=False)
+    assert (tried.returncode != 0) is (os.getuid() == 0)
+
+
 def test_every_shard_takes_writes_through_every_regions_own_link(running):
     """application → Toxiproxy → HAProxy → whoever is primary."""
     links = [link for link in running.links if link.name.endswith("-primary")]

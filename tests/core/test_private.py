@@ -2,6 +2,10 @@
 
 import json
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +64,51 @@ def test_what_dead_runs_left_goes_and_what_living_ones_need_stays(tmp_path, runt
     (dead / private.HOLDER).write_text(json.dumps({**holder, "started": holder["started"] - 1000}))
     private.make(tmp_path / "next")
     assert (dead.exists(), alive.exists()) == (False, True)
+
+
+@pytest.mark.parametrize("damage", [b"", b"[", b'{"pid": 1}', None, "another container's"], ids=str)
+def test_whose_holder_nobody_can_look_up_stays_for_a_day(tmp_path, runtime, damage):
+    """It may be just being made, or belong to a process of another container, where the same number means another process."""
+    place = private.make(tmp_path / "run")
+    holder = json.loads((place / private.HOLDER).read_text())
+    (place / private.HOLDER).unlink()
+    if damage is not None:
+        strange = {**holder, "started": holder["started"] - 1000, "processes": "pid:[1]"}
+        (place / private.HOLDER).write_bytes(damage if isinstance(damage, bytes) else json.dumps(strange).encode())
+    private.sweep()
+    assert place.exists()
+    old_s = time.time() - private.STRANGE_S - 60
+    os.utime(place, (old_s, old_s))
+    private.sweep()
+    assert not place.exists()
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["env", "status"], ["env", "down"], ["judge", "."], ["validate", "smoke"]], ids=str)
+def test_the_next_command_removes_what_a_dead_trial_left(tmp_path, runtime, arguments):
+    """Whatever it is for, and also what lies in the temporary directory: a trial that cron started had no runtime directory."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    for base in (runtime / "closeshave-private", temporary / f"closeshave-private-{os.getuid()}"):
+        (base / "run").mkdir(parents=True)
+        base.chmod(0o700)
+        (base / "run" / "accounts.json").write_text("Planted-1234")
+        dead = {"pid": 2**22 + 1, "started": 1.0, "processes": str(Path("/proc/self/ns/pid").readlink())}
+        (base / "run" / private.HOLDER).write_text(json.dumps(dead))
+    environ = {**os.environ, "TMPDIR": str(temporary), "CLOSESHAVE_STATE_DIR": str(tmp_path / "state")}
+    subprocess.run([sys.executable, "-m", "closeshave", *arguments], env=environ, capture_output=True, timeout=60, check=False)
+    assert [path for place in (runtime, temporary) for path in place.rglob("accounts.json")] == []
+
+
+def test_nothing_is_swept_where_others_could_look_in(tmp_path, runtime):
+    """It is none of ours."""
+    place = private.make(tmp_path / "run")
+    (place / private.HOLDER).write_text(json.dumps({"pid": 2**22 + 1, "started": 1.0, "processes": private._processes()}))
+    place.parent.chmod(0o755)
+    private.sweep()
+    assert place.exists()
+    place.parent.chmod(0o700)
+    private.sweep()
+    assert not place.exists()
 
 
 def test_runs_of_one_name_in_two_places_do_not_share(tmp_path, runtime):

@@ -14,6 +14,7 @@ SHARED = {
     "files",
     "foreign",
     "history",
+    "inherited",
     "jsonfile",
     "kinds",
     "offered",

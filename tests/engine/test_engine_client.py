@@ -20,7 +20,8 @@ from closeshave.traffic.engine.client import Check, Client, Timeouts
 from closeshave.traffic.engine.engine import Engine, Settings
 from closeshave.traffic.engine.records import Rows
 from closeshave.traffic.engine.response import Response
-from tests.engine.misbehaving import BODY, OK, MisbehavingServer
+from tests.engine.conftest import PATIENT
+from tests.engine.misbehaving import ANSWERS, BODY, OK, MisbehavingServer, sends
 
 
 @pytest.mark.parametrize(
@@ -149,6 +150,45 @@ def test_redirects_are_followed_with_cookies_and_each_hop_is_a_record(
     assert server.requests[-1].startswith(b"GET /landed?x=1 ")
     assert b"\r\nCookie: seen=yes\r\n" in server.requests[-1]
     assert rows()["status"].tolist() == [302, 200]
+
+
+def test_another_host_gets_none_of_a_customers_secrets(engine: Engine, server: MisbehavingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the client's headers nor the request's own, nor cookies; nor what a proxy asks for."""
+    there = MisbehavingServer()
+    monkeypatch.setitem(
+        ANSWERS,
+        "/elsewhere",
+        sends(f"HTTP/1.1 307 Go\r\nLocation: http://localhost:{there.port}/plain#top\r\nContent-Length: 0\r\n\r\n".encode(), stay=True),
+    )
+    client = engine.client(server.url, headers={"X-Kept": "1", "authorization": "Bearer of-the-client"}, timeouts=PATIENT)
+    assert client.get("/moved").status == 200
+    own = {"Authorization": "Bearer of-the-request", "X-CSRF-Token": "c", "X-Franchise-Id": "7"}
+    assert client.post("/elsewhere", json={"a": 1}, headers=own).good
+    there.close()
+    assert b"Bearer of-the-request" in server.requests[-1]
+    (reached,) = there.requests
+    assert reached.startswith(b"POST /plain HTTP/1.1\r\n")
+    assert f"Host: localhost:{there.port}".encode() in reached
+    assert all(told in reached for told in (b"X-Kept: 1", b"X-Franchise-Id: 7", b'{"a":1}'))
+    assert not any(secret in reached for secret in (b"Bearer", b"X-CSRF-Token", b"seen=yes"))
+
+
+def test_a_header_is_sent_once_whatever_its_case(engine: Engine, server: MisbehavingServer) -> None:
+    """A request's own replaces the client's; the next request has the client's again."""
+    client = engine.client(server.url, headers={"authorization": "Bearer old"}, timeouts=PATIENT)
+    client.set_header("Authorization", "Bearer new")
+    client.get("/plain", headers={"AUTHORIZATION": "Bearer once", "host": "shop.example", "User-Agent": "own"})
+    client.post("/plain", json={}, headers={"content-type": "application/json; charset=utf-8"})
+    once, after = (request.split(b"\r\n\r\n")[0].split(b"\r\n")[1:] for request in server.requests)
+    for lines in (once, after):
+        names = [line.split(b":")[0].lower() for line in lines]
+        assert len(names) == len(set(names))
+    assert {b"AUTHORIZATION: Bearer once", b"host: shop.example", b"User-Agent: own"} <= set(once)
+    assert {
+        b"Authorization: Bearer new",
+        b"content-type: application/json; charset=utf-8",
+        f"Host: 127.0.0.1:{server.port}".encode(),
+    } <= set(after)
 
 
 def test_redirects_end(client: Client, server: MisbehavingServer) -> None:

@@ -47,7 +47,16 @@ def test_a_line_end_in_a_header_is_refused(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "quoted"), [("/a b", "/a%20b"), ("/ä?x=ö", "/%C3%A4?x=%C3%B6"), ("/a\r\nb", "/a%0D%0Ab"), ("/a%20b", "/a%20b")]
+    ("path", "quoted"),
+    [
+        ("/a b", "/a%20b"),
+        ("/ä?x=ö", "/%C3%A4?x=%C3%B6"),
+        ("/a\r\nb", "/a%0D%0Ab"),
+        ("/a%20b", "/a%20b"),
+        ("/a?b=1#top", "/a?b=1"),
+        ("/#/a", "/"),
+        ("#a", "/"),
+    ],
 )
 def test_targets_are_quoted(path: str, quoted: str) -> None:
     """What may not stand in a request line is percent-encoded; what is encoded already is left."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from closeshave.history import RATE_LIMITED, SHORTAGE, Mark
+from closeshave.history import PROXY, RATE_LIMITED, SHORTAGE, Mark
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.target import Measure, Objective
 from tests.judge.histories import AVAILABILITY, KILL, LATENCY, RECOVERY, Run
@@ -29,6 +29,8 @@ def judged(error: str | None, *, shared: bool, count: int = 200, at: float = 60.
     [
         (SHORTAGE, False, PASS, ("shortage", INCONCLUSIVE)),
         (SHORTAGE, True, PASS, ("shortage", INCONCLUSIVE)),
+        (PROXY, False, PASS, ("proxy", INCONCLUSIVE)),
+        (PROXY, True, PASS, ("proxy", INCONCLUSIVE)),
         (RATE_LIMITED, True, PASS, ("rate-limits", INCONCLUSIVE)),
         (RATE_LIMITED, False, FAIL, ("rate-limits", PASS)),
         ("refused", False, FAIL, None),
@@ -41,7 +43,7 @@ def test_what_says_nothing_of_the_platform_convicts_nobody(
     """And a run with such requests is not the planned one; whatever else was not answered convicts as ever."""
     found = judged(error, shared=shared)
     assert {found[f"{name}/all"].status for name in ("availability", "errors", "latency")} == {objectives}
-    checks = {name: found[name].status for name in ("shortage", "rate-limits") if name in found}
+    checks = {name: found[name].status for name in ("shortage", "proxy", "rate-limits") if name in found}
     assert checks == (dict([check]) if check else {})
 
 
@@ -49,6 +51,7 @@ def test_the_advice_names_what_to_change() -> None:
     """With how many there were."""
     assert "200 requests" in judged(SHORTAGE, shared=False)["shortage"].reason
     assert "ulimit -n" in judged(SHORTAGE, shared=False)["shortage"].reason
+    assert "200 requests count for nothing: the proxy" in judged(PROXY, shared=False)["proxy"].reason
     told = judged(RATE_LIMITED, shared=True)["rate-limits"].reason
     assert "X-Forwarded-For is not honoured" in told
     assert "200 requests" in told

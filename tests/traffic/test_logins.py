@@ -3,12 +3,14 @@
 import itertools
 import json
 import time
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
 from closeshave import private
-from closeshave.deployment import Account
+from closeshave.deployment import Account, Capabilities
+from closeshave.environments.remote.api import Api, Refused
 from closeshave.traffic import accounts, logins
 from closeshave.traffic.load import ACCOUNTS_FILE
 from tests.remote.crooked import bent
@@ -125,3 +127,42 @@ def test_a_wrong_password_is_named_without_it(tmp_path, monkeypatch):
     with bent(lambda _asked, answer: answer) as platform, pytest.raises(logins.LoginFailed, match="customer0") as raised:
         logins.log_in(deployment(tmp_path, platform.url, count=1), tmp_path, print)
     assert "Plain-1234" not in str(raised.value)
+
+
+def test_where_one_is_refused_nobody_else_waits_as_long(tmp_path, monkeypatch):
+    """Four at once lose patience at the same moment; whoever would be next is not asked for at all, or once."""
+    monkeypatch.setattr(logins, "PATIENCE_S", 1.0)
+    asked = []
+
+    def bend(request, answer):
+        asked.append(json.loads(request.body)["email"])
+        return Answered(404, {"error": "no handler found for uri [/api/v2/auth/login]"})
+
+    with bent(bend) as platform, pytest.raises(logins.LoginFailed, match="no handler found for uri"):
+        logins.log_in(deployment(tmp_path, platform.url, count=40), tmp_path, print)
+    assert len(set(asked)) <= 2 * logins.AT_ONCE
+    assert max(asked.count(f"customer{number}@plain.test") for number in range(4, 40)) <= 1
+
+
+ODD_TOKENS = ("planted\nX-Smuggled: 1", "planted\r", "planted\x00", "plantedü", "", None, 7, ["planted"])
+
+
+@pytest.mark.parametrize("token", ODD_TOKENS, ids=repr)
+def test_a_token_that_no_header_can_carry_is_none(tmp_path, monkeypatch, token):
+    """The libraries' own refusals quote the header; this message goes to the run's timeline."""
+    monkeypatch.setattr(logins, "PATIENCE_S", 0.0)
+
+    def bend(asked, answer):
+        return (
+            replace(answer, body={**answer.body, "access_token": token})
+            if asked.path.endswith("/login") and answer.status == 200
+            else answer
+        )
+
+    with bent(bend) as platform:
+        platform.shop.register("customer0@plain.test", "Plain-1234")
+        with pytest.raises(logins.LoginFailed, match="answered 200") as told:
+            logins.log_in(deployment(tmp_path, platform.url, count=1), tmp_path, print)
+        with closing(Api(platform.url, Capabilities())) as api, pytest.raises(Refused) as refused:
+            api.log_in("customer0@plain.test", "Plain-1234")
+    assert "planted" not in f"{told.value} {refused.value}"

@@ -19,7 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from closeshave import processes
+from closeshave import inherited, processes
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment, load
 from closeshave.environments.evidence import meter, proctable
@@ -66,8 +66,11 @@ class Sampler:
     process: subprocess.Popen[bytes]
 
     @classmethod
-    def start(cls, root: Path, run: Path) -> Sampler:
-        """Sample the environment under ``root`` and this process's own helpers into ``run``. Raises :class:`OSError`."""
+    def start(cls, root: Path, run: Path, withheld: Iterable[str] = ()) -> Sampler:
+        """Sample the environment under ``root`` and this process's own helpers into ``run``; ``withheld`` names variables that it has no use for.
+
+        Raises :class:`OSError`.
+        """
         command = [sys.executable, "-m", __name__, "--deployment", str(root), "--run", str(run), "--parent", str(os.getpid())]
         for folder in ("logs", "spool"):
             (run / folder).mkdir(exist_ok=True)
@@ -79,7 +82,7 @@ class Sampler:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**os.environ, **python_environ()},
+                env={**inherited.without(withheld), **python_environ()},
             )
         return cls(process)
 

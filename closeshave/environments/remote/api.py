@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from closeshave import foreign, web
-from closeshave.deployment import Account, Capabilities
+from closeshave.deployment import Account, Capabilities, Proxy
 from closeshave.environments.remote.listing import Page
 from closeshave.pace import FREE, Pace
 
@@ -48,10 +48,12 @@ class Caller:
 class Api:
     """One platform's base URL, spoken to by the harness itself."""
 
-    def __init__(self, url: str, capabilities: Capabilities, patience_s: float = PATIENCE_S, pace: Pace = FREE) -> None:
+    def __init__(
+        self, url: str, capabilities: Capabilities, patience_s: float = PATIENCE_S, pace: Pace = FREE, proxy: Proxy | None = None
+    ) -> None:
         """``pace`` is shared by all that speak to one platform at the same time: its cap counts them together."""
         self.url, self._capabilities, self._patience_s, self._pace = url, capabilities, patience_s, pace
-        self._client = httpx.Client(timeout=TIMEOUT_S, trust_env=False, verify=web.trusted())
+        self._client = web.client(TIMEOUT_S, proxy)
 
     def close(self) -> None:
         """Close its connections."""

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from closeshave import foreign, web
+from closeshave.deployment import Proxy
 from closeshave.environments.remote import address
 from closeshave.environments.remote.listing import Page
 
@@ -72,8 +73,9 @@ class Heard:
 class Asker:
     """Asks one region of a platform, and keeps what it heard by the name of the question."""
 
-    def __init__(self, url: str) -> None:
-        self.url, self._client = url, httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False, verify=web.trusted())
+    def __init__(self, url: str, proxy: Proxy | None = None) -> None:
+        self.url, self._proxy = url, proxy
+        self._client = web.client(TIMEOUT_S, proxy)
         self.heard: dict[str, Heard] = {}
 
     def ask(self, name: str, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Any:
@@ -105,7 +107,7 @@ class Asker:
 
     def ask_at_once(self, name: str, times: int, path: str, body: object, headers: Mapping[str, str]) -> list[Heard]:
         """The same change so many times at the same instant, each on a connection of its own; the last answer is kept too."""
-        clients = [httpx.Client(timeout=TIMEOUT_S, trust_env=False, verify=web.trusted()) for _ in range(times)]
+        clients = [web.client(TIMEOUT_S, self._proxy) for _ in range(times)]
         try:
             for client in clients:
                 # Opened before, so that the requests arrive together.
@@ -126,7 +128,12 @@ class Asker:
         return found
 
     def ask_without_csrf(self) -> None:
-        """A change without a CSRF pair, on a connection of its own: is it refused, and is the connection then dropped in silence?"""
+        """A change without a CSRF pair, on a connection of its own: is it refused, and is the connection then dropped in silence?
+
+        Not asked through a proxy, whose connection it would be.
+        """
+        if self._proxy is not None:
+            return
         parts = urlsplit(self.url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         sent = f"POST /api/v2/appointments/ HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"

@@ -57,7 +57,8 @@ def _read(definition: Remote, deployment: Deployment, run: Path) -> list[Row]:
     pace = Pace(definition.caps.requests_per_s)
     with ExitStack() as open_ones:
         apis = {
-            edge.region: open_ones.enter_context(closing(Api(edge.url, deployment.capabilities, pace=pace))) for edge in deployment.edges
+            edge.region: open_ones.enter_context(closing(Api(edge.url, deployment.capabilities, pace=pace, proxy=deployment.proxy)))
+            for edge in deployment.edges
         }
         for account in readers(definition, deployment):
             reader = Reader(apis[account.region], deployment, account, run)

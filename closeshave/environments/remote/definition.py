@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -12,7 +13,7 @@ import httpx
 from pydantic import Field
 
 from closeshave import foreign
-from closeshave.deployment import Asked, Call, Capabilities, Expect, Hook
+from closeshave.deployment import Asked, Call, Capabilities, Expect, Hook, Proxy, Secrets
 from closeshave.topology import Shard, Topology
 from closeshave.yamlfile import STRICT, Count, Lasting, Positive, Whole
 
@@ -20,6 +21,7 @@ EVERYTHING = Capabilities()
 QUERY = """
 SELECT id, barber_id, client_id, start_time, duration_minutes, status, notes, created_at, price FROM appointments WHERE notes = %(tag)s
 """.strip()
+CREDENTIALS = "credentials do not belong into an address; they would end up in logs"
 Location = tuple[str | int, ...]
 Stage = Literal["development", "staging", "production"]
 
@@ -122,6 +124,8 @@ class Remote:
     read_back: ReadBack = ReadBack()
     hooks: tuple[Hook, ...] = ()
     metrics: Metrics = Metrics()
+    proxy: Proxy | None = None
+    """Passes on what is asked of the regions' hosts; everything else is asked straight."""
     evidence: Literal["measured"] = "measured"
     description: str = ""
 
@@ -131,6 +135,14 @@ class Remote:
         regions = tuple(self.regions)
         shards = tuple(Shard(shard.id, shard.first, shard.last, shard.home, shard.standby or shard.home) for shard in self.shards)
         return Topology(regions, shards or (Shard(1, 1, 1, regions[0], regions[-1]),), self.resident)
+
+    @property
+    def secrets(self) -> Secrets:
+        """Every variable that the file names."""
+        read, proxy = self.read_back, self.proxy
+        reading = (*read.sql.values(), *((read.admin,) if read.admin else ()))
+        headers = (variable for hook in self.hooks for _, call in _calls(hook) for variable in call.headers_from.values())
+        return Secrets(reading, tuple(dict.fromkeys(headers)), (proxy.login,) if proxy and proxy.login else ())
 
 
 def inconsistencies(definition: Remote) -> Iterator[tuple[Location, str]]:
@@ -150,6 +162,9 @@ def inconsistencies(definition: Remote) -> Iterator[tuple[Location, str]]:
     yield from _wrong_shards(definition)
     yield from _wrong_people(definition)
     yield from _wrong_hooks(definition)
+    yield from _wrong_proxy(definition)
+    if "@" in (definition.metrics.prometheus or ""):
+        yield ("metrics", "prometheus"), CREDENTIALS
 
 
 def _unknown_zone(definition: Remote) -> Iterator[tuple[Location, str]]:
@@ -192,7 +207,9 @@ def _wrong_hooks(definition: Remote) -> Iterator[tuple[Location, str]]:
         for name, call in _calls(hook):
             if bool(call.command) == bool(call.http):
                 yield ("hooks", index, name), "either a command (a list: the program and its arguments) or the URL of an HTTP request"
-            elif call.http is not None and ((parts := _address(call.http)) is None or parts.scheme not in {"http", "https"}):
+            elif call.http is not None and (parts := _address(call.http)) is not None and "@" in parts.netloc:
+                yield ("hooks", index, name), f"{CREDENTIALS}: headers_from names a variable for an Authorization header"
+            elif call.http is not None and (parts is None or parts.scheme not in {"http", "https"}):
                 yield ("hooks", index, name), f"{call.http!r} is no URL of an HTTP request"
             elif call.command and isinstance(call.expect, Expect) and call.expect.status is not None:
                 yield (
@@ -203,6 +220,29 @@ def _wrong_hooks(definition: Remote) -> Iterator[tuple[Location, str]]:
         if aim in seen:
             yield ("hooks", index), f"a second hook for {hook.kind} on the same scope"
         seen.add(aim)
+
+
+def _wrong_proxy(definition: Remote) -> Iterator[tuple[Location, str]]:
+    proxy = definition.proxy
+    if proxy is None:
+        return
+    if "@" in proxy.url:
+        yield ("proxy", "url"), f"{CREDENTIALS}: login names a variable that holds user:password"
+    elif wrong_url(proxy.url) is not None or (parts := _address(proxy.url)) is None or parts.scheme != "http" or not parts.port:
+        yield ("proxy", "url"), "the address of a proxy that is spoken to in plain HTTP, with its port: http://proxy.example.com:3128"
+    for region, url in definition.regions.items():
+        if _is_here(url):
+            yield ("regions", region), "is this machine, which is reached without a proxy: leave proxy out"
+
+
+def _is_here(url: str) -> bool:
+    """Whether a URL's host is this very machine, by its name or number."""
+    parts = _address(url)
+    host = (parts and parts.hostname) or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _calls(hook: Hook) -> Iterator[tuple[str, Call]]:
@@ -222,11 +262,11 @@ def _address(url: str) -> SplitResult | None:
 
 def wrong_url(url: str) -> str | None:
     """What is wrong with a base URL, and what would be right; ``None`` when nothing is. Pure."""
+    if "@" in url:
+        return CREDENTIALS
     parts = _address(url)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         return f"{url!r} is no base URL like https://api.example.com"
-    if parts.username or parts.password:
-        return "credentials do not belong into an address; they would end up in logs"
     if parts.path.strip("/") or parts.query or parts.fragment:
         return f"a base URL has no path: {parts.scheme}://{parts.netloc}"
     return None

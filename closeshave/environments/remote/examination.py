@@ -82,7 +82,7 @@ def write_first(directory: Path, examined: Examined) -> Path:
 def _ask(definition: Remote, *, write: bool) -> tuple[dict[str, Heard], Noticed, tuple[Finding, ...]]:
     """What the first region answers; with ``write`` as a customer too."""
     region, url = next(iter(definition.regions.items()))
-    with closing(Asker(url)) as asker:
+    with closing(Asker(url, definition.proxy)) as asker:
         ask_as_anybody(asker, definition.fingerprint.path)
         if not write:
             return asker.heard, Noticed(), ()

@@ -52,10 +52,12 @@ def over_caps(definition: Remote, plan: Plan, requests_per_session: float) -> It
 
 
 def unprepared(definition: Remote, plan: Plan, environ: Mapping[str, str], found: Callable[[str], object]) -> Iterator[str]:
-    """What the hooks of the plan's faults lack on this machine, a sentence each: better said now than in the middle of a fault.
+    """What the proxy and the hooks of the plan's faults lack on this machine, a sentence each: better said now than in the middle of a fault.
 
     ``found`` tells where a program is, nothing when it is nowhere.
     """
+    if definition.proxy and (variable := definition.proxy.login) and ":" not in environ.get(variable, ""):
+        yield f"the proxy needs user:password in the environment variable {variable}, which is not set so"
     wanted = {(fault.kind, _aim(fault.scope)) for fault in plan.faults}
     for hook in definition.hooks:
         if (hook.kind, _aim(hook.scope)) not in wanted:

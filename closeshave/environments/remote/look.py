@@ -35,7 +35,7 @@ class Seen:
 
 def look(definition: Remote) -> tuple[Seen, ...]:
     """Ask every region for its fingerprint, and a few pages for keys that should not be there. Redirects are not followed."""
-    with httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False, verify=web.trusted()) as client:
+    with web.client(TIMEOUT_S, definition.proxy) as client:
         return tuple(_look(client, definition, region, url) for region, url in definition.regions.items())
 
 

@@ -9,6 +9,7 @@ import httpx
 
 from closeshave import foreign, web
 from closeshave.clock import Anchor
+from closeshave.deployment import Proxy
 from closeshave.history import Signal
 
 TIMEOUT_S = 10.0
@@ -17,13 +18,12 @@ QUERY = 'ALERTS{alertstate="firing"}'
 """Prometheus keeps a series of this name for every alert (prometheus.io, "Alerting rules")."""
 
 
-def signals(prometheus: str, anchor: Anchor, since_ns: int, until_ns: int) -> list[Signal]:
+def signals(prometheus: str, anchor: Anchor, since_ns: int, until_ns: int, proxy: Proxy | None = None) -> list[Signal]:
     """Alerts that began to fire in between. Raises :class:`OSError` when the monitoring does not answer."""
     asked = {"query": QUERY, "start": str(_wall_s(anchor, since_ns)), "end": str(_wall_s(anchor, until_ns)), "step": str(STEP_S)}
     try:
-        answer = httpx.get(
-            f"{prometheus}/api/v1/query_range", params=asked, timeout=TIMEOUT_S, trust_env=False, verify=web.trusted()
-        ).raise_for_status()
+        with web.client(TIMEOUT_S, proxy) as client:
+            answer = client.get(f"{prometheus}/api/v1/query_range", params=asked).raise_for_status()
         return list(read(foreign.loads(answer.content), anchor))
     except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise OSError(f"the platform's Prometheus told nothing: {type(error).__name__}: {error}") from error

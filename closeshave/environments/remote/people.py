@@ -23,7 +23,7 @@ def people(definition: Remote, beside: Path, say: Say) -> tuple[Account, ...]:
         return read(beside / definition.accounts.file, tuple(definition.regions))
     made, pace = [], Pace(definition.caps.requests_per_s)
     for region, url in definition.regions.items():
-        api = Api(url, definition.capabilities, pace=pace)
+        api = Api(url, definition.capabilities, pace=pace, proxy=definition.proxy)
         try:
             for _ in range(definition.accounts.register):
                 account = new_account(region)

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import httpx
 
 from closeshave import foreign, web
-from closeshave.deployment import Account, Capabilities
+from closeshave.deployment import Account, Capabilities, Proxy
 from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.remote import address, zones
@@ -57,7 +57,7 @@ def learn(definition: Remote, accounts: Sequence[Account], say: Say) -> Learnt:
     """Ask. Books once with the first account, and cancels. Raises :class:`EnvironmentFailed` where the file is wrong about the zone."""
     url, able = next(iter(definition.regions.values())), definition.capabilities
     missing = {}
-    if able.forwarded_for and (why := _not_honoured(url)):
+    if able.forwarded_for and (why := _not_honoured(url, definition.proxy)):
         missing["forwarded_for"] = why
         say(f"X-Forwarded-For is not honoured: {why}")
     zone, why = _zone(definition, accounts, say)
@@ -97,10 +97,10 @@ def judge(stated: str | None, named: str | None, booked: Booked | None, today: d
     return fits[0], ""
 
 
-def _not_honoured(url: str) -> str:
+def _not_honoured(url: str, proxy: Proxy | None) -> str:
     """Why customers share an address although the file says otherwise; empty when they do not, or the platform does not tell."""
     answers: list[Any] = []
-    with httpx.Client(timeout=TIMEOUT_S, trust_env=False, verify=web.trusted()) as client:
+    with web.client(TIMEOUT_S, proxy) as client:
         for headers in ({}, {"X-Forwarded-For": address.SENT}):
             answers.append(None)
             with suppress(httpx.HTTPError, ValueError):
@@ -119,7 +119,7 @@ def _zone(definition: Remote, accounts: Sequence[Account], say: Say) -> tuple[st
     if not accounts or {"slots", "book"} & set(able.steps_off):
         return judge(able.zone, None, None, datetime.now(UTC).date())
     account = accounts[0]
-    with closing(Api(definition.regions[account.region], able, pace=Pace(definition.caps.requests_per_s))) as api:
+    with closing(Api(definition.regions[account.region], able, pace=Pace(definition.caps.requests_per_s), proxy=definition.proxy)) as api:
         franchise = definition.topology.shards[0].first if able.franchises else None
         try:
             caller = api.log_in(account.email, account.password)

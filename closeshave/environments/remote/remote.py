@@ -99,10 +99,11 @@ def up(definition: Remote, root: Path, say: Say) -> Deployment:
         missing=missing(definition) | learnt.missing,
         capabilities=learnt.capabilities,
         hooks=definition.hooks,
+        proxy=definition.proxy,
+        secrets=definition.secrets,
     )
-    path = deployment.save()
-    # It holds passwords.
-    path.chmod(0o600)
+    # The accounts stay in this process, which logs them in: a file with their passwords would outlive one that is killed.
+    deployment.save(accounts=False)
     return deployment
 
 
@@ -122,6 +123,11 @@ def missing(definition: Remote) -> dict[str, str]:
         found["keyed bookings"] = "a booking has no idempotency key: a retry after an unknown outcome may book again"
     if not definition.read_back.sql and len(definition.topology.shards) > 1:
         found["placement"] = "read back through the API, which does not tell on which shard a booking lies"
+    if definition.proxy is not None:
+        found["direct connection"] = (
+            "the platform is asked through a proxy: times include the proxy's, and what it answers itself in plain HTTP (502, 503, 504) counts "
+            "as the platform's"
+        )
     found["split_brain"] = (
         "nobody outside sees which of the platform's databases acknowledged a write, nor on which timeline: two primaries at once cannot be told"
     )
@@ -133,11 +139,9 @@ def missing(definition: Remote) -> dict[str, str]:
 def down(root: Path, _logs_to: Path | None) -> tuple[str, ...]:
     """Forget this visit: its accounts, its lock. The platform itself, a ledger of open faults, and how these are undone stay as they are."""
     if (root / FILE).exists():
-        visited = load(root)
-        _release(visited.name)
+        # The file itself stays: whoever heals a fault that this visit left open needs its hooks.
+        _release(load(root).name)
         reader.forget(str(root))
-        # Whoever heals a fault that this visit left open needs its hooks.
-        visited.save(accounts=False)
     for name in (DEFINITION, registry.FILE):
         (root / name).unlink(missing_ok=True)
     return ()
@@ -161,7 +165,7 @@ def export(deployment: Deployment, run: Path, _since_wall_s: float, say: Say) ->
 def signals(deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int) -> list[Signal]:
     """Alerts of the platform's own monitoring. Raises :class:`OSError`."""
     prometheus = _definition(deployment).metrics.prometheus
-    return metrics.signals(prometheus, anchor, since_ns, until_ns) if prometheus else []
+    return metrics.signals(prometheus, anchor, since_ns, until_ns, deployment.way(prometheus)) if prometheus else []
 
 
 def tidy(deployment: Deployment, run: Path, say: Say) -> tuple[str, ...]:

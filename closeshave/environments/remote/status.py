@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from closeshave import foreign, web
-from closeshave.deployment import Capabilities, Edge, load
+from closeshave.deployment import Capabilities, Edge, Proxy, load
 from closeshave.environments.status import PartStatus
 
 PATH = "/health/ready"
@@ -18,7 +18,7 @@ TIMEOUT_S = 5.0
 def status(root: Path) -> tuple[PartStatus, ...]:
     """Every region's own word. Raises :class:`FileNotFoundError` where nothing visits."""
     deployment = load(root)
-    return tuple(_status(edge, deployment.capabilities) for edge in deployment.edges)
+    return tuple(_status(edge, deployment.capabilities, deployment.proxy) for edge in deployment.edges)
 
 
 def is_ready(code: int, body: Any, by: str) -> bool:
@@ -28,9 +28,10 @@ def is_ready(code: int, body: Any, by: str) -> bool:
     return isinstance(body, dict) and body.get("status") == "ready"
 
 
-def _status(edge: Edge, capabilities: Capabilities) -> PartStatus:
+def _status(edge: Edge, capabilities: Capabilities, proxy: Proxy | None = None) -> PartStatus:
     try:
-        answer = httpx.get(edge.url + PATH, timeout=TIMEOUT_S, trust_env=False, verify=web.trusted())
+        with web.client(TIMEOUT_S, proxy) as client:
+            answer = client.get(edge.url + PATH)
     except httpx.HTTPError as error:
         return PartStatus(edge.region, "region", edge.region, running=False, detail=type(error).__name__)
     try:

@@ -22,6 +22,9 @@ IDLE_LIMIT_NS = 4_000_000_000
 """A connection unused for longer is not used again: servers close idle ones after five seconds or more, and a request that crosses such a
 close would be a failure of nobody's making."""
 
+PROXY_REFUSES = 407
+"""Only a proxy answers so, and passes nothing on."""
+
 _FAILURES: Mapping[Reason, Failure] = {
     Reason.DNS: Failure.UNREACHABLE,
     Reason.REFUSED: Failure.REFUSED,
@@ -35,6 +38,7 @@ _FAILURES: Mapping[Reason, Failure] = {
     Reason.CLOSED: Failure.CLOSED,
     Reason.TRUNCATED: Failure.CLOSED,
     Reason.PROTOCOL: Failure.PROTOCOL,
+    Reason.PROXY: Failure.PROXY,
     Reason.SHORTAGE: Failure.SHORTAGE,
 }
 
@@ -63,13 +67,16 @@ class EngineTransport:
         self._origin, prefix = split(url)
         self._prefix = prefix.rstrip("/")
         self._constant = constant_lines(self._origin, {"Accept-Encoding": "gzip, deflate", "User-Agent": "closeshave"})
+        proxy = engine.settings.proxy
+        self._form = proxy.form(self._origin) if proxy else ""
+        self._constant += proxy.lines(self._origin) if proxy else ""
         self._connect_ns, self._total_ns = int(connect_timeout_s * 1e9), int(total_timeout_s * 1e9)
         self._pool: Pool | None = None
         self._used_ns = 0
 
     def send(self, request: Request) -> Answer:
         """See :meth:`closeshave.traffic.transport.Transport.send`."""
-        wire = build(request.method, self._prefix + request.path, self._constant, request.headers, request.body)
+        wire = build(request.method, self._prefix + request.path, self._constant, request.headers, request.body, self._form)
         started_ns = now_ns()
         if started_ns - self._used_ns > IDLE_LIMIT_NS:
             self.close()
@@ -90,6 +97,8 @@ class EngineTransport:
         status = message.head.status
         # A refused CSRF pair closes the connection without announcing it.
         pool.give(connection, message.reusable and status != 403)
+        if status == PROXY_REFUSES and self._form:
+            return Answer(started_ns, ended_ns, failure=Failure.PROXY, sent=False)
         return Answer(started_ns, ended_ns, status, dict(message.head.fields()), message.body)
 
     def close(self) -> None:

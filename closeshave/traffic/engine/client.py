@@ -20,6 +20,7 @@ from closeshave.traffic.engine.cookies import CookieJar
 from closeshave.traffic.engine.errors import Reason, TransportError
 from closeshave.traffic.engine.parser import Message
 from closeshave.traffic.engine.pool import Pool
+from closeshave.traffic.engine.proxy import Proxy
 from closeshave.traffic.engine.records import Records
 from closeshave.traffic.engine.response import Response
 from closeshave.traffic.engine.rows import METHOD_CODES, OK, OUTCOME_CODES, ROW, TIMES
@@ -67,9 +68,11 @@ class Client:
         redirects: int = 10,
         retries: int = 1,
         traces: bool = False,
+        proxy: Proxy | None = None,
     ) -> None:
-        """``pools`` gives the pool for an origin. ``retries`` counts further attempts after a connection had grown stale; ``traces`` keeps what the
-        platform tells in ``X-Region``, ``X-Cache`` and ``Server-Timing``. Raises :class:`ValueError` for a base URL that is none.
+        """``pools`` gives the pool for an origin, connected through ``proxy`` where that is asked. ``retries`` counts further attempts after a
+        connection had grown stale; ``traces`` keeps what the platform tells in ``X-Region``, ``X-Cache`` and ``Server-Timing``. Raises
+        :class:`ValueError` for a base URL that is none.
         """
         self.origin, prefix = split(base_url)
         self._prefix = prefix.rstrip("/")
@@ -77,7 +80,9 @@ class Client:
         self._records, self._texts, self._add = records, records.texts, records.add
         self._known, self._counters = records.texts.known, records.counters
         self._headers = merged(DEFAULT_HEADERS, headers or {})
-        self._constant = constant_lines(self.origin, self._headers)
+        self._proxy = proxy
+        self._form = proxy.form(self.origin) if proxy else ""
+        self._constant = self._lines(self.origin, self._headers)
         self._plain_gets: dict[str, bytes] = {}
         """Requests that say nothing but their target, by target: the same bytes each time."""
         self._last_told: tuple[object, ...] = ()
@@ -151,7 +156,7 @@ class Client:
         if "\n" in value or "\r" in value:
             raise ValueError(f"a line end inside header {name}")
         self._headers = merged(self._headers, {name: value})
-        self._constant = constant_lines(self.origin, self._headers)
+        self._constant = self._lines(self.origin, self._headers)
         self._plain_gets.clear()
 
     def connect(self) -> None:
@@ -190,7 +195,7 @@ class Client:
         if headers is None and data is None and method == "GET":
             wire = self._plain_gets.get(target) or self._plain_get(target)
         else:
-            wire = build(method, target, self._constant, headers, data)
+            wire = build(method, target, self._constant, headers, data, self._form)
         kind = self._known(name or path) or self._texts.code(name or path)
         intended_ns, self.intended_ns = self.intended_ns, 0
         response = self._attempt(self._pool, method, wire, kind, intended_ns)
@@ -263,7 +268,7 @@ class Client:
         return response
 
     def _plain_get(self, target: str) -> bytes:
-        wire = build("GET", target, self._constant, None, None)
+        wire = build("GET", target, self._constant, None, None, self._form)
         if len(self._plain_gets) < _REMEMBERED:
             self._plain_gets[target] = wire
         return wire
@@ -351,13 +356,13 @@ class Client:
         self, method: str, origin: Origin, target: str, headers: Mapping[str, str] | None, data: bytes | None, kind: int, attempt: int
     ) -> Response:
         own = {name: value for name, value in (headers or {}).items() if name.lower() != "cookie"}
-        constant, pool = self._constant, self._pool
+        constant, pool, form = self._constant, self._pool, self._form
         if origin != self.origin:
             # Another host gets none of the customer's secrets.
             own = {name: value for name, value in own.items() if name.lower() not in _PRIVATE}
-            constant = constant_lines(origin, {name: value for name, value in self._headers.items() if name.lower() not in _PRIVATE})
-            pool = self._pools(origin)
-        wire = build(method, target, constant, self._with_cookies(own, origin, target), data)
+            constant = self._lines(origin, {name: value for name, value in self._headers.items() if name.lower() not in _PRIVATE})
+            pool, form = self._pools(origin), self._proxy.form(origin) if self._proxy else ""
+        wire = build(method, target, constant, self._with_cookies(own, origin, target), data, form)
         response = self._attempt(pool, method, wire, kind, 0)
         response.attempt = attempt
         if response.message is None:
@@ -365,6 +370,9 @@ class Client:
         if response.message is not None and response.message.head.sets_cookies:
             self._take_cookies(response, origin, target)
         return response
+
+    def _lines(self, origin: Origin, headers: Mapping[str, str]) -> str:
+        return constant_lines(origin, headers) + (self._proxy.lines(origin) if self._proxy else "")
 
     # -- cookies and records -------------------------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from closeshave.traffic.engine.dns import Address
 from closeshave.traffic.engine.errors import ProtocolError, Reason, TransportError
 from closeshave.traffic.engine.loop import EPOLLIN, EPOLLOUT, NEVER_NS, Loop
 from closeshave.traffic.engine.parser import HeadMemo, Message, ResponseParser
+from closeshave.traffic.engine.proxy import tunnelled
 from closeshave.traffic.engine.shortage import is_shortage, of_ports
 from closeshave.traffic.engine.tls import TlsLayer
 
@@ -33,7 +34,7 @@ class Connection:
     """A non-blocking socket registered with the loop. Used by one greenlet at a time."""
 
     __slots__ = (
-        "_loop", "_parser", "_pause", "_ready", "_recv", "_send", "_sent", "_sock", "deadline_ns", "exchanges", "fd", "on_close", "open", "tls",
+        "_loop", "_parser", "_pause", "_ready", "_recv", "_send", "_sent", "_sock", "deadline_ns", "exchanges", "fd", "on_close", "open", "stands", "tls",
         "watched_ns",
     )  # fmt: skip
 
@@ -59,6 +60,8 @@ class Connection:
         self.exchanges = 0
         """Answers received so far; above 0 the connection may have grown stale."""
         self.open = True
+        self.stands = False
+        """Whether the address has taken the connection."""
         try:
             loop.register(self.fd, self._when_idle)
         except OSError as error:
@@ -199,14 +202,20 @@ class Connection:
 
     # -- the ends of its life ------------------------------------------------------------------------------------------------------------------
 
-    def connect(self, address: Address, due_ns: int, tls: TlsLayer | None) -> None:
-        """Connect, and shake hands where there is TLS. Raises :class:`TransportError` with nothing sent; the connection is closed then."""
+    def connect(self, address: Address, due_ns: int, tls: TlsLayer | None, tunnel: bytes = b"") -> None:
+        """Connect, and shake hands where there is TLS; ``tunnel`` asks the proxy at ``address`` for the way on, before that.
+
+        Raises :class:`TransportError` with nothing sent; the connection is closed then.
+        """
         self.deadline_ns = due_ns
         if due_ns < self.watched_ns:
             self._loop.watch(self)
         self._ready[self.fd] = getcurrent().switch
         try:
             self._establish(address[1])
+            self.stands = True
+            if tunnel:
+                self._dig(tunnel)
             if tls is not None:
                 self._shake_hands(tls)
         except ssl.SSLError as error:
@@ -255,6 +264,23 @@ class Connection:
         if error not in {0, errno.EISCONN}:
             raise OSError(error, os.strerror(error))
         self._loop.want(self.fd, EPOLLIN)
+
+    def _dig(self, request: bytes) -> None:
+        """Have a proxy connect this connection to the platform."""
+        while request:
+            # As below: smaller than any socket buffer.
+            request = request[self._send(request) :]
+        received = b""
+        while not tunnelled(received):
+            if not self._pause():
+                raise TransportError(Reason.CONNECT_TIMEOUT, "no answer to CONNECT", sent=False)
+            try:
+                part = self._recv(_RECEIVE_BYTES)
+            except BlockingIOError:
+                continue
+            if not part:
+                raise TransportError(Reason.PROXY, "it closed the connection", sent=False)
+            received += part
 
     def _shake_hands(self, tls: TlsLayer) -> None:
         self.tls = tls

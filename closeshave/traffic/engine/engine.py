@@ -18,6 +18,7 @@ from closeshave.traffic.engine.dns import DEFAULT_INTERVAL_S, Resolver
 from closeshave.traffic.engine.errors import TransportError
 from closeshave.traffic.engine.loop import Loop
 from closeshave.traffic.engine.pool import Connector, Pool
+from closeshave.traffic.engine.proxy import Proxy
 from closeshave.traffic.engine.records import FLUSH_INTERVAL_S, Observer, Records, Rows
 from closeshave.traffic.engine.tls import TlsSessions, TlsSettings
 from closeshave.traffic.engine.wire import Origin, split
@@ -38,6 +39,7 @@ class Settings:
     number: int = 0
     """The worker's number among all of the run, from 0."""
     tls: TlsSettings = field(default_factory=TlsSettings)
+    proxy: Proxy | None = None
     dns_interval_s: float = DEFAULT_INTERVAL_S
     pool_limit: int | None = None
     """Most connections of a shared pool."""
@@ -55,7 +57,7 @@ class Engine:
         self.records = Records(settings.records, settings.source, settings.worker, settings.number)
         self._observer = observer
         self._unobserved: deque[Rows] = deque()
-        self._connector = Connector(self.loop, Resolver(settings.dns_interval_s), TlsSessions(settings.tls))
+        self._connector = Connector(self.loop, Resolver(settings.dns_interval_s), TlsSessions(settings.tls), settings.proxy)
         self._shared: dict[Origin, Pool] = {}
         self._flusher = gevent.spawn(self._keep_flushing)
 
@@ -73,7 +75,15 @@ class Engine:
         """A client whose connections are the worker's, or with ``own_connections`` its own, as a browser's are."""
         pools = _OwnPools(self).pool if own_connections else self.pool
         return Client(
-            base_url, pools, self.records, headers=headers, timeouts=timeouts, redirects=redirects, retries=retries, traces=traces
+            base_url,
+            pools,
+            self.records,
+            headers=headers,
+            timeouts=timeouts,
+            redirects=redirects,
+            retries=retries,
+            traces=traces,
+            proxy=self.settings.proxy,
         )
 
     def pool(self, origin: Origin) -> Pool:

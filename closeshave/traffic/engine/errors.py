@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from closeshave.history import PROXY as UNPASSED
 from closeshave.history import SHORTAGE as SHORT
 
 
@@ -27,6 +28,8 @@ class Reason(StrEnum):
     """The server closed the connection in the middle of an answer."""
     PROTOCOL = "protocol"
     """What came is not HTTP/1.x, contradicts itself, or exceeds a limit."""
+    PROXY = UNPASSED
+    """The proxy could not be reached, or did not pass it on; the platform had no part in that."""
     SHORTAGE = SHORT
     """This machine had no descriptor, port, buffer, thread or memory for it; the platform had no part in that."""
     STOPPED = "stopped"

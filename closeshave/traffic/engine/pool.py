@@ -15,16 +15,17 @@ from closeshave.traffic.engine.dns import Address, Resolver
 from closeshave.traffic.engine.errors import Reason, TransportError
 from closeshave.traffic.engine.loop import NEVER_NS, Loop
 from closeshave.traffic.engine.parser import HeadMemo
+from closeshave.traffic.engine.proxy import Proxy
 from closeshave.traffic.engine.shortage import of_descriptors
 from closeshave.traffic.engine.tls import TlsLayer, TlsSessions
 from closeshave.traffic.engine.wire import Origin
 
 
 class Connector:
-    """Opens connections: name, address after address, TLS."""
+    """Opens connections: name, address after address, tunnel, TLS."""
 
-    def __init__(self, loop: Loop, resolver: Resolver, sessions: TlsSessions) -> None:
-        self.loop, self.resolver, self.sessions = loop, resolver, sessions
+    def __init__(self, loop: Loop, resolver: Resolver, sessions: TlsSessions, proxy: Proxy | None = None) -> None:
+        self.loop, self.resolver, self.sessions, self.proxy = loop, resolver, sessions, proxy
         self.opened = 0
 
     def connect(self, origin: Origin, memo: HeadMemo, due_ns: int) -> Connection:
@@ -33,7 +34,9 @@ class Connector:
         Where this machine was short of something for one of them, that is the reason: nobody knows what that address would have said.
         """
         short: TransportError | None = None
-        addresses = self._addresses(origin, due_ns)
+        via = self._via(origin)
+        at = origin if via is None else via.itself
+        addresses = self._addresses(at, due_ns, Reason.DNS if via is None else Reason.PROXY)
         for index, address in enumerate(addresses):
             # Each address gets its part of the time that is left, so that one that swallows packets does not use up the others'.
             now_ns = time.monotonic_ns()
@@ -44,19 +47,28 @@ class Connector:
                 if error.reason is Reason.SHORTAGE:
                     short = short or error
                 else:
-                    self.resolver.failed(origin.host, origin.port, address)
+                    self.resolver.failed(at.host, at.port, address)
                 if index == len(addresses) - 1 or error.reason is Reason.TLS:
                     raise short or error from error.__cause__
-        raise TransportError(Reason.DNS, f"{origin.host} has no address", sent=False)
+        raise TransportError(Reason.DNS if via is None else Reason.PROXY, f"{at.host} has no address", sent=False)
+
+    def _via(self, origin: Origin) -> Proxy | None:
+        return self.proxy if self.proxy is not None and origin.host in self.proxy.hosts else None
 
     def _connect(self, origin: Origin, address: Address, memo: HeadMemo, due_ns: int) -> Connection:
+        via = self._via(origin)
         layer = self._layer(origin) if origin.tls else None
         connection = Connection(self.loop, address[0], memo)
-        connection.connect(address, due_ns, layer)
+        try:
+            connection.connect(address, due_ns, layer, via.tunnel(origin) if via else b"")
+        except TransportError as error:
+            if via is None or connection.stands or error.reason is Reason.SHORTAGE:
+                raise
+            raise TransportError(Reason.PROXY, f"{via.host}:{via.port}: {error}", sent=False) from error.__cause__
         self.opened += 1
         return connection
 
-    def _addresses(self, origin: Origin, due_ns: int) -> list[Address]:
+    def _addresses(self, origin: Origin, due_ns: int, otherwise: Reason) -> list[Address]:
         """A name server may let us wait for longer than anybody wants to."""
         late = gevent.Timeout(max(0.001, (due_ns - time.monotonic_ns()) / 1e9))
         try:
@@ -65,7 +77,11 @@ class Connector:
         except gevent.Timeout as error:
             if error is not late:
                 raise
-            raise TransportError(Reason.DNS, f"{origin.host} was not told in time", sent=False) from None
+            raise TransportError(otherwise, f"{origin.host} was not told in time", sent=False) from None
+        except TransportError as error:
+            if error.reason is not Reason.DNS:
+                raise
+            raise TransportError(otherwise, str(error), sent=False) from error.__cause__
 
     def _layer(self, origin: Origin) -> TlsLayer:
         """The encryption of a new connection. The first one reads the authorities, and without a descriptor for that would trust nobody ever after."""

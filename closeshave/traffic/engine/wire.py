@@ -107,11 +107,11 @@ def text_of(value: str) -> str:
     return value if value.isascii() else value.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
-def build(method: str, target: str, constant: str, headers: Mapping[str, str] | None, body: bytes | None) -> bytes:
+def build(method: str, target: str, constant: str, headers: Mapping[str, str] | None, body: bytes | None, form: str = "") -> bytes:
     """A request. ``constant`` comes from :func:`constant_lines`; each of ``headers``, this request's own, replaces the one of its name there.
 
-    A fragment of the target is the caller's alone and is not sent. Raises :class:`ValueError` for what cannot be written: a header with a line
-    end in it, or with letters beyond Latin-1.
+    ``form`` stands before the target where a proxy reads it. A fragment of the target is the caller's alone and is not sent. Raises
+    :class:`ValueError` for what cannot be written: a header with a line end in it, or with letters beyond Latin-1.
     """
     own = ""
     if headers:
@@ -123,6 +123,8 @@ def build(method: str, target: str, constant: str, headers: Mapping[str, str] | 
         target = quote(target, safe="/?&=%:+,;@!$'()*~-._[]", errors="surrogateescape")
     if not target.startswith("/") and target != "*":
         target = f"/{target}"
+    if form:
+        target = form if target == "*" else form + target
     if body is None:
         length = "" if method in BODILESS else "Content-Length: 0\r\n"
         return f"{method} {target} HTTP/1.1\r\n{constant}{own}{length}\r\n".encode("latin-1")

@@ -1,0 +1,26 @@
+"""What the processes that the harness starts are given of its environment: no secret of which they have no use, and to the parts of an environment
+nothing that could change what they are: libpq, Patroni and etcd all read variables of their own, a password among them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+NEEDED = frozenset({
+    "HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "SHELL", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "TZ", "TZDIR", "USER",
+})  # fmt: skip
+FAMILIES = ("CLOSESHAVE_", "LC_", "PYTHON", "XDG_")
+TOKEN = "CLOSESHAVE_TOKEN"  # noqa: S105 - the name of a variable
+"""The permission to load production: the command's alone."""
+
+
+def without(names: Iterable[str]) -> dict[str, str]:
+    """This process's environment but for the variables of these names, and the permission."""
+    withheld = {*names, TOKEN}
+    return {name: value for name, value in os.environ.items() if name not in withheld}
+
+
+def for_parts() -> dict[str, str]:
+    """What a part of an environment is given of it: where programs, this package, languages and temporary files are."""
+    return {name: value for name, value in without(()).items() if name in NEEDED or name.startswith(FAMILIES)}
