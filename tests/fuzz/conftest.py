@@ -1,0 +1,14 @@
+"""What targets wrote goes with the tests: workers of xdist end without Python's own farewell."""
+
+import shutil
+
+import pytest
+
+from tests.fuzz import places
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_stays():
+    """At the end of each worker."""
+    yield
+    shutil.rmtree(places.place(), ignore_errors=True)
