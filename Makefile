@@ -10,10 +10,10 @@ INSTALLED := $(VENV)/installed
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(INSTALLED) ## Carry out the nightly trial and print its verdict (about 6 minutes)
+run: $(INSTALLED) ## Carry out the nightly trial and print its verdict (6 to 9 minutes)
 	$(BIN)/closeshave run nightly
 
-smoke: $(INSTALLED) ## A short trial with one fault (about 90 seconds)
+smoke: $(INSTALLED) ## A short trial with one fault (about two minutes)
 	$(BIN)/closeshave run smoke
 
 faults: $(INSTALLED) ## Every kind of fault once, under load: a table of what it did (about half an hour)

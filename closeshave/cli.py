@@ -41,9 +41,10 @@ RunDirectory = Annotated[Path, typer.Argument(help="A run directory, below repor
 EnvironmentName = Annotated[str, typer.Argument(help="An environment file, or the name of one in environments/.")]
 
 RateScale = Annotated[
-    float,
+    float | None,
     typer.Option(
-        help="Multiplies the rates of sessions, contests and canaries, up to 10. The canaries' rate sets the resolution of recovery times."
+        help="Multiplies the rates of sessions, contests and canaries, up to 10; below 1 calm lasts longer, within limits.duration. Without it "
+        "a plan with rate: auto is calibrated. The canaries' rate sets the resolution of recovery times."
     ),
 ]
 
@@ -65,7 +66,7 @@ def run(  # noqa: PLR0917 - an option each
     environment: Annotated[str | None, typer.Option(help="Another environment than the plan's.")] = None,
     target: Annotated[str | None, typer.Option(help="Another target than the plan's.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Another seed than the plan's.")] = None,
-    rate_scale: RateScale = 1.0,
+    rate_scale: RateScale = None,
     processes: Annotated[int | None, typer.Option(min=1, help="How many processes share the customers' load, if not the plan's.")] = None,
     runs: Annotated[Path, typer.Option(help="Where run directories are made.")] = Path("reports/runs"),
     attach: Annotated[Path | None, typer.Option(help="Root of a running environment to use; it is left running.")] = None,
@@ -151,7 +152,7 @@ def validate(
     environment: Annotated[str | None, typer.Option(help="Another environment than the plans'.")] = None,
     target: Annotated[str | None, typer.Option(help="Another target than the plans'.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Another seed than the plans'.")] = None,
-    rate_scale: RateScale = 1.0,
+    rate_scale: RateScale = None,
 ) -> None:
     """Check plans without starting anything, and say what they put to the test and what not."""
     from closeshave.outlook import show

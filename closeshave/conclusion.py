@@ -59,8 +59,19 @@ def read(run: Path) -> tuple[history.History, Plan, Target, str]:
         drawn = nemesis.load(run)
     except Damaged as error:
         raise rundir.NoRun(f"{run} cannot be judged: {error}") from None
-    plan = replace(written.scaled(recorded.manifest.rate_scale), faults=(*written.faults, *drawn))
+    plan = replace(_carried_out(written, recorded.manifest), faults=(*written.faults, *drawn))
     return recorded, plan, read_target(run / rundir.TARGET), _ending(run)
+
+
+def _carried_out(written: Plan, manifest: history.Manifest) -> Plan:
+    """The plan as it was carried out, whatever this version would make of it: at the recorded rates and lengths."""
+    scaled = written.scaled(manifest.rate_scale)
+    if not manifest.lengths_s:
+        return scaled
+    try:
+        return scaled.lasting(manifest.lengths_s)
+    except ValueError:
+        raise rundir.NoRun(f"the {history.MANIFEST} of this run has lengths that the phases of its {rundir.PLAN} cannot have") from None
 
 
 def _recorded(run: Path) -> history.History:

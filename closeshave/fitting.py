@@ -1,11 +1,20 @@
-"""By what a plan's rates are to be multiplied so that it fits a platform: found by asking, whatever the reasons are. Pure."""
+"""A plan at another rate: by what its rates are to be multiplied so that it fits, whatever the reasons are, and what it is then. Pure.
+
+The caps of a platform elsewhere, the processors of this machine and ``--rate-scale`` all end in one factor, and the same factor always makes the
+same plan of the same file.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
+
+from closeshave.plan import Plan, Role
 
 LEAST, MOST = 0.001, 10.0
+STEP_S = 1.0
+"""Phases grow by whole steps."""
 
 
 def largest(fits: Callable[[float], bool]) -> float | None:
@@ -26,3 +35,26 @@ def largest(fits: Callable[[float], bool]) -> float | None:
     steps = math.floor(low / digit + 1e-9)
     found = round(steps * digit, 6)
     return found if fits(found) else round((steps - 1) * digit, 6)
+
+
+def fitted(plan: Plan, factor: float) -> Plan:
+    """The plan at ``factor`` times its rates; at less than its rates its calm phases last longer, so that they bring as many requests as planned.
+
+    They grow by the same share each, and never so far that the plan lasts longer than its ``limits.duration``. Phases with faults keep their
+    lengths: what is judged in them is counted from the injection. ``limits.requests`` is never more than what was written, times the factor
+    where that is above 1.
+    """
+    scaled = plan.scaled(factor)
+    room_s = plan.limits.duration - plan.duration_s
+    calm_s = plan.calm_s
+    if factor >= 1 or room_s <= 0 or calm_s <= 0:
+        return scaled
+    share = min(1 / factor, 1 + room_s / calm_s)
+    grown = scaled.lasting(tuple(_grown_s(phase.duration, share) if phase.role is Role.CALM else phase.duration for phase in plan.phases))
+    requests = math.ceil(plan.limits.requests * factor * grown.duration_s / plan.duration_s)
+    return replace(grown, limits=replace(grown.limits, requests=min(requests, plan.limits.requests)))
+
+
+def _grown_s(length_s: float, share: float) -> float:
+    """Rounded down, so that all together stay within the limit of time; but not by a step for what a division loses."""
+    return max(length_s, math.floor(length_s * share / STEP_S + 1e-9) * STEP_S)

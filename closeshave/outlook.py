@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from closeshave import fitting, processors, prospects
+from closeshave.calibration import FLOOR, SHARE
+from closeshave.environments import drivers
 from closeshave.judge import asked
+from closeshave.plan import Plan
 from closeshave.preparation import Prepared
+from closeshave.prospects import Prospect
+from closeshave.report import rate as told
 from closeshave.report.words import quantity
 from closeshave.target import UNIT_OF, Measure, Objective
+from closeshave.yamlfile import duration_text
 
 UNITS = {"time": "s", "share": "ratio", "rate": "1/s"}
 
@@ -23,11 +32,14 @@ def show(prepared: Prepared, console: Console) -> None:
             Text(f"  {fault.id}  {fault.kind} on {place} {fault.at:g} s into {fault.phase}, held {fault.hold:g} s"), soft_wrap=True
         )
     if prepared.rate_scale != 1:
-        console.print(Text(f"  rates are {prepared.rate_scale:g} times the plan's: {resolution(prepared)}"), soft_wrap=True)
+        console.print(Text(f"  {told.sentence(prepared.rate)}; {resolution(prepared)}"), soft_wrap=True)
+    if prepared.written.rate == "auto":
+        console.print(Text(f"  {_automatic(prepared)}"), soft_wrap=True)
     said = asked.asked(prepared.plan, prepared.target)
     _table(
         console, ("will be judged", "bound", "promises"), [(*_named(each), ", ".join(each.claims) or "our own") for each in said.objectives]
     )
+    _table(console, ("requests that settle it", "at least", "expected", "down to"), _samples(prepared))
     _table(console, ("not run in this plan", "promise", "why"), [(row.id, row.text, row.why) for row in said.not_run])
     warn(prepared, console)
 
@@ -42,6 +54,68 @@ def resolution(prepared: Prepared) -> str:
     """What the canaries' rate means for recovery times."""
     home_per_s = prepared.plan.canaries.home_per_s
     return f"canaries ask each shard {home_per_s:.3g} times a second, so a recovery time is known to {1 / home_per_s:.2g} s at best"
+
+
+def foreseen(prepared: Prepared) -> list[str]:
+    """What the trial will have requests enough to settle at its rate, and what not and what would be enough: a sentence each."""
+    target, topology = prepared.target, prepared.definition.topology
+    found = prospects.prospects(prepared.plan, target, topology)
+    enough = [_name(each.objective) for each in found if each.enough]
+    said = [f"enough requests to settle, if nothing breaks them: {', '.join(enough)}"] if enough else []
+    planned = prospects.prospects(prepared.written, target, topology)
+    return said + [_short(prepared.plan, each, whole) for each, whole in zip(found, planned, strict=True) if not each.enough]
+
+
+def _short(plan: Plan, found: Prospect, planned: Prospect) -> str:
+    """Too few requests, and what would do."""
+    name, bound = _named(found.objective)
+    lasting_s = prospects.lasting_s(plan, found)
+    if planned.enough:
+        where = "on this machine"
+        would = [f"{found.needs / max(found.expects, 1):.2g} times the rate"]
+        would += [f"limits.duration: {duration_text(math.ceil(lasting_s))}"] if lasting_s is not None else []
+    else:
+        where, would = "in this plan", [f"{math.ceil(lasting_s - plan.duration_s):,} s more calm"] if lasting_s is not None else []
+    part = f" in each of {found.parts} parts" if found.parts > 1 else ""
+    told_would = f"; {' or '.join(would)} would do" if would else ""
+    return (
+        f"too few requests {where}: {name} ({bound}) will not be settled; it takes {found.needs:,} without a breach{part}, about "
+        f"{found.expects:,.0f} are to come, which settle {quantity(found.settles, 'ratio')} at best"
+        f"{told_would}"
+    )
+
+
+def _automatic(prepared: Prepared) -> str:
+    """What ``rate: auto`` means here; how fast this machine is nobody knows yet."""
+    if not drivers.of(prepared.definition.kind).ours:
+        return "rate: auto is for environments of our own: on a platform elsewhere the rates are as planned, or as --rate-scale says"
+    if not prepared.calibrates:
+        return f"rate: auto: --rate-scale {prepared.rate_scale:g} fixes the rate, and nothing is calibrated"
+    least = fitting.fitted(prepared.written, FLOOR)
+    return (
+        f"rate: auto: a calibration before the load finds which share of these rates takes at most {quantity(SHARE, 'ratio')} of this machine's "
+        f"{processors.available():g} processors; at a smaller one calm lasts up to {quantity(least.calm_s, 's')} instead of "
+        f"{quantity(prepared.written.calm_s, 's')} (limits.duration: {duration_text(prepared.written.limits.duration)}); below "
+        f"{quantity(FLOOR, 'ratio')} nothing is loaded, and the run is inconclusive"
+    )
+
+
+def _samples(prepared: Prepared) -> list[tuple[str, ...]]:
+    """How many requests settle each objective, how many the plan brings, and down to which share of its rate they are enough."""
+    target, topology = prepared.target, prepared.definition.topology
+    shares = [step / 100 for step in range(1, 101)]
+    smaller = [prospects.prospects(fitting.fitted(prepared.written, share), target, topology) for share in shares]
+    rows: list[tuple[str, ...]] = []
+    for at, one in enumerate(prospects.prospects(prepared.plan, target, topology)):
+        least = next((share for share, found in zip(shares, smaller, strict=True) if found[at].enough), None)
+        each = f" in each of {one.parts} parts" if one.parts > 1 else ""
+        down_to = "not at any smaller rate" if least is None else f"{least:.0%} of the rate".replace("%", " %")
+        rows.append((_named(one.objective)[0], f"{one.needs:,}{each}", f"{one.expects:,.0f}", down_to))
+    return rows
+
+
+def _name(objective: Objective) -> str:
+    return f"{_named(objective)[0]} ({_named(objective)[1]})"
 
 
 def _named(objective: Objective) -> tuple[str, str]:

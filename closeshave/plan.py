@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from closeshave.shapes import Shape
+from closeshave.shapes import Replayed, Shape
 from closeshave.yamlfile import (
     STRICT,
     Count,
@@ -256,6 +256,8 @@ class Plan:
     canaries: Canaries = Canaries()
     nemesis: Nemesis | None = None
     aborts: Aborts = Aborts()
+    rate: Literal["auto", "fixed"] = "fixed"
+    """``auto``: on an environment of our own a calibration before the load multiplies the rates by what this machine sustains, at most by 1."""
     description: str = ""
     tests: tuple[str, ...] = ()
     """IDs of the target's objectives that this plan puts to the test, or patterns of them; all that its phases and faults can judge by default."""
@@ -279,6 +281,21 @@ class Plan:
             traffic=replace(self.traffic, contests_per_s=self.traffic.contests_per_s * factor),
             canaries=replace(self.canaries, home_per_s=self.canaries.home_per_s * factor, away_per_s=self.canaries.away_per_s * factor),
         )
+
+    def lasting(self, lengths_s: tuple[float, ...]) -> Plan:
+        """The same plan with phases of these lengths, in seconds and in their order. Raises :class:`ValueError` for another number of them."""
+        phases = tuple(replace(phase, duration=length_s) for phase, length_s in zip(self.phases, lengths_s, strict=True))
+        return replace(self, phases=phases)
+
+    @property
+    def peak_per_s(self) -> float:
+        """The highest rate of sessions that any phase states."""
+        return max((phase.sessions_per_s for phase in self.phases), default=0.0)
+
+    @property
+    def calm_s(self) -> float:
+        """All calm phases together."""
+        return sum(phase.duration for phase in self.phases if phase.role is Role.CALM)
 
     def starts_s(self, name: str) -> float:
         """When the phase starts, in seconds after the trial's. Raises :class:`KeyError`."""
@@ -322,7 +339,12 @@ def _inconsistencies(plan: Plan) -> list[_Trouble]:
         found.append(
             (("limits", "duration"), f"the phases last {plan.duration_s:g} s, longer than the limit of {plan.limits.duration:g} s")
         )
-    return [*found, *_wrong_faults(plan, phases), *_wrong_nemesis(plan, phases)]
+    return [*found, *_wrong_rate(plan), *_wrong_faults(plan, phases), *_wrong_nemesis(plan, phases)]
+
+
+def _wrong_rate(plan: Plan) -> Iterator[_Trouble]:
+    if plan.rate == "auto" and (files := [phase.name for phase in plan.phases if isinstance(phase.shape, Replayed)]):
+        yield ("rate",), f"{files[0]} replays its arrivals from a file, and these cannot be scaled; write rate: fixed"
 
 
 def _wrong_faults(plan: Plan, phases: Mapping[str, Phase]) -> Iterator[_Trouble]:

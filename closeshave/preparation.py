@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from closeshave.environments import drivers
 from closeshave.environments.definition import Definition, read_definition
 from closeshave.environments.remote.definition import Remote
 from closeshave.faults import catalogue, guard
+from closeshave.history import Rate
 from closeshave.judge import asked, integrity
 from closeshave.plan import Expected, Fault, Plan, read_plan
 from closeshave.rundir import Inputs
@@ -42,8 +44,33 @@ class Prepared:
     target: Target
     definition: Definition
     inputs: Inputs
+    written: Plan
+    """The same plan at the rates and lengths of its file."""
     rate_scale: float = 1.0
     """By what the written plan's rates were multiplied."""
+    rate_by: Literal["plan", "option", "calibration"] = "plan"
+    """Who chose that."""
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether the rate is still to be found by a calibration on this machine."""
+        return self.rate_by == "plan" and self.written.rate == "auto" and drivers.of(self.definition.kind).ours
+
+    def calibrated(self, scale: float) -> Prepared:
+        """The same trial at the share of its rates that this machine sustains."""
+        return replace(self, plan=fitting.fitted(self.written, scale), rate_scale=scale, rate_by="calibration")
+
+    @property
+    def rate(self) -> Rate:
+        """The rate of the trial beside that of its plan."""
+        return Rate(
+            by=self.rate_by,
+            scale=self.rate_scale,
+            planned_sessions_per_s=self.written.peak_per_s,
+            sessions_per_s=self.plan.peak_per_s,
+            planned_calm_s=self.written.calm_s,
+            calm_s=self.plan.calm_s,
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -58,25 +85,27 @@ def prepare(
     target: str | None = None,
     seed: int | None = None,
     processes: int | None = None,
-    rate_scale: float = 1.0,
+    rate_scale: float | None = None,
     accounts: Path | None = None,
 ) -> Prepared:
     """Read the plan and what it names, or what the command names instead, and check them against each other.
 
-    ``rate_scale`` multiplies the rates of sessions, contests and canaries; ``accounts`` is another file of customers than the environment's.
-    Raises :class:`InvalidFile` with every problem found: whatever is known before somebody is asked, for ``validate`` as for ``run``.
+    ``rate_scale`` multiplies the rates of sessions, contests and canaries; without it they are the plan's, until a calibration finds what this
+    machine sustains where the plan asks for one. ``accounts`` is another file of customers than the environment's. Raises :class:`InvalidFile` with
+    every problem found: whatever is known before somebody is asked, for ``validate`` as for ``run``.
     """
-    if not 0 < rate_scale <= fitting.MOST:
-        raise InvalidFile(Problem("--rate-scale", 0, "", f"{rate_scale:g} is not above 0 and at most {fitting.MOST:g}"))
+    scale = 1.0 if rate_scale is None else rate_scale
+    if not 0 < scale <= fitting.MOST:
+        raise InvalidFile(Problem("--rate-scale", 0, "", f"{scale:g} is not above 0 and at most {fitting.MOST:g}"))
     plan_path = locate("scenarios", plan)
     read = read_plan(plan_path)
     if seed is not None:
         read = replace(read, seed=seed)
     if processes is not None:
         read = replace(read, traffic=replace(read.traffic, processes=processes))
-    if rate_scale != 1 and any(isinstance(phase.shape, Replayed) for phase in read.phases):
+    if scale != 1 and any(isinstance(phase.shape, Replayed) for phase in read.phases):
         raise InvalidFile(Problem(str(plan_path), 0, "", "arrivals that are replayed from a file cannot be scaled by --rate-scale"))
-    written, read = read, read.scaled(rate_scale)
+    written, read = read, fitting.fitted(read, scale)
     inputs = Inputs(
         plan=plan_path,
         target=_beside(plan_path, "target", "environments/targets", target or read.target),
@@ -87,7 +116,9 @@ def prepare(
         definition = _with_accounts(definition, accounts)
     drawn = _draw(read, definition)
     whole = replace(read, faults=(*read.faults, *drawn))
-    prepared = Prepared(whole, drawn, read_target(inputs.target), definition, inputs, rate_scale)
+    written = replace(written, faults=whole.faults)
+    by: Literal["plan", "option"] = "plan" if rate_scale is None else "option"
+    prepared = Prepared(whole, drawn, read_target(inputs.target), definition, inputs, written, scale, by)
     problems = [
         *_target_problems(prepared),
         *_hook_problems(prepared),
@@ -98,7 +129,7 @@ def prepare(
     problems += unreadable
     if not unreadable:
         # What the plan would send needs the profile and the replayed files.
-        problems += _sending_problems(prepared, replace(written, faults=whole.faults))
+        problems += _sending_problems(prepared)
     if problems:
         raise InvalidFile(*problems)
     return prepared
@@ -244,9 +275,9 @@ def _manners_problems(prepared: Prepared) -> list[Problem]:
     return []
 
 
-def _sending_problems(prepared: Prepared, written: Plan) -> list[Problem]:
+def _sending_problems(prepared: Prepared) -> list[Problem]:
     """What of the plan is too much for the platform, and by what its rates would have to be multiplied."""
-    definition, path = prepared.definition, prepared.inputs.plan
+    definition, path, written = prepared.definition, prepared.inputs.plan, prepared.written
     driver = drivers.of(definition.kind)
 
     def troubles(plan: Plan) -> list[str]:
@@ -261,9 +292,9 @@ def _sending_problems(prepared: Prepared, written: Plan) -> list[Problem]:
     if not found:
         return []
     # What stands against the plan at next to no rate has nothing to do with rates.
-    other = set(troubles(written.scaled(fitting.LEAST)))
+    other = set(troubles(fitting.fitted(written, fitting.LEAST)))
     if set(found) - other and not any(isinstance(phase.shape, Replayed) for phase in written.phases):
-        fit = fitting.largest(lambda factor: set(troubles(written.scaled(factor))) <= other)
+        fit = fitting.largest(lambda factor: set(troubles(fitting.fitted(written, factor))) <= other)
         found.append(f"--rate-scale {fit:g} fits" if fit else "no --rate-scale fits")
     return [Problem(str(path), line_of(document(path), ("phases",)), "phases", message) for message in found]
 

@@ -41,6 +41,11 @@ def keep(run: Path, inputs: Inputs, options: Iterable[str]) -> None:
     """Copy the inputs into the run and write ``rerun.sh``, which runs them again from any checkout."""
     for source, name in ((inputs.plan, PLAN), (inputs.target, TARGET), (inputs.environment, ENVIRONMENT)):
         shutil.copyfile(source, run / name)
+    write_rerun(run, options)
+
+
+def write_rerun(run: Path, options: Iterable[str]) -> None:
+    """Write ``rerun.sh`` with these options, in place of an earlier one: at the rate that was calibrated, once it is known."""
     arguments = " ".join(map(shlex.quote, options))
     script = (
         "#!/bin/sh\n# Runs this trial again: the same plan, target, environment and seed.\nset -eu\n"

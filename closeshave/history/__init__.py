@@ -45,7 +45,7 @@ from closeshave.history.rows import (
     Placement,
     Source,
 )
-from closeshave.history.whole import Blind, EdgeCount, History, Manifest, PhaseTime, Sent
+from closeshave.history.whole import Blind, EdgeCount, History, Manifest, PhaseTime, Rate, Sent
 
 __all__ = [
     "BLIND",
@@ -90,6 +90,7 @@ __all__ = [
     "Outcome",
     "PhaseTime",
     "Placement",
+    "Rate",
     "Sent",
     "Signal",
     "Source",

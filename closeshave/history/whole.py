@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from closeshave.clock import Anchor
 from closeshave.history.events import FaultEvent, Mark, Signal
@@ -59,6 +59,38 @@ class EdgeCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """At which rate a run offered its load, beside the one that was planned, and who chose it. Rates are those of the fullest phase."""
+
+    by: Literal["plan", "option", "calibration"]
+    """The plan as written, ``--rate-scale``, or what this machine was measured to sustain."""
+    scale: float
+    """Times the planned rates of sessions, contests and canaries."""
+    planned_sessions_per_s: float
+    sessions_per_s: float
+    planned_calm_s: float
+    calm_s: float
+    """All calm phases together: at a smaller rate they last longer, within ``limits.duration``."""
+    processors: float | None = None
+    """That the run could use; this and the rest only where a calibration measured."""
+    share_at_most: float | None = None
+    """Of these processors, for platform, senders and harness together."""
+    cpu_s_per_session: float | None = None
+    """Processor seconds of one session, over all parts. A platform that has become more expensive shows here, whatever the rate is."""
+    standing_cores: float | None = None
+    """Processors in use whatever the load is."""
+    others_cores: float | None = None
+    """Processors that programs of others took meanwhile."""
+    least_scale: float | None = None
+    """Below this share of the planned rates nothing is loaded, and the run is inconclusive."""
+
+    @property
+    def enough(self) -> bool:
+        """Whether the run offers enough of its plan to be judged."""
+        return self.least_scale is None or self.scale >= self.least_scale
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What is true of the whole run and known when it starts, plus the phases as they happened."""
 
@@ -82,7 +114,11 @@ class Manifest:
     edge_counters: bool = True
     """Whether anybody but the senders counts what passes the edges; else nothing can be compared with them."""
     rate_scale: float = 1.0
-    """By what the plan's rates of sessions, contests and canaries were multiplied (``--rate-scale``)."""
+    """By what the plan's rates of sessions, contests and canaries were multiplied (``--rate-scale``, or a calibration)."""
+    lengths_s: tuple[float, ...] = ()
+    """How long each phase of the plan was to last; as written where it is empty."""
+    rate: Rate | None = None
+    """``None`` for runs of older versions."""
     looked_inside: bool = False
     """Whether the final state tells what caches and database members hold, each asked by itself; from outside a platform nobody can."""
 

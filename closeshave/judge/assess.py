@@ -81,6 +81,8 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
 
 def _judges(dossier: Dossier, lives: tuple[Life, ...]) -> Iterator[tuple[str, Callable[[], tuple[Verdict, ...]]]]:
     """Every judge by name. Objectives and faults are guarded one by one: what only one of them needs must not silence the rest."""
+    # First: where too little of the plan was loaded, nothing else says why.
+    yield "rate", partial(preconditions.rate, dossier.case)
     for objective in dossier.case.target.objectives:
         if objective.measure in STEADY:
             yield objective.id, partial(objectives.judge, dossier, objective)

@@ -46,6 +46,24 @@ def _verdict(id: str, measure: str, troubles: list[str]) -> Verdict:
     )
 
 
+def rate(case: Case) -> tuple[Verdict, ...]:
+    """``rate``: whether this machine sustains enough of the plan; none where nobody measured that.
+
+    How much it sustains is a figure: that it is less than it was is the machine's doing, or the platform's.
+    """
+    told = case.history.manifest.rate
+    if told is None or told.by != "calibration":
+        return ()
+    reason = ""
+    if not told.enough:
+        reason = (
+            f"this machine sustains {told.sessions_per_s:.3g} of the {told.planned_sessions_per_s:.3g} sessions/s planned, {told.scale:.0%} of "
+            f"them, and at least {told.least_scale:.0%} are needed"
+        )
+    found = _verdict("rate", "rate", [reason] if reason else [])
+    return (replace(found, measured=told.scale, bound=told.least_scale, unit="ratio"),)
+
+
 def _host(case: Case) -> Verdict:
     """Shown, not judged: what a disturbed machine does to an objective that objective's own verdict says."""
     phases = spans(case.history.manifest, "run")

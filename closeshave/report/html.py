@@ -16,7 +16,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from closeshave.report import ranking, views, words
+from closeshave.report import ranking, rate, views, words
 from closeshave.report.curves import Curves
 from closeshave.report.figures.recovery import recovery
 from closeshave.report.figures.shards import shards
@@ -50,6 +50,7 @@ def render(findings: Findings, curves: Curves) -> str:
         "ended": _moment(manifest.ended_at) if manifest.ended_at else words.UNKNOWN,
         "zero_ns": when.zero_ns,
         "lateness": words.seconds(None if assessment.load.send_lateness_p99_ms is None else assessment.load.send_lateness_p99_ms / 1_000),
+        "rate": words.clean(rate.sentence(manifest.rate)) if manifest.rate is not None else "",
         "meaning": meaning(manifest.evidence),
         "manifest": manifest,
         "plan": findings.plan,

@@ -38,6 +38,7 @@ INVARIANTS = {
 """Measures that count breaches, and their titles."""
 
 PRECONDITIONS = {
+    "rate": "Machine sustains enough of the plan",
     "observed": "Fault seen to bite",
     "healed": "Heal proven",
     "completeness": "Run complete",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from closeshave.judge.verdict import FaultFigures
-from closeshave.report import ranking, views, words
+from closeshave.report import ranking, rate, views, words
 from closeshave.report.findings import Findings
 from closeshave.report.headline import MARKS, headline, meaning
 from closeshave.report.views import VerdictView
@@ -48,6 +48,8 @@ def render(findings: Findings) -> str:
         f"Load: {words.count(load.intended)} requests intended, {words.count(load.sent)} sent, {words.count(load.recorded)} recorded; "
         f"offered {words.per_second(load.rate_offered)}, completed {words.per_second(load.rate_completed)}."
     )
+    if manifest.rate is not None:
+        lines += [f"Rate: {_safe(rate.sentence(manifest.rate), None)}.", ""]
     run_line = (
         f"Run {_safe(manifest.id)}, seed {manifest.seed}, Closeshave {_safe(manifest.version)}, exit code {findings.exit_code}. "
         "All of it: `report.html` in the run's artefacts."

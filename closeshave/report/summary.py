@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter
 
+from closeshave.history import Rate
 from closeshave.judge.verdict import FaultFigures, IntegrityFigures, LoadFigures, NotRun, ResilienceFigures, Status, Verdict
 from closeshave.report.findings import Findings
 
@@ -52,6 +53,8 @@ class Summary:
     """Promises of the target that this plan does not put to the test."""
     not_asked: tuple[NotRun, ...]
     """Invariants that this platform cannot show or no journey puts to the test, and that no objective names."""
+    rate: Rate | None
+    """At which rate the load was offered, beside the planned one, and what a session cost; ``None`` for runs of older versions."""
 
 
 _CODEC = TypeAdapter(Summary)
@@ -83,6 +86,7 @@ def render(findings: Findings) -> bytes:
         resilience=assessment.resilience,
         not_run=assessment.not_run,
         not_asked=assessment.not_asked,
+        rate=manifest.rate,
     )
     plain = _CODEC.dump_python(summary)
     for told, verdict in zip(plain["verdicts"], summary.verdicts, strict=True):

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from closeshave.history import load_manifest
 from closeshave.judge.verdict import Assessment, FaultFigures, Status
-from closeshave.report import ranking, views, words
+from closeshave.report import ranking, rate, views, words
 from closeshave.report.headline import MARKS, headline
 from closeshave.report.views import VerdictView
 
@@ -36,6 +36,8 @@ def render(assessment: Assessment, run: Path, console: Console) -> None:
     for title, ones in views.silences(assessment):
         console.print(_text(f"  {title}: {', '.join(name for name, _, _ in ones)}"), style="dim")
     manifest = load_manifest(run)
+    if manifest.rate is not None:
+        console.print(_text(f"  rate: {rate.sentence(manifest.rate)}"), soft_wrap=True)
     if manifest.interrupted is not None:
         # Before the sentence: whatever it says, this is why.
         console.print(_text(f"stopped early: {manifest.interrupted}"), style="bold red")

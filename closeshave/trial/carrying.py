@@ -23,15 +23,15 @@ from closeshave.display import Display
 from closeshave.environments import drivers
 from closeshave.environments.driver import Permission
 from closeshave.environments.errors import EnvironmentFailed
-from closeshave.environments.remote.definition import Remote
 from closeshave.faults import catalogue, janitor
 from closeshave.history import Manifest
 from closeshave.interrupts import Interrupted, Interrupts, interrupts
 from closeshave.preparation import Prepared, check_disk
 from closeshave.traffic.generator import GeneratorFailed
 from closeshave.traffic.logins import LoginFailed
+from closeshave.trial.calibrating import TooLittle, calibrate
 from closeshave.trial.loading import load_and_break
-from closeshave.trial.starting import bring_up
+from closeshave.trial.starting import bring_up, log_in, options
 from closeshave.trial.state import EnvironmentLost, SafetyStop, Trial
 from closeshave.trial.tidying import put_in_order
 from closeshave.yamlfile import InvalidFile, Problem
@@ -63,12 +63,7 @@ def run(
         _find_its_links(prepared, attach)
     started = datetime.now(UTC)
     directory = rundir.create(runs, prepared.plan.name, started, secrets.token_hex(2))
-    options: tuple[str, ...] = ("--seed", str(prepared.plan.seed), "--processes", str(prepared.plan.traffic.processes))
-    options += ("--rate-scale", f"{prepared.rate_scale:g}") if prepared.rate_scale != 1 else ()
-    if isinstance(prepared.definition, Remote) and (accounts := prepared.definition.accounts.file):
-        # Beside the copy of the environment file lies no file of accounts, nor should it.
-        options += ("--accounts", accounts)
-    rundir.keep(directory, prepared.inputs, options)
+    rundir.keep(directory, prepared.inputs, options(prepared))
     if prepared.drawn:
         nemesis.save(directory, prepared.drawn)
     manifest = Manifest(
@@ -83,6 +78,8 @@ def run(
         anchor=Anchor.take(),
         topology=prepared.definition.topology,
         rate_scale=prepared.rate_scale,
+        lengths_s=tuple(phase.duration for phase in prepared.plan.phases),
+        rate=None if prepared.calibrates else prepared.rate,
         payments_ledger=drivers.of(prepared.definition.kind).ledger,
         edge_counters=drivers.of(prepared.definition.kind).count_edges is not None,
         looked_inside=drivers.of(prepared.definition.kind).looks_inside,
@@ -119,7 +116,13 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
         bring_up(trial)
         if after_up is not None:
             after_up(trial.serving)
+        log_in(trial)
+        if trial.prepared.calibrates:
+            calibrate(trial)
         load_and_break(trial)
+    except TooLittle as reason:
+        # No error, and nobody stopped it: what there is to judge is that there was nothing, and why.
+        ending = ("", str(reason))
     except Interrupted as reason:
         ending = _stopped(trial, str(reason))
     except SafetyStop as reason:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from pathlib import Path
 
 from closeshave import history, schedule
 from closeshave.clock import now_ns
 from closeshave.display import Bar
-from closeshave.environments.evidence.resources import Sampler
 from closeshave.faults import child as experiment
 from closeshave.faults import ledger
 from closeshave.faults.forkserver import ForkServer, NoServer
 from closeshave.history import Mark, PhaseTime
 from closeshave.plan import Fault
-from closeshave.traffic import logins
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.load import plan_load
 from closeshave.trial import ratecap
@@ -32,15 +29,13 @@ def load_and_break(trial: Trial) -> None:
     if schedule.due(trial.prepared.plan, 0):
         trial.forks = ForkServer.start(trial.run, trial.serving.secrets.not_for_faults)
     load = plan_load(trial.prepared.plan, trial.serving, trial.run, trial.manifest.id)
-    count = logins.log_in(trial.serving, trial.run, trial.say, trial.driver.rate_cap(trial.prepared.definition))
-    trial.say(f"{count} customers are logged in")
     trial.generators = [Generator.start(sender, load) for sender in SENDERS]
     for generator in trial.generators:
         generator.wait_ready(60)
         trial.mark("precedence", f"{generator.kind}: {generator.precedence}")
     if trial.forks is not None:
         _await_forks(trial, trial.forks)
-    trial.sampler = Sampler.start(Path(trial.serving.root), trial.run, trial.serving.secrets.all)
+    trial.sample()
     trial.loaded = True
     if trial.driver.count_edges is not None:
         trial.edges_before = trial.driver.count_edges(trial.serving)

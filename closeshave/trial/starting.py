@@ -8,8 +8,11 @@ from pathlib import Path
 
 from closeshave.deployment import load as load_deployment
 from closeshave.environments import fingerprint, registry
+from closeshave.environments.remote.definition import Remote
 from closeshave.faults import catalogue, janitor, ledger
 from closeshave.files import write_atomically
+from closeshave.preparation import Prepared
+from closeshave.traffic import logins
 from closeshave.trial.state import SafetyStop, Trial
 
 
@@ -33,8 +36,30 @@ def bring_up(trial: Trial) -> None:
     trial.deployment.save(trial.run, accounts=False)
     for part, reason in trial.deployment.missing.items():
         trial.mark("part-missing", f"{part}: {reason}")
-    description = fingerprint.describe(trial.deployment, trial.prepared.plan.seed)
+    describe(trial)
+
+
+def describe(trial: Trial) -> None:
+    """Write what the run runs on, and at which rate: figures are compared with their like only. Raises :class:`OSError`."""
+    description = fingerprint.describe(trial.deployment, trial.prepared.plan.seed, trial.manifest.rate)
     write_atomically(trial.run / "environment.json", json.dumps(description, indent=1, default=str))
+
+
+def log_in(trial: Trial) -> None:
+    """Have every customer's tokens. Raises :class:`closeshave.traffic.logins.LoginFailed`, :class:`OSError`."""
+    count = logins.log_in(trial.serving, trial.run, trial.say, trial.driver.rate_cap(trial.prepared.definition))
+    trial.say(f"{count} customers are logged in")
+
+
+def options(prepared: Prepared) -> tuple[str, ...]:
+    """With which options the command repeats this trial: its rate among them, where it is not the plan's."""
+    told: tuple[str, ...] = ("--seed", str(prepared.plan.seed), "--processes", str(prepared.plan.traffic.processes))
+    if prepared.rate_by != "plan":
+        told += ("--rate-scale", f"{prepared.rate_scale:g}")
+    if isinstance(prepared.definition, Remote) and (accounts := prepared.definition.accounts.file):
+        # Beside the copy of the environment file lies no file of accounts, nor should it.
+        told += ("--accounts", accounts)
+    return told
 
 
 def _refuse_what_is_broken(root: Path) -> None:

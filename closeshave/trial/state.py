@@ -73,6 +73,11 @@ class Trial:
         """Whether the environment was started by this trial and goes with it."""
         return self.attach is None and self.driver.ours
 
+    def sample(self) -> None:
+        """Record from now on what the machine and every group of processes use, unless that is done already. Raises :class:`OSError`."""
+        if self.sampler is None:
+            self.sampler = Sampler.start(Path(self.serving.root), self.run, self.serving.secrets.all)
+
     def say(self, text: str, heading: str = "", style: str = "") -> None:
         """Tell whoever watches; ``heading`` stands before the text, in ``style``. Never raises."""
         self.display.say(text, heading, style)

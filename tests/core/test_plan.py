@@ -137,3 +137,32 @@ def test_more_parts_than_anybody_plans_are_refused_at_once(tmp_path, text, says)
     """Each is held against every other: a day of a nemesis that strikes every millisecond was drawn for hours."""
     with pytest.raises(InvalidFile, match=says):
         read_plan(plan(tmp_path, text))
+
+
+def test_arrivals_that_are_replayed_have_no_automatic_rate(tmp_path):
+    """They cannot be scaled; said with the line of the wish."""
+    replayed = "phases:\n  - {name: calm, role: calm, duration: 30s, sessions_per_s: 3, shape: {kind: replayed, file: x.txt}}\n"
+    with pytest.raises(InvalidFile) as caught:
+        read_plan(plan(tmp_path, HEAD + "rate: auto\n" + replayed))
+    assert "plan.yaml:6: rate: calm replays its arrivals" in str(caught.value)
+    assert "write rate: fixed" in str(caught.value)
+    assert read_plan(plan(tmp_path, HEAD + "rate: fixed\n" + replayed)).rate == "fixed"
+
+
+@pytest.mark.parametrize("name", ["smoke", "nightly", "nemesis", "partition", "two-regions"])
+def test_a_shipped_plan_fits_itself_to_the_machine(name):
+    """With room to grow for its calm where it may send less."""
+    read = read_plan(locate("scenarios", name))
+    assert read.rate == "auto"
+    assert read.limits.duration - read.duration_s >= 0.5 * read.calm_s
+
+
+@pytest.mark.parametrize(("lengths", "fits"), [((1.0, 2.0), True), ((1.0,), False), ((1.0, 2.0, 3.0), False)])
+def test_lengths_are_those_of_all_phases_or_of_none(tmp_path, lengths, fits):
+    """A record of other phases is not laid over a plan."""
+    read = read_plan(plan(tmp_path, HEAD + PHASES))
+    if fits:
+        assert [phase.duration for phase in read.lasting(lengths).phases] == [*lengths]
+    else:
+        with pytest.raises(ValueError, match="zip"):
+            read.lasting(lengths)

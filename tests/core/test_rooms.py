@@ -22,6 +22,7 @@ SHARED = {
     "plan",
     "private",
     "processes",
+    "processors",
     "quantiles",
     "reach",
     "seal",

@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 
 from closeshave import report
-from closeshave.history import save_manifest
+from closeshave.history import Rate, save_manifest
 from closeshave.judge.verdict import Status
-from closeshave.report import charts, junit, markdown, summary, terminal
+from closeshave.report import charts, html, junit, markdown, summary, terminal
 from closeshave.report.curves import curves
 from closeshave.report.findings import Findings
 from tests.report import hostile, judged, synthetic
@@ -70,10 +70,28 @@ def test_the_summary_has_the_fields_of_version_1():
         "resilience",
         "not_run",
         "not_asked",
+        "rate",
     ]
     assert (told["schema"], told["status"], told["exit_code"], told["evidence"]) == ("closeshave.summary/1", "pass", 0, "rehearsed")
     assert list(told["run"]) == ["id", "plan", "environment", "target", "seed", "started_at", "ended_at", "version"]
     assert told["load"]["intended"] == told["load"]["sent"] == told["load"]["recorded"]
+
+
+def test_the_rate_stands_beside_the_planned_one_in_every_artefact(tmp_path):
+    """A platform that became more expensive must not hide behind a smaller rate. Runs of older versions have none."""
+    rate = Rate("calibration", 0.61, 23.0, 14.03, 135.0, 221.0, 2.0, 0.55, 0.0411, 0.31, 0.0, 0.2)
+    plain = findings()
+    found = replace(plain, history=replace(plain.history, manifest=replace(plain.history.manifest, rate=rate)))
+    told = json.loads(summary.render(found))["rate"]
+    assert (told["planned_sessions_per_s"], told["sessions_per_s"], told["cpu_s_per_session"]) == (23.0, 14.03, 0.0411)
+    said = "this machine sustains 14 sessions/s of the 23 sessions/s planned"
+    assert said in markdown.render(found)
+    assert said in html.render(found, curves(found))
+    save_manifest(tmp_path, found.history.manifest)
+    shown = io.StringIO()
+    terminal.render(found.assessment, tmp_path, Console(file=shown, width=400))
+    assert said in shown.getvalue()
+    assert json.loads(summary.render(plain))["rate"] is None
 
 
 def test_what_is_absent_is_null_and_never_zero():

@@ -1,0 +1,261 @@
+"""The calibration: a short load that rises to the planned rate, on the environment that was just started, before the load that is judged.
+
+It is no part of the run's history. Its customers book like others, under another tag and another seed, before the instant from which the final state is
+read; their requests have no time to think, so that a session costs what it costs at once. It ends as soon as the machine has no more to give. What it
+saw, and what follows from that, is in ``calibration.json``; how it follows is :mod:`closeshave.calibration`'s.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from closeshave import calibration, history, offered, outlook, private, processors, rundir
+from closeshave.calibration import FLOOR, SHARE, Found, Machine, NothingMeasured, Sample, Wanted
+from closeshave.clock import Anchor, now_ns
+from closeshave.environments.errors import EnvironmentFailed
+from closeshave.environments.evidence import resources
+from closeshave.environments.evidence.meter import HOST
+from closeshave.files import read_lines, record_of, write_atomically
+from closeshave.plan import Phase, Plan, Role
+from closeshave.report import rate as told
+from closeshave.shapes import Ramp
+from closeshave.traffic.generator import Generator, GeneratorFailed
+from closeshave.traffic.load import ACCOUNTS_FILE, Load, plan_load
+from closeshave.traffic.profiles import read_profile
+from closeshave.traffic.signposts import RECORDS
+from closeshave.trial.starting import describe, options
+from closeshave.trial.state import SENDERS, Trial
+
+FILE = "calibration.json"
+PLACE = "calibration"
+"""Directory below the run's in which the senders of the calibration keep their records and logs, while it lasts."""
+RISE_S = 18.0
+FROM = 0.1
+"""Of the planned rate."""
+CANARIES_AT = 0.5
+"""Of their planned rates: as much as many a run will have of them."""
+SKIPPED_S = 2.0
+"""At the beginning: connections are opened and caches are empty."""
+LEAST_S = 7.0
+"""It goes on so long at the least, on a machine that has no more to give too: what is seen of less is chance."""
+LOOK_S = 1.0
+"""Between two looks whether the machine has more to give."""
+SEED_APART = 7_919_000_003
+"""Added to the plan's seed: the same customers with the same keys, a moment earlier, would be repetitions of those that are judged."""
+POLL_S = 0.1
+QUIET_S = 20.0
+
+
+class TooLittle(Exception):
+    """This machine sustains so little of the plan that nothing is loaded: the run is inconclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """``calibration.json``: what was measured and what follows; ``calibration.decide`` of the one is the other."""
+
+    samples: tuple[Sample, ...]
+    wanted: Wanted
+    machine: Machine
+    found: Found
+
+
+CODEC = TypeAdapter(Record)
+
+
+@dataclass(slots=True)
+class _Counts:
+    """What the senders had put on the wire at some instants."""
+
+    at_ns: list[int]
+    customers: list[int]
+    canaries: list[int]
+
+    def look(self, place: Path) -> None:
+        found = [sum(_requests(place, kind)) for kind in SENDERS]
+        self.at_ns.append(now_ns())
+        self.customers.append(found[0])
+        self.canaries.append(found[1])
+
+    def between(self, counted: Sequence[int], from_ns: int, to_ns: int) -> float:
+        earlier, later = np.interp([from_ns, to_ns], self.at_ns, counted)
+        return float(later - earlier)
+
+
+def calibrate(trial: Trial) -> None:
+    """Find the rate that this machine sustains, and carry the trial's plan on at that rate.
+
+    Raises :class:`TooLittle` where it is below :data:`closeshave.calibration.FLOOR`, :class:`EnvironmentFailed` where nothing could be measured,
+    :class:`GeneratorFailed`, :class:`OSError`.
+    """
+    written = trial.prepared.written
+    machine = Machine(processors.available(), float(os.cpu_count() or 1))
+    trial.say(f"calibrating: a load rises towards the plan's {written.peak_per_s:g} sessions/s, {RISE_S:g} s at most")
+    samples = _measured(trial, machine)
+    peak = read_profile(written.traffic.profile).peak
+    wanted = Wanted(
+        written.peak_per_s * peak, offered.of_session(written), written.traffic.contests_per_s, offered.CONTEST_REQUESTS, CANARIES_AT
+    )
+    try:
+        found = calibration.decide(samples, wanted, machine)
+    except NothingMeasured as error:
+        raise EnvironmentFailed(
+            f"the calibration measured nothing ({error}); {PLACE}/logs may say why, and --rate-scale X does without it"
+        ) from None
+    record = Record(tuple(samples), wanted, machine, found)
+    write_atomically(trial.run / FILE, CODEC.dump_json(record, indent=1))
+    shutil.rmtree(trial.run / PLACE, ignore_errors=True)
+    _go_on(trial, found, machine)
+
+
+def _go_on(trial: Trial, found: Found, machine: Machine) -> None:
+    """Fix the rate, write it down everywhere, and tell what follows from it."""
+    trial.prepared = trial.prepared.calibrated(found.scale) if found.scale >= FLOOR else trial.prepared
+    prepared = trial.prepared
+    rate = replace(
+        prepared.rate,
+        by="calibration",
+        scale=found.scale,
+        sessions_per_s=prepared.written.peak_per_s * found.scale,
+        processors=machine.processors,
+        share_at_most=SHARE,
+        cpu_s_per_session=found.cpu_s_per_session,
+        standing_cores=found.standing_cores,
+        others_cores=found.others_cores,
+        least_scale=FLOOR,
+    )
+    trial.manifest = replace(
+        trial.manifest,
+        rate=rate,
+        rate_scale=prepared.rate_scale,
+        lengths_s=tuple(phase.duration for phase in prepared.plan.phases),
+        # From here on: what the calibration booked is none of the run's.
+        anchor=Anchor.take(),
+    )
+    history.save_manifest(trial.run, trial.manifest)
+    describe(trial)
+    trial.say(told.sentence(rate))
+    if not rate.enough:
+        raise TooLittle(told.too_little(rate))
+    rundir.write_rerun(trial.run, options(prepared))
+    for line in outlook.foreseen(prepared):
+        trial.say(line)
+
+
+def _measured(trial: Trial, machine: Machine) -> list[Sample]:
+    """Carry the rising load out and count. Its senders are gone afterwards, whatever happened."""
+    place = trial.run / PLACE
+    (place / "logs").mkdir(parents=True, exist_ok=True)
+    (place / RECORDS).mkdir(exist_ok=True)
+    load = _load(trial, place)
+    trial.sample()
+    counts = _Counts([], [], [])
+    generators: list[Generator] = []
+    try:
+        for sender in SENDERS:
+            generators.append(Generator.start(sender, load))  # noqa: PERF401 - one by one: what has started must be stopped, whatever the next does
+        for generator in generators:
+            generator.wait_ready(60)
+        start_ns = now_ns() + 500_000_000
+        for generator in generators:
+            generator.go(start_ns)
+        end_ns = _watch(trial, machine, place, counts, start_ns, generators)
+    finally:
+        for generator in generators:
+            generator.stop()
+    trial.driver.quiesce(trial.serving, QUIET_S)
+    return list(_samples(_intervals(trial.run), counts, start_ns + round(SKIPPED_S * 1e9), end_ns))
+
+
+def _watch(trial: Trial, machine: Machine, place: Path, counts: _Counts, start_ns: int, generators: Sequence[Generator]) -> int:
+    """Until the load has risen to its end, or the machine has no more to give; returns when that was. Raises :class:`GeneratorFailed`."""
+    end_ns, look_ns = start_ns + round(RISE_S * 1e9), start_ns + round(LEAST_S * 1e9)
+    while (now := now_ns()) < end_ns:
+        counts.look(place)
+        if dead := [each.kind for each in generators if each.poll() is not None and now_ns() < end_ns]:
+            raise GeneratorFailed(f"the load generator for {dead[0]} ended before the calibration did; {PLACE}/logs may say why")
+        if now >= look_ns:
+            look_ns += round(LOOK_S * 1e9)
+            seen = list(_samples(_intervals(trial.run), counts, start_ns, now))
+            if seen and calibration.saturated(seen[-1], machine):
+                break
+        time.sleep(POLL_S)
+    counts.look(place)
+    return now_ns()
+
+
+def _load(trial: Trial, place: Path) -> Load:
+    """The rising load, on the trial's own environment and with its customers."""
+    plan = _rising(trial.prepared.written)
+    load = plan_load(plan, trial.serving, place, f"{trial.manifest.id}-calibration")
+    return replace(load, tokens=str(private.place(trial.run) / ACCOUNTS_FILE))
+
+
+def _rising(written: Plan) -> Plan:
+    """Of the plan the customers and the canaries, without contests and without time to think; at no time of day."""
+    profile = read_profile(written.traffic.profile)
+    phase = Phase("calibration", Role.WARM_UP, RISE_S, written.peak_per_s * profile.peak, Ramp("ramp", FROM, 1.0))
+    return replace(
+        written,
+        seed=written.seed + SEED_APART,
+        phases=(phase,),
+        faults=(),
+        nemesis=None,
+        traffic=replace(written.traffic, profile="flat", think_time_scale=0.0, contests_per_s=0.0),
+        canaries=replace(
+            written.canaries, home_per_s=written.canaries.home_per_s * CANARIES_AT, away_per_s=written.canaries.away_per_s * CANARIES_AT
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Interval:
+    """A line of the sampler's."""
+
+    ended_ns: int
+    seconds: float
+    own_s: float
+    others_s: float
+
+
+def _intervals(run: Path) -> Iterator[_Interval]:
+    for line in read_lines(run / resources.SPOOL):
+        usage = line["usage"]
+        yield _Interval(
+            int(line["at_ns"]),
+            float(line["interval_s"]),
+            sum(float(each["cpu_s"]) for each in usage if each["role"] != HOST),
+            sum(float(each.get("others_s") or 0.0) for each in usage if each["role"] == HOST),
+        )
+
+
+def _samples(intervals: Iterable[_Interval], counts: _Counts, from_ns: int, to_ns: int) -> Iterator[Sample]:
+    """The intervals that lie wholly between the two instants."""
+    for one in intervals:
+        began_ns = one.ended_ns - round(one.seconds * 1e9)
+        if began_ns < from_ns or one.ended_ns > to_ns:
+            continue
+        yield Sample(
+            seconds=one.seconds,
+            customers=counts.between(counts.customers, began_ns, one.ended_ns),
+            canaries=counts.between(counts.canaries, began_ns, one.ended_ns),
+            own_s=one.own_s,
+            others_s=one.others_s,
+        )
+
+
+def _requests(place: Path, kind: str) -> Iterator[int]:
+    """By the senders' own counters. Raises :class:`OSError` for counters that cannot be read."""
+    for path in (place / RECORDS).glob(f"{kind}-*.counters.json"):
+        try:
+            yield int(record_of(path.read_bytes())["requests"])
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
+            raise OSError(f"the senders' counters cannot be read: {type(error).__name__}: {error}") from None
