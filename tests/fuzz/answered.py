@@ -213,7 +213,7 @@ def _platform(told: list[Told]) -> Iterator[None]:
     with (
         mock.patch.object(httpx.HTTPTransport, "handle_request", handle),
         mock.patch.object(asking, "PATIENCE_S", 0.0),
-        mock.patch.object(Api.__init__, "__defaults__", (0.0, FREE)),
+        mock.patch.object(Api.__init__, "__defaults__", (0.0, FREE, None)),
         mock.patch("time.sleep"),
         mock.patch.object(asking.Asker, "ask_without_csrf"),
         mock.patch.object(examination, "new_account", return_value=_ACCOUNT),
