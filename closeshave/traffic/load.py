@@ -14,6 +14,7 @@ from closeshave.files import write_atomically
 from closeshave.plan import Canaries, Plan, Role, Traffic
 from closeshave.shapes import Shape
 from closeshave.topology import Topology
+from closeshave.traffic.manners import Days
 from closeshave.traffic.signposts import Kind
 
 FILE = "load.json"
@@ -65,6 +66,8 @@ class Load:
     """Through which the edges are asked."""
     withheld: tuple[str, ...] = ()
     """Environment variables that hold secrets of which a generator has no use."""
+    days: Days = "all"
+    """Which of the days that can be booked this load books: two loads of one trial must not stand in each other's way."""
 
     @property
     def duration_s(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from closeshave.deployment import Capabilities
 from closeshave.topology import Topology
@@ -22,6 +23,9 @@ OWN_DAYS, CANARY_DAYS = range(1, 30), range(2, 29)
 """Days from today that are booked: the platform takes bookings for 30; the last, and for canaries the first, may be another day elsewhere."""
 SHARED_DAYS, SHARED_CANARY_DAYS = range(1, 22), range(22, 29)
 """The same where customers and canaries book at one shop: no canary may take a customer's slot, or be refused for one."""
+LAST_DAYS = 3
+"""Of either, for a load that comes before another one: what it booked holds slots and customers of which the other's records know nothing."""
+Days = Literal["all", "first", "last"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,8 @@ class Manners:
         return replace(request, headers=headers)
 
 
-def of(capabilities: Capabilities, topology: Topology) -> Manners:
-    """The manners that a platform's capabilities ask for. Raises :class:`ValueError` for a limit that is none."""
+def of(capabilities: Capabilities, topology: Topology, which: Days = "all") -> Manners:
+    """The manners that a platform's capabilities ask for, with the days that are ``which`` load's. Raises :class:`ValueError` for a limit that is none."""
     withheld = {"X-Franchise-Id": capabilities.franchises, "X-Forwarded-For": capabilities.forwarded_for}
     stated = limits.stated(capabilities.limits)
     crowded = any(shard.first == shard.last for shard in topology.shards)
@@ -70,13 +74,18 @@ def of(capabilities: Capabilities, topology: Topology) -> Manners:
         steps_off=frozenset(capabilities.steps_off),
         limits=stated,
         keyed_bookings=capabilities.keyed_bookings,
-        days=SHARED_DAYS if crowded else OWN_DAYS,
-        canary_days=SHARED_CANARY_DAYS if crowded else CANARY_DAYS,
+        days=_of(SHARED_DAYS if crowded else OWN_DAYS, which),
+        canary_days=_of(SHARED_CANARY_DAYS if crowded else CANARY_DAYS, which),
         slots_by_barber=capabilities.slots_by_barber,
         zone=capabilities.zone,
         idle_barbers=frozenset(capabilities.idle_barbers),
         one_address=None if capabilities.forwarded_for else Tally(stated),
     )
+
+
+def _of(days: range, which: Days) -> range:
+    """The part of these days."""
+    return {"all": days, "first": days[:-LAST_DAYS], "last": days[-LAST_DAYS:]}[which]
 
 
 EVERYTHING = Manners()

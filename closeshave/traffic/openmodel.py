@@ -94,7 +94,7 @@ class Worker:
         """Open the records. Raises :class:`FileExistsError` when a worker of this name has been there before."""
         self.environment, self.place = environment, place_of(environment)
         self.name = signposts.worker(kind, self.place.index)
-        self.manners = manners.of(load.capabilities, load.topology)
+        self.manners = manners.of(load.capabilities, load.topology, load.days)
         most = load.most(kind)
         self.window = Window(requests=None if most is None else part(most, self.place.index, self.place.count))
         self.told_to_stop = False

@@ -1,8 +1,8 @@
 """The calibration: a short load that rises to the planned rate, on the environment that was just started, before the load that is judged.
 
-It is no part of the run's history. Its customers book like others, under another tag and another seed, before the instant from which the final state is
-read; their requests have no time to think, so that a session costs what it costs at once. It ends as soon as the machine has no more to give. What it
-saw, and what follows from that, is in ``calibration.json``; how it follows is :mod:`closeshave.calibration`'s.
+It is no part of the run's history. Its customers book like others, under another tag and another seed, on days of their own, before the instant from
+which the final state is read; their requests have no time to think, so that a session costs what it costs at once. It ends as soon as the machine has no
+more to give. What it saw, and what follows from that, is in ``calibration.json``; how it follows is :mod:`closeshave.calibration`'s.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ def _load(trial: Trial, place: Path) -> Load:
     """The rising load, on the trial's own environment and with its customers."""
     plan = _rising(trial.prepared.written)
     load = plan_load(plan, trial.serving, place, f"{trial.manifest.id}-calibration")
-    return replace(load, tokens=str(private.place(trial.run) / ACCOUNTS_FILE))
+    return replace(load, tokens=str(private.place(trial.run) / ACCOUNTS_FILE), days="last")
 
 
 def _rising(written: Plan) -> Plan:

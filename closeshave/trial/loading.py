@@ -29,6 +29,8 @@ def load_and_break(trial: Trial) -> None:
     if schedule.due(trial.prepared.plan, 0):
         trial.forks = ForkServer.start(trial.run, trial.serving.secrets.not_for_faults)
     load = plan_load(trial.prepared.plan, trial.serving, trial.run, trial.manifest.id)
+    if trial.prepared.rate_by == "calibration":
+        load = replace(load, days="first")
     trial.generators = [Generator.start(sender, load) for sender in SENDERS]
     for generator in trial.generators:
         generator.wait_ready(60)

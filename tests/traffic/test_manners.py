@@ -202,3 +202,16 @@ def test_manners_change_nothing_for_a_platform_that_can_do_everything() -> None:
     request = Request("slots", "GET", "/", {"X-Franchise-Id": "1"})
     assert manners.of(Capabilities(), FOUR).apply(request) is request
     assert Answer(0, 0).status == 0
+
+
+@pytest.mark.parametrize("topology", [ONE, FOUR], ids=["one", "four"])
+def test_two_loads_of_one_trial_share_no_day(topology) -> None:
+    """What a calibration booked would hold slots, and customers, of which the run's own records know nothing."""
+    every, first, last = (manners.of(Capabilities(), topology, which) for which in ("all", "first", "last"))
+    for days in ("days", "canary_days"):
+        of_first, of_last = set(getattr(first, days)), set(getattr(last, days))
+        assert of_first
+        assert of_last
+        assert not of_first & of_last
+        assert of_first | of_last == set(getattr(every, days))
+    assert not set(first.canary_days) & set(last.days)
