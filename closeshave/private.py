@@ -82,7 +82,7 @@ def _own(base: Path) -> bool:
 
 def _dead(own: Path) -> bool:
     """Whether nobody can need it any more. Raises :class:`OSError`."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         told = json.loads((own / HOLDER).read_bytes())
         if told["processes"] == _processes():
             return not Identity(int(told["pid"]), float(told["started"])).alive

@@ -66,7 +66,9 @@ def test_what_dead_runs_left_goes_and_what_living_ones_need_stays(tmp_path, runt
     assert (dead.exists(), alive.exists()) == (False, True)
 
 
-@pytest.mark.parametrize("damage", [b"", b"[", b'{"pid": 1}', None, "another container's"], ids=str)
+@pytest.mark.parametrize(
+    "damage", [b"", b"[", b"[" * 100_000, b'{"pid": 1}', None, "endless", "another container's"], ids=lambda damage: str(damage)[:24]
+)
 def test_whose_holder_nobody_can_look_up_stays_for_a_day(tmp_path, runtime, damage):
     """It may be just being made, or belong to a process of another container, where the same number means another process."""
     place = private.make(tmp_path / "run")
@@ -74,6 +76,7 @@ def test_whose_holder_nobody_can_look_up_stays_for_a_day(tmp_path, runtime, dama
     (place / private.HOLDER).unlink()
     if damage is not None:
         strange = {**holder, "started": holder["started"] - 1000, "processes": "pid:[1]"}
+        strange = {**holder, "pid": float("inf")} if damage == "endless" else strange
         (place / private.HOLDER).write_bytes(damage if isinstance(damage, bytes) else json.dumps(strange).encode())
     private.sweep()
     assert place.exists()
