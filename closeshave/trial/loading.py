@@ -92,6 +92,8 @@ def _await_forks(trial: Trial, forks: ForkServer) -> None:
     try:
         forks.wait_ready()
     except NoServer as error:
+        # A server that becomes ready later would take an order and begin it whenever it can.
+        forks.kill()
         trial.say(f"{error}; each fault starts an interpreter of its own, beside the load", "faults", "yellow")
 
 

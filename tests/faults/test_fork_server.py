@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -13,9 +14,10 @@ import pytest
 from closeshave import processes
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment
-from closeshave.faults import child, runmark
+from closeshave.faults import child, forkserver, runmark
 from closeshave.faults.forkserver import UNTOLD, ForkServer, NoServer
 from closeshave.plan import Expected, Fault
+from closeshave.trial import loading
 from tests.faults import toys
 from tests.faults.timelines import edges
 
@@ -87,3 +89,13 @@ def test_a_server_that_hung_begins_late(toy: Deployment, run: Path, server: Fork
     server.process.send_signal(signal.SIGCONT)
     assert processes.poll_until(lambda: "observed" in edges(run), 30)
     assert child.stop(experiment, 60) == 0
+
+
+def test_a_server_that_is_not_ready_in_time_takes_no_orders_later(toy: Deployment, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trial says that each fault starts an interpreter of its own; then it must be so."""
+    monkeypatch.setattr(forkserver, "READY_WITHIN_S", 0.0)
+    late, said = ForkServer.start(run), list[str]()
+    loading._await_forks(SimpleNamespace(say=lambda text, *_style: said.append(text)), late)  # type: ignore[arg-type] # all that it asks of a trial
+    with pytest.raises(NoServer):
+        late.fork(order(toy, run))
+    assert "an interpreter of its own" in said[0]
