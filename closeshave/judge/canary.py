@@ -6,6 +6,7 @@ planned rate or too late, or when it was failing before anything was broken: the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -38,8 +39,10 @@ LATENESS_PART = 10
 """Send lateness up to this part of the canaries' latency is within what any generator needs."""
 SLIPS = 3
 """So many bad probes among the latest are more than a slip."""
-WINDOW_PROBES = 4
+WINDOW_PROBES = 5
 """A window is a second, and longer for slow canaries: long enough for so many planned probes."""
+EDGE_PAIRS = 0.25
+"""A window may begin just after a write and end just before one: by so much of a pair its count may fall short of its length."""
 
 
 def held(case: Case) -> Flags:
@@ -195,5 +198,7 @@ def _thin(due: Ints, start_ns: int, end_ns: int, rate_per_s: float) -> int | Non
     # A window that slides by single probes is emptiest just after one, so these are all the starts there are to look at.
     starts = np.concatenate([[start_ns], due[(due >= start_ns) & (due < end_ns - width_ns)] + 1, [end_ns - width_ns]])
     counts = np.searchsorted(due, starts + width_ns) - np.searchsorted(due, starts)
-    thin = starts[counts < LEAST_SHARE * rate_per_s * width_s]
+    # A calibrated plan has rates at which no whole number of writes makes up the share.
+    planned = rate_per_s * width_s
+    thin = starts[counts < min(LEAST_SHARE * planned, math.floor(planned / 2 - EDGE_PAIRS))]
     return int(thin[0]) if len(thin) else None
