@@ -59,61 +59,61 @@ class Sample:
 
     @property
     def requests_per_s(self) -> float:
-        """Of customers and canaries."""
+        """Requests of customers and canaries together."""
         return (self.customers + self.canaries) / self.seconds
 
     @property
     def cores(self) -> float:
-        """Processors in use by us, on average."""
+        """Processors that the environment, the senders and the harness used, on average."""
         return self.own_s / self.seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Whose processors these are."""
+    """The processors of the machine."""
 
     processors: float
-    """That we may use: :func:`closeshave.processors.available`."""
+    """Those that the harness may use: :func:`closeshave.processors.available`."""
     present: float
-    """That the machine has: programs of others may use those that we may not."""
+    """All that the machine has. Other programs may use those that the harness may not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the plan sends at its highest."""
+    """What the plan sends at its highest rate."""
 
     sessions_per_s: float
     requests_per_session: float
     contests_per_s: float
     requests_per_contest: float
     canaries_at: float
-    """At which share of their planned rates the canaries of the calibration asked."""
+    """The share of their planned rates at which canaries probed during the calibration."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the machine sustains, and what that rests on."""
+    """What the machine sustains, and the figures behind it."""
 
     scale: float
-    """Of the planned rates: two digits, rounded down; at most 1, and 0 where not even next to nothing fits."""
+    """Share of the planned rates, with two digits, rounded down; at most 1, and 0 where not even the smallest share fits."""
     budget_cores: float
-    """Processors that all together may take."""
+    """Processors that environment, senders and harness may use together."""
     others_cores: float
-    """Of the processors that we may use, those that programs of others took in the middle one of all seconds."""
+    """How many of the processors that the harness may use were taken by other programs: the median over all seconds."""
     standing_cores: float
-    """In use whatever the load is."""
+    """Processors in use without any load."""
     cpu_s_per_request: float
     cpu_s_per_session: float
     """Processor seconds of one customer's visit, over all parts."""
     planned_cores: float
-    """What the plan as written would take."""
+    """Processors that the plan as written would use."""
 
 
 def decide(samples: Sequence[Sample], wanted: Wanted, machine: Machine) -> Found:
     """The share of the planned rates that the machine sustains. Raises :class:`NothingMeasured`."""
     seconds, customers = sum(each.seconds for each in samples), sum(each.customers for each in samples)
     if seconds <= 0 or customers <= 0:
-        raise NothingMeasured("nothing was sent, or for no time")
+        raise NothingMeasured("no requests were sent in the calibration")
     others_cores = statistics.median(beside(each, machine) for each in samples)
     standing_cores, cpu_s = _line([each for each in samples if not saturated(each, machine)], samples)
     by_customers_per_s = wanted.sessions_per_s * wanted.requests_per_session + wanted.contests_per_s * wanted.requests_per_contest
@@ -136,12 +136,12 @@ def decide(samples: Sequence[Sample], wanted: Wanted, machine: Machine) -> Found
 
 
 def beside(sample: Sample, machine: Machine) -> float:
-    """How many of the processors that we may use were in use by programs of others, at the least."""
+    """At least so many of the processors that the harness may use were used by other programs."""
     return max(0.0, sample.others_s / sample.seconds - max(0.0, machine.present - machine.processors))
 
 
 def saturated(sample: Sample, machine: Machine) -> bool:
-    """Whether the machine had no more to give."""
+    """Whether the machine had no processor time left."""
     return sample.cores + beside(sample, machine) > SATURATED * machine.processors
 
 
@@ -155,5 +155,5 @@ def _line(unsaturated: Sequence[Sample], samples: Sequence[Sample]) -> tuple[flo
     standing = float(y.mean() - slope * x.mean())
     if slope < 0:
         return float(y.mean()), 0.0
-    # A line that begins below nought would promise more than was seen: then all is charged to the requests.
+    # A line that starts below zero would promise more than was measured: then all processor time is charged to the requests.
     return (standing, slope) if standing >= 0 else (0.0, float((x @ y) / (x @ x)))

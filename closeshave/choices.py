@@ -1,4 +1,4 @@
-"""What a nemesis may break: every kind that its patterns name, at every place of the environment that it may strike."""
+"""The faults that a nemesis may draw: every kind that its patterns match, at every place of the environment that its scopes allow."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from closeshave.topology import Topology
 
 
 def kinds_of(nemesis: Nemesis, environment: str, kinds: Mapping[str, Kind]) -> tuple[Kind, ...]:
-    """The kinds that the patterns name and that such an environment can do, by name."""
+    """The kinds that match the patterns and work on such an environment, ordered by name."""
     named = [name for name in sorted(kinds) if any(fnmatch.fnmatch(name, pattern) for pattern in nemesis.kinds)]
     return tuple(kinds[name] for name in named if environment in kinds[name].environments)
 
 
 def choices(nemesis: Nemesis, topology: Topology, kinds: Sequence[Kind]) -> tuple[Choice, ...]:
-    """Each of the kinds aimed at each place, in a fixed order."""
+    """Every kind at every place, in a fixed order."""
     places = _places(nemesis, topology)
     return tuple(
         Choice(kind.name, dict(zip(kind.scope, aimed, strict=True)), kind.expected)
@@ -31,21 +31,19 @@ def choices(nemesis: Nemesis, topology: Topology, kinds: Sequence[Kind]) -> tupl
 
 def problems(nemesis: Nemesis, environment: str, topology: Topology, kinds: Mapping[str, Kind]) -> list[tuple[str, str]]:
     """What is wrong with a nemesis, as key and sentence; empty when it has something to choose from."""
-    found = [("kinds", f"no kind is like {pattern}") for pattern in nemesis.kinds if not fnmatch.filter(kinds, pattern)]
+    found = [("kinds", f"no kind of fault matches {pattern}") for pattern in nemesis.kinds if not fnmatch.filter(kinds, pattern)]
     known = _places(Nemesis(nemesis.phase, nemesis.kinds, nemesis.every, nemesis.hold), topology)
     keys = sorted({*known, *(key for kind in kinds.values() for key in kind.scope)})
-    found += [("scopes", f"{key} is nothing to strike at; there is: {', '.join(keys)}") for key in nemesis.scopes if key not in keys]
+    found += [("scopes", f"{key} is not a scope; available: {', '.join(keys)}") for key in nemesis.scopes if key not in keys]
     for key, wanted in nemesis.scopes.items():
         unknown = [str(place) for place in wanted if key in known and place not in known[key]]
-        found += [("scopes", f"{key} {place} is none of {', '.join(map(str, known[key]))}") for place in unknown]
+        found += [("scopes", f"{key} {place} is not one of {', '.join(map(str, known[key]))}") for place in unknown]
     for kind in kinds_of(nemesis, environment, kinds):
         found += [
-            ("scopes", f"{kind.name} needs to be told where to strike: give {key}: [...]")
-            for key in kind.scope
-            if key not in _places(nemesis, topology)
+            ("scopes", f"{kind.name} needs a scope: give {key}: [...]") for key in kind.scope if key not in _places(nemesis, topology)
         ]
     if not found and not choices(nemesis, topology, kinds_of(nemesis, environment, kinds)):
-        found.append(("kinds", f"nothing that they name works on {environment} environments"))
+        found.append(("kinds", f"no kind that they match works on {environment} environments"))
     return found
 
 

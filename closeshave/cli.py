@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 INVALID, FAILED, INTERRUPTED = 2, 4, 130
 SHOWN_WITHIN_S = 5.0
-"""How long a trial waits for a terminal or a pipe that takes nothing; after that it goes on unseen."""
+"""How long a trial waits for a terminal or pipe that accepts no output; after that it goes on without showing anything."""
 
 _in_hand: list[Path] = []
 """The run that is being judged."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-environments = typer.Typer(no_args_is_help=True, help="Start, look at and stop an environment by itself.")
+environments = typer.Typer(no_args_is_help=True, help="Start, inspect and stop an environment without a trial.")
 app.add_typer(environments, name="env")
 # What is printed is data: a path, a platform's words. Whatever looks like markup in it is text; colours are said by rich.text.Text alone.
 console = Console(stderr=True, markup=False, emoji=False, highlight=False)
@@ -43,14 +43,14 @@ EnvironmentName = Annotated[str, typer.Argument(help="An environment file, or th
 RateScale = Annotated[
     float | None,
     typer.Option(
-        help="Multiplies the rates of sessions, contests and canaries, up to 10; below 1 calm lasts longer, within limits.duration. Without it "
-        "a plan with rate: auto is calibrated. The canaries' rate sets the resolution of recovery times."
+        help="Multiply the rates of sessions, contests and canaries, by at most 10. Below 1 the calm phases last longer, within limits.duration. "
+        "Without this option a plan with rate: auto is calibrated. The canaries' rate sets the resolution of recovery times."
     ),
 ]
 
 
 @app.callback(invoke_without_command=True)
-def _before(show: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+def _before(show: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     if show:
         typer.echo(f"closeshave {__version__}")
         raise typer.Exit
@@ -63,17 +63,23 @@ def _before(show: Annotated[bool, typer.Option("--version", help="Print the vers
 @app.command()
 def run(  # noqa: PLR0917 - an option each
     plan: Annotated[str, typer.Argument(help="A plan file, or the name of one in scenarios/.")],
-    environment: Annotated[str | None, typer.Option(help="Another environment than the plan's.")] = None,
-    target: Annotated[str | None, typer.Option(help="Another target than the plan's.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Another seed than the plan's.")] = None,
+    environment: Annotated[str | None, typer.Option(help="Use this environment instead of the plan's.")] = None,
+    target: Annotated[str | None, typer.Option(help="Use this target instead of the plan's.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Use this seed instead of the plan's.")] = None,
     rate_scale: RateScale = None,
-    processes: Annotated[int | None, typer.Option(min=1, help="How many processes share the customers' load, if not the plan's.")] = None,
-    runs: Annotated[Path, typer.Option(help="Where run directories are made.")] = Path("reports/runs"),
-    attach: Annotated[Path | None, typer.Option(help="Root of a running environment to use; it is left running.")] = None,
-    accounts: Annotated[Path | None, typer.Option(help="Another file of customers than the platform's environment file names.")] = None,
-    confirm: Annotated[str, typer.Option(help="The environment's name, typed by you: production is not loaded without it.")] = "",
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Number of processes that share the customers' load, instead of the plan's.")
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="Directory in which run directories are created.")] = Path("reports/runs"),
+    attach: Annotated[
+        Path | None, typer.Option(help="Root directory of a running environment to use; it stays running afterwards.")
+    ] = None,
+    accounts: Annotated[
+        Path | None, typer.Option(help="File of customer accounts, instead of the one that the environment file names.")
+    ] = None,
+    confirm: Annotated[str, typer.Option(help="Type the environment's name. Production is not loaded without it.")] = "",
 ) -> None:
-    """Carry out a trial: start the environment, load it, break it, judge it, write the report."""
+    """Run a trial: start the environment, load it, inject faults, judge the result and write the report."""
     from closeshave import trial
     from closeshave.conclusion import conclude, publish
     from closeshave.display import Display
@@ -90,9 +96,7 @@ def run(  # noqa: PLR0917 - an option each
         plan, environment=environment, target=target, seed=seed, processes=processes, rate_scale=rate_scale, accounts=accounts
     )
     if attach is not None and not drivers.of(prepared.definition.kind).ours:
-        raise InvalidFile(
-            Problem("--attach", 0, "", "a platform elsewhere is visited, with the guard's leave; there is no root to attach to")
-        )
+        raise InvalidFile(Problem("--attach", 0, "", "a remote platform has no root directory to attach to; leave out --attach"))
     warn(prepared, console)
     permission = Permission(os.environ.pop(TOKEN, ""), confirm)
     directory = trial.run(prepared, runs, Display(console), attach=attach, permission=permission)
@@ -119,10 +123,10 @@ def judge(directory: RunDirectory) -> None:
 def explain(
     directory: RunDirectory,
     verdict: Annotated[
-        str, typer.Argument(help="The ID of a verdict, such as integrity/lost; without one, those that are no pass are told.")
+        str, typer.Argument(help="The ID of a verdict, such as integrity/lost. Without one, every verdict that is not a pass is explained.")
     ] = "",
 ) -> None:
-    """Tell the story behind a verdict in time order: who asked, who acknowledged, what failed over, what was missing."""
+    """Show what led to a verdict, in time order: who sent each request, who acknowledged it, what failed over, what is missing."""
     from closeshave.conclusion import conclude
     from closeshave.report import story
 
@@ -131,13 +135,13 @@ def explain(
         chosen = story.choose(said.assessment, verdict)
         if verdict and not chosen:
             known = ", ".join(one.id for one in said.assessment.verdicts)
-            raise InvalidFile(Problem(str(directory), 0, verdict, f"there is no such verdict; there is: {known}"))
+            raise InvalidFile(Problem(str(directory), 0, verdict, f"this run has no such verdict; it has: {known}"))
         story.explain(chosen, said.recorded, said.plan, said.target, Console())
 
 
 @app.command()
 def report(directory: RunDirectory) -> None:
-    """Judge a run again and write its report anew."""
+    """Judge a run again and write its report again."""
     from closeshave.conclusion import conclude, publish
 
     with _about(directory):
@@ -149,12 +153,12 @@ def report(directory: RunDirectory) -> None:
 @app.command()
 def validate(
     plans: Annotated[list[str], typer.Argument(help="Plans to check, with the environments and targets that they name.")],
-    environment: Annotated[str | None, typer.Option(help="Another environment than the plans'.")] = None,
-    target: Annotated[str | None, typer.Option(help="Another target than the plans'.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Another seed than the plans'.")] = None,
+    environment: Annotated[str | None, typer.Option(help="Use this environment instead of the plans'.")] = None,
+    target: Annotated[str | None, typer.Option(help="Use this target instead of the plans'.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Use this seed instead of the plans'.")] = None,
     rate_scale: RateScale = None,
 ) -> None:
-    """Check plans without starting anything, and say what they put to the test and what not."""
+    """Check plans without starting anything, and say which promises they test and which they do not."""
     from closeshave.outlook import show
     from closeshave.preparation import prepare
 
@@ -171,9 +175,9 @@ def validate(
 @app.command()
 def allow(
     name: EnvironmentName,
-    hours: Annotated[float, typer.Option(min=0.01, max=24, help="For how long.")] = 2.0,
+    hours: Annotated[float, typer.Option(min=0.01, max=24, help="How many hours the token is valid.")] = 2.0,
 ) -> None:
-    """Make a token with which a production platform may be loaded from this machine, until it expires."""
+    """Create a token that permits load on a production platform from this machine until it expires."""
     import time
 
     from closeshave.environments.definition import read_definition
@@ -185,33 +189,35 @@ def allow(
     definition = read_definition(path)
     if not isinstance(definition, Remote):
         raise InvalidFile(Problem(str(path), 0, "kind", f"an environment of kind {definition.kind} needs no token"))
-    console.print(f"good for {hours:g} h; give it in the environment variable {VARIABLE}, never as an argument")
+    console.print(f"valid for {hours:g} h; pass it in the environment variable {VARIABLE}, never as an argument")
     typer.echo(grant(definition, own_key(), int(time.time() + hours * 3600)))
 
 
 @app.command()
 def stop(
-    directory: Annotated[Path | None, typer.Argument(help="The run; needless when only one is running.")] = None,
-    runs: Annotated[Path, typer.Option(help="Where run directories are made.")] = Path("reports/runs"),
-    timeout: Annotated[float, typer.Option(help="Seconds to wait until it has healed and ended.")] = 300.0,
+    directory: Annotated[Path | None, typer.Argument(help="The run directory; may be left out when only one run is active.")] = None,
+    runs: Annotated[Path, typer.Option(help="Directory in which run directories are created.")] = Path("reports/runs"),
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the run to heal and end.")] = 300.0,
 ) -> None:
-    """Stop a running trial for safety: it heals, cleans up, judges what there is and ends with exit code 5."""
+    """Stop a running trial for safety: it heals, cleans up, judges what was recorded and ends with exit code 5."""
     from closeshave import stopping
 
     found = (directory,) if directory else stopping.running(runs)
     if len(found) != 1:
-        raise InvalidFile(Problem(str(runs), 0, "", f"name one of: {', '.join(map(str, found))}" if found else "no run is going on"))
+        raise InvalidFile(
+            Problem(str(runs), 0, "", f"several runs are active; name one: {', '.join(map(str, found))}" if found else "no run is active")
+        )
     try:
         ended = stopping.ask(found[0], timeout)
     except LookupError as error:
         raise InvalidFile(Problem(str(found[0]), 0, "", str(error))) from None
-    console.print(f"{found[0]} {'has ended' if ended else f'is still ending after {timeout:g} s'}")
+    console.print(f"{found[0]} {'has ended' if ended else f'has not ended after {timeout:g} s; it is still stopping'}")
     raise typer.Exit(0 if ended else FAILED)
 
 
 @app.command()
-def heal(root: Annotated[Path, typer.Argument(help="Root of the environment.", exists=True, file_okay=False)]) -> None:
-    """Undo every fault that an earlier run left open in an environment, and prove it."""
+def heal(root: Annotated[Path, typer.Argument(help="Root directory of the environment.", exists=True, file_okay=False)]) -> None:
+    """Undo every fault that an earlier run did not heal in an environment, and verify that it is healed."""
     from closeshave.faults.heal import heal_environment
 
     unproven = heal_environment(root, console.print)
@@ -222,7 +228,7 @@ def heal(root: Annotated[Path, typer.Argument(help="Root of the environment.", e
 
 @app.command(name="list")
 def list_() -> None:
-    """What there is: plans, environments, targets, kinds of faults."""
+    """List the plans, environments, targets and kinds of faults that are available."""
     from closeshave.faults import catalogue
     from closeshave.shelf import available
 
@@ -233,16 +239,20 @@ def list_() -> None:
 
 @app.command()
 def doctor(
-    environment: Annotated[str, typer.Option(help="A platform's environment file: ask that platform instead, gently.")] = "",
-    write: Annotated[bool, typer.Option(help="Propose its file anew, beside it, as FILE.proposed.")] = False,
-    url: Annotated[str, typer.Option(help="A platform that has no file yet: ask it, and write its first file.")] = "",
+    environment: Annotated[
+        str, typer.Option(help="Environment file of a platform: examine that platform, with few requests, instead of this machine.")
+    ] = "",
+    write: Annotated[bool, typer.Option(help="Write a new proposal for its environment file beside it, as FILE.proposed.")] = False,
+    url: Annotated[
+        str, typer.Option(help="Address of a platform that has no environment file yet: examine it and write its first file.")
+    ] = "",
     stage: Annotated[str, typer.Option(help="With --url: development, staging or production; only production is not written to.")] = "",
 ) -> None:
-    """Say which parts this machine has and what is missing; or what a platform answers, and what its file should say."""
+    """Show which parts this machine has and which are missing; or examine a platform, and show what its environment file should say."""
     from closeshave.environments.doctor import findings
 
     if environment and url:
-        raise InvalidFile(Problem("--url", 0, "", "either an address or a file; the file holds an address"))
+        raise InvalidFile(Problem("--url", 0, "", "give either --url or --environment; the environment file already holds an address"))
     if environment:
         _examine(environment, write=write)
         return
@@ -268,7 +278,11 @@ def _examine(name: str, *, write: bool) -> None:
     path = locate("environments", name)
     definition = read_definition(path)
     if not isinstance(definition, Remote):
-        raise InvalidFile(Problem(str(path), 0, "kind", "only a platform of kind remote is asked; without --environment this machine is"))
+        raise InvalidFile(
+            Problem(
+                str(path), 0, "kind", "only an environment of kind remote can be examined; leave out --environment to examine this machine"
+            )
+        )
     examined = examination.examine(definition)
     _show(examined)
     if write:
@@ -281,7 +295,7 @@ def _examine_url(url: str, stage: str) -> None:
     from closeshave.environments.remote.proposal import STAGES
 
     if stage and stage not in STAGES:
-        raise InvalidFile(Problem("--stage", 0, "", f"{stage!r} is no stage; there is: development, staging, production"))
+        raise InvalidFile(Problem("--stage", 0, "", f"{stage!r} is not a stage; use development, staging or production"))
     examined = examination.examine_url(url, STAGES.get(stage))
     _show(examined)
     shelf = Path("environments")
@@ -309,7 +323,7 @@ def up(name: EnvironmentName = "embedded") -> None:
     definition = read_definition(path)
     if not drivers.of(definition.kind).ours:
         raise InvalidFile(
-            Problem(str(path), 0, "kind", "a platform elsewhere is not started; 'closeshave run' visits it, with the guard's leave")
+            Problem(str(path), 0, "kind", "a remote platform is not started; 'closeshave run' uses it if its guard permits that")
         )
     deployment = drivers.of(definition.kind).up(definition, registry.new_root(definition.name), Display(console).say)
     for edge in deployment.edges:
@@ -318,8 +332,11 @@ def up(name: EnvironmentName = "embedded") -> None:
 
 
 @environments.command()
-def status(name: EnvironmentName = "embedded", root: Annotated[Path | None, typer.Option(help="Its root, if several run.")] = None) -> None:
-    """Show every part of a running environment and the role that it plays now."""
+def status(
+    name: EnvironmentName = "embedded",
+    root: Annotated[Path | None, typer.Option(help="Its root directory, when several are running.")] = None,
+) -> None:
+    """Show every part of a running environment and its current role."""
     from closeshave.environments import drivers
 
     place = _root(name, root)
@@ -336,16 +353,16 @@ def status(name: EnvironmentName = "embedded", root: Annotated[Path | None, type
 @environments.command()
 def down(
     name: EnvironmentName = "embedded",
-    root: Annotated[Path | None, typer.Option(help="Its root, if several run.")] = None,
-    logs_to: Annotated[Path | None, typer.Option(help="Keep the logs of its parts here.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Its root directory, when several are running.")] = None,
+    logs_to: Annotated[Path | None, typer.Option(help="Directory in which to keep the logs of its parts.")] = None,
 ) -> None:
-    """Stop an environment and remove all that it left."""
+    """Stop an environment and remove everything that it created."""
     from closeshave.environments import drivers, registry
 
     place = _root(name, root)
     if root is None and (run := registry.owner(place)):
         raise InvalidFile(
-            Problem(str(place), 0, "", f"belongs to the trial {run.name}; stop that one, or give --root to take it away all the same")
+            Problem(str(place), 0, "", f"belongs to the trial {run.name}; stop that trial, or give --root to remove the environment anyway")
         )
     left = drivers.at(place).down(place, logs_to)
     for what in left:
@@ -355,12 +372,12 @@ def down(
 
 @environments.command()
 def images() -> None:
-    """Make the container images that an environment of kind containers runs from, of what is installed here; those that are up to date stay."""
+    """Build the container images for environments of kind containers from what is installed here; images that are up to date are kept."""
     from closeshave.display import Display
     from closeshave.environments.containers.images import build
 
     made = build(Display(console).say)
-    console.print(f"made {', '.join(made)}" if made else "nothing to do")
+    console.print(f"built {', '.join(made)}" if made else "all images are up to date")
 
 
 def _root(name: str, given: Path | None) -> Path:
@@ -379,7 +396,7 @@ def _coloured(word: str, style: str) -> Text:
 
 @contextmanager
 def _about(run: Path) -> Iterator[None]:
-    """What goes wrong unforeseen in this block is told in the logs of this run."""
+    """An unforeseen error in this block is written to the logs of this run."""
     _in_hand.append(run)
     yield
     _in_hand.clear()
@@ -414,7 +431,7 @@ def _carried_out() -> int:
 
 
 def _failure(error: BaseException) -> str:
-    """What a person can mend, in its own words; of what nobody foresaw, where the traceback is."""
+    """The message of an error that a person can fix; for an unforeseen one, where its traceback is."""
     from closeshave.engine import EngineFailed
     from closeshave.environments.errors import EnvironmentFailed
 

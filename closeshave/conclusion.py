@@ -19,7 +19,7 @@ ENDINGS = frozenset({"", "interrupted", "safety", "environment"})
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What is said of a run, what it was said from, and the code that a command exits with."""
+    """The verdicts on a run, the evidence behind them, and the exit code of the command."""
 
     run: Path
     recorded: history.History
@@ -30,7 +30,7 @@ class Conclusion:
 
 
 def note_ending(run: Path, word: str) -> None:
-    """Remember why the run ended early, for whoever judges it again."""
+    """Record why the run ended early, for a later judging."""
     write_atomically(run / ENDING, word)
 
 
@@ -52,7 +52,7 @@ def conclude(run: Path) -> Conclusion:
 
 
 def read(run: Path) -> tuple[history.History, Plan, Target, str]:
-    """What a run recorded, what was to happen, what was promised, and how it ended early (empty when it did not). Raises as :func:`conclude` does."""
+    """What a run recorded, its plan, its target, and how it ended early (empty when it did not). Raises as :func:`conclude` does."""
     recorded = _recorded(run)
     written = read_plan(run / rundir.PLAN)
     try:
@@ -64,7 +64,7 @@ def read(run: Path) -> tuple[history.History, Plan, Target, str]:
 
 
 def _carried_out(written: Plan, manifest: history.Manifest) -> Plan:
-    """The plan as it was carried out, whatever this version would make of it: at the recorded rates and lengths."""
+    """The plan as it was carried out: at the recorded rates and lengths, even where this version would calculate others."""
     scaled = written.scaled(manifest.rate_scale)
     if not manifest.lengths_s:
         return scaled
@@ -78,20 +78,20 @@ def _recorded(run: Path) -> history.History:
     try:
         return history.load(run)
     except FileNotFoundError as error:
-        raise rundir.NoRun(f"{run} is no run directory: {error.filename or error} is missing") from None
+        raise rundir.NoRun(f"{run} is not a run directory: {error.filename or error} is missing") from None
     except ValueError as error:
         said = str(error).partition("\n")[0]
         raise rundir.NoRun(f"{run} cannot be judged: its {history.MANIFEST} is damaged ({said})") from None
 
 
 def _ending(run: Path) -> str:
-    """How it ended early; empty when it did not. What cannot be read must not pass for a run that ended by itself."""
+    """How the run ended early; empty when it did not. A file that cannot be read is an error: it must not count as a normal end."""
     try:
         word = (run / ENDING).read_bytes().strip()
     except FileNotFoundError:
         return ""
     if (found := word.decode("ascii", "replace")) not in ENDINGS:
-        raise rundir.NoRun(f"{run} cannot be judged: its file '{ENDING}' is damaged, so that nobody can tell how the run ended")
+        raise rundir.NoRun(f"{run} cannot be judged: its file '{ENDING}' is damaged, so it is unknown how the run ended")
     return found
 
 

@@ -68,21 +68,21 @@ class Network:
 
     name: str
     purpose: str
-    """``front`` (publishes ports), ``region`` (inside one region) or ``wan`` (between the regions)."""
+    """``front`` (publishes ports), ``region`` (inside one region) or ``wan`` (between regions)."""
     region: str | None
     subnet: str
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process of an environment, in a container or not, and all that is needed to start it again just as it was."""
+    """One process of an environment, in a container or not, and all that is needed to start it again in the same way."""
 
     name: str
     """Unique in the deployment, e.g. ``shard1-us-west-2`` or ``app-us-east-1-0``."""
     role: str
     """``etcd``, ``patroni``, ``valkey``, ``sentinel``, ``haproxy``, ``toxiproxy``, ``app``, ``edge`` or ``payments``."""
     region: str | None
-    """The failure domain that owns it; ``None`` for what no region's loss may take away (edge endpoints, payment provider)."""
+    """The failure domain that it belongs to; ``None`` for what must survive the loss of every region (edge endpoints, payment provider)."""
     argv: tuple[str, ...]
     environ: Mapping[str, str] = field(default_factory=dict)
     """Added to the environment of whoever starts it."""
@@ -92,7 +92,7 @@ class Process:
     pid_file: str | None = None
     """A file in which a daemon of this process writes its own ID in the first line (Patroni's ``postmaster.pid``)."""
     container: Container | None = None
-    """Where it runs in one; ``None``: it is a process of this machine."""
+    """Its container; ``None`` when it runs directly on this machine."""
     address: str = "127.0.0.1"
     """Where other parts of the environment reach it. The harness always uses 127.0.0.1, with the same ports."""
 
@@ -135,7 +135,7 @@ class Sentinel:
 
 LinkKind = Literal["app-database", "app-cache", "app-payments", "replication", "ingress"]
 LINK_KINDS: tuple[LinkKind, ...] = get_args(LinkKind)
-"""Ways that a network fault may disturb: from a region's applications to databases, tiers and the payment provider, from a standby to its primary, and
+"""Links that a network fault may disturb: from a region's applications to databases, tiers and the payment provider, from a standby to its primary, and
 from every edge to a region's applications."""
 
 
@@ -217,12 +217,12 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """What a call must find. A text somewhere in an answer may be there while the platform is broken; a status or a member says what it means."""
+    """What a call must find: a status or a member of the answer. A text search alone could match an answer of a broken platform."""
 
     __pydantic_config__ = STRICT
 
     status: Whole | None = None
-    """Of an HTTP answer; with it, no other one will do."""
+    """The status of the HTTP answer; any other status is a failure."""
     members: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
     """Where in the JSON of the answer or output → what must be there: ``checks.database.status: healthy``; a number chooses from a list."""
 
@@ -230,7 +230,7 @@ class Expect:
         if self.status is None and not self.members:
             raise ValueError("expect needs a status, like {status: 200}, or members, like {members: {checks.database: healthy}}")
         if self.status is not None and not 100 <= self.status <= 599:
-            raise ValueError(f"{self.status} is no status of HTTP; write 100 to 599")
+            raise ValueError(f"{self.status} is not an HTTP status; write 100 to 599")
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +247,7 @@ class Call:
     """Header → name of the environment variable that holds its value: secrets never stand in a file."""
     body: str = ""
     expect: Expect | str | None = None
-    """What the answer must be; or a text that it must contain. Without it, exit code 0 or a 2xx is enough."""
+    """What the answer must be, or a text that it must contain. Without it, exit code 0 or a 2xx is a success."""
     timeout: Lasting = 30.0
 
 
@@ -263,7 +263,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """How one kind of fault is done to a platform that the harness does not run: four calls of its operator's own."""
+    """How one kind of fault is injected into a platform that the harness does not run: calls that its operator provides."""
 
     __pydantic_config__ = STRICT
 
@@ -275,11 +275,11 @@ class Hook:
     """Succeeds while the fault is in effect. Shares nothing with ``inject``."""
     undo: Call
     heal_check: Call
-    """Succeeds once everything is whole again."""
+    """Succeeds once the platform is healthy again."""
     observed_within: Lasting = 30.0
     healed_within: Lasting = 300.0
     lasting: bool = True
-    """Whether it stays in effect until it is undone; false for a stroke that the platform mends by itself, such as a pod that is deleted."""
+    """Whether the fault stays in effect until it is undone; false for one that the platform repairs by itself, such as a deleted pod."""
     ends: Literal["at-once", "when-observed"] | Asked | None = None
     """When the old primary acknowledges no more: by the return of ``inject``, when ``observe`` first succeeds, or when another call says so. Left out,
     it is at some time from the start of ``inject`` to the first sign of it: a request that fails, the observation, a promotion."""
@@ -287,7 +287,7 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """What passes requests on to a platform that this machine does not reach by itself."""
+    """The HTTP proxy through which a platform is reached that this machine cannot reach directly."""
 
     __pydantic_config__ = STRICT
 
@@ -299,28 +299,28 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Names of the environment variables that hold secrets, by who has a use for them. Other processes are not given them."""
+    """Names of the environment variables that hold secrets, by the processes that need them. Other processes do not get them."""
 
     reading: tuple[str, ...] = ()
     """The trial itself, which reads bookings back."""
     hooks: tuple[str, ...] = ()
-    """Whoever breaks, heals or proves: the trial, the faults' processes, the janitor."""
+    """Needed to inject, heal and verify: by the trial, the faults' processes and the janitor."""
     proxy: tuple[str, ...] = ()
-    """Whoever asks the platform: all of these and the senders."""
+    """Needed to send requests to the platform: by all of these and the senders."""
 
     @property
     def not_for_senders(self) -> tuple[str, ...]:
-        """What load generators have no use for."""
+        """Variables that load generators do not need."""
         return (*self.reading, *self.hooks)
 
     @property
     def not_for_faults(self) -> tuple[str, ...]:
-        """What whoever breaks and heals has no use for."""
+        """Variables that processes which inject and heal do not need."""
         return tuple(name for name in self.reading if name not in {*self.hooks, *self.proxy})
 
     @property
     def all(self) -> tuple[str, ...]:
-        """For those who have a use for none."""
+        """All variables, for processes that need none of them."""
         return (*self.reading, *self.hooks, *self.proxy)
 
 
@@ -340,7 +340,7 @@ class Deployment:
     stores: tuple[Store, ...]
     sentinels: tuple[Sentinel, ...]
     links: tuple[Link, ...]
-    """Empty where Toxiproxy could not be had, or where no fault that may come needs one."""
+    """Empty where Toxiproxy is not available, or where no fault of the plan needs it."""
     edges: tuple[Edge, ...]
     payments: Payments
     etcd_ports: tuple[int, ...]
@@ -350,16 +350,16 @@ class Deployment:
     accounts: tuple[Account, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
-    """Parts that could not be had (``toxiproxy``) and why; what needs them is *not run* or inconclusive."""
+    """Parts that are not available (``toxiproxy``) and why; what needs them is *not run* or inconclusive."""
     capabilities: Capabilities = Capabilities()
     hooks: tuple[Hook, ...] = ()
     """Faults that the platform's operator carries out; the harness only calls."""
     straight: tuple[str, ...] = ()
-    """Kinds of links that lead straight on, with no Toxiproxy in between: the environment was started for a plan that breaks none of them."""
+    """Kinds of links without a Toxiproxy in between: the environment was started for a plan that breaks none of them."""
     networks: tuple[Network, ...] = ()
     """Networks of a container engine; empty where every part shares the machine's own."""
     proxy: Proxy | None = None
-    """What is asked of the hosts of :attr:`edges` goes through it, and nothing else does."""
+    """Requests to the hosts of :attr:`edges` go through it, and no others."""
     secrets: Secrets = Secrets()
 
     def process(self, name: str) -> Process:
@@ -374,7 +374,7 @@ class Deployment:
         return (process for process in self.processes if process.region == region)
 
     def way(self, url: str) -> Proxy | None:
-        """The proxy through which this URL is asked; ``None``: straight."""
+        """The proxy for requests to this URL; ``None`` when there is none."""
         return self.proxy if urlsplit(url).hostname in {urlsplit(edge.url).hostname for edge in self.edges} else None
 
     def edge(self, region: str) -> Edge:

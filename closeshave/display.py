@@ -17,7 +17,7 @@ from rich.text import Text
 from closeshave.plaintext import clean
 
 _WHATEVER = (Exception, SystemExit)
-"""Rich ends the process where it meets a broken pipe. An operator's signal is neither, and passes."""
+"""Rich ends the process when it meets a broken pipe; that and any other error is suppressed here. An operator's signal passes."""
 
 
 class Display:

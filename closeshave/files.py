@@ -60,7 +60,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
                 try:
                     yield record_of(line)
                 except ValueError as error:
-                    raise ValueError(f"{path.name}:{number} is no record: {error}") from None
+                    raise ValueError(f"{path.name}:{number} is not a record: {error}") from None
 
 
 def record_of(data: bytes) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def largest(fits: Callable[[float], bool]) -> float | None:
         middle = math.sqrt(low * high)
         low, high = (middle, high) if fits(middle) else (low, middle)
     digit = 10.0 ** (math.floor(math.log10(low)) - 1)
-    # Rounding must not lift it over the edge, not even by what a division loses.
+    # The result must not be above the limit, not even by a rounding error of the division.
     steps = math.floor(low / digit + 1e-9)
     found = round(steps * digit, 6)
     return found if fits(found) else round((steps - 1) * digit, 6)

@@ -12,11 +12,11 @@ NEEDED = frozenset({
 })  # fmt: skip
 FAMILIES = ("CLOSESHAVE_", "LC_", "PYTHON", "XDG_")
 TOKEN = "CLOSESHAVE_TOKEN"  # noqa: S105 - the name of a variable
-"""The permission to load production: the command's alone."""
+"""The permission to load production: only the command itself may have it."""
 
 
 def without(names: Iterable[str]) -> dict[str, str]:
-    """This process's environment but for the variables of these names, and the permission."""
+    """This process's environment without the variables of these names and without the permission."""
     withheld = {*names, TOKEN}
     return {name: value for name, value in os.environ.items() if name not in withheld}
 

@@ -37,7 +37,7 @@ class Interrupts:
         if self._raising:
             self._raising = False
             raise Interrupted(number)
-        self._say("already stopping: healing and cleaning up first")
+        self._say("already stopping: faults are healed and everything is cleaned up first")
 
 
 @contextmanager

@@ -9,11 +9,11 @@ from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
 SHOWN = 3
-"""So many places of a file are told; what else is wrong mostly follows from them."""
+"""So many errors of a file are reported; the others mostly follow from them."""
 
 
 class Damaged(ValueError):
-    """A file of the harness's own does not hold what was written into it: nobody's input is wrong. Names the file, never what stands there, which may
+    """A file that the harness wrote does not hold what was written into it; no user's input is wrong. Names the file, never its content, which may
     be a password."""
 
 

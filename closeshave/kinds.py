@@ -1,4 +1,4 @@
-"""The names of all kinds of faults, for those who only speak of them: targets, judges. What a kind does is the catalogue's to say."""
+"""The names of all kinds of faults, for code that only needs names: targets, judges. The catalogue defines what each kind does."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def strange(pattern: str, names: Collection[str] = NAMES) -> bool:
 
 
 def meant(pattern: str, names: Collection[str] = NAMES) -> str:
-    """``(did you mean shard.*?)``: what was probably meant by a pattern that matches nothing; empty where nobody can tell."""
+    """``(did you mean shard.*?)``: the name closest to a pattern that matches nothing; empty where none is close."""
     families = {f"{name.split('.')[0]}.*" for name in names if "." in name}
     close = difflib.get_close_matches(pattern, sorted({*names, *families}), n=1, cutoff=0.7)
     return f" (did you mean {close[0]}?)" if close else ""

@@ -16,7 +16,7 @@ from closeshave.files import write_atomically
 from closeshave.plan import Expected, Fault, Nemesis, Plan
 
 FILE = "nemesis.json"
-"""In a run directory: the faults that were drawn for it, so that who judges it later sees the same ones."""
+"""In a run directory: the faults that were drawn for it, so that a later judging uses the same ones."""
 PREFIX = "nemesis-"
 """What the IDs of drawn faults begin with."""
 _CODEC = TypeAdapter(tuple[Fault, ...])
@@ -24,7 +24,7 @@ _CODEC = TypeAdapter(tuple[Fault, ...])
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Something that a nemesis may break."""
+    """A fault that a nemesis may draw."""
 
     kind: str
     scope: Mapping[str, str | int]
@@ -97,19 +97,19 @@ def _rested(nemesis: Nemesis, windows: Sequence[_Window], at_s: float) -> float:
 
 
 def _whole_ms(at_s: float) -> float:
-    """Never earlier, not even by what a multiplication and a division lose: who waits for an end would wait for ever."""
+    """Never earlier, not even by a rounding error: a search for the first instant after an end would not end."""
     whole_s = math.ceil(at_s * 1000) / 1000
     return whole_s if whole_s >= at_s else whole_s + 0.001
 
 
 def _free(nemesis: Nemesis, windows: Sequence[_Window], at_s: float) -> bool:
-    """Whether one more fault from ``at_s`` on is not one too many, nor still healing when one of the plan's own is due."""
+    """Whether a further fault from ``at_s`` on stays within ``overlap_max`` and has healed before the plan's own next fault is due."""
     mine = _Window(at_s, at_s + nemesis.hold)
     healing = _Window(mine.ends_s, mine.ends_s + nemesis.rest)
     if any(healing.covers(other.begins_s) for other in windows):
         return False
     together = [other for other in windows if mine.overlaps(other)]
-    # A crowd is fullest when somebody has just joined it.
+    # The largest number of faults in effect is reached at an instant at which one of them starts.
     joined_s = [at_s, *(other.begins_s for other in together if other.begins_s > at_s)]
     return all(sum(other.covers(instant) for other in together) < nemesis.overlap_max for instant in joined_s)
 

@@ -9,7 +9,7 @@ from closeshave.plan import Phase, Plan
 from closeshave.topology import Topology
 
 CANARY_CANCELS_PER_S = 2.0
-"""Per shard. Cancelling is tidiness, not measurement: at full rate it would be a third of the canaries' load."""
+"""Per shard. Cancelling is clean-up and no probe: at full rate it would be a third of the canaries' load."""
 LOGINS_PER_S = 1.0
 """Log-ins within the window, at the highest rate of the plan: a password hash is slow by design, and two cores carry everything."""
 CONTEST_REQUESTS = 10.0

@@ -1,4 +1,4 @@
-"""What can be said of a plan before it is run: what will be judged, what will not and why, and what had better be known."""
+"""What can be said of a plan before it runs: what will be judged, what will not and why, and warnings."""
 
 from __future__ import annotations
 
@@ -24,12 +24,15 @@ UNITS = {"time": "s", "share": "ratio", "rate": "1/s"}
 
 
 def show(prepared: Prepared, console: Console) -> None:
-    """Print it; all of it is text, whatever it looks like."""
+    """Print it. All of it is plain text: nothing in it is read as markup."""
     console.print(Text("valid", style="green").append(f"  {prepared.inputs.plan}", style="not green"), soft_wrap=True)
     for fault in prepared.drawn:
         place = ", ".join(f"{key} {value}" for key, value in fault.scope.items())
         console.print(
-            Text(f"  {fault.id}  {fault.kind} on {place} {fault.at:g} s into {fault.phase}, held {fault.hold:g} s"), soft_wrap=True
+            Text(
+                f"  {fault.id}  {fault.kind} on {place}, injected {fault.at:g} s after the start of {fault.phase}, held for {fault.hold:g} s"
+            ),
+            soft_wrap=True,
         )
     if prepared.rate_scale != 1:
         console.print(Text(f"  {told.sentence(prepared.rate)}; {resolution(prepared)}"), soft_wrap=True)
@@ -37,15 +40,17 @@ def show(prepared: Prepared, console: Console) -> None:
         console.print(Text(f"  {_automatic(prepared)}"), soft_wrap=True)
     said = asked.asked(prepared.plan, prepared.target)
     _table(
-        console, ("will be judged", "bound", "promises"), [(*_named(each), ", ".join(each.claims) or "our own") for each in said.objectives]
+        console,
+        ("will be judged", "bound", "promises"),
+        [(*_named(each), ", ".join(each.claims) or "of the harness") for each in said.objectives],
     )
-    _table(console, ("requests that settle it", "at least", "expected", "down to"), _samples(prepared))
+    _table(console, ("requests for a verdict", "needed", "expected", "enough down to"), _samples(prepared))
     _table(console, ("not run in this plan", "promise", "why"), [(row.id, row.text, row.why) for row in said.not_run])
     warn(prepared, console)
 
 
 def warn(prepared: Prepared, console: Console) -> None:
-    """Print what may be meant, and had better be known."""
+    """Print warnings: what is allowed, but may not be what the author of the plan wants."""
     for warning in prepared.warnings:
         console.print(Text("note", style="yellow").append(f"  {warning}", style="not yellow"), soft_wrap=True)
 
@@ -53,21 +58,21 @@ def warn(prepared: Prepared, console: Console) -> None:
 def resolution(prepared: Prepared) -> str:
     """What the canaries' rate means for recovery times."""
     home_per_s = prepared.plan.canaries.home_per_s
-    return f"canaries ask each shard {home_per_s:.3g} times a second, so a recovery time is known to {1 / home_per_s:.2g} s at best"
+    return f"canaries probe each shard {home_per_s:.3g} times a second, so recovery times are measured to {1 / home_per_s:.2g} s at best"
 
 
 def foreseen(prepared: Prepared) -> list[str]:
-    """What the trial will have requests enough to settle at its rate, and what not and what would be enough: a sentence each."""
+    """Which objectives the trial will have enough requests for at its rate; for each of the others, what would be enough. One sentence each."""
     target, topology = prepared.target, prepared.definition.topology
     found = prospects.prospects(prepared.plan, target, topology)
     enough = [_name(each.objective) for each in found if each.enough]
-    said = [f"enough requests to settle, if nothing breaks them: {', '.join(enough)}"] if enough else []
+    said = [f"enough requests for a verdict, if no request breaks the promise: {', '.join(enough)}"] if enough else []
     planned = prospects.prospects(prepared.written, target, topology)
     return said + [_short(prepared.plan, each, whole) for each, whole in zip(found, planned, strict=True) if not each.enough]
 
 
 def _short(plan: Plan, found: Prospect, planned: Prospect) -> str:
-    """Too few requests, and what would do."""
+    """Too few requests, and what would be enough."""
     name, bound = _named(found.objective)
     lasting_s = prospects.lasting_s(plan, found)
     if planned.enough:
@@ -75,33 +80,33 @@ def _short(plan: Plan, found: Prospect, planned: Prospect) -> str:
         would = [f"{found.needs / max(found.expects, 1):.2g} times the rate"]
         would += [f"limits.duration: {duration_text(math.ceil(lasting_s))}"] if lasting_s is not None else []
     else:
-        where, would = "in this plan", [f"{math.ceil(lasting_s - plan.duration_s):,} s more calm"] if lasting_s is not None else []
+        where, would = "in this plan", [f"{math.ceil(lasting_s - plan.duration_s):,} s more of calm"] if lasting_s is not None else []
     part = f" in each of {found.parts} parts" if found.parts > 1 else ""
-    told_would = f"; {' or '.join(would)} would do" if would else ""
+    told_would = f"; {' or '.join(would)} would be enough" if would else ""
     return (
-        f"too few requests {where}: {name} ({bound}) will not be settled; it takes {found.needs:,} without a breach{part}, about "
-        f"{found.expects:,.0f} are to come, which settle {quantity(found.settles, 'ratio')} at best"
+        f"too few requests {where}: {name} ({bound}) will be inconclusive. It needs {found.needs:,} requests without a breach{part}; about "
+        f"{found.expects:,.0f} are expected, which are enough for {quantity(found.settles, 'ratio')} at best"
         f"{told_would}"
     )
 
 
 def _automatic(prepared: Prepared) -> str:
-    """What ``rate: auto`` means here; how fast this machine is nobody knows yet."""
+    """What ``rate: auto`` means here, before the calibration has measured this machine."""
     if not drivers.of(prepared.definition.kind).ours:
-        return "rate: auto is for environments of our own: on a platform elsewhere the rates are as planned, or as --rate-scale says"
+        return "rate: auto has no effect on a remote platform: its rates are as planned, or as --rate-scale says"
     if not prepared.calibrates:
         return f"rate: auto: --rate-scale {prepared.rate_scale:g} fixes the rate, and nothing is calibrated"
     least = fitting.fitted(prepared.written, FLOOR)
     return (
-        f"rate: auto: a calibration before the load finds which share of these rates takes at most {quantity(SHARE, 'ratio')} of this machine's "
-        f"{processors.available():g} processors; at a smaller one calm lasts up to {quantity(least.calm_s, 's')} instead of "
-        f"{quantity(prepared.written.calm_s, 's')} (limits.duration: {duration_text(prepared.written.limits.duration)}); below "
-        f"{quantity(FLOOR, 'ratio')} nothing is loaded, and the run is inconclusive"
+        f"rate: auto: before the load, a calibration finds the share of these rates that takes at most {quantity(SHARE, 'ratio')} of this "
+        f"machine's {processors.available():g} processors. At a smaller share the calm phases last up to {quantity(least.calm_s, 's')} instead "
+        f"of {quantity(prepared.written.calm_s, 's')} (limits.duration: {duration_text(prepared.written.limits.duration)}). Below "
+        f"{quantity(FLOOR, 'ratio')} no load is sent and the run is inconclusive"
     )
 
 
 def _samples(prepared: Prepared) -> list[tuple[str, ...]]:
-    """How many requests settle each objective, how many the plan brings, and down to which share of its rate they are enough."""
+    """How many requests each objective needs, how many the plan brings, and down to which share of its rate they are enough."""
     target, topology = prepared.target, prepared.definition.topology
     shares = [step / 100 for step in range(1, 101)]
     smaller = [prospects.prospects(fitting.fitted(prepared.written, share), target, topology) for share in shares]

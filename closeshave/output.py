@@ -18,14 +18,14 @@ PIECE_BYTES = 4096
 
 
 class SteadyFile(io.FileIO):
-    """A descriptor that takes everything. Once it refuses something, what follows goes nowhere."""
+    """A stream that accepts everything. After the first failed write, what follows is discarded."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(descriptor, "w", closefd=False)
         self.lost: OSError | None = None
-        """Why something that was written is nowhere."""
+        """Why something that was written is lost."""
         self.patience_ms: int | None = None
-        """How long a reader may let us wait; ``None``: a person with a pager may take all day."""
+        """How long a write waits for its reader; ``None``: without limit, as for a person with a pager."""
 
     def write(self, data: object) -> int:
         """Take ``data``; never fewer bytes than there are."""
@@ -75,7 +75,7 @@ def steady() -> None:
 
 
 def hurry(seconds: float) -> None:
-    """From now on nobody who does not read holds this process up for longer: it has faults to heal."""
+    """From now on a stream without a reader blocks this process no longer than that: it has faults to heal."""
     for stream in (sys.stdout, sys.stderr):
         if (file := _raw(stream)) is not None:
             file.patience_ms = int(seconds * 1000)

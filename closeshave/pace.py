@@ -11,12 +11,12 @@ SHARE = 0.8
 
 
 class Pace:
-    """Lets calls through one after the other, never two within the same gap: who comes late makes up for nothing."""
+    """Lets calls through one after the other, never two within the same gap. A late call does not shorten the next gap."""
 
     def __init__(
         self, per_s: float | None, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        """``per_s`` is the cap in requests a second; ``None`` where nobody set one, and then nobody waits."""
+        """``per_s`` is the cap in requests a second; without one (``None``) calls do not wait."""
         self._gap_s = 0.0 if per_s is None else 1 / (SHARE * per_s)
         self._clock, self._sleep = clock, sleep
         self._lock, self._free_s = threading.Lock(), float("-inf")
@@ -28,7 +28,7 @@ class Pace:
         with self._lock:
             at_s = max(self._clock(), self._free_s)
             self._free_s = at_s + self._gap_s
-        # Not below the lock: others may reserve their own turn meanwhile.
+        # Not under the lock: meanwhile others may reserve their own turn.
         while (left_s := at_s - self._clock()) > 0:
             self._sleep(left_s)
 

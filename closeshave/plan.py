@@ -1,4 +1,4 @@
-"""What a trial shall do: YAML files to frozen values. No effects beyond reading the files.
+"""What a trial will do: YAML files read into frozen values. No effects beyond reading the files.
 
 A plan names its environment and its target (:mod:`closeshave.target`), so that one promise is written once and many plans test it.
 """
@@ -47,7 +47,7 @@ class Role(StrEnum):
 
 
 class Expected(StrEnum):
-    """What a fault says of the platform; see design.md, "Words, exactly"."""
+    """What the platform is expected to do under the fault; see docs/glossary.md, "expected"."""
 
     TOLERATES = "tolerates"
     DEGRADES = "degrades"
@@ -78,7 +78,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing to break. Its undo is a matter of its kind (the catalogue in ``closeshave/faults``); a kind without one is refused."""
+    """One fault to inject. Its kind (the catalogue in ``closeshave/faults``) says how it is undone; a kind without an undo is refused."""
 
     __pydantic_config__ = STRICT
 
@@ -89,7 +89,7 @@ class Fault:
     at: Seconds
     """Start of injection, after the start of its phase."""
     hold: Lasting
-    """From injection to the harness's healing: the platform's time to recover by itself."""
+    """Time from injection to healing by the harness: how long the platform has to recover by itself."""
     expected: Expected
     scope: Mapping[str, Place] = field(default_factory=dict)
     """``shard: 1``, ``tier: cache`` or ``region: us-west-2``."""
@@ -115,7 +115,7 @@ class Fault:
 PER_SESSION: Mapping[str, float] = MappingProxyType(
     {"slots": 6.9, "login": 0.58, "book": 0.3, "reschedule": 0.03, "cancel": 0.1, "pay_intent": 0.15, "pay_confirm": 0.15}
 )
-"""Of ``booking.py``: nine tasks a visit by their weights. Log-ins: every look at a profile, which is the most that may begin with one."""
+"""Means of ``booking.py``: nine tasks a visit by their weights. Log-ins are counted as if every read of a profile began with one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class Traffic:
     think_time_scale: NotNegative = 1.0
     """Multiplies every think time: below 1 for short plans."""
     contests_per_s: NotNegative = 1.0
-    """Pairs of customers who go for the same slot at the same moment: the races that double bookings need."""
+    """Pairs of customers per second who ask for the same slot at the same moment: without such races no double booking can happen."""
 
     def __post_init__(self) -> None:
         if self.processes < 1:
@@ -166,11 +166,11 @@ class Canaries:
     hold: Lasting = 5.0
     """How long a scope's objectives must hold before it counts as recovered."""
     restored_share: Share = 0.95
-    """The share of probes that must be good for service to count as restored; what is missing to it is noise, not outage."""
+    """The share of probes that must be good for service to count as restored. Failures below the rest count as noise, not as an outage."""
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.restored_share < 1.0:
-            raise ValueError("restored_share is at least 50% and below 100%: that nothing ever fails cannot be told from samples")
+            raise ValueError("restored_share is at least 50% and below 100%: samples cannot show that no request ever fails")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Nemesis:
-    """Faults drawn from a seed instead of written down, within limits. They are drawn before anything starts; ``validate`` shows them."""
+    """Faults drawn at random from a seed, within limits, instead of listed. They are drawn before anything starts; ``validate`` shows them."""
 
     __pydantic_config__ = STRICT
 
@@ -195,13 +195,13 @@ class Nemesis:
     every: Lasting
     """From one injection to the next on average; each gap is drawn between half of it and one and a half."""
     hold: Lasting
-    """How long each fault is left alone before it is healed."""
+    """How long each fault is in effect before it is healed."""
     overlap_max: Annotated[Whole, Field(le=100)] = 1
     """Faults in effect at the same time, those of the plan included."""
     rest: Seconds = 30.0
-    """Kept free after a fault's hold: it heals, and what is injected into a wound measures the wound."""
+    """Kept free of injections after a fault's hold: a fault that is injected during a recovery would measure that recovery."""
     scopes: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
-    """Where to strike, as in ``region: [us-west-2]``; everywhere by default."""
+    """Where faults may be injected, as in ``region: [us-west-2]``; everywhere by default."""
     seed: Whole | None = None
     """The plan's by default."""
 
@@ -211,14 +211,14 @@ class Nemesis:
         if self.every <= 0 or self.hold <= 0:
             raise ValueError("every and hold last longer than 0")
         if empty := [key for key, places in self.scopes.items() if not places]:
-            raise ValueError(f"scopes: name at least one {empty[0]}, or leave it out to strike everywhere")
+            raise ValueError(f"scopes: name at least one {empty[0]}, or leave it out to allow all")
         if self.overlap_max < 1:
             raise ValueError("overlap_max must be at least 1")
 
 
 @dataclass(frozen=True, slots=True)
 class Aborts:
-    """When a trial stops by itself and heals at once, because going on costs more than it can show."""
+    """When a trial stops by itself and heals at once, because going on would cost more than it could show."""
 
     __pydantic_config__ = STRICT
 
@@ -232,7 +232,7 @@ class Aborts:
     """Stop at the first breach that can be seen live: two acknowledged bookings of one slot. By default on a platform itself, and not on a
     stand-in, which harms nobody and had better be judged to the end."""
     blind: Lasting = 15.0
-    """How long canaries may go unrecorded: without them nobody sees what a fault does."""
+    """How long the recording of canaries may pause: without canaries nothing measures what a fault does."""
 
     def __post_init__(self) -> None:
         if not (self.budget > 0 and 0 < self.leakage <= 1 and self.window > 0 and self.blind > 0):
@@ -320,10 +320,10 @@ def read_plan(path: Path) -> Plan:
 
 
 MOST_PARTS = 1000
-"""Phases of a plan, its faults, and those that a nemesis draws: each is held against every other."""
+"""Upper limit of a plan's phases and faults, drawn ones included: each is checked against every other."""
 
 _Trouble = tuple[tuple[str | int, ...], str]
-"""Where in a plan something is wrong, and what would be right."""
+"""Where in a plan something is wrong, and how to correct it."""
 
 
 def _inconsistencies(plan: Plan) -> list[_Trouble]:
@@ -344,7 +344,7 @@ def _inconsistencies(plan: Plan) -> list[_Trouble]:
 
 def _wrong_rate(plan: Plan) -> Iterator[_Trouble]:
     if plan.rate == "auto" and (files := [phase.name for phase in plan.phases if isinstance(phase.shape, Replayed)]):
-        yield ("rate",), f"{files[0]} replays its arrivals from a file, and these cannot be scaled; write rate: fixed"
+        yield ("rate",), f"the arrivals of {files[0]} are replayed from a file and cannot be scaled; write rate: fixed"
 
 
 def _wrong_faults(plan: Plan, phases: Mapping[str, Phase]) -> Iterator[_Trouble]:
@@ -373,7 +373,7 @@ def _wrong_nemesis(plan: Plan, phases: Mapping[str, Phase]) -> Iterator[_Trouble
 def _no_fault_phase(name: str, phases: Mapping[str, Phase]) -> str:
     """Why no fault may be in the phase of this name; empty when it may."""
     if name not in phases:
-        return f"{name!r} is no phase of this plan; there is: {', '.join(phases)}"
+        return f"{name!r} is not a phase of this plan; available: {', '.join(phases)}"
     if phases[name].role is not Role.FAULT:
-        return f"{name!r} is a {phases[name].role} phase; faults belong into fault phases"
+        return f"{name!r} is a {phases[name].role} phase; faults belong in fault phases"
     return ""

@@ -74,7 +74,7 @@ class Prepared:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the plan may be meant to be, and had better be known."""
+        """What is allowed, but may not be what the author of the plan wants."""
         return tuple(_short_holds(self.plan, self.target))
 
 
@@ -137,7 +137,14 @@ def prepare(
 
 def _with_accounts(definition: Definition, path: Path) -> Definition:
     if not isinstance(definition, Remote):
-        raise InvalidFile(Problem("--accounts", 0, "", f"an environment of kind {definition.kind} brings its own customers"))
+        raise InvalidFile(
+            Problem(
+                "--accounts",
+                0,
+                "",
+                f"an environment of kind {definition.kind} creates its own customers; --accounts is for remote platforms",
+            )
+        )
     return replace(definition, accounts=replace(definition.accounts, file=str(path.absolute())))
 
 
@@ -164,7 +171,7 @@ def _draw(plan: Plan, definition: Definition) -> tuple[Fault, ...]:
     if plan.nemesis is None:
         return ()
     kinds = choices.kinds_of(plan.nemesis, definition.kind, catalogue.offered(definition.hooks))
-    # Those of the plan may be wrong already: that is said of them, not blamed on what is drawn.
+    # The plan's own faults may be wrong already: that is reported for them, and not for the drawn ones.
     before = set(_troubles(plan, definition))
 
     def fits(faults: tuple[Fault, ...]) -> bool:
@@ -187,7 +194,7 @@ def _nemesis_problems(prepared: Prepared) -> list[Problem]:
     path, definition = prepared.inputs.plan, prepared.definition
     found = choices.problems(wanted, definition.kind, definition.topology, catalogue.offered(definition.hooks))
     if not found and not prepared.drawn:
-        found = [("", "no fault fits into its phase: leave more time, or allow more overlap")]
+        found = [("", "no fault fits into its phase: make the phase longer, or raise overlap_max")]
     raw = document(path)
     places = [tuple(filter(None, ("nemesis", key))) for key, _ in found]
     return [Problem(str(path), line_of(raw, place), ".".join(place), said) for place, (_, said) in zip(places, found, strict=True)]
@@ -220,21 +227,21 @@ def _linkless(prepared: Prepared) -> list[str]:
 
 
 def _target_problems(prepared: Prepared) -> list[Problem]:
-    """What of a target would never be judged on this environment, or not by this plan although it says so."""
+    """Names in a target that exist nowhere, and objectives that the plan lists but cannot judge."""
     path, plan = prepared.inputs.target, prepared.plan
     names = {*kinds.NAMES, *(hook.kind for hook in prepared.definition.hooks)}
     known: dict[str, tuple[str, Collection[str]]] = {
-        "faults": ("no kind of fault", names),
-        "invariants": ("no invariant", integrity.SEARCHES),
-        "operations": ("no operation", manners.OPERATIONS),
-        "except_operations": ("no operation", manners.OPERATIONS),
+        "faults": ("not a kind of fault", names),
+        "invariants": ("not an invariant", integrity.SEARCHES),
+        "operations": ("not an operation", manners.OPERATIONS),
+        "except_operations": ("not an operation", manners.OPERATIONS),
     }
     found, raw = [], document(path)
     for index, objective in enumerate(prepared.target.objectives):
         for key, (what, there) in known.items():
             for pattern in getattr(objective, key):
                 if kinds.strange(pattern, there) if key == "faults" else pattern not in there:
-                    message = f"{pattern!r} is {what}{kinds.meant(pattern, there)}; there is: {', '.join(sorted(there))}"
+                    message = f"{pattern!r} is {what}{kinds.meant(pattern, there)}; available: {', '.join(sorted(there))}"
                     found.append(Problem(str(path), line_of(raw, ("objectives", index, key)), f"objectives.{index}.{key}", message))
     raw, path = document(prepared.inputs.plan), prepared.inputs.plan
     for index, pattern in enumerate(plan.tests):
@@ -242,7 +249,7 @@ def _target_problems(prepared: Prepared) -> list[Problem]:
         troubles = [trouble for objective in about if (trouble := asked.unable(plan, objective))]
         ids = sorted({objective.id for objective in prepared.target.objectives})
         said = (
-            f"{pattern!r} is no objective of {prepared.target.name}{kinds.meant(pattern, ids)}; there is: {', '.join(ids)}"
+            f"{pattern!r} is not an objective of {prepared.target.name}{kinds.meant(pattern, ids)}; available: {', '.join(ids)}"
             if not about
             else ""
         )
@@ -262,10 +269,10 @@ def _hook_problems(prepared: Prepared) -> list[Problem]:
 
 
 def _manners_problems(prepared: Prepared) -> list[Problem]:
-    """What the platform cannot be told apart by, and what is more than one address may send."""
+    """What the environment file says of the platform's API, where that is not possible."""
     able, path = prepared.definition.capabilities, prepared.inputs.environment
     unknown = [operation for operation in (*able.steps_off, *able.limits) if operation not in manners.OPERATIONS]
-    messages = [f"{operation!r} is no operation; there is: {', '.join(sorted(manners.OPERATIONS))}" for operation in unknown]
+    messages = [f"{operation!r} is not an operation; available: {', '.join(sorted(manners.OPERATIONS))}" for operation in unknown]
     try:
         manners.of(able, prepared.definition.topology)
     except ValueError as error:
@@ -276,7 +283,7 @@ def _manners_problems(prepared: Prepared) -> list[Problem]:
 
 
 def _sending_problems(prepared: Prepared) -> list[Problem]:
-    """What of the plan is too much for the platform, and by what its rates would have to be multiplied."""
+    """What is too much for the platform in the plan, and the rate scale that would fit."""
     definition, path, written = prepared.definition, prepared.inputs.plan, prepared.written
     driver = drivers.of(definition.kind)
 
@@ -291,11 +298,11 @@ def _sending_problems(prepared: Prepared) -> list[Problem]:
     found = troubles(prepared.plan)
     if not found:
         return []
-    # What stands against the plan at next to no rate has nothing to do with rates.
+    # An objection that remains at the lowest rate has nothing to do with rates.
     other = set(troubles(fitting.fitted(written, fitting.LEAST)))
     if set(found) - other and not any(isinstance(phase.shape, Replayed) for phase in written.phases):
         fit = fitting.largest(lambda factor: set(troubles(fitting.fitted(written, factor))) <= other)
-        found.append(f"--rate-scale {fit:g} fits" if fit else "no --rate-scale fits")
+        found.append(f"it fits with --rate-scale {fit:g}" if fit else "it fits with no --rate-scale")
     return [Problem(str(path), line_of(document(path), ("phases",)), "phases", message) for message in found]
 
 
@@ -321,7 +328,7 @@ def _replayed_per_s(shape: Replayed, duration_s: float) -> float:
 
 
 def _short_holds(plan: Plan, target: Target) -> Iterator[str]:
-    """Faults that are healed before the promised recovery time is over, and before any tighter bound would convict whoever did not recover."""
+    """Faults that are healed before the promised recovery time is over, with no tighter bound that could fail the platform before that."""
     bounds = [one for one in asked.asked(plan, target).objectives if one.measure is Measure.RECOVERY and one.at_most is not None]
     for fault in plan.faults:
         if fault.expected is Expected.RESTORED:
@@ -331,8 +338,8 @@ def _short_holds(plan: Plan, target: Target) -> Iterator[str]:
             continue
         for objective, at_most in covering:
             yield (
-                f"{fault.id} is given {duration_text(fault.hold)} of the {duration_text(at_most)} that {objective.id} allows: a "
-                "platform that has not recovered by then is inconclusive; state a tighter bound of its own to be told sooner"
+                f"{fault.id} is healed after {duration_text(fault.hold)}, but {objective.id} allows {duration_text(at_most)}: if the "
+                "platform has not recovered by then, the verdict is inconclusive; hold the fault longer, or add an objective with a tighter bound"
             )
 
 
@@ -341,10 +348,10 @@ def _scope_problems(prepared: Prepared, scope: object) -> list[str]:
     assert isinstance(scope, dict)
     found = []
     if "region" in scope and scope["region"] not in topology.regions:
-        found.append(f"scope.region: {scope['region']!r} is no region of this environment; there is: {', '.join(topology.regions)}")
+        found.append(f"scope.region: {scope['region']!r} is not a region of this environment; available: {', '.join(topology.regions)}")
     if "shard" in scope and scope["shard"] not in {shard.id for shard in topology.shards}:
         found.append(
-            f"scope.shard: {scope['shard']!r} is no shard of this environment; there is: {', '.join(str(s.id) for s in topology.shards)}"
+            f"scope.shard: {scope['shard']!r} is not a shard of this environment; available: {', '.join(str(s.id) for s in topology.shards)}"
         )
     return found
 

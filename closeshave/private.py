@@ -20,9 +20,9 @@ from closeshave.files import write_atomically
 from closeshave.processes import Identity, identify
 
 HOLDER = "holder.json"
-"""Whose it is: the harness's process. One that has ended needs it no more."""
+"""Names the harness's process that owns the directory. When that process has ended, the directory can be removed."""
 STRANGE_S = 86_400.0
-"""What tells no holder that this process could look up is left alone for so long: it may be just being made, or be of another container."""
+"""A directory without a holder that can be looked up is kept for so long: it may be just being created, or belong to another container."""
 
 
 def place(run: Path) -> Path:
@@ -39,7 +39,7 @@ def make(run: Path) -> Path:
     base = _bases()[0]
     base.mkdir(mode=0o700, exist_ok=True)
     if not _own(base):
-        raise PermissionError(f"{base} is not this user's alone (0700): passwords are not written there")
+        raise PermissionError(f"{base} can be read by other users (it must be this user's, mode 0700): passwords are not written there")
     sweep()
     own = place(run)
     own.mkdir(mode=0o700, exist_ok=True)
@@ -50,7 +50,7 @@ def make(run: Path) -> Path:
 
 
 def forget(run: Path) -> None:
-    """Remove the private directory of a run; again does nothing. Raises :class:`OSError` when it stays."""
+    """Remove the private directory of a run; without effect when it is gone. Raises :class:`OSError` when it cannot be removed."""
     with suppress(FileNotFoundError):
         shutil.rmtree(place(run))
 
@@ -81,7 +81,7 @@ def _own(base: Path) -> bool:
 
 
 def _dead(own: Path) -> bool:
-    """Whether nobody can need it any more. Raises :class:`OSError`."""
+    """Whether no process needs the directory any more. Raises :class:`OSError`."""
     with suppress(OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         told = json.loads((own / HOLDER).read_bytes())
         if told["processes"] == _processes():
@@ -90,7 +90,7 @@ def _dead(own: Path) -> bool:
 
 
 def _processes() -> str:
-    """Among which processes an ID means something: containers that share a directory do not share their processes."""
+    """The process namespace in which an ID is valid: containers that share a directory do not share their processes."""
     try:
         return str(Path("/proc/self/ns/pid").readlink())
     except OSError:

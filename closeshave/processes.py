@@ -111,7 +111,7 @@ def rank_session(pid: int, nice: int) -> None:
     Where Linux groups processes by session (``sched_autogroup_enabled``, sched(7)), nice values count only inside a session, and each of our
     processes has one of its own: without this the load generator would come no earlier than eight applications.
     """
-    with contextlib.suppress(OSError):  # no such grouping here, or not ours to set: then nice alone must do
+    with contextlib.suppress(OSError):  # no such grouping here, or no permission to set it: then nice alone must be enough
         Path(f"/proc/{pid}/autogroup").write_text(str(nice), encoding="utf-8")
 
 
@@ -145,7 +145,7 @@ def daemon(root: Path, process: Process) -> Identity | None:
 
 
 def known_as(root: Path, process: Process, pid: int) -> Identity | None:
-    """The live process that ``process`` knows by this ID; in a container it has another one than on this machine."""
+    """The live process that ``process`` knows by this ID; the ID inside a container differs from the one on this machine."""
     if process.container is None:
         return identify(pid)
     first = find(root, process)
@@ -165,7 +165,7 @@ def descendants(identity: Identity) -> list[Identity]:
 
 
 def with_descendants(roots: Iterable[Identity]) -> list[Identity]:
-    """The live ones of ``roots`` and all their live descendants, parents first, each once: one look at the process table for them all."""
+    """The live ones of ``roots`` and all their live descendants, parents first, each once. Reads the process table only once."""
     children: dict[int, list[Identity]] = {}
     for process in psutil.process_iter(["ppid", "create_time", "status"]):
         if process.info["status"] not in {psutil.STATUS_ZOMBIE, None}:
@@ -199,7 +199,7 @@ def send(targets: Iterable[Identity], number: signal.Signals) -> list[Identity]:
 
 
 def stopped(targets: Iterable[Identity]) -> list[Identity]:
-    """Those of the live targets that stand still, each by a signal or together with its container."""
+    """Those of the live targets that are stopped, each by a signal or together with its container."""
     frozen: dict[str, bool] = {}
     found = []
     for target in targets:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 Read = Callable[[str], str | None]
-"""The text of a file by its path; ``None`` where it cannot be read."""
+"""Reads a file's text; ``None`` where it cannot be read."""
 
 _UNLIMITED = frozenset({"max", "-1"})
 

@@ -49,7 +49,7 @@ class Prospect:
 
 
 def prospects(plan: Plan, target: Target, topology: Topology) -> tuple[Prospect, ...]:
-    """Of all objectives on shares and percentiles of requests over whole phases, in the target's order."""
+    """The prospects of all objectives on shares and percentiles of requests over whole phases, in the target's order."""
     return tuple(each for one in asked.asked(plan, target).objectives if (each := _prospect(plan, one, topology)))
 
 
@@ -61,7 +61,7 @@ def lasting_s(plan: Plan, found: Prospect) -> float | None:
 
 
 def _prospect(plan: Plan, objective: Objective, topology: Topology) -> Prospect | None:
-    # What slides, what is warm and what is only of one fault's time has samples that nobody can foresee.
+    # How many samples a sliding, a warm or a degraded objective will have cannot be known before the run.
     if objective.measure not in SHARES | TIMES or objective.sliding or objective.warm or objective.window not in ROLES:
         return None
     allowed = _allowed(objective)
@@ -92,7 +92,7 @@ def _allowed(objective: Objective) -> float:
 
 
 def _parts(objective: Objective, topology: Topology) -> int:
-    """Into how many parts of about one size its requests fall; 0 where they are of no size that is known before."""
+    """The number of parts of about equal size that its requests fall into; 0 where their sizes are unknown before the run."""
     return {"all": 1, "region": len(topology.regions), "shard": len(topology.shards), "franchise_decile": DECILES}.get(objective.per, 0)
 
 

@@ -1,4 +1,4 @@
-"""Which parts of an environment a fault and its healing touch, so that two faults are only in effect together where neither mends the other. Pure."""
+"""Which parts of an environment a fault and its healing touch, so that two faults overlap only where healing one does not heal the other. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from closeshave.topology import Topology
 
 TIERS = ("cache", "sessions", "ratelimit")
 STATELESS = frozenset({"service", "dependency"})
-"""Families whose faults are mended without touching a database or a store."""
+"""Families whose faults are healed without touching a database or a cache."""
 
 
 def parts(kind: str, scope: Mapping[str, str | int], topology: Topology) -> frozenset[str]:

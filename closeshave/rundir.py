@@ -17,7 +17,7 @@ RERUN = "rerun.sh"
 
 
 class NoRun(Exception):
-    """A directory that cannot be judged, because it does not tell what was run or how that ended."""
+    """A directory that cannot be judged, because it does not say what was run or how the run ended."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from closeshave.plan import Fault, Plan
 EARLY_NS = 8_000_000_000
 """How long before its instant a fault's child process is started when nothing is in the way."""
 LEAD_NS = 4_000_000_000
-"""The least that a child needs before it can inject: it must import Chaos Toolkit first, on a busy machine."""
+"""The shortest time that a child needs before it can inject: it must import Chaos Toolkit first, on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Due:
         return self.at_ns + round(self.fault.hold * 1e9)
 
     def overlaps(self, other: Due) -> bool:
-        """Whether the plan itself wants both in effect at once."""
+        """Whether the plan lets both be in effect at the same time."""
         return self.at_ns < other.heal_ns and other.at_ns < self.heal_ns
 
 
@@ -60,8 +60,8 @@ def due(plan: Plan, start_ns: int) -> tuple[Due, ...]:
 def decide(item: Due, unhealed: Iterable[Due], end_ns: int, now_ns: int) -> tuple[Go, int]:
     """Whether ``item`` starts now, and the instant at which it is then injected.
 
-    A fault that the plan does not overlap with another one waits until that one is proven healed: injected into a wound, its recovery would
-    measure the other's. It is skipped when waiting has cost so much that load would end before its hold does.
+    A fault that the plan does not overlap with another one waits until that one is proven healed: injected during a recovery, it would
+    measure that recovery. It is skipped when waiting has cost so much that load would end before its hold does.
     """
     at_ns = max(item.at_ns, now_ns + LEAD_NS)
     if at_ns + round(item.fault.hold * 1e9) > end_ns:

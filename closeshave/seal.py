@@ -16,7 +16,7 @@ CHUNK_BYTES = 1 << 20
 
 
 def finish(scratch: Path, path: Path) -> None:
-    """Give a file that is written its name, and seal it. Whoever is killed in between leaves it whole and without a seal."""
+    """Give a finished file its name, then seal it. If the process is killed in between, the file is whole and has no seal."""
     seal = _seal(path)
     checksum = _checksum(scratch)
     # The last file's seal must not be found beside this one.

@@ -58,7 +58,7 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Spike:
-    """A flash crowd on top of a base: it comes at once, and what it adds halves again and again, as after a campaign's message."""
+    """A flash crowd on top of a base rate: it comes at once and then decays exponentially, as after a campaign's message."""
 
     __pydantic_config__ = STRICT
 
@@ -112,7 +112,7 @@ class Replayed:
     """Below ``scenarios/``."""
 
     def factor(self, at_s: float, duration_s: float) -> float:  # noqa: ARG002 -- shapes have one silhouette
-        """Nothing arrives but what the file says."""
+        """Only the arrivals of the file; nothing is added."""
         return 0.0
 
 

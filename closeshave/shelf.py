@@ -1,4 +1,4 @@
-"""Where plans, targets and environment files are found by name: here, in the checkout, or in the wheel."""
+"""Finds plans, targets and environment files by name: in the working directory, in the checkout, or in the wheel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def locate(folder: str, name: str) -> Path:
     for candidate in candidates:
         if candidate.is_file():
             return candidate.resolve()
-    raise InvalidFile(Problem(name, 0, "", f"no such file in {folder}/; there is: {', '.join(available(folder)) or 'nothing'}"))
+    raise InvalidFile(Problem(name, 0, "", f"no such file in {folder}/; available: {', '.join(available(folder)) or 'nothing'}"))
 
 
 def available(folder: str) -> list[str]:

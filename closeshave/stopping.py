@@ -10,7 +10,7 @@ from closeshave.files import write_atomically
 from closeshave.processes import gone, send
 
 FILE = "stop"
-"""In a run directory: the operator asked for the stop. Written before the signal, which by itself is Ctrl-C's equal."""
+"""In a run directory: the operator asked for the stop. Written before the signal, because the signal alone means the same as Ctrl-C."""
 
 
 def running(runs: Path) -> tuple[Path, ...]:

@@ -1,4 +1,4 @@
-"""What a platform promises, and the objectives that put it to the test: YAML files to frozen values. No effects beyond reading the files."""
+"""What a platform promises, and the objectives that test it: YAML files read into frozen values. No effects beyond reading the files."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ FROM_BELOW = frozenset({Measure.AVAILABILITY, Measure.CACHE_HIT_RATIO, Measure.T
 
 
 CONFIDENCE_LEAST = 0.5
-"""At one half, either answer would do."""
+"""At one half or below, both answers would be right."""
 UNIT_OF: Mapping[Measure, str] = MappingProxyType(
     dict.fromkeys(TIMES | {Measure.RECOVERY, Measure.LOSS}, "time")
     | dict.fromkeys(SHARES | {Measure.LEAKAGE, Measure.RESILIENCE}, "share")
@@ -117,7 +117,7 @@ class Objective:
         integrity, burns = self.measure is Measure.INTEGRITY, self.measure is Measure.BURN_RATE
         slides = self.measure in TIMES | SHARES or burns
         troubles = (
-            (integrity and bounds, "integrity has no bound to set: every breach is one too many"),
+            (integrity and bounds, "integrity takes no bound: a single breach fails it"),
             (not integrity and len(bounds) != 1, "give exactly one of at_most and at_least"),
             (
                 (self.measure in TIMES) != (self.percentile is not None),
@@ -204,7 +204,7 @@ def read_target(path: Path) -> Target:
     try:
         target = read(path, Target)
     except InvalidFile as error:
-        # Said once: with its key and what to write, rather than as what it came to be read as.
+        # Reported once: with its key and what to write, and not a second time for the value that it was read as.
         said = {(problem.line, problem.key) for problem in misfits} | {
             (problem.line, problem.key.rpartition(".")[0]) for problem in misfits
         }
@@ -264,7 +264,7 @@ def _misfit(measure: Measure, key: str, text: object) -> str:
     """Why this cannot be what the key of an objective on ``measure`` says; empty when it can."""
     if key in {"at_most", "at_least"}:
         if measure is Measure.INTEGRITY:
-            return "integrity has no bound to set: every breach is one too many"
+            return "integrity takes no bound: a single breach fails it"
         if (measure in FROM_BELOW) != (key == "at_least"):
             return wrong_side(measure)
         unit, read_as = UNIT_OF[measure], measure.replace("_", " ")

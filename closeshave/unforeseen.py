@@ -1,4 +1,4 @@
-"""What nobody foresaw: told in one sentence, its traceback kept in a file. Never a traceback on a terminal, never exit code 1."""
+"""Unforeseen errors: shown as one sentence, with the traceback in a file. Never a traceback on a terminal, never exit code 1."""
 
 from __future__ import annotations
 

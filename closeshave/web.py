@@ -23,7 +23,7 @@ def trusted() -> ssl.SSLContext:
 
 
 def retry_after_s(told: str, otherwise: float) -> float:
-    """How long a limit asks for patience by its ``Retry-After``, in seconds; ``otherwise`` where it tells none, or a date.
+    """How long to wait by the ``Retry-After`` of a rate limit, in seconds; ``otherwise`` where it states none, or a date.
 
     At least a second, whatever is told: who comes back at once comes back all the time.
     """
@@ -41,7 +41,7 @@ def through(proxy: Proxy | None) -> httpx.Proxy | None:
 
 
 def login(proxy: Proxy) -> tuple[str, str] | None:
-    """User and password for the proxy; ``None`` where it wants none, or the variable is not set."""
+    """User and password for the proxy; ``None`` where it needs none, or the variable is not set."""
     told = os.environ.get(proxy.login, "") if proxy.login else ""
     user, separator, password = told.partition(":")
     return (user, password) if separator else None

@@ -95,7 +95,7 @@ def _written_out(node: Any, sizes: dict[int, int]) -> int:
     held = [*node, *node.values()] if isinstance(node, Mapping) else [*node]
     size = 1 + sum(_written_out(each, sizes) for each in held)
     if size > MOST_VALUES:
-        raise ValueError("its aliases stand for more than anybody could write")
+        raise ValueError("its aliases expand to too many values")
     sizes[id(node)] = size
     return size
 
@@ -157,7 +157,7 @@ def share(text: object) -> float:
         # Scaled as text, because 99.99 / 100 is not 0.9999 in binary.
         value = float(f"{match[1]}e-2")
         if value > 1:
-            raise ValueError(f"{text} is more than all: a share is at most 100%")
+            raise ValueError(f"{text} is too much: a share is at most 100%")
         return value
     value = plain(text, "a share; write a percentage like 99.9%, or a number from 0 to 1")
     if not 0 <= value <= 1:

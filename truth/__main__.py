@@ -47,7 +47,7 @@ def main() -> int:
     work = cases(options.runs)
     wanted = options.only or (SHORT if options.short else tuple(work))
     if unknown := set(wanted) - set(work):
-        parser.error(f"there is no {', '.join(sorted(unknown))}; there is: {', '.join(work)}")
+        parser.error(f"there is no {', '.join(sorted(unknown))}; available: {', '.join(work)}")
     keeping = not options.short and options.environment == HOME
     kept = result.load(options.runs / RESULTS) if keeping and not options.again else {}
     todo = [name for name in work if name in wanted and (options.only or name not in kept)]

@@ -85,7 +85,7 @@ def main() -> int:
     console, work = Console(highlight=False), cases()
     wanted = options.only or list(work)
     if unknown := set(wanted) - set(work):
-        parser.error(f"there is no {', '.join(sorted(unknown))}; there is: {', '.join(work)}")
+        parser.error(f"there is no {', '.join(sorted(unknown))}; available: {', '.join(work)}")
     options.runs.mkdir(parents=True, exist_ok=True)
     kept = {} if options.again else result.load(options.runs / RESULTS)
     todo = [name for name in work if name in wanted and (options.only or name not in kept)]

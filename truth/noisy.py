@@ -92,7 +92,7 @@ def main() -> int:
     options = parser.parse_args()
     work = cases()
     if unknown := set(options.only or ()) - set(work):
-        parser.error(f"there is no {', '.join(sorted(unknown))}; there is: {'; '.join(work)}")
+        parser.error(f"there is no {', '.join(sorted(unknown))}; available: {'; '.join(work)}")
     options.runs.mkdir(parents=True, exist_ok=True)
     console = Console(highlight=False)
     kept = {} if options.again else result.load(options.runs / RESULTS)

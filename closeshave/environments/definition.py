@@ -34,7 +34,7 @@ def read_definition(path: Path) -> Definition:
     raw = document(path)
     kind = raw.get("kind")
     if not isinstance(kind, str) or kind not in _KINDS:
-        message = "is missing" if kind is None else f"{kind!r} is no kind of environment; there is: {', '.join(_KINDS)}"
+        message = "is missing" if kind is None else f"{kind!r} is not a kind of environment; available: {', '.join(_KINDS)}"
         raise InvalidFile(Problem(str(path), line_of(raw, ("kind",)), "kind", message))
     definition = read(path, _KINDS[kind])
     if not NAME.fullmatch(definition.name):
@@ -122,7 +122,7 @@ def _unknown_regions(definition: Stack) -> Iterator[tuple[Location, str]]:
         named += [(("tiers", index, "serves"), region) for region in group.serves]
     for location, region in named:
         if region not in definition.regions:
-            yield location, f"{region!r} is no region of this environment; there is: {', '.join(definition.regions)}"
+            yield location, f"{region!r} is not a region of this environment; available: {', '.join(definition.regions)}"
 
 
 def _wrong_shards(definition: Stack) -> Iterator[tuple[Location, str]]:

@@ -60,7 +60,7 @@ def check_hook(own: Hook) -> list[str]:
     """What is wrong with an operator's hook, a sentence each; empty when faults of its kind can be done by it."""
     kind = KINDS.get(own.kind)
     if kind is None:
-        return [f"there is no kind {own.kind}; there is: {', '.join(sorted(KINDS))}"]
+        return [f"there is no kind of fault {own.kind}; available: {', '.join(sorted(KINDS))}"]
     return kind.problems(own.scope, {})
 
 
@@ -71,7 +71,7 @@ def check(fault: Fault, environment: str | None = None, kinds: Mapping[str, Kind
     """
     kind = kinds.get(fault.kind)
     if kind is None:
-        return [f"fault {fault.id}: there is no kind {fault.kind}; there is: {', '.join(sorted(kinds))}"]
+        return [f"fault {fault.id}: there is no kind of fault {fault.kind}; available: {', '.join(sorted(kinds))}"]
     own = hook.find(fault.kind, fault.scope, hooks)
     if own is not None:
         kind = hook.bind(kind, own, NOTHING)

@@ -88,7 +88,7 @@ def group(deployment: Deployment, name: str, *, at_home: bool) -> Check:
         views = sentinel.views(deployment, name)
         faults = [f"{view} says port {said.port}, {said.flags}" for view, said in views.items() if not said.settled_on(lead)]
         faults += [f"{sentinel_.process} does not answer" for sentinel_ in deployment.sentinels if sentinel_.process not in views]
-        faults += [] if roles[lead.process].primary else [f"{lead.process} is no primary"]
+        faults += [] if roles[lead.process].primary else [f"{lead.process} is not a primary"]
         faults += [
             f"{store.process} does not follow {lead.process}"
             for store in stores

@@ -1,7 +1,7 @@
 """How much more often requests went wrong than before, with confidence: a difference of two shares, and a difference of two such differences.
 
 Source: R. G. Newcombe, "Interval estimation for the difference between independent proportions: comparison of eleven methods", Statistics in
-Medicine 17 (1998), method 10: Wilson's score limits of each share, combined by squares and recovery of variance. It is sound for shares of nought
+Medicine 17 (1998), method 10: Wilson's score limits of each share, combined by squares and recovery of variance. It is sound for shares of zero
 and for small samples, where a normal interval is not. Arrays throughout, because a run has thousands of franchises.
 """
 

@@ -9,7 +9,7 @@ Who was not seen often enough is unknown, never unaffected
 Most franchises are small. One is *unaffected* only when its rise is certainly below :data:`EFFECT`, which takes some thirty requests; what is neither
 surely worse nor surely unaffected is unknown. But the unknown ones of a shard are judged once more, together: if a share w of their traffic had
 risen by :data:`EFFECT` or more, all of it together would have risen by w * EFFECT at least. So its upper bound limits how much can hide among them, and
-a lower bound above nought says that some got worse although nobody can say who.
+a lower bound above zero says that some got worse although nobody can say who.
 
 The yardstick must not bend: where the furthest franchises themselves got worse, nobody can tell a leak that reached everybody from a cause
 outside, and leakage is unknown.

@@ -1,7 +1,7 @@
 """How far a franchise is from a fault: in its scope, beside it, or as far away as this platform has any.
 
 Distance is counted in shared failure domains. A shard stands in two regions, its primary's and its standby's; a fault hurts the regions of the
-shards that it breaks and the region that it names. Who shares one of them may be hurt by rights (a replica gone, an edge's detour); who shares none
+shards that it breaks and the region that it names. Who shares one of them may be affected as expected (a replica gone, an edge's detour); who shares none
 has no part in common with the fault but what the whole platform shares, and is the yardstick for everybody else.
 """
 

@@ -80,7 +80,7 @@ def judge(dossier: Dossier, findings: Mapping[str, Finding]) -> tuple[Verdict, .
     named = _named(dossier)
     rest = tuple(name for name in findings if name not in named and name not in silent)
     return tuple(
-        verdict(objective, _whole(dossier, findings.get(name) or unknown(name, f"there is no invariant of the name {name}")))
+        verdict(objective, _whole(dossier, findings.get(name) or unknown(name, f"there is no invariant called {name}")))
         for objective in _promised(dossier)
         for name in objective.invariants or rest
     )

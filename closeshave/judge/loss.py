@@ -64,7 +64,7 @@ class Losses:
     by_fault: dict[str, Loss]
     owner: Ints
     """Over ``Writes.rows``: index of the fault (in the plan's order) that cost this write; :data:`NOBODY` for writes that are there, and for
-    those that are missing for no fault's sake: breaches of integrity."""
+    those that are missing and belong to no fault: breaches of integrity."""
 
 
 def share_out(case: Case, writes: Writes, lives: tuple[Life, ...]) -> Losses:

@@ -1,8 +1,8 @@
 """The resilience score: one figure that nobody can raise by not looking.
 
 It is the mean over all families of failure of how much of what their faults put to the test was kept. A family without a fault that bit and was proven
-healed counts as nought, and so does whatever was inconclusive: what is not known is not resilience. And it is a gate: where an invariant broke, could
-not be judged, or a fault is not proven healed, the score is nought, whatever else went well. The coverage stands beside it, because 50 % says one thing of
+healed counts as zero, and so does whatever was inconclusive: what is not known is not resilience. And it is a gate: where an invariant broke, could
+not be judged, or a fault is not proven healed, the score is zero, whatever else went well. The coverage stands beside it, because 50 % says one thing of
 three families kept in full and another of six kept by half.
 """
 
@@ -95,7 +95,7 @@ def _share(life: Life, verdicts: Sequence[Verdict]) -> float:
 
 
 def _zeroed(lives: Sequence[Life], verdicts: Sequence[Verdict], invariants: frozenset[str]) -> str:
-    """Why the score is nought whatever else went well; empty when it is not."""
+    """Why the score is zero, whatever else went well; empty when it is not."""
     judged = [each for each in verdicts if each.measure in invariants and each.gates]
     for status, what in ((Status.FAIL, "is broken"), (Status.INCONCLUSIVE, "could not be judged")):
         if wrong := next((each.id for each in judged if each.status is status), ""):

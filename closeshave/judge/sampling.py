@@ -26,7 +26,7 @@ LARGEST_SAMPLE = 10**9
 def share_bounds(successes: int, n: int, confidence: float, clusters: float = 1.0) -> tuple[float, float]:
     """Clopper-Pearson bounds of a share, each one-sided. Raises :class:`ValueError` for an empty sample."""
     if n <= 0 or not 0 <= successes <= n:
-        raise ValueError(f"{successes} of {n} is no sample")
+        raise ValueError(f"{successes} of {n} is not a sample")
     miss, kept, broken = 1 - confidence, successes / clusters, (n - successes) / clusters
     low = 0.0 if successes == 0 else float(quantiles.beta(miss, kept, broken + 1))
     high = 1.0 if successes == n else float(quantiles.beta(1 - miss, kept + 1, broken))

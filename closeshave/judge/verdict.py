@@ -165,9 +165,9 @@ class ResilienceFigures:
     tested: tuple[str, ...]
     """Families of failure with a fault that bit and was proven healed."""
     untested: tuple[str, ...]
-    """The others; each counts as nought."""
+    """The others; each counts as zero."""
     zeroed: str
-    """Why the score is nought whatever else went well; empty when nothing forces it."""
+    """Why the score is zero, whatever else went well; empty when nothing forces it."""
 
 
 NO_RESILIENCE = ResilienceFigures(0.0, 0.0, (), (), "nobody could tell")

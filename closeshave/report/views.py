@@ -154,7 +154,7 @@ TOLD_FIRST = (("double_booked", "doubled"), ("lost", "lost"), ("refused_though_f
 
 
 def integrity_figures(assessment: Assessment) -> tuple[tuple[str, str], ...]:
-    """The counts of the first screen by invariant, each with its exposure, and never without: a count of nought says nothing alone."""
+    """The counts of the first screen by invariant, each with its exposure, and never without: a count of zero says nothing alone."""
     judged = {one.measure: one for one in assessment.verdicts}
     found = []
     for name, word in TOLD_FIRST:

@@ -39,7 +39,7 @@ def _read(operation: str, text: str) -> tuple[int, float]:
     found = re.fullmatch(r"(\d{1,9}) per ([0-9a-z]{1,20})", text)
     window_s = seconds(found[2]) if found else 0.0
     if found is None or window_s <= 0:
-        raise ValueError(f"{operation}: {text!r} is no limit; write it like 30 per 1h")
+        raise ValueError(f"{operation}: {text!r} is not a rate limit; write it like 30 per 1h")
     return int(found[1]), window_s
 
 

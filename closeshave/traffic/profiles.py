@@ -82,7 +82,7 @@ class Profile:
         if not YEARS[0] <= self.starts_at.year <= YEARS[1]:
             raise ValueError(f"starts_at lies between the years {YEARS[0]} and {YEARS[1]}")
         if unknown := [zone for zone in self.zones.values() if not is_zone(zone)]:
-            raise ValueError(f"{unknown[0]!r} is no time zone; one looks like America/New_York, Europe/Madrid or UTC")
+            raise ValueError(f"{unknown[0]!r} is not a time zone; one looks like America/New_York, Europe/Madrid or UTC")
         if self.speed <= 0:
             raise ValueError("speed must be above 0")
 

@@ -41,9 +41,12 @@ def plan(tmp_path, old, new):
         pytest.param("environment: embedded", "environment: atlantis", "environment: 'atlantis': no such file", id="a missing environment"),
         pytest.param("target: bookedbarber-smoke", "target: nobody", "target: 'nobody': no such file", id="a missing target"),
         pytest.param(
-            "kind: shard.primary-killed", "kind: shard.meteorite", "there is no kind shard.meteorite", id="an unknown kind of fault"
+            "kind: shard.primary-killed",
+            "kind: shard.meteorite",
+            "there is no kind of fault shard.meteorite",
+            id="an unknown kind of fault",
         ),
-        pytest.param("scope: {shard: 1}", "scope: {shard: 9}", "9 is no shard of this environment", id="a shard that is not there"),
+        pytest.param("scope: {shard: 1}", "scope: {shard: 9}", "9 is not a shard of this environment", id="a shard that is not there"),
         pytest.param("scope: {shard: 1}", "scope: {}", "scope", id="a fault without its scope"),
         pytest.param("traffic:", "traffic:\n  profile: full-moon", "full-moon", id="an unknown traffic profile"),
     ],

@@ -42,7 +42,7 @@ def test_a_plan_reads_into_frozen_values(tmp_path):
         ("{id: a, kind: shard.x, phase: calm, at: 5s, hold: 10s, expected: recovers}", "'calm' is a calm phase"),
         (
             "{id: a, kind: shard.x, phase: absent, at: 5s, hold: 10s, expected: recovers}",
-            "'absent' is no phase of this plan; there is: calm",
+            "'absent' is not a phase of this plan; available: calm",
         ),
         ("{id: a, kind: shard.x, phase: broken, at: 25s, hold: 10s, expected: recovers}", "past the end of its phase"),
         ("{id: a, kind: nonsense, phase: broken, at: 5s, hold: 10s, expected: recovers}", "write family.name"),
@@ -115,7 +115,7 @@ def test_every_shipped_target_reads(name):
 
 def test_an_unknown_name_lists_what_there_is():
     """A misspelt plan shows the plans there are."""
-    with pytest.raises(InvalidFile, match=r"no such file in scenarios/; there is: .*nightly"):
+    with pytest.raises(InvalidFile, match=r"no such file in scenarios/; available: .*nightly"):
         locate("scenarios", "nightyl")
 
 
@@ -144,7 +144,7 @@ def test_arrivals_that_are_replayed_have_no_automatic_rate(tmp_path):
     replayed = "phases:\n  - {name: calm, role: calm, duration: 30s, sessions_per_s: 3, shape: {kind: replayed, file: x.txt}}\n"
     with pytest.raises(InvalidFile) as caught:
         read_plan(plan(tmp_path, HEAD + "rate: auto\n" + replayed))
-    assert "plan.yaml:6: rate: calm replays its arrivals" in str(caught.value)
+    assert "plan.yaml:6: rate: the arrivals of calm are replayed" in str(caught.value)
     assert "write rate: fixed" in str(caught.value)
     assert read_plan(plan(tmp_path, HEAD + "rate: fixed\n" + replayed)).rate == "fixed"
 

@@ -110,14 +110,14 @@ def test_a_rate_that_moves_counts_by_its_mean() -> None:
 @pytest.mark.parametrize(
     ("scale", "said", "unsaid"),
     [
-        (1.0, ["enough requests to settle", "availability (availability at least 99.99 %)"], ["too few"]),
-        (0.5, ["enough requests to settle", "99.99 %"], ["too few"]),
+        (1.0, ["enough requests for a verdict", "availability (availability at least 99.99 %)"], ["too few"]),
+        (0.5, ["enough requests for a verdict", "99.99 %"], ["too few"]),
         (
             0.3,
             [
-                "too few requests on this machine: availability (availability at least 99.99 %) will not be settled; it takes 29,956",
-                "about 21,859 are to come, which settle 99.986 % at best; 1.4 times the rate or limits.duration: 599s would do",
-                "enough requests to settle, if nothing breaks them: availability per region (availability at least 99.9 %)",
+                "too few requests on this machine: availability (availability at least 99.99 %) will be inconclusive. It needs 29,956",
+                "about 21,859 are expected, which are enough for 99.986 % at best; 1.4 times the rate or limits.duration: 599s would be enough",
+                "enough requests for a verdict, if no request breaks the promise: availability per region (availability at least 99.9 %)",
             ],
             [],
         ),
@@ -145,4 +145,4 @@ def test_a_plan_that_is_too_short_as_written_is_not_blamed_on_the_machine() -> N
     short = prepared.written.lasting((10, 30, 35, 45, 70))
     (line,) = [one for one in outlook.foreseen(replace(prepared, plan=short, written=short)) if "at least 99.99" in one]
     assert line.startswith("too few requests in this plan")
-    assert "s more calm would do" in line
+    assert "s more of calm would be enough" in line

@@ -42,7 +42,7 @@ def test_right_fault_has_no_problems(kind: str, scope: Mapping[str, str | int], 
 @pytest.mark.parametrize(
     ("kind", "scope", "parameters", "says"),
     [
-        ("shard.primary-kiled", {"shard": 1}, {}, "there is no kind shard.primary-kiled; there is: cache."),
+        ("shard.primary-kiled", {"shard": 1}, {}, "there is no kind of fault shard.primary-kiled; available: cache."),
         ("shard.primary-killed", {}, {}, "needs a scope with 'shard'"),
         ("shard.primary-killed", {"shard": "one"}, {}, "shard 'one' is not a number"),
         ("shard.primary-killed", {"shard": 1, "region": "x"}, {}, "takes no scope 'region'; it takes shard"),

@@ -79,7 +79,7 @@ def test_stranger_is_no_member_of_etcd(toy: Deployment) -> None:
     """A process that is not of etcd is refused, with the names of those that are."""
     known = replace(toy, processes=(*toy.processes, Process("etcd-1", "etcd", None, ("etcd",))))
     aim = etcd_member_lost.KIND.aim(known, {"process": "near-0"}, {})
-    assert etcd_member_lost.KIND.unfit(aim) == "near-0 is no member of etcd; there is: etcd-1"
+    assert etcd_member_lost.KIND.unfit(aim) == "near-0 is not an etcd member; available: etcd-1"
 
 
 def test_link_that_does_not_exist_cannot_be_slowed(toy: Deployment) -> None:

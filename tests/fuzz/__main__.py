@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=3600.0, help="for all of them together")
     options = parser.parse_args()
     if unknown := set(options.names) - set(TARGETS):
-        parser.error(f"there is no {', '.join(sorted(unknown))}; there is: {', '.join(TARGETS)}")
+        parser.error(f"there is no {', '.join(sorted(unknown))}; available: {', '.join(TARGETS)}")
     chosen = [TARGETS[name] for name in options.names or TARGETS]
     whole = sum(target.share for target in chosen)
     found = 0

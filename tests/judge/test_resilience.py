@@ -66,7 +66,7 @@ def too_slow(run: Run) -> None:
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_the_score_is_a_gate(plant: Callable[[Run], None], at_least: float, at_most: float, zeroed: str) -> None:
-    """One family of six is tested: a sixth at best, and nought where anything vital is broken or unknown."""
+    """One family of six is tested: a sixth at best, and zero where anything vital is broken or unknown."""
     run = whole()
     plant(run)
     found = score(run)

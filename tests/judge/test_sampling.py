@@ -29,7 +29,7 @@ def test_a_rate_on_its_bound_is_never_settled() -> None:
 @pytest.mark.parametrize(("successes", "n"), [(0, 0), (3, 2), (-1, 5)])
 def test_what_is_no_sample_is_refused(successes: int, n: int) -> None:
     """More successes than trials, or no trial at all, is an error and not a figure."""
-    with pytest.raises(ValueError, match="no sample"):
+    with pytest.raises(ValueError, match="not a sample"):
         share_bounds(successes, n, 0.95)
 
 

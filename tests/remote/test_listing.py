@@ -128,7 +128,7 @@ def test_a_total_is_a_number_or_not_told(told, total):
 )
 def test_what_no_client_takes_for_an_address_is_none(url):
     """Clients raise at each of these in a way of their own, when they are first asked."""
-    assert "is no base URL" in str(wrong_url(url))
+    assert "is not a base URL" in str(wrong_url(url))
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "https://api.example.com", "http://[::1]:8000", "http://b\u00fccher.example"])

@@ -41,7 +41,7 @@ def test_the_first_screen_tells_exposure_beside_each_count(tmp_path):
             assert wanted in text, (where, wanted)
 
 
-def test_no_count_of_nought_stands_alone(tmp_path):
+def test_no_count_of_zero_stands_alone(tmp_path):
     """Without exposure nobody reads "0 doubled" as a good sign, and without a verdict there is no count at all."""
     bare = replace(judged.passed(), verdicts=tuple(replace(one, exposure=None) for one in judged.verdicts()))
     for text in told(bare, tmp_path).values():

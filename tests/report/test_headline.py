@@ -46,7 +46,7 @@ def test_nothing_is_claimed_of_bookings_that_could_not_be_counted():
 
 
 def test_nothing_is_claimed_of_contests_that_never_were():
-    """A count of nought, of nothing, is no news."""
+    """A count of zero among zero chances is not shown as a result."""
     alone = tuple(replace(one, exposure=None) for one in judged.verdicts())
     assert "doubled" not in headline(replace(judged.passed(), verdicts=alone), "measured", 0).sentence
 

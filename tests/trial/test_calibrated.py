@@ -36,7 +36,7 @@ def test_a_machine_with_room_carries_the_plan_out_as_written(tmp_path, monkeypat
     assert kept.found.cpu_s_per_request > 0
     assert conclusion.plan.peak_per_s == 10
     assert "this machine sustains the 10 sessions/s planned" in said
-    assert said.index("calibrating") < said.index("enough requests to settle") < said.index("load starts")
+    assert said.index("calibrating") < said.index("enough requests for a verdict") < said.index("load starts")
     assert "--rate-scale 1" in (conclusion.run / "rerun.sh").read_text()
     assert not (conclusion.run / PLACE).exists()
     publish(conclusion)

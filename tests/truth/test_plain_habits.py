@@ -305,5 +305,5 @@ def test_a_defect_is_no_other(planted, looked_for) -> None:
 
 def test_a_habit_that_is_none_is_refused_by_name() -> None:
     """With what there is."""
-    with pytest.raises(ValueError, match="'barber' is no habit; there is: administrator_listed, barbers"):
+    with pytest.raises(ValueError, match="'barber' is not a habit; available: administrator_listed, barbers"):
         habits.changed(habits.SEEN, ["barber=3"])

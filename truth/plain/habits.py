@@ -94,7 +94,7 @@ def changed(habits: Habits, given: Iterable[str]) -> Habits:
     for text in given:
         name, _, value = text.partition("=")
         if name not in known:
-            raise ValueError(f"{name!r} is no habit; there is: {', '.join(sorted(known))}")
+            raise ValueError(f"{name!r} is not a habit; available: {', '.join(sorted(known))}")
         try:
             changes[name] = json.loads(value)
         except ValueError:

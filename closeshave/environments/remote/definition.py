@@ -170,7 +170,7 @@ def inconsistencies(definition: Remote) -> Iterator[tuple[Location, str]]:
 def _unknown_zone(definition: Remote) -> Iterator[tuple[Location, str]]:
     zone = definition.capabilities.zone
     if zone is not None and zone not in available_timezones():
-        yield ("capabilities", "zone"), f"{zone!r} is no time zone; one looks like America/New_York, Europe/Madrid or UTC"
+        yield ("capabilities", "zone"), f"{zone!r} is not a time zone; one looks like America/New_York, Europe/Madrid or UTC"
 
 
 def _unknown_regions(definition: Remote) -> Iterator[tuple[Location, str]]:
@@ -179,7 +179,7 @@ def _unknown_regions(definition: Remote) -> Iterator[tuple[Location, str]]:
         named += [(("shards", index, "home"), shard.home), (("shards", index, "standby"), shard.standby or shard.home)]
     for location, region in named:
         if region not in definition.regions:
-            yield location, f"{region!r} is no region of this environment; there is: {', '.join(definition.regions)}"
+            yield location, f"{region!r} is not a region of this environment; available: {', '.join(definition.regions)}"
 
 
 def _wrong_shards(definition: Remote) -> Iterator[tuple[Location, str]]:
@@ -191,7 +191,7 @@ def _wrong_shards(definition: Remote) -> Iterator[tuple[Location, str]]:
     known = {shard.id for shard in definition.topology.shards}
     for shard_id in definition.read_back.sql:
         if shard_id not in known:
-            yield ("read_back", "sql", shard_id), f"there is no shard {shard_id}; there is: {', '.join(map(str, sorted(known)))}"
+            yield ("read_back", "sql", shard_id), f"there is no shard {shard_id}; available: {', '.join(map(str, sorted(known)))}"
 
 
 def _wrong_people(definition: Remote) -> Iterator[tuple[Location, str]]:
@@ -266,7 +266,7 @@ def wrong_url(url: str) -> str | None:
         return CREDENTIALS
     parts = _address(url)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
-        return f"{url!r} is no base URL like https://api.example.com"
+        return f"{url!r} is not a base URL like https://api.example.com"
     if parts.path.strip("/") or parts.query or parts.fragment:
         return f"a base URL has no path: {parts.scheme}://{parts.netloc}"
     return None

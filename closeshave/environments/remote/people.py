@@ -56,7 +56,7 @@ def read(path: Path, regions: tuple[str, ...]) -> tuple[Account, ...]:
         if any(not row.get(column) for column in COLUMNS):
             raise EnvironmentFailed(f"{path}:{number}: every line has {', '.join(COLUMNS)}, as the header says")
         if row["region"] not in regions:
-            raise EnvironmentFailed(f"{path}:{number}: the region is none of this environment; there is: {', '.join(regions)}")
+            raise EnvironmentFailed(f"{path}:{number}: the region is not one of this environment; available: {', '.join(regions)}")
     if not rows:
         raise EnvironmentFailed(f"{path}: holds no account; its first line is {','.join(COLUMNS)}")
     return tuple(Account(row["email"], row["password"], row["region"]) for row in rows)

@@ -26,7 +26,7 @@ def row(told: Mapping[str, Any]) -> Row:
     try:
         starts_at = int(epoch_s(told.get("start_time")))
     except ValueError:
-        raise Odd(f"booking {booking}: its start_time is {_shown(told.get('start_time'))}, which is no time") from None
+        raise Odd(f"booking {booking}: its start_time is {_shown(told.get('start_time'))}, which is not a time") from None
     return {
         "booking": booking,
         "franchise": integer(told.get("franchise_id"), most=2**31 - 1),

@@ -12,7 +12,7 @@ def unfit(aim: Aim) -> str:
     """The process must be a member, and the others enough."""
     names = [process.name for process in etcd.members(aim)]
     if aim.scope["process"] not in names:
-        return f"{aim.scope['process']} is no member of etcd; there is: {', '.join(names) or 'none'}"
+        return f"{aim.scope['process']} is not an etcd member; available: {', '.join(names) or 'none'}"
     return etcd.unfit(aim)
 
 

@@ -90,7 +90,7 @@ class Connector:
         try:
             return self.sessions.layer(origin)
         except ValueError as error:
-            raise TransportError(Reason.TLS, f"{origin.host} is no name for a certificate: {error}", sent=False) from error
+            raise TransportError(Reason.TLS, f"{origin.host} is not a valid name for a certificate: {error}", sent=False) from error
 
 
 @dataclass(slots=True, eq=False)
