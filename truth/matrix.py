@@ -42,7 +42,7 @@ def render(results: Mapping[str, Result]) -> str:
             for r in of["defect"]
         ]),
         "",
-        "## Harness damage: each must be inconclusive, for the right reason, and convict nobody",
+        "## Harness damage: each must be inconclusive, for the right reason, and fail nothing",
         "",
         *table(("damage", "plan", "", "verdict", "reason"), [
             (whats.get(r.case, r.case), r.plan, mark(r), r.verdict, r.reason) for r in of["damage"]

@@ -1,4 +1,4 @@
-"""Was anybody left behind? Canaries say when a scope is well again; customers of single franchises may see no service all the same.
+"""Did single franchises stay without service? Canaries say when a scope has recovered; customers of a few franchises may still get no service.
 
 A franchise was left behind when, after the scope had recovered and held, every request of its customers was not good up to the harness's healing,
 and there were at least :data:`REQUESTS`. An honest platform that fails one request in a hundred does that to one franchise in a million.
@@ -15,6 +15,7 @@ from closeshave.judge.dossier import Dossier
 from closeshave.judge.timeline import Life, operations_of
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.judge.witness import first_and_worst, row
+from closeshave.plaintext import counted
 
 REQUESTS = 3
 
@@ -50,16 +51,18 @@ def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
         return (verdict,)
     guilty = rows & np.isin(franchise, behind)
     named = ", ".join(map(str, behind[:5])) + (" …" if len(behind) > 5 else "")
-    reason = f"{len(behind)} franchises had no service after {life.fault.id} although the rest had recovered: {named}"
+    reason = f"{counted(len(behind), 'franchise')} had no service after {life.fault.id} although the others had recovered: {named}"
     if not len(alone):
-        # Every one of them was also disturbed: had it not been, its customers might have been served.
+        # Other programs disturbed every one of them. Without that, its customers might have been served.
         first = next(iter(case.doubts_within(since_ns, life.hurting_until_ns)), None)
         return (
             replace(
-                verdict, status=Status.INCONCLUSIVE, reason=f"{reason}; but {first.cause if first else 'somebody else disturbed them'}"
+                verdict,
+                status=Status.INCONCLUSIVE,
+                reason=f"{reason}; but {first.cause if first else 'other programs disturbed their requests'}",
             ),
         )
-    why = "one of the requests that failed after the recovery"
+    why = "a request that failed after the recovery"
     positions = first_and_worst(guilty, case.intended_ns, case.intended_ns, case.ids)
     shown = tuple(row(case.operations, position, why) for position in positions)
     return (replace(verdict, status=Status.FAIL, reason=reason, witnesses=shown),)

@@ -27,9 +27,9 @@ SCOPES = {
 NO_VERDICT = "no-verdict"
 NOBODY = {
     "attest": "attested by {owner}",
-    "drill": "not run in this plan: it takes a drill, and a plan has none",
-    "probe": "not run in this plan: it takes a probe, and a plan has none",
-    "capacity": "not run in this plan: it takes a search for the capacity",
+    "drill": "not run in this plan: it needs a drill, and a plan has none",
+    "probe": "not run in this plan: it needs a probe, and a plan has none",
+    "capacity": "not run in this plan: it needs a capacity search",
 }
 """Why a promise without an objective is not run, by the only way in which it can be settled."""
 
@@ -54,8 +54,8 @@ def asked(plan: Plan, target: Target) -> Asked:
 def left_out(plan: Plan, target: Target, objective: Objective) -> str:
     """Why a run of the plan does not answer this objective; empty when it does."""
     if plan.tests and not named(plan.tests, objective):
-        return "its objective is not among the tests of this plan"
-    # By a pattern that no plan can ever match, a promise would vanish for good: that is for a verdict to say.
+        return "its objective is not among those that this plan tests"
+    # With a pattern that no plan can match the promise would never be tested: an inconclusive verdict reports that.
     if any(unmatched(plan, objective)):
         return ""
     trouble = unable(plan, objective)
@@ -99,7 +99,7 @@ def _why(plan: Plan, target: Target, claim: Claim) -> str:
     if about:
         return next(filter(None, (left_out(plan, target, objective) for objective in about)), "")
     if set(claim.how) <= set(NOBODY):
-        return NOBODY[claim.how[0]].format(owner=claim.owner or "nobody named")
+        return NOBODY[claim.how[0]].format(owner=claim.owner or "an owner who is not named")
     return "not run in this plan: no objective in this target"
 
 
@@ -109,7 +109,7 @@ def silent(plan: Plan, target: Target, objectives: Sequence[Objective], verdicts
     for objective in objectives:
         if missing := [what for what, found in _answers(plan, target, objective, verdicts) if not found]:
             before = reasons[objective.id][1] + "; " if objective.id in reasons else ""
-            reasons[objective.id] = (objective, f"{before}no verdict{': ' if missing[0] else ''}{', '.join(missing)}")
+            reasons[objective.id] = (objective, f"{before}there is no verdict{': ' if missing[0] else ''}{', '.join(missing)}")
     return tuple(
         Verdict(
             id=f"{name}/{NO_VERDICT}",

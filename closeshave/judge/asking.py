@@ -30,10 +30,10 @@ LED_TO_BY: Mapping[str, tuple[tuple[str, ...], str]] = {
     "stale_pages": (("change_shop",), "no journey of this scenario changes a page"),
     "leaked": (_READING, "no journey of this scenario reads a booking"),
     "stale_sessions": (_READING, "no journey of this scenario reads a booking"),
-    "lost_sessions": (PERSONAL, "no journey of this scenario needs a session"),
+    "lost_sessions": (PERSONAL, "no journey of this scenario logs in"),
     **dict.fromkeys(PAYMENTS, (_PAYING, "no journey of this scenario pays")),
 }
-"""Operations of which one must have been sent, and why nobody asks where none was. What is not named here every run that books puts to the test."""
+"""Operations of which one must have been sent, and the reason where none was. An invariant that is not listed is tested by every run that books."""
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "stale_pages": ("change_shop",),
@@ -45,12 +45,12 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "residency_breaches": ("placement",),
     **dict.fromkeys(PAYMENTS, _PAYING),
 }
-"""Parts of a platform (:attr:`Case.missing`) without which it cannot show the breach. Booking is not among them: a run in which nobody may book cannot
-acquit a booking platform, so what rests on bookings stays asked, and is inconclusive for want of a chance."""
+"""Parts of a platform (:attr:`Case.missing`) without which it cannot show the breach. Booking is not among them: a run in which nobody can book proves
+nothing about a booking platform, so invariants of bookings are still judged, and are inconclusive because no chance arose."""
 
 
 def unasked(case: Case, finding: Finding) -> str:
-    """Why an objective that does not name this invariant does not ask for it; empty when it does."""
+    """Why an objective that names no invariants does not judge this one; empty when it does."""
     if finding.count:
         return ""
     return unshowable(case, finding.name) or _idle(case, finding)
@@ -65,8 +65,8 @@ def unshowable(case: Case, name: str) -> str:
     why = {
         "residency_breaches": "" if manifest.topology.resident else residency.UNBOUND,
         "stale_cache": "" if manifest.looked_inside else cached.CLOSED,
-        "misplaced": "" if len(manifest.topology.shards) > 1 else "there is one shard, so nothing can be misplaced",
-        **dict.fromkeys(PAYMENTS, "" if manifest.payments_ledger else "nobody can read the payment provider's ledger"),
+        "misplaced": "" if len(manifest.topology.shards) > 1 else "there is only one shard, so nothing can be misplaced",
+        **dict.fromkeys(PAYMENTS, "" if manifest.payments_ledger else "the harness cannot read the payment provider's ledger"),
     }.get(name, "")
     return why or (f"{lacking}: {case.missing[lacking]}" if lacking else "")
 

@@ -98,15 +98,15 @@ def _judges(dossier: Dossier, lives: tuple[Life, ...]) -> Iterator[tuple[str, Ca
 
 
 def _findings(dossier: Dossier, broken: Broken) -> dict[str, Finding]:
-    """Every search for breaches. Without a final state most of them cannot begin, which is said once for each and is no judge's fault."""
+    """Every search for breaches. Without a final state most of them cannot start: each reports that, and no judge has failed."""
     if dossier.case.history.bookings is None:
         return {name: unknown(name, "the final state of bookings is missing") for name in integrity.SEARCHES}
-    # Asked through the API nobody is told on which shard a row lies; that it lies well must not be concluded from that.
+    # The API does not tell on which shard a row lies, so it must not be concluded that it lies on the right one.
     unseen = dossier.case.missing.get("placement", "")
     return {
         name: unknown(name, unseen)
         if unseen and name in integrity.PLACES
-        else _guarded(name, partial(search, dossier), unknown(name, "its judge could not judge"), broken)
+        else _guarded(name, partial(search, dossier), unknown(name, "its judge failed"), broken)
         for name, search in integrity.SEARCHES.items()
     }
 
@@ -118,7 +118,7 @@ def _told(dossier: Dossier, life: Life) -> tuple[FaultFigures, ...]:
 def _guarded(name: str, judge: Callable[[], T], otherwise: T, broken: Broken) -> T:
     try:
         return judge()
-    except Exception as error:  # noqa: BLE001 - whatever it is, this judge could not judge, and that is what the run must say
+    except Exception as error:  # noqa: BLE001 - whatever it is, this judge failed, and the run must say so
         broken.append(
             Verdict(
                 id=f"judge/{name}",
@@ -129,7 +129,7 @@ def _guarded(name: str, judge: Callable[[], T], otherwise: T, broken: Broken) ->
                 measured=None,
                 bound=None,
                 unit="count",
-                reason=f"the judge of {name} could not judge: {type(error).__name__}: {error}",
+                reason=f"the judge of {name} failed: {type(error).__name__}: {error}",
             )
         )
         return otherwise

@@ -14,6 +14,7 @@ from closeshave.judge.finding import Finding
 from closeshave.judge.verdict import Exposure
 from closeshave.judge.witness import first_and_worst, plain, row
 from closeshave.judge.writes import effect
+from closeshave.plaintext import plural
 
 RATE_LIMITED_STATUS = 429
 
@@ -29,14 +30,17 @@ def lost(dossier: Dossier) -> Finding:
         place = int(writes.rows["final"].iloc[index])
         shown = plain(final, place) if place >= 0 else None
         position = int(writes.rows["position"].iloc[index])
-        why = "acknowledged, and not in the final state"
+        why = "acknowledged, but not in the final state"
         witnesses.append(row(dossier.case.operations, position, why, effect=effect(writes.rows, index), final=shown))
     acknowledged = int(np.count_nonzero(equal(writes.rows["outcome"], Outcome.OK) & ~writes.unread))
-    what = "acknowledged writes are not in the final state"
-    # A cancel that the harness forgot explains an absent row, but not where cancelled rows are kept, and no write that was undone.
+    count = int(np.count_nonzero(guilty))
+    what = plural(count, "acknowledged write is not in the final state", "acknowledged writes are not in the final state")
+    # A cancel that the harness did not record explains a missing row, except where cancelled rows are kept, and it explains no write that was undone.
     doubt = dossier.incomplete if not writes.keeps_cancelled and not (guilty & ~writes.ok("create")).any() else ""
-    exposure = Exposure(acknowledged, "acknowledged writes that were read back")
-    return Finding("lost", int(np.count_nonzero(guilty)), acknowledged, what, tuple(witnesses), doubt=doubt, exposure=exposure)
+    exposure = Exposure(
+        acknowledged, plural(acknowledged, "acknowledged write that was read back", "acknowledged writes that were read back")
+    )
+    return Finding("lost", count, acknowledged, what, tuple(witnesses), doubt=doubt, exposure=exposure)
 
 
 def phantom(dossier: Dossier) -> Finding:
@@ -64,8 +68,14 @@ def phantom(dossier: Dossier) -> Finding:
     # Rows without a known birth count as this run's.
     older = (final["created_at"] < dossier.case.started_s).to_numpy(dtype=np.bool_)
     guilty = np.asarray(~asked & ~older)
-    found = _of_final(dossier, "phantom", guilty, "bookings are in the final state that nobody asked for, or that were refused")
-    return replace(found, doubt=dossier.incomplete, exposure=Exposure(len(final), "bookings read back"))
+    found = _of_final(
+        dossier,
+        "phantom",
+        guilty,
+        "booking in the final state was never requested, or was refused",
+        "bookings in the final state were never requested, or were refused",
+    )
+    return replace(found, doubt=dossier.incomplete, exposure=Exposure(len(final), _read_back(len(final))))
 
 
 def misplaced(dossier: Dossier) -> Finding:
@@ -75,9 +85,15 @@ def misplaced(dossier: Dossier) -> Finding:
     for shard in dossier.case.history.manifest.topology.shards:
         right[final["franchise"].between(shard.first, shard.last).to_numpy(dtype=np.bool_)] = shard.id
     found_on = ints(final["found_on"], -2)
-    found = _of_final(dossier, "misplaced", found_on != right, "bookings are on a shard that does not hold their franchise")
+    found = _of_final(
+        dossier,
+        "misplaced",
+        found_on != right,
+        "booking is on a shard that does not hold its franchise",
+        "bookings are on a shard that does not hold their franchise",
+    )
     known = int(np.count_nonzero(found_on >= 0))
-    return replace(found, exposure=Exposure(known, "bookings read back of which the shard is told"))
+    return replace(found, exposure=Exposure(known, f"{_read_back(known)} whose shard is known"))
 
 
 def repeated(dossier: Dossier) -> Finding:
@@ -99,12 +115,14 @@ def repeated(dossier: Dossier) -> Finding:
         }
         for key, code in twice[:2]
     )
-    exposure = Exposure(_retries(dossier), "bookings sent again under their key")
-    return Finding("idempotency", len(twice), len(keys), "idempotency keys made more than one booking", witnesses, exposure=exposure)
+    retries = _retries(dossier)
+    exposure = Exposure(retries, plural(retries, "booking sent again with its key", "bookings sent again with their key"))
+    what = plural(len(twice), "idempotency key made more than one booking", "idempotency keys made more than one booking")
+    return Finding("idempotency", len(twice), len(keys), what, witnesses, exposure=exposure)
 
 
 def _retries(dossier: Dossier) -> int:
-    """Attempts beyond the first under one key. One that was not sent, or that a rate limit turned away, asked nothing of the key."""
+    """Attempts beyond the first with one key. One that was not sent, or that a rate limit refused, does not test the key."""
     rows = dossier.writes.rows
     status = ints(dossier.case.operations["status"], 0)[rows["position"].to_numpy()]
     turned_away = (equal(rows["outcome"], Outcome.FAIL) & (status == 0)) | (status == RATE_LIMITED_STATUS)
@@ -113,7 +131,7 @@ def _retries(dossier: Dossier) -> int:
 
 
 def unresolved(dossier: Dossier) -> Finding:
-    """Writes whose outcome nobody knows and that the final state cannot settle.
+    """Writes whose outcome is unknown and that the final state cannot settle.
 
     A create without an answer is found by its ID, by its key, or by its slot: in a final state that is known whole it is either there or it never
     happened. Only where that state is not known, or the request names neither whose chair nor for whom, is there nothing to find it by.
@@ -125,9 +143,17 @@ def unresolved(dossier: Dossier) -> Finding:
     placed = told(rows, "starts_at") & (told(rows, "barber") | told(rows, "client"))
     unsettled = doubtful & equal(rows["action"], "create") & nameless & (writes.unread | ~placed)
     unsettled |= doubtful & ~equal(rows["action"], "create") & ~told(rows, "booking")
-    return Finding(
-        "unresolved", int(np.count_nonzero(unsettled)), len(rows), "writes stayed in doubt: no answer, and nothing to find them by"
+    count = int(np.count_nonzero(unsettled))
+    what = plural(
+        count,
+        "write has an unknown outcome: it got no answer and cannot be found in the final state",
+        "writes have an unknown outcome: they got no answer and cannot be found in the final state",
     )
+    return Finding("unresolved", count, len(rows), what)
+
+
+def _read_back(number: int) -> str:
+    return plural(number, "booking read back", "bookings read back")
 
 
 def _final(dossier: Dossier) -> pd.DataFrame:
@@ -145,8 +171,11 @@ def _slots(rows: pd.DataFrame) -> pd.MultiIndex:
     return _pairs(rows, "franchise", "barber", "starts_at")
 
 
-def _of_final(dossier: Dossier, name: str, guilty: Flags, what: str) -> Finding:
+def _of_final(dossier: Dossier, name: str, guilty: Flags, one: str, many: str) -> Finding:
+    """``one`` says what is wrong with a single booking, ``many`` the same of several."""
     final = _final(dossier)
-    order = ints(final["booking"], -1)
-    witnesses = tuple(row(final, position, what) for position in first_and_worst(guilty, order, order, ints(final["found_on"], -1)))
-    return Finding(name, int(np.count_nonzero(guilty)), len(final), what, witnesses)
+    order, count = ints(final["booking"], -1), int(np.count_nonzero(guilty))
+    witnesses = tuple(
+        row(final, position, f"this {one}") for position in first_and_worst(guilty, order, order, ints(final["found_on"], -1))
+    )
+    return Finding(name, count, len(final), plural(count, one, many), witnesses)

@@ -63,13 +63,15 @@ def decide(case: Case, objective: Objective, part: Part, blank: Verdict, covered
         n=int(np.count_nonzero(part.rows)),
         reason="",
     )
-    said = f"the budget burnt {rates[worst]:,.1f} times as fast as a month allows, {objective.at_most:g} times are promised at most"
+    said = f"the error budget burnt {rates[worst]:,.1f} times as fast as a month allows; the promise is at most {objective.at_most:g} times"
     if surely.any():
         guilty = part.rows & ~case.good & within(case.intended_ns, covered)
         shown = first_and_worst(guilty, case.intended_ns, case.response_ns, case.ids)
-        witnesses = tuple(row(case.operations, position, "one of the requests that burnt the budget") for position in shown)
+        witnesses = tuple(row(case.operations, position, "a request that burnt the error budget") for position in shown)
         return replace(found, status=Status.FAIL, reason=said, witnesses=witnesses)
-    return replace(found, status=Status.PASS) if never.all() else replace(found, reason=f"{said}, and the windows hold too few to be sure")
+    return (
+        replace(found, status=Status.PASS) if never.all() else replace(found, reason=f"{said}: too few requests in the windows to decide")
+    )
 
 
 def _pairs(case: Case, asked: Counted, covered: Sequence[Span], long_s: float) -> tuple[Windows, Windows] | None:

@@ -18,10 +18,11 @@ from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding, unknown
 from closeshave.judge.verdict import Exposure, Witness
 from closeshave.judge.witness import first_and_worst, plain
+from closeshave.plaintext import plural
 
 NAME = "stale_cache"
 UNTOLD = -1
-CLOSED = "nobody can look into this environment's caches, so whether they equal the database stays open"
+CLOSED = "the harness cannot look into this environment's caches, so it is unknown whether they equal the database"
 
 
 def stale(dossier: Dossier) -> Finding:
@@ -39,9 +40,10 @@ def stale(dossier: Dossier) -> Finding:
     guilty = np.array(differing, dtype=np.bool_) & ~_lost_since(dossier, sample, behind)
     order = np.arange(len(sample))
     witnesses = tuple(_witness(sample, position) for position in first_and_worst(guilty, order, behind, order))
-    what = f"cache entries of {len(sample):,} compared say something else than the database"
-    exposure = Exposure(len(sample), "cache entries compared with the database")
-    return Finding(NAME, int(np.count_nonzero(guilty)), len(sample), what, witnesses, exposure=exposure)
+    compared = plural(len(sample), "cache entry compared with the database", "cache entries compared with the database")
+    count = int(np.count_nonzero(guilty))
+    what = f"of {len(sample):,} {compared} {plural(count, 'differs', 'differ')} from it"
+    return Finding(NAME, count, len(sample), what, witnesses, exposure=Exposure(len(sample), compared))
 
 
 def differences(cached: str, stored: str) -> list[dict[str, Any]]:

@@ -142,7 +142,7 @@ def rate_per_s(case: Case, region: str, shard: int) -> float:
 
 
 def blindness(case: Case, rows: Flags, fault: Fault, start_ns: int, end_ns: int) -> str:
-    """Why the canaries of ``rows`` cannot speak for ``fault`` from ``start_ns`` to ``end_ns``; empty when they can."""
+    """Why the canaries of ``rows`` do not measure ``fault`` from ``start_ns`` to ``end_ns``; empty when they do."""
     known = pairs(case, rows, fault)
     if not known:
         return "no canary probes this scope"
@@ -160,7 +160,7 @@ def blindness(case: Case, rows: Flags, fault: Fault, start_ns: int, end_ns: int)
             return f"{name} was failing before the fault"
         gap = _thin(np.sort(case.intended_ns[of_pair]), start_ns, end_ns, rate_per_s(case, region, shard))
         if gap is not None:
-            return f"{name} probed too rarely or too late {(gap - start_ns) / 1e9:.1f} s after the injection"
+            return f"{(gap - start_ns) / 1e9:.1f} s after the injection {name} probed too rarely or too late"
     return ""
 
 

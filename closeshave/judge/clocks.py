@@ -44,11 +44,15 @@ def judge(dossier: Dossier) -> Verdict:
         n=len(gaps),
     )
     if not gaps:
-        return replace(blank, gates=False, reason=f"no two senders had {LEAST} bookings each at one shard to compare their clocks by")
+        return replace(
+            blank,
+            gates=False,
+            reason=f"no two senders made {LEAST} bookings each at the same shard, which is needed to compare their clocks",
+        )
     ((shard, one), (_, other)), gap = max(gaps.items(), key=lambda item: (item[1], item[0]))
     if gap <= ALLOWED_S:
         return replace(blank, status=Status.PASS, measured=gap)
-    reason = f"the clocks of {one} and {other} differ by at least {gap:.3f} s, by when shard {shard} stored their bookings"
+    reason = f"the clocks of {one} and {other} differ by at least {gap:.3f} s, measured by when shard {shard} stored their bookings"
     return replace(blank, measured=gap, reason=reason)
 
 

@@ -12,6 +12,7 @@ from closeshave.judge.exposed import enough
 from closeshave.judge.timeline import Life
 from closeshave.judge.verdict import Exposure, Status, Verdict, Witness
 from closeshave.judge.witness import first_and_worst, row
+from closeshave.plaintext import plural
 from closeshave.target import Measure, Objective
 
 
@@ -19,7 +20,12 @@ def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
     """One verdict for each leakage objective that covers the fault."""
     objectives = [each for each in dossier.case.target.objectives if each.measure is Measure.LEAKAGE and each.covers(life.fault)]
     found = ((_verdict(dossier, life, objective), objective) for objective in objectives)
-    return tuple(enough(each, Exposure(each.n, "requests outside the scope"), objective.at_least_chances) for each, objective in found)
+    return tuple(
+        enough(
+            each, Exposure(each.n, plural(each.n, "request outside the scope", "requests outside the scope")), objective.at_least_chances
+        )
+        for each, objective in found
+    )
 
 
 def _verdict(dossier: Dossier, life: Life, objective: Objective) -> Verdict:
@@ -36,39 +42,39 @@ def _verdict(dossier: Dossier, life: Life, objective: Objective) -> Verdict:
     assert objective.at_most is not None  # a target whose bound points the other way is refused
     found = dossier.leakages[life.fault.id]
     if found.unknown:
-        return replace(blank, n=found.n, reason=f"nobody can tell whether {life.fault.id} stayed in its scope: {found.unknown}")
+        return replace(blank, n=found.n, reason=f"it is unknown whether {life.fault.id} stayed in its scope: {found.unknown}")
     if life.observed_ns is None:
-        return replace(blank, n=found.n, reason=f"{life.fault.id} was injected, but no probe saw it bite: nothing could leak")
+        return replace(blank, n=found.n, reason=f"{life.fault.id} was injected, but no probe saw it take effect: nothing could leak")
     figures = replace(blank, measured=found.worse, confidence=(found.at_least, found.at_most), n=found.n)
     said = f"{found.worse:.1%} of the traffic outside its scope got worse (at least {found.at_least:.1%}, at most {found.at_most:.1%})"
     if found.at_least > objective.at_most:
-        reason = f"{said}, {objective.at_most:.1%} is allowed{_named(found)}"
+        reason = f"{said}; at most {objective.at_most:.1%} is allowed{_named(found)}"
         if doubt := _doubt(dossier, life, objective.at_most):
             return replace(figures, reason=f"{said}, but {doubt}")
         return replace(figures, status=Status.FAIL, reason=reason, witnesses=_witnesses(dossier, found))
     if found.at_most <= objective.at_most:
         return replace(figures, status=Status.PASS)
-    return replace(figures, reason=f"{said}: too few requests to tell whether {objective.at_most:.1%} is kept")
+    return replace(figures, reason=f"{said}: too few requests to decide whether it stays within the allowed {objective.at_most:.1%}")
 
 
 def _doubt(dossier: Dossier, life: Life, at_most: float) -> str:
-    """What somebody else did to these requests, where the others alone do not convict; empty where they do."""
+    """How other programs disturbed these requests, where the undisturbed ones alone are not enough to fail; empty where they are."""
     case = dossier.case
     if not np.any(case.customers & case.touched):
         return ""
     alone = leakage(case, life, case.touched)
     if not alone.unknown and alone.at_least > at_most:
         return ""
-    # In calm too: it is what the time of the fault is compared with.
+    # Calm is included: the time of the fault is compared with it.
     causes = dict.fromkeys(doubt.cause for doubt in case.doubtful)
-    return f"that may be somebody else's doing: {next(iter(causes))}"
+    return f"other programs may have caused that: {next(iter(causes))}"
 
 
 def _named(found: Leakage) -> str:
-    return f"; surely {', '.join(f'franchise {each}' for each in found.named[:3])}" if found.named else ""
+    return f"; certainly {', '.join(f'franchise {each}' for each in found.named[:3])}" if found.named else ""
 
 
 def _witnesses(dossier: Dossier, found: Leakage) -> tuple[Witness, ...]:
     case = dossier.case
-    why = "outside the fault's scope, and not as it was in calm"
+    why = "a request outside the fault's scope that was worse served than in calm"
     return tuple(row(case.operations, place, why) for place in first_and_worst(found.wrong, case.intended_ns, case.response_ns, case.ids))

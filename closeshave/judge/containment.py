@@ -59,7 +59,7 @@ class Leakage:
 
 
 def leakage(case: Case, life: Life, excused: Flags | None = None) -> Leakage:
-    """What the fault did to others while the platform was left alone with it: what healing costs (a dozen processes start) is the harness's.
+    """What the fault did to others until the harness began to heal it: the harness itself causes the cost of healing (a dozen processes start).
 
     ``excused`` are requests that count for the platform wherever they could convict it: those of its neighbours count as well served, and those
     furthest away, with which these are compared, as they came out.
@@ -75,17 +75,20 @@ def leakage(case: Case, life: Life, excused: Flags | None = None) -> Leakage:
     during = others & (case.intended_ns >= life.injected_ns) & (case.intended_ns < end_ns)
     n = int(np.count_nonzero(during))
     if not outside(found):
-        return _unknown("nobody is outside its scope", nobody)
+        return _unknown("no franchise is outside its scope", nobody)
     if not n or not before.any():
-        return _unknown("nobody outside its scope was seen both in calm and while it was in effect", nobody)
+        return _unknown("there were no requests outside its scope both in calm and while it was in effect", nobody)
     far = of_shards(case, furthest(found))
-    # Had somebody else not disturbed the calm, fewer of the furthest would have gone wrong in it, and their rise would be the larger one.
+    # If other programs had not disturbed the calm phase, fewer requests would have gone wrong in it, and the rise would be larger.
     yardstick = _of(before & far, during & far, wrong if excused is None else wrong & ~(excused & before))
     if yardstick.low[0] > STEADY:
-        rose = f"{yardstick.estimate[0]:.1%} of their requests more than in calm went wrong"
-        return _unknown(f"the franchises furthest away got worse too ({rose}): a leak to everybody, or no doing of the fault", nobody)
+        rose = f"the share of their bad requests rose by {yardstick.estimate[0]:.1%}"
+        return _unknown(
+            f"the franchises furthest from the fault got worse too ({rose}): either it leaked to everybody, or something else caused that",
+            nobody,
+        )
     if yardstick.high[0] - yardstick.low[0] > 2 * STEADY:
-        return _unknown("the franchises furthest away were seen too rarely to compare with", nobody)
+        return _unknown("the franchises furthest from the fault sent too few requests to compare with", nobody)
     return _told(case, before, during, wrong if excused is None else wrong & ~(excused & during), yardstick, n)
 
 

@@ -16,12 +16,12 @@ from closeshave.judge.windows import NEVER_NS
 from closeshave.target import Measure, Objective
 
 WORDS = {
-    Measure.AVAILABILITY: ("were answered well", "were not answered well"),
-    Measure.ERROR_RATE: ("were answered well", "were not answered well"),
-    Measure.BURN_RATE: ("were answered well", "were not answered well"),
-    Measure.CACHE_HIT_RATIO: ("were served from the cache", "were not in the cache"),
+    Measure.AVAILABILITY: ("answered well", "not answered well"),
+    Measure.ERROR_RATE: ("answered well", "not answered well"),
+    Measure.BURN_RATE: ("answered well", "not answered well"),
+    Measure.CACHE_HIT_RATIO: ("served from the cache", "not in the cache"),
 }
-"""What a request did that kept its promise, and what one did that broke it."""
+"""How requests that kept the promise are called, and how those that broke it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Counted:
 
 
 def counted(case: Case, objective: Objective, rows: Flags) -> Counted:
-    """The question that the objective asks of ``rows``. Raises :class:`ValueError` where it is none of shares."""
+    """The objective as a share of ``rows``. Raises :class:`ValueError` where its measure is not a share."""
     match objective.measure:
         case Measure.AVAILABILITY:
             return Counted(rows, case.good, _bound(objective.at_least))
@@ -53,7 +53,7 @@ def counted(case: Case, objective: Objective, rows: Flags) -> Counted:
             timed, times_ns = times(case, objective.measure, rows)
             return Counted(timed, times_ns <= round(_bound(objective.at_most) * 1e9), _bound(objective.percentile))
         case _:
-            raise ValueError(f"{objective.measure} is no question of shares")
+            raise ValueError(f"{objective.measure} is not a share of requests")
 
 
 def times(case: Case, measure: Measure, rows: Flags) -> tuple[Flags, Ints]:
@@ -74,5 +74,5 @@ def times(case: Case, measure: Measure, rows: Flags) -> tuple[Flags, Ints]:
 
 def _bound(value: float | None) -> float:
     if value is None:
-        raise ValueError("the objective bounds its measure from the wrong side")
+        raise ValueError("the objective has at_least where its measure needs at_most, or the other way round")
     return value

@@ -32,10 +32,10 @@ class Dossier:
     def incomplete(self) -> str:
         """Why operations or effects may be missing from the history; empty when they add up.
 
-        What convicts by the *absence* of a record (nobody asked for this booking, nobody cancelled that one) convicts nobody then.
+        A finding that rests on the *absence* of a record (nobody requested this booking, nobody cancelled that one) cannot fail the run then.
         """
         differences = self.case.differences.all
-        return f"the history is not whole: {differences[0]}" if differences else ""
+        return f"the history is incomplete: {differences[0]}" if differences else ""
 
     @cached_property
     def lives(self) -> tuple[Life, ...]:

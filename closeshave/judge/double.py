@@ -28,6 +28,7 @@ from closeshave.judge.verdict import Exposure
 from closeshave.judge.windows import NEVER_NS
 from closeshave.judge.witness import plain
 from closeshave.judge.writes import CANCELLED
+from closeshave.plaintext import counted, plural
 
 CONFLICTS = (400, 409)
 """Refusals that may be for the slot."""
@@ -54,8 +55,9 @@ def double_booked(dossier: Dossier) -> Finding:
         first = min(ordered, key=lambda witness: witness["starts_at"])
         worst = max(ordered, key=lambda witness: (witness["overlap_minutes"], -witness["starts_at"]))
         shown = [first] if first is worst else [first, worst]
-    exposure = Exposure(int(np.count_nonzero(contests(dossier))), f"contests for a slot{_habit(dossier)}")
-    what = "pairs of bookings of one barber overlap"
+    chances = int(np.count_nonzero(contests(dossier)))
+    exposure = Exposure(chances, f"{plural(chances, 'contest', 'contests')} for a slot{_habit(dossier)}")
+    what = plural(len(found), "pair of bookings of one barber overlaps", "pairs of bookings of one barber overlap")
     return Finding("double_booked", len(found), len(alive) + len(held), what, tuple(shown), doubt=doubt, exposure=exposure)
 
 
@@ -122,7 +124,8 @@ def _habit(dossier: Dossier) -> str:
     effects = case.history.effects
     lists = effects["read_values"][equal(effects["action"], "offer")].dropna()
     empty = len(lists) and not (lists != "[]").any()
-    return f": customers booked nothing, and all {len(lists):,} lists of free times were empty" if empty else ": customers booked nothing"
+    every = "the only list of free times was empty" if len(lists) == 1 else f"all {counted(len(lists), 'list')} of free times were empty"
+    return f": customers booked nothing, and {every}" if empty else ": customers booked nothing"
 
 
 def overlapping(rows: pd.DataFrame, *, held_ns: bool = False) -> list[Pair]:

@@ -1,4 +1,4 @@
-"""The end of a story: what was there when everything had come to rest."""
+"""The end of a story: what the final state, the provider's ledger and the caches hold."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def in_the_end(history: History, bookings: Iterable[Booking], shops: Iterable[in
     for franchise, booking in sorted(bookings):
         name = f"booking {booking} of franchise {franchise}"
         if final is None:
-            yield Line(None, "end", "final state", f"could not be read: nobody knows of {name}", BOOKINGS_FILE)
+            yield Line(None, "end", "final state", f"could not be read, so nothing is known of {name}", BOOKINGS_FILE)
         else:
             places = np.flatnonzero((ints(final["franchise"], -1) == franchise) & (ints(final["booking"], -1) == booking))
             for place in places:
@@ -58,5 +58,5 @@ def _cached(history: History, shops: list[int]) -> Iterator[Line]:
         held, stored = (
             f"version {entry[name]}" if pd.notna(entry[name]) else "no version" for name in ("cached_version", "stored_version")
         )
-        what = f"holds {held} as {entry['key']}; its database has {stored}"
+        what = f"holds {held} under {entry['key']}; the database has {stored}"
         yield Line(None, "end", str(entry["store"]), what, f"{CACHE_ENTRIES_FILE} row {place}")

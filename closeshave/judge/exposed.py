@@ -1,4 +1,4 @@
-"""Nothing looked at proves nothing: a pass says how often what it rules out could have happened, and takes enough of it."""
+"""A pass needs exposure: it says how often what it rules out could have happened, and that number must be large enough."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from closeshave.judge.verdict import Exposure, Status, Verdict
 
 
 def enough(verdict: Verdict, exposure: Exposure, least: int | None = None) -> Verdict:
-    """The verdict with its exposure. A pass that rests on no chance, or on fewer than ``least``, is inconclusive; a breach convicts on any."""
+    """The verdict with its exposure. A pass with no chance, or with fewer than ``least``, becomes inconclusive; a breach fails with any exposure."""
     told = replace(verdict, exposure=exposure)
     if verdict.status is not Status.PASS or exposure.chances >= max(1, least or 1):
         return told
     reason = (
-        f"{least:,} {exposure.of} were asked for, there were {exposure.chances:,}"
+        f"too little was tested: {exposure.chances:,} {exposure.of}, and the objective needs at least {least:,}"
         if least
-        else f"nothing was put to the test: there were no {exposure.of}"
+        else f"nothing was tested: there were no {exposure.of}"
     )
     return replace(told, status=Status.INCONCLUSIVE, reason=reason)

@@ -22,23 +22,23 @@ IN_FLIGHT_NS = 1_000_000_000
 
 
 def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
-    """``observed/ID`` and ``healed/ID``. Neither ever fails the platform: what did not bite or was not mended is the harness's to explain."""
+    """``observed/ID`` and ``healed/ID``. Neither can fail the platform: the harness answers for a fault without effect or without a proven heal."""
     name = life.fault.id
     if life.injected_ns is None:
         skipped = any(mark.kind == "fault-skipped" and mark.detail == name for mark in dossier.case.history.marks)
         early = dossier.case.history.manifest.interrupted
         why = (
-            "the fault before it was not healed in time"
+            "an earlier fault was not healed in time"
             if skipped
             else f"the run ended early ({early})"
             if early
-            else f"its experiment did not get to it; logs/fault-{name}.log says why"
+            else f"its experiment ended before the injection; see logs/fault-{name}.log"
         )
         return tuple(_verdict(what, life, f"{name} was never injected: {why}") for what in ("observed", "healed"))
     unseen = "" if life.observed_ns is not None else f"{name} was injected, but no independent probe saw it in effect"
     if any(mark.kind == "fault-ended-early" and mark.detail == name for mark in dossier.case.history.marks):
-        unseen = f"{name} was over before it was healed: something else undid it, and nobody knows when"
-    unhealed = "" if life.verified_ns is not None else f"nothing proves that {name} was healed"
+        unseen = f"{name} ended before the harness healed it: something else undid it at an unknown time"
+    unhealed = "" if life.verified_ns is not None else f"it is not proven that {name} was healed"
     unhealed = _fooled(dossier, name) or unhealed
     return (_verdict("observed", life, unseen), _verdict("healed", life, unhealed), *_in_flight(dossier, life))
 
@@ -46,11 +46,11 @@ def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
 def _fooled(dossier: Dossier, name: str) -> str:
     """Why the proof of its healing is none; empty when it is one."""
     said = (mark.detail.partition(": ") for mark in dossier.case.history.marks if mark.kind == "heal-check-worthless")
-    return next((f"nothing proves that {name} was healed: {why}" for fault, _, why in said if fault == name), "")
+    return next((f"it is not proven that {name} was healed: {why}" for fault, _, why in said if fault == name), "")
 
 
 def _in_flight(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
-    """``in-flight/ID``: a primary that nobody wrote to when it died had nothing to lose. Only for faults whose loss is judged."""
+    """``in-flight/ID``: a primary that got no write just before it died had nothing to lose. Only for faults whose loss is judged."""
     promised = [each for each in dossier.case.target.objectives if each.measure is Measure.LOSS and each.covers(life.fault)]
     shards = shards_of(dossier.case, life.fault)
     if not promised or not shards or life.injected_ns is None:
@@ -60,7 +60,7 @@ def _in_flight(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
     started = dossier.case.started_ns
     under_way = writing & np.isin(dossier.case.shard, shards) & (started >= life.injected_ns - IN_FLIGHT_NS) & (started <= life.injected_ns)
     count = int(np.count_nonzero(under_way))
-    trouble = "" if count else f"no write was sent in the {IN_FLIGHT_NS / 1e9:g} s before {life.fault.id}: there was nothing to lose"
+    trouble = "" if count else f"no write was sent in the last {IN_FLIGHT_NS / 1e9:g} s before {life.fault.id}: there was nothing to lose"
     return (replace(_verdict("in_flight", life, trouble), id=f"in-flight/{life.fault.id}", n=count),)
 
 
@@ -78,7 +78,7 @@ def unplanned(dossier: Dossier) -> tuple[Verdict, ...]:
             measured=None,
             bound=None,
             unit="count",
-            reason=f"{stranger} was injected and the plan does not know it",
+            reason=f"{stranger} was injected, but is not in the plan",
         )
         for stranger in strangers
     )

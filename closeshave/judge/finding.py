@@ -1,4 +1,4 @@
-"""What a search for one kind of breach found: a count with its witnesses, or the reason why nobody can tell."""
+"""What a search for one kind of breach found: a count with its witnesses, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Finding:
     n: int
     """How many bookings, payments or reads were looked at."""
     what: str
-    """The breach in words, to follow the count."""
+    """The breach in words, to follow the count, in the singular where the count is 1."""
     witnesses: tuple[Witness, ...] = ()
     unknown: str = ""
     """Why there is no count."""
@@ -27,11 +27,11 @@ class Finding:
     exposure: Exposure | None = None
     """How often the breach could have happened."""
     gap: str = ""
-    """What was not seen, and why: without a breach this is no pass; what was seen convicts all the same."""
+    """What could not be looked at, and why. Without a breach the verdict is then no pass; breaches that were seen still fail it."""
     idle: str = ""
-    """Why nothing that this scenario does could have shown the breach; empty when something could, or should, have."""
+    """Why no operation of this scenario could have shown the breach; empty when one could, or should, have."""
 
 
 def unknown(name: str, why: str) -> Finding:
-    """Nobody can tell."""
+    """A finding without a count."""
     return Finding(name, None, 0, "", unknown=why)

@@ -24,6 +24,7 @@ from closeshave.judge.verdict import Exposure
 from closeshave.judge.windows import NEVER_NS, spans, within
 from closeshave.judge.witness import first_and_worst, row
 from closeshave.judge.writes import effect, joined
+from closeshave.plaintext import plural
 
 MOMENT_NS = 2_000_000_000
 SAME_DAY_S = 12 * 3600
@@ -39,7 +40,7 @@ def stale_offers(dossier: Dossier) -> Finding:
     case = dossier.case
     offers = joined(case, ("offer",))
     calm = within(offers["started_ns"].to_numpy(), spans(case.history.manifest, "calm"))
-    # Whoever asks after one slot gets no list: an answer of "no" tells of no day.
+    # A question about a single slot gets no list: the answer "no" says nothing about a day.
     listing = ~member(case.operations["kind"].iloc[offers["position"].to_numpy()], CHECKS)
     offers = offers[calm & listing & equal(offers["outcome"], Outcome.OK) & told(offers, "barber")].reset_index(drop=True)
     started, ended = offers["started_ns"].to_numpy(), offers["ended_ns"].to_numpy()
@@ -69,10 +70,14 @@ def stale_offers(dossier: Dossier) -> Finding:
         for index in first_and_worst(guilty, started, started, ints(offers["operation"], -1))
     )
     chances = _could_be_wrong(listed, offers, held)
-    idle = "" if len(telling) else "nobody asked for the free times of a barber of whom one had been booked for more than a moment"
-    exposure = Exposure(chances, "lists of a day on which a time had been booked for more than a moment")
-    what = "lists offered times that were long booked"
-    return Finding("stale_offers", int(np.count_nonzero(guilty)), len(offers), what, witnesses, doubt=doubt, exposure=exposure, idle=idle)
+    idle = "" if len(telling) else f"no customer listed the free times of a barber with a time booked for more than {MOMENT_NS / 1e9:g} s"
+    exposure = Exposure(
+        chances,
+        f"{plural(chances, 'list', 'lists')} of a day with a time that had been booked for more than {MOMENT_NS / 1e9:g} s",
+    )
+    count = int(np.count_nonzero(guilty))
+    what = plural(count, "list offered a time that was already booked", "lists offered times that were already booked")
+    return Finding("stale_offers", count, len(offers), what, witnesses, doubt=doubt, exposure=exposure, idle=idle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ def _could_be_wrong(listed: Listed, offers: pd.DataFrame, held: pd.DataFrame) ->
 
 
 def undisturbed(case: Case, guilty: Flags, started_ns: Ints, ended_ns: Ints) -> tuple[Flags, str]:
-    """The reads that convict although nobody disturbed them, and nothing to add; or, where there is none such, all of them and why they may be excused.
+    """The guilty reads that no other program disturbed, and an empty text; or, where there are none, all guilty reads and what may excuse them.
 
     How old an answer may be is a question of time: a replica that had to wait for a processor is behind by that much.
     """
@@ -122,11 +127,11 @@ def undisturbed(case: Case, guilty: Flags, started_ns: Ints, ended_ns: Ints) -> 
         return alone, ""
     first = int(started_ns[guilty].min())
     causes = [one.cause for one in case.doubtful if one.ended_ns > first - MOMENT_NS]
-    return guilty, f"somebody else may have made them so: {causes[0]}"
+    return guilty, f"other programs may have caused that: {causes[0]}"
 
 
 def _why(start: int, booking: int, since_ns: int, asked_ns: int) -> str:
-    return f"offered the time {start}, which booking {booking} had held for {(asked_ns - since_ns) / 1e9:.1f} s"
+    return f"offered the time {start}, which booking {booking} had taken {(asked_ns - since_ns) / 1e9:.1f} s before"
 
 
 def stale_pages(dossier: Dossier) -> Finding:
@@ -151,8 +156,7 @@ def stale_pages(dossier: Dossier) -> Finding:
         for index in first_and_worst(behind > 0, reads["started_ns"].to_numpy(), behind, ints(reads["operation"], -1))
     )
     n = int(np.count_nonzero(newest >= 0))
-    exposure = Exposure(n, "pages read after an acknowledged change of them")
+    exposure = Exposure(n, plural(n, "page read after an acknowledged change", "pages read after an acknowledged change"))
     count = int(np.count_nonzero(behind > 0))
-    return Finding(
-        "stale_pages", count, n, "pages were older than a change that was acknowledged", witnesses, doubt=doubt, exposure=exposure
-    )
+    what = plural(count, "page was older than an acknowledged change", "pages were older than an acknowledged change")
+    return Finding("stale_pages", count, n, what, witnesses, doubt=doubt, exposure=exposure)

@@ -1,4 +1,4 @@
-"""What was done to the platform and the senders by somebody else on their machine, from what was recorded of it once a second.
+"""How other programs on the machine disturbed the platform and the senders, from what was recorded once a second.
 
 The question is never how busy the machine was, but who was made to wait, and by whom. A build at niceness 19 takes every idle second of a processor
 and delays nobody; a platform that starts more work than two processors can do makes itself wait, with a neighbour and without. So two things must
@@ -58,10 +58,10 @@ SENDERS = "locust"
 
 @dataclass(frozen=True, slots=True)
 class Doubt(Span):
-    """A stretch in which somebody else took the machine, with what they did."""
+    """A stretch in which other programs took the machine, with what they did."""
 
     cause: str = ""
-    """In words: ``programs of others held up the platform for 1.3 s of run-queue delay a second``."""
+    """In words: ``other programs delayed the platform by 1.30 s of run-queue time per second``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,48 +177,46 @@ def _processor(seconds: _Seconds) -> Iterator[_Found]:
     for who, rows in (("the platform", seconds.rows({*_ASIDE, SENDERS}, but=True)), ("the senders", seconds.rows({SENDERS}))):
         held = seconds.summed("delay_s", rows) * share / seconds.interval_s
         known |= ~np.isnan(held)
-        # While one of ours waits somebody runs: a stranger as often as strangers run.
-        yield _Found(
-            (held >= HELD) & (share >= OTHERS), f"programs of others held up {who} for {{:.2f}} s of run-queue delay a second", held
-        )
+        # While one of our threads waits, another thread runs; how often that is another program's, their share of the processor time says.
+        yield _Found((held >= HELD) & (share >= OTHERS), f"other programs delayed {who} by {{:.2f}} s of run-queue time per second", held)
     capacity = sum((seconds.of_host(name) for name in _TIMES), start=np.zeros(len(share)))
     taken = (seconds.of_host("user_s") + seconds.of_host("system_s") - own) / capacity + seconds.of_host("steal_s") / capacity
     starved = ~known & (seconds.of_host("idle_s") / capacity < IDLE) & (taken > OTHERS)
-    yield _Found(starved, "programs of others starved the machine: they took {:.0%} of it", taken)
+    yield _Found(starved, "other programs used {:.0%} of the processor time and left hardly any idle", taken)
 
 
 def _stolen(seconds: _Seconds) -> _Found:
     steal = np.nan_to_num(seconds.of_host("steal_s"))
     share = steal / np.maximum(seconds.of_host("user_s") + seconds.of_host("system_s") + steal, 1e-9)
     bad = (share >= STOLEN) & (steal / seconds.interval_s >= HELD)
-    return _Found(bad, "the hypervisor took {:.0%} of the processor time that was wanted", share)
+    return _Found(bad, "the hypervisor took {:.0%} of the processor time that was needed", share)
 
 
 def _memory(seconds: _Seconds) -> _Found:
-    """Memory is short, one of ours waited for it, and others hold more of it than we do."""
+    """Memory is short, one of our tasks waited for it, and other programs hold more of it than ours do."""
     own, used = np.nan_to_num(seconds.summed("memory_bytes")), seconds.of_host("memory_bytes")
     available = seconds.of_host("memory_available_bytes")
     scarce = available / np.maximum(used + available, 1.0) < SCARCE
     stall = seconds.of_host("memory_stall_s") / seconds.interval_s
     pressed = np.where(np.isnan(stall), scarce, stall >= STALLED)
     bad = pressed & (scarce | _read_again(seconds)) & (used - own > own)
-    return _Found(bad, "others took the memory: programs stood still for it for {:.2f} s a second", np.nan_to_num(stall))
+    return _Found(bad, "other programs used most of the memory: tasks waited for memory {:.2f} s per second", np.nan_to_num(stall))
 
 
 def _read_again(seconds: _Seconds) -> Flags:
-    """Whether pages of ours had been thrown out and were missed."""
+    """Whether our tasks had to read evicted pages again."""
     found: Flags = np.nan_to_num(seconds.summed("major_faults")) / seconds.interval_s >= FAULTS_PER_S
     return found
 
 
 def _storage(seconds: _Seconds) -> _Found:
-    """Storage made ours wait, and others move more than we do."""
+    """Our tasks waited for storage, and other programs moved more data than ours did."""
     own = _recently(seconds, np.nan_to_num(seconds.summed("read_bytes")) + np.nan_to_num(seconds.summed("written_bytes")))
     moved = _recently(seconds, np.nan_to_num(seconds.of_host("read_bytes")) + np.nan_to_num(seconds.of_host("written_bytes")))
     blocked, stall = seconds.summed("blocked_s"), seconds.highest("io_stall_s")
     wide = seconds.of_host("io_stall_s")
     wide = np.where(np.isnan(wide), seconds.of_host("iowait_s"), wide)
-    # Who uses no storage does not wait for it, however long the queue is.
+    # A task that uses no storage does not wait for it, however long the queue is.
     asked = (own > 0) | _read_again(seconds)
     waited = np.where(
         ~np.isnan(blocked),
@@ -226,7 +224,7 @@ def _storage(seconds: _Seconds) -> _Found:
         np.where(~np.isnan(stall), stall / seconds.interval_s >= STALLED, asked & (wide / seconds.interval_s >= STALLED_HOST)),
     )
     figure = np.where(~np.isnan(blocked), blocked, np.where(~np.isnan(stall), stall, wide)) / seconds.interval_s
-    return _Found(waited & (moved - own > own), "others kept the storage busy: for {:.2f} s a second somebody waited for it", figure)
+    return _Found(waited & (moved - own > own), "other programs kept the storage busy: tasks waited for it {:.2f} s per second", figure)
 
 
 def _recently(seconds: _Seconds, moved: Floats) -> Floats:
@@ -238,7 +236,7 @@ def _recently(seconds: _Seconds, moved: Floats) -> Floats:
 
 
 def _stopped(seconds: _Seconds, broken: Sequence[Span]) -> Iterator[_Found]:
-    """From the look before the one that saw it to the one that sees it no more. Parts of the platform are stopped by faults of ours too."""
+    """From the sample before the first that saw it to the first that no longer does. Our own faults stop parts of the platform too."""
     for who, rows in (("senders", seconds.rows({SENDERS})), ("parts of the platform", seconds.rows({*_ASIDE, SENDERS}, but=True)),
                       ("helpers of the harness", seconds.rows({"harness"}))):  # fmt: skip
         count = np.nan_to_num(seconds.summed("stopped", rows))
@@ -247,20 +245,20 @@ def _stopped(seconds: _Seconds, broken: Sequence[Span]) -> Iterator[_Found]:
             for span in broken:
                 seen &= ~((seconds.ends_ns >= span.started_ns) & (seconds.ends_ns - seconds.interval_s * 1e9 <= span.ended_ns))
         after = np.concatenate([[False], seen[:-1]])
-        yield _Found(seen | after, f"{who} were stopped by somebody else", count)
+        yield _Found(seen | after, f"another program stopped {who}", count)
 
 
 def _late(seconds: _Seconds) -> _Found:
-    """What the platform's own work kept from looking is its own doing."""
+    """A sampler that was late because of the platform's own work is not evidence of other programs."""
     own, others = np.nan_to_num(seconds.summed("cpu_s")), np.nan_to_num(seconds.of_host("others_s"))
     capacity = sum((seconds.of_host(name) for name in _TIMES), start=np.zeros(len(own)))
     by_itself = (seconds.of_host("idle_s") / capacity < IDLE) & (others / np.maximum(own + others, 1e-9) < OTHERS)
-    return _Found((seconds.interval_s >= LATE_S) & ~by_itself, "the recorder of the machine could not run for {:.1f} s", seconds.interval_s)
+    return _Found((seconds.interval_s >= LATE_S) & ~by_itself, "the resource sampler could not run for {:.1f} s", seconds.interval_s)
 
 
 def _unrecorded(seconds: _Seconds, starts: NDArray[np.int64]) -> list[Doubt]:
-    """Gaps between intervals: what was not looked at may have been anything. Records of old harnesses are not held to it."""
+    """Gaps between intervals: nothing is known of them. Records of older versions are exempt."""
     if "delay_s" not in seconds.groups:
         return []
     gaps = np.flatnonzero(starts[1:] - seconds.ends_ns[:-1] >= round(LATE_S * 1e9))
-    return [Doubt(int(seconds.ends_ns[place]), int(starts[place + 1]), "what the machine did was not recorded") for place in gaps]
+    return [Doubt(int(seconds.ends_ns[place]), int(starts[place + 1]), "the use of the machine was not recorded") for place in gaps]

@@ -37,17 +37,17 @@ SEARCHES: Mapping[str, Callable[[Dossier], Finding]] = {
 """Every kind of breach by the name of its verdict."""
 
 PLACES = frozenset({"misplaced", "residency_breaches"})
-"""Breaches that show only to who looks into the databases."""
+"""Breaches that only show in the databases."""
 
 DOUBTS = frozenset({"unresolved"})
-"""Findings that ask for evidence instead of convicting: they make the run inconclusive, never failed. Without a doubt there is none to put to a test."""
+"""Findings that make the run inconclusive and never failed. They need no exposure: where every outcome is known, there is nothing to test."""
 
 OF_FINAL_STATE = frozenset(SEARCHES) - {"refused_though_free", "leaked", "lost_sessions", "stale_offers", "stale_pages", "missing_payments", "duplicate_payments"}  # fmt: skip  # noqa: E501
-"""Findings that need the whole final state to acquit."""
+"""Findings that need the whole final state for a pass."""
 
 
 def verdict(objective: Objective, finding: Finding) -> Verdict:
-    """What a finding means for the objective: one breach fails it, and nothing looked at proves nothing."""
+    """What a finding means for the objective: one breach fails it, and without exposure there is no pass."""
     blank = Verdict(
         id=f"{objective.id}/{finding.name}",
         claims=objective.claims,
@@ -104,12 +104,12 @@ def _named(dossier: Dossier) -> set[str]:
 
 
 def _whole(dossier: Dossier, finding: Finding) -> Finding:
-    """The finding; where a part of the final state is missing it acquits nobody, and says which part."""
+    """The finding; where a part of the final state is missing it cannot pass, and says which part."""
     unread = dossier.case.unread
     if not unread or finding.name not in OF_FINAL_STATE:
         return finding
     missing = "; ".join(f"{what}: {why}" for what, why in unread.items())
-    return replace(finding, gap="; ".join(part for part in (finding.gap, f"the final state was read in part, without {missing}") if part))
+    return replace(finding, gap="; ".join(part for part in (finding.gap, f"the final state was only partly read: {missing}") if part))
 
 
 def figures(dossier: Dossier, findings: Mapping[str, Finding]) -> IntegrityFigures:

@@ -13,6 +13,7 @@ from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding
 from closeshave.judge.verdict import Exposure
 from closeshave.judge.witness import first_and_worst, row
+from closeshave.plaintext import plural
 
 PERSONAL = (
     "profile", "book", "read_booking", "reschedule", "cancel", "pay_intent", "pay_confirm", "canary_write", "canary_read", "canary_cancel",
@@ -27,10 +28,15 @@ def lost_sessions(dossier: Dossier) -> Finding:
     personal = case.of_kinds(PERSONAL)
     status = ints(case.operations["status"], 0)
     guilty = personal & (status == UNAUTHENTICATED)
-    why = "refused as not logged in, with a token that was good"
+    why = "refused as not logged in, although the token was valid"
     positions = first_and_worst(guilty, case.started_ns, case.started_ns, case.ids)
     witnesses = tuple(row(case.operations, position, why) for position in positions)
-    exposure = Exposure(int(np.count_nonzero(personal & (status > 0))), "answered requests of logged-in customers")
-    n = int(np.count_nonzero(personal))
-    what = "requests of logged-in customers met a lost session"
-    return Finding("lost_sessions", int(np.count_nonzero(guilty)), n, what, witnesses, exposure=exposure)
+    answered = int(np.count_nonzero(personal & (status > 0)))
+    exposure = Exposure(answered, f"answered {plural(answered, 'request', 'requests')} of logged-in customers")
+    n, count = int(np.count_nonzero(personal)), int(np.count_nonzero(guilty))
+    what = plural(
+        count,
+        "request of a logged-in customer was refused as not logged in",
+        "requests of logged-in customers were refused as not logged in",
+    )
+    return Finding("lost_sessions", count, n, what, witnesses, exposure=exposure)

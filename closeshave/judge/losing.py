@@ -14,18 +14,24 @@ from closeshave.judge.timeline import Life, shards_of
 from closeshave.judge.verdict import Exposure, Status, Verdict, Witness
 from closeshave.judge.witness import first_and_worst, row
 from closeshave.judge.writes import among, effect
+from closeshave.plaintext import counted, plural
 from closeshave.target import Measure, Objective
 
-WITHIN = "writes acknowledged within the allowed loss before the primary's end"
-AFTER = "acknowledged writes that began after the promotion"
+WITHIN = "acknowledged within the allowed loss window before the primary ended"
+AFTER = "that started after the promotion"
 
 
 def judge(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
     """One verdict for each loss objective that covers the fault, and one on split brain where a primary was promoted."""
     objectives = [each for each in dossier.case.target.objectives if each.measure is Measure.LOSS and each.covers(life.fault)]
     losses = ((_loss(dossier, life, objective), objective) for objective in objectives)
-    exposed = (enough(each, Exposure(each.n, WITHIN), objective.at_least_chances) for each, objective in losses)
-    return (*exposed, *(enough(each, Exposure(each.n, AFTER)) for each in _split_brain(dossier, life)))
+    exposed = (
+        enough(each, Exposure(each.n, f"{plural(each.n, 'write')} {WITHIN}"), objective.at_least_chances) for each, objective in losses
+    )
+    return (
+        *exposed,
+        *(enough(each, Exposure(each.n, f"acknowledged {plural(each.n, 'write')} {AFTER}")) for each in _split_brain(dossier, life)),
+    )
 
 
 def _loss(dossier: Dossier, life: Life, objective: Objective) -> Verdict:
@@ -48,14 +54,14 @@ def _why_no_figure(dossier: Dossier, life: Life) -> str:
     if life.injected_ns is None:
         return f"{life.fault.id} was never injected"
     if dossier.case.history.bookings is None:
-        return "the final state is missing, so nobody knows what was lost"
+        return "the final state is missing, so it is unknown what was lost"
     if not shards_of(dossier.case, life.fault):
-        return f"{life.fault.id} concerns no shard, so there is no data of which a loss could be measured"
+        return f"{life.fault.id} affects no shard, so there is no data whose loss could be measured"
     return ""
 
 
 def _measured(dossier: Dossier, life: Life, blank: Verdict, bound_ns: int) -> Verdict:
-    """What was seen missing convicts, whatever else was not seen; only an acquittal needs the rest of the evidence."""
+    """Missing writes fail the objective even with incomplete evidence; only a pass needs the rest of the evidence."""
     loss = dossier.losses.by_fault[life.fault.id]
     gap_ns = resolution_ns(dossier.case, dossier.writes, life, bound_ns)
     count = int(np.count_nonzero(loss.lost))
@@ -64,31 +70,31 @@ def _measured(dossier: Dossier, life: Life, blank: Verdict, bound_ns: int) -> Ve
     figures = replace(blank, measured=loss.window_ns / 1e9, n=n, confidence=_interval(loss.unsure_ns, gap_ns))
     seen = _seen_alone(dossier, loss.lost)
     far = f"{low_ns / 1e9:.3f} s" if low_ns == high_ns else f"between {low_ns / 1e9:.3f} s and {high_ns / 1e9:.3f} s"
-    window = f"{seen}the oldest from {far} before the primary's end, {bound_ns / 1e9:g} s are allowed"
+    window = f"{seen}the oldest was acknowledged {far} before the primary ended; the bound is {bound_ns / 1e9:g} s"
     uncertainty_ns = dossier.case.history.manifest.anchor.uncertainty_ns
-    missing = f"{count:,} acknowledged writes are missing, {window}"
+    missing = f"{counted(count, 'acknowledged write is missing', 'acknowledged writes are missing')}, {window}"
     if low_ns - uncertainty_ns > bound_ns:
         doubt = _doubt(dossier, life, high_ns)
-        witnesses = () if doubt else _witnesses(dossier, loss.lost, "acknowledged, and missing")
+        witnesses = () if doubt else _witnesses(dossier, loss.lost, "acknowledged, but missing from the final state")
         status = Status.INCONCLUSIVE if doubt else Status.FAIL
         return replace(figures, status=status, reason=missing + (doubt and f", but {doubt}"), witnesses=witnesses)
     if high_ns > bound_ns and low_ns != high_ns:
-        return replace(figures, reason=f"{missing}: when exactly the primary ended nobody can tell")
+        return replace(figures, reason=f"{missing}: it is unknown when exactly the primary ended")
     if (excess_ns := high_ns - bound_ns) and abs(excess_ns) <= uncertainty_ns:
-        return replace(figures, reason=f"{missing}, and the clocks may be that far apart")
+        return replace(figures, reason=f"{missing}: the difference is within the uncertainty of the clocks")
     if life.observed_ns is None:
-        return replace(figures, reason=f"{life.fault.id} was injected, but no probe saw it bite: nothing could be lost")
+        return replace(figures, reason=f"{life.fault.id} was injected, but no probe saw it take effect: nothing could be lost")
     if unseen := _unread(dossier, life) or _too_coarse(gap_ns, bound_ns):
         return replace(figures, reason=unseen)
-    return replace(figures, status=Status.PASS, reason=f"{count:,} acknowledged writes are missing, {window}" if count else "")
+    return replace(figures, status=Status.PASS, reason=missing if count else "")
 
 
 def _doubt(dossier: Dossier, life: Life, window_ns: int) -> str:
-    """What somebody else did while these writes waited to be copied: a standby that had no processor is behind by that much."""
+    """How other programs disturbed the machine while these writes waited to be replicated: a standby without processor time falls behind."""
     assert life.injected_ns is not None
     end_ns = dossier.losses.by_fault[life.fault.id].last_ack_ns or life.injected_ns
     found = dossier.case.doubts_within(end_ns - window_ns, end_ns + 1)
-    return f"while they were to be copied {found[0].cause}" if found else ""
+    return f"while they were being replicated, {found[0].cause}" if found else ""
 
 
 def _too_coarse(gap_ns: int | None, bound_ns: int) -> str:
@@ -96,7 +102,7 @@ def _too_coarse(gap_ns: int | None, bound_ns: int) -> str:
     if gap_ns is not None and gap_ns <= bound_ns:
         return ""
     seen = "no write was" if gap_ns is None else f"for {gap_ns / 1e9:.1f} s no write was"
-    return f"{seen} acknowledged in the {bound_ns / 1e9:g} s before the fault: a loss would not show"
+    return f"{seen} acknowledged in the {bound_ns / 1e9:g} s before the fault, so a loss could not be seen"
 
 
 def _unread(dossier: Dossier, life: Life) -> str:
@@ -105,7 +111,7 @@ def _unread(dossier: Dossier, life: Life) -> str:
     if not (here & dossier.writes.unread).any():
         return ""
     missing = "; ".join(f"{what}: {why}" for what, why in dossier.case.unread.items())
-    return f"what was lost cannot be told, because the final state was read in part, without {missing}"
+    return f"it is unknown what was lost, because the final state was only partly read: {missing}"
 
 
 def _seen_alone(dossier: Dossier, guilty: Flags) -> str:
@@ -113,7 +119,8 @@ def _seen_alone(dossier: Dossier, guilty: Flags) -> str:
     alone = dossier.case.history.diverged
     if alone is None:
         return ""
-    return f"{int(np.count_nonzero(guilty & among(dossier.writes.rows, alone))):,} of them were read on the old primary before it was rewound, "
+    count = int(np.count_nonzero(guilty & among(dossier.writes.rows, alone)))
+    return f"{count:,} of them {plural(count, 'was', 'were')} read on the old primary before it was rewound, "
 
 
 def _interval(unsure_ns: tuple[int, int], gap_ns: int | None) -> tuple[float, float] | None:
@@ -154,9 +161,14 @@ def _split_brain(dossier: Dossier, life: Life) -> tuple[Verdict, ...]:
     if not count:
         unread = _unread(dossier, life)
         return (replace(verdict, status=Status.INCONCLUSIVE, reason=unread) if unread else verdict,)
-    why = "began after the promotion, was acknowledged, and is missing: an old primary took it"
+    why = "started after the promotion, was acknowledged, and is missing: the old primary acknowledged it"
     seen = _seen_alone(dossier, loss.split).removesuffix(", ")
-    reason = f"{count:,} writes that began after the new primary's promotion were acknowledged and are missing{seen and '; '}{seen}"
+    what = plural(
+        count,
+        "write that started after the promotion of the new primary was acknowledged and is missing",
+        "writes that started after the promotion of the new primary were acknowledged and are missing",
+    )
+    reason = f"{count:,} {what}{seen and '; '}{seen}"
     return (replace(verdict, reason=reason, witnesses=_witnesses(dossier, loss.split, why)),)
 
 

@@ -1,4 +1,4 @@
-"""Which acknowledged writes each fault cost, and how far back they reach: the data loss window (RPA) of design.md.
+"""Which acknowledged writes each fault cost, and how far back they reach: the data loss window (RPA) of docs/glossary.md.
 
 Whose fault is a missing write?
 -------------------------------

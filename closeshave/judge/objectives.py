@@ -27,6 +27,7 @@ from closeshave.judge.exposed import enough
 from closeshave.judge.parts import Part, parts
 from closeshave.judge.verdict import Exposure, Status, Verdict
 from closeshave.judge.windows import Span, blindness, origin_ns, spans, within
+from closeshave.plaintext import plural
 from closeshave.plan import Expected
 from closeshave.target import TIMES, Measure, Objective
 
@@ -66,7 +67,10 @@ def judge(dossier: Dossier, objective: Objective) -> tuple[Verdict, ...]:
             named = _named(objective, part, stretch)
             blank = stretch.never and _blank(objective, named, stretch.never)
             found.append(blank or _cautious(case, objective, named, stretch.spans, limited))
-    return tuple(enough(each, Exposure(each.n, "requests in the scope"), objective.at_least_chances) for each in found)
+    return tuple(
+        enough(each, Exposure(each.n, plural(each.n, "request in the scope", "requests in the scope")), objective.at_least_chances)
+        for each in found
+    )
 
 
 def _unable(case: Case, objective: Objective) -> str:
@@ -87,7 +91,7 @@ def _stretches(dossier: Dossier, objective: Objective) -> Iterator[Stretch]:
             continue
         start = life.injected_ns
         never = f"{life.fault.id} was never injected" if start is None else ""
-        never = never or ("" if life.observed_ns is not None else f"{life.fault.id} was injected, but no probe saw it bite")
+        never = never or ("" if life.observed_ns is not None else f"{life.fault.id} was injected, but no probe saw it take effect")
         yield Stretch(() if start is None else (Span(start, life.hurting_until_ns),), life.fault.id, never)
 
 
@@ -103,10 +107,10 @@ def _named(objective: Objective, part: Part, stretch: Stretch) -> Part:
 def _cautious(case: Case, objective: Objective, part: Part, covered: Sequence[Span], limited: Flags) -> Verdict:
     """The verdict, reduced to what the health of the generator and of the machine supports.
 
-    Where the generator was late its lateness is in every response time, so nothing there convicts the platform and nothing there acquits
-    it. Where somebody else disturbed platform or senders nothing convicts either, but keeping a promise on half a machine is keeping it. What
-    convicts even if every such request had been answered well and at once stands: a platform must not escape because the harness stumbled once,
-    or because it has a neighbour.
+    Where the generator was late its lateness is part of every response time, so these requests can neither fail the platform nor pass it.
+    Requests that other programs disturbed cannot fail it either, but a promise that was kept in spite of them is kept. A failure that would
+    remain if every such request had been answered well and at once stays a failure: a single stumble of the harness, or a busy neighbour, must
+    not excuse a platform.
     """
     whole = decide(case, objective, part, covered)
     doubtful = case.touched_within(_telling_ns(objective))
@@ -115,25 +119,25 @@ def _cautious(case: Case, objective: Objective, part: Part, covered: Sequence[Sp
     share = touched / max(1, int(np.count_nonzero(part.rows)))
     if not touched:
         disturbed = int(np.count_nonzero(part.rows & doubtful)) / max(1, int(np.count_nonzero(part.rows)))
-        told = f"{whole.reason}; {disturbed:.0%} of these requests were disturbed by somebody else ({_causes(case, covered)})"
+        told = f"{whole.reason}; other programs disturbed {disturbed:.0%} of these requests ({_causes(case, covered)})"
         return replace(whole, reason=told) if whole.status is Status.INCONCLUSIVE and disturbed else whole
     by_lateness = bool(np.any(part.rows & limited))
     if whole.status is Status.FAIL and not (by_lateness and objective.measure is Measure.THROUGHPUT):
         alone = decide(case.sparing(excused), objective, part, covered)
         if alone.status is Status.FAIL:
-            # The figures are of all requests, and the witnesses those that nobody excuses.
+            # The figures count all requests; the witnesses are requests that nothing excuses.
             return replace(whole, witnesses=alone.witnesses, reason=f"{whole.reason}{_apart(share)}")
     if np.any(part.rows & within(case.intended_ns, case.blind)):
         why = "; ".join(blindness(blind, origin_ns(case.history.manifest)) for blind in case.history.blind)
     elif not by_lateness:
-        why = f"{_causes(case, covered)}, and that touched {share:.0%} of these requests: this may be their doing"
+        why = f"other programs disturbed {share:.0%} of these requests and may have caused the breach: {_causes(case, covered)}"
     else:
-        why = f"the load generator was late in windows that hold {share:.0%} of these requests, so their times are not the platform's alone"
+        why = f"the load generator was late in the windows of {share:.0%} of these requests, so their times include its own delay"
     return replace(whole, status=Status.INCONCLUSIVE, reason=why, witnesses=())
 
 
 def _apart(share: float) -> str:
-    return f" ({share:.0%} of these requests were disturbed by somebody else; the others break the promise by themselves)"
+    return f" (other programs disturbed {share:.0%} of these requests; the undisturbed ones alone break the promise)"
 
 
 def _telling_ns(objective: Objective) -> int:
@@ -142,17 +146,17 @@ def _telling_ns(objective: Objective) -> int:
 
 
 def _causes(case: Case, covered: Sequence[Span]) -> str:
-    """What was done to us in these spans, each cause once, at most two."""
+    """How other programs disturbed the run in these spans: each cause once, at most two."""
     found = dict.fromkeys(
         cause for span in covered for doubt in case.doubts_within(span.started_ns, span.ended_ns) for cause in [doubt.cause]
     )
     first = list(found)[:2]
-    return "; ".join(first) + (f"; and {len(found) - 2} times more" if len(found) > len(first) else "")
+    return "; ".join(first) + (f"; and {len(found) - 2} more" if len(found) > len(first) else "")
 
 
 def decide(case: Case, objective: Objective, part: Part, covered: Sequence[Span]) -> Verdict:
     """The verdict on one part, generator and machine trusted."""
-    blank = _blank(objective, part, "there was no request of this kind to judge")
+    blank = _blank(objective, part, "there were no requests of this kind to judge")
     if objective.measure is Measure.BURN_RATE:
         return burning.decide(case, objective, part, blank, covered)
     if objective.sliding is not None:
@@ -162,7 +166,7 @@ def decide(case: Case, objective: Objective, part: Part, covered: Sequence[Span]
 
 def _whole(case: Case, objective: Objective, part: Part, blank: Verdict, covered: Sequence[Span]) -> Verdict:
     if objective.bound is None or (objective.measure in TIMES) != (objective.percentile is not None):
-        raise ValueError(f"{objective.id} states no bound that can be judged")
+        raise ValueError(f"{objective.id} has no bound that can be judged")
     if objective.measure is Measure.THROUGHPUT:
         return throughput.decide(case, objective, part, blank, covered)
     judge_of = times.decide if objective.measure in TIMES else shares.decide

@@ -12,6 +12,7 @@ from closeshave.judge.finding import Finding, unknown
 from closeshave.judge.verdict import Exposure
 from closeshave.judge.witness import first_and_worst, row
 from closeshave.judge.writes import among, effect
+from closeshave.plaintext import plural
 
 NO_LEDGER = "the payment provider's ledger is missing"
 
@@ -26,9 +27,11 @@ def duplicate(dossier: Dossier) -> Finding:
     # Of the charges of one booking the first is allowed, where a payment may have succeeded.
     turn = ledger.groupby(["franchise", "booking"], observed=True).cumcount().to_numpy()
     surplus = (turn > 0) | ~among(ledger, possible)
+    count = int(np.count_nonzero(surplus))
+    what = plural(count, "charge in the provider's ledger was not requested", "charges in the provider's ledger were not requested")
     return Finding(
-        "duplicate_payments", int(np.count_nonzero(surplus)), len(ledger), "charges are in the provider's ledger beyond what was asked for",
-        tuple(_charges(dossier, ledger, surplus, "charged again, or although every payment was refused")),
+        "duplicate_payments", count, len(ledger), what,
+        tuple(_charges(dossier, ledger, surplus, "charged a second time, or although every payment was refused")),
         doubt="" if (turn > 0).any() else dossier.incomplete, exposure=_confirmations(dossier),
     )  # fmt: skip
 
@@ -46,14 +49,14 @@ def missing(dossier: Dossier) -> Finding:
         row(
             dossier.case.operations,
             int(acknowledged["position"].iloc[index]),
-            "acknowledged, and not in the provider's ledger",
+            "acknowledged, but not in the provider's ledger",
             effect=effect(acknowledged, index),
         )
         for index in first_and_worst(gone, ended, ended, ints(acknowledged["operation"], -1))
     )
     count = int(np.count_nonzero(gone))
-    exposure = Exposure(len(acknowledged), "acknowledged payments")
-    what = "acknowledged payments are not in the provider's ledger"
+    exposure = Exposure(len(acknowledged), plural(len(acknowledged), "acknowledged payment"))
+    what = plural(count, "acknowledged payment is not in the provider's ledger", "acknowledged payments are not in the provider's ledger")
     return Finding("missing_payments", count, len(acknowledged), what, witnesses, exposure=exposure)
 
 
@@ -70,11 +73,14 @@ def orphan(dossier: Dossier) -> Finding:
     excused = among(ledger, rows[dossier.forgiven]) | among(ledger, cancelled)
     read = ~dossier.case.unread_of(ledger)
     guilty = ~among(ledger, final) & ~excused & read
-    what = "charges are for bookings that the final state does not have"
+    count = int(np.count_nonzero(guilty))
+    one = "charge is for a booking that is not in the final state"
+    what = plural(count, one, "charges are for bookings that are not in the final state")
     doubt = "" if dossier.writes.keeps_cancelled else dossier.incomplete
-    witnesses = tuple(_charges(dossier, ledger, guilty, what))
-    exposure = Exposure(int(np.count_nonzero(read)), "charges for bookings that were read back")
-    return Finding("orphan_payments", int(np.count_nonzero(guilty)), len(ledger), what, witnesses, doubt=doubt, exposure=exposure)
+    witnesses = tuple(_charges(dossier, ledger, guilty, f"this {one}"))
+    n = int(np.count_nonzero(read))
+    exposure = Exposure(n, plural(n, "charge for a booking that was read back", "charges for bookings that were read back"))
+    return Finding("orphan_payments", count, len(ledger), what, witnesses, doubt=doubt, exposure=exposure)
 
 
 def _confirmations(dossier: Dossier) -> Exposure:
@@ -83,7 +89,7 @@ def _confirmations(dossier: Dossier) -> Exposure:
     status = ints(dossier.case.operations["status"], 0)[paid["position"].to_numpy()]
     sent = paid[~(equal(paid["outcome"], Outcome.FAIL) & (status == 0))]
     repeated = int(sent["key"].notna().sum()) - int(sent["key"].nunique())
-    return Exposure(len(sent), f"payments confirmed, {repeated:,} of them again under their key")
+    return Exposure(len(sent), f"{plural(len(sent), 'payment')} confirmed, {repeated:,} of them again with the same key")
 
 
 def _charges(dossier: Dossier, ledger: pd.DataFrame, guilty: Flags, why: str) -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""Was the trial itself sound: complete, its evidence readable, its generators on time? What was not makes the run inconclusive."""
+"""Was the trial itself sound: complete, its evidence readable, its generators on time? If not, the run is inconclusive."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.judge.windows import ROLES, Late, blindness, late_windows, origin_ns, spans, within
+from closeshave.plaintext import counted, plural
 from closeshave.target import Measure
 
 _DIRECTORIES = re.compile(r"(?<![\w:/])/(?:[^\s/'\":;]+/)+")
@@ -47,9 +48,9 @@ def _verdict(id: str, measure: str, troubles: list[str]) -> Verdict:
 
 
 def rate(case: Case) -> tuple[Verdict, ...]:
-    """``rate``: whether this machine sustains enough of the plan; none where nobody measured that.
+    """``rate``: whether this machine sustains enough of the plan; none where no calibration measured that.
 
-    How much it sustains is a figure: that it is less than it was is the machine's doing, or the platform's.
+    How much it sustains is only a figure: a smaller rate than before may have its cause in the machine or in the platform.
     """
     told = case.history.manifest.rate
     if told is None or told.by != "calibration":
@@ -57,15 +58,15 @@ def rate(case: Case) -> tuple[Verdict, ...]:
     reason = ""
     if not told.enough:
         reason = (
-            f"this machine sustains {told.sessions_per_s:.3g} of the {told.planned_sessions_per_s:.3g} sessions/s planned, {told.scale:.0%} of "
-            f"them, and at least {told.least_scale:.0%} are needed"
+            f"this machine sustains {told.sessions_per_s:.3g} of the {told.planned_sessions_per_s:.3g} planned sessions/s, which is "
+            f"{told.scale:.0%}; at least {told.least_scale:.0%} is needed"
         )
     found = _verdict("rate", "rate", [reason] if reason else [])
     return (replace(found, measured=told.scale, bound=told.least_scale, unit="ratio"),)
 
 
 def _host(case: Case) -> Verdict:
-    """Shown, not judged: what a disturbed machine does to an objective that objective's own verdict says."""
+    """Shown, not judged: the verdict of each objective says how a disturbed machine affected it."""
     phases = spans(case.history.manifest, "run")
     judged_s = sum(span.seconds for span in phases)
     taken_s = sum(
@@ -76,8 +77,8 @@ def _host(case: Case) -> Verdict:
     share = taken_s / judged_s if judged_s else 0.0
     causes = dict.fromkeys(one.cause for span in phases for one in case.doubts_within(span.started_ns, span.ended_ns))
     told = "; ".join(list(causes)[:2])
-    reason = f"somebody else disturbed the machine in {taken_s:,.0f} s of {judged_s:,.0f} s: {told}" if taken_s else ""
-    reason = reason if case.history.resources is not None else "what the machine did was not recorded"
+    reason = f"other programs disturbed the machine for {taken_s:,.0f} s of {judged_s:,.0f} s: {told}" if taken_s else ""
+    reason = reason if case.history.resources is not None else "the use of the machine was not recorded"
     return Verdict(
         id="host",
         claims=(),
@@ -99,34 +100,35 @@ def _judged(case: Case, rows: Flags) -> int:
 
 
 def _shortage(n: int) -> Verdict:
-    """What could not be sent was no question to the platform, and was missing from its load."""
+    """Requests that could not be sent say nothing about the platform, and were missing from its load."""
     reason = (
-        f"the load machine was short of descriptors, ports or memory for {n:,} requests, which count for nothing: raise `ulimit -n` and "
-        "net.ipv4.ip_local_port_range, or spread the load over more machines"
+        f"the load machine had no file descriptors, ports or memory for {counted(n, 'request')}, which {plural(n, 'is', 'are')} not counted: "
+        "raise `ulimit -n` and net.ipv4.ip_local_port_range, or use more load machines"
     )
     return _counted("shortage", n, reason)
 
 
 def _proxy(n: int) -> Verdict:
-    """What did not get to the platform was no question to it, either."""
+    """Requests that did not reach the platform say nothing about it either."""
     reason = (
-        f"{n:,} requests count for nothing: the proxy of the environment file could not be reached, or did not pass them on; see what it "
-        "allows, and whether login names a variable that holds its user:password"
+        f"{counted(n, 'request is', 'requests are')} not counted: the proxy of the environment file could not be reached or did not forward "
+        f"{plural(n, 'it', 'them')}; check what the proxy allows, and that its login names a variable that holds user:password"
     )
     return _counted("proxy", n, reason)
 
 
 def _rate_limits(case: Case, n: int) -> Verdict:
-    """Where customers share an address a refusal may be for what another one did: it convicts nobody, and the run is not the one that was planned.
+    """Where customers share an address, one may be refused for what another did: such refusals are not counted, and the run is not as planned.
 
-    Where each has an address of its own the refused are requests that were not answered well, and objectives count them.
+    Where each customer has its own address, refused requests were not answered well, and objectives count them.
     """
     if not case.one_address:
         return replace(_counted("rate-limits", n, ""), status=Status.PASS, gates=False)
     reason = (
-        f"{n:,} requests were refused by a rate limit beyond the stated ones, and convict nobody: X-Forwarded-For is not honoured, so all "
-        "customers share one address and its limits. Let the platform trust that header from the harness's address, or lower the plan's "
-        "rates to what one address may send (capabilities.forwarded_for: false and capabilities.limits let `validate` work that out)"
+        f"an unstated rate limit refused {counted(n, 'request')}, which {plural(n, 'is', 'are')} not counted: the platform ignores "
+        "X-Forwarded-For, so all customers share one address and its limits. Let the platform trust that header from the harness's address, or "
+        "lower the plan's rates to what one address may send (with capabilities.forwarded_for: false and capabilities.limits, `validate` "
+        "calculates that)"
     )
     return _counted("rate-limits", n, reason)
 
@@ -136,13 +138,13 @@ def _counted(id: str, n: int, reason: str) -> Verdict:
 
 
 def _uncertain(case: Case) -> list[str]:
-    """A clock that is uncertain by as much as a bound allows can neither keep nor break it."""
+    """A clock as uncertain as a bound is large cannot tell whether the bound was kept."""
     uncertainty_s = case.history.manifest.anchor.uncertainty_ns / 1e9
     timed = [each for each in case.target.objectives if each.measure in {Measure.RECOVERY, Measure.LOSS}]
     bounds = [each.at_most for each in timed if each.at_most and any(each.covers(fault) for fault in case.plan.faults)]
     if not bounds or uncertainty_s < min(bounds):
         return []
-    return [f"the clocks are uncertain by {uncertainty_s:g} s, and the tightest bound that they are to tell is {min(bounds):g} s"]
+    return [f"the clocks are uncertain by {uncertainty_s:g} s, which is not less than the tightest bound to measure, {min(bounds):g} s"]
 
 
 def _unfinished(case: Case) -> list[str]:
@@ -151,7 +153,9 @@ def _unfinished(case: Case) -> list[str]:
     if manifest.interrupted is not None:
         troubles.append(f"the run ended early: {manifest.interrupted}")
     if case.lost_ns is not None:
-        troubles.append(f"what was answered after {(case.lost_ns - (origin_ns(manifest) or 0)) / 1e9:.1f} s is no evidence")
+        troubles.append(
+            f"answers later than {(case.lost_ns - (origin_ns(manifest) or 0)) / 1e9:.1f} s are not used as evidence, because the environment was lost"
+        )
     ran = {phase.name for phase in manifest.phases}
     troubles += [f"the phase {phase.name} never ran" for phase in case.plan.phases if phase.name not in ran]
     for phase in case.plan.phases:
@@ -161,20 +165,20 @@ def _unfinished(case: Case) -> list[str]:
                 troubles.append(f"the phase {phase.name} was cut short")
     troubles += [blindness(blind, origin_ns(manifest)) for blind in case.history.blind]
     failed = (_DIRECTORIES.sub("", mark.detail) for mark in case.history.marks if mark.kind == "harness-error")
-    return troubles + [f"the harness itself failed in its step {step}" for step in failed]
+    return troubles + [f"the harness itself failed in the step {step}" for step in failed]
 
 
 def _late_canaries(case: Case) -> tuple[Late, ...]:
-    """Canaries answer to their own latency bound only: they tell whether a scope works, not how fast customers are served."""
+    """Canaries are judged by their own latency bound only: they measure whether a scope works, not how fast customers are served."""
     bounds_s = dict.fromkeys(map(str, ROLES["run"]), case.plan.canaries.latency)
     return late_windows(case.history.manifest, case.canaries, case.intended_ns, case.started_ns, bounds_s)
 
 
 def _waiting(case: Case, name: str) -> str:
-    """Why a sender of a run may have been late, if it had to wait its turn behind others on its machine."""
+    """Why a sender of a run may have been late, where it ran without real-time priority."""
     told = {mark.detail for mark in case.history.marks if mark.kind == "precedence"}
     if told & {f"{name}: {rank}" for rank in ("nice", "none")}:
-        return "; it was not permitted to run in real time (root, or a limit rtprio of 2 in limits.conf(5))"
+        return "; it had no permission to run in real time (that needs root, or rtprio 2 in limits.conf(5))"
     return ""
 
 
@@ -188,8 +192,8 @@ def _generator(case: Case, name: str, rows: Flags, late: tuple[Late, ...]) -> Ve
     elif late:
         worst = max(late, key=lambda window: window.lateness_ns_p99)
         reason = (
-            f"the sender of {name} could not keep its schedule in {len(late)} windows: the worst p99 send lateness was "
-            f"{worst.lateness_ns_p99 / 1e6:,.1f} ms, {worst.limit_ns / 1e6:g} ms are allowed there{_waiting(case, name)}"
+            f"the sender of {name} could not keep its schedule in {counted(len(late), 'window')}: the worst p99 send lateness was "
+            f"{worst.lateness_ns_p99 / 1e6:,.1f} ms; the bound there is {worst.limit_ns / 1e6:g} ms{_waiting(case, name)}"
         )
     return Verdict(
         id=f"generator/{name}",

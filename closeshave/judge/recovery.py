@@ -1,4 +1,4 @@
-"""How long a scope was away: t0, t_d, t_w, t_r and t_h of design.md, found from what canaries saw.
+"""How long a scope was without service: t0, t_d, t_w, t_r and t_h of docs/glossary.md, found from what canaries saw.
 
 Choices at the boundaries, each with the run that would fool its opposite:
 
@@ -83,7 +83,10 @@ def measure(case: Case, life: Life, lost: Iterable[int] = ()) -> Recovery:
     hurt = seen.due[seen.bad & (seen.due < until)]
     impact = int(hurt[0]) if len(hurt) else None
     if impact is None and start + hold_ns > until:
-        blind = blind or f"the harness healed or broke something else less than the hold of {hold_ns / 1e9:g} s after the injection"
+        blind = (
+            blind
+            or f"the harness healed it or injected another fault within {hold_ns / 1e9:g} s of the injection, which is shorter than the hold"
+        )
     share = case.plan.canaries.restored_share
     found = _settled(seen, until, hold_ns, share)
     certain = found if not np.any(seen.bad & doubtful) else _settled(seen.where(~(seen.bad & doubtful)), until, hold_ns, share)

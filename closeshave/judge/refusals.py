@@ -30,6 +30,7 @@ from closeshave.judge.verdict import Exposure
 from closeshave.judge.windows import NEVER_NS
 from closeshave.judge.witness import first_and_worst, row
 from closeshave.judge.writes import beside, effect
+from closeshave.plaintext import counted, plural
 
 if TYPE_CHECKING:
     from closeshave.judge.case import Case
@@ -93,7 +94,7 @@ def refused_though_free(dossier: Dossier) -> Finding:
     """Bookings that were refused as taken although nobody held the slot."""
     case, found = dossier.case, dossier.case.refusals
     started = found.rows["started_ns"].to_numpy()
-    why = "refused as taken, although nobody held the slot and a list went on to offer it"
+    why = "refused as taken, although nobody held the slot and a later list still offered it"
     witnesses = tuple(
         row(case.operations, int(found.rows["position"].iloc[index]), why, effect=effect(found.rows, index))
         for index in first_and_worst(found.free, started, started, ints(found.rows["operation"], -1))
@@ -102,15 +103,21 @@ def refused_though_free(dossier: Dossier) -> Finding:
     asked = case.order.position[member(case.history.effects["action"], ASKING)[case.order.effect]]
     served = int(np.count_nonzero(case.ok[asked]))
     untold += len(found.lost)
-    gap = f"{untold:,} bookings were refused as taken, and nobody can tell who held their slots: no booking of ours did, and no list of free times was read back that tells"  # noqa: E501
+    refused = counted(untold, "booking was refused as taken", "bookings were refused as taken")
+    whose = plural(untold, "its slot was", "their slots were")
+    gap = f"{refused}, and it is unknown whether {whose} taken: no booking of the harness held a slot there, and no later list of free times shows it"
     return Finding(
         NAME,
         count,
         len(asked),
-        "bookings were refused as taken although their slots were free",
+        plural(
+            count,
+            "booking was refused as taken although its slot was free",
+            "bookings were refused as taken although their slots were free",
+        ),
         witnesses,
         doubt=dossier.incomplete,
-        exposure=Exposure(served + count, "bookings asked for of a slot that was free"),
+        exposure=Exposure(served + count, f"{plural(served + count, 'request', 'requests')} to book a free slot"),
         gap=gap if untold else "",
     )
 

@@ -20,6 +20,7 @@ from closeshave.judge.dossier import Dossier
 from closeshave.judge.finding import Finding, unknown
 from closeshave.judge.verdict import Exposure, Witness
 from closeshave.judge.witness import first_and_worst, row
+from closeshave.plaintext import plural
 from closeshave.topology import Shard
 
 NAME = "residency_breaches"
@@ -46,11 +47,22 @@ def breaches(dossier: Dossier) -> Finding:
     found = (_bookings(history, final), _shops(history.placements), _entries(history, history.cache_entries))
     abroad = sum(kept.abroad for kept in found)
     if not abroad and history.manifest.looked_inside and (history.placements is None or history.cache_entries is None):
-        return unknown(NAME, "what the caches and the database members hold is missing from the final state")
-    what = "rows or cache entries of franchises that are bound to their region are kept outside it"
+        return unknown(NAME, "the content of the caches or of the database members is missing from the final state")
+    what = plural(
+        abroad,
+        "row or cache entry of a franchise that is bound to its region is kept outside it",
+        "rows or cache entries of franchises that are bound to their region are kept outside it",
+    )
     witnesses = tuple(witness for kept in found for witness in kept.witnesses)
     looked_at = sum(kept.looked_at for kept in found)
-    exposure = Exposure(looked_at, "rows and cache entries of franchises that are bound to their region")
+    exposure = Exposure(
+        looked_at,
+        plural(
+            looked_at,
+            "row or cache entry of a franchise that is bound to its region",
+            "rows and cache entries of franchises that are bound to their region",
+        ),
+    )
     return Finding(NAME, abroad, looked_at, what, witnesses, exposure=exposure)
 
 
@@ -69,7 +81,7 @@ def _bookings(history: History, final: pd.DataFrame) -> Kept:
         resident |= own
         guilty |= own & ~np.isin(found_on, inside)
     order = ints(final["booking"], -1)
-    why = "a booking of a franchise that is bound to its region, on a shard that stands outside it"
+    why = "a booking of a franchise that is bound to its region, on a shard with a member outside it"
     witnesses = tuple(row(final, place, why) for place in first_and_worst(guilty, order, order, found_on))
     return Kept(int(np.count_nonzero(resident)), int(np.count_nonzero(guilty)), witnesses)
 
@@ -105,7 +117,7 @@ def _of(shard: Shard, franchise: Ints) -> Flags:
 
 
 def _stands(history: History, shard: Shard) -> set[str]:
-    """The regions of the shard's members: as found, or as declared where nobody could look."""
+    """The regions of the shard's members: as found, or as declared where they could not be asked."""
     placements = history.placements
     found = set() if placements is None else set(placements["region"][ints(placements["shard"], -1) == shard.id])
     return found or {shard.home, shard.standby}

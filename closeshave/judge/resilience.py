@@ -1,4 +1,4 @@
-"""The resilience score: one figure that nobody can raise by not looking.
+"""The resilience score: one figure that does not rise when less is tested.
 
 It is the mean over all families of failure of how much of what their faults put to the test was kept. A family without a fault that bit and was proven
 healed counts as zero, and so does whatever was inconclusive: what is not known is not resilience. And it is a gate: where an invariant broke, could
@@ -15,6 +15,7 @@ from closeshave.judge.dossier import Dossier
 from closeshave.judge.exposed import enough
 from closeshave.judge.timeline import Life
 from closeshave.judge.verdict import Exposure, ResilienceFigures, Status, Verdict
+from closeshave.plaintext import plural
 from closeshave.target import Measure, Objective
 
 FAMILIES = ("shard", "cache", "region", "service", "dependency", "data")
@@ -39,13 +40,16 @@ def figures(lives: Sequence[Life], verdicts: Sequence[Verdict], invariants: Iter
 
 def judge(dossier: Dossier, found: ResilienceFigures, lives: Sequence[Life], verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
     """One verdict for each resilience objective; ``lives`` and ``verdicts`` are those that the score was made of."""
-    best, exposure = _best(lives, verdicts), Exposure(len(found.tested), "families of failure tested")
+    best, exposure = (
+        _best(lives, verdicts),
+        Exposure(len(found.tested), plural(len(found.tested), "family of failure tested", "families of failure tested")),
+    )
     objectives = (objective for objective in dossier.case.target.objectives if objective.measure is Measure.RESILIENCE)
     return tuple(enough(_verdict(objective, found, best), exposure, objective.at_least_chances) for objective in objectives)
 
 
 def _best(lives: Sequence[Life], verdicts: Sequence[Verdict]) -> float:
-    """The score that what is not known could still make: everything inconclusive kept, every family tested. Only below it is a promise refuted."""
+    """The highest score still possible: with everything inconclusive kept and every family tested. Only a bound above it is refuted."""
 
     def share(life: Life) -> float:
         of_fault = [each for each in verdicts if each.scope == f"fault:{life.fault.id}" and each.measure not in PRECONDITIONS]
@@ -68,12 +72,12 @@ def _verdict(objective: Objective, found: ResilienceFigures, best: float) -> Ver
         n=len(found.tested),
     )
     if objective.at_least is None:
-        return replace(verdict, reason="a score is bounded from below: the objective needs at_least")
+        return replace(verdict, reason="the objective needs at_least, because a higher score is better")
     if found.score >= objective.at_least:
         return replace(verdict, status=Status.PASS)
-    untested = f"{', '.join(found.untested)} untested" if found.untested else "every family tested"
-    reason = f"the score is {found.score:.0%} with {untested}{f'; {found.zeroed}' if found.zeroed else ''}"
-    # What more tests, or a quieter machine, could still make good refutes nothing.
+    untested = f"not tested: {', '.join(found.untested)}" if found.untested else "every family was tested"
+    reason = f"the score is {found.score:.0%}; {untested}{f'; {found.zeroed}' if found.zeroed else ''}"
+    # A score that more tests, or a quieter machine, could still raise to the bound is no failure.
     reachable = best >= objective.at_least or found.zeroed
     return replace(verdict, status=Status.INCONCLUSIVE if reachable else Status.FAIL, reason=reason)
 
@@ -102,5 +106,5 @@ def _zeroed(lives: Sequence[Life], verdicts: Sequence[Verdict], invariants: froz
             return f"{wrong} {what}"
     unproven = next((life.fault.id for life in lives if life.injected_ns is not None and life.verified_ns is None), "")
     if unproven:
-        return f"nothing proves that {unproven} was healed"
+        return f"it is not proven that {unproven} was healed"
     return "" if judged else "no invariant was judged"

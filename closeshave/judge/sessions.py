@@ -19,6 +19,7 @@ from closeshave.judge.timeline import shards_of
 from closeshave.judge.verdict import Exposure
 from closeshave.judge.witness import first_and_worst, row
 from closeshave.judge.writes import MUTATING, among, effect, joined
+from closeshave.plaintext import plural
 
 NOT_FOUND = 404
 BOOKING = ["session", "franchise", "booking"]
@@ -27,7 +28,7 @@ BOOKING = ["session", "franchise", "booking"]
 def stale(dossier: Dossier) -> Finding:
     """Reads that returned an older version than their session had already read or written."""
     rows = joined(dossier.case, (*MUTATING, "read"))
-    # Nine bookings of ten nobody reads again: they need no comparing.
+    # Nine of ten bookings are never read again and need no comparison.
     rows = rows[among(rows, rows[equal(rows["action"], "read")])]
     denied = equal(rows["action"], "read") & (ints(dossier.case.operations["status"], 0)[rows["position"].to_numpy()] == NOT_FOUND)
     answered = equal(rows["outcome"], Outcome.OK) | denied
@@ -36,7 +37,7 @@ def stale(dossier: Dossier) -> Finding:
     # "There is no such booking" is the oldest version of all.
     rows = rows.assign(seen=np.where(denied, 0, versions))
     rows = rows[answered & told(rows, "session", "booking")]
-    # A version that a fault took with it was seen and is rightly gone; its loss objective answers for that.
+    # A version that was lost with a fault was seen and is now missing; the fault's loss objective judges that.
     rows = rows[(rows["seen"] >= 0) & ~among(rows, dossier.writes.rows[dossier.forgiven])].reset_index(drop=True)
     rows["booking"] = rows["booking"].astype("int64")
     reads = rows[equal(rows["action"], "read")].sort_values("started_ns", kind="stable").reset_index(drop=True)
@@ -52,14 +53,15 @@ def stale(dossier: Dossier) -> Finding:
         for index in first_and_worst(behind > 0, reads["started_ns"].to_numpy(), behind, ints(reads["operation"], -1))
     )
     chances = int(np.count_nonzero(newest >= 0))
+    count = int(np.count_nonzero(behind > 0))
     return Finding(
         "stale_sessions",
-        int(np.count_nonzero(behind > 0)),
+        count,
         len(reads),
-        "reads were older than what their session had seen",
+        plural(count, "read was older than what its session had seen", "reads were older than what their session had seen"),
         witnesses,
-        exposure=Exposure(chances, "bookings read by a session that knew a version of them"),
-        idle="" if told_any else "the platform tells no versions of bookings",
+        exposure=Exposure(chances, f"{plural(chances, 'booking')} read by a session that had seen a version before"),
+        idle="" if told_any else "the platform does not tell the versions of bookings",
     )
 
 

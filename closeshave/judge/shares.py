@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from closeshave import plaintext
 from closeshave.judge import sampling
 from closeshave.judge.case import Case
 from closeshave.judge.counting import WORDS, counted
@@ -28,28 +29,31 @@ def decide(case: Case, objective: Objective, part: Part, blank: Verdict) -> Verd
         return replace(found, status=Status.PASS)
     did, did_not = WORDS[objective.measure]
     if objective.measure is Measure.ERROR_RATE:
-        said, promise = f"{n - kept:,} of {n:,} requests {did_not} ({1 - kept / n:.4%})", f"at most {objective.at_most:.4%}"
+        said, promise = (
+            f"{n - kept:,} of {plaintext.counted(n, 'request')} {did_not} ({1 - kept / n:.4%})",
+            f"at most {objective.at_most:.4%}",
+        )
     else:
-        said, promise = f"{kept:,} of {n:,} requests {did} ({kept / n:.4%})", f"at least {asked.required:.4%}"
+        said, promise = f"{kept:,} of {plaintext.counted(n, 'request')} {did} ({kept / n:.4%})", f"at least {asked.required:.4%}"
     if high < asked.required:
         witnesses = first_and_worst(asked.rows & ~asked.kept, case.intended_ns, case.response_ns, case.ids)
-        why = f"one of the {n - kept:,} that {did_not}"
+        why = f"a request {did_not}"
         shown = tuple(row(case.operations, position, why) for position in witnesses)
-        return replace(found, status=Status.FAIL, reason=f"{said}, promised are {promise}", witnesses=shown)
+        return replace(found, status=Status.FAIL, reason=f"{said}; the promise is {promise}", witnesses=shown)
     needed = needed_text(n - kept, n, 1 - asked.required, objective.confidence)
-    return replace(found, reason=f"{said}: too few to tell whether {promise} is kept{needed}")
+    return replace(found, reason=f"{said}: too few requests to decide whether the promise of {promise} is kept{needed}")
 
 
 def _figures(objective: Objective, verdict: Verdict, kept: float, low: float, high: float) -> Verdict:
-    """As the objective's measure counts: a rate of errors is what is missing to the whole."""
+    """The verdict in terms of the objective's measure: an error rate is 1 minus the share that was answered well."""
     if objective.measure is Measure.ERROR_RATE:
         return replace(verdict, measured=1 - kept, confidence=(1 - high, 1 - low))
     return replace(verdict, measured=kept, confidence=(low, high))
 
 
 def needed_text(failures: int, n: int, allowed: float, confidence: float) -> str:
-    """How many requests like these would settle the question, to follow the reason why these do not."""
+    """How many such requests would be enough to decide, to follow the reason why these are not."""
     needed = sampling.requests_to_settle(failures, n, allowed, confidence)
     if needed is None or needed <= n:
-        return "; it lies too close to the bound for any affordable number of requests"
-    return f"; about {needed:,} like these would settle it"
+        return "; the result is too close to the bound for any affordable number of requests to decide"
+    return f"; about {needed:,} such requests would be enough"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from closeshave import quantiles
+from closeshave import plaintext, quantiles
 from closeshave.judge.case import Case
 from closeshave.judge.columns import Flags, Ints
 from closeshave.judge.counting import Counted, counted
@@ -80,7 +80,8 @@ def decide(case: Case, objective: Objective, part: Part, covered: Sequence[Span]
     held = replace(objective, confidence=strict) if broken.any() else objective
     verdict = judge(held, replace(part, rows=part.rows & inside))
     after_s = (start_ns - (origin_ns(case.history.manifest) or 0)) / 1e9
-    where = f"in the worst of {len(found.n)} windows of {objective.sliding:g} s, from second {after_s:.1f}: "
+    windows_of = plaintext.counted(len(found.n), f"window of {objective.sliding:g} s", f"windows of {objective.sliding:g} s")
+    where = f"in the worst of {windows_of}, which starts at second {after_s:.1f}: "
     return verdict if verdict.status is Status.PASS else replace(verdict, reason=where + verdict.reason)
 
 

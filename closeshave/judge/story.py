@@ -117,7 +117,9 @@ def _about(effect: pd.Series) -> str:
 
 
 def _answer(one: pd.Series, response_ns: int) -> str:
-    said = {"ok": "acknowledges it", "fail": "refuses it", "info": "leaves it in doubt"}.get(str(one["outcome"]), str(one["outcome"]))
+    said = {"ok": "acknowledges it", "fail": "refuses it", "info": "leaves the outcome unknown"}.get(
+        str(one["outcome"]), str(one["outcome"])
+    )
     status = f"status {one['status']}" if one["status"] else "no answer"
     why = f", {one['error']}" if pd.notna(one["error"]) else ""
     served = f", served by {one['served_by']}" if pd.notna(one["served_by"]) else ""

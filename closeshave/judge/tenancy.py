@@ -14,6 +14,7 @@ from closeshave.judge.finding import Finding
 from closeshave.judge.verdict import Exposure
 from closeshave.judge.witness import first_and_worst, row
 from closeshave.judge.writes import effect, joined
+from closeshave.plaintext import plural
 
 
 def leaked(dossier: Dossier) -> Finding:
@@ -35,12 +36,14 @@ def leaked(dossier: Dossier) -> Finding:
         for index in first_and_worst(told, started, started, ints(rows["operation"], -1))
     )
     telling = sum("booking" in values or bool(values.get("franchise_id")) for values in shown)
-    exposure = Exposure(telling, "bookings read that say whose they are")
-    return Finding("leaked", int(np.count_nonzero(told)), len(rows), "reads showed somebody else's booking", witnesses, exposure=exposure)
+    exposure = Exposure(telling, plural(telling, "booking read that names its owner", "bookings read that name their owner"))
+    count = int(np.count_nonzero(told))
+    what = plural(count, "read showed somebody else's booking", "reads showed somebody else's booking")
+    return Finding("leaked", count, len(rows), what, witnesses, exposure=exposure)
 
 
 def _differs(values: dict[str, Any], booking: int, franchise: int) -> bool:
-    """What an answer does not tell proves nothing."""
+    """A field that the answer does not contain counts as equal."""
     shown, where = ids.number(values.get("booking", booking)), ids.number(values.get("franchise_id"))
     return (shown is not None and shown != booking) or (where or franchise) != franchise
 

@@ -21,6 +21,7 @@ from closeshave.judge.shares import needed_text
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.judge.windows import NEVER_NS, WINDOW_NS
 from closeshave.judge.witness import first_and_worst, row
+from closeshave.plaintext import counted
 from closeshave.target import Objective
 
 
@@ -33,7 +34,7 @@ def decide(case: Case, objective: Objective, part: Part, blank: Verdict) -> Verd
     if not n:
         return blank
     if objective.at_most is None:
-        return replace(blank, n=n, reason="a time is bounded from above: the objective needs at_most")
+        return replace(blank, n=n, reason="the objective needs at_most, because less time is better")
     bound_ns = round(objective.at_most * 1e9)
     measured = sampling.percentile_ns(sample, objective.percentile)
     clusters = sampling.clustering(sample > bound_ns, case.intended_ns[rows] // WINDOW_NS, 1 - objective.percentile)
@@ -43,18 +44,18 @@ def decide(case: Case, objective: Objective, part: Part, blank: Verdict) -> Verd
     if sampling.share_bounds(kept, n, objective.confidence, clusters)[0] >= objective.percentile:
         return replace(found, status=Status.PASS)
     promised = f"{objective.at_most * 1e3:g} ms"
-    text = "was never reached, because too many were not answered well" if measured == NEVER_NS else f"is {measured / 1e6:,.1f} ms"
-    said = f"the p{objective.percentile * 100:g} of {n:,} requests {text}"
+    text = "does not exist, because too many of them were not answered well" if measured == NEVER_NS else f"is {measured / 1e6:,.1f} ms"
+    said = f"the p{objective.percentile * 100:g} of {counted(n, 'request')} {text}"
     if low > bound_ns:
         guilty = rows & (times_ns > bound_ns)
-        why = f"one of the {n - kept:,} that were slower than {promised} or not answered well"
-        # Among the endless ones the longest to answer is the worst.
+        why = f"a request slower than {promised} or not answered well"
+        # Among those not answered well, the one that took longest is the worst.
         worst = np.where(times_ns == NEVER_NS, case.response_ns, times_ns)
         shown = tuple(row(case.operations, position, why) for position in first_and_worst(guilty, case.intended_ns, worst, case.ids))
-        return replace(found, status=Status.FAIL, reason=f"{said}, promised are {promised}", witnesses=shown)
-    bunched = f" (the slow ones come in clusters, so these tell as much as {n / clusters:,.0f} would)" if clusters > 1 else ""
+        return replace(found, status=Status.FAIL, reason=f"{said}; the promise is at most {promised}", witnesses=shown)
+    bunched = f" (slow requests come in clusters, so these count as {n / clusters:,.0f} independent ones)" if clusters > 1 else ""
     needed = needed_text(n - kept, n, 1 - objective.percentile, objective.confidence) if clusters == 1 else ""
-    return replace(found, reason=f"{said}: too few to tell whether {promised} is kept{bunched}{needed}")
+    return replace(found, reason=f"{said}: too few requests to decide whether the promise of at most {promised} is kept{bunched}{needed}")
 
 
 def _seconds(time_ns: int) -> float | None:

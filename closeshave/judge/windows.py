@@ -71,9 +71,9 @@ def latency_bounds(plan: Plan, target: Target) -> Mapping[str, float]:
 
 
 def blindness(blind: Blind, origin: int | None) -> str:
-    """In words for whoever reads a verdict, what a killed worker leaves in the dark: seconds after the load's start."""
+    """For the reason of a verdict: the time in which a killed worker recorded nothing, in seconds after the load's start."""
     from_s, to_s = (max(0.0, (at_ns - (origin or 0)) / 1e9) for at_ns in (blind.from_ns, blind.to_ns))
-    return f"the worker {blind.worker} was killed: of its share of the load nothing is known from {from_s:.1f} s to {to_s:.1f} s"
+    return f"the worker {blind.worker} was killed: nothing is known of its share of the load from {from_s:.1f} s to {to_s:.1f} s"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ SHARED = {
     "kinds",
     "offered",
     "pace",
+    "plaintext",
     "plan",
     "private",
     "processes",
@@ -38,7 +39,7 @@ ALLOWED = {
     "faults": SHARED,
     "environments": SHARED | {"standin"},
     "standin": {"clock", "deployment", "files", "processes", "topology", "history"},
-    "judge": {"history", "kinds", "plan", "quantiles", "target", "topology", "clock"},
+    "judge": {"history", "kinds", "plaintext", "plan", "quantiles", "target", "topology", "clock"},
     "report": {"history", "plaintext", "plan", "target", "judge", "files", "clock", "topology"},
 }
 """Which parts of the package each room may import; itself always."""

@@ -101,7 +101,7 @@ def test_every_promise_is_tested_or_says_why_not() -> None:
     found = asked(replace(PLAN, faults=(KILL,)), TARGET)
     assert [objective.id for objective in found.objectives] == ["availability", "recovery"]
     assert {row.id: row.why for row in found.not_run} == {
-        "C2": "not run in this plan: it takes a drill, and a plan has none",
+        "C2": "not run in this plan: it needs a drill, and a plan has none",
         "C3": "attested by finance",
         "C4": "not run in this plan: no objective in this target",
         "C5": "its objective needs a fault of cache.*, and the plan has none",
@@ -114,7 +114,7 @@ def test_a_plan_may_name_what_it_tests(tests: tuple[str, ...], ids: list[str]) -
     """Nothing else is judged, and the reason for the others is that."""
     found = asked(replace(PLAN, faults=(KILL,), tests=tests), TARGET)
     assert [objective.id for objective in found.objectives] == ids
-    assert {row.why for row in found.not_run if row.id == "C5"} == {"its objective is not among the tests of this plan"}
+    assert {row.why for row in found.not_run if row.id == "C5"} == {"its objective is not among those that this plan tests"}
 
 
 def test_what_is_not_asked_has_no_verdict_and_the_budget_stays() -> None:

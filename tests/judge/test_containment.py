@@ -177,7 +177,7 @@ def test_a_tier_has_nobody_outside() -> None:
     """It serves everyone, so there is no leak to speak of, and none is made up."""
     made = run((replace(KILL, kind="cache.tier-lost", expected=Expected.DEGRADES, scope={"tier": "cache"}),))
     quiet(made)
-    assert "nobody is outside" in told(made).unknown
+    assert "no franchise is outside" in told(made).unknown
     assert made.assess().faults[0].leakage is None
 
 

@@ -42,7 +42,7 @@ def exposing(chances: int, least: int | None, status: Status) -> Verdict:
     [
         (0, None, PASS, INCONCLUSIVE, "there were no contests for a slot"),
         (1, None, PASS, PASS, ""),
-        (41, 300, PASS, INCONCLUSIVE, "300 contests for a slot were asked for, there were 41"),
+        (41, 300, PASS, INCONCLUSIVE, "too little was tested: 41 contests for a slot, and the objective needs at least 300"),
         (300, 300, PASS, PASS, ""),
         (0, 300, FAIL, FAIL, "why"),
         (0, None, INCONCLUSIVE, INCONCLUSIVE, "why"),
@@ -201,8 +201,8 @@ def test_fewer_chances_than_were_asked_for_are_too_few(name: str) -> None:
     assert verdict is not None
     assert verdict.status is INCONCLUSIVE
     assert verdict.exposure is not None
-    assert verdict.reason.startswith("1,000 ")
-    assert verdict.reason.endswith(f"there were {verdict.exposure.chances:,}")
+    assert f": {verdict.exposure.chances:,} {verdict.exposure.of}, " in verdict.reason
+    assert verdict.reason.endswith("at least 1,000")
 
 
 # -- contests ---------------------------------------------------------------------------------------------------------------------------------

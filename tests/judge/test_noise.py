@@ -42,23 +42,23 @@ BUSY = range(40, 60)
     [
         ({}, ""),
         (BUILD, ""),
-        (ONE_CORE, "held up the platform for 0.27 s of run-queue delay a second"),
-        (BOTH_CORES, "held up the platform"),
-        ({"others": 0.4, "delay": 0.3, "own": 0.5}, "held up the platform"),
-        ({"others": 1.0, "senders": 0.5}, "held up the senders"),
+        (ONE_CORE, "delayed the platform by 0.27 s of run-queue time per second"),
+        (BOTH_CORES, "delayed the platform"),
+        ({"others": 0.4, "delay": 0.3, "own": 0.5}, "delayed the platform"),
+        ({"others": 1.0, "senders": 0.5}, "delayed the senders"),
         (SELF, ""),
         (SELF_BESIDE_BUILD, ""),
         ({"steal": 0.3}, "the hypervisor took"),
         (SELF | {"own": 1.6, "steal": 0.38}, "the hypervisor took"),
-        (MEMORY, "others took the memory"),
+        (MEMORY, "used most of the memory"),
         (OWN_MEMORY, ""),
         (THEIR_LIMIT, ""),
-        (DISK, "others kept the storage busy"),
+        (DISK, "kept the storage busy"),
         (OWN_DISK, ""),
-        (DISK | {"own_bytes": 0}, "others kept the storage busy"),  # what was written before waits too
-        ({"stopped_senders": 1}, "senders were stopped"),
-        ({"stopped_parts": 1}, "parts of the platform were stopped"),
-        ({"stopped_helpers": 1}, "helpers of the harness were stopped"),
+        (DISK | {"own_bytes": 0}, "kept the storage busy"),  # what was written before waits too
+        ({"stopped_senders": 1}, "stopped senders"),
+        ({"stopped_parts": 1}, "stopped parts of the platform"),
+        ({"stopped_helpers": 1}, "stopped helpers of the harness"),
         ({"interval": 4.0}, "could not run for 4.0 s"),
         (SELF | {"interval": 4.0}, ""),
     ],
@@ -91,7 +91,7 @@ def test_what_a_fault_of_ours_stopped_is_its_own_doing() -> None:
     run.changes["resources"] = record((range(125, 145), {"stopped_parts": 2}))
     assert [*run.case.doubtful] == []
     run.changes["resources"] = record((range(125, 145), {"stopped_senders": 1}))
-    assert [one.cause for one in run.case.doubtful] == ["senders were stopped by somebody else"]
+    assert [one.cause for one in run.case.doubtful] == ["another program stopped senders"]
 
 
 def test_what_was_not_recorded_is_doubtful() -> None:
@@ -99,7 +99,7 @@ def test_what_was_not_recorded_is_doubtful() -> None:
     whole = record()
     gap = whole[(whole["at_ns"] <= ns(50)) | (whole["at_ns"] > ns(80))]
     [found] = disturbances(gap)
-    assert (found.started_ns, found.ended_ns, found.cause) == (ns(50), ns(80), "what the machine did was not recorded")
+    assert (found.started_ns, found.ended_ns, found.cause) == (ns(50), ns(80), "the use of the machine was not recorded")
     assert disturbances(old(gap)) == ()
 
 
@@ -196,7 +196,7 @@ def test_what_only_a_neighbour_did_convicts_nobody(objective: Objective, how: di
     assert run.verdict(name).status is FAIL
     found = disturbed(run, BUSY).verdict(name)
     assert found.status is INCONCLUSIVE
-    assert "held up the platform" in found.reason
+    assert "delayed the platform" in found.reason
     assert not found.witnesses
     # Somewhere else it excuses nothing, and a build that delays nobody neither.
     assert disturbed(run, range(80, 90)).verdict(name).status is FAIL
@@ -209,7 +209,7 @@ def test_a_slow_platform_is_convicted_by_the_time_in_which_the_neighbour_rests()
     run = disturbed(slow_while(range(10, 110), (LATENCY,), took=0.35), range(20, 40), range(60, 80), range(100, 110))
     found = run.verdict("latency/all")
     assert found.status is FAIL
-    assert "break the promise by themselves" in found.reason
+    assert "the undisturbed ones alone break the promise" in found.reason
     assert not [one for witness in found.witnesses for one in run.case.doubtful if one.started_ns <= witness["intended_ns"] < one.ended_ns]
 
 
@@ -272,7 +272,7 @@ def test_a_leak_is_doubted_where_somebody_disturbed_those_it_reached() -> None:
     assert made.verdict("containment/kill").status is FAIL
     found = disturbed(made, range(118, 152)).verdict("containment/kill")
     assert found.status is INCONCLUSIVE
-    assert "held up the platform" in found.reason
+    assert "delayed the platform" in found.reason
     assert disturbed(made, range(160, 170)).verdict("containment/kill").status is FAIL
     assert disturbed(made, range(121, 123)).verdict("containment/kill").status is FAIL
 
@@ -293,7 +293,7 @@ def test_the_host_says_what_was_done_to_it() -> None:
     """Shown, not judged: with the cause, so that somebody can do something about it."""
     found = disturbed(slow_while((), (LATENCY,)), BUSY).verdict("host")
     assert (found.status, found.gates) == (INCONCLUSIVE, False)
-    assert "somebody else disturbed the machine in 20 s of 180 s: programs of others held up the platform" in found.reason
+    assert "other programs disturbed the machine for 20 s of 180 s: other programs delayed the platform" in found.reason
 
 
 # -- properties -----------------------------------------------------------------------------------------------------------------------------------

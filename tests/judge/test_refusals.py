@@ -233,7 +233,7 @@ def test_a_refusal_whose_effect_was_lost_is_not_good() -> None:
     run.__dict__.pop("history", None)
     verdict = run.verdict("integrity/refused_though_free")
     assert verdict.status is INCONCLUSIVE
-    assert "1 bookings were refused as taken" in verdict.reason
+    assert "1 booking was refused as taken" in verdict.reason
     operations = run.history.operations
     assert [bool(good) for good in run.case.good[operations["id"] == lost.operation]] == [False]
 

@@ -51,9 +51,9 @@ def test_the_advice_names_what_to_change() -> None:
     """With how many there were."""
     assert "200 requests" in judged(SHORTAGE, shared=False)["shortage"].reason
     assert "ulimit -n" in judged(SHORTAGE, shared=False)["shortage"].reason
-    assert "200 requests count for nothing: the proxy" in judged(PROXY, shared=False)["proxy"].reason
+    assert "200 requests are not counted: the proxy" in judged(PROXY, shared=False)["proxy"].reason
     told = judged(RATE_LIMITED, shared=True)["rate-limits"].reason
-    assert "X-Forwarded-For is not honoured" in told
+    assert "the platform ignores X-Forwarded-For" in told
     assert "200 requests" in told
 
 

@@ -43,7 +43,7 @@ def test_a_bad_second_does_not_hide_in_a_good_minute(bad: int, whole: Status, sl
         run.bad(60 + index / 60)
     assert (run.verdict("availability/all").status, run.verdict("sliding/all").status) == (whole, sliding)
     if sliding is FAIL:
-        assert "from second 5" in run.verdict("sliding/all").reason
+        assert "starts at second 5" in run.verdict("sliding/all").reason
         assert run.verdict("sliding/all").witnesses[0]["status"] == 503
 
 

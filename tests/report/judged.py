@@ -130,7 +130,7 @@ def failed() -> Assessment:
         "integrity/double_booked": {"status": Status.FAIL, "measured": 3, "reason": sold_twice, "witnesses": witnesses},
         "response-p95/ap-southeast-1": {
             "status": Status.FAIL, "measured": 0.118, "confidence": (0.1121, 0.1243),
-            "reason": "the p95 of 2,700 requests is 118.0 ms, promised are 100 ms",
+            "reason": "the p95 of 2,700 requests is 118.0 ms; the promise is at most 100 ms",
             "witnesses": ({"why": "first of the 171 that were slower than 100 ms", **slow}, {"why": "worst of them", **slow, "ended_ns": ns(44.0)}),
         },
     }  # fmt: skip
@@ -138,7 +138,7 @@ def failed() -> Assessment:
     return replace(
         passed(),
         status=Status.FAIL,
-        reasons=(sold_twice, "the p95 of 2,700 requests is 118.0 ms, promised are 100 ms"),
+        reasons=(sold_twice, "the p95 of 2,700 requests is 118.0 ms; the promise is at most 100 ms"),
         verdicts=found,
         integrity=replace(INTEGRITY, double_booked=3),
     )
@@ -146,7 +146,7 @@ def failed() -> Assessment:
 
 def inconclusive() -> Assessment:
     """The generator was late, one fault was never seen to bite, and part of the evidence is missing."""
-    late = "the load generator was late in 4 windows that hold 22 % of these requests, so their times are not the platform's alone"
+    late = "the load generator was late in the windows of 22 % of these requests, so their times include its own delay"
     unseen = "the loss of the cache tier was never observed by a probe"
     found = tuple(
         replace(one, status=Status.INCONCLUSIVE, reason=late)
