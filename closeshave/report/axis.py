@@ -66,7 +66,7 @@ def axis(history: History, assessment: Assessment) -> Axis:
     else:
         zero, end = history.manifest.anchor.monotonic_ns, history.manifest.anchor.monotonic_ns
     healed = [fault.healed_at_s for fault in assessment.faults if fault.healed_at_s is not None]
-    # A fault may be healed after the last phase, when the machine was slow; its band belongs on the chart all the same.
+    # A fault may be healed after the last phase, when the machine was slow; its band must still be on the chart.
     span = max((end - zero) / 1e9, *(at + 1 for at in healed), 1.0)
     verified = {event.fault: (event.at_ns - zero) / 1e9 for event in history.faults if event.edge == Edge.VERIFIED_HEALED}
     seen: dict[tuple[int, str, str], Tick] = {}

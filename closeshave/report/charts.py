@@ -1,4 +1,4 @@
-"""``charts/*.png``: the same figures as pictures, for where a page cannot go: chat, tickets, slides. Drawn with matplotlib, without a display."""
+"""``charts/*.png``: the same figures as pictures, for chat, tickets and slides. Drawn with matplotlib, without a display."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _stack(title: str, when: Axis, panels: Sequence[Callable[[Axes, Series], Non
 def _rate(plot: Axes, what: Series) -> None:
     middle = what.starts_s + what.bin_s / 2
     plot.fill_between(middle, what.completed_per_s, color=SKY, alpha=0.35, linewidth=0)
-    plot.plot(middle, what.completed_per_s, color=BLUE, linewidth=1.2, label="completed well")
+    plot.plot(middle, what.completed_per_s, color=BLUE, linewidth=1.2, label="answered well")
     plot.plot(middle, what.offered_per_s, color="black", linewidth=0.9, linestyle="--", label="offered")
     plot.set_ylabel("requests per second")
     plot.set_ylim(bottom=0)

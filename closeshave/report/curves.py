@@ -1,4 +1,4 @@
-"""What page and pictures draw alike, computed once. Pure."""
+"""The curves that the page and the pictures both draw, computed once. Pure."""
 
 from __future__ import annotations
 

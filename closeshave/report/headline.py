@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from closeshave.judge.verdict import Assessment, Status, Verdict
+from closeshave.plaintext import counted
 from closeshave.report import ranking, words
 
 WORDS = {Status.PASS: "Pass", Status.INCONCLUSIVE: "Inconclusive", Status.FAIL: "Fail"}
@@ -13,8 +14,8 @@ MARKS = {Status.PASS: "✔", Status.INCONCLUSIVE: "?", Status.FAIL: "✘"}
 
 _MEANING = {
     "rehearsed": (
-        "Rehearsed: the traffic, the failures and the databases were real, the booking application was the stand-in. "
-        "This proves that the drill works; it proves nothing about the platform itself. Only a run against the platform can say verified."
+        "Rehearsed: the traffic, the failures and the databases were real, but the booking application was a stand-in. "
+        "This run proves that the test works. It proves nothing about the platform itself; only a run against the platform can do that."
     ),
     "measured": "Measured: this run was made against the platform itself, at the scale stated here.",
 }
@@ -62,7 +63,7 @@ def meaning(evidence: str) -> str:
 
 def _passed(assessment: Assessment) -> str:
     gating = [one for one in assessment.verdicts if one.gates]
-    clauses = [f"{_all(len(gating), 'check')} held"]
+    clauses = [f"{_all(len(gating), 'check')} passed"]
     times = [one.recovery_s for one in assessment.faults if one.recovery_s is not None]
     if assessment.faults:
         took = "recovery" if len(assessment.faults) == 1 else "the slowest recovery"
@@ -84,8 +85,10 @@ def _bookings(assessment: Assessment) -> str:
     if integrity.lost or integrity.double_booked or not (chances.get("double_booked") and chances.get("lost")):
         return ""
     inside = f" outside the allowed loss windows ({words.count(excused)} inside)" if excused else ""
-    contests = f"{words.count(chances['double_booked'])} contests for a slot"
-    return f"of {words.count(integrity.acknowledged)} acknowledged bookings none was lost{inside}, and in {contests} none was doubled"
+    contests = f"{counted(chances['double_booked'], 'contest')} for a slot"
+    return (
+        f"of {words.count(integrity.acknowledged)} acknowledged bookings none was lost{inside}, and in {contests} no slot was booked twice"
+    )
 
 
 def _failed(assessment: Assessment) -> str:
@@ -101,11 +104,11 @@ def _inconclusive(assessment: Assessment) -> str:
     held = sum(one.status is Status.PASS for one in gating)
     unsettled = [one for one in ranking.worst_first(gating) if one.status is Status.INCONCLUSIVE]
     why = _why(unsettled[0]) if unsettled else _reason(assessment)
-    return f"{held} of {_many(len(gating), 'check')} held and none failed, but this is no pass. {why}"
+    return f"{held} of {_many(len(gating), 'check')} passed and none failed, but this is not a pass. {why}"
 
 
 def _why(verdict: Verdict) -> str:
-    reason = verdict.reason or f"measured {words.measured(verdict)}, promised {words.bound(verdict)}"
+    reason = verdict.reason or f"measured {words.measured(verdict)}, the promise is {words.bound(verdict)}"
     place = words.place(verdict)
     where = "" if place == "everything" else f" ({place})"
     return f"{words.title(verdict)}{where}: {_sentence(reason)}"
@@ -121,8 +124,8 @@ def _sentence(text: str) -> str:
 
 
 def _many(number: int, noun: str) -> str:
-    return f"{words.count(number)} {noun}{'' if number == 1 else 's'}"
+    return counted(number, noun)
 
 
 def _all(number: int, noun: str) -> str:
-    return f"the one {noun}" if number == 1 else f"all {words.count(number)} {noun}s"
+    return f"the only {noun}" if number == 1 else f"all {counted(number, noun)}"

@@ -104,7 +104,7 @@ def _integrity(findings: Findings) -> list[tuple[str, str, bool]]:
 
     def figure(name: str) -> str:
         value = words.count(getattr(counts, name))
-        return words.clean(f"{value} {told[name]}") if name in told else f"{value}, not asked" if name not in asked else value
+        return words.clean(f"{value} {told[name]}") if name in told else f"{value}, not judged" if name not in asked else value
 
     names = (
         "lost",

@@ -1,7 +1,7 @@
 """``junit.xml``: what a CI system shows in its list of tests, one test case a verdict.
 
-Fail is a *failure*. Inconclusive is an *error*, of the type ``inconclusive``: CI systems show a skipped test as harmless and let the job stay
-green, and a promise that could not be judged must not look kept; an error is also what JUnit means by it, a test that could not be carried out.
+Fail is a *failure*. Inconclusive is an *error*, of the type ``inconclusive``: CI systems show a skipped test as harmless and keep the job green,
+but a promise that could not be judged must not look kept. In JUnit, too, an error means that the test could not be carried out.
 Only verdicts that are shown without gating are *skipped*, with what they say.
 """
 
@@ -42,7 +42,7 @@ def render(findings: Findings) -> bytes:
 
 
 def _whole_run(findings: Findings) -> TestCase:
-    """The run as a whole: red for what no verdict of its own shows (counts that do not agree, an interruption), else green."""
+    """The run as a whole: an error for what no verdict shows (counts that do not agree, an interruption), else passed."""
     assessment = findings.assessment
     case = TestCase("run", f"closeshave.{words.clean(findings.plan.name)}.run")
     shown = worst(verdict.status for verdict in assessment.verdicts if verdict.gates)
@@ -73,7 +73,7 @@ def _case(verdict: Verdict, suite: str, zero_ns: int) -> TestCase:
 
 
 def _figures(verdict: Verdict) -> str:
-    return f"measured {words.measured(verdict)}, promised {words.bound(verdict)}, confidence {words.interval(verdict)}, n = {words.count(verdict.n)}"
+    return f"measured {words.measured(verdict)}, the promise is {words.bound(verdict)}, confidence {words.interval(verdict)}, n = {words.count(verdict.n)}"
 
 
 def _evidence(verdict: Verdict, zero_ns: int) -> list[str]:

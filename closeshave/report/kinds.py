@@ -1,4 +1,4 @@
-"""What sort of question a verdict answers: a promise, an invariant, or whether the run can be believed at all. Pure."""
+"""What a verdict is about: a promise, an invariant, or whether the other verdicts can be trusted. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from closeshave.judge.verdict import Verdict
 
 
 class Kind(Enum):
-    """The sorts, in the order in which a reader should hear of trouble."""
+    """The kinds, in the order in which a reader should see failures."""
 
     INTEGRITY = "integrity"
     PRECONDITION = "precondition"
@@ -20,42 +20,42 @@ INVARIANTS = {
     "phantom": "Phantom bookings",
     "double_booked": "Double bookings",
     "refused_though_free": "Free slots refused as taken",
-    "idempotency": "Repeated keys booked twice",
+    "idempotency": "Idempotency keys booked twice",
     "misplaced": "Misplaced bookings",
     "duplicate_payments": "Duplicate payments",
     "missing_payments": "Missing payments",
     "orphan_payments": "Orphan payments",
     "stale_sessions": "Stale sessions",
-    "stale_offers": "Booked times on offer",
+    "stale_offers": "Booked times shown as free",
     "stale_pages": "Stale pages",
-    "stale_cache": "Cache against database",
-    "leaked": "Bookings shown to others",
+    "stale_cache": "Stale cache entries",
+    "leaked": "Bookings shown to other customers",
     "lost_sessions": "Lost sessions",
     "residency_breaches": "Residency breaches",
-    "unresolved": "Outcomes never settled",
+    "unresolved": "Unknown outcomes",
     "split_brain": "Split-brain writes",
 }
 """Measures that count breaches, and their titles."""
 
 PRECONDITIONS = {
-    "rate": "Machine sustains enough of the plan",
-    "observed": "Fault seen to bite",
+    "rate": "Machine sustains enough load",
+    "observed": "Fault observed in effect",
     "healed": "Heal proven",
     "completeness": "Run complete",
     "evidence": "Evidence readable",
     "generator_health": "Generator on schedule",
     "reconciliation": "Counts agree",
     "judge": "Judged without error",
-    "in_flight": "Writes under way at the fault",
-    "clock": "Clocks certain enough",
+    "in_flight": "Writes in flight at the fault",
+    "clock": "Clocks accurate enough",
     "clock_offset": "Senders' clocks agree",
-    "host": "Machine not disturbed by others",
-    "shortage": "Load machine short of nothing",
-    "proxy": "Proxy passed everything on",
-    "rate_limits": "Rate limits not in the way",
+    "host": "Machine not disturbed by other programs",
+    "shortage": "Load machine had enough resources",
+    "proxy": "Proxy forwarded all requests",
+    "rate_limits": "No unexpected rate limits",
     "fault": "Only planned faults",
 }
-"""Measures that say whether the others mean anything, and their titles."""
+"""Measures that say whether the other verdicts can be trusted, and their titles."""
 
 
 def kind(verdict: Verdict) -> Kind:

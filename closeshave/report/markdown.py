@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from closeshave.judge.verdict import FaultFigures
+from closeshave.plaintext import counted
 from closeshave.report import ranking, rate, views, words
 from closeshave.report.findings import Findings
 from closeshave.report.headline import MARKS, headline, meaning
@@ -33,7 +34,7 @@ def render(findings: Findings) -> str:
         [_row(views.row_view(one, findings.target, 0)) for one in chosen],
     )
     rest = len(assessment.verdicts) - sum(one.alike for one in chosen)
-    lines += ["", f"{words.count(rest)} more verdicts are in `report.html`.", ""] if rest > 0 else [""]
+    lines += ["", f"{counted(rest, 'more verdict is', 'more verdicts are')} in `report.html`.", ""] if rest > 0 else [""]
     if assessment.faults:
         columns = ("fault", "scope", "expected", "recovery", "detect", "fail over", "restore", "loss window", "lost writes", "healed")
         lines += ["### Faults", "", *_table(columns, [_fault(one) for one in assessment.faults]), ""]
@@ -41,18 +42,18 @@ def render(findings: Findings) -> str:
         score, name, remark = views.resilience(assessment.resilience)
         lines += [f"{name.capitalize()}: {score} ({_safe(remark)}).", ""]
     told = "; ".join(text for _, text in views.integrity_figures(assessment))
-    lines += [f"Integrity: {words.count(assessment.integrity.customers_acknowledged)} bookings by customers; {_safe(told, None)}.", ""]
+    lines += [f"Integrity: {views.customers_bookings(assessment)}; {_safe(told, None)}.", ""]
     for title, ones in views.silences(assessment):
         lines += [f"{title}:", "", *(f"- {_safe(name)}: {_safe(why)}" for name, _, why in ones), ""]
     load_line = (
         f"Load: {words.count(load.intended)} requests intended, {words.count(load.sent)} sent, {words.count(load.recorded)} recorded; "
-        f"offered {words.per_second(load.rate_offered)}, completed {words.per_second(load.rate_completed)}."
+        f"offered {words.per_second(load.rate_offered)}, answered well {words.per_second(load.rate_completed)}."
     )
     if manifest.rate is not None:
         lines += [f"Rate: {_safe(rate.sentence(manifest.rate), None)}.", ""]
     run_line = (
         f"Run {_safe(manifest.id)}, seed {manifest.seed}, Closeshave {_safe(manifest.version)}, exit code {findings.exit_code}. "
-        "All of it: `report.html` in the run's artefacts."
+        "The whole report is `report.html` in the run's artefacts."
     )
     return "\n".join([*lines, load_line, "", run_line, ""])
 

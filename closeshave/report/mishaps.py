@@ -1,4 +1,4 @@
-"""What customers met that was not good: the reasons, and in the course of which fault or phase. Pure."""
+"""Customers' requests that were not good: by reason, and by the fault or phase in which they were due. Pure."""
 
 from __future__ import annotations
 
@@ -76,12 +76,14 @@ def _reason(error: str, status: int) -> str:
 
 
 def _during(at_s: Floats, axis: Axis) -> list[str]:
-    """The fault in force at each instant, else the phase. A fault is in force until its healing begins and its scope has recovered."""
+    """The fault in effect at each instant, else the phase. A fault counts until its healing begins and its scope has recovered."""
     names = np.full(len(at_s), "between phases", object)
     for phase in axis.phases:
-        names[(at_s >= phase.start_s) & (at_s < phase.end_s)] = f"{phase.name} (no fault in force)" if phase.role == "fault" else phase.name
+        names[(at_s >= phase.start_s) & (at_s < phase.end_s)] = (
+            f"{phase.name} (no fault in effect)" if phase.role == "fault" else phase.name
+        )
     for band in axis.bands:
         if band.healed_s is not None and band.verified_s is not None:
-            names[(at_s >= band.healed_s) & (at_s < band.verified_s)] = f"{band.fault}, while it was healed"
+            names[(at_s >= band.healed_s) & (at_s < band.verified_s)] = f"{band.fault}, while it was being healed"
         names[(at_s >= band.start_s) & (at_s < max(band.end_s, band.recovered_s or 0.0))] = band.fault
     return [str(name) for name in names]

@@ -11,7 +11,7 @@ from closeshave.report import words
 from closeshave.report.kinds import Kind, kind
 
 MOST_ROWS = 10
-"""What fits the first screen and the patience of its reader."""
+"""What fits on the first screen."""
 
 
 def used(verdict: Verdict) -> float | None:
@@ -43,7 +43,7 @@ class Row:
     verdict: Verdict
     alike: int
     unknown: tuple[str, ...] = ()
-    """Places of those of them that have no figure, where others have: nobody knows whether they are worse."""
+    """Places of those among them without a figure, where others have one: they may be worse."""
 
 
 def rows(verdicts: Iterable[Verdict], most: int = MOST_ROWS) -> list[Row]:
@@ -81,7 +81,7 @@ def _group(verdict: Verdict) -> str:
 
 def _narrowness(verdict: Verdict) -> float:
     if verdict.status is not Status.PASS and kind(verdict) is not Kind.OBJECTIVE:
-        # A slot sold twice says more than an answer that came late, and why a run cannot be believed more than what was not believed.
+        # A slot booked twice matters more than a late answer, and the reason why a run cannot be trusted more than the verdicts that it affects.
         return math.inf
     share = used(verdict)
     return share if share is not None else -1.0

@@ -1,4 +1,4 @@
-"""At which rate a run was carried out, beside the planned one, and what that settles: in words. Pure."""
+"""The rate of a run beside the planned rate, and the reason for the difference, in words. Pure."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from closeshave.report import words
 
 
 def sentence(rate: Rate) -> str:
-    """The rate with the planned one, why it is another, and what it rests on."""
+    """The rate beside the planned one, why it differs, and the figures behind it."""
     planned, offered = _per_s(rate.planned_sessions_per_s), _per_s(rate.sessions_per_s)
     grown = (
-        f"; calm lasts {words.seconds(rate.calm_s)} instead of {words.seconds(rate.planned_calm_s)}"
+        f"; the calm phases last {words.seconds(rate.calm_s)} instead of {words.seconds(rate.planned_calm_s)}"
         if rate.calm_s != rate.planned_calm_s
         else ""
     )
     if rate.by == "plan":
         return f"{planned}, as planned"
     if rate.by == "option":
-        return f"{offered} of the {planned} planned, by --rate-scale {rate.scale:g}{grown}"
+        return f"{offered} of the planned {planned}, because of --rate-scale {rate.scale:g}{grown}"
     if rate.scale >= 1:
-        return f"this machine sustains the {planned} planned{_ground(rate)}"
-    return f"this machine sustains {offered} of the {planned} planned{_ground(rate)}{grown}"
+        return f"this machine sustains the planned {planned}{_ground(rate)}"
+    return f"this machine sustains {offered} of the planned {planned}{_ground(rate)}{grown}"
 
 
 def too_little(rate: Rate) -> str:
-    """Why nothing was loaded, and what would help."""
+    """Why no load was sent, and what would help."""
     return (
-        f"this machine sustains {_per_s(rate.sessions_per_s)} of the {_per_s(rate.planned_sessions_per_s)} planned, less than the "
-        f"{words.ratio(rate.least_scale)} that can be judged, so nothing was loaded; more processors or a quieter machine would do, and "
+        f"this machine sustains {_per_s(rate.sessions_per_s)} of the planned {_per_s(rate.planned_sessions_per_s)}, less than the "
+        f"{words.ratio(rate.least_scale)} that is needed for verdicts, so no load was sent. More processors or a quieter machine would help; "
         "--rate-scale X loads at any rate that you choose"
     )
 
@@ -35,9 +35,9 @@ def too_little(rate: Rate) -> str:
 def _ground(rate: Rate) -> str:
     if rate.processors is None or rate.share_at_most is None:
         return ""
-    others = f", of which others take {rate.others_cores:.2g}" if rate.others_cores and rate.others_cores >= 0.05 else ""
+    others = f", of which other programs use {rate.others_cores:.2g}" if rate.others_cores and rate.others_cores >= 0.05 else ""
     cost = f"; a session costs {words.seconds(rate.cpu_s_per_session)} of processor time" if rate.cpu_s_per_session is not None else ""
-    standing = f", and {rate.standing_cores:.2g} processors are in use without any" if rate.standing_cores is not None else ""
+    standing = f", and {rate.standing_cores:.2g} processors are in use without load" if rate.standing_cores is not None else ""
     return f" (at most {words.ratio(rate.share_at_most)} of {rate.processors:g} processors{others}{cost}{standing})"
 
 

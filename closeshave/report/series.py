@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 _MOST_BINS = 900
-"""More points than a screen has pixels for help nobody."""
+"""More points than a screen has pixels would not be visible."""
 _WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _VALUE_BITS = 40
 """For a response time in microseconds: up to 12 days. The bits above hold the group."""

@@ -16,6 +16,7 @@ from closeshave.judge.dossier import Dossier
 from closeshave.judge.line import Line
 from closeshave.judge.story import tell
 from closeshave.judge.verdict import Assessment, Status, Verdict
+from closeshave.plaintext import counted
 from closeshave.plan import Plan
 from closeshave.report import ranking, words
 from closeshave.report.headline import MARKS, WORDS
@@ -40,23 +41,23 @@ def explain(verdicts: Sequence[Verdict], history: History, plan: Plan, target: T
     for verdict in verdicts:
         render(verdict, tell(dossier, verdict), target, zero_ns, console)
     if not verdicts:
-        console.print(Text("Every verdict is a pass; name one to see what it rests on.", style="green"))
+        console.print(Text("Every verdict is a pass. Name one to see its evidence.", style="green"))
 
 
 def render(verdict: Verdict, lines: Sequence[Line], target: Target, zero_ns: int, console: Console) -> None:
     """Print what was promised and measured, why the verdict is what it is, and the story; instants are seconds of the run."""
     console.print(_verdict(verdict, target))
     if not lines:
-        console.print(Text("There is no story to tell: this verdict names no operation.", style="dim"))
+        console.print(Text("This verdict names no operation, so there is no history to show.", style="dim"))
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("second", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("who", no_wrap=True)
     table.add_column("what", ratio=1)
-    table.add_column("line of history", style="dim", overflow="fold")
+    table.add_column("place in the history", style="dim", overflow="fold")
     for line in lines:
-        at = "in the end" if line.at_ns is None else f"{(line.at_ns - zero_ns) / 1e9:,.3f}"
+        at = "at the end" if line.at_ns is None else f"{(line.at_ns - zero_ns) / 1e9:,.3f}"
         style = _KINDS[line.kind] + (" bold" if line.accused else "")
         what = Text(words.clean(line.what).replace("\n", " "), style=style)
         if line.accused and line.kind == "sent":
@@ -69,13 +70,13 @@ def _verdict(verdict: Verdict, target: Target) -> Panel:
     texts = {claim.id: claim.text for claim in target.claims}
     said = Text()
     said.append(f"{words.title(verdict, target)}, {words.clean(words.place(verdict))}\n", style="bold")
-    said.append(f"measured {words.measured(verdict)}, promised {words.bound(verdict)}")
+    said.append(f"measured {words.measured(verdict)}, the promise is {words.bound(verdict)}")
     interval = words.interval(verdict)
     said.append(f", confidence {interval}" if " to " in interval else "")
-    said.append(f", from {words.count(verdict.n)} observations\n" if verdict.n else "\n")
+    said.append(f", from {counted(verdict.n, 'observation')}\n" if verdict.n else "\n")
     for claim in verdict.claims:
         said.append(f"{claim}  {texts.get(claim, '')}\n", style="dim")
-    said.append(words.clean(verdict.reason or "Nothing speaks against it."), style=STYLES[verdict.status])
+    said.append(words.clean(verdict.reason or "The promise was kept."), style=STYLES[verdict.status])
     for witness in verdict.witnesses:
         said.append(f"\n  {words.clean(witness.get('why', ''))}", style="default")
     title = f"{MARKS[verdict.status]} {WORDS[verdict.status].lower()}  {words.clean(verdict.id)}"

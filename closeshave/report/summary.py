@@ -50,9 +50,9 @@ class Summary:
     integrity: IntegrityFigures
     resilience: ResilienceFigures
     not_run: tuple[NotRun, ...]
-    """Promises of the target that this plan does not put to the test."""
+    """Promises of the target that this plan does not test."""
     not_asked: tuple[NotRun, ...]
-    """Invariants that this platform cannot show or no journey puts to the test, and that no objective names."""
+    """Invariants that this platform cannot show or no journey tests, and that no objective names."""
     rate: Rate | None
     """At which rate the load was offered, beside the planned one, and what a session cost; ``None`` for runs of older versions."""
 
@@ -91,7 +91,7 @@ def render(findings: Findings) -> bytes:
     plain = _CODEC.dump_python(summary)
     for told, verdict in zip(plain["verdicts"], summary.verdicts, strict=True):
         if verdict.exposure is not None:
-            # A field that nobody may set is none to pydantic.
+            # For pydantic, a field that cannot be set is not a field.
             told["exposure"]["missed_share_at_most"] = verdict.exposure.missed_share_at_most
     return json.dumps(_finite(plain), indent=1, default=_plain).encode(errors="replace") + b"\n"
 
@@ -110,7 +110,7 @@ def schema() -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """JSON knows neither NaN nor infinity: both are figures that nobody has."""
+    """JSON has neither NaN nor infinity: both become null."""
     if isinstance(value, float | np.floating):
         return float(value) if np.isfinite(value) else None
     if isinstance(value, dict):

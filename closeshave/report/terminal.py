@@ -14,6 +14,7 @@ from rich.text import Text
 
 from closeshave.history import load_manifest
 from closeshave.judge.verdict import Assessment, FaultFigures, Status
+from closeshave.plaintext import counted
 from closeshave.report import ranking, rate, views, words
 from closeshave.report.headline import MARKS, headline
 from closeshave.report.views import VerdictView
@@ -32,14 +33,14 @@ def render(assessment: Assessment, run: Path, console: Console) -> None:
     if assessment.faults:
         console.print(_faults(assessment.faults))
     told = "; ".join(text for _, text in views.integrity_figures(assessment))
-    console.print(_text(f"  {words.count(assessment.integrity.customers_acknowledged)} bookings by customers; {told}"))
+    console.print(_text(f"  {views.customers_bookings(assessment)}; {told}"))
     for title, ones in views.silences(assessment):
         console.print(_text(f"  {title}: {', '.join(name for name, _, _ in ones)}"), style="dim")
     manifest = load_manifest(run)
     if manifest.rate is not None:
         console.print(_text(f"  rate: {rate.sentence(manifest.rate)}"), soft_wrap=True)
     if manifest.interrupted is not None:
-        # Before the sentence: whatever it says, this is why.
+        # Printed before the sentence, because it is the reason for it.
         console.print(_text(f"stopped early: {manifest.interrupted}"), style="bold red")
     said = headline(assessment, manifest.evidence)
     sentence = Text(f"{MARKS[said.status]} {said.word} ({said.evidence}): ", style=STYLES[said.status])
@@ -51,7 +52,7 @@ def render(assessment: Assessment, run: Path, console: Console) -> None:
 
 def _verdicts(assessment: Assessment, chosen: list[VerdictView]) -> Table:
     rest = len(assessment.verdicts) - sum(row.alike for row in chosen)
-    table = Table(box=box.SIMPLE_HEAD, caption=f"{rest} more verdicts in the report" if rest else None, caption_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, caption=f"{counted(rest, 'more verdict')} in the report" if rest else None, caption_justify="left")
     for name in ("verdict", "promise", "scope"):
         table.add_column(name, no_wrap=name == "verdict")
     for name in ("measured", "promised"):

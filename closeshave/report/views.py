@@ -1,4 +1,4 @@
-"""Verdicts and faults as the page says them: every figure already a text. Pure."""
+"""Verdicts and faults as the page shows them, with every figure as a text. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from closeshave.history import Edge, FaultEvent
 from closeshave.judge.verdict import Assessment, FaultFigures, ResilienceFigures, Status, Verdict
+from closeshave.plaintext import counted
 from closeshave.report import ranking, words
 from closeshave.report.headline import MARKS, WORDS
 from closeshave.report.kinds import Kind, kind
@@ -17,9 +18,9 @@ from closeshave.target import Target
 
 _EXPECTED = {
     "tolerates": "tolerates: the objectives hold throughout",
-    "degrades": "degrades: a weaker objective holds meanwhile",
+    "degrades": "degrades: a weaker objective holds while the fault is in effect",
     "recovers": "recovers: by itself, within the RTO",
-    "restored": "restored: by an operator's step, so healing is part of the recovery",
+    "restored": "restored: an operator restores it, so healing is part of the recovery",
 }
 
 
@@ -73,8 +74,8 @@ def row_view(row: ranking.Row, target: Target | None, zero_ns: int) -> VerdictVi
     if row.verdict.status is Status.PASS and kind(row.verdict) is Kind.INTEGRITY:
         return replace(view, title="Integrity", scope=f"{row.alike} invariants hold", n="", exposed="", alike=row.alike)
     if row.verdict.status is Status.PASS and kind(row.verdict) is Kind.PRECONDITION:
-        return replace(view, title="Preconditions of any verdict", scope=f"{row.alike} met", n="", exposed="", alike=row.alike)
-    unknown = f"; no figure of {', '.join(map(words.clean, row.unknown))}" if row.unknown else ""
+        return replace(view, title="Preconditions of all verdicts", scope=f"{row.alike} met", n="", exposed="", alike=row.alike)
+    unknown = f"; no figure for {', '.join(map(words.clean, row.unknown))}" if row.unknown else ""
     return replace(view, scope=f"{view.scope}, worst of {row.alike}{unknown}", alike=row.alike)
 
 
@@ -132,50 +133,64 @@ def key_figures(assessment: Assessment) -> tuple[tuple[str, str, str], ...]:
     p50, p95, p99 = (load.response_ms.get(name) for name in ("p50", "p95", "p99"))
     figures = [
         (words.count(load.recorded), "requests", "intended = sent = recorded" if same else "intended, sent and recorded differ"),
-        (words.per_second(load.rate_offered), "offered in calm", f"{words.per_second(load.rate_completed)} completed well"),
+        (words.per_second(load.rate_offered), "offered in calm", f"{words.per_second(load.rate_completed)} answered well"),
         (_milliseconds(p95), "response time p95", f"p50 {_milliseconds(p50)}, p99 {_milliseconds(p99)}"),
     ]
     if assessment.faults:
         proven = sum(one.healed_verified for one in assessment.faults)
         figures.append(
-            (words.seconds(max(recoveries, default=None)), "slowest recovery", f"{proven} of {len(assessment.faults)} faults proven healed")
+            (
+                words.seconds(max(recoveries, default=None)),
+                "slowest recovery",
+                f"{proven} of {counted(len(assessment.faults), 'fault')} proven healed",
+            )
         )
         figures.append(
-            (words.seconds(max(windows, default=None)), "widest loss window", f"{words.count(lost)} acknowledged writes lost in it")
+            (
+                words.seconds(max(windows, default=None)),
+                "widest loss window",
+                f"{counted(lost, 'acknowledged write')} lost within the loss windows",
+            )
         )
     if assessment.faults:
         figures.append(resilience(assessment.resilience))
-    figures.append((words.count(integrity.customers_acknowledged), "bookings by customers", "those of canaries apart"))
+    figures.append((words.count(integrity.customers_acknowledged), "bookings by customers", "without those of canaries"))
     return tuple(figures)
 
 
-TOLD_FIRST = (("double_booked", "doubled"), ("lost", "lost"), ("refused_though_free", "refused though free"))
-"""What the first screen tells of integrity, by invariant and in words to follow the count."""
+TOLD_FIRST = (("double_booked", "double booked"), ("lost", "lost"), ("refused_though_free", "refused although free"))
+"""What the first screen shows of integrity, by invariant and in words to follow the count."""
+
+
+def customers_bookings(assessment: Assessment) -> str:
+    """How many bookings customers made, canaries left out."""
+    number = assessment.integrity.customers_acknowledged
+    return f"{words.count(number)} {'booking' if number == 1 else 'bookings'} by customers"
 
 
 def integrity_figures(assessment: Assessment) -> tuple[tuple[str, str], ...]:
-    """The counts of the first screen by invariant, each with its exposure, and never without: a count of zero says nothing alone."""
+    """The counts of the first screen by invariant, each with its exposure: without it a count of zero means nothing."""
     judged = {one.measure: one for one in assessment.verdicts}
     found = []
     for name, word in TOLD_FIRST:
         verdict = judged.get(name)
         if verdict is None or verdict.measured is None:
-            found.append((name, f"{word}: {words.UNKNOWN if verdict else 'not asked'}"))
+            found.append((name, f"{word}: {words.UNKNOWN if verdict else 'not judged'}"))
         elif verdict.exposure is None:
-            found.append((name, f"{words.count(verdict.measured)} {word}, of nobody knows how many"))
+            found.append((name, f"{words.count(verdict.measured)} {word}, exposure unknown"))
         else:
-            # The figure is told beside the reason, which may be long: the first words of it are enough here.
+            # The reason behind the colon may be long and is shown elsewhere.
             of = verdict.exposure.of.partition(":")[0]
             found.append((name, f"{words.count(verdict.measured)} {word} of {words.count(verdict.exposure.chances)} {of}"))
     return tuple((name, words.clean(text)) for name, text in found)
 
 
 def silences(assessment: Assessment) -> tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...]:
-    """What has no verdict in this run: promises that the plan does not test, and invariants that were not asked, counted, each with the reason."""
-    parts = (("promise", "not tested by this plan", assessment.not_run), ("invariant", "not asked", assessment.not_asked))
+    """What has no verdict in this run: promises that the plan does not test, and invariants that were not judged, counted, each with the reason."""
+    parts = (("promise", "not tested by this plan", assessment.not_run), ("invariant", "not judged", assessment.not_asked))
     return tuple(
         (
-            f"{len(ones)} {noun}{'' if len(ones) == 1 else 's'} {what}",
+            f"{counted(len(ones), noun)} {what}",
             tuple((words.clean(one.id), words.clean(one.text), words.clean(one.why)) for one in ones),
         )
         for noun, what, ones in parts
@@ -212,15 +227,15 @@ def _facts(fault: FaultFigures) -> list[tuple[str, str]]:
     bitten = None if None in (fault.observed_at_s, fault.injected_at_s) else (fault.observed_at_s or 0) - (fault.injected_at_s or 0)
     return [
         ("Injected", words.instant(fault.injected_at_s)),
-        ("Observed to bite", f"{words.seconds(bitten)} later" if bitten is not None else "never observed"),
+        ("Observed in effect", f"{words.seconds(bitten)} later" if bitten is not None else "never observed"),
         ("Healed by the harness", words.instant(fault.healed_at_s)),
         ("Recovery", words.seconds(fault.recovery_s)),
-        ("By itself", {True: "yes", False: "no, only when the harness healed it", None: words.UNKNOWN}[fault.self_recovered]),
+        ("Recovered by itself", {True: "yes", False: "no, only after the harness healed it", None: words.UNKNOWN}[fault.self_recovered]),
         ("Loss window", _loss(fault)),
         ("Lost acknowledged writes", words.count(fault.lost_writes)),
         ("Split-brain writes", words.count(fault.split_brain_writes)),
         ("Leakage outside its scope", _leakage(fault)),
-        ("30-day budget burnt", words.ratio(fault.budget_burnt)),
+        ("30-day error budget burnt", words.ratio(fault.budget_burnt)),
         ("Fastest burn rate", words.times(fault.burn_rate)),
     ]
 
@@ -228,12 +243,12 @@ def _facts(fault: FaultFigures) -> list[tuple[str, str]]:
 def _leakage(fault: FaultFigures) -> str:
     if fault.leakage is None:
         return words.UNKNOWN
-    unseen = f"; {words.ratio(fault.under_sampled)} seen too rarely to be judged franchise by franchise" if fault.under_sampled else ""
+    unseen = f"; {words.ratio(fault.under_sampled)} from franchises with too few requests to judge each" if fault.under_sampled else ""
     return f"{words.ratio(fault.leakage)}, at most {words.ratio(fault.leakage_at_most)}{unseen}"
 
 
 def resilience(figures: ResilienceFigures) -> tuple[str, str, str]:
-    """The score with its coverage beside it, always: value, name, and a remark."""
+    """The score, always with its coverage: value, name, and a remark."""
     tested = f"{len(figures.tested)} of {len(figures.tested) + len(figures.untested)} families of failure tested"
     return words.ratio(figures.score), "resilience score", figures.zeroed or tested
 

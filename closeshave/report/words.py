@@ -1,4 +1,4 @@
-"""Figures as a person says them: ``2.3 s``, ``118 ms``, ``99.95 %``. Pure; the unknown is always the word *unknown*, never a zero."""
+"""Figures as people write them: ``2.3 s``, ``118 ms``, ``99.95 %``. Pure; what is unknown is the word *unknown*, never a zero."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UNKNOWN = "unknown"
 clean = plaintext.clean
 
 AT_LEAST = frozenset({"availability", "cache_hit_ratio", "throughput", "resilience"})
-"""Measures of which more is better; every other measure is bounded from above."""
+"""Measures of which more is better; every other measure has an upper bound."""
 
 _TITLES = {
     "availability": "Availability",
@@ -51,7 +51,7 @@ def seconds(value: float | None) -> str:
 def ratio(value: float | None) -> str:
     """A share between 0 and 1 as a percentage, with as many digits as its distance from 0 or 1 deserves.
 
-    What is short of the whole never reads 100 %, and what is more than nothing never reads 0 %.
+    A share below 1 is never shown as 100 %, and one above 0 is never shown as 0 %.
     """
     if value is None or not math.isfinite(value):
         return UNKNOWN
@@ -110,7 +110,7 @@ def bound(verdict: Verdict) -> str:
 
 
 def measured(verdict: Verdict) -> str:
-    """What was measured. A figure that is inconclusive and rests on nothing is unknown, whatever number stands there."""
+    """What was measured. The figure of an inconclusive verdict without observations is unknown, whatever its number is."""
     if kind(verdict) is Kind.PRECONDITION:
         return {Status.PASS: "yes", Status.INCONCLUSIVE: UNKNOWN, Status.FAIL: "no"}[verdict.status]
     if verdict.status is Status.INCONCLUSIVE and not verdict.n:

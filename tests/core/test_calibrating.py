@@ -148,17 +148,17 @@ def test_a_smaller_rate_is_written_everywhere_and_told_before_the_load(tmp_path)
     assert told["machine"]["cpu_available"] > 0
     assert "--rate-scale 0.35" in (tmp_path / "rerun.sh").read_text()
     assert (
-        "this machine sustains 8.05 sessions/s of the 23 sessions/s planned (at most 55 % of 2 processors; a session costs 41"
+        "this machine sustains 8.05 sessions/s of the planned 23 sessions/s (at most 55 % of 2 processors; a session costs 41"
         in said.getvalue()
     )
-    assert "too few requests on this machine: availability (availability at least 99.99 %) will not be settled" in said.getvalue()
+    assert "too few requests on this machine: availability (availability at least 99.99 %) will be inconclusive" in said.getvalue()
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.19])
 def test_below_the_floor_nothing_goes_on(tmp_path, scale) -> None:
     """The plan stays as it was written, for whoever reads what was not carried out."""
     trial, said = begun(tmp_path, "smoke")
-    with pytest.raises(calibrating.TooLittle, match="nothing was loaded"):
+    with pytest.raises(calibrating.TooLittle, match="no load was sent"):
         calibrating._go_on(trial, found(scale), Machine(2, 2))
     kept = load_manifest(tmp_path)
     assert kept.rate is not None

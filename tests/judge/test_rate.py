@@ -53,19 +53,22 @@ def test_too_little_of_the_plan_is_inconclusive(rate: Rate | None, status: Statu
     ("rate", "said"),
     [
         (PLANNED, "23 sessions/s, as planned"),
-        (CHOSEN, "11.5 sessions/s of the 23 sessions/s planned, by --rate-scale 0.5; calm lasts 4 min 30 s instead of 2 min 15 s"),
+        (
+            CHOSEN,
+            "11.5 sessions/s of the planned 23 sessions/s, because of --rate-scale 0.5; the calm phases last 4 min 30 s instead of 2 min 15 s",
+        ),
         (
             FOUND,
             (
-                "this machine sustains 14 sessions/s of the 23 sessions/s planned (at most 55 % of 2 processors; a session costs 41.1 ms of processor "
-                "time, and 0.31 processors are in use without any); calm lasts 3 min 41 s instead of 2 min 15 s"
+                "this machine sustains 14 sessions/s of the planned 23 sessions/s (at most 55 % of 2 processors; a session costs 41.1 ms of processor "
+                "time, and 0.31 processors are in use without load); the calm phases last 3 min 41 s instead of 2 min 15 s"
             ),
         ),
         (
             replace(FAST, others_cores=1.0),
             (
-                "this machine sustains the 23 sessions/s planned (at most 55 % of 2 processors, of which others take 1; a session costs 41.1 ms of "
-                "processor time, and 0.31 processors are in use without any)"
+                "this machine sustains the planned 23 sessions/s (at most 55 % of 2 processors, of which other programs use 1; a session costs "
+                "41.1 ms of processor time, and 0.31 processors are in use without load)"
             ),
         ),
     ],
@@ -78,7 +81,9 @@ def test_the_rate_is_said_with_the_planned_one(rate: Rate, said: str) -> None:
 def test_a_machine_that_is_too_small_hears_what_would_help() -> None:
     """More of it, or a rate of one's own choice."""
     said = words.too_little(TOO_SLOW)
-    assert "sustains 4.37 sessions/s of the 23 sessions/s planned, less than the 20 % that can be judged, so nothing was loaded" in said
+    assert (
+        "sustains 4.37 sessions/s of the planned 23 sessions/s, less than the 20 % that is needed for verdicts, so no load was sent" in said
+    )
     assert "--rate-scale X" in said
 
 

@@ -84,7 +84,7 @@ def test_the_rate_stands_beside_the_planned_one_in_every_artefact(tmp_path):
     found = replace(plain, history=replace(plain.history, manifest=replace(plain.history.manifest, rate=rate)))
     told = json.loads(summary.render(found))["rate"]
     assert (told["planned_sessions_per_s"], told["sessions_per_s"], told["cpu_s_per_session"]) == (23.0, 14.03, 0.0411)
-    said = "this machine sustains 14 sessions/s of the 23 sessions/s planned"
+    said = "this machine sustains 14 sessions/s of the planned 23 sessions/s"
     assert said in markdown.render(found)
     assert said in html.render(found, curves(found))
     save_manifest(tmp_path, found.history.manifest)

@@ -36,20 +36,20 @@ def told(assessment: Assessment, tmp_path) -> dict[str, str]:
 def test_the_first_screen_tells_exposure_beside_each_count(tmp_path):
     """And how many bookings customers made, what was not asked, and which promises the plan does not test."""
     for where, text in told(judged.passed(), tmp_path).items():
-        for wanted in ("0 doubled of 412 contests for a slot", "0 lost of 2,218 acknowledged writes", "640", "bookings by customers", "E17",
+        for wanted in ("0 double booked of 412 contests for a slot", "0 lost of 2,218 acknowledged writes", "640", "bookings by customers", "E17",
                        "stale_pages"):  # fmt: skip
             assert wanted in text, (where, wanted)
 
 
 def test_no_count_of_zero_stands_alone(tmp_path):
-    """Without exposure nobody reads "0 doubled" as a good sign, and without a verdict there is no count at all."""
+    """Without exposure nobody reads "0 double booked" as a good sign, and without a verdict there is no count at all."""
     bare = replace(judged.passed(), verdicts=tuple(replace(one, exposure=None) for one in judged.verdicts()))
     for text in told(bare, tmp_path).values():
-        assert "0 doubled, of nobody knows how many" in text
+        assert "0 double booked, exposure unknown" in text
     silent = replace(judged.passed(), verdicts=tuple(one for one in judged.verdicts() if one.measure != "double_booked"))
     for text in told(silent, tmp_path).values():
-        assert "doubled: not asked" in text
-        assert "0 doubled" not in text
+        assert "double booked: not judged" in text
+        assert "0 double booked" not in text
 
 
 @pytest.mark.parametrize(

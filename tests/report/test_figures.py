@@ -82,6 +82,6 @@ def test_a_recovery_that_was_not_measured_has_no_length():
     unknown = replace(judged.FAULTS[0], detect_s=None, fail_over_s=None, restore_s=None, recovery_s=None)
     drawn = recovery.recovery((judged.FAULTS[1], unknown))
     assert drawn is not None
-    assert drawn.rows[1].total == "no recovery measured"
+    assert drawn.rows[1].total == "recovery not measured"
     assert drawn.rows[1].parts == ()
     assert recovery.recovery((unknown,)) is None

@@ -13,8 +13,8 @@ def test_a_pass_says_what_was_survived_and_what_it_cost():
     """The slowest recovery and the writes lost inside the allowed windows are told even when all is well."""
     said = headline(judged.passed(), "rehearsed", 0)
     assert said.text == (
-        "Pass (rehearsed): All 26 checks held; all 3 faults were survived, the slowest recovery took 22.9 s; "
-        "of 2,218 acknowledged bookings none was lost outside the allowed loss windows (2 inside), and in 412 contests for a slot none was doubled."
+        "Pass (rehearsed): All 26 checks passed; all 3 faults were survived, the slowest recovery took 22.9 s; "
+        "of 2,218 acknowledged bookings none was lost outside the allowed loss windows (2 inside), and in 412 contests for a slot no slot was booked twice."
     )
 
 
@@ -27,7 +27,7 @@ def test_a_failure_names_the_worst_breach_first():
 def test_inconclusive_never_sounds_like_a_pass():
     """It says so, and why: first what made the run impossible to believe."""
     said = headline(judged.inconclusive(), "rehearsed", 3)
-    assert "none failed, but this is no pass" in said.sentence
+    assert "none failed, but this is not a pass" in said.sentence
     assert "never observed by a probe" in said.sentence
 
 
@@ -48,7 +48,7 @@ def test_nothing_is_claimed_of_bookings_that_could_not_be_counted():
 def test_nothing_is_claimed_of_contests_that_never_were():
     """A count of zero among zero chances is not shown as a result."""
     alone = tuple(replace(one, exposure=None) for one in judged.verdicts())
-    assert "doubled" not in headline(replace(judged.passed(), verdicts=alone), "measured", 0).sentence
+    assert "booked twice" not in headline(replace(judged.passed(), verdicts=alone), "measured", 0).sentence
 
 
 def test_without_verdicts_the_reason_of_the_run_is_told():
@@ -66,4 +66,4 @@ def test_rehearsed_says_that_it_proves_nothing_about_the_platform():
 def test_a_single_fault_has_one_recovery():
     """Not the slowest of one."""
     single = replace(judged.passed(), faults=judged.FAULTS[:1])
-    assert "the one fault was survived, recovery took 3.4 s" in headline(single, "rehearsed", 0).sentence
+    assert "the only fault was survived, recovery took 3.4 s" in headline(single, "rehearsed", 0).sentence

@@ -35,7 +35,7 @@ def test_a_machine_with_room_carries_the_plan_out_as_written(tmp_path, monkeypat
     assert kept.found.scale == 1
     assert kept.found.cpu_s_per_request > 0
     assert conclusion.plan.peak_per_s == 10
-    assert "this machine sustains the 10 sessions/s planned" in said
+    assert "this machine sustains the planned 10 sessions/s" in said
     assert said.index("calibrating") < said.index("enough requests for a verdict") < said.index("load starts")
     assert "--rate-scale 1" in (conclusion.run / "rerun.sh").read_text()
     assert not (conclusion.run / PLACE).exists()
@@ -56,9 +56,9 @@ def test_a_machine_that_is_too_small_is_not_loaded(tmp_path, monkeypatch):
     before = set(registry.running())
     conclusion, said = carried_out(tmp_path, monkeypatch, 0.02)
     assert conclusion.exit_code == 3
-    assert conclusion.assessment.reasons[0].startswith("rate: this machine sustains 0 of the 10 sessions/s planned")
+    assert conclusion.assessment.reasons[0].startswith("rate: this machine sustains 0 of the 10 planned sessions/s")
     assert conclusion.recorded.manifest.phases == ()
-    assert "nothing was loaded" in said
+    assert "no load was sent" in said
     assert "load starts" not in said
     publish(conclusion)
     assert json.loads((conclusion.run / "summary.json").read_text())["rate"]["scale"] == 0

@@ -63,8 +63,8 @@ def split(fault: FaultFigures) -> list[tuple[str, float]]:
 def total(fault: FaultFigures) -> str:
     """The whole recovery in words."""
     if fault.recovery_s is None:
-        return "no recovery measured"
-    return words.seconds(fault.recovery_s) if fault.recovery_s else "0 s, never interrupted"
+        return "recovery not measured"
+    return words.seconds(fault.recovery_s) if fault.recovery_s else "0 s, service was not interrupted"
 
 
 def recovery(faults: tuple[FaultFigures, ...]) -> Recovery | None:

@@ -18,7 +18,7 @@ def timeline(series: Series, axis: Axis, machine: Machine | None = None) -> Figu
     """Three panels below the strip of phases and faults, and a fourth where the machine's load was recorded."""
     top = strip_height(axis) + TITLE
     rate = _rate(series, axis, top)
-    latency = latency_panel("Response time, of requests due in each second", series, axis, rate.bottom + GAP + TITLE)
+    latency = latency_panel("Response time of requests due in each second", series, axis, rate.bottom + GAP + TITLE)
     bad = bad_panel(
         "Not good, requests per second",
         series.starts_s,
@@ -45,7 +45,7 @@ def _rate(series: Series, axis: Axis, top: float) -> Panel:
         tuple((y(step), words.count(step)) for step in steps),
         (
             Mark("completed-area", area(middle, y.all(series.completed_per_s), bottom)),
-            Mark("completed", line(middle, y.all(series.completed_per_s)), "completed well"),
+            Mark("completed", line(middle, y.all(series.completed_per_s)), "answered well"),
             Mark("offered", line(middle, y.all(series.offered_per_s)), "offered"),
         ),
     )

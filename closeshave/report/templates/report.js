@@ -40,7 +40,7 @@
       readout.append(
         rows([
           ["offered/s", number(data.offered[bin])],
-          ["completed well/s", number(data.completed[bin])],
+          ["answered well/s", number(data.completed[bin])],
           ["not good/s", number(data.bad[bin])],
           ["p50", time(data.p50[bin])],
           ["p95", time(data.p95[bin])],
