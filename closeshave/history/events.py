@@ -1,4 +1,4 @@
-"""What is on the timeline of a run: the lives of faults, the platform's own words, and the rest."""
+"""What is on the timeline of a run: the edges of faults, the platform's own signals, and marks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class FaultEvent:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """The platform's own word: from a log, an alert, a failover event. Never from the harness's injection."""
+    """A signal of the platform itself: from a log, an alert, a failover event. Never from the harness's injection."""
 
     at_ns: int
     kind: str
@@ -44,7 +44,7 @@ class Signal:
 
 
 ENVIRONMENT_LOST = "environment-lost"
-"""The kind of the mark at the instant from which answers are no evidence: soon after, all of the environment had ended, by no fault."""
+"""The kind of the mark at the instant from which answers are no evidence: soon after it the whole environment ended, and no fault caused that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def record(run: Path, event: FaultEvent | Signal | Mark) -> None:
 
 
 def record_sent(run: Path, sent: Sent) -> None:
-    """Append what a sender says of itself; the newest line of a worker counts."""
+    """Append a sender's own counts; the newest line of a worker is used."""
     append_line(run / SENT, asdict(sent))
 
 
@@ -60,7 +60,7 @@ def save_edges(run: Path, counts: Iterable[EdgeCount]) -> None:
 
 
 def save_blind(run: Path, windows: Iterable[Blind]) -> None:
-    """Write what killed workers leave in the dark."""
+    """Write the times for which killed workers recorded nothing."""
     write_atomically(run / BLIND, BLIND_CODEC.dump_json(tuple(windows)))
 
 

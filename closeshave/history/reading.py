@@ -1,4 +1,4 @@
-"""Read a run directory as far as it can be read, and say what could not be."""
+"""Read a run directory as far as it can be read, and say what could not be read."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def load(run: Path) -> History:
     manifest = load_manifest(run)
     events = _lines(run / TIMELINE, lambda line: EVENT_CODECS[line.pop("type")].validate_python(line), damage)
     if manifest.phases and not events:
-        damage.append(f"{TIMELINE} tells nothing, not even that phases began")
+        damage.append(f"{TIMELINE} is empty: it does not even say that phases started")
     sent = _lines(run / SENT, SENT_CODEC.validate_python, damage)
     operations = _rows(run / OPERATIONS_FILE, OPERATIONS, damage)
     effects = _rows(run / EFFECTS_FILE, EFFECTS, damage)
     if odd := _count_lines(run / ODD_EFFECTS):
-        damage.append(f"{EFFECTS_FILE} lacks what does not fit it of {odd} effects, which {ODD_EFFECTS} holds")
+        damage.append(f"{EFFECTS_FILE} lacks values of {odd} effects that do not fit its columns; {ODD_EFFECTS} holds them")
     return History(
         manifest=manifest,
         operations=operations if operations is not None else to_frame(OPERATIONS.empty_table()),
@@ -64,7 +64,7 @@ def load(run: Path) -> History:
         sent=tuple({(one.source, one.worker): one for one in sent}.values()),
         edges=_whole(run / EDGE_COUNTS, EDGES_CODEC, None, damage),
         bookings=_rows(run / BOOKINGS_FILE, BOOKINGS, damage),
-        # Where nobody owes the run a ledger, one may have been read all the same.
+        # A run that needs no ledger may still have read one.
         captures=_rows(run / CAPTURES_FILE, CAPTURES, damage) if manifest.payments_ledger or (run / CAPTURES_FILE).is_file() else None,
         resources=_rows(run / RESOURCES_FILE, None, damage) if (run / RESOURCES_FILE).exists() else None,
         cache_entries=_rows(run / CACHE_ENTRIES_FILE, CACHE_ENTRIES, damage) if manifest.looked_inside else None,
@@ -85,7 +85,7 @@ def _rows(path: Path, schema: pa.Schema | None, damage: list[str]) -> pd.DataFra
         return None
     try:
         if reason := seal.broken(path):
-            damage.append(f"{path.name} is not what was written: {reason}")
+            damage.append(f"{path.name} was changed after it was written: {reason}")
             return None
         names = schema.names if schema is not None else pq.read_schema(path).names
         # Column by column: a table of ten million rows and its frame side by side would need twice the memory.
@@ -113,11 +113,11 @@ def _whole(path: Path, codec: TypeAdapter[Any], otherwise: Any, damage: list[str
 
 
 def _lines(path: Path, parse: Callable[[Any], Any], damage: list[str]) -> list[Any]:
-    """The records of a JSON-lines file. A line that is torn or is no record is named and left out: the others still tell."""
+    """The records of a JSON-lines file. A line that is incomplete or no record is reported and left out; the others are still used."""
     found = []
     for number, line in enumerate(path.read_bytes().splitlines(keepends=True) if path.exists() else (), start=1):
         if not line.endswith(b"\n"):
-            damage.append(f"{path.name}:{number} is torn: its writer was stopped in the middle of it")
+            damage.append(f"{path.name}:{number} is incomplete: its writer was stopped while writing it")
             continue
         try:
             found.append(parse(json.loads(line)))

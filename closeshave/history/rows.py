@@ -1,4 +1,4 @@
-"""What the rows of a history mean: requests and their effects, and what was there in the end."""
+"""What the rows of a history mean: requests, their effects, and the final state."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """Jepsen's three: it happened, it certainly did not, it may have."""
+    """Jepsen's three outcomes: it happened, it certainly did not happen, it may have happened."""
 
     OK = "ok"
     FAIL = "fail"
@@ -40,7 +40,7 @@ class Operation:
     kind: str
     """``slots``, ``franchise``, ``login``, ``profile``, ``book``, ``read_booking``, ``reschedule``, ``cancel``, ``pay_intent``, ``pay_confirm`` …"""
     journey: str
-    """The customer's errand: ``browse``, ``book``, ``contest``; ``canary`` for canaries."""
+    """The customer's journey: ``browse``, ``book``, ``contest``; ``canary`` for canaries."""
     region: str
     """The region whose edge was entered."""
     shard: int

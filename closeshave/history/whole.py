@@ -1,4 +1,4 @@
-"""A run as a whole: what was true of it, what its senders say of themselves, and all that a judge may look at."""
+"""A run as a whole: its manifest, the senders' own counts, and all that a judge may look at."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PhaseTime:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What one sender says of itself, to be reconciled with what was recorded."""
+    """One sender's own counts, to be reconciled with what was recorded."""
 
     source: str
     worker: str
@@ -42,7 +42,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Blind:
-    """A worker was killed: of its share of the load nothing is known from ``from_ns`` to ``to_ns``."""
+    """A worker was killed: nothing is known of its share of the load from ``from_ns`` to ``to_ns``."""
 
     source: str
     worker: str
@@ -72,17 +72,17 @@ class Rate:
     calm_s: float
     """All calm phases together: at a smaller rate they last longer, within ``limits.duration``."""
     processors: float | None = None
-    """That the run could use; this and the rest only where a calibration measured."""
+    """Processors that the run could use. This and the following only where a calibration measured them."""
     share_at_most: float | None = None
     """Of these processors, for platform, senders and harness together."""
     cpu_s_per_session: float | None = None
     """Processor seconds of one session, over all parts. A platform that has become more expensive shows here, whatever the rate is."""
     standing_cores: float | None = None
-    """Processors in use whatever the load is."""
+    """Processors in use without any load."""
     others_cores: float | None = None
-    """Processors that programs of others took meanwhile."""
+    """Processors that other programs used meanwhile."""
     least_scale: float | None = None
-    """Below this share of the planned rates nothing is loaded, and the run is inconclusive."""
+    """Below this share of the planned rates no load is sent, and the run is inconclusive."""
 
     @property
     def enough(self) -> bool:
@@ -112,7 +112,7 @@ class Manifest:
     payments_ledger: bool = True
     """Whether the payment provider's own ledger can be read; else its absence is no damage, and what needs it is unknown."""
     edge_counters: bool = True
-    """Whether anybody but the senders counts what passes the edges; else nothing can be compared with them."""
+    """Whether the edges count requests themselves; else the senders' counts cannot be compared with anything."""
     rate_scale: float = 1.0
     """By what the plan's rates of sessions, contests and canaries were multiplied (``--rate-scale``, or a calibration)."""
     lengths_s: tuple[float, ...] = ()
@@ -120,7 +120,7 @@ class Manifest:
     rate: Rate | None = None
     """``None`` for runs of older versions."""
     looked_inside: bool = False
-    """Whether the final state tells what caches and database members hold, each asked by itself; from outside a platform nobody can."""
+    """Whether the final state includes the content of each cache and database member; a remote platform cannot be asked for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +142,8 @@ class History:
     damage: tuple[str, ...] = ()
     """What could not be read and why; each makes the judgements that need it inconclusive."""
     blind: tuple[Blind, ...] = ()
-    """What the workers that were killed leave in the dark."""
+    """The times for which killed workers recorded nothing."""
     cache_entries: pd.DataFrame | None = None
     placements: pd.DataFrame | None = None
     diverged: pd.DataFrame | None = None
-    """What the lost side of a partition held alone; ``None`` where nobody had two sides to read."""
+    """What only the lost side of a partition held; ``None`` where there were no two sides to read."""

@@ -46,7 +46,7 @@ class Watch:
     _bad: int = 0
     _probed_s: float = field(init=False)
     _outside: deque[tuple[float, int, int]] = field(default_factory=deque)
-    """Looks at what was outside all faults, without a gap: the instant, requests, not good ones."""
+    """Samples of what was outside the scopes of all faults, without a gap: the instant, requests, not good ones."""
     _slots: Slots = field(default_factory=Slots)
 
     def __post_init__(self) -> None:
@@ -75,11 +75,11 @@ class Watch:
         burnt = self._bad / a_month
         if burnt <= self.bounds.aborts.budget:
             return ""
-        return f"{burnt:.0%} of the month's error budget is burnt, {self.bounds.aborts.budget:.0%} are allowed"
+        return f"{burnt:.0%} of the month's error budget is burnt; the plan allows {self.bounds.aborts.budget:.0%}"
 
     def _leaking(self, at_s: float, customers: Sequence[Tally], broken: Sequence[Fault]) -> str:
         if not broken:
-            # What fails while nothing is broken is the platform's own, and for the judges.
+            # Failures without a fault in effect are the platform's own; the judges decide on them.
             self._outside.clear()
             return ""
         spared = [
@@ -101,7 +101,7 @@ class Watch:
 
 
 def reaches(fault: Fault, region: str, shard: int, topology: Topology) -> bool:
-    """Whether a request that enters at ``region`` for ``shard`` may rightly suffer from the fault; of what is no shard's or region's: all do."""
+    """Whether the fault may affect a request that enters at ``region`` for ``shard``; a fault that names neither may affect all requests."""
     if "shard" in fault.scope:
         return shard == int(fault.scope["shard"])
     if "region" in fault.scope:

@@ -45,7 +45,7 @@ CANARIES_AT = 0.5
 SKIPPED_S = 2.0
 """At the beginning: connections are opened and caches are empty."""
 LEAST_S = 7.0
-"""It goes on so long at the least, on a machine that has no more to give too: what is seen of less is chance."""
+"""The calibration lasts at least so long, also on a machine without processor time left: a shorter one would measure chance."""
 LOOK_S = 1.0
 """Between two looks whether the machine has more to give."""
 SEED_APART = 7_919_000_003
@@ -55,7 +55,7 @@ QUIET_S = 20.0
 
 
 class TooLittle(Exception):
-    """This machine sustains so little of the plan that nothing is loaded: the run is inconclusive."""
+    """This machine sustains so little of the plan that no load is sent: the run is inconclusive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def calibrate(trial: Trial) -> None:
         found = calibration.decide(samples, wanted, machine)
     except NothingMeasured as error:
         raise EnvironmentFailed(
-            f"the calibration measured nothing ({error}); {PLACE}/logs may say why, and --rate-scale X does without it"
+            f"the calibration measured nothing ({error}); see {PLACE}/logs, or give --rate-scale X to run without a calibration"
         ) from None
     record = Record(tuple(samples), wanted, machine, found)
     write_atomically(trial.run / FILE, CODEC.dump_json(record, indent=1))
@@ -137,7 +137,7 @@ def _go_on(trial: Trial, found: Found, machine: Machine) -> None:
         rate=rate,
         rate_scale=prepared.rate_scale,
         lengths_s=tuple(phase.duration for phase in prepared.plan.phases),
-        # From here on: what the calibration booked is none of the run's.
+        # The run starts here: what the calibration booked does not belong to it.
         anchor=Anchor.take(),
     )
     history.save_manifest(trial.run, trial.manifest)
@@ -181,7 +181,7 @@ def _watch(trial: Trial, machine: Machine, place: Path, counts: _Counts, start_n
     while (now := now_ns()) < end_ns:
         counts.look(place)
         if dead := [each.kind for each in generators if each.poll() is not None and now_ns() < end_ns]:
-            raise GeneratorFailed(f"the load generator for {dead[0]} ended before the calibration did; {PLACE}/logs may say why")
+            raise GeneratorFailed(f"the load generator for {dead[0]} ended before the calibration did; see {PLACE}/logs")
         if now >= look_ns:
             look_ns += round(LOOK_S * 1e9)
             seen = list(_samples(_intervals(trial.run), counts, start_ns, now))

@@ -103,9 +103,9 @@ def _find_its_links(prepared: Prepared, root: Path) -> None:
     try:
         straight = load(root).straight
     except (OSError, ValueError):
-        return  # what is no environment is told by the trial itself
+        return  # the trial itself reports a root without an environment
     there = [kind for kind in LINK_KINDS if kind not in straight]
-    where = f"{root}: it was started for a plan that breaks none of them; 'closeshave env up' starts one with all"
+    where = f"{root}: it was started for a plan that breaks none of them; 'closeshave env up' starts an environment with all of them"
     if lacking := catalogue.lacking(prepared.plan.faults, there, where):
         raise InvalidFile(*(Problem(str(prepared.inputs.plan), 0, "faults", reason) for reason in lacking))
 
@@ -121,7 +121,7 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
             calibrate(trial)
         load_and_break(trial)
     except TooLittle as reason:
-        # No error, and nobody stopped it: what there is to judge is that there was nothing, and why.
+        # Neither an error nor a stop: the run is judged inconclusive, with the reason why no load was sent.
         ending = ("", str(reason))
     except Interrupted as reason:
         ending = _stopped(trial, str(reason))

@@ -1,4 +1,4 @@
-"""What a running trial must not be stopped for: that somebody else took its machine.
+"""A running trial must not stop because other programs took its machine.
 
 Whether somebody did is known a moment later than what it did, so what was counted waits :data:`WAIT_S` before it counts. A platform of our own is then
 spared: what went wrong while it was disturbed, or soon after, counts as gone well. A platform that somebody else depends on is not: there the trial
@@ -46,7 +46,7 @@ class Excuses:
 
     run: Path
     spares: bool
-    """Whether what others did counts as gone well."""
+    """Whether requests that other programs disturbed count as good."""
     _waiting: deque[Counted] = field(default_factory=deque)
     _told: deque[pa.Table] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     _read_at: int = 0
@@ -62,14 +62,14 @@ class Excuses:
         return found
 
     def cause(self, at_s: float) -> str:
-        """What somebody else did to the machine at this instant or soon before it; empty when nobody did anything."""
+        """How other programs disturbed the machine at this instant or soon before it; empty when they did not."""
         at_ns = round(at_s * 1e9)
         return next((one.cause for one in self._doubts if one.started_ns <= at_ns < one.ended_ns + TAIL_NS_LEAST), "")
 
     def _excused(self, one: Counted) -> Counted:
         if not self.spares or not self.cause(one.at_s):
             return one
-        # A canary that could not be sent is not blind: nobody could have sent it.
+        # A canary that could not be sent because of a disturbance does not count as missing.
         seen = Tally("canary", "", 0, 0, 0)
         return replace(one, tallies=[*(replace(tally, bad=0) for tally in one.tallies), seen])
 
@@ -85,10 +85,10 @@ class Excuses:
         if not whole:
             return
         for line in data[:whole].splitlines():
-            # A line that is no sample excuses nothing; it must not end the trial either.
+            # A line that is no sample excuses nothing, and must not end the trial.
             with suppress(ValueError):
                 self._told.append(samples([record_of(line)]))
-        # Which parts our own faults stopped is for the judges: to spare one look too many costs nothing.
+        # The judges find out which parts our own faults stopped. Here an unneeded excuse does no harm.
         self._doubts = disturbances(
             to_frame(pa.concat_tables([SCHEMA.empty_table(), *self._told]).unify_dictionaries()), [Span(0, 1 << 62)]
         )

@@ -76,7 +76,7 @@ def _watch(trial: Trial, times: tuple[PhaseTime, ...], bar: Bar) -> None:
             waiting.remove(item)
             if go is schedule.Go.SKIP:
                 trial.mark("fault-skipped", item.fault.id)
-                trial.say("what was broken before is not healed yet", f"{item.fault.id} is skipped", "yellow")
+                trial.say("an earlier fault is not healed yet", f"{item.fault.id} is skipped", "yellow")
                 continue
             trial.children[item.fault.id] = _begin(trial, item.fault, at_ns)
             begun.append(item)
@@ -92,13 +92,13 @@ def _await_forks(trial: Trial, forks: ForkServer) -> None:
     try:
         forks.wait_ready()
     except NoServer as error:
-        # A server that becomes ready later would take an order and begin it whenever it can.
+        # A server that becomes ready later would start an order at an unplanned time.
         forks.kill()
-        trial.say(f"{error}; each fault starts an interpreter of its own, beside the load", "faults", "yellow")
+        trial.say(f"{error}; each fault starts an interpreter of its own during the load", "faults", "yellow")
 
 
 def _begin(trial: Trial, fault: Fault, at_ns: int) -> experiment.Child:
-    """Forked where that can be had: an interpreter that starts beside the load is felt by it."""
+    """Forked where that is possible: starting an interpreter during the load would disturb it."""
     if trial.forks is not None:
         try:
             return trial.forks.fork(experiment.order(trial.serving, trial.run, fault, at_ns))
@@ -108,7 +108,7 @@ def _begin(trial: Trial, fault: Fault, at_ns: int) -> experiment.Child:
 
 
 def _unhealed(trial: Trial, fault: str) -> bool:
-    """Still under way, or its child died before the heal was proven: nothing else may be broken then."""
+    """Still running, or its child died before the heal was proven: no other fault may be injected then."""
     return trial.children[fault].poll() is None or ledger.Ledger(trial.run).find(fault) is not None
 
 
@@ -117,13 +117,13 @@ def _check_helpers(trial: Trial) -> None:
         code = generator.poll()
         if code is not None:
             trial.mark("generator-died", f"{generator.kind} ended with code {code} before the load did")
-            raise SafetyStop(f"the load generator for {generator.kind} ended with code {code} before its time")
+            raise SafetyStop(f"the load generator for {generator.kind} ended with code {code} before the load did")
     for fault, child in trial.children.items():
         # A negative code is a signal's: it neither healed nor said why. One that could not prove its heal ends with a code of its own.
         if (child.poll() or 0) < 0 and ledger.Ledger(trial.run).find(fault) is not None:
-            raise SafetyStop(f"the experiment of {fault} was killed while its fault was open: nobody holds or heals it")
+            raise SafetyStop(f"the experiment of {fault} was killed while its fault was in effect: no process holds or heals the fault")
     if trial.guard is None or not trial.guard.alive:
-        raise SafetyStop("the janitor is gone: nothing would heal this environment if the harness died too")
+        raise SafetyStop("the janitor has died: if the harness died too, nothing would heal this environment")
 
 
 def _let_faults_finish(trial: Trial) -> None:

@@ -29,7 +29,7 @@ class Overseer:
         aborts = replace(plan.aborts, integrity=real if plan.aborts.integrity is None else plan.aborts.integrity)
         bounds = Bounds(aborts, trial.prepared.target.error_budget, topology, probes_per_s)
         self._watch = Watch(bounds, start_ns / 1e9)
-        # Where customers share one address, nobody knows whom a rate limit refused for what another one did.
+        # Where customers share one address, a rate limit may refuse one customer for what another did.
         shared = "forwarded_for" in trial.serving.missing or not trial.serving.capabilities.forwarded_for
         self._live = Live(trial.run, {SHORTAGE, PROXY, RATE_LIMITED} if shared else {SHORTAGE, PROXY})
         self._excuses = Excuses(trial.run, spares=not real)
@@ -53,7 +53,7 @@ class Overseer:
             reason = self._watch.look(counted.at_s, counted.tallies, counted.effects, counted.broken)
             if reason and not self._presence.going(at_ns):
                 cause = self._excuses.cause(counted.at_s)
-                raise SafetyStop(f"{reason}; it may be others' doing: {cause}" if cause else reason)
+                raise SafetyStop(f"{reason}; other programs may have caused that: {cause}" if cause else reason)
 
     def _broken(self) -> list[Fault]:
         """Faults that may be in effect: planned in the ledger and not proven healed."""

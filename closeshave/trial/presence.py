@@ -1,4 +1,4 @@
-"""Is the environment still there? A platform fails part by part; when all of it is gone at once, somebody took its machine away."""
+"""Is the environment still there? A platform fails part by part; when all parts end at once, its machine or container engine was stopped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GOING_S_MAX = 15.0
 
 @dataclass(slots=True)
 class Presence:
-    """The roll of an environment's parts, called from time to time, because one that has ended does not say when."""
+    """Which of an environment's parts run, looked up from time to time, because a part that has ended does not say when."""
 
     deployment: Deployment
     whole_ns: int
@@ -35,8 +35,8 @@ class Presence:
         if self.running or not parts:
             return ""
         cause = "; has the container engine been stopped or restarted?" if self.deployment.networks else ""
-        return f"every part of the environment has ended, and no fault ended them{cause}"
+        return f"every part of the environment has ended, and no fault caused that{cause}"
 
     def going(self, at_ns: int) -> bool:
-        """Whether it looks as if all of it will be gone in a moment: then nothing should be concluded before."""
+        """Whether the whole environment seems to be ending: then the trial waits before it concludes anything."""
         return self.running < FEW * len(self.deployment.processes) and at_ns - self.whole_ns < GOING_S_MAX * 1e9

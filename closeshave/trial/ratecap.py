@@ -1,4 +1,4 @@
-"""The live cap: what the senders really put on the wire is held against the most that a platform's owner allows."""
+"""The live cap: compares what the senders really send with the most that a platform's owner allows."""
 
 from __future__ import annotations
 

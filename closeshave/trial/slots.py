@@ -33,7 +33,7 @@ class Slots:
         """The story of a slot that two bookings were acknowledged for; empty when there is none."""
         now = frozenset(fault.id for fault in broken)
         if now != self._broken:
-            # A primary that was lost may have taken bookings along, and their slots are rightly given again. That loss has its own judge.
+            # Bookings may be lost with a primary; then their slots may be booked again. A loss objective judges that.
             self._held.clear()
             self._doubts.clear()
             self._broken = now
@@ -51,6 +51,6 @@ class Slots:
         slot = (effect.franchise, effect.barber, effect.starts_at)
         first = self._held.setdefault(slot, booking)
         if first != booking:
-            story = f"bookings {first} and {booking} of franchise {effect.franchise} were both acknowledged for one slot of barber {effect.barber}"
+            story = f"bookings {first} and {booking} of franchise {effect.franchise} were both acknowledged for the same slot of barber {effect.barber}"
             self._doubts.append((at_s, first, story))
             self._held[slot] = booking

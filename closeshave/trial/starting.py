@@ -40,7 +40,7 @@ def bring_up(trial: Trial) -> None:
 
 
 def describe(trial: Trial) -> None:
-    """Write what the run runs on, and at which rate: figures are compared with their like only. Raises :class:`OSError`."""
+    """Write the machine and the rate of the run: only figures of equal conditions may be compared. Raises :class:`OSError`."""
     description = fingerprint.describe(trial.deployment, trial.prepared.plan.seed, trial.manifest.rate)
     write_atomically(trial.run / "environment.json", json.dumps(description, indent=1, default=str))
 
@@ -64,7 +64,7 @@ def options(prepared: Prepared) -> tuple[str, ...]:
 
 def _refuse_what_is_broken(root: Path) -> None:
     if open_faults := ledger.unhealed(root / ledger.FILE):
-        raise SafetyStop(f"the environment still has unhealed faults: {', '.join(open_faults)}; closeshave heal {root} finishes them")
+        raise SafetyStop(f"the environment still has unhealed faults: {', '.join(open_faults)}; heal them with 'closeshave heal {root}'")
 
 
 def _destroy_command(root: Path, run: Path) -> tuple[str, ...]:

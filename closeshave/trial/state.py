@@ -30,7 +30,7 @@ class SafetyStop(Exception):
 
 
 class EnvironmentLost(EnvironmentFailed):
-    """All of the environment has ended by itself; there is nothing left to ask or to judge."""
+    """The whole environment has ended; nothing is left to ask."""
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class Trial:
     forks: ForkServer | None = None
     root: Path | None = None
     loaded: bool = False
-    """Whether anything may have been sent that could have left a trace."""
+    """Whether requests may have been sent that changed the platform."""
     edges_before: tuple[history.EdgeCount, ...] | None = None
     lost: bool = False
     """Whether nothing of the environment is left to be asked."""

@@ -40,7 +40,7 @@ def put_in_order(trial: Trial, *, early: bool) -> None:
             steps.callback(_step, trial, "edge counters", _save_edges)
             steps.callback(_step, trial, "quiesce", partial(_quiesce, timeout_s=QUIESCE_EARLY_S if early else QUIESCE_S))
         if not trial.owned:
-            # First: what a platform of others does not tell of its bookings is read in the records of what was booked where.
+            # First, because the records tell what was booked where, which a remote platform may not.
             steps.callback(_step, trial, "records", _collect_records)
         steps.callback(_step, trial, "fork server", _end_forks)
         steps.callback(_step, trial, "faults", _abandon_faults if early and trial.owned else _heal_what_is_open)
@@ -77,7 +77,7 @@ def _heal_what_is_open(trial: Trial) -> None:
 
 
 def _abandon_faults(trial: Trial) -> None:
-    """An owned environment is about to be destroyed, which undoes every fault at once: nobody waits for a rejoin."""
+    """An owned environment is about to be destroyed, which undoes every fault at once: no need to wait for replicas to rejoin."""
     for child in trial.children.values():
         if child.poll() is None:
             child.kill()
@@ -112,7 +112,7 @@ def _collect_signals(trial: Trial) -> None:
 def _collect_records(trial: Trial) -> None:
     if trial.generators:
         for blind in collect.collect(trial.run).blind:
-            trial.say("what its customers did at the end is not known", f"{blind.worker} was killed", "yellow")
+            trial.say("it is unknown what its customers did at the end", f"{blind.worker} was killed", "yellow")
         for what, why in learning.notes(trial.run / RECORDS).items():
             trial.mark("part-missing", f"{what}: {why}")
             trial.say(why, what, "yellow")
@@ -121,12 +121,12 @@ def _collect_records(trial: Trial) -> None:
 
 
 def _forget_credentials(trial: Trial) -> None:
-    """Tokens and passwords have served. A step of its own: it must not depend on another's success."""
+    """Remove tokens and passwords. A step of its own, so that it does not depend on the success of another."""
     private.forget(trial.run)
 
 
 def _leave(trial: Trial) -> None:
-    """Go, and leave an environment that is somebody else's as it was."""
+    """Take an owned environment down; leave any other as it was."""
     if trial.attach is not None or trial.root is None:
         return
     if trial.deployment is None:
@@ -138,7 +138,7 @@ def _leave(trial: Trial) -> None:
 
 
 def _is_down(trial: Trial) -> bool:
-    """Take it down, and keep what is left: an error, too, leaves something, and the janitor must not be dismissed over it."""
+    """Take it down, and record what is left. After an error something is left too, so the janitor must then not be dismissed."""
     assert trial.root is not None  # or there would be nothing to take down
     try:
         trial.left = trial.driver.down(trial.root, trial.run / "logs")
@@ -148,7 +148,7 @@ def _is_down(trial: Trial) -> bool:
 
 
 def _release(trial: Trial, guard: Janitor) -> None:
-    """The janitor is done, unless something is left that it may yet remove."""
+    """Dismiss the janitor, unless something is left that it may still remove."""
     if trial.left:
         guard.leave_to()
     else:
@@ -160,11 +160,11 @@ def _take_down(trial: Trial) -> None:
         return
     trial.say("taking the environment down")
     if not _is_down(trial):
-        trial.say(", ".join(trial.left), f"not all could be removed, trying again for {DOWN_AGAIN_S:g} s", "yellow")
+        trial.say(", ".join(trial.left), f"not everything could be removed; trying again for {DOWN_AGAIN_S:g} s", "yellow")
         poll_until(lambda: _is_down(trial), DOWN_AGAIN_S, interval_s=1.0)
     if trial.left:
         trial.mark("left-behind", ", ".join(trial.left))
         raise OSError(
-            f"could not be removed: {', '.join(trial.left)}; the janitor goes on trying, or 'closeshave env down --root {trial.root}'"
+            f"could not be removed: {', '.join(trial.left)}; the janitor keeps trying; or run 'closeshave env down --root {trial.root}'"
         )
     ledger.close_by_destruction(trial.run)
