@@ -68,7 +68,7 @@ def _command(call: Call, timeout_s: float, environ: Mapping[str, str]) -> Done:
             env={**os.environ, **environ},
         )
     except (OSError, ValueError) as error:
-        return Done(well=False, saw=f"cannot be run: {type(error).__name__}")
+        return Done(well=False, saw=f"could not be started: {type(error).__name__}")
     deadline = time.monotonic() + timeout_s
     try:
         output = _read(child.stdout, deadline) if child.stdout is not None else b""
@@ -118,7 +118,7 @@ def _request(call: Call, url: str, timeout_s: float, proxy: Proxy | None) -> Don
         sender = threading.Thread(target=lambda: answered.append(_send(client, call, url, sent)), daemon=True)
         sender.start()
         sender.join(timeout_s)
-    return answered[0] if answered else Done(well=False, saw=f"had no whole answer after {timeout_s:g} s", sent_ns=sent[-1])
+    return answered[0] if answered else Done(well=False, saw=f"got no complete answer within {timeout_s:g} s", sent_ns=sent[-1])
 
 
 def _send(client: httpx.Client, call: Call, url: str, sent: list[int]) -> Done:
@@ -137,10 +137,10 @@ def _send(client: httpx.Client, call: Call, url: str, sent: list[int]) -> Done:
                 kept += part[: KEPT_BYTES - len(kept)]
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError, ValueError, RuntimeError) as error:
         # Not the error's own text: it may repeat a header.
-        return Done(well=False, saw=f"had no answer: {type(error).__name__}", sent_ns=sent[-1])
+        return Done(well=False, saw=f"got no answer: {type(error).__name__}", sent_ns=sent[-1])
     wanted = call.expect.status if isinstance(call.expect, Expect) else None
     well = answer.is_success if wanted is None else answer.status_code == wanted
-    return _judged(call, well, f"answers {answer.status_code}", bytes(kept), sent[-1])
+    return _judged(call, well, f"answered {answer.status_code}", bytes(kept), sent[-1])
 
 
 def _judged(call: Call, well: bool, saw: str, output: bytes, sent_ns: int) -> Done:

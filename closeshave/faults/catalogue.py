@@ -77,9 +77,9 @@ def check(fault: Fault, environment: str | None = None, kinds: Mapping[str, Kind
         kind = hook.bind(kind, own, NOTHING)
     problems = kind.problems(fault.scope, fault.parameters)
     if kind.undo is None or kind.prove is None:
-        problems.append(f"{kind.name} has no undo that can be proven, so it is never injected")
+        problems.append(f"{kind.name} has no undo that can be verified, so it cannot be injected")
     if environment is not None and environment not in kind.environments:
-        why = f", for it takes {kind.needs}" if kind.needs and environment != "remote" else ""
+        why = f", because it needs {kind.needs}" if kind.needs and environment != "remote" else ""
         problems.append(
             f"{kind.name} does not work on {environment} environments{_hooked(environment, hooks)}{why}; "
             f"it works on: {', '.join(sorted(kind.environments))}"
@@ -92,4 +92,4 @@ def _hooked(environment: str, hooks: Sequence[Hook]) -> str:
     if environment != "remote":
         return ""
     there = "; ".join(map(hook.label, hooks)) or "none"
-    return f" but by a hook of their operator for exactly this scope; hooks here: {there}"
+    return f" unless a hook of the platform's operator injects it at exactly this scope; hooks in the environment file: {there}"

@@ -16,7 +16,7 @@ from closeshave.deployment import Attachment, Container, Deployment, Process
 from closeshave.faults.kind import Aim, Injection, Proof, Say
 from closeshave.faults.waiting import wait_until
 
-NETWORKS = "networks of a container engine's own"
+NETWORKS = "networks of a container engine"
 """What every such kind needs; see :attr:`closeshave.faults.kind.Kind.needs`."""
 AT_ONCE = 16
 
@@ -52,7 +52,7 @@ def networks_of(deployment: Deployment, *purposes: str, region: str | None = Non
 
 def unfit(cut: Collection[Cut]) -> str:
     """Why nothing can be cut here; empty when something can."""
-    return "" if cut else f"there is nothing to be cut: it takes {NETWORKS}"
+    return "" if cut else f"there is no network to cut: this fault needs {NETWORKS}"
 
 
 def inject(aim: Aim, cut: tuple[Cut, ...], strike_ns: int, *, members: Iterable[str] = (), links: Iterable[str] = ()) -> Injection:
@@ -75,7 +75,7 @@ def rejoin(processes: Iterable[Process], say: Say) -> tuple[str, ...]:
             engine.connect(container.name, attachment)
         except engine.EngineFailed as error:
             # It may have ended just now. If not, the proof says so.
-            say(f"{process.name} is not back on {attachment.network}: {error}")
+            say(f"{process.name} could not be connected to {attachment.network} again: {error}")
             return ""
         return f"{process.name} on {attachment.network} again"
 
@@ -92,7 +92,7 @@ def joined(processes: Iterable[Process]) -> Proof:
             left = [f"{each[0].name} is not on {each[2].network}" for found in pool.map(_missing, contained) for each in found]
     except engine.EngineFailed as error:
         left = [str(error)]
-    return Proof(f"{len(contained)} containers are on all their networks", not left, ", ".join(left) or "all of them")
+    return Proof(f"{len(contained)} containers are on all of their networks", not left, ", ".join(left) or "all of them")
 
 
 def _contained(processes: Iterable[Process]) -> list[tuple[Process, Container]]:

@@ -32,7 +32,7 @@ def _keep(deployment: Deployment, shard: int) -> Iterator[str]:
         except postgres.Unavailable:
             continue
     if not timelines:
-        yield f"nobody leads shard {shard}, so there are no two sides to compare"
+        yield f"shard {shard} has no leader, so there are no two sides to compare"
         return
     lead = max(timelines, key=lambda member: timelines[member])
     for member in (member for member in members if member != lead):

@@ -38,7 +38,7 @@ def run(order: Order) -> int:
     failed = failed_rollbacks(journal)
     still_open = Ledger(Path(order.run)).find(order.fault) is not None
     if failed or still_open:
-        told = "; ".join(failed) or "no rollback failed, yet it is open in the ledger"
+        told = "; ".join(failed) or "no rollback failed, but the ledger still shows it as open"
         logging.error("not healed: %s", told)
         record(Path(order.run), Mark(now_ns(), "note", f"{order.fault} was not healed by its experiment: {told}"))
         return UNPROVEN

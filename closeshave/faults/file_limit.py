@@ -17,7 +17,7 @@ from closeshave.faults.parts import rlimits
 def begin(deployment: Deployment, process: Process, bytes_max: int) -> tuple[str, ...]:
     """Limit a process, its daemon and all that they run, parents first; returns who was limited."""
     pids = _inside(process, "limit", bytes_max) if process.container else rlimits.limit(_family(deployment, process), bytes_max)
-    return tuple(f"{process.name} pid {pid} writes no further than {bytes_max} bytes into a file" for pid in pids)
+    return tuple(f"{process.name} pid {pid} can write at most {bytes_max} bytes into a file" for pid in pids)
 
 
 def lift(deployment: Deployment, parts: Iterable[Process]) -> list[str]:

@@ -76,7 +76,7 @@ class ForkServer:
             self.process.stdin.write(os.fsencode(order) + b"\n")
             self.process.stdin.flush()
         except (OSError, ValueError) as error:
-            raise NoServer(f"the fork server takes no orders: {error}") from None
+            raise NoServer(f"the fork server accepts no orders: {error}") from None
         return Forked(self, str(order))
 
     def pid(self, order: str, timeout_s: float = 0.0) -> int | None:

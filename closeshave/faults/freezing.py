@@ -34,7 +34,7 @@ def freeze(victims: Iterable[Victim], at_ns: int) -> Freeze:
     began_ns = now_ns()
     targets = [victim.identity for victim in everyone]
     if len(send(targets, signal.SIGSTOP)) < len(targets) or not targets:
-        raise StillRunning("not everything was there to be frozen")
+        raise StillRunning("not all processes to stop were running")
     if not until(lambda: len(stopped(targets)) == len(targets), after(FROZEN_WITHIN_S), interval_s=0.005):
         still = stopped(targets)
         raise StillRunning(f"not stopped after SIGSTOP: {', '.join(str(victim) for victim in everyone if victim.identity not in still)}")

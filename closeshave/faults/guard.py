@@ -56,7 +56,7 @@ def over_caps(plan: Plan, caps: Caps = Caps()) -> list[str]:
 def entangled(plan: Plan, topology: Topology) -> list[str]:
     """Faults in effect together of which one's healing would touch what the other broke, one sentence each pair. Pure."""
     return [
-        f"{one.id} and {other.id} are in effect together and both touch {', '.join(sorted(shared))}: let one heal before the other begins"
+        f"{one.id} and {other.id} are in effect together and both touch {', '.join(sorted(shared))}: start one only after the other has healed"
         for one, other in itertools.combinations(plan.faults, 2)
         if _window(plan, one).overlaps(_window(plan, other)) and (shared := meet(one, other, topology))
     ]

@@ -50,8 +50,8 @@ def worthless(hook: Hook, do: Do, stop: Callable[[], bool]) -> str:
             return ""
         wait_until(after(ASK_EVERY_S), stop)
     text = hook.heal_check.expect
-    why = f"; {text!r} is also in the answer of the broken platform: expect a status or members" if isinstance(text, str) else ""
-    return f"the heal_check of the hook for {label(hook)} {check.saw} while the fault was in effect{why}"
+    why = f"; {text!r} is also in the answer of the broken platform, so expect a status or members instead" if isinstance(text, str) else ""
+    return f"the heal_check of the hook for {label(hook)} {check.saw} while the fault was in effect, so it cannot prove healing{why}"
 
 
 @dataclass(slots=True)
@@ -117,7 +117,7 @@ def bind(kind: Kind, hook: Hook, environ: Mapping[str, str], way: Way = straight
 
     def unfit(_aim: Aim) -> str:
         well, saw = ask("heal_check", hook.heal_check, hook.heal_check.timeout)
-        return "" if well else f"the platform is not whole: {saw}"
+        return "" if well else f"the platform is not healthy: {saw}"
 
     def inject(aim: Aim, strike_ns: int) -> Injection:
         wait_until(strike_ns)
@@ -155,13 +155,13 @@ def bind(kind: Kind, hook: Hook, environ: Mapping[str, str], way: Way = straight
 
     def prove(_aim: Aim) -> tuple[Proof, ...]:
         well, saw = ask("heal_check", hook.heal_check, hook.heal_check.timeout)
-        return (Proof(f"the platform is whole again after {label(hook)}", well, saw),)
+        return (Proof(f"the platform is healthy again after {label(hook)}", well, saw),)
 
     return replace(
         kind,
         does="Calls the hook of the platform's operator.",
-        observed_by="The operator's own observation, a call that shares nothing with the injection.",
-        undone_by="Calls the operator's undo; proven by the operator's check.",
+        observed_by="The operator's observe call, which shares nothing with the injection.",
+        undone_by="Calls the operator's undo; proven by the operator's heal_check.",
         unfit=unfit,
         inject=inject,
         look=look,

@@ -75,8 +75,8 @@ def start(run: Path, deployment_root: Path, destroy: tuple[str, ...] | None, wit
             argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=environ, check=False
         )
     if launched.returncode or not poll_until((run / RECORD).exists, STARTED_WITHIN_S):
-        raise JanitorFailed(f"the janitor did not come up; see {log_path}")
+        raise JanitorFailed(f"the janitor did not start; see {log_path}")
     identity = read_identity(run / RECORD)
     if identity is None:
-        raise JanitorFailed(f"the janitor did not say who it is; see {log_path}")
+        raise JanitorFailed(f"the janitor did not record its process ID; see {log_path}")
     return Janitor(run, identity)

@@ -68,7 +68,7 @@ def kill(signalled: Iterable[Victim], at_ns: int, dying_with_them: Iterable[Vict
     wait_until(at_ns)
     began_ns = now_ns()
     if not send([victim.identity for victim in first], signal.SIGKILL):
-        raise StillAlive("nothing was there to be killed")
+        raise StillAlive("no process to kill was running")
     left = gone([victim.identity for victim in everyone], GONE_WITHIN_S)
     if left:
         # An orphan that missed its parent's death: it would keep acknowledging writes and block the restart.

@@ -161,7 +161,7 @@ class Ledger:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             if not until(lambda: _locked(descriptor), deadline_ns):
-                raise TimeoutError(f"another process has been healing {fault} all the time")
+                raise TimeoutError(f"another process is still healing {fault}")
             yield
         finally:
             os.close(descriptor)

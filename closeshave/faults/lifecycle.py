@@ -152,7 +152,7 @@ def prove(ledger: Ledger, standing: OpenFault, kind: Kind, aim: Aim, deadline_ns
     While another fault is in effect the deadline moves on: what is not whole yet may be its doing, and shows once it is healed too.
     """
     if kind.prove is None:
-        raise RuntimeError(f"{kind.name} cannot prove its heal")
+        raise RuntimeError(f"{kind.name} cannot verify that it is healed")
     proofs: tuple[Proof, ...] = ()
 
     def proven() -> bool:

@@ -74,7 +74,7 @@ def straight(deployment: Deployment, kinds: Iterable[str]) -> str:
     bare = [kind for kind in kinds if kind in deployment.straight]
     if not bare:
         return ""
-    return f"{' and '.join(bare)} links have no Toxiproxy here: the environment was started for a plan that breaks none of them"
+    return f"{' and '.join(bare)} links have no Toxiproxy here, because the environment was started for a plan that breaks none of them"
 
 
 def unfit(deployment: Deployment) -> str:
@@ -117,7 +117,7 @@ def look(
         return None
     saw = dict.fromkeys(reply.saw for reply in replies if disturbed(reply))
     took = f"{min(reply.after_s for reply in replies) * 1e3:.0f} … {max(reply.after_s for reply in replies) * 1e3:.0f} ms"
-    return Sighting(f"{len(replies)} questions through the {len(used)} links in use of {len(links)}", f"{', '.join(saw)} after {took}")
+    return Sighting(f"{len(replies)} requests through {len(used)} of {len(links)} links, those in use", f"{', '.join(saw)} after {took}")
 
 
 def silent(reply: Reply) -> bool:
@@ -137,7 +137,7 @@ def clear(deployment: Deployment, owner: str, deadline_ns: int, say: Say) -> tup
         try:
             done += _clear(server, owner)
         except toxiproxy.Unavailable as error:
-            say(f"{name} does not let go of its toxics ({type(error).__name__}): starting it anew")
+            say(f"{name} does not remove its toxics ({type(error).__name__}): restarting it")
             processes.send(processes.family(Path(deployment.root), deployment.process(name)), signal.SIGKILL)
             done += repair.revive(deployment, [name], deadline_ns, say)
     return tuple(done)
@@ -163,7 +163,7 @@ def _clear(server: Server, owner: str) -> list[str]:
     found = _owned(server, owner)
     if found:
         server.remove_all(found)
-    return [f"took {toxic.name} off {link}" for link, toxic in found]
+    return [f"removed {toxic.name} from {link}" for link, toxic in found]
 
 
 def _owned(server: Server, owner: str) -> list[tuple[str, Toxic]]:

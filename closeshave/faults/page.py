@@ -14,16 +14,16 @@ from closeshave.plan import Expected
 FAMILIES: Mapping[str, str] = {
     "shard": "one PostgreSQL cluster under Patroni, and the etcd that elects its primaries",
     "cache": "a tier of Valkey stores under Sentinel: `cache`, `sessions` or `ratelimit`",
-    "region": "all that a region owns, or its links",
+    "region": "everything in a region, or its links",
     "service": "processes of the application; `instance` counts from 0 within the region",
     "dependency": "the payment provider",
-    "data": "what is acknowledged, and what is asked again",
+    "data": "acknowledgements and retries",
 }
 MEANINGS: Mapping[Expected, str] = {
     Expected.TOLERATES: "the objectives hold throughout",
-    Expected.DEGRADES: "a weaker objective holds while it lasts",
+    Expected.DEGRADES: "a weaker objective holds while the fault is in effect",
     Expected.RECOVERS: "the platform recovers by itself, within its RTO",
-    Expected.RESTORED: "an operator's step is part of the recovery",
+    Expected.RESTORED: "an operator restores the platform, and that is part of the recovery",
 }
 
 
@@ -36,9 +36,9 @@ def _lines(kinds: Mapping[str, Kind]) -> Iterator[str]:
     yield "# Faults"
     yield ""
     yield "Made by `python -m closeshave.faults.page docs/faults.md` from `closeshave/faults/`. A plan names a kind, a scope, an instant and a hold;"
-    yield "`closeshave validate` refuses a kind that its environment cannot do. `make faults` carries every kind out and shows what it did."
+    yield "`closeshave validate` refuses a kind that does not work on its environment. `make faults` injects every kind and shows its effect."
     yield ""
-    yield "What is expected of the platform is a default that a plan may change:"
+    yield "Each kind has a default for what is expected of the platform; a plan may change it:"
     yield ""
     yield from (f"* *{expected}*: {meaning}." for expected, meaning in MEANINGS.items())
     for family, about in FAMILIES.items():
@@ -62,8 +62,8 @@ def _section(kind: Kind) -> Iterator[str]:
     yield f"| observed | {kind.observed_by} Within {kind.observed_within_s:g} s. |"
     yield f"| customers | {_noticed(kind)} |"
     yield f"| undone | {kind.undone_by} Within {kind.healed_within_s:g} s. |"
-    needs = f" (it takes {kind.needs})" if kind.needs else ""
-    yield f"| environments | {', '.join(sorted(kind.environments, reverse=True))}{needs}; remote by a hook |"
+    needs = f" (it needs {kind.needs})" if kind.needs else ""
+    yield f"| environments | {', '.join(sorted(kind.environments, reverse=True))}{needs}; remote with a hook |"
     yield from (f"| `{parameter.name}` | {_explained(parameter)} |" for parameter in kind.parameters)
 
 

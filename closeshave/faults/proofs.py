@@ -48,7 +48,7 @@ def shard(deployment: Deployment, id: int, *, at_home: bool) -> Check:
     """A shard takes a write at its one primary, all its replicas stream from it and, if wanted, the primary is the declared one."""
 
     def check() -> Proof:
-        what = f"shard {id} takes a write, its replicas stream{' and its primary is the declared one' if at_home else ''}"
+        what = f"shard {id} accepts a write, its replicas stream{' and its primary is the declared one' if at_home else ''}"
         replicas = len(patroni.members_of(deployment, id)) - 1
         try:
             lead = patroni.leader(deployment, id)
@@ -77,7 +77,7 @@ def group(deployment: Deployment, name: str, *, at_home: bool) -> Check:
     """A store group has a primary that every sentinel names, healthy in their eyes; it takes a write, and every other store follows it."""
 
     def check() -> Proof:
-        what = f"{name} takes a write, is linked, its sentinels agree{' and its primary is the declared one' if at_home else ''}"
+        what = f"{name} accepts a write, its replicas are connected, its sentinels agree{' and its primary is the declared one' if at_home else ''}"
         stores = sentinel.stores_of(deployment, name)
         try:
             lead = sentinel.primary(deployment, name)
@@ -109,7 +109,9 @@ def etcd(deployment: Deployment) -> Check:
     def check() -> Proof:
         # The endpoint answers 503 while the member has no leader.
         sick = [port for port in deployment.etcd_ports if ports.status(f"http://127.0.0.1:{port}/health") != 200]
-        return Proof(f"{len(deployment.etcd_ports)} etcd members are healthy", not sick, f"sick on ports {sick}" if sick else "all of them")
+        return Proof(
+            f"{len(deployment.etcd_ports)} etcd members are healthy", not sick, f"unhealthy on ports {sick}" if sick else "all of them"
+        )
 
     return check
 

@@ -78,7 +78,7 @@ def hold(kind: str, configuration: Configuration) -> str:
     call = _read(kind, configuration)
     standing = call.ledger.find(call.fault)
     if standing is None or not standing.evidence:
-        return "nothing to hold: it was not injected"
+        return "nothing to hold: the fault was not injected"
     began_ns = int(standing.evidence["began_ns"])
     ends_ns = began_ns + round(call.hold_s * SECOND_NS)
     for stroke in call.kind.course(call.aim):
@@ -89,7 +89,7 @@ def hold(kind: str, configuration: Configuration) -> str:
     if not wait_until(ends_ns, call.stopped):
         return "stopped"
     still = lifecycle.look_again(call.ledger, call.fault, call.kind, call.aim, call.stopped)
-    return "held" if still else "held, but it was over before"
+    return "held" if still else "held, but the fault had ended before"
 
 
 def heal(kind: str, configuration: Configuration) -> str:

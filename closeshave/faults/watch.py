@@ -68,10 +68,10 @@ def watch(duty: Duty, lease: Lease) -> None:
                 clear_up(duty, "the harness has died")
                 return
             if lease.over(now_ns()):
-                clear_up(duty, f"the harness has been silent for {lease.seconds:g} s")
+                clear_up(duty, f"the harness has sent no heartbeat for {lease.seconds:g} s")
                 return
             if (healing is None or healing.done()) and _outlived(duty):
-                healing = pool.submit(_heal, duty, "a fault has outlived its time")
+                healing = pool.submit(_heal, duty, "a fault was not healed in time")
             time.sleep(LOOK_EVERY_S)
     say("dismissed")
 
@@ -94,7 +94,7 @@ def clear_up(duty: Duty, why: str) -> None:
         # Before anything that may take long or fail: the passwords and tokens have served.
         private.forget(duty.run)
     except OSError as error:
-        say(f"{private.place(duty.run)} is left: {error}")
+        say(f"{private.place(duty.run)} could not be removed: {error}")
     _note(duty.run, "abort", f"{why}; the janitor {'destroys' if duty.destroy else 'heals'} the environment")
     if duty.destroy:
         _destroy(duty)

@@ -65,7 +65,7 @@ def test_a_truncated_file_is_named(tmp_path):
     path = run / history.OPERATIONS_FILE
     path.write_bytes(path.read_bytes()[:-20])
     read = history.load(run)
-    assert any(entry.startswith("operations.parquet is not what was written") for entry in read.damage)
+    assert any(entry.startswith("operations.parquet was changed after it was written") for entry in read.damage)
 
 
 @given(at=st.integers(0), flipped=st.integers(1, 255))
@@ -77,7 +77,7 @@ def test_a_byte_that_flipped_on_the_disk_is_named(tmp_path_factory, at, flipped)
     content = bytearray(path.read_bytes())
     content[at % len(content)] ^= flipped
     path.write_bytes(content)
-    assert any(entry.startswith("effects.parquet is not what was written: its checksum is") for entry in history.load(run).damage)
+    assert any(entry.startswith("effects.parquet was changed after it was written: its checksum is") for entry in history.load(run).damage)
 
 
 def test_a_file_that_is_written_again_is_sealed_again(tmp_path):

@@ -237,7 +237,7 @@ def test_lossy_region_goes_on_losing(platform: Deployment, run: Path) -> None:
     """Connections are reset again and again, not only those that were open at first."""
 
     def drawn_anew(_platform: Deployment, run: Path) -> None:
-        assert until(lambda: sum("drawn anew" in detail for _, detail in marks(run)) >= 3, after(20))
+        assert until(lambda: sum("are chosen to be reset" in detail for _, detail in marks(run)) >= 3, after(20))
 
     live("region.lossy", {"region": REGION}, platform, run, drawn_anew)
 

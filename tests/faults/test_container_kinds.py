@@ -18,10 +18,10 @@ from closeshave.plan import Expected, Fault
 from tests.faults import toys
 
 CONTAINERS_ONLY = {
-    "region.partitioned": "networks of a container engine's own",
-    "region.customers-partitioned": "networks of a container engine's own",
-    "shard.primary-partitioned": "networks of a container engine's own",
-    "service.out-of-memory": "memory limits of a container engine's",
+    "region.partitioned": "networks of a container engine",
+    "region.customers-partitioned": "networks of a container engine",
+    "shard.primary-partitioned": "networks of a container engine",
+    "service.out-of-memory": "memory limits of a container engine",
 }
 SCOPES: Mapping[str, str | int] = {"shard": 1, "region": toys.NEAR, "tier": "cache", "process": "etcd-us-west-2"}
 

@@ -192,7 +192,7 @@ def test_a_platform_that_is_not_whole_is_not_broken_further(tmp_path: Path, run:
     """Its own check must pass before anything is planned."""
     monkeypatch.setattr(lifecycle, "FIT_WITHIN_S", 0.0)
     platform = remote(tmp_path / "root", switch(tmp_path, heal_check=command("false")))
-    with pytest.raises(lifecycle.Unfit, match="the platform is not whole"):
+    with pytest.raises(lifecycle.Unfit, match="the platform is not healthy"):
         break_it(platform, run)
     assert Ledger(run).open() == ()
 
@@ -230,8 +230,8 @@ def test_an_output_without_end_is_bounded() -> None:
         (command("sh", "-c", "exit 7"), False, "exit code 7"),
         (command("echo", "whole", expect="whole"), True, "exit code 0 with 'whole'"),
         (command("echo", "half", expect="whole"), False, "exit code 0 without 'whole'"),
-        (command("/no/such/program"), False, "cannot be run: FileNotFoundError"),
-        (command("echo\0"), False, "cannot be run: ValueError"),
+        (command("/no/such/program"), False, "could not be started: FileNotFoundError"),
+        (command("echo\0"), False, "could not be started: ValueError"),
         (Call(http="http://127.0.0.1:1/x", timeout=2), False, "had no answer: ConnectError"),
         (Call(http="http://127.0.0.1:1/x", headers_from={"A": "NOT_SET_ANYWHERE"}), False, "NOT_SET_ANYWHERE is not set"),
         (Call(http="nonsense"), False, "had no answer: UnsupportedProtocol"),
@@ -288,7 +288,7 @@ def test_headers_come_from_the_environment(control: str, monkeypatch: pytest.Mon
 def test_an_answer_that_drips_is_bounded(control: str) -> None:
     """Each byte in time, the whole never."""
     done = carry_out(Call(http=f"{control}/drip"), 0.5, {})
-    assert (done.well, done.saw) == (False, "had no whole answer after 0.5 s")
+    assert (done.well, done.saw) == (False, "got no complete answer within 0.5 s")
 
 
 # -- checks that cannot be fooled --------------------------------------------------------------------------------------------------------------
@@ -387,7 +387,11 @@ def test_an_expectation_of_nothing_is_refused(values: dict[str, Any], says: str)
 @pytest.mark.parametrize(
     ("fault", "hooks", "says"),
     [
-        (FAULT, (), "does not work on remote environments but by a hook of their operator for exactly this scope; hooks here: none"),
+        (
+            FAULT,
+            (),
+            "does not work on remote environments unless a hook of the platform's operator injects it at exactly this scope; hooks in the environment file: none",
+        ),
         (replace(FAULT, scope={"shard": 2}), (switch(Path("/x")),), "hooks here: shard.primary-killed on shard 1"),
         (replace(FAULT, parameters={"node": True}), (switch(Path("/x")),), "shard.primary-killed has no parameter 'node'; it has none"),
         (FAULT, (switch(Path("/x")),), None),

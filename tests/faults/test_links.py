@@ -278,7 +278,7 @@ def test_a_fault_on_links_that_lead_straight_is_refused(paper: Deployment, tmp_p
     kind = catalogue.KINDS["cache.slow"]
     aim = kind.aim(straight, {"tier": "cache"}, {})
     now = now_ns()
-    with pytest.raises(lifecycle.Unfit, match=r"app-cache links have no Toxiproxy here: the environment was started for a plan"):
+    with pytest.raises(lifecycle.Unfit, match=r"app-cache links have no Toxiproxy here, because the environment was started for a plan"):
         lifecycle.inject(Ledger(tmp_path), "slow", kind, aim, now, 1.0, lambda: False)
 
 

@@ -35,7 +35,7 @@ def test_while_anything_runs_it_is_for_the_judges(toy):
 def test_when_everything_has_ended_the_trial_stops(toy):
     """Whatever was measured then would be no fault of the platform."""
     end(toy, toy.processes)
-    assert Presence(toy, 0).gone(1) == "every part of the environment has ended, and no fault ended them"
+    assert Presence(toy, 0).gone(1) == "every part of the environment has ended, and no fault caused that"
 
 
 def test_in_containers_the_likely_cause_is_named(toy):

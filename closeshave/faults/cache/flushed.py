@@ -15,7 +15,7 @@ def unfit(aim: Aim) -> str:
     if reason := tier.unfit(aim):
         return reason
     try:
-        return "" if any(valkey.keys(store) for store in tier.leads_of(aim)) else f"tier {tier.name_of(aim)} holds nothing to be forgotten"
+        return "" if any(valkey.keys(store) for store in tier.leads_of(aim)) else f"tier {tier.name_of(aim)} holds no keys to flush"
     except (sentinel.Unavailable, sentinel.NoPrimary) as error:
         return str(error)
 
@@ -54,9 +54,9 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
 
 KIND = Kind(
     name="cache.flushed",
-    does="Flushes the live primary of every group of the tier (FLUSHALL): all entries are gone at once, and every reader misses.",
-    observed_by="The replicas, which nobody flushed, hold less than half of the keys that there were.",
-    undone_by="Nothing is to be undone: readers fill the tier again. Proven by a write that reaches the replicas, links and ready applications.",
+    does="Flushes the live primary of every group of the tier (FLUSHALL): all entries are gone at once, and every read is a miss.",
+    observed_by="The replicas, which were not flushed directly, hold less than half of the previous keys.",
+    undone_by="Nothing has to be undone: reads fill the tier again. Proven by a write that reaches the replicas, links and ready applications.",
     scope=("tier",),
     expected=Expected.DEGRADES,
     unfit=unfit,

@@ -54,7 +54,7 @@ def look_hung(aim: Aim, injection: Injection) -> Sighting | None:
     alive = all(processes.find(Path(aim.deployment.root), aim.deployment.process(store.process)) for store in targets)
     if not replies or not alive or any(reply.saw != wire.SILENT for reply in replies):
         return None
-    return Sighting(f"PING to {', '.join(store.process for store in targets)}", f"connected, and no answer in {HUNG_S:g} s")
+    return Sighting(f"PING to {', '.join(store.process for store in targets)}", f"connected, but no answer within {HUNG_S:g} s")
 
 
 def _targets(aim: Aim, injection: Injection) -> list[Store]:
@@ -100,9 +100,9 @@ TIER_LOST = Kind(
 )
 PRIMARY_HUNG = Kind(
     name="cache.primary-hung",
-    does="Freezes the live primary of every group of the tier by SIGSTOP: it keeps its connections, takes new ones, and answers nobody.",
-    observed_by="A PING at the frozen stores' own ports is taken and not answered, while their processes live.",
-    undone_by="Lets the store run on, makes it follow whoever was promoted, and fails back; proven as after a kill.",
+    does="Freezes the live primary of every group of the tier by SIGSTOP: it keeps its connections, accepts new ones, and answers none.",
+    observed_by="A PING at the frozen stores' own ports is accepted and not answered, while their processes live.",
+    undone_by="Resumes the store, makes it follow the promoted replica, and fails back; proven as after a kill.",
     scope=("tier",),
     parameters=(tier.SWITCH_BACK,),
     expected=Expected.RECOVERS,

@@ -11,7 +11,7 @@ from closeshave.faults.parts import sentinel, valkey
 from closeshave.faults.waiting import wait_until
 from closeshave.plan import Expected
 
-KEPT = Parameter("kept", float, default=0.5, about="The share of its keys and values that each primary has room for.", at_most=1.0)
+KEPT = Parameter("kept", float, default=0.5, about="The share of its keys and values that each primary has memory for.", at_most=1.0)
 
 
 def unfit(aim: Aim) -> str:
@@ -77,13 +77,13 @@ def _limits(aim: Aim) -> Proof:
         faults = list(filter(None, (_undeclared(aim, store) for store in stores)))
     except sentinel.Unavailable as error:
         faults = [str(error)]
-    return Proof(f"{len(stores)} stores may use the memory that is declared", not faults, "; ".join(faults) or "all of them")
+    return Proof(f"{len(stores)} stores may use their declared memory", not faults, "; ".join(faults) or "all of them")
 
 
 def _undeclared(aim: Aim, store: Store) -> str:
     """How a store's memory limit differs from the declared one; empty when it does not."""
     declared, now = valkey.declared_limit_bytes(aim.deployment.process(store.process)), valkey.limit_bytes(store)
-    return "" if declared == now else f"{store.process} may use {now} bytes of memory, declared are {declared}"
+    return "" if declared == now else f"{store.process} may use {now} bytes of memory; declared: {declared}"
 
 
 def _room_bytes(aim: Aim, store: Store) -> int:
@@ -95,7 +95,7 @@ KIND = Kind(
     name="cache.memory-exhausted",
     does="Lowers the memory limit of every group's live primary below what it uses: it evicts, or refuses writes, as its policy says.",
     observed_by="The stores' counters of evicted keys or of refused writes have risen since.",
-    undone_by="Gives the declared limit back; proven by reading it, and by a write that reaches the replicas.",
+    undone_by="Restores the declared limit; proven by reading it, and by a write that reaches the replicas.",
     scope=("tier",),
     parameters=(KEPT,),
     expected=Expected.DEGRADES,

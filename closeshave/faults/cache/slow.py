@@ -10,7 +10,7 @@ from closeshave.faults.linkfault import LinkFault
 from closeshave.faults.parts.toxiproxy import Toxic
 from closeshave.plan import Expected
 
-LATENCY_MS = Parameter("latency_ms", int, default=50, about="How much later every answer of the tier comes, in milliseconds.", at_least=1)
+LATENCY_MS = Parameter("latency_ms", int, default=50, about="Delay of every answer of the tier, in milliseconds.", at_least=1)
 
 
 def ways(aim: Aim) -> tuple[Link, ...]:
@@ -41,8 +41,8 @@ def unfit(aim: Aim) -> str:
 KIND = Kind(
     name=FAULT.kind,
     does="Delays every answer of the tier, by a latency toxic on each region's links to it.",
-    observed_by="A PING through each of those links that somebody uses is answered, and late.",
-    undone_by="Takes the toxics off; proven by the servers' own lists, a write, links and ready applications.",
+    observed_by="A PING through each of those links that is in use is answered late.",
+    undone_by="Removes the toxics; proven by the servers' own lists, a write, links and ready applications.",
     scope=("tier",),
     parameters=(LATENCY_MS,),
     expected=Expected.DEGRADES,

@@ -16,11 +16,7 @@ def unfit(aim: Aim) -> str:
     if reason := tier.unfit(aim):
         return reason
     try:
-        deaf = [
-            f"{store.process} does not hear sentinels of their own name"
-            for store in tier.stores_of(aim)
-            if not valkey.hears_sentinels(store)
-        ]
+        deaf = [f"{store.process} refuses the sentinels' user" for store in tier.stores_of(aim) if not valkey.hears_sentinels(store)]
     except sentinel.Unavailable as error:
         return str(error)
     return "; ".join(deaf)
@@ -50,7 +46,7 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
             return None
         if not leads or 2 * len(lost) <= len(aim.deployment.sentinels):
             return None
-        saw.append(f"{store.process} leads in its own eyes, not in those of {', '.join(lost)}")
+        saw.append(f"{store.process} says that it is primary; {', '.join(lost)} say that it is not")
     return Sighting("INFO of the stores as a client, SENTINEL MASTER at the sentinels", "; ".join(saw)) if saw else None
 
 
@@ -61,7 +57,7 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
         try:
             if valkey.hears_sentinels(store) is False:
                 valkey.hear_sentinels(store, hear=True)
-                done.append(f"{store.process} hears its sentinels again")
+                done.append(f"{store.process} accepts its sentinels again")
         except sentinel.Unavailable as error:
             # One that is down hears them once it starts; one that hangs shows in the proof.
             say(f"{store.process}: {error}")
@@ -79,13 +75,13 @@ def _heard(aim: Aim) -> Proof:
         deaf = [store.process for store in stores if not valkey.hears_sentinels(store)]
     except sentinel.Unavailable as error:
         deaf = [str(error)]
-    return Proof(f"{len(stores)} stores hear their sentinels", not deaf, f"not {', '.join(deaf)}" if deaf else "all of them")
+    return Proof(f"{len(stores)} stores accept their sentinels", not deaf, f"not {', '.join(deaf)}" if deaf else "all of them")
 
 
 KIND = Kind(
     name="cache.split-from-sentinels",
-    does="Refuses the sentinels' own user every command at the live primary of each group: they lose sight of it, its clients do not.",
-    observed_by="Most sentinels hold the store for down or replaced, while the store tells a client that it leads.",
+    does="Refuses the sentinels' own user every command at the live primary of each group: they can no longer reach it, but its clients can.",
+    observed_by="Most sentinels consider the store down or replaced, while the store tells a client that it is primary.",
     undone_by="Restores the user's rights, makes the old primary follow, fails back; proven by rights, links, sentinels, a write.",
     scope=("tier",),
     parameters=(tier.SWITCH_BACK,),

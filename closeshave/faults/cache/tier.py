@@ -8,7 +8,7 @@ from closeshave.faults.kind import Aim, Parameter, Proof, Say
 from closeshave.faults.parts import sentinel
 from closeshave.faults.whole import Whole
 
-SWITCH_BACK = Parameter("switch_back", bool, default=True, about="Healing lets the declared primary lead again.")
+SWITCH_BACK = Parameter("switch_back", bool, default=True, about="Healing makes the declared primary the primary again.")
 HEAL_WITHIN_S = 90.0
 """Sentinel refuses a second failover of a group within twice its failover timeout."""
 

@@ -19,8 +19,8 @@ from closeshave.faults.waiting import after, wait_until
 from closeshave.faults.whole import Whole
 from closeshave.plan import Expected
 
-SWALLOW_S = Parameter("swallow_s", float, default=0.15, about="Seconds for which answers are swallowed.", at_least=0.02, at_most=1.0)
-EVERY_S = Parameter("every_s", float, default=1.0, about="Seconds from one such moment to the next.", at_least=0.5, at_most=60)
+SWALLOW_S = Parameter("swallow_s", float, default=0.15, about="Seconds for which answers are dropped.", at_least=0.02, at_most=1.0)
+EVERY_S = Parameter("every_s", float, default=1.0, about="Seconds from one such period to the next.", at_least=0.5, at_most=60)
 
 
 def ways(aim: Aim) -> tuple[Link, ...]:
@@ -39,9 +39,9 @@ def course(aim: Aim) -> Iterator[Stroke]:
         wait_until(after(float(aim.parameters["swallow_s"])))
         return disturbance.pause()
 
-    yield Stroke(0.0, f"{answers} come again", lambda *_: disturbance.pause())
+    yield Stroke(0.0, f"{answers} arrive again", lambda *_: disturbance.pause())
     for turn in itertools.count(1):
-        yield Stroke(turn * float(aim.parameters["every_s"]), f"{answers} were swallowed", swallow)
+        yield Stroke(turn * float(aim.parameters["every_s"]), f"{answers} were dropped", swallow)
 
 
 FAULT = LinkFault(
@@ -53,9 +53,9 @@ FAULT = LinkFault(
 )
 KIND = Kind(
     name=FAULT.kind,
-    does="Swallows the answers of the shard's primary for a moment, again and again, towards all regions: commits go unacknowledged.",
-    observed_by="In the first such moment a question by each link that somebody uses is not answered.",
-    undone_by="Takes the toxics off; proven by the servers' own lists, a write, streaming replicas, ready applications and edges.",
+    does="Drops the answers of the shard's primary to all regions, for a short period again and again: commits are not acknowledged.",
+    observed_by="In the first such period a request through each link that is in use is not answered.",
+    undone_by="Removes the toxics; proven by the servers' own lists, a write, streaming replicas, ready applications and edges.",
     scope=("shard",),
     parameters=(SWALLOW_S, EVERY_S),
     expected=Expected.DEGRADES,

@@ -20,11 +20,9 @@ from closeshave.faults.waiting import SECOND_NS, after, wait_until
 from closeshave.plan import Expected
 
 RATE = Parameter("rate", float, default=20.0, about="New reads per second.", at_least=1, at_most=200)
-RETRIES = Parameter("retries", int, default=4, about="How often one read is sent again at most.", at_least=1, at_most=9)
-PATIENCE_S = Parameter(
-    "patience_s", float, default=0.5, about="Seconds without an answer until it is sent again.", at_least=0.05, at_most=10
-)
-PAUSE_S = Parameter("pause_s", float, default=2.0, about="Seconds for which the region's applications stand still.", at_least=0, at_most=10)
+RETRIES = Parameter("retries", int, default=4, about="How often one read is repeated at most.", at_least=1, at_most=9)
+PATIENCE_S = Parameter("patience_s", float, default=0.5, about="Seconds without an answer until it is repeated.", at_least=0.05, at_most=10)
+PAUSE_S = Parameter("pause_s", float, default=2.0, about="Seconds for which the region's applications are paused.", at_least=0, at_most=10)
 LASTS_S_MAX = 900.0
 """No fault may hold for longer: a storm that nobody ends still ends."""
 ENDS_WITHIN_S = 20.0
@@ -93,9 +91,9 @@ def _per_s(aim: Aim) -> int:
 
 KIND = Kind(
     name="data.retry-storm",
-    does="Pauses a region's applications for seconds, while a helper sends reads at a fixed rate and repeats at once what is late or bad.",
-    observed_by="The edge's own counter grows faster than before, by the storm's rate.",
-    undone_by="Ends the helper and resumes the applications; proven by no such process, their answers, readiness and the region's edge.",
+    does="Pauses a region's applications for seconds, while a helper sends reads at a fixed rate and repeats late or bad ones at once.",
+    observed_by="The edge's own request counter grows faster than before, by the storm's rate.",
+    undone_by="Ends the helper and resumes the applications; proven by the absence of the helper, their answers, readiness and the region's edge.",
     scope=("region",),
     parameters=(RATE, RETRIES, PATIENCE_S, PAUSE_S),
     # While the storm goes on: the pause is over by itself, and what it has piled up must drain.

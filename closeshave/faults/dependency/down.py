@@ -34,9 +34,9 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
 
 KIND = Kind(
     name="dependency.payments-down",
-    does="Kills the payment provider by SIGKILL, or stops it by SIGSTOP; nothing brings it back until the fault is healed.",
+    does="Kills the payment provider by SIGKILL, or stops it by SIGSTOP; nothing restarts it until the fault is healed.",
     observed_by="The provider's own port refuses connections, or accepts them and does not answer.",
-    undone_by="Starts or resumes the provider; proven by its answers, past the links and through every one, and ready applications.",
+    undone_by="Starts or resumes the provider; proven by its answers, directly and through every link, and ready applications.",
     scope=(),
     parameters=(HANG,),
     expected=Expected.DEGRADES,

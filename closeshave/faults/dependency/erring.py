@@ -23,8 +23,8 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
 KIND = Kind(
     name="dependency.payments-erring",
     does="Makes the payment provider answer a share of its calls with 500, before anything is charged.",
-    observed_by="Calls of the provider's own interface that leave nothing behind are answered with 500.",
-    undone_by="Has the provider behave again; proven by reading it back, its answers, through every link too, and ready applications.",
+    observed_by="Test calls of the provider's API that change nothing are answered with 500.",
+    undone_by="Makes the provider work normally again; proven by its settings, its answers, also through every link, and ready applications.",
     scope=(),
     parameters=(SHARE,),
     expected=Expected.DEGRADES,

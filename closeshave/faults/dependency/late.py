@@ -34,7 +34,7 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
         ports.CLIENT.post(f"{aim.deployment.payments.url}/captures", json=NOTHING, timeout=wanted_s)
     except httpx.ReadTimeout:
         if provider.healthy(aim.deployment):
-            return Sighting("POST /captures at the payment provider", f"no answer within {wanted_s:g} s, and it is healthy")
+            return Sighting("POST /captures at the payment provider", f"no answer within {wanted_s:g} s, but it is healthy")
     except ports.Failed:
         return None
     return None
@@ -42,9 +42,9 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
 
 KIND = Kind(
     name="dependency.payments-late",
-    does="Makes the payment provider charge at once and answer seconds later, when the platform has given up: committed, unacknowledged.",
-    observed_by="A charge of nothing, which the provider refuses, is not answered in time, while its health is.",
-    undone_by="Has the provider behave again; proven by reading it back, its answers, through every link too, and ready applications.",
+    does="Makes the payment provider charge at once and answer seconds later, when the platform has given up: charged, but not acknowledged.",
+    observed_by="An invalid charge, which the provider refuses, is not answered in time, while its health check is.",
+    undone_by="Makes the provider work normally again; proven by its settings, its answers, also through every link, and ready applications.",
     scope=(),
     parameters=(LATE_S,),
     expected=Expected.DEGRADES,

@@ -58,7 +58,7 @@ def tell(deployment: Deployment, told: Mapping[str, float]) -> None:
     """Have it behave so, and otherwise as it should. Raises :class:`NotAsTold` or :class:`ports.Failed`."""
     ports.CLIENT.put(f"{deployment.payments.url}/operations", json=dict(told)).raise_for_status()
     if (said := behaviour(deployment)) != {**AS_IT_SHOULD, **told}:
-        raise NotAsTold(f"told {dict(told)}, the provider says {said}")
+        raise NotAsTold(f"it was set to {dict(told)}, but the provider reports {said}")
 
 
 def behaviour(deployment: Deployment) -> Mapping[str, float] | None:
@@ -86,7 +86,7 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
         return True
 
     if behaviour(deployment) != AS_IT_SHOULD and until(behaved, deadline_ns):
-        done += ("told the payment provider to behave",)
+        done += ("told the payment provider to work normally",)
     return done + links.clear(deployment, OWNER, deadline_ns, say)
 
 
@@ -108,7 +108,9 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
 def _behaving(deployment: Deployment) -> Proof:
     said, answered = behaviour(deployment), statuses(deployment)
     holds = said == AS_IT_SHOULD and set(answered) == {200}
-    return Proof(f"the payment provider behaves and answers {ASKED} calls in a row", holds, f"{said}, {answered.count(200)} answered")
+    return Proof(
+        f"the payment provider works normally and answers {ASKED} calls in a row", holds, f"{said}, {answered.count(200)} answered"
+    )
 
 
 def _reached(deployment: Deployment) -> Proof:

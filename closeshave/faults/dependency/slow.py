@@ -8,7 +8,7 @@ from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
 from closeshave.faults.parts.toxiproxy import Toxic
 from closeshave.plan import Expected
 
-LATENCY_MS = Parameter("latency_ms", int, default=1500, about="Added to each answer, in milliseconds.", at_least=50, at_most=30_000)
+LATENCY_MS = Parameter("latency_ms", int, default=1500, about="Delay of each answer, in milliseconds.", at_least=50, at_most=30_000)
 
 
 def unfit(aim: Aim) -> str:
@@ -33,8 +33,8 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 KIND = Kind(
     name="dependency.payments-slow",
     does="Delays every answer of the payment provider, on the links of all regions.",
-    observed_by="A question through each link that customers' payments use is answered late, and at once when asked past the links.",
-    undone_by="Takes the toxics off; proven by empty lists, the provider's answers through every link and ready applications.",
+    observed_by="A request through each link that customers' payments use is answered late, and one that bypasses the links at once.",
+    undone_by="Removes the toxics; proven by empty lists, the provider's answers through every link and ready applications.",
     scope=(),
     parameters=(LATENCY_MS,),
     expected=Expected.DEGRADES,

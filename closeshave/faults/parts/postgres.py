@@ -144,4 +144,4 @@ def fill_segment(deployment: Deployment, primary: Member, beyond: int) -> None:
             if row is not None and int(row[0]) > beyond:
                 return
             connection.execute("select pg_logical_emit_message(true, 'closeshave', repeat('x', %s))", (FILLING_BYTES,))
-    raise psycopg.OperationalError(f"the WAL of {primary.process} does not get beyond {beyond} bytes of its file")
+    raise psycopg.OperationalError(f"the WAL of {primary.process} does not grow beyond {beyond} bytes of its file")

@@ -89,7 +89,7 @@ def primary(deployment: Deployment, group: str) -> Store:
     for port, count in votes.most_common(1):
         if port in by_port and count * 2 > sum(votes.values()):
             return by_port[port]
-    raise NoPrimary(f"the sentinels name {dict(votes) or 'nobody'} as primary of {group}")
+    raise NoPrimary(f"the sentinels do not agree on a primary of {group}: {dict(votes) or 'none is named'}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def _connections_of(family: int) -> Iterator[tuple[int, bytes]]:
                 if kind == DONE:
                     return
                 if kind == ERROR:
-                    raise OSError(-struct.unpack_from("=i", answer, HEADER.size)[0], "the kernel does not tell about sockets")
+                    raise OSError(-struct.unpack_from("=i", answer, HEADER.size)[0], "the kernel does not list its sockets")
                 yield _parse(answer[HEADER.size : length])
                 answer = answer[(length + 3) & ~3 :]
 

@@ -131,7 +131,7 @@ class Server:
             # The server fills in attributes that were not given (jitter 0), so only what was asked for is compared.
             same = listed is not None and toxic.attributes.items() <= listed.attributes.items()
             if listed is None or not same or abs(listed.toxicity - toxic.toxicity) > TOXICITY_STEP:
-                raise NotAsAsked(f"{proxy}: asked for {toxic}, listed is {listed}")
+                raise NotAsAsked(f"{proxy}: requested {toxic}, but it lists {listed}")
 
     def remove(self, proxy: str, *toxics: Toxic) -> None:
         """Take toxics off a proxy, if they are there. Raises :class:`NotAsAsked` when one is still listed, :class:`KeyError`."""
@@ -156,7 +156,7 @@ class Server:
         with self._speaking():
             (self._proxy(proxy).enable if enabled else self._proxy(proxy).disable)()
         if self.proxies()[proxy] is not enabled:
-            raise NotAsAsked(f"{proxy} was to be {'enabled' if enabled else 'disabled'} and is not")
+            raise NotAsAsked(f"{proxy} should be {'enabled' if enabled else 'disabled'}, but is not")
 
     def disturbances(self) -> tuple[str, ...]:
         """Everything that is not as after a fresh start: toxics and closed proxies, by name; empty when all links are clear."""

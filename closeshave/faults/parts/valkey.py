@@ -56,7 +56,7 @@ def limit(store: Store, most_bytes: int) -> None:
     with session(store.port) as connection:
         connection.config_set("maxmemory", most_bytes)
     if (said := limit_bytes(store)) != most_bytes:
-        raise RuntimeError(f"{store.process} was to be limited to {most_bytes} bytes of memory and says {said}")
+        raise RuntimeError(f"{store.process} should be limited to {most_bytes} bytes of memory, but answers {said}")
 
 
 def footing_bytes(store: Store) -> tuple[int, int]:
@@ -78,4 +78,4 @@ def hear_sentinels(store: Store, *, hear: bool) -> None:
     with session(store.port) as connection:
         connection.acl_setuser(SENTINEL_USER, enabled=True, categories=["+@all" if hear else "-@all"])
     if hears_sentinels(store) is not hear:
-        raise RuntimeError(f"{store.process} was to {'hear' if hear else 'refuse'} its sentinels and does not")
+        raise RuntimeError(f"{store.process} should {'accept' if hear else 'refuse'} commands of its sentinels, but does not")

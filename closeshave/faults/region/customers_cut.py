@@ -17,9 +17,9 @@ FAULT = LinkFault(
 )
 KIND = Kind(
     name=FAULT.kind,
-    does="Silences the way from every edge to the region's applications; the region itself is well and reaches the others.",
-    observed_by="A request by that way, which the edges keep using, is not answered.",
-    undone_by="Takes the toxics off; proven by the servers' own lists and by every edge leading to its own region.",
+    does="Drops all traffic from every edge to the region's applications; the region itself is healthy and reaches the others.",
+    observed_by="A request on that path, which the edges keep using, is not answered.",
+    undone_by="Removes the toxics; proven by the servers' own lists and by every edge leading to its own region.",
     scope=("region",),
     expected=Expected.RECOVERS,
     links=("ingress",),

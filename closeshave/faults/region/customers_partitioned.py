@@ -50,9 +50,9 @@ def _cuts(aim: Aim) -> tuple[Cut, ...]:
 
 KIND = Kind(
     name="region.customers-partitioned",
-    does="Takes the edges off the region's network, so that none of them reaches its applications; region.customers-cut does it by toxics.",
-    observed_by="Every edge holds the region for down, by its own statistics.",
-    undone_by="Puts the edges back under the same addresses; proven by the engine and by every edge leading to its own region.",
+    does="Disconnects the edges from the region's network, so that none of them reaches its applications; region.customers-cut uses toxics.",
+    observed_by="Every edge reports the region as down in its own statistics.",
+    undone_by="Connects the edges again with the same addresses; proven by the engine and by every edge leading to its own region.",
     scope=("region",),
     expected=Expected.RECOVERS,
     unfit=unfit,

@@ -19,8 +19,8 @@ KIND = Kind(
     name=FAULT.kind,
     does="Silences the region's ways to the others' databases and stores, theirs to its own, and replication between them; etcd, Patroni, "
     "Sentinel, the stores' own replication and the edges reach it as before.",
-    observed_by="A question by each of those ways that somebody uses is not answered.",
-    undone_by="Takes the toxics off; proven by the servers' own lists, writes, streaming replicas and ready applications.",
+    observed_by="A request on each of those paths that is in use is not answered.",
+    undone_by="Removes the toxics; proven by the servers' own lists, writes, streaming replicas and ready applications.",
     scope=("region",),
     parameters=(domain.SWITCH_BACK,),
     expected=Expected.DEGRADES,

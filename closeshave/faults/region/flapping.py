@@ -12,7 +12,7 @@ from closeshave.faults.linkfault import LinkFault
 from closeshave.faults.region import domain, network
 from closeshave.plan import Expected
 
-DOWN_S = Parameter("down_s", float, default=3.0, about="How long the links are silent each time, in seconds.", at_least=0.5)
+DOWN_S = Parameter("down_s", float, default=3.0, about="How long the links are interrupted each time, in seconds.", at_least=0.5)
 UP_S = Parameter("up_s", float, default=3.0, about="How long they work in between, in seconds.", at_least=0.5)
 
 
@@ -35,9 +35,9 @@ FAULT = LinkFault(
 )
 KIND = Kind(
     name=FAULT.kind,
-    does="Silences all links of the region and lets them work again, in turn, as long as it holds; etcd, Patroni and Sentinel see no change.",
-    observed_by="While they are silent, a question by each of them that somebody uses is not answered.",
-    undone_by="Takes the toxics off; proven by the servers' own lists, writes, streaming replicas and ready applications.",
+    does="Interrupts all links of the region and lets them work again, in turn, until it is healed; etcd, Patroni and Sentinel see no change.",
+    observed_by="While they are interrupted, a request through each of them that is in use is not answered.",
+    undone_by="Removes the toxics; proven by the servers' own lists, writes, streaming replicas and ready applications.",
     scope=("region",),
     parameters=(DOWN_S, UP_S, domain.SWITCH_BACK),
     expected=Expected.DEGRADES,

@@ -12,10 +12,8 @@ from closeshave.faults.parts.toxiproxy import Toxic
 from closeshave.faults.region import domain, network
 from closeshave.plan import Expected
 
-SHARE = Parameter(
-    "share", float, default=0.2, about="The share of connections in use that is reset at each draw.", at_least=0.01, at_most=1.0
-)
-DRAW_S = Parameter("draw_s", float, default=1.0, about="Seconds from one draw to the next.", at_least=0.2)
+SHARE = Parameter("share", float, default=0.2, about="The share of connections in use that is reset each time.", at_least=0.01, at_most=1.0)
+DRAW_S = Parameter("draw_s", float, default=1.0, about="Seconds from one reset to the next.", at_least=0.2)
 QUESTIONS = 8
 """By each link, as only a share of them is lost."""
 LOST = frozenset({"closed", ConnectionResetError.__name__, BrokenPipeError.__name__})
@@ -26,7 +24,7 @@ def course(aim: Aim) -> Iterator[Stroke]:
     draw_s = float(aim.parameters["draw_s"])
     disturbance = FAULT.disturbance(aim)
     return (
-        Stroke(turn * draw_s, "the connections to be reset are drawn anew", lambda *_: disturbance.renew()) for turn in itertools.count(1)
+        Stroke(turn * draw_s, "other connections are chosen to be reset", lambda *_: disturbance.renew()) for turn in itertools.count(1)
     )
 
 
@@ -41,9 +39,9 @@ FAULT = LinkFault(
 )
 KIND = Kind(
     name=FAULT.kind,
-    does="Resets a share of the connections on all links of the region, drawn anew again and again; answers on their way are lost.",
-    observed_by="Among several questions by each link that somebody uses, some end in a reset.",
-    undone_by="Takes the toxics off; proven by the servers' own lists, writes, streaming replicas and ready applications.",
+    does="Resets a share of the connections on all links of the region, chosen at random again and again; answers in flight are lost.",
+    observed_by="Of several requests through each link that is in use, some end in a reset.",
+    undone_by="Removes the toxics; proven by the servers' own lists, writes, streaming replicas and ready applications.",
     scope=("region",),
     parameters=(SHARE, DRAW_S, domain.SWITCH_BACK),
     expected=Expected.DEGRADES,

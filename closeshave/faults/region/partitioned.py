@@ -38,9 +38,9 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
     if not silent or _answered(links):
         return None
     said = (
-        f"{', '.join(silent)} have not reached etcd for {patroni.OUT_OF_TOUCH_S:g} s, and none of {len(links)} questions across is answered"
+        f"{', '.join(silent)} have not reached etcd for {patroni.OUT_OF_TOUCH_S:g} s, and none of {len(links)} requests across is answered"
     )
-    return Sighting(f"Patroni's own word; {', '.join(link.name for link in links) or 'no link leads across'}", said)
+    return Sighting(f"reported by Patroni itself; {', '.join(link.name for link in links) or 'no link leads across'}", said)
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
@@ -73,9 +73,9 @@ def _answered(links: Collection[Link]) -> bool:
 
 KIND = Kind(
     name="region.partitioned",
-    does="Cuts every connection between the region and the others, also that of etcd, Patroni and Sentinel; its customers still reach it.",
-    observed_by="One side's Patronis say that they do not reach etcd, and no question by the region's links to the others is answered.",
-    undone_by="Joins the networks under the same addresses and switches back; proven by the engine, Patroni, writes, replication, edges.",
+    does="Cuts every connection between the region and the others, including etcd, Patroni and Sentinel; its customers still reach it.",
+    observed_by="The Patronis of one side report that they do not reach etcd, and no request on the region's links to the others is answered.",
+    undone_by="Reconnects the networks with the same addresses and switches back; proven by the engine, Patroni, writes, replication, edges.",
     scope=("region",),
     parameters=(domain.SWITCH_BACK,),
     expected=Expected.RECOVERS,

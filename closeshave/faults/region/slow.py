@@ -10,9 +10,7 @@ from closeshave.faults.parts.toxiproxy import Toxic
 from closeshave.faults.region import domain, network
 from closeshave.plan import Expected
 
-LATENCY_MS = Parameter(
-    "latency_ms", int, default=50, about="How much later everything comes back by each link, in milliseconds.", at_least=1
-)
+LATENCY_MS = Parameter("latency_ms", int, default=50, about="Delay of every answer on each link, in milliseconds.", at_least=1)
 
 
 def latency_s(aim: Aim) -> float:
@@ -31,8 +29,8 @@ FAULT = LinkFault(
 KIND = Kind(
     name=FAULT.kind,
     does="Delays every answer on all links of the region: its customers', its applications' and its standbys', and others' to its data.",
-    observed_by="A question by each of those links that somebody uses is answered, and late.",
-    undone_by="Takes the toxics off; proven by the servers' own lists, writes, streaming replicas and ready applications.",
+    observed_by="A request through each of those links that is in use is answered late.",
+    undone_by="Removes the toxics; proven by the servers' own lists, writes, streaming replicas and ready applications.",
     scope=("region",),
     parameters=(LATENCY_MS, domain.SWITCH_BACK),
     expected=Expected.DEGRADES,

@@ -45,9 +45,9 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
 
 KIND = Kind(
     name="service.bad-version",
-    does="Rolls out a release to a region, process by process, that is ready, reads, and has the wrong address of every primary.",
-    observed_by="Every process of the region says the bad version in the head of its answers.",
-    undone_by="Rolls back process by process; proven by nothing of the release being left, by readiness, answers and the region's edge.",
+    does="Rolls out a bad release to a region, process by process: it is ready and reads, but has the wrong address of every primary.",
+    observed_by="Every process of the region reports the bad version in a header of its answers.",
+    undone_by="Rolls back process by process; proven by the absence of the release, readiness, answers and the region's edge.",
     scope=("region",),
     # Health checks pass, so nothing takes the region out: somebody has to roll back.
     expected=Expected.RESTORED,

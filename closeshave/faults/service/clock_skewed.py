@@ -24,7 +24,7 @@ SKEW_S = Parameter(
     int,
     # Access tokens are good for 15 minutes.
     default=1200,
-    about="Seconds by which its clock is ahead; behind when negative.",
+    about="Seconds by which its clock is ahead; a negative number means behind.",
     at_least=-86_400,
     at_most=86_400,
 )
@@ -34,7 +34,7 @@ def unfit(aim: Aim) -> str:
     """Not without the library that skews a clock."""
     if _library() is None:
         return "libfaketime is not installed, and without it no clock can be skewed"
-    return "a skew of 0 s is none" if aim.parameters["skew_s"] == 0 else fleet.unfit(aim)
+    return "a skew of 0 s has no effect" if aim.parameters["skew_s"] == 0 else fleet.unfit(aim)
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:

@@ -14,7 +14,7 @@ from closeshave.faults.service import fleet
 from closeshave.faults.service.fleet import ASKED, INSTANCE, alive, asked, instance, squeezer, unfit
 from closeshave.plan import Expected
 
-SHARE = Parameter("share", float, default=0.1, about="How much of the time the process may run.", at_least=0.01, at_most=0.9)
+SHARE = Parameter("share", float, default=0.1, about="The share of the time for which the process may run.", at_least=0.01, at_most=0.9)
 PERIOD_S = 0.2
 """Long enough that a request notices, short enough that a health check still passes."""
 LOOKS = 40
@@ -74,9 +74,9 @@ def _asking_s(aim: Aim, app: Process) -> float:
 
 KIND = Kind(
     name="service.cpu-squeezed",
-    does="Lets one of a region's application processes run for a share of the time only: by its container's CPU quota, else by SIGSTOP.",
-    observed_by="The process table shows the process stopped most of the times, or the same requests take it longer than another.",
-    undone_by="Lifts the quota, or ends the helper and resumes the process; proven by neither being left, readiness, answers, the edge.",
+    does="Lets one of a region's application processes run only for a share of the time: by its container's CPU quota, else by SIGSTOP.",
+    observed_by="The process table shows the process stopped most of the time, or the same requests take longer than at another process.",
+    undone_by="Lifts the quota, or ends the helper and resumes the process; proven by the absence of both, readiness, answers, the edge.",
     scope=("region",),
     parameters=(INSTANCE, SHARE),
     expected=Expected.DEGRADES,

@@ -29,14 +29,16 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
     statuses = asked(aim, app, ASKED)
     if 500 not in statuses or not ready(app):
         return None
-    return Sighting(f"HTTP to {app.name} on port {app.ports[0]}", f"{statuses.count(500)} of {ASKED} answers are 500, and it says ready")
+    return Sighting(
+        f"HTTP to {app.name} on port {app.ports[0]}", f"{statuses.count(500)} of {ASKED} answers are 500, but it says that it is ready"
+    )
 
 
 KIND = Kind(
     name="service.erring",
     does="Makes one of a region's application processes answer a share of its requests with 500 while its health checks pass.",
     observed_by="Reads sent to the process's own port are answered with 500, and its readiness with 200.",
-    undone_by="Takes the word to the process back; proven by its answers, its readiness and the region's edge.",
+    undone_by="Removes the instruction to fail from the process; proven by its answers, its readiness and the region's edge.",
     scope=("region",),
     parameters=(INSTANCE, SHARE),
     # Readiness cannot see it, by definition: without outlier ejection an operator has to take the process out.

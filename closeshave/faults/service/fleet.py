@@ -77,7 +77,7 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
     for app in fleet(aim):
         if word(app).exists():
             word(app).unlink(missing_ok=True)
-            done.append(f"took back the word to {app.name}")
+            done.append(f"removed the instruction from {app.name}")
         strangers = altered.running(aim.deployment, [squeezer(app), app.name])
         if strangers:
             say(f"ending {', '.join(strangers.values())}")
@@ -110,7 +110,7 @@ def _as_declared(aim: Aim) -> Proof:
     names = [name for app in fleet(aim) for name in (app.name, squeezer(app))]
     left = [f"{name} pid {identity.pid}" for identity, name in altered.running(aim.deployment, names).items()]
     left += [str(word(app)) for app in fleet(aim) if word(app).exists()]
-    return Proof("nothing of the fault is left at the applications", not left, ", ".join(left) or "nothing")
+    return Proof("no application has a trace of the fault", not left, ", ".join(left) or "nothing")
 
 
 def _answering(aim: Aim) -> Proof:

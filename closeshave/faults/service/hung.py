@@ -23,7 +23,7 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
     port = app.ports[0]
     if ports.refusal(port) or ports.status(f"http://127.0.0.1:{port}/health/live"):
         return None
-    return Sighting(f"GET /health/live of {app.name} on port {port}", f"accepted, and no answer within {ports.TIMEOUT_S:g} s")
+    return Sighting(f"GET /health/live of {app.name} on port {port}", f"accepted, but no answer within {ports.TIMEOUT_S:g} s")
 
 
 KIND = Kind(

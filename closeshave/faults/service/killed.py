@@ -25,7 +25,7 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
 
 KIND = Kind(
     name="service.killed",
-    does="Kills one of a region's application processes by SIGKILL; nothing starts it again until the fault is healed.",
+    does="Kills one of a region's application processes by SIGKILL; nothing restarts it until the fault is healed.",
     observed_by="Connections to the process's own port are refused.",
     undone_by="Starts the process again; proven by its readiness, its answers and the region's edge.",
     scope=("region",),

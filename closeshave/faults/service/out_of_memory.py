@@ -48,7 +48,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     with contextlib.suppress(engine.EngineFailed):
         engine.execute(container, ["python3", "-c", f"b'x' * {bytes_max}"])
     if processes.gone([target], KILLED_WITHIN_S):
-        raise StillThere(f"{app.name} lives {KILLED_WITHIN_S:g} s after its {bytes_max} bytes were used up")
+        raise StillThere(f"{app.name} still runs {KILLED_WITHIN_S:g} s after its {bytes_max} bytes were used up")
     touched = (f"{app.name} pid {target.pid}", f"container of {app.name} limited to {bytes_max} bytes of memory")
     return Injection(aim.label, touched, began_ns, now_ns(), (app.name,))
 
@@ -59,7 +59,9 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
     refused = ports.refusal(app.ports[0])
     if not refused or not engine.oom_killed(_container(app)):
         return None
-    return Sighting(f"TCP to {app.name} on port {app.ports[0]}, the engine's word on its end", f"{refused}; killed for want of memory")
+    return Sighting(
+        f"TCP to {app.name} on port {app.ports[0]}, the engine's report on its end", f"{refused}; killed because it was out of memory"
+    )
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
@@ -85,7 +87,7 @@ def _limits(aim: Aim) -> Proof:
         left = list(filter(None, map(_undeclared, apps)))
     except engine.EngineFailed as error:
         left = [str(error)]
-    return Proof(f"{len(apps)} applications may use the memory that is declared", not left, "; ".join(left) or "all of them")
+    return Proof(f"{len(apps)} applications may use their declared memory", not left, "; ".join(left) or "all of them")
 
 
 def _undeclared(app: Process) -> str:
@@ -93,7 +95,7 @@ def _undeclared(app: Process) -> str:
     if app.container is None:
         return ""
     declared, now = app.container.memory_bytes_max, allowance(app.container.name).memory_bytes_max
-    return "" if declared == now else f"{app.name} may use {now} bytes of memory, declared are {declared}"
+    return "" if declared == now else f"{app.name} may use {now} bytes of memory; declared: {declared}"
 
 
 def _container(app: Process) -> str:
@@ -108,8 +110,8 @@ def _resident_bytes(aim: Aim, app: Process) -> int:
 
 KIND = Kind(
     name="service.out-of-memory",
-    does="Leaves one of a region's application processes no memory beyond what it has and uses that up, so that the kernel kills it.",
-    observed_by="Connections to the process's own port are refused, and the engine says that the kernel killed it for want of memory.",
+    does="Limits one of a region's application processes to the memory that it uses and fills that up, so that the kernel kills it.",
+    observed_by="Connections to the process's own port are refused, and the engine reports that the kernel killed it because it was out of memory.",
     undone_by="Starts the process again with its declared limit; proven by reading that back, its readiness, its answers, the region's edge.",
     scope=("region",),
     parameters=(INSTANCE,),
@@ -123,5 +125,5 @@ KIND = Kind(
     lead_s=lambda _aim: 3.0,
     effect_within_s=None,
     environments=frozenset({"containers"}),
-    needs="memory limits of a container engine's",
+    needs="memory limits of a container engine",
 )

@@ -16,7 +16,7 @@ EVICT = Parameter(
     "evict",
     bool,
     default=True,
-    about="Also end the sessions that the platform has, as when all reconnect at once and it comes too late; otherwise only new ones fail.",
+    about="Also end the platform's existing sessions, as when all clients reconnect at once and it comes too late; otherwise only new ones fail.",
 )
 
 
@@ -56,9 +56,9 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
 
 KIND = Kind(
     name="shard.connections-exhausted",
-    does="Takes every session that the shard's live primary has to give and holds them; Patroni's own are kept apart by PostgreSQL.",
-    observed_by="PostgreSQL refuses a session with the platform's own role, for it has no slot left.",
-    undone_by="Ends the holder; proven by its absence, no session of it, a write, streaming replicas, roles, ready applications.",
+    does="Opens every free session of the shard's live primary and holds them; PostgreSQL reserves Patroni's own.",
+    observed_by="PostgreSQL refuses a session with the platform's own role, because no slot is left.",
+    undone_by="Ends the holder; proven by its absence and that of its sessions, a write, streaming replicas, roles, ready applications.",
     scope=("shard",),
     parameters=(EVICT,),
     # Nobody but an operator ends a client that holds too much.

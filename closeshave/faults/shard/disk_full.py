@@ -59,7 +59,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     began_ns = now_ns()
     touched = file_limit.begin(aim.deployment, process, bytes_max)
     if not until(lambda: _refuses(aim.deployment, lead, bytes_max), after(REFUSES_WITHIN_S)):
-        raise StillWriting(f"{lead.process} takes writes {REFUSES_WITHIN_S:g} s after it was kept from writing")
+        raise StillWriting(f"{lead.process} still accepts writes {REFUSES_WITHIN_S:g} s after it was kept from writing")
     return Injection(aim.label, touched, began_ns, now_ns(), targets=(lead.process,), members=(lead.process,), before=before)
 
 
@@ -120,19 +120,19 @@ def _copy_anew(aim: Aim, say: Say) -> list[str]:
         lead = patroni.leader(aim.deployment, shard_of(aim))
         behind = [member for member in standbys(aim.deployment, lead) if postgres.streaming(aim.deployment, lead) == 0]
         for member in behind:
-            say(f"copying {member.process} anew")
+            say(f"copying {member.process} again")
             patroni.reinitialize(member)
     except (patroni.NoLeader, postgres.Unavailable, httpx.HTTPError) as error:
-        say(f"not copied anew: {error}")
+        say(f"not copied again: {error}")
         return []
-    return [f"copied {member.process} anew" for member in behind]
+    return [f"copied {member.process} again" for member in behind]
 
 
 KIND = Kind(
     name="shard.disk-full",
     does="Keeps the node of the shard's live primary from writing any further into its files (RLIMIT_FSIZE, the error is EFBIG): it panics.",
-    observed_by="PostgreSQL's own log has a PANIC over a write to its write-ahead log since the strike.",
-    undone_by="Lifts the limits and lets Patroni rejoin the node, or copies it anew; proven by the limits, a write, replicas, roles, applications.",
+    observed_by="PostgreSQL's own log shows a PANIC for a write to its write-ahead log since the injection.",
+    undone_by="Lifts the limits and lets Patroni rejoin the node, or copies it again; proven by the limits, a write, replicas, roles, applications.",
     scope=("shard",),
     parameters=(SWITCH_BACK,),
     expected=Expected.RECOVERS,

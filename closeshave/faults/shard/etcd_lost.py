@@ -11,7 +11,7 @@ from closeshave.plan import Expected
 def unfit(aim: Aim) -> str:
     """An etcd whose killed members come back empty would come back without what it held."""
     if any("etcd_rejoin" in word for process in etcd.members(aim) for word in process.argv):
-        return f"etcd {aim.deployment.versions.get('etcd', '')} starts empty after a kill, so all of it cannot be lost and come back"
+        return f"etcd {aim.deployment.versions.get('etcd', '')} starts empty after a kill, so the fault could not be undone"
     return etcd.unfit(aim)
 
 
@@ -22,7 +22,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 KIND = Kind(
     name="shard.etcd-lost",
-    does="Kills every member of etcd by SIGKILL at once, so that no Patroni can renew or win a leader's key until the fault is healed.",
+    does="Kills every member of etcd by SIGKILL at once, so that no Patroni can renew or win a leader key until the fault is healed.",
     observed_by="Connections to the client ports of all members are refused.",
     undone_by="Starts the members again; proven by the health of every member, and a write, replication and roles on every shard.",
     scope=(),

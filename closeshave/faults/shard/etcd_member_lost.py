@@ -23,7 +23,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 KIND = Kind(
     name="shard.etcd-member-lost",
-    does="Kills one member of etcd by SIGKILL; nothing starts it again until the fault is healed.",
+    does="Kills one member of etcd by SIGKILL; nothing restarts it until the fault is healed.",
     observed_by="Connections to the member's client port are refused.",
     undone_by="Starts the member again; proven by the health of every member, and a write, replication and roles on every shard.",
     scope=("process",),

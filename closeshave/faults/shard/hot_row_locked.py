@@ -64,9 +64,9 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
 
 KIND = Kind(
     name="shard.hot-row-locked",
-    does="Holds a transaction open that has taken all that is left of the busiest franchises' calendars, and locks every booking there.",
+    does="Holds a transaction open that has booked all free time of the busiest franchises, and locks every booking there.",
     observed_by="A booking of one free minute at the busiest of them waits for a lock until its own lock timeout.",
-    undone_by="Ends the holder, whose transaction is rolled back; proven by its absence, no session of it, a write, replicas, applications.",
+    undone_by="Ends the holder, whose transaction is rolled back; proven by its absence and that of its sessions, a write, replicas, applications.",
     scope=("shard",),
     parameters=(FRANCHISES,),
     # The locked franchises cannot be booked until somebody ends the transaction; the others of the shard should not notice.

@@ -35,7 +35,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
         return not send(set(targets) - set(stopped(targets)), signal.SIGSTOP)
 
     if not until(still, after(FROZEN_WITHIN_S), interval_s=0.005):
-        raise StillRunning(f"not all of {lead.process} stands still {FROZEN_WITHIN_S:g} s after SIGSTOP")
+        raise StillRunning(f"not all processes of {lead.process} are stopped {FROZEN_WITHIN_S:g} s after SIGSTOP")
     touched = tuple(str(victim) for victim in everyone)
     return Injection(aim.label, touched, began_ns, now_ns(), targets=(lead.process,), members=(lead.process,))
 

@@ -22,7 +22,7 @@ HELD_BACK = Parameter(
     "replication_held_back",
     float,
     default=0.0,
-    about="Freeze the standby's WAL receiver this many seconds before the kill and never let it read what waits: those writes are lost.",
+    about="Freeze the standby's WAL receiver this many seconds before the kill and never resume it: the writes of that time are lost.",
     # wal_sender_timeout, 5 s, would end the connection first.
     at_most=4.0,
 )
@@ -94,7 +94,7 @@ def _end_receivers(frozen: list[tuple[str, Identity]]) -> None:
 KIND = Kind(
     name="shard.primary-killed",
     does="Kills the postmaster of the shard's live primary by SIGKILL, or its whole node.",
-    observed_by="A connection to the killed member's own port is refused, or answered by a standby or a younger postmaster.",
+    observed_by="A connection to the killed member's own port is refused, or answered by a standby or a newer postmaster.",
     undone_by="Starts what is dead and switches the primary back; proven by a write, streaming replicas, roles, ready applications.",
     scope=("shard",),
     parameters=(NODE, HELD_BACK, SWITCH_BACK),

@@ -30,7 +30,7 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
     if not cut or len(silent) < len(cut) or patroni.out_of_touch(others):
         return None
     return Sighting(
-        f"Patroni's own word, of {len(cut) + len(others)} members",
+        f"reported by the Patronis of {len(cut) + len(others)} members",
         f"{', '.join(silent)} has not reached etcd for {patroni.OUT_OF_TOUCH_S:g} s, {', '.join(other.process for other in others)} has",
     )
 
@@ -52,9 +52,9 @@ def _cuts(aim: Aim) -> tuple[Cut, ...]:
 
 KIND = Kind(
     name="shard.primary-partitioned",
-    does="Takes the shard's live primary, Patroni and PostgreSQL, off every network on which others reach it, or it etcd and its standbys.",
-    observed_by="The old primary's Patroni says that it does not reach etcd, and its standbys' say that they do.",
-    undone_by="Joins the networks under the same addresses and switches back; proven by the engine, a write, streaming replicas, roles.",
+    does="Disconnects the shard's live primary, Patroni and PostgreSQL, from every network that it shares with etcd, its standbys or clients.",
+    observed_by="The old primary's Patroni reports that it does not reach etcd, and those of its standbys report that they do.",
+    undone_by="Reconnects the networks with the same addresses and switches back; proven by the engine, a write, streaming replicas, roles.",
     scope=("shard",),
     parameters=(SWITCH_BACK,),
     # It must step down by itself before its lease is over, for only then somebody else is promoted.

@@ -33,7 +33,7 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 KIND = Kind(
     name="shard.replica-lost",
-    does="Kills one standby of the shard by SIGKILL, Patroni with its PostgreSQL; nothing starts them again until the fault is healed.",
+    does="Kills one standby of the shard by SIGKILL, Patroni with its PostgreSQL; nothing restarts them until the fault is healed.",
     observed_by="Connections to the standby's own port are refused.",
     undone_by="Starts the node again; proven by a write, streaming replicas, roles, ready applications.",
     scope=("shard",),

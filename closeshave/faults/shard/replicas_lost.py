@@ -16,7 +16,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 KIND = Kind(
     name="shard.replicas-lost",
-    does="Kills all standbys of the shard by SIGKILL at once, each Patroni with its PostgreSQL, so that nobody is left to fail over to.",
+    does="Kills all standbys of the shard by SIGKILL at once, each Patroni with its PostgreSQL, so that no member is left to fail over to.",
     observed_by="Connections to the own ports of all standbys are refused.",
     undone_by="Starts the nodes again; proven by a write, streaming replicas, roles, ready applications.",
     scope=("shard",),

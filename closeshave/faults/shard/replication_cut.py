@@ -53,9 +53,9 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
 
 KIND = Kind(
     name=NAME,
-    does="Silences the link between the shard's live primary and its standbys, or freezes their WAL receivers where there is no Toxiproxy.",
+    does="Drops all traffic between the shard's live primary and its standbys, or freezes their WAL receivers where there is no Toxiproxy.",
     observed_by="A write at the primary has not been received by any standby after 200 ms.",
-    undone_by="Takes the toxics off and resumes the receivers; proven by the toxics listed, a write, streaming replicas, roles, applications.",
+    undone_by="Removes the toxics and resumes the receivers; proven by the toxics listed, a write, streaming replicas, roles, applications.",
     scope=("shard",),
     # The primary serves on; it notices after wal_sender_timeout only.
     expected=Expected.TOLERATES,

@@ -15,7 +15,7 @@ from closeshave.plan import Expected
 NAME = "shard.replication-delayed"
 # wal_sender_timeout, 5 s, would end the connection: that is another fault.
 DELAY = Parameter(
-    "delay", float, default=1.0, about="Seconds that everything on its way to the standbys takes longer.", at_least=0.1, at_most=4
+    "delay", float, default=1.0, about="Delay of everything that is sent to the standbys, in seconds.", at_least=0.1, at_most=4
 )
 SEEN_AFTER_S = 0.2
 
@@ -51,7 +51,7 @@ KIND = Kind(
     name=NAME,
     does="Adds latency to the link between the shard's live primary and its standbys, so that they lag behind.",
     observed_by="A write at the primary has not been received by any standby after 200 ms (or half of the delay, if that is less).",
-    undone_by="Takes the toxic off the link; proven by the toxics that Toxiproxy lists, a write, streaming replicas, roles, applications.",
+    undone_by="Removes the toxic from the link; proven by the toxics that Toxiproxy lists, a write, streaming replicas, roles, applications.",
     scope=("shard",),
     parameters=(DELAY,),
     # Nobody waits for a standby unless replication is synchronous; what a later failover costs is another fault's figure.

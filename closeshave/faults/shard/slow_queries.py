@@ -12,7 +12,7 @@ from closeshave.faults.shard.cluster import HELPER_S, helper, named, no_helper, 
 from closeshave.plan import Expected
 
 SQUEEZER = "squeeze"
-SHARE = Parameter("share", float, default=0.1, about="How much of the time the server may run.", at_least=0.02, at_most=0.25)
+SHARE = Parameter("share", float, default=0.1, about="The share of the time for which the server may run.", at_least=0.02, at_most=0.25)
 PERIOD_S = 0.1
 """As the kernel's own CPU quotas have it."""
 
@@ -55,9 +55,9 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
 
 KIND = Kind(
     name="shard.slow-queries",
-    does="Lets PostgreSQL on the shard's live primary run for a share of each 100 ms only: by its container's CPU quota, else by SIGSTOP.",
-    observed_by="A computation by SQL takes it many times as long as a standby on the same machine at the same time.",
-    undone_by="Lifts the quota, or ends the helper and resumes the server; proven by neither being left, a write, replicas, applications.",
+    does="Lets PostgreSQL on the shard's live primary run only for a share of each 100 ms: by its container's CPU quota, else by SIGSTOP.",
+    observed_by="A computation in SQL takes many times as long as at a standby on the same machine at the same time.",
+    undone_by="Lifts the quota, or ends the helper and resumes the server; proven by the absence of both, a write, replicas, applications.",
     scope=("shard",),
     parameters=(SHARE,),
     # It answers too well to be failed over, and too slowly to keep every promise.

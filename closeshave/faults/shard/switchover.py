@@ -35,7 +35,7 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 KIND = Kind(
     name="shard.switchover",
-    does="Switches the shard's primary over to a standby through Patroni's REST API, in an orderly way and under load.",
+    does="Switches the shard's primary over to a standby through Patroni's REST API, in a controlled way and under load.",
     observed_by="The former standby says by SQL that it is not in recovery.",
     undone_by="Switches back to the declared member; proven by a write, streaming replicas, roles, ready applications.",
     scope=("shard",),
