@@ -20,7 +20,7 @@ from closeshave.topology import Topology
 WINDOW_S = 10.0
 """Over how long a live cap takes the mean."""
 WINDOWS_PER_S = 2.0
-"""How many windows count as one of their own. The cap windows oftener, but windows that begin less than that apart share nearly all they hold."""
+"""How many windows count as one of their own. The cap windows more often, but windows that begin less than that apart share nearly all they hold."""
 SDS_MIN = 3.0
 """Room for chance, at the least, in standard deviations of the mean over a window."""
 STOPPED_BY_CHANCE = 0.005

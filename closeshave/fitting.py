@@ -1,6 +1,6 @@
 """A plan at another rate: by what its rates are to be multiplied so that it fits, whatever the reasons are, and what it is then. Pure.
 
-The caps of a platform elsewhere, the processors of this machine and ``--rate-scale`` all end in one factor, and the same factor always makes the
+The caps of a remote platform, the processors of this machine and ``--rate-scale`` all end in one factor, and the same factor always makes the
 same plan of the same file.
 """
 

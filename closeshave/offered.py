@@ -13,7 +13,7 @@ CANARY_CANCELS_PER_S = 2.0
 LOGINS_PER_S = 1.0
 """Log-ins within the window, at the highest rate of the plan: a password hash is slow by design, and two cores carry everything."""
 CONTEST_REQUESTS = 10.0
-"""Of one contest, at most: who cuts; times for both; two bookings, each once more where nobody knows whether it counted; times once more for both
+"""Of one contest, at most: who cuts; times for both; two bookings, each once more where it is unknown whether it counted; times once more for both
 where they were refused, or the reading back of what was won; and a token that had to be renewed."""
 
 

@@ -260,7 +260,7 @@ class Plan:
     """``auto``: on an environment of our own a calibration before the load multiplies the rates by what this machine sustains, at most by 1."""
     description: str = ""
     tests: tuple[str, ...] = ()
-    """IDs of the target's objectives that this plan puts to the test, or patterns of them; all that its phases and faults can judge by default."""
+    """IDs of the target's objectives that this plan tests, or patterns of them; all that its phases and faults can judge by default."""
 
     @property
     def duration_s(self) -> float:

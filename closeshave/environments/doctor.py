@@ -1,4 +1,4 @@
-"""Which parts this machine has, which can be had, and what is missing: for ``closeshave doctor``."""
+"""Which parts this machine has, which is available, and what is missing: for ``closeshave doctor``."""
 
 from __future__ import annotations
 

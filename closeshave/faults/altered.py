@@ -1,4 +1,4 @@
-"""Processes that exist because of a fault: its helpers, and parts of the environment started otherwise than declared.
+"""Processes that exist because of a fault: its helpers, and parts of the environment that were started with other settings than declared.
 
 Each carries a mark that says whose place it takes, so that whoever heals finds it without having started it.
 """

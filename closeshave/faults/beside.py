@@ -1,4 +1,4 @@
-"""Faults that are open beside one another: which may be healed at the same time, and whose doing it may be that a heal is not proven yet."""
+"""Faults that are open at the same time: which of them may be healed together, and which may be why a heal is not proven yet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from closeshave.topology import Topology
 
 
 def apart(standing: Sequence[OpenFault], topology: Topology) -> list[list[OpenFault]]:
-    """Groups that touch no part of one another's and can be healed at once; the faults of a group one after the other, in their order. Pure."""
+    """Groups of faults that touch different parts and can be healed at the same time; within a group one after the other, in order. Pure."""
     groups: list[tuple[frozenset[str], list[OpenFault]]] = []
     for fault in standing:
         touched = _touched(fault, topology)
@@ -24,7 +24,7 @@ def apart(standing: Sequence[OpenFault], topology: Topology) -> list[list[OpenFa
 
 
 def others_in_effect(ledger: Ledger, healing: OpenFault, topology: Topology, at_ns: int) -> bool:
-    """Whether another fault, on other parts, is still meant to be in effect: then what is not whole yet may be its doing."""
+    """Whether another fault, on other parts, is still in effect: then it may be why something is not healthy yet."""
     mine = _touched(healing, topology)
     others = (other for other in ledger.open() if other.fault != healing.fault and other.edge != Edge.HEALED)
     return any(not other.expired(at_ns) and not _touched(other, topology) & mine for other in others)

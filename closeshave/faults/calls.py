@@ -40,9 +40,9 @@ class Done:
 
     well: bool
     saw: str
-    """In a few words, without a byte of its output."""
+    """The result in a few words, without any of the call's output."""
     sent_ns: int | None = None
-    """When it was begun: the process started, or the request ready to be sent; ``None`` when it never was."""
+    """When the process was started or the request was ready to be sent; ``None`` when neither happened."""
 
 
 def carry_out(call: Call, timeout_s: float, environ: Mapping[str, str], way: Way = straight) -> Done:
@@ -96,7 +96,7 @@ def _read(stream: IO[bytes], deadline: float) -> bytes:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """A call is over when it is over: nothing that it started goes on, also what left its process group."""
+    """End everything that a call started, also processes that left its process group."""
     if child.poll() is None and (identity := identify(child.pid)):
         send(reversed(descendants(identity)), signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -157,7 +157,7 @@ def _judged(call: Call, well: bool, saw: str, output: bytes, sent_ns: int) -> Do
 
 
 def _holds(output: bytes, path: str, wanted: object) -> bool:
-    """Whether a JSON text has this value at this place; a true is no 1, and what is not there is no null."""
+    """Whether a JSON text has this value at this place; ``true`` does not count as 1, nor a missing value as null."""
     try:
         found: Any = foreign.loads(output)
         for part in path.split("."):

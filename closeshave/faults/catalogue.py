@@ -33,7 +33,7 @@ def of(
 
 
 def offered(hooks: Sequence[Hook]) -> Mapping[str, Kind]:
-    """Every kind, those that the operator's hooks do as they do them."""
+    """Every kind; those with an operator's hook as the hook does them."""
     return {**KINDS, **{one.kind: hook.bind(KINDS[one.kind], one, NOTHING) for one in hooks if one.kind in KINDS}}
 
 
@@ -88,8 +88,8 @@ def check(fault: Fault, environment: str | None = None, kinds: Mapping[str, Kind
 
 
 def _hooked(environment: str, hooks: Sequence[Hook]) -> str:
-    """What else would do, on a platform that only its operator can break."""
+    """The other way to inject the fault on a remote platform: a hook of its operator."""
     if environment != "remote":
         return ""
     there = "; ".join(map(hook.label, hooks)) or "none"
-    return f" unless a hook of the platform's operator injects it at exactly this scope; hooks in the environment file: {there}"
+    return f" unless a hook of its operator injects it at exactly this scope; hooks: {there}"

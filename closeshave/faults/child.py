@@ -1,4 +1,4 @@
-"""One fault in a process of its own, seen from the trial: start it, stop it. What the process does is in ``experiment.py``.
+"""The process of one fault, seen from the trial: start it, stop it. What the process does is in ``experiment.py``.
 
 SIGTERM means *stop holding and heal now*: whatever the experiment is doing, it heals, proves and then ends. Its exit code is 0 when nothing
 of the fault is left, 1 when its heal could not be proven.

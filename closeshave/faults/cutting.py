@@ -56,13 +56,13 @@ def unfit(cut: Collection[Cut]) -> str:
 
 
 def inject(aim: Aim, cut: tuple[Cut, ...], strike_ns: int, *, members: Iterable[str] = (), links: Iterable[str] = ()) -> Injection:
-    """Take all of it away at an instant, at the same time. Raises :class:`engine.EngineFailed`."""
+    """Disconnect all of them at one instant. Raises :class:`engine.EngineFailed`."""
     wait_until(strike_ns)
     began_ns = now_ns()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(lambda each: engine.disconnect(each.container, each.network), cut))
     targets = tuple(dict.fromkeys(each.process for each in cut))
-    # Nobody has died of it: when the old primaries stepped down, only they can tell.
+    # No process was killed: only the old primaries themselves know when they stepped down.
     return Injection(aim.label, tuple(map(str, cut)), began_ns, None, targets, tuple(members), tuple(links))
 
 

@@ -29,7 +29,7 @@ UNPROVEN = 1
 
 
 def run(order: Order) -> int:
-    """Run the experiment of one fault, from its strike to the proof of its heal; returns the exit code."""
+    """Run the experiment of one fault, from its injection to the proof of its heal; returns the exit code."""
     # What healing starts again belongs to the environment, not to this run: it must not carry the run's mark.
     os.environ.pop(RUN_MARK, None)
     halt = stop_file(Path(order.run), order.fault)

@@ -1,6 +1,6 @@
 """Keep processes from writing further than so many bytes into any file, and find and free whoever is kept so; see ``parts/rlimits.py``.
 
-In a container it is done from inside, as the user whose processes they are: from outside it would want privileges.
+In a container it is done from inside, as the user whose processes they are: from outside it would need privileges.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _family(deployment: Deployment, process: Process) -> rlimits.Pids:
 
 
 def _inside(process: Process, verb: str, *numbers: int) -> list[int]:
-    """The IDs are those inside. Nobody is limited in a container that does not run."""
+    """The IDs are those inside the container. In a container that does not run, no process is limited."""
     assert process.container is not None
     name = process.container.name
     if engine.alive(name) is None:

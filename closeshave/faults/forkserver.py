@@ -1,6 +1,6 @@
-"""Processes of experiments that cost nothing to start: one process imports everything before the load, and forks for each fault.
+"""Starts processes of experiments without cost during the load: one process imports everything before, and forks for each fault.
 
-An interpreter that imports Chaos Toolkit and the catalogue keeps a processor busy for some two seconds. Just before a strike, beside the load, that
+An interpreter that imports Chaos Toolkit and the catalogue keeps a processor busy for some two seconds. Just before an injection, during the load, that
 would be seen in the very figures that the fault is judged by.
 """
 
@@ -26,7 +26,7 @@ KNOWN_WITHIN_S = 5.0
 END_WITHIN_S = 5.0
 LOOK_EVERY_S = 0.05
 UNTOLD = -signal.SIGKILL
-"""The exit code of a process that is gone while nobody is left to tell how it ended."""
+"""The exit code of a process that has ended when the server that could report its code has ended too."""
 
 
 class NoServer(RuntimeError):
@@ -161,7 +161,7 @@ class Forked:
 
     def _send(self, number: signal.Signals) -> None:
         if self._known(KNOWN_WITHIN_S) is None:
-            # A server that hangs would begin it later, when nobody expects it any more.
+            # A server that hangs would start it later, at an unplanned time.
             self.server.kill()
         if (identity := self._known(0.0)) is not None:
             send([identity], number)

@@ -1,4 +1,4 @@
-"""Freeze processes of an environment by SIGSTOP, all at once, and prove them frozen: alive in every table, answering nobody."""
+"""Freeze processes of an environment by SIGSTOP, all at once, and verify that they are stopped: alive, but answering nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FROZEN_WITHIN_S = 2.0
 
 
 class StillRunning(RuntimeError):
-    """Something that was to be frozen runs on."""
+    """A process that should be frozen still runs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What must hold before anything is broken: nothing is broken already, the plan stays within caps, and no fault would mend another."""
+"""What must hold before a fault is injected: no earlier fault is open, the plan stays within caps, and healing one fault would not heal another."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _window(plan: Plan, fault: Fault) -> _Window:
 
 
 def _crowds(windows: Sequence[_Window], most: int, what: str) -> list[str]:
-    """Sentences for every window that begins while too many others are open: no crowd can form without somebody joining it."""
+    """A sentence for every window that begins while too many others are open."""
     found = []
     for window in windows:
         open_now = [other.fault for other in windows if other.begins_s <= window.begins_s < other.ends_s]

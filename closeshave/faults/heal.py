@@ -1,4 +1,4 @@
-"""Heal whatever a ledger leaves open, for whoever finds it: the trial, the janitor, the operator."""
+"""Heal every fault that a ledger leaves open: called by the trial, the janitor or the operator."""
 
 from __future__ import annotations
 

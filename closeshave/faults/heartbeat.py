@@ -1,4 +1,4 @@
-"""The harness's sign of life: a file that changes twice a second for as long as the harness runs."""
+"""The harness's heartbeat: a file that changes twice a second for as long as the harness runs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Heartbeat:
             try:
                 self._write(count)
             except OSError:
-                # A disk that is full is no death: the file's time is a sign of life that needs no room.
+                # A full disk must not look like a dead harness: the file's time changes without needing space.
                 with contextlib.suppress(OSError):
                     os.utime(self._path)
 
@@ -83,7 +83,7 @@ def read(run: Path) -> Beat | None:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """How long a beat is good for. Pure: readings and instants (monotonic nanoseconds) come from outside."""
+    """How long a heartbeat is valid. Pure: readings and instants (monotonic nanoseconds) come from outside."""
 
     seconds: float
     beat: Beat | None

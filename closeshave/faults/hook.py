@@ -1,4 +1,4 @@
-"""A kind of fault as the operator of a platform does it: four calls of their own in place of the catalogue's four functions."""
+"""A kind of fault that the operator of a platform injects: the operator's calls take the place of the catalogue's four functions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
 from closeshave.faults.waiting import after, left_s, until, wait_until
 
 ASK_EVERY_S = 1.0
-"""Somebody else's platform is asked gently."""
+"""A remote platform gets few requests."""
 WATCH_EVERY_S = 0.2
 """While a fault is being injected it is asked more often: a fail-over is over in seconds."""
 CHECK_TRIES = 5
@@ -25,7 +25,7 @@ Do = Callable[[Call, float], Done]
 
 
 class HookFailed(RuntimeError):
-    """A hook did not do what it is for; names the hook, the call and how it ended, never its output."""
+    """A hook failed; names the hook, the call and how it ended, never its output."""
 
 
 def find(kind: str, scope: Mapping[str, object], hooks: Sequence[Hook]) -> Hook | None:

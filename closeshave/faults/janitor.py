@@ -28,7 +28,7 @@ STARTED_WITHIN_S = 20.0
 
 
 class JanitorFailed(RuntimeError):
-    """The janitor did not come up; nothing may be started or broken without it."""
+    """The janitor did not start; without it nothing may be started or broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,11 @@ class Janitor:
 
     @property
     def alive(self) -> bool:
-        """Whether it watches; a trial without one stops."""
+        """Whether it runs; a trial without a janitor stops."""
         return self.identity.alive
 
     def dismiss(self, timeout_s: float = 10.0) -> None:
-        """Tell it that everything is in order, and wait until it has ended; one that does not end in time is killed."""
+        """Tell it that everything is cleaned up, and wait until it has ended; kill it when it does not end in time."""
         write_atomically(self.run / FINISHED, "")
         if not poll_until(lambda: not self.alive, timeout_s):
             os.kill(self.identity.pid, signal.SIGKILL)

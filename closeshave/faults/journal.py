@@ -40,7 +40,7 @@ class Keeper(RunEventHandler):  # type: ignore[misc] # chaoslib is untyped
 
 
 def failed_rollbacks(journal: Mapping[str, Any]) -> tuple[str, ...]:
-    """The rollbacks of a journal that did not succeed, each with what it raised. Chaos Toolkit calls such a run *completed* all the same. Pure."""
+    """The rollbacks of a journal that did not succeed, each with what it raised. Chaos Toolkit calls such a run *completed* anyway. Pure."""
     return tuple(
         f"{activity['activity']['name']}: {_raised(activity)}"
         for activity in journal.get("rollbacks", ())

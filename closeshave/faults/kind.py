@@ -1,4 +1,4 @@
-"""What a fault kind is: how to inject it, to see it in effect, to undo it and to prove it undone; one frozen value a kind.
+"""A kind of fault: how to inject it, observe it, undo it and prove that it is undone; one frozen value for each kind.
 
 A family of kinds is one small module that defines such values; ``catalogue.py`` collects them.
 """
@@ -13,14 +13,14 @@ from closeshave.plan import Expected, Fault
 
 Value = str | int | float | bool
 Say = Callable[[str], None]
-"""Takes a line of progress for whoever watches."""
+"""Shows a line of progress."""
 OWNED = frozenset({"embedded", "containers"})
 """The kinds of environments that the harness runs by itself: all that is in them may be broken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A knob of a kind. ``type`` is ``bool``, ``float``, ``int`` or ``str``; numbers must lie in ``at_least`` … ``at_most``."""
+    """A parameter of a kind. ``type`` is ``bool``, ``float``, ``int`` or ``str``; numbers must lie in ``at_least`` … ``at_most``."""
 
     name: str
     type: type[bool | float | int | str]
@@ -82,11 +82,11 @@ class Injection:
     links: tuple[str, ...] = ()
     """The deployment's links that were disturbed, by name."""
     before: Mapping[str, int] = field(default_factory=dict)
-    """Figures read just before the strike, by process, for a probe that compares: keys held, keys evicted."""
+    """Figures read just before the injection, by process, for a probe that compares: keys held, keys evicted."""
     returned_ns: int | None = None
-    """When an operator's call had returned; ``None`` where the harness itself struck. It may do so long before it bites, or after it is over."""
+    """When an operator's call had returned; ``None`` where the harness itself struck. It may do so long before it takes effect, or after it is over."""
     ended_ns: tuple[int, int] | None = None
-    """Between when the old primary ended, by the operator's word; ``None`` where that has to be found from what was seen."""
+    """The interval in which the old primary ended, as the operator's hook reports; ``None`` where it must be found from what was seen."""
     seen: Mapping[str, str | int] = field(default_factory=dict)
     """What was seen of it while the call had not yet returned: ``probe``, ``saw``, ``at_ns``; and ``worthless``, why its heal check is none."""
 
@@ -143,28 +143,28 @@ class Kind:
     """A sentence: how it is healed and how that is proven."""
     scope: tuple[str, ...]
     expected: Expected
-    """What a platform worth its name does about it, unless the plan says otherwise."""
+    """What is expected of a platform under this fault, unless the plan says otherwise."""
     unfit: Callable[[Aim], str]
-    """Why the environment is not ready for this fault at the moment; empty when it is."""
+    """Why the environment is not ready for this fault now; empty when it is."""
     inject: Callable[[Aim, int], Injection]
     look: Callable[[Aim, Injection], Sighting | None]
     undo: Callable[[Aim, int, Say], tuple[str, ...]] | None
     prove: Callable[[Aim], tuple[Proof, ...]] | None
     parameters: tuple[Parameter, ...] = ()
     links: tuple[LinkKind, ...] = ()
-    """Kinds of links that it disturbs, or asks through to see whether it bites: these must lead through a Toxiproxy."""
+    """Kinds of links that it disturbs, or asks through to see whether it takes effect: these must lead through a Toxiproxy."""
     lead_s: Callable[[Aim], float] = field(default=lambda _aim: 1.0)
-    """How long before its strike ``inject`` wants to be called, to read roles live and to prepare."""
+    """How long before its injection ``inject`` wants to be called, to read roles live and to prepare."""
     observed_within_s: float = 5.0
-    """Not seen in effect this long after the injection: it did not bite."""
+    """Not seen in effect this long after the injection: it did not take effect."""
     healed_within_s: float = 60.0
     """Undo and proof together."""
     environments: frozenset[str] = OWNED
     """Kinds of environments on which it works."""
     needs: str = ""
-    """What it takes that the other kinds of environments lack, as the end of a sentence; empty where it works on all that are our own."""
+    """What it needs that other kinds of environments lack, as the end of a sentence; empty where it works on all that the harness runs."""
     effect_within_s: float | None = 10.0
-    """How soon after the injection the scope's operations show it, by errors or latency against calm; ``None``: nobody should notice."""
+    """How soon after the injection the scope's operations show it, by errors or latency compared with calm; ``None`` when they should not."""
     lasting: bool = True
     """Stays in effect until it is undone, so that its probe keeps seeing it; false for a stroke that is over at once, like a flush."""
     ask_every_s: float = 0.02

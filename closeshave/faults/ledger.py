@@ -1,4 +1,4 @@
-"""The write-ahead ledger of faults: what was about to be broken is on disk, with its undo, before it is broken.
+"""The write-ahead ledger of faults: a fault and its undo are on disk before the fault is injected.
 
 One JSON line an edge, each followed by fsync. A fault is *open* from its ``planned`` line until a ``verified-healed`` (or ``destroyed``)
 line, whatever happened to whoever wrote it; whoever finds an open fault may heal it, because the line says how.
@@ -47,7 +47,7 @@ class OpenFault:
     undo: Undo
     planned_ns: int
     ttl_s: float
-    """Time to live from ``planned_ns``, in seconds: later than this somebody else must heal it."""
+    """Time to live from ``planned_ns``, in seconds: after it another process must heal the fault."""
     edge: str
     """The last edge it is known to have passed."""
     evidence: Mapping[str, Any]
@@ -155,7 +155,7 @@ class Ledger:
 
     @contextmanager
     def healing(self, fault: str, deadline_ns: int) -> Iterator[None]:
-        """Let only one process at a time heal a fault; the lock falls with its holder. Raises :class:`TimeoutError`."""
+        """Let only one process at a time heal a fault; the lock is released when its holder ends. Raises :class:`TimeoutError`."""
         path = self.run / "faults" / f"{fault}.lock"
         path.parent.mkdir(exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

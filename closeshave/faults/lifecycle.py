@@ -25,7 +25,7 @@ from closeshave.history import Edge, Mark, record
 NOT_OBSERVED = "fault-not-observed"
 """A mark's kind; its detail is the fault's ID: the run cannot be conclusive about this fault."""
 ENDED_EARLY = "fault-ended-early"
-"""A mark's kind; its detail is the fault's ID: something undid the fault before it was healed, so nobody knows what was survived."""
+"""A mark's kind; its detail is the fault's ID: something undid the fault before it was healed, so it is unknown what was survived."""
 CHECK_WORTHLESS = "heal-check-worthless"
 """A mark's kind; its detail is the fault's ID and why: the check that is to prove the fault healed also said so while it was in effect."""
 LOOK_AGAIN_S = 2.0
@@ -71,7 +71,7 @@ def inject(
 def _engineless(deployment: Deployment) -> str:
     """Why containers cannot be broken at the moment; empty when they can, or there are none.
 
-    Asked ahead of the strike for its own sake too: the first call to an engine takes half a second.
+    Asked ahead of the injection for its own sake too: the first call to an engine takes half a second.
     """
     return (engine.check() or "") if deployment.networks else ""
 
@@ -124,7 +124,7 @@ def look_again(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[
 
 
 def strike(ledger: Ledger, fault: str, aim: Aim, stroke: Stroke, deadline_ns: int, say: Say) -> None:
-    """One more stroke of a fault that holds; nothing once anybody has begun to heal it, for then it would undo the healing."""
+    """One more step of a fault while it holds; nothing once healing has begun, because it would undo the healing."""
     with ledger.healing(fault, deadline_ns):
         standing = ledger.find(fault)
         if standing is None or standing.edge == Edge.HEALED:

@@ -1,4 +1,4 @@
-"""A kind of fault that is nothing but toxics on links: which links, which toxics, and how whoever uses them notices."""
+"""A kind of fault that consists only of toxics on links: which links, which toxics, and how their users notice."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class LinkFault:
         return Disturbance(links.owner(self.kind, aim), tuple(dict.fromkeys(self.links(aim))), self.toxics(aim))
 
     def unfit(self, aim: Aim) -> str:
-        """Not where no link can be disturbed, nor while what it would disturb is not whole."""
+        """Not where no link can be disturbed, nor while what it would disturb is unhealthy."""
         return links.unfit(aim.deployment) or self.whole(aim).unfit()
 
     def inject(self, aim: Aim, strike_ns: int) -> Injection:
@@ -52,7 +52,7 @@ class LinkFault:
         return (*done, *self.whole(aim).mend(deadline_ns, say, at_home=_at_home(aim)))
 
     def prove(self, aim: Aim) -> tuple[Proof, ...]:
-        """No toxic of this fault is listed anywhere, and everything is whole."""
+        """No toxic of this fault is listed anywhere, and everything is healthy."""
         return proofs.together([links.cleared(aim.deployment, links.owner(self.kind, aim)), *self.whole(aim).checks(at_home=_at_home(aim))])
 
 

@@ -22,7 +22,7 @@ from closeshave.faults.parts.wire import Reply
 from closeshave.faults.waiting import wait_until
 
 SILENCE = (Toxic("timeout", {"timeout": 0}, "upstream"), Toxic("timeout", {"timeout": 0}, "downstream"))
-"""Nothing gets through in either direction and nobody is told. When they are taken away Toxiproxy closes what it had silenced, so that no
+"""Nothing gets through in either direction, without an error. When they are removed, Toxiproxy closes the silenced connections, so that no
 stream goes on with bytes missing, which no network would do."""
 SILENT_S = 0.3
 """No answer for so long, on a machine where one takes a millisecond, is silence."""
@@ -51,12 +51,12 @@ class Disturbance:
         return tuple(f"no toxics on link {link.name}" for link in self.links)
 
     def renew(self) -> tuple[str, ...]:
-        """Take the toxics off and put them on again: which connections they hit is drawn anew."""
+        """Take the toxics off and put them on again: which connections they hit is drawn again."""
         self.pause()
         return self.begin()
 
     def _on_each_server(self, act: Callable[[Server, list[tuple[str, Toxic]]], object]) -> None:
-        """Do it on all servers at the same time: one after the other would take longer than the strike may be late."""
+        """Do it on all servers at the same time: one after the other would take longer than the injection may be late."""
         doses: dict[int, list[tuple[str, Toxic]]] = {}
         for link in self.links:
             doses.setdefault(link.api_port, []).extend((link.name, replace(toxic, owner=self.owner)) for toxic in self.toxics)
@@ -70,7 +70,7 @@ def owner(kind: str, aim: Aim) -> str:
 
 
 def straight(deployment: Deployment, kinds: Iterable[str]) -> str:
-    """Why none of these kinds of links can be disturbed here although others may be; empty when each has its Toxiproxy, or none could be had."""
+    """Why none of these kinds of links can be disturbed here although others may be; empty when each has its Toxiproxy, or none was available."""
     bare = [kind for kind in kinds if kind in deployment.straight]
     if not bare:
         return ""
@@ -102,12 +102,12 @@ def look(
     questions: int = 1,
     enough: Callable[[Iterable[bool]], bool] = all,
 ) -> Sighting | None:
-    """Ask so many questions through every link that somebody has used since the strike: ``enough`` are disturbed, and there is one.
+    """Ask so many questions through every link that somebody has used since the injection: ``enough`` are disturbed, and there is one.
 
     A link that carries no traffic shows nothing to anybody, so it does not count; the kernel knows, and our own questions come only after.
     """
     links = [link for link in aim.deployment.links if link.name in injection.links]
-    # Before the kernel is asked: what it then calls older than this may have come before the strike.
+    # Before the kernel is asked: what it then calls older than this may have come before the injection.
     since_ms = (now_ns() - injection.began_ns) / 1e6
     heard = hearing.heard_ms(aim.deployment, (f"toxiproxy-{link.region}" for link in links))
     used = [link for link in links if heard.get(link.port, since_ms) < since_ms]
@@ -121,7 +121,7 @@ def look(
 
 
 def silent(reply: Reply) -> bool:
-    """No answer, and nobody said why."""
+    """No answer and no error."""
     return reply.saw == wire.SILENT
 
 
@@ -131,7 +131,7 @@ def late(latency_s: float) -> Callable[[Reply], bool]:
 
 
 def clear(deployment: Deployment, owner: str, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Take all toxics of an owner off every link. A server that hangs over it is started anew, which takes them off as well."""
+    """Take all toxics of an owner off every link. A server that hangs over it is started again, which takes them off as well."""
     done: list[str] = []
     for name, server in _servers(deployment).items():
         try:

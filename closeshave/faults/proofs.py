@@ -1,4 +1,4 @@
-"""What must be true of a healed environment, asked once each; a part that does not answer is a proof that does not hold."""
+"""What must be true of a healed environment, each asked once; a part that does not answer makes its proof fail."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def running(deployment: Deployment, names: Iterable[str]) -> Check:
 
 
 def shard(deployment: Deployment, id: int, *, at_home: bool) -> Check:
-    """A shard takes a write at its one primary, all its replicas stream from it and, if wanted, the primary is the declared one."""
+    """A shard accepts a write at its one primary, all its replicas stream from it and, if wanted, the primary is the declared one."""
 
     def check() -> Proof:
         what = f"shard {id} accepts a write, its replicas stream{' and its primary is the declared one' if at_home else ''}"
@@ -74,7 +74,7 @@ def unsettled(deployment: Deployment, id: int) -> str:
 
 
 def group(deployment: Deployment, name: str, *, at_home: bool) -> Check:
-    """A store group has a primary that every sentinel names, healthy in their eyes; it takes a write, and every other store follows it."""
+    """A store group has a primary that every sentinel names, healthy in their eyes; it accepts a write, and every other store follows it."""
 
     def check() -> Proof:
         what = f"{name} accepts a write, its replicas are connected, its sentinels agree{' and its primary is the declared one' if at_home else ''}"
@@ -104,7 +104,7 @@ def group(deployment: Deployment, name: str, *, at_home: bool) -> Check:
 
 
 def etcd(deployment: Deployment) -> Check:
-    """Every member of etcd is healthy, by its own word."""
+    """Every member of etcd is healthy, by its own report."""
 
     def check() -> Proof:
         # The endpoint answers 503 while the member has no leader.

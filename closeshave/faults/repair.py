@@ -1,6 +1,6 @@
 """Put processes back as the environment declares them: resume what is stopped, start what is dead, switch roles back.
 
-Nothing here remembers what was broken: repairing means making it as declared, so that any process can do it, twice if need be.
+Nothing here knows what was broken: to repair means to make everything as declared, so that any process can do it, also twice.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Find the environment that an experiment means when nobody names it: the only one that runs on this machine."""
+"""Find the environment of an experiment that names none: the only one that runs on this machine."""
 
 from __future__ import annotations
 

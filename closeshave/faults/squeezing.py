@@ -1,6 +1,6 @@
 """Let a process have no more than a share of a CPU: by the kernel's own quota where it runs in a container, else by a helper that stops it in turns.
 
-A quota wants privileges, which a container engine has. Seen from the process both are the same: it holds its connections and answers late.
+A quota needs privileges, which a container engine has. Seen from the process both are the same: it holds its connections and answers late.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from closeshave.faults.waiting import wait_until
 from closeshave.processes import Identity
 
 LASTS_S_MAX = 1200.0
-"""Longer than any fault may hold: a helper that nobody ends still ends."""
+"""Longer than any fault may hold: a helper ends by then even if no process ends it."""
 
 
 def squeeze(

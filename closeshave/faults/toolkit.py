@@ -27,7 +27,7 @@ COMMON = ("deployment", "run", "fault", "at_ns", "hold_s")
 """Configuration that every experiment has, beside its kind's scope and parameters:
 
 ``deployment`` is an environment's root (empty: the only running one), ``run`` the run directory that ledger and timeline go to (empty: the
-environment's root), ``fault`` the fault's ID, ``at_ns`` the monotonic nanosecond of the strike (0: as soon as the environment is fit) and
+environment's root), ``fault`` the fault's ID, ``at_ns`` the monotonic nanosecond of the injection (0: as soon as the environment is fit) and
 ``hold_s`` the seconds from injection to healing.
 """
 
@@ -65,7 +65,7 @@ def inject(kind: str, configuration: Configuration) -> dict[str, Any] | None:
 
 
 def observe(kind: str, configuration: Configuration) -> dict[str, Any] | None:
-    """Probe: see it in effect by a way that shares nothing with the injection. Returns what was seen; ``None`` when it did not bite."""
+    """Probe: see it in effect by a way that shares nothing with the injection. Returns what was seen; ``None`` when it did not take effect."""
     call = _read(kind, configuration)
     if call.ledger.find(call.fault) is None:
         return None

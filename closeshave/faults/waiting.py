@@ -1,4 +1,4 @@
-"""Waiting on the machine's monotonic clock: for an instant, or for something to become true; never a blind sleep."""
+"""Waiting on the machine's monotonic clock: for an instant, or until a condition holds; never a fixed sleep."""
 
 from __future__ import annotations
 

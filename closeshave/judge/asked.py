@@ -1,4 +1,4 @@
-"""What a plan puts to the test: which objectives of its target it can judge, and why every other promise has no verdict in its runs. Pure.
+"""What a plan tests: which objectives of its target it can judge, and why every other promise has no verdict in its runs. Pure.
 
 A plan may name what it tests (``tests``); by default that is all that its phases and faults can judge. What is asked has a verdict, or the run is
 inconclusive; what is not asked is listed with its reason, and is in nobody's way.
@@ -104,7 +104,7 @@ def _why(plan: Plan, target: Target, claim: Claim) -> str:
 
 
 def silent(plan: Plan, target: Target, objectives: Sequence[Objective], verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
-    """An inconclusive verdict for each of these objectives that got none: a promise that was put to the test never vanishes."""
+    """An inconclusive verdict for each of these objectives that got none: a promise that was tested never vanishes."""
     reasons: dict[str, tuple[Objective, str]] = {}
     for objective in objectives:
         if missing := [what for what, found in _answers(plan, target, objective, verdicts) if not found]:

@@ -32,7 +32,7 @@ QUICK_NS = 25_000_000
 APART_NS = 5_000_000
 """Requests sent closer together than this are answered together anyhow."""
 SLOW_LEAST_NS = 50_000_000
-"""The same, where nobody knows what is usual."""
+"""The same, where it is unknown what is usual."""
 RELEASED_PART = 4
 """Answered together: apart by no more than this part of the time between their sendings."""
 LATENESS_PART = 10
@@ -54,7 +54,7 @@ def telling(case: Case, lost: Iterable[int] = ()) -> Flags:
     """Operations that say something of the platform: writes, and reads of what was written and is not ``lost`` (IDs of writes).
 
     A probe that its own sender held up, and that was then answered as promised, does not: it is late by the harness's doing, and nobody asked when it
-    was due. One that failed, or took too long by itself, failed all the same.
+    was due. One that failed, or took too long by itself, failed anyway.
     """
     latency_ns = round(case.plan.canaries.latency * 1e9)
     held_up = case.started_ns - case.intended_ns > latency_ns // LATENESS_PART

@@ -53,7 +53,7 @@ class Case:
     history: History
     plan: Plan
     target: Target
-    """With the objectives that the plan puts to the test."""
+    """With the objectives that the plan tests."""
     promised: Target | None = None
     """With all of them, where that is more: the error budget is a promise whether this plan tests it or not."""
     spared: Flags | None = None
@@ -209,7 +209,7 @@ class Case:
 
     @property
     def void(self) -> Flags:
-        """Operations that say nothing of the platform: not sent for want of something here, or refused for what others at the address did."""
+        """Operations that say nothing of the platform: not sent for lack of something here, or refused for what others at the address did."""
         own = self.short | self.unpassed
         return own | self.limited if self.one_address else own
 

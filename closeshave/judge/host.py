@@ -6,7 +6,7 @@ come together before a second is disturbed:
 
 * *somebody of ours waited*: threads that could have run stood in the queue of a processor (run-queue delay), pages had to be read again, storage did
   not answer, a process was stopped;
-* *others did it*: while a thread waits, somebody runs. What share of that is the doing of others is their share of the processor's busy time. Of
+* *others did it*: while a thread waits, somebody runs. What share of that is the effect of other programs is their share of the processor's busy time. Of
   memory and of storage it is who holds most of it, and who moves most.
 
 Time that the hypervisor takes away (steal) is always somebody else's. A sampler that could not look for seconds is evidence by itself, unless the
@@ -29,13 +29,13 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 HELD = 0.05
-"""Seconds of waiting a second by the doing of others. Less cannot make twenty requests a second wait 3 ms each, nor one of them 50 ms."""
+"""Seconds of waiting a second by the effect of other programs. Less cannot make twenty requests a second wait 3 ms each, nor one of them 50 ms."""
 OTHERS = 0.15
 """Of the processor's busy time: less is noise of the measurement, the system's own housekeeping, and too little to be why anybody waited."""
 STOLEN = 0.05
 """Of the time in which a processor was wanted."""
 STALLED = 0.1
-"""Of the time some task stood still for want of memory or storage."""
+"""Of the time some task stood still for lack of memory or storage."""
 STALLED_HOST = 0.2
 """The same, where only the whole machine tells of it, and it may be the others' own tasks that stood still."""
 FAULTS_PER_S = 20.0

@@ -15,7 +15,7 @@ A write that started by t_f and whose answer arrived after it was on its way whe
 
 When was t_f?
 -------------
-Where the harness struck, it proved the old primary dead. An operator's call may return long before the fault bites, or when all is over: unless the
+Where the harness struck, it proved the old primary dead. An operator's call may return long before the fault takes effect, or when all is over: unless the
 hook says when the primary ends, t_f lies between the last write that was acknowledged before the first sign of death, and that sign: a request in scope
 that failed, the observation, or the promotion. The loss window is then an interval too, and what is lost up to its end is the fault's.
 """
@@ -133,7 +133,7 @@ def _alive_ns(case: Case, writes: Writes, life: Life, sign_ns: int) -> int:
     """The old primary was alive at least until its last acknowledgement before the first sign of its death.
 
     Unless others were acknowledged soon after that sign, or somebody had failed before: then a part of the requests fails, somebody takes the others, and
-    nobody knows who. Then only the beginning of the call is certain.
+    it is unknown who. Then only the beginning of the call is certain.
     """
     assert life.injected_ns is not None
     rows, shards = writes.rows, shards_of(case, life.fault)
@@ -170,7 +170,7 @@ def _after_promotion(case: Case, writes: Writes, life: Life) -> Flags:
     promoted = promoted_ns(case, life)
     if promoted is None:
         return np.zeros(len(writes.rows), dtype=np.bool_)
-    # Promotions are read from logs, in wall-clock time: within the uncertainty nobody knows which came first.
+    # Promotions are read from logs, in wall-clock time: within the uncertainty it is unknown which came first.
     after: Flags = writes.rows["started_ns"].to_numpy() > promoted + case.history.manifest.anchor.uncertainty_ns
     return after
 

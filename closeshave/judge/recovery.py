@@ -9,7 +9,7 @@ Choices at the boundaries, each with the run that would fool its opposite:
 * What was due during a hang and was answered within the canaries' latency by its end is *stuck*: answered together with others that were sent at other
   times. It counts as not served, or every hang would be shorter by that latency than it was. It begins no outage, it only prolongs one.
 * The search for t_r starts at the first probe that failed, not at t0. A primary cut off from its consensus store serves until its lease is over: ten
-  good seconds, then ten of outage. Searched from t0, the first five good seconds would already be the recovery, of a fault yet to bite.
+  good seconds, then ten of outage. Searched from t0, the first five good seconds would already be the recovery, of a fault yet to take effect.
 * t_r is an interval, because nobody asks all the time (:mod:`closeshave.judge.turning`). Canaries whose intervals overlap saw the same recovery; one that
   failed when another had long been served has an interval of its own, and the latest counts.
 * What fails again after a full hold moves t_r only if one canary fails twice in a row, or if a hold's probes fail by more than the share that counts as
@@ -228,7 +228,7 @@ def _working(case: Case, life: Life, probes: NDArray[np.int64], failed: Flags) -
     """t_w: when the last of the shards in scope that were hurt took a write again: the start of its first that ended ok.
 
     A write, because replicas and caches go on answering reads while there is no primary. After the shard's first failure and not after t0,
-    because an injection takes some milliseconds to bite, and what succeeds in them says nothing of the fail-over. Of the last shard, because
+    because an injection takes some milliseconds to take effect, and what succeeds in them says nothing of the fail-over. Of the last shard, because
     a lost region's edge may lead its customers to other regions' shards at once, while its own shard is still without a primary.
     """
     effects = case.history.effects

@@ -4,7 +4,7 @@
   the moment of the refusal. It may have from the sending of its request to the answer of the cancel or move that gave the slot up, and a moment
   longer, since a replica may be behind. Or the next list of free times of that session does not offer the slot.
 * *Free*: nobody of us held it, and a list that was asked for more than a moment after the refusal still offers all of the slot.
-* *Untold*: neither. Such a refusal is not good, because nobody can say that it was right; it convicts nobody of refusing what was free.
+* *Untold*: neither. Such a refusal is not good, because nobody can say that it was right; it fails nothing of refusing what was free.
 * *Lost*: no effect tells which slot was asked for, since its row is missing. Not good either, for the same reason.
 
 A list does not name its day. One that offers times within half a day of the slot is of that day. An empty one tells of a day without free times only

@@ -1,6 +1,6 @@
 """The resilience score: one figure that does not rise when less is tested.
 
-It is the mean over all families of failure of how much of what their faults put to the test was kept. A family without a fault that bit and was proven
+It is the mean over all families of failure of how much of what their faults tested was kept. A family without a fault that bit and was proven
 healed counts as zero, and so does whatever was inconclusive: what is not known is not resilience. And it is a gate: where an invariant broke, could
 not be judged, or a fault is not proven healed, the score is zero, whatever else went well. The coverage stands beside it, because 50 % says one thing of
 three families kept in full and another of six kept by half.

@@ -132,7 +132,7 @@ def promoted_ns(case: Case, life: Life) -> int | None:
 
 
 def demoted_ns(case: Case, life: Life) -> int | None:
-    """When the old primary of a shard in scope had stepped down, by its own word.
+    """When the old primary of a shard in scope had stepped down, by its own report.
 
     From the decision on it acknowledges until its last session has ended, and it says that it has stepped down only after that, when it runs again
     as a standby: so the end of the sessions counts, where it is told. Who speaks first is the old primary; what is said after the promotion is of

@@ -32,7 +32,7 @@ Witness = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """How often what a verdict forbids could have happened in this run: without a chance nothing was put to the test."""
+    """How often what a verdict forbids could have happened in this run: without a chance nothing was tested."""
 
     chances: int
     of: str
@@ -158,7 +158,7 @@ class IntegrityFigures:
 
 @dataclass(frozen=True, slots=True)
 class ResilienceFigures:
-    """The resilience score, 0 to 1, and how much of what can fail was put to the test, 0 to 1."""
+    """The resilience score, 0 to 1, and how much of what can fail was tested, 0 to 1."""
 
     score: float
     coverage: float
@@ -186,6 +186,6 @@ class Assessment:
     integrity: IntegrityFigures
     resilience: ResilienceFigures = NO_RESILIENCE
     not_run: tuple[NotRun, ...] = ()
-    """Promises of the target that this plan does not put to the test."""
+    """Promises of the target that this plan does not tested."""
     not_asked: tuple[NotRun, ...] = ()
     """Invariants that this platform cannot show, and that its target does not demand."""

@@ -33,7 +33,7 @@ class Writes:
     excused: Flags
     """Absent creates whose booking was, or may have been, cancelled: nobody misses it."""
     unread: Flags
-    """Of a shard or a customer whose bookings could not be read back: nobody knows what became of it."""
+    """Of a shard or a customer whose bookings could not be read back: it is unknown what became of it."""
     keeps_cancelled: bool
     """The final state holds cancelled bookings too, so that their absence is evidence."""
 
@@ -172,7 +172,7 @@ def _undone(rows: pd.DataFrame, final: pd.DataFrame) -> Flags:
     cancel = equal(action, "cancel") & ~equal(final["status"].iloc[place], CANCELLED)
     acknowledged, kept = ints(rows["version"].iloc[mine], -1), ints(final["version"].iloc[place], -1)
     versioned = (acknowledged >= 0) & (kept >= 0)
-    # Without versions only a booking that was moved once can be judged: of two moves nobody knows which came last.
+    # Without versions only a booking that was moved once can be judged: of two moves it is unknown which came last.
     moving = equal(rows["action"], "reschedule") & ~equal(rows["outcome"], Outcome.FAIL)
     booking = dense(ints(rows["franchise"], -1), ints(rows["booking"], -1))
     moves = np.bincount(booking[moving], minlength=len(rows))[booking[mine]] * moving[mine]

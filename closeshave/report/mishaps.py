@@ -30,7 +30,7 @@ class Mishap:
 
 
 def mishaps(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tuple[tuple[Mishap, ...], int]:
-    """The commonest reasons, and how many further rows there would be."""
+    """The most frequent reasons, and how many further rows there would be."""
     rows = customers(operations, "intended_ns", "good", "status", "error", "kind", "shard")
     bad = rows[~rows["good"].to_numpy(np.bool_)]
     if not len(bad):
@@ -64,7 +64,7 @@ def mishaps(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tupl
 
 
 def _some(operations: Iterable[str]) -> str:
-    """The commonest by name, the others by number."""
+    """The most frequent by name, the others by number."""
     names = [words.clean(name, 40) for name in operations]
     more = len(names) - _MOST_OPERATIONS
     return ", ".join(names[:_MOST_OPERATIONS]) + (f" and {more} more" if more > 0 else "")

@@ -105,7 +105,7 @@ class Bookings:
     async def make(self, shard: Shard, wish: Wish, now: datetime) -> Row:
         """The new booking, committed; or the one that was made with the same key before.
 
-        A repeated request fails like one that came too late: the time is taken, by its own booking. So the key is looked up only where booking anew
+        A repeated request fails like one that came too late: the time is taken, by its own booking. So the key is looked up only where booking again
         was refused, and costs the others nothing; the database lets no key book twice.
         """
         try:

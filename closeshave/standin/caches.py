@@ -43,7 +43,7 @@ class Tier:
             book_cache_time(started)
 
     async def probe(self) -> bool:
-        """Whether the tier takes writes again; goes through an open breaker, and closes it. A demoted primary fails this."""
+        """Whether the tier accepts writes again; goes through an open breaker, and closes it. A demoted primary fails this."""
         return await self._run([("SET", "closeshave:probe", "1", "EX", "5")]) is not None
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """The way to one PostgreSQL server: a pool, its timeouts, its breaker, and what each error means for the customer.
 
 The port leads through proxies to whichever server has the role *now*. After a failover the pooled connections lead to the old one; they
-either break, or the server says that it is read-only. In both cases the whole pool is expired, and the next request connects anew. Nothing
+either break, or the server says that it is read-only. In both cases the whole pool is expired, and the next request connects again. Nothing
 else is needed to follow a failover, and no operator.
 """
 

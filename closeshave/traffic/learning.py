@@ -1,7 +1,7 @@
 """What the senders of one process learn of a platform while they work, and what their work came to.
 
 Some platforms list barbers who take no bookings, and answer every list of one barber's free times with none: customers find out as people do, and
-go on by another way. What a journey could not do at all is told at the end, because an invariant that nobody could break was not put to the test.
+go on by another way. What a journey could not do at all is told at the end, because an invariant that nobody could break was not tested.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Booking journeys and the plain client both go by it; what a conflict is, and whi
 | what came | a read | a write |
 |---|---|---|
 | 2xx, the body is what was asked for | ok, good | ok, good |
-| 2xx, the body is something else | fail | info: something happened, nobody knows what |
+| 2xx, the body is something else | fail | info: something happened, it is unknown what |
 | 3xx that says *ask again there* (307, 308) or *you have it* (304) | fail | fail |
 | any other 3xx that nobody follows | fail | info: a form that was taken is often answered so |
 | 429 | fail, rate limited | fail, rate limited |

@@ -38,7 +38,7 @@ class Counters:
     intended: int = 0
     sent: int = 0
     requests: int = 0
-    """HTTP requests put on the wire: less than ``sent`` where no connection could be had."""
+    """HTTP requests put on the wire: less than ``sent`` where no connection was available."""
 
 
 class Book(Protocol):
@@ -162,7 +162,7 @@ class Session:
         try:
             answer = self.transport.send(request)
         except BaseException:
-            # Whoever ends the customer now wants it gone; what was under way may have happened all the same. Under plain Locust that is how
+            # Whoever ends the customer now wants it gone; what was under way may have happened anyway. Under plain Locust that is how
             # every run ends, and its own clients do not count it.
             if self.open_model:
                 self._keep(request, Answer(started_ns, now_ns(), failure=Failure.STOPPED), check, effects, intended_ns, attempt, idle)

@@ -48,7 +48,7 @@ class Intent:
 
 
 class Steps:
-    """The steps of one session. Each sends one request (booking: one more when nobody knows whether the first one counted)."""
+    """The steps of one session. Each sends one request (booking: one more when it is unknown whether the first one counted)."""
 
     def __init__(self, session: Session, *, retries: bool = True) -> None:
         self.session = session

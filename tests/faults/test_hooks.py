@@ -390,9 +390,9 @@ def test_an_expectation_of_nothing_is_refused(values: dict[str, Any], says: str)
         (
             FAULT,
             (),
-            "does not work on remote environments unless a hook of the platform's operator injects it at exactly this scope; hooks in the environment file: none",
+            "does not work on remote environments unless a hook of its operator injects it at exactly this scope; hooks: none",
         ),
-        (replace(FAULT, scope={"shard": 2}), (switch(Path("/x")),), "hooks here: shard.primary-killed on shard 1"),
+        (replace(FAULT, scope={"shard": 2}), (switch(Path("/x")),), "hooks: shard.primary-killed on shard 1"),
         (replace(FAULT, parameters={"node": True}), (switch(Path("/x")),), "shard.primary-killed has no parameter 'node'; it has none"),
         (FAULT, (switch(Path("/x")),), None),
     ],

@@ -14,7 +14,8 @@ def test_a_pass_says_what_was_survived_and_what_it_cost():
     said = headline(judged.passed(), "rehearsed", 0)
     assert said.text == (
         "Pass (rehearsed): All 26 checks passed; all 3 faults were survived, the slowest recovery took 22.9 s; "
-        "of 2,218 acknowledged bookings none was lost outside the allowed loss windows (2 inside), and in 412 contests for a slot no slot was booked twice."
+        "of 2,218 acknowledged bookings none was lost outside the allowed loss windows (2 inside), "
+        "and in 412 contests for a slot no slot was booked twice."
     )
 
 

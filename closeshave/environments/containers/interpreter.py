@@ -45,7 +45,7 @@ def add_interpreter(tree: Tree) -> None:
 def add_packages(tree: Tree, modules: Iterable[str]) -> None:
     """This package, and every installed one that takes part when these modules are imported. Raises :class:`RuntimeError` when they cannot be.
 
-    They are imported here and now, in a process of their own: which also leaves their byte code, without which each start would make it anew.
+    They are imported here and now, in a process of their own: which also leaves their byte code, without which each start would make it again.
     """
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
         "PYTHONPYCACHEPREFIX": str(_kept())

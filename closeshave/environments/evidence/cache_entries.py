@@ -104,7 +104,7 @@ def _stored(deployment: Deployment, promoted: Mapping[int, Member], franchises: 
     of_shard: dict[int, list[int]] = {}
     for franchise in franchises:
         shard = deployment.topology.shard_of(franchise)
-        # Of a shard that cannot be read nobody knows what its entries should say.
+        # Of a shard that cannot be read it is unknown what its entries should say.
         if shard is not None and shard.id in promoted:
             of_shard.setdefault(shard.id, []).append(franchise)
     found: dict[int, str] = {}

@@ -105,7 +105,7 @@ def export(deployment: Deployment, run: Path, since_wall_s: float, say: Callable
     """Write ``final_state/`` of the run: all bookings and captures made since ``since_wall_s`` (seconds since the epoch), and what parts hold.
 
     Captures come first, since they depend on no database. A shard that cannot be read is noted in the timeline (``part-missing``, ``final state of
-    shard 2: why``), and the others are read all the same. Raises :class:`FinalStateUnreadable` where none can be, and for what else cannot, and then
+    shard 2: why``), and the others are read anyway. Raises :class:`FinalStateUnreadable` where none can be, and for what else cannot, and then
     leaves the file that it concerns out.
     """
     captured = captures(Path(deployment.payments.ledger), since_wall_s)

@@ -66,7 +66,7 @@ class Usage:
     cpu_stall_s: float | None = None
     memory_stall_s: float | None = None
     io_stall_s: float | None = None
-    """Pressure stall information: seconds of the interval in which some task was held up for want of it. Of the whole host, and of a group whose
+    """Pressure stall information: seconds of the interval in which some task was held up for lack of it. Of the whole host, and of a group whose
     processes have control groups of their own (containers): the worst of these."""
 
 

@@ -161,7 +161,7 @@ class Census:
 
     def _read_records(self, entries: Mapping[int, Entry]) -> None:
         if not self.deployment.processes:
-            # A platform elsewhere: nothing of it runs here.
+            # A remote platform: nothing of it runs here.
             return
         root = Path(self.deployment.root)
         written_ns = (root / "processes").stat().st_mtime_ns

@@ -1,4 +1,4 @@
-"""The customers of a platform elsewhere: listed in a file, or registered by themselves for this run."""
+"""The customers of a remote platform: listed in a file, or registered by themselves for this run."""
 
 from __future__ import annotations
 

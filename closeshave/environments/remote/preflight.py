@@ -1,6 +1,6 @@
 """Asked once before each run, outside the window: by what address the platform knows its customers, and in which zone it keeps its appointments.
 
-A file may be wrong about both, and a platform may have been set up anew since: a wrong zone makes every booking a phantom, and customers who share
+A file may be wrong about both, and a platform may have been set up again since: a wrong zone makes every booking a phantom, and customers who share
 one address are refused by limits that were meant for one.
 """
 

@@ -1,4 +1,4 @@
-"""The final state of a platform elsewhere: bookings that carry the run's tag, from its databases or, where there is no way to them, its API.
+"""The final state of a remote platform: bookings that carry the run's tag, from its databases or, where there is no way to them, its API.
 
 What can be read is read: a shard that is dead, or a customer whose list cannot be read whole, is named, and whoever judges leaves that part open.
 """

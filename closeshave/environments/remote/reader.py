@@ -1,4 +1,4 @@
-"""Somebody who reads bookings back: with the tokens of the run where they still serve, else logged in anew. Log-ins are slow and few are allowed."""
+"""Somebody who reads bookings back: with the tokens of the run where they still serve, else logged in again. Log-ins are slow and few are allowed."""
 
 from __future__ import annotations
 

@@ -273,7 +273,7 @@ class _Visit:
                 self._found["paged"] = len(listing.rows_of(self._asker.page(self._headers, f"{MINE}?skip=0&limit=1").body)) == 1
 
     def _tidy(self) -> None:
-        """Cancel what answers named and what the list shows of ours: a refusal or a 500 may have booked all the same."""
+        """Cancel what answers named and what the list shows of ours: a refusal or a 500 may have booked anyway."""
         standing = self._standing()
         left = {}
         for booking in standing:

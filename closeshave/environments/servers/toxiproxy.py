@@ -62,7 +62,7 @@ def processes(site: Site, links: tuple[Link, ...]) -> tuple[Process, ...]:
 
 
 def files(site: Site, links: tuple[Link, ...]) -> dict[str, str]:
-    """The proxies of every region, created anew whenever its process starts."""
+    """The proxies of every region, created again whenever its process starts."""
     found = {region: proxies(site, links, region) for region in site.definition.regions}
     return {f"{process_name(region)}.json": json.dumps(listed, indent=1) for region, listed in found.items() if listed}
 

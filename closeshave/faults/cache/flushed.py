@@ -1,4 +1,4 @@
-"""A tier forgets everything at once, and whoever needs any of it asks the database: a stampede."""
+"""A tier loses all entries at once, and every reader asks the database: a cache stampede."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from closeshave.plan import Expected
 
 
 def unfit(aim: Aim) -> str:
-    """Not while the tier holds nothing: forgetting nothing harms nobody."""
+    """Not while the tier is empty: a flush would have no effect."""
     if reason := tier.unfit(aim):
         return reason
     try:
@@ -44,7 +44,7 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """There is nothing to give back; what the platform has filled in again by itself is noted, for the record."""
+    """Nothing has to be undone; the number of keys that the platform has filled in again is recorded."""
     done = tier.undo(aim, deadline_ns, say)
     try:
         return (*done, *(f"{store.process} holds {valkey.keys(store)} keys again" for store in tier.leads_of(aim)))

@@ -1,4 +1,4 @@
-"""Nodes of a tier that are dead, or as good as dead."""
+"""Nodes of a tier that are killed or frozen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tier that may hold less than it does: it evicts, or where its policy forbids that, it refuses writes."""
+"""A tier whose memory limit is below its use: it evicts entries or, where its policy forbids that, refuses writes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Ask the stores' own counters: since the strike they have evicted, or refused writes."""
+    """Ask the stores' own counters: since the injection they have evicted, or refused writes."""
     short: dict[str, int] = {}
     for store in (store for store in tier.stores_of(aim) if store.process in injection.before):
         try:
@@ -52,7 +52,7 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Give every store of the tier its declared limit back, and mend the tier."""
+    """Restore the declared limit of every store, then repair the tier."""
     done = []
     for store in tier.stores_of(aim):
         declared = valkey.declared_limit_bytes(aim.deployment.process(store.process))
@@ -67,7 +67,7 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
-    """The tier is whole, and every store's limit is the declared one."""
+    """The tier is healthy, and every store's limit is the declared one."""
     return proofs.together([*tier.checks(aim), lambda: _limits(aim)])
 
 

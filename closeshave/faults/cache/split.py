@@ -1,4 +1,4 @@
-"""A tier's primaries that their sentinels cannot reach, while its clients can: two primaries, until somebody tells the old one."""
+"""Sentinels cannot reach a tier's primaries, while its clients can: there are two primaries until the old one is told to follow."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Ask the sentinels and, as a client, the stores: most sentinels hold the store for down or replaced, and it says that it leads."""
+    """Ask the sentinels and, as a client, the stores: most sentinels consider the store down or replaced, and it says that it is primary."""
     saw = []
     for store in (store for store in tier.stores_of(aim) if store.process in injection.targets):
         views = sentinel.views(aim.deployment, store.group)
@@ -51,7 +51,7 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Let every store hear its sentinels again, make the old primary follow the new one, and let the declared one lead again."""
+    """Let every store accept its sentinels again, make the old primary follow the new one, and fail back to the declared one."""
     done = []
     for store in tier.stores_of(aim):
         try:
@@ -65,7 +65,7 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
-    """Every store hears its sentinels, and the tier is whole."""
+    """Every store accepts its sentinels, and the tier is healthy."""
     return proofs.together([*tier.checks(aim), lambda: _heard(aim)])
 
 

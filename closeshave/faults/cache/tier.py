@@ -1,4 +1,4 @@
-"""What faults of a tier share: which stores it has, who leads, and what it takes for it to be whole."""
+"""What faults of a tier share: its stores, their primaries, and the check that it is healthy."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def whole(aim: Aim) -> Whole:
 
 
 def unfit(aim: Aim) -> str:
-    """Not before every group of the tier is linked and its sentinels agree: there would be nobody to fail over to."""
+    """Not before every group's replicas are connected and its sentinels agree: there would be no replica to fail over to."""
     return whole(aim).unfit() if stores_of(aim) else f"this environment has no tier {name_of(aim)!r}"
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Run every store, link it to the primary that Sentinel holds, let the declared one lead again."""
+    """Start every store, connect it to the primary that Sentinel knows, and fail back to the declared primary."""
     return whole(aim).mend(deadline_ns, say, at_home=bool(aim.parameters.get("switch_back", False)))
 
 
@@ -50,5 +50,5 @@ def checks(aim: Aim) -> list[proofs.Check]:
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
-    """The tier is whole."""
+    """The tier is healthy."""
     return proofs.together(checks(aim))

@@ -24,7 +24,7 @@ RETRIES = Parameter("retries", int, default=4, about="How often one read is repe
 PATIENCE_S = Parameter("patience_s", float, default=0.5, about="Seconds without an answer until it is repeated.", at_least=0.05, at_most=10)
 PAUSE_S = Parameter("pause_s", float, default=2.0, about="Seconds for which the region's applications are paused.", at_least=0, at_most=10)
 LASTS_S_MAX = 900.0
-"""No fault may hold for longer: a storm that nobody ends still ends."""
+"""Longer than any fault may hold: a storm ends by then even if no process ends it."""
 ENDS_WITHIN_S = 20.0
 """Requests under way are waited for, so that every one that was noted was counted."""
 LOOK_S = 0.5
@@ -38,7 +38,7 @@ def helper(aim: Aim) -> str:
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Start the storm ahead of its time; at the strike it begins, and the applications stand still for a while."""
+    """Start the storm ahead of its time; at the injection it begins, and the applications stand still for a while."""
     before = _per_s(aim)
     said = [aim.deployment.root, fleet.region_of(aim), *(aim.parameters[parameter.name] for parameter in (RATE, RETRIES, PATIENCE_S))]
     storm = altered.help_with(aim.deployment, helper(aim), "storm", *map(str, (*said, strike_ns, LASTS_S_MAX)), nice=NICE)
@@ -58,7 +58,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Read the edge's own counter twice: it grows faster than before the strike, by the storm's rate at least."""
+    """Read the edge's own counter twice: it grows faster than before the injection, by the storm's rate at least."""
     per_s = _per_s(aim)
     more = per_s - injection.before["requests_per_s"]
     if more < 0.5 * float(aim.parameters["rate"]):

@@ -1,4 +1,4 @@
-"""The payment provider charges at once and says so too late: committed, and unacknowledged."""
+"""The payment provider charges at once and answers too late: charged, but not acknowledged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The payment provider: what it is told, what it answers, and how it becomes as it should be again."""
+"""The payment provider: how it is set, what it answers, and how it is restored."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def unfit(aim: Aim) -> str:
 
 
 def inject(aim: Aim, strike_ns: int, **told: float) -> Injection:
-    """Tell it at an instant how to behave, and read it back. Raises :class:`NotAsTold` or :class:`ports.Failed`."""
+    """Change its settings at an instant, and read them back. Raises :class:`NotAsTold` or :class:`ports.Failed`."""
     wait_until(strike_ns)
     began_ns = now_ns()
     tell(aim.deployment, told)
@@ -55,14 +55,14 @@ def inject(aim: Aim, strike_ns: int, **told: float) -> Injection:
 
 
 def tell(deployment: Deployment, told: Mapping[str, float]) -> None:
-    """Have it behave so, and otherwise as it should. Raises :class:`NotAsTold` or :class:`ports.Failed`."""
+    """Set these settings, and all others to normal. Raises :class:`NotAsTold` or :class:`ports.Failed`."""
     ports.CLIENT.put(f"{deployment.payments.url}/operations", json=dict(told)).raise_for_status()
     if (said := behaviour(deployment)) != {**AS_IT_SHOULD, **told}:
         raise NotAsTold(f"it was set to {dict(told)}, but the provider reports {said}")
 
 
 def behaviour(deployment: Deployment) -> Mapping[str, float] | None:
-    """How it says that it behaves; ``None`` when it does not answer."""
+    """Its settings as it reports them; ``None`` when it does not answer."""
     answer = ports.get(f"{deployment.payments.url}/operations")
     return answer.json() if answer is not None and answer.status_code == 200 else None
 
@@ -74,7 +74,7 @@ def statuses(deployment: Deployment) -> list[int]:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Run it, have it behave, clear its links."""
+    """Start it, set it to normal, remove toxics from its links."""
     deployment = aim.deployment
     done = repair.revive(deployment, [deployment.payments.process], deadline_ns, say)
 
@@ -91,7 +91,7 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
-    """It runs, behaves, answers every call, and is reached through every region's link."""
+    """It runs with normal settings, answers every call, and is reached through every region's link."""
     deployment = aim.deployment
     return proofs.together(
         [

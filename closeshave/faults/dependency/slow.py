@@ -1,4 +1,4 @@
-"""The payment provider answers, and takes its time."""
+"""The payment provider answers slowly."""
 
 from __future__ import annotations
 

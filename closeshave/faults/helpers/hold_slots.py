@@ -1,7 +1,7 @@
 """Hold every session that a PostgreSQL server has to give.
 
 ``python -m closeshave.faults.helpers.hold_slots PORT DATABASE USER NAME evict|spare AT_NS LASTS_S``. Most are taken ahead of time, as long as
-nobody misses them; the last ones at the strike. With ``evict`` the sessions of others with the same role are ended, and theirs taken too.
+nobody misses them; the last ones at the injection. With ``evict`` the sessions of others with the same role are ended, and theirs taken too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from closeshave.clock import now_ns
 from closeshave.faults.waiting import SECOND_NS, wait_until
 
 LEFT_FREE = 12
-"""Until the strike: what a platform opens within a second or two."""
+"""Until the injection: what a platform opens within a second or two."""
 AGAIN_S = 0.02
 FREE = """
 select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int

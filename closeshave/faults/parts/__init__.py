@@ -1,1 +1,1 @@
-"""What the faults ask of the platform's real parts, and the few things they tell them; one module a part."""
+"""What faults ask of the platform's real parts, and the few commands that they send; one module for each part."""

@@ -1,4 +1,4 @@
-"""The edges by their own statistics: what they counted, and where they lead; no request of ours is counted among the customers'."""
+"""The edges' own statistics: what they counted, and where they lead; the harness's requests are not counted among the customers'."""
 
 from __future__ import annotations
 

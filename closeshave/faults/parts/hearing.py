@@ -36,7 +36,7 @@ def _heard_by(deployment: Deployment, process: Process) -> dict[int, int]:
 
 
 def _printed_beside(deployment: Deployment, process: Process) -> str:
-    """To enter its network namespace wants privileges: if we have none, the engine does."""
+    """To enter its network namespace needs privileges: if we have none, the engine does."""
     assert process.container is not None
     # One that has Python: the applications'.
     image = next(other.container.image for other in deployment.processes if other.role == "app" and other.container is not None)

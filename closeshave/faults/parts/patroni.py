@@ -22,7 +22,7 @@ RUNNING = frozenset({"running", "streaming"})
 
 
 class NoLeader(RuntimeError):
-    """A shard has no leader that Patroni knows of, or nobody to ask."""
+    """A shard has no leader that Patroni knows of, or no member that answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def reached_etcd_s(member: Member) -> float | None:
 
 
 def out_of_touch(members: Iterable[Member]) -> list[str]:
-    """The processes of those members that answer and have not reached etcd for a while, by their own word."""
+    """The processes of those members that answer and have not reached etcd for a while, by their own report."""
     asked = tuple(members)
     with ThreadPoolExecutor(max(1, len(asked))) as pool:
         seen = zip(asked, pool.map(reached_etcd_s, asked), strict=True)

@@ -2,7 +2,7 @@
 
 Linux tells by ``sock_diag(7)`` over netlink, to any user; the layout is that of ``struct inet_diag_msg`` and ``struct tcp_info``.
 
-This file needs nothing but Python, because it is run where only that is to be had (see ``hearing.py``): it then prints what it heard as JSON.
+This file needs nothing but Python, because it is run where only that is available (see ``hearing.py``): it then prints what it heard as JSON.
 """
 
 from __future__ import annotations

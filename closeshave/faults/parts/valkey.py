@@ -67,7 +67,7 @@ def footing_bytes(store: Store) -> tuple[int, int]:
 
 
 def hears_sentinels(store: Store) -> bool | None:
-    """Whether it obeys its sentinels; ``None`` when they have no user of their own that could be ignored."""
+    """Whether it accepts its sentinels' commands; ``None`` when they have no user of their own."""
     with session(store.port) as connection:
         user = cast("dict[str, Any] | None", connection.acl_getuser(SENTINEL_USER))
     return None if user is None else "+@all" in user["categories"]

@@ -1,4 +1,4 @@
-"""A region that is cut from the others' data, and they from its own; not from those who watch them all, so this is no partition."""
+"""A region is cut off from the others' data, and they from its data; etcd, Patroni and Sentinel still reach it, so this is no partition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What faults of a region share: what is in it, what that is part of, and what it takes for all of it to be whole."""
+"""What faults of a region share: its parts, the shards and tiers that these belong to, and the check that all of them are healthy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from closeshave.faults.whole import Whole
 
 SWITCH_BACK = Parameter("switch_back", bool, default=True, about="Healing moves every primary back to its declared member.")
 ROLES_S = 3.0
-"""Time to read the roles of all shards and tiers, and all process IDs, before the strike."""
+"""Time to read the roles of all shards and tiers, and all process IDs, before the injection."""
 HEAL_WITHIN_S = 120.0
 STARTERS_FIRST = ("patroni",)
 """Roles that start others when those die: they die first."""
@@ -64,5 +64,5 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
-    """Everything of the region runs, and what it is a part of is whole again, up to the customers' door."""
+    """Everything of the region runs, and its shards, tiers and edges are healthy again."""
     return proofs.together(whole(aim).checks(at_home=bool(aim.parameters.get("switch_back", False))))

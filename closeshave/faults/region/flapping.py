@@ -1,4 +1,4 @@
-"""A region that comes and goes."""
+"""A region whose links fail and recover again and again."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ LOST = frozenset({"closed", ConnectionResetError.__name__, BrokenPipeError.__nam
 
 
 def course(aim: Aim) -> Iterator[Stroke]:
-    """Draw anew: Toxiproxy draws once for each connection, so pools would soon hold only such as are never reset."""
+    """Draw again: Toxiproxy draws once for each connection, so pools would soon hold only those that are never reset."""
     draw_s = float(aim.parameters["draw_s"])
     disturbance = FAULT.disturbance(aim)
     return (

@@ -1,4 +1,4 @@
-"""An application process has another time than everybody else."""
+"""An application process has a wrong clock."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ TIMES_MIN = 2.0
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Squeeze it from the strike on: by its container's quota, or by a helper that is started ahead of its time."""
+    """Squeeze it from the injection on: by its container's quota, or by a helper that is started ahead of its time."""
     app = instance(aim)
     share = float(aim.parameters["share"])
     touched = squeezing.squeeze(aim.deployment, app, alive(aim, app), squeezer(app), share, PERIOD_S, strike_ns)
@@ -85,7 +85,7 @@ KIND = Kind(
     look=look,
     undo=undo,
     prove=prove,
-    # The helper's interpreter must be up before the strike, on a machine that is busy.
+    # The helper's interpreter must be up before the injection, on a machine that is busy.
     lead_s=lambda _aim: 3.0,
     observed_within_s=10.0,
 )

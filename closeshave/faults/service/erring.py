@@ -1,4 +1,4 @@
-"""A gray failure: one application process of several answers errors, and every health check finds it well."""
+"""A gray failure: one application process of several answers errors, while its health checks pass."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHARE = Parameter("share", float, default=0.5, about="Share of its requests that
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Tell the process, in the file that it takes an operator's word from."""
+    """Tell the process to fail, in the file from which it reads an operator's instructions."""
     app = instance(aim)
     wait_until(strike_ns)
     began_ns = now_ns()

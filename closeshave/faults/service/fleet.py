@@ -1,4 +1,4 @@
-"""The application processes of a region: which are meant, and how all of them become as declared again."""
+"""The application processes of a region: which are affected, and how all of them are restored as declared."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def ready(app: Process) -> bool:
 
 
 def word(app: Process) -> Path:
-    """The file that holds an operator's word to this process. Raises :class:`KeyError` for one that listens to nobody."""
+    """The file with an operator's instructions for this process. Raises :class:`KeyError` for a process without one."""
     return Path(app.environ[OPERATIONS])
 
 
@@ -72,7 +72,7 @@ def asked(aim: Aim, app: Process, times: int) -> list[int]:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Take back every word, end helpers and altered processes, and run the region's applications as declared, one after the other."""
+    """Remove all instructions, end helpers and altered processes, and run the region's applications as declared, one after the other."""
     done = []
     for app in fleet(aim):
         if word(app).exists():
@@ -106,7 +106,7 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
 
 
 def _as_declared(aim: Aim) -> Proof:
-    """No helper, no process with other settings, no word to any of them."""
+    """No helper, no process with other settings, no instructions to any of them."""
     names = [name for app in fleet(aim) for name in (app.name, squeezer(app))]
     left = [f"{name} pid {identity.pid}" for identity, name in altered.running(aim.deployment, names).items()]
     left += [str(word(app)) for app in fleet(aim) if word(app).exists()]

@@ -1,4 +1,4 @@
-"""An application process stands still: connections are accepted by the kernel and never answered."""
+"""An application process hangs: the kernel accepts connections, and they are never answered."""
 
 from __future__ import annotations
 

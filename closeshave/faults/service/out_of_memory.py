@@ -54,7 +54,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | None:
-    """Connect to its port, and ask the engine why it has ended: for want of memory, as the kernel told it."""
+    """Connect to its port, and ask the engine why it has ended: for lack of memory, as the kernel told it."""
     app = instance(aim)
     refused = ports.refusal(app.ports[0])
     if not refused or not engine.oom_killed(_container(app)):

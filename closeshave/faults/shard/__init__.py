@@ -1,4 +1,4 @@
-"""Faults of a shard: one PostgreSQL cluster under Patroni, and the etcd that all of them lean on."""
+"""Faults of a shard: one PostgreSQL cluster under Patroni, and the etcd that all of them depend on."""
 
 from closeshave.faults.shard import (
     connections_exhausted,

@@ -1,4 +1,4 @@
-"""A shard as a fault finds it: its members, when it is fit to be broken, and how it becomes as declared again."""
+"""What faults of a shard share: its members, when a fault may be injected, and how it is restored as declared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from closeshave.faults.parts import patroni, postgres
 
 SWITCH_BACK = Parameter("switch_back", bool, default=True, about="Healing moves the primary back to its declared member.")
 ROLES_S = 1.0
-"""Time to read roles and process IDs before the strike."""
+"""Time to read roles and process IDs before the injection."""
 HELPER_S = 4.0
 """Time for a helper's interpreter to start, on a machine that is busy, and to prepare."""
 LASTS_S_MAX = 1200.0

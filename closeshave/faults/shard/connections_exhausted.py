@@ -1,4 +1,4 @@
-"""No session is to be had at a shard's primary: somebody holds them all."""
+"""No session is available at a shard's primary: one client holds them all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EVICT = Parameter(
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Start the holder ahead of its time; it takes all but a few slots at its leisure and the last ones at the strike."""
+    """Start the holder ahead of its time; it takes all but a few slots at its leisure and the last ones at the injection."""
     lead = patroni.leader(aim.deployment, shard_of(aim))
     name = helper(aim, HOLDER)
     evict = "evict" if aim.parameters["evict"] else "spare"

@@ -1,8 +1,8 @@
 """A primary can write no more: PostgreSQL panics over its write-ahead log, and does not come up again before there is room.
 
-A small volume to fill up wants privileges to mount it, and filling the machine's own is out of the question. What the kernel offers to everybody
+A small volume to fill up needs privileges to mount it, and filling the machine's own is out of the question. What the kernel offers to everybody
 is a limit on how far a process may write into a file (``RLIMIT_FSIZE``): beyond it the write fails with EFBIG ("File too large"), which takes
-the same way through PostgreSQL as ENOSPC. Its write-ahead log is brought beyond the limit before the strike, so that the very next commit fails.
+the same way through PostgreSQL as ENOSPC. Its write-ahead log is brought beyond the limit before the injection, so that the very next commit fails.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from closeshave.plan import Expected
 ROOM_BYTES = 256 << 10
 """For the log of messages, which is a file like any other, and has to tell what happened."""
 PREPARED_S = 0.5
-"""The log goes beyond the limit so long before the strike that it is there, and so shortly that a busy one is not yet in the next segment."""
+"""The log goes beyond the limit so long before the injection that it is there, and so shortly that a busy one is not yet in the next segment."""
 REFUSES_WITHIN_S = 3.0
 REJOINS_WITHIN_S = 20.0
 ERROR = "File too large"
 
 
 class StillWriting(RuntimeError):
-    """A server that has no room takes writes all the same."""
+    """A server that has no room accepts writes anyway."""
 
 
 def unfit(aim: Aim) -> str:
@@ -48,7 +48,7 @@ def unfit(aim: Aim) -> str:
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Limit Patroni, the postmaster and everything that they run, so that nothing which Patroni starts anew has more room."""
+    """Limit Patroni, the postmaster and everything that they run, so that nothing which Patroni starts again has more room."""
     lead = patroni.leader(aim.deployment, shard_of(aim))
     process = aim.deployment.process(lead.process)
     bytes_max = _limit_bytes(aim.deployment, lead.process)
@@ -64,7 +64,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Read what PostgreSQL itself has written to its log since the strike."""
+    """Read what PostgreSQL itself has written to its log since the injection."""
     for member in named(aim, injection.members):
         with log_of(aim.deployment, member.process).open("rb") as log:
             log.seek(injection.before[member.process])
@@ -75,7 +75,7 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Lift the limits, let Patroni bring the node back, copy it anew if it cannot; then as for every fault of a shard."""
+    """Lift the limits, let Patroni bring the node back, copy it again if it cannot; then as for every fault of a shard."""
     done = [f"lifted the limit of {who}" for who in file_limit.lift(aim.deployment, processes_of(aim))]
     root = Path(aim.deployment.root)
     for process in processes_of(aim):

@@ -47,7 +47,7 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
-    """etcd is healthy, every Patroni renews its leader's key there, every shard takes writes."""
+    """etcd is healthy, every Patroni renews its leader's key there, every shard accepts writes."""
     shards = [shard.id for shard in aim.deployment.topology.shards]
     return proofs.together(
         [

@@ -1,4 +1,4 @@
-"""All of etcd is gone: no shard can elect anybody, and those that have a primary must not lose it over that."""
+"""All of etcd is lost: no shard can elect a primary, and a shard that has one must keep it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Somebody's open transaction locks what many want: the calendars of the busiest shops of a shard."""
+"""An open transaction locks what many customers need: the calendars of the busiest shops of a shard."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WAITED_MS = 200
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Start the holder ahead of its time; its transaction begins at the strike and stays open."""
+    """Start the holder ahead of its time; its transaction begins at the injection and stays open."""
     lead = patroni.leader(aim.deployment, shard_of(aim))
     with postgres.session(aim.deployment, lead) as connection:
         hottest = [int(row[0]) for row in connection.execute(HOTTEST, {"franchises": aim.parameters["franchises"]})]

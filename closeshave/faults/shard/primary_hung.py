@@ -1,4 +1,4 @@
-"""A shard's primary stands still: its sockets accept, nobody answers, and Patroni waits for it like everybody else."""
+"""A shard's primary hangs: its sockets accept connections, nothing answers, and Patroni waits for it as clients do."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def _held_back_s(aim: Aim) -> float:
 
 
 def _freeze_receivers(aim: Aim, lead: Member, strike_ns: int) -> list[tuple[str, Identity]]:
-    """Stop the standbys' WAL receivers at their instant before the strike; returns them with their member's name."""
+    """Stop the standbys' WAL receivers at their instant before the injection; returns them with their member's name."""
     if not _held_back_s(aim):
         return []
     root = Path(aim.deployment.root)

@@ -1,4 +1,4 @@
-"""A shard's primary alone is cut off from everybody who wants something of it: it runs, and nobody reaches it, nor it them."""
+"""A shard's primary alone is cut off: it runs, but can neither reach others nor be reached."""
 
 from __future__ import annotations
 

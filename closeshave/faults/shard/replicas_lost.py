@@ -1,4 +1,4 @@
-"""Every standby of a shard is gone: it serves on, with nobody to fail over to."""
+"""Every standby of a shard is lost: the primary still serves, but there is no member to fail over to."""
 
 from __future__ import annotations
 

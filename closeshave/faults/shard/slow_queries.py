@@ -18,7 +18,7 @@ PERIOD_S = 0.1
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Squeeze the postmaster and all its sessions, from the strike on; in a container Patroni is squeezed with them."""
+    """Squeeze the postmaster and all its sessions, from the injection on; in a container Patroni is squeezed with them."""
     lead = patroni.leader(aim.deployment, shard_of(aim))
     process = aim.deployment.process(lead.process)
     target = postmaster(aim.deployment, process)[0]

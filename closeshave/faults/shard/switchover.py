@@ -22,7 +22,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Ask the servers themselves, by SQL: another one than before takes writes."""
+    """Ask the servers themselves, by SQL: another one than before accepts writes."""
     old = named(aim, injection.members)
     for member in standbys(aim.deployment, old[0]):
         try:

@@ -60,7 +60,7 @@ class _Groups:
     def of(self, rows: np.ndarray[tuple[int], np.dtype[np.void]]) -> np.ndarray[tuple[int], np.dtype[np.uint16]]:
         """The group of each row. Raises :class:`OverflowError` beyond 65,536 groups."""
         pairs = rows["region"].astype(np.uint32) << 16 | rows["kind"]
-        # Almost always all pairs are known, and looking them up in a short sorted list is much cheaper than finding them anew.
+        # Almost always all pairs are known, and looking them up in a short sorted list is much cheaper than finding them again.
         places = np.minimum(np.searchsorted(self._pairs, pairs), max(0, len(self._pairs) - 1))
         if not len(self._pairs) or not np.array_equal(self._pairs[places], pairs):
             self._pairs = np.union1d(self._pairs, pairs)

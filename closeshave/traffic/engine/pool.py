@@ -31,7 +31,7 @@ class Connector:
     def connect(self, origin: Origin, memo: HeadMemo, due_ns: int) -> Connection:
         """A connection to the first address that takes one by ``due_ns``. Raises :class:`TransportError`, nothing sent.
 
-        Where this machine was short of something for one of them, that is the reason: nobody knows what that address would have said.
+        Where this machine was short of something for one of them, that is the reason: it is unknown what that address would have said.
         """
         short: TransportError | None = None
         via = self._via(origin)

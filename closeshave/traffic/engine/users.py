@@ -76,7 +76,7 @@ class EngineUser(_WithClient):
             self.tasks = [EngineUser._work]
 
     def _work(self) -> None:
-        """Do task after task, as Locust's own loop does: what a task raises is Locust's to handle, and it then begins this one anew."""
+        """Do task after task, as Locust's own loop does: what a task raises is Locust's to handle, and it then begins this one again."""
         tasks, count, random_ = self._plain_tasks, len(self._plain_tasks), random.random
         thinks = type(self).wait_time is not User.wait_time
         while self._state != LOCUST_STATE_STOPPING:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
-"""Methods that may be sent again when nobody knows whether the first one arrived (RFC 9110, section 9.2.2)."""
+"""Methods that may be sent again when it is unknown whether the first one arrived (RFC 9110, section 9.2.2)."""
 
 BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
 """Methods for which no body means no ``Content-Length`` either."""
