@@ -44,14 +44,16 @@ def check() -> str | None:
 
     host = get_docker_host() or DEFAULT_HOST
     if not host.startswith(UNIX):
-        return f"the container engine at {host} is not on this machine, where its processes must be seen: choose one with a socket here"
+        return f"the container engine at {host} is not on this machine, so its processes are not visible here: use an engine with a socket on this machine"
     try:
         with asking("tell about itself"):
             info = client().client.api.info()
     except EngineFailed as error:
         return str(error)
     if DESKTOP in info["OperatingSystem"] or info["KernelVersion"] != os.uname().release or not _listener(host.removeprefix(UNIX)):
-        return "the container engine runs in a virtual machine or a container of its own; one is needed whose processes this machine sees"
+        return (
+            "the container engine runs in a virtual machine or a container; an engine is needed whose processes are visible on this machine"
+        )
     return None
 
 
@@ -84,7 +86,7 @@ def _meaning(explanation: str) -> str:
 
 def _unreachable(text: str) -> str:
     if "Permission denied" in text:
-        return "this user may not use the container engine's socket: be root, or a member of the group that owns it (usually docker)"
+        return "this user may not use the container engine's socket: run as root, or as a member of the group that owns it (usually docker)"
     if "No such file" in text or "refused" in text:
         return "no container engine runs on this machine: start Docker, or choose the embedded environment"
     return f"no container engine can be used: {text}"

@@ -40,10 +40,10 @@ def import_image(tar: IO[bytes], image: str, environ: Iterable[str], digest: str
     changes = [*(f"ENV {variable}" for variable in environ), f"LABEL {DIGEST}={digest} {SOURCES}={sources}"]
     # Not the file itself, whose length would be told in a header beside that of chunks.
     chunks = iter(lambda: tar.read(CHUNK_BYTES), b"")
-    with asking(f"make the image {image}"):
+    with asking(f"build the image {image}"):
         said: str = client().client.api.import_image_from_stream(chunks, repository=name, tag=tag, changes=changes)
     if '"error"' in said:
-        raise EngineFailed(f"the container engine could not make the image {image}: {said.strip().splitlines()[-1]}")
+        raise EngineFailed(f"the container engine could not build the image {image}: {said.strip().splitlines()[-1]}")
     if last is not None and not last.tags[1:]:
         # Containers may still run from it: then it stays.
         with suppress(EngineFailed), asking(f"remove the last {image}"):

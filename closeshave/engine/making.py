@@ -37,7 +37,9 @@ def run(root: Path, environment_id: str, process: Process) -> int:
     """
     container = _container(process)
     if not image_exists(container.image):
-        raise EngineFailed(f"there is no image {container.image}: make ours with 'closeshave env images', or pull it with 'docker pull'")
+        raise EngineFailed(
+            f"there is no image {container.image}: build the harness's images with 'closeshave env images', or pull it with 'docker pull'"
+        )
     _make_room(container.name)
     with asking(f"create {process.name}"):
         handle = client().create(container.image, **_options(root, environment_id, process, container))
@@ -110,12 +112,12 @@ def _make_room(name: str) -> None:
     # The engine learns a little later than we that a process has died.
     while (handle := find(name)) and handle.attrs["State"]["Running"] and inner_pid(handle.attrs["State"]["Pid"]) != FIRST:
         if time.monotonic() > deadline:
-            raise EngineFailed(f"the container engine has not noticed in {NOTICED_WITHIN_S:g} s that {name} has ended")
+            raise EngineFailed(f"{NOTICED_WITHIN_S:g} s after {name} ended, the container engine still says that it runs")
         time.sleep(0.02)
     if handle is None:
         return
     if handle.attrs["State"]["Running"]:
-        raise EngineFailed(f"the container {name} runs already")
+        raise EngineFailed(f"the container {name} is already running")
     with asking(f"remove the ended {name}"):
         handle.remove(v=True, force=True)
 
@@ -134,7 +136,7 @@ def _first_process(process: Process, handle: Handle) -> int:
             return pid
         # Or it has ended by now, and the engine, a little later than we, is about to say so.
         time.sleep(0.02)
-    raise EngineFailed(f"the processes of {process.name}'s container are not visible here, so the engine is not one of this machine")
+    raise EngineFailed(f"the processes of {process.name}'s container are not visible here, so the engine does not run on this machine")
 
 
 def _last_words(process: Process, handle: Handle) -> str:

@@ -113,7 +113,7 @@ def _templates(recipes: Sequence[template.Recipe], ground: Ground, say: Say) -> 
         helpers[recipe.shard] = Helper(ground.root, ground.id, order.stem, template.command(order))
     if helpers:
         franchises = sum(shard.last - shard.first + 1 for shard in helpers)
-        say(f"making the templates of {len(helpers)} shards with {franchises:,} franchises, once for this user")
+        say(f"making the database templates of {len(helpers)} shards with {franchises:,} franchises (once for this user)")
         started = time.monotonic()
 
         def finished() -> bool:
@@ -123,7 +123,7 @@ def _templates(recipes: Sequence[template.Recipe], ground: Ground, say: Say) -> 
             return not helpers
 
         if not poll_until(finished, TEMPLATES_S_MAX):
-            raise EnvironmentFailed(f"the templates were not made within {TEMPLATES_S_MAX:.0f} s")
+            raise EnvironmentFailed(f"the templates were not ready within {TEMPLATES_S_MAX:.0f} s")
     return {recipe.shard.id: recipe.path for recipe in recipes}
 
 
@@ -132,7 +132,7 @@ def _check_room(root: Path, templates: Mapping[int, Path]) -> None:
     needed, free = 2 * size + ROOM_BYTES, shutil.disk_usage(root).free
     if free < needed:
         raise EnvironmentFailed(
-            f"disk full: {root.parent} has {free >> 20} MiB free, {needed >> 20} MiB are needed; set CLOSESHAVE_STATE_DIR to a roomier directory"
+            f"disk full: {root.parent} has {free >> 20} MiB free, {needed >> 20} MiB are needed; set CLOSESHAVE_STATE_DIR to a directory with more space"
         )
 
 

@@ -38,7 +38,7 @@ def read_definition(path: Path) -> Definition:
         raise InvalidFile(Problem(str(path), line_of(raw, ("kind",)), "kind", message))
     definition = read(path, _KINDS[kind])
     if not NAME.fullmatch(definition.name):
-        message = "letters, digits, dots, hyphens and underscores, at most 64: directories are called after it"
+        message = "letters, digits, dots, hyphens and underscores, at most 64: directories are named after it"
         raise InvalidFile(Problem(str(path), line_of(raw, ("name",)), "name", message))
     problems = [
         Problem(str(path), line_of(raw, location), ".".join(map(str, location)), message)
@@ -106,7 +106,7 @@ def _inconsistencies(definition: Stack) -> Iterator[tuple[Location, str]]:
     if definition.database.ttl < definition.database.loop_wait + 2 * definition.database.retry_timeout:
         yield ("database", "ttl"), "Patroni needs ttl >= loop_wait + 2 * retry_timeout"
     if definition.ports != "auto" and not FIRST <= definition.ports <= LAST:
-        yield ("ports",), f"auto, or a number from {FIRST} to {LAST}: higher ones are taken by the kernel for outgoing connections"
+        yield ("ports",), f"auto, or a number from {FIRST} to {LAST}: the kernel uses higher ones for outgoing connections"
 
 
 def _unknown_regions(definition: Stack) -> Iterator[tuple[Location, str]]:
@@ -129,35 +129,35 @@ def _wrong_shards(definition: Stack) -> Iterator[tuple[Location, str]]:
     if not definition.shards:
         yield ("shards",), "at least one"
     if len({shard.id for shard in definition.shards}) != len(definition.shards):
-        yield ("shards",), "every shard has an ID of its own"
+        yield ("shards",), "two shards have the same ID"
     expected = 1
     for index, shard in enumerate(definition.shards):
         if shard.first != expected or shard.last < shard.first:
             yield ("shards", index, "first"), f"ranges ascend without gap or overlap: this one starts at {expected} and is not empty"
         expected = shard.last + 1
         if shard.home in definition.resident and shard.standby != shard.home:
-            yield ("shards", index, "standby"), f"rows of {shard.home} may not leave it: its standby stays there too"
+            yield ("shards", index, "standby"), f"rows of {shard.home} may not leave it, so its standby must be there too"
 
 
 def _wrong_tiers(definition: Stack) -> Iterator[tuple[Location, str]]:
     if len({group.name for group in definition.tiers}) != len(definition.tiers):
-        yield ("tiers",), "every group has a name of its own"
+        yield ("tiers",), "two groups have the same name"
     for tier in ("cache", "sessions", "ratelimit"):
         serving = [region for group in definition.tiers if group.tier == tier for region in group.serves]
         for region in definition.regions:
             if serving.count(region) != 1:
-                yield ("tiers",), f"tier {tier} serves {region} {serving.count(region)} times; exactly once is right"
+                yield ("tiers",), f"tier {tier} serves {region} {serving.count(region)} times; it must serve it exactly once"
     if sum(group.tier == "ratelimit" for group in definition.tiers) > 1:
-        yield ("tiers",), "the rate limit tier is one group: a customer's limit counts everywhere"
+        yield ("tiers",), "the rate limit tier must be one group, because a customer's limit counts in all regions"
     for index, group in enumerate(definition.tiers):
         if group.tier == "ratelimit":
             continue
         for region in definition.resident:
             if region in group.serves and {group.primary, group.replica} != {region}:
-                yield ("tiers", index), f"entries of {region} may not leave it: a group that serves it has both nodes there"
+                yield ("tiers", index), f"entries of {region} may not leave it, so a group that serves it must have all nodes there"
 
 
 def _wrong_images(definition: Containers) -> Iterator[tuple[Location, str]]:
     for part, image in asdict(definition.images).items():
         if not IMAGE.fullmatch(image):
-            yield ("images", part), f"{image!r} names no image; one looks like valkey/valkey:9 or closeshave/valkey:local"
+            yield ("images", part), f"{image!r} is not the name of an image; one looks like valkey/valkey:9 or closeshave/valkey:local"

@@ -43,7 +43,7 @@ def findings() -> tuple[Finding, ...]:
         ("haproxy", lambda: _version([str(parts.find_haproxy()), "-v"])),
         ("etcd", _etcd),
         ("toxiproxy", _toxiproxy),
-        ("room for state", _room),
+        ("space for state", _room),
         ("cores", _cores),
         ("environments", _environments),
     )
@@ -83,20 +83,20 @@ def _postgres() -> str:
 
 def _unprivileged() -> str:
     found = wrapper([(str(parts.find_postgres("wheel") / "postgres"), "--version"), (sys.executable, "-c", "import patroni")])
-    return f"as nobody, through {found.words[0]}" if found.words else "as the present user"
+    return f"as the user nobody, through {found.words[0]}" if found.words else "as the current user"
 
 
 def _etcd() -> str:
     found = parts.find_etcd(_quiet, retry=True)
     if found.rejoins_empty:
-        raise _Missing(f"{ETCD.version} cannot be built; the packaged {found.version} serves")
+        raise _Missing(f"{ETCD.version} cannot be built; the packaged {found.version} is used")
     return f"{found.version} at {found.program}"
 
 
 def _toxiproxy() -> str:
     found = parts.find_toxiproxy(_quiet, retry=True)
     if isinstance(found, str):
-        raise _Missing(f"{TOXIPROXY.version} cannot be had, so network faults are not run: {found}")
+        raise _Missing(f"{TOXIPROXY.version} is not available, so network faults cannot run: {found}")
     return str(found)
 
 
@@ -113,7 +113,7 @@ def _room() -> str:
 def _cores() -> str:
     count = processors.available()
     if count < CORES_MIN:
-        raise _Missing(f"{count:g}; plans with rate: auto send less here, and may be inconclusive")
+        raise _Missing(f"{count:g}; plans with rate: auto send less load here, and verdicts may be inconclusive")
     return f"{count:g}"
 
 
@@ -124,8 +124,8 @@ def _environments() -> str:
 
 def _engine() -> str:
     if reason := containers.obstacle(Images()):
-        raise _Missing(f"{reason} (only the environment in containers needs it)")
-    return "reached, and it has the images that are used by default"
+        raise _Missing(f"{reason} (only environments of kind containers need it)")
+    return "running, with the images that are used by default"
 
 
 def _quiet(_: str) -> None:

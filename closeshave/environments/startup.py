@@ -81,8 +81,8 @@ class Startup:
         leaders = {f"shard{home.shard}": home.name for home in homes}
         return [
             Milestone("etcd", lambda: all(map(etcd.healthy, deployment.etcd_ports))),
-            Milestone("homes copied", lambda: all(map(self._copied, homes)), then=partial(self._copy, standbys)),
-            Milestone("databases started", lambda: True, ("etcd", "homes copied"), partial(self._start_members, homes)),
+            Milestone("data directories copied", lambda: all(map(self._copied, homes)), then=partial(self._copy, standbys)),
+            Milestone("databases started", lambda: True, ("etcd", "data directories copied"), partial(self._start_members, homes)),
             # Standbys only now, so that the declared primary wins the first election. Applications only now, and proxies only when the
             # standbys are there: until there is something to find, their asking takes the processor from those who start.
             Milestone("primaries elected", lambda: leaders == patroni.leaders(port), ("databases started",), partial(self._start, "app")),
@@ -104,8 +104,8 @@ class Startup:
 
         return [
             # A sentinel that starts earlier learns of no replica for ten seconds.
-            Milestone("caches linked", lambda: all(map(valkey.replicates, replicas)), then=partial(self._start, "sentinel")),
-            Milestone("sentinels agree", agree, ("caches linked",)),
+            Milestone("caches connected", lambda: all(map(valkey.replicates, replicas)), then=partial(self._start, "sentinel")),
+            Milestone("sentinels agree", agree, ("caches connected",)),
         ]
 
     def _region_milestones(self) -> list[Milestone]:

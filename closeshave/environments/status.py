@@ -78,4 +78,4 @@ def _valkey(port: int) -> str:
 def _sentinel(deployment: Deployment, port: int) -> str:
     known = {group: probe.sentinel_group(port, group) for group in dict.fromkeys(store.group for store in deployment.stores)}
     bad = [group for group, answer in known.items() if answer is None or answer["flags"] != "master"]
-    return f"sees trouble in {', '.join(bad)}" if bad else f"{len(known)} groups well"
+    return f"reports problems in {', '.join(bad)}" if bad else f"{len(known)} groups healthy"

@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--ledger", type=Path, required=True)
-    parser.add_argument("--webhook", action="append", default=[], help="where events go; of several, the first that takes them")
+    parser.add_argument("--webhook", action="append", default=[], help="where events are sent; of several, to the first that accepts them")
     arguments = parser.parse_args()
     uvicorn.run(
         application(Ledger(arguments.ledger), arguments.webhook),

@@ -35,7 +35,7 @@ class Wallet:
     def __init__(self, accounts: Sequence[LoggedIn], regions: Iterable[str], issued_ns: int) -> None:
         """``issued_ns``: when the tokens were new. A region without accounts borrows everybody's. Raises :class:`ValueError` for none."""
         if not accounts:
-            raise ValueError("nobody is logged in: the file of accounts is empty")
+            raise ValueError("no customer is logged in: the file of accounts is empty")
         self._accounts = {account.email: account for account in accounts}
         self._issued_ns = dict.fromkeys(self._accounts, issued_ns)
         everybody = tuple(self._accounts)

@@ -17,7 +17,7 @@ def forget_files() -> None:
         before = make.__defaults__ or ()
         if argument_parser.DEFAULT_CONFIG_FILES not in before:
             raise RuntimeError(
-                f"Locust's {make.__name__} takes its configuration files from elsewhere than this release of closeshave knows"
+                f"Locust's {make.__name__} looks for its configuration files in places that this release of closeshave does not know"
             )
         make.__defaults__ = tuple(NO_FILES if each == argument_parser.DEFAULT_CONFIG_FILES else each for each in before)
 

@@ -50,7 +50,7 @@ def drive(model: type[OpenModel], environment: Environment) -> None:
             ending.add_listener(worker.stop)  # type: ignore[no-untyped-call]  # Locust's own gap
         worker.run(model.senders(load, worker))
     except Exception as error:  # noqa: BLE001 -- see above
-        _LOG.exception("the load cannot be carried out")
+        _LOG.exception("the load could not be generated")
         environment.process_exit_code = 1
         name = signposts.worker(model.kind, place_of(environment).index)
         write_atomically(signposts.failed_file(Path(load.run), name), f"{error}\n")

@@ -20,7 +20,7 @@ def refusal(url: str, named: Collection[str]) -> str:
         return ""
     return (
         f"{host or url!r} is neither this machine nor a platform that a file in environments/ names as development or staging; "
-        "describe it in one, or use closeshave run"
+        "add such a file, or use closeshave run"
     )
 
 

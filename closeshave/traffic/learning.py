@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from closeshave import jsonfile
 from closeshave.files import write_atomically
+from closeshave.plaintext import counted
 
 REFUSALS = 3
 """A barber who was never booked and is *not available* so often in a row takes no bookings."""
@@ -148,18 +149,18 @@ def summed(customers: Iterable[Mapping[str, Any]], canaries: Iterable[Mapping[st
         found["bookings"] = why
     contests, held = _sum(mine, "contests"), _sum(mine, "held")
     if contests and not held:
-        found["contests"] = f"of {contests:,} contests none was held: two customers never found a barber and a free time to both ask for"
+        found["contests"] = f"none of {contests:,} contests took place: two customers never found the same barber and free time"
     if any(one["found_out"] for one in everybody):
         found["slots_by_barber"] = (
-            "lists of one barber's free times are always empty here: customers went by the list merged over all barbers "
-            "(capabilities.slots_by_barber: false says so beforehand)"
+            "lists of one barber's free times are always empty here: customers used the list merged over all barbers "
+            "(set capabilities.slots_by_barber: false)"
         )
     if any(one["zone_assumed"] for one in everybody):
-        found.setdefault("zone", "neither an answer nor the environment file (capabilities.zone) tells the business's time zone")
+        found.setdefault("zone", "neither an answer nor the environment file (capabilities.zone) names the business's time zone")
     if idle := sorted({barber for one in everybody for barber in one["idle"]}):
         named = ", ".join(map(str, idle[:10])) + (" …" if len(idle) > 10 else "")
         found["idle barbers"] = (
-            f"barber {named} took no booking and refused {REFUSALS} in a row: nobody asked there any more (capabilities.idle_barbers)"
+            f"barber {named} accepted no booking and refused {REFUSALS} in a row: customers stopped asking there (capabilities.idle_barbers)"
         )
     return found | _refused_whole(mine)
 
@@ -169,10 +170,11 @@ def _unbooked(workers: list[Mapping[str, Any]]) -> str:
     if booked or not workers:
         return ""
     if lists and lists == empty:
-        return f"customers found no free time in {lists:,} lists, so none of them booked"
+        return f"customers found no free time in {counted(lists, 'list')}, so none of them booked"
     if asked and asked == refused:
-        return f"all {asked:,} bookings that customers asked for were refused"
-    return f"customers booked nothing: they looked at {lists:,} lists of free times ({empty:,} empty) and asked for {asked:,} bookings"
+        return f"the platform refused {'the only booking' if asked == 1 else f'all {asked:,} bookings'} that customers requested"
+    looked = f"{counted(lists, 'list')} of free times ({empty:,} empty)"
+    return f"customers booked nothing: they looked at {looked} and requested {counted(asked, 'booking')}"
 
 
 def _refused_whole(workers: list[Mapping[str, Any]]) -> dict[str, str]:
@@ -182,7 +184,7 @@ def _refused_whole(workers: list[Mapping[str, Any]]) -> dict[str, str]:
         for kind, status, count in one["turned_away"]:
             refusals[kind, status] += count
     return {
-        f"{kind} refused": f"each of {count:,} was answered {status}: what needs it was not put to the test"
+        f"{kind} refused": f"each of {counted(count, 'request')} was answered {status}: what needs it was not tested"
         for (kind, status), count in sorted(refusals.items())
         if kind not in served and count >= REFUSED_WHOLE
     }

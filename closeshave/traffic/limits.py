@@ -73,8 +73,8 @@ def exceeded(plan: Plan, topology: Topology, limits: Limits, off: frozenset[str]
         most = _most(plan, _rate(plan, topology, operation), window_s)
         if most > allowed:
             yield (
-                f"about {math.ceil(most):,} requests of {operation!r} would leave one address within {window_s:g} s; the platform allows "
-                f"{allowed:,}: lower the plan's rates, or let customers bring addresses of their own (capabilities.forwarded_for)"
+                f"about {math.ceil(most):,} requests of {operation!r} would come from one address within {window_s:g} s; the platform allows "
+                f"{allowed:,}: lower the plan's rates, or give customers their own addresses (capabilities.forwarded_for)"
             )
 
 

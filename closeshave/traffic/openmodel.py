@@ -168,7 +168,7 @@ class Worker:
 
     def _broke_off(self, error: Exception) -> None:
         """Whatever a scenario does wrong costs one visit, is told, and leaves the load unfinished."""
-        _LOG.error("a visit broke off", exc_info=error)
+        _LOG.error("a visit ended with an error", exc_info=error)
         self._broken += 1
 
     def _close(self, *, finished: bool) -> None:
@@ -184,7 +184,7 @@ class Worker:
             self.learnt.save(self._run / signposts.RECORDS / f"{self.name}{learning.SUFFIX}")
         except OSError as error:
             # A full disk shows in the records too; what was sent must not depend on it.
-            _LOG.warning("what was learnt cannot be written: %s", error)
+            _LOG.warning("what was learnt of the platform cannot be written: %s", error)
 
     def _await_start(self) -> int | None:
         go = signposts.go_file(self._run, self._kind)

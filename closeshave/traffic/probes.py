@@ -78,7 +78,7 @@ def chairs(franchise: int, listed: Body, when: Body, idle: Collection[int] = (),
     """
     who = [barber for barber in answers.ids(listed) if barber not in idle]
     if not who or not isinstance(when, dict) or not answers.a_slot_list(when):
-        raise ValueError(f"franchise {franchise} lists nobody who takes bookings, or no free times that can be read")
+        raise ValueError(f"franchise {franchise} lists no barber who accepts bookings, or no readable free times")
     told, minutes = when.get("business_hours") or {}, when.get("slot_duration_minutes")
     hours = told if isinstance(told, dict) else {"start": told}
     first, last = (_minutes(hours.get(name) or default) for name, default in (("start", "09:00"), ("end", "17:00")))

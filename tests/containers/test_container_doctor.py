@@ -12,7 +12,7 @@ from closeshave.environments.containers import containers
         (None, "reached, and it has the images that are used by default"),
         (
             "no container engine runs on this machine",
-            "no container engine runs on this machine (only the environment in containers needs it)",
+            "no container engine runs on this machine (only environments of kind containers need it)",
         ),
     ],
 )

@@ -211,8 +211,8 @@ def test_only_databases_run_as_another_user(layout):
 @pytest.mark.parametrize(
     ("old", "new", "key", "message"),
     [
-        ("platform: closeshave/platform:local", "platform: 'a b'", "images.platform", "'a b' names no image"),
-        ("platform: closeshave/platform:local", "platform: ''", "images.platform", "'' names no image"),
+        ("platform: closeshave/platform:local", "platform: 'a b'", "images.platform", "'a b' is not the name of an image"),
+        ("platform: closeshave/platform:local", "platform: ''", "images.platform", "'' is not the name of an image"),
         ("  etcd: closeshave/etcd:local", "  etcds: closeshave/etcd:local", "images.etcds", "unknown key"),
         ("apps_per_region: 2", "apps_per_region: 0", "apps_per_region", "at least 1"),
         ("ports: auto", "ports: 40000", "ports", "taken by the kernel"),

@@ -33,7 +33,7 @@ def test_an_older_one_is_refused_with_the_command_that_mends_it(engine_with):
     engine_with("0123456789abcdef")
     reason = containers.obstacle(Images())
     assert reason
-    assert "as it was before it changed: 'closeshave env images'" in reason
+    assert "an older version of the stand-in: build it again with 'closeshave env images'" in reason
 
 
 def test_every_source_of_the_stand_in_counts(monkeypatch, tmp_path):

@@ -276,7 +276,7 @@ def test_a_missing_image_is_named_with_the_command_that_makes_it(scene):
     """Nothing is fetched unasked."""
     process = scene.process("none", SLEEP)
     process = replace(process, container=replace(process.container, image="closeshave/nonesuch:local"))
-    with pytest.raises(engine.EngineFailed, match="closeshave/nonesuch:local: make ours with 'closeshave env images'"):
+    with pytest.raises(engine.EngineFailed, match="closeshave/nonesuch:local: build the harness's images with 'closeshave env images'"):
         processes.start(scene.root, scene.id, process)
 
 
@@ -291,7 +291,7 @@ def test_a_program_that_is_not_in_the_image_is_told(scene):
 def test_a_container_that_runs_is_not_replaced(scene):
     """Whoever starts a part twice has lost count."""
     process, identity = started(scene, "single", SLEEP)
-    with pytest.raises(engine.EngineFailed, match="runs already"):
+    with pytest.raises(engine.EngineFailed, match="is already running"):
         processes.start(scene.root, scene.id, process)
     assert identity.alive
 

@@ -36,7 +36,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (SLOW | {"traffic": {"profile": "campaign"}}, {}, "can send"),
     (SLOW | {"canaries": {"home_per_s": 60}}, {}, "92 of canaries"),
     (SLOW | {"limits": {"duration": "2m", "requests": 300_000}}, {}, "limits.requests is 300,000"),
-    (SLOW, {"capabilities": PLAIN | {"forwarded_for": False, "limits": {"slots": "1 per 1h"}}}, "would leave one address"),
+    (SLOW, {"capabilities": PLAIN | {"forwarded_for": False, "limits": {"slots": "1 per 1h"}}}, "would come from one address"),
     ({}, {"hooks": [HOOK | {"inject": {"command": ["no-such-program"]}}]}, "needs the program 'no-such-program'"),
     (
         {},

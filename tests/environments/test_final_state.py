@@ -31,8 +31,8 @@ def test_a_provider_that_never_charged_has_an_empty_ledger(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "end", "reason"),
     [
-        ((CAPTURE, CAPTURE), "", "ledger.jsonl:2: the line is torn"),
-        ((CAPTURE, '{"capture": "ch'), "", "ledger.jsonl:2: the line is torn"),
+        ((CAPTURE, CAPTURE), "", "ledger.jsonl:2: the line is incomplete"),
+        ((CAPTURE, '{"capture": "ch'), "", "ledger.jsonl:2: the line is incomplete"),
         (('{"capture": "ch', CAPTURE), "\n", "ledger.jsonl:1: no capture"),
         (({"capture": "ch_1"},), "\n", "ledger.jsonl:1: no capture: KeyError: 'booking'"),
         (("[]",), "\n", "ledger.jsonl:1: no capture"),

@@ -248,7 +248,7 @@ def test_the_sampler_ends_with_its_parent(deployment, tmp_path):
 
 def test_a_sampler_that_wrote_nothing_is_said(tmp_path):
     """No numbers is not the same as an idle machine."""
-    with pytest.raises(FileNotFoundError, match="left nothing"):
+    with pytest.raises(FileNotFoundError, match="recorded nothing"):
         resources.collect(tmp_path)
 
 

@@ -39,9 +39,9 @@ def test_it_is_read_as_people_write_it(tmp_path, spelled):
     ("data", "message"),
     [
         (b"email,password,region\nana@example.org,Gehe\xefm-1,here\n", "not UTF-8"),
-        (b"", "holds no account"),
-        (b"email,password\nana@example.org,Geheim-1\n", "every line has"),
-        (b"email,password,region\nana@example.org,Geheim-1,there\n", "region is none"),
+        (b"", "has no accounts"),
+        (b"email,password\nana@example.org,Geheim-1\n", "every line needs"),
+        (b"email,password,region\nana@example.org,Geheim-1,there\n", "region is not one"),
         (b'email,password,region\n"ana@example.org,Geheim-1,here\n', "accounts.csv"),
         (None, "accounts.csv"),
     ],

@@ -101,9 +101,9 @@ def test_the_same_plans_fit_these_platforms(plan, environment, monkeypatch):
 @pytest.mark.parametrize(
     ("plan", "environment", "says"),
     [
-        ("smoke", "bookedbarber-production", "hooks here: none"),
-        ("nightly", "bookedbarber-staging", "hooks here: shard.primary-killed on shard 1"),
-        ("nightly", "appointment-booking", "'slots' would leave one address within 60 s; the platform allows 6,000"),
+        ("smoke", "bookedbarber-production", "hooks: none"),
+        ("nightly", "bookedbarber-staging", "hooks: shard.primary-killed on shard 1"),
+        ("nightly", "appointment-booking", "'slots' would come from one address within 60 s; the platform allows 6,000"),
     ],
 )
 def test_what_a_platform_is_not_made_for_is_refused_by_name(plan, environment, says):

@@ -61,12 +61,12 @@ def test_it_is_read_by_the_way_that_the_platform_answers(shape, way):
 @pytest.mark.parametrize(
     ("shape", "says"),
     [
-        (lists.first_100_alone, "exactly 100 rows without a total, and no way on"),
-        (lists.first_100_of_total, "answers 100 rows of 317, and no way to the rest"),
-        (lists.total_too_high, "says that it holds 324 rows, and shows 317"),
+        (lists.first_100_alone, "exactly 100 rows without a total or a next page"),
+        (lists.first_100_of_total, "answers 100 rows of 317, but offers no way to the rest"),
+        (lists.total_too_high, "says that it has 324 rows, but shows 317"),
         (lists.repeating, "page 3 repeats an earlier one"),
         (lists.elsewhere, "another host (127.0.0.2:9), which is not followed"),
-        (lists.in_a_circle, "is one that was read before"),
+        (lists.in_a_circle, "was already read"),
         (lists.breaks_off, "page 3 cannot be read: answers 500"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
@@ -105,7 +105,7 @@ def test_a_longer_page_elsewhere_takes_the_doubt_away():
 @pytest.mark.parametrize("body", [None, 3, "text", {}, {"appointments": {}}, {"total": 3}])
 def test_what_is_no_list_says_what_it_is(body):
     """Instead of an empty one."""
-    with pytest.raises(NoList, match="answers no list but"):
+    with pytest.raises(NoList, match=r"answers with .* instead of a list"):
         listing.read(lambda _path: Page(body), "http://127.0.0.1", "/list")
 
 

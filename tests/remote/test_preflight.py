@@ -62,7 +62,7 @@ NEW_YORK_WINTER = booked("2026-12-10T10:00", "2026-12-10T15:00")
         (None, "Asia/Tokyo", NEW_YORK_WINTER, WINTER, "America/New_York", ""),
         (None, None, booked("2026-10-21T10:00", "2026-10-21T09:00"), BEFORE_THE_CHANGE, "Europe/London", ""),
         (None, None, booked("2026-03-02T10:00", "2026-03-02T10:00"), date(2026, 3, 1), "UTC", "Europe/London too"),
-        (None, None, None, SUMMER, None, "no booking could be made"),
+        (None, None, None, SUMMER, None, "no test booking could be made"),
         (None, None, booked("2026-12-10T10:00", "2026-12-17T15:07"), WINTER, None, "fits no zone"),
     ],
 )
@@ -121,7 +121,7 @@ def test_the_zone_of_a_platform_is_learnt_and_nothing_stays(tmp_path, zone, filt
 def test_a_platform_that_moved_to_another_zone_is_refused(tmp_path):
     """After its booking was taken back."""
     with plain("--accounts", "2", "--habit", "zone=UTC") as platform:
-        with pytest.raises(EnvironmentFailed, match="set the zone right"):
+        with pytest.raises(EnvironmentFailed, match="correct the zone"):
             preflight.learn(able(tmp_path, platform, zone="America/New_York"), PEOPLE, lambda _line: None)
         assert [one["status"] for one in everybodys(platform)] == ["cancelled"]
 

@@ -51,7 +51,7 @@ def test_bookings_are_read_from_a_real_database(tmp_path, run, monkeypatch):
     [
         ({"sql": {1: "SHARD_1"}}, {}, "SHARD_1"),
         ({"sql": {1: "SHARD_1"}}, {"SHARD_1": "host=127.0.0.1 port=1 password=hush-4711"}, "shard 1"),
-        ({"api": "none"}, {}, "no way to read bookings back"),
+        ({"api": "none"}, {}, "neither databases nor the API"),
         ({"api": "admin", "admin": "ADMIN"}, {}, "ADMIN"),
     ],
 )

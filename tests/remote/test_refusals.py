@@ -30,15 +30,15 @@ def refused(ended, sentence):
     [
         ((), {"regions": {"us-east-1": "http://no-such-host.invalid"}}, {}, "no-such-host.invalid"),
         ((), {"fingerprint": {"path": "/health", "expect": {"service": "somebody-else"}}}, {}, "the fingerprint does not match"),
-        ((), {"stage": "production"}, {}, "make a token that expires"),
+        ((), {"stage": "production"}, {}, "create a token that expires"),
         (("--live-key",), {}, {}, "live payment keys at"),
         ((), {"caps": {"requests_per_s": 5, "requests": 20000, "duration": "10m", "shards_at_once": 1}}, {}, "requests/s"),
-        ((), {"hooks": []}, {}, "hooks here: none"),
+        ((), {"hooks": []}, {}, "hooks: none"),
         (
             ("--habit", "forwarded_for=false"),
             {"capabilities": {"franchises": False, "forwarded_for": False}},
             {},
-            "would leave one address",
+            "would come from one address",
         ),
     ],
 )
@@ -60,7 +60,7 @@ def test_an_expired_token_permits_nothing(tmp_path, closeshave):
         plan = plans.plan(tmp_path, "database")
         token = closeshave("allow", path, "--hours", "1").said.split()[-1]
         expired = f"{int(token.split('.')[0]) - 7200}.{token.split('.')[1]}"
-        refused(closeshave("run", plan, "--runs", tmp_path / "runs", **{VARIABLE: expired}), "make one")
+        refused(closeshave("run", plan, "--runs", tmp_path / "runs", **{VARIABLE: expired}), "create one")
         refused(closeshave("run", plan, "--runs", tmp_path / "runs", **{VARIABLE: token}), "type its name")
 
 

@@ -25,22 +25,22 @@ from truth.plain.running import plain
 WARTS = {
     "trailing slash": "307",
     "CSRF": "403",
-    "dropped connection": "without being announced",
-    "conflict": "by 400 and a message, never 409",
-    "two at once": "one was taken (200, 400)",
+    "dropped connection": "without announcing it",
+    "conflict": "with 400 and a message, never with 409",
+    "concurrent bookings": "one was accepted (200, 400)",
     "times": "UTC without saying so",
     "DELETE of a booking": "answers 400",
     "Idempotency-Key": "prefix_uuid4",
-    "readiness": "a code of 200 alone proves nothing",
+    "readiness": "the code 200 alone proves nothing",
     "franchises": "no X-Region",
-    "keyed bookings": "did not give the same booking",
-    "payments": "an intent answers 500",
-    "limits per address": "were not tried",
-    "birth of bookings": "is not told",
+    "keyed bookings": "did not return the same booking",
+    "payments": "a payment intent answers 500",
+    "limits per address": "were not tested",
+    "created_at of bookings": "is not in answers",
     "hooks": "none",
     "time zone": "14:00 UTC",
-    "addresses": "limits of its own",
-    "lists": "skip and limit are not honoured",
+    "addresses": "its own rate limits",
+    "lists": "skip and limit are ignored",
     "slots": "16 free times",
     "/metrics": "answers 404",
     "/health and /health/": "client_ip",
@@ -48,8 +48,8 @@ WARTS = {
     "reschedule": "answers",
     "dashboard overview": "answers 500",
     "guest booking": "answers 422",
-    "time of a log-in": "ms",
-    "tidied up": "cancelled",
+    "duration of a log-in": "ms",
+    "cleaned up": "cancelled",
 }
 ON_A_PLAIN_PLATFORM = {
     "franchises": False,
@@ -198,7 +198,11 @@ def _slots_only_on_a_later_day(asked, answer, days=itertools.count()):  # noqa: 
 @pytest.mark.parametrize(
     ("bend", "level", "saw"),
     [
-        (_no_slots, "missing", "every list of free times was empty, merged and of each barber; bookings were tried at usual hours"),
+        (
+            _no_slots,
+            "missing",
+            "every list of free times was empty, the merged one and those of each barber; bookings were tried at usual hours",
+        ),
         (_slots_only_by_barber, "note", "the merged list is empty"),
         (_slots_only_on_a_later_day, "ok", "16 free times"),
     ],
@@ -211,7 +215,7 @@ def test_after_an_empty_slot_list_it_goes_on_by_another_way(tmp_path, bend, leve
     named = found(examined)
     assert named["slots"].level == level
     assert saw in named["slots"].saw
-    assert {"book", "cancel", "reschedule", "read_booking", "two at once"} <= set(named)
+    assert {"book", "cancel", "reschedule", "read_booking", "concurrent bookings"} <= set(named)
     assert named["book"].level == "ok"
 
 
@@ -221,8 +225,8 @@ def test_a_platform_that_gives_a_chair_away_twice_is_named(tmp_path):
         platform.operate("plant/double-booking?share=1")
         named = found(examination.examine(remote(tmp_path, url=platform.url)))
         assert {each["status"] for each in everybodys(platform)} == {"cancelled"}
-    assert "given away twice" in named["double booking"].saw
-    assert "both taken" in named["two at once"].saw
+    assert "booked twice" in named["double booking"].saw
+    assert "both accepted" in named["concurrent bookings"].saw
 
 
 def test_a_platform_that_is_not_ready_is_named(tmp_path, fresh):

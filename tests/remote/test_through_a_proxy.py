@@ -81,7 +81,7 @@ def test_every_client_of_the_platform_goes_through_it(behind, definition, tmp_pa
     assert all(proof.holds for proof in kind.prove(kind.aim(visited, {"shard": 1}, {})))
     assert read_back.export(definition, visited, run)[0] == 0
     assert charges.export(definition, visited, run) == {}
-    with pytest.raises(OSError, match="told nothing"):
+    with pytest.raises(OSError, match="could not be read"):
         metrics.signals(URL, Anchor.take(), 0, 1, visited.way(URL))
     assert any(b"/api/v1/query_range" in head for head in proxy.asked)
     assert preflight.learn(definition, visited.accounts, print)
@@ -130,17 +130,17 @@ def test_its_password_is_there_before_anything_starts(definition, given, refused
     ("changes", "key", "sentence"),
     [
         ({"proxy": "http://proxy.example.com:3128"}, "proxy", ""),
-        ({"proxy": {"url": "https://proxy.example.com:3128"}}, "proxy.url", "plain HTTP, with its port"),
-        ({"proxy": {"url": "socks5://proxy.example.com:1080"}}, "proxy.url", "plain HTTP, with its port"),
-        ({"proxy": {"url": "http://proxy.example.com"}}, "proxy.url", "plain HTTP, with its port"),
-        ({"proxy": {"url": "http://proxy.example.com:99999"}}, "proxy.url", "plain HTTP, with its port"),
-        ({"proxy": {"url": "http://[::1:3128"}}, "proxy.url", "plain HTTP, with its port"),
-        ({"proxy": {"url": ""}}, "proxy.url", "plain HTTP, with its port"),
+        ({"proxy": {"url": "https://proxy.example.com:3128"}}, "proxy.url", "plain HTTP address with its port"),
+        ({"proxy": {"url": "socks5://proxy.example.com:1080"}}, "proxy.url", "plain HTTP address with its port"),
+        ({"proxy": {"url": "http://proxy.example.com"}}, "proxy.url", "plain HTTP address with its port"),
+        ({"proxy": {"url": "http://proxy.example.com:99999"}}, "proxy.url", "plain HTTP address with its port"),
+        ({"proxy": {"url": "http://[::1:3128"}}, "proxy.url", "plain HTTP address with its port"),
+        ({"proxy": {"url": ""}}, "proxy.url", "plain HTTP address with its port"),
         ({"regions": {"us-east-1": "http://[::1"}}, "regions.us-east-1", "is not a base URL"),
         ({"regions": {"us-east-1": "http://h:99999"}}, "regions.us-east-1", "is not a base URL"),
-        ({"hooks": [hook("http://[::1")]}, "hooks.0.inject", "is no URL of an HTTP request"),
-        ({"proxy": {"url": "http://proxy.example.com:3128/path"}}, "proxy.url", "plain HTTP, with its port"),
-        ({"proxy": {"url": "proxy.example.com:3128"}}, "proxy.url", "plain HTTP, with its port"),
+        ({"hooks": [hook("http://[::1")]}, "hooks.0.inject", "is not the URL of an HTTP request"),
+        ({"proxy": {"url": "http://proxy.example.com:3128/path"}}, "proxy.url", "plain HTTP address with its port"),
+        ({"proxy": {"url": "proxy.example.com:3128"}}, "proxy.url", "plain HTTP address with its port"),
         ({"proxy": {"url": "http://harness:Planted-9@proxy.example.com:3128"}}, "proxy.url", "login names a variable"),
         ({"proxy": {"url": "harness:Planted-9@proxy.example.com:3128"}}, "proxy.url", "login names a variable"),
         ({"proxy": {"url": "http://proxy.example.com:3128", "password": "Planted-9"}}, "proxy.password", ""),

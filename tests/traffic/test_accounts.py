@@ -47,5 +47,5 @@ def test_a_token_is_renewed_once_before_it_expires() -> None:
 
 def test_nobody_is_nobody() -> None:
     """A load without accounts would send nothing that is worth recording."""
-    with pytest.raises(ValueError, match="nobody is logged in"):
+    with pytest.raises(ValueError, match="no customer is logged in"):
         Wallet((), ("x",), 0)

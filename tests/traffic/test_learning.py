@@ -73,12 +73,12 @@ def did_not_pay(learnt: Learnt) -> None:
     [
         ((found_nothing,), "bookings", "no free time in 7 lists"),
         ((found_nothing, found_nothing), "bookings", "no free time in 14 lists"),
-        ((was_refused,), "bookings", "all 4 bookings that customers asked for were refused"),
-        ((never_got_there,), "bookings", "looked at 1 lists of free times (0 empty) and asked for 0 bookings"),
-        ((found_nothing, was_refused), "bookings", "all 4 bookings that customers asked for were refused"),
-        ((could_not_race,), "contests", "of 9 contests none was held"),
-        ((did_not_pay, did_not_pay), "pay_intent refused", "each of 6 was answered 400"),
-        ((did_not_pay,), "profile refused", "each of 12 was answered 404"),
+        ((was_refused,), "bookings", "refused all 4 bookings that customers requested"),
+        ((never_got_there,), "bookings", "looked at 1 list of free times (0 empty) and requested 0 bookings"),
+        ((found_nothing, was_refused), "bookings", "refused all 4 bookings that customers requested"),
+        ((could_not_race,), "contests", "none of 9 contests took place"),
+        ((did_not_pay, did_not_pay), "pay_intent refused", "each of 6 requests was answered 400"),
+        ((did_not_pay,), "profile refused", "each of 12 requests was answered 404"),
     ],
 )
 def test_what_customers_could_not_do_is_told(tmp_path: Path, workers: tuple[Life, ...], name: str, says: str) -> None:
@@ -113,7 +113,7 @@ def test_what_canaries_find_out_is_told_too(tmp_path: Path) -> None:
 
     found = told(tmp_path, found_nothing, canary=canary)
     assert set(found) == {"bookings", "idle barbers", "slots_by_barber", "zone"}
-    assert "barber 5 took no booking" in found["idle barbers"]
+    assert "barber 5 accepted no booking" in found["idle barbers"]
 
 
 def _seats() -> Iterator[tuple[int, Slot]]:

@@ -143,7 +143,7 @@ def plan(*phases: tuple[float, float], contests_per_s: float = 0.0, **canaries: 
         (
             plan((60, 0.25)),
             {"slots": (100, 60.0)},
-            "about 109 requests of 'slots' would leave one address within 60 s; the platform allows 100",
+            "about 109 requests of 'slots' would come from one address within 60 s; the platform allows 100",
         ),
         (plan((30, 0.4)), {"slots": (100, 60.0)}, None),
         (plan((600, 0.1), (30, 1.0)), {"slots": (100, 60.0)}, "about 239 requests"),

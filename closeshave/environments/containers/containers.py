@@ -64,9 +64,9 @@ def obstacle(images: Images) -> str | None:
     except EngineFailed as error:
         return str(error)
     if missing:
-        return f"the engine has no image {', '.join(missing)}: 'closeshave env images' makes ours, 'docker pull' fetches others"
+        return f"the engine has no image {', '.join(missing)}: 'closeshave env images' builds the harness's, 'docker pull' fetches others"
     if held not in {None, sources.digest()}:
-        return f"the image {images.platform} holds the stand-in as it was before it changed: 'closeshave env images' makes it anew"
+        return f"the image {images.platform} holds an older version of the stand-in: build it again with 'closeshave env images'"
     return None
 
 

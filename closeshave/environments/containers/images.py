@@ -66,14 +66,14 @@ def make(recipe: Recipe, say: Say) -> bool:
     tree.add_libraries()
     digest = tree.digest(*ENVIRON, recipe.sources, _made_by())
     if engine.image_digest(recipe.tag) == digest:
-        say(f"{recipe.tag} is as it should be")
+        say(f"{recipe.tag} is up to date")
         return False
     with tempfile.TemporaryFile() as tar:
         tree.write(tar)
         size = tar.tell()
         tar.seek(0)
         engine.import_image(tar, recipe.tag, ENVIRON, digest, recipe.sources)
-    say(f"{recipe.tag} made of {len(tree.files)} files, {size >> 20} MiB")
+    say(f"{recipe.tag} built from {len(tree.files)} files, {size >> 20} MiB")
     return True
 
 
@@ -141,7 +141,7 @@ def _haproxy(tree: Tree, _say: Say) -> None:
 def _toxiproxy(tree: Tree, say: Say) -> None:
     found = parts.find_toxiproxy(say)
     if isinstance(found, str):
-        raise EnvironmentFailed(f"the image of Toxiproxy cannot be made: {found}")
+        raise EnvironmentFailed(f"the image of Toxiproxy cannot be built: {found}")
     _program(tree, str(inside.TOXIPROXY), found)
 
 

@@ -29,7 +29,7 @@ def read(deployment: Deployment) -> tuple[EdgeCount, ...]:
     try:
         own = Counter(str(line.get("region")) for line in read_lines(Path(deployment.root, OWN_REQUESTS)))
     except ValueError as error:
-        raise EdgeCountsUnreadable(f"the harness's own requests are not known: {error}") from None
+        raise EdgeCountsUnreadable(f"the harness's own requests could not be read: {error}") from None
     counts = []
     for edge in deployment.edges:
         try:
@@ -45,7 +45,7 @@ def total(statistics: str, frontend: str, region: str) -> int:
     try:
         rows = list(csv.DictReader(statistics.removeprefix("# ").splitlines()))
     except csv.Error as error:
-        raise EdgeCountsUnreadable(f"edge of {region}: its statistics are no CSV: {error}") from None
+        raise EdgeCountsUnreadable(f"edge of {region}: its statistics are not CSV: {error}") from None
     for row in rows:
         if row.get("pxname") == frontend and row.get("svname") == "FRONTEND":
             counted = row.get(_TOTAL) or ""
@@ -64,5 +64,5 @@ def between(before: Sequence[EdgeCount], after: Sequence[EdgeCount]) -> tuple[Ed
     if unpaired := sorted(first.keys() ^ last.keys()):
         raise EdgeCountsUnreadable(f"read only once: {', '.join(unpaired)}")
     if restarted := [region for region in last if last[region] < first[region]]:
-        raise EdgeCountsUnreadable(f"counters started again during the run: {', '.join(restarted)}")
+        raise EdgeCountsUnreadable(f"counters were reset during the run: {', '.join(restarted)}")
     return tuple(EdgeCount(region, last[region] - first[region]) for region in last)

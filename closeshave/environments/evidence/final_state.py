@@ -98,7 +98,7 @@ def quiesce(deployment: Deployment, timeout_s: float) -> None:
         return now_ns() - calm_since_ns >= CALM_S * 1e9
 
     if not poll_until(calm, timeout_s, interval_s=0.1):
-        raise FinalStateUnreadable(f"not quiet after {timeout_s:g} s: {obstacle or 'it has only just become so'}")
+        raise FinalStateUnreadable(f"not quiet after {timeout_s:g} s: {obstacle or 'it became quiet only just now'}")
 
 
 def export(deployment: Deployment, run: Path, since_wall_s: float, say: Callable[[str], None]) -> None:
@@ -144,12 +144,12 @@ def captures(ledger: Path, since_wall_s: float) -> pa.Table:
     rows = []
     for number, line in enumerate(ledger.read_bytes().splitlines(keepends=True) if ledger.exists() else (), start=1):
         if not line.endswith(b"\n"):
-            raise FinalStateUnreadable(f"{ledger.name}:{number}: the line is torn")
+            raise FinalStateUnreadable(f"{ledger.name}:{number}: the line is incomplete")
         try:
             capture = record_of(line)
             rows.append({name: capture[name] for name in CAPTURES.names})
         except (ValueError, KeyError, TypeError) as error:
-            raise FinalStateUnreadable(f"{ledger.name}:{number}: no capture: {type(error).__name__}: {error}") from None
+            raise FinalStateUnreadable(f"{ledger.name}:{number}: not a capture: {type(error).__name__}: {error}") from None
     try:
         return pa.Table.from_pylist([row for row in rows if row["at"] >= since_wall_s], schema=CAPTURES)
     except (pa.ArrowException, TypeError, OverflowError) as error:
@@ -163,7 +163,7 @@ def _bookings(deployment: Deployment, member: Member, since_wall_s: float) -> pa
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         # Patroni's word is a moment old: the snapshot itself must be a primary's.
         if connection.execute("SELECT pg_is_in_recovery()").fetchone() != (False,):
-            raise FinalStateUnreadable(f"shard {member.shard}: {member.name} is not a primary any more")
+            raise FinalStateUnreadable(f"shard {member.shard}: {member.name} is no longer a primary")
         with connection.cursor(name="final_state", row_factory=dict_row) as cursor:
             cursor.execute(_BOOKINGS_SINCE, {"shard": member.shard, "since_s": since_wall_s})
             while rows := cursor.fetchmany(ROWS_AT_ONCE):

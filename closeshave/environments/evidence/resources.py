@@ -103,7 +103,7 @@ def collect(run: Path) -> None:
     except ValueError as error:
         raise OSError(f"{SPOOL} is damaged: {error}") from None
     if not table.num_rows:
-        raise FileNotFoundError(f"the sampler left nothing in {SPOOL}; logs/resources.log may say why")
+        raise FileNotFoundError(f"the sampler recorded nothing in {SPOOL}; see logs/resources.log")
     save_rows(run / FILE, table)
 
 
@@ -208,7 +208,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Record what the host and every group of processes use, once a second.")
     parser.add_argument("--deployment", type=Path, required=True, help="root of the running environment")
     parser.add_argument("--run", type=Path, required=True, help="run directory")
-    parser.add_argument("--parent", type=int, default=os.getppid(), help="the process to end with")
+    parser.add_argument("--parent", type=int, default=os.getppid(), help="end when this process ends")
     arguments = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -30,7 +30,9 @@ def parse(lines: list[object], shard: int, anchor: Anchor) -> Iterator[Signal]:
         match line:
             case [int(timeline), int(position), str(reason), str(at), *leader]:
                 ended = f"{position >> 32:X}/{position & 0xFFFFFFFF:X}"
-                detail = f"timeline {timeline} ended at {ended} ({reason}); {''.join(map(str, leader)) or 'somebody'} leads the next"
+                detail = (
+                    f"timeline {timeline} ended at {ended} ({reason}); {''.join(map(str, leader)) or 'an unknown member'} leads the next"
+                )
                 yield Signal(anchor.to_monotonic_ns(datetime.fromisoformat(at)), PROMOTED, f"shard:{shard}", f"patroni {PATH}", detail)
 
 

@@ -152,7 +152,7 @@ def _token(answer: httpx.Response, body: Any, what: str) -> str:
     if not token:
         raise Refused(f"{what} answers {answer.status_code}", answer.status_code)
     if not foreign.sendable(token):
-        raise Refused(f"{what} answers an access_token that cannot be sent in a header")
+        raise Refused(f"{what} returned an access_token that cannot be sent in a header")
     return str(token)
 
 

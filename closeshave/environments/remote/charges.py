@@ -76,7 +76,7 @@ def _list(reader: Reader, franchise: int | None) -> Iterable[Mapping[str, Any]]:
     if listed.lacking:
         raise Unlisted(f"the list of payments {listed.lacking}")
     if odd := next((row for row in listed.rows if not isinstance(row, dict)), None):
-        raise Unlisted(f"a row of the list of payments is {type(odd).__name__}, no payment")
+        raise Unlisted(f"a row of the list of payments is {type(odd).__name__}, not a payment")
     return listed.rows
 
 

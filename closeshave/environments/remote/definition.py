@@ -21,7 +21,7 @@ EVERYTHING = Capabilities()
 QUERY = """
 SELECT id, barber_id, client_id, start_time, duration_minutes, status, notes, created_at, price FROM appointments WHERE notes = %(tag)s
 """.strip()
-CREDENTIALS = "credentials do not belong into an address; they would end up in logs"
+CREDENTIALS = "credentials do not belong in an address, because addresses are written to logs"
 Location = tuple[str | int, ...]
 Stage = Literal["development", "staging", "production"]
 
@@ -154,7 +154,7 @@ def inconsistencies(definition: Remote) -> Iterator[tuple[Location, str]]:
         if (problem := wrong_url(url)) is not None:
             yield ("regions", region), problem
     if not definition.fingerprint.expect:
-        yield ("fingerprint", "expect"), "name at least one member of the answer, or nothing tells this platform from another"
+        yield ("fingerprint", "expect"), "name at least one member of the answer: without it this platform cannot be told from another"
     if not definition.fingerprint.path.startswith("/"):
         yield ("fingerprint", "path"), "a path that begins with /"
     yield from _unknown_zone(definition)
@@ -210,7 +210,7 @@ def _wrong_hooks(definition: Remote) -> Iterator[tuple[Location, str]]:
             elif call.http is not None and (parts := _address(call.http)) is not None and "@" in parts.netloc:
                 yield ("hooks", index, name), f"{CREDENTIALS}: headers_from names a variable for an Authorization header"
             elif call.http is not None and (parts is None or parts.scheme not in {"http", "https"}):
-                yield ("hooks", index, name), f"{call.http!r} is no URL of an HTTP request"
+                yield ("hooks", index, name), f"{call.http!r} is not the URL of an HTTP request"
             elif call.command and isinstance(call.expect, Expect) and call.expect.status is not None:
                 yield (
                     ("hooks", index, name, "expect"),
@@ -229,10 +229,10 @@ def _wrong_proxy(definition: Remote) -> Iterator[tuple[Location, str]]:
     if "@" in proxy.url:
         yield ("proxy", "url"), f"{CREDENTIALS}: login names a variable that holds user:password"
     elif wrong_url(proxy.url) is not None or (parts := _address(proxy.url)) is None or parts.scheme != "http" or not parts.port:
-        yield ("proxy", "url"), "the address of a proxy that is spoken to in plain HTTP, with its port: http://proxy.example.com:3128"
+        yield ("proxy", "url"), "write the proxy's plain HTTP address with its port, like http://proxy.example.com:3128"
     for region, url in definition.regions.items():
         if _is_here(url):
-            yield ("regions", region), "is this machine, which is reached without a proxy: leave proxy out"
+            yield ("regions", region), "is this machine, which needs no proxy: leave proxy out"
 
 
 def _is_here(url: str) -> bool:

@@ -11,6 +11,7 @@ from closeshave.environments.remote import address, meaning, zones
 from closeshave.environments.remote.asking import HEALTH, Heard
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.visiting import BARBERS_MAX, READ, Noticed
+from closeshave.plaintext import counted, plural
 
 Level = Literal["ok", "note", "missing"]
 ROUTES = ("public services", "register", "login", "refresh", *READ, "availability check", "book", "read_booking", "my bookings", "reschedule",
@@ -61,12 +62,12 @@ def _health(heard: Mapping[str, Heard]) -> Iterator[Finding]:
         elif one.good:
             yield Finding(what, "ok", "answers")
         else:
-            cost = "; nothing that a run does needs it" if one.status and name != "ready" else ""
+            cost = "; no run needs it" if one.status and name != "ready" else ""
             yield Finding(what, "note" if one.status and name != "ready" else "missing", f"{one.said}{cost}")
     if "health" in heard and "health/" in heard:
         short, long = (heard[name].body if isinstance(heard[name].body, dict) else {} for name in ("health", "health/"))
         if more := sorted(map(str, set(long) - set(short))):
-            yield Finding("/health and /health/", "note", f"are two routes: only the one with the slash tells {', '.join(more[:6])}")
+            yield Finding("/health and /health/", "note", f"are two routes: only the one with the slash returns {', '.join(more[:6])}")
 
 
 def _routes(heard: Mapping[str, Heard]) -> Iterator[Finding]:
@@ -77,21 +78,22 @@ def _routes(heard: Mapping[str, Heard]) -> Iterator[Finding]:
         one = heard[name]
         what = "payments" if name == "pay_intent" else name
         if one.good:
-            yield Finding(what, "ok", "an intent answers" if name == "pay_intent" else "answers")
+            yield Finding(what, "ok", "a payment intent is answered" if name == "pay_intent" else "answers")
         elif name in UNUSED:
-            yield Finding(what, "note", f"{one.said}; nothing that a run does needs it")
+            yield Finding(what, "note", f"{one.said}; no run needs it")
         else:
-            saw = f"an intent {one.said}" if name == "pay_intent" else one.said
+            saw = f"a payment intent {one.said}" if name == "pay_intent" else one.said
             step = "pay_intent, pay_confirm" if name in {"pay_intent", "pay_confirm"} else name.removeprefix("public ")
             yield Finding(what, "missing", saw, f"capabilities.steps_off: [{step}]" if step.split(",")[0] in off else "")
     if "login" in heard and heard["login"].good:
         took_ms = heard["login"].took_s * 1e3
-        yield Finding("time of a log-in", "note", f"{took_ms:.0f} ms; every customer logs in once before the window")
+        yield Finding("duration of a log-in", "note", f"{took_ms:.0f} ms; every customer logs in once before the load")
     if "guest" in heard:
         status = heard["guest"].status
         there = status in {200, 400, 422, 429}
         yield Finding("guest booking", "note" if there else "missing",
-                      f"an empty request answers {status}{': the route is there' if there else ''}; none is made, for a guest cannot cancel")  # fmt: skip
+                      f"an empty request answers {status}{': the route exists' if there else ''}; no booking is made, "
+                      "because a guest cannot cancel it")  # fmt: skip
 
 
 def _times(noticed: Noticed, heard: Mapping[str, Heard]) -> Iterator[Finding]:
@@ -102,13 +104,13 @@ def _times(noticed: Noticed, heard: Mapping[str, Heard]) -> Iterator[Finding]:
         said = (
             heard["slots"].said
             if "slots" in heard and not heard["slots"].good
-            else "every list of free times was empty, merged and of each barber"
+            else "every list of free times was empty, the merged one and those of each barber"
         )
         more = "; bookings were tried at usual hours" if noticed.took or noticed.refused else ""
         yield Finding("slots", "missing", f"{said}{more}", "capabilities.steps_off: [slots]" if "slots" in meaning.steps_off(heard) else "")
         return
     counts = ", ".join(f"{who}: {count}" for who, count in noticed.listed.items())
-    saw = f"{noticed.merged} free times on {noticed.day} merged over barbers; of each barber {counts or 'none was asked'}"
+    saw = f"{noticed.merged} free times on {noticed.day} merged over barbers; by barber: {counts or 'none was asked'}"
     if meaning.slots_by_barber(noticed) is False:
         yield Finding("slots", "missing", f"{saw}: a list of one barber is always empty", "capabilities.slots_by_barber: false")
     elif not noticed.merged:
@@ -121,32 +123,36 @@ def _people(noticed: Noticed) -> Iterator[Finding]:
     if not noticed.looked:
         return
     if not noticed.took:
-        why = "; ".join(f"{'anybody' if who is None else f'barber {who}'}: {said}" for who, said in list(noticed.refused.items())[:3])
-        yield Finding("booking", "missing", f"no booking was accepted: {why or 'there was nobody to ask for'}")
+        why = "; ".join(f"{'any barber' if who is None else f'barber {who}'}: {said}" for who, said in list(noticed.refused.items())[:3])
+        yield Finding("booking", "missing", f"no booking was accepted: {why or 'there was no barber to book'}")
         return
     if idle := [who for who in noticed.refused if who is not None]:
         yield Finding(
-            "barbers without hours", "missing", f"{', '.join(map(str, idle))} took no booking at any time that was tried",
+            "barbers without hours", "missing", f"{', '.join(map(str, idle))} accepted no booking at any time that was tried",
             f"capabilities.idle_barbers: {list(meaning.idle_barbers(noticed))}",
         )  # fmt: skip
     if len(noticed.barbers) > BARBERS_MAX:
         yield Finding("barbers", "note", f"{len(noticed.barbers)} are listed; the first {BARBERS_MAX} were tried")
     if odd := [who for who in noticed.barbers if not isinstance(who, int)]:
-        yield Finding("barbers", "missing", f"IDs are texts ({odd[0]!r}), where the API has numbers")
+        yield Finding("barbers", "missing", f"IDs are text ({odd[0]!r}), but the API has numbers")
 
 
 def _dialect(heard: Mapping[str, Heard], noticed: Noticed) -> Iterator[Finding]:
     if _answered(heard, "no slash") and 300 <= heard["no slash"].status < 400:
         yield Finding(
-            "trailing slash", "note", f"a collection without its slash answers {heard['no slash'].status}; customers send the slash"
+            "trailing slash",
+            "note",
+            f"a collection without its trailing slash is answered {heard['no slash'].status}; customers send the slash",
         )
     if "no csrf" in heard:
         one = heard["no csrf"]
-        refused = Finding("CSRF", "note", "a change without a CSRF pair is refused by 403; customers send the pair")
-        yield refused if one.status == 403 else Finding("CSRF", "note", f"a change without a CSRF pair answers {one.status}")
+        refused = Finding("CSRF", "note", "a change without a CSRF pair is refused with 403; customers send the pair")
+        yield refused if one.status == 403 else Finding("CSRF", "note", f"a change without a CSRF pair is answered {one.status}")
         if one.dropped:
             yield Finding(
-                "dropped connection", "note", "after the refusal the connection is closed without being announced; customers open another"
+                "dropped connection",
+                "note",
+                "after the refusal the platform closes the connection without announcing it; customers open another",
             )
     yield from _booking_dialect(heard, noticed)
 
@@ -158,23 +164,23 @@ def _booking_dialect(heard: Mapping[str, Heard], noticed: Noticed) -> Iterator[F
             yield Finding(
                 "double booking",
                 "missing",
-                "the same chair was given away twice in turn: a defect of the platform, not of its file",
+                "the same slot was booked twice, one booking after the other: a defect of the platform, not of its file",
             )
         else:
-            told = "by 409" if one.status == 409 else f"by {one.status} and a message, never 409"
-            yield Finding("conflict", "ok" if one.status == 409 else "note", f"a taken slot is told {told}")
+            told = "with 409" if one.status == 409 else f"with {one.status} and a message, never with 409"
+            yield Finding("conflict", "ok" if one.status == 409 else "note", f"a request for a taken slot is refused {told}")
     yield from _at_once(noticed)
     if "book" in heard and isinstance(heard["book"].body, dict) and heard["book"].good:
         told_time = str(heard["book"].body.get("start_time", ""))
         if told_time and not told_time.endswith("Z") and "+" not in told_time[10:]:
-            yield Finding("times", "note", "are answered in UTC without saying so, and asked in local time")
+            yield Finding("times", "note", "are answered in UTC without saying so, but requested in local time")
         if not heard["book"].body.get("created_at"):
-            yield Finding("birth of bookings", "note", "is not told: the senders' clocks cannot be compared")
+            yield Finding("created_at of bookings", "note", "is not in answers: the senders' clocks cannot be compared")
     if _answered(heard, "delete"):
         one = heard["delete"]
         yield Finding("DELETE of a booking", "note", f"{one.said}; customers cancel by PUT")
     if _answered(heard, "key format") and heard["key format"].status == 400:
-        yield Finding("Idempotency-Key", "note", "must look like prefix_uuid4 on payments; customers' do")
+        yield Finding("Idempotency-Key", "note", "must have the form prefix_uuid4 for payments; customers send that form")
     yield from _lists(noticed)
 
 
@@ -184,14 +190,14 @@ def _at_once(noticed: Noticed) -> Iterator[Finding]:
     both, count = ", ".join(map(str, noticed.at_once)), sum(200 <= status < 300 for status in noticed.at_once)
     match count:
         case 0:
-            yield Finding("two at once", "note", f"neither of two bookings of one slot at the same instant was taken ({both})")
+            yield Finding("concurrent bookings", "note", f"neither of two bookings of one slot at the same instant was accepted ({both})")
         case 1:
-            yield Finding("two at once", "ok", f"of two bookings of one slot at the same instant one was taken ({both})")
+            yield Finding("concurrent bookings", "ok", f"of two bookings of one slot at the same instant one was accepted ({both})")
         case _:
             yield Finding(
-                "two at once",
+                "concurrent bookings",
                 "missing",
-                f"two bookings of one slot at the same instant were both taken ({both}): a defect of the platform",
+                f"two bookings of one slot at the same instant were both accepted ({both}): a defect of the platform",
             )
 
 
@@ -201,21 +207,25 @@ def _lists(noticed: Noticed) -> Iterator[Finding]:
     if noticed.mine.lacking:
         yield Finding("lists", "missing", f"the customer's own list {noticed.mine.lacking}", "read_back.sql: {1: NAME_OF_VARIABLE}")
         return
-    told = {True: "skip and limit cut it", False: "skip and limit are not honoured", None: "pages were not seen"}[noticed.paged]
-    yield Finding("lists", "ok", f"the customer's own list was read to its end, {len(noticed.mine.rows)} rows ({noticed.mine.way}); {told}")
+    told = {True: "skip and limit work", False: "skip and limit are ignored", None: "pages were not tested"}[noticed.paged]
+    yield Finding(
+        "lists", "ok", f"the customer's own list was read to its end, {len(noticed.mine.rows)} rows (by {noticed.mine.way}); {told}"
+    )
 
 
 def _abilities(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed) -> Iterator[Finding]:
     if meaning.ready_by(heard) == "body":
         yield Finding(
-            "readiness", "note", "tells its status in the body as well: a code of 200 alone proves nothing", "capabilities.ready_by: body"
+            "readiness", "note", "has a status in the body as well: the code 200 alone proves nothing", "capabilities.ready_by: body"
         )
     if noticed.looked and not meaning.tells_franchises(heard):
         yield Finding("franchises", "missing", "no X-Region, X-Cache or Server-Timing in answers", "capabilities.franchises: false")
     if meaning.tells_franchises(heard) and _answered(heard, "far franchise") and heard["far franchise"].status != 404:
-        yield Finding("franchises", "note", f"a franchise out of range {heard['far franchise'].said}, not 404")
+        yield Finding("franchises", "note", f"a franchise that does not exist {heard['far franchise'].said}, not 404")
     if meaning.honours_keys(heard) is False:
-        yield Finding("keyed bookings", "missing", "the same key did not give the same booking", "capabilities.keyed_bookings: false")
+        yield Finding(
+            "keyed bookings", "missing", "the same idempotency key did not return the same booking", "capabilities.keyed_bookings: false"
+        )
     yield from _zone(definition, noticed)
     yield from _addresses(definition, heard)
     if not definition.read_back.sql:
@@ -232,11 +242,15 @@ def _zone(definition: Remote, noticed: Noticed) -> Iterator[Finding]:
     if noticed.booked is None and noticed.zone is None:
         return
     found, others = meaning.zone(noticed)
-    pair = f"{noticed.booked.asked:%H:%M} was taken for {noticed.booked.answered:%H:%M} UTC" if noticed.booked else "free times name it"
+    pair = (
+        f"{noticed.booked.asked:%H:%M} was booked as {noticed.booked.answered:%H:%M} UTC"
+        if noticed.booked
+        else "lists of free times name it"
+    )
     if found is None:
         yield Finding("time zone", "missing", f"{pair}, which fits no zone")
         return
-    guess = f"; {', '.join(others)} would fit too, it is a guess" if others else ""
+    guess = f"; {', '.join(others)} would fit too, so this is a guess" if others else ""
     stated = definition.capabilities.zone
     wrong = (
         stated is not None
@@ -249,29 +263,36 @@ def _zone(definition: Remote, noticed: Noticed) -> Iterator[Finding]:
 def _addresses(definition: Remote, heard: Mapping[str, Heard]) -> Iterator[Finding]:
     known = meaning.honours_addresses(heard)
     for operation, limit in meaning.limits_met(heard).items():
-        yield Finding(f"limit of {operation}", "note", f"a 429 told it: {limit}", f"capabilities.limits: {{{operation}: {limit}}}")
+        yield Finding(f"limit of {operation}", "note", f"from the text of a 429: {limit}", f"capabilities.limits: {{{operation}: {limit}}}")
     if known.honoured is True:
         yield Finding(
-            "addresses", "ok", "X-Forwarded-For is honoured: each customer has limits of its own", "capabilities.forwarded_for: true"
+            "addresses",
+            "ok",
+            "the platform uses X-Forwarded-For: each customer has its own rate limits",
+            "capabilities.forwarded_for: true",
         )
     elif known.honoured is False:
-        yield Finding("addresses", "missing", f"X-Forwarded-For is not honoured, everybody is {known.as_}: all customers share one address's limits",
+        yield Finding("addresses", "missing", f"the platform ignores X-Forwarded-For and sees {known.as_}: all customers share the limits of one address",
                       "capabilities.forwarded_for: false")  # fmt: skip
     else:
-        yield Finding("addresses", "note", f"the platform does not tell by what address it knows us (no client_ip at {address.ROUTE})",
-                      "capabilities.forwarded_for: false where X-Forwarded-For is not honoured")  # fmt: skip
+        yield Finding("addresses", "note", f"the platform does not say which client address it sees (no client_ip at {address.ROUTE})",
+                      "capabilities.forwarded_for: false where the platform ignores X-Forwarded-For")  # fmt: skip
     shared = known.honoured is False or not definition.capabilities.forwarded_for
     yield Finding(
         "limits per address", "note",
-        f"were not tried, for that takes more than a handful of calls{'; all customers share this machine' + chr(39) + 's' if shared else ''}: "
-        "the stated ones are believed",
+        f"were not tested, because that needs many calls{'; all customers share this machine' + chr(39) + 's' if shared else ''}: "
+        "the stated ones are used",
         "capabilities.limits: {book: 50 per 1h} where they differ",
     )  # fmt: skip
 
 
 def _tidied(noticed: Noticed) -> Iterator[Finding]:
     if noticed.cancelled:
-        yield Finding("tidied up", "ok", f"{noticed.cancelled} bookings of the examination were still standing and are cancelled")
+        yield Finding(
+            "cleaned up",
+            "ok",
+            f"{counted(noticed.cancelled, 'remaining booking')} of the examination {plural(noticed.cancelled, 'was', 'were')} cancelled",
+        )
     for what in noticed.left:
         yield Finding("left behind", "missing", what)
 

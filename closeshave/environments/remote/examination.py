@@ -42,7 +42,7 @@ def examine(definition: Remote) -> Examined:
     reading_only = bool(wrong) or definition.stage == "production"
     heard, noticed, people = _ask(definition, write=not reading_only)
     unasked = Finding(
-        "customers' routes", "note", "were not asked: nothing is registered or booked on production, or where the guard objects"
+        "customers' routes", "note", "were not tested: nothing is registered or booked on production, or where the guard refuses"
     )
     told = doctor.findings(definition, heard, noticed)
     found = (*wrong, *people, *told, *((unasked,) if reading_only else ()))
@@ -60,7 +60,7 @@ def examine_url(url: str, stage: Stage | None) -> Examined:
         if told is None:
             why = asker.heard["health"].said
             raise InvalidFile(
-                Problem("--url", 0, "", f"{url} says nothing of itself at /health or /health/ ({why}): write its file by hand")
+                Problem("--url", 0, "", f"{url} does not identify itself at /health or /health/ ({why}): write its file by hand")
             )
     path, expect = told
     known = stage or proposal.stage_of(expect, url) or "production"

@@ -41,7 +41,7 @@ def over_caps(definition: Remote, plan: Plan, requests_per_session: float) -> It
             yield (
                 f"phase {phase.name} can send {per_s:.1f} requests/s for {chance.WINDOW_S:g} s: {mean_per_s:.1f} on average "
                 f"({phase.sessions_per_s:g} sessions/s of {offered.of_session(plan):g}, {plan.traffic.contests_per_s:g} contests/s of "
-                f"{offered.CONTEST_REQUESTS:g}, {canaries_per_s:g} of canaries), the rest by chance; "
+                f"{offered.CONTEST_REQUESTS:g}, {canaries_per_s:g} of canaries), and the rest because arrivals are random; "
                 f"{definition.name} allows {caps.requests_per_s:g}"
             )
     if plan.limits.requests > caps.requests:
@@ -57,7 +57,7 @@ def unprepared(definition: Remote, plan: Plan, environ: Mapping[str, str], found
     ``found`` tells where a program is, nothing when it is nowhere.
     """
     if definition.proxy and (variable := definition.proxy.login) and ":" not in environ.get(variable, ""):
-        yield f"the proxy needs user:password in the environment variable {variable}, which is not set so"
+        yield f"the proxy needs user:password in the environment variable {variable}, which is not set in that form"
     wanted = {(fault.kind, _aim(fault.scope)) for fault in plan.faults}
     for hook in definition.hooks:
         if (hook.kind, _aim(hook.scope)) not in wanted:
@@ -97,7 +97,7 @@ def _wrong_platform(definition: Remote, region: Seen) -> Iterator[str]:
         if told != expected:
             yield (
                 f"{region.region}: the fingerprint does not match: {definition.fingerprint.path} says {name} = {told!r}, the file says {expected!r}; "
-                "this is another platform than the one that is meant"
+                "this is not the platform of the environment file"
             )
 
 
@@ -105,14 +105,14 @@ def _wrong_keys(definition: Remote, region: Seen) -> Iterator[str]:
     if region.live_keys_at and definition.stage != "production":
         yield (
             f"{region.region}: a {definition.stage} platform shows live payment keys at {', '.join(region.live_keys_at)}: "
-            "a test would move real money; it is not loaded"
+            "a test would move real money, so no load is sent"
         )
 
 
 def _not_permitted(definition: Remote, given: Permission, key: bytes, now_s: float) -> Iterator[str]:
     if not given.token:
         yield (
-            f"{definition.name} is production: make a token that expires (closeshave allow {definition.name} --hours 2) "
+            f"{definition.name} is production: create a token that expires (closeshave allow {definition.name} --hours 2) "
             f"and give it in {permission.VARIABLE}"
         )
     else:

@@ -116,10 +116,10 @@ class _Reading:
                 return found
         if more:
             told = f"{self.size} rows of {total}" if total is not None else f"{self.size} rows, and says that there are more"
-            return self._listed("one page", f"answers {told}, and no way to the rest: neither skip, offset nor page is honoured")
+            return self._listed("one page", f"answers {told}, but offers no way to the rest: neither skip, offset nor page works")
         if total is not None:
             return self._listed("one page", "")
-        why = f"ends at exactly {self.size} rows without a total, and no way on: it may have been cut off there"
+        why = f"ends at exactly {self.size} rows without a total or a next page: it may be incomplete"
         return Listed(tuple(self.rows.values()), self.pages, self.size, "one page", why, self.size)
 
     def _follow(self, link: str, total: int | None) -> Listed:
@@ -137,7 +137,7 @@ class _Reading:
             else:
                 return self._listed(way, self._short_of(total))
             if onward in seen:
-                return self._listed(way, f"page {self.pages + 1} is one that was read before")
+                return self._listed(way, f"page {self.pages + 1} was already read")
             if self.pages >= PAGES_MAX:
                 return self._listed(way, f"has no end after {PAGES_MAX} pages")
             seen.add(onward)
@@ -198,7 +198,7 @@ class _Reading:
             done += 1
 
     def _short_of(self, total: int | None) -> str:
-        return "" if total is None or len(self.rows) >= total else f"says that it holds {total} rows, and shows {len(self.rows)}"
+        return "" if total is None or len(self.rows) >= total else f"says that it has {total} rows, but shows {len(self.rows)}"
 
     def _ask(self, path: str) -> Page | str:
         """A further page, or why there is none."""
@@ -232,7 +232,7 @@ def rows_of(body: Any) -> list[Any]:
                 return held
             if name == "data" and isinstance(held, dict):
                 return rows_of(held)
-    raise NoList(f"answers no list but {_described(body)}")
+    raise NoList(f"answers with {_described(body)} instead of a list")
 
 
 def total_of(body: Any) -> int | None:
@@ -318,7 +318,7 @@ def _resolved(base: str, at: str, link: str) -> tuple[str, str]:
     try:
         parts = urlsplit(urljoin(base + at, link))
     except ValueError:
-        return "no address", ""
+        return "an invalid address", ""
     if parts.netloc != urlsplit(base).netloc:
         return parts.netloc or "no host", ""
     return "", f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -84,5 +84,5 @@ def _trouble(url: str, error: Exception) -> str:
     host = urlsplit(url).hostname
     reason = str(error).lower()
     if "name or service not known" in reason or "nodename nor servname" in reason or "name resolution" in reason:
-        return f"unknown host {host}: no such name"
+        return f"unknown host {host}"
     return f"{host} cannot be reached: {type(error).__name__}: {error}"

@@ -26,7 +26,7 @@ def signals(prometheus: str, anchor: Anchor, since_ns: int, until_ns: int, proxy
             answer = client.get(f"{prometheus}/api/v1/query_range", params=asked).raise_for_status()
         return list(read(foreign.loads(answer.content), anchor))
     except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
-        raise OSError(f"the platform's Prometheus told nothing: {type(error).__name__}: {error}") from error
+        raise OSError(f"the platform's Prometheus could not be read: {type(error).__name__}: {error}") from error
 
 
 def read(document: Any, anchor: Anchor) -> Iterator[Signal]:

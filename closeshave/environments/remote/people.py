@@ -31,11 +31,11 @@ def people(definition: Remote, beside: Path, say: Say) -> tuple[Account, ...]:
                 made.append(account)
         except Refused as error:
             raise EnvironmentFailed(
-                f"{region}: {error}; {len(made)} accounts were made; a file of accounts needs no registration"
+                f"{region}: {error}; {len(made)} accounts were registered; a file of accounts needs no registration"
             ) from None
         finally:
             api.close()
-    say(f"{len(made)} customers registered themselves")
+    say(f"{len(made)} customers registered")
     return tuple(made)
 
 
@@ -54,11 +54,11 @@ def read(path: Path, regions: tuple[str, ...]) -> tuple[Account, ...]:
         raise EnvironmentFailed(f"{path}: {error}") from None
     for number, row in enumerate(rows, start=2):
         if any(not row.get(column) for column in COLUMNS):
-            raise EnvironmentFailed(f"{path}:{number}: every line has {', '.join(COLUMNS)}, as the header says")
+            raise EnvironmentFailed(f"{path}:{number}: every line needs {', '.join(COLUMNS)}, as in the header")
         if row["region"] not in regions:
             raise EnvironmentFailed(f"{path}:{number}: the region is not one of this environment; available: {', '.join(regions)}")
     if not rows:
-        raise EnvironmentFailed(f"{path}: holds no account; its first line is {','.join(COLUMNS)}")
+        raise EnvironmentFailed(f"{path}: has no accounts; its first line must be {','.join(COLUMNS)}")
     return tuple(Account(row["email"], row["password"], row["region"]) for row in rows)
 
 

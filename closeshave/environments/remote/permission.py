@@ -35,11 +35,11 @@ def check(token: str, definition: Remote, key: bytes, now_s: float) -> None:
     well_formed = re.fullmatch(r"[0-9]{1,12}", text) is not None and seal.isascii()
     if not well_formed or not hmac.compare_digest(seal, _seal(definition, key, int(text))):
         raise Refused(
-            f"the token in {VARIABLE} is not for {definition.name} as its file is now; make one: closeshave allow {definition.name}"
+            f"the token in {VARIABLE} is not for {definition.name} as described in its file now; create one: closeshave allow {definition.name}"
         )
     if now_s >= int(text):
         raise Refused(
-            f"the token in {VARIABLE} expired {(now_s - int(text)) / 60:.0f} minutes ago; make one: closeshave allow {definition.name}"
+            f"the token in {VARIABLE} expired {(now_s - int(text)) / 60:.0f} minutes ago; create one: closeshave allow {definition.name}"
         )
 
 

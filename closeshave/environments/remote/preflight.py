@@ -59,11 +59,11 @@ def learn(definition: Remote, accounts: Sequence[Account], say: Say) -> Learnt:
     missing = {}
     if able.forwarded_for and (why := _not_honoured(url, definition.proxy)):
         missing["forwarded_for"] = why
-        say(f"X-Forwarded-For is not honoured: {why}")
+        say(f"the platform ignores X-Forwarded-For: {why}")
     zone, why = _zone(definition, accounts, say)
     if why:
         missing["zone"] = why
-        say(f"the time zone is not certain: {why}")
+        say(f"the time zone is uncertain: {why}")
     return Learnt(replace(able, zone=zone), missing)
 
 
@@ -73,16 +73,16 @@ def judge(stated: str | None, named: str | None, booked: Booked | None, today: d
         if booked is not None and booked.asked.replace(tzinfo=ZoneInfo(stated)) != booked.answered:
             fits = zones.fitting(booked.asked, booked.answered)
             raise EnvironmentFailed(
-                f"the file says capabilities.zone: {stated}, but the platform took {booked.asked:%Y-%m-%d %H:%M} for "
-                f"{booked.answered:%Y-%m-%d %H:%M} UTC: {f'that fits {fits[0]}' if fits else 'that fits no zone'}; set the zone right"
+                f"the file says capabilities.zone: {stated}, but the platform booked {booked.asked:%Y-%m-%d %H:%M} as "
+                f"{booked.answered:%Y-%m-%d %H:%M} UTC, which fits {fits[0] if fits else 'no zone'}; correct the zone"
             )
         if named is not None and booked is None and zones.differing((stated, named), today):
             raise EnvironmentFailed(
-                f"the file says capabilities.zone: {stated}, the platform's lists of free times say {named}; set the zone right"
+                f"the file says capabilities.zone: {stated}, but the platform's lists of free times say {named}; correct the zone"
             )
         return stated, ""
     if booked is None:
-        return named, "" if named else "no booking could be made to learn it from, and neither the file nor the platform names it"
+        return named, "" if named else "no test booking could be made, and neither the file nor the platform names it"
     fits = zones.fitting(booked.asked, booked.answered)
     if named in fits:
         return named, ""
@@ -109,7 +109,7 @@ def _not_honoured(url: str, proxy: Proxy | None) -> str:
     if found.honoured is not False:
         return ""
     return (
-        f"the platform knows every customer as {found.as_}, so that all share the limits of one address: set capabilities.forwarded_for: false, "
+        f"it sees {found.as_} for every customer, so all share the limits of one address: set capabilities.forwarded_for: false, "
         "and in capabilities.limits what the platform allows this one address"
     )
 
@@ -171,4 +171,4 @@ def _take_back(api: Api, caller: Caller, told: dict[str, Any], franchise: int | 
     try:
         api.cancel(caller, told["id"], franchise)
     except (Refused, KeyError) as error:
-        say(f"left behind: the booking that told the zone cannot be cancelled: {error}")
+        say(f"left behind: the test booking for the time zone could not be cancelled: {error}")

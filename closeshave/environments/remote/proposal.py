@@ -53,10 +53,10 @@ def propose(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed = N
     sections: dict[str, Any] = {"capabilities": {name: value for name, value in asdict(able).items() if value != plain[name]}}
     if (told := _fingerprint(definition.fingerprint, heard)) is not None:
         sections["fingerprint"] = told
-        remarks["fingerprint"] = "as the platform said when it was asked; check that it is the one you mean"
+        remarks["fingerprint"] = "as the platform answered; check that it is the right platform"
     if "register" in heard and heard["register"].status not in {0, 200, 201, 429} and definition.accounts.file is None:
         sections["accounts"] = {"file": "accounts.csv"}
-        remarks["accounts"] = "registering does not work here: a CSV of email,password,region, beside where closeshave is called"
+        remarks["accounts"] = "registering does not work here: a CSV of email,password,region, relative to the working directory"
     return Proposal(sections, remarks)
 
 
@@ -89,7 +89,9 @@ def document(definition: Remote, proposal: Proposal) -> CommentedMap:
         read_back={"api": "customer"},
     )  # fmt: skip
     whole.yaml_set_comment_before_after_key("stage", before="development, staging or production; production needs permission for each run")
-    whole.yaml_set_comment_before_after_key("caps", before="A guess: nobody has said what this platform bears. No plan exceeds these.")
+    whole.yaml_set_comment_before_after_key(
+        "caps", before="A guess: it is unknown how much load this platform can take. No plan may exceed these."
+    )
     whole.yaml_set_comment_before_after_key(
         "read_back", before="Through each customer's own list; better {sql: {1: NAME_OF_VARIABLE}}, a connection string"
     )
@@ -109,7 +111,7 @@ def write(path: Path, whole: CommentedMap) -> Path:
         with path.open("x", encoding="utf-8") as file:
             file.write(text.getvalue())
     except FileExistsError:
-        raise InvalidFile(Problem(str(path), 0, "", "is there already: take it or remove it first; nothing is overwritten")) from None
+        raise InvalidFile(Problem(str(path), 0, "", "already exists: use it or remove it first; nothing is overwritten")) from None
     return path
 
 
@@ -144,12 +146,12 @@ def _capabilities(able: Capabilities, heard: Mapping[str, Heard], noticed: Notic
     by_barber, keys, known = meaning.slots_by_barber(noticed), meaning.honours_keys(heard), meaning.honours_addresses(heard)
     idle = meaning.idle_barbers(noticed)
     if idle:
-        remarks["idle_barbers"] = "listed, and took no booking at any time that was tried"
+        remarks["idle_barbers"] = "listed, but accepted no booking at any time that was tried"
     if known.honoured is False:
-        remarks["forwarded_for"] = f"everybody is {known.as_} there: all customers share the limits of one address"
+        remarks["forwarded_for"] = f"it sees {known.as_} for everybody: all customers share the limits of one address"
     off = {*able.steps_off, *meaning.steps_off(heard)}
     if off:
-        remarks["steps_off"] = "did not answer as they should when they were asked; promises about them stay open"
+        remarks["steps_off"] = "did not answer as expected; promises about them cannot be tested"
     limits = {**able.limits, **meaning.limits_met(heard)}
     proposed = replace(
         able,

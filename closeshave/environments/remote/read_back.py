@@ -75,7 +75,7 @@ def export(definition: Remote, deployment: Deployment, run: Path) -> tuple[int, 
     if definition.read_back.sql:
         rows, lacking = _from_databases(definition, record.read(run), tag)
     elif definition.read_back.api == "none":
-        raise Unreadable("the environment file names no way to read bookings back: neither databases nor the API")
+        raise Unreadable("the environment file names neither databases nor the API for reading bookings back")
     else:
         with from_api(definition, deployment, run, tag) as read:
             rows, lacking = [found.row for found in read.found], read.lacking
@@ -131,8 +131,8 @@ class _Reading:
     def done(self) -> Read:
         """All that was found. Raises :class:`Unreadable` when no list could be read."""
         if not self._good:
-            raise Unreadable(f"bookings cannot be read back: {next(iter(self._lacking.values()), 'there is nobody to ask as')}")
-        given_up = {f"{WHOLE} of shard {shard}": f"its lists cannot be read: {GIVE_UP_AFTER} refusals one after the other"
+            raise Unreadable(f"bookings cannot be read back: {next(iter(self._lacking.values()), 'there is no account to read them with')}")
+        given_up = {f"{WHOLE} of shard {shard}": f"its lists cannot be read: {GIVE_UP_AFTER} requests in a row were refused"
                     for shard, count in self._refused.items() if count >= GIVE_UP_AFTER}  # fmt: skip
         longest = max(listed.size for _, listed in self._lists)
         for part, listed in self._lists:
@@ -149,7 +149,7 @@ class _Reading:
     def _keep(self, reader: Reader, listed: Listed, asked: int | None, part: str) -> None:
         for told in listed.rows:
             if not isinstance(told, dict):
-                self._lacking.setdefault(part, f"a row of its list is {type(told).__name__}, no booking: {str(told)[:60]!r}")
+                self._lacking.setdefault(part, f"a row of its list is {type(told).__name__}, not a booking: {str(told)[:60]!r}")
                 continue
             if told.get("notes") != self._tag:
                 continue
@@ -160,7 +160,7 @@ class _Reading:
             try:
                 kept = placed(row(told), self._topology, self._booked, asked)
             except Odd as error:
-                self._lacking.setdefault(part, f"an odd row of its list is kept aside: {error}")
+                self._lacking.setdefault(part, f"a row of its list is left out: {error}")
                 continue
             self._found.setdefault((kept["franchise"], kept["booking"]), Found(kept, told["id"], reader, asked))
 
@@ -184,7 +184,7 @@ def _from_databases(definition: Remote, booked: Record, tag: str) -> tuple[list[
                 try:
                     rows.append({**placed(row(told), definition.topology, booked, first), "found_on": shard})
                 except Odd as error:
-                    lacking.setdefault(f"{WHOLE} of shard {shard}", f"read_back.query gives an odd row, which is kept aside: {error}")
+                    lacking.setdefault(f"{WHOLE} of shard {shard}", f"read_back.query returned a row that is left out: {error}")
         except Unreadable as error:
             lacking[f"{WHOLE} of shard {shard}"] = str(error)
             if len(definition.read_back.sql) == 1:
@@ -192,7 +192,7 @@ def _from_databases(definition: Remote, booked: Record, tag: str) -> tuple[list[
     if all(f"{WHOLE} of shard {shard}" in lacking for shard in definition.read_back.sql) and not rows:
         raise Unreadable("; ".join(f"{part.removeprefix(f'{WHOLE} of ')}: {why}" for part, why in lacking.items()))
     unread = {shard.id for shard in definition.topology.shards} - set(definition.read_back.sql)
-    lacking |= {f"{WHOLE} of shard {shard}": "read_back.sql names no database of it" for shard in sorted(unread)}
+    lacking |= {f"{WHOLE} of shard {shard}": "read_back.sql names no database for it" for shard in sorted(unread)}
     return rows, lacking
 
 

@@ -26,6 +26,7 @@ from closeshave.environments.remote.people import people
 from closeshave.environments.remote.permission import own_key
 from closeshave.files import write_atomically
 from closeshave.history import Signal
+from closeshave.plaintext import counted
 from closeshave.plan import Plan
 
 _HELD: dict[str, Lock] = {}
@@ -113,26 +114,24 @@ def missing(definition: Remote) -> dict[str, str]:
     found = dict.fromkeys(able.steps_off, "the platform does not support this operation; customers leave it out")
     if not able.franchises:
         found["franchises"] = (
-            "no franchise extension: shards, cache hits and database times are not told, and promises about them stay open"
+            "no franchise extension: answers do not tell shards, cache hits or database times, so promises about them cannot be tested"
         )
     if not able.forwarded_for:
-        found["forwarded_for"] = (
-            "customers bring no addresses of their own: all share this machine's, and the platform's limits per address"
-        )
+        found["forwarded_for"] = "customers have no addresses of their own: all share this machine's address and its rate limits"
     if not able.keyed_bookings:
         found["keyed bookings"] = "a booking has no idempotency key: a retry after an unknown outcome may book again"
     if not definition.read_back.sql and len(definition.topology.shards) > 1:
         found["placement"] = "read back through the API, which does not tell on which shard a booking lies"
     if definition.proxy is not None:
         found["direct connection"] = (
-            "the platform is asked through a proxy: times include the proxy's, and what it answers itself in plain HTTP (502, 503, 504) counts "
-            "as the platform's"
+            "the platform is reached through a proxy: times include the proxy's, and the proxy's own answers in plain HTTP (502, 503, 504) "
+            "count as the platform's"
         )
     found["split_brain"] = (
-        "nobody outside sees which of the platform's databases acknowledged a write, nor on which timeline: two primaries at once cannot be told"
+        "from outside it is unknown which of the platform's databases acknowledged a write, and on which timeline: split brain cannot be detected"
     )
     if definition.metrics.prometheus is None:
-        found["alerts"] = "no monitoring is named: detection is seen from outside only"
+        found["alerts"] = "the environment file names no monitoring: detection is only seen from outside"
     return found
 
 
@@ -155,10 +154,10 @@ def export(deployment: Deployment, run: Path, _since_wall_s: float, say: Say) ->
     """Write bookings and charges of this run into its ``final_state/``; returns what is missing of it, and why. Raises :class:`OSError`."""
     definition = _definition(deployment)
     found, lacking = read_back.export(definition, deployment, run)
-    say(f"final state: {found} bookings of this run, read back from the platform")
+    say(f"final state: {counted(found, 'booking')} of this run, read back from the platform")
     lacking = {**lacking, **charges.export(definition, deployment, run)}
     for part, why in lacking.items():
-        say(f"{part} is not known whole: {why}")
+        say(f"{part} is incomplete: {why}")
     return lacking
 
 
@@ -185,7 +184,7 @@ def tidy(deployment: Deployment, run: Path, say: Say) -> tuple[str, ...]:
     except OSError as error:
         left.append(str(error))
     if cancelled:
-        say(f"{cancelled} bookings of this run are cancelled again")
+        say(f"{counted(cancelled, 'booking')} of this run cancelled")
     left += down(Path(deployment.root), None)
     return tuple(left)
 

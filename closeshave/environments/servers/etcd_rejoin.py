@@ -52,7 +52,7 @@ def rejoin(others: Sequence[str], name: str, peer_url: str) -> str:
         return False
 
     if not poll_until(tried, REJOIN_S_MAX, interval_s=0.2):
-        raise TimeoutError(f"no majority of etcd let {name} in again within {REJOIN_S_MAX:.0f} s")
+        raise TimeoutError(f"no majority of etcd accepted {name} again within {REJOIN_S_MAX:.0f} s")
     return joined[0]
 
 

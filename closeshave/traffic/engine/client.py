@@ -185,7 +185,7 @@ class Client:
         what a network or a server does; :class:`ValueError` for a request that cannot be written.
         """
         if method not in METHOD_CODES:
-            raise ValueError(f"no method of HTTP that is recorded: {method!r}")
+            raise ValueError(f"unsupported HTTP method: {method!r}")
         if json is not None:
             data = orjson.dumps(json)
             headers = merged({"Content-Type": "application/json"}, headers or {})

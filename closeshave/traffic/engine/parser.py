@@ -65,7 +65,7 @@ def parse_head(raw: bytes) -> Head:
     raw = _in_lines(raw)
     status = raw[9:12]
     if raw[:9] not in _VERSIONS or not status.isdigit() or raw[12:13] not in _AFTER_STATUS or status < b"100":
-        raise ProtocolError(f"no HTTP/1.x status line: {raw[:40]!r}")
+        raise ProtocolError(f"not an HTTP/1.x status line: {raw[:40]!r}")
     keep_alive, length, chunked, coding, cookies = raw[7] == _ONE, UNTIL_CLOSE, False, b"", False
     for spelled, value in _FRAMING.findall(raw):
         name = spelled.lower()
@@ -108,7 +108,7 @@ def _agreed_length(value: bytes, before: int) -> int:
         lengths = {part.strip() for part in value.split(b",")}
         value = lengths.pop() if len(lengths) == 1 else b""
         if not value.isdigit():
-            raise ProtocolError("content lengths that disagree or are no numbers")
+            raise ProtocolError("content lengths that differ or are not numbers")
     value = value.lstrip(b"0") or b"0"
     if len(value) > _MAX_DIGITS:
         raise ProtocolError(f"body of a number of bytes with {len(value)} digits")
@@ -224,7 +224,7 @@ class ResponseParser:
         head = self._next_head()
         while head is not None and head.status < 200:
             if head.status == 101:
-                raise ProtocolError("switching protocols, which nobody asked for")
+                raise ProtocolError("switching protocols, which was not requested")
             self.interim += 1
             head = self._next_head()
         if head is None:
@@ -245,7 +245,7 @@ class ResponseParser:
             raise ProtocolError(f"header block of more than {MAX_HEAD_BYTES} bytes")
         if end < 0:
             if len(buffer) >= _ENOUGH_FOR_A_VERSION and not buffer.startswith(b"HTTP/1."):
-                raise ProtocolError(f"no HTTP/1.x status line: {bytes(buffer[:40])!r}")
+                raise ProtocolError(f"not an HTTP/1.x status line: {bytes(buffer[:40])!r}")
             return None
         head = parse_head(bytes(buffer[:end]))
         del buffer[:begin]

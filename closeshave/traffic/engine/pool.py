@@ -77,7 +77,7 @@ class Connector:
         except gevent.Timeout as error:
             if error is not late:
                 raise
-            raise TransportError(otherwise, f"{origin.host} was not told in time", sent=False) from None
+            raise TransportError(otherwise, f"{origin.host} was not resolved in time", sent=False) from None
         except TransportError as error:
             if error.reason is not Reason.DNS:
                 raise

@@ -79,10 +79,10 @@ def tunnelled(received: bytes) -> bool:
             received = rest
             continue
         if not 200 <= status < 300:
-            raise TransportError(_NOT_REACHED.get(status, Reason.PROXY), f"the proxy answers {status or 'no HTTP'} to CONNECT", sent=False)
+            raise TransportError(_NOT_REACHED.get(status, Reason.PROXY), f"the proxy answered {status or 'no HTTP'} to CONNECT", sent=False)
         if rest:
             # In TLS the client speaks first: whoever speaks now is not the platform.
-            raise _not_passed("it speaks into the tunnel")
+            raise _not_passed("it sends data into the tunnel")
         return True
 
 

@@ -119,4 +119,4 @@ class Response:
 
     def _open_for_verdict(self) -> None:
         if self._finish is None:
-            raise RuntimeError("the response is recorded already: ask for it with catch_response=True and judge it inside the with block")
+            raise RuntimeError("the response is already recorded: use catch_response=True and check it inside the with block")

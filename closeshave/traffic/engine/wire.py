@@ -46,7 +46,7 @@ def split(url: str) -> tuple[Origin, str]:
     """The origin of an absolute URL and the target (path and query) to ask it for. Raises :class:`ValueError` for anything but http and https."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
-        raise ValueError(f"no http or https URL: {url!r}")
+        raise ValueError(f"not an http or https URL: {url!r}")
     tls = parts.scheme == "https"
     target = parts.path or "/"
     return Origin(tls, _host(parts.hostname), parts.port or (443 if tls else 80)), f"{target}?{parts.query}" if parts.query else target
@@ -95,7 +95,7 @@ def _replaced(constant: str, headers: Mapping[str, str]) -> tuple[str, Mapping[s
     own = {name.lower() for name in headers}
     if not _FRAMING.isdisjoint(own):
         if "transfer-encoding" in own:
-            raise ValueError("how a body is transferred is for the engine to say, not for a header Transfer-Encoding of one's own")
+            raise ValueError("the engine sets Transfer-Encoding itself; do not set this header")
         headers = {name: value for name, value in headers.items() if name.lower() not in _FRAMING}
     if not own.isdisjoint(_names(constant)):
         constant = "".join(f"{line}\r\n" for line in constant.split("\r\n")[:-1] if line.partition(":")[0].lower() not in own)
