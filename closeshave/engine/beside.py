@@ -1,4 +1,4 @@
-"""Run a program beside a container, on the very networks that it has, for whoever wants to see from there what it sees."""
+"""Run a program in the network namespace of a container, to see what the container sees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one connection to the engine, and what its refusals mean in one sentence."""
+"""The one connection to the engine, and its refusals as one sentence each."""
 
 # ruff: noqa: PLC0415 - Docker's packages take 0.4 s to import: only whoever uses an engine shall wait for them
 

@@ -23,7 +23,7 @@ def alive(container: str) -> int | None:
 
 
 def paused(container: str) -> bool:
-    """Whether all of its processes stand still."""
+    """Whether all of its processes are frozen."""
     handle = find(container)
     return handle is not None and handle.status == "paused"
 

@@ -1,4 +1,4 @@
-"""Take away every container and network that carries an environment's label, whatever is known of it."""
+"""Remove every container and network that carries an environment's label, also without any record of it."""
 
 from __future__ import annotations
 

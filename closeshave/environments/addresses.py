@@ -9,7 +9,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class Addresses(Protocol):
-    """The way that parts are reached in one environment. Ports are the same wherever they are looked at from."""
+    """How parts of one environment are reached. Ports are the same from everywhere."""
 
     @property
     def bind(self) -> str:
@@ -17,7 +17,7 @@ class Addresses(Protocol):
 
     @property
     def trusted(self) -> tuple[str, ...]:
-        """The networks, as CIDR, from which databases admit whoever comes."""
+        """The networks, as CIDR, from which databases accept connections."""
 
     def of(self, name: str, seen_from: str | None) -> str:
         """Where the part ``name`` is reached from the region ``seen_from``; ``None``: from any region, as it is told to everybody."""

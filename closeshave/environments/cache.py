@@ -1,4 +1,4 @@
-"""What is expensive to make and the same every time, kept per user: built servers and database templates."""
+"""A cache per user for what is expensive to make and always the same: built servers and database templates."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ class CommandFailed(RuntimeError):
 
 
 class CommandEnded(RuntimeError):
-    """A helper program was ended by :func:`end_all`: it did not fail, nobody wants its result any more."""
+    """A helper program was ended by :func:`end_all`: it did not fail, but its result is no longer needed."""
 
 
 _RUNNING: set[subprocess.Popen[str]] = set()

@@ -1,7 +1,7 @@
-"""Environment files: what an environment shall consist of, read and checked before anything starts.
+"""Environment files: what an environment consists of, read and checked before anything starts.
 
-``kind`` tells how it is had. Every kind is a class of its own with a ``name``, a ``topology`` and the label of its ``evidence``, which is all
-that plans are checked against; the rest concerns only the module that starts that kind.
+``kind`` says how the environment is provided. Every kind is a class of its own with a ``name``, a ``topology`` and the label of its ``evidence``.
+Plans are checked against these; the rest concerns only the module that starts that kind.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""End an environment and remove all that it left, knowing nothing but its directory: also when its start was cut short half-way."""
+"""End an environment and remove everything that it created, given only its directory; also when its start was interrupted."""
 
 from __future__ import annotations
 

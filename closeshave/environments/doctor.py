@@ -1,4 +1,4 @@
-"""Which parts this machine has, which is available, and what is missing: for ``closeshave doctor``."""
+"""Which parts this machine has, which can be built, and which are missing: for ``closeshave doctor``."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def engine() -> Finding:
 
 
 class _Missing(Exception):
-    """The part is not as it should be; the message is the finding's detail."""
+    """The part is missing or broken; the message is the finding's detail."""
 
 
 def _finding(part: str, check: Callable[[], str]) -> Finding:
@@ -129,4 +129,4 @@ def _engine() -> str:
 
 
 def _quiet(_: str) -> None:
-    """A finding's detail says it all."""
+    """The error's text as the finding's detail."""

@@ -24,7 +24,7 @@ def _embedded_signals(deployment: Deployment, anchor: Anchor, since_ns: int, unt
 
 
 def _embedded_export(deployment: Deployment, run: Path, since_wall_s: float, say: Say) -> Mapping[str, str]:
-    """All of it or nothing."""
+    """Remove everything, or report what is left."""
     final_state.export(deployment, run, since_wall_s, say)
     return {}
 
@@ -70,7 +70,7 @@ def of(kind: str) -> Driver:
 
 
 def at(root: Path) -> Driver:
-    """The driver of whatever lives, or began to live, below ``root``."""
+    """The driver of the environment that runs, or was being started, below ``root``."""
     try:
         return DRIVERS[registry.read_claim(root).kind]
     except FileNotFoundError:

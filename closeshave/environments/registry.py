@@ -31,7 +31,7 @@ MEMORY_BYTES_MIN = 4 << 30
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who an environment is and which ports it holds, known before anything of it runs."""
+    """The environment's identity and its ports, known before any of its processes run."""
 
     id: str
     name: str
@@ -92,7 +92,7 @@ def owner(root: Path) -> Path | None:
 
 
 def write_claim(root: Path, claim: Claim) -> None:
-    """Note durably whose directory this is."""
+    """Record durably to which environment this directory belongs."""
     write_atomically(root / FILE, json.dumps(asdict(claim)))
 
 

@@ -1,4 +1,4 @@
-"""Platforms that the harness itself runs: what an environment file says of them. Every kind has the same parts, and differs in how they are run."""
+"""Platforms that the harness itself runs: the sections of their environment files. All kinds have the same parts and differ in how these are run."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from closeshave.environments.unprivileged import Wrapper
 START_S_MAX = 120.0
 
 INDEPENDENT = ("etcd", "valkey", "toxiproxy", "payments", "edge")
-"""Roles that wait for nobody."""
+"""Roles that wait for no other part."""
 
 
 class Starter(Protocol):

@@ -1,4 +1,4 @@
-"""PostgreSQL refuses to run as root, and as a user without a name: how to start it as nobody without changing who owns its files."""
+"""PostgreSQL refuses to run as root, and as a user without a name: how to start it as the user nobody without changing the owner of its files."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def main() -> None:
         http="httptools",
         lifespan="on",
         access_log=False,
-        proxy_headers=False,  # the entrance reads the one that counts
+        proxy_headers=False,  # the entrance reads the header that counts
         log_level="warning",
         server_header=False,
         timeout_keep_alive=75,

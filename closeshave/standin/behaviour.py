@@ -1,4 +1,4 @@
-"""How the payment provider behaves towards its customers: as it should, unless somebody says otherwise through ``/operations``."""
+"""How the payment provider behaves: normally, unless ``/operations`` says otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A circuit breaker: after a few failures in a row nobody waits for a dead dependency any more."""
+"""A circuit breaker: after a few failures in a row no request waits for a dead dependency."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every way in which the platform says no, and the shape in which it says so."""
+"""All refusals of the platform and the form of their answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator may tell a running process of the platform: a JSON file that it looks at now and then. Absent means nothing special.
+"""An operator's instructions to a running process of the platform: a JSON file that the process reads regularly. Absent means none.
 
 It describes ways in which one process fails while all around it are well. Planted defects are another matter (:mod:`closeshave.standin.switches`).
 """
@@ -18,7 +18,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Operations:
-    """What the file says now. ``path`` is empty for a process that nobody can tell anything."""
+    """The instructions in the file now. ``path`` is empty for a process that takes none."""
 
     __slots__ = ("_clock", "_error_share", "_looked_at", "_path", "_random")
 

@@ -53,7 +53,7 @@ class Settings:
     bind: str = "127.0.0.1"
     """The address that the process itself listens on."""
     operations: str = ""
-    """Path of the file with an operator's word to this process (:mod:`closeshave.standin.operations`); empty: none is looked at."""
+    """Path of the file with an operator's instructions (:mod:`closeshave.standin.operations`); empty when there is none."""
 
 
 @dataclass(frozen=True, slots=True)

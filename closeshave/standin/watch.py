@@ -1,4 +1,4 @@
-"""The background of a process: keeps asking every dependency, so that recovery is noticed at once and readiness costs a request nothing."""
+"""The background task of a process: probes every dependency, so that recovery is noticed at once and readiness needs no request of its own."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Wallet:
         return self._accounts[emails[number % len(emails)]]
 
     def claim_refresh(self, email: str, now_ns: int) -> bool:
-        """Whether this account's token is old and nobody renews it yet: whoever is told so shall."""
+        """Whether this account's token is old and nobody is renewing it: a caller that gets true must renew it."""
         if now_ns - self._issued_ns[email] < REFRESH_AFTER_NS:
             return False
         self._issued_ns[email] = now_ns
@@ -77,5 +77,5 @@ def load(path: Path) -> tuple[LoggedIn, ...]:
     try:
         return _CODEC.validate_json(path.read_bytes())
     except ValueError:
-        # What is wrong with it is not told: the message would quote a password, and it goes to a log.
+        # The error is not quoted: its text could contain a password, and it goes to a log.
         raise ValueError(f"{path.name} holds no accounts") from None

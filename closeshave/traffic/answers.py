@@ -31,12 +31,12 @@ _CONFLICT = re.compile(r"already booked|not available at|already has an appointm
 """The API tells a conflict from other refusals by its message only."""
 
 MAY_CONFLICT = frozenset({"book", "reschedule", "canary_write"})
-"""Operations that ask for a slot; a conflict on any other is no answer that was promised."""
+"""Operations that ask for a slot; a conflict on any other operation is not a promised answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What the platform told about itself in headers; absent is ``None``."""
+    """What the platform says about itself in headers; absent is ``None``."""
 
     served_by: str | None
     cache: str | None

@@ -1,4 +1,4 @@
-"""``python -m closeshave.traffic.bare_locust``: Locust as its arguments say, and as no file of the user's says.
+"""``python -m closeshave.traffic.bare_locust``: Locust with its arguments only, without configuration files of the user.
 
 Locust itself reads ``~/.locust.conf``, and ``locust.conf`` and ``pyproject.toml`` where it is started: a ``run-time = 1s`` in one of them would end a
 trial's load before its first request, with exit code 0.

@@ -17,7 +17,7 @@ def collect(run: Path) -> Converted:
     convert_effects(run / RECORDS, run / history.EFFECTS_FILE)
     for one in converted.sent:
         history.record_sent(run, one)
-    # What was under way at the end of a worker is lost too, and all the surer the longer it took.
+    # Requests in flight when a worker died are lost too, most likely those that took long.
     blind = tuple(replace(one, from_ns=max(0, one.from_ns - int(TOTAL_TIMEOUT_S * 1e9))) for one in converted.blind)
     history.save_blind(run, blind)
     return replace(converted, blind=blind)

@@ -1,4 +1,4 @@
-"""How the booking API is spoken: requests as BookedBarber V2 wants them, with the franchise extension. Pure.
+"""Requests of the booking API in the form of BookedBarber V2, with the franchise extension. Pure.
 
 What the API demands and why a plain client fails on it: collections need their trailing slash, every change needs a CSRF pair (a cookie and
 an equal header), times are business-local, and limits are counted per client address, which each customer brings as ``X-Forwarded-For``.
@@ -28,7 +28,7 @@ DEFAULT_ZONE = "America/New_York"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: a customer's credentials, the franchise in mind, and the client address that rate limits go by."""
+    """The sender of a request: a customer's credentials, the franchise, and the client address that rate limits count."""
 
     email: str
     password: str
@@ -57,7 +57,7 @@ class Slot:
     merged: bool = field(default=False, compare=False)
     """It stood in a list merged over all barbers: somebody is free then, not certainly this one."""
     zone_assumed: bool = field(default=False, compare=False)
-    """Nobody told the zone."""
+    """The zone is not known."""
 
     @property
     def starts_at(self) -> int:

@@ -1,4 +1,4 @@
-"""How Locust comes to carry out a load: a user class that stands by, and in every worker a greenlet that does the work. Locust processes only."""
+"""How Locust generates a load: a user class that does nothing, and in every worker a greenlet that does the work. Locust processes only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A load generator as the trial handles it: Locust in subprocesses with an unpatched parent, met in files of the run directory.
+"""A load generator as the trial handles it: Locust in subprocesses with an unpatched parent; they communicate by files in the run directory.
 
 One process, or Locust's own master with as many workers as the plan says. A worker that dies does not end the load: the records tell.
 """

@@ -1,4 +1,4 @@
-"""Which hosts may be loaded by hand: this machine, and platforms that an environment file names as no production."""
+"""Which hosts may be loaded by hand: this machine, and platforms that an environment file names as development or staging."""
 
 from __future__ import annotations
 

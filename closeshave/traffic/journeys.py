@@ -61,7 +61,7 @@ class BookingUser(User):
 
     @property
     def rng(self) -> random.Random:
-        """The customer's own chance: the same in every run of the same seed."""
+        """The customer's own random numbers: the same in every run with the same seed."""
         return self.session.rng
 
     def chance(self, probability: float) -> bool:
@@ -77,7 +77,7 @@ class BookingUser(User):
         return float(self.wait_time())
 
     def rival(self) -> Self:
-        """Somebody else with the same franchise in mind, due when this customer is."""
+        """Another customer for the same franchise, due at the same time as this one."""
         other = type(self)(self.environment, self._companion() if self._companion else None)
         if self._companion is None:
             other.on_start()
@@ -127,7 +127,7 @@ class BookingUser(User):
         self.session.caller = self.session.caller.admitted(str(reply.body["access_token"]))
 
     def on_stop(self) -> None:
-        """Under plain Locust: hang up."""
+        """Under plain Locust: close the connections."""
         self.session.transport.close()
 
     def _visitor(self) -> Session:

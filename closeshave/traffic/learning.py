@@ -1,4 +1,4 @@
-"""What the senders of one process learn of a platform while they work, and what their work came to.
+"""What the senders of one process learn about a platform during the load, and what they achieved.
 
 Some platforms list barbers who take no bookings, and answer every list of one barber's free times with none: customers find out as people do, and
 go on by another way. What a journey could not do at all is told at the end, because an invariant that nobody could break was not tested.
@@ -41,7 +41,7 @@ class Learnt:
     idle_barbers: Collection[int] = ()
     """Who takes no bookings, as the environment file says."""
     zone_assumed: bool = False
-    """Nobody told in which zone the business lives."""
+    """The zone of the business is not known."""
     lists: int = 0
     empty: int = 0
     asked: int = 0
@@ -57,7 +57,7 @@ class Learnt:
     turned_away: Counter[tuple[str, int]] = field(default_factory=Counter)
     """Refusals by operation and status."""
     found_out: bool = False
-    """That lists of one barber tell nothing was not stated but seen."""
+    """Whether it was found during the load, and not stated, that lists of one barber are always empty."""
     checks_barbers: bool = True
     """Whether it can be asked if one barber is free; false once there turned out to be no such route."""
     _told_nothing: int = 0

@@ -27,7 +27,7 @@ STATED: Limits = {
     "pay_intent": (50, 60.0),
     "pay_confirm": (50, 60.0),
 }
-"""As the API states them (booking-api.md, "Rules of the dialect")."""
+"""As the API states them; docs/remote.md says how a platform states others."""
 
 
 def stated(otherwise: Mapping[str, str]) -> Limits:

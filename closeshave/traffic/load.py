@@ -67,7 +67,7 @@ class Load:
     withheld: tuple[str, ...] = ()
     """Environment variables that hold secrets of which a generator has no use."""
     days: Days = "all"
-    """Which of the days that can be booked this load books: two loads of one trial must not stand in each other's way."""
+    """Which of the bookable days this load books: two loads of one trial must not compete for slots."""
 
     @property
     def duration_s(self) -> float:

@@ -1,4 +1,4 @@
-"""Logs every account in once, before the window: a password hash is slow by design, and its load is not what a trial is about."""
+"""Logs every account in once, before the load: a password hash is slow by design, and a trial does not measure that load."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from closeshave.traffic.transport import Request
 AT_ONCE = 4
 """More would only queue at the password hash."""
 TIMEOUT_S = 30.0
-"""Beside neighbours that take the machine, a password hash of half a second has been seen to take more than ten."""
+"""While other programs used the machine, a password hash of half a second was seen to take more than ten."""
 PATIENCE_S = 90.0
 """How long one account may be refused before it counts as lost."""
 PATIENCE_WITH_A_LIMIT_S = 180.0
-"""The same where a limit asks for patience: it tells when to come back."""
+"""The same for a rate limit, which says when to try again."""
 SHARE_OF_A_LIMIT = 0.8
 """Of a limit that all share; others have logged in from this address a moment ago."""
 OLD_S = 5 * 60.0
@@ -42,7 +42,7 @@ class LoginFailed(Exception):
 
 
 class _Limited(LoginFailed):
-    """A limit was met; says when to come back."""
+    """A rate limit refused the request; says when to try again."""
 
     def __init__(self, message: str, wait_s: float) -> None:
         super().__init__(message)

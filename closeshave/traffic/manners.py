@@ -1,4 +1,4 @@
-"""How one platform wants to be spoken to: what is left out of requests, which operations are left out of journeys, which days are whose."""
+"""How requests to one platform differ: what is left out of requests, which operations are left out of journeys, which days who books."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Days = Literal["all", "first", "last"]
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """What all senders of a load observe."""
+    """The rules that all senders of a load follow."""
 
     withheld: frozenset[str] = frozenset()
     """Headers that are left out."""
@@ -57,7 +57,7 @@ class Manners:
         return Learnt(None if self.slots_by_barber else False, self.idle_barbers)
 
     def apply(self, request: Request) -> Request:
-        """The request as this platform is to get it."""
+        """The request in the form for this platform."""
         if not self.withheld:
             return request
         headers: Mapping[str, str] = {name: value for name, value in request.headers.items() if name not in self.withheld}

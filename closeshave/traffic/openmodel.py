@@ -52,7 +52,7 @@ Visit = Iterator[int]
 
 
 class Senders(Protocol):
-    """Who a worker sends for: what its arrivals are, and how one is carried out."""
+    """What a worker sends: its arrivals, and how one is carried out."""
 
     at_ns: npt.NDArray[np.int64]
     """This worker's arrivals, ascending, nanoseconds after the start."""
@@ -111,7 +111,7 @@ class Worker:
 
     @property
     def orphaned(self) -> bool:
-        """Whether whoever started this process is gone: nobody is left to stop this load or to judge it."""
+        """Whether the process that started this one has ended: nothing could stop this load or judge it."""
         return os.getppid() != self._parent
 
     def surroundings(self) -> Surroundings:
@@ -167,7 +167,7 @@ class Worker:
                     agenda.take()
 
     def _broke_off(self, error: Exception) -> None:
-        """Whatever a scenario does wrong costs one visit, is told, and leaves the load unfinished."""
+        """An error in a scenario ends one visit, is logged, and leaves the load unfinished."""
         _LOG.error("a visit ended with an error", exc_info=error)
         self._broken += 1
 

@@ -1,4 +1,4 @@
-"""Which franchise a customer has in mind: Zipf popularity over all franchises, by home region.
+"""Which franchise a customer chooses: Zipf popularity over all franchises, by home region.
 
 The rank is either shuffled over the IDs or tied to them (older franchises, with smaller IDs, are larger), because the two load shards
 differently: tied, the first shard carries most of the traffic.

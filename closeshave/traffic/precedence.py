@@ -1,4 +1,4 @@
-"""A sender goes before the platform that it measures, where both share processors: a late sender measures itself."""
+"""Scheduling priority of senders over the platform, where both share processors: a late sender would measure its own delay."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TIME_SHARED = (os.SCHED_OTHER, os.SCHED_BATCH, os.SCHED_IDLE)
 
 
 class Precedence(StrEnum):
-    """What a sender was given."""
+    """The priority that a sender got."""
 
     REAL_TIME = "real-time"
     """It runs as soon as it is woken."""

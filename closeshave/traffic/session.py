@@ -1,4 +1,4 @@
-"""One customer's visit as the harness sees it: sends a request when it is due, says what the answer means, records it, waits for the next.
+"""One customer's visit: sends a request when it is due, classifies the answer, records it, waits for the next.
 
 Open model: the first request is intended at the visit's arrival, each further one when the answer before it came, plus the time to think.
 What is not due before the load ends is not intended; what is due is sent, however late.
@@ -33,7 +33,7 @@ class Over(Exception):
 
 @dataclass(slots=True)
 class Counters:
-    """What the sender says of itself; compared with what was recorded and with what the edges counted."""
+    """The sender's own counts; compared with what was recorded and with what the edges counted."""
 
     intended: int = 0
     sent: int = 0
@@ -87,7 +87,7 @@ class Surroundings:
     wall_s: Callable[[], float]
     """Seconds since the epoch."""
     manners: Manners = EVERYTHING
-    """How the platform wants to be spoken to."""
+    """How requests to this platform differ."""
     learnt: Learnt = field(default_factory=Learnt)
     """What they find out about it."""
 

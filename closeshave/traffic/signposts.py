@@ -1,4 +1,4 @@
-"""The files in which the trial and the workers of a generator meet before the load starts."""
+"""The files by which the trial and the workers of a generator communicate before the load starts."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from closeshave.traffic.outcomes import Meaning
 from closeshave.traffic.session import LEFT_OUT, Effects, Reply, Session
 
 RETRY_AFTER_S = 1.0
-"""How long a customer looks at a spinning wheel before trying the same booking again."""
+"""How long a customer waits before trying the same booking again."""
 
 
 LOOK_AGAIN_AFTER_S = 2.5
@@ -131,7 +131,7 @@ class Steps:
             self._list(slot.day, None if slot.merged else slot.barber, slot.barber)
 
     def _check(self, slot: Slot, barber: int, service: str) -> None:
-        """Is this barber free all that time? Kept as a list of their times would be: a list that is merged over all tells of somebody, not of one."""
+        """Is this barber free all that time? Recorded like a list of this barber's times: a merged list does not say who is free."""
         minutes = dialect.MINUTES[service]
 
         def effects(operation: int, meaning: Meaning, body: Body) -> Effect | None:

@@ -1,4 +1,4 @@
-"""The seam between what customers do and what carries it: a request goes in, an answer or the reason for its absence comes out.
+"""The interface between journeys and the client that sends their requests: a request goes in, an answer or the reason for its absence comes out.
 
 Journeys and canaries know only this; :mod:`closeshave.traffic.engine.carrier` carries their requests on the engine's connections.
 """

@@ -1,4 +1,4 @@
-"""Every customer's visit of a load, computed before the first one starts: who comes when, from where, wanting which franchise. Pure."""
+"""Every customer's visit of a load, computed before the first one starts: when it starts, from where, at which franchise. Pure."""
 
 from __future__ import annotations
 

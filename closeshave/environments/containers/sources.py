@@ -1,4 +1,4 @@
-"""Which state of the stand-in an image holds: one that was made before a change would be tested in place of what is here."""
+"""Which version of the stand-in an image holds: an image from before a change would be tested instead of the current source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""This machine's time zone for parts in containers: they write local times into their logs, and images know no zone but Greenwich's."""
+"""This machine's time zone for parts in containers: they write local times into their logs, and images only have UTC."""
 
 from __future__ import annotations
 

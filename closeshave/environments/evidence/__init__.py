@@ -1,1 +1,1 @@
-"""What is read of an environment, while it runs and once it is quiet: the record that judges have."""
+"""Evidence of an environment, read while it runs and once it is quiet, for the judges."""

@@ -1,4 +1,4 @@
-"""What was kept of the lost sides of partitions while they could still be read."""
+"""What was read on the lost sides of partitions before these were rewound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many requests each edge endpoint counted by itself: the second opinion on what the senders say they sent."""
+"""How many requests each edge endpoint counted: an independent check of what the senders report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was true in the end, read past every proxy.
+"""The final state of the platform, read directly and not through a proxy.
 
 Bookings come from each shard's promoted primary, captures from the provider's own ledger, entries from each cache, and where a region's rows
 may not leave it, each database member says what it holds of them.
@@ -48,11 +48,11 @@ SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
   AND state IS DISTINCT FROM 'idle'
 """
-"""A session that hides its state from us is not known to be idle, so it counts as active."""
+"""A session whose state is hidden may not be idle, so it counts as active."""
 
 
 def primaries(deployment: Deployment) -> dict[int, Member]:
-    """The one primary of each shard by Patroni's word, asked of the members themselves.
+    """The one primary of each shard as Patroni reports it, asked at the members themselves.
 
     Raises :class:`FinalStateUnreadable` naming the shards that have none, or more than one.
     """

@@ -55,7 +55,7 @@ class Usage:
     sent_bytes: int | None = None
     """Network in the interval, loopback included."""
     others_s: float | None = None
-    """CPU seconds of programs that belong to no group; the kernel's own threads are nobody's."""
+    """CPU seconds of programs that belong to no group; the kernel's own threads are not counted."""
     delay_s: float | None = None
     """From here on of groups: how long their threads waited for a processor, summed (run-queue delay)."""
     blocked_s: float | None = None
@@ -221,7 +221,7 @@ def _moved(before: Mapping[Incarnation, Io | None], now: Io | None, incarnation:
 
 
 def _held_up(before: Look, after: Look, entries: Sequence[Entry]) -> dict[str, Any]:
-    """What was done to these processes of one group."""
+    """How the processes of one group were delayed and stopped."""
     earlier = {entry.incarnation: entry for entry in before.entries.values()}
     was = [earlier.get(entry.incarnation) for entry in entries]
     blocked = sum(now.blocked_ticks - (then.blocked_ticks if then else 0) for now, then in zip(entries, was, strict=True))
@@ -251,7 +251,7 @@ def _waited_ns(before: Look, after: Look, entry: Entry) -> int:
 
 
 def _others_s(before: Look, after: Look) -> float:
-    """CPU time of strangers: what is seen of them, or more where the host was busier than all that is seen together explains."""
+    """CPU time of other programs: what is seen of them, or more where the host was busier than all that is seen explains."""
     used = after.host.user_s - before.host.user_s + after.host.system_s - before.host.system_s
     used -= after.host.interrupts_s - before.host.interrupts_s
     ours = _spent_s(before, after, lambda look, entry: entry.pid in look.owners)

@@ -1,4 +1,4 @@
-"""One database member, asked for a final state: past every proxy, with bounded waits, and in words when it cannot answer."""
+"""One database member, asked for a final state: directly, with bounded waits, and with a reason when it cannot answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ READ_TIMEOUT_S = 120
 
 
 class FinalStateUnreadable(OSError):
-    """The final state cannot be told, and why: which shard, which cache, or which line of the ledger. No half of it is written."""
+    """The final state cannot be read, and why: which shard, which cache, or which line of the ledger. No partial file is written."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The platform's own words about failures, read from the logs of its parts: when it noticed, when it promoted, when it demoted.
+"""The platform's own signals about failures, read from the logs of its parts: when it noticed, when it promoted, when it demoted.
 
 One pure parser a role turns a line into what it says; :func:`read` only finds the files and places times on the monotonic axis. What counts
 is what a part decides and acts on. A standby whose WAL stream breaks, say, only complains, several times a second: that is no signal.

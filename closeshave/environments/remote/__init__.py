@@ -1,1 +1,1 @@
-"""A platform that runs elsewhere: named and fingerprinted in a file, loaded gently, never started or stopped by the harness."""
+"""A remote platform: named and fingerprinted in a file, loaded within its caps, never started or stopped by the harness."""

@@ -1,4 +1,4 @@
-"""By what address a platform knows its callers: where it tells, one question shows whether ``X-Forwarded-For`` is honoured."""
+"""The client address that a platform sees: where it returns that, one request shows whether it uses ``X-Forwarded-For``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 ROUTE = "/health/"
 SENT = "10.77.13.9"
-"""An address as customers bring them, nobody's on the Internet."""
+"""An address as customers have them, reserved for documentation."""
 NAMES = ("client_ip", "clientIp", "client_address", "remote_addr", "remote_address", "ip")
 
 

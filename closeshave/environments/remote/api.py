@@ -1,6 +1,6 @@
 """The few calls that the harness itself makes of a platform outside the measured window: register, log in, read back, cancel.
 
-Customers' traffic speaks the API in a room of its own; this one asks gently, one call after the other, and waits when it is told to.
+The customers' traffic has its own client; this one sends one call after the other, and waits when it is told to.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PATIENCE_S = 120.0
 
 
 class Refused(RuntimeError):
-    """The platform did not do what it was asked; names the call and its answer, never a credential."""
+    """The platform refused a call; names the call and its answer, never a credential."""
 
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class Caller:
 
 
 class Api:
-    """One platform's base URL, spoken to by the harness itself."""
+    """One platform's base URL, for calls of the harness itself."""
 
     def __init__(
         self, url: str, capabilities: Capabilities, patience_s: float = PATIENCE_S, pace: Pace = FREE, proxy: Proxy | None = None

@@ -1,4 +1,4 @@
-"""What a platform is asked, one question after the other, and what each was answered, for whoever judges it."""
+"""The requests that the doctor sends to a platform, one after the other, and the answers."""
 
 from __future__ import annotations
 

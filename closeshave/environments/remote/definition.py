@@ -1,4 +1,4 @@
-"""Environment files of kind ``remote``: which platform it is, what it can do, how gently it is to be treated, how it is read and broken."""
+"""Environment files of kind ``remote``: which platform it is, what it can do, its caps, and how it is read and broken."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Caps:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """Where the platform's own measurements are to be had."""
+    """Where the platform's own measurements are."""
 
     __pydantic_config__ = STRICT
 
@@ -105,7 +105,7 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A platform that somebody else runs."""
+    """A platform that the harness does not run."""
 
     __pydantic_config__ = STRICT
 
@@ -125,7 +125,7 @@ class Remote:
     hooks: tuple[Hook, ...] = ()
     metrics: Metrics = Metrics()
     proxy: Proxy | None = None
-    """Passes on what is asked of the regions' hosts; everything else is asked straight."""
+    """The proxy for requests to the regions' hosts; all other requests bypass it."""
     evidence: Literal["measured"] = "measured"
     description: str = ""
 

@@ -28,7 +28,7 @@ class Examined:
     findings: tuple[Finding, ...]
     proposed: Proposal
     refused: bool
-    """Whether it is another platform than the file means, or one that would move real money."""
+    """Whether it is not the platform of the file, or one at which a test would move real money."""
 
     @property
     def proposal(self) -> dict[str, object]:
@@ -69,7 +69,7 @@ def examine_url(url: str, stage: Stage | None) -> Examined:
 
 
 def propose(path: Path, examined: Examined) -> Path:
-    """Write the file as it should be beside itself; returns where. Raises :class:`InvalidFile` where a proposal lies already."""
+    """Write a corrected file beside the original; returns where. Raises :class:`InvalidFile` where a proposal already exists."""
     return proposal.write(path.with_name(f"{path.name}.proposed"), proposal.edited(path, examined.proposed))
 
 

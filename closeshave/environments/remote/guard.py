@@ -22,7 +22,7 @@ def refusals(definition: Remote, seen: Sequence[Seen], given: Permission, key: b
 
 
 def unsound(definition: Remote, seen: Sequence[Seen]) -> Iterator[str]:
-    """Why this is not the platform that is meant, or one at which a test would move real money, a sentence each."""
+    """Why this is not the platform of the file, or one at which a test would move real money, a sentence each."""
     for region in seen:
         yield from _wrong_platform(definition, region)
         yield from _wrong_keys(definition, region)

@@ -1,4 +1,4 @@
-"""Lists are read to their end: by their total, by pages, by a cursor or by a link to the next page. What cannot be read whole says so.
+"""Reads lists to their end: by their total, by pages, by a cursor or by a link to the next page. A list that is incomplete says so.
 
 Platforms answer lists in pages and say so in many ways, or in none. A list of which a part was read and the rest called lost convicts an innocent
 platform, so whoever reads one is told whether it is whole, and if not, why.
@@ -52,7 +52,7 @@ class Listed:
     size: int
     """Rows of the first page."""
     way: str
-    """How the rest was had: ``one page``, ``skip``, ``offset``, ``page``, ``cursor`` or ``next link``."""
+    """How the rest was read: ``one page``, ``skip``, ``offset``, ``page``, ``cursor`` or ``next link``."""
     lacking: str = ""
     """Why it is not known to be whole; empty when it is."""
     cut_at: int | None = None

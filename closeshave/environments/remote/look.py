@@ -1,4 +1,4 @@
-"""One gentle look at each region of a platform, before anything else is asked of it: is it the one that the file means?"""
+"""The first requests to each region of a platform: is it the platform of the file?"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Permission to load production: a token that expires, good for one platform, made and checked on this machine.
 
-It is a seal, not a secret shared with anybody: whoever may run the harness here may make one. What it prevents is habit. A nightly job or a
+It is a seal, not a shared secret: everybody who may run the harness here can create one. It prevents accidents: a nightly job or a
 shell's history cannot load production tomorrow because somebody allowed it today.
 """
 

@@ -36,7 +36,7 @@ TIMES_TRIED = 6
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """What a run is to go by."""
+    """What the run uses."""
 
     capabilities: Capabilities
     missing: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The environment file that a platform should have, from what the doctor heard: complete, and with a word beside each guess. Pure but for writing."""
+"""The environment file that a platform should have, from the doctor's answers: complete, with a comment beside each guess. Pure except for writing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STAGES: Mapping[str, Stage] = {
 }  # fmt: skip
 REGION = "main"
 GENTLE = Caps(requests_per_s=60, requests=100_000, duration=3600.0, regions_at_once=1, shards_at_once=1)
-"""Of a platform of which nobody has said what it bears."""
+"""For a platform whose limits are unknown."""
 REGISTERED = 10
 """Customers of a first file: registering is limited to some 20 an hour."""
 

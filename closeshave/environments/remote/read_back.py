@@ -174,7 +174,7 @@ def placed(told: Row, topology: Topology, booked: Record, asked: int | None = No
 
 
 def _from_databases(definition: Remote, booked: Record, tag: str) -> tuple[list[Row], Mapping[str, str]]:
-    """Every shard's rows, and why some are not known. Raises :class:`Unreadable` when no shard can be read."""
+    """Every shard's rows, and why some are missing. Raises :class:`Unreadable` when no shard can be read."""
     rows: list[Row] = []
     lacking: dict[str, str] = {}
     for shard, variable in definition.read_back.sql.items():

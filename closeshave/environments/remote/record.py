@@ -1,4 +1,4 @@
-"""What the run itself booked where: by it a booking that is read back finds its franchise when the platform does not tell it. Pure but for reading."""
+"""Where the run itself booked: gives the franchise of a booking that is read back when the platform does not. Pure except for reading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the kind ``remote`` does for a trial: it visits a platform, and leaves it as it was."""
+"""What the kind ``remote`` does for a trial: it uses a running platform, and leaves it as it was."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def place(definition: Remote) -> Path:
 
 
 def admit(definition: Remote, plan: Plan, permission: Permission) -> tuple[str, ...]:
-    """Look at the platform, decide, and hold its lock from then on if nothing stands against it."""
+    """Look at the platform, decide whether it may be loaded, and if so hold its lock from then on."""
     refused = [
         *objections(definition, plan),
         *guard.refusals(definition, look(definition), permission, own_key(), time.time()),
@@ -63,7 +63,7 @@ def admit(definition: Remote, plan: Plan, permission: Permission) -> tuple[str, 
 
 
 def objections(definition: Remote, plan: Plan) -> tuple[str, ...]:
-    """What stands against the plan on this platform without asking it: its caps, and what its hooks lack on this machine."""
+    """Why the plan must not run on this platform, without asking it: its caps, and what its hooks lack on this machine."""
     return (
         *guard.over_caps(definition, plan, plan.traffic.requests_per_session),
         *dict.fromkeys(guard.unprepared(definition, plan, os.environ, shutil.which)),
@@ -147,7 +147,7 @@ def down(root: Path, _logs_to: Path | None) -> tuple[str, ...]:
 
 
 def quiesce(_deployment: Deployment, _timeout_s: float) -> None:
-    """Nobody outside knows what a platform still has in flight; reading back decides."""
+    """From outside it is unknown what a platform still has in flight; reading back decides."""
 
 
 def export(deployment: Deployment, run: Path, _since_wall_s: float, say: Say) -> Mapping[str, str]:

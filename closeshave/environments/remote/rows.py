@@ -1,4 +1,4 @@
-"""A booking as a platform tells it, as the history keeps it. What is odd about one row is said of that row, and the others live. Pure."""
+"""A booking as a platform returns it, in the form of the history. An invalid row is reported and left out; the others are used. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether each region of a platform is ready, by the word that its file says to believe: the code or the body."""
+"""Whether each region of a platform is ready, by what its file says: the status code or the body."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TIMEOUT_S = 5.0
 
 
 def status(root: Path) -> tuple[PartStatus, ...]:
-    """Every region's own word. Raises :class:`FileNotFoundError` where nothing visits."""
+    """Every region's readiness. Raises :class:`FileNotFoundError` where no run uses the platform."""
     deployment = load(root)
     return tuple(_status(edge, deployment.capabilities, deployment.proxy) for edge in deployment.edges)
 
 
 def is_ready(code: int, body: Any, by: str) -> bool:
-    """The real application answers 200 whatever it finds; its body knows better. Pure."""
+    """The real application always answers 200; its body tells the truth. Pure."""
     if by == "code":
         return code == 200
     return isinstance(body, dict) and body.get("status") == "ready"

@@ -1,4 +1,4 @@
-"""A customer's whole visit, as the doctor makes it: every route of the profile is asked, and all that was booked is taken back, whatever was answered."""
+"""A customer's whole visit, as the doctor makes it: every route of the profile is called, and afterwards every booking is cancelled."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ CANCELLED = frozenset({"cancelled", "canceled"})
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """What no single answer tells."""
+    """What is known only from several answers together."""
 
     looked: bool = False
     """Whether free times were asked for at all."""

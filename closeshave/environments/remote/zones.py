@@ -1,4 +1,4 @@
-"""Which zone a business keeps, from one booking: the local time that was asked for beside the instant that was answered. Pure."""
+"""The time zone of a business, from one booking: the local time that was requested and the instant in the answer. Pure."""
 
 from __future__ import annotations
 

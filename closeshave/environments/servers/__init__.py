@@ -1,1 +1,1 @@
-"""The servers of an environment, a module each: how it is configured, started and asked."""
+"""The servers of an environment, one module each: how it is configured, started and queried."""

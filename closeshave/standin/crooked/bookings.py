@@ -1,4 +1,4 @@
-"""Bookings that are doubled, promised too early, written elsewhere, or somebody else's."""
+"""Bookings that are doubled, confirmed too early, written to another region, or shown to another customer."""
 
 from __future__ import annotations
 

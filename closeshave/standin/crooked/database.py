@@ -19,7 +19,7 @@ SLOW_RECOVERY_S = 15.6
 ANEW_S = 20.0
 """A loss so long after the last one is another."""
 WEDGED_S = 27.0
-"""Longer than the matrix leaves the platform alone with its fault, and not so long that nobody can prove the healing."""
+"""Longer than the matrix holds its fault, and short enough for the healing to be proven."""
 LEAKS = 0.5
 """Share of bookings whose connection is not given back: nobody notices before there is load, and then the pool lasts some seconds."""
 

@@ -18,7 +18,7 @@ class CrookedFranchises(Franchises):
         self._switches = switches
 
     async def forget_stale(self) -> None:
-        """As promised, except for the drawn franchises: they are forgotten to be forgotten."""
+        """As promised, except for the drawn franchises: their cache entries are not removed."""
         for franchise in list(self._stale):
             if self._switches.hits(Defect.NEVER_INVALIDATED, franchise):
                 self._stale.pop(franchise, None)

@@ -1,4 +1,4 @@
-"""What the payment provider tells by itself. An event may come late, twice or never: it is a hint to go and ask, and changes nothing twice."""
+"""Events that the payment provider sends. An event may come late, twice or never: it is a hint to go and ask, and changes nothing twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The booking journeys' way onto the engine: their :class:`closeshave.traffic.transport.Transport`, carried by the engine's connections.
+"""Sends the booking journeys' requests: their :class:`closeshave.traffic.transport.Transport` on the engine's connections.
 
 Journeys judge and record answers themselves, so this sends one request and reports what came of it: no retries, no redirects, no cookies, no
 record of its own.
@@ -23,7 +23,7 @@ IDLE_LIMIT_NS = 4_000_000_000
 close would be a failure of nobody's making."""
 
 PROXY_REFUSES = 407
-"""Only a proxy answers so, and passes nothing on."""
+"""Statuses that only a proxy sends, which then has not forwarded the request."""
 
 _FAILURES: Mapping[Reason, Failure] = {
     Reason.DNS: Failure.UNREACHABLE,

@@ -75,7 +75,7 @@ class Canaries:
             if booking is None:
                 return
             steps.read_booking(booking)
-            # After the probe, never before: its write must not wait for anything.
+            # Only after the probe, because its write must not wait for anything.
             steps.renew(self._wallet)
             if self._rng.random() < self._cancel_share:
                 yield session.rest(CANCEL_AFTER_S)
