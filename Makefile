@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/installed
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(INSTALLED) ## Carry out the nightly trial and print its verdict (6 to 9 minutes)
+run: $(INSTALLED) ## Run the nightly trial and print its verdict (6 to 9 minutes)
 	$(BIN)/closeshave run nightly
 
 smoke: $(INSTALLED) ## A short trial with one fault (about two minutes)
@@ -33,33 +33,33 @@ test-containers: $(INSTALLED) ## Tests that need a container engine, beside a pr
 
 FUZZ_S ?= 3600
 FUZZ ?=
-fuzz: $(INSTALLED) ## All that reads foreign bytes under coverage-guided fuzzing, FUZZ_S seconds in all (an hour); FUZZ="plan steps" for some alone
+fuzz: $(INSTALLED) ## Coverage-guided fuzzing of everything that reads foreign bytes, FUZZ_S seconds in all (an hour); FUZZ="plan steps" for some targets only
 	$(BIN)/pip install --quiet --disable-pip-version-check 'atheris>=3,<4'
 	nice -n 19 $(BIN)/python -m tests.fuzz --seconds $(FUZZ_S) $(FUZZ)
 
-fuzz-runs: $(INSTALLED) ## Five hundred damaged runs, arguments, locales, pipes and disks: exit code 1 is the judges' alone (half an hour)
+fuzz-runs: $(INSTALLED) ## Five hundred damaged runs, arguments, locales, pipes and disks: only the judges may cause exit code 1 (half an hour)
 	CLOSESHAVE_FUZZED_RUNS=500 $(BIN)/python -m pytest tests/core/test_fuzzed_runs.py
 
-bench: $(INSTALLED) ## Measure the load engine against k6 and wrk, and what a request costs the platform (needs nginx and wrk; long)
+bench: $(INSTALLED) ## Measure the load engine against k6 and wrk, and the platform's cost of a request (needs nginx and wrk; long)
 	$(BIN)/python -m benchmarks
 
-truth: $(INSTALLED) ## Is the judge ever fooled? Planted defects and damage, each judged (about an hour; keeps results and goes on where it stopped)
+truth: $(INSTALLED) ## Is the judge ever fooled? Planted defects and damage, each judged (about an hour; keeps results and resumes)
 	$(BIN)/python -m truth
 
-truth-plain: $(INSTALLED) ## Is it fooled by a platform that is none of ours? (about an hour; keeps results and goes on where it stopped)
+truth-plain: $(INSTALLED) ## Is the judge fooled by a platform that shares no code with ours? (about an hour; keeps results and resumes)
 	$(BIN)/python -m truth.elsewhere
 
-noisy: $(INSTALLED) ## Is an innocent platform convicted beside noisy neighbours? (about 50 minutes; keeps results and goes on where it stopped)
+noisy: $(INSTALLED) ## Do noisy neighbours make a good platform fail? (about 50 minutes; keeps results and resumes)
 	$(BIN)/python -m truth.noisy
 
-measured-error: $(INSTALLED) ## What the judges measure of a server that follows a script (10 minutes; keeps results and goes on where it stopped)
+measured-error: $(INSTALLED) ## What the judges measure of a server that follows a script (10 minutes; keeps results and resumes)
 	$(BIN)/python -m truth.measured
 
 lint: $(INSTALLED) ## ruff and mypy, both strict
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-lock: $(INSTALLED) ## Resolve the dependencies anew and pin them by hash
+lock: $(INSTALLED) ## Resolve the dependencies again and pin them by hash
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --group dev pyproject.toml -o requirements.lock
 

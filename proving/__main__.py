@@ -1,4 +1,4 @@
-"""``python -m proving [FAMILY …] [--environment containers] [--of RUN …]``: carry out the plans in ``scenarios/faults``, print and write the table.
+"""``python -m proving [FAMILY …] [--environment containers] [--of RUN …]``: run the plans in ``scenarios/faults``, print and write the table.
 
 On another environment than the embedded one the plans that name that environment have their turn too. With ``--of`` nothing is carried out: the
 table is made from runs that are there.
@@ -56,10 +56,10 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="proving", description=__doc__)
     parser.add_argument("families", nargs="*", help="only these plans; the page is written when there are none")
     parser.add_argument(
-        "--of", nargs="+", type=Path, default=[], help="runs to make the table from, the newest last: it counts for its kinds"
+        "--of", nargs="+", type=Path, default=[], help="runs to make the table from, the newest last: the last run of a kind counts"
     )
-    parser.add_argument("--environment", default=USUAL, help="where the plans are carried out")
-    parser.add_argument("--page", type=Path, help="where the page is written to, instead of the usual place for the environment")
+    parser.add_argument("--environment", default=USUAL, help="where run directories are created")
+    parser.add_argument("--page", type=Path, help="where the page is written, instead of the default for the environment")
     return parser.parse_args(arguments)
 
 

@@ -27,7 +27,7 @@ CHANCE = 1e-6
 QUANTILES = (0.5, 0.99)
 WINDOWS_NS = (1_000_000_000, 10_000_000_000)
 BEFORE_NS = 5_000_000_000
-"""What hurt in this stretch before the injection is not the fault's doing."""
+"""Bad operations in this stretch before the injection are not caused by the fault."""
 NORMAL_S = 60
 NORMAL_MIN = 20
 """A kind of operation that was seen less often has no normal to be compared with."""

@@ -28,7 +28,7 @@ class Row:
     effect_s: float | None
     """From the injection to customers' or canaries' operations showing it."""
     effect_within_s: float | None
-    """The kind's own deadline for that; ``None`` where nobody should notice."""
+    """The kind's own deadline for that; ``None`` where customers should not notice."""
     undone_s: float | None
     """From the injection to the beginning of its undo."""
     proven_s: float | None
@@ -43,7 +43,7 @@ class Row:
 
     @property
     def well(self) -> bool:
-        """Struck on time, seen, felt where it should be, undone, proven, nothing left."""
+        """Injected on time, observed, with an effect where one is expected, undone, heal proven, nothing left."""
         known = None not in (self.late_ms, self.observed_s, self.undone_s, self.proven_s)
         return known and abs(self.late_ms or 0.0) <= LATE_MS_MAX and not self.effect_due and not self.left
 
@@ -80,15 +80,15 @@ def _row(case: Case, life: Life, kind: Kind) -> Row:
 
 def _left(case: Case, life: Life) -> list[str]:
     about = {
-        "fault-skipped": "skipped: the one before it was not healed in time",
+        "fault-skipped": "skipped: an earlier fault was not healed in time",
         "fault-not-observed": "no probe saw it",
-        "fault-ended-early": "over before it was healed",
+        "fault-ended-early": "ended before it was healed",
     }
     found = [about[mark.kind] for mark in case.history.marks if mark.kind in about and mark.detail == life.fault.id]
     found += [
         f"unproven: {mark.detail}" for mark in case.history.marks if mark.kind == "heal-unproven" and mark.detail.startswith(life.fault.id)
     ]
-    # What stays in a whole run's environment cannot be told apart by fault: every one of them has to answer for it.
+    # What is left in the environment of a whole run cannot be assigned to one fault: it counts against every one of them.
     found += [f"left behind: {mark.detail}" for mark in case.history.marks if mark.kind == "left-behind"]
     return found
 

@@ -11,16 +11,19 @@ from proving.rows import LATE_MS_MAX, Row
 HEADS = ("kind", "scope", "late (ms)", "observed (s)", "effect (s)", "undone (s)", "proven healed (s)", "left")
 INTRODUCTION = """# Every kind of fault, measured on {environment}
 
-Made by `python -m proving --environment {environment}` (`make faults` is the embedded one): every kind that works there, once, under load.
-*Late* is the beginning of the injection against the schedule (at most {late_ms_max:g} ms), *observed* the first sighting by a probe that shares
-no code with the injection, *effect* the first moment at which operations in the fault's scope show it, by errors, latency or reads past the
-cache, against the minute before, with the kind's own deadline; both count from the injection, as does the beginning of the *undo*. *Proven
-healed* counts from there. *Left* names whatever is wrong or stayed behind.
+Made by `python -m proving --environment {environment}` (`make faults` does it on the embedded one): every kind that works there, once, under load.
+
+* *Late*: how much later than scheduled the injection began (at most {late_ms_max:g} ms).
+* *Observed*: from the injection until a probe that shares no code with it saw the fault.
+* *Effect*: from the injection until operations in the fault's scope showed it by errors, latency or cache misses, compared with the minute before;
+  the deadline of the kind is in brackets.
+* *Undone*: from the injection until the undo began. *Proven healed*: from there until the heal was proven.
+* *Left*: what is wrong or was left behind.
 """
 
 
 def terminal(rows: Sequence[Row]) -> Table:
-    """For whoever watches: what is not well is red."""
+    """For the terminal: a fault that is not as expected is red."""
     table = Table()
     for head in HEADS:
         table.add_column(head, no_wrap=head in {"kind", "scope"})
@@ -33,7 +36,7 @@ def page(rows: Sequence[Row], environment: str, when: str) -> str:
     """For the documentation, in Markdown."""
     good = sum(row.well for row in rows)
     introduction = INTRODUCTION.format(environment=environment, late_ms_max=LATE_MS_MAX)
-    lines = [introduction, f"{good} of {len(rows)} are as they should be; measured {when}.", ""]
+    lines = [introduction, f"{good} of {len(rows)} kinds are as expected; measured {when}.", ""]
     lines += [_line(HEADS), _line(["---"] * len(HEADS)), *(_line(cells(row)) for row in rows)]
     return "\n".join(lines) + "\n"
 

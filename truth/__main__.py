@@ -38,10 +38,10 @@ def main() -> int:
     """0 when every case that was carried out is right, 1 otherwise, 130 when interrupted."""
     parser = argparse.ArgumentParser(prog="python -m truth", description=WHAT)
     parser.add_argument("--short", action="store_true", help="three defects, two damages, one clean run; writes nothing")
-    parser.add_argument("--only", nargs="+", metavar="CASE", help="these cases alone, done again")
-    parser.add_argument("--again", action="store_true", help="forget the results so far, and do every case")
+    parser.add_argument("--only", nargs="+", metavar="CASE", help="only these cases, again")
+    parser.add_argument("--again", action="store_true", help="discard the results so far and run every case")
     parser.add_argument("--runs", type=Path, default=RUNS, help="where run directories and results go")
-    parser.add_argument("--environment", default=HOME, help="on another environment than embedded; writes nothing")
+    parser.add_argument("--environment", default=HOME, help="run on this environment instead of embedded; writes no page")
     options = parser.parse_args()
     console = Console(highlight=False)
     work = cases(options.runs)
@@ -54,7 +54,7 @@ def main() -> int:
     try:
         found = carry_out(todo, work, kept, options, console, save=keeping)
     except Stopped:
-        console.print("stopped; the next call goes on from here")
+        console.print("stopped; the next call continues here")
         return 130
     ordered = {name: found[name] for name in work if name in found}
     page = matrix.render(ordered)
@@ -93,7 +93,7 @@ def carry_out(
             except Exception as error:  # noqa: BLE001 -- an hour's matrix goes on without the case; it is not kept, so the next call does it
                 environment.spoil()
                 kept.pop(name, None)
-                console.print(f"{number}/{len(todo)}  {name}: [red]not carried out[/]: {type(error).__name__}: {error}")
+                console.print(f"{number}/{len(todo)}  {name}: [red]did not run[/]: {type(error).__name__}: {error}")
                 continue
             kept[name] = found
             if save:

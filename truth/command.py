@@ -1,4 +1,4 @@
-"""The command, as whoever loads a platform elsewhere calls it, with a state of its own."""
+"""The command, as whoever loads a remote platform calls it, with a state of its own."""
 
 from __future__ import annotations
 

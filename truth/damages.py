@@ -80,7 +80,7 @@ def starve(scene: Scene) -> None:
 
 
 def resume_always(scene: Scene) -> None:
-    """Whoever is stopped by the fault is resumed at once, so that it never bites."""
+    """Whoever is stopped by the fault is resumed at once, so that it never takes effect."""
     scene.sleep_until_phase("broken", 3)
     pids = scene.processes_of("app", "ap-southeast-1")
     while not scene.over():
@@ -90,7 +90,7 @@ def resume_always(scene: Scene) -> None:
 
 
 def resume_early(scene: Scene) -> None:
-    """The fault bites, is seen, and is over four seconds later, long before it is healed."""
+    """The fault takes effect, is seen, and is over four seconds later, long before it is healed."""
     poll_until(lambda: scene.saw(Edge.OBSERVED) or scene.over(), 120)
     deadline = time.monotonic() + 4
     poll_until(lambda: time.monotonic() >= deadline or scene.over(), 10)
@@ -99,7 +99,7 @@ def resume_early(scene: Scene) -> None:
 
 
 def blind_canaries(scene: Scene) -> None:
-    """The canaries' generator stands still from before the fault until it must have recovered, and then goes on: nobody can tell whether it had."""
+    """The canaries' generator stands still from before the fault until it must have recovered, and then goes on: it is unknown whether it had."""
     scene.sleep_until_phase("broken", 2)
     workers = scene.workers("canary")
     for pid in workers:

@@ -1,4 +1,4 @@
-"""``python -m truth.elsewhere``: is the judge fooled by a platform that is none of ours? Writes ``docs/truth-plain.md``; goes on where it stopped.
+"""``python -m truth.elsewhere``: is the judge fooled by a platform that shares no code with ours? Writes ``docs/truth-plain.md``; resumes.
 
 A platform that shares no code with ours, with the habits of the real application, is met as a stranger meets it: its operator writes down its
 address, the doctor completes the file, a shipped plan is fitted by the one option that ``validate`` names, and is carried out. Nothing else is set.
@@ -76,10 +76,13 @@ CASES = (
 def main() -> int:
     """0 when every case that was carried out is right, 1 otherwise, 130 when interrupted."""
     parser = argparse.ArgumentParser(prog="python -m truth.elsewhere", description=__doc__)
-    parser.add_argument("--only", nargs="+", metavar="CASE", help="these cases alone, done again")
-    parser.add_argument("--again", action="store_true", help="forget the results so far, and do every case")
+    parser.add_argument("--only", nargs="+", metavar="CASE", help="only these cases, again")
+    parser.add_argument("--again", action="store_true", help="discard the results so far and run every case")
     parser.add_argument(
-        "--runs", type=Path, default=RUNS, help="where run directories and results go; elsewhere than by default no page is written"
+        "--runs",
+        type=Path,
+        default=RUNS,
+        help="where run directories and results go; with a value other than the default no page is written",
     )
     options = parser.parse_args()
     console, work = Console(highlight=False), cases()
@@ -147,7 +150,7 @@ def convict(at: Path, name: str, case: Case, zone: str) -> Result:
         right=right,
         verdict=f"{case.verdict}: {verdict['status']}" + (f"; also {', '.join(others)}" if others else ""),
         reason=verdict["reason"] or "",
-        witness=str(verdict["witnesses"][0].get("why", "")) if verdict["witnesses"] else f"{len(struck[case.defect])} were hit",
+        witness=str(verdict["witnesses"][0].get("why", "")) if verdict["witnesses"] else f"{len(struck[case.defect])} affected",
     )
 
 
@@ -204,7 +207,7 @@ def fitted(validated: Ended) -> tuple[str, ...]:
 
 
 def enough(results: Mapping[str, Result]) -> bool:
-    """Every defect convicted, nobody innocent convicted, and nine of ten of them passed. Pure."""
+    """Every defect detected, no clean run failed, and nine of ten clean runs passed. Pure."""
     clean = [one for one in results.values() if one.sort == "clean"]
     convicted = [one for one in clean if one.status == "fail"]
     passed = sum(one.right for one in clean)
@@ -216,19 +219,19 @@ def render(results: Mapping[str, Result]) -> str:
     of = {sort: [one for one in results.values() if one.sort == sort] for sort in ("defect", "clean")}
     convicted = sum(one.status == "fail" for one in of["clean"])
     lines = [
-        "# Is the judge fooled by a platform that is none of ours?",
+        "# Is the judge fooled by a platform that shares no code with ours?",
         "",
-        "`make truth-plain` meets a platform that shares no code with the stand-in and has the habits of the real application: lists of slots by",
+        "`make truth-plain` tests a platform that shares no code with the stand-in and has the habits of the real application: lists of slots by",
         "barber are always empty, lists are paged, the business zone is told nowhere, all customers share the limits of one address, an",
-        "administrator is listed as a barber, a part of the readiness says `ready` while the whole does not, a log-in takes 300 ms. The operator's",
-        "file is completed by `closeshave doctor`; `smoke` is fitted by the one option that `closeshave validate` names; nothing else is set. The",
-        "platform itself knows what its defects hit, and every witness must be one of those.",
+        "administrator is listed as a barber, a part of the readiness says `ready` while the whole does not, a log-in takes 300 ms. `closeshave",
+        "doctor` completes the operator's file; `smoke` runs with the one option that `closeshave validate` names; nothing else is set. The",
+        "platform itself records what its defects affected, and every witness must be one of those.",
         "",
         (
-            f"Defects convicted with a right witness: **{sum(one.right for one in of['defect'])} of {len(of['defect'])}** "
-            f"({len(CASES) * len(ZONES)} there are)."
+            f"Defects detected with a right witness: **{sum(one.right for one in of['defect'])} of {len(of['defect'])}** "
+            f"(of {len(CASES) * len(ZONES)} that exist)."
         ),
-        f"Clean runs passed: **{sum(one.right for one in of['clean'])} of {len(of['clean'])}**; convicted: **{convicted}**.",
+        f"Clean runs passed: **{sum(one.right for one in of['clean'])} of {len(of['clean'])}**; failed: **{convicted}**.",
         "",
         "## Planted defects",
         "",
@@ -237,7 +240,7 @@ def render(results: Mapping[str, Result]) -> str:
             [(one.case, matrix.mark(one), one.verdict, one.reason, one.witness) for one in of["defect"]],
         ),
         "",
-        "## Clean platform: both zones, with payments and (even numbers) refusing them whole",
+        "## Clean platform: both zones, with payments and (even numbers) refusing all payments",
         "",
         *matrix.table(
             ("run", "", "what did not pass", "reason of the first"),

@@ -26,16 +26,16 @@ def render(results: Mapping[str, Result]) -> str:
         "# Is the judge ever fooled?",
         "",
         "`make truth` plants defects in the stand-in platform and damages the harness, one at a time, on one embedded environment. The plan,",
-        "the target and the environment are the same files for a clean platform and for a broken one; a judge sees the history alone. Defects",
-        "over franchises hit those drawn by traffic weight. *Detection* is the probability that the run was long enough to meet one of them.",
+        "the target and the environment are the same files for a clean platform and for a broken one; a judge sees only the history. Defects of",
+        "single franchises affect franchises drawn by traffic weight. *Detection* is the probability that the run was long enough to meet one of them.",
         "",
-        (f"Defects convicted: **{right['defect']} of {len(of['defect'])}** carried out ({planned['defect']} there are). "
-        f"Damages called inconclusive: **{right['damage']} of {len(of['damage'])}** ({planned['damage']}). "
+        (f"Defects detected: **{right['defect']} of {len(of['defect'])}** (of {planned['defect']} that exist). "
+        f"Damage reported as inconclusive: **{right['damage']} of {len(of['damage'])}** (of {planned['damage']}). "
         f"Clean runs passed: **{right['clean']} of {len(of['clean'])}**."),
         "",
         _clean_line(of["clean"], right["clean"]),
         "",
-        "## Platform defects: each must fail, on the verdict meant for it, with a witness of it",
+        "## Platform defects: each must fail its verdict, with a right witness",
         "",
         *table(("defect", "plan", "", "verdict", "reason", "detection", "runs"), [
             (r.case, r.plan, mark(r), r.verdict, r.reason, "" if r.detection is None else f"{r.detection:.1%}", str(r.attempts))
@@ -55,23 +55,23 @@ def render(results: Mapping[str, Result]) -> str:
         ]),
         "",
         (f"Seeds: {', '.join(sorted({str(result.seed) for result in results.values()}))} (plans), 1 to 3 (drawn franchises). "
-        "*runs* counts those that the machine spoilt (a generator late, and nothing failing): they say nothing and are done again, three at most."),
+        "*runs* includes those that the machine spoilt (a late generator, and nothing failed): they are repeated, three runs at most."),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
 def _clean_line(runs: Sequence[Result], passed: int) -> str:
     if not runs:
-        return "No clean run was carried out."
+        return "There was no clean run."
     alarms = sum(result.status == "fail" for result in runs)
     return (
         f"{passed} clean runs passed and {alarms} failed: with {CONFIDENCE:.0%} confidence fewer than {false_alarm_bound(alarms, len(runs)):.1%} "
-        "of an honest platform's runs raise a false alarm (Clopper-Pearson; for none among n about 3/n). More cannot be said from so few."
+        "of an honest platform's runs raise a false alarm (Clopper-Pearson; for none among n about 3/n)."
     )
 
 
 def mark(result: Result) -> str:
-    """A word that is seen at once where a case is not right."""
+    """A mark that stands out where a case is not right."""
     return "✓" if result.right else "**missed**"
 
 

@@ -71,7 +71,7 @@ PERCENTILES = (0.5, 0.95, 0.99)
 
 
 def target(bound_s: float) -> Target:
-    """What is promised: a recovery within a bound near the true one, so that it is put to the test."""
+    """What is promised: a recovery within a bound near the true one, so that it is tested."""
     objectives = (
         Objective("availability", (), Measure.AVAILABILITY, at_least=0.5, window="run"),
         *(Objective(f"p{p * 100:g}", (), Measure.LATENCY, at_most=5.0, percentile=p, window="run") for p in PERCENTILES),
@@ -125,8 +125,8 @@ class Measured:
         low_s, high_s = self.loss_interval_s or (0.0, -1.0)
         loss = low_s - LOSS_CLOSE_S <= self.loss_true_s <= high_s + LOSS_CLOSE_S
         found = {
-            "an honest platform was convicted": honest and self.recovery == "fail",
-            "an over-long outage was passed": not honest and self.recovery == "pass",
+            "an honest platform failed": honest and self.recovery == "fail",
+            "an outage that was too long passed": not honest and self.recovery == "pass",
             "not observed": not self.observed,
             "not healed": not self.healed,
             "the loss window": not loss,
@@ -153,7 +153,7 @@ def main() -> int:
     # What other code measured says nothing of this one.
     kept = {seed: row for seed, row in before.items() if row.get("code") == now}
     if len(kept) < len(before):
-        print(f"{len(before) - len(kept)} results are of other code than {now}: measured anew")  # noqa: T201 -- a command
+        print(f"{len(before) - len(kept)} results are of other code than {now}: they are measured again")  # noqa: T201 -- a command
     left = [seed for seed in range(1, options.scripts + 1) if str(seed) not in kept][: options.most]
     # Two at a time, each in a process of its own: they mostly wait.
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -223,7 +223,7 @@ def _carry_out(run: Path, server: Scripted) -> None:
 
 
 def platform(run: Path, server: Scripted) -> Deployment:
-    """The server as the fault's own process knows it: a platform elsewhere, with a hook of its operator's."""
+    """The server as the fault's own process knows it: a remote platform, with a hook of its operator's."""
     called = {what: Call(http=f"{server.url}/control/{what}", method="GET") for what in ("inject", "observe", "undo")}
     check = Call(http=f"{server.url}/control/check", method="GET", expect=Expect(members={"status": "ready"}))
     hook = Hook(FAULT.kind, FAULT.scope, called["inject"], called["observe"], called["undo"], check, lasting=False)
@@ -332,14 +332,14 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
         [
             "# Measured error",
             "",
-            "`python -m truth.measured` drives the real generators against a server that follows a script drawn from a seed, and holds what the judges",
-            "say against what the server did: an outage of known manner, length and share of requests, begun by the call of a hook, at once or later;",
-            "bookings acknowledged just before it and forgotten; errors and late answers. The true recovery is the server's own record, from the arrival",
-            "of the call to the instant from which no request suffered. Canaries probe at the rates of a plan that says nothing of them, from both",
-            "regions. Each script has a bound near its true recovery. At the end each customer's bookings are read back through the API, in lists of the",
-            "shape that the script says, with so many rows a page. Counts and percentiles must be exact. Times in seconds.",
+            "`python -m truth.measured` runs the real generators against a server that follows a script drawn from a seed, and compares what the judges",
+            "say with what the server did: an outage of known kind, length and share of requests, started by the call of a hook, at once or later;",
+            "bookings acknowledged just before it and lost; errors and late answers. The true recovery is the server's own record, from the arrival of",
+            "the call until no request was affected any more. Canaries probe at the default rates of a plan, from both regions. Each script has a bound",
+            "near its true recovery. At the end each customer's bookings are read back through the API, in lists of the form and page size that the",
+            "script says. Counts and percentiles must be exact. Times are in seconds.",
             "",
-            f"Measured with code {', '.join(sorted({str(row['code']) for row in rows}))} (a digest of the sources): rows of other code are measured anew.",
+            f"Measured with code {', '.join(sorted({str(row['code']) for row in rows}))} (a digest of the sources): rows of other code are measured again.",
             f"{len(rows)} scripts. Bias of recovery: {_bias_s(rows):+.3f}. True recovery inside the stated interval: {inside} of {len(rows)}.",
             f"Verdicts on it: {', '.join(f'{verdicts.count(status)} {status}' for status in ('pass', 'inconclusive', 'fail'))}.",
             "",

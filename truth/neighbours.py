@@ -1,4 +1,4 @@
-"""Programs of others on the machine: each burns processors, fills memory, keeps the disk busy or stops parts of the harness.
+"""Other programs on the machine: each burns processors, fills memory, keeps the disk busy or stops parts of the harness.
 
 ``python -m truth.neighbours NAME --seed N [--run DIRECTORY]`` is one of them. It ends with the process that started it, whatever that one died of: the
 kernel kills it then (``PR_SET_PDEATHSIG``, prctl(2)), and each of its own children with it. What it writes has no name in any directory, and what it
@@ -159,7 +159,7 @@ def main() -> None:
     parser.add_argument("name", choices=NEIGHBOURS)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--run", type=Path, help="run directory whose senders may be stopped")
-    parser.add_argument("--parent", type=int, default=os.getppid(), help="the process to end with")
+    parser.add_argument("--parent", type=int, default=os.getppid(), help="end when this process ends")
     arguments = parser.parse_args()
     end_with(arguments.parent)
     NEIGHBOURS[arguments.name](random.Random(arguments.seed), arguments.run)  # noqa: S311 - a schedule that can be repeated, no secret

@@ -1,4 +1,4 @@
-"""``python -m truth.noisy [--only NAME …] [--again]``: is an innocent platform convicted beside noisy neighbours, and a guilty one all the same?
+"""``python -m truth.noisy [--only NAME …] [--again]``: is an innocent platform convicted beside noisy neighbours, and a guilty one anyway?
 
 The clean platform and planted defects on one embedded environment, each trial beside a neighbour of :mod:`truth.neighbours`. Results are kept, and
 the next call goes on where this one stopped; the page is ``docs/noisy.md``.
@@ -48,7 +48,7 @@ SLOW = "slow-hottest"
 """Half of the requests of the hottest franchises take 1.5 s more: times alone convict it."""
 
 WHAT = """
-Is an innocent platform convicted beside noisy neighbours? Ten trials of each of two plans beside neighbours that burn processors, fill memory, keep the
+Do noisy neighbours make a good platform fail? Ten trials of each of two plans beside neighbours that burn processors, fill memory, keep the
 disk busy or stop parts of the harness: none may fail. And planted defects that do not depend on time are convicted beside them all the same. Prints a
 line for each case and writes docs/noisy.md. Results are kept: the next call goes on where this one stopped.
 """
@@ -168,7 +168,7 @@ def _planted(environment: Stage, case: Case, defect: defects.Case, begin: Callab
 
 
 def _innocent(case: Case, conclusion: Conclusion) -> Result:
-    """Right unless it fails. A trial that could not be carried out beside its neighbour says so, and convicts nobody."""
+    """Right unless it fails. A trial that could not be carried out beside its neighbour says so, and fails nothing."""
     failing = [each for each in conclusion.assessment.verdicts if each.gates and each.status is Status.FAIL]
     doubtful = [each for each in conclusion.assessment.verdicts if each.gates and each.status is Status.INCONCLUSIVE]
     shown = failing or doubtful
@@ -203,12 +203,12 @@ def render(found: Mapping[str, Result]) -> str:
     lines = [
         "# Beside noisy neighbours",
         "",
-        "`make noisy` carries out trials on one embedded environment beside programs that burn processors, fill memory, keep the disk busy or stop",
-        "parts of the harness. A noisy machine may cost a pass; it never makes a fail. How a disturbed stretch is told, with all thresholds, stands in",
-        "`closeshave/judge/host.py`, and until when it lasts in `closeshave/judge/backlog.py`.",
+        "`make noisy` runs trials on one embedded environment beside programs that burn processors, fill memory, keep the disk busy or stop parts of",
+        "the harness. A noisy machine may cost a pass; it never makes a fail. `closeshave/judge/host.py` says with all thresholds what counts as a",
+        "disturbance, and `closeshave/judge/backlog.py` how long it lasts.",
         "",
         f"Of {len(clean)} trials of the clean platform **{failed} failed**{bound}. {passed} passed, the others were inconclusive.",
-        f"Of {len(guilty)} trials of a platform with a planted defect **{convicted} were convicted**. {unheld} could not be carried out.",
+        f"Of {len(guilty)} trials of a platform with a planted defect **{convicted} failed, as they must**. {unheld} could not run.",
         "",
         "| trial | plan | neighbour |  | status | verdicts | what was seen |",
         "|---|---|---|---|---|---|---|",

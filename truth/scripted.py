@@ -1,4 +1,4 @@
-"""A server that does what its script says: an outage of known manner, length and share, acknowledged bookings that it forgets, and late answers.
+"""A server that does what its script says: an outage of known kind, length and share, acknowledged bookings that it loses, and late answers.
 
 Plain asyncio and HTTP/1.1, in a thread of its own. The outage begins with a call of its operator's, as a hook makes it, or some time after it; the call
 returns at once or when all is over. It writes down all that it did by the monotonic clock of the machine, so that what the harness measures can be held
@@ -34,7 +34,7 @@ CUT_OFF = 0
 """No status: the connection is reset."""
 TIMES = [f"{hour:02}:{minute:02}" for hour in range(9, 17) for minute in (0, 30)]
 MINUTES = 30
-"""Of every booking, so that a time that is on offer can be had."""
+"""Of every booking, so that a time that is on offer is available."""
 CUSTOMERS = tuple((1001 + number, REGIONS[number % len(REGIONS)]) for number in range(4))
 """Client and region. Few, so that each has many bookings."""
 EARLIER = 130

@@ -26,7 +26,7 @@ INTERRUPTED, FAILED = 130, 4
 
 
 class Stopped(Exception):
-    """The operator wants no more."""
+    """The operator stopped it."""
 
 
 @dataclass(slots=True)
@@ -57,11 +57,11 @@ class Stage:
         drivers.at(self.root).down(self.root, None)
 
     def spoil(self) -> None:
-        """Nobody knows what state it is in."""
+        """Note that the environment's state is unknown."""
         self._spoilt = True
 
     def mend(self) -> None:
-        """Make sure that the next case finds a whole environment: heal what the last one left open, or start anew."""
+        """Make sure that the next case finds a whole environment: heal what the last one left open, or start again."""
         if ledger.unhealed(self.root / ledger.FILE):
             self._spoilt = bool(heal_environment(self.root, Display(self.console).say)) or self._spoilt
         if self._spoilt:

@@ -44,7 +44,7 @@ def test_a_row_tells_a_faults_life():
     [
         (run(strike=119.7), "late"),
         (run(outage=False), "no effect"),
-        (run(Mark(ns(140), "fault-ended-early", "kill")), "over before it was healed"),
+        (run(Mark(ns(140), "fault-ended-early", "kill")), "ended before it was healed"),
         (run(Mark(ns(121), "fault-not-observed", "kill")), "no probe saw it"),
         (run(Mark(ns(190), "left-behind", "port 10240")), "left behind: port 10240"),
         (run(Mark(ns(180), "heal-unproven", "kill: shard 1: no replica")), "unproven: kill: shard 1: no replica"),

@@ -10,7 +10,7 @@ class Defect(StrEnum):
     """A way to break a promise."""
 
     DOUBLE_BOOKING = "double-booking"
-    """Of the bookings of a taken chair: accepted all the same."""
+    """Of the bookings of a taken chair: accepted anyway."""
     LOST_BOOKING = "lost-booking"
     """Of the bookings that are acknowledged: not kept."""
     DOUBLE_CHARGE = "double-charge"

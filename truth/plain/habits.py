@@ -1,4 +1,4 @@
-"""What a deployment of the real application does, habit by habit; each can be had or not, alone."""
+"""What a deployment of the real application does, habit by habit; each can be switched on alone."""
 
 from __future__ import annotations
 

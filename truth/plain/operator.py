@@ -1,4 +1,4 @@
-"""What can be done to the plain platform from behind, apart from HTTP: breaking, mending, planting."""
+"""What the operator can do to the plain platform: break it, repair it, plant defects."""
 
 from __future__ import annotations
 

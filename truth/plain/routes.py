@@ -1,4 +1,4 @@
-"""The plain platform's routes, with the warts of the real application. Pure but for the shop: a request in, an answer out."""
+"""The plain platform's routes, with the peculiarities of the real application. Pure except for the shop: a request in, an answer out."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--control-port", type=int, default=0)
     parser.add_argument("--as-seen", action="store_true", help="every habit of the real application, before those that are given")
-    parser.add_argument("--habit", action="append", default=[], metavar="NAME=VALUE", help="one of habits.py, otherwise than it would be")
+    parser.add_argument("--habit", action="append", default=[], metavar="NAME=VALUE", help="a habit of habits.py with another value")
     parser.add_argument("--limits", type=float, default=1.0, help="multiplies every limit")
     parser.add_argument("--accounts", type=int, default=0, help="customer1@plain.test … with the password 'Plain-1234'")
     parser.add_argument("--live-key", action="store_true", help="/health shows a payment key that moves real money")
