@@ -339,7 +339,7 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
             "near its true recovery. At the end each customer's bookings are read back through the API, in lists of the form and page size that the",
             "script says. Counts and percentiles must be exact. Times are in seconds.",
             "",
-            f"Measured with code {', '.join(sorted({str(row['code']) for row in rows}))} (a digest of the sources): rows of other code are measured again.",
+            f"Measured with code {', '.join(sorted({str(row['code']) for row in rows}))} (a digest of the sources): other rows are measured again.",
             f"{len(rows)} scripts. Bias of recovery: {_bias_s(rows):+.3f}. True recovery inside the stated interval: {inside} of {len(rows)}.",
             f"Verdicts on it: {', '.join(f'{verdicts.count(status)} {status}' for status in ('pass', 'inconclusive', 'fail'))}.",
             "",

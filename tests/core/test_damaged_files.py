@@ -108,7 +108,7 @@ def test_a_line_that_is_none_of_the_known_ledgers_is_passed_over(tmp_path: Path)
 def test_a_line_that_is_no_record_is_named(tmp_path: Path, line: str) -> None:
     """By its number."""
     (tmp_path / "x.jsonl").write_bytes(b'{"a": 1}\n' + line.encode("latin-1") + b"\n")
-    with pytest.raises(ValueError, match=r"x\.jsonl:2 is no record"):
+    with pytest.raises(ValueError, match=r"x\.jsonl:2 is not a record"):
         list(read_lines(tmp_path / "x.jsonl"))
 
 

@@ -62,7 +62,7 @@ def test_only_the_judges_say_1(runs, status, code, command):
         ("manifest.json", b"", b"its manifest.json is damaged"),
         ("manifest.json", b"[]", b"its manifest.json is damaged"),
         ("manifest.json", b"\xff\xfe\x00", b"its manifest.json is damaged"),
-        ("manifest.json", None, b"is no run directory"),
+        ("manifest.json", None, b"is not a run directory"),
         ("ending", b"\xff\xfe\x81", b"'ending' is damaged"),
         ("ending", b"perhaps", b"'ending' is damaged"),
         ("nemesis.json", b"{", b"nemesis.json is damaged"),

@@ -119,7 +119,7 @@ def test_a_timeline_that_tells_nothing_is_damage(tmp_path, missing):
     (run / history.TIMELINE).unlink()
     if not missing:
         (run / history.TIMELINE).touch()
-    assert any(entry.startswith("timeline.jsonl tells nothing") for entry in history.load(run).damage)
+    assert any(entry.startswith("timeline.jsonl is empty") for entry in history.load(run).damage)
 
 
 def test_a_directory_is_no_file(tmp_path):

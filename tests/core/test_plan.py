@@ -97,7 +97,7 @@ def test_what_is_no_quantity_is_refused(text):
 )
 def test_an_objective_without_a_meaning_is_refused(arguments):
     """One bound, and a percentile only where there is a distribution."""
-    with pytest.raises(ValueError, match=r"give exactly one|need a percentile|has no bound"):
+    with pytest.raises(ValueError, match=r"give exactly one|need a percentile|takes no bound"):
         Objective(id="x", claims=(), **arguments)
 
 

@@ -68,8 +68,8 @@ def test_the_scale_that_is_proposed_fits_and_a_tenth_more_does_not(tmp_path: Pat
     with pytest.raises(InvalidFile) as refused:
         prepare(str(path), environment=str(elsewhere))
     proposed = next(problem.message for problem in refused.value.problems if "--rate-scale" in problem.message)
-    factor = float(proposed.split()[1])
-    assert proposed == f"--rate-scale {factor:g} fits"
+    factor = float(proposed.split()[-1])
+    assert proposed == f"it fits with --rate-scale {factor:g}"
     prepared = prepare(str(path), environment=str(elsewhere), rate_scale=factor)
     assert prepared.plan.phases[1].sessions_per_s == pytest.approx(15 * factor)
     with pytest.raises(InvalidFile):
@@ -96,7 +96,7 @@ def test_what_no_scale_mends_gets_no_proposal(tmp_path: Path) -> None:
         ("faults", "shrad.*", "(did you mean shard.*?)"),
         ("faults", "shard.primary-kiled", "(did you mean shard.primary-killed?)"),
         ("invariants", "double_boked", "(did you mean double_booked?)"),
-        ("operations", "log_in", "is no operation (did you mean login?)"),
+        ("operations", "log_in", "is not an operation (did you mean login?)"),
         ("except_operations", "logn", "(did you mean login?)"),
     ],
 )
@@ -119,15 +119,15 @@ def test_a_pattern_that_matches_nothing_is_refused_with_its_line(tmp_path: Path,
 @pytest.mark.parametrize(
     ("hold", "bounds", "told"),
     [
-        ("14s", ["60s"], ["shard-primary-killed is given 14s of the 60s that recovery-0 allows"]),
+        ("14s", ["60s"], ["shard-primary-killed is healed after 14s, but recovery-0 allows 60s"]),
         ("60s", ["60s"], []),
         ("14s", ["60s", "14s"], []),
         (
             "14s",
             ["60s", "15s"],
             [
-                "shard-primary-killed is given 14s of the 60s that recovery-0 allows",
-                "shard-primary-killed is given 14s of the 15s that recovery-1 allows",
+                "shard-primary-killed is healed after 14s, but recovery-0 allows 60s",
+                "shard-primary-killed is healed after 14s, but recovery-1 allows 15s",
             ],
         ),
     ],

@@ -190,7 +190,7 @@ def test_what_a_cut_off_primary_acknowledged_until_it_stepped_down_is_the_faults
     ("started", "judge", "says"),
     [
         (119.8, "loss/kill", "2 acknowledged writes are missing, 1 of them was read on the old primary before it was rewound, the oldest"),
-        (123.5, "split-brain/kill", "acknowledged and are missing; 1 of them was read on the old primary before it was rewound"),
+        (123.5, "split-brain/kill", "acknowledged and is missing; 1 of them was read on the old primary before it was rewound"),
     ],
 )
 def test_what_the_lost_side_held_alone_is_told_beside_what_is_missing(started: float, judge: str, says: str) -> None:

@@ -37,7 +37,7 @@ def test_an_environment_that_is_taken_away_breaks_no_promise() -> None:
     assessment = run.assess()
     assert FAIL not in {verdict.status for verdict in assessment.verdicts}
     assert assessment.status is INCONCLUSIVE
-    assert "after 60.0 s is no evidence" in run.verdict("complete").reason
+    assert "answers later than 60.0 s are not used" in run.verdict("complete").reason
 
 
 def test_what_it_broke_before_stands() -> None:

@@ -108,7 +108,7 @@ def test_an_old_record_is_judged_by_the_old_rule(change: dict[str, float], expec
     """Nothing idle, and others took much of it: it cannot tell a polite build, and doubts too much rather than too little."""
     found = disturbances(old(record((BUSY, change))))
     assert len(found) == expected
-    assert all("starved" in one.cause for one in found)
+    assert all("hardly any idle" in one.cause for one in found)
 
 
 # -- until the backlog is gone ------------------------------------------------------------------------------------------------------------------

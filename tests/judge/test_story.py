@@ -82,4 +82,4 @@ def test_a_stale_entry_is_told_by_the_changes_of_its_shop() -> None:
     told = lines(run, "integrity/stale_cache")
     assert [line.kind for line in told] == ["sent", "answered", "sent", "answered", "end"]
     assert all("franchise 7" in line.what for line in told if line.kind == "sent")
-    assert (told[-1].who, told[-1].what) == ("cache-east", "holds version 1 as franchise:7; its database has version 2")
+    assert (told[-1].who, told[-1].what) == ("cache-east", "holds version 1 under franchise:7; the database has version 2")

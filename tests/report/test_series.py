@@ -164,5 +164,5 @@ def test_what_healing_breaks_is_not_blamed_on_the_fault():
     band = Band("killed", 1.0, None, 3.0, 5.0, 7.0, 5.0)
     rows = [operation(at, 0.1, good=False) for at in (0.5, 2, 6, 8)]
     found, _ = mishaps(frame(rows, OPERATIONS), replace(TEN_SECONDS, bands=(band,)))
-    assert [one.during for one in found] == ["between phases", "killed", "killed, while it was healed"]
+    assert [one.during for one in found] == ["between phases", "killed", "killed, while it was being healed"]
     assert found[0].count == 2
