@@ -7,7 +7,7 @@ most :data:`SHARE` of the processors that may be used, and never above the plan'
 
 Choices, each with what its opposite would do:
 
-* Processor time, not response times. A platform that has become slow by waiting costs as much as before, so it gets the planned rate and is convicted
+* Processor time, not response times. A platform that has become slow by waiting costs as much as before, so it gets the planned rate and fails
   at it. Scaled until its answers are quick, every platform would keep every bound.
 * A platform that has become slow by computing gets a smaller rate. That must not hide it: the processor time of a session and the rate are figures of
   their own in the summary and the report, with the planned rate beside them, and below :data:`FLOOR` nothing is judged.

@@ -18,7 +18,7 @@ Draw = Callable[[Plan, Topology], Drawn]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A defect of the platform. Verdicts are named by their ID; with several, any of them convicts."""
+    """A defect of the platform. Verdicts are named by their ID; with several, any of them fails."""
 
     defect: str
     plan: str

@@ -1,4 +1,4 @@
-"""``python -m truth.noisy [--only NAME …] [--again]``: is an innocent platform convicted beside noisy neighbours, and a guilty one anyway?
+"""``python -m truth.noisy [--only NAME …] [--again]``: is an innocent platform failed beside noisy neighbours, and a guilty one anyway?
 
 The clean platform and planted defects on one embedded environment, each trial beside a neighbour of :mod:`truth.neighbours`. Results are kept, and
 the next call goes on where this one stopped; the page is ``docs/noisy.md``.
@@ -43,14 +43,14 @@ TIMELESS = ("double-booking", "early-acknowledgement", "double-charge")
 """Defects that no time has to do with."""
 BESIDE_DEFECTS = ("every core", "bursts on every core", "disk")
 RESTING = "bursts on every core"
-"""The neighbour beside which a slow platform is convicted: he rests as long as he works."""
+"""The neighbour beside which a slow platform fails: he rests as long as he works."""
 SLOW = "slow-hottest"
-"""Half of the requests of the hottest franchises take 1.5 s more: times alone convict it."""
+"""Half of the requests of the hottest franchises take 1.5 s more: times alone fail it."""
 
 WHAT = """
 Do noisy neighbours make a good platform fail? Ten trials of each of two plans beside neighbours that burn processors, fill memory, keep the
-disk busy or stop parts of the harness: none may fail. And planted defects that do not depend on time are convicted beside them all the same. Prints a
-line for each case and writes docs/noisy.md. Results are kept: the next call goes on where this one stopped.
+disk busy or stop parts of the harness: none may fail. Planted defects that do not depend on time must fail beside them too. Prints a
+line for each case and writes docs/noisy.md. Results are kept: the next call continues where this one stopped.
 """
 
 

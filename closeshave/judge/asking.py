@@ -9,7 +9,7 @@ answered, each listed once with its reason (``Assessment.not_asked``) and in no 
 * what no journey of this scenario does: no operation that leads to it was ever sent (:data:`LED_TO_BY`), or nobody could know it (``Finding.idle``).
 
 Everything else must be tested: an invariant whose operations were sent, but which no answer gave a chance to break, is inconclusive. And
-whatever the reason, a breach that was seen convicts.
+whatever the reason, a breach that was seen fails.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class Case:
     def sparing(self, rows: Flags) -> Case:
         """The same run, had these operations been answered well and at once.
 
-        What convicts even then was proven by the others alone. To leave the operations out instead would not do: an hour that is good enough as a
+        What fails even then was proven by the others alone. To leave the operations out instead would not do: an hour that is good enough as a
         whole may be bad without its undisturbed half, and so a neighbour who disturbs only good minutes would make a pass a fail.
         """
         found = replace(self, spared=rows)

@@ -61,7 +61,7 @@ class Leakage:
 def leakage(case: Case, life: Life, excused: Flags | None = None) -> Leakage:
     """What the fault did to others until the harness began to heal it: the harness itself causes the cost of healing (a dozen processes start).
 
-    ``excused`` are requests that count for the platform wherever they could convict it: those of its neighbours count as well served, and those
+    ``excused`` are requests that count for the platform wherever they could fail it: those of its neighbours count as well served, and those
     furthest away, with which these are compared, as they came out.
     """
     end_ns = life.hurting_until_ns

@@ -13,7 +13,7 @@ from closeshave.judge.verdict import Witness
 
 
 def row(rows: pd.DataFrame, position: int, why: str, **more: Any) -> Witness:
-    """The row at ``position`` as a JSON-ready mapping, absent values as ``None``, with ``why`` it convicts."""
+    """The row at ``position`` as a JSON-ready mapping, absent values as ``None``, with ``why`` it is a breach."""
     return {**plain(rows, position), **more, "why": why}
 
 

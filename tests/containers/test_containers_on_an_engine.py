@@ -113,7 +113,7 @@ def test_every_shard_takes_writes_through_every_regions_own_link(running):
 
 
 def test_standbys_stream_through_the_replication_link_of_their_primary(running):
-    """A fault on that link must bite."""
+    """A fault on that link must take effect."""
     links = {link.name: link for link in running.links}
     for home, standby in zip(running.members[::2], running.members[1::2], strict=True):
         with psycopg.connect(host="127.0.0.1", port=standby.port, dbname=running.database, user="postgres", connect_timeout=5) as session:

@@ -95,7 +95,7 @@ def test_killed_by_its_first_process_it_ends_and_starts_again_from_the_same_valu
     assert processes.poll_until(lambda: (scene.root / "logs" / "phoenix.log").read_text() == "up\nup\n", 5)
 
 
-def test_a_paused_container_stands_still_and_runs_on(scene):
+def test_a_paused_container_is_stopped_and_resumes(scene):
     """A stop of its first process is one of the container; all its processes count as stopped until it is resumed."""
     process, identity = started(scene, "statue", ("sh", "-c", "sleep 61 & exec sleep 60"))
     assert processes.poll_until(lambda: len(processes.family(scene.root, process)) == 2, 5)

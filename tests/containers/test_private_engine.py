@@ -22,7 +22,7 @@ ENVIRON = {name: value for name, value in os.environ.items() if name != "CLOSESH
 
 @pytest.fixture(scope="module", autouse=True)
 def _possible():
-    """Where it can be had: without root, or Debian's package, it cannot."""
+    """Where it is available: without root, or Debian's package, it cannot."""
     reason = "dockerd is not installed" if shutil.which("dockerd") is None else ""
     if not reason and (done := run("true")).returncode == UNAVAILABLE:
         reason = done.stderr

@@ -119,7 +119,7 @@ def test_a_burst_of_others_is_not_all_the_time() -> None:
 
 
 def test_a_platform_that_waits_gets_the_planned_rate() -> None:
-    """Whether it answers late, refuses or hangs: it takes no processor time, and is convicted at the rate that was planned."""
+    """Whether it answers late, refuses or hangs: it takes no processor time, and fails at the rate that was planned."""
     late = calibration.decide(rising(0.1, 0.002), WANTED, TWO)
     refusing = calibration.decide([replace(each, customers=each.customers / 9) for each in rising(0.1, 0.0)], WANTED, TWO)
     assert late.scale == refusing.scale == 1.0

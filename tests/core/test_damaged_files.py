@@ -113,7 +113,7 @@ def test_a_line_that_is_no_record_is_named(tmp_path: Path, line: str) -> None:
 
 
 def test_own_requests_that_are_not_known_make_the_edges_unknown(tmp_path: Path) -> None:
-    """Taking away too few would convict the senders."""
+    """Taking away too few would fail the senders."""
     (tmp_path / OWN_REQUESTS).write_text("{\n")
     with pytest.raises(edge_counts.EdgeCountsUnreadable, match="own requests"):
         edge_counts.read(deployment.Deployment(**dict.fromkeys(deployment.Deployment.__dataclass_fields__) | {"root": str(tmp_path)}))  # type: ignore[arg-type]  # nothing else is read

@@ -90,7 +90,7 @@ def test_a_file_that_is_written_again_is_sealed_again(tmp_path):
 
 
 def test_a_file_without_a_seal_is_read(tmp_path):
-    """Whoever was killed before sealing wrote it whole all the same, and older runs had none."""
+    """Whoever was killed before sealing wrote it whole anyway, and older runs had none."""
     run = saved(tmp_path)
     (run / f"{history.EFFECTS_FILE}{seal.SUFFIX}").unlink()
     assert not any("effects" in entry for entry in history.load(run).damage)

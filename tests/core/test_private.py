@@ -69,7 +69,7 @@ def test_what_dead_runs_left_goes_and_what_living_ones_need_stays(tmp_path, runt
 @pytest.mark.parametrize(
     "damage", [b"", b"[", b"[" * 100_000, b'{"pid": 1}', None, "endless", "another container's"], ids=lambda damage: str(damage)[:24]
 )
-def test_whose_holder_nobody_can_look_up_stays_for_a_day(tmp_path, runtime, damage):
+def test_a_directory_with_an_unknown_holder_stays_for_a_day(tmp_path, runtime, damage):
     """It may be just being made, or belong to a process of another container, where the same number means another process."""
     place = private.make(tmp_path / "run")
     holder = json.loads((place / private.HOLDER).read_text())

@@ -68,8 +68,8 @@ def test_needs_and_expectations_are_as_counted_by_hand(objective: Objective, nee
     ],
     ids=lambda objective: objective.id,
 )
-def test_of_what_nobody_can_foresee_nothing_is_said(objective: Objective) -> None:
-    """It has its verdict afterwards all the same."""
+def test_objectives_that_cannot_be_foreseen_are_left_out(objective: Objective) -> None:
+    """It has its verdict afterwards anyway."""
     assert told(PLAN, objective) == ()
 
 

@@ -1,4 +1,4 @@
-"""``validate`` and ``run`` refuse the same plans for the same reasons, platforms elsewhere included; nothing is asked or started for it."""
+"""``validate`` and ``run`` refuse the same plans for the same reasons, remote platforms included; nothing is asked or started for it."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ PLAIN = {"franchises": False, "keyed_bookings": False, "forwarded_for": True}
 
 
 def small(directory: Path, **changes: Any) -> Path:
-    """A platform elsewhere that allows 50 requests a second, and can be broken."""
+    """A remote platform that allows 50 requests a second, and can be broken."""
     return write(directory / "small.yaml", document(caps=CAPS, hooks=[HOOK], capabilities=PLAIN) | changes)
 
 
@@ -148,5 +148,5 @@ def test_a_fault_that_is_healed_too_early_is_told(tmp_path: Path, hold: str, bou
 
 @pytest.mark.parametrize("name", ["smoke", "nightly", "two-regions", "partition", "nemesis"])
 def test_every_fault_of_a_shipped_plan_is_given_a_bound_of_recovery(name: str) -> None:
-    """A platform that does not come back alone is convicted by each of them."""
+    """A platform that does not come back alone fails by each of them."""
     assert prepare(name).warnings == ()

@@ -16,7 +16,7 @@ MADE = schemas()
 
 @pytest.mark.parametrize("name", sorted(MADE))
 def test_a_published_schema_is_up_to_date(name):
-    """``python -m closeshave.schemas docs`` makes them anew."""
+    """``python -m closeshave.schemas docs`` makes them again."""
     assert (DOCS / name).read_text() == MADE[name]
 
 

@@ -132,7 +132,7 @@ def test_whose_doing_a_failure_was(address: Callable[[Forward], str], answer: by
 @pytest.mark.parametrize("address", [tls, no_tls])
 @pytest.mark.parametrize("where", ["http://127.0.0.1:1", "http://proxy.invalid:3128"], ids=["nobody listens", "unknown name"])
 def test_a_proxy_that_is_not_there(address: Callable[[Forward], str], where: str) -> None:
-    """Convicts nobody."""
+    """Is not counted against the platform."""
     with engine_through(where, NAME) as engine:
         got = EngineTransport(engine, address(Forward({}))).send(ASK)
     assert (got.failure, got.may_have_arrived) == (Failure.PROXY, False)

@@ -62,7 +62,7 @@ def test_two_never_share_a_file(tmp_path: Path) -> None:
 
 
 def test_too_many_names_lose_their_name_and_no_row() -> None:
-    """Codes have 16 bits; an ID in an operation's name uses them up. Why a request failed is told all the same."""
+    """Codes have 16 bits; an ID in an operation's name uses them up. Why a request failed is told anyway."""
     texts = Texts()
     for at in range(70_000):
         texts.code(str(at))

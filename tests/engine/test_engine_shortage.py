@@ -82,7 +82,7 @@ def test_without_a_descriptor_nothing_is_sent_and_nothing_refused(server: Misbeh
 
 
 @pytest.mark.parametrize("spare", [0, 2])
-def test_a_name_that_cannot_be_looked_up_for_want_of_descriptors_is_not_unknown(spare: int) -> None:
+def test_a_name_that_cannot_be_looked_up_for_lack_of_descriptors_is_not_unknown(spare: int) -> None:
     """The C library calls it *name unknown* or *try again*, and so would a platform's lost name be called."""
     program = """
         engine = Engine(Settings())
@@ -98,7 +98,7 @@ def test_a_name_that_cannot_be_looked_up_for_want_of_descriptors_is_not_unknown(
     assert outcome == Outcome.FAIL
 
 
-def test_authorities_that_cannot_be_read_for_want_of_descriptors_are_read_later() -> None:
+def test_authorities_that_cannot_be_read_for_lack_of_descriptors_are_read_later() -> None:
     """OpenSSL reads none without a word, and would then find no certificate trusted for as long as the load lasts."""
     program = """
         engine = Engine(Settings())

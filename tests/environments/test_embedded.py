@@ -90,7 +90,7 @@ def test_shards_have_system_identifiers_of_their_own(running):
 
 
 def test_the_declared_primaries_won_the_first_election_and_their_standbys_stream_through_the_replication_link(running):
-    """A fault on that link must bite."""
+    """A fault on that link must take effect."""
     links = {link.name: link for link in running.links}
     for home, standby in zip(running.members[::2], running.members[1::2], strict=True):
         assert probe.streaming_standbys(home.port, running.database, running.user) == 1

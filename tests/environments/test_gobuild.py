@@ -1,4 +1,4 @@
-"""Servers built by Go: kept once built, and a machine without Go modules starts quickly all the same."""
+"""Servers built by Go: kept once built, and a machine without Go modules starts quickly anyway."""
 
 import pytest
 

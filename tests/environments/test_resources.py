@@ -264,7 +264,7 @@ def test_a_line_that_a_kill_tore_is_left_out(tmp_path):
 
 @pytest.mark.parametrize(("networks", "expected"), [((), {}), (("front",), {5: resources.ENGINE, 6: resources.ENGINE})])
 def test_a_container_engine_is_no_stranger_to_an_environment_in_containers(deployment, networks, expected):
-    """Its proxies carry every request; what somebody else runs in a container of it is a stranger all the same."""
+    """Its proxies carry every request; what somebody else runs in a container of it is a stranger anyway."""
     census = resources.Census(replace(deployment, networks=networks), "run-1", os.getpid())
     names = ((5, "docker-proxy"), (6, "containerd-shim"), (7, "somebody-elses"))
     table = {pid: Entry(pid, 6 if pid == 7 else 1, pid, 0, name=name) for pid, name in names}

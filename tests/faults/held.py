@@ -17,7 +17,7 @@ OBSERVED_WITHIN_S = 60
 logger = logging.getLogger(__name__)
 
 
-def bites_and_is_undone(
+def takes_effect_and_is_undone(
     platform: Deployment, run: Path, kind: str, scope: Mapping[str, str | int], ahead_s: float, does: Callable[[], bool]
 ) -> None:
     """It is seen in effect, what the platform ``does`` is so while it holds, no proof of its heal holds until then, and all do afterwards."""

@@ -1,4 +1,4 @@
-"""Faults of cache tiers and regions on the embedded environment, with customers: each bites, is undone, and leaves nothing."""
+"""Faults of cache tiers and regions on the embedded environment, with customers: each takes effect, is undone, and leaves nothing."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def test_cut_data_links_stop_replication_and_reads_from_afar(platform: Deploymen
     assert not {"us-west-2-shard2-primary", "us-west-2-payments", "us-west-2-ingress", "us-east-1-shard1-primary"} & set(named)
 
 
-def test_slow_region_is_slow_at_its_door(platform: Deployment, run: Path) -> None:
+def test_slow_region_is_slow_at_its_edge(platform: Deployment, run: Path) -> None:
     """Its customers wait at least as long as the links do."""
 
     def late(platform: Deployment, _run: Path) -> None:
@@ -264,7 +264,7 @@ def test_restored_region_is_home_again_before_the_fault_ends(platform: Deploymen
 
 
 def test_toxics_on_links_that_nobody_uses_are_not_observed(platform: Deployment, run: Path) -> None:
-    """Injected and healed, and never said to have bitten: the run about it cannot be conclusive."""
+    """Injected and healed, and never said to have taken effect: the run about it cannot be conclusive."""
     fault = Fault("f", "cache.slow", "storm", 0, 600, Expected.DEGRADES, {"tier": "cache"}, {})
     experiment = child.start(platform, run, fault, now_ns())
     try:

@@ -82,7 +82,7 @@ def test_course_of_a_fault(kind: str, parameters: dict[str, float], after_s: lis
 @pytest.mark.parametrize(
     ("edge", "struck"), [(Edge.INJECTED, True), (Edge.OBSERVED, True), (Edge.HEALED, False), (Edge.VERIFIED_HEALED, False)]
 )
-def test_nothing_is_struck_once_healing_has_begun(edge: Edge, struck: bool, toy: Deployment, run: Path) -> None:
+def test_nothing_is_injected_once_healing_has_begun(edge: Edge, struck: bool, toy: Deployment, run: Path) -> None:
     """Whoever heals, in whatever process, is never undone by a fault that goes on."""
     ledger = Ledger(run)
     ledger.plan("f", Undo("region.flapping", {"region": toys.NEAR}, {}, toy.root), ttl_s=60, strike_ns=0)
@@ -98,7 +98,7 @@ def test_nothing_is_struck_once_healing_has_begun(edge: Edge, struck: bool, toy:
     assert (("note", "f: it is down (1 changes)") in marks(run)) is struck
 
 
-def test_frozen_process_stands_still_until_it_is_revived(toy: Deployment) -> None:
+def test_frozen_process_is_stopped_until_it_is_resumed(toy: Deployment) -> None:
     """It lives, takes no part in anything, and goes on as the same process."""
     part = toy.process("near-0")
     victims = whole(toy, [part])

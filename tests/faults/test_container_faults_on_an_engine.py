@@ -1,4 +1,4 @@
-"""Faults that only a container engine can do, or does otherwise, on the environment in containers: each bites, is undone, and leaves nothing."""
+"""Faults that only a container engine can do, or does otherwise, on the environment in containers: each takes effect, is undone, and leaves nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.waiting import after, until
 from closeshave.plan import Expected, Fault
 from closeshave.shelf import locate
-from tests.faults.held import bites_and_is_undone, healed
+from tests.faults.held import takes_effect_and_is_undone, healed
 from tests.faults.timelines import WHOLE_LIFE, edges
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(400)]
@@ -55,14 +55,14 @@ def whole(platform: Deployment) -> Iterator[None]:
 
 
 def leaders(platform: Deployment) -> dict[int, str]:
-    """Every shard's one primary, by Patroni's word and its own, which takes a write."""
+    """Every shard's one primary, by Patroni's word and its own, which accepts a write."""
     found = {shard.id: patroni.leader(platform, shard.id) for shard in platform.topology.shards}
     assert all(postgres.write(platform, lead) for lead in found.values())
     return {shard: lead.process for shard, lead in found.items()}
 
 
 def writable(platform: Deployment, process: str) -> bool:
-    """Whether this member takes writes, asked through the port that stays open whatever is cut."""
+    """Whether this member accepts writes, asked through the port that stays open whatever is cut."""
     member = next(member for member in platform.members if member.process == process)
     try:
         return not postgres.standing(platform, member).in_recovery
@@ -86,7 +86,7 @@ def replaced(platform: Deployment, old: Mapping[int, str], shard: int) -> bool:
 
 
 def serves_on(platform: Deployment, old: Mapping[int, str], _shard: int) -> bool:
-    """Every primary is where it was and takes writes."""
+    """Every primary is where it was and accepts writes."""
     return leaders(platform) == old
 
 
@@ -117,10 +117,10 @@ def test_every_kind_that_only_an_engine_can_do_is_here() -> None:
 
 
 @pytest.mark.parametrize(("kind", "scope", "does"), CASES, ids=[name for name, _, _ in CASES])
-def test_fault_bites_and_is_undone(kind: str, scope: Mapping[str, str | int], does: Check, platform: Deployment, run: Path) -> None:
+def test_fault_takes_effect_and_is_undone(kind: str, scope: Mapping[str, str | int], does: Check, platform: Deployment, run: Path) -> None:
     """It is seen in effect, the platform does as expected while it holds, and its heal is proven."""
     old = leaders(platform)
-    bites_and_is_undone(platform, run, kind, scope, AHEAD_S, lambda: does(platform, old, int(scope.get("shard", 0))))
+    takes_effect_and_is_undone(platform, run, kind, scope, AHEAD_S, lambda: does(platform, old, int(scope.get("shard", 0))))
 
 
 @pytest.mark.parametrize(("kind", "scope"), [(name, scope) for name, scope, _ in CASES[:5]], ids=[name for name, _, _ in CASES[:5]])

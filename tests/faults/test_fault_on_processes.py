@@ -80,7 +80,7 @@ def test_life_of_a_fault(toy: Deployment, run: Path) -> None:
     assert events(run)["verified-healed"]["evidence"]["proof"]
 
 
-def test_fault_that_does_not_bite_is_never_called_observed(toy: Deployment, run: Path) -> None:
+def test_fault_without_effect_is_never_called_observed(toy: Deployment, run: Path) -> None:
     """When the platform is back before the probe looks, the timeline has a mark and no edge that says observed."""
     aim = LOST.aim(toy, {"region": toys.NEAR}, {})
     assert lifecycle.inject(Ledger(run), "f", LOST, aim, None, 5, never) is not None
@@ -100,8 +100,8 @@ def test_unfit_environment_is_not_touched(toy: Deployment, run: Path, monkeypatc
     assert ("fault-not-observed", "f") in marks(run)
 
 
-def test_stop_before_the_strike_leaves_nothing(toy: Deployment, run: Path) -> None:
-    """An operator's stop before the strike: nothing was touched, nothing is open."""
+def test_stop_before_the_injection_leaves_nothing(toy: Deployment, run: Path) -> None:
+    """An operator's stop before the injection: nothing was touched, nothing is open."""
     aim = LOST.aim(toy, {"region": toys.NEAR}, {})
     assert lifecycle.inject(Ledger(run), "f", LOST, aim, after(60), 5, lambda: True) is None
     assert toys.alive(toy) == WHOLE

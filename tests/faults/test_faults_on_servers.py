@@ -1,4 +1,4 @@
-"""Every kind on the embedded environment: it bites, the platform does what it should, it is undone, nothing is left."""
+"""Every kind on the embedded environment: it takes effect, the platform does what it should, it is undone, nothing is left."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ PUBLISHED = Path(__file__).parents[2] / "docs" / "faults.md"
 
 
 def test_the_published_page_is_up_to_date():
-    """Made anew it is the same: python -m closeshave.faults.page docs/faults.md."""
+    """Made again it is the same: python -m closeshave.faults.page docs/faults.md."""
     assert PUBLISHED.read_text() == page()
 
 

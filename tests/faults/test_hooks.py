@@ -47,7 +47,7 @@ def switch(directory: Path, **changes: Call) -> Hook:
 
 
 def remote(root: Path, *hooks: Hook) -> Deployment:
-    """A platform elsewhere, of which only the hooks matter here."""
+    """A remote platform, of which only the hooks matter here."""
     platform = replace(toys.deployment(root), kind="remote", hooks=hooks)
     platform.save()
     return platform
@@ -81,7 +81,7 @@ def test_a_hook_lives_the_life_of_any_fault(tmp_path: Path, run: Path) -> None:
     assert not (tmp_path / "broken").exists()
 
 
-def test_a_call_that_returns_when_all_is_over_was_observed_all_the_same(tmp_path: Path, run: Path) -> None:
+def test_a_call_that_returns_when_all_is_over_was_still_observed(tmp_path: Path, run: Path) -> None:
     """Fail-over calls of clouds block for minutes: the observation is asked from their start."""
     broken = tmp_path / "broken"
     blocking = command("sh", "-c", f"sleep 0.3; touch {broken}; sleep 1.5; rm {broken}; sleep 0.3")
@@ -101,7 +101,7 @@ def test_a_call_that_returns_when_all_is_over_was_observed_all_the_same(tmp_path
     ],
 )
 def test_a_hook_says_when_the_primary_ends(tmp_path: Path, run: Path, ends: Any, from_s: float | None, until_s: float | None) -> None:
-    """The call returns at once, and it bites 0.8 s later: nothing is said of it, or that it ended with the call, or when it was seen."""
+    """The call returns at once, and it takes effect 0.8 s later: nothing is said of it, or that it ended with the call, or when it was seen."""
     broken = tmp_path / "broken"
     late = command(sys.executable, "-c", LATER, str(broken))
     if isinstance(ends, Asked):
@@ -131,7 +131,7 @@ if not os.fork():
 
 
 def test_a_hook_that_fails_is_named_and_undone(tmp_path: Path, run: Path) -> None:
-    """Its exit code is told; it is never called injected; the undo runs all the same."""
+    """Its exit code is told; it is never called injected; the undo runs anyway."""
     platform = remote(tmp_path / "root", switch(tmp_path, inject=command("sh", "-c", f"touch {tmp_path / 'broken'}; exit 3")))
     with pytest.raises(hook.HookFailed, match=r"inject of the hook for shard\.primary-killed on shard 1 exit code 3"):
         break_it(platform, run)
@@ -142,7 +142,7 @@ def test_a_hook_that_fails_is_named_and_undone(tmp_path: Path, run: Path) -> Non
 
 
 def test_a_hook_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path, run: Path) -> None:
-    """Bounded by its timeout; children in sessions of their own die too; the undo runs all the same."""
+    """Bounded by its timeout; children in sessions of their own die too; the undo runs anyway."""
     hanging = "import subprocess, sys; p = subprocess.Popen(['sleep', '3141'], start_new_session=True); open(sys.argv[1], 'w').write(str(p.pid)); p.wait()"
     platform = remote(
         tmp_path / "root", switch(tmp_path, inject=command(sys.executable, "-c", hanging, str(tmp_path / "broken"), timeout=1.5))
@@ -160,7 +160,7 @@ def test_a_hook_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path, run
 
 
 def test_a_hook_that_lies_is_not_believed(tmp_path: Path, run: Path) -> None:
-    """It says that it broke something and nothing is broken: not observed, so nothing was survived; the undo runs all the same."""
+    """It says that it broke something and nothing is broken: not observed, so nothing was survived; the undo runs anyway."""
     platform = remote(tmp_path / "root", switch(tmp_path, inject=command("true")))
     break_it(platform, run)
     assert ("fault-not-observed", "broken") in marks(run)

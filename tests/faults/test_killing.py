@@ -39,7 +39,7 @@ def test_descendants_die_too_and_are_named(toy: Deployment) -> None:
 
 
 def test_kill_waits_for_its_instant(toy: Deployment) -> None:
-    """Nothing dies before the strike, and everything is dead when it says so."""
+    """Nothing dies before the injection, and everything is dead when it says so."""
     strike = after(0.2)
     done = kill(whole(toy, [toy.process("near-0")]), strike)
     assert strike <= done.began_ns <= done.dead_ns <= now_ns()

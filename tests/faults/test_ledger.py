@@ -81,7 +81,7 @@ def test_same_fault_is_not_planned_twice(book: Ledger, root: Path) -> None:
 
 
 @pytest.mark.parametrize("torn", [b'{"fault": "b", "ed', b'{"fault"', b"\xc3"])
-def test_torn_line_harms_nobody(torn: bytes, book: Ledger, root: Path) -> None:
+def test_torn_line_is_passed_over(torn: bytes, book: Ledger, root: Path) -> None:
     """A line that a crash cut short is passed over, and the next line does not grow onto it."""
     book.plan("a", undo(root), ttl_s=1, strike_ns=0)
     with book.path.open("ab") as file:

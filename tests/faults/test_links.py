@@ -148,7 +148,7 @@ def looked(tmp_path: Path, ports: dict[str, int], *, used: tuple[str, ...], dist
     injection = Injection("tier:cache", (), now_ns(), now_ns(), (), links=tuple(ports))
     with ExitStack() as clients:
         spoken = [clients.enter_context(socket.create_connection(("127.0.0.1", ports[name]))) for name in used]
-        # The kernel counts in ticks of some milliseconds: what was said just now may seem to be from before the strike.
+        # The kernel counts in ticks of some milliseconds: what was said just now may seem to be from before the injection.
         assert poll_until(lambda: now_ns() - injection.began_ns > 50_000_000, 5)
         for client in spoken:
             client.sendall(b"x")
@@ -263,7 +263,7 @@ ON_LINKS = {
 
 @pytest.mark.parametrize("kind", catalogue.KINDS)
 def test_a_kind_names_every_sort_of_link_that_it_works_on(kind: str, paper: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By these names a run decides which links get a Toxiproxy: one too few, and the fault would not bite."""
+    """By these names a run decides which links get a Toxiproxy: one too few, and the fault would not take effect."""
     monkeypatch.setattr(patroni, "leader", lambda deployment, shard: patroni.members_of(deployment, shard)[0])
     monkeypatch.setattr(sentinel, "primary", lambda deployment, group: sentinel.stores_of(deployment, group)[0])
     aim = Aim(paper, {"region": "us-west-2", "shard": 1, "tier": "cache"}, {})

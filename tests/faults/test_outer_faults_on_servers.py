@@ -1,4 +1,4 @@
-"""Faults of the service, of what it depends on and of data on the embedded environment: each bites, is undone, and leaves nothing."""
+"""Faults of the service, of what it depends on and of data on the embedded environment: each takes effect, is undone, and leaves nothing."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def reads_but_no_writes(platform: Deployment) -> None:
         ("service.bad-version", {}, reads_but_no_writes),
     ],
 )
-def test_service_fault_bites_and_is_undone(
+def test_service_fault_takes_effect_and_is_undone(
     kind: str, parameters: Mapping[str, bool | float], while_it_holds: Callable[[Deployment], None], platform: Deployment, run: Path
 ) -> None:
     """One application process, or a release of a region's, fails as its kind says and is as declared afterwards."""
@@ -256,7 +256,7 @@ def is_charged_unawares(platform: Deployment) -> None:
         ("dependency.webhooks-duplicated", {}, pays),
     ],
 )
-def test_dependency_fault_bites_and_is_undone(
+def test_dependency_fault_takes_effect_and_is_undone(
     kind: str, parameters: Mapping[str, bool | float], while_it_holds: Callable[[Deployment], None], platform: Deployment, run: Path
 ) -> None:
     """The payment provider fails as its kind says; bookings go on, nobody is charged twice, and afterwards customers pay."""
@@ -299,7 +299,7 @@ def commits_unawares(platform: Deployment, bearer: str) -> None:
     assert made_with(platform, key) == 1
 
 
-def test_lost_acknowledgement_bites_and_is_undone(platform: Deployment, run: Path) -> None:
+def test_lost_acknowledgement_takes_effect_and_is_undone(platform: Deployment, run: Path) -> None:
     """Commits whose answers never come are found by their key, and never made twice."""
     bearer = edge(platform).login(platform)
     life(platform, run, "data.acknowledgement-lost", {"shard": 1}, {}, lambda held: commits_unawares(held, bearer))

@@ -55,6 +55,6 @@ def test_unfit_environment_says_why(
     ],
 )
 def test_parameters_have_limits(kind: str, parameters: Mapping[str, float | str], says: str) -> None:
-    """What would not bite, or would be too much for one machine, is refused before anything starts."""
+    """What would not take effect, or would be too much for one machine, is refused before anything starts."""
     wanted = dict.fromkeys(KINDS[kind].scope, "1")
     assert any(says in problem for problem in KINDS[kind].problems(wanted, parameters))

@@ -1,4 +1,4 @@
-"""Every kind of fault of a shard on the embedded environment: it bites, the platform does what it should, it is undone, nothing is left."""
+"""Every kind of fault of a shard on the embedded environment: it takes effect, the platform does what it should, it is undone, nothing is left."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from closeshave.faults.shard.cluster import log_of
 from closeshave.faults.waiting import after, until, wait_until
 from closeshave.plan import Expected, Fault
 from closeshave.processes import stopped
-from tests.faults.held import bites_and_is_undone, healed
+from tests.faults.held import takes_effect_and_is_undone, healed
 from tests.faults.timelines import WHOLE_LIFE, edges
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 FAILS_OVER_WITHIN_S = 60
 TTL_S = 20
 AHEAD_S = 6
-"""From an experiment's start to its strike: as a trial does."""
+"""From an experiment's start to its injection: as a trial does."""
 KINDS_BY_NAME = {kind.name: kind for kind in KINDS}
 ETCD = ("us-east-1", "us-west-2", "ap-southeast-1")
 HELPERS = [f"{does}-shard{shard}" for does in ("slots", "rows", "squeeze") for shard in (1, 2, 3, 4)]
@@ -47,7 +47,7 @@ def whole(platform: Deployment) -> Iterator[None]:
 
 
 def leaders(platform: Deployment) -> dict[int, str]:
-    """Every shard's one primary, by its own word, which takes a write."""
+    """Every shard's one primary, by its own report, which accepts a write."""
     found = {member.shard: member for member in platform.members if is_primary(platform, member)}
     assert len(found) == len(platform.topology.shards)
     assert all(postgres.write(platform, lead) for lead in found.values())
@@ -63,7 +63,7 @@ def is_primary(platform: Deployment, member: Member) -> bool:
 
 
 def serves_on(platform: Deployment, old: Mapping[int, str], shard: int) -> bool:
-    """Every primary is where it was and takes writes."""
+    """Every primary is where it was and accepts writes."""
     return leaders(platform) == old
 
 
@@ -85,7 +85,7 @@ def outlives_ttl(platform: Deployment, old: Mapping[int, str], shard: int) -> bo
 
 
 def keeps_others_out(platform: Deployment, old: Mapping[int, str], shard: int) -> bool:
-    """No session is to be had at the shard's primary, and Patroni keeps it primary all the same."""
+    """No session is available at the shard's primary, and Patroni keeps it primary anyway."""
     lead = patroni.leader(platform, shard)
     try:
         postgres.standing(platform, lead)
@@ -125,10 +125,12 @@ def test_every_kind_is_here() -> None:
 
 
 @pytest.mark.parametrize(("kind", "scope", "does"), CASES, ids=[name for name, _, _ in CASES])
-def test_shard_fault_bites_and_is_undone(kind: str, scope: Mapping[str, str | int], does: Check, platform: Deployment, run: Path) -> None:
+def test_shard_fault_takes_effect_and_is_undone(
+    kind: str, scope: Mapping[str, str | int], does: Check, platform: Deployment, run: Path
+) -> None:
     """It is seen in effect, the platform does as expected while it holds, and its heal is proven."""
     old = leaders(platform)
-    bites_and_is_undone(platform, run, kind, scope, AHEAD_S, lambda: does(platform, old, int(scope.get("shard", 0))))
+    takes_effect_and_is_undone(platform, run, kind, scope, AHEAD_S, lambda: does(platform, old, int(scope.get("shard", 0))))
 
 
 @pytest.mark.parametrize(("kind", "scope"), [(name, scope) for name, scope, _ in CASES], ids=[name for name, _, _ in CASES])

@@ -83,7 +83,7 @@ def test_stranger_is_no_member_of_etcd(toy: Deployment) -> None:
 
 
 def test_link_that_does_not_exist_cannot_be_slowed(toy: Deployment) -> None:
-    """Where Toxiproxy could not be had, the reason is what the fault says."""
+    """Where Toxiproxy was not available, the reason is what the fault says."""
     without = replace(toy, missing={"toxiproxy": "no Go here"})
     assert "no Go here" in replication_delayed.KIND.unfit(replication_delayed.KIND.aim(without, {"shard": 1}, {}))
 
@@ -152,7 +152,7 @@ def test_limited_process_cannot_write_on(tmp_path: Path) -> None:
     assert disk_full.ERROR in said
 
 
-def test_squeezed_family_stands_still_most_of_the_time_and_runs_on_afterwards(toy: Deployment, pair: Process) -> None:
+def test_squeezed_processes_are_stopped_most_of_the_time_and_runs_on_afterwards(toy: Deployment, pair: Process) -> None:
     """Parent and child are stopped in turns; told to end, the helper leaves both running."""
     parent, kid = processes.family(Path(toy.root), pair)
     assert squeeze.children(parent.pid) == [kid.pid]

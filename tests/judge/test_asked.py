@@ -1,4 +1,4 @@
-"""What a plan puts to the test has a verdict, and every other promise has a reason: nothing vanishes by a typing error or an empty phase."""
+"""What a plan tests has a verdict, and every other promise has a reason: nothing vanishes by a typing error or an empty phase."""
 
 from dataclasses import replace
 
@@ -118,7 +118,7 @@ def test_a_plan_may_name_what_it_tests(tests: tuple[str, ...], ids: list[str]) -
 
 
 def test_what_is_not_asked_has_no_verdict_and_the_budget_stays() -> None:
-    """An objective that the plan leaves out neither convicts nor acquits; the error budget is a promise all the same."""
+    """An objective that the plan leaves out neither fails nor passes; the error budget is a promise anyway."""
     run = Run((AVAILABILITY, LATENCY), ())
     run.steady(1000, took=5.0)
     whole, plan = run.history, replace(run.plan, tests=("availability",))

@@ -93,7 +93,7 @@ def test_a_change_that_a_fault_took_along_may_still_be_cached(
 
 
 def test_where_nobody_can_look_it_is_not_asked_and_says_so() -> None:
-    """A platform elsewhere lets nobody into its caches: named, and no run waits for it, unless its target demands it."""
+    """A remote platform lets nobody into its caches: named, and no run waits for it, unless its target demands it."""
     made = run()
     made.entries = None
     assert "caches" in {each.id: each.why for each in made.assess().not_asked}["stale_cache"]

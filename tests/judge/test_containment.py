@@ -162,7 +162,7 @@ def test_the_under_sampled_are_unknown_and_never_unaffected() -> None:
     assert found.at_most > found.worse == 0.0
 
 
-def test_a_leak_that_nobody_can_be_named_for_still_shows() -> None:
+def test_a_leak_without_a_named_franchise_still_shows() -> None:
     """Eighty small franchises that all fail: no one of them is sure, all of them together are."""
     made = run()
     for franchise in (201, 202):
@@ -173,7 +173,7 @@ def test_a_leak_that_nobody_can_be_named_for_still_shows() -> None:
     assert told(made).at_least > 0.02
 
 
-def test_a_tier_has_nobody_outside() -> None:
+def test_a_tier_has_no_franchise_outside() -> None:
     """It serves everyone, so there is no leak to speak of, and none is made up."""
     made = run((replace(KILL, kind="cache.tier-lost", expected=Expected.DEGRADES, scope={"tier": "cache"}),))
     quiet(made)

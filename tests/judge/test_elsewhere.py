@@ -76,7 +76,7 @@ def test_payments_that_are_never_made_are_not_judged() -> None:
 
 
 def test_payments_without_a_ledger_are_inconclusive() -> None:
-    """They were made, and nobody can tell what the provider did."""
+    """They were made, and it is unknown what the provider did."""
     found = judged(clean(), captures=False)
     assert found["integrity/duplicate_payments"].status is Status.INCONCLUSIVE
     assert "ledger is missing" in found["integrity/duplicate_payments"].reason

@@ -48,7 +48,7 @@ def exposing(chances: int, least: int | None, status: Status) -> Verdict:
         (0, None, INCONCLUSIVE, INCONCLUSIVE, "why"),
     ],
 )
-def test_a_pass_takes_enough_and_a_breach_convicts_on_any(
+def test_a_pass_needs_enough_exposure_and_a_breach_fails_with_any(
     chances: int, least: int | None, status: Status, expected: Status, said: str
 ) -> None:
     """And every one of them says how many there were."""
@@ -245,7 +245,7 @@ def test_two_at_once_are_one_contest_and_one_after_a_cancel_is_none() -> None:
     assert exposure.chances == 1
 
 
-def test_customers_who_never_book_are_told_of() -> None:
+def test_customers_who_never_book_are_reported() -> None:
     """Lists that are always empty are the reason, and canaries on chairs of their own hide it from nobody."""
     run = Run((INTEGRITY,))
     for number in range(5):
@@ -298,7 +298,7 @@ def in_part(run: Run, what: str = "shard 2") -> Run:
 
 
 @pytest.mark.parametrize("what", ["shard 2", "client 7"])
-def test_a_final_state_in_part_acquits_nobody_and_names_what_is_missing(what: str) -> None:
+def test_a_partly_read_final_state_cannot_pass_and_names_what_is_missing(what: str) -> None:
     """What was booked there is not lost, and what is proven without a final state still is."""
     verdicts = {verdict.id: verdict for verdict in in_part(clean(), what).assess().verdicts}
     lost = verdicts["integrity/lost"]
@@ -306,8 +306,8 @@ def test_a_final_state_in_part_acquits_nobody_and_names_what_is_missing(what: st
     assert verdicts["integrity/leaked"].status is PASS
 
 
-def test_a_final_state_in_part_convicts_of_what_was_seen() -> None:
-    """A booking of the other shard is lost all the same."""
+def test_a_partly_read_final_state_fails_for_what_was_seen() -> None:
+    """A booking of the other shard is lost anyway."""
     run = in_part(clean())
     run.book(31, 600, final=False, session="y")
     verdict = run.verdict("integrity/lost")

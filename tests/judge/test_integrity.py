@@ -13,7 +13,7 @@ PASS, INCONCLUSIVE = Status.PASS, Status.INCONCLUSIVE
 NAMES = ("lost", "phantom", "double_booked", "refused_though_free", "idempotency", "misplaced", "duplicate_payments", "missing_payments",
          "orphan_payments", "stale_sessions", "stale_cache", "leaked", "lost_sessions", "unresolved")  # fmt: skip
 CORE = ("lost", "phantom", "double_booked", "refused_though_free", "idempotency", "misplaced")
-"""What every run that promises integrity puts to the test."""
+"""What every run that promises integrity tests."""
 IDLE = {"residency_breaches", "stale_offers", "stale_pages"}
 """What the clean history cannot show, or nobody in it does."""
 
@@ -37,7 +37,7 @@ def test_an_empty_history_proves_nothing() -> None:
     assert all(each.why for each in found.not_asked)
 
 
-def test_without_a_final_state_nobody_knows() -> None:
+def test_without_a_final_state_nothing_is_known() -> None:
     """Missing evidence is never an empty table."""
     run = clean()
     run.bookings = None

@@ -102,7 +102,7 @@ def test_writes_in_flight_together_prove_nothing_about_their_order() -> None:
 
 
 def test_a_write_sent_before_and_answered_after_the_death_proves_nothing_of_the_old_log() -> None:
-    """It may have been carried out by the new primary: what was acknowledged before it can be lost all the same."""
+    """It may have been carried out by the new primary: what was acknowledged before it can be lost anyway."""
     run = killed(119.0)
     run.book(119.9, 5000, took=4.0)
     assert run.assess().faults[0].lost_writes == 2
@@ -243,7 +243,7 @@ def test_the_gap_up_to_the_fault_counts() -> None:
     assert killed(until=116.5).assess().faults[0].loss_resolution_s == pytest.approx(3.99)
 
 
-def test_without_a_final_state_nobody_knows() -> None:
+def test_without_a_final_state_nothing_is_known() -> None:
     """No loss figure, and no pass."""
     run = killed()
     run.bookings = None
@@ -334,7 +334,7 @@ def test_a_tier_has_no_data_to_lose() -> None:
 def called(
     bites: float, missing_from: float, *, returned: float = 120.02, observed: float | None = None, bound: float = 5.0, **evidence: Any
 ) -> Run:
-    """An operator's call of 120: the primary dies at ``bites`` and takes what was acknowledged since ``missing_from``; back at 130."""
+    """An operator's call of 120: the primary dies at ``takes effect`` and takes what was acknowledged since ``missing_from``; back at 130."""
     run = Run((replace(LOSS, at_most=bound), INTEGRITY), (KILL,))
     run.life(observed=bites + 1.0 if observed is None else observed, returned_ns=ns(returned), **evidence)
     for index in range(300):
@@ -349,7 +349,7 @@ def called(
 
 
 @pytest.mark.parametrize(("bites", "returned"), [(120.05, 120.02), (122.05, 120.02), (121.05, 128.0), (123.05, 140.0)])
-def test_when_a_calls_fault_bites_is_seen_and_not_taken_from_its_return(bites: float, returned: float) -> None:
+def test_when_a_calls_fault_takes_effect_is_seen_and_not_taken_from_its_return(bites: float, returned: float) -> None:
     """Late, or before the call returned: t_f lies between the last acknowledgement and the first refusal, and the lost writes are the fault's."""
     run = called(bites, bites - 1.0, returned=returned)
     answer, told = run.verdict("loss/kill"), run.assess().faults[0]
@@ -367,7 +367,7 @@ def test_a_bound_within_the_loss_windows_interval_is_neither_kept_nor_broken(bou
 
 
 def test_one_failure_while_others_are_acknowledged_is_no_sign_of_death() -> None:
-    """A customer's error at 120.5, long before it bites."""
+    """A customer's error at 120.5, long before it takes effect."""
     run = called(122.05, 121.0)
     run.bad(120.5)
     assert run.assess().faults[0].lost_writes == 11

@@ -1,4 +1,4 @@
-"""When all of the environment is taken away by no fault, what it answered while it went convicts nobody; what it answered before stands."""
+"""When all of the environment is taken away by no fault, what it answered while it went fails nothing; what it answered before stands."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ BUSY = range(40, 60)
          "steal", "starves itself, and steal", "memory", "own memory", "a neighbour at its own limit", "disk", "own disk", "disk, nothing written now",
          "stopped sender", "stopped part", "stopped helper", "late sampler", "late by its own work"],
 )  # fmt: skip
-def test_who_made_us_wait_is_told(change: dict[str, float], cause: str) -> None:
+def test_the_cause_of_a_delay_is_named(change: dict[str, float], cause: str) -> None:
     """Twenty such seconds in a quiet record: one stretch that begins with the first of them, or none."""
     found = disturbances(record((BUSY, change)))
     assert len(found) == bool(cause)
@@ -77,7 +77,7 @@ def test_who_made_us_wait_is_told(change: dict[str, float], cause: str) -> None:
 
 
 @pytest.mark.parametrize("length", [1, 2, 5, 20])
-def test_bursts_are_stretches_of_their_own(length: int) -> None:
+def test_bursts_are_separate_stretches(length: int) -> None:
     """Between them the neighbour rests, and nothing is doubted but the tail."""
     found = disturbances(record((range(30, 30 + length), BOTH_CORES), (range(80, 80 + length), BOTH_CORES)))
     assert [(one.started_ns, one.ended_ns) for one in found] == [(ns(30), ns(30 + length)), (ns(80), ns(80 + length))]
@@ -139,7 +139,7 @@ def test_a_platform_that_is_always_slow_leaves_no_backlog() -> None:
     assert run.case.doubtful[0].ended_ns <= ns(41.5)
 
 
-def test_without_undisturbed_time_nobody_knows_when_it_was_over() -> None:
+def test_without_undisturbed_time_the_end_is_unknown() -> None:
     """So the longest tail is taken."""
     run = Run((LATENCY,))
     run.steady(20, 30, 40)
@@ -188,7 +188,7 @@ FAILING = {"took": 0.02, "outcome": "info", "good": False, "status": 503}
     ],
     ids=lambda value: getattr(value, "id", ""),
 )
-def test_what_only_a_neighbour_did_convicts_nobody(objective: Objective, how: dict[str, Any]) -> None:
+def test_what_only_a_neighbour_caused_fails_nothing(objective: Objective, how: dict[str, Any]) -> None:
     """The same requests fail on a quiet machine, and are inconclusive where somebody held the platform up; the reason says who."""
     run = slow_while(BUSY, (AVAILABILITY, objective), **how)
     run.operations = [replace(each, cache=each.cache or "hit") for each in run.operations]
@@ -204,7 +204,7 @@ def test_what_only_a_neighbour_did_convicts_nobody(objective: Objective, how: di
     assert disturbed(run, BUSY, change=SELF).verdict(name).status is FAIL
 
 
-def test_a_slow_platform_is_convicted_by_the_time_in_which_the_neighbour_rests() -> None:
+def test_a_slow_platform_fails_by_the_time_in_which_the_neighbour_rests() -> None:
     """300 ms too slow throughout, beside bursts of 20 s in half of the time."""
     run = disturbed(slow_while(range(10, 110), (LATENCY,), took=0.35), range(20, 40), range(60, 80), range(100, 110))
     found = run.verdict("latency/all")
@@ -228,7 +228,7 @@ def test_a_request_that_was_too_late_before_the_neighbour_came_is_not_his() -> N
     assert disturbed(run, range(40, 42)).verdict("latency/all").status is FAIL
 
 
-def test_double_booking_is_convicted_beside_any_neighbour() -> None:
+def test_double_booking_fails_beside_any_neighbour() -> None:
     """Integrity is absolute."""
     run = Run((INTEGRITY,))
     run.book(50, 1, starts_at=EIGHT)
@@ -289,7 +289,7 @@ def test_who_was_left_behind_beside_a_neighbour_is_not_told() -> None:
     assert disturbed(run, range(132, 150)).verdict("left-behind/kill").status is INCONCLUSIVE
 
 
-def test_the_host_says_what_was_done_to_it() -> None:
+def test_the_host_verdict_names_the_disturbance() -> None:
     """Shown, not judged: with the cause, so that somebody can do something about it."""
     found = disturbed(slow_while((), (LATENCY,)), BUSY).verdict("host")
     assert (found.status, found.gates) == (INCONCLUSIVE, False)
@@ -347,7 +347,7 @@ def test_a_neighbour_never_makes_a_fail(troubles: list[tuple[int, int]], share: 
 
 @settings(max_examples=25, deadline=None)
 @given(stretches, st.integers(2, 4), st.integers(112, 180), st.integers(1, 8))
-def test_what_undisturbed_evidence_convicts_stays_convicted(troubles: list[tuple[int, int]], share: int, start: int, length: int) -> None:
+def test_what_undisturbed_evidence_fails_stays_failed(troubles: list[tuple[int, int]], share: int, start: int, length: int) -> None:
     """A neighbour who comes when none of the judged requests are under way changes nothing."""
     run = history(troubles, share)
     assert statuses(disturbed(run, range(start, start + length))) == statuses(replace(run, changes={"resources": record()}))

@@ -95,7 +95,7 @@ def test_latency_is_decided_by_the_share_within_the_bound(slow: int, took: float
 
 
 def test_response_time_counts_from_when_the_request_was_due() -> None:
-    """A request sent late has kept its customer waiting all the same."""
+    """A request sent late has kept its customer waiting anyway."""
     run = Run((objective("latency", at_most=0.1, percentile=0.999),))
     run.steady(99, took=0.05)
     run.op(60, late=3.0, took=3.1)
@@ -256,7 +256,7 @@ def test_a_late_generator_does_not_hide_what_punctual_windows_prove() -> None:
     assert _with_late_generator(0.5, bad=50).verdict("availability/all").status is FAIL
 
 
-def test_a_late_generator_convicts_nobody() -> None:
+def test_a_late_generator_fails_nothing() -> None:
     """Slow answers in the window in which the generator stalled are not evidence."""
     run = Run((objective("latency", at_most=0.1, percentile=0.95),))
     run.steady(1000, 10, 20, late=3.0, took=3.1)

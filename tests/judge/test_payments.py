@@ -88,8 +88,8 @@ def test_what_looks_like_a_breach_and_is_none_passes(plant: Plant) -> None:
     assert not_passing(plant) == set()
 
 
-def test_without_a_ledger_nobody_knows_of_payments() -> None:
-    """The bookings are judged all the same."""
+def test_without_a_ledger_payments_are_unknown() -> None:
+    """The bookings are judged anyway."""
     run = clean()
     run.captures = None
     assert {name for name, status in statuses(run).items() if status is Status.INCONCLUSIVE} == {

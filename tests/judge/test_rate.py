@@ -78,7 +78,7 @@ def test_the_rate_is_said_with_the_planned_one(rate: Rate, said: str) -> None:
     assert words.sentence(rate) == said
 
 
-def test_a_machine_that_is_too_small_hears_what_would_help() -> None:
+def test_a_machine_that_is_too_small_gets_advice() -> None:
     """More of it, or a rate of one's own choice."""
     said = words.too_little(TOO_SLOW)
     assert (
@@ -110,6 +110,6 @@ def test_a_phase_that_was_to_grow_and_did_not_was_cut_short(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("lengths_s", [(10.0, 100.0), (10.0, 100.0, 80.0, 5.0), (10.0, -1.0, 80.0), (0.0, 1.0, 1.0)])
 def test_lengths_that_no_phases_have_are_damage(tmp_path: Path, lengths_s: tuple[float, ...]) -> None:
-    """Nobody can tell what was planned."""
+    """It is unknown what was planned."""
     with pytest.raises(NoRun, match="lengths"):
         conclude(kept(tmp_path / "run", lengths_s=lengths_s))

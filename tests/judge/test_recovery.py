@@ -77,7 +77,7 @@ def test_answered_exactly_at_the_bound_is_in_time() -> None:
         assert verdict(run).status is expected
 
 
-def test_clocks_that_may_be_further_apart_than_the_excess_convict_nobody() -> None:
+def test_an_excess_within_the_clock_uncertainty_fails_nothing() -> None:
     """0.2 s of uncertainty on either side of the interval."""
     for back, expected in ((140.2, INCONCLUSIVE), (140.4, FAIL), (139.9, INCONCLUSIVE), (139.7, PASS)):
         run = outage((120.0, back))
@@ -113,7 +113,7 @@ def test_recovery_that_needed_the_harness_is_none(back: float, by_itself: bool) 
         (146.0, 27.0, INCONCLUSIVE, "it is unknown whether"),
     ],
 )
-def test_a_recovery_is_convicted_only_if_it_was_given_its_bound(back: float, bound: float, expected: Status, says: str) -> None:
+def test_a_recovery_fails_only_if_it_was_given_its_bound(back: float, bound: float, expected: Status, says: str) -> None:
     """Healed at 150, after 30 s: who still fails then has broken 20 s and not 300 s; who came back 4 s before the healing may have come back."""
     answer = verdict(outage((120.0, back), objective=replace(RECOVERY, at_most=bound)))
     assert answer.status is expected
@@ -151,7 +151,7 @@ def test_an_operators_step_may_be_part_of_a_restoration() -> None:
 
 
 def test_service_that_never_comes_back_fails() -> None:
-    """Nothing is ever good again: there is no recovery time, and it is a failure all the same."""
+    """Nothing is ever good again: there is no recovery time, and it is a failure anyway."""
     run = outage((120.0, 190.0))
     answer = verdict(run)
     assert (answer.status, answer.measured) == (FAIL, None)
@@ -185,17 +185,17 @@ def test_tolerates_means_no_probe_fails() -> None:
     assert verdict(outage((120.0, 120.1), fault=tolerates)).status is FAIL
 
 
-def test_good_seconds_before_the_fault_bites_are_no_recovery() -> None:
+def test_good_seconds_before_the_fault_takes_effect_are_no_recovery() -> None:
     """A primary cut off from its lease serves for 8 s more; the outage then lasts until 134."""
     assert verdict(outage((128.0, 134.0))).measured == back_at(14.0)
 
 
-def test_a_short_relief_is_no_recovery() -> None:
+def test_a_short_good_interval_is_no_recovery() -> None:
     """Good from 122 to 126.9 is less than the hold of 5 s."""
     assert verdict(outage((120.0, 122.0), (126.9, 130.0))).measured == back_at(10.0)
 
 
-def test_an_outage_by_the_healing_itself_is_none_of_the_platforms() -> None:
+def test_an_outage_caused_by_healing_does_not_count() -> None:
     """Healed at 134 by a switch back, which costs 3 s more. The canary that asks once a second saw ten good answers between the two, no more."""
     run = outage((120.0, 124.0), (134.4, 137.4), healed=134.0)
     run.probes(100, 190, per_s=1, region="west", down=((120, 124), (134.4, 137.4)))
@@ -264,7 +264,7 @@ def test_a_hang_within_the_latency_is_no_outage() -> None:
 
 
 @pytest.mark.parametrize("kind", ["canary_cancel", "canary_refresh"])
-def test_tidying_up_is_no_probe(kind: str) -> None:
+def test_cleaning_up_is_no_probe(kind: str) -> None:
     """The cancel of a booking that the fault took is refused five seconds later; neither that nor a good one says anything of service."""
     run = outage((120.0, 121.8))
     run.canary(125.0, ok=False, kind=kind, status=404)
@@ -321,7 +321,7 @@ def test_a_single_failure_soon_after_the_end_is_not_the_end() -> None:
 
 
 def starving(*stretches: tuple[int, int]) -> Any:
-    """What the machine did, second for second: programs of others had all of it in these."""
+    """What the machine did, second for second: other programs had all of it in these."""
     rows = []
     for second in range(100, 190):
         hungry = any(low <= second < high for low, high in stretches)
@@ -351,8 +351,8 @@ def starving(*stretches: tuple[int, int]) -> Any:
         (((150, 160),), FAIL, 21.9),
     ],
 )
-def test_failures_beside_programs_of_others_convict_nobody(starved: Any, expected: Status, low: float) -> None:
-    """Down until 142, 20 s are allowed: convicted by what failed undisturbed, or not at all."""
+def test_failures_while_other_programs_disturb_fail_nothing(starved: Any, expected: Status, low: float) -> None:
+    """Down until 142, 20 s are allowed: failed by what failed undisturbed, or not at all."""
     run = outage((120.0, 142.0))
     run.changes["resources"] = starving(*starved)
     answer = verdict(run)
@@ -360,7 +360,7 @@ def test_failures_beside_programs_of_others_convict_nobody(starved: Any, expecte
     assert answer.confidence == pytest.approx((low, 22.01))
 
 
-def test_a_fault_to_be_tolerated_is_not_refuted_by_failures_beside_programs_of_others() -> None:
+def test_a_fault_to_be_tolerated_is_not_refuted_by_failures_while_other_programs_disturb() -> None:
     """The one probe that failed had to share the machine."""
     run = outage((130.0, 130.1), fault=replace(KILL, expected=Expected.TOLERATES))
     run.changes["resources"] = starving((129, 132))
@@ -501,7 +501,7 @@ def test_signals_of_elsewhere_and_of_before_detect_nothing() -> None:
     assert figures(run).detect_s is None
 
 
-def test_a_fault_that_was_not_seen_to_bite_proves_nothing() -> None:
+def test_a_fault_that_was_not_seen_in_effect_proves_nothing() -> None:
     """Injected, never observed: there was nothing to recover from."""
     assert verdict(outage((120.0, 124.0), observed=None)).status is INCONCLUSIVE
 
@@ -548,7 +548,7 @@ def held_up(run: Run, start: float, end: float, *, until: float, **fields: Any) 
 
 
 @pytest.mark.parametrize("until", [130.0, 141.0, 160.0])
-def test_probes_that_their_sender_held_up_acquit_and_convict_nobody(until: float) -> None:
+def test_probes_that_their_sender_delayed_neither_pass_nor_fail(until: float) -> None:
     """Well before and well after; in between nobody asked. Whether that is shorter or longer than the allowed 20 s, the recovery is unknown."""
     run = Run((RECOVERY,), (KILL,))
     run.life(healed=170, verified=175)
@@ -589,7 +589,7 @@ def test_canaries_that_probe_too_thinly_are_blind() -> None:
 
 
 def test_a_planned_canary_that_never_probed_is_blind() -> None:
-    """The plan wants one from the other region too: nobody knows what it would have seen."""
+    """The plan wants one from the other region too: it is unknown what it would have seen."""
     run = outage((120.0, 124.0))
     run.canaries = replace(run.canaries, away_per_s=1.0)
     assert "from west to shard 1 did not probe" in verdict(run).reason
@@ -683,7 +683,7 @@ def test_one_failure_after_the_first_to_be_served_is_no_part_of_the_outage() -> 
     assert verdict(run).confidence == pytest.approx((3.9, 4.01))
 
 
-def test_a_regions_scope_is_its_door_and_its_shards() -> None:
+def test_a_regions_scope_is_its_edge_and_its_shards() -> None:
     """Lost region west: the canary that enters there, and the one of its shard that enters in the east."""
     lost = Fault("kill", "region.lost", "break", 10, 30, Expected.RECOVERS, {"region": "west"})
     run = Run((replace(RECOVERY, faults=("region.*",)),), (lost,))
@@ -711,7 +711,7 @@ def test_a_tiers_scope_is_everyone() -> None:
     assert figures(run).detect_s == pytest.approx(1.0)
 
 
-def test_a_fault_answers_only_until_the_next_one_begins() -> None:
+def test_a_fault_is_judged_only_until_the_next_one_begins() -> None:
     """The second kill comes at 160: the outage after it is not the first one's relapse."""
     second = replace(KILL, id="again", at=50)
     run = Run((RECOVERY,), (KILL, second))
@@ -754,7 +754,7 @@ def test_a_fault_at_the_edge_of_the_run_cannot_be_told() -> None:
 
 
 def test_what_the_plan_expects_is_judged_without_an_objective_too() -> None:
-    """No recovery objective covers the fault: whether it recovered is answered all the same, and convicts nobody."""
+    """No recovery objective covers the fault: whether it recovered is answered anyway, and fails nothing."""
     answer = verdict(outage((120.0, 144.0), objective=None))
     assert (answer.status, answer.bound) == (PASS, None)
     unbounded = verdict(outage((120.0, 149.0), objective=None))

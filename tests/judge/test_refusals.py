@@ -47,7 +47,7 @@ def in_flight(run: Run) -> None:
 
 
 def in_doubt(run: Run) -> None:
-    """Nobody knows whether the other one got it."""
+    """It is unknown whether the other one got it."""
     run.book(30, None, final=False, starts_at=EIGHT, session="first", key="first", **UNANSWERED)
 
 
@@ -212,7 +212,7 @@ def test_any_barber_would_do() -> None:
     assert run.verdict("integrity/refused_though_free").status is FAIL
 
 
-def test_a_history_that_is_not_whole_convicts_nobody_of_it() -> None:
+def test_an_incomplete_history_fails_nothing() -> None:
     """The record of who held the slot may be what is missing."""
     run = Run((NAMED,))
     run.book(15, 1, session="someone")
@@ -223,7 +223,7 @@ def test_a_history_that_is_not_whole_convicts_nobody_of_it() -> None:
 
 
 def test_a_refusal_whose_effect_was_lost_is_not_good() -> None:
-    """Nobody can tell which slot was asked for, and so not who held it."""
+    """It is unknown which slot was asked for, and so not who held it."""
     run = Run((NAMED, replace(AVAILABILITY, at_least=1e-6)))
     run.book(15, 1, session="someone")
     acknowledged(run)

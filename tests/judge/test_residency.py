@@ -66,7 +66,7 @@ def test_what_is_kept_at_home_passes() -> None:
         ("b", 0, {}),  # stands abroad and holds nothing of eu's
     ],
 )
-def test_what_is_found_abroad_is_a_breach(abroad: str, count: int, named: dict[str, object]) -> None:
+def test_what_is_found_outside_its_region_is_a_breach(abroad: str, count: int, named: dict[str, object]) -> None:
     """Where a part really stands counts, not where the environment's file puts its shard."""
     verdict = looked_inside(abroad).verdict("integrity/residency_breaches")
     assert verdict.status is (Status.FAIL if count else Status.PASS)
@@ -77,7 +77,7 @@ def test_what_is_found_abroad_is_a_breach(abroad: str, count: int, named: dict[s
 
 @pytest.mark.parametrize("lost", ["placements", "cache_entries"])
 @pytest.mark.parametrize("abroad", ["", "d"])
-def test_half_a_look_proves_no_innocence(lost: str, abroad: str) -> None:
+def test_evidence_of_half_the_parts_is_no_pass(lost: str, abroad: str) -> None:
     """What should have been looked at and was not leaves doubt, and what was found stays found."""
     made = looked_inside(abroad)
     made.changes[lost] = None
@@ -96,7 +96,7 @@ def test_an_objective_of_its_own_takes_the_invariant_over() -> None:
 
 
 def test_without_bound_regions_there_is_nothing_to_judge() -> None:
-    """Neither a verdict nor a figure; asked for all the same, nobody can tell."""
+    """Neither a verdict nor a figure; asked for anyway, nobody can tell."""
     made = Run((INTEGRITY,))
     made.row(1000)
     assert "integrity/residency_breaches" not in {verdict.id for verdict in made.assess().verdicts}

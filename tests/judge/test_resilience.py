@@ -37,7 +37,7 @@ def never_bit(run: Run) -> None:
 
 
 def no_final_state(run: Run) -> None:
-    """Nobody can tell whether an invariant broke."""
+    """It is unknown whether an invariant broke."""
     run.bookings = None
 
 

@@ -1,4 +1,4 @@
-"""The shipped plans convict a platform that does not come back by itself, and say nothing then about a promise that they had no time for."""
+"""The shipped plans fail a platform that does not come back by itself, and say nothing then about a promise that they had no time for."""
 
 from __future__ import annotations
 

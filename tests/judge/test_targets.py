@@ -22,7 +22,7 @@ FILES = sorted(FOLDER.glob("*.yaml"))
 
 @pytest.mark.parametrize(("name", "letter", "count"), [(name, *rest) for name, rest in PROMISES.items()])
 def test_every_promise_has_its_claim(name: str, letter: str, count: int) -> None:
-    """Numbered without a gap: what no objective tests is listed all the same."""
+    """Numbered without a gap: what no objective tests is listed anyway."""
     claims = [claim.id for claim in read_target(FOLDER / f"{name}.yaml").claims]
     assert claims == [f"{letter}{number:02}" for number in range(1, count + 1)]
 

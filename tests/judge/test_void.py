@@ -37,10 +37,10 @@ def judged(error: str | None, *, shared: bool, count: int = 200, at: float = 60.
         ("refused", True, FAIL, None),
     ],
 )
-def test_what_says_nothing_of_the_platform_convicts_nobody(
+def test_requests_that_say_nothing_about_the_platform_fail_nothing(
     error: str, shared: bool, objectives: Status, check: tuple[str, Status] | None
 ) -> None:
-    """And a run with such requests is not the planned one; whatever else was not answered convicts as ever."""
+    """And a run with such requests is not the planned one; whatever else was not answered fails as ever."""
     found = judged(error, shared=shared)
     assert {found[f"{name}/all"].status for name in ("availability", "errors", "latency")} == {objectives}
     checks = {name: found[name].status for name in ("shortage", "proxy", "rate-limits") if name in found}

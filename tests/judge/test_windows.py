@@ -163,7 +163,7 @@ def test_the_weaker_promise_holds_from_the_injection_to_the_heal(failing: tuple[
 
 
 @pytest.mark.parametrize("missing", ["injected", "observed"])
-def test_the_weaker_promise_needs_a_fault_that_bit(missing: str) -> None:
+def test_the_weaker_promise_needs_a_fault_in_effect(missing: str) -> None:
     """Without one there was no time in which to keep it."""
     run = Run((WEAKER,), (CACHE,))
     run.life()
@@ -183,7 +183,7 @@ def test_faults_that_do_not_degrade_have_no_weaker_promise() -> None:
 
 
 def test_slow_requests_in_clusters_prove_less() -> None:
-    """3 % slow of 1,500: spread evenly they keep a p95, in one stall nobody can tell whether the next run has two of them."""
+    """3 % slow of 1,500: spread evenly they keep a p95, in one stall it is unknown whether the next run has two of them."""
     spread, stalled = Run((objective("latency", at_most=0.1, percentile=0.95),)), Run((objective("latency", at_most=0.1, percentile=0.95),))
     for run in (spread, stalled):
         run.steady(1455)
@@ -234,10 +234,10 @@ def machine(seconds: range, others: float) -> pd.DataFrame:
         (range(10, 110), 0.5, False, PASS),  # kept on half a machine is kept
     ],
 )
-def test_nothing_convicts_in_seconds_in_which_others_starved_the_machine(
+def test_nothing_fails_in_seconds_in_which_other_programs_took_the_machine(
     seconds: range, others: float, slow: bool, expected: Status
 ) -> None:
-    """p95 of at most 100 ms; programs of others took a share of the machine."""
+    """p95 of at most 100 ms; other programs took a share of the machine."""
     run = Run((objective("latency", at_most=0.1, percentile=0.95),))
     run.steady(1000, took=0.3 if slow else 0.05)
     run.changes["resources"] = machine(seconds, others)

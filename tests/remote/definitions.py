@@ -1,4 +1,4 @@
-"""Environment files of platforms elsewhere, as tests need them."""
+"""Environment files of remote platforms, as tests need them."""
 
 from pathlib import Path
 from typing import Any

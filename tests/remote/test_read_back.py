@@ -1,4 +1,4 @@
-"""The final state of a platform elsewhere: from its databases or its API, of this run alone, or not at all and with the reason."""
+"""The final state of a remote platform: from its databases or its API, of this run alone, or not at all and with the reason."""
 
 from datetime import UTC, datetime, timedelta
 

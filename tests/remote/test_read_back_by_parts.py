@@ -114,7 +114,7 @@ def test_a_booking_that_nobody_remembers_is_one_phantom_not_one_a_shard(tmp_path
     assert places(rows) == [(1, 9, 1)]
 
 
-def test_of_a_dead_shard_the_others_are_read_all_the_same(tmp_path, run):
+def test_of_a_dead_shard_the_others_are_still_read(tmp_path, run):
     """And the dead one is named, after two refusals and not one for each customer."""
     asked = []
 

@@ -65,7 +65,7 @@ def found(examined):
     return {finding.what: finding for finding in examined.findings}
 
 
-def test_every_wart_of_the_plain_platform_is_named(tmp_path, fresh):
+def test_every_peculiarity_of_the_plain_platform_is_named(tmp_path, fresh):
     """And what the file should say about it."""
     examined = examination.examine(remote(tmp_path, url=fresh.url))
     named = found(examined)
@@ -208,7 +208,7 @@ def _slots_only_on_a_later_day(asked, answer, days=itertools.count()):  # noqa: 
     ],
 )
 def test_after_an_empty_slot_list_it_goes_on_by_another_way(tmp_path, bend, level, saw):
-    """And books all the same: every question of a booking is asked."""
+    """And books anyway: every question of a booking is asked."""
     with bent(bend) as platform:
         examined = examination.examine(remote(tmp_path, url=platform.url))
         assert platform.standing() == []
@@ -219,7 +219,7 @@ def test_after_an_empty_slot_list_it_goes_on_by_another_way(tmp_path, bend, leve
     assert named["book"].level == "ok"
 
 
-def test_a_platform_that_gives_a_chair_away_twice_is_named(tmp_path):
+def test_a_platform_that_books_a_slot_twice_is_named(tmp_path):
     """One after the other, and at once."""
     with plain() as platform:
         platform.operate("plant/double-booking?share=1")

@@ -145,7 +145,7 @@ def failed() -> Assessment:
 
 
 def inconclusive() -> Assessment:
-    """The generator was late, one fault was never seen to bite, and part of the evidence is missing."""
+    """The generator was late, one fault was never seen to take effect, and part of the evidence is missing."""
     late = "the load generator was late in the windows of 22 % of these requests, so their times include its own delay"
     unseen = "the loss of the cache tier was never observed by a probe"
     found = tuple(

@@ -86,7 +86,7 @@ def test_failing_open_confirms_what_is_nowhere(
     assert not held(platform, 1, promised.json()["id"])
 
 
-def test_what_europe_cannot_write_is_written_abroad(
+def test_what_europe_cannot_write_is_written_to_another_region(
     platform: Running, european: Customer, deployed: Deployment, lost: Callable[[], None]
 ) -> None:
     """The row lies in a shard of another region, and is taken out with the defect."""

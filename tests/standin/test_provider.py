@@ -12,7 +12,7 @@ from closeshave.standin.payments import Ledger
 
 
 def test_a_key_charges_once(tmp_path: Path) -> None:
-    """The same key gives the same capture, within a process and after a restart; another key charges anew."""
+    """The same key gives the same capture, within a process and after a restart; another key charges again."""
     file = tmp_path / "ledger.jsonl"
     first = Ledger(file).charge(booking=1, franchise=2, amount=3000, key="capture_a", at=10.0)
     again = Ledger(file)

@@ -117,7 +117,7 @@ def test_a_server_that_speaks_something_else_is_left() -> None:
     asyncio.run(talked())
 
 
-def test_a_tier_connects_once_for_all_and_anew_when_it_was_lost() -> None:
+def test_a_tier_connects_once_for_all_and_again_when_it_was_lost() -> None:
     """While it is away its users get nothing, soon without waiting; a probe finds it again."""
 
     async def used(store: Valkey) -> None:

@@ -45,7 +45,7 @@ def test_a_token_is_renewed_once_before_it_expires() -> None:
     assert wallet.claim_refresh("a", 2 * REFRESH_AFTER_NS)
 
 
-def test_nobody_is_nobody() -> None:
+def test_without_accounts_no_customer_is_logged_in() -> None:
     """A load without accounts would send nothing that is worth recording."""
     with pytest.raises(ValueError, match="no customer is logged in"):
         Wallet((), ("x",), 0)

@@ -1,4 +1,4 @@
-"""The shipped scenario without the harness: plain Locust, headless and with its web UI, on the engine all the same."""
+"""The shipped scenario without the harness: plain Locust, headless and with its web UI, on the engine anyway."""
 
 from __future__ import annotations
 

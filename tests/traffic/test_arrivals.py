@@ -64,7 +64,7 @@ def test_gaps_are_exponential(seed: int) -> None:
     assert gaps.std() / gaps.mean() == pytest.approx(1, abs=0.08)
 
 
-def test_a_region_that_sleeps_sends_nobody() -> None:
+def test_a_region_at_rate_zero_has_no_arrivals() -> None:
     """A factor of 0 silences a region, a factor of 2 doubles it."""
     factors = {"a": 0.0, "b": 2.0}
     found = arrivals.poisson(loads.phases((100, 100)), SHARES, lambda region, _: factors[region], np.random.default_rng(1))
@@ -73,7 +73,7 @@ def test_a_region_that_sleeps_sends_nobody() -> None:
 
 
 @pytest.mark.parametrize(("per_s", "phase_s", "expected"), [(10, 0.05, 20), (1, 0.5, 2), (1, 0.0, 2), (0, 0.5, 0), (0.1, 5.0, 0)])
-def test_steady_arrivals_keep_their_beat(per_s: float, phase_s: float, expected: int) -> None:
+def test_steady_arrivals_keep_their_gap(per_s: float, phase_s: float, expected: int) -> None:
     """So many within two seconds, evenly spaced."""
     found = arrivals.steady(per_s, 2.0, phase_s)
     assert len(found) == expected

@@ -153,7 +153,7 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_header_that_never_repeats_does_not_stop_the_book(tmp_path: Path) -> None:
-    """Past what a worker can tell apart, texts are all the same."""
+    """Past what a worker can tell apart, texts are anyway."""
     records, book = records_of(tmp_path)
     for index in range(MOST_TEXTS + 10):
         record(book, dataclasses.replace(plain(), served_by=f"region {index}"))

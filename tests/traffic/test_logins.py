@@ -41,7 +41,7 @@ def deployment(directory, url="http://127.0.0.1:1", *, count=0, missing=(), **ca
         (9, {"limits": LIMIT}, 0),
     ],
 )
-def test_how_far_apart_log_ins_are(tmp_path, count, settings, spacing_s):
+def test_the_gap_between_log_ins(tmp_path, count, settings, spacing_s):
     """As the shared limit allows, with some to spare; each with an address of its own as fast as it goes."""
     assert logins.spacing_s(deployment(tmp_path, **settings), count) == pytest.approx(spacing_s)
 
@@ -129,7 +129,7 @@ def test_a_wrong_password_is_named_without_it(tmp_path, monkeypatch):
     assert "Plain-1234" not in str(raised.value)
 
 
-def test_where_one_is_refused_nobody_else_waits_as_long(tmp_path, monkeypatch):
+def test_after_one_refusal_the_others_do_not_wait_as_long(tmp_path, monkeypatch):
     """Four at once lose patience at the same moment; whoever would be next is not asked for at all, or once."""
     monkeypatch.setattr(logins, "PATIENCE_S", 1.0)
     asked = []

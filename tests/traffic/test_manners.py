@@ -92,7 +92,7 @@ def test_a_platform_without_franchises_is_one_shop_with_days_for_canaries() -> N
     assert all(1 <= (Steps(session).some_day() - today).days <= 22 for _ in range(200))
 
 
-def test_everybody_wants_the_only_shop() -> None:
+def test_all_customers_use_the_only_shop() -> None:
     """A population of one franchise is one."""
     population = populate(ONE, 0.8, "shuffled", np.random.default_rng(1))
     assert population.franchises(0, 5, np.random.default_rng(1)).tolist() == [1] * 5

@@ -106,7 +106,7 @@ def test_what_is_not_due_before_the_end_is_not_sent() -> None:
     assert (kept.counters.intended, kept.counters.sent, kept.operations) == (0, 0, [])
 
 
-def test_nobody_thinks_past_the_end() -> None:
+def test_no_think_time_lasts_past_the_end() -> None:
     """A customer whose next step would be due after the end leaves at once."""
     customer, _ = session((200, {}), window=Window(end_ns=now_ns() + 10**9))
     Steps(customer).franchise_page()

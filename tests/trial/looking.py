@@ -36,7 +36,7 @@ class Looker(threading.Thread):
             self.look()
 
     def look(self) -> None:
-        """Everything once; what grows is read anew."""
+        """Everything once; what grows is read again."""
         self.looks += 1
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):

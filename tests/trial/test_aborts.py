@@ -58,7 +58,7 @@ def test_a_few_requests_are_no_leakage():
 
 
 def test_leakage_is_forgotten_between_faults():
-    """Ten seconds of which some were before the fault do not convict it."""
+    """Ten seconds of which some were before the fault do not fail it."""
     of = watch()
     bad = (PROBE, Tally("customers", "east", 2, 100, 100))
     assert not any(of.look(float(at), bad, (), [SHARD] if at % 8 else []) for at in range(1, 40))

@@ -45,7 +45,7 @@ def test_in_containers_the_likely_cause_is_named(toy):
     assert Presence(replace(toy, networks=(network,)), 0).gone(1).endswith("; has the container engine been stopped or restarted?")
 
 
-def test_of_a_platform_elsewhere_nothing_runs_here(toy):
+def test_a_remote_platform_runs_no_process_here(toy):
     """It has no processes, and is asked in other ways."""
     presence = Presence(replace(toy, processes=()), 0)
     assert presence.gone(1) == ""

@@ -31,7 +31,7 @@ def standing(platform):
     return [each for each in found if (each["notes"] or "").startswith("closeshave:") and each["status"] != "cancelled"]
 
 
-def test_faults_through_hooks_are_seen_judged_healed_and_tidied_up(tmp_path, closeshave):
+def test_faults_through_hooks_are_seen_judged_healed_and_cleaned_up(tmp_path, closeshave):
     """A database and then the whole process: every edge of both lives, what is inconclusive is said with its reason, no booking is left."""
     with plain("--limits", "20") as platform:
         told = plans.hooks(platform)

@@ -69,7 +69,7 @@ class Terminal:
 
 
 def test_nothing_that_is_shown_and_no_full_disk_stops_a_clean_up(tmp_path, monkeypatch):
-    """The terminal is gone and the run directory cannot be written: credentials are forgotten and the environment is taken down all the same."""
+    """The terminal is gone and the run directory cannot be written: credentials are forgotten and the environment is taken down anyway."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     down: list[Path] = []
     guard, run = Guard(), tmp_path / "absent" / "run"

@@ -74,7 +74,7 @@ def test_a_refusal_without_an_option_is_told() -> None:
         ([CLEAN] * 99 + [replace(CLEAN, right=False, status="fail")], False),
     ],
 )
-def test_the_whole_is_right_when_no_innocent_is_convicted_and_nine_of_ten_pass(results, enough) -> None:
+def test_the_whole_is_right_when_no_clean_run_fails_and_nine_of_ten_pass(results, enough) -> None:
     """And every defect is."""
     assert elsewhere.enough({str(number): one for number, one in enumerate(results)}) is enough
 
@@ -92,6 +92,6 @@ def test_the_operators_file_is_valid_and_tells_nothing_that_the_doctor_is_to_fin
 def test_the_page_says_what_was_missed_and_why() -> None:
     """A row for each case."""
     page = elsewhere.render({"a": replace(GUILTY, right=False, verdict="integrity/lost: pass"), "b": CLEAN})
-    assert "convicted with a right witness: **0 of 1**" in page
+    assert "detected with a right witness: **0 of 1**" in page
     assert "| double-booking-utc | **missed** | integrity/lost: pass |" in page
-    assert "passed: **1 of 1**; convicted: **0**" in page
+    assert "passed: **1 of 1**; failed: **0**" in page

@@ -40,7 +40,7 @@ class Unlisted(OSError):
 def export(definition: Remote, deployment: Deployment, run: Path) -> Mapping[str, str]:
     """Write the captures of this run's bookings; returns why they are not known where they are not, and then writes nothing.
 
-    Charges that are known in part convict for what the rest would explain: a payment that is missing from half a list is not missing.
+    Charges that are known in part fail for what the rest would explain: a payment that is missing from half a list is not missing.
     """
     if PAYING & set(deployment.capabilities.steps_off) or definition.read_back.api == "none":
         return {}

@@ -1,6 +1,6 @@
 """Reads lists to their end: by their total, by pages, by a cursor or by a link to the next page. A list that is incomplete says so.
 
-Platforms answer lists in pages and say so in many ways, or in none. A list of which a part was read and the rest called lost convicts an innocent
+Platforms answer lists in pages and say so in many ways, or in none. A list of which a part was read and the rest called lost fails an innocent
 platform, so whoever reads one is told whether it is whole, and if not, why.
 """
 
