@@ -21,7 +21,7 @@ from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.waiting import after, until
 from closeshave.plan import Expected, Fault
 from closeshave.shelf import locate
-from tests.faults.held import takes_effect_and_is_undone, healed
+from tests.faults.held import healed, takes_effect_and_is_undone
 from tests.faults.timelines import WHOLE_LIFE, edges
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(400)]

@@ -21,7 +21,7 @@ from closeshave.faults.shard.cluster import log_of
 from closeshave.faults.waiting import after, until, wait_until
 from closeshave.plan import Expected, Fault
 from closeshave.processes import stopped
-from tests.faults.held import takes_effect_and_is_undone, healed
+from tests.faults.held import healed, takes_effect_and_is_undone
 from tests.faults.timelines import WHOLE_LIFE, edges
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
