@@ -92,7 +92,7 @@ class Rivals(BookingUser):
             return
         day, barber = steps.some_day(), self.rng.choice(barbers)
         if barber is None:
-            # With anybody both may be served: that is no contest.
+            # If any barber will do, both requests may succeed: that is no conflict.
             return
         slot = choose(steps.slots(day, barber), self.session)
         if slot is None:

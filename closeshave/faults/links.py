@@ -25,7 +25,7 @@ SILENCE = (Toxic("timeout", {"timeout": 0}, "upstream"), Toxic("timeout", {"time
 """Nothing gets through in either direction, without an error. When they are removed, Toxiproxy closes the silenced connections, so that no
 stream goes on with bytes missing, which no network would do."""
 SILENT_S = 0.3
-"""No answer for so long, on a machine where one takes a millisecond, is silence."""
+"""A link without an answer for so long counts as silent: on one machine an answer takes about a millisecond."""
 PATIENCE_S = 1.0
 """How long beyond its latency a slow link is waited for."""
 

@@ -66,7 +66,7 @@ def imports(path):
 
 @pytest.mark.parametrize("room", ALLOWED)
 def test_a_room_imports_only_what_lies_below_it(room):
-    """The directions of the design hold for every file."""
+    """Every file keeps the directions of import of docs/architecture.md."""
     above = {str(path): set(imports(path)) - {room} - ALLOWED[room] for path in (PACKAGE / room).rglob("*.py")}
     assert above
     assert {path: parts for path, parts in above.items() if parts} == {}

@@ -54,7 +54,7 @@ def test_names_of_processes_are_unique(layout):
     ],
 )
 def test_every_part_of_the_platform_is_there(layout, role, count):
-    """The shape of design.md."""
+    """The layout that docs/architecture.md describes."""
     assert sum(process.role == role for process in layout.deployment.processes) == count
 
 

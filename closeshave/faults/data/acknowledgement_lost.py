@@ -1,8 +1,8 @@
-"""Statements are committed and their answers never come.
+"""Statements are committed, but their answers never arrive.
 
-Silence for good would not do it: a booking looks before it writes, so that nothing would be sent that could be committed. So the answers are
-swallowed for a moment, again and again. What is asked then is done, and when the moment is over Toxiproxy closes the connections that it
-silenced. A platform may ask for a lost read once more; of a lost write it cannot know.
+Dropping all answers for the whole time would not do it: a booking reads before it writes, so no write would be sent. Therefore the answers
+are dropped for a moment, again and again. Statements sent in such a moment are executed, and at its end Toxiproxy closes the connections
+that it blocked. A platform may repeat a lost read; it cannot know whether a lost write was committed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def ways(aim: Aim) -> tuple[Link, ...]:
 
 
 def course(aim: Aim) -> Iterator[Stroke]:
-    """The injection's own silence ends when it was seen; then one moment follows another."""
+    """The interruption that the injection made ends when it was observed; then one follows another."""
     answers = f"answers of shard {aim.scope['shard']}"
     disturbance = FAULT.disturbance(aim)
 

@@ -17,7 +17,7 @@ FAULT = LinkFault(
 )
 KIND = Kind(
     name=FAULT.kind,
-    does="Silences the region's ways to the others' databases and stores, theirs to its own, and replication between them; etcd, Patroni, "
+    does="Cuts the region's links to the others' databases and caches, theirs to its own, and replication between them; etcd, Patroni, "
     "Sentinel, the stores' own replication and the edges reach it as before.",
     observed_by="A request on each of those paths that is in use is not answered.",
     undone_by="Removes the toxics; proven by the servers' own lists, writes, streaming replicas and ready applications.",
