@@ -9,7 +9,7 @@ from closeshave.environments.containers import containers
 @pytest.mark.parametrize(
     ("reason", "detail"),
     [
-        (None, "reached, and it has the images that are used by default"),
+        (None, "running, with the images that are used by default"),
         (
             "no container engine runs on this machine",
             "no container engine runs on this machine (only environments of kind containers need it)",

@@ -215,8 +215,8 @@ def test_only_databases_run_as_another_user(layout):
         ("platform: closeshave/platform:local", "platform: ''", "images.platform", "'' is not the name of an image"),
         ("  etcd: closeshave/etcd:local", "  etcds: closeshave/etcd:local", "images.etcds", "unknown key"),
         ("apps_per_region: 2", "apps_per_region: 0", "apps_per_region", "at least 1"),
-        ("ports: auto", "ports: 40000", "ports", "taken by the kernel"),
-        ("kind: containers", "kind: container", "kind", "there is: embedded, containers, remote"),
+        ("ports: auto", "ports: 40000", "ports", "the kernel uses higher ones"),
+        ("kind: containers", "kind: container", "kind", "available: embedded, containers, remote"),
         ("kind: containers", "kind: embedded", "images", "unknown key"),
     ],
 )

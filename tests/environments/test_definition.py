@@ -51,7 +51,7 @@ def test_a_majority_of_etcd_and_of_the_sentinels_outlives_any_region(definition)
         ("apps_per_region: 2", "apps_per_region: 0", "apps_per_region", "at least 1"),
         ("ttl: 20s", "ttl: 20", "database.ttl", "not a duration"),
         ("ttl: 20s", "ttl: 6s", "database.ttl", "ttl >= loop_wait + 2 * retry_timeout"),
-        ("ports: auto", "ports: 40000", "ports", "taken by the kernel"),
+        ("ports: auto", "ports: 40000", "ports", "the kernel uses higher ones"),
         ("home: us-west-2,", "home: us-west-3,", "shards.1.home", "'us-west-3' is not a region of this environment"),
         ("first: 25001", "first: 25002", "shards.1.first", "starts at 25001"),
         ("home: eu-west-1, standby: eu-west-1", "home: eu-west-1, standby: us-east-1", "shards.2.standby", "may not leave it"),

@@ -33,9 +33,9 @@ def test_a_provider_that_never_charged_has_an_empty_ledger(tmp_path):
     [
         ((CAPTURE, CAPTURE), "", "ledger.jsonl:2: the line is incomplete"),
         ((CAPTURE, '{"capture": "ch'), "", "ledger.jsonl:2: the line is incomplete"),
-        (('{"capture": "ch', CAPTURE), "\n", "ledger.jsonl:1: no capture"),
-        (({"capture": "ch_1"},), "\n", "ledger.jsonl:1: no capture: KeyError: 'booking'"),
-        (("[]",), "\n", "ledger.jsonl:1: no capture"),
+        (('{"capture": "ch', CAPTURE), "\n", "ledger.jsonl:1: not a capture"),
+        (({"capture": "ch_1"},), "\n", "ledger.jsonl:1: not a capture: KeyError: 'booking'"),
+        (("[]",), "\n", "ledger.jsonl:1: not a capture"),
         (({**CAPTURE, "at": "noon"},), "\n", "wrong type"),
         (({**CAPTURE, "amount": "much"},), "\n", "wrong type"),
     ],

@@ -79,7 +79,7 @@ def test_the_page_has_a_line_for_each_fault():
     text = table.page([GOOD, replace(GOOD, kind="x.y", late_ms=None, effect_s=None, effect_within_s=None)], "embedded", "2026-11-21")
     assert "| shard.primary-killed | shard 1 | 12.00 | 0.05 | 0.40 (of 10) | 12.00 | 5.00 | nothing |" in text
     assert "| x.y | shard 1 | unknown | 0.05 | none expected | 12.00 | 5.00 | nothing |" in text
-    assert "1 of 2 are as they should be" in text
+    assert "1 of 2 kinds are as expected" in text
 
 
 def test_of_a_kind_that_was_tried_again_only_the_last_run_tells():

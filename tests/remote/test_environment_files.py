@@ -94,7 +94,7 @@ def test_the_same_plans_fit_these_platforms(plan, environment, monkeypatch):
         assert prepare(plan, environment=environment).definition.name == environment
     except InvalidFile as error:
         (named,) = [problem.message for problem in error.problems if "--rate-scale" in problem.message]
-        scale = float(named.split()[1])
+        scale = float(named.split()[-1])
         assert prepare(plan, environment=environment, rate_scale=scale).definition.name == environment
 
 

@@ -169,7 +169,7 @@ def test_a_row_that_is_no_object_is_named(tmp_path, run, odd):
     """It may be one of ours."""
     rows, lacking, _platform = read(tmp_path, run, lambda _who, _at: told(booking(1), odd), shards=[])
     assert [one["booking"] for one in rows] == [1]
-    assert "no booking" in lacking["final state of client 1001"]
+    assert "not a booking" in lacking["final state of client 1001"]
 
 
 @pytest.mark.parametrize(

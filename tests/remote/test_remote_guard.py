@@ -148,7 +148,7 @@ def test_hooks_are_prepared_before_anything_starts(tmp_path):
     [
         ({"undo": {}}, "either a command"),
         ({"undo": {"command": ["x"], "http": "https://x.example.com"}}, "either a command"),
-        ({"undo": {"http": "file:///etc/passwd"}}, "is no URL of an HTTP request"),
+        ({"undo": {"http": "file:///etc/passwd"}}, "is not the URL of an HTTP request"),
         ({}, "a second hook"),
     ],
 )
