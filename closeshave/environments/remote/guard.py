@@ -40,8 +40,8 @@ def over_caps(definition: Remote, plan: Plan, requests_per_session: float) -> It
             mean_per_s = offered.of_phase(plan, phase, topology)
             yield (
                 f"phase {phase.name} can send {per_s:.1f} requests/s for {chance.WINDOW_S:g} s: {mean_per_s:.1f} on average "
-                f"({phase.sessions_per_s:g} sessions/s of {offered.of_session(plan):g}, {plan.traffic.contests_per_s:g} contests/s of "
-                f"{offered.CONTEST_REQUESTS:g}, {canaries_per_s:g} of canaries), and the rest because arrivals are random; "
+                f"({phase.sessions_per_s:g} sessions/s of {offered.of_session(plan):g} requests, {plan.traffic.contests_per_s:g} contests/s of "
+                f"{offered.CONTEST_REQUESTS:g}, {canaries_per_s:g}/s from canaries), and the rest because arrivals are random; "
                 f"{definition.name} allows {caps.requests_per_s:g}"
             )
     if plan.limits.requests > caps.requests:
