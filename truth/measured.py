@@ -43,7 +43,8 @@ from truth.scripted import CUSTOMERS, REGIONS, TOPOLOGY, Script, Scripted, token
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "reports" / "runs" / "truth" / "measured.json"
 PAGE = HERE.parent / "docs" / "measured-error.md"
-SOURCES = ("closeshave/judge", "closeshave/faults", "closeshave/traffic", "closeshave/history", "closeshave/environments/remote", "truth")
+ROOMS = ("judge", "faults", "loadgen", "traffic", "history", "environments/remote")
+SOURCES = (*(f"closeshave/{room}" for room in ROOMS), "truth")
 """What has a part in what is measured."""
 SCRIPTS = 40
 INSIDE_LEAST = 0.95

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from closeshave.loadgen.rates import replay
 from closeshave.shapes import Replayed
 from closeshave.shelf import locate
-from closeshave.traffic.engine.rates import replay
 from closeshave.traffic.load import LoadPhase
 
 CELL_S = 1.0

@@ -14,8 +14,8 @@ from locust.env import Environment
 from locust.runners import MasterRunner
 
 from closeshave.files import write_atomically
+from closeshave.loadgen.worker import place_of, tell_done
 from closeshave.traffic import signposts
-from closeshave.traffic.engine.worker import place_of, tell_done
 from closeshave.traffic.load import load as read_load
 from closeshave.traffic.openmodel import Senders, Worker
 from closeshave.traffic.signposts import Kind

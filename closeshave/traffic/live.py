@@ -13,8 +13,8 @@ import orjson
 from pydantic import TypeAdapter
 
 from closeshave.history import Effect, ids
-from closeshave.traffic.engine.records import RecordFiles
-from closeshave.traffic.engine.rows import DTYPE, HEADER, ROW
+from closeshave.loadgen.records import RecordFiles
+from closeshave.loadgen.rows import DTYPE, HEADER, ROW
 from closeshave.traffic.signposts import RECORDS
 
 _EFFECT = TypeAdapter(Effect)

@@ -15,12 +15,12 @@ import httpx
 
 from closeshave import private, web
 from closeshave.deployment import Account, Deployment, Proxy
+from closeshave.loadgen.transport import Request
 from closeshave.pace import Pace
 from closeshave.traffic import accounts, answers, dialect, manners
 from closeshave.traffic.accounts import LoggedIn
 from closeshave.traffic.load import ACCOUNTS_FILE
 from closeshave.traffic.manners import Manners
-from closeshave.traffic.transport import Request
 
 AT_ONCE = 4
 """More would only queue at the password hash."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from closeshave.deployment import Capabilities
+from closeshave.loadgen.transport import Request
 from closeshave.topology import Topology
 from closeshave.traffic import limits
 from closeshave.traffic.learning import Learnt
 from closeshave.traffic.limits import Limits, Tally
-from closeshave.traffic.transport import Request
 
 OPERATIONS = frozenset(
     {"franchise", "services", "barbers", "slots", "login", "refresh", "profile", "book", "read_booking", "reschedule", "cancel"}

@@ -24,17 +24,17 @@ from closeshave import web
 from closeshave.clock import now_ns
 from closeshave.files import write_atomically
 from closeshave.history import Source
+from closeshave.loadgen.carrier import Stopped, stop_waiting
+from closeshave.loadgen.engine import Engine, Settings
+from closeshave.loadgen.loop import NEVER_NS
+from closeshave.loadgen.proxy import Proxy
+from closeshave.loadgen.records import FLUSH_INTERVAL_S
+from closeshave.loadgen.scheduler import Arrivals, Scheduler
+from closeshave.loadgen.sleep import sleep_until
+from closeshave.loadgen.stats import EngineStats
+from closeshave.loadgen.worker import place_of
 from closeshave.traffic import learning, manners, signposts
-from closeshave.traffic.engine.book import EngineBook
-from closeshave.traffic.engine.carrier import Stopped, stop_waiting
-from closeshave.traffic.engine.engine import Engine, Settings
-from closeshave.traffic.engine.loop import NEVER_NS
-from closeshave.traffic.engine.proxy import Proxy
-from closeshave.traffic.engine.records import FLUSH_INTERVAL_S
-from closeshave.traffic.engine.scheduler import Arrivals, Scheduler
-from closeshave.traffic.engine.sleep import sleep_until
-from closeshave.traffic.engine.stats import EngineStats
-from closeshave.traffic.engine.worker import place_of
+from closeshave.traffic.book import EngineBook
 from closeshave.traffic.load import Load, part
 from closeshave.traffic.session import Counters, Over, Surroundings, Window
 from closeshave.traffic.signposts import Kind

@@ -13,6 +13,8 @@ from typing import Protocol
 
 from closeshave.clock import now_ns
 from closeshave.history import Effect, Operation, Outcome, Source
+from closeshave.loadgen.outcomes import Meaning
+from closeshave.loadgen.transport import Answer, Failure, Request, Transport
 from closeshave.topology import Topology
 from closeshave.traffic import answers
 from closeshave.traffic.answers import Body, Check
@@ -20,8 +22,6 @@ from closeshave.traffic.dialect import Caller
 from closeshave.traffic.learning import Learnt
 from closeshave.traffic.limits import Tally
 from closeshave.traffic.manners import EVERYTHING, Manners
-from closeshave.traffic.outcomes import Meaning
-from closeshave.traffic.transport import Answer, Failure, Request, Transport
 
 LEFT_OUT = Meaning(Outcome.FAIL, good=False, error="left_out")
 """Of an operation that was not sent, because the platform does not support it."""
@@ -42,7 +42,7 @@ class Counters:
 
 
 class Book(Protocol):
-    """Where operations are kept: :class:`closeshave.traffic.engine.book.EngineBook`."""
+    """Where operations are kept: :class:`closeshave.traffic.book.EngineBook`."""
 
     counters: Counters
 

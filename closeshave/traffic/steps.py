@@ -12,11 +12,11 @@ import orjson
 
 from closeshave.clock import now_ns
 from closeshave.history import Effect, Outcome
+from closeshave.loadgen.outcomes import Meaning
 from closeshave.traffic import answers, dialect
 from closeshave.traffic.accounts import Wallet
 from closeshave.traffic.answers import Body
 from closeshave.traffic.dialect import Slot
-from closeshave.traffic.outcomes import Meaning
 from closeshave.traffic.session import LEFT_OUT, Effects, Reply, Session
 
 RETRY_AFTER_S = 1.0

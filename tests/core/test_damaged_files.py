@@ -18,9 +18,9 @@ from closeshave.faults import heartbeat, ledger
 from closeshave.files import read_lines
 from closeshave.history import EFFECTS_FILE, Edge
 from closeshave.jsonfile import Damaged
+from closeshave.loadgen.convert import convert
+from closeshave.loadgen.rows import HEADER, MAGIC, ROW
 from closeshave.traffic import learning
-from closeshave.traffic.engine.convert import convert
-from closeshave.traffic.engine.rows import HEADER, MAGIC, ROW
 from closeshave.traffic.live import Live
 from closeshave.trial.excuses import Excuses
 from closeshave.yamlfile import InvalidFile, document

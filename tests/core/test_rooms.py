@@ -34,7 +34,8 @@ SHARED = {
     "yamlfile",
 }
 ALLOWED = {
-    "traffic": SHARED,
+    "loadgen": {"clock", "files", "foreign", "history", "seal", "yamlfile"},
+    "traffic": SHARED | {"loadgen"},
     "faults": SHARED,
     "environments": SHARED | {"standin"},
     "standin": {"clock", "deployment", "files", "processes", "topology", "history"},

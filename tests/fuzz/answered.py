@@ -34,16 +34,16 @@ from closeshave.environments.remote.definition import Accounts, Caps, Fingerprin
 from closeshave.environments.remote.look import look
 from closeshave.faults import calls
 from closeshave.history import EFFECTS, Source
+from closeshave.loadgen.convert import _read_effects
+from closeshave.loadgen.records import Records
+from closeshave.loadgen.transport import Answer, Failure, Request
+from closeshave.loadgen.wire import Origin, build, constant_lines
 from closeshave.pace import FREE
 from closeshave.traffic import answers, dialect, logins, manners, probes
 from closeshave.traffic.accounts import LoggedIn, Wallet
-from closeshave.traffic.engine.book import EngineBook
-from closeshave.traffic.engine.convert import _read_effects
-from closeshave.traffic.engine.records import Records
-from closeshave.traffic.engine.wire import Origin, build, constant_lines
+from closeshave.traffic.book import EngineBook
 from closeshave.traffic.session import LEFT_OUT, Session, Surroundings, Window
 from closeshave.traffic.steps import Booking, Steps
-from closeshave.traffic.transport import Answer, Failure, Request
 from closeshave.yamlfile import InvalidFile
 from tests.fuzz import script
 from tests.fuzz.script import Told

@@ -20,11 +20,11 @@ from closeshave.environments.remote import permission, reader, record, remote
 from closeshave.faults import child, heal, heartbeat, ledger
 from closeshave.history import ids
 from closeshave.jsonfile import Damaged
+from closeshave.loadgen.convert import convert, convert_effects
+from closeshave.loadgen.rows import HEADER, MAGIC, ROW
 from closeshave.report.views import flat_json
 from closeshave.traffic import accounts, learning
 from closeshave.traffic import load as loads
-from closeshave.traffic.engine.convert import convert, convert_effects
-from closeshave.traffic.engine.rows import HEADER, MAGIC, ROW
 from closeshave.traffic.live import Live
 from closeshave.trial.excuses import Excuses
 from closeshave.yamlfile import InvalidFile

@@ -39,11 +39,11 @@ class Target:
         return loaded
 
 
-_ENGINE = tuple(f"closeshave.traffic.engine.{name}" for name in ("parser", "cookies", "wire", "trace", "response"))
+_ENGINE = tuple(f"closeshave.loadgen.{name}" for name in ("parser", "cookies", "wire", "trace", "response"))
 _YAML = ("closeshave.yamlfile", "ruamel.yaml")
 _REMOTE = ("closeshave.environments.remote", "closeshave.foreign")
 _LISTED = (
-    Target("engine", "tests.engine.fuzzing:one", (*_ENGINE, "closeshave.traffic.answers"), share=18),
+    Target("engine", "tests.loadgen.fuzzing:one", (*_ENGINE, "closeshave.traffic.answers"), share=18),
     # -- files that people write
     Target("plan", "tests.fuzz.written:plan", (*_YAML, "closeshave.plan", "closeshave.shapes", "closeshave.preparation"), share=2),
     Target("target", "tests.fuzz.written:target", (*_YAML, "closeshave.target")),
@@ -53,7 +53,7 @@ _LISTED = (
     Target("accounts", "tests.fuzz.written:accounts", ("closeshave.environments.remote.people",)),
     # -- files that the harness wrote, damaged since
     Target("run", "tests.fuzz.kept:run", ("closeshave.history", "closeshave.seal", "closeshave.conclusion", "closeshave.judge"), share=2),
-    Target("records", "tests.fuzz.kept:records", ("closeshave.traffic.engine.convert", "closeshave.traffic.live", "closeshave.history")),
+    Target("records", "tests.fuzz.kept:records", ("closeshave.loadgen.convert", "closeshave.traffic.live", "closeshave.history")),
     Target("ledger", "tests.fuzz.kept:faults", ("closeshave.faults", "closeshave.files")),
     Target("state", "tests.fuzz.kept:state", ("closeshave",)),
     Target("evidence", "tests.fuzz.kept:evidence", ("closeshave.environments.evidence", "closeshave.trial", "closeshave.files")),

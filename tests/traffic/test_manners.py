@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from closeshave.clock import now_ns
 from closeshave.deployment import Capabilities
 from closeshave.history import Source
+from closeshave.loadgen.transport import Answer, Request
 from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic
 from closeshave.topology import Shard, Topology
 from closeshave.traffic import dialect, limits, manners
@@ -22,7 +23,6 @@ from closeshave.traffic.dialect import Caller, Slot
 from closeshave.traffic.population import populate
 from closeshave.traffic.session import Session, Surroundings, Window
 from closeshave.traffic.steps import Booking, Steps
-from closeshave.traffic.transport import Answer, Request
 from tests.traffic.loads import FOUR
 from tests.traffic.test_session import Kept, Scripted
 

@@ -16,9 +16,10 @@ import gevent
 import numpy as np
 
 from closeshave.clock import now_ns
+from closeshave.loadgen.carrier import EngineTransport
+from closeshave.loadgen.transport import Request
 from closeshave.traffic import accounts, answers, dialect, probes
 from closeshave.traffic.accounts import Wallet
-from closeshave.traffic.engine.carrier import EngineTransport
 from closeshave.traffic.generating import OpenModel
 from closeshave.traffic.limits import CANARY_CANCELS_PER_S
 from closeshave.traffic.load import Load
@@ -27,7 +28,6 @@ from closeshave.traffic.probes import Chair
 from closeshave.traffic.seats import Seats
 from closeshave.traffic.session import Session
 from closeshave.traffic.steps import Steps
-from closeshave.traffic.transport import Request
 
 TIMEOUT_S = 2.0
 CANCEL_AFTER_S = 5.0
