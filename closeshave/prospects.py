@@ -10,12 +10,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from closeshave import offered
 from closeshave.judge import asked
 from closeshave.judge.windows import ROLES
 from closeshave.plan import Phase, Plan, Role
 from closeshave.target import SHARES, TIMES, Measure, Objective, Target
 from closeshave.topology import Topology
+from closeshave.traffic.arrivals import rate_of
 
 SHAPE_POINTS = 200
 """At which a shape's mean is taken."""
@@ -77,10 +80,8 @@ def _prospect(plan: Plan, objective: Objective, topology: Topology) -> Prospect 
 
 def sessions(phase: Phase) -> float:
     """Sessions that arrive in a phase, on average."""
-    if phase.shape is None:
-        return phase.sessions_per_s * phase.duration
-    at = ((index + 0.5) / SHAPE_POINTS * phase.duration for index in range(SHAPE_POINTS))
-    return phase.sessions_per_s * phase.duration * sum(phase.shape.factor(each, phase.duration) for each in at) / SHAPE_POINTS
+    at_s = (np.arange(SHAPE_POINTS) + 0.5) / SHAPE_POINTS * phase.duration
+    return float(rate_of(phase.shape, phase.sessions_per_s, phase.duration).per_s(at_s).mean()) * phase.duration
 
 
 def _allowed(objective: Objective) -> float:
