@@ -16,10 +16,10 @@ from rich.text import Text
 from typer.rich_utils import rich_format_error
 
 from closeshave import __version__, output, rundir, unforeseen
+from closeshave.files.jsonfile import Damaged
+from closeshave.files.plaintext import clean
+from closeshave.files.yamlfile import InvalidFile, Problem
 from closeshave.interrupts import Interrupted
-from closeshave.jsonfile import Damaged
-from closeshave.plaintext import clean
-from closeshave.yamlfile import InvalidFile, Problem
 
 if TYPE_CHECKING:
     from closeshave.environments.remote.examination import Examined
@@ -179,7 +179,7 @@ def allow(
     from closeshave.environments.definition import read_definition
     from closeshave.environments.remote.definition import Remote
     from closeshave.environments.remote.permission import VARIABLE, grant, own_key
-    from closeshave.shelf import locate
+    from closeshave.files.shipped import locate
 
     path = locate("environments", name)
     definition = read_definition(path)
@@ -224,7 +224,7 @@ def heal(root: Annotated[Path, typer.Argument(help="Root of the environment.", e
 def list_() -> None:
     """What there is: plans, environments, targets, kinds of faults."""
     from closeshave.faults import catalogue
-    from closeshave.shelf import available
+    from closeshave.files.shipped import available
 
     for title, folder in (("plans", "scenarios"), ("environments", "environments"), ("targets", "environments/targets")):
         console.print(_coloured(title, "bold").append(f"  {', '.join(available(folder))}", style="not bold"))
@@ -263,7 +263,7 @@ def _examine(name: str, *, write: bool) -> None:
     from closeshave.environments.definition import read_definition
     from closeshave.environments.remote import examination
     from closeshave.environments.remote.definition import Remote
-    from closeshave.shelf import locate
+    from closeshave.files.shipped import locate
 
     path = locate("environments", name)
     definition = read_definition(path)
@@ -303,7 +303,7 @@ def up(name: EnvironmentName = "embedded") -> None:
     from closeshave.display import Display
     from closeshave.environments import drivers, registry
     from closeshave.environments.definition import read_definition
-    from closeshave.shelf import locate
+    from closeshave.files.shipped import locate
 
     path = locate("environments", name)
     definition = read_definition(path)

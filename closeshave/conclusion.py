@@ -7,7 +7,7 @@ from pathlib import Path
 
 from closeshave import history, judge, nemesis, report, rundir
 from closeshave.files import write_atomically
-from closeshave.jsonfile import Damaged
+from closeshave.files.jsonfile import Damaged
 from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan, read_plan
 from closeshave.target import Target, read_target

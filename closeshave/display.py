@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from closeshave.plaintext import clean
+from closeshave.files.plaintext import clean
 
 _WHATEVER = (Exception, SystemExit)
 """Rich ends the process where it meets a broken pipe. An operator's signal is neither, and passes."""

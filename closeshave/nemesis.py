@@ -11,8 +11,7 @@ from random import Random
 
 from pydantic import TypeAdapter
 
-from closeshave import jsonfile
-from closeshave.files import write_atomically
+from closeshave.files import jsonfile, write_atomically
 from closeshave.plan import Expected, Fault, Nemesis, Plan
 
 FILE = "nemesis.json"
@@ -75,7 +74,7 @@ def save(run: Path, faults: Iterable[Fault]) -> None:
 
 
 def load(run: Path) -> tuple[Fault, ...]:
-    """The faults that were drawn for a run; none where there was no nemesis. Raises :class:`closeshave.jsonfile.Damaged`."""
+    """The faults that were drawn for a run; none where there was no nemesis. Raises :class:`closeshave.files.jsonfile.Damaged`."""
     try:
         return jsonfile.read(run / FILE, _CODEC)
     except FileNotFoundError:

@@ -11,6 +11,7 @@ from rich.text import Text
 from closeshave import fitting, processors, prospects
 from closeshave.calibration import FLOOR, SHARE
 from closeshave.environments import drivers
+from closeshave.files.yamlfile import duration_text
 from closeshave.judge import asked
 from closeshave.plan import Plan
 from closeshave.preparation import Prepared
@@ -18,7 +19,6 @@ from closeshave.prospects import Prospect
 from closeshave.report import rate as told
 from closeshave.report.words import quantity
 from closeshave.target import UNIT_OF, Measure, Objective
-from closeshave.yamlfile import duration_text
 
 UNITS = {"time": "s", "share": "ratio", "rate": "1/s"}
 

@@ -15,17 +15,17 @@ from closeshave.environments import drivers
 from closeshave.environments.definition import Definition, read_definition
 from closeshave.environments.remote.definition import Remote
 from closeshave.faults import catalogue, guard
+from closeshave.files.shipped import locate
+from closeshave.files.yamlfile import InvalidFile, Problem, document, duration_text, line_of
 from closeshave.history import Rate
 from closeshave.judge import asked, integrity
 from closeshave.plan import Expected, Fault, Plan, read_plan
 from closeshave.rundir import Inputs
 from closeshave.shapes import Replayed
-from closeshave.shelf import locate
 from closeshave.target import Measure, Target, read_target
 from closeshave.traffic import limits, manners
 from closeshave.traffic.arrivals import replayed
 from closeshave.traffic.profiles import read_profile
-from closeshave.yamlfile import InvalidFile, Problem, document, duration_text, line_of
 
 REPLAY_OVER_S = chance.WINDOW_S
 """As long as a live cap looks back."""

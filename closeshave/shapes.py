@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator
 
-from closeshave.yamlfile import STRICT, Fraction, Lasting, Seconds
+from closeshave.files.yamlfile import STRICT, Fraction, Lasting, Seconds
 
 _DAY_H = 24
 

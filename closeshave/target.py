@@ -11,8 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from closeshave.plan import Fault
-from closeshave.yamlfile import (
+from closeshave.files.yamlfile import (
     STRICT,
     Count,
     InvalidFile,
@@ -27,6 +26,7 @@ from closeshave.yamlfile import (
     seconds,
     share,
 )
+from closeshave.plan import Fault
 
 
 class Measure(StrEnum):

@@ -17,8 +17,8 @@ from closeshave.environments import drivers
 from closeshave.environments.definition import read_definition
 from closeshave.faults import ledger
 from closeshave.faults.heal import heal_environment
+from closeshave.files.shipped import locate
 from closeshave.preparation import prepare
-from closeshave.shelf import locate
 
 HERE = Path(__file__).parent
 TARGET = HERE / "target.yaml"

@@ -19,9 +19,10 @@ from typing import IO, Any
 
 import httpx
 
-from closeshave import foreign, web
+from closeshave import web
 from closeshave.clock import now_ns
 from closeshave.deployment import Call, Expect, Proxy
+from closeshave.files import foreign
 from closeshave.processes import descendants, identify, send
 
 KEPT_BYTES = 1 << 20

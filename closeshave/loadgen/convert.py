@@ -19,8 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
-from closeshave import foreign, seal
-from closeshave.files import write_atomically
+from closeshave.files import foreign, seal, write_atomically
 from closeshave.history import EFFECTS, ODD_EFFECTS, OPERATIONS, WRITING, Blind, Sent, Source, ids, save_rows
 from closeshave.loadgen.records import RecordFiles, Rows
 from closeshave.loadgen.rows import DTYPE, HEADER, MAGIC, OUTCOMES, ROW, TEXT_FIELDS, WORKERS_MAX, operation_id

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from closeshave.yamlfile import LONGEST_S
+from closeshave.files.yamlfile import LONGEST_S
 
 Times = npt.NDArray[np.float64]
 """Seconds after the start, or rates at such."""

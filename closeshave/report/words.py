@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from closeshave import plaintext
+from closeshave.files import plaintext
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.report.kinds import INVARIANTS, PRECONDITIONS, Kind, kind
 from closeshave.target import Objective, Target

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from closeshave import foreign
+from closeshave.files import foreign
 from closeshave.history import Outcome
 from closeshave.loadgen import outcomes
 from closeshave.loadgen.outcomes import Meaning

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from closeshave.files.shipped import locate
 from closeshave.loadgen import rates
 from closeshave.loadgen.rates import Rate, replay
 from closeshave.shapes import Diurnal, Ramp, Replayed, Shape, Spike, Steps
-from closeshave.shelf import locate
 from closeshave.traffic.load import LoadPhase
 
 DAY_S = 86_400.0

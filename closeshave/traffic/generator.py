@@ -15,8 +15,8 @@ from pathlib import Path
 
 from closeshave import inherited
 from closeshave.files import write_atomically
+from closeshave.files.shipped import locate
 from closeshave.processes import Identity, gone, identify, poll_until, send
-from closeshave.shelf import locate
 from closeshave.traffic import ports, precedence, signposts
 from closeshave.traffic.load import FILE, Load
 from closeshave.traffic.precedence import Precedence
@@ -140,7 +140,7 @@ def _processes(kind: Kind, load: Load) -> int:
 
 
 def scenario(name: str) -> Path:
-    """The Locust file of this name below ``scenarios/``. Raises :class:`closeshave.yamlfile.InvalidFile`."""
+    """The Locust file of this name below ``scenarios/``. Raises :class:`closeshave.files.yamlfile.InvalidFile`."""
     return locate("scenarios", name)
 
 

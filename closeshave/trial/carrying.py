@@ -24,6 +24,7 @@ from closeshave.environments import drivers
 from closeshave.environments.driver import Permission
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.faults import catalogue, janitor
+from closeshave.files.yamlfile import InvalidFile, Problem
 from closeshave.history import Manifest
 from closeshave.interrupts import Interrupted, Interrupts, interrupts
 from closeshave.preparation import Prepared, check_disk
@@ -34,7 +35,6 @@ from closeshave.trial.loading import load_and_break
 from closeshave.trial.starting import bring_up, log_in, options
 from closeshave.trial.state import EnvironmentLost, SafetyStop, Trial
 from closeshave.trial.tidying import put_in_order
-from closeshave.yamlfile import InvalidFile, Problem
 
 NOTHING_GIVEN = Permission()
 RUN_ID = "CLOSESHAVE_RUN_ID"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from closeshave import chance, fitting, offered
 from closeshave.environments.remote.guard import over_caps
+from closeshave.files.shipped import available, locate
 from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic
-from closeshave.shelf import available, locate
 from closeshave.topology import Shard, Topology
 from closeshave.traffic.profiles import read_profile
 from tests.remote.definitions import remote

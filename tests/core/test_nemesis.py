@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from closeshave import choices, nemesis
 from closeshave.faults import guard
 from closeshave.faults.catalogue import KINDS
+from closeshave.files.yamlfile import InvalidFile
 from closeshave.plan import Expected, Fault, Limits, Nemesis, Phase, Plan, Role
 from closeshave.preparation import prepare
 from closeshave.topology import Shard, Topology
-from closeshave.yamlfile import InvalidFile
 
 TOPOLOGY = Topology(
     ("east", "west", "eu"), (Shard(1, 1, 100, "east", "west"), Shard(2, 101, 200, "west", "east"), Shard(3, 201, 300, "eu", "eu"))

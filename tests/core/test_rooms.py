@@ -12,10 +12,8 @@ SHARED = {
     "deployment",
     "engine",
     "files",
-    "foreign",
     "history",
     "inherited",
-    "jsonfile",
     "kinds",
     "offered",
     "pace",
@@ -25,22 +23,19 @@ SHARED = {
     "processors",
     "quantiles",
     "reach",
-    "seal",
     "shapes",
-    "shelf",
     "target",
     "topology",
     "web",
-    "yamlfile",
 }
 ALLOWED = {
-    "loadgen": {"clock", "files", "foreign", "history", "seal", "yamlfile"},
+    "loadgen": {"clock", "files", "history"},
     "traffic": SHARED | {"loadgen"},
     "faults": SHARED,
     "environments": SHARED | {"standin"},
     "standin": {"clock", "deployment", "files", "processes", "topology", "history"},
     "judge": {"history", "kinds", "plan", "quantiles", "target", "topology", "clock"},
-    "report": {"history", "plaintext", "plan", "target", "judge", "files", "clock", "topology"},
+    "report": {"history", "plan", "target", "judge", "files", "clock", "topology"},
 }
 """Which parts of the package each room may import; itself always."""
 

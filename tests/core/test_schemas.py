@@ -7,8 +7,8 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
+from closeshave.files.shipped import available, locate
 from closeshave.schemas import schemas
-from closeshave.shelf import available, locate
 
 DOCS = Path(__file__).parents[2] / "docs"
 MADE = schemas()

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from closeshave.files.yamlfile import InvalidFile
 from closeshave.plan import Plan, read_plan
 from closeshave.shapes import Diurnal, Ramp, Shape, Spike, Steps
 from closeshave.traffic.arrivals import rate_of
-from closeshave.yamlfile import InvalidFile
 
 PLAN = """
 name: shaped

@@ -21,7 +21,7 @@ from closeshave.environments.definition import read_definition
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.servers import patroni, valkey
 from closeshave.environments.servers.postmaster import SYSV_SEGMENTS
-from closeshave.shelf import locate
+from closeshave.files.shipped import locate
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 
@@ -254,7 +254,7 @@ import sys
 from pathlib import Path
 from closeshave.environments import embedded
 from closeshave.environments.definition import read_definition
-from closeshave.shelf import locate
+from closeshave.files.shipped import locate
 embedded.up(read_definition(locate("environments", "embedded")), root=Path(sys.argv[1]), say=print)
 """
 

@@ -19,8 +19,8 @@ from closeshave.faults.heal import heal_open
 from closeshave.faults.kind import Injection
 from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.waiting import after, until
+from closeshave.files.shipped import locate
 from closeshave.plan import Expected, Fault
-from closeshave.shelf import locate
 from tests.faults.held import bites_and_is_undone, healed
 from tests.faults.timelines import WHOLE_LIFE, edges
 

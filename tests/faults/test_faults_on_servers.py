@@ -25,8 +25,8 @@ from closeshave.faults.heal import heal_open
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.parts import patroni, sentinel
 from closeshave.faults.waiting import after, until
+from closeshave.files.shipped import locate
 from closeshave.plan import Expected, Fault
-from closeshave.shelf import locate
 from tests.faults.harness import harness, janitor_log, janitor_of
 from tests.faults.timelines import WHOLE_LIFE, edges, events, marks
 

@@ -32,9 +32,9 @@ from closeshave.faults.parts.toxiproxy import Toxic
 from closeshave.faults.parts.wire import Reply
 from closeshave.faults.region import customers_cut, data_links_cut, flapping, lossy, network, slow
 from closeshave.faults.shard import replication
+from closeshave.files.shipped import locate
+from closeshave.files.yamlfile import InvalidFile
 from closeshave.processes import poll_until
-from closeshave.shelf import locate
-from closeshave.yamlfile import InvalidFile
 from tests.faults import toys
 
 Serve = Callable[[socket.socket], object]

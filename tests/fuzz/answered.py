@@ -33,6 +33,7 @@ from closeshave.environments.remote.api import Api
 from closeshave.environments.remote.definition import Accounts, Caps, Fingerprint, Remote
 from closeshave.environments.remote.look import look
 from closeshave.faults import calls
+from closeshave.files.yamlfile import InvalidFile
 from closeshave.history import EFFECTS, Source
 from closeshave.loadgen.convert import _read_effects
 from closeshave.loadgen.records import Records
@@ -44,7 +45,6 @@ from closeshave.traffic.accounts import LoggedIn, Wallet
 from closeshave.traffic.book import EngineBook
 from closeshave.traffic.session import LEFT_OUT, Session, Surroundings, Window
 from closeshave.traffic.steps import Booking, Steps
-from closeshave.yamlfile import InvalidFile
 from tests.fuzz import script
 from tests.fuzz.script import Told
 from tests.traffic.test_manners import ONE, SLOT

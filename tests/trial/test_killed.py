@@ -23,8 +23,8 @@ from closeshave.environments.definition import read_embedded
 from closeshave.faults import guard, runmark
 from closeshave.faults.ledger import Ledger
 from closeshave.files import read_lines
+from closeshave.files.shipped import locate
 from closeshave.judge.verdict import Status
-from closeshave.shelf import locate
 from tests.trial.conftest import Running, begin, janitor_ended
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(300)]

@@ -8,8 +8,8 @@ from rich.console import Console
 from closeshave import history, trial
 from closeshave.conclusion import conclude
 from closeshave.display import Display
+from closeshave.files.shipped import locate
 from closeshave.preparation import prepare
-from closeshave.shelf import locate
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 SYNCHRONOUS = {False: "synchronous_mode: false", True: "synchronous_mode: true"}

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import httpx
 
-from closeshave import foreign, web
+from closeshave import web
 from closeshave.deployment import Account, Capabilities, Proxy
 from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
@@ -24,6 +24,7 @@ from closeshave.environments.remote import address, zones
 from closeshave.environments.remote.api import Api, Caller, Refused
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.rows import epoch_s
+from closeshave.files import foreign
 from closeshave.pace import Pace
 
 TAG = "closeshave:before-the-run"

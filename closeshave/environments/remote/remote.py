@@ -12,7 +12,6 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from closeshave import jsonfile
 from closeshave.clock import Anchor
 from closeshave.deployment import FILE, Deployment, Edge, Payments, load
 from closeshave.environments import registry
@@ -24,7 +23,7 @@ from closeshave.environments.remote.lock import Lock, Locked
 from closeshave.environments.remote.look import look
 from closeshave.environments.remote.people import people
 from closeshave.environments.remote.permission import own_key
-from closeshave.files import write_atomically
+from closeshave.files import jsonfile, write_atomically
 from closeshave.history import Signal
 from closeshave.plan import Plan
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closeshave.yamlfile import InvalidFile, Problem
+from closeshave.files.yamlfile import InvalidFile, Problem
 
-SHIPPED = Path(__file__).parent / "shipped"
+PACKAGE = Path(__file__).parents[1]
+SHIPPED = PACKAGE / "shipped"
 """The top-level folders, as a wheel carries them; absent in a checkout."""
 
 
@@ -32,4 +33,4 @@ def available(folder: str) -> list[str]:
 
 
 def _bases(folder: str) -> tuple[Path, ...]:
-    return (Path(folder), Path(__file__).parents[1] / folder, SHIPPED / folder)
+    return (Path(folder), PACKAGE.parent / folder, SHIPPED / folder)
