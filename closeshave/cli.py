@@ -15,11 +15,12 @@ from rich.table import Table
 from rich.text import Text
 from typer.rich_utils import rich_format_error
 
-from closeshave import __version__, output, rundir, unforeseen
+from closeshave import __version__, output, rundir
 from closeshave.files.jsonfile import Damaged
 from closeshave.files.plaintext import clean
 from closeshave.files.yamlfile import InvalidFile, Problem
-from closeshave.interrupts import Interrupted
+from closeshave.trial import unexpected
+from closeshave.trial.interrupts import Interrupted
 
 if TYPE_CHECKING:
     from closeshave.environments.remote.examination import Examined
@@ -74,15 +75,15 @@ def run(  # noqa: PLR0917 - an option each
     confirm: Annotated[str, typer.Option(help="The environment's name, typed by you: production is not loaded without it.")] = "",
 ) -> None:
     """Carry out a trial: start the environment, load it, break it, judge it, write the report."""
-    from closeshave import trial
     from closeshave.conclusion import conclude, publish
-    from closeshave.display import Display
     from closeshave.environments import drivers
     from closeshave.environments.driver import Permission
     from closeshave.environments.remote.permission import VARIABLE as TOKEN
-    from closeshave.outlook import warn
-    from closeshave.preparation import prepare
     from closeshave.report import terminal
+    from closeshave.trial import running
+    from closeshave.trial.display import Display
+    from closeshave.trial.outlook import warn
+    from closeshave.trial.preparation import prepare
 
     # A terminal that nobody reads must not keep a trial from healing what it broke.
     output.hurry(SHOWN_WITHIN_S)
@@ -95,7 +96,7 @@ def run(  # noqa: PLR0917 - an option each
         )
     warn(prepared, console)
     permission = Permission(os.environ.pop(TOKEN, ""), confirm)
-    directory = trial.run(prepared, runs, Display(console), attach=attach, permission=permission)
+    directory = running.run(prepared, runs, Display(console), attach=attach, permission=permission)
     with _about(directory):
         conclusion = conclude(directory)
         terminal.render(conclusion.assessment, directory, console)
@@ -155,8 +156,8 @@ def validate(
     rate_scale: RateScale = None,
 ) -> None:
     """Check plans without starting anything, and say what they put to the test and what not."""
-    from closeshave.outlook import show
-    from closeshave.preparation import prepare
+    from closeshave.trial.outlook import show
+    from closeshave.trial.preparation import prepare
 
     problems: list[Problem] = []
     for name in plans:
@@ -196,7 +197,7 @@ def stop(
     timeout: Annotated[float, typer.Option(help="Seconds to wait until it has healed and ended.")] = 300.0,
 ) -> None:
     """Stop a running trial for safety: it heals, cleans up, judges what there is and ends with exit code 5."""
-    from closeshave import stopping
+    from closeshave.trial import stopping
 
     found = (directory,) if directory else stopping.running(runs)
     if len(found) != 1:
@@ -300,10 +301,10 @@ def _show(examined: Examined) -> None:
 @environments.command()
 def up(name: EnvironmentName = "embedded") -> None:
     """Start an environment and leave it running."""
-    from closeshave.display import Display
     from closeshave.environments import drivers, registry
     from closeshave.environments.definition import read_definition
     from closeshave.files.shipped import locate
+    from closeshave.trial.display import Display
 
     path = locate("environments", name)
     definition = read_definition(path)
@@ -356,8 +357,8 @@ def down(
 @environments.command()
 def images() -> None:
     """Make the container images that an environment of kind containers runs from, of what is installed here; those that are up to date stay."""
-    from closeshave.display import Display
     from closeshave.environments.containers.images import build
+    from closeshave.trial.display import Display
 
     made = build(Display(console).say)
     console.print(f"made {', '.join(made)}" if made else "nothing to do")
@@ -420,8 +421,8 @@ def _failure(error: BaseException) -> str:
 
     if isinstance(error, EnvironmentFailed | EngineFailed | rundir.NoRun | Damaged | OSError):
         return str(error)
-    kept = unforeseen.keep(error, _in_hand[0] if _in_hand else None)
-    return f"closeshave itself failed ({unforeseen.told(error)}); the traceback is in {kept}"
+    kept = unexpected.keep(error, _in_hand[0] if _in_hand else None)
+    return f"closeshave itself failed ({unexpected.told(error)}); the traceback is in {kept}"
 
 
 def _complain(sentence: str) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from closeshave import history, judge, nemesis, report, rundir
+from closeshave import history, judge, report, rundir
 from closeshave.files import write_atomically
 from closeshave.files.jsonfile import Damaged
 from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan, read_plan
 from closeshave.target import Target, read_target
+from closeshave.trial import nemesis
 
 ENDING = "ending"
 """A file with one word when a run did not end by itself: ``interrupted``, ``safety`` or ``environment``."""

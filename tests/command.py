@@ -124,9 +124,10 @@ def _become(asked: dict[str, Any], descriptors: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    from closeshave import cli, conclusion, display, outlook, preparation, trial
+    from closeshave import cli, conclusion, trial
     from closeshave.environments import drivers, errors
     from closeshave.report import story, terminal
+    from closeshave.trial import display, outlook, preparation
 
     assert all((cli, conclusion, display, outlook, preparation, trial, drivers, errors, story, terminal))
     gc.freeze()

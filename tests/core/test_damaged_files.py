@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from closeshave import deployment, nemesis, processes, stopping
+from closeshave import deployment, processes
 from closeshave.deployment import OWN_REQUESTS
 from closeshave.environments import ports, registry
 from closeshave.environments.evidence import edge_counts, resources, signals
@@ -23,6 +23,7 @@ from closeshave.loadgen.convert import convert
 from closeshave.loadgen.rows import HEADER, MAGIC, ROW
 from closeshave.traffic import learning
 from closeshave.traffic.live import Live
+from closeshave.trial import nemesis, stopping
 from closeshave.trial.excuses import Excuses
 from tests.fuzz.answered import _definition
 

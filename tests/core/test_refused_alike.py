@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import InvalidFile
-from closeshave.preparation import prepare
+from closeshave.trial.preparation import prepare
 from tests.core.test_cli import closeshave
 from tests.remote.definitions import document, write
 

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from closeshave import conclusion, deployment, history, nemesis, private, processes, rundir, stopping
+from closeshave import conclusion, deployment, history, private, processes, rundir
 from closeshave.clock import Anchor
 from closeshave.deployment import DIVERGED, OWN_REQUESTS, Process
 from closeshave.environments import ports, registry
@@ -28,6 +28,7 @@ from closeshave.report.views import flat_json
 from closeshave.traffic import accounts, learning
 from closeshave.traffic import load as loads
 from closeshave.traffic.live import Live
+from closeshave.trial import nemesis, stopping
 from closeshave.trial.excuses import Excuses
 from tests.core import stored
 from tests.fuzz.answered import _definition, _deployment

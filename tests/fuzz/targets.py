@@ -45,7 +45,7 @@ _REMOTE = ("closeshave.environments.remote", "closeshave.files.foreign")
 _LISTED = (
     Target("engine", "tests.loadgen.fuzzing:one", (*_ENGINE, "closeshave.traffic.answers"), share=18),
     # -- files that people write
-    Target("plan", "tests.fuzz.written:plan", (*_YAML, "closeshave.plan", "closeshave.shapes", "closeshave.preparation"), share=2),
+    Target("plan", "tests.fuzz.written:plan", (*_YAML, "closeshave.plan", "closeshave.shapes", "closeshave.trial.preparation"), share=2),
     Target("target", "tests.fuzz.written:target", (*_YAML, "closeshave.target")),
     Target("environment", "tests.fuzz.written:environment", (*_YAML, "closeshave.environments", "closeshave.deployment"), share=2),
     Target("profile", "tests.fuzz.written:profile", (*_YAML, "closeshave.traffic.profiles")),

@@ -11,10 +11,10 @@ from closeshave.environments.remote.people import read
 from closeshave.files.yamlfile import InvalidFile
 from closeshave.files.yamlfile import read as read_yaml
 from closeshave.plan import read_plan
-from closeshave.preparation import prepare
 from closeshave.target import read_target
 from closeshave.traffic.arrivals import replayed as arrivals
 from closeshave.traffic.profiles import Profile
+from closeshave.trial.preparation import prepare
 from tests.fuzz.places import written
 
 

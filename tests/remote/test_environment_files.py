@@ -12,8 +12,8 @@ from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.look import look
 from closeshave.faults import catalogue
 from closeshave.files.yamlfile import InvalidFile
-from closeshave.preparation import prepare
 from closeshave.traffic import manners
+from closeshave.trial.preparation import prepare
 from truth.plain.running import plain
 
 FILES = sorted(Path(__file__).parents[2].glob("environments/*.yaml"))

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from closeshave import trial
 from closeshave.conclusion import conclude
-from closeshave.display import Display
-from closeshave.preparation import prepare
 from closeshave.standin import defects
+from closeshave.trial import running
+from closeshave.trial.display import Display
+from closeshave.trial.preparation import prepare
 from tests.trial.conftest import plan_text
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(400)]
@@ -20,7 +20,7 @@ def carried_out(tmp_path, text, after_up=None):
     """A whole trial in this process; returns its conclusion."""
     plan = Path(tmp_path, "short.yaml")
     plan.write_text(text)
-    run = trial.run(prepare(str(plan)), tmp_path / "runs", Display(Console(file=io.StringIO())), after_up=after_up)
+    run = running.run(prepare(str(plan)), tmp_path / "runs", Display(Console(file=io.StringIO())), after_up=after_up)
     return conclude(run)
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from closeshave import history, trial
+from closeshave import history
 from closeshave.conclusion import conclude
-from closeshave.display import Display
 from closeshave.files.shipped import locate
-from closeshave.preparation import prepare
+from closeshave.trial import running
+from closeshave.trial.display import Display
+from closeshave.trial.preparation import prepare
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 SYNCHRONOUS = {False: "synchronous_mode: false", True: "synchronous_mode: true"}
@@ -21,7 +22,7 @@ def partitioned(tmp_path, *, synchronous):
     assert text.count(SYNCHRONOUS[False]) == 1
     environment = tmp_path / "containers.yaml"
     environment.write_text(text.replace(SYNCHRONOUS[False], SYNCHRONOUS[synchronous]))
-    run = trial.run(prepare("partition", environment=str(environment)), tmp_path / "runs", Display(Console(width=200)))
+    run = running.run(prepare("partition", environment=str(environment)), tmp_path / "runs", Display(Console(width=200)))
     return run, conclude(run)
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from closeshave.judge import integrity
 from closeshave.plan import read_plan
-from closeshave.preparation import prepare
 from closeshave.standin.switches import Defect
 from closeshave.target import read_target
+from closeshave.trial.preparation import prepare
 from tests.traffic.loads import FOUR
 from truth import __main__ as command
 from truth import damages, defects, drawing, matrix, result

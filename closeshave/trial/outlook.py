@@ -8,17 +8,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from closeshave import fitting, processors, prospects
-from closeshave.calibration import FLOOR, SHARE
+from closeshave import processors
 from closeshave.environments import drivers
 from closeshave.files.yamlfile import duration_text
 from closeshave.judge import asked
 from closeshave.plan import Plan
-from closeshave.preparation import Prepared
-from closeshave.prospects import Prospect
 from closeshave.report import rate as told
 from closeshave.report.words import quantity
 from closeshave.target import UNIT_OF, Measure, Objective
+from closeshave.trial import fitting, prospects
+from closeshave.trial.calibration import FLOOR, SHARE
+from closeshave.trial.preparation import Prepared
+from closeshave.trial.prospects import Prospect
 
 UNITS = {"time": "s", "share": "ratio", "rate": "1/s"}
 

@@ -15,26 +15,27 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from closeshave import __version__, history, nemesis, rundir, stopping, unforeseen
+from closeshave import __version__, history, rundir
 from closeshave.clock import Anchor
 from closeshave.conclusion import note_ending
 from closeshave.deployment import LINK_KINDS, Deployment, load
-from closeshave.display import Display
 from closeshave.environments import drivers
 from closeshave.environments.driver import Permission
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.faults import catalogue, janitor
 from closeshave.files.yamlfile import InvalidFile, Problem
 from closeshave.history import Manifest
-from closeshave.interrupts import Interrupted, Interrupts, interrupts
-from closeshave.preparation import Prepared, check_disk
 from closeshave.traffic.generator import GeneratorFailed
 from closeshave.traffic.logins import LoginFailed
+from closeshave.trial import nemesis, stopping, unexpected
 from closeshave.trial.calibrating import TooLittle, calibrate
+from closeshave.trial.cleanup import clean_up
+from closeshave.trial.display import Display
+from closeshave.trial.interrupts import Interrupted, Interrupts, interrupts
 from closeshave.trial.loading import load_and_break
+from closeshave.trial.preparation import Prepared, check_disk
 from closeshave.trial.starting import bring_up, log_in, options
 from closeshave.trial.state import EnvironmentLost, SafetyStop, Trial
-from closeshave.trial.tidying import put_in_order
 
 NOTHING_GIVEN = Permission()
 RUN_ID = "CLOSESHAVE_RUN_ID"
@@ -133,7 +134,7 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
     except (EnvironmentFailed, GeneratorFailed, LoginFailed, janitor.JanitorFailed, OSError) as error:
         ending = ("environment", str(error))
     except Exception as error:  # noqa: BLE001 - a bug of ours must end as "the harness failed", never as a fail of the platform or a whole run
-        ending = ("environment", f"the harness failed: {unforeseen.told(error)}; its traceback is in {unforeseen.keep(error, trial.run)}")
+        ending = ("environment", f"the harness failed: {unexpected.told(error)}; its traceback is in {unexpected.keep(error, trial.run)}")
     finally:
         stop.shield()
         if ending is None and stop.received is not None:
@@ -147,7 +148,7 @@ def _end(trial: Trial, ending: tuple[str, str] | None) -> None:
     with ExitStack() as steps:
         # Run in reverse of this order; ExitStack goes on to the next when one raises.
         steps.callback(_save_manifest, trial, ending)
-        steps.callback(put_in_order, trial, early=early)
+        steps.callback(clean_up, trial, early=early)
         if ending is not None:
             steps.callback(note_ending, trial.run, ending[0])
             steps.callback(trial.mark, "abort", ending[1])

@@ -14,7 +14,7 @@ GOING_S_MAX = 15.0
 
 
 @dataclass(slots=True)
-class Presence:
+class Liveness:
     """The roll of an environment's parts, called from time to time, because one that has ended does not say when."""
 
     deployment: Deployment

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from closeshave import private
-from closeshave.display import Display
-from closeshave.trial import carrying, tidying
+from closeshave.trial import cleanup, running
+from closeshave.trial.display import Display
 from closeshave.trial.state import Trial
 
 GONE = ()
@@ -42,7 +42,7 @@ class Guard:
 )
 def test_what_could_not_be_removed_is_left_to_the_janitor(tmp_path, monkeypatch, answers, told, marks):
     """It is tried again first; the last answer of the environment's kind is its answer for good."""
-    monkeypatch.setattr(tidying, "DOWN_AGAIN_S", 0.05 if len(answers) == 1 else 5.0)
+    monkeypatch.setattr(cleanup, "DOWN_AGAIN_S", 0.05 if len(answers) == 1 else 5.0)
     left = list(answers)
 
     def down(_root, _logs_to):
@@ -57,7 +57,7 @@ def test_what_could_not_be_removed_is_left_to_the_janitor(tmp_path, monkeypatch,
         generators=[], sampler=None, children={}, forks=None, deployment=None, loaded=False,
         say=lambda *_text: None, mark=lambda kind, _detail="": seen.append(kind),
     )  # fmt: skip
-    tidying.put_in_order(trial, early=True)  # type: ignore[arg-type]  # all that is asked for
+    cleanup.clean_up(trial, early=True)  # type: ignore[arg-type]  # all that is asked for
     assert (guard.told, seen) == (told, marks)
 
 
@@ -85,5 +85,5 @@ def test_nothing_that_is_shown_and_no_full_disk_stops_a_clean_up(tmp_path, monke
 
     monkeypatch.setattr(Trial, "driver", SimpleNamespace(ours=True, down=take_down))
     with pytest.raises((OSError, AttributeError, TypeError)):
-        carrying._end(trial, ("environment", "POST answered 404 no handler found for uri [/api/v2/auth/login]"))
+        running._end(trial, ("environment", "POST answered 404 no handler found for uri [/api/v2/auth/login]"))
     assert (down, guard.told, place.exists()) == ([tmp_path / "root"], "dismissed", False)

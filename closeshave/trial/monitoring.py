@@ -11,14 +11,14 @@ from closeshave.plan import Fault
 from closeshave.traffic.live import Live
 from closeshave.trial.aborts import Bounds, Watch
 from closeshave.trial.excuses import Counted, Excuses
-from closeshave.trial.presence import Presence
+from closeshave.trial.liveness import Liveness
 from closeshave.trial.slots import ACTIONS
 from closeshave.trial.state import EnvironmentLost, SafetyStop, Trial
 
 LOOK_EVERY_NS = 1_000_000_000
 
 
-class Overseer:
+class Monitor:
     """Holds what was seen of one trial since its load began at ``start_ns``."""
 
     def __init__(self, trial: Trial, start_ns: int) -> None:
@@ -33,7 +33,7 @@ class Overseer:
         shared = "forwarded_for" in trial.serving.missing or not trial.serving.capabilities.forwarded_for
         self._live = Live(trial.run, {SHORTAGE, PROXY, RATE_LIMITED} if shared else {SHORTAGE, PROXY})
         self._excuses = Excuses(trial.run, spares=not real)
-        self._presence = Presence(trial.serving, start_ns)
+        self._liveness = Liveness(trial.serving, start_ns)
         self._run = trial.run
         self._ledger = Ledger(trial.run)
         self._faults = {fault.id: fault for fault in plan.faults}
@@ -45,13 +45,13 @@ class Overseer:
         if at_ns - self._looked_ns < LOOK_EVERY_NS:
             return
         self._looked_ns = at_ns
-        if reason := self._presence.gone(at_ns):
-            record(self._run, Mark(self._presence.whole_ns, ENVIRONMENT_LOST, reason))
+        if reason := self._liveness.gone(at_ns):
+            record(self._run, Mark(self._liveness.whole_ns, ENVIRONMENT_LOST, reason))
             raise EnvironmentLost(reason)
         seen = Counted(at_ns / 1e9, self._live.tallies(), self._live.effects(ACTIONS), self._broken())
         for counted in self._excuses.due(seen):
             reason = self._watch.look(counted.at_s, counted.tallies, counted.effects, counted.broken)
-            if reason and not self._presence.going(at_ns):
+            if reason and not self._liveness.going(at_ns):
                 cause = self._excuses.cause(counted.at_s)
                 raise SafetyStop(f"{reason}; it may be others' doing: {cause}" if cause else reason)
 

@@ -24,7 +24,7 @@ QUIESCE_EARLY_S = 2.0
 """How long to wait until nothing is in flight any more; an operator who stops a trial waits less."""
 
 
-def put_in_order(trial: Trial, *, early: bool) -> None:
+def clean_up(trial: Trial, *, early: bool) -> None:
     """Each step runs also when the one before it failed; ``early`` for a trial that did not reach its end."""
     with ExitStack() as steps:
         # Run in reverse of this order; ExitStack goes on to the next when one raises.

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from closeshave import chance, choices, fitting, kinds, nemesis
+from closeshave import chance, kinds
 from closeshave.environments import drivers
 from closeshave.environments.definition import Definition, read_definition
 from closeshave.environments.remote.definition import Remote
@@ -26,6 +26,7 @@ from closeshave.target import Measure, Target, read_target
 from closeshave.traffic import limits, manners
 from closeshave.traffic.arrivals import replayed
 from closeshave.traffic.profiles import read_profile
+from closeshave.trial import candidates, fitting, nemesis
 
 REPLAY_OVER_S = chance.WINDOW_S
 """As long as a live cap looks back."""
@@ -163,14 +164,14 @@ def _beside(plan: Path, key: str, folder: str, name: str) -> Path:
 def _draw(plan: Plan, definition: Definition) -> tuple[Fault, ...]:
     if plan.nemesis is None:
         return ()
-    kinds = choices.kinds_of(plan.nemesis, definition.kind, catalogue.offered(definition.hooks))
+    kinds = candidates.kinds_of(plan.nemesis, definition.kind, catalogue.offered(definition.hooks))
     # Those of the plan may be wrong already: that is said of them, not blamed on what is drawn.
     before = set(_troubles(plan, definition))
 
     def fits(faults: tuple[Fault, ...]) -> bool:
         return set(_troubles(replace(plan, faults=faults), definition)) <= before
 
-    menu = choices.choices(plan.nemesis, definition.topology, kinds)
+    menu = candidates.choices(plan.nemesis, definition.topology, kinds)
     able = [choice for choice in menu if catalogue.able(choice.kind, choice.scope, definition.kind, definition.hooks)]
     return nemesis.draw(plan, able, fits)
 
@@ -185,7 +186,7 @@ def _nemesis_problems(prepared: Prepared) -> list[Problem]:
     if wanted is None:
         return []
     path, definition = prepared.inputs.plan, prepared.definition
-    found = choices.problems(wanted, definition.kind, definition.topology, catalogue.offered(definition.hooks))
+    found = candidates.problems(wanted, definition.kind, definition.topology, catalogue.offered(definition.hooks))
     if not found and not prepared.drawn:
         found = [("", "no fault fits into its phase: leave more time, or allow more overlap")]
     raw = document(path)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from closeshave import fitting
+from closeshave.trial import fitting
 
 SHARE = 0.55
 """Of the processors, at most. Beyond some two thirds queues grow fast; what is left carries bursts, fail-overs and repairs."""

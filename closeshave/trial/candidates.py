@@ -7,10 +7,10 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 from closeshave.faults.kind import Kind
-from closeshave.nemesis import Choice
 from closeshave.plan import Nemesis
 from closeshave.reach import TIERS
 from closeshave.topology import Topology
+from closeshave.trial.nemesis import Choice
 
 
 def kinds_of(nemesis: Nemesis, environment: str, kinds: Mapping[str, Kind]) -> tuple[Kind, ...]:
