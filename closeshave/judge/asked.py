@@ -10,7 +10,7 @@ import fnmatch
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from closeshave import kinds
+from closeshave.judge import kinds
 from closeshave.judge.verdict import NotRun, Status, Verdict
 from closeshave.judge.windows import ROLES
 from closeshave.plan import Expected, Plan

@@ -1,6 +1,6 @@
 """``summary.json``, version 1: what other programs read. Its fields keep their names; more may be added; absent is ``null``, never 0.
 
-Its JSON Schema is published as ``docs/summary.schema.json`` (``python -m closeshave.schemas docs`` writes it).
+Its JSON Schema is published as ``docs/summary.schema.json`` (``python -m closeshave.cli.schemas docs`` writes it).
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from closeshave.caps.offered import CANARY_CANCELS_PER_S, LOGINS_PER_S
 from closeshave.files.yamlfile import seconds
-from closeshave.offered import CANARY_CANCELS_PER_S, LOGINS_PER_S
 from closeshave.plan import Plan
 from closeshave.topology import Topology
 

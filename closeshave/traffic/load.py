@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from closeshave import offered, private
+from closeshave import private
+from closeshave.caps import offered
 from closeshave.deployment import Capabilities, Deployment, Proxy
 from closeshave.files import jsonfile, write_atomically
 from closeshave.plan import Canaries, Plan, Role, Traffic

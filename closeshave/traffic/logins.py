@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 
 from closeshave import private, web
+from closeshave.caps.pace import Pace
 from closeshave.deployment import Account, Deployment, Proxy
 from closeshave.loadgen.transport import Request
-from closeshave.pace import Pace
 from closeshave.traffic import accounts, answers, dialect, manners
 from closeshave.traffic.accounts import LoggedIn
 from closeshave.traffic.load import ACCOUNTS_FILE

@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
-from closeshave import history, offered, private, processors, rundir
+from closeshave import history, private, processors
+from closeshave.caps import offered
 from closeshave.clock import Anchor, now_ns
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.evidence import resources
 from closeshave.environments.evidence.meter import HOST
-from closeshave.files import read_lines, record_of, write_atomically
+from closeshave.files import read_lines, record_of, rundir, write_atomically
 from closeshave.plan import Phase, Plan, Role
 from closeshave.report import rate as told
 from closeshave.shapes import Ramp

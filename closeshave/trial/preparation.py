@@ -10,17 +10,17 @@ from typing import Literal
 
 import numpy as np
 
-from closeshave import chance, kinds
+from closeshave.caps import chance
 from closeshave.environments import drivers
 from closeshave.environments.definition import Definition, read_definition
 from closeshave.environments.remote.definition import Remote
 from closeshave.faults import catalogue, guard
+from closeshave.files.rundir import Inputs
 from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import InvalidFile, Problem, document, duration_text, line_of
 from closeshave.history import Rate
-from closeshave.judge import asked, integrity
+from closeshave.judge import asked, integrity, kinds
 from closeshave.plan import Expected, Fault, Plan, read_plan
-from closeshave.rundir import Inputs
 from closeshave.shapes import Replayed
 from closeshave.target import Measure, Target, read_target
 from closeshave.traffic import limits, manners

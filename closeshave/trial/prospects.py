@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from closeshave import offered
+from closeshave.caps import offered
 from closeshave.judge import asked
 from closeshave.judge.windows import ROLES
 from closeshave.plan import Phase, Plan, Role

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from closeshave.chance import WINDOW_S
+from closeshave.caps.chance import WINDOW_S
 from closeshave.files import record_of
 from closeshave.traffic.signposts import RECORDS
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from closeshave import __version__, history, rundir
+from closeshave import __version__, history
 from closeshave.clock import Anchor
 from closeshave.conclusion import note_ending
 from closeshave.deployment import LINK_KINDS, Deployment, load
@@ -23,6 +23,7 @@ from closeshave.environments import drivers
 from closeshave.environments.driver import Permission
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.faults import catalogue, janitor
+from closeshave.files import rundir
 from closeshave.files.yamlfile import InvalidFile, Problem
 from closeshave.history import Manifest
 from closeshave.traffic.generator import GeneratorFailed

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closeshave import chance, offered
+from closeshave.caps import chance, offered
 from closeshave.environments.remote.guard import over_caps
 from closeshave.files.shipped import available, locate
 from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic

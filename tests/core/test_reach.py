@@ -2,8 +2,8 @@
 
 import pytest
 
+from closeshave.faults.affected import meet
 from closeshave.plan import Expected, Fault
-from closeshave.reach import meet
 from closeshave.topology import Shard, Topology
 
 TOPOLOGY = Topology(("east", "west"), (Shard(1, 1, 100, "east", "west"), Shard(2, 101, 200, "west", "west")))

@@ -7,22 +7,18 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "closeshave"
 SHARED = {
-    "chance",
+    "caps",
     "clock",
     "deployment",
     "engine",
     "files",
     "history",
     "inherited",
-    "kinds",
-    "offered",
-    "pace",
     "plan",
     "private",
     "processes",
     "processors",
     "quantiles",
-    "reach",
     "shapes",
     "target",
     "topology",
@@ -34,7 +30,7 @@ ALLOWED = {
     "faults": SHARED,
     "environments": SHARED | {"standin"},
     "standin": {"clock", "deployment", "files", "processes", "topology", "history"},
-    "judge": {"history", "kinds", "plan", "quantiles", "target", "topology", "clock"},
+    "judge": {"history", "plan", "quantiles", "target", "topology", "clock"},
     "report": {"history", "plan", "target", "judge", "files", "clock", "topology"},
 }
 """Which parts of the package each room may import; itself always."""

@@ -14,6 +14,7 @@ from unittest import mock
 import httpx
 
 from closeshave import web
+from closeshave.caps.pace import FREE
 from closeshave.clock import Anchor, now_ns
 from closeshave.deployment import Account, Call, Capabilities, Deployment, Edge, Expect, Payments
 from closeshave.environments.errors import EnvironmentFailed
@@ -39,7 +40,6 @@ from closeshave.loadgen.convert import _read_effects
 from closeshave.loadgen.records import Records
 from closeshave.loadgen.transport import Answer, Failure, Request
 from closeshave.loadgen.wire import Origin, build, constant_lines
-from closeshave.pace import FREE
 from closeshave.traffic import answers, dialect, logins, manners, probes
 from closeshave.traffic.accounts import LoggedIn, Wallet
 from closeshave.traffic.book import EngineBook

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from closeshave import conclusion, deployment, history, private, processes, rundir
+from closeshave import conclusion, deployment, history, private, processes
 from closeshave.clock import Anchor
 from closeshave.deployment import DIVERGED, OWN_REQUESTS, Process
 from closeshave.environments import ports, registry
@@ -18,7 +18,7 @@ from closeshave.environments.evidence import cache_entries, diverged, edge_count
 from closeshave.environments.evidence.edge_counts import EdgeCountsUnreadable
 from closeshave.environments.remote import permission, reader, record, remote
 from closeshave.faults import child, heal, heartbeat, ledger
-from closeshave.files import jsonfile, seal
+from closeshave.files import jsonfile, rundir, seal
 from closeshave.files.jsonfile import Damaged
 from closeshave.files.yamlfile import InvalidFile
 from closeshave.history import ids

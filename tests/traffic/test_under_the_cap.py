@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from closeshave import chance
+from closeshave.caps import chance
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment, Edge, Payments
 from closeshave.environments.remote.definition import Remote

@@ -15,10 +15,10 @@ from typing import Any
 import httpx
 
 from closeshave import web
+from closeshave.caps.pace import FREE, Pace
 from closeshave.deployment import Account, Capabilities, Proxy
 from closeshave.environments.remote.listing import Page
 from closeshave.files import foreign
-from closeshave.pace import FREE, Pace
 
 TIMEOUT_S = 15.0
 PATIENCE_S = 120.0

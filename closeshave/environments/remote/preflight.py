@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import httpx
 
 from closeshave import web
+from closeshave.caps.pace import Pace
 from closeshave.deployment import Account, Capabilities, Proxy
 from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
@@ -25,7 +26,6 @@ from closeshave.environments.remote.api import Api, Caller, Refused
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.rows import epoch_s
 from closeshave.files import foreign
-from closeshave.pace import Pace
 
 TAG = "closeshave:before-the-run"
 TIMEOUT_S = 10.0

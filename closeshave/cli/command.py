@@ -15,7 +15,9 @@ from rich.table import Table
 from rich.text import Text
 from typer.rich_utils import rich_format_error
 
-from closeshave import __version__, output, rundir
+from closeshave import __version__
+from closeshave.cli import output
+from closeshave.files import rundir
 from closeshave.files.jsonfile import Damaged
 from closeshave.files.plaintext import clean
 from closeshave.files.yamlfile import InvalidFile, Problem

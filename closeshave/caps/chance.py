@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 
-from closeshave import offered, quantiles
+from closeshave import quantiles
+from closeshave.caps import offered
 from closeshave.plan import Phase, Plan
 from closeshave.topology import Topology
 
