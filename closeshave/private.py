@@ -16,8 +16,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from closeshave.control.processes import Identity, identify
 from closeshave.files import write_atomically
-from closeshave.processes import Identity, identify
 
 HOLDER = "holder.json"
 """Whose it is: the harness's process. One that has ended needs it no more."""

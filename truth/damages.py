@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from closeshave import history
+from closeshave.control.processes import identify, poll_until, send
 from closeshave.history import Edge
 from closeshave.judge import integrity
-from closeshave.processes import identify, poll_until, send
 from truth.scene import Scene
 
 DROPPED = 0.001

@@ -418,7 +418,7 @@ def _carried_out() -> int:
 
 def _failure(error: BaseException) -> str:
     """What a person can mend, in its own words; of what nobody foresaw, where the traceback is."""
-    from closeshave.engine import EngineFailed
+    from closeshave.control.engine import EngineFailed
     from closeshave.environments.errors import EnvironmentFailed
 
     if isinstance(error, EnvironmentFailed | EngineFailed | rundir.NoRun | Damaged | OSError):

@@ -20,7 +20,7 @@ from typing import Self
 
 from pydantic import TypeAdapter
 
-from closeshave import inherited, processes
+from closeshave.control import processes, variables
 from closeshave.deployment import Process
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.logs import tail
@@ -52,7 +52,7 @@ class Warm:
                 stderr=log,
                 cwd=root,
                 start_new_session=True,
-                env={**inherited.for_parts(), **python_environ(), processes.MARK: environment_id},
+                env={**variables.for_parts(), **python_environ(), processes.MARK: environment_id},
             )
 
     def start(self, process: Process) -> None:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import psutil
 
-from closeshave import processes
+from closeshave.control import processes
+from closeshave.control.processes import Identity
 from closeshave.deployment import Deployment, Process
-from closeshave.processes import Identity
 
 ALTERED = "CLOSESHAVE_ALTERED"
 """The variable that holds the name of the deployment's process, or of the helper."""

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from closeshave import engine
 from closeshave.clock import now_ns
+from closeshave.control import engine
 from closeshave.deployment import Attachment, Container, Deployment, Process
 from closeshave.faults.kind import Aim, Injection, Proof, Say
 from closeshave.faults.waiting import wait_until

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from closeshave import engine, processes
+from closeshave.control import engine, processes
 from closeshave.deployment import Deployment, Process
 from closeshave.faults.parts import rlimits
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from closeshave import engine
 from closeshave.clock import now_ns
+from closeshave.control import engine
 from closeshave.deployment import FILE, Deployment
 from closeshave.faults import links
 from closeshave.faults.beside import others_in_effect

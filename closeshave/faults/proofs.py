@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.deployment import OWN_REQUESTS, Deployment, Edge, Process
 from closeshave.faults import repair
 from closeshave.faults.kind import Proof

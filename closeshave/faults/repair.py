@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.deployment import Deployment, Member, Process, Store
 from closeshave.faults.kind import Say
 from closeshave.faults.parts import patroni, ports, postgres, sentinel

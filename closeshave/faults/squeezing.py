@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from closeshave import engine
+from closeshave.control import engine
+from closeshave.control.engine.allowance import allowance
+from closeshave.control.processes import Identity
 from closeshave.deployment import Deployment, Process
-from closeshave.engine.allowance import allowance
 from closeshave.faults import altered
 from closeshave.faults.kind import Proof, Say
 from closeshave.faults.waiting import wait_until
-from closeshave.processes import Identity
 
 LASTS_S_MAX = 1200.0
 """Longer than any fault may hold: a helper that nobody ends still ends."""

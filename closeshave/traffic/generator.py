@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from closeshave import inherited
+from closeshave.control import variables
+from closeshave.control.processes import Identity, gone, identify, poll_until, send
 from closeshave.files import write_atomically
 from closeshave.files.shipped import locate
-from closeshave.processes import Identity, gone, identify, poll_until, send
 from closeshave.traffic import ports, precedence, signposts
 from closeshave.traffic.load import FILE, Load
 from closeshave.traffic.precedence import Precedence
@@ -145,7 +145,7 @@ def scenario(name: str) -> Path:
 
 
 def _environment(run: Path, withheld: Iterable[str]) -> dict[str, str]:
-    given = {name: value for name, value in inherited.without(withheld).items() if not name.startswith("LOCUST_")}
+    given = {name: value for name, value in variables.without(withheld).items() if not name.startswith("LOCUST_")}
     package = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [package, given.get("PYTHONPATH")]))
     return {**given, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", signposts.VARIABLE: str(run / FILE)}

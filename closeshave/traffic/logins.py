@@ -13,8 +13,9 @@ from typing import Any
 
 import httpx
 
-from closeshave import private, web
+from closeshave import private
 from closeshave.caps.pace import Pace
+from closeshave.clients import web
 from closeshave.deployment import Account, Deployment, Proxy
 from closeshave.loadgen.transport import Request
 from closeshave.traffic import accounts, answers, dialect, manners

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from locust.env import Environment
 
-from closeshave import web
+from closeshave.clients import web
 from closeshave.clock import now_ns
 from closeshave.files import write_atomically
 from closeshave.history import Source

@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
-from closeshave import history, private, processors
+from closeshave import history, private
 from closeshave.caps import offered
 from closeshave.clock import Anchor, now_ns
+from closeshave.control import processors
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.evidence import resources
 from closeshave.environments.evidence.meter import HOST

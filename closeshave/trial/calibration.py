@@ -73,7 +73,7 @@ class Machine:
     """Whose processors these are."""
 
     processors: float
-    """That we may use: :func:`closeshave.processors.available`."""
+    """That we may use: :func:`closeshave.control.processors.available`."""
     present: float
     """That the machine has: programs of others may use those that we may not."""
 

@@ -8,11 +8,11 @@ from functools import partial
 
 from closeshave import history, private
 from closeshave.clock import now_ns
+from closeshave.control.processes import poll_until
 from closeshave.environments.evidence import edge_counts, resources
 from closeshave.faults import child as experiment
 from closeshave.faults import heal, ledger
 from closeshave.faults.janitor import Janitor
-from closeshave.processes import poll_until
 from closeshave.traffic import collect, learning
 from closeshave.traffic.signposts import RECORDS
 from closeshave.trial.state import Trial

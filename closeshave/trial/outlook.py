@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from closeshave import processors
+from closeshave.control import processors
 from closeshave.environments import drivers
 from closeshave.files.yamlfile import duration_text
 from closeshave.judge import asked

@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+from closeshave.control.processes import gone, send
 from closeshave.faults import heartbeat
 from closeshave.files import write_atomically
-from closeshave.processes import gone, send
 
 FILE = "stop"
 """In a run directory: the operator asked for the stop. Written before the signal, which by itself is Ctrl-C's equal."""

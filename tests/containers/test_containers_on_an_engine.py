@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from closeshave import deployment as deployments
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.environments import drivers, ports, probe, registry
 from closeshave.environments.containers import containers
 from closeshave.environments.definition import read_containers

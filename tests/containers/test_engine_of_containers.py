@@ -14,12 +14,12 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from closeshave import engine, processes
-from closeshave.engine import namespace
-from closeshave.engine.allowance import allowance
-from closeshave.engine.beside import beside
-from closeshave.engine.client import client
-from closeshave.engine.entering import enter
+from closeshave.control import engine, processes
+from closeshave.control.engine import namespace
+from closeshave.control.engine.allowance import allowance
+from closeshave.control.engine.client import client
+from closeshave.control.engine.entering import enter
+from closeshave.control.engine.sidecar import beside
 from closeshave.environments.evidence import proctable
 from closeshave.environments.evidence.meter import Group
 from closeshave.environments.evidence.resources import Census
@@ -255,7 +255,7 @@ def test_what_a_killed_harness_left_is_swept(scene):
     """Nothing of it need be alive: the labels are the engine's."""
     process = scene.process("orphan", SLEEP)
     code = f"import sys, os; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); from pathlib import Path\n"
-    code += "from closeshave.deployment import Attachment, Container, Process\nfrom closeshave import processes\n"
+    code += "from closeshave.deployment import Attachment, Container, Process\nfrom closeshave.control import processes\n"
     code += f"processes.start(Path({str(scene.root)!r}), {scene.id!r}, {process!r}); os.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", code], timeout=30, check=False).returncode == -9
     identity = processes.find(scene.root, process)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from closeshave import deployment, processes
+from closeshave import deployment
+from closeshave.control import processes
 from closeshave.deployment import OWN_REQUESTS
 from closeshave.environments import ports, registry
 from closeshave.environments.evidence import edge_counts, resources, signals

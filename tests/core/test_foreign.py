@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closeshave import web
+from closeshave.clients import web
 from closeshave.files import foreign
 
 

@@ -8,28 +8,25 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "closeshave"
 SHARED = {
     "caps",
+    "clients",
     "clock",
+    "control",
     "deployment",
-    "engine",
     "files",
     "history",
-    "inherited",
     "plan",
     "private",
-    "processes",
-    "processors",
     "quantiles",
     "shapes",
     "target",
     "topology",
-    "web",
 }
 ALLOWED = {
     "loadgen": {"clock", "files", "history"},
     "traffic": SHARED | {"loadgen"},
     "faults": SHARED,
     "environments": SHARED | {"standin"},
-    "standin": {"clock", "deployment", "files", "processes", "topology", "history"},
+    "standin": {"clock", "deployment", "files", "topology", "history"},
     "judge": {"history", "plan", "quantiles", "target", "topology", "clock"},
     "report": {"history", "plan", "target", "judge", "files", "clock", "topology"},
 }

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from closeshave.processes import identify
+from closeshave.control.processes import identify
 from closeshave.trial import stopping
 
 

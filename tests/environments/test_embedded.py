@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from closeshave import deployment as deployments
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.environments import construction, embedded, ports, probe, registry
 from closeshave.environments.definition import read_definition
 from closeshave.environments.errors import EnvironmentFailed

@@ -11,8 +11,8 @@ import psycopg
 import pyarrow.parquet as pq
 import pytest
 
-from closeshave import processes
 from closeshave.clock import Anchor, now_ns
+from closeshave.control import processes
 from closeshave.environments import embedded, fingerprint
 from closeshave.environments.definition import read_embedded
 from closeshave.environments.evidence import edge_counts, final_state, resources, signals

@@ -11,6 +11,7 @@ from threading import Barrier
 import pytest
 
 from closeshave.clock import now_ns
+from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment
 from closeshave.faults import lifecycle
 from closeshave.faults.beside import apart, others_in_effect
@@ -19,7 +20,6 @@ from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
 from closeshave.faults.ledger import Ledger, OpenFault, Undo
 from closeshave.history import Edge
 from closeshave.plan import Expected
-from closeshave.processes import poll_until
 from closeshave.topology import Shard, Topology
 from tests.faults import toys
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from closeshave.clock import now_ns
+from closeshave.control.processes import stopped
 from closeshave.deployment import Deployment, Process
 from closeshave.faults import lifecycle
 from closeshave.faults.catalogue import KINDS, check
@@ -20,7 +21,6 @@ from closeshave.faults.repair import revive
 from closeshave.faults.waiting import after
 from closeshave.history import Edge
 from closeshave.plan import Expected, Fault
-from closeshave.processes import stopped
 from tests.faults import toys
 from tests.faults.timelines import marks
 

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 from typing import cast
 
 from closeshave.clock import now_ns
+from closeshave.control.processes import Identity
 from closeshave.faults import altered
 from closeshave.faults.kind import Aim
 from closeshave.faults.service import clock_skewed, fleet
-from closeshave.processes import Identity
 
 SKEWED, OTHER = Identity(4711, 1.0), 4712
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from closeshave import engine, processes
+from closeshave.control import engine, processes
+from closeshave.control.engine.allowance import allowance
 from closeshave.deployment import Deployment
-from closeshave.engine.allowance import allowance
 from closeshave.environments.containers import containers
 from closeshave.environments.definition import read_containers
 from closeshave.faults import altered, child, cutting, file_limit, proofs

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from closeshave import deployment as deployments
-from closeshave import processes
 from closeshave.clock import now_ns
+from closeshave.control import processes
 from closeshave.deployment import Deployment, Member
 from closeshave.environments import embedded
 from closeshave.environments.definition import read_embedded

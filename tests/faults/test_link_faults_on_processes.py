@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from closeshave import processes
 from closeshave.clock import now_ns
+from closeshave.control import processes
 from closeshave.deployment import Deployment, Link, Process
 from closeshave.environments import parts
 from closeshave.faults import child

@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from closeshave.clock import now_ns
+from closeshave.control.processes import poll_until
 from closeshave.deployment import LINK_KINDS, Deployment, Link
 from closeshave.environments import drivers
 from closeshave.environments.definition import read_embedded
@@ -32,7 +33,6 @@ from closeshave.faults.region import customers_cut, data_links_cut, flapping, lo
 from closeshave.faults.shard import replication
 from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import InvalidFile
-from closeshave.processes import poll_until
 from closeshave.trial import preparation, running
 from closeshave.trial.display import Display
 from tests.faults import toys

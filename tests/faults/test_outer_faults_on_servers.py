@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from closeshave.clock import now_ns
+from closeshave.control.processes import marked
 from closeshave.deployment import OWN_REQUESTS, Deployment
 from closeshave.environments.evidence import edge_counts
 from closeshave.faults import altered, child
@@ -24,7 +25,6 @@ from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.waiting import after, until
 from closeshave.files import read_lines
 from closeshave.plan import Expected, Fault
-from closeshave.processes import marked
 from tests.faults.timelines import WHOLE_LIFE, edges, events
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(200)]

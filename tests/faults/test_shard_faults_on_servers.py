@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from closeshave import processes
 from closeshave.clock import now_ns
+from closeshave.control import processes
+from closeshave.control.processes import stopped
 from closeshave.deployment import Deployment, Member
 from closeshave.faults import altered, child, file_limit, proofs
 from closeshave.faults.heal import heal_open
@@ -20,7 +21,6 @@ from closeshave.faults.shard import KINDS
 from closeshave.faults.shard.cluster import log_of
 from closeshave.faults.waiting import after, until, wait_until
 from closeshave.plan import Expected, Fault
-from closeshave.processes import stopped
 from tests.faults.held import bites_and_is_undone, healed
 from tests.faults.timelines import WHOLE_LIFE, edges
 

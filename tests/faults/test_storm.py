@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from closeshave import processes
 from closeshave.clock import now_ns
+from closeshave.control import processes
 from closeshave.deployment import OWN_REQUESTS, Deployment, Edge
 from closeshave.faults import altered
 from closeshave.faults.waiting import after, until

@@ -13,8 +13,8 @@ from unittest import mock
 
 import httpx
 
-from closeshave import web
 from closeshave.caps.pace import FREE
+from closeshave.clients import web
 from closeshave.clock import Anchor, now_ns
 from closeshave.deployment import Account, Call, Capabilities, Deployment, Edge, Expect, Payments
 from closeshave.environments.errors import EnvironmentFailed

@@ -10,8 +10,9 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from closeshave import conclusion, deployment, history, private, processes
+from closeshave import conclusion, deployment, history, private
 from closeshave.clock import Anchor
+from closeshave.control import processes
 from closeshave.deployment import DIVERGED, OWN_REQUESTS, Process
 from closeshave.environments import ports, registry
 from closeshave.environments.evidence import cache_entries, diverged, edge_counts, final_state, resources, signals

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
+from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment
-from closeshave.processes import poll_until
 from closeshave.standin import defects
 from closeshave.standin.crooked.database import SLOW_RECOVERY_S
 from closeshave.standin.crooked.shards import STORM_S

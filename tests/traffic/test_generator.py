@@ -17,9 +17,9 @@ import pytest
 
 from closeshave import history
 from closeshave.clock import now_ns
+from closeshave.control.processes import poll_until
 from closeshave.history import Sent
 from closeshave.plan import Canaries, Traffic
-from closeshave.processes import poll_until
 from closeshave.traffic.collect import collect
 from closeshave.traffic.generator import Generator, GeneratorFailed
 from closeshave.traffic.load import Load

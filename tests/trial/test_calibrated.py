@@ -6,8 +6,8 @@ import json
 import pytest
 from rich.console import Console
 
-from closeshave import processors
 from closeshave.conclusion import conclude, publish
+from closeshave.control import processors
 from closeshave.environments import registry
 from closeshave.trial import calibration, running
 from closeshave.trial.calibrating import CODEC, FILE, PLACE

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.deployment import Network
 from closeshave.trial.liveness import GOING_S_MAX, Liveness
 from tests.faults import toys

@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from closeshave import processes
 from closeshave.clock import now_ns
 from closeshave.conclusion import conclude
+from closeshave.control import processes
 from closeshave.deployment import Deployment
 from closeshave.environments import embedded
 from closeshave.environments.definition import read_embedded

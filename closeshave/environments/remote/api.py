@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
-from closeshave import web
 from closeshave.caps.pace import FREE, Pace
+from closeshave.clients import web
 from closeshave.deployment import Account, Capabilities, Proxy
 from closeshave.environments.remote.listing import Page
 from closeshave.files import foreign

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from closeshave import web
+from closeshave.clients import web
 from closeshave.deployment import Proxy
 from closeshave.environments.remote import address
 from closeshave.environments.remote.listing import Page

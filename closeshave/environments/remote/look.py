@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from closeshave import web
+from closeshave.clients import web
 from closeshave.environments.remote.definition import Remote
 from closeshave.files import foreign
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from closeshave import web
+from closeshave.clients import web
 from closeshave.clock import Anchor
 from closeshave.deployment import Proxy
 from closeshave.files import foreign

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import httpx
 
-from closeshave import web
 from closeshave.caps.pace import Pace
+from closeshave.clients import web
 from closeshave.deployment import Account, Capabilities, Proxy
 from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from closeshave import web
+from closeshave.clients import web
 from closeshave.deployment import Capabilities, Edge, Proxy, load
 from closeshave.environments.status import PartStatus
 from closeshave.files import foreign

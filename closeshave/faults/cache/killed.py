@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.deployment import Store
 from closeshave.faults.cache import tier
 from closeshave.faults.freezing import freeze

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import signal
 
-from closeshave import processes
 from closeshave.clock import now_ns
+from closeshave.control import processes
 from closeshave.faults import altered
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import whole

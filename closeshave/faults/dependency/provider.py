@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from closeshave import processes
 from closeshave.clock import now_ns
+from closeshave.control import processes
 from closeshave.deployment import Deployment, Link, Process
 from closeshave.faults import links, proofs, repair
 from closeshave.faults.kind import Aim, Injection, Proof, Say

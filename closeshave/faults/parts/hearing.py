@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from closeshave import engine, processes
+from closeshave.control import engine, processes
+from closeshave.control.engine.entering import enter
+from closeshave.control.engine.sidecar import beside
 from closeshave.deployment import Deployment, Process
-from closeshave.engine.beside import beside
-from closeshave.engine.entering import enter
 from closeshave.faults.parts import sockets
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.deployment import OPERATIONS, Process
 from closeshave.faults import altered, proofs, repair
 from closeshave.faults.kind import Aim, Parameter, Proof, Say

@@ -6,10 +6,10 @@ import contextlib
 import signal
 from pathlib import Path
 
-from closeshave import engine, processes
 from closeshave.clock import now_ns
+from closeshave.control import engine, processes
+from closeshave.control.engine.allowance import allowance
 from closeshave.deployment import Process
-from closeshave.engine.allowance import allowance
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
 from closeshave.faults.parts import ports
 from closeshave.faults.service import fleet

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 
-from closeshave import processes
 from closeshave.clock import now_ns
+from closeshave.control import processes
 from closeshave.deployment import Deployment, Member
 from closeshave.faults import file_limit, repair
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting

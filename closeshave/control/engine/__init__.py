@@ -6,13 +6,13 @@ runs no containers does not pay for them. Every failure is an :class:`EngineFail
 
 from __future__ import annotations
 
-from closeshave.engine.client import EngineFailed, check
-from closeshave.engine.containers import alive, execute, kill, oom_killed, pause, paused, unpause
-from closeshave.engine.images import image_digest, image_exists, image_sources, import_image
-from closeshave.engine.limits import limit_cpu, limit_memory
-from closeshave.engine.making import run
-from closeshave.engine.networks import attached, connect, disconnect, make_network, taken_subnets
-from closeshave.engine.sweeping import sweep
+from closeshave.control.engine.client import EngineFailed, check
+from closeshave.control.engine.containers import alive, execute, kill, oom_killed, pause, paused, unpause
+from closeshave.control.engine.images import image_digest, image_exists, image_sources, import_image
+from closeshave.control.engine.limits import limit_cpu, limit_memory
+from closeshave.control.engine.making import run
+from closeshave.control.engine.networks import attached, connect, disconnect, make_network, taken_subnets
+from closeshave.control.engine.sweeping import sweep
 
 __all__ = [
     "EngineFailed",

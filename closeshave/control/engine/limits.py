@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from closeshave.engine.client import asking, client
+from closeshave.control.engine.client import asking, client
 
 PERIOD_US = 100_000
 """The kernel's own, where nobody sets one."""

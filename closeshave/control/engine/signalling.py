@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from closeshave.engine.client import EngineFailed
-from closeshave.engine.containers import FIRST, alive, execute, kill, pause, paused, unpause
-from closeshave.engine.namespace import inner_pid
+from closeshave.control.engine.client import EngineFailed
+from closeshave.control.engine.containers import FIRST, alive, execute, kill, pause, paused, unpause
+from closeshave.control.engine.namespace import inner_pid
 
 DEAD_WITHIN_S = 0.3
 """What has been killed is gone by then, unless it is frozen or was not ours to kill."""

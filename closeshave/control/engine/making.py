@@ -8,12 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from closeshave.control.engine.client import EngineFailed, asking, client
+from closeshave.control.engine.containers import FIRST, find
+from closeshave.control.engine.images import image_exists
+from closeshave.control.engine.labels import labels
+from closeshave.control.engine.namespace import inner_pid
 from closeshave.deployment import Container, Process
-from closeshave.engine.client import EngineFailed, asking, client
-from closeshave.engine.containers import FIRST, find
-from closeshave.engine.images import image_exists
-from closeshave.engine.labels import labels
-from closeshave.engine.namespace import inner_pid
 
 if TYPE_CHECKING:
     from docker.models.containers import Container as Handle

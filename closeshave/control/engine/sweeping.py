@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from closeshave.engine.client import EngineFailed, asking, client
-from closeshave.engine.containers import AT_ONCE
-from closeshave.engine.labels import ENVIRONMENT
+from closeshave.control.engine.client import EngineFailed, asking, client
+from closeshave.control.engine.containers import AT_ONCE
+from closeshave.control.engine.labels import ENVIRONMENT
 
 if TYPE_CHECKING:
     from docker.models.containers import Container

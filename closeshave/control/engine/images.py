@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
-from closeshave.engine.client import EngineFailed, asking, client
+from closeshave.control.engine.client import EngineFailed, asking, client
 
 if TYPE_CHECKING:
     from docker.models.images import Image

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from closeshave.engine.client import asking, client
-from closeshave.engine.labels import labels
+from closeshave.control.engine.client import asking, client
+from closeshave.control.engine.labels import labels
 
 
 def beside(container: str, image: str, argv: Sequence[str]) -> str:
     """Run a program of ``image`` in the network namespace of ``container``, in a container of its own that is gone afterwards.
 
-    Returns what it printed. Raises :class:`~closeshave.engine.client.EngineFailed`, also when it fails.
+    Returns what it printed. Raises :class:`~closeshave.control.engine.client.EngineFailed`, also when it fails.
     """
     with asking(f"run {argv[0]} beside {container}"):
         engine = client().client

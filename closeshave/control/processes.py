@@ -20,9 +20,9 @@ from pathlib import Path
 
 import psutil
 
-from closeshave import engine, inherited
+from closeshave.control import engine, variables
+from closeshave.control.engine import namespace, signalling
 from closeshave.deployment import Process
-from closeshave.engine import namespace, signalling
 from closeshave.files import record_of, write_atomically
 
 MARK = "CLOSESHAVE_ENVIRONMENT_ID"
@@ -81,7 +81,7 @@ def identify(pid: int) -> Identity | None:
 def start(root: Path, environment_id: str, process: Process) -> Identity:
     """Start a process in a session or a container of its own, its output appended to ``logs/NAME.log``, and record it.
 
-    Raises :class:`OSError` when the program cannot be run, and :class:`closeshave.engine.EngineFailed` when its container cannot.
+    Raises :class:`OSError` when the program cannot be run, and :class:`closeshave.control.engine.EngineFailed` when its container cannot.
     """
     if process.container is not None:
         marked = replace(process, environ={**process.environ, MARK: environment_id})
@@ -98,7 +98,7 @@ def start(root: Path, environment_id: str, process: Process) -> Identity:
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd=root,
-            env={**inherited.for_parts(), **process.environ, MARK: environment_id},
+            env={**variables.for_parts(), **process.environ, MARK: environment_id},
         )
     _STARTED.append(child)
     rank_session(child.pid, process.nice)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from closeshave.engine.client import asking, client
-from closeshave.engine.limits import PERIOD_US
+from closeshave.control.engine.client import asking, client
+from closeshave.control.engine.limits import PERIOD_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Allowance:
 
 
 def allowance(container: str) -> Allowance:
-    """What a container may use now. Raises :class:`~closeshave.engine.client.EngineFailed`."""
+    """What a container may use now. Raises :class:`~closeshave.control.engine.client.EngineFailed`."""
     with asking(f"look at the limits of {container}"):
         api = client().client.api
         said = api.inspect_container(container)["HostConfig"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from closeshave.engine.client import EngineFailed, asking, client
+from closeshave.control.engine.client import EngineFailed, asking, client
 
 if TYPE_CHECKING:
     from docker.models.containers import Container as Handle

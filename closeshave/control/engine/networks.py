@@ -6,9 +6,9 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
+from closeshave.control.engine.client import EngineFailed, asking, client
+from closeshave.control.engine.labels import labels
 from closeshave.deployment import Attachment, Network
-from closeshave.engine.client import EngineFailed, asking, client
-from closeshave.engine.labels import labels
 
 FRONT = "front"
 ROUTES = Path("/proc/net/route")
