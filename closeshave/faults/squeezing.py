@@ -11,7 +11,7 @@ from closeshave.control import engine
 from closeshave.control.engine.allowance import allowance
 from closeshave.control.processes import Identity
 from closeshave.deployment import Deployment, Process
-from closeshave.faults import altered
+from closeshave.faults import extra_processes
 from closeshave.faults.kind import Proof, Say
 from closeshave.faults.waiting import wait_until
 
@@ -31,7 +31,7 @@ def squeeze(
         engine.limit_cpu(process.container.name, share)
         return (f"container of {process.name} limited to {share:g} of a CPU",)
     said = (target.pid, target.started, share, period_s, strike_ns, LASTS_S_MAX)
-    started = altered.help_with(deployment, helper, "squeeze", *map(repr, said))
+    started = extra_processes.help_with(deployment, helper, "squeeze", *map(repr, said))
     wait_until(strike_ns)
     return (f"{process.name} pid {target.pid}", f"{helper} pid {started.pid}")
 

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from closeshave.report import ranking, rate, views, words
 from closeshave.report.curves import Curves
+from closeshave.report.failures import failures
 from closeshave.report.figures.recovery import recovery
 from closeshave.report.figures.shards import shards
 from closeshave.report.figures.spread import spread
@@ -25,7 +26,6 @@ from closeshave.report.figures.timeline import timeline
 from closeshave.report.findings import Findings
 from closeshave.report.headline import MARKS, headline, meaning
 from closeshave.report.machine import per_bin
-from closeshave.report.mishaps import mishaps
 from closeshave.report.series import Floats
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -37,7 +37,7 @@ def render(findings: Findings, curves: Curves) -> str:
     when, what = curves.axis, curves.series
     homes = {shard.id: shard.home for shard in manifest.topology.shards}
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
-    common, more_mishaps = mishaps(history.operations, when)
+    common, more_failures = failures(history.operations, when)
 
     rows = [views.row_view(row, findings.target, when.zero_ns) for row in ranking.rows(assessment.verdicts)]
     context = {
@@ -68,8 +68,8 @@ def render(findings: Findings, curves: Curves) -> str:
         "shards": shards(what, when, homes),
         "recovery": recovery(assessment.faults),
         "spread": spread(curves.distributions),
-        "mishaps": common,
-        "more_mishaps": more_mishaps,
+        "failures": common,
+        "more_failures": more_failures,
         "data": _for_script(curves),
         "integrity": _integrity(findings),
         "history": history,

@@ -8,7 +8,7 @@ from pathlib import Path
 from closeshave import history
 from closeshave.loadgen.convert import Converted, convert, convert_effects
 from closeshave.loadgen.transport import TOTAL_TIMEOUT_S
-from closeshave.traffic.signposts import RECORDS
+from closeshave.traffic.runfiles import RECORDS
 
 
 def collect(run: Path) -> Converted:

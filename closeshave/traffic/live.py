@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from closeshave.history import Effect, ids
 from closeshave.loadgen.records import RecordFiles
 from closeshave.loadgen.rows import DTYPE, HEADER, ROW
-from closeshave.traffic.signposts import RECORDS
+from closeshave.traffic.runfiles import RECORDS
 
 _EFFECT = TypeAdapter(Effect)
 

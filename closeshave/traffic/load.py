@@ -15,8 +15,8 @@ from closeshave.files import jsonfile, write_atomically
 from closeshave.plan import Canaries, Plan, Role, Traffic
 from closeshave.shapes import Shape
 from closeshave.topology import Topology
-from closeshave.traffic.manners import Days
-from closeshave.traffic.signposts import Kind
+from closeshave.traffic.conventions import Days
+from closeshave.traffic.runfiles import Kind
 
 FILE = "load.json"
 ACCOUNTS_FILE = "accounts.json"

@@ -31,7 +31,7 @@ from closeshave.shapes import Ramp
 from closeshave.traffic.generator import Generator, GeneratorFailed
 from closeshave.traffic.load import ACCOUNTS_FILE, Load, plan_load
 from closeshave.traffic.profiles import read_profile
-from closeshave.traffic.signposts import RECORDS
+from closeshave.traffic.runfiles import RECORDS
 from closeshave.trial import calibration, outlook
 from closeshave.trial.calibration import FLOOR, SHARE, Found, Machine, NothingMeasured, Sample, Wanted
 from closeshave.trial.starting import describe, options

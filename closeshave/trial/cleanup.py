@@ -14,7 +14,7 @@ from closeshave.faults import child as experiment
 from closeshave.faults import heal, ledger
 from closeshave.faults.janitor import Janitor
 from closeshave.traffic import collect, learning
-from closeshave.traffic.signposts import RECORDS
+from closeshave.traffic.runfiles import RECORDS
 from closeshave.trial.state import Trial
 
 DOWN_AGAIN_S = 60.0

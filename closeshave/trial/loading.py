@@ -34,7 +34,7 @@ def load_and_break(trial: Trial) -> None:
     trial.generators = [Generator.start(sender, load) for sender in SENDERS]
     for generator in trial.generators:
         generator.wait_ready(60)
-        trial.mark("precedence", f"{generator.kind}: {generator.precedence}")
+        trial.mark("precedence", f"{generator.kind}: {generator.priority}")
     if trial.forks is not None:
         _await_forks(trial, trial.forks)
     trial.sample()

@@ -23,7 +23,7 @@ from closeshave.judge import asked, integrity, kinds
 from closeshave.plan import Expected, Fault, Plan, read_plan
 from closeshave.shapes import Replayed
 from closeshave.target import Measure, Target, read_target
-from closeshave.traffic import limits, manners
+from closeshave.traffic import conventions, limits
 from closeshave.traffic.arrivals import replayed
 from closeshave.traffic.profiles import read_profile
 from closeshave.trial import candidates, fitting, nemesis
@@ -126,7 +126,7 @@ def prepare(
         *_nemesis_problems(prepared),
         *_fault_problems(prepared),
     ]
-    unreadable = [*_manners_problems(prepared), *_scenario_problems(prepared)]
+    unreadable = [*_conventions_problems(prepared), *_scenario_problems(prepared)]
     problems += unreadable
     if not unreadable:
         # What the plan would send needs the profile and the replayed files.
@@ -227,8 +227,8 @@ def _target_problems(prepared: Prepared) -> list[Problem]:
     known: dict[str, tuple[str, Collection[str]]] = {
         "faults": ("no kind of fault", names),
         "invariants": ("no invariant", integrity.SEARCHES),
-        "operations": ("no operation", manners.OPERATIONS),
-        "except_operations": ("no operation", manners.OPERATIONS),
+        "operations": ("no operation", conventions.OPERATIONS),
+        "except_operations": ("no operation", conventions.OPERATIONS),
     }
     found, raw = [], document(path)
     for index, objective in enumerate(prepared.target.objectives):
@@ -262,13 +262,13 @@ def _hook_problems(prepared: Prepared) -> list[Problem]:
     return found
 
 
-def _manners_problems(prepared: Prepared) -> list[Problem]:
+def _conventions_problems(prepared: Prepared) -> list[Problem]:
     """What the platform cannot be told apart by, and what is more than one address may send."""
     able, path = prepared.definition.capabilities, prepared.inputs.environment
-    unknown = [operation for operation in (*able.steps_off, *able.limits) if operation not in manners.OPERATIONS]
-    messages = [f"{operation!r} is no operation; there is: {', '.join(sorted(manners.OPERATIONS))}" for operation in unknown]
+    unknown = [operation for operation in (*able.steps_off, *able.limits) if operation not in conventions.OPERATIONS]
+    messages = [f"{operation!r} is no operation; there is: {', '.join(sorted(conventions.OPERATIONS))}" for operation in unknown]
     try:
-        manners.of(able, prepared.definition.topology)
+        conventions.of(able, prepared.definition.topology)
     except ValueError as error:
         messages.append(str(error))
     if messages:
@@ -285,7 +285,7 @@ def _sending_problems(prepared: Prepared) -> list[Problem]:
         loudest = _loudest(plan)
         found = list(driver.objections(definition, loudest))
         if not definition.capabilities.forwarded_for:
-            spoken = manners.of(definition.capabilities, definition.topology)
+            spoken = conventions.of(definition.capabilities, definition.topology)
             found += limits.exceeded(loudest, definition.topology, spoken.limits, spoken.steps_off)
         return found
 

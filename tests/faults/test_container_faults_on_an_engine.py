@@ -13,7 +13,7 @@ from closeshave.control.engine.allowance import allowance
 from closeshave.deployment import Deployment
 from closeshave.environments.containers import containers
 from closeshave.environments.definition import read_containers
-from closeshave.faults import altered, child, cutting, file_limit, proofs
+from closeshave.faults import child, cutting, extra_processes, file_limit, proofs
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.heal import heal_open
 from closeshave.faults.kind import Injection
@@ -46,7 +46,7 @@ def whole(platform: Deployment) -> Iterator[None]:
     assert leaders(platform) == home
     assert cutting.joined(platform.processes).holds
     assert file_limit.limited(platform, [process for process in platform.processes if process.role == "patroni"]) == []
-    assert altered.running(platform, [process.name for process in platform.processes]) == {}
+    assert extra_processes.running(platform, [process.name for process in platform.processes]) == {}
     for process in platform.processes:
         assert process.container is not None
         limits = allowance(process.container.name)

@@ -18,7 +18,7 @@ from closeshave.clock import now_ns
 from closeshave.control.processes import marked
 from closeshave.deployment import OWN_REQUESTS, Deployment
 from closeshave.environments.evidence import edge_counts
-from closeshave.faults import altered, child
+from closeshave.faults import child, extra_processes
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.heal import heal_open
 from closeshave.faults.parts import patroni, postgres
@@ -141,7 +141,7 @@ def left_nothing(platform: Deployment, kind: str, scope: Mapping[str, str | int]
     prove, look_again = KINDS[kind].prove, [process.name for process in platform.processes]
     assert prove is not None
     assert [str(proof) for proof in prove(aim) if not proof.holds] == []
-    assert altered.running(platform, look_again) == {}
+    assert extra_processes.running(platform, look_again) == {}
     helpers = [identity for identity in marked(platform.id) if "closeshave.faults.helpers" in " ".join(_command(identity.pid))]
     assert helpers == []
     assert set(edge(platform).reads(20)) == {200}

@@ -11,7 +11,7 @@ from closeshave.clock import now_ns
 from closeshave.control import processes
 from closeshave.control.processes import stopped
 from closeshave.deployment import Deployment, Member
-from closeshave.faults import altered, child, file_limit, proofs
+from closeshave.faults import child, extra_processes, file_limit, proofs
 from closeshave.faults.heal import heal_open
 from closeshave.faults.helpers.hold_rows import CALENDARS
 from closeshave.faults.kind import Injection
@@ -42,7 +42,7 @@ def whole(platform: Deployment) -> Iterator[None]:
     assert leaders(platform) == home
     assert not any(stopped(processes.family(Path(platform.root), process)) for process in platform.processes)
     assert file_limit.limited(platform, platform.processes) == []
-    assert altered.running(platform, HELPERS) == {}
+    assert extra_processes.running(platform, HELPERS) == {}
     assert all(Server(api).disturbances() == () for api in {link.api_port for link in platform.links})
 
 

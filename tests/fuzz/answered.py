@@ -40,14 +40,14 @@ from closeshave.loadgen.convert import _read_effects
 from closeshave.loadgen.records import Records
 from closeshave.loadgen.transport import Answer, Failure, Request
 from closeshave.loadgen.wire import Origin, build, constant_lines
-from closeshave.traffic import answers, dialect, logins, manners, probes
+from closeshave.traffic import answers, conventions, dialect, logins, probes
 from closeshave.traffic.accounts import LoggedIn, Wallet
 from closeshave.traffic.book import EngineBook
 from closeshave.traffic.session import LEFT_OUT, Session, Surroundings, Window
 from closeshave.traffic.steps import Booking, Steps
 from tests.fuzz import script
 from tests.fuzz.script import Told
-from tests.traffic.test_manners import ONE, SLOT
+from tests.traffic.test_conventions import ONE, SLOT
 
 URL = "http://127.0.0.1:8080"
 ORIGIN = Origin(False, "127.0.0.1", 8080)
@@ -81,7 +81,7 @@ def steps(data: bytes) -> None:
     records, transport = Records(None, Source.CUSTOMERS, "w", 1), Answering(script.read(data))
     book, rng = EngineBook(records), random.Random(len(data))
     for able in (Capabilities(), Capabilities(slots_by_barber=False, keyed_bookings=False, forwarded_for=False)):
-        spoken = manners.of(able, ONE)
+        spoken = conventions.of(able, ONE)
         around = Surroundings(
             Source.CUSTOMERS, ONE, "closeshave:r", Window(), book, lambda _at: None, lambda: 1_795_000_000.0, spoken, spoken.learnt()
         )

@@ -19,7 +19,7 @@ from closeshave.loadgen.rows import ROW
 from closeshave.loadgen.transport import TOTAL_TIMEOUT_S
 from closeshave.traffic.book import EngineBook
 from closeshave.traffic.collect import collect
-from closeshave.traffic.signposts import RECORDS
+from closeshave.traffic.runfiles import RECORDS
 
 TEXTS = st.none() | st.sampled_from(["timeout", "reset", "eu-west-1", "Zürich", ""])
 TIMES = st.integers(0, 2**62)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from closeshave.control import engine, processes
 from closeshave.control.engine.entering import enter
-from closeshave.control.engine.sidecar import beside
+from closeshave.control.engine.sidecar import run_beside
 from closeshave.deployment import Deployment, Process
 from closeshave.faults.parts import sockets
 
@@ -41,6 +41,6 @@ def _printed_beside(deployment: Deployment, process: Process) -> str:
     # One that has Python: the applications'.
     image = next(other.container.image for other in deployment.processes if other.role == "app" and other.container is not None)
     try:
-        return beside(process.container.name, image, ["python3", "-c", Path(sockets.__file__).read_text(encoding="utf-8")])
+        return run_beside(process.container.name, image, ["python3", "-c", Path(sockets.__file__).read_text(encoding="utf-8")])
     except engine.EngineFailed as error:
         raise OSError(str(error)) from error

@@ -6,7 +6,7 @@ import json
 
 from closeshave.clock import now_ns
 from closeshave.deployment import OVERRIDES
-from closeshave.faults import altered
+from closeshave.faults import extra_processes
 from closeshave.faults.kind import Aim, Injection, Kind, Sighting
 from closeshave.faults.parts import ports
 from closeshave.faults.service import fleet
@@ -26,8 +26,8 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     began_ns = now_ns()
     for app in fleet.fleet(aim):
         old = fleet.alive(aim, app)
-        altered.end([old])
-        new = altered.start(aim.deployment, app, {OVERRIDES: json.dumps(bad)})
+        extra_processes.end([old])
+        new = extra_processes.start(aim.deployment, app, {OVERRIDES: json.dumps(bad)})
         touched.append(f"{app.name} pid {old.pid}, {VERSION} as pid {new.pid}")
         until(lambda app=app: fleet.ready(app), after(fleet.READY_WITHIN_S))  # type: ignore[misc] # a lambda's default
     return Injection(aim.label, tuple(touched), began_ns, now_ns(), tuple(app.name for app in fleet.fleet(aim)))

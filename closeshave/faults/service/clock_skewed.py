@@ -11,7 +11,7 @@ from pathlib import Path
 
 from closeshave.clock import now_ns
 from closeshave.deployment import Process
-from closeshave.faults import altered
+from closeshave.faults import extra_processes
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Say, Sighting
 from closeshave.faults.parts import ports
 from closeshave.faults.service import fleet
@@ -44,9 +44,9 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     changes = {"LD_PRELOAD": str(_placed(aim, app)), "FAKETIME": f"{aim.parameters['skew_s']:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     wait_until(strike_ns)
     began_ns = now_ns()
-    altered.end([target])
+    extra_processes.end([target])
     dead_ns = now_ns()
-    new = altered.start(aim.deployment, app, changes)
+    new = extra_processes.start(aim.deployment, app, changes)
     return Injection(aim.label, (f"{app.name} pid {target.pid}", f"{app.name} pid {new.pid}, skewed"), began_ns, dead_ns, (app.name,))
 
 
@@ -65,7 +65,7 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
     """As for every fault of applications; and what libfaketime shared in memory goes with the process that it was made for."""
-    skewed = altered.running(aim.deployment, [app.name for app in fleet.fleet(aim)])
+    skewed = extra_processes.running(aim.deployment, [app.name for app in fleet.fleet(aim)])
     done = fleet.undo(aim, deadline_ns, say)
     # Its maker is nice(1), which becomes the application and so never comes to remove it.
     return (*done, *(f"removed {path.name}" for identity in skewed for path in _shared(identity.pid) if _removed(path)))

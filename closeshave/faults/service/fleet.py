@@ -6,7 +6,7 @@ from pathlib import Path
 
 from closeshave.control import processes
 from closeshave.deployment import OPERATIONS, Process
-from closeshave.faults import altered, proofs, repair
+from closeshave.faults import extra_processes, proofs, repair
 from closeshave.faults.kind import Aim, Parameter, Proof, Say
 from closeshave.faults.parts import ports
 from closeshave.faults.waiting import after, until
@@ -78,10 +78,10 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
         if word(app).exists():
             word(app).unlink(missing_ok=True)
             done.append(f"took back the word to {app.name}")
-        strangers = altered.running(aim.deployment, [squeezer(app), app.name])
+        strangers = extra_processes.running(aim.deployment, [squeezer(app), app.name])
         if strangers:
             say(f"ending {', '.join(strangers.values())}")
-            altered.end(strangers)
+            extra_processes.end(strangers)
             done += [f"ended {name} pid {identity.pid}" for identity, name in strangers.items()]
         back = repair.revive(aim.deployment, [app.name], deadline_ns, say)
         if back:
@@ -108,7 +108,7 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
 def _as_declared(aim: Aim) -> Proof:
     """No helper, no process with other settings, no word to any of them."""
     names = [name for app in fleet(aim) for name in (app.name, squeezer(app))]
-    left = [f"{name} pid {identity.pid}" for identity, name in altered.running(aim.deployment, names).items()]
+    left = [f"{name} pid {identity.pid}" for identity, name in extra_processes.running(aim.deployment, names).items()]
     left += [str(word(app)) for app in fleet(aim) if word(app).exists()]
     return Proof("nothing of the fault is left at the applications", not left, ", ".join(left) or "nothing")
 

@@ -7,7 +7,7 @@ import os
 from enum import StrEnum
 from pathlib import Path
 
-from closeshave.traffic.signposts import Kind
+from closeshave.traffic.runfiles import Kind
 
 NICE = -10
 """Better than the platform's, for kernels and users that permit no more."""
@@ -16,7 +16,7 @@ PRIORITY: dict[Kind, int] = {"customers": 1, "canary": 2}
 TIME_SHARED = (os.SCHED_OTHER, os.SCHED_BATCH, os.SCHED_IDLE)
 
 
-class Precedence(StrEnum):
+class Priority(StrEnum):
     """What a sender was given."""
 
     REAL_TIME = "real-time"
@@ -48,11 +48,11 @@ def hasten(pid: int, kind: Kind) -> None:
         os.sched_setscheduler(pid, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY[kind]))
 
 
-def precedence(pid: int) -> Precedence:
+def priority(pid: int) -> Priority:
     """What this process really has; none, too, when it is gone."""
     try:
         if os.sched_getscheduler(pid) & ~os.SCHED_RESET_ON_FORK not in TIME_SHARED:
-            return Precedence.REAL_TIME
-        return Precedence.NICE if os.getpriority(os.PRIO_PROCESS, pid) < 0 else Precedence.NONE
+            return Priority.REAL_TIME
+        return Priority.NICE if os.getpriority(os.PRIO_PROCESS, pid) < 0 else Priority.NONE
     except ProcessLookupError:
-        return Precedence.NONE
+        return Priority.NONE

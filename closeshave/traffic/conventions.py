@@ -29,7 +29,7 @@ Days = Literal["all", "first", "last"]
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class Conventions:
     """What all senders of a load observe."""
 
     withheld: frozenset[str] = frozenset()
@@ -64,12 +64,12 @@ class Manners:
         return replace(request, headers=headers)
 
 
-def of(capabilities: Capabilities, topology: Topology, which: Days = "all") -> Manners:
-    """The manners that a platform's capabilities ask for, with the days that are ``which`` load's. Raises :class:`ValueError` for a limit that is none."""
+def of(capabilities: Capabilities, topology: Topology, which: Days = "all") -> Conventions:
+    """What a platform's capabilities ask for, with the days that are ``which`` load's. Raises :class:`ValueError` for a limit that is none."""
     withheld = {"X-Franchise-Id": capabilities.franchises, "X-Forwarded-For": capabilities.forwarded_for}
     stated = limits.stated(capabilities.limits)
     crowded = any(shard.first == shard.last for shard in topology.shards)
-    return Manners(
+    return Conventions(
         withheld=frozenset(name for name, may_be_sent in withheld.items() if not may_be_sent),
         steps_off=frozenset(capabilities.steps_off),
         limits=stated,
@@ -88,5 +88,5 @@ def _of(days: range, which: Days) -> range:
     return {"all": days, "first": days[:-LAST_DAYS], "last": days[-LAST_DAYS:]}[which]
 
 
-EVERYTHING = Manners()
+EVERYTHING = Conventions()
 """A platform that can do all that the API states."""

@@ -17,7 +17,7 @@ _MOST_OPERATIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Mishap:
+class Failure:
     """One reason during one fault or phase. Instants are seconds of the run, of when the requests were due."""
 
     reason: str
@@ -29,7 +29,7 @@ class Mishap:
     last_s: float
 
 
-def mishaps(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tuple[tuple[Mishap, ...], int]:
+def failures(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tuple[tuple[Failure, ...], int]:
     """The commonest reasons, and how many further rows there would be."""
     rows = customers(operations, "intended_ns", "good", "status", "error", "kind", "shard")
     bad = rows[~rows["good"].to_numpy(np.bool_)]
@@ -48,7 +48,7 @@ def mishaps(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tupl
         }
     )
     found = [
-        Mishap(
+        Failure(
             reason=words.clean(reason, 120),
             during=words.clean(during, 60),
             operations=_some(group["kind"].value_counts().index),

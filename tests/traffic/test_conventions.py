@@ -18,7 +18,7 @@ from closeshave.history import Source
 from closeshave.loadgen.transport import Answer, Request
 from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic
 from closeshave.topology import Shard, Topology
-from closeshave.traffic import dialect, limits, manners
+from closeshave.traffic import conventions, dialect, limits
 from closeshave.traffic.dialect import Caller, Slot
 from closeshave.traffic.population import populate
 from closeshave.traffic.session import Session, Surroundings, Window
@@ -32,10 +32,12 @@ SLOT = Slot(5, date(2026, 12, 1), "09:00", "America/New_York")
 BOOKED = {"id": 3, "barber_id": 5, "start_time": "2026-12-01T14:00:00", "client_id": 9, "price": 30.0}
 
 
-def customer(able: Capabilities, *script: tuple[int, object], spoken: manners.Manners | None = None) -> tuple[Session, Kept, Scripted]:
+def customer(
+    able: Capabilities, *script: tuple[int, object], spoken: conventions.Conventions | None = None
+) -> tuple[Session, Kept, Scripted]:
     """A customer of a platform that can do this, its book and its connection."""
     kept, transport = Kept(), Scripted(list(script))
-    spoken = spoken or manners.of(able, ONE)
+    spoken = spoken or conventions.of(able, ONE)
     around = Surroundings(Source.CUSTOMERS, ONE, "closeshave:r", Window(), kept, lambda _due_ns: None, lambda: 1_795_000_000.0, spoken)
     caller = Caller("a@example.com", "pw", "T", "C", 1, "10.1.2.3")
     return Session("s", "customer", "us-east-1", caller, "9", transport, around, random.Random(1), now_ns()), kept, transport
@@ -84,7 +86,7 @@ def test_a_form_is_not_sent_twice_where_its_key_means_nothing() -> None:
 
 def test_a_platform_without_franchises_is_one_shop_with_days_for_canaries() -> None:
     """Customers and canaries never want the same slot."""
-    spoken = manners.of(Capabilities(franchises=False), ONE)
+    spoken = conventions.of(Capabilities(franchises=False), ONE)
     assert set(spoken.days).isdisjoint(spoken.canary_days)
     assert max(spoken.canary_days) <= 28
     session, _, _ = customer(Capabilities(franchises=False))
@@ -102,7 +104,7 @@ def test_everybody_wants_the_only_shop() -> None:
 def test_a_refusal_is_promised_by_what_the_address_has_sent(forwarded: bool, good: list[bool]) -> None:
     """Of one's own, or of the one that all share: the second customer is over the limit that the first used up."""
     able = Capabilities(forwarded_for=forwarded, limits={"slots": "1 per 1m"})
-    spoken, found = manners.of(able, ONE), []
+    spoken, found = conventions.of(able, ONE), []
     for _ in range(2):
         session, kept, _ = customer(able, (429, {"detail": "Rate limit exceeded"}), spoken=spoken)
         Steps(session).slots(SLOT.day)
@@ -194,20 +196,20 @@ def test_every_request_of_the_dialect_is_an_operation_that_can_be_off() -> None:
         dialect.reschedule(caller, 1, SLOT), dialect.cancel(caller, 1), dialect.create_intent(caller, 1, "k"), dialect.confirm(caller, 1, "i", "k"),
         dialect.change_shop(caller, "n"),
     ]  # fmt: skip
-    assert {request.kind for request in made} == manners.OPERATIONS
+    assert {request.kind for request in made} == conventions.OPERATIONS
 
 
-def test_manners_change_nothing_for_a_platform_that_can_do_everything() -> None:
+def test_conventions_change_nothing_for_a_platform_that_can_do_everything() -> None:
     """Not even a copy is made."""
     request = Request("slots", "GET", "/", {"X-Franchise-Id": "1"})
-    assert manners.of(Capabilities(), FOUR).apply(request) is request
+    assert conventions.of(Capabilities(), FOUR).apply(request) is request
     assert Answer(0, 0).status == 0
 
 
 @pytest.mark.parametrize("topology", [ONE, FOUR], ids=["one", "four"])
 def test_two_loads_of_one_trial_share_no_day(topology) -> None:
     """What a calibration booked would hold slots, and customers, of which the run's own records know nothing."""
-    every, first, last = (manners.of(Capabilities(), topology, which) for which in ("all", "first", "last"))
+    every, first, last = (conventions.of(Capabilities(), topology, which) for which in ("all", "first", "last"))
     for days in ("days", "canary_days"):
         of_first, of_last = set(getattr(first, days)), set(getattr(last, days))
         assert of_first

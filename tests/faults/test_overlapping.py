@@ -14,10 +14,10 @@ from closeshave.clock import now_ns
 from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment
 from closeshave.faults import lifecycle
-from closeshave.faults.beside import apart, others_in_effect
 from closeshave.faults.heal import heal_open
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
 from closeshave.faults.ledger import Ledger, OpenFault, Undo
+from closeshave.faults.overlapping import apart, others_in_effect
 from closeshave.history import Edge
 from closeshave.plan import Expected
 from closeshave.topology import Shard, Topology

@@ -8,8 +8,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from closeshave.standin.crooked.database import CrookedLink
 from closeshave.standin.database import Link, Rows
+from closeshave.standin.defective.database import CrookedLink
 from closeshave.standin.errors import OutcomeUnknown, Unavailable
 from closeshave.standin.shards import Shards
 from closeshave.standin.switches import Defect, Switches

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from closeshave.traffic import precedence
-from closeshave.traffic.precedence import Precedence
-from closeshave.traffic.signposts import Kind
+from closeshave.traffic import priority
+from closeshave.traffic.priority import Priority
+from closeshave.traffic.runfiles import Kind
 from tests.traffic.permission import real_time_permitted
 
 WAITING = "print(flush=True); input()"
@@ -61,20 +61,20 @@ def _permitted() -> None:
 
 
 @pytest.mark.usefixtures("_permitted")
-@pytest.mark.parametrize("kind", list(precedence.PRIORITY))
+@pytest.mark.parametrize("kind", list(priority.PRIORITY))
 def test_a_hastened_sender_runs_in_real_time(sender: subprocess.Popen[str], kind: Kind) -> None:
     """The kernel says so, with the priority of its kind: canaries go before customers."""
-    assert precedence.precedence(sender.pid) is not Precedence.REAL_TIME
-    precedence.hasten(sender.pid, kind)
-    assert precedence.precedence(sender.pid) is Precedence.REAL_TIME
-    assert os.sched_getparam(sender.pid).sched_priority == precedence.PRIORITY[kind]
-    assert precedence.PRIORITY["canary"] > precedence.PRIORITY["customers"]
+    assert priority.priority(sender.pid) is not Priority.REAL_TIME
+    priority.hasten(sender.pid, kind)
+    assert priority.priority(sender.pid) is Priority.REAL_TIME
+    assert os.sched_getparam(sender.pid).sched_priority == priority.PRIORITY[kind]
+    assert priority.PRIORITY["canary"] > priority.PRIORITY["customers"]
 
 
 @pytest.mark.usefixtures("_permitted")
 def test_what_a_sender_starts_shares_time_like_everybody(starting_others: subprocess.Popen[str]) -> None:
     """A thread that writes records, or a helper, must not hold a processor against the platform."""
-    precedence.hasten(starting_others.pid, "customers")
+    priority.hasten(starting_others.pid, "customers")
     told, _ = starting_others.communicate("\n")
     assert [int(policy) for policy in told.split()] == [os.SCHED_RR, os.SCHED_OTHER, os.SCHED_OTHER]
 
@@ -84,28 +84,28 @@ def test_who_may_not_hasten_anybody_is_not_stopped_by_it() -> None:
     """An ordinary user's sender keeps what it has, and that is what it says."""
     text = f"""
 import os
-from closeshave.traffic import precedence
+from closeshave.traffic import priority
 os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
-precedence.prefer(os.getpid())
-precedence.hasten(os.getpid(), "canary")
-print(precedence.precedence(os.getpid()))
+priority.prefer(os.getpid())
+priority.hasten(os.getpid(), "canary")
+print(priority.priority(os.getpid()))
 """
     # A limit that root inherited from somewhere would permit it after all.
     told = subprocess.run(["prlimit", "--rtprio=0", "--nice=0", sys.executable, "-c", text], capture_output=True, text=True, check=False)
-    assert told.stdout.strip() == Precedence.NONE, told.stderr
+    assert told.stdout.strip() == Priority.NONE, told.stderr
 
 
 def test_a_better_niceness_is_told_from_real_time(sender: subprocess.Popen[str]) -> None:
     """Where only the former is permitted, the latter is not claimed; an ordinary user is permitted neither."""
-    precedence.prefer(sender.pid)
-    expected = Precedence.NICE if os.geteuid() == 0 else precedence.precedence(sender.pid)
-    assert precedence.precedence(sender.pid) is expected is not Precedence.REAL_TIME
+    priority.prefer(sender.pid)
+    expected = Priority.NICE if os.geteuid() == 0 else priority.priority(sender.pid)
+    assert priority.priority(sender.pid) is expected is not Priority.REAL_TIME
 
 
 def test_a_sender_that_is_gone_has_no_precedence(sender: subprocess.Popen[str]) -> None:
     """It may end while it is asked for."""
     sender.kill()
     sender.wait()
-    precedence.prefer(sender.pid)
-    precedence.hasten(sender.pid, "customers")
-    assert precedence.precedence(sender.pid) is Precedence.NONE
+    priority.prefer(sender.pid)
+    priority.hasten(sender.pid, "customers")
+    assert priority.priority(sender.pid) is Priority.NONE
