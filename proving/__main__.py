@@ -17,7 +17,7 @@ from rich.console import Console
 from closeshave.conclusion import conclude
 from closeshave.faults.catalogue import KINDS
 from closeshave.files import write_atomically
-from closeshave.judge.case import Case
+from closeshave.judge.evidence.evidence import Evidence
 from closeshave.plan import read_plan
 from closeshave.trial import running
 from closeshave.trial.display import Display
@@ -82,7 +82,7 @@ def _runs(told: argparse.Namespace, console: Console) -> Iterator[tuple[Path, st
 
 def _rows_of(run: Path) -> tuple[Row, ...]:
     said = conclude(run)
-    return rows(Case(said.recorded, said.plan, said.target), KINDS)
+    return rows(Evidence(said.recorded, said.plan, said.target), KINDS)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from closeshave import history
 from closeshave.control.processes import identify, poll_until, send
 from closeshave.history import Edge
-from closeshave.judge import integrity
+from closeshave.judge.integrity import invariants
 from truth.scene import Scene
 
 DROPPED = 0.001
@@ -153,7 +153,7 @@ def raising_judge(_run: Path) -> object:
     def raises(_dossier: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    return mock.patch.dict(integrity.SEARCHES, {"lost": raises})
+    return mock.patch.dict(invariants.SEARCHES, {"lost": raises})
 
 
 CASES = (

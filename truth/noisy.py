@@ -205,7 +205,7 @@ def render(found: Mapping[str, Result]) -> str:
         "",
         "`make noisy` carries out trials on one embedded environment beside programs that burn processors, fill memory, keep the disk busy or stop",
         "parts of the harness. A noisy machine may cost a pass; it never makes a fail. How a disturbed stretch is told, with all thresholds, stands in",
-        "`closeshave/judge/host.py`, and until when it lasts in `closeshave/judge/backlog.py`.",
+        "`closeshave/judge/evidence/host.py`, and until when it lasts in `closeshave/judge/evidence/backlog.py`.",
         "",
         f"Of {len(clean)} trials of the clean platform **{failed} failed**{bound}. {passed} passed, the others were inconclusive.",
         f"Of {len(guilty)} trials of a platform with a planted defect **{convicted} were convicted**. {unheld} could not be carried out.",

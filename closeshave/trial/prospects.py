@@ -14,7 +14,7 @@ import numpy as np
 
 from closeshave.caps import offered
 from closeshave.judge import asked
-from closeshave.judge.windows import ROLES
+from closeshave.judge.evidence.windows import ROLES
 from closeshave.plan import Phase, Plan, Role
 from closeshave.target import SHARES, TIMES, Measure, Objective, Target
 from closeshave.topology import Topology

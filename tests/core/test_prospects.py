@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closeshave.judge import sampling
+from closeshave.judge.measures import sampling
 from closeshave.plan import Limits, Phase, Plan, Role, Traffic
 from closeshave.shapes import Ramp
 from closeshave.target import Claim, Measure, Objective, Target

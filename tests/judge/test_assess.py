@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from closeshave.history import EdgeCount, Mark, Sent
-from closeshave.judge import assess, exit_code, integrity, objectives
+from closeshave.judge import assess, exit_code
+from closeshave.judge.integrity import invariants
 from closeshave.judge.verdict import Assessment, Status, worst
+from closeshave.judge.verdicts import objectives
 from closeshave.plan import Expected, Fault
 from closeshave.target import Measure, Objective
 from tests.judge.clean import REFUSED, shown
@@ -228,7 +230,7 @@ def test_a_judge_that_raises_is_inconclusive_and_silences_nobody(monkeypatch: py
 
 def test_a_search_that_raises_is_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own verdict and its figure are unknown; the other searches are not."""
-    monkeypatch.setattr(integrity, "SEARCHES", {**integrity.SEARCHES, "lost": _raises})
+    monkeypatch.setattr(invariants, "SEARCHES", {**invariants.SEARCHES, "lost": _raises})
     run = whole()
     assert run.verdict("integrity/lost").status is INCONCLUSIVE
     assert run.verdict("integrity/phantom").status is PASS

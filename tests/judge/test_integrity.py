@@ -2,7 +2,7 @@
 
 import pytest
 
-from closeshave.judge import integrity
+from closeshave.judge.integrity import invariants
 from closeshave.judge.verdict import Status
 from tests.judge import test_bookings, test_double, test_payments, test_sessions
 from tests.judge.clean import Plant, clean, statuses
@@ -33,7 +33,7 @@ def test_an_empty_history_proves_nothing() -> None:
     """Where nothing happened, nothing is proven; only of doubts there are certainly none. What nobody did is listed, each with the reason."""
     found, asked = Run((INTEGRITY,)).assess(), statuses(Run((INTEGRITY,)))
     assert asked == {**dict.fromkeys(CORE, INCONCLUSIVE), "unresolved": PASS}
-    assert {each.id for each in found.not_asked} == set(integrity.SEARCHES) - {*CORE, "unresolved"}
+    assert {each.id for each in found.not_asked} == set(invariants.SEARCHES) - {*CORE, "unresolved"}
     assert all(each.why for each in found.not_asked)
 
 
