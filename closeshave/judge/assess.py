@@ -11,22 +11,19 @@ from closeshave.history import History
 from closeshave.judge import asked
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.timeline import Life
-from closeshave.judge.integrity import invariants
+from closeshave.judge.integrity import verdicts as integrity
 from closeshave.judge.integrity.finding import Finding, unknown
+from closeshave.judge.integrity.registry import BREACHES, INVARIANTS, UNKNOWN
 from closeshave.judge.measures import load
 from closeshave.judge.measures.analysis import Analysis
-from closeshave.judge.verdict import NO_RESILIENCE, Assessment, FaultFigures, IntegrityFigures, LoadFigures, NotRun, Status, Verdict, worst
+from closeshave.judge.verdict import NO_RESILIENCE, Assessment, FaultFigures, LoadFigures, NotRun, Status, Verdict, worst
 from closeshave.judge.verdicts import clocks, containment, faults, loss, objectives, preconditions, reconciliation, recovery, resilience
 from closeshave.plan import Plan
 from closeshave.target import STEADY, Target
 
 T = TypeVar("T")
 
-UNKNOWN_INTEGRITY = IntegrityFigures(None, None, None, None, None, None, None, None, None, None)
 UNKNOWN_LOAD = LoadFigures(0, 0, 0, None, None, None, dict.fromkeys(load.PERCENTILES), 0, None)
-
-INVARIANTS = frozenset({*invariants.SEARCHES, "split_brain"}) - invariants.DOUBTS
-"""Measures whose breach is a breach of integrity."""
 
 NO_LIVES: tuple[Life, ...] = ()
 NO_VERDICTS: tuple[Verdict, ...] = ()
@@ -46,13 +43,13 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     lives = _guarded("faults", lambda: dossier.lives, NO_LIVES, broken)
     verdicts = [verdict for name, judge in _judges(dossier, lives) for verdict in _guarded(name, judge, NO_VERDICTS, broken)]
     findings = _findings(dossier, broken)
-    verdicts += _guarded("integrity", partial(invariants.judge, dossier, findings), NO_VERDICTS, broken)
-    not_asked = _guarded("what is asked", partial(invariants.not_asked, dossier, findings), NOTHING, broken)
-    score = _guarded("resilience", lambda: resilience.figures(lives, verdicts, INVARIANTS), NO_RESILIENCE, broken)
+    verdicts += _guarded("integrity", partial(integrity.judge, dossier, findings), NO_VERDICTS, broken)
+    not_asked = _guarded("what is asked", partial(integrity.not_asked, dossier, findings), NOTHING, broken)
+    score = _guarded("resilience", lambda: resilience.figures(lives, verdicts, BREACHES), NO_RESILIENCE, broken)
     verdicts += resilience.judge(dossier, score, lives, verdicts)
     fault_figures = [_guarded(f"figures of {life.fault.id}", partial(_told, dossier, life), NO_FIGURES, broken) for life in lives]
     load_figures = _guarded("load", partial(load.figures, case), UNKNOWN_LOAD, broken)
-    integrity_figures = _guarded("figures of integrity", partial(invariants.figures, dossier, findings), UNKNOWN_INTEGRITY, broken)
+    integrity_figures = _guarded("figures of integrity", partial(integrity.figures, dossier, findings), UNKNOWN, broken)
     verdicts += asked.silent(plan, target, tested.objectives, verdicts)
     verdicts += broken
     gating = [verdict for verdict in verdicts if verdict.gates]
@@ -90,14 +87,14 @@ def _judges(dossier: Analysis, lives: tuple[Life, ...]) -> Iterator[tuple[str, C
 def _findings(dossier: Analysis, broken: Broken) -> dict[str, Finding]:
     """Every search for breaches. Without a final state most of them cannot begin, which is said once for each and is no judge's fault."""
     if dossier.case.history.bookings is None:
-        return {name: unknown(name, "the final state of bookings is missing") for name in invariants.SEARCHES}
+        return {name: unknown(name, "the final state of bookings is missing") for name in INVARIANTS}
     # Asked through the API nobody is told on which shard a row lies; that it lies well must not be concluded from that.
     unseen = dossier.case.missing.get("placement", "")
     return {
         name: unknown(name, unseen)
-        if unseen and name in invariants.PLACES
-        else _guarded(name, partial(search, dossier), unknown(name, "its judge could not judge"), broken)
-        for name, search in invariants.SEARCHES.items()
+        if unseen and each.placement
+        else _guarded(name, partial(each.search, dossier), unknown(name, "its judge could not judge"), broken)
+        for name, each in INVARIANTS.items()
     }
 
 

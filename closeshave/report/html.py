@@ -16,6 +16,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from closeshave.judge.integrity.registry import INVARIANTS
 from closeshave.report import ranking, rate, views, words
 from closeshave.report.curves import Curves
 from closeshave.report.failures import failures
@@ -103,24 +104,13 @@ def _integrity(findings: Findings) -> list[tuple[str, str, bool]]:
     told = {one.measure: words.exposed(one) for one in findings.assessment.verdicts if one.exposure}
 
     def figure(name: str) -> str:
-        value = words.count(getattr(counts, name))
+        value = words.count(counts.breaches[name])
         return words.clean(f"{value} {told[name]}") if name in told else f"{value}, not asked" if name not in asked else value
 
-    names = (
-        "lost",
-        "phantom",
-        "double_booked",
-        "duplicate_payments",
-        "orphan_payments",
-        "misplaced",
-        "stale_sessions",
-        "residency_breaches",
-        "refused_though_free",
-    )
     asked = {one.measure for one in findings.assessment.verdicts}
-    breaches = [(words.spaced(name), figure(name), bool(getattr(counts, name))) for name in names]
-    settled = [(words.spaced(name), words.count(getattr(counts, name)), False) for name in ("acknowledged", "unresolved")]
-    return [settled[0], *breaches, settled[1]]
+    breaches = [(words.spaced(name), figure(name), bool(count)) for name, count in counts.breaches.items() if not INVARIANTS[name].doubt]
+    doubts = [(words.spaced(name), words.count(count), False) for name, count in counts.breaches.items() if INVARIANTS[name].doubt]
+    return [("acknowledged", words.count(counts.acknowledged), False), *breaches, *doubts]
 
 
 def _for_script(curves: Curves) -> dict[str, Any]:

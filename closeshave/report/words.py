@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from closeshave.files import plaintext
+from closeshave.judge.integrity.registry import TITLES
 from closeshave.judge.verdict import Status, Verdict
-from closeshave.report.kinds import INVARIANTS, PRECONDITIONS, Kind, kind
+from closeshave.report.kinds import PRECONDITIONS, Kind, kind
 from closeshave.target import Objective, Target
 
 UNKNOWN = "unknown"
@@ -28,7 +29,7 @@ _TITLES = {
     "loss": "Data loss window",
     "leakage": "Leakage outside its scope",
     "resilience": "Resilience score",
-    **INVARIANTS,
+    **TITLES,
     **PRECONDITIONS,
 }
 

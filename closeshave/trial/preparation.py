@@ -20,7 +20,7 @@ from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import InvalidFile, Problem, document, duration_text, line_of
 from closeshave.history import Rate
 from closeshave.judge import asked, kinds
-from closeshave.judge.integrity import invariants
+from closeshave.judge.integrity.registry import INVARIANTS
 from closeshave.plan import Expected, Fault, Plan, read_plan
 from closeshave.shapes import Replayed
 from closeshave.target import Measure, Target, read_target
@@ -227,7 +227,7 @@ def _target_problems(prepared: Prepared) -> list[Problem]:
     names = {*kinds.NAMES, *(hook.kind for hook in prepared.definition.hooks)}
     known: dict[str, tuple[str, Collection[str]]] = {
         "faults": ("no kind of fault", names),
-        "invariants": ("no invariant", invariants.SEARCHES),
+        "invariants": ("no invariant", INVARIANTS),
         "operations": ("no operation", conventions.OPERATIONS),
         "except_operations": ("no operation", conventions.OPERATIONS),
     }

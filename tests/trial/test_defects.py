@@ -33,8 +33,8 @@ def test_a_platform_that_accepts_double_bookings_fails_with_the_slot_as_witness(
     verdict = next(v for v in conclusion.assessment.verdicts if v.id == "integrity/double_booked")
     assert verdict.status == "fail"
     assert verdict.witnesses
-    assert conclusion.assessment.integrity.double_booked > 0
-    assert conclusion.assessment.integrity.lost == 0
+    assert conclusion.assessment.integrity.breaches["double_booked"] > 0
+    assert conclusion.assessment.integrity.breaches["lost"] == 0
 
 
 def test_replication_held_back_for_a_second_loses_about_that_second(tmp_path):
@@ -43,4 +43,4 @@ def test_replication_held_back_for_a_second_loses_about_that_second(tmp_path):
     (fault,) = conclusion.assessment.faults
     assert fault.lost_writes > 0
     assert 0.5 <= fault.loss_window_s <= 2.0
-    assert conclusion.assessment.integrity.lost == 0
+    assert conclusion.assessment.integrity.breaches["lost"] == 0

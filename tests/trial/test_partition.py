@@ -63,7 +63,7 @@ def test_the_judge_counts_what_the_old_side_held_alone(tmp_path, synchronous):
     assert fault.lost_writes == acknowledged_alone(run)
     assert (fault.lost_writes > 0) is not synchronous
     assert (fault.split_brain_writes, verdicts["split-brain/us-west-2-partitioned"].status) == (0, "pass")
-    assert conclusion.assessment.integrity.lost == 0
+    assert conclusion.assessment.integrity.breaches["lost"] == 0
     assert verdicts["loss/us-west-2-partitioned"].status == "pass"
     assert verdicts["recovery/us-west-2-partitioned"].status == "pass"
     assert Path(run, history.DIVERGED_FILE).exists()

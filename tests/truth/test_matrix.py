@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from closeshave.judge.integrity import invariants
+from closeshave.judge.integrity.registry import INVARIANTS
 from closeshave.plan import read_plan
 from closeshave.standin.switches import Defect
 from closeshave.target import read_target
@@ -33,7 +33,7 @@ def test_every_plan_can_be_carried_out(plan: str) -> None:
 def test_the_verdicts_meant_for_breaches_exist() -> None:
     """A breach of integrity is looked for under the name that the judge gives it."""
     named = {name.removeprefix("integrity/") for case in defects.CASES for name in case.verdicts if name.startswith("integrity/")}
-    assert named <= set(invariants.SEARCHES)
+    assert named <= set(INVARIANTS)
 
 
 def test_the_short_form_is_three_defects_two_damages_and_a_clean_run() -> None:

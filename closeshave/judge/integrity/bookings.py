@@ -9,6 +9,7 @@ import pandas as pd
 
 from closeshave.history import Outcome
 from closeshave.judge.evidence.columns import Flags, dense, equal, ints, shared, told
+from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.witness import first_and_worst, plain, row
 from closeshave.judge.evidence.writes import effect
 from closeshave.judge.integrity.finding import Finding
@@ -66,6 +67,11 @@ def phantom(dossier: Analysis) -> Finding:
     guilty = np.asarray(~asked & ~older)
     found = _of_final(dossier, "phantom", guilty, "bookings are in the final state that nobody asked for, or that were refused")
     return replace(found, doubt=dossier.incomplete, exposure=Exposure(len(final), "bookings read back"))
+
+
+def one_shard(evidence: Evidence) -> str:
+    """Why nothing can be misplaced; empty where there are several shards."""
+    return "" if len(evidence.history.manifest.topology.shards) > 1 else "there is one shard, so nothing can be misplaced"
 
 
 def misplaced(dossier: Analysis) -> Finding:

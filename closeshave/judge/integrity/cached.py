@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from closeshave.judge.evidence.columns import Flags, Ints, ints, shard_ids
+from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.witness import first_and_worst, plain
 from closeshave.judge.integrity.finding import Finding, unknown
 from closeshave.judge.measures.analysis import Analysis
@@ -21,14 +22,19 @@ from closeshave.judge.verdict import Exposure, Witness
 
 NAME = "stale_cache"
 UNTOLD = -1
-CLOSED = "nobody can look into this environment's caches, so whether they equal the database stays open"
+
+
+def closed(evidence: Evidence) -> str:
+    """Why nobody can tell; empty where the caches can be read."""
+    told = "nobody can look into this environment's caches, so whether they equal the database stays open"
+    return "" if evidence.history.manifest.looked_inside else told
 
 
 def stale(dossier: Analysis) -> Finding:
     """Entries of the sample that say something else than the database."""
     entries = dossier.case.history.cache_entries
-    if not dossier.case.history.manifest.looked_inside:
-        return unknown(NAME, CLOSED)
+    if why := closed(dossier.case):
+        return unknown(NAME, why)
     if entries is None:
         return unknown(NAME, "the final state of the caches is missing")
     sample = entries[(entries["cached"].notna() & entries["stored"].notna()).to_numpy(dtype=np.bool_)]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from closeshave.history import Outcome
 from closeshave.judge.evidence.columns import Flags, equal, ints
+from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.witness import first_and_worst, row
 from closeshave.judge.evidence.writes import among, effect
 from closeshave.judge.integrity.finding import Finding, unknown
@@ -14,6 +15,16 @@ from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Exposure
 
 NO_LEDGER = "the payment provider's ledger is missing"
+
+
+def readable(evidence: Evidence) -> bool:
+    """Whether the provider's ledger is among the evidence."""
+    return evidence.history.captures is not None
+
+
+def unreadable(evidence: Evidence) -> str:
+    """Why nobody can tell; empty where the provider's ledger can be read."""
+    return "" if evidence.history.manifest.payments_ledger else "nobody can read the payment provider's ledger"
 
 
 def duplicate(dossier: Analysis) -> Finding:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from closeshave.history import History
 from closeshave.judge.evidence.columns import Flags, Ints, ints
+from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.witness import first_and_worst, row
 from closeshave.judge.integrity.finding import Finding, unknown
 from closeshave.judge.measures.analysis import Analysis
@@ -23,7 +24,6 @@ from closeshave.judge.verdict import Exposure, Witness
 from closeshave.topology import Shard
 
 NAME = "residency_breaches"
-UNBOUND = "no franchise of this environment is bound to its region"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ def breaches(dossier: Analysis) -> Finding:
     final = dossier.case.final
     if final is None:
         return unknown(NAME, "the final state of bookings is missing")
-    if not history.manifest.topology.resident:
-        return unknown(NAME, UNBOUND)
+    if why := unbound(dossier.case):
+        return unknown(NAME, why)
     found = (_bookings(history, final), _shops(history.placements), _entries(history, history.cache_entries))
     abroad = sum(kept.abroad for kept in found)
     if not abroad and history.manifest.looked_inside and (history.placements is None or history.cache_entries is None):
@@ -52,6 +52,11 @@ def breaches(dossier: Analysis) -> Finding:
     looked_at = sum(kept.looked_at for kept in found)
     exposure = Exposure(looked_at, "rows and cache entries of franchises that are bound to their region")
     return Finding(NAME, abroad, looked_at, what, witnesses, exposure=exposure)
+
+
+def unbound(evidence: Evidence) -> str:
+    """Why there is nothing to look for; empty where a region keeps its data."""
+    return "" if evidence.history.manifest.topology.resident else "no franchise of this environment is bound to its region"
 
 
 def _bound(history: History) -> Iterator[Shard]:

@@ -1,49 +1,20 @@
-"""Integrity: every kind of breach that the final state, the provider's ledger and the history can show, each a verdict of its own."""
+"""Verdicts on integrity: what each search for breaches found, for each objective that asks for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from closeshave.judge.evidence.columns import Flags, dense, equal, ints, told
-from closeshave.judge.integrity import asking, bookings, cached, double, freshness, logins, payments, refused, residency, sessions, tenancy
+from closeshave.judge.integrity import asking
 from closeshave.judge.integrity.finding import Finding, unknown
+from closeshave.judge.integrity.registry import INVARIANTS, UNKNOWN
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Exposure, IntegrityFigures, NotRun, Status, Verdict
 from closeshave.judge.verdicts.exposure import enough
 from closeshave.target import Measure, Objective
-
-SEARCHES: Mapping[str, Callable[[Analysis], Finding]] = {
-    "lost": bookings.lost,
-    "phantom": bookings.phantom,
-    "double_booked": double.double_booked,
-    "refused_though_free": refused.refused_though_free,
-    "idempotency": bookings.repeated,
-    "misplaced": bookings.misplaced,
-    "residency_breaches": residency.breaches,
-    "duplicate_payments": payments.duplicate,
-    "missing_payments": payments.missing,
-    "orphan_payments": payments.orphan,
-    "stale_sessions": sessions.stale,
-    "stale_offers": freshness.stale_offers,
-    "stale_pages": freshness.stale_pages,
-    "stale_cache": cached.stale,
-    "leaked": tenancy.leaked,
-    "lost_sessions": logins.lost_sessions,
-    "unresolved": bookings.unresolved,
-}
-"""Every kind of breach by the name of its verdict."""
-
-PLACES = frozenset({"misplaced", "residency_breaches"})
-"""Breaches that show only to who looks into the databases."""
-
-DOUBTS = frozenset({"unresolved"})
-"""Findings that ask for evidence instead of convicting: they make the run inconclusive, never failed. Without a doubt there is none to put to a test."""
-
-OF_FINAL_STATE = frozenset(SEARCHES) - {"refused_though_free", "leaked", "lost_sessions", "stale_offers", "stale_pages", "missing_payments", "duplicate_payments"}  # fmt: skip  # noqa: E501
-"""Findings that need the whole final state to acquit."""
 
 
 def verdict(objective: Objective, finding: Finding) -> Verdict:
@@ -62,14 +33,15 @@ def verdict(objective: Objective, finding: Finding) -> Verdict:
     )
     if finding.count is None:
         return replace(blank, status=Status.INCONCLUSIVE, reason=finding.unknown)
+    doubts = INVARIANTS[finding.name].doubt
     if finding.count and finding.doubt:
         return replace(blank, status=Status.INCONCLUSIVE, reason=f"{finding.count:,} {finding.what}, but {finding.doubt}")
     if finding.count:
-        status = Status.INCONCLUSIVE if finding.name in DOUBTS else Status.FAIL
+        status = Status.INCONCLUSIVE if doubts else Status.FAIL
         return replace(blank, status=status, reason=f"{finding.count:,} {finding.what}", witnesses=finding.witnesses)
     if finding.gap:
         return replace(blank, status=Status.INCONCLUSIVE, reason=finding.gap)
-    if finding.name in DOUBTS:
+    if doubts:
         return blank
     return enough(blank, finding.exposure or Exposure(finding.n, "chances"), objective.at_least_chances)
 
@@ -106,7 +78,8 @@ def _named(dossier: Analysis) -> set[str]:
 def _whole(dossier: Analysis, finding: Finding) -> Finding:
     """The finding; where a part of the final state is missing it acquits nobody, and says which part."""
     unread = dossier.case.unread
-    if not unread or finding.name not in OF_FINAL_STATE:
+    known = INVARIANTS.get(finding.name)
+    if not unread or known is None or not known.final_state:
         return finding
     missing = "; ".join(f"{what}: {why}" for what, why in unread.items())
     return replace(finding, gap="; ".join(part for part in (finding.gap, f"the final state was read in part, without {missing}") if part))
@@ -114,25 +87,9 @@ def _whole(dossier: Analysis, finding: Finding) -> Finding:
 
 def figures(dossier: Analysis, findings: Mapping[str, Finding]) -> IntegrityFigures:
     """Counts by name; ``None`` for what could not be counted."""
-
-    def count(name: str) -> int | None:
-        return findings[name].count if name in findings else None
-
     acknowledged, customers = _acknowledged(dossier)
-    return IntegrityFigures(
-        acknowledged=acknowledged,
-        lost=count("lost"),
-        phantom=count("phantom"),
-        double_booked=count("double_booked"),
-        duplicate_payments=count("duplicate_payments"),
-        orphan_payments=count("orphan_payments"),
-        misplaced=count("misplaced"),
-        stale_sessions=count("stale_sessions"),
-        residency_breaches=count("residency_breaches"),
-        unresolved=count("unresolved"),
-        customers_acknowledged=customers,
-        refused_though_free=count("refused_though_free"),
-    )
+    counts = {name: findings[name].count if name in findings else None for name in UNKNOWN.breaches}
+    return IntegrityFigures(acknowledged, customers, counts)
 
 
 def _acknowledged(dossier: Analysis) -> tuple[int, int]:
