@@ -15,13 +15,11 @@ from closeshave.judge import asked
 from closeshave.plan import Plan
 from closeshave.report import rate as told
 from closeshave.report.words import quantity
-from closeshave.target import UNIT_OF, Measure, Objective
+from closeshave.target import MEASURES, Measure, Objective
 from closeshave.trial import fitting, prospects
 from closeshave.trial.calibration import FLOOR, SHARE
 from closeshave.trial.preparation import Prepared
 from closeshave.trial.prospects import Prospect
-
-UNITS = {"time": "s", "share": "ratio", "rate": "1/s"}
 
 
 def show(prepared: Prepared, console: Console) -> None:
@@ -127,7 +125,7 @@ def _named(objective: Objective) -> tuple[str, str]:
     else:
         side = "at least" if objective.at_least is not None else "at most"
         percentile = f"p{100 * objective.percentile:g} of " if objective.percentile is not None else ""
-        bound = f"{percentile}{objective.measure.replace('_', ' ')} {side} {quantity(objective.bound, UNITS[UNIT_OF[objective.measure]])}"
+        bound = f"{percentile}{objective.measure.replace('_', ' ')} {side} {quantity(objective.bound, MEASURES[objective.measure].unit)}"
     return f"{objective.id}{per}{faults}", bound
 
 

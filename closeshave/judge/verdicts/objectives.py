@@ -28,11 +28,7 @@ from closeshave.judge.verdict import Exposure, Status, Verdict
 from closeshave.judge.verdicts import burning, shares, sliding, throughput, times
 from closeshave.judge.verdicts.exposure import enough
 from closeshave.plan import Expected
-from closeshave.target import TIMES, Measure, Objective
-
-UNITS = {**dict.fromkeys(TIMES, "s"), Measure.THROUGHPUT: "1/s", Measure.BURN_RATE: "times"}
-"""Of a verdict's figures; the others are ratios."""
-
+from closeshave.target import MEASURES, TIMES, Measure, Objective
 
 TOLD_BY_FRANCHISES = frozenset({Measure.DATABASE_TIME, Measure.CACHE_TIME, Measure.CACHE_HIT_RATIO})
 """Measures that only the headers of the franchise extension tell."""
@@ -178,6 +174,6 @@ def _blank(objective: Objective, part: Part, why: str) -> Verdict:
         scope=part.scope,
         measured=None,
         bound=objective.bound,
-        unit=UNITS.get(objective.measure, "ratio"),
+        unit=MEASURES[objective.measure].unit,
         reason=why,
     )
