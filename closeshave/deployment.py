@@ -93,7 +93,7 @@ class Process:
     container: Container | None = None
     """Where it runs in one; ``None``: it is a process of this machine."""
     address: str = "127.0.0.1"
-    """Where other parts of the environment reach it. The harness always uses 127.0.0.1, with the same ports."""
+    """Where other parts of the environment reach it. The harness always uses :data:`closeshave.clients.address.HOST`, with the same ports."""
 
 
 @dataclass(frozen=True, slots=True)

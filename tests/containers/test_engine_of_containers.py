@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from closeshave.control import engine, processes
+from closeshave.control import engine, processes, sockets
 from closeshave.control.engine import namespace
 from closeshave.control.engine.allowance import allowance
 from closeshave.control.engine.client import client
@@ -24,7 +24,6 @@ from closeshave.environments.evidence import proctable
 from closeshave.environments.evidence.meter import Group
 from closeshave.environments.evidence.resources import Census
 from closeshave.environments.stack import Images
-from closeshave.faults.parts import sockets
 
 pytestmark = pytest.mark.containers
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from closeshave.control import engine, processes
+from closeshave.clients import patroni, postgres
+from closeshave.control import engine, file_limit, processes
 from closeshave.control.engine.allowance import allowance
 from closeshave.deployment import Deployment
 from closeshave.environments.containers import containers
 from closeshave.environments.definition import read_containers
-from closeshave.faults import child, cutting, extra_processes, file_limit, proofs
+from closeshave.faults import child, cutting, extra_processes, proofs
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.heal import heal_open
 from closeshave.faults.kind import Injection
-from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.waiting import after, until
 from closeshave.files.shipped import locate
 from closeshave.plan import Expected, Fault

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from closeshave.clients import patroni
+from closeshave.clients.postgres import State
 from closeshave.deployment import Attachment, Container, Deployment, Member, Network, Process
 from closeshave.faults import cutting, divergence
 from closeshave.faults.catalogue import KINDS, check
-from closeshave.faults.parts import patroni
-from closeshave.faults.parts.postgres import State
 from closeshave.plan import Expected, Fault
 from tests.faults import toys
 

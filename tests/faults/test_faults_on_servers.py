@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from closeshave import deployment as deployments
+from closeshave.clients import patroni, sentinel
 from closeshave.clock import now_ns
 from closeshave.control import processes
 from closeshave.deployment import Deployment, Member
@@ -23,7 +24,6 @@ from closeshave.faults import child, lifecycle, proofs
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.heal import heal_open
 from closeshave.faults.ledger import Ledger
-from closeshave.faults.parts import patroni, sentinel
 from closeshave.faults.waiting import after, until
 from closeshave.files.shipped import locate
 from closeshave.plan import Expected, Fault

@@ -12,7 +12,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from closeshave.clients import patroni, sentinel, wire
+from closeshave.clients.toxiproxy import Toxic
+from closeshave.clients.wire import Reply
 from closeshave.clock import now_ns
+from closeshave.control import sockets
 from closeshave.control.processes import poll_until
 from closeshave.deployment import LINK_KINDS, Deployment, Link
 from closeshave.environments import drivers
@@ -26,9 +30,6 @@ from closeshave.faults.data import acknowledgement_lost
 from closeshave.faults.dependency import provider
 from closeshave.faults.kind import Aim, Injection
 from closeshave.faults.ledger import Ledger
-from closeshave.faults.parts import patroni, sentinel, sockets, wire
-from closeshave.faults.parts.toxiproxy import Toxic
-from closeshave.faults.parts.wire import Reply
 from closeshave.faults.region import customers_cut, data_links_cut, flapping, lossy, network, slow
 from closeshave.faults.shard import replication
 from closeshave.files.shipped import locate

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from closeshave.clients import patroni, postgres
 from closeshave.clock import now_ns
 from closeshave.control.processes import marked
 from closeshave.deployment import OWN_REQUESTS, Deployment
@@ -21,7 +22,6 @@ from closeshave.environments.evidence import edge_counts
 from closeshave.faults import child, extra_processes
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.heal import heal_open
-from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.waiting import after, until
 from closeshave.files import read_lines
 from closeshave.plan import Expected, Fault

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from closeshave.clients import patroni, postgres
+from closeshave.clients.toxiproxy import Server
 from closeshave.clock import now_ns
-from closeshave.control import processes
+from closeshave.control import file_limit, processes
 from closeshave.control.processes import stopped
 from closeshave.deployment import Deployment, Member
-from closeshave.faults import child, extra_processes, file_limit, proofs
+from closeshave.faults import child, extra_processes, proofs
 from closeshave.faults.heal import heal_open
 from closeshave.faults.helpers.hold_rows import CALENDARS
 from closeshave.faults.kind import Injection
-from closeshave.faults.parts import patroni, postgres
-from closeshave.faults.parts.toxiproxy import Server
 from closeshave.faults.shard import KINDS
 from closeshave.faults.shard.cluster import log_of
 from closeshave.faults.waiting import after, until, wait_until

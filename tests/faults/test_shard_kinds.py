@@ -14,14 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from closeshave.clients import postgres
 from closeshave.clock import now_ns
-from closeshave.control import processes
+from closeshave.control import file_limit, processes
 from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment, Link, Member, Process
-from closeshave.faults import file_limit
 from closeshave.faults.catalogue import check
 from closeshave.faults.helpers import squeeze
-from closeshave.faults.parts import postgres
 from closeshave.faults.shard import disk_full, etcd_lost, etcd_member_lost, replication, replication_delayed
 from closeshave.plan import Expected, Fault
 from tests.faults import toys

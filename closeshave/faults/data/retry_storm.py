@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import signal
 
+from closeshave.clients import edges
 from closeshave.clock import now_ns
 from closeshave.control import processes
 from closeshave.faults import extra_processes
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import whole
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
-from closeshave.faults.parts import edges
 from closeshave.faults.service import fleet
 from closeshave.faults.waiting import SECOND_NS, after, wait_until
 from closeshave.plan import Expected

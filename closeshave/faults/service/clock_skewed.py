@@ -9,11 +9,11 @@ from email.utils import parsedate_to_datetime
 from importlib.util import find_spec
 from pathlib import Path
 
+from closeshave.clients import ports
 from closeshave.clock import now_ns
 from closeshave.deployment import Process
 from closeshave.faults import extra_processes
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Say, Sighting
-from closeshave.faults.parts import ports
 from closeshave.faults.service import fleet
 from closeshave.faults.waiting import wait_until
 from closeshave.plan import Expected
@@ -53,7 +53,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 def look(aim: Aim, _injection: Injection) -> Sighting | None:
     """Compare the Date of its answers with this machine's clock."""
     app = fleet.instance(aim)
-    answer = ports.get(f"http://127.0.0.1:{app.ports[0]}/health/live")
+    answer = ports.get(ports.url(app.ports[0], "/health/live"))
     if answer is None or "date" not in answer.headers:
         return None
     ahead_s = parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()

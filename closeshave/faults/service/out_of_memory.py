@@ -6,12 +6,12 @@ import contextlib
 import signal
 from pathlib import Path
 
+from closeshave.clients import ports
 from closeshave.clock import now_ns
 from closeshave.control import engine, processes
 from closeshave.control.engine.allowance import allowance
 from closeshave.deployment import Process
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
-from closeshave.faults.parts import ports
 from closeshave.faults.service import fleet
 from closeshave.faults.service.fleet import INSTANCE, alive, instance
 from closeshave.faults.waiting import wait_until

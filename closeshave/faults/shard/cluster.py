@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from closeshave.clients import patroni, postgres
 from closeshave.deployment import Deployment, Member, Process
 from closeshave.faults import extra_processes, proofs, repair
 from closeshave.faults.kind import Aim, Parameter, Proof, Say
-from closeshave.faults.parts import patroni, postgres
 
 SWITCH_BACK = Parameter("switch_back", bool, default=True, about="Healing moves the primary back to its declared member.")
 ROLES_S = 1.0

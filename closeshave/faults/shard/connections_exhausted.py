@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from closeshave.clients import patroni, postgres
 from closeshave.clock import now_ns
 from closeshave.faults import extra_processes
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
-from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.shard import cluster
 from closeshave.faults.shard.cluster import HELPER_S, LASTS_S_MAX, helper, named, no_helper, no_sessions, shard_of, unfit
 from closeshave.faults.waiting import wait_until

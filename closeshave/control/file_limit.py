@@ -1,4 +1,4 @@
-"""Keep processes from writing further than so many bytes into any file, and find and free whoever is kept so; see ``parts/rlimits.py``.
+"""Keep processes from writing further than so many bytes into any file, and find and free whoever is kept so; see ``rlimits.py``.
 
 In a container it is done from inside, as the user whose processes they are: from outside it would want privileges.
 """
@@ -9,9 +9,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from closeshave.control import engine, processes
+from closeshave.control import engine, processes, rlimits
 from closeshave.deployment import Deployment, Process
-from closeshave.faults.parts import rlimits
 
 
 def begin(deployment: Deployment, process: Process, bytes_max: int) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ import toxiproxy.proxy  # type: ignore[import-untyped] # it ships no types
 import toxiproxy.server  # type: ignore[import-untyped] # it ships no types
 from toxiproxy.api import APIConsumer  # type: ignore[import-untyped] # it ships no types
 
+from closeshave.clients import ports
+
 Unavailable = requests.RequestException
 """Raised by everything here when a server does not answer in time or not with success. Removing a toxic under load can hang its API for good
 (Toxiproxy's issue 558): then its process has to be started again, which also removes the toxic."""
@@ -51,9 +53,9 @@ class _Consumer(APIConsumer):  # type: ignore[misc] # untyped base
     def _send(cls, method: str, url: str, **given: Any) -> Any:
         server = _SERVER.get()
         with requests.Session() as session:
-            # A proxy of this user's knows no 127.0.0.1 of ours.
+            # A proxy of this user's does not lead to this machine.
             session.trust_env = False
-            answer = session.request(method, f"http://127.0.0.1:{server.api_port}{url}", timeout=server.timeout_s, **given)
+            answer = session.request(method, ports.url(server.api_port, url), timeout=server.timeout_s, **given)
         answer.raise_for_status()
         return answer
 

@@ -8,11 +8,10 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from closeshave.control import engine, processes
+from closeshave.control import engine, processes, sockets
 from closeshave.control.engine.entering import enter
 from closeshave.control.engine.sidecar import run_beside
 from closeshave.deployment import Deployment, Process
-from closeshave.faults.parts import sockets
 
 
 def heard_ms(deployment: Deployment, names: Iterable[str]) -> dict[int, int]:

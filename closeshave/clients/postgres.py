@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from closeshave.clients.address import HOST
 from closeshave.deployment import Deployment, Member
 
 TIMEOUT_S = 2
@@ -43,7 +44,7 @@ class Standing:
 def session(deployment: Deployment, member: Member) -> Iterator[psycopg.Connection]:
     """A connection in autocommit mode whose statements end within ``TIMEOUT_S`` seconds. Raises :data:`Unavailable`."""
     with psycopg.connect(
-        host="127.0.0.1",
+        host=HOST,
         port=member.port,
         dbname=deployment.database,
         user=deployment.user,

@@ -6,6 +6,7 @@ import socket
 import time
 from dataclasses import dataclass
 
+from closeshave.clients.address import HOST
 from closeshave.deployment import Link
 
 POSTGRES = bytes.fromhex("0000000804d2162f")
@@ -42,7 +43,7 @@ def ask(port: int, question: bytes, timeout_s: float) -> Reply:
     """Connect to a loopback port, ask, and wait for the first byte."""
     began_s = time.monotonic()
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout_s) as connection:
+        with socket.create_connection((HOST, port), timeout_s) as connection:
             connection.settimeout(timeout_s)
             connection.sendall(question)
             saw = ANSWERED if connection.recv(1) else "closed"

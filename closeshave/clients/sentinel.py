@@ -12,6 +12,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from closeshave.clients.address import HOST
 from closeshave.deployment import Deployment, Sentinel, Store
 
 TIMEOUT_S = 1.0
@@ -39,7 +40,7 @@ class Replication:
 def session(port: int) -> Iterator[redis.Redis]:
     """A connection to a store or a sentinel."""
     connection = redis.Redis(
-        host="127.0.0.1",
+        host=HOST,
         port=port,
         socket_timeout=TIMEOUT_S,
         socket_connect_timeout=TIMEOUT_S,

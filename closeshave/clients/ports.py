@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 import httpx
 
+from closeshave.clients.address import HOST
+
 TIMEOUT_S = 1.0
 KEEPS_S = 0.05
 Failed = httpx.HTTPError
@@ -15,10 +17,15 @@ Failed = httpx.HTTPError
 CLIENT = httpx.Client(trust_env=False, verify=False, timeout=TIMEOUT_S)  # noqa: S501 - plain HTTP, no certificate to verify
 
 
+def url(port: int, path: str = "") -> str:
+    """Of the part that listens at this port."""
+    return f"http://{HOST}:{port}{path}"
+
+
 def refusal(port: int, timeout_s: float = TIMEOUT_S) -> str:
     """Why a connection to a loopback port fails (``ConnectionRefusedError`` …); empty when it is accepted."""
     try:
-        socket.create_connection(("127.0.0.1", port), timeout_s).close()
+        socket.create_connection((HOST, port), timeout_s).close()
     except OSError as error:
         return type(error).__name__
     return ""
@@ -30,7 +37,7 @@ def listens(port: int) -> bool:
     A container engine's proxy takes one for a container in which nobody listens yet, and drops it at once.
     """
     try:
-        with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as connection:
+        with socket.create_connection((HOST, port), TIMEOUT_S) as connection:
             connection.settimeout(KEEPS_S)
             return connection.recv(1) != b""
     except TimeoutError:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import httpx
 
+from closeshave.clients import ports
 from closeshave.deployment import Deployment, Member
-from closeshave.faults.parts import ports
 
 TIMEOUT_S = 2.0
 SWITCHOVER_TIMEOUT_S = 20.0
@@ -52,7 +52,7 @@ def cluster(deployment: Deployment, shard: int) -> tuple[Seen, ...]:
     members = {member.name: member for member in members_of(deployment, shard)}
     for member in members.values():
         try:
-            answer = ports.CLIENT.get(f"http://127.0.0.1:{member.api_port}/cluster", timeout=TIMEOUT_S).raise_for_status().json()
+            answer = ports.CLIENT.get(ports.url(member.api_port, "/cluster"), timeout=TIMEOUT_S).raise_for_status().json()
         except (httpx.HTTPError, ValueError):
             continue
         return tuple(
@@ -89,7 +89,7 @@ def switchover(deployment: Deployment, shard: int, to: Member) -> str:
     """Ask for a switchover to a healthy standby and return Patroni's answer. Raises :class:`NoLeader` or :class:`httpx.HTTPError`."""
     now = leader(deployment, shard)
     answer = ports.CLIENT.post(
-        f"http://127.0.0.1:{now.api_port}/switchover", json={"leader": now.name, "candidate": to.name}, timeout=SWITCHOVER_TIMEOUT_S
+        ports.url(now.api_port, "/switchover"), json={"leader": now.name, "candidate": to.name}, timeout=SWITCHOVER_TIMEOUT_S
     )
     answer.raise_for_status()
     return answer.text
@@ -97,12 +97,12 @@ def switchover(deployment: Deployment, shard: int, to: Member) -> str:
 
 def reinitialize(member: Member) -> None:
     """Let a member that cannot rejoin throw its data away and copy its leader's. Raises :class:`httpx.HTTPError`."""
-    ports.CLIENT.post(f"http://127.0.0.1:{member.api_port}/reinitialize", json={"force": True}, timeout=TIMEOUT_S).raise_for_status()
+    ports.CLIENT.post(ports.url(member.api_port, "/reinitialize"), json={"force": True}, timeout=TIMEOUT_S).raise_for_status()
 
 
 def reached_etcd_s(member: Member) -> float | None:
     """When a member last reached etcd, in seconds since the epoch; ``None`` when it does not tell."""
-    answer = ports.get(f"http://127.0.0.1:{member.api_port}/patroni")
+    answer = ports.get(ports.url(member.api_port, "/patroni"))
     seen = None if answer is None else answer.json().get("dcs_last_seen")
     return None if seen is None else float(seen)
 
@@ -116,4 +116,4 @@ def out_of_touch(members: Iterable[Member]) -> list[str]:
 
 
 def _says_primary(member: Member) -> bool:
-    return ports.status(f"http://127.0.0.1:{member.api_port}/primary") == 200
+    return ports.status(ports.url(member.api_port, "/primary")) == 200

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 
+from closeshave.clients import ports
 from closeshave.deployment import Edge
-from closeshave.faults.parts import ports
 
 FRONTEND = "FRONTEND"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from closeshave.clients.sentinel import session
 from closeshave.deployment import Process, Store
-from closeshave.faults.parts.sentinel import session
 
 UNITS = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
 SENTINEL_USER = "sentinel"
@@ -13,7 +13,7 @@ SENTINEL_USER = "sentinel"
 
 
 def keys(store: Store) -> int:
-    """How many keys it holds. Raises :data:`~closeshave.faults.parts.sentinel.Unavailable`, as everything here that takes a store."""
+    """How many keys it holds. Raises :data:`~closeshave.clients.sentinel.Unavailable`, as everything here that takes a store."""
     with session(store.port) as connection:
         return connection.dbsize()
 
