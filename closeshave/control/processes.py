@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -20,8 +19,9 @@ from pathlib import Path
 
 import psutil
 
-from closeshave.control import engine, variables
+from closeshave.control import engine, machine
 from closeshave.control.engine import namespace, signalling
+from closeshave.control.local import reap
 from closeshave.deployment import Process
 from closeshave.files import record_of, write_atomically
 
@@ -33,9 +33,6 @@ PID_FILE_SLACK_S = 2.0
 
 PID_MAX = 2**22
 """Linux gives no process a higher ID (proc(5), pid_max)."""
-
-_STARTED: list[subprocess.Popen[bytes]] = []
-"""Children of this very process, kept so that they can be reaped and leave no zombie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,36 +80,8 @@ def start(root: Path, environment_id: str, process: Process) -> Identity:
 
     Raises :class:`OSError` when the program cannot be run, and :class:`closeshave.control.engine.EngineFailed` when its container cannot.
     """
-    if process.container is not None:
-        marked = replace(process, environ={**process.environ, MARK: environment_id})
-        return record(root, process, engine.run(root, environment_id, marked))
-    log = root / "logs" / f"{process.name}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    # nice(1) rather than preexec_fn: the latter may deadlock in a process that has threads.
-    argv = ["nice", "-n", str(process.nice), *process.argv] if process.nice else list(process.argv)
-    with log.open("ab") as output:
-        child = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            cwd=root,
-            env={**variables.for_parts(), **process.environ, MARK: environment_id},
-        )
-    _STARTED.append(child)
-    rank_session(child.pid, process.nice)
-    return record(root, process, child.pid)
-
-
-def rank_session(pid: int, nice: int) -> None:
-    """Give the session of ``pid`` this niceness as a whole.
-
-    Where Linux groups processes by session (``sched_autogroup_enabled``, sched(7)), nice values count only inside a session, and each of our
-    processes has one of its own: without this the load generator would come no earlier than eight applications.
-    """
-    with contextlib.suppress(OSError):  # no such grouping here, or not ours to set: then nice alone must do
-        Path(f"/proc/{pid}/autogroup").write_text(str(nice), encoding="utf-8")
+    marked = replace(process, environ={**process.environ, MARK: environment_id})
+    return record(root, process, machine.of(marked).launch(root, environment_id))
 
 
 def record(root: Path, process: Process, pid: int) -> Identity:
@@ -146,10 +115,8 @@ def daemon(root: Path, process: Process) -> Identity | None:
 
 def known_as(root: Path, process: Process, pid: int) -> Identity | None:
     """The live process that ``process`` knows by this ID; in a container it has another one than on this machine."""
-    if process.container is None:
-        return identify(pid)
     first = find(root, process)
-    outer = namespace.known_inside_as(first.pid, pid) if first else None
+    outer = machine.of(process).outer_pid(first.pid if first else None, pid)
     return None if outer is None else identify(outer)
 
 
@@ -240,11 +207,6 @@ def sweep(environment_id: str, also: Iterable[Identity] = (), timeout_s: float =
             return targets
         send(targets, signal.SIGKILL)
         gone(targets, 0.5)
-
-
-def reap() -> None:
-    """Collect the exit status of this process's ended children, so that they do not stay as zombies."""
-    _STARTED[:] = [child for child in _STARTED if child.poll() is None]
 
 
 def poll_until(ready: Callable[[], bool], timeout_s: float, interval_s: float = 0.03) -> bool:

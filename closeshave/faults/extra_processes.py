@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from closeshave.control import processes
+from closeshave.control.local import reap
 from closeshave.control.processes import Identity
 from closeshave.deployment import Deployment, Process
 
@@ -45,7 +46,7 @@ def help_with(deployment: Deployment, name: str, module: str, *arguments: str, n
 
 def running(deployment: Deployment, names: Iterable[str]) -> dict[Identity, str]:
     """The live processes of this environment that carry one of these names in their mark."""
-    processes.reap()
+    reap()
     wanted = set(names)
     found = {}
     for process in psutil.process_iter():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from closeshave.clients import ports
 from closeshave.clock import now_ns
+from closeshave.control import machine
 from closeshave.deployment import Process
 from closeshave.faults import extra_processes
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Say, Sighting
@@ -83,15 +83,10 @@ def _removed(path: Path) -> bool:
 
 
 def _placed(aim: Aim, app: Process) -> Path:
-    """Where the process finds the library: for one in a container in the environment's root, all that it sees of this machine."""
+    """Where the process finds the library."""
     found = _library()
     assert found is not None, "an environment without it is unfit"
-    if app.container is None:
-        return found
-    place = Path(aim.deployment.root, "config", found.name)
-    shutil.copyfile(found, place)
-    place.chmod(0o644)
-    return place
+    return machine.of(app).place(found, Path(aim.deployment.root))
 
 
 def _library() -> Path | None:
