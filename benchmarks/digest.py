@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from closeshave.traffic.engine.convert import convert
-from closeshave.traffic.engine.percentiles import percentiles
+from closeshave.loadgen.convert import convert
+from closeshave.loadgen.percentiles import percentiles
 
 
 def main() -> None:

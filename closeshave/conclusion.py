@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from closeshave import history, judge, nemesis, report, rundir
-from closeshave.files import write_atomically
-from closeshave.jsonfile import Damaged
+from closeshave import history, judge, report
+from closeshave.files import rundir, write_atomically
+from closeshave.files.jsonfile import Damaged
 from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan, read_plan
 from closeshave.target import Target, read_target
+from closeshave.trial import nemesis
 
 ENDING = "ending"
 """A file with one word when a run did not end by itself: ``interrupted``, ``safety`` or ``environment``."""
@@ -37,7 +38,7 @@ def note_ending(run: Path, word: str) -> None:
 def conclude(run: Path) -> Conclusion:
     """Judge the run; writes nothing.
 
-    Raises :class:`closeshave.rundir.NoRun` when ``run`` is no run directory or does not tell how it ended, :class:`InvalidFile` when its plan or
+    Raises :class:`closeshave.files.rundir.NoRun` when ``run`` is no run directory or does not tell how it ended, :class:`InvalidFile` when its plan or
     target cannot be read, :class:`OSError`.
     """
     recorded, plan, target, ending = read(run)

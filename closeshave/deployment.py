@@ -14,10 +14,9 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter
 
-from closeshave import jsonfile
-from closeshave.files import write_atomically
+from closeshave.files import jsonfile, write_atomically
+from closeshave.files.yamlfile import STRICT, Count, Lasting, Place, Whole
 from closeshave.topology import Topology
-from closeshave.yamlfile import STRICT, Count, Lasting, Place, Whole
 
 FILE = "deployment.json"
 """Name of the file inside :attr:`Deployment.root`."""
@@ -94,7 +93,7 @@ class Process:
     container: Container | None = None
     """Its container; ``None`` when it runs directly on this machine."""
     address: str = "127.0.0.1"
-    """Where other parts of the environment reach it. The harness always uses 127.0.0.1, with the same ports."""
+    """Where other parts of the environment reach it. The harness always uses :data:`closeshave.clients.address.HOST`, with the same ports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,5 +395,5 @@ _CODEC = TypeAdapter(Deployment)
 
 
 def load(root: Path) -> Deployment:
-    """Read the deployment under ``root``. Raises :class:`FileNotFoundError`, or :class:`closeshave.jsonfile.Damaged` when it is not one."""
+    """Read the deployment under ``root``. Raises :class:`FileNotFoundError`, or :class:`closeshave.files.jsonfile.Damaged` when it is not one."""
     return jsonfile.read(root / FILE, _CODEC)

@@ -16,8 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from closeshave.shapes import Replayed, Shape
-from closeshave.yamlfile import (
+from closeshave.files.yamlfile import (
     STRICT,
     Count,
     Fraction,
@@ -36,6 +35,7 @@ from closeshave.yamlfile import (
     line_of,
     read,
 )
+from closeshave.shapes import Replayed, Shape
 
 
 class Role(StrEnum):

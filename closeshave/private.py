@@ -16,8 +16,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from closeshave.control.processes import Identity, identify
 from closeshave.files import write_atomically
-from closeshave.processes import Identity, identify
 
 HOLDER = "holder.json"
 """Names the harness's process that owns the directory. When that process has ended, the directory can be removed."""

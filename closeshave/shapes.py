@@ -1,4 +1,7 @@
-"""How the offered rate moves within a phase: factors on the phase's rate, which is the highest one. Pure."""
+"""How the rate moves within a phase, as a plan says it: shares of the phase's rate, which is the highest one. Frozen values.
+
+What rate that is at an instant: :func:`closeshave.traffic.arrivals.rate_of`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator
 
-from closeshave.yamlfile import STRICT, Fraction, Lasting, Seconds
+from closeshave.files.yamlfile import STRICT, Fraction, Lasting, Seconds
 
 _DAY_H = 24
 
@@ -31,10 +34,6 @@ class Ramp:
         _share("start", self.start)
         _share("end", self.end)
 
-    def factor(self, at_s: float, duration_s: float) -> float:
-        """The factor ``at_s`` seconds after the start of a phase of ``duration_s``."""
-        return self.start + (self.end - self.start) * at_s / duration_s
-
 
 @dataclass(frozen=True, slots=True)
 class Steps:
@@ -50,10 +49,6 @@ class Steps:
             raise ValueError("steps need levels")
         for level in self.levels:
             _share("a level", level)
-
-    def factor(self, at_s: float, duration_s: float) -> float:
-        """The factor ``at_s`` seconds after the start of a phase of ``duration_s``."""
-        return self.levels[min(int(at_s / duration_s * len(self.levels)), len(self.levels) - 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +67,6 @@ class Spike:
         if self.half_life <= 0:
             raise ValueError("half_life lasts longer than 0")
 
-    def factor(self, at_s: float, duration_s: float) -> float:  # noqa: ARG002 -- shapes have one silhouette
-        """The factor ``at_s`` seconds after the phase's start."""
-        crowd = (1 - self.base) * 2 ** (-(at_s - self.at) / self.half_life) if at_s >= self.at else 0.0
-        return self.base + crowd
-
 
 @dataclass(frozen=True, slots=True)
 class Diurnal:
@@ -93,13 +83,6 @@ class Diurnal:
         for level in self.hours:
             _share("an hour's level", level)
 
-    def factor(self, at_s: float, duration_s: float) -> float:
-        """The factor ``at_s`` seconds after the start of a phase of ``duration_s``."""
-        hour = at_s / duration_s * _DAY_H - 0.5
-        before = int(hour // 1)
-        low, high = self.hours[before % _DAY_H], self.hours[(before + 1) % _DAY_H]
-        return low + (high - low) * (hour - before)
-
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
@@ -110,10 +93,6 @@ class Replayed:
     kind: Literal["replayed"]
     file: str
     """Below ``scenarios/``."""
-
-    def factor(self, at_s: float, duration_s: float) -> float:  # noqa: ARG002 -- shapes have one silhouette
-        """Only the arrivals of the file; nothing is added."""
-        return 0.0
 
 
 Shape = Annotated[Ramp | Steps | Spike | Diurnal | Replayed, Discriminator("kind")]

@@ -11,8 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from closeshave.plan import Fault
-from closeshave.yamlfile import (
+from closeshave.files.yamlfile import (
     STRICT,
     Count,
     InvalidFile,
@@ -27,6 +26,7 @@ from closeshave.yamlfile import (
     seconds,
     share,
 )
+from closeshave.plan import Fault
 
 
 class Measure(StrEnum):
@@ -47,32 +47,66 @@ class Measure(StrEnum):
     RESILIENCE = "resilience"
 
 
-TIMES = frozenset({Measure.LATENCY, Measure.DATABASE_TIME, Measure.CACHE_TIME})
-"""Measures that are percentiles of a time."""
-SHARES = frozenset({Measure.AVAILABILITY, Measure.ERROR_RATE, Measure.CACHE_HIT_RATIO})
-"""Measures that are shares of requests."""
-STEADY = TIMES | SHARES | {Measure.THROUGHPUT, Measure.BURN_RATE}
+@dataclass(frozen=True, slots=True)
+class MeasureKind:
+    """What a measure is. A new one is a member of :class:`Measure`, its row in :data:`MEASURES`, and a judge."""
+
+    title: str
+    """For reports."""
+    figure: Literal["time", "share", "rate", "count"]
+    """What a bound on it is written in; of breaches there is no bound to set."""
+    unit: Literal["s", "ratio", "1/s", "times", "count"]
+    """Of a verdict's figures."""
+    of: Literal["requests", "fault", "run"]
+    """Customers' requests in a window of time, what one fault did, or the whole run."""
+    more_is_better: bool = False
+    """Bounded by ``at_least``; all others by ``at_most``."""
+
+
+MEASURES: Mapping[Measure, MeasureKind] = MappingProxyType(
+    {
+        Measure.AVAILABILITY: MeasureKind("Availability", "share", "ratio", "requests", more_is_better=True),
+        Measure.ERROR_RATE: MeasureKind("Error rate", "share", "ratio", "requests"),
+        Measure.BURN_RATE: MeasureKind("Burn rate of the error budget", "rate", "times", "requests"),
+        Measure.LATENCY: MeasureKind("Response time", "time", "s", "requests"),
+        Measure.DATABASE_TIME: MeasureKind("Database time", "time", "s", "requests"),
+        Measure.CACHE_TIME: MeasureKind("Cache time", "time", "s", "requests"),
+        Measure.CACHE_HIT_RATIO: MeasureKind("Cache hit ratio", "share", "ratio", "requests", more_is_better=True),
+        Measure.THROUGHPUT: MeasureKind("Throughput", "rate", "1/s", "requests", more_is_better=True),
+        Measure.RECOVERY: MeasureKind("Recovery time", "time", "s", "fault"),
+        Measure.LOSS: MeasureKind("Data loss window", "time", "s", "fault"),
+        Measure.LEAKAGE: MeasureKind("Leakage outside its scope", "share", "ratio", "fault"),
+        Measure.INTEGRITY: MeasureKind("Integrity", "count", "count", "run"),
+        Measure.RESILIENCE: MeasureKind("Resilience score", "share", "ratio", "run", more_is_better=True),
+    }
+)
+
+
+def _those(**features: object) -> frozenset[Measure]:
+    return frozenset(each for each, kind in MEASURES.items() if all(getattr(kind, name) == value for name, value in features.items()))
+
+
+STEADY = _those(of="requests")
 """Measures of customers' requests in a window of time."""
-PER_FAULT = frozenset({Measure.RECOVERY, Measure.LOSS, Measure.LEAKAGE})
+TIMES = _those(of="requests", figure="time")
+"""Measures that are percentiles of a time."""
+SHARES = _those(of="requests", figure="share")
+"""Measures that are shares of requests."""
+PER_FAULT = _those(of="fault")
 """Measures of what one fault did."""
-FROM_BELOW = frozenset({Measure.AVAILABILITY, Measure.CACHE_HIT_RATIO, Measure.THROUGHPUT, Measure.RESILIENCE})
+FROM_BELOW = _those(more_is_better=True)
 """Measures of which more is better: bounded by ``at_least``, all others by ``at_most``."""
 
 
 CONFIDENCE_LEAST = 0.5
 """At one half or below, both answers would be right."""
-UNIT_OF: Mapping[Measure, str] = MappingProxyType(
-    dict.fromkeys(TIMES | {Measure.RECOVERY, Measure.LOSS}, "time")
-    | dict.fromkeys(SHARES | {Measure.LEAKAGE, Measure.RESILIENCE}, "share")
-    | dict.fromkeys((Measure.THROUGHPUT, Measure.BURN_RATE), "rate")
-)
-"""What a bound on each measure is written in: ``time``, ``share`` or ``rate``. Integrity has none."""
 _READ: Mapping[str, Callable[[object], float]] = MappingProxyType({"time": seconds, "share": share, "rate": plain})
 _WRITTEN: Mapping[str, str] = MappingProxyType(
     {
         "time": "a duration with its unit, like 100ms or 5m",
         "share": "a share: a percentage like 99.9%, or a number from 0 to 1",
         "rate": "a plain number above 0",
+        "count": "a whole number",
     }
 )
 
@@ -124,7 +158,7 @@ class Objective:
                 "latency, database_time and cache_time need a percentile, other measures have none",
             ),
             (not integrity and (self.measure in FROM_BELOW) != (self.at_least is not None), wrong_side(self.measure)),
-            (bounds and not _sound(self.measure, bounds[0]), f"a bound on {self.measure} is {_WRITTEN[UNIT_OF.get(self.measure, 'rate')]}"),
+            (bounds and not _sound(self.measure, bounds[0]), f"a bound on {self.measure} is {_WRITTEN[MEASURES[self.measure].figure]}"),
             (self.percentile is not None and not 0 < self.percentile < 1, "a percentile lies between 0% and 100%"),
             (not CONFIDENCE_LEAST < self.confidence < 1, "confidence lies between 50% and 100%"),
             (self.at_least_chances is not None and self.at_least_chances < 1, "at_least_chances is at least 1"),
@@ -244,7 +278,7 @@ def wrong_side(measure: Measure) -> str:
 
 def _sound(measure: Measure, bound: float) -> bool:
     """Whether a bound lies in the measure's range. Which unit it was written in only the file tells."""
-    unit = UNIT_OF.get(measure, "rate")
+    unit = MEASURES[measure].figure
     return math.isfinite(bound) and (0 <= bound <= 1 if unit == "share" else bound > 0 if unit == "rate" else bound >= 0)
 
 
@@ -267,7 +301,7 @@ def _misfit(measure: Measure, key: str, text: object) -> str:
             return "integrity takes no bound: a single breach fails it"
         if (measure in FROM_BELOW) != (key == "at_least"):
             return wrong_side(measure)
-        unit, read_as = UNIT_OF[measure], measure.replace("_", " ")
+        unit, read_as = MEASURES[measure].figure, measure.replace("_", " ")
     else:
         unit, read_as = "share", key
     try:

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from closeshave import trial
 from closeshave.conclusion import conclude
-from closeshave.display import Display
 from closeshave.faults.catalogue import KINDS
 from closeshave.files import write_atomically
-from closeshave.judge.case import Case
+from closeshave.judge.evidence.evidence import Evidence
 from closeshave.plan import read_plan
-from closeshave.preparation import prepare
+from closeshave.trial import running
+from closeshave.trial.display import Display
+from closeshave.trial.preparation import prepare
 from proving import table
 from proving.rows import Row, rows, superseded
 
@@ -75,14 +75,14 @@ def _runs(told: argparse.Namespace, console: Console) -> Iterator[tuple[Path, st
         return
     for plan in plans(told.environment):
         if not told.families or plan.stem in told.families:
-            run = trial.run(prepare(str(plan), environment=told.environment), RUNS, Display(console))
+            run = running.run(prepare(str(plan), environment=told.environment), RUNS, Display(console))
             ending = run / "ending"
             yield run, ending.read_text().strip() if ending.exists() else ""
 
 
 def _rows_of(run: Path) -> tuple[Row, ...]:
     said = conclude(run)
-    return rows(Case(said.recorded, said.plan, said.target), KINDS)
+    return rows(Evidence(said.recorded, said.plan, said.target), KINDS)
 
 
 if __name__ == "__main__":

@@ -18,10 +18,10 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.stats import binom  # type: ignore[import-untyped] # it ships no types
 
-from closeshave.judge.case import Case
-from closeshave.judge.columns import Flags, member
-from closeshave.judge.timeline import Life, lives, operations_of
-from closeshave.judge.windows import NEVER_NS, spans, within
+from closeshave.judge.evidence.columns import Flags, member
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.timeline import Life, lives, operations_of
+from closeshave.judge.evidence.windows import NEVER_NS, spans, within
 
 CHANCE = 1e-6
 QUANTILES = (0.5, 0.99)
@@ -35,7 +35,7 @@ AFTERMATH_NS = 2_000_000_000
 """What was sent while a fault was being proven healed may still be slow."""
 
 
-def shown_ns(case: Case, life: Life, within_s: float) -> int | None:
+def shown_ns(case: Evidence, life: Life, within_s: float) -> int | None:
     """How long after the injection operations in scope showed the fault, in nanoseconds; ``None`` when none did within ``within_s``."""
     if life.injected_ns is None:
         return None
@@ -48,7 +48,7 @@ def shown_ns(case: Case, life: Life, within_s: float) -> int | None:
     return min(seen) - life.injected_ns if seen else None
 
 
-def normal_of(case: Case, before_ns: int) -> Flags:
+def normal_of(case: Evidence, before_ns: int) -> Flags:
     """The operations of the last minute before an instant, counting only the time in which nothing was broken."""
     whole = (case.intended_ns < before_ns) & within(case.intended_ns, spans(case.history.manifest, "run"))
     for life in lives(case):
@@ -61,7 +61,7 @@ def normal_of(case: Case, before_ns: int) -> Flags:
     return whole & np.isin(seconds, lately)
 
 
-def _hurt(case: Case, normal: Flags, quantile: float) -> Flags:
+def _hurt(case: Evidence, normal: Flags, quantile: float) -> Flags:
     """Which operations are not good, or slower than this share of their kind normally are."""
     hurt = ~case.good
     for kind in _kinds(case):
@@ -72,22 +72,22 @@ def _hurt(case: Case, normal: Flags, quantile: float) -> Flags:
     return hurt
 
 
-def _uncached(case: Case) -> Flags:
+def _uncached(case: Evidence) -> Flags:
     """Which operations were answered past the cache."""
     return member(case.operations["cache"], ("miss", "bypass"))
 
 
-def _kinds(case: Case) -> list[str]:
+def _kinds(case: Evidence) -> list[str]:
     return sorted(str(kind) for kind in case.operations["kind"].dropna().unique())
 
 
-def _groups(case: Case, rows: Flags) -> Iterator[Flags]:
+def _groups(case: Evidence, rows: Flags) -> Iterator[Flags]:
     yield rows
     for kind in _kinds(case):
         yield rows & case.of_kinds([kind])
 
 
-def _shown_by(case: Case, rows: Flags, hurt: Flags, normal: Flags, between_ns: tuple[int, int]) -> int | None:
+def _shown_by(case: Evidence, rows: Flags, hurt: Flags, normal: Flags, between_ns: tuple[int, int]) -> int | None:
     """The instant at which the first of these operations was due that makes chance an unlikely story."""
     start_ns, until_ns = between_ns
     usual = int(np.count_nonzero(rows & normal))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from closeshave.faults.kind import Kind
 from closeshave.history import Edge
-from closeshave.judge.case import Case
-from closeshave.judge.timeline import Life, lives
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.timeline import Life, lives
 from proving.effects import shown_ns
 
 LATE_MS_MAX = 250.0
@@ -48,7 +48,7 @@ class Row:
         return known and abs(self.late_ms or 0.0) <= LATE_MS_MAX and not self.effect_due and not self.left
 
 
-def rows(case: Case, kinds: Mapping[str, Kind]) -> tuple[Row, ...]:
+def rows(case: Evidence, kinds: Mapping[str, Kind]) -> tuple[Row, ...]:
     """One row for each fault of the run's plan, in the order of the plan."""
     return tuple(_row(case, life, kinds[life.fault.kind]) for life in lives(case))
 
@@ -59,7 +59,7 @@ def superseded(found: Sequence[Row], newer: Sequence[Row]) -> list[Row]:
     return [*(row for row in found if row.kind not in again), *newer]
 
 
-def _row(case: Case, life: Life, kind: Kind) -> Row:
+def _row(case: Evidence, life: Life, kind: Kind) -> Row:
     name = life.fault.id
     planned = next((event for event in case.history.faults if event.fault == name and event.edge == Edge.PLANNED), None)
     strike_ns = planned.evidence.get("strike_ns") if planned else None
@@ -78,7 +78,7 @@ def _row(case: Case, life: Life, kind: Kind) -> Row:
     )
 
 
-def _left(case: Case, life: Life) -> list[str]:
+def _left(case: Evidence, life: Life) -> list[str]:
     about = {
         "fault-skipped": "skipped: an earlier fault was not healed in time",
         "fault-not-observed": "no probe saw it",

@@ -124,11 +124,12 @@ def _become(asked: dict[str, Any], descriptors: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    from closeshave import cli, conclusion, display, outlook, preparation, trial
+    from closeshave import cli, conclusion
     from closeshave.environments import drivers, errors
     from closeshave.report import story, terminal
+    from closeshave.trial import display, outlook, preparation, running
 
-    assert all((cli, conclusion, display, outlook, preparation, trial, drivers, errors, story, terminal))
+    assert all((cli, conclusion, display, outlook, preparation, running, drivers, errors, story, terminal))
     gc.freeze()
     _serve(socket.socket(fileno=int(sys.argv[1])))
     cli.main()

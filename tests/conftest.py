@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from closeshave import engine
+from closeshave.control import engine
 from tests.command import forked
 
 # How long an example takes on a busy machine says nothing of the code.

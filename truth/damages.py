@@ -8,8 +8,9 @@ import resource
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 from unittest import mock
 
 import numpy as np
@@ -19,9 +20,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from closeshave import history
+from closeshave.control.processes import identify, poll_until, send
 from closeshave.history import Edge
-from closeshave.judge import integrity
-from closeshave.processes import identify, poll_until, send
+from closeshave.judge.integrity.registry import INVARIANTS
 from truth.scene import Scene
 
 DROPPED = 0.001
@@ -150,10 +151,10 @@ def truncate(run: Path) -> None:
 def raising_judge(_run: Path) -> object:
     """A judge with a bug."""
 
-    def raises(_dossier: object) -> None:
+    def raises(_analysis: object) -> NoReturn:
         raise ZeroDivisionError("division by zero")
 
-    return mock.patch.dict(integrity.SEARCHES, {"lost": raises})
+    return mock.patch.dict(INVARIANTS, {"lost": replace(INVARIANTS["lost"], search=raises)})
 
 
 CASES = (

@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.console import Console
 
-from closeshave.interrupts import Interrupted, interrupts
+from closeshave.trial.interrupts import Interrupted, interrupts
 from truth import command, matrix, result
 from truth.command import Ended
 from truth.plain import file

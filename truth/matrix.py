@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from closeshave.judge import sampling
+from closeshave.judge.measures import sampling
 from truth import damages, defects
 from truth.result import Result
 

@@ -43,7 +43,8 @@ from truth.scripted import CUSTOMERS, REGIONS, TOPOLOGY, Script, Scripted, token
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "reports" / "runs" / "truth" / "measured.json"
 PAGE = HERE.parent / "docs" / "measured-error.md"
-SOURCES = ("closeshave/judge", "closeshave/faults", "closeshave/traffic", "closeshave/history", "closeshave/environments/remote", "truth")
+ROOMS = ("judge", "faults", "loadgen", "traffic", "history", "environments/remote")
+SOURCES = (*(f"closeshave/{room}" for room in ROOMS), "truth")
 """What has a part in what is measured."""
 SCRIPTS = 40
 INSIDE_LEAST = 0.95
@@ -291,8 +292,8 @@ def _compare(run: Path, server: Scripted) -> Measured:
         lost_true=len(lost),
         lost=fault.lost_writes,
         lost_elsewhere=by_id["integrity/lost"].status.value,
-        phantom=assessment.integrity.phantom,
-        doubled=assessment.integrity.double_booked,
+        phantom=assessment.integrity.breaches["phantom"],
+        doubled=assessment.integrity.breaches["double_booked"],
         listed=sorted(map(_shown, told_rows)) == sorted(_kept(each) for each in kept.bookings.values() if not server.lost(each)),
         good_true=(server.kept.customers_good, server.kept.customers),
         good=(round(availability.measured * availability.n), availability.n),

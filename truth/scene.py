@@ -12,9 +12,9 @@ from pathlib import Path
 
 from closeshave import history
 from closeshave.clock import now_ns
+from closeshave.control.processes import find, poll_until
 from closeshave.deployment import Deployment
 from closeshave.files import read_lines
-from closeshave.processes import find, poll_until
 
 _HOG = "import os, sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\nos.nice(-20) if os.getuid() == 0 else None\nwhile True: pass"
 

@@ -9,16 +9,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from closeshave import deployment, trial
+from closeshave import deployment
 from closeshave.conclusion import Conclusion, conclude
 from closeshave.deployment import Deployment
-from closeshave.display import Display
 from closeshave.environments import drivers
 from closeshave.environments.definition import read_definition
 from closeshave.faults import ledger
 from closeshave.faults.heal import heal_environment
-from closeshave.preparation import prepare
-from closeshave.shelf import locate
+from closeshave.files.shipped import locate
+from closeshave.trial import running
+from closeshave.trial.display import Display
+from closeshave.trial.preparation import prepare
 
 HERE = Path(__file__).parent
 TARGET = HERE / "target.yaml"
@@ -72,7 +73,7 @@ class Stage:
     def carry_out(self, plan: str, before: Callable[[Deployment], None] | None = None) -> Conclusion:
         """One trial of the plan of this name, judged. ``before`` acts when the environment serves, before any load. Raises :class:`Stopped`."""
         prepared = prepare(str(HERE / "plans" / f"{plan}.yaml"), target=str(TARGET), environment=self.environment)
-        run = trial.run(prepared, self.runs, Display(self.console), attach=self.root, after_up=before)
+        run = running.run(prepared, self.runs, Display(self.console), attach=self.root, after_up=before)
         conclusion = conclude(run)
         if conclusion.exit_code == INTERRUPTED:
             raise Stopped

@@ -2,7 +2,7 @@
 
 from locust import task
 
-from closeshave.traffic.engine.users import EngineUser
+from closeshave.loadgen.users import EngineUser
 
 
 class Closed(EngineUser):

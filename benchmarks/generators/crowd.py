@@ -4,8 +4,8 @@ import os
 
 import numpy as np
 
-from closeshave.traffic.engine.customers import Tokens
-from closeshave.traffic.engine.users import CrowdUser
+from closeshave.loadgen.customers import Tokens
+from closeshave.loadgen.users import CrowdUser
 
 CUSTOMERS = int(os.environ["BENCH_CUSTOMERS"])
 RATE_PER_S = float(os.environ["BENCH_RATE"])

@@ -4,7 +4,7 @@ import os
 
 from locust import task
 
-from closeshave.traffic.engine.users import EngineUser
+from closeshave.loadgen.users import EngineUser
 
 PASSWORD = os.environ.get("BENCH_PASSWORD", "correct horse")
 

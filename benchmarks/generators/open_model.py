@@ -4,8 +4,8 @@ import os
 
 from locust import task
 
-from closeshave.traffic.engine.rates import Constant, Instants, evenly
-from closeshave.traffic.engine.users import OpenUser
+from closeshave.loadgen.rates import Constant, Instants, evenly
+from closeshave.loadgen.users import OpenUser
 
 
 class Open(OpenUser):

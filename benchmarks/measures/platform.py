@@ -24,11 +24,11 @@ from benchmarks.effort import Effort
 from benchmarks.result import Result, at_least, at_most
 from benchmarks.spent import MACHINE, Parts, between, look
 from closeshave import history
+from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment
 from closeshave.environments import drivers
 from closeshave.faults import catalogue
-from closeshave.preparation import Prepared, prepare
-from closeshave.processes import poll_until
+from closeshave.trial.preparation import Prepared, prepare
 
 PLAN = Path(__file__).parents[1] / "plans" / "platform.yaml"
 BAR_PER_CPU_S = 320.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from closeshave.traffic.engine.convert import open_all
+from closeshave.loadgen.convert import open_all
 
 
 @dataclass(frozen=True, slots=True)

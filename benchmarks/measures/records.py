@@ -16,8 +16,8 @@ from benchmarks.measures.recorded import Recorded
 from benchmarks.result import Result, at_least, at_most
 from benchmarks.target import Target
 from closeshave.history import Source
-from closeshave.traffic.engine.records import Records
-from closeshave.traffic.engine.rows import DTYPE
+from closeshave.loadgen.records import Records
+from closeshave.loadgen.rows import DTYPE
 
 _RATE_PER_S = 20_000
 _REGIONS, _KINDS, _WORKERS = 5, 8, 2

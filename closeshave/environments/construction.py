@@ -13,6 +13,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment
 from closeshave.environments import ports, registry, template
 from closeshave.environments.errors import EnvironmentFailed
@@ -22,7 +23,6 @@ from closeshave.environments.stack import Stack
 from closeshave.environments.startup import Starter, Startup
 from closeshave.environments.unprivileged import Wrapper
 from closeshave.files import write_atomically
-from closeshave.processes import poll_until
 from closeshave.standin import settings
 
 TEMPLATES_S_MAX = 300.0

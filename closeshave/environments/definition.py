@@ -17,7 +17,7 @@ from closeshave.environments.ports import FIRST, LAST
 from closeshave.environments.remote import definition as remote
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.stack import Containers, Embedded, Stack
-from closeshave.yamlfile import InvalidFile, Problem, document, line_of, read
+from closeshave.files.yamlfile import InvalidFile, Problem, document, line_of, read
 
 Location = tuple[str | int, ...]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -7,7 +7,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.environments import logs, ports, registry
 from closeshave.environments.servers import postmaster
 

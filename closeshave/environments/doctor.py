@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from closeshave import processors
+from closeshave.control import processors
 from closeshave.environments import cache, parts, ports, registry
 from closeshave.environments.commands import CommandFailed, run
 from closeshave.environments.containers import containers

@@ -14,7 +14,8 @@ from typing import Any
 
 import psutil
 
-from closeshave import __version__, processors
+from closeshave import __version__
+from closeshave.control import processors
 from closeshave.deployment import Deployment
 from closeshave.history import Rate
 

@@ -6,11 +6,11 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from closeshave import inherited
+from closeshave.control import variables
+from closeshave.control.processes import MARK
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.logs import tail
 from closeshave.environments.python import python_environ
-from closeshave.processes import MARK
 
 
 class Helper:
@@ -27,7 +27,7 @@ class Helper:
                 stderr=subprocess.STDOUT,
                 cwd=root,
                 start_new_session=True,
-                env={**inherited.for_parts(), **python_environ(), MARK: environment_id},
+                env={**variables.for_parts(), **python_environ(), MARK: environment_id},
             )
 
     def done(self) -> bool:

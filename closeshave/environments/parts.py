@@ -13,12 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+from closeshave.control.processes import poll_until
 from closeshave.environments.commands import CommandFailed, end_all, run
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.gobuild import ETCD, TOXIPROXY, CannotBuild, built
 from closeshave.environments.python import Python
 from closeshave.environments.unprivileged import Wrapper, wrapper
-from closeshave.processes import poll_until
 
 POSTGRES_MAJOR_MIN = 14
 GIVE_UP_S_MAX = 5.0

@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 import redis
 
-from closeshave import foreign
 from closeshave.environments.addresses import LOOPBACK
+from closeshave.files import foreign
 
 TIMEOUT_S = 1.0
 

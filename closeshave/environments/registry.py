@@ -14,9 +14,9 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
-from closeshave import deployment, jsonfile
-from closeshave.files import write_atomically
-from closeshave.jsonfile import Damaged
+from closeshave import deployment
+from closeshave.files import jsonfile, write_atomically
+from closeshave.files.jsonfile import Damaged
 
 FILE = "environment.json"
 """Written before the first process starts, so that what a crashed start left behind can be found and cleaned."""

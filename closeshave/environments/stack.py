@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from closeshave.deployment import LINK_KINDS, Capabilities, Hook, LinkKind, Secrets
+from closeshave.files.yamlfile import STRICT, Count, Lasting, Name, NotNegative, Whole
 from closeshave.standin.settings import SeedSizes
 from closeshave.topology import Shard, Topology
-from closeshave.yamlfile import STRICT, Count, Lasting, Name, NotNegative, Whole
 
 
 @dataclass(frozen=True, slots=True)

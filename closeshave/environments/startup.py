@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.deployment import Deployment, Member, Process
 from closeshave.environments import probe
 from closeshave.environments.errors import EnvironmentFailed

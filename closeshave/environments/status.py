@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.deployment import Deployment, Process, load
 from closeshave.environments import probe
 

@@ -22,12 +22,12 @@ from pathlib import Path
 import psycopg
 from pydantic import TypeAdapter
 
+from closeshave.control.processes import poll_until
 from closeshave.environments import cache
 from closeshave.environments.commands import run
 from closeshave.environments.servers import patroni
 from closeshave.environments.stack import Stack
 from closeshave.environments.unprivileged import Wrapper
-from closeshave.processes import poll_until
 from closeshave.standin import seed
 from closeshave.standin.settings import SeedSizes
 from closeshave.topology import Shard, Topology

@@ -20,7 +20,8 @@ from typing import Self
 
 from pydantic import TypeAdapter
 
-from closeshave import inherited, processes
+from closeshave.control import processes, variables
+from closeshave.control.local import rank_session
 from closeshave.deployment import Process
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.logs import tail
@@ -52,7 +53,7 @@ class Warm:
                 stderr=log,
                 cwd=root,
                 start_new_session=True,
-                env={**inherited.for_parts(), **python_environ(), processes.MARK: environment_id},
+                env={**variables.for_parts(), **python_environ(), processes.MARK: environment_id},
             )
 
     def start(self, process: Process) -> None:
@@ -134,7 +135,7 @@ def _become(root: Path, process: Process) -> None:
     """Turn this forked child into ``process``."""
     os.setsid()
     os.nice(process.nice)
-    processes.rank_session(os.getpid(), process.nice)
+    rank_session(os.getpid(), process.nice)
     log = os.open(root / "logs" / f"{process.name}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for descriptor, target in ((nothing, 0), (log, 1), (log, 2)):

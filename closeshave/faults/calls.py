@@ -19,10 +19,11 @@ from typing import IO, Any
 
 import httpx
 
-from closeshave import foreign, web
+from closeshave.clients import web
 from closeshave.clock import now_ns
+from closeshave.control.processes import descendants, identify, send
 from closeshave.deployment import Call, Expect, Proxy
-from closeshave.processes import descendants, identify, send
+from closeshave.files import foreign
 
 KEPT_BYTES = 1 << 20
 """How much of an output is searched for the expected text; the rest is read and thrown away."""

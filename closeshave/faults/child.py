@@ -15,7 +15,7 @@ from typing import Protocol
 
 from pydantic import TypeAdapter
 
-from closeshave import inherited
+from closeshave.control import variables
 from closeshave.deployment import Deployment
 from closeshave.faults.runmark import RUN_MARK, mark
 from closeshave.files import write_atomically
@@ -86,7 +86,7 @@ def start(deployment: Deployment, run: Path, fault: Fault, at_ns: int) -> subpro
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**inherited.without(deployment.secrets.not_for_faults), RUN_MARK: mark(run)},
+            env={**variables.without(deployment.secrets.not_for_faults), RUN_MARK: mark(run)},
         )
 
 

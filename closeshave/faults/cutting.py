@@ -6,13 +6,14 @@ address, so that whatever is still being sent arrives then.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from closeshave import engine
 from closeshave.clock import now_ns
-from closeshave.deployment import Attachment, Container, Deployment, Process
+from closeshave.control import machine
+from closeshave.control.machine import Machine, MachineFailed
+from closeshave.deployment import Attachment, Deployment, Process
 from closeshave.faults.kind import Aim, Injection, Proof, Say
 from closeshave.faults.waiting import wait_until
 
@@ -26,7 +27,7 @@ class Cut:
     """One container's place in one network, to be taken away."""
 
     process: str
-    container: str
+    place: Machine
     network: str
 
     def __str__(self) -> str:
@@ -36,9 +37,9 @@ class Cut:
 def cuts(processes: Iterable[Process], networks: Collection[str]) -> tuple[Cut, ...]:
     """Every place that these processes are declared to have in these networks. Pure."""
     return tuple(
-        Cut(process.name, container.name, attachment.network)
-        for process, container in _contained(processes)
-        for attachment in container.attachments
+        Cut(process.name, place, attachment.network)
+        for process, place in _attached(processes)
+        for attachment in place.attachments
         if attachment.network in networks
     )
 
@@ -56,55 +57,49 @@ def unfit(cut: Collection[Cut]) -> str:
 
 
 def inject(aim: Aim, cut: tuple[Cut, ...], strike_ns: int, *, members: Iterable[str] = (), links: Iterable[str] = ()) -> Injection:
-    """Disconnect all of them at one instant. Raises :class:`engine.EngineFailed`."""
+    """Disconnect all of them at one instant. Raises :data:`MachineFailed`."""
     wait_until(strike_ns)
     began_ns = now_ns()
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(lambda each: engine.disconnect(each.container, each.network), cut))
+        list(pool.map(lambda each: each.place.disconnect(each.network), cut))
     targets = tuple(dict.fromkeys(each.process for each in cut))
     # No process was killed: only the old primaries themselves know when they stepped down.
     return Injection(aim.label, tuple(map(str, cut)), began_ns, None, targets, tuple(members), tuple(links))
 
 
 def rejoin(processes: Iterable[Process], say: Say) -> tuple[str, ...]:
-    """Put every running container back on each network that it is declared to be on; one that has ended starts on all of them anyway."""
+    """Put every running process back on each network that it is declared to be on; one that has ended starts on all of them anyway."""
 
-    def back(missing: tuple[Process, Container, Attachment]) -> str:
-        process, container, attachment = missing
+    def back(missing: tuple[str, Machine, Attachment]) -> str:
+        name, place, attachment = missing
         try:
-            engine.connect(container.name, attachment)
-        except engine.EngineFailed as error:
+            place.connect(attachment)
+        except MachineFailed as error:
             # It may have ended just now. If not, the proof says so.
-            say(f"{process.name} could not be connected to {attachment.network} again: {error}")
+            say(f"{name} could not be connected to {attachment.network} again: {error}")
             return ""
-        return f"{process.name} on {attachment.network} again"
+        return f"{name} on {attachment.network} again"
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        missing = [each for found in pool.map(_missing, _contained(processes)) for each in found]
+        missing = [each for found in pool.map(_missing, _attached(processes)) for each in found]
         return tuple(filter(None, pool.map(back, missing)))
 
 
 def joined(processes: Iterable[Process]) -> Proof:
-    """Every container is on every network that it is declared to be on, as the engine has it."""
-    contained = _contained(processes)
+    """Every process is on every network that it is declared to be on, as its machine has it."""
+    attached = _attached(processes)
     try:
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            left = [f"{each[0].name} is not on {each[2].network}" for found in pool.map(_missing, contained) for each in found]
-    except engine.EngineFailed as error:
+            left = [f"{name} is not on {absent.network}" for found in pool.map(_missing, attached) for name, _, absent in found]
+    except MachineFailed as error:
         left = [str(error)]
-    return Proof(f"{len(contained)} containers are on all of their networks", not left, ", ".join(left) or "all of them")
+    return Proof(f"{len(attached)} containers are on all of their networks", not left, ", ".join(left) or "all of them")
 
 
-def _contained(processes: Iterable[Process]) -> list[tuple[Process, Container]]:
-    return [(process, process.container) for process in processes if process.container is not None]
+def _attached(processes: Iterable[Process]) -> list[tuple[Process, Machine]]:
+    return [(process, place) for process in processes if (place := machine.of(process)).attachments]
 
 
-def _missing(contained: tuple[Process, Container]) -> list[tuple[Process, Container, Attachment]]:
-    return list(_absences(*contained))
-
-
-def _absences(process: Process, container: Container) -> Iterator[tuple[Process, Container, Attachment]]:
-    if engine.alive(container.name) is None:
-        return
-    here = engine.attached(container.name)
-    yield from ((process, container, attachment) for attachment in container.attachments if attachment.network not in here)
+def _missing(attached: tuple[Process, Machine]) -> list[tuple[str, Machine, Attachment]]:
+    process, place = attached
+    return [(process.name, place, attachment) for attachment in place.missing()]

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from closeshave.clients import patroni, postgres
+from closeshave.clients.postgres import State
 from closeshave.deployment import DIVERGED, Deployment, Member
-from closeshave.faults.parts import patroni, postgres
-from closeshave.faults.parts.postgres import State
 from closeshave.files import append_line
 from closeshave.history import Diverged
 

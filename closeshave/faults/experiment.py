@@ -22,8 +22,8 @@ from closeshave.faults.journal import Keeper, failed_rollbacks
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.runmark import RUN_MARK
 from closeshave.faults.toolkit import stop_file
+from closeshave.files.shipped import locate
 from closeshave.history import Mark, record
-from closeshave.shelf import locate
 
 UNPROVEN = 1
 

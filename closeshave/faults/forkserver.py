@@ -16,9 +16,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from closeshave import inherited
+from closeshave.control import variables
+from closeshave.control.processes import Identity, identify, send
 from closeshave.faults.runmark import RUN_MARK, mark
-from closeshave.processes import Identity, identify, send
 
 READY_WITHIN_S = 60.0
 KNOWN_WITHIN_S = 5.0
@@ -57,7 +57,7 @@ class ForkServer:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
-                env={**inherited.without(withheld), RUN_MARK: mark(run)},
+                env={**variables.without(withheld), RUN_MARK: mark(run)},
             )
         return cls(process)
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from closeshave.clock import now_ns
+from closeshave.control.processes import send, stopped
 from closeshave.faults.killing import Victim
 from closeshave.faults.waiting import after, until, wait_until
-from closeshave.processes import send, stopped
 
 FROZEN_WITHIN_S = 2.0
 

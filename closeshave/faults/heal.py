@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from closeshave.deployment import Deployment, load
-from closeshave.faults.beside import apart
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.kind import Kind, Say
 from closeshave.faults.ledger import Ledger, OpenFault, ledgers
 from closeshave.faults.lifecycle import heal
+from closeshave.faults.overlapping import apart
 
 
 def heal_open(run: Path, deployment: Deployment, say: Say, within_s: float | None = None, kinds: Mapping[str, Kind] = KINDS) -> list[str]:

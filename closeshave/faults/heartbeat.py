@@ -11,9 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from closeshave.control.processes import Identity, identify, read_identity
 from closeshave.faults.waiting import SECOND_NS
 from closeshave.files import record_of
-from closeshave.processes import Identity, identify, read_identity
 
 FILE = "heartbeat"
 BEAT_S = 0.5

@@ -14,12 +14,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from closeshave import inherited
+from closeshave.control import variables
+from closeshave.control.processes import Identity, poll_until, read_identity
 from closeshave.faults.heartbeat import Heartbeat
 from closeshave.faults.runmark import RUN_MARK
 from closeshave.faults.watch import FINISHED, RECORD, UNFINISHED
 from closeshave.files import write_atomically
-from closeshave.processes import Identity, poll_until, read_identity
 
 __all__ = ["Heartbeat", "Janitor", "JanitorFailed", "start"]
 
@@ -69,7 +69,7 @@ def start(run: Path, deployment_root: Path, destroy: tuple[str, ...] | None, wit
     argv = [sys.executable, "-m", "closeshave.faults.watch", "--run", str(run), "--lease-s", str(LEASE_S)]
     argv += ["--deployment", str(deployment_root), *(["--destroy", json.dumps(destroy)] if destroy else [])]
     # Unmarked: it must not sweep itself away with the helpers of the run.
-    environ = {name: value for name, value in inherited.without(withheld).items() if name != RUN_MARK}
+    environ = {name: value for name, value in variables.without(withheld).items() if name != RUN_MARK}
     with log_path.open("ab") as log:
         launched = subprocess.run(
             argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=environ, check=False

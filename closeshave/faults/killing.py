@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 
 from closeshave.clock import now_ns
+from closeshave.control.processes import Identity, daemon, descendants, family, gone, send
 from closeshave.deployment import Deployment, Process
 from closeshave.faults.waiting import wait_until
-from closeshave.processes import Identity, daemon, descendants, family, gone, send
 
 GONE_WITHIN_S = 2.0
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from closeshave import engine
 from closeshave.clock import now_ns
+from closeshave.control import engine
 from closeshave.deployment import FILE, Deployment
 from closeshave.faults import links
-from closeshave.faults.beside import others_in_effect
 from closeshave.faults.catalogue import KINDS, of
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting, Stroke
 from closeshave.faults.ledger import Ledger, OpenFault, Undo
+from closeshave.faults.overlapping import others_in_effect
 from closeshave.faults.waiting import SECOND_NS, after, until, wait_until
 from closeshave.history import Edge, Mark, record
 

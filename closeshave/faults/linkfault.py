@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from closeshave.clients.toxiproxy import Toxic
+from closeshave.clients.wire import Reply
 from closeshave.deployment import Link
 from closeshave.faults import links, proofs
 from closeshave.faults.kind import Aim, Injection, Proof, Say, Sighting
 from closeshave.faults.links import Disturbance
-from closeshave.faults.parts.toxiproxy import Toxic
-from closeshave.faults.parts.wire import Reply
 from closeshave.faults.whole import Whole
 
 

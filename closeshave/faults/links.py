@@ -11,14 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from closeshave import processes
+from closeshave.clients import toxiproxy, wire
+from closeshave.clients.toxiproxy import Server, Toxic
+from closeshave.clients.wire import Reply
 from closeshave.clock import now_ns
+from closeshave.control import hearing, processes
 from closeshave.deployment import Deployment, Link
 from closeshave.faults import repair
 from closeshave.faults.kind import Aim, Injection, Proof, Say, Sighting
-from closeshave.faults.parts import hearing, toxiproxy, wire
-from closeshave.faults.parts.toxiproxy import Server, Toxic
-from closeshave.faults.parts.wire import Reply
 from closeshave.faults.waiting import wait_until
 
 SILENCE = (Toxic("timeout", {"timeout": 0}, "upstream"), Toxic("timeout", {"timeout": 0}, "downstream"))

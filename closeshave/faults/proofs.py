@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from closeshave import processes
+from closeshave.clients import patroni, ports, postgres, sentinel
+from closeshave.control import processes
 from closeshave.deployment import OWN_REQUESTS, Deployment, Edge, Process
 from closeshave.faults import repair
 from closeshave.faults.kind import Proof
-from closeshave.faults.parts import patroni, ports, postgres, sentinel
 from closeshave.files import append_line
 
 IN_TOUCH_S = 5.0
@@ -108,7 +108,7 @@ def etcd(deployment: Deployment) -> Check:
 
     def check() -> Proof:
         # The endpoint answers 503 while the member has no leader.
-        sick = [port for port in deployment.etcd_ports if ports.status(f"http://127.0.0.1:{port}/health") != 200]
+        sick = [port for port in deployment.etcd_ports if ports.status(ports.url(port, "/health")) != 200]
         return Proof(
             f"{len(deployment.etcd_ports)} etcd members are healthy", not sick, f"unhealthy on ports {sick}" if sick else "all of them"
         )
@@ -132,7 +132,7 @@ def applications(deployment: Deployment) -> Check:
 
     def check() -> Proof:
         asked = _serving(deployment)
-        answers = {process.name: ports.status(f"http://127.0.0.1:{process.ports[0]}{READY_PATH}") for process in asked}
+        answers = {process.name: ports.status(ports.url(process.ports[0], READY_PATH)) for process in asked}
         unready = [f"{name} answers {status}" for name, status in answers.items() if status != 200]
         return Proof(f"{len(asked)} applications are ready", not unready, ", ".join(unready) or "all of them")
 

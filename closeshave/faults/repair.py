@@ -11,10 +11,10 @@ from pathlib import Path
 
 import httpx
 
-from closeshave import processes
+from closeshave.clients import patroni, ports, postgres, sentinel
+from closeshave.control import processes
 from closeshave.deployment import Deployment, Member, Process, Store
 from closeshave.faults.kind import Say
-from closeshave.faults.parts import patroni, ports, postgres, sentinel
 from closeshave.faults.waiting import after, until
 
 ORDER = ("etcd", "toxiproxy", "valkey", "sentinel", "haproxy", "patroni", "payments", "app", "edge")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 
-from closeshave import processes
+from closeshave.control import processes
+from closeshave.control.processes import Identity
 from closeshave.faults.waiting import after, until
-from closeshave.processes import Identity
 
 RUN_MARK = "CLOSESHAVE_RUN_ID"
 """Every process that a harness starts carries the name of its run directory in this variable."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psutil
 
+from closeshave.control.processes import MARK
 from closeshave.deployment import FILE, Deployment, load
-from closeshave.processes import MARK
 
 
 def deployment(root: str | Path | None) -> Deployment:

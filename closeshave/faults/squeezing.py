@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from closeshave import engine
+from closeshave.control import machine
+from closeshave.control.machine import MachineFailed
+from closeshave.control.processes import Identity
 from closeshave.deployment import Deployment, Process
-from closeshave.engine.allowance import allowance
-from closeshave.faults import altered
+from closeshave.faults import extra_processes
 from closeshave.faults.kind import Proof, Say
 from closeshave.faults.waiting import wait_until
-from closeshave.processes import Identity
 
 LASTS_S_MAX = 1200.0
 """Longer than any fault may hold: a helper ends by then even if no process ends it."""
@@ -24,14 +24,15 @@ def squeeze(
 ) -> tuple[str, ...]:
     """Squeeze at an instant: the container of ``process`` as a whole, or ``target`` and its children by a helper of this name.
 
-    The helper wants some seconds ahead to start in. Raises :class:`OSError` or :class:`engine.EngineFailed`.
+    The helper wants some seconds ahead to start in. Raises :class:`OSError` or :data:`MachineFailed`.
     """
-    if process.container is not None:
+    place = machine.of(process)
+    if place.own_limits:
         wait_until(strike_ns)
-        engine.limit_cpu(process.container.name, share)
+        place.limit_cpu(share)
         return (f"container of {process.name} limited to {share:g} of a CPU",)
     said = (target.pid, target.started, share, period_s, strike_ns, LASTS_S_MAX)
-    started = altered.help_with(deployment, helper, "squeeze", *map(repr, said))
+    started = extra_processes.help_with(deployment, helper, "squeeze", *map(repr, said))
     wait_until(strike_ns)
     return (f"{process.name} pid {target.pid}", f"{helper} pid {started.pid}")
 
@@ -40,13 +41,14 @@ def release(processes: Iterable[Process], say: Say) -> tuple[str, ...]:
     """Lift the quotas of the containers that these processes run in."""
     done = []
     for process in processes:
-        if process.container is None or engine.alive(process.container.name) is None:
+        place = machine.of(process)
+        if not place.own_limits or not place.running:
             continue
         try:
-            if allowance(process.container.name).cpu_share is not None:
-                engine.limit_cpu(process.container.name, None)
+            if place.allowance().cpu_share is not None:
+                place.limit_cpu(None)
                 done.append(f"{process.name} may use all of a CPU again")
-        except engine.EngineFailed as error:
+        except MachineFailed as error:
             # It may have ended just now, and with it its quota. If not, the proof says so.
             say(str(error))
     return tuple(done)
@@ -54,9 +56,9 @@ def release(processes: Iterable[Process], say: Say) -> tuple[str, ...]:
 
 def unsqueezed(processes: Iterable[Process]) -> Proof:
     """No running container of these processes has a quota."""
-    named = [(process.name, process.container.name) for process in processes if process.container is not None]
+    limited = [(process.name, place) for process in processes if (place := machine.of(process)).own_limits]
     try:
-        left = [name for name, container in named if engine.alive(container) is not None and allowance(container).cpu_share is not None]
-    except engine.EngineFailed as error:
+        left = [name for name, place in limited if place.running and place.allowance().cpu_share is not None]
+    except MachineFailed as error:
         left = [str(error)]
-    return Proof(f"{len(named)} containers may use all of a CPU", not left, ", ".join(left) or "all of them")
+    return Proof(f"{len(limited)} containers may use all of a CPU", not left, ", ".join(left) or "all of them")

@@ -24,12 +24,12 @@ import typer
 from closeshave import deployment as deployments
 from closeshave import private
 from closeshave.clock import now_ns
+from closeshave.control.processes import identify, send
 from closeshave.faults import heartbeat, ledger, runmark
 from closeshave.faults.heal import heal_open
 from closeshave.faults.heartbeat import Lease
 from closeshave.files import write_atomically
 from closeshave.history import Edge, Mark, record
-from closeshave.processes import identify, send
 
 FINISHED, UNFINISHED, RECORD = "finished", "unfinished", "janitor.json"
 """Files in the run directory: the harness's word that all is in order, or that it could not remove the environment, and who the janitor is."""

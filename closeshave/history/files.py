@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
-from closeshave import seal
-from closeshave.files import append_line, write_atomically
+from closeshave.files import append_line, seal, write_atomically
 from closeshave.history.events import FaultEvent, Mark, Signal
 from closeshave.history.whole import Blind, EdgeCount, Manifest, Sent
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
-from closeshave import seal
+from closeshave.files import seal
 from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, OPERATIONS, PLACEMENTS, to_frame
 from closeshave.history.events import FaultEvent, Mark, Signal
 from closeshave.history.files import (

@@ -10,9 +10,9 @@ import fnmatch
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from closeshave import kinds
+from closeshave.judge import kinds
+from closeshave.judge.evidence.windows import ROLES
 from closeshave.judge.verdict import NotRun, Status, Verdict
-from closeshave.judge.windows import ROLES
 from closeshave.plan import Expected, Plan
 from closeshave.target import PER_FAULT, STEADY, Claim, Measure, Objective, Target
 

@@ -8,35 +8,22 @@ from functools import partial
 from typing import TypeVar
 
 from closeshave.history import History
-from closeshave.judge import (
-    asked,
-    clocks,
-    containing,
-    faults,
-    integrity,
-    load,
-    losing,
-    objectives,
-    preconditions,
-    reconcile,
-    resilience,
-    restoring,
-)
-from closeshave.judge.case import Case
-from closeshave.judge.dossier import Dossier
-from closeshave.judge.finding import Finding, unknown
-from closeshave.judge.timeline import Life
-from closeshave.judge.verdict import NO_RESILIENCE, Assessment, FaultFigures, IntegrityFigures, LoadFigures, NotRun, Status, Verdict, worst
+from closeshave.judge import asked
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.timeline import Life
+from closeshave.judge.integrity import verdicts as integrity
+from closeshave.judge.integrity.finding import Finding, unknown
+from closeshave.judge.integrity.registry import BREACHES, INVARIANTS, UNKNOWN
+from closeshave.judge.measures import load
+from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.verdict import NO_RESILIENCE, Assessment, FaultFigures, LoadFigures, NotRun, Status, Verdict, worst
+from closeshave.judge.verdicts import clocks, containment, faults, loss, objectives, preconditions, reconciliation, recovery, resilience
 from closeshave.plan import Plan
 from closeshave.target import STEADY, Target
 
 T = TypeVar("T")
 
-UNKNOWN_INTEGRITY = IntegrityFigures(None, None, None, None, None, None, None, None, None, None)
 UNKNOWN_LOAD = LoadFigures(0, 0, 0, None, None, None, dict.fromkeys(load.PERCENTILES), 0, None)
-
-INVARIANTS = frozenset({*integrity.SEARCHES, "split_brain"}) - integrity.DOUBTS
-"""Measures whose breach is a breach of integrity."""
 
 NO_LIVES: tuple[Life, ...] = ()
 NO_VERDICTS: tuple[Verdict, ...] = ()
@@ -50,19 +37,19 @@ Broken = list[Verdict]
 def assess(history: History, plan: Plan, target: Target) -> Assessment:
     """Judge a run from its evidence alone. Never raises for what the evidence holds: a judge that fails is an inconclusive verdict."""
     tested = asked.asked(plan, target)
-    case = Case(history, plan, replace(target, objectives=tested.objectives), target)
-    dossier = Dossier(case)
+    case = Evidence(history, plan, replace(target, objectives=tested.objectives), target)
+    dossier = Analysis(case)
     broken: Broken = []
     lives = _guarded("faults", lambda: dossier.lives, NO_LIVES, broken)
     verdicts = [verdict for name, judge in _judges(dossier, lives) for verdict in _guarded(name, judge, NO_VERDICTS, broken)]
     findings = _findings(dossier, broken)
     verdicts += _guarded("integrity", partial(integrity.judge, dossier, findings), NO_VERDICTS, broken)
     not_asked = _guarded("what is asked", partial(integrity.not_asked, dossier, findings), NOTHING, broken)
-    score = _guarded("resilience", lambda: resilience.figures(lives, verdicts, INVARIANTS), NO_RESILIENCE, broken)
+    score = _guarded("resilience", lambda: resilience.figures(lives, verdicts, BREACHES), NO_RESILIENCE, broken)
     verdicts += resilience.judge(dossier, score, lives, verdicts)
     fault_figures = [_guarded(f"figures of {life.fault.id}", partial(_told, dossier, life), NO_FIGURES, broken) for life in lives]
     load_figures = _guarded("load", partial(load.figures, case), UNKNOWN_LOAD, broken)
-    integrity_figures = _guarded("figures of integrity", partial(integrity.figures, dossier, findings), UNKNOWN_INTEGRITY, broken)
+    integrity_figures = _guarded("figures of integrity", partial(integrity.figures, dossier, findings), UNKNOWN, broken)
     verdicts += asked.silent(plan, target, tested.objectives, verdicts)
     verdicts += broken
     gating = [verdict for verdict in verdicts if verdict.gates]
@@ -79,7 +66,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     )
 
 
-def _judges(dossier: Dossier, lives: tuple[Life, ...]) -> Iterator[tuple[str, Callable[[], tuple[Verdict, ...]]]]:
+def _judges(dossier: Analysis, lives: tuple[Life, ...]) -> Iterator[tuple[str, Callable[[], tuple[Verdict, ...]]]]:
     """Every judge by name. Objectives and faults are guarded one by one: what only one of them needs must not silence the rest."""
     # First: where too little of the plan was loaded, nothing else says why.
     yield "rate", partial(preconditions.rate, dossier.case)
@@ -87,31 +74,31 @@ def _judges(dossier: Dossier, lives: tuple[Life, ...]) -> Iterator[tuple[str, Ca
         if objective.measure in STEADY:
             yield objective.id, partial(objectives.judge, dossier, objective)
     for life in lives:
-        yield f"recovery from {life.fault.id}", partial(restoring.judge, dossier, life)
-        yield f"loss by {life.fault.id}", partial(losing.judge, dossier, life)
-        yield f"containment of {life.fault.id}", partial(containing.judge, dossier, life)
+        yield f"recovery from {life.fault.id}", partial(recovery.judge, dossier, life)
+        yield f"loss by {life.fault.id}", partial(loss.judge, dossier, life)
+        yield f"containment of {life.fault.id}", partial(containment.judge, dossier, life)
         yield life.fault.id, partial(faults.judge, dossier, life)
     yield "unplanned faults", partial(faults.unplanned, dossier)
     yield "clocks", lambda: (clocks.judge(dossier),)
     yield "preconditions", partial(preconditions.judge, dossier.case)
-    yield "reconciliation", partial(reconcile.judge, dossier.case)
+    yield "reconciliation", partial(reconciliation.judge, dossier.case)
 
 
-def _findings(dossier: Dossier, broken: Broken) -> dict[str, Finding]:
+def _findings(dossier: Analysis, broken: Broken) -> dict[str, Finding]:
     """Every search for breaches. Without a final state most of them cannot start: each reports that, and no judge has failed."""
     if dossier.case.history.bookings is None:
-        return {name: unknown(name, "the final state of bookings is missing") for name in integrity.SEARCHES}
+        return {name: unknown(name, "the final state of bookings is missing") for name in INVARIANTS}
     # The API does not tell on which shard a row lies, so it must not be concluded that it lies on the right one.
     unseen = dossier.case.missing.get("placement", "")
     return {
         name: unknown(name, unseen)
-        if unseen and name in integrity.PLACES
-        else _guarded(name, partial(search, dossier), unknown(name, "its judge failed"), broken)
-        for name, search in integrity.SEARCHES.items()
+        if unseen and each.placement
+        else _guarded(name, partial(each.search, dossier), unknown(name, "its judge failed"), broken)
+        for name, each in INVARIANTS.items()
     }
 
 
-def _told(dossier: Dossier, life: Life) -> tuple[FaultFigures, ...]:
+def _told(dossier: Analysis, life: Life) -> tuple[FaultFigures, ...]:
     return (faults.figures(dossier, life),)
 
 

@@ -141,19 +141,10 @@ class IntegrityFigures:
     """Counts over the whole run; ``None`` where the evidence to count is missing."""
 
     acknowledged: int | None
-    lost: int | None
-    phantom: int | None
-    double_booked: int | None
-    duplicate_payments: int | None
-    orphan_payments: int | None
-    misplaced: int | None
-    stale_sessions: int | None
-    residency_breaches: int | None
-    unresolved: int | None
-    """Operations whose outcome stayed ``info`` and that the final state could not settle."""
-    customers_acknowledged: int | None = None
+    customers_acknowledged: int | None
     """Of the acknowledged bookings those that customers made: canaries apart."""
-    refused_though_free: int | None = None
+    breaches: Mapping[str, int | None]
+    """By invariant: those of :mod:`closeshave.judge.integrity.registry` that are summarised."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from closeshave.judge.verdict import Assessment, Status, Verdict
-from closeshave.plaintext import counted
+from closeshave.plurals import counted
 from closeshave.report import ranking, words
 
 WORDS = {Status.PASS: "Pass", Status.INCONCLUSIVE: "Inconclusive", Status.FAIL: "Fail"}
@@ -78,11 +78,11 @@ def _passed(assessment: Assessment) -> str:
 
 def _bookings(assessment: Assessment) -> str:
     integrity = assessment.integrity
-    if integrity.acknowledged is None or integrity.lost is None or integrity.double_booked is None:
+    if None in {integrity.acknowledged, integrity.breaches["lost"], integrity.breaches["double_booked"]}:
         return ""
     excused = sum(one.lost_writes or 0 for one in assessment.faults)
     chances = {one.measure: one.exposure.chances for one in assessment.verdicts if one.exposure}
-    if integrity.lost or integrity.double_booked or not (chances.get("double_booked") and chances.get("lost")):
+    if integrity.breaches["lost"] or integrity.breaches["double_booked"] or not (chances.get("double_booked") and chances.get("lost")):
         return ""
     inside = f" outside the allowed loss windows ({words.count(excused)} inside)" if excused else ""
     contests = f"{counted(chances['double_booked'], 'contest')} for a slot"

@@ -16,8 +16,10 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from closeshave.judge.integrity.registry import INVARIANTS
 from closeshave.report import ranking, rate, views, words
 from closeshave.report.curves import Curves
+from closeshave.report.failures import failures
 from closeshave.report.figures.recovery import recovery
 from closeshave.report.figures.shards import shards
 from closeshave.report.figures.spread import spread
@@ -25,7 +27,6 @@ from closeshave.report.figures.timeline import timeline
 from closeshave.report.findings import Findings
 from closeshave.report.headline import MARKS, headline, meaning
 from closeshave.report.machine import per_bin
-from closeshave.report.mishaps import mishaps
 from closeshave.report.series import Floats
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -37,7 +38,7 @@ def render(findings: Findings, curves: Curves) -> str:
     when, what = curves.axis, curves.series
     homes = {shard.id: shard.home for shard in manifest.topology.shards}
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
-    common, more_mishaps = mishaps(history.operations, when)
+    common, more_failures = failures(history.operations, when)
 
     rows = [views.row_view(row, findings.target, when.zero_ns) for row in ranking.rows(assessment.verdicts)]
     context = {
@@ -68,8 +69,8 @@ def render(findings: Findings, curves: Curves) -> str:
         "shards": shards(what, when, homes),
         "recovery": recovery(assessment.faults),
         "spread": spread(curves.distributions),
-        "mishaps": common,
-        "more_mishaps": more_mishaps,
+        "failures": common,
+        "more_failures": more_failures,
         "data": _for_script(curves),
         "integrity": _integrity(findings),
         "history": history,
@@ -103,24 +104,13 @@ def _integrity(findings: Findings) -> list[tuple[str, str, bool]]:
     told = {one.measure: words.exposed(one) for one in findings.assessment.verdicts if one.exposure}
 
     def figure(name: str) -> str:
-        value = words.count(getattr(counts, name))
+        value = words.count(counts.breaches[name])
         return words.clean(f"{value} {told[name]}") if name in told else f"{value}, not judged" if name not in asked else value
 
-    names = (
-        "lost",
-        "phantom",
-        "double_booked",
-        "duplicate_payments",
-        "orphan_payments",
-        "misplaced",
-        "stale_sessions",
-        "residency_breaches",
-        "refused_though_free",
-    )
     asked = {one.measure for one in findings.assessment.verdicts}
-    breaches = [(words.spaced(name), figure(name), bool(getattr(counts, name))) for name in names]
-    settled = [(words.spaced(name), words.count(getattr(counts, name)), False) for name in ("acknowledged", "unresolved")]
-    return [settled[0], *breaches, settled[1]]
+    breaches = [(words.spaced(name), figure(name), bool(count)) for name, count in counts.breaches.items() if not INVARIANTS[name].doubt]
+    doubts = [(words.spaced(name), words.count(count), False) for name, count in counts.breaches.items() if INVARIANTS[name].doubt]
+    return [("acknowledged", words.count(counts.acknowledged), False), *breaches, *doubts]
 
 
 def _for_script(curves: Curves) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from closeshave.judge.integrity.registry import TITLES
 from closeshave.judge.verdict import Verdict
 
 
@@ -14,28 +15,6 @@ class Kind(Enum):
     PRECONDITION = "precondition"
     OBJECTIVE = "objective"
 
-
-INVARIANTS = {
-    "lost": "Lost bookings",
-    "phantom": "Phantom bookings",
-    "double_booked": "Double bookings",
-    "refused_though_free": "Free slots refused as taken",
-    "idempotency": "Idempotency keys booked twice",
-    "misplaced": "Misplaced bookings",
-    "duplicate_payments": "Duplicate payments",
-    "missing_payments": "Missing payments",
-    "orphan_payments": "Orphan payments",
-    "stale_sessions": "Stale sessions",
-    "stale_offers": "Booked times shown as free",
-    "stale_pages": "Stale pages",
-    "stale_cache": "Stale cache entries",
-    "leaked": "Bookings shown to other customers",
-    "lost_sessions": "Lost sessions",
-    "residency_breaches": "Residency breaches",
-    "unresolved": "Unknown outcomes",
-    "split_brain": "Split-brain writes",
-}
-"""Measures that count breaches, and their titles."""
 
 PRECONDITIONS = {
     "rate": "Machine sustains enough load",
@@ -60,6 +39,6 @@ PRECONDITIONS = {
 
 def kind(verdict: Verdict) -> Kind:
     """The sort of this verdict; a measure that is not known is taken for an objective."""
-    if verdict.measure in INVARIANTS:
+    if verdict.measure in TITLES:
         return Kind.INTEGRITY
     return Kind.PRECONDITION if verdict.measure in PRECONDITIONS else Kind.OBJECTIVE

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from closeshave.judge.verdict import FaultFigures
-from closeshave.plaintext import counted
+from closeshave.plurals import counted
 from closeshave.report import ranking, rate, views, words
 from closeshave.report.findings import Findings
 from closeshave.report.headline import MARKS, headline, meaning

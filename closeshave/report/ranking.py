@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.report import words
 from closeshave.report.kinds import Kind, kind
+from closeshave.target import FROM_BELOW
 
 MOST_ROWS = 10
 """What fits on the first screen."""
@@ -24,7 +25,7 @@ def used(verdict: Verdict) -> float | None:
         return None
     if kind(verdict) is not Kind.OBJECTIVE:
         return None
-    if verdict.measure not in words.AT_LEAST:
+    if verdict.measure not in FROM_BELOW:
         return measured / bound if bound > 0 else None
     if verdict.unit == "ratio":
         return (1 - measured) / (1 - bound) if bound < 1 else None
@@ -69,7 +70,7 @@ def _row(group: Sequence[Verdict]) -> Row:
 
 def _size(verdict: Verdict) -> float:
     measured = verdict.measured or 0.0
-    return -measured if verdict.measure in words.AT_LEAST else measured
+    return -measured if verdict.measure in FROM_BELOW else measured
 
 
 def _group(verdict: Verdict) -> str:

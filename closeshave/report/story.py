@@ -11,13 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from closeshave.history import History
-from closeshave.judge.case import Case
-from closeshave.judge.dossier import Dossier
-from closeshave.judge.line import Line
-from closeshave.judge.story import tell
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.explanation.line import Line
+from closeshave.judge.explanation.story import tell
+from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Assessment, Status, Verdict
-from closeshave.plaintext import counted
 from closeshave.plan import Plan
+from closeshave.plurals import counted
 from closeshave.report import ranking, words
 from closeshave.report.headline import MARKS, WORDS
 from closeshave.report.terminal import STYLES
@@ -36,7 +36,7 @@ def choose(assessment: Assessment, name: str) -> tuple[Verdict, ...]:
 
 def explain(verdicts: Sequence[Verdict], history: History, plan: Plan, target: Target, console: Console) -> None:
     """Tell the story of each verdict. Raises what a judge raises that cannot look up a write."""
-    dossier = Dossier(Case(history, plan, target))
+    dossier = Analysis(Evidence(history, plan, target))
     zero_ns = min((phase.started_ns for phase in history.manifest.phases), default=history.manifest.anchor.monotonic_ns)
     for verdict in verdicts:
         render(verdict, tell(dossier, verdict), target, zero_ns, console)

@@ -1,11 +1,12 @@
 """``summary.json``, version 1: what other programs read. Its fields keep their names; more may be added; absent is ``null``, never 0.
 
-Its JSON Schema is published as ``docs/summary.schema.json`` (``python -m closeshave.schemas docs`` writes it).
+Its JSON Schema is published as ``docs/summary.schema.json`` (``python -m closeshave.cli.schemas docs`` writes it).
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from closeshave.history import Rate
+from closeshave.judge.integrity.registry import UNKNOWN
 from closeshave.judge.verdict import FaultFigures, IntegrityFigures, LoadFigures, NotRun, ResilienceFigures, Status, Verdict
 from closeshave.report.findings import Findings
 
@@ -47,7 +49,8 @@ class Summary:
     load: LoadFigures
     verdicts: tuple[Verdict, ...]
     faults: tuple[FaultFigures, ...]
-    integrity: IntegrityFigures
+    integrity: Mapping[str, int | None]
+    """Counts over the whole run; ``null`` where the evidence to count is missing."""
     resilience: ResilienceFigures
     not_run: tuple[NotRun, ...]
     """Promises of the target that this plan does not test."""
@@ -82,7 +85,7 @@ def render(findings: Findings) -> bytes:
         load=assessment.load,
         verdicts=assessment.verdicts,
         faults=assessment.faults,
-        integrity=assessment.integrity,
+        integrity=_counts(assessment.integrity),
         resilience=assessment.resilience,
         not_run=assessment.not_run,
         not_asked=assessment.not_asked,
@@ -102,11 +105,18 @@ def schema() -> dict[str, Any]:
     missed = "The largest share of chances that may end in a breach while none shows it, at 95 % confidence; 1 without a chance."
     told["$defs"]["Exposure"]["properties"]["missed_share_at_most"] = {"type": "number", "description": missed}
     told["$defs"]["Exposure"]["required"] = ["chances", "of", "missed_share_at_most"]
+    names = [*_counts(UNKNOWN)]
+    number = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
+    told["properties"]["integrity"] |= {"properties": dict.fromkeys(names, number), "required": names}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Closeshave summary, version 1",
         **{key: value for key, value in told.items() if key != "title"},
     }
+
+
+def _counts(figures: IntegrityFigures) -> dict[str, int | None]:
+    return {"acknowledged": figures.acknowledged, "customers_acknowledged": figures.customers_acknowledged, **figures.breaches}
 
 
 def _finite(value: Any) -> Any:

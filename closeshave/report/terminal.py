@@ -14,7 +14,7 @@ from rich.text import Text
 
 from closeshave.history import load_manifest
 from closeshave.judge.verdict import Assessment, FaultFigures, Status
-from closeshave.plaintext import counted
+from closeshave.plurals import counted
 from closeshave.report import ranking, rate, views, words
 from closeshave.report.headline import MARKS, headline
 from closeshave.report.views import VerdictView

@@ -9,7 +9,7 @@ from typing import Any
 
 from closeshave.history import Edge, FaultEvent
 from closeshave.judge.verdict import Assessment, FaultFigures, ResilienceFigures, Status, Verdict
-from closeshave.plaintext import counted
+from closeshave.plurals import counted
 from closeshave.report import ranking, words
 from closeshave.report.headline import MARKS, WORDS
 from closeshave.report.kinds import Kind, kind

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
-from closeshave import plaintext
+from closeshave.files import plaintext
+from closeshave.judge.integrity.registry import TITLES
 from closeshave.judge.verdict import Status, Verdict
-from closeshave.report.kinds import INVARIANTS, PRECONDITIONS, Kind, kind
-from closeshave.target import Objective, Target
+from closeshave.report.kinds import PRECONDITIONS, Kind, kind
+from closeshave.target import FROM_BELOW, MEASURES, Objective, Target
 
 UNKNOWN = "unknown"
 clean = plaintext.clean
 
-AT_LEAST = frozenset({"availability", "cache_hit_ratio", "throughput", "resilience"})
-"""Measures of which more is better; every other measure has an upper bound."""
-
-_TITLES = {
-    "availability": "Availability",
-    "error_rate": "Error rate",
-    "burn_rate": "Burn rate of the error budget",
-    "latency": "Response time",
-    "database_time": "Database time",
-    "cache_time": "Cache time",
-    "cache_hit_ratio": "Cache hit ratio",
-    "throughput": "Throughput",
-    "recovery": "Recovery time",
-    "loss": "Data loss window",
-    "leakage": "Leakage outside its scope",
-    "resilience": "Resilience score",
-    **INVARIANTS,
+_TITLES: Mapping[str, str] = {
+    **{measure.value: kind.title for measure, kind in MEASURES.items()},
+    **TITLES,
     **PRECONDITIONS,
 }
 
@@ -106,7 +94,7 @@ def bound(verdict: Verdict) -> str:
         return "none"
     if verdict.bound is None:
         return "—"
-    return f"{'≥' if verdict.measure in AT_LEAST else '≤'} {quantity(verdict.bound, verdict.unit)}"
+    return f"{'≥' if verdict.measure in FROM_BELOW else '≤'} {quantity(verdict.bound, verdict.unit)}"
 
 
 def measured(verdict: Verdict) -> str:

@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from closeshave.standin import settings as settings_file
-from closeshave.standin.crooked.entrance import CrookedEntrance
+from closeshave.standin.defective.entrance import CrookedEntrance
 from closeshave.standin.direct import REFUSALS, Direct
 from closeshave.standin.errors import Json, failure
 from closeshave.standin.platform import Platform

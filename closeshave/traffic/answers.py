@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from closeshave import foreign
+from closeshave.files import foreign
 from closeshave.history import Outcome
-from closeshave.traffic import outcomes
+from closeshave.loadgen import outcomes
+from closeshave.loadgen.outcomes import Meaning
+from closeshave.loadgen.trace import timings
+from closeshave.loadgen.transport import Answer, Request
 from closeshave.traffic.dialect import Slot, is_zone
 from closeshave.traffic.limits import STATED, Limits
-from closeshave.traffic.outcomes import Meaning
-from closeshave.traffic.transport import Answer, Request
 
 Body = Mapping[str, Any] | list[Any] | None
 """A parsed JSON body; ``None`` when there is none or it is no JSON."""
@@ -99,18 +100,6 @@ def trace(headers: Mapping[str, str]) -> Trace:
     """What ``X-Region``, ``X-Cache`` and ``Server-Timing`` say."""
     durations = timings(headers.get("server-timing", ""))
     return Trace(headers.get("x-region"), headers.get("x-cache"), durations.get("db"), durations.get("cache"))
-
-
-def timings(header: str) -> dict[str, float]:
-    """Milliseconds by metric of a ``Server-Timing`` header (W3C Server Timing); metrics without a duration are left out."""
-    found = {}
-    for metric in header.split(","):
-        name, *parameters = (part.strip() for part in metric.split(";"))
-        for parameter in parameters:
-            key, _, value = parameter.partition("=")
-            if key.strip().lower() == "dur" and re.fullmatch(r'"?[0-9]{1,12}(\.[0-9]*)?"?', value.strip()):
-                found[name] = float(value.strip().strip('"'))
-    return found
 
 
 # -- what a good body looks like -----------------------------------------------------------------------------------------------------------

@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from closeshave.shapes import Replayed
-from closeshave.shelf import locate
-from closeshave.traffic.engine.rates import replay
+from closeshave.files.shipped import locate
+from closeshave.loadgen import rates
+from closeshave.loadgen.rates import Rate, replay
+from closeshave.shapes import Diurnal, Ramp, Replayed, Shape, Spike, Steps
 from closeshave.traffic.load import LoadPhase
 
+DAY_S = 86_400.0
 CELL_S = 1.0
 SHAPED_CELL_S = 0.1
 
@@ -39,18 +41,33 @@ class Arrivals:
         return len(self.at_ns)
 
 
+def rate_of(shape: Shape | None, peak_per_s: float, duration_s: float) -> Rate:
+    """Sessions per second over a phase that lasts ``duration_s`` and whose highest rate is ``peak_per_s``. What is replayed has no rate."""
+    match shape:
+        case Ramp():
+            return rates.Ramp(shape.start * peak_per_s, shape.end * peak_per_s, duration_s)
+        case Steps():
+            return rates.Steps(tuple(level * peak_per_s for level in shape.levels), duration_s / len(shape.levels))
+        case Spike():
+            return rates.Spike(shape.base * peak_per_s, peak_per_s, shape.at, shape.half_life)
+        case Diurnal():
+            return rates.Diurnal(peak_per_s, shape.hours, speed=DAY_S / duration_s)
+        case Replayed():
+            return rates.Constant(0.0)
+        case None:
+            return rates.Constant(peak_per_s)
+
+
 def cells(phases: Sequence[LoadPhase]) -> list[tuple[float, float, float]]:
     """``(start, length, sessions per second)`` of the cells in which the rate is taken as constant; seconds, gapless, in order."""
     found = []
     for phase in phases:
         count = max(1, int(np.ceil(phase.duration_s / (SHAPED_CELL_S if phase.shape else CELL_S))))
         length = phase.duration_s / count
-        found += [(phase.starts_s + index * length, length, _rate(phase, (index + 0.5) * length)) for index in range(count)]
+        at_s = np.arange(count, dtype=np.float64) * length
+        per_s = rate_of(phase.shape, phase.sessions_per_s, phase.duration_s).per_s(np.add(at_s, length / 2, dtype=np.float64))
+        found += [(phase.starts_s + start, length, rate) for start, rate in zip(at_s.tolist(), per_s.tolist(), strict=True)]
     return found
-
-
-def _rate(phase: LoadPhase, at_s: float) -> float:
-    return phase.sessions_per_s * (phase.shape.factor(at_s, phase.duration_s) if phase.shape else 1.0)
 
 
 def poisson(phases: Sequence[LoadPhase], shares: Mapping[str, float], factor: Factor, rng: np.random.Generator) -> Arrivals:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from closeshave import history
-from closeshave.traffic.engine.convert import Converted, convert, convert_effects
-from closeshave.traffic.signposts import RECORDS
-from closeshave.traffic.transport import TOTAL_TIMEOUT_S
+from closeshave.loadgen.convert import Converted, convert, convert_effects
+from closeshave.loadgen.transport import TOTAL_TIMEOUT_S
+from closeshave.traffic.runfiles import RECORDS
 
 
 def collect(run: Path) -> Converted:

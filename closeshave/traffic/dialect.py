@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from closeshave.traffic.transport import Request
+from closeshave.loadgen.transport import Request
 
 MINUTES = {"Haircut": 30, "Shave": 20, "Haircut & Shave": 45}
 """Services and how long they take."""

@@ -14,11 +14,11 @@ from locust.env import Environment
 from locust.runners import MasterRunner
 
 from closeshave.files import write_atomically
-from closeshave.traffic import signposts
-from closeshave.traffic.engine.worker import place_of, tell_done
+from closeshave.loadgen.worker import place_of, tell_done
+from closeshave.traffic import runfiles
 from closeshave.traffic.load import load as read_load
 from closeshave.traffic.openmodel import Senders, Worker
-from closeshave.traffic.signposts import Kind
+from closeshave.traffic.runfiles import Kind
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def drive(model: type[OpenModel], environment: Environment) -> None:
     What goes wrong ends this process with exit code 1, because Locust itself would log it and go on.
     """
     assert environment.runner is not None
-    load = read_load(Path(os.environ[signposts.VARIABLE]))
+    load = read_load(Path(os.environ[runfiles.VARIABLE]))
     try:
         worker = Worker(load, model.kind, environment)
         for ending in (environment.events.test_stop, environment.events.quitting):
@@ -52,8 +52,8 @@ def drive(model: type[OpenModel], environment: Environment) -> None:
     except Exception as error:  # noqa: BLE001 -- see above
         _LOG.exception("the load could not be generated")
         environment.process_exit_code = 1
-        name = signposts.worker(model.kind, place_of(environment).index)
-        write_atomically(signposts.failed_file(Path(load.run), name), f"{error}\n")
+        name = runfiles.worker(model.kind, place_of(environment).index)
+        write_atomically(runfiles.failed_file(Path(load.run), name), f"{error}\n")
         gevent.spawn(environment.runner.quit)
         return
     if worker.told_to_stop:

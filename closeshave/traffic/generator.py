@@ -13,14 +13,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from closeshave import inherited
+from closeshave.control import variables
+from closeshave.control.processes import Identity, gone, identify, poll_until, send
 from closeshave.files import write_atomically
-from closeshave.processes import Identity, gone, identify, poll_until, send
-from closeshave.shelf import locate
-from closeshave.traffic import ports, precedence, signposts
+from closeshave.files.shipped import locate
+from closeshave.traffic import ports, priority, runfiles
 from closeshave.traffic.load import FILE, Load
-from closeshave.traffic.precedence import Precedence
-from closeshave.traffic.signposts import Kind
+from closeshave.traffic.priority import Priority
+from closeshave.traffic.runfiles import Kind
 
 STOP_TIMEOUT_S = 4.0
 TAIL_LINES = 15
@@ -52,7 +52,7 @@ class Generator:
         run = Path(load.run)
         log = run / "logs" / f"traffic-{kind}.log"
         log.parent.mkdir(exist_ok=True)
-        signposts.go_file(run, kind).parent.mkdir(exist_ok=True)
+        runfiles.go_file(run, kind).parent.mkdir(exist_ok=True)
         load.save()
         with log.open("ab") as output:
             process = subprocess.Popen(
@@ -64,16 +64,16 @@ class Generator:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        precedence.prefer(process.pid)
-        return cls(kind, run, log, process, tuple(signposts.worker(kind, index) for index in range(_processes(kind, load))))
+        priority.prefer(process.pid)
+        return cls(kind, run, log, process, tuple(runfiles.worker(kind, index) for index in range(_processes(kind, load))))
 
     def wait_ready(self, timeout_s: float) -> None:
         """Wait until all workers could start at once.
 
         Raises :class:`GeneratorFailed` when one cannot, or they are not ready after ``timeout_s``.
         """
-        ready = [signposts.ready_file(self.run, name) for name in self.names]
-        failed = [signposts.failed_file(self.run, name) for name in self.names]
+        ready = [runfiles.ready_file(self.run, name) for name in self.names]
+        failed = [runfiles.failed_file(self.run, name) for name in self.names]
 
         def over() -> bool:
             return self.process.poll() is not None or any(path.exists() for path in failed)
@@ -87,17 +87,17 @@ class Generator:
         self.workers = tuple(filter(None, (identify(int(path.read_text(encoding="utf-8"))) for path in ready)))
         # Not before: what it does until then can wait for others.
         for worker in self.workers:
-            precedence.hasten(worker.pid, self.kind)
+            priority.hasten(worker.pid, self.kind)
 
     @property
-    def precedence(self) -> Precedence:
+    def priority(self) -> Priority:
         """The least that any of its workers has."""
-        held = {precedence.precedence(worker.pid) for worker in self.workers}
-        return next((each for each in reversed(Precedence) if each in held), Precedence.NONE)
+        held = {priority.priority(worker.pid) for worker in self.workers}
+        return next((each for each in reversed(Priority) if each in held), Priority.NONE)
 
     def go(self, start_ns: int) -> None:
         """Let the load start at this instant of the monotonic clock."""
-        write_atomically(signposts.go_file(self.run, self.kind), str(start_ns))
+        write_atomically(runfiles.go_file(self.run, self.kind), str(start_ns))
 
     def poll(self) -> int | None:
         """The exit code, ``None`` while it runs."""
@@ -140,12 +140,12 @@ def _processes(kind: Kind, load: Load) -> int:
 
 
 def scenario(name: str) -> Path:
-    """The Locust file of this name below ``scenarios/``. Raises :class:`closeshave.yamlfile.InvalidFile`."""
+    """The Locust file of this name below ``scenarios/``. Raises :class:`closeshave.files.yamlfile.InvalidFile`."""
     return locate("scenarios", name)
 
 
 def _environment(run: Path, withheld: Iterable[str]) -> dict[str, str]:
-    given = {name: value for name, value in inherited.without(withheld).items() if not name.startswith("LOCUST_")}
+    given = {name: value for name, value in variables.without(withheld).items() if not name.startswith("LOCUST_")}
     package = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [package, given.get("PYTHONPATH")]))
-    return {**given, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", signposts.VARIABLE: str(run / FILE)}
+    return {**given, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", runfiles.VARIABLE: str(run / FILE)}

@@ -7,9 +7,9 @@ from collections.abc import Collection
 from contextlib import suppress
 from functools import cache
 
-from closeshave import foreign
-from closeshave.shelf import available, locate
-from closeshave.yamlfile import InvalidFile, document
+from closeshave.files import foreign
+from closeshave.files.shipped import available, locate
+from closeshave.files.yamlfile import InvalidFile, document
 
 
 def refusal(url: str, named: Collection[str]) -> str:

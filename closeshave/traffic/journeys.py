@@ -23,13 +23,13 @@ from locust.exception import StopUser
 
 from closeshave.clock import now_ns
 from closeshave.history import Source
+from closeshave.loadgen.carrier import EngineTransport
+from closeshave.loadgen.engine import Engine
+from closeshave.loadgen.sleep import sleep_until
+from closeshave.loadgen.worker import engine_of
 from closeshave.topology import Shard, Topology
 from closeshave.traffic import answers, dialect, hosts
-from closeshave.traffic.engine.book import EngineBook
-from closeshave.traffic.engine.carrier import EngineTransport
-from closeshave.traffic.engine.engine import Engine
-from closeshave.traffic.engine.sleep import sleep_until
-from closeshave.traffic.engine.worker import engine_of
+from closeshave.traffic.book import EngineBook
 from closeshave.traffic.session import Over, Session, Surroundings, Window
 from closeshave.traffic.steps import Steps
 

@@ -15,9 +15,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from closeshave import jsonfile
-from closeshave.files import write_atomically
-from closeshave.plaintext import counted
+from closeshave.files import jsonfile, write_atomically
+from closeshave.plurals import counted
 
 REFUSALS = 3
 """A barber who was never booked and is *not available* so often in a row takes no bookings."""
@@ -112,7 +111,7 @@ class Learnt:
 def notes(spool: Path) -> dict[str, str]:
     """What could not be done, and why, of all customers' workers that wrote it down below ``spool``: by name, in a sentence each.
 
-    Raises :class:`closeshave.jsonfile.Damaged` for a file that is none of a worker's.
+    Raises :class:`closeshave.files.jsonfile.Damaged` for a file that is none of a worker's.
     """
     customers = [asdict(jsonfile.read(path, _CODEC)) for path in sorted(spool.glob(f"customers-*{SUFFIX}"))]
     canaries = [asdict(jsonfile.read(path, _CODEC)) for path in sorted(spool.glob(f"canary-*{SUFFIX}"))]

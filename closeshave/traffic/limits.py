@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from closeshave.offered import CANARY_CANCELS_PER_S, LOGINS_PER_S
+from closeshave.caps.offered import CANARY_CANCELS_PER_S, LOGINS_PER_S
+from closeshave.files.yamlfile import seconds
 from closeshave.plan import Plan
 from closeshave.topology import Topology
-from closeshave.yamlfile import seconds
 
 __all__ = ["CANARY_CANCELS_PER_S", "LOGINS_PER_S", "STATED", "Limits", "Tally", "exceeded", "stated"]
 

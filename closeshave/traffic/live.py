@@ -13,9 +13,9 @@ import orjson
 from pydantic import TypeAdapter
 
 from closeshave.history import Effect, ids
-from closeshave.traffic.engine.records import RecordFiles
-from closeshave.traffic.engine.rows import DTYPE, HEADER, ROW
-from closeshave.traffic.signposts import RECORDS
+from closeshave.loadgen.records import RecordFiles
+from closeshave.loadgen.rows import DTYPE, HEADER, ROW
+from closeshave.traffic.runfiles import RECORDS
 
 _EFFECT = TypeAdapter(Effect)
 

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from closeshave import jsonfile, offered, private
+from closeshave import private
+from closeshave.caps import offered
 from closeshave.deployment import Capabilities, Deployment, Proxy
-from closeshave.files import write_atomically
+from closeshave.files import jsonfile, write_atomically
 from closeshave.plan import Canaries, Plan, Role, Traffic
 from closeshave.shapes import Shape
 from closeshave.topology import Topology
-from closeshave.traffic.manners import Days
-from closeshave.traffic.signposts import Kind
+from closeshave.traffic.conventions import Days
+from closeshave.traffic.runfiles import Kind
 
 FILE = "load.json"
 ACCOUNTS_FILE = "accounts.json"
@@ -94,7 +95,7 @@ _CODEC: TypeAdapter[Load] = TypeAdapter(Load)
 
 
 def load(path: Path) -> Load:
-    """Read ``load.json``. Raises :class:`FileNotFoundError`, or :class:`closeshave.jsonfile.Damaged` when it holds no load."""
+    """Read ``load.json``. Raises :class:`FileNotFoundError`, or :class:`closeshave.files.jsonfile.Damaged` when it holds no load."""
     return jsonfile.read(path, _CODEC)
 
 

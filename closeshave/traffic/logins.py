@@ -13,14 +13,15 @@ from typing import Any
 
 import httpx
 
-from closeshave import private, web
+from closeshave import private
+from closeshave.caps.pace import Pace
+from closeshave.clients import web
 from closeshave.deployment import Account, Deployment, Proxy
-from closeshave.pace import Pace
-from closeshave.traffic import accounts, answers, dialect, manners
+from closeshave.loadgen.transport import Request
+from closeshave.traffic import accounts, answers, conventions, dialect
 from closeshave.traffic.accounts import LoggedIn
+from closeshave.traffic.conventions import Conventions
 from closeshave.traffic.load import ACCOUNTS_FILE
-from closeshave.traffic.manners import Manners
-from closeshave.traffic.transport import Request
 
 AT_ONCE = 4
 """More would only queue at the password hash."""
@@ -90,7 +91,7 @@ def log_in(deployment: Deployment, run: Path, say: Callable[[str], None], per_s:
 def spacing_s(deployment: Deployment, count: int) -> float:
     """Seconds between two log-ins: 0 where each customer has an address, and limits, of its own, and where the shared limit allows all at once. Pure."""
     shared = not deployment.capabilities.forwarded_for or "forwarded_for" in deployment.missing
-    limit = manners.of(deployment.capabilities, deployment.topology).limits.get("login")
+    limit = conventions.of(deployment.capabilities, deployment.topology).limits.get("login")
     if not shared or limit is None or count <= limit[0] * SHARE_OF_A_LIMIT:
         return 0.0
     return limit[1] / max(1.0, limit[0] * SHARE_OF_A_LIMIT)
@@ -125,7 +126,7 @@ def _patiently(client: httpx.Client, deployment: Deployment, account: Account, l
 
 def _renewed(client: httpx.Client, deployment: Deployment, old: LoggedIn) -> LoggedIn:
     """The same customer with a new token; with the old one where the platform gives none, which the load then renews itself."""
-    spoken = manners.of(deployment.capabilities, deployment.topology)
+    spoken = conventions.of(deployment.capabilities, deployment.topology)
     caller = dialect.Caller(old.email, old.password, old.token, old.csrf, deployment.topology.shards[0].first, dialect.new_address(_lots()))
     try:
         body = _json(client, deployment.edge(old.region).url, spoken, dialect.refresh(caller, old.refresh_token), answers.a_token)
@@ -139,7 +140,7 @@ def _lots() -> random.Random:
 
 
 def _once(client: httpx.Client, deployment: Deployment, account: Account) -> LoggedIn:
-    edge, spoken = deployment.edge(account.region).url, manners.of(deployment.capabilities, deployment.topology)
+    edge, spoken = deployment.edge(account.region).url, conventions.of(deployment.capabilities, deployment.topology)
     franchise = _franchise_near(deployment, account)
     # An address of its own for each attempt, or the platform's limit per address would stop us after 50.
     address = dialect.new_address(_lots())
@@ -161,7 +162,7 @@ def _franchise_near(deployment: Deployment, account: Account) -> int:
     return at_home[0] if at_home else deployment.topology.shards[0].first
 
 
-def _json(client: httpx.Client, edge: str, spoken: Manners, request: Request, check: answers.Check) -> dict[str, object]:
+def _json(client: httpx.Client, edge: str, spoken: Conventions, request: Request, check: answers.Check) -> dict[str, object]:
     # A client that keeps cookies would send one customer's to the next.
     client.cookies.clear()
     request = spoken.apply(request)

@@ -20,24 +20,24 @@ import numpy as np
 import numpy.typing as npt
 from locust.env import Environment
 
-from closeshave import web
+from closeshave.clients import web
 from closeshave.clock import now_ns
 from closeshave.files import write_atomically
 from closeshave.history import Source
-from closeshave.traffic import learning, manners, signposts
-from closeshave.traffic.engine.book import EngineBook
-from closeshave.traffic.engine.carrier import Stopped, stop_waiting
-from closeshave.traffic.engine.engine import Engine, Settings
-from closeshave.traffic.engine.loop import NEVER_NS
-from closeshave.traffic.engine.proxy import Proxy
-from closeshave.traffic.engine.records import FLUSH_INTERVAL_S
-from closeshave.traffic.engine.scheduler import Arrivals, Scheduler
-from closeshave.traffic.engine.sleep import sleep_until
-from closeshave.traffic.engine.stats import EngineStats
-from closeshave.traffic.engine.worker import place_of
+from closeshave.loadgen.carrier import Stopped, stop_waiting
+from closeshave.loadgen.engine import Engine, Settings
+from closeshave.loadgen.loop import NEVER_NS
+from closeshave.loadgen.proxy import Proxy
+from closeshave.loadgen.records import FLUSH_INTERVAL_S
+from closeshave.loadgen.scheduler import Arrivals, Scheduler
+from closeshave.loadgen.sleep import sleep_until
+from closeshave.loadgen.stats import EngineStats
+from closeshave.loadgen.worker import place_of
+from closeshave.traffic import conventions, learning, runfiles
+from closeshave.traffic.book import EngineBook
 from closeshave.traffic.load import Load, part
+from closeshave.traffic.runfiles import Kind
 from closeshave.traffic.session import Counters, Over, Surroundings, Window
-from closeshave.traffic.signposts import Kind
 
 _LOG = logging.getLogger(__name__)
 
@@ -93,20 +93,20 @@ class Worker:
     def __init__(self, load: Load, kind: Kind, environment: Environment) -> None:
         """Open the records. Raises :class:`FileExistsError` when a worker of this name has been there before."""
         self.environment, self.place = environment, place_of(environment)
-        self.name = signposts.worker(kind, self.place.index)
-        self.manners = manners.of(load.capabilities, load.topology, load.days)
+        self.name = runfiles.worker(kind, self.place.index)
+        self.conventions = conventions.of(load.capabilities, load.topology, load.days)
         most = load.most(kind)
         self.window = Window(requests=None if most is None else part(most, self.place.index, self.place.count))
         self.told_to_stop = False
-        number = signposts.FIRST_NUMBER[kind] + self.place.index
+        number = runfiles.FIRST_NUMBER[kind] + self.place.index
         proxy = None if load.proxy is None else Proxy.of(load.proxy.url, load.edges.values(), ":".join(web.login(load.proxy) or ()))
-        settings = Settings(Path(load.run) / signposts.RECORDS, Source(kind), self.name, number, proxy=proxy)
+        settings = Settings(Path(load.run) / runfiles.RECORDS, Source(kind), self.name, number, proxy=proxy)
         self.engine = Engine(settings, EngineStats(environment.stats).observe)
         self._book = EngineBook(self.engine.records)
         self._load, self._kind, self._run = load, kind, Path(load.run)
         self._parent = os.getppid()
         self._broken = 0
-        self.learnt = self.manners.learnt()
+        self.learnt = self.conventions.learnt()
         self._closed = False
 
     @property
@@ -125,7 +125,7 @@ class Worker:
             self._book,
             asleep,
             time.time,
-            self.manners,
+            self.conventions,
             self.learnt,
         )
 
@@ -134,7 +134,7 @@ class Worker:
         # What exists by now stays: the collector need not look at it again while requests wait.
         gc.collect()
         gc.freeze()
-        write_atomically(signposts.ready_file(self._run, self.name), f"{os.getpid()}\n")
+        write_atomically(runfiles.ready_file(self._run, self.name), f"{os.getpid()}\n")
         start_ns = self._await_start()
         if start_ns is None:
             return
@@ -181,13 +181,13 @@ class Worker:
         self._await_answers()
         self.engine.close(finished=finished)
         try:
-            self.learnt.save(self._run / signposts.RECORDS / f"{self.name}{learning.SUFFIX}")
+            self.learnt.save(self._run / runfiles.RECORDS / f"{self.name}{learning.SUFFIX}")
         except OSError as error:
             # A full disk shows in the records too; what was sent must not depend on it.
             _LOG.warning("what was learnt of the platform cannot be written: %s", error)
 
     def _await_start(self) -> int | None:
-        go = signposts.go_file(self._run, self._kind)
+        go = runfiles.go_file(self._run, self._kind)
         while not go.exists():
             # Whoever started this process is gone, so nobody will ever say go.
             if self.orphaned or self.window.closed:

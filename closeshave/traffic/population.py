@@ -17,7 +17,7 @@ from closeshave.topology import Shard, Topology
 CANARY_FRANCHISES = 20
 """The last so many IDs of each shard's range are left to canaries; in a range too small for that, the last one.
 
-A shard of one shop alone is shared: customers and canaries then book on days of their own (``manners.py``).
+A shard of one shop alone is shared: customers and canaries then book on days of their own (``conventions.py``).
 """
 
 

@@ -14,8 +14,8 @@ from closeshave.topology import Topology
 from closeshave.traffic import answers
 from closeshave.traffic.answers import Body
 from closeshave.traffic.arrivals import steady
+from closeshave.traffic.conventions import CANARY_DAYS
 from closeshave.traffic.dialect import DEFAULT_ZONE, Slot
-from closeshave.traffic.manners import CANARY_DAYS
 from closeshave.traffic.population import reserved
 
 SLOT_MINUTES, DAY_MINUTES = 30, 24 * 60

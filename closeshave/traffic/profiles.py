@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from closeshave.shelf import locate
+from closeshave.files.shipped import locate
+from closeshave.files.yamlfile import STRICT, Lasting, Name, NotNegative, Positive, Seconds, read
 from closeshave.traffic.dialect import is_zone
-from closeshave.yamlfile import STRICT, Lasting, Name, NotNegative, Positive, Seconds, read
 
 REGION_ZONES: Mapping[str, str] = {
     "us-east-1": "America/New_York",
@@ -100,5 +100,5 @@ class Profile:
 
 
 def read_profile(name: str) -> Profile:
-    """The profile of this name below ``scenarios/profiles``. Raises :class:`closeshave.yamlfile.InvalidFile`."""
+    """The profile of this name below ``scenarios/profiles``. Raises :class:`closeshave.files.yamlfile.InvalidFile`."""
     return read(locate("scenarios/profiles", name), Profile)

@@ -13,15 +13,15 @@ from typing import Protocol
 
 from closeshave.clock import now_ns
 from closeshave.history import Effect, Operation, Outcome, Source
+from closeshave.loadgen.outcomes import Meaning
+from closeshave.loadgen.transport import Answer, Failure, Request, Transport
 from closeshave.topology import Topology
 from closeshave.traffic import answers
 from closeshave.traffic.answers import Body, Check
+from closeshave.traffic.conventions import EVERYTHING, Conventions
 from closeshave.traffic.dialect import Caller
 from closeshave.traffic.learning import Learnt
 from closeshave.traffic.limits import Tally
-from closeshave.traffic.manners import EVERYTHING, Manners
-from closeshave.traffic.outcomes import Meaning
-from closeshave.traffic.transport import Answer, Failure, Request, Transport
 
 LEFT_OUT = Meaning(Outcome.FAIL, good=False, error="left_out")
 """Of an operation that was not sent, because the platform does not support it."""
@@ -42,7 +42,7 @@ class Counters:
 
 
 class Book(Protocol):
-    """Where operations are kept: :class:`closeshave.traffic.engine.book.EngineBook`."""
+    """Where operations are kept: :class:`closeshave.traffic.book.EngineBook`."""
 
     counters: Counters
 
@@ -86,7 +86,7 @@ class Surroundings:
     """Lets other customers run until this instant of the monotonic clock, in nanoseconds."""
     wall_s: Callable[[], float]
     """Seconds since the epoch."""
-    manners: Manners = EVERYTHING
+    conventions: Conventions = EVERYTHING
     """How requests to this platform differ."""
     learnt: Learnt = field(default_factory=Learnt)
     """What they find out about it."""
@@ -127,7 +127,7 @@ class Session:
     _tally: Tally = field(init=False)
 
     def __post_init__(self) -> None:
-        self._tally = self.surroundings.manners.tally()
+        self._tally = self.surroundings.conventions.tally()
 
     @property
     def shard(self) -> int:
@@ -147,10 +147,10 @@ class Session:
         ``idle``: it asks for a chair that is known to take no bookings. One that the platform does not support is left out: nothing is sent or
         counted, and there is no good answer.
         """
-        manners = self.surroundings.manners
-        if request.kind in manners.steps_off:
+        conventions = self.surroundings.conventions
+        if request.kind in conventions.steps_off:
             return Reply(LEFT_OUT, None, Answer(self.due_ns, self.due_ns))
-        request = manners.apply(request)
+        request = conventions.apply(request)
         request = replace(request, kind=self.names.get(request.kind, request.kind))
         around, book = self.surroundings, self.surroundings.book
         intended_ns = self.due_ns if self.open_model else now_ns()

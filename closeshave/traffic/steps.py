@@ -12,11 +12,11 @@ import orjson
 
 from closeshave.clock import now_ns
 from closeshave.history import Effect, Outcome
+from closeshave.loadgen.outcomes import Meaning
 from closeshave.traffic import answers, dialect
 from closeshave.traffic.accounts import Wallet
 from closeshave.traffic.answers import Body
 from closeshave.traffic.dialect import Slot
-from closeshave.traffic.outcomes import Meaning
 from closeshave.traffic.session import LEFT_OUT, Effects, Reply, Session
 
 RETRY_AFTER_S = 1.0
@@ -116,7 +116,7 @@ class Steps:
 
     def _offered(self, body: Body, day: date, listed: int | None, wanted: int | None) -> list[Slot]:
         around = self.session.surroundings
-        told = (body.get("timezone") if isinstance(body, dict) else None) or around.manners.zone
+        told = (body.get("timezone") if isinstance(body, dict) else None) or around.conventions.zone
         assumed = told is None
         around.learnt.zone_assumed |= assumed
         zone, merged = str(told or dialect.DEFAULT_ZONE), listed is None
@@ -168,9 +168,9 @@ class Steps:
 
     def some_day(self) -> date:
         """A day within the time that can be booked, today in the customer's guess excepted."""
-        zone = ZoneInfo(self.session.surroundings.manners.zone or dialect.DEFAULT_ZONE)
+        zone = ZoneInfo(self.session.surroundings.conventions.zone or dialect.DEFAULT_ZONE)
         today = datetime.fromtimestamp(self.session.surroundings.wall_s(), zone).date()
-        return today + timedelta(days=self.session.rng.choice(self.session.surroundings.manners.days))
+        return today + timedelta(days=self.session.rng.choice(self.session.surroundings.conventions.days))
 
     # -- the account -----------------------------------------------------------------------------------------------------------------------
 
@@ -219,7 +219,7 @@ class Steps:
         if reply.meaning.outcome is not Outcome.OK or not isinstance(reply.body, dict):
             return None
         # Where the key means nothing, the form sent again asks for another booking: nobody does that on purpose.
-        for attempt in range(2, submissions + 1 if session.surroundings.manners.keyed_bookings else 2):
+        for attempt in range(2, submissions + 1 if session.surroundings.conventions.keyed_bookings else 2):
             session.call(request, check, self._created(slot, service, key), attempt=attempt)
         return Booking(reply.body["id"], slot, service)
 
@@ -296,7 +296,7 @@ class Steps:
         def effects(operation: int, meaning: Meaning, body: Body) -> Effect:
             told = body if meaning.outcome is Outcome.OK else None
             # A key that the platform does not keep identifies nothing: judges go by the slot then.
-            kept = key if self.session.surroundings.manners.keyed_bookings else None
+            kept = key if self.session.surroundings.conventions.keyed_bookings else None
             return self._effect(operation, "create", told, asked, key=kept, amount=_cents(told, "price"))
 
         return effects

@@ -1,5 +1,4 @@
-"""The one composition root: a plan becomes a run directory with a history. See :mod:`closeshave.trial.carrying`."""
+"""One trial: bring up, load, break, heal, judge nothing. A plan becomes a run directory with a history: :func:`closeshave.trial.running.run`.
 
-from closeshave.trial.carrying import run
-
-__all__ = ["run"]
+Before it: :mod:`.preparation` (files into one checked value), :mod:`.outlook` (what the plan can settle), :mod:`.nemesis` (faults that are drawn).
+"""

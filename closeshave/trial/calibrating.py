@@ -2,7 +2,7 @@
 
 It is no part of the run's history. Its customers book like others, under another tag and another seed, on days of their own, before the instant from
 which the final state is read; their requests have no time to think, so that a session costs what it costs at once. It ends as soon as the machine has no
-more to give. What it saw, and what follows from that, is in ``calibration.json``; how it follows is :mod:`closeshave.calibration`'s.
+more to give. What it saw, and what follows from that, is in ``calibration.json``; how it follows is :mod:`closeshave.trial.calibration`'s.
 """
 
 from __future__ import annotations
@@ -17,20 +17,23 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
-from closeshave import calibration, history, offered, outlook, private, processors, rundir
-from closeshave.calibration import FLOOR, SHARE, Found, Machine, NothingMeasured, Sample, Wanted
+from closeshave import history, private
+from closeshave.caps import offered
 from closeshave.clock import Anchor, now_ns
+from closeshave.control import processors
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.evidence import resources
 from closeshave.environments.evidence.meter import HOST
-from closeshave.files import read_lines, record_of, write_atomically
+from closeshave.files import read_lines, record_of, rundir, write_atomically
 from closeshave.plan import Phase, Plan, Role
 from closeshave.report import rate as told
 from closeshave.shapes import Ramp
 from closeshave.traffic.generator import Generator, GeneratorFailed
 from closeshave.traffic.load import ACCOUNTS_FILE, Load, plan_load
 from closeshave.traffic.profiles import read_profile
-from closeshave.traffic.signposts import RECORDS
+from closeshave.traffic.runfiles import RECORDS
+from closeshave.trial import calibration, outlook
+from closeshave.trial.calibration import FLOOR, SHARE, Found, Machine, NothingMeasured, Sample, Wanted
 from closeshave.trial.starting import describe, options
 from closeshave.trial.state import SENDERS, Trial
 
@@ -93,7 +96,7 @@ class _Counts:
 def calibrate(trial: Trial) -> None:
     """Find the rate that this machine sustains, and carry the trial's plan on at that rate.
 
-    Raises :class:`TooLittle` where it is below :data:`closeshave.calibration.FLOOR`, :class:`EnvironmentFailed` where nothing could be measured,
+    Raises :class:`TooLittle` where it is below :data:`closeshave.trial.calibration.FLOOR`, :class:`EnvironmentFailed` where nothing could be measured,
     :class:`GeneratorFailed`, :class:`OSError`.
     """
     written = trial.prepared.written

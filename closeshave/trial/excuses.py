@@ -18,9 +18,9 @@ import pyarrow as pa
 from closeshave.environments.evidence.resources import SCHEMA, SPOOL, samples
 from closeshave.files import record_of
 from closeshave.history import Effect, to_frame
-from closeshave.judge.backlog import TAIL_NS_LEAST
-from closeshave.judge.host import Doubt, disturbances
-from closeshave.judge.windows import Span
+from closeshave.judge.evidence.backlog import TAIL_NS_LEAST
+from closeshave.judge.evidence.host import Doubt, disturbances
+from closeshave.judge.evidence.windows import Span
 from closeshave.plan import Fault
 from closeshave.traffic.live import Tally
 

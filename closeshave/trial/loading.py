@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from closeshave import history, schedule
+from closeshave import history
 from closeshave.clock import now_ns
-from closeshave.display import Bar
 from closeshave.faults import child as experiment
 from closeshave.faults import ledger
 from closeshave.faults.forkserver import ForkServer, NoServer
@@ -15,8 +14,9 @@ from closeshave.history import Mark, PhaseTime
 from closeshave.plan import Fault
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.load import plan_load
-from closeshave.trial import ratecap
-from closeshave.trial.overseeing import Overseer
+from closeshave.trial import ratecap, schedule
+from closeshave.trial.display import Bar
+from closeshave.trial.monitoring import Monitor
 from closeshave.trial.state import SENDERS, SafetyStop, Trial, scope_text
 
 TICK_S = 0.1
@@ -34,7 +34,7 @@ def load_and_break(trial: Trial) -> None:
     trial.generators = [Generator.start(sender, load) for sender in SENDERS]
     for generator in trial.generators:
         generator.wait_ready(60)
-        trial.mark("precedence", f"{generator.kind}: {generator.precedence}")
+        trial.mark("precedence", f"{generator.kind}: {generator.priority}")
     if trial.forks is not None:
         _await_forks(trial, trial.forks)
     trial.sample()
@@ -62,12 +62,12 @@ def _watch(trial: Trial, times: tuple[PhaseTime, ...], bar: Bar) -> None:
     begun: list[schedule.Due] = []
     allowed_per_s = trial.driver.rate_cap(trial.prepared.definition)
     cap = None if allowed_per_s is None else ratecap.RateCap(allowed_per_s)
-    overseer = Overseer(trial, start_ns)
+    monitor = Monitor(trial, start_ns)
     while (now := now_ns()) < end_ns:
         _check_helpers(trial)
         if cap is not None and (reason := cap.exceeded(ratecap.requests(trial.run), now / 1e9)):
             raise SafetyStop(reason)
-        overseer.look()
+        monitor.look()
         running = [item for item in begun if _unhealed(trial, item.fault.id)]
         for item in list(waiting):
             go, at_ns = schedule.decide(item, running, end_ns, now)

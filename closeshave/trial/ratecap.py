@@ -6,9 +6,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from closeshave.chance import WINDOW_S
+from closeshave.caps.chance import WINDOW_S
 from closeshave.files import record_of
-from closeshave.traffic.signposts import RECORDS
+from closeshave.traffic.runfiles import RECORDS
 
 OVER_S = WINDOW_S
 """How long the mean rate must be above the cap: bursts of Poisson arrivals are no excess."""

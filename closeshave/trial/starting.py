@@ -11,8 +11,8 @@ from closeshave.environments import fingerprint, registry
 from closeshave.environments.remote.definition import Remote
 from closeshave.faults import catalogue, janitor, ledger
 from closeshave.files import write_atomically
-from closeshave.preparation import Prepared
 from closeshave.traffic import logins
+from closeshave.trial.preparation import Prepared
 from closeshave.trial.state import SafetyStop, Trial
 
 

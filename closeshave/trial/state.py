@@ -10,7 +10,6 @@ from typing import Literal
 from closeshave import history
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment
-from closeshave.display import Display
 from closeshave.environments import drivers
 from closeshave.environments.driver import Driver
 from closeshave.environments.errors import EnvironmentFailed
@@ -19,8 +18,9 @@ from closeshave.faults.child import Child
 from closeshave.faults.forkserver import ForkServer
 from closeshave.faults.janitor import Janitor
 from closeshave.history import Manifest, Mark
-from closeshave.preparation import Prepared
 from closeshave.traffic.generator import Generator
+from closeshave.trial.display import Display
+from closeshave.trial.preparation import Prepared
 
 SENDERS: tuple[Literal["customers"], Literal["canary"]] = ("customers", "canary")
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from closeshave import engine
+from closeshave.control import engine
 from closeshave.deployment import Attachment, Container, Network, Process
 from closeshave.environments.containers import images as recipes
 from closeshave.environments.containers.networks import free_block

@@ -14,8 +14,8 @@ from closeshave.environments import layout as embedded_layout
 from closeshave.environments.containers.layout import Users, lay_out, parts_inside, size
 from closeshave.environments.definition import read_containers, read_definition
 from closeshave.environments.stack import Embedded, Stack
-from closeshave.shelf import locate
-from closeshave.yamlfile import InvalidFile
+from closeshave.files.shipped import locate
+from closeshave.files.yamlfile import InvalidFile
 
 ROOT = Path("/state/containers-1")
 BLOCK = IPv4Network("10.213.4.0/23")

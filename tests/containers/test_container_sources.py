@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from closeshave import engine, standin
+from closeshave import standin
+from closeshave.control import engine
 from closeshave.environments.containers import containers, sources
 from closeshave.environments.stack import Images
 

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from closeshave import deployment as deployments
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.environments import drivers, ports, probe, registry
 from closeshave.environments.containers import containers
 from closeshave.environments.definition import read_containers
@@ -24,7 +24,7 @@ from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.servers import etcd
 from closeshave.environments.stack import Images
 from closeshave.environments.status import status
-from closeshave.shelf import locate
+from closeshave.files.shipped import locate
 from tests.containers.traces import docker, traces
 from tests.standin.running import Customer
 
@@ -210,7 +210,7 @@ import sys
 from pathlib import Path
 from closeshave.environments.containers import containers
 from closeshave.environments.definition import read_containers
-from closeshave.shelf import locate
+from closeshave.files.shipped import locate
 containers.up(read_containers(locate("environments", "containers")), root=Path(sys.argv[1]), say=lambda line: print(line, flush=True))
 """
 

@@ -14,17 +14,16 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from closeshave import engine, processes
-from closeshave.engine import namespace
-from closeshave.engine.allowance import allowance
-from closeshave.engine.beside import beside
-from closeshave.engine.client import client
-from closeshave.engine.entering import enter
+from closeshave.control import engine, processes, sockets
+from closeshave.control.engine import namespace
+from closeshave.control.engine.allowance import allowance
+from closeshave.control.engine.client import client
+from closeshave.control.engine.entering import enter
+from closeshave.control.engine.sidecar import run_beside
 from closeshave.environments.evidence import proctable
 from closeshave.environments.evidence.meter import Group
 from closeshave.environments.evidence.resources import Census
 from closeshave.environments.stack import Images
-from closeshave.faults.parts import sockets
 
 pytestmark = pytest.mark.containers
 
@@ -231,7 +230,7 @@ def test_who_speaks_to_a_part_is_heard_on_its_own_networks(scene):
         client_.sendall(b"GET")
         for text in (
             enter(identity.pid, [sys.executable, "-I", "-S", sockets.__file__]),
-            beside(process.container.name, Images().platform, ["python3", "-c", Path(sockets.__file__).read_text()]),
+            run_beside(process.container.name, Images().platform, ["python3", "-c", Path(sockets.__file__).read_text()]),
         ):
             assert text is not None
             assert str(PORTS[0]) in json.loads(text)
@@ -255,7 +254,7 @@ def test_what_a_killed_harness_left_is_swept(scene):
     """Nothing of it need be alive: the labels are the engine's."""
     process = scene.process("orphan", SLEEP)
     code = f"import sys, os; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); from pathlib import Path\n"
-    code += "from closeshave.deployment import Attachment, Container, Process\nfrom closeshave import processes\n"
+    code += "from closeshave.deployment import Attachment, Container, Process\nfrom closeshave.control import processes\n"
     code += f"processes.start(Path({str(scene.root)!r}), {scene.id!r}, {process!r}); os.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", code], timeout=30, check=False).returncode == -9
     identity = processes.find(scene.root, process)

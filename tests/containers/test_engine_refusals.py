@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from closeshave import engine
-from closeshave.engine import client, labels, namespace, networks
+from closeshave.control import engine
+from closeshave.control.engine import client, labels, namespace, networks
 
 INNER, OUTER = "a1" * 32, "b2" * 32
 
@@ -75,7 +75,7 @@ def test_what_an_engine_refuses_is_told_by_what_it_means(text, meaning):
 
 def test_whoever_uses_no_engine_does_not_import_docker():
     """The embedded environment starts hundreds of processes, and none shall wait for it."""
-    code = "import sys, closeshave.processes; sys.exit('docker' in sys.modules)"
+    code = "import sys, closeshave.control.processes; sys.exit('docker' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from closeshave.engine.entering import enter
+from closeshave.control.engine.entering import enter
 
 LOOPBACK_IS_DOWN = "import socket; s = socket.socket(); s.settimeout(1); print(s.connect_ex(('127.0.0.1', 9)))"
 ENETUNREACH, ECONNREFUSED = 101, 111

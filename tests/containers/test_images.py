@@ -2,11 +2,11 @@
 
 import pytest
 
-from closeshave.engine.client import client
+from closeshave.control.engine.client import client
+from closeshave.control.processes import poll_until
 from closeshave.environments.containers import images as recipes
 from closeshave.environments.containers import inside
 from closeshave.environments.stack import Images
-from closeshave.processes import poll_until
 
 pytestmark = pytest.mark.containers
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from closeshave.processes import poll_until
+from closeshave.control.processes import poll_until
 
 pytestmark = pytest.mark.containers
 
@@ -42,7 +42,7 @@ def below(pid):
 
 def test_a_command_has_an_engine_of_its_own_and_its_exit_code_is_told():
     """Whatever else runs on the machine: it sees no container of anybody."""
-    done = run(sys.executable, "-c", "import sys; from closeshave import engine; sys.exit(7 if engine.check() is None else 8)")
+    done = run(sys.executable, "-c", "import sys; from closeshave.control import engine; sys.exit(7 if engine.check() is None else 8)")
     assert done.returncode == 7, done.stderr
 
 
@@ -69,7 +69,7 @@ def test_an_engine_that_dies_in_the_middle_is_told_in_one_sentence():
     script = """
 import os, signal
 from pathlib import Path
-from closeshave import engine, processes
+from closeshave.control import engine, processes
 engine.sweep("nobody")
 pid = int(Path("/run/engine/pid").read_text())
 os.kill(pid, signal.SIGKILL)
@@ -91,7 +91,7 @@ def test_a_full_disk_is_told_in_one_sentence():
     """The engine's, which holds images and containers."""
     script = """
 import subprocess
-from closeshave import engine
+from closeshave.control import engine
 from closeshave.environments.containers import images
 from closeshave.environments.stack import Images
 subprocess.run(["mount", "-o", "remount,size=24m", "/run"], check=True)

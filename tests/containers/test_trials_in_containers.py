@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.deployment import load
 from tests.containers.traces import traces
 from tests.trial.conftest import begin, plan_text

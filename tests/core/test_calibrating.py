@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from closeshave.calibration import Found, Machine
 from closeshave.clock import Anchor
-from closeshave.display import Display
 from closeshave.environments.remote import guard
+from closeshave.files.shipped import available, locate
 from closeshave.history import Manifest, load_manifest
 from closeshave.plan import read_plan
-from closeshave.preparation import prepare
 from closeshave.shapes import Ramp
-from closeshave.shelf import available, locate
 from closeshave.trial import calibrating
+from closeshave.trial.calibration import Found, Machine
+from closeshave.trial.display import Display
+from closeshave.trial.preparation import prepare
 from closeshave.trial.starting import options
 from closeshave.trial.state import Trial
 

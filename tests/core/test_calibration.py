@@ -6,10 +6,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from closeshave import calibration, fitting
-from closeshave.calibration import SHARE, Found, Machine, NothingMeasured, Sample, Wanted
 from closeshave.plan import Limits, Phase, Plan, Role
+from closeshave.trial import calibration, fitting
 from closeshave.trial.calibrating import CODEC, Record
+from closeshave.trial.calibration import SHARE, Found, Machine, NothingMeasured, Sample, Wanted
 
 WANTED = Wanted(sessions_per_s=23, requests_per_session=11, contests_per_s=1, requests_per_contest=10, canaries_at=0.5)
 TWO = Machine(processors=2, present=2)

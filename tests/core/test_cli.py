@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from closeshave.shelf import locate
+from closeshave.files.shipped import locate
 
 SMOKE = locate("scenarios", "smoke").read_text()
 

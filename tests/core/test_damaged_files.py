@@ -9,21 +9,23 @@ from typing import Any
 
 import pytest
 
-from closeshave import deployment, nemesis, processes, stopping
+from closeshave import deployment
+from closeshave.control import processes
 from closeshave.deployment import OWN_REQUESTS
 from closeshave.environments import ports, registry
 from closeshave.environments.evidence import edge_counts, resources, signals
 from closeshave.environments.remote import permission, record
 from closeshave.faults import heartbeat, ledger
 from closeshave.files import read_lines
+from closeshave.files.jsonfile import Damaged
+from closeshave.files.yamlfile import InvalidFile, document
 from closeshave.history import EFFECTS_FILE, Edge
-from closeshave.jsonfile import Damaged
+from closeshave.loadgen.convert import convert
+from closeshave.loadgen.rows import HEADER, MAGIC, ROW
 from closeshave.traffic import learning
-from closeshave.traffic.engine.convert import convert
-from closeshave.traffic.engine.rows import HEADER, MAGIC, ROW
 from closeshave.traffic.live import Live
+from closeshave.trial import nemesis, stopping
 from closeshave.trial.excuses import Excuses
-from closeshave.yamlfile import InvalidFile, document
 from tests.fuzz.answered import _definition
 
 NOT_JSON = [b"", b"null", b"[]", b"{}", b"\xff\xfe", b"[" * 5000, b'{"id": 1e999}', b'{"pid": true, "started": 1}', b'{"pid": 10000000000}']

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from closeshave.display import Display
+from closeshave.trial.display import Display
 
 FOREIGN = (
     "no handler found for uri [/api/v2/auth/login] and method [POST]",

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closeshave import chance, fitting, offered
+from closeshave.caps import chance, offered
 from closeshave.environments.remote.guard import over_caps
+from closeshave.files.shipped import available, locate
 from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic
-from closeshave.shelf import available, locate
 from closeshave.topology import Shard, Topology
 from closeshave.traffic.profiles import read_profile
+from closeshave.trial import fitting
 from tests.remote.definitions import remote
 
 ONE = Topology(("east",), (Shard(1, 1, 1, "east", "east"),))

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closeshave import foreign, web
+from closeshave.clients import web
+from closeshave.files import foreign
 
 
 def nested(levels, inner=1):

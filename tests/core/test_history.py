@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closeshave import history, seal
+from closeshave import history
 from closeshave.clock import Anchor
+from closeshave.files import seal
 from closeshave.history import EFFECTS, OPERATIONS, Effect, FaultEvent, Manifest, Mark, Operation, PhaseTime, Sent, Signal
 from closeshave.topology import Shard, Topology
 

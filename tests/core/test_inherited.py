@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from closeshave import inherited, processes
+from closeshave.control import processes, variables
+from closeshave.control.processes import poll_until
 from closeshave.deployment import Process
 from closeshave.environments.helper import Helper
-from closeshave.processes import poll_until
 
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "XDG_CACHE_HOME", "CLOSESHAVE_STATE_DIR")
 KEPT_OUT = (
@@ -29,7 +29,7 @@ def planted(monkeypatch, tmp_path):
 
 def test_a_part_is_given_what_it_needs(planted):
     """And nothing that could make another server of it."""
-    given = inherited.for_parts()
+    given = variables.for_parts()
     assert set(KEPT) <= set(given)
     assert set(KEPT_OUT) & set(given) == set()
 
@@ -53,5 +53,5 @@ def test_a_process_that_was_started_has_no_more(planted, tmp_path, how):
 
 def test_others_are_given_all_but_some(planted):
     """And never the permission to load production."""
-    given = inherited.without(["STAGING_TOKEN"])
-    assert set(os.environ) - set(given) == {"STAGING_TOKEN", inherited.TOKEN}
+    given = variables.without(["STAGING_TOKEN"])
+    assert set(os.environ) - set(given) == {"STAGING_TOKEN", variables.TOKEN}

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from closeshave import choices, nemesis
 from closeshave.faults import guard
 from closeshave.faults.catalogue import KINDS
+from closeshave.files.yamlfile import InvalidFile
 from closeshave.plan import Expected, Fault, Limits, Nemesis, Phase, Plan, Role
-from closeshave.preparation import prepare
 from closeshave.topology import Shard, Topology
-from closeshave.yamlfile import InvalidFile
+from closeshave.trial import candidates, nemesis
+from closeshave.trial.preparation import prepare
 
 TOPOLOGY = Topology(
     ("east", "west", "eu"), (Shard(1, 1, 100, "east", "west"), Shard(2, 101, 200, "west", "east"), Shard(3, 201, 300, "eu", "eu"))
@@ -32,7 +32,7 @@ def plan(evil: Nemesis, *faults: Fault, seed: int = 1, storm_s: float = 300) -> 
 def drawn(of: Plan) -> tuple[Fault, ...]:
     """What the plan's nemesis draws, within the caps that real plans have."""
     assert of.nemesis is not None
-    menu = choices.choices(of.nemesis, TOPOLOGY, choices.kinds_of(of.nemesis, "embedded", KINDS))
+    menu = candidates.choices(of.nemesis, TOPOLOGY, candidates.kinds_of(of.nemesis, "embedded", KINDS))
 
     def fits(faults: tuple[Fault, ...]) -> bool:
         whole = replace(of, faults=faults)

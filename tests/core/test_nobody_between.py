@@ -68,8 +68,8 @@ ASK = """
 from truth.plain.running import plain
 from closeshave.deployment import Capabilities
 from closeshave.environments.remote.api import Api
-from closeshave.faults.parts import toxiproxy
-from closeshave.traffic.engine.engine import Engine, Settings
+from closeshave.clients import toxiproxy
+from closeshave.loadgen.engine import Engine, Settings
 with plain("--accounts", "1") as platform:
     Api(platform.url, Capabilities()).log_in("customer1@plain.test", "Plain-1234")
     try:

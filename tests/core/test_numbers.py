@@ -16,11 +16,11 @@ from ruamel.yaml import YAML
 from closeshave.environments.definition import read_definition
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.stack import Containers, Embedded
+from closeshave.files.shipped import locate
+from closeshave.files.yamlfile import InvalidFile, document, line_of, read
 from closeshave.plan import Plan, read_plan
-from closeshave.shelf import locate
 from closeshave.target import Target, read_target
 from closeshave.traffic.profiles import Profile
-from closeshave.yamlfile import InvalidFile, document, line_of, read
 
 Location = tuple[str | int, ...]
 Field = tuple[str, ...]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closeshave.pace import SHARE, Pace
+from closeshave.caps.pace import SHARE, Pace
 
 
 class Time:

@@ -2,10 +2,10 @@
 
 import pytest
 
+from closeshave.files.shipped import available, locate
+from closeshave.files.yamlfile import InvalidFile, quantity
 from closeshave.plan import Expected, read_plan
-from closeshave.shelf import available, locate
 from closeshave.target import Measure, Objective, read_target
-from closeshave.yamlfile import InvalidFile, quantity
 
 HEAD = """name: p
 environment: embedded

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from closeshave import processors
+from closeshave.control import processors
 
 V2 = "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
 V1 = "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n31 23 0:30 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
@@ -65,6 +65,6 @@ def test_the_least_that_anybody_allows_counts(read: processors.Read, affinity: i
 @pytest.mark.skipif(not Path("/proc/self/cgroup").exists(), reason="Linux alone has control groups")
 def test_a_process_that_is_bound_to_one_processor_may_use_one() -> None:
     """Asked of the real system, in a process of its own."""
-    asked = "import os\nfrom closeshave import processors\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nprint(processors.available())"
+    asked = "import os\nfrom closeshave.control import processors\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nprint(processors.available())"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert 0 < float(done.stdout) <= 1.0

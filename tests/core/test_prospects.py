@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closeshave import fitting, outlook, prospects
-from closeshave.judge import sampling
+from closeshave.judge.measures import sampling
 from closeshave.plan import Limits, Phase, Plan, Role, Traffic
-from closeshave.preparation import prepare
 from closeshave.shapes import Ramp
 from closeshave.target import Claim, Measure, Objective, Target
 from closeshave.topology import Shard, Topology
+from closeshave.trial import fitting, outlook, prospects
+from closeshave.trial.preparation import prepare
 
 TOPOLOGY = Topology(("east", "west"), tuple(Shard(at, at, at, "east", "west") for at in (1, 2, 3, 4)))
 PLAN = Plan(

@@ -47,5 +47,5 @@ def test_the_poisson_is_scipys(share):
 
 def test_no_command_waits_for_libraries_that_it_does_not_need():
     """Judging needs neither ``scipy.stats`` nor a library that draws, and each of them takes a second of processor time to import."""
-    program = "import sys, closeshave.conclusion, closeshave.preparation; print(*{'scipy.stats', 'matplotlib'} & set(sys.modules))"
+    program = "import sys, closeshave.conclusion, closeshave.trial.preparation; print(*{'scipy.stats', 'matplotlib'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60).stdout.split() == []

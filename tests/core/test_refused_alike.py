@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from closeshave.preparation import prepare
-from closeshave.shelf import locate
-from closeshave.yamlfile import InvalidFile
+from closeshave.files.shipped import locate
+from closeshave.files.yamlfile import InvalidFile
+from closeshave.trial.preparation import prepare
 from tests.core.test_cli import closeshave
 from tests.remote.definitions import document, write
 

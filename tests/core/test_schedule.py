@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from closeshave.plan import Expected, Fault, Limits, Phase, Plan, Role
-from closeshave.schedule import EARLY_NS, Due, Go, decide, due, phases
+from closeshave.trial.schedule import EARLY_NS, Due, Go, decide, due, phases
 
 SECOND = 1_000_000_000
 PLAN = Plan(

@@ -7,8 +7,8 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from closeshave.schemas import schemas
-from closeshave.shelf import available, locate
+from closeshave.cli.schemas import schemas
+from closeshave.files.shipped import available, locate
 
 DOCS = Path(__file__).parents[2] / "docs"
 MADE = schemas()
@@ -16,7 +16,7 @@ MADE = schemas()
 
 @pytest.mark.parametrize("name", sorted(MADE))
 def test_a_published_schema_is_up_to_date(name):
-    """``python -m closeshave.schemas docs`` makes them again."""
+    """``python -m closeshave.cli.schemas docs`` makes them again."""
     assert (DOCS / name).read_text() == MADE[name]
 
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from closeshave import stopping
-from closeshave.processes import identify
+from closeshave.control.processes import identify
+from closeshave.trial import stopping
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closeshave.yamlfile import STRICT, InvalidFile, Seconds, read, seconds
+from closeshave.files.yamlfile import STRICT, InvalidFile, Seconds, read, seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from closeshave.environments.definition import read_definition
-from closeshave.yamlfile import InvalidFile
+from closeshave.files.yamlfile import InvalidFile
 
 SHIPPED = Path(__file__).parents[2] / "environments" / "embedded.yaml"
 

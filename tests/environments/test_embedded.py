@@ -15,13 +15,13 @@ import pytest
 import redis
 
 from closeshave import deployment as deployments
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.environments import construction, embedded, ports, probe, registry
 from closeshave.environments.definition import read_definition
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.servers import patroni, valkey
 from closeshave.environments.servers.postmaster import SYSV_SEGMENTS
-from closeshave.shelf import locate
+from closeshave.files.shipped import locate
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 
@@ -254,7 +254,7 @@ import sys
 from pathlib import Path
 from closeshave.environments import embedded
 from closeshave.environments.definition import read_definition
-from closeshave.shelf import locate
+from closeshave.files.shipped import locate
 embedded.up(read_definition(locate("environments", "embedded")), root=Path(sys.argv[1]), say=print)
 """
 

@@ -11,14 +11,14 @@ import psycopg
 import pyarrow.parquet as pq
 import pytest
 
-from closeshave import processes
 from closeshave.clock import Anchor, now_ns
+from closeshave.control import processes
 from closeshave.environments import embedded, fingerprint
 from closeshave.environments.definition import read_embedded
 from closeshave.environments.evidence import edge_counts, final_state, resources, signals
 from closeshave.environments.evidence.reading import FinalStateUnreadable
+from closeshave.files.shipped import locate
 from closeshave.history import BOOKINGS_FILE, CACHE_ENTRIES_FILE, CAPTURES_FILE, PLACEMENTS_FILE, TIMELINE, EdgeCount
-from closeshave.shelf import locate
 
 pytestmark = pytest.mark.servers
 

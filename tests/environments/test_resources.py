@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.deployment import Deployment, Payments, Process
 from closeshave.environments.evidence import meter, proctable, resources
 from closeshave.environments.evidence.meter import Group, HostCounters, Look, Usage

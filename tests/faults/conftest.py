@@ -11,7 +11,7 @@ import pytest
 from closeshave.deployment import Deployment
 from closeshave.environments import embedded
 from closeshave.environments.definition import read_embedded
-from closeshave.shelf import locate
+from closeshave.files.shipped import locate
 from tests.faults import toys
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from closeshave.control.processes import Identity, poll_until
 from closeshave.faults import runmark
-from closeshave.processes import Identity, poll_until
 
 SCRIPT = textwrap.dedent(
     """

@@ -13,11 +13,11 @@ import httpx
 import pytest
 import redis
 
+from closeshave.clients import patroni, sentinel, toxiproxy, valkey
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment
 from closeshave.faults import child
 from closeshave.faults.catalogue import KINDS
-from closeshave.faults.parts import patroni, sentinel, toxiproxy, valkey
 from closeshave.faults.waiting import after, until
 from closeshave.files import read_lines
 from closeshave.history import TIMELINE

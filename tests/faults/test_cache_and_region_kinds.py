@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from closeshave.clients import valkey
 from closeshave.clock import now_ns
+from closeshave.control.processes import stopped
 from closeshave.deployment import Deployment, Process
 from closeshave.faults import lifecycle
 from closeshave.faults.catalogue import KINDS, check
@@ -15,12 +17,10 @@ from closeshave.faults.freezing import StillRunning, freeze
 from closeshave.faults.killing import whole
 from closeshave.faults.kind import Aim, Say, Stroke
 from closeshave.faults.ledger import Ledger, Undo
-from closeshave.faults.parts import valkey
 from closeshave.faults.repair import revive
 from closeshave.faults.waiting import after
 from closeshave.history import Edge
 from closeshave.plan import Expected, Fault
-from closeshave.processes import stopped
 from tests.faults import toys
 from tests.faults.timelines import marks
 

@@ -13,8 +13,8 @@ from chaoslib.loader import load_experiment  # type: ignore[import-untyped] # it
 from closeshave.faults.catalogue import KINDS, check
 from closeshave.faults.kind import Kind
 from closeshave.faults.toolkit import COMMON
+from closeshave.files.shipped import locate
 from closeshave.plan import Expected, Fault
-from closeshave.shelf import locate
 
 EXPERIMENTS = Path(__file__).parents[2] / "chaos"
 

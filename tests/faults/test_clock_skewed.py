@@ -4,10 +4,10 @@ from types import SimpleNamespace
 from typing import cast
 
 from closeshave.clock import now_ns
-from closeshave.faults import altered
+from closeshave.control.processes import Identity
+from closeshave.faults import extra_processes
 from closeshave.faults.kind import Aim
 from closeshave.faults.service import clock_skewed, fleet
-from closeshave.processes import Identity
 
 SKEWED, OTHER = Identity(4711, 1.0), 4712
 
@@ -16,7 +16,7 @@ def test_the_memory_of_the_skewed_process_is_given_back_and_no_other(tmp_path, m
     """libfaketime names it after the process; that it was running is known only before it is ended."""
     running = {SKEWED: "app"}
     monkeypatch.setattr(clock_skewed, "SHARED_MEMORY", tmp_path)
-    monkeypatch.setattr(altered, "running", lambda _deployment, _names: dict(running))
+    monkeypatch.setattr(extra_processes, "running", lambda _deployment, _names: dict(running))
     monkeypatch.setattr(fleet, "fleet", lambda _aim: ())
 
     def healed(*_):

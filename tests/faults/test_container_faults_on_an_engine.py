@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from closeshave import engine, processes
+from closeshave.clients import patroni, postgres
+from closeshave.control import engine, file_limit, processes
+from closeshave.control.engine.allowance import allowance
 from closeshave.deployment import Deployment
-from closeshave.engine.allowance import allowance
 from closeshave.environments.containers import containers
 from closeshave.environments.definition import read_containers
-from closeshave.faults import altered, child, cutting, file_limit, proofs
+from closeshave.faults import child, cutting, extra_processes, proofs
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.heal import heal_open
 from closeshave.faults.kind import Injection
-from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.waiting import after, until
+from closeshave.files.shipped import locate
 from closeshave.plan import Expected, Fault
-from closeshave.shelf import locate
 from tests.faults.held import healed, takes_effect_and_is_undone
 from tests.faults.timelines import WHOLE_LIFE, edges
 
@@ -46,7 +46,7 @@ def whole(platform: Deployment) -> Iterator[None]:
     assert leaders(platform) == home
     assert cutting.joined(platform.processes).holds
     assert file_limit.limited(platform, [process for process in platform.processes if process.role == "patroni"]) == []
-    assert altered.running(platform, [process.name for process in platform.processes]) == {}
+    assert extra_processes.running(platform, [process.name for process in platform.processes]) == {}
     for process in platform.processes:
         assert process.container is not None
         limits = allowance(process.container.name)

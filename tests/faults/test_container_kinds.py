@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from closeshave.clients import patroni
+from closeshave.clients.postgres import State
 from closeshave.deployment import Attachment, Container, Deployment, Member, Network, Process
 from closeshave.faults import cutting, divergence
 from closeshave.faults.catalogue import KINDS, check
-from closeshave.faults.parts import patroni
-from closeshave.faults.parts.postgres import State
 from closeshave.plan import Expected, Fault
 from tests.faults import toys
 
@@ -93,7 +93,7 @@ def test_what_has_no_place_in_a_network_is_not_cut_from_it(platform: Deployment)
     """A region is cut off by those of its parts that others reach; its applications are reached through them."""
     inside = list(platform.owned_by(toys.NEAR))
     assert [str(cut) for cut in cutting.cuts(inside, {"wan"})] == ["database off wan"]
-    assert {cut.container for cut in cutting.cuts(inside, {"wan", toys.NEAR})} == {"toy-app", "toy-database"}
+    assert {cut.process for cut in cutting.cuts(inside, {"wan", toys.NEAR})} == {"app", "database"}
 
 
 def test_the_network_by_which_the_harness_looks_is_never_cut(platform: Deployment) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from closeshave import processes
 from closeshave.clock import now_ns
+from closeshave.control import processes
 from closeshave.deployment import Deployment
 from closeshave.faults import child, guard, lifecycle
 from closeshave.faults.catalogue import KINDS

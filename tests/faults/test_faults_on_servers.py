@@ -14,8 +14,9 @@ import psycopg
 import pytest
 
 from closeshave import deployment as deployments
-from closeshave import processes
+from closeshave.clients import patroni, sentinel
 from closeshave.clock import now_ns
+from closeshave.control import processes
 from closeshave.deployment import Deployment, Member
 from closeshave.environments import embedded
 from closeshave.environments.definition import read_embedded
@@ -23,10 +24,9 @@ from closeshave.faults import child, lifecycle, proofs
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.heal import heal_open
 from closeshave.faults.ledger import Ledger
-from closeshave.faults.parts import patroni, sentinel
 from closeshave.faults.waiting import after, until
+from closeshave.files.shipped import locate
 from closeshave.plan import Expected, Fault
-from closeshave.shelf import locate
 from tests.faults.harness import harness, janitor_log, janitor_of
 from tests.faults.timelines import WHOLE_LIFE, edges, events, marks
 

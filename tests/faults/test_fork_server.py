@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from closeshave import processes
 from closeshave.clock import now_ns
+from closeshave.control import processes
 from closeshave.deployment import Deployment
 from closeshave.faults import child, forkserver, runmark
 from closeshave.faults.forkserver import UNTOLD, ForkServer, NoServer

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from closeshave.control.processes import Identity
 from closeshave.faults.guard import Caps, over_caps
 from closeshave.faults.heartbeat import Beat, Lease
 from closeshave.plan import Expected, Fault, Limits, Phase, Plan, Role
-from closeshave.processes import Identity
 
 SECOND = 1_000_000_000
 

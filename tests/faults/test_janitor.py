@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from closeshave import processes
+from closeshave.control import processes
+from closeshave.control.processes import identify, poll_until
 from closeshave.deployment import Deployment
 from closeshave.faults import janitor, runmark
 from closeshave.faults.ledger import Ledger
-from closeshave.processes import identify, poll_until
 from tests.faults import toys
 from tests.faults.harness import harness, janitor_log, janitor_of
 from tests.faults.timelines import edges, marks
@@ -21,7 +21,7 @@ from tests.faults.timelines import edges, marks
 DESTROY = (
     "import shutil, sys\n"
     "from pathlib import Path\n"
-    "from closeshave import deployment, processes\n"
+    "from closeshave import deployment\nfrom closeshave.control import processes\n"
     "root = Path(sys.argv[1])\n"
     "left = processes.sweep(deployment.load(root).id)\n"
     "shutil.rmtree(root)\n"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from closeshave import processes
 from closeshave.clock import now_ns
+from closeshave.control import processes
+from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment, Process
 from closeshave.faults.killing import StillAlive, kill, postmaster, whole
 from closeshave.faults.waiting import after
-from closeshave.processes import poll_until
 from tests.faults import toys
 
 PARENT = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); time.sleep(600)"

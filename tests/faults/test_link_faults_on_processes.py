@@ -12,13 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from closeshave import processes
+from closeshave.clients.toxiproxy import Server
 from closeshave.clock import now_ns
+from closeshave.control import processes
 from closeshave.deployment import Deployment, Link, Process
 from closeshave.environments import parts
 from closeshave.faults import child
 from closeshave.faults.heal import heal_open
-from closeshave.faults.parts.toxiproxy import Server
 from closeshave.plan import Expected, Fault
 from tests.faults import toys
 from tests.faults.timelines import WHOLE_LIFE, edges, marks

@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from closeshave import preparation, trial
+from closeshave.clients import patroni, sentinel, wire
+from closeshave.clients.toxiproxy import Toxic
+from closeshave.clients.wire import Reply
 from closeshave.clock import now_ns
+from closeshave.control import sockets
+from closeshave.control.processes import poll_until
 from closeshave.deployment import LINK_KINDS, Deployment, Link
-from closeshave.display import Display
 from closeshave.environments import drivers
 from closeshave.environments.definition import read_embedded
 from closeshave.environments.layout import lay_out
@@ -27,14 +30,12 @@ from closeshave.faults.data import acknowledgement_lost
 from closeshave.faults.dependency import provider
 from closeshave.faults.kind import Aim, Injection
 from closeshave.faults.ledger import Ledger
-from closeshave.faults.parts import patroni, sentinel, sockets, wire
-from closeshave.faults.parts.toxiproxy import Toxic
-from closeshave.faults.parts.wire import Reply
 from closeshave.faults.region import customers_cut, data_links_cut, flapping, lossy, network, slow
 from closeshave.faults.shard import replication
-from closeshave.processes import poll_until
-from closeshave.shelf import locate
-from closeshave.yamlfile import InvalidFile
+from closeshave.files.shipped import locate
+from closeshave.files.yamlfile import InvalidFile
+from closeshave.trial import preparation, running
+from closeshave.trial.display import Display
 from tests.faults import toys
 
 Serve = Callable[[socket.socket], object]
@@ -313,7 +314,7 @@ def test_a_plan_that_breaks_links_is_not_carried_out_on_an_environment_that_was_
     root.mkdir()
     lay_out("an-id", root, definition, parts, 20_000).deployment.save()
     with pytest.raises(InvalidFile, match=r"fault far: region\.slow disturbs .*ingress and replication links.*closeshave env up"):
-        trial.run(prepared, tmp_path / "runs", Display(Console()), attach=root)
+        running.run(prepared, tmp_path / "runs", Display(Console()), attach=root)
     assert not list((tmp_path / "runs").glob("*"))
 
 

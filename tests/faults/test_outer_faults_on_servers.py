@@ -14,17 +14,17 @@ from pathlib import Path
 import httpx
 import pytest
 
+from closeshave.clients import patroni, postgres
 from closeshave.clock import now_ns
+from closeshave.control.processes import marked
 from closeshave.deployment import OWN_REQUESTS, Deployment
 from closeshave.environments.evidence import edge_counts
-from closeshave.faults import altered, child
+from closeshave.faults import child, extra_processes
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.heal import heal_open
-from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.waiting import after, until
 from closeshave.files import read_lines
 from closeshave.plan import Expected, Fault
-from closeshave.processes import marked
 from tests.faults.timelines import WHOLE_LIFE, edges, events
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(200)]
@@ -141,7 +141,7 @@ def left_nothing(platform: Deployment, kind: str, scope: Mapping[str, str | int]
     prove, look_again = KINDS[kind].prove, [process.name for process in platform.processes]
     assert prove is not None
     assert [str(proof) for proof in prove(aim) if not proof.holds] == []
-    assert altered.running(platform, look_again) == {}
+    assert extra_processes.running(platform, look_again) == {}
     helpers = [identity for identity in marked(platform.id) if "closeshave.faults.helpers" in " ".join(_command(identity.pid))]
     assert helpers == []
     assert set(edge(platform).reads(20)) == {200}

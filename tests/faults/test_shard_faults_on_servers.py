@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from closeshave import processes
+from closeshave.clients import patroni, postgres
+from closeshave.clients.toxiproxy import Server
 from closeshave.clock import now_ns
+from closeshave.control import file_limit, processes
+from closeshave.control.processes import stopped
 from closeshave.deployment import Deployment, Member
-from closeshave.faults import altered, child, file_limit, proofs
+from closeshave.faults import child, extra_processes, proofs
 from closeshave.faults.heal import heal_open
 from closeshave.faults.helpers.hold_rows import CALENDARS
 from closeshave.faults.kind import Injection
-from closeshave.faults.parts import patroni, postgres
-from closeshave.faults.parts.toxiproxy import Server
 from closeshave.faults.shard import KINDS
 from closeshave.faults.shard.cluster import log_of
 from closeshave.faults.waiting import after, until, wait_until
 from closeshave.plan import Expected, Fault
-from closeshave.processes import stopped
 from tests.faults.held import healed, takes_effect_and_is_undone
 from tests.faults.timelines import WHOLE_LIFE, edges
 
@@ -42,7 +42,7 @@ def whole(platform: Deployment) -> Iterator[None]:
     assert leaders(platform) == home
     assert not any(stopped(processes.family(Path(platform.root), process)) for process in platform.processes)
     assert file_limit.limited(platform, platform.processes) == []
-    assert altered.running(platform, HELPERS) == {}
+    assert extra_processes.running(platform, HELPERS) == {}
     assert all(Server(api).disturbances() == () for api in {link.api_port for link in platform.links})
 
 

@@ -14,16 +14,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from closeshave import processes
+from closeshave.clients import postgres
 from closeshave.clock import now_ns
+from closeshave.control import file_limit, processes
+from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment, Link, Member, Process
-from closeshave.faults import file_limit
 from closeshave.faults.catalogue import check
 from closeshave.faults.helpers import squeeze
-from closeshave.faults.parts import postgres
 from closeshave.faults.shard import disk_full, etcd_lost, etcd_member_lost, replication, replication_delayed
 from closeshave.plan import Expected, Fault
-from closeshave.processes import poll_until
 from tests.faults import toys
 
 PARENT = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); time.sleep(600)"

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from closeshave.clients import toxiproxy
+from closeshave.clients.toxiproxy import NotAsAsked, Server, Toxic
+from closeshave.control.processes import poll_until
 from closeshave.environments import parts
-from closeshave.faults.parts import toxiproxy
-from closeshave.faults.parts.toxiproxy import NotAsAsked, Server, Toxic
-from closeshave.processes import poll_until
 from tests.faults import toys
 
 pytestmark = pytest.mark.servers

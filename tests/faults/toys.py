@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.deployment import Deployment, Payments, Process
 from closeshave.topology import Shard, Topology
 

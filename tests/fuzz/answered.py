@@ -13,7 +13,8 @@ from unittest import mock
 
 import httpx
 
-from closeshave import web
+from closeshave.caps.pace import FREE
+from closeshave.clients import web
 from closeshave.clock import Anchor, now_ns
 from closeshave.deployment import Account, Call, Capabilities, Deployment, Edge, Expect, Payments
 from closeshave.environments.errors import EnvironmentFailed
@@ -33,21 +34,20 @@ from closeshave.environments.remote.api import Api
 from closeshave.environments.remote.definition import Accounts, Caps, Fingerprint, Remote
 from closeshave.environments.remote.look import look
 from closeshave.faults import calls
+from closeshave.files.yamlfile import InvalidFile
 from closeshave.history import EFFECTS, Source
-from closeshave.pace import FREE
-from closeshave.traffic import answers, dialect, logins, manners, probes
+from closeshave.loadgen.convert import _read_effects
+from closeshave.loadgen.records import Records
+from closeshave.loadgen.transport import Answer, Failure, Request
+from closeshave.loadgen.wire import Origin, build, constant_lines
+from closeshave.traffic import answers, conventions, dialect, logins, probes
 from closeshave.traffic.accounts import LoggedIn, Wallet
-from closeshave.traffic.engine.book import EngineBook
-from closeshave.traffic.engine.convert import _read_effects
-from closeshave.traffic.engine.records import Records
-from closeshave.traffic.engine.wire import Origin, build, constant_lines
+from closeshave.traffic.book import EngineBook
 from closeshave.traffic.session import LEFT_OUT, Session, Surroundings, Window
 from closeshave.traffic.steps import Booking, Steps
-from closeshave.traffic.transport import Answer, Failure, Request
-from closeshave.yamlfile import InvalidFile
 from tests.fuzz import script
 from tests.fuzz.script import Told
-from tests.traffic.test_manners import ONE, SLOT
+from tests.traffic.test_conventions import ONE, SLOT
 
 URL = "http://127.0.0.1:8080"
 ORIGIN = Origin(False, "127.0.0.1", 8080)
@@ -81,7 +81,7 @@ def steps(data: bytes) -> None:
     records, transport = Records(None, Source.CUSTOMERS, "w", 1), Answering(script.read(data))
     book, rng = EngineBook(records), random.Random(len(data))
     for able in (Capabilities(), Capabilities(slots_by_barber=False, keyed_bookings=False, forwarded_for=False)):
-        spoken = manners.of(able, ONE)
+        spoken = conventions.of(able, ONE)
         around = Surroundings(
             Source.CUSTOMERS, ONE, "closeshave:r", Window(), book, lambda _at: None, lambda: 1_795_000_000.0, spoken, spoken.learnt()
         )

@@ -10,24 +10,27 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from closeshave import conclusion, deployment, history, jsonfile, nemesis, private, processes, rundir, seal, stopping
+from closeshave import conclusion, deployment, history, private
 from closeshave.clock import Anchor
+from closeshave.control import processes
 from closeshave.deployment import DIVERGED, OWN_REQUESTS, Process
 from closeshave.environments import ports, registry
 from closeshave.environments.evidence import cache_entries, diverged, edge_counts, final_state, resources, signals
 from closeshave.environments.evidence.edge_counts import EdgeCountsUnreadable
 from closeshave.environments.remote import permission, reader, record, remote
 from closeshave.faults import child, heal, heartbeat, ledger
+from closeshave.files import jsonfile, rundir, seal
+from closeshave.files.jsonfile import Damaged
+from closeshave.files.yamlfile import InvalidFile
 from closeshave.history import ids
-from closeshave.jsonfile import Damaged
+from closeshave.loadgen.convert import convert, convert_effects
+from closeshave.loadgen.rows import HEADER, MAGIC, ROW
 from closeshave.report.views import flat_json
 from closeshave.traffic import accounts, learning
 from closeshave.traffic import load as loads
-from closeshave.traffic.engine.convert import convert, convert_effects
-from closeshave.traffic.engine.rows import HEADER, MAGIC, ROW
 from closeshave.traffic.live import Live
+from closeshave.trial import nemesis, stopping
 from closeshave.trial.excuses import Excuses
-from closeshave.yamlfile import InvalidFile
 from tests.core import stored
 from tests.fuzz.answered import _definition, _deployment
 from tests.fuzz.places import emptied, place, written

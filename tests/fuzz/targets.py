@@ -39,27 +39,29 @@ class Target:
         return loaded
 
 
-_ENGINE = tuple(f"closeshave.traffic.engine.{name}" for name in ("parser", "cookies", "wire", "trace", "response"))
-_YAML = ("closeshave.yamlfile", "ruamel.yaml")
-_REMOTE = ("closeshave.environments.remote", "closeshave.foreign")
+_ENGINE = tuple(f"closeshave.loadgen.{name}" for name in ("parser", "cookies", "wire", "trace", "response"))
+_YAML = ("closeshave.files.yamlfile", "ruamel.yaml")
+_REMOTE = ("closeshave.environments.remote", "closeshave.files.foreign")
 _LISTED = (
-    Target("engine", "tests.engine.fuzzing:one", (*_ENGINE, "closeshave.traffic.answers"), share=18),
+    Target("engine", "tests.loadgen.fuzzing:one", (*_ENGINE, "closeshave.traffic.answers"), share=18),
     # -- files that people write
-    Target("plan", "tests.fuzz.written:plan", (*_YAML, "closeshave.plan", "closeshave.shapes", "closeshave.preparation"), share=2),
+    Target("plan", "tests.fuzz.written:plan", (*_YAML, "closeshave.plan", "closeshave.shapes", "closeshave.trial.preparation"), share=2),
     Target("target", "tests.fuzz.written:target", (*_YAML, "closeshave.target")),
     Target("environment", "tests.fuzz.written:environment", (*_YAML, "closeshave.environments", "closeshave.deployment"), share=2),
     Target("profile", "tests.fuzz.written:profile", (*_YAML, "closeshave.traffic.profiles")),
     Target("replayed", "tests.fuzz.written:replayed", ("closeshave.traffic",)),
     Target("accounts", "tests.fuzz.written:accounts", ("closeshave.environments.remote.people",)),
     # -- files that the harness wrote, damaged since
-    Target("run", "tests.fuzz.kept:run", ("closeshave.history", "closeshave.seal", "closeshave.conclusion", "closeshave.judge"), share=2),
-    Target("records", "tests.fuzz.kept:records", ("closeshave.traffic.engine.convert", "closeshave.traffic.live", "closeshave.history")),
+    Target(
+        "run", "tests.fuzz.kept:run", ("closeshave.history", "closeshave.files.seal", "closeshave.conclusion", "closeshave.judge"), share=2
+    ),
+    Target("records", "tests.fuzz.kept:records", ("closeshave.loadgen.convert", "closeshave.traffic.live", "closeshave.history")),
     Target("ledger", "tests.fuzz.kept:faults", ("closeshave.faults", "closeshave.files")),
     Target("state", "tests.fuzz.kept:state", ("closeshave",)),
     Target("evidence", "tests.fuzz.kept:evidence", ("closeshave.environments.evidence", "closeshave.trial", "closeshave.files")),
     # -- what a platform answers
-    Target("steps", "tests.fuzz.answered:steps", ("closeshave.traffic", "closeshave.foreign"), share=3),
-    Target("setup", "tests.fuzz.answered:setup", ("closeshave.traffic", "closeshave.foreign")),
+    Target("steps", "tests.fuzz.answered:steps", ("closeshave.traffic", "closeshave.files.foreign"), share=3),
+    Target("setup", "tests.fuzz.answered:setup", ("closeshave.traffic", "closeshave.files.foreign")),
     Target("doctor", "tests.fuzz.answered:doctor", _REMOTE, share=3),
     Target("read-back", "tests.fuzz.answered:lists", _REMOTE, share=2),
     Target("hook", "tests.fuzz.answered:hook", ("closeshave.faults",)),

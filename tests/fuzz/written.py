@@ -8,13 +8,13 @@ from closeshave.environments import drivers
 from closeshave.environments.definition import read_definition
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.remote.people import read
+from closeshave.files.yamlfile import InvalidFile
+from closeshave.files.yamlfile import read as read_yaml
 from closeshave.plan import read_plan
-from closeshave.preparation import prepare
 from closeshave.target import read_target
 from closeshave.traffic.arrivals import replayed as arrivals
 from closeshave.traffic.profiles import Profile
-from closeshave.yamlfile import InvalidFile
-from closeshave.yamlfile import read as read_yaml
+from closeshave.trial.preparation import prepare
 from tests.fuzz.places import written
 
 

@@ -39,7 +39,7 @@ from closeshave.history import (
     to_frame,
 )
 from closeshave.judge import assess
-from closeshave.judge.case import Case
+from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.verdict import Assessment, Verdict
 from closeshave.plan import Canaries, Expected, Fault, Limits, Phase, Plan, Role
 from closeshave.target import Claim, Measure, Objective, Target
@@ -256,9 +256,9 @@ class Run:
         return tuple(Sent(source, "1", n, n, n, finished=True, requests=n) for source, n in sorted(counts.items()))
 
     @property
-    def case(self) -> Case:
+    def case(self) -> Evidence:
         """What one judge is given."""
-        return Case(self.history, self.plan, self.target)
+        return Evidence(self.history, self.plan, self.target)
 
     def assess(self) -> Assessment:
         """What all judges say."""

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from closeshave import kinds
 from closeshave.faults.catalogue import KINDS
-from closeshave.judge import assess, exit_code
+from closeshave.judge import assess, exit_code, kinds
 from closeshave.judge.asked import asked, unable
 from closeshave.judge.verdict import Status
 from closeshave.plan import Expected, Role

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from closeshave.history import EdgeCount, Mark, Sent
-from closeshave.judge import assess, exit_code, integrity, objectives
+from closeshave.judge import assess, exit_code
+from closeshave.judge.integrity.registry import INVARIANTS
 from closeshave.judge.verdict import Assessment, Status, worst
+from closeshave.judge.verdicts import objectives
 from closeshave.plan import Expected, Fault
 from closeshave.target import Measure, Objective
 from tests.judge.clean import REFUSED, shown
@@ -226,13 +229,13 @@ def test_a_judge_that_raises_is_inconclusive_and_silences_nobody(monkeypatch: py
     assert assessment.status is INCONCLUSIVE
 
 
-def test_a_search_that_raises_is_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
+@mock.patch.dict(INVARIANTS, {"lost": replace(INVARIANTS["lost"], search=_raises)})
+def test_a_search_that_raises_is_inconclusive() -> None:
     """Its own verdict and its figure are unknown; the other searches are not."""
-    monkeypatch.setattr(integrity, "SEARCHES", {**integrity.SEARCHES, "lost": _raises})
     run = whole()
     assert run.verdict("integrity/lost").status is INCONCLUSIVE
     assert run.verdict("integrity/phantom").status is PASS
-    assert run.assess().integrity.lost is None
+    assert run.assess().integrity.breaches["lost"] is None
 
 
 def test_evidence_of_the_wrong_shape_raises_nowhere() -> None:

@@ -176,7 +176,7 @@ def test_what_stays_in_doubt_is_inconclusive() -> None:
     run = clean()
     run.book(30, None, final=False, key=None, barber=None, client=None, **UNANSWERED)
     assert verdict(run, "unresolved").status is Status.INCONCLUSIVE
-    assert run.assess().integrity.unresolved == 1
+    assert run.assess().integrity.breaches["unresolved"] == 1
 
 
 def test_a_create_without_an_answer_that_is_not_there_never_happened() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closeshave.judge.cached import differences
+from closeshave.judge.integrity.cached import differences
 from closeshave.judge.verdict import Status
 from closeshave.target import Objective
 from tests.judge.histories import INTEGRITY, KILL, LOSS, Run, ns

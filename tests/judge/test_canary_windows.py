@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closeshave.judge.canary import _thin
+from closeshave.judge.measures.canary import _thin
 
 SECOND_NS = 1_000_000_000
 LASTS_S = 40

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closeshave.history import PhaseTime
-from closeshave.judge.change import rise
-from closeshave.judge.containment import Leakage, leakage
-from closeshave.judge.distance import Distance, distances, furthest
-from closeshave.judge.timeline import lives
+from closeshave.judge.evidence.timeline import lives
+from closeshave.judge.measures.change import rise
+from closeshave.judge.measures.containment import Leakage, leakage
+from closeshave.judge.measures.distance import Distance, distances, furthest
 from closeshave.judge.verdict import Status
 from closeshave.plan import Expected, Fault
 from closeshave.target import Measure, Objective

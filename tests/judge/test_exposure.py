@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from closeshave.history import Effect, Mark
-from closeshave.judge.exposed import enough
 from closeshave.judge.verdict import Exposure, Status, Verdict
+from closeshave.judge.verdicts.exposure import enough
 from closeshave.target import Objective
 from tests.judge.clean import REFUSED, clean
 from tests.judge.histories import AVAILABILITY, EIGHT, INTEGRITY, KILL, LATENCY, LOSS, RECOVERY, START_NS, Run

@@ -2,7 +2,7 @@
 
 import pytest
 
-from closeshave.judge import integrity
+from closeshave.judge.integrity.registry import INVARIANTS
 from closeshave.judge.verdict import Status
 from tests.judge import test_bookings, test_double, test_payments, test_sessions
 from tests.judge.clean import Plant, clean, statuses
@@ -26,14 +26,19 @@ def test_a_clean_history_passes_every_judge() -> None:
     assert statuses(clean()) == dict.fromkeys(NAMES, PASS)
     assert {each.id for each in clean().assess().not_asked} == IDLE
     figures = clean().assess().integrity
-    assert (figures.acknowledged, figures.lost, figures.double_booked, figures.residency_breaches) == (10, 0, 0, None)
+    assert (figures.acknowledged, figures.breaches["lost"], figures.breaches["double_booked"], figures.breaches["residency_breaches"]) == (
+        10,
+        0,
+        0,
+        None,
+    )
 
 
 def test_an_empty_history_proves_nothing() -> None:
     """Where nothing happened, nothing is proven; only of doubts there are certainly none. What nobody did is listed, each with the reason."""
     found, asked = Run((INTEGRITY,)).assess(), statuses(Run((INTEGRITY,)))
     assert asked == {**dict.fromkeys(CORE, INCONCLUSIVE), "unresolved": PASS}
-    assert {each.id for each in found.not_asked} == set(integrity.SEARCHES) - {*CORE, "unresolved"}
+    assert {each.id for each in found.not_asked} == set(INVARIANTS) - {*CORE, "unresolved"}
     assert all(each.why for each in found.not_asked)
 
 
@@ -42,7 +47,7 @@ def test_without_a_final_state_nothing_is_known() -> None:
     run = clean()
     run.bookings = None
     assert statuses(run) == dict.fromkeys([*NAMES, "stale_offers"], INCONCLUSIVE)
-    assert run.assess().integrity.lost is None
+    assert run.assess().integrity.breaches["lost"] is None
 
 
 @pytest.mark.parametrize("plant", BREACHES, ids=lambda plant: plant.__name__)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from closeshave.judge.backlog import TAIL_NS_LEAST
-from closeshave.judge.host import disturbances
+from closeshave.judge.evidence.backlog import TAIL_NS_LEAST
+from closeshave.judge.evidence.host import disturbances
 from closeshave.judge.verdict import Status
 from closeshave.target import Measure, Objective
 from tests.judge import test_containment as containment

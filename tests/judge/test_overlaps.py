@@ -4,7 +4,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closeshave.judge.double import overlapping
+from closeshave.judge.integrity.double import overlapping
 
 bookings = st.tuples(
     st.integers(1, 2),  # franchise

@@ -7,11 +7,11 @@ import pytest
 
 from closeshave import history
 from closeshave.conclusion import conclude
+from closeshave.files.rundir import NoRun
 from closeshave.history import Rate
 from closeshave.judge import assess
 from closeshave.judge.verdict import Status
 from closeshave.report import rate as words
-from closeshave.rundir import NoRun
 from tests.core import stored
 from tests.judge.test_assess import whole
 

@@ -37,7 +37,7 @@ def test_rows_stay_where_they_are_bound_to(franchise: int, found_on: int, expect
     verdict = made.verdict("integrity/residency_breaches")
     assert verdict.status is expected
     assert bool(verdict.witnesses) == (expected is Status.FAIL)
-    assert made.assess().integrity.residency_breaches == int(expected is Status.FAIL)
+    assert made.assess().integrity.breaches["residency_breaches"] == int(expected is Status.FAIL)
 
 
 def looked_inside(*abroad: str) -> Run:
@@ -100,7 +100,7 @@ def test_without_bound_regions_there_is_nothing_to_judge() -> None:
     made = Run((INTEGRITY,))
     made.row(1000)
     assert "integrity/residency_breaches" not in {verdict.id for verdict in made.assess().verdicts}
-    assert made.assess().integrity.residency_breaches is None
+    assert made.assess().integrity.breaches["residency_breaches"] is None
     made.objectives = (RESIDENCY,)
     assert made.verdict("residency/residency_breaches").status is Status.INCONCLUSIVE
 

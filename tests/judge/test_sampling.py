@@ -6,8 +6,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]  # scipy ships no types
 
-from closeshave.judge.sampling import percentile_bounds_ns, percentile_ns, requests_to_settle, share_bounds
-from closeshave.judge.windows import NEVER_NS
+from closeshave.judge.evidence.windows import NEVER_NS
+from closeshave.judge.measures.sampling import percentile_bounds_ns, percentile_ns, requests_to_settle, share_bounds
 
 
 @pytest.mark.parametrize(("n", "proven"), [(29_955, False), (29_956, True)])

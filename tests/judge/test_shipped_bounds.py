@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from closeshave.files.shipped import locate
 from closeshave.judge.verdict import Status
 from closeshave.plan import Expected, Fault, read_plan
-from closeshave.shelf import locate
 from closeshave.target import Measure, read_target
 from tests.judge.histories import KILL, Run
 

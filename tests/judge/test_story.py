@@ -2,9 +2,9 @@
 
 from rich.console import Console
 
-from closeshave.judge.dossier import Dossier
-from closeshave.judge.line import Line
-from closeshave.judge.story import tell
+from closeshave.judge.explanation.line import Line
+from closeshave.judge.explanation.story import tell
+from closeshave.judge.measures.analysis import Analysis
 from closeshave.report import story
 from tests.judge.histories import Run
 from tests.judge.test_assess import whole
@@ -12,7 +12,7 @@ from tests.judge.test_assess import whole
 
 def lines(run: Run, verdict: str) -> tuple[Line, ...]:
     """The story of one verdict."""
-    return tell(Dossier(run.case), run.verdict(verdict))
+    return tell(Analysis(run.case), run.verdict(verdict))
 
 
 def lost_after_a_fail_over() -> Run:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from closeshave.files.yamlfile import InvalidFile
 from closeshave.target import FROM_BELOW, PER_FAULT, Measure, Objective, read_target
-from closeshave.yamlfile import InvalidFile
 
 FOLDER = Path(__file__).parents[2] / "environments" / "targets"
 PROMISES = {

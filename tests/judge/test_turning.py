@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from closeshave.judge.turning import Turn, turn
+from closeshave.judge.measures.turning import Turn, turn
 
 TENTH_NS = 100_000_000
 BIAS_TENTHS = 0.4

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closeshave.judge import sampling
+from closeshave.judge.measures import sampling
 from closeshave.judge.verdict import Status
 from closeshave.plan import Expected
 from closeshave.target import Measure, Objective

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from closeshave.judge.timeline import lives
+from closeshave.judge.evidence.timeline import lives
 from closeshave.plan import Expected, Fault
 from proving.effects import shown_ns
 from tests.judge.histories import KILL, Run, ns

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from closeshave.faults.catalogue import KINDS
-from closeshave.preparation import prepare
+from closeshave.trial.preparation import prepare
 from proving.__main__ import PLANS, plans
 
 FILES = sorted(PLANS.glob("*.yaml"))

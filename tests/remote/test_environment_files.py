@@ -11,9 +11,9 @@ from closeshave.environments.remote import guard
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.look import look
 from closeshave.faults import catalogue
-from closeshave.preparation import prepare
-from closeshave.traffic import manners
-from closeshave.yamlfile import InvalidFile
+from closeshave.files.yamlfile import InvalidFile
+from closeshave.traffic import conventions
+from closeshave.trial.preparation import prepare
 from truth.plain.running import plain
 
 FILES = sorted(Path(__file__).parents[2].glob("environments/*.yaml"))
@@ -30,9 +30,9 @@ def test_an_environment_is_valid(path):
     """Named as its file; its capabilities mean something."""
     definition = read_definition(path)
     assert definition.name == path.stem
-    spoken = manners.of(definition.capabilities, definition.topology)
-    assert spoken.steps_off <= manners.OPERATIONS
-    assert set(definition.capabilities.limits) <= manners.OPERATIONS
+    spoken = conventions.of(definition.capabilities, definition.topology)
+    assert spoken.steps_off <= conventions.OPERATIONS
+    assert set(definition.capabilities.limits) <= conventions.OPERATIONS
 
 
 @pytest.mark.parametrize("path", REMOTE, ids=lambda path: path.stem)

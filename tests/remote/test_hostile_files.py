@@ -11,8 +11,8 @@ from closeshave.environments.driver import Permission
 from closeshave.environments.remote import remote as kind
 from closeshave.environments.remote.look import look
 from closeshave.environments.remote.remote import place
+from closeshave.files.yamlfile import InvalidFile
 from closeshave.plan import Canaries, Limits, Phase, Plan, Role
-from closeshave.yamlfile import InvalidFile
 from tests.remote.definitions import document, write
 
 TEXTS = {

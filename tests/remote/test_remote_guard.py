@@ -8,8 +8,8 @@ from closeshave.environments.driver import Permission
 from closeshave.environments.remote import permission
 from closeshave.environments.remote.guard import over_caps, refusals, unprepared
 from closeshave.environments.remote.look import Seen, look, members, shows_live_key
+from closeshave.files.yamlfile import InvalidFile
 from closeshave.plan import Canaries, Expected, Fault, Limits, Phase, Plan, Role
-from closeshave.yamlfile import InvalidFile
 from tests.remote.definitions import remote
 
 KEY, NOW_S = b"k" * 32, 1_000_000.0

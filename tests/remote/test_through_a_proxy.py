@@ -18,8 +18,8 @@ from closeshave.environments.remote.asking import Asker, ask_as_anybody
 from closeshave.environments.remote.look import look
 from closeshave.faults import catalogue
 from closeshave.faults.calls import carry_out
+from closeshave.files.yamlfile import InvalidFile
 from closeshave.traffic import logins
-from closeshave.yamlfile import InvalidFile
 from tests.proxying import LOGIN, forward
 from tests.remote.definitions import remote
 from truth.plain.running import plain

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from closeshave.judge.integrity.registry import INVARIANTS
 from closeshave.judge.verdict import Assessment, Exposure, FaultFigures, IntegrityFigures, LoadFigures, NotRun, Status, Verdict
 from tests.report.synthetic import REGIONS, ns
 
@@ -71,7 +72,14 @@ LOAD = LoadFigures(
     edge_count=62_411,
 )
 
-INTEGRITY = IntegrityFigures(2_218, 0, 0, 0, 0, 0, 0, 0, 0, 3, customers_acknowledged=640, refused_though_free=0)
+INTEGRITY = IntegrityFigures(2_218, 640, {name: 3 if each.doubt else 0 for name, each in INVARIANTS.items() if each.summarised})
+
+
+def counted(**breaches: int | None) -> IntegrityFigures:
+    """The figures of the clean run, but for these counts."""
+    return replace(INTEGRITY, breaches={**INTEGRITY.breaches, **breaches})
+
+
 EXPOSURES = {"double_booked": Exposure(412, "contests for a slot"), "lost": Exposure(2_218, "acknowledged writes that were read back")}
 NOT_RUN = (NotRun("E17", "A region's data survives an earthquake", "no fault of this plan is of a kind that it covers"),)
 NOT_ASKED = (NotRun("stale_pages", "stale pages", "no journey of this scenario changes a page"),)
@@ -140,7 +148,7 @@ def failed() -> Assessment:
         status=Status.FAIL,
         reasons=(sold_twice, "the p95 of 2,700 requests is 118.0 ms; the promise is at most 100 ms"),
         verdicts=found,
-        integrity=replace(INTEGRITY, double_booked=3),
+        integrity=counted(double_booked=3),
     )
 
 
@@ -165,5 +173,5 @@ def inconclusive() -> Assessment:
         replace(LOAD, generator_limited_windows=4, edge_count=None, send_lateness_p99_ms=31.0),
         found,
         (FAULTS[0], unknown, FAULTS[2]),
-        replace(INTEGRITY, lost=None, orphan_payments=None, unresolved=None),
+        counted(lost=None, orphan_payments=None, unresolved=None),
     )

@@ -49,7 +49,7 @@ def test_the_summary_keeps_its_published_schema(variant):
 
 
 def test_the_published_schema_is_that_of_the_code():
-    """After a change: ``python -m closeshave.schemas docs``."""
+    """After a change: ``python -m closeshave.cli.schemas docs``."""
     assert summary.schema() == SCHEMA
 
 

@@ -42,7 +42,7 @@ def test_a_run_that_ended_early_says_so_first(exit_code, beginning):
 
 def test_nothing_is_claimed_of_bookings_that_could_not_be_counted():
     """Unknown never becomes success."""
-    uncounted = replace(judged.passed(), integrity=replace(judged.INTEGRITY, lost=None))
+    uncounted = replace(judged.passed(), integrity=judged.counted(lost=None))
     assert "acknowledged" not in headline(uncounted, "measured", 0).sentence
 
 

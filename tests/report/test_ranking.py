@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from closeshave.judge import integrity
-from closeshave.judge.assess import INVARIANTS
+from closeshave.judge.integrity.registry import BREACHES, INVARIANTS, TITLES
 from closeshave.judge.verdict import Status
-from closeshave.report import kinds, ranking
+from closeshave.report import ranking
 from tests.report import judged
 
 
@@ -32,7 +31,8 @@ def test_every_breach_of_integrity_has_its_own_row():
 
 def test_every_kind_of_breach_is_known_by_its_title():
     """What the judge looks for and the report does not know would be ranked as one promise among many."""
-    assert set(kinds.INVARIANTS) == INVARIANTS | integrity.DOUBTS
+    doubts = {name for name, each in INVARIANTS.items() if each.doubt}
+    assert set(TITLES) == BREACHES | doubts
 
 
 def test_there_are_never_more_rows_than_fit():

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from closeshave.history import OPERATIONS, Operation, frame
 from closeshave.report.axis import Axis, Band, axis
 from closeshave.report.distribution import distributions
+from closeshave.report.failures import failures
 from closeshave.report.machine import machine, per_bin
-from closeshave.report.mishaps import mishaps
 from closeshave.report.series import bin_width_s, percentiles, series
 from tests.report import judged, synthetic
 
@@ -114,15 +114,15 @@ def test_distributions_cover_every_request_of_calm_and_of_faults():
 def test_what_was_not_good_is_told_by_reason_and_by_fault():
     """Every request that was not good is in some row."""
     made = synthetic.history()
-    found, more = mishaps(made.operations, axis(made, judged.passed()), most=1_000)
+    found, more = failures(made.operations, axis(made, judged.passed()), most=1_000)
     assert more == 0
     assert sum(one.count for one in found) == (~made.operations["good"]).sum()
     assert any(one.during == "us-west-2-lost" and one.shards == "2" for one in found)
 
 
-def test_a_clean_run_has_no_mishaps():
+def test_a_clean_run_has_no_failures():
     """And no row that says so."""
-    assert mishaps(pd.DataFrame(frame([operation(1, 0.1)], OPERATIONS)), TEN_SECONDS) == ((), 0)
+    assert failures(pd.DataFrame(frame([operation(1, 0.1)], OPERATIONS)), TEN_SECONDS) == ((), 0)
 
 
 def resources(cores: int = 2) -> pd.DataFrame:
@@ -163,6 +163,6 @@ def test_what_healing_breaks_is_not_blamed_on_the_fault():
     """Switching roles back costs requests too; they are told apart from those that the fault cost."""
     band = Band("killed", 1.0, None, 3.0, 5.0, 7.0, 5.0)
     rows = [operation(at, 0.1, good=False) for at in (0.5, 2, 6, 8)]
-    found, _ = mishaps(frame(rows, OPERATIONS), replace(TEN_SECONDS, bands=(band,)))
+    found, _ = failures(frame(rows, OPERATIONS), replace(TEN_SECONDS, bands=(band,)))
     assert [one.during for one in found] == ["between phases", "killed", "killed, while it was being healed"]
     assert found[0].count == 2

@@ -16,8 +16,8 @@ import httpx
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from closeshave.control.processes import poll_until
 from closeshave.files import read_lines
-from closeshave.processes import poll_until
 from closeshave.standin import seed
 from closeshave.standin.settings import VARIABLE, SeedSizes, Settings
 from closeshave.standin.settings import save as save_settings

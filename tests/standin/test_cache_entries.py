@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import redis
 
+from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment, Store
 from closeshave.environments.evidence import cache_entries, placements
 from closeshave.environments.evidence.reading import FinalStateUnreadable
-from closeshave.processes import poll_until
 from closeshave.standin import defects
 from closeshave.standin.seed import administrator
 from closeshave.standin.switches import LOOK_EVERY_S

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
+from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment
-from closeshave.processes import poll_until
 from closeshave.standin import defects
 from closeshave.standin.seed import administrator
 from tests.standin.running import SIZES, Customer, Running

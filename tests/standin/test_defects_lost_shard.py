@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
+from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment
-from closeshave.processes import poll_until
 from closeshave.standin import defects
-from closeshave.standin.crooked.database import SLOW_RECOVERY_S
-from closeshave.standin.crooked.shards import STORM_S
+from closeshave.standin.defective.database import SLOW_RECOVERY_S
+from closeshave.standin.defective.shards import STORM_S
 from tests.standin.running import Customer, Running
 
 pytestmark = pytest.mark.servers

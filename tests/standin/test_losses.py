@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from closeshave.processes import poll_until
+from closeshave.control.processes import poll_until
 from tests.standin.running import Customer, Running
 from tests.standin.servers import Postgres
 

@@ -15,8 +15,8 @@ import httpx
 import pytest
 import uvicorn
 
+from closeshave.control.processes import poll_until
 from closeshave.deployment import OPERATIONS, OVERRIDES
-from closeshave.processes import poll_until
 from closeshave.standin import settings as settings_file
 from closeshave.standin.operations import LOOK_EVERY_S, Operations
 from closeshave.standin.payments import Ledger, application

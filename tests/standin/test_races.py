@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from closeshave import deployment
-from closeshave.processes import poll_until
+from closeshave.control.processes import poll_until
 from closeshave.standin import defects
 from tests.standin.running import Customer, Running
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from closeshave.processes import poll_until
+from closeshave.control.processes import poll_until
 from closeshave.standin.breaker import FAILURES
 from closeshave.standin.caches import TIMEOUT_S, Tier
 from closeshave.standin.wire import Lost, ReadOnly, Refused, Wire

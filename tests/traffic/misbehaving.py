@@ -13,9 +13,9 @@ import locust  # noqa: F401  # first of all: it patches the interpreter
 import gevent  # isort: skip
 from gevent import server  # isort: skip
 
-from closeshave.traffic.engine.carrier import EngineTransport, stop_waiting  # isort: skip
-from closeshave.traffic.engine.engine import Engine, Settings  # isort: skip
-from closeshave.traffic.transport import Request  # isort: skip
+from closeshave.loadgen.carrier import EngineTransport, stop_waiting  # isort: skip
+from closeshave.loadgen.engine import Engine, Settings  # isort: skip
+from closeshave.loadgen.transport import Request  # isort: skip
 
 ENGINE = Engine(Settings())
 

@@ -15,11 +15,11 @@ from closeshave.deployment import Deployment
 from closeshave.environments import embedded
 from closeshave.environments.definition import read_embedded
 from closeshave.environments.evidence import edge_counts
+from closeshave.files.shipped import locate
+from closeshave.loadgen.convert import Converted
 from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic
-from closeshave.shelf import locate
 from closeshave.traffic import logins
 from closeshave.traffic.collect import collect
-from closeshave.traffic.engine.convert import Converted
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.load import plan_load
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from closeshave.processes import poll_until
+from closeshave.control.processes import poll_until
 from closeshave.traffic import ports
 from tests.traffic import loads
 from tests.traffic.tinyplatform import TinyPlatform

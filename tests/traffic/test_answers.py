@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closeshave.history import RATE_LIMITED, SHORTAGE, Outcome
+from closeshave.loadgen.outcomes import Meaning
+from closeshave.loadgen.transport import Answer, Failure, Request
 from closeshave.traffic import answers, dialect
 from closeshave.traffic.dialect import Caller, Slot
-from closeshave.traffic.outcomes import Meaning
-from closeshave.traffic.transport import Answer, Failure, Request
 
 CALLER = Caller("a@example.com", "pw", "T", "C", 1, "10.1.2.3")
 SLOT = Slot(5, date(2026, 12, 1), "09:00", "America/New_York")
@@ -164,21 +164,6 @@ def test_bodies(check: answers.Check, body: Any, good: bool) -> None:
 def test_any_bytes_can_be_a_body(body: bytes) -> None:
     """What is no JSON object or list is no body."""
     assert isinstance(answers.parse(body), dict | list | None)
-
-
-@pytest.mark.parametrize(
-    ("header", "expected"),
-    [
-        ("db;dur=1.5, cache;dur=0.25", {"db": 1.5, "cache": 0.25}),
-        ('db;desc="x";dur="3"', {"db": 3.0}),
-        ("miss, db;dur=2", {"db": 2.0}),
-        ("db;dur=NaN", {}),
-        ("", {}),
-    ],
-)
-def test_server_timing(header: str, expected: dict[str, float]) -> None:
-    """Durations by metric; nonsense is left out."""
-    assert answers.timings(header) == expected
 
 
 def test_what_the_platform_tells_of_itself() -> None:

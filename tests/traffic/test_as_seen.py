@@ -18,7 +18,7 @@ from closeshave.traffic import accounts, learning
 from closeshave.traffic.accounts import LoggedIn
 from closeshave.traffic.collect import collect
 from closeshave.traffic.generator import Generator
-from closeshave.traffic.signposts import RECORDS, Kind
+from closeshave.traffic.runfiles import RECORDS, Kind
 from closeshave.traffic.steps import LOOK_AGAIN_AFTER_S
 from tests.traffic import loads
 from truth.plain.running import plain

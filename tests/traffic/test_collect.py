@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from closeshave import history
 from closeshave.history import EFFECTS, OPERATIONS, Blind, Effect, Operation, Outcome, Sent, Source
+from closeshave.loadgen.convert import Converted
+from closeshave.loadgen.records import MOST_TEXTS, OTHER, RecordFiles, Records
+from closeshave.loadgen.rows import ROW
+from closeshave.loadgen.transport import TOTAL_TIMEOUT_S
+from closeshave.traffic.book import EngineBook
 from closeshave.traffic.collect import collect
-from closeshave.traffic.engine.book import EngineBook
-from closeshave.traffic.engine.convert import Converted
-from closeshave.traffic.engine.records import MOST_TEXTS, OTHER, RecordFiles, Records
-from closeshave.traffic.engine.rows import ROW
-from closeshave.traffic.signposts import RECORDS
-from closeshave.traffic.transport import TOTAL_TIMEOUT_S
+from closeshave.traffic.runfiles import RECORDS
 
 TEXTS = st.none() | st.sampled_from(["timeout", "reset", "eu-west-1", "Zürich", ""])
 TIMES = st.integers(0, 2**62)

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from closeshave.loadgen.transport import Request
 from closeshave.traffic import dialect
 from closeshave.traffic.dialect import Caller, Slot
-from closeshave.traffic.transport import Request
 
 CALLER = Caller("a@example.com", "pw", "TOKEN", "CSRF", 50_001, "10.1.2.3")
 SLOT = Slot(5, date(2026, 12, 1), "09:30", "Europe/Dublin")

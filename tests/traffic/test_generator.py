@@ -17,14 +17,14 @@ import pytest
 
 from closeshave import history
 from closeshave.clock import now_ns
+from closeshave.control.processes import poll_until
 from closeshave.history import Sent
 from closeshave.plan import Canaries, Traffic
-from closeshave.processes import poll_until
 from closeshave.traffic.collect import collect
 from closeshave.traffic.generator import Generator, GeneratorFailed
 from closeshave.traffic.load import Load
-from closeshave.traffic.precedence import Precedence
-from closeshave.traffic.signposts import Kind
+from closeshave.traffic.priority import Priority
+from closeshave.traffic.runfiles import Kind
 from closeshave.traffic.visits import plan_visits
 from tests.traffic import loads
 from tests.traffic.permission import real_time_permitted
@@ -87,7 +87,7 @@ def test_two_workers_share_the_arrivals_without_overlap(platform: TinyPlatform, 
     """Every planned arrival is some worker's, once, at its own time; nothing is lost on the way to the history; nobody is left."""
     load = loads.load(run, (2.0, 40), edges=everywhere(platform.url), traffic=replace(BRISK, processes=2))
     generator = ready("customers", load)
-    assert (generator.precedence is Precedence.REAL_TIME) == real_time_permitted(), "one that waits its turn is late"
+    assert (generator.priority is Priority.REAL_TIME) == real_time_permitted(), "one that waits its turn is late"
     start_ns = now_ns() + SOON_NS
     generator.go(start_ns)
     assert generator.finish(30) == 0

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from closeshave.history import RATE_LIMITED, SHORTAGE, Effect, Source
-from closeshave.traffic.engine.records import Records
-from closeshave.traffic.engine.rows import ROW
+from closeshave.loadgen.records import Records
+from closeshave.loadgen.rows import ROW
 from closeshave.traffic.live import Live, Tally
-from closeshave.traffic.signposts import RECORDS
+from closeshave.traffic.runfiles import RECORDS
 
 
 def worker(run: Path, name: str, number: int, source: Source = Source.CUSTOMERS) -> Records:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from closeshave.files.yamlfile import InvalidFile, read
 from closeshave.traffic.profiles import Profile, read_profile
-from closeshave.yamlfile import InvalidFile, read
 
 
 @pytest.mark.parametrize("name", ["flat", "evening", "friday", "campaign"])

@@ -12,10 +12,10 @@ import pytest
 
 from closeshave.clock import now_ns
 from closeshave.history import Effect, Operation, Source
+from closeshave.loadgen.transport import Answer, Failure, Request
 from closeshave.traffic.dialect import Caller, Slot
 from closeshave.traffic.session import Counters, Over, Session, Surroundings, Window
 from closeshave.traffic.steps import Booking, Steps
-from closeshave.traffic.transport import Answer, Failure, Request
 from tests.traffic.loads import FOUR
 
 SLOT = Slot(5, date(2026, 12, 1), "09:00", "America/New_York")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from closeshave import chance, fitting
+from closeshave.caps import chance
 from closeshave.clock import now_ns
 from closeshave.deployment import Deployment, Edge, Payments
 from closeshave.environments.remote.definition import Remote
@@ -20,6 +20,7 @@ from closeshave.plan import Canaries, Limits, Phase, Plan, Role, Traffic
 from closeshave.topology import Shard, Topology
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.load import Load, plan_load
+from closeshave.trial import fitting
 from tests.remote.definitions import remote
 from tests.traffic import loads
 from tests.traffic.tinyplatform import TinyPlatform

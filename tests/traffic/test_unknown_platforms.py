@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from closeshave.clock import now_ns
 from closeshave.deployment import Capabilities
 from closeshave.history import Source
-from closeshave.traffic import answers, manners
+from closeshave.traffic import answers, conventions
 from closeshave.traffic.dialect import Caller, Slot
 from closeshave.traffic.learning import EMPTY_LISTS, REFUSALS, Learnt
 from closeshave.traffic.session import Session, Surroundings, Window
 from closeshave.traffic.steps import LOOK_AGAIN_AFTER_S, Booking, Steps
-from tests.traffic.test_manners import BOOKED, ONE, SLOT
+from tests.traffic.test_conventions import BOOKED, ONE, SLOT
 from tests.traffic.test_session import Kept, Scripted
 
 NINE_UTC = 1796115600
@@ -33,7 +33,7 @@ def customer(
     *script: tuple[int, object], able: Capabilities | None = None, learnt: Learnt | None = None
 ) -> tuple[Steps, Kept, Scripted, Learnt]:
     """The steps of a customer, what is kept of them, the connection, and what was learnt."""
-    kept, transport, spoken = Kept(), Scripted(list(script)), manners.of(able or Capabilities(), ONE)
+    kept, transport, spoken = Kept(), Scripted(list(script)), conventions.of(able or Capabilities(), ONE)
     learnt = learnt or spoken.learnt()
     around = Surroundings(
         Source.CUSTOMERS, ONE, "closeshave:r", Window(), kept, lambda _due_ns: None, lambda: 1_795_000_000.0, spoken, learnt

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from closeshave.loadgen.rates import share
 from closeshave.plan import Traffic
-from closeshave.traffic.engine.rates import share
 from closeshave.traffic.visits import Visits, login_share, plan_visits
 from tests.traffic import loads
 

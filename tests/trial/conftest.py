@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.environments import registry
 
 PLAN = """

@@ -6,12 +6,13 @@ import json
 import pytest
 from rich.console import Console
 
-from closeshave import calibration, processors, trial
 from closeshave.conclusion import conclude, publish
-from closeshave.display import Display
+from closeshave.control import processors
 from closeshave.environments import registry
-from closeshave.preparation import prepare
+from closeshave.trial import calibration, running
 from closeshave.trial.calibrating import CODEC, FILE, PLACE
+from closeshave.trial.display import Display
+from closeshave.trial.preparation import prepare
 from tests.trial.conftest import plan_text, started_by_this_test
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(400)]
@@ -23,7 +24,7 @@ def carried_out(tmp_path, monkeypatch, processors_available):
     plan = tmp_path / "short.yaml"
     plan.write_text(f"{plan_text()}rate: auto\n")
     said = io.StringIO()
-    run = trial.run(prepare(str(plan)), tmp_path / "runs", Display(Console(file=said, width=400)))
+    run = running.run(prepare(str(plan)), tmp_path / "runs", Display(Console(file=said, width=400)))
     return conclude(run), said.getvalue()
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from closeshave import trial
 from closeshave.conclusion import conclude
-from closeshave.display import Display
-from closeshave.preparation import prepare
 from closeshave.standin import defects
+from closeshave.trial import running
+from closeshave.trial.display import Display
+from closeshave.trial.preparation import prepare
 from tests.trial.conftest import plan_text
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(400)]
@@ -20,7 +20,7 @@ def carried_out(tmp_path, text, after_up=None):
     """A whole trial in this process; returns its conclusion."""
     plan = Path(tmp_path, "short.yaml")
     plan.write_text(text)
-    run = trial.run(prepare(str(plan)), tmp_path / "runs", Display(Console(file=io.StringIO())), after_up=after_up)
+    run = running.run(prepare(str(plan)), tmp_path / "runs", Display(Console(file=io.StringIO())), after_up=after_up)
     return conclude(run)
 
 
@@ -33,8 +33,8 @@ def test_a_platform_that_accepts_double_bookings_fails_with_the_slot_as_witness(
     verdict = next(v for v in conclusion.assessment.verdicts if v.id == "integrity/double_booked")
     assert verdict.status == "fail"
     assert verdict.witnesses
-    assert conclusion.assessment.integrity.double_booked > 0
-    assert conclusion.assessment.integrity.lost == 0
+    assert conclusion.assessment.integrity.breaches["double_booked"] > 0
+    assert conclusion.assessment.integrity.breaches["lost"] == 0
 
 
 def test_replication_held_back_for_a_second_loses_about_that_second(tmp_path):
@@ -43,4 +43,4 @@ def test_replication_held_back_for_a_second_loses_about_that_second(tmp_path):
     (fault,) = conclusion.assessment.faults
     assert fault.lost_writes > 0
     assert 0.5 <= fault.loss_window_s <= 2.0
-    assert conclusion.assessment.integrity.lost == 0
+    assert conclusion.assessment.integrity.breaches["lost"] == 0

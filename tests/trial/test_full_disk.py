@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.environments import registry
 from tests import mounting
 from tests.trial.conftest import plan_text, started_by_this_test

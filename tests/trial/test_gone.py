@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.deployment import Network
-from closeshave.trial.presence import GOING_S_MAX, Presence
+from closeshave.trial.liveness import GOING_S_MAX, Liveness
 from tests.faults import toys
 
 
@@ -29,46 +29,46 @@ def end(deployment, parts):
 def test_while_anything_runs_it_is_for_the_judges(toy):
     """The worst of faults leaves something: the edges, say."""
     end(toy, toy.processes[1:])
-    assert Presence(toy, 0).gone(1) == ""
+    assert Liveness(toy, 0).gone(1) == ""
 
 
 def test_when_everything_has_ended_the_trial_stops(toy):
     """Whatever was measured then would be no fault of the platform."""
     end(toy, toy.processes)
-    assert Presence(toy, 0).gone(1) == "every part of the environment has ended, and no fault caused that"
+    assert Liveness(toy, 0).gone(1) == "every part of the environment has ended, and no fault caused that"
 
 
 def test_in_containers_the_likely_cause_is_named(toy):
     """An engine that is restarted takes all of its containers along."""
     end(toy, toy.processes)
     network = Network("x-front", "front", None, "10.213.0.0/26")
-    assert Presence(replace(toy, networks=(network,)), 0).gone(1).endswith("; has the container engine been stopped or restarted?")
+    assert Liveness(replace(toy, networks=(network,)), 0).gone(1).endswith("; has the container engine been stopped or restarted?")
 
 
 def test_a_remote_platform_runs_no_process_here(toy):
     """It has no processes, and is asked in other ways."""
-    presence = Presence(replace(toy, processes=()), 0)
-    assert presence.gone(1) == ""
-    assert not presence.going(1)
+    liveness = Liveness(replace(toy, processes=()), 0)
+    assert liveness.gone(1) == ""
+    assert not liveness.going(1)
 
 
 def test_evidence_ends_when_all_was_there_for_the_last_time(toy):
     """Not when the last part ended: an engine that stops is seconds about it."""
-    presence = Presence(toy, 0)
-    assert (presence.gone(10), presence.whole_ns) == ("", 10)
+    liveness = Liveness(toy, 0)
+    assert (liveness.gone(10), liveness.whole_ns) == ("", 10)
     end(toy, toy.processes[:1])
-    assert (presence.gone(20), presence.whole_ns) == ("", 10)
+    assert (liveness.gone(20), liveness.whole_ns) == ("", 10)
     end(toy, toy.processes)
-    assert presence.gone(30)
-    assert presence.whole_ns == 10
+    assert liveness.gone(30)
+    assert liveness.whole_ns == 10
 
 
 @pytest.mark.parametrize(("ended", "going"), [(0, False), (2, False), (3, True)])
 def test_nothing_is_concluded_while_nearly_all_is_going(toy, ended, going):
     """Less than a quarter is left, which no fault does; for as long as an engine gives its containers to end."""
-    presence = Presence(toy, 0)
-    presence.gone(0)
+    liveness = Liveness(toy, 0)
+    liveness.gone(0)
     end(toy, toy.processes[:ended])
-    presence.gone(1)
-    assert presence.going(1) == going
-    assert not presence.going(round(GOING_S_MAX * 1e9))
+    liveness.gone(1)
+    assert liveness.going(1) == going
+    assert not liveness.going(round(GOING_S_MAX * 1e9))

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from closeshave import processes
+from closeshave.control import processes
 from tests.trial.conftest import janitor_ended, plan_text, started_by_this_test
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(300)]

@@ -14,17 +14,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from closeshave import processes
 from closeshave.clock import now_ns
 from closeshave.conclusion import conclude
+from closeshave.control import processes
 from closeshave.deployment import Deployment
 from closeshave.environments import embedded
 from closeshave.environments.definition import read_embedded
 from closeshave.faults import guard, runmark
 from closeshave.faults.ledger import Ledger
 from closeshave.files import read_lines
+from closeshave.files.shipped import locate
 from closeshave.judge.verdict import Status
-from closeshave.shelf import locate
 from tests.trial.conftest import Running, begin, janitor_ended
 
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(300)]

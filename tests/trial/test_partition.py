@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from closeshave import history, trial
+from closeshave import history
 from closeshave.conclusion import conclude
-from closeshave.display import Display
-from closeshave.preparation import prepare
-from closeshave.shelf import locate
+from closeshave.files.shipped import locate
+from closeshave.trial import running
+from closeshave.trial.display import Display
+from closeshave.trial.preparation import prepare
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 SYNCHRONOUS = {False: "synchronous_mode: false", True: "synchronous_mode: true"}
@@ -21,7 +22,7 @@ def partitioned(tmp_path, *, synchronous):
     assert text.count(SYNCHRONOUS[False]) == 1
     environment = tmp_path / "containers.yaml"
     environment.write_text(text.replace(SYNCHRONOUS[False], SYNCHRONOUS[synchronous]))
-    run = trial.run(prepare("partition", environment=str(environment)), tmp_path / "runs", Display(Console(width=200)))
+    run = running.run(prepare("partition", environment=str(environment)), tmp_path / "runs", Display(Console(width=200)))
     return run, conclude(run)
 
 
@@ -62,7 +63,7 @@ def test_the_judge_counts_what_the_old_side_held_alone(tmp_path, synchronous):
     assert fault.lost_writes == acknowledged_alone(run)
     assert (fault.lost_writes > 0) is not synchronous
     assert (fault.split_brain_writes, verdicts["split-brain/us-west-2-partitioned"].status) == (0, "pass")
-    assert conclusion.assessment.integrity.lost == 0
+    assert conclusion.assessment.integrity.breaches["lost"] == 0
     assert verdicts["loss/us-west-2-partitioned"].status == "pass"
     assert verdicts["recovery/us-west-2-partitioned"].status == "pass"
     assert Path(run, history.DIVERGED_FILE).exists()

@@ -14,8 +14,8 @@ import sys
 
 import pytest
 
-from closeshave import processes
-from closeshave.processes import Identity
+from closeshave.control import processes
+from closeshave.control.processes import Identity
 from tests.proxying import LOGIN, forward
 from tests.remote import plans
 from tests.trial.conftest import plan_text

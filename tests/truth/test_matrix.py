@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from closeshave.judge import integrity
+from closeshave.judge.integrity.registry import INVARIANTS
 from closeshave.plan import read_plan
-from closeshave.preparation import prepare
 from closeshave.standin.switches import Defect
 from closeshave.target import read_target
+from closeshave.trial.preparation import prepare
 from tests.traffic.loads import FOUR
 from truth import __main__ as command
 from truth import damages, defects, drawing, matrix, result
@@ -33,7 +33,7 @@ def test_every_plan_can_be_carried_out(plan: str) -> None:
 def test_the_verdicts_meant_for_breaches_exist() -> None:
     """A breach of integrity is looked for under the name that the judge gives it."""
     named = {name.removeprefix("integrity/") for case in defects.CASES for name in case.verdicts if name.startswith("integrity/")}
-    assert named <= set(integrity.SEARCHES)
+    assert named <= set(INVARIANTS)
 
 
 def test_the_short_form_is_three_defects_two_damages_and_a_clean_run() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.environments.evidence import proctable
 from truth import neighbours, noisy
 

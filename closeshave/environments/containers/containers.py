@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from closeshave import engine
+from closeshave.control import engine
+from closeshave.control.engine import EngineFailed
 from closeshave.deployment import Deployment
-from closeshave.engine import EngineFailed
 from closeshave.environments import cache, construction, demolition, parts, registry, template
 from closeshave.environments.construction import Ground, Means, Say
 from closeshave.environments.containers import sources

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution
 from pathlib import Path, PurePosixPath
 
-from closeshave import engine
+from closeshave.control import engine
 from closeshave.environments import parts
 from closeshave.environments.containers import inside, interpreter, sources
 from closeshave.environments.containers.tree import MERGED, Tree
@@ -52,7 +52,7 @@ def recipes(images: Images) -> Iterator[Recipe]:
 def build(say: Say) -> tuple[str, ...]:
     """Make the default images that are missing or made of something that has changed since; returns the tags of those made.
 
-    Raises :class:`closeshave.engine.EngineFailed` and :class:`EnvironmentFailed`.
+    Raises :class:`closeshave.control.engine.EngineFailed` and :class:`EnvironmentFailed`.
     """
     if reason := engine.check():
         raise engine.EngineFailed(reason)

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from closeshave import processes
+from closeshave.control import processes
+from closeshave.control.engine import EngineFailed
 from closeshave.deployment import Process
-from closeshave.engine import EngineFailed
 from closeshave.environments.construction import Say
 from closeshave.environments.errors import EnvironmentFailed
 

@@ -18,11 +18,11 @@ import psycopg
 import pyarrow as pa
 import redis
 
-from closeshave import foreign
+from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment, Member, Store
 from closeshave.environments.evidence.reading import FinalStateUnreadable, session
+from closeshave.files import foreign
 from closeshave.history import CACHE_ENTRIES, CacheEntry
-from closeshave.processes import poll_until
 from closeshave.standin.franchises import PAGE, entry, franchise_of
 
 TIER = "cache"

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import httpx
 
-from closeshave import foreign
 from closeshave.deployment import OWN_REQUESTS, Deployment
-from closeshave.files import read_lines
+from closeshave.files import foreign, read_lines
 from closeshave.history import EdgeCount
 
 TIMEOUT_S = 2.0

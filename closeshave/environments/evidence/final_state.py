@@ -14,6 +14,7 @@ import pyarrow as pa
 from psycopg.rows import dict_row
 
 from closeshave.clock import now_ns
+from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment, Member
 from closeshave.environments import probe
 from closeshave.environments.evidence import cache_entries, diverged, placements
@@ -31,7 +32,6 @@ from closeshave.history import (
     record,
     save_rows,
 )
-from closeshave.processes import poll_until
 
 ROWS_AT_ONCE = 20_000
 CALM_S = 0.5

@@ -19,8 +19,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from closeshave import inherited, processes
 from closeshave.clock import now_ns
+from closeshave.control import processes, variables
 from closeshave.deployment import Deployment, load
 from closeshave.environments.evidence import meter, proctable
 from closeshave.environments.evidence.meter import Group, Incarnation
@@ -82,7 +82,7 @@ class Sampler:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**inherited.without(withheld), **python_environ()},
+                env={**variables.without(withheld), **python_environ()},
             )
         return cls(process)
 

@@ -14,10 +14,11 @@ from typing import Any
 
 import httpx
 
-from closeshave import foreign, web
+from closeshave.caps.pace import FREE, Pace
+from closeshave.clients import web
 from closeshave.deployment import Account, Capabilities, Proxy
 from closeshave.environments.remote.listing import Page
-from closeshave.pace import FREE, Pace
+from closeshave.files import foreign
 
 TIMEOUT_S = 15.0
 PATIENCE_S = 120.0

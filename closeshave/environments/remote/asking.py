@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from closeshave import foreign, web
+from closeshave.clients import web
 from closeshave.deployment import Proxy
 from closeshave.environments.remote import address
 from closeshave.environments.remote.listing import Page
+from closeshave.files import foreign
 
 TIMEOUT_S = 10.0
 SILENCE_S = 1.5

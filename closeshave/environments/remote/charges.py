@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from closeshave.caps.pace import Pace
 from closeshave.deployment import Deployment
 from closeshave.environments.remote import listing, record
 from closeshave.environments.remote.api import Api, Refused
@@ -23,7 +24,6 @@ from closeshave.environments.remote.reader import Reader
 from closeshave.environments.remote.record import Record
 from closeshave.environments.remote.rows import Row, cents, epoch_s, integer
 from closeshave.history import CAPTURES, CAPTURES_FILE, save_rows
-from closeshave.pace import Pace
 from closeshave.topology import Topology
 
 PATH = "/api/v2/payments/history"

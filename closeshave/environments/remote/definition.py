@@ -12,10 +12,10 @@ from zoneinfo import available_timezones
 import httpx
 from pydantic import Field
 
-from closeshave import foreign
 from closeshave.deployment import Asked, Call, Capabilities, Expect, Hook, Proxy, Secrets
+from closeshave.files import foreign
+from closeshave.files.yamlfile import STRICT, Count, Lasting, Positive, Whole
 from closeshave.topology import Shard, Topology
-from closeshave.yamlfile import STRICT, Count, Lasting, Positive, Whole
 
 EVERYTHING = Capabilities()
 QUERY = """

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from closeshave import foreign
 from closeshave.environments.remote import address, meaning, zones
 from closeshave.environments.remote.asking import HEALTH, Heard
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.visiting import BARBERS_MAX, READ, Noticed
-from closeshave.plaintext import counted, plural
+from closeshave.files import foreign
+from closeshave.plurals import counted, plural
 
 Level = Literal["ok", "note", "missing"]
 ROUTES = ("public services", "register", "login", "refresh", *READ, "availability check", "book", "read_booking", "my bookings", "reschedule",

@@ -17,7 +17,7 @@ from closeshave.environments.remote.look import look
 from closeshave.environments.remote.people import new_account, read
 from closeshave.environments.remote.proposal import Proposal
 from closeshave.environments.remote.visiting import Noticed, visit
-from closeshave.yamlfile import InvalidFile, Problem
+from closeshave.files.yamlfile import InvalidFile, Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from closeshave import chance, offered
+from closeshave.caps import chance, offered
 from closeshave.deployment import Asked
 from closeshave.environments.driver import Permission
 from closeshave.environments.remote import permission

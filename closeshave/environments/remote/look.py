@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from closeshave import foreign, web
+from closeshave.clients import web
 from closeshave.environments.remote.definition import Remote
+from closeshave.files import foreign
 
 TIMEOUT_S = 10.0
 SHOWN = ("/", "/health", "/health/detailed", "/openapi.json", "/api/v2/payments/config")

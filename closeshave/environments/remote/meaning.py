@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
-from closeshave import foreign
 from closeshave.environments.remote import address, zones
 from closeshave.environments.remote.asking import HEALTH, Heard, message
 from closeshave.environments.remote.visiting import Noticed
+from closeshave.files import foreign
 
 STEPS = frozenset(
     {"login", "refresh", "profile", "franchise", "public services", "barbers", "slots", "book", "read_booking", "reschedule", "cancel"}

@@ -7,9 +7,10 @@ from typing import Any
 
 import httpx
 
-from closeshave import foreign, web
+from closeshave.clients import web
 from closeshave.clock import Anchor
 from closeshave.deployment import Proxy
+from closeshave.files import foreign
 from closeshave.history import Signal
 
 TIMEOUT_S = 10.0

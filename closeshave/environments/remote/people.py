@@ -7,12 +7,12 @@ import io
 import secrets
 from pathlib import Path
 
+from closeshave.caps.pace import Pace
 from closeshave.deployment import Account
 from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.remote.api import Api, Refused
 from closeshave.environments.remote.definition import Remote
-from closeshave.pace import Pace
 
 COLUMNS = ("email", "password", "region")
 

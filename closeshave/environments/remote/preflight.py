@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import httpx
 
-from closeshave import foreign, web
+from closeshave.caps.pace import Pace
+from closeshave.clients import web
 from closeshave.deployment import Account, Capabilities, Proxy
 from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
@@ -24,7 +25,7 @@ from closeshave.environments.remote import address, zones
 from closeshave.environments.remote.api import Api, Caller, Refused
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.rows import epoch_s
-from closeshave.pace import Pace
+from closeshave.files import foreign
 
 TAG = "closeshave:before-the-run"
 TIMEOUT_S = 10.0

@@ -18,7 +18,7 @@ from closeshave.environments.remote.asking import Heard
 from closeshave.environments.remote.definition import Accounts, Caps, Fingerprint, Remote, Stage
 from closeshave.environments.remote.look import members
 from closeshave.environments.remote.visiting import Noticed
-from closeshave.yamlfile import InvalidFile, Problem
+from closeshave.files.yamlfile import InvalidFile, Problem
 
 NOTHING = Noticed()
 STAGES: Mapping[str, Stage] = {

@@ -18,6 +18,7 @@ import psycopg
 import pyarrow as pa
 from psycopg.rows import dict_row
 
+from closeshave.caps.pace import Pace
 from closeshave.deployment import Account, Deployment
 from closeshave.environments.remote import listing, record
 from closeshave.environments.remote.api import Api, Refused
@@ -27,7 +28,6 @@ from closeshave.environments.remote.reader import Reader
 from closeshave.environments.remote.record import Record
 from closeshave.environments.remote.rows import Odd, Row, row
 from closeshave.history import BOOKINGS, BOOKINGS_FILE, save_rows
-from closeshave.pace import Pace
 from closeshave.topology import Topology
 
 MINE, EVERYBODYS = "/api/v2/appointments/", "/api/v2/appointments/all/list"

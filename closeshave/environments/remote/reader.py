@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from closeshave import foreign, private
+from closeshave import private
 from closeshave.deployment import Account, Deployment
 from closeshave.environments.remote.api import Api, Caller, Refused, address_of
 from closeshave.environments.remote.listing import Page
+from closeshave.files import foreign
 
 LOGGED_IN = "accounts.json"
 """In the run's private directory while it is carried out: the customers' tokens, as whoever logged them in wrote them."""

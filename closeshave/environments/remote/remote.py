@@ -12,7 +12,6 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from closeshave import jsonfile
 from closeshave.clock import Anchor
 from closeshave.deployment import FILE, Deployment, Edge, Payments, load
 from closeshave.environments import registry
@@ -24,10 +23,10 @@ from closeshave.environments.remote.lock import Lock, Locked
 from closeshave.environments.remote.look import look
 from closeshave.environments.remote.people import people
 from closeshave.environments.remote.permission import own_key
-from closeshave.files import write_atomically
+from closeshave.files import jsonfile, write_atomically
 from closeshave.history import Signal
-from closeshave.plaintext import counted
 from closeshave.plan import Plan
+from closeshave.plurals import counted
 
 _HELD: dict[str, Lock] = {}
 """The locks of this process by environment; a lock is a process's, not a file's."""

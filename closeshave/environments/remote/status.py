@@ -7,9 +7,10 @@ from typing import Any
 
 import httpx
 
-from closeshave import foreign, web
+from closeshave.clients import web
 from closeshave.deployment import Capabilities, Edge, Proxy, load
 from closeshave.environments.status import PartStatus
+from closeshave.files import foreign
 
 PATH = "/health/ready"
 TIMEOUT_S = 5.0

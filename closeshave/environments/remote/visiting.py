@@ -12,13 +12,13 @@ from functools import partial
 from typing import Any
 from zoneinfo import available_timezones
 
-from closeshave import foreign
 from closeshave.deployment import Account
 from closeshave.environments.remote import listing
 from closeshave.environments.remote.asking import Asker, Heard
 from closeshave.environments.remote.listing import Listed
 from closeshave.environments.remote.preflight import Booked
 from closeshave.environments.remote.rows import epoch_s
+from closeshave.files import foreign
 
 TAG = "closeshave:doctor"
 DAYS = (20, 6, 13, 27, 9)

@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from closeshave.control.processes import poll_until
 from closeshave.environments.probe import post_json
-from closeshave.processes import poll_until
 
 REJOIN_S_MAX = 60.0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from closeshave import processes
+from closeshave.control import processes
 from closeshave.environments.commands import CommandFailed, run
 
 SYSV_SEGMENTS = Path("/proc/sysvipc/shm")

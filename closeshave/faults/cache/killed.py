@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from closeshave import processes
+from closeshave.clients import ports, wire
+from closeshave.control import processes
 from closeshave.deployment import Store
 from closeshave.faults.cache import tier
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import kill, whole
 from closeshave.faults.kind import Aim, Injection, Kind, Sighting
-from closeshave.faults.parts import ports, wire
 from closeshave.plan import Expected
 
 HUNG_S = 0.3

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from closeshave.clients import sentinel, valkey
 from closeshave.clock import now_ns
 from closeshave.deployment import Store
 from closeshave.faults import proofs
 from closeshave.faults.cache import tier
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
-from closeshave.faults.parts import sentinel, valkey
 from closeshave.faults.waiting import wait_until
 from closeshave.plan import Expected
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from closeshave.clients.toxiproxy import Toxic
 from closeshave.deployment import Link
 from closeshave.faults import links
 from closeshave.faults.cache import tier
 from closeshave.faults.kind import Aim, Kind, Parameter
 from closeshave.faults.linkfault import LinkFault
-from closeshave.faults.parts.toxiproxy import Toxic
 from closeshave.plan import Expected
 
 LATENCY_MS = Parameter("latency_ms", int, default=50, about="Delay of every answer of the tier, in milliseconds.", at_least=1)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from closeshave.clients import sentinel
 from closeshave.deployment import Store
 from closeshave.faults import proofs
 from closeshave.faults.kind import Aim, Parameter, Proof, Say
-from closeshave.faults.parts import sentinel
 from closeshave.faults.whole import Whole
 
 SWITCH_BACK = Parameter("switch_back", bool, default=True, about="Healing makes the declared primary the primary again.")
@@ -24,7 +24,7 @@ def stores_of(aim: Aim) -> tuple[Store, ...]:
 
 
 def leads_of(aim: Aim) -> tuple[Store, ...]:
-    """The store that leads each group of the tier at this moment. Raises :class:`~closeshave.faults.parts.sentinel.NoPrimary`."""
+    """The store that leads each group of the tier at this moment. Raises :class:`~closeshave.clients.sentinel.NoPrimary`."""
     return tuple(sentinel.primary(aim.deployment, group) for group in sentinel.groups_of(aim.deployment, name_of(aim)))
 
 

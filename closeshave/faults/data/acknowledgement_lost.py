@@ -10,11 +10,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+from closeshave.clients.toxiproxy import Toxic
 from closeshave.deployment import Link
 from closeshave.faults import links
 from closeshave.faults.kind import Aim, Kind, Parameter, Stroke
 from closeshave.faults.linkfault import LinkFault
-from closeshave.faults.parts.toxiproxy import Toxic
 from closeshave.faults.waiting import after, wait_until
 from closeshave.faults.whole import Whole
 from closeshave.plan import Expected

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import signal
 
-from closeshave import processes
+from closeshave.clients import edges
 from closeshave.clock import now_ns
-from closeshave.faults import altered
+from closeshave.control import processes
+from closeshave.faults import extra_processes
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import whole
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
-from closeshave.faults.parts import edges
 from closeshave.faults.service import fleet
 from closeshave.faults.waiting import SECOND_NS, after, wait_until
 from closeshave.plan import Expected
@@ -41,7 +41,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     """Start the storm ahead of its time; at the injection it begins, and the applications stand still for a while."""
     before = _per_s(aim)
     said = [aim.deployment.root, fleet.region_of(aim), *(aim.parameters[parameter.name] for parameter in (RATE, RETRIES, PATIENCE_S))]
-    storm = altered.help_with(aim.deployment, helper(aim), "storm", *map(str, (*said, strike_ns, LASTS_S_MAX)), nice=NICE)
+    storm = extra_processes.help_with(aim.deployment, helper(aim), "storm", *map(str, (*said, strike_ns, LASTS_S_MAX)), nice=NICE)
     apps = fleet.fleet(aim)
     victims = whole(aim.deployment, apps)
     touched: tuple[str, ...] = (f"{helper(aim)} pid {storm.pid}",)
@@ -68,16 +68,16 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
     """End the storm, resume and run the region's applications."""
-    storms = altered.running(aim.deployment, [helper(aim)])
+    storms = extra_processes.running(aim.deployment, [helper(aim)])
     if storms:
         say(f"ending {helper(aim)}")
-        altered.end(storms, ENDS_WITHIN_S)
+        extra_processes.end(storms, ENDS_WITHIN_S)
     return (*(f"ended {name} pid {identity.pid}" for identity, name in storms.items()), *fleet.undo(aim, deadline_ns, say))
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
     """No storm is left, and the region's applications answer."""
-    left = [f"{name} pid {identity.pid}" for identity, name in altered.running(aim.deployment, [helper(aim)]).items()]
+    left = [f"{name} pid {identity.pid}" for identity, name in extra_processes.running(aim.deployment, [helper(aim)]).items()]
     return (Proof(f"{helper(aim)} has ended", not left, ", ".join(left) or "no such process"), *fleet.prove(aim))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from closeshave.clients import ports
 from closeshave.faults.dependency import provider
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import kill, whole
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
-from closeshave.faults.parts import ports
 from closeshave.plan import Expected
 
 HANG = Parameter("hang", bool, default=False, about="Stop it by SIGSTOP instead: connections are accepted and never answered.")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import httpx
 
+from closeshave.clients import ports
 from closeshave.faults.dependency import provider
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
-from closeshave.faults.parts import ports
 from closeshave.plan import Expected
 
 LATE_S = Parameter(

@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from closeshave import processes
+from closeshave.clients import ports
 from closeshave.clock import now_ns
+from closeshave.control import processes
 from closeshave.deployment import Deployment, Link, Process
 from closeshave.faults import links, proofs, repair
 from closeshave.faults.kind import Aim, Injection, Proof, Say
-from closeshave.faults.parts import ports
 from closeshave.faults.waiting import until, wait_until
 
 OWNER = "dependency.payments"
@@ -117,7 +117,7 @@ def _reached(deployment: Deployment) -> Proof:
     root = Path(deployment.root)
     # A region that another fault has taken away is no part of this proof.
     open_ways = [way for way in ways(deployment) if processes.find(root, deployment.process(f"toxiproxy-{way.region}"))]
-    lost = [way.name for way in open_ways if ports.status(f"http://127.0.0.1:{way.port}/health") != 200]
+    lost = [way.name for way in open_ways if ports.status(ports.url(way.port, "/health")) != 200]
     return Proof(f"the payment provider is reached through {len(open_ways)} links", not lost, ", ".join(lost) or "all of them")
 
 

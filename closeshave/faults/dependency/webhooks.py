@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from closeshave.clients import ports
 from closeshave.deployment import Deployment
 from closeshave.faults.dependency import provider
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Sighting
-from closeshave.faults.parts import ports
 from closeshave.faults.waiting import after, until
 from closeshave.plan import Expected
 
@@ -49,7 +49,7 @@ def _heard(deployment: Deployment) -> int:
     """Test events that the applications have counted since they started."""
     total = 0
     for app in (process for process in deployment.processes if process.role == "app"):
-        answer = ports.get(f"http://127.0.0.1:{app.ports[0]}/metrics")
+        answer = ports.get(ports.url(app.ports[0], "/metrics"))
         lines = answer.text.splitlines() if answer is not None else []
         total += sum(int(float(line.rsplit(" ", 1)[1])) for line in lines if line.startswith(COUNTER))
     return total

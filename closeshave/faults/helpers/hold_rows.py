@@ -11,6 +11,7 @@ import sys
 
 import psycopg
 
+from closeshave.clients.address import HOST
 from closeshave.faults.waiting import after, wait_until
 
 HOTTEST = """
@@ -60,7 +61,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     port, database, user, name, ids, at_ns, lasts_s = sys.argv[1:]
     main(
-        psycopg.conninfo.make_conninfo(host="127.0.0.1", port=port, dbname=database, user=user, application_name=name),
+        psycopg.conninfo.make_conninfo(host=HOST, port=port, dbname=database, user=user, application_name=name),
         [int(franchise) for franchise in ids.split(",")],
         int(at_ns),
         float(lasts_s),

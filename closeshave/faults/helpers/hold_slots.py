@@ -13,6 +13,7 @@ from typing import LiteralString
 
 import psycopg
 
+from closeshave.clients.address import HOST
 from closeshave.clock import now_ns
 from closeshave.faults.waiting import SECOND_NS, wait_until
 
@@ -81,7 +82,7 @@ if __name__ == "__main__":
     main(
         # A standby's slots are not meant, should the server become one.
         psycopg.conninfo.make_conninfo(
-            host="127.0.0.1",
+            host=HOST,
             port=port,
             dbname=database,
             user=user,

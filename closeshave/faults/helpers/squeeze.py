@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from closeshave.clock import now_ns
+from closeshave.control.processes import Identity, send
 from closeshave.faults.waiting import SECOND_NS, wait_until
-from closeshave.processes import Identity, send
 
 
 def main(target: Identity, share: float, period_s: float, at_ns: int, lasts_s: float) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from closeshave.clients import edges
 from closeshave.deployment import Process
 from closeshave.faults import cutting
 from closeshave.faults.cutting import Cut
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
-from closeshave.faults.parts import edges
 from closeshave.faults.region import domain
 from closeshave.plan import Expected
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from closeshave.clients import patroni, postgres, sentinel
 from closeshave.deployment import Process
 from closeshave.faults import proofs
 from closeshave.faults.kind import Aim, Parameter, Proof, Say
-from closeshave.faults.parts import patroni, postgres, sentinel
 from closeshave.faults.whole import Whole
 
 SWITCH_BACK = Parameter("switch_back", bool, default=True, about="Healing moves every primary back to its declared member.")
@@ -39,7 +39,7 @@ def groups_of(aim: Aim) -> tuple[str, ...]:
 def leads_of(aim: Aim) -> tuple[str, ...]:
     """The processes of the region that lead a shard or a store group at this moment.
 
-    Raises :class:`~closeshave.faults.parts.patroni.NoLeader` and :class:`~closeshave.faults.parts.sentinel.NoPrimary`.
+    Raises :class:`~closeshave.clients.patroni.NoLeader` and :class:`~closeshave.clients.sentinel.NoPrimary`.
     """
     here = name_of(aim)
     members = [patroni.leader(aim.deployment, shard) for shard in shards_of(aim)]

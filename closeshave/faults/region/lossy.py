@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+from closeshave.clients.toxiproxy import Toxic
 from closeshave.deployment import LINK_KINDS
 from closeshave.faults.kind import Aim, Kind, Parameter, Stroke
 from closeshave.faults.linkfault import LinkFault
-from closeshave.faults.parts.toxiproxy import Toxic
 from closeshave.faults.region import domain, network
 from closeshave.plan import Expected
 

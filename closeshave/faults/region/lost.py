@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from closeshave.clients import ports
 from closeshave.faults.killing import kill, whole
 from closeshave.faults.kind import Aim, Injection, Kind, Sighting
-from closeshave.faults.parts import ports
 from closeshave.faults.region import domain
 from closeshave.plan import Expected
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from closeshave.clients import patroni, sentinel
 from closeshave.deployment import Link, LinkKind
 from closeshave.faults import links
 from closeshave.faults.kind import Aim
-from closeshave.faults.parts import patroni, sentinel
 from closeshave.faults.region import domain
 
 CROSSING: tuple[LinkKind, ...] = ("app-database", "app-cache", "replication")
@@ -31,8 +31,8 @@ def all_of(aim: Aim) -> tuple[Link, ...]:
 def crossing(aim: Aim) -> tuple[Link, ...]:
     """The links between applications and data, and between primaries and standbys, of which one end is in the region and the other is not.
 
-    Where data is led from is read live. Raises :class:`~closeshave.faults.parts.patroni.NoLeader` and
-    :class:`~closeshave.faults.parts.sentinel.NoPrimary`.
+    Where data is led from is read live. Raises :class:`~closeshave.clients.patroni.NoLeader` and
+    :class:`~closeshave.clients.sentinel.NoPrimary`.
     """
     here, deployment = domain.name_of(aim), aim.deployment
     shards = sorted({member.shard for member in deployment.members})

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 
+from closeshave.clients import patroni, wire
 from closeshave.deployment import Link
 from closeshave.faults import cutting, divergence, proofs
 from closeshave.faults.cutting import Cut
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
-from closeshave.faults.parts import patroni, wire
 from closeshave.faults.region import domain, network
 from closeshave.plan import Expected
 

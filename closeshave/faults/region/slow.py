@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from closeshave.clients.toxiproxy import Toxic
 from closeshave.deployment import LINK_KINDS
 from closeshave.faults import links
 from closeshave.faults.kind import Aim, Kind, Parameter
 from closeshave.faults.linkfault import LinkFault
-from closeshave.faults.parts.toxiproxy import Toxic
 from closeshave.faults.region import domain, network
 from closeshave.plan import Expected
 

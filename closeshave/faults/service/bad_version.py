@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
+from closeshave.clients import ports
 from closeshave.clock import now_ns
 from closeshave.deployment import OVERRIDES
-from closeshave.faults import altered
+from closeshave.faults import extra_processes
 from closeshave.faults.kind import Aim, Injection, Kind, Sighting
-from closeshave.faults.parts import ports
 from closeshave.faults.service import fleet
 from closeshave.faults.waiting import after, until, wait_until
 from closeshave.plan import Expected
@@ -26,8 +26,8 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     began_ns = now_ns()
     for app in fleet.fleet(aim):
         old = fleet.alive(aim, app)
-        altered.end([old])
-        new = altered.start(aim.deployment, app, {OVERRIDES: json.dumps(bad)})
+        extra_processes.end([old])
+        new = extra_processes.start(aim.deployment, app, {OVERRIDES: json.dumps(bad)})
         touched.append(f"{app.name} pid {old.pid}, {VERSION} as pid {new.pid}")
         until(lambda app=app: fleet.ready(app), after(fleet.READY_WITHIN_S))  # type: ignore[misc] # a lambda's default
     return Injection(aim.label, tuple(touched), began_ns, now_ns(), tuple(app.name for app in fleet.fleet(aim)))
@@ -35,7 +35,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 def look(aim: Aim, _injection: Injection) -> Sighting | None:
     """Ask every process for its version and its readiness."""
-    answers = {app.name: ports.get(f"http://127.0.0.1:{app.ports[0]}/health/ready") for app in fleet.fleet(aim)}
+    answers = {app.name: ports.get(ports.url(app.ports[0], "/health/ready")) for app in fleet.fleet(aim)}
     versions = {name: answer.headers.get("x-app-version") for name, answer in answers.items() if answer is not None}
     if set(versions) != set(answers) or set(versions.values()) != {VERSION}:
         return None

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from importlib.util import find_spec
 from pathlib import Path
 
+from closeshave.clients import ports
 from closeshave.clock import now_ns
+from closeshave.control import machine
 from closeshave.deployment import Process
-from closeshave.faults import altered
+from closeshave.faults import extra_processes
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Say, Sighting
-from closeshave.faults.parts import ports
 from closeshave.faults.service import fleet
 from closeshave.faults.waiting import wait_until
 from closeshave.plan import Expected
@@ -44,16 +44,16 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     changes = {"LD_PRELOAD": str(_placed(aim, app)), "FAKETIME": f"{aim.parameters['skew_s']:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     wait_until(strike_ns)
     began_ns = now_ns()
-    altered.end([target])
+    extra_processes.end([target])
     dead_ns = now_ns()
-    new = altered.start(aim.deployment, app, changes)
+    new = extra_processes.start(aim.deployment, app, changes)
     return Injection(aim.label, (f"{app.name} pid {target.pid}", f"{app.name} pid {new.pid}, skewed"), began_ns, dead_ns, (app.name,))
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | None:
     """Compare the Date of its answers with this machine's clock."""
     app = fleet.instance(aim)
-    answer = ports.get(f"http://127.0.0.1:{app.ports[0]}/health/live")
+    answer = ports.get(ports.url(app.ports[0], "/health/live"))
     if answer is None or "date" not in answer.headers:
         return None
     ahead_s = parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()
@@ -65,7 +65,7 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
     """As for every fault of applications; and what libfaketime shared in memory goes with the process that it was made for."""
-    skewed = altered.running(aim.deployment, [app.name for app in fleet.fleet(aim)])
+    skewed = extra_processes.running(aim.deployment, [app.name for app in fleet.fleet(aim)])
     done = fleet.undo(aim, deadline_ns, say)
     # Its maker is nice(1), which becomes the application and so never comes to remove it.
     return (*done, *(f"removed {path.name}" for identity in skewed for path in _shared(identity.pid) if _removed(path)))
@@ -83,15 +83,10 @@ def _removed(path: Path) -> bool:
 
 
 def _placed(aim: Aim, app: Process) -> Path:
-    """Where the process finds the library: for one in a container in the environment's root, all that it sees of this machine."""
+    """Where the process finds the library."""
     found = _library()
     assert found is not None, "an environment without it is unfit"
-    if app.container is None:
-        return found
-    place = Path(aim.deployment.root, "config", found.name)
-    shutil.copyfile(found, place)
-    place.chmod(0o644)
-    return place
+    return machine.of(app).place(found, Path(aim.deployment.root))
 
 
 def _library() -> Path | None:

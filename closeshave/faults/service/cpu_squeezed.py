@@ -7,6 +7,7 @@ import time
 import psutil
 
 from closeshave.clock import now_ns
+from closeshave.control import machine
 from closeshave.deployment import Process
 from closeshave.faults import squeezing
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
@@ -33,7 +34,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 def look(aim: Aim, _injection: Injection) -> Sighting | None:
     """Where a helper stops it, the kernel's process table shows it; a quota shows in what the same requests take elsewhere."""
     app = instance(aim)
-    return _stopped(aim, app) if app.container is None else _slow(aim, app)
+    return _slow(aim, app) if machine.of(app).own_limits else _stopped(aim, app)
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closeshave import processes
+from closeshave.clients import ports
+from closeshave.control import processes
 from closeshave.deployment import OPERATIONS, Process
-from closeshave.faults import altered, proofs, repair
+from closeshave.faults import extra_processes, proofs, repair
 from closeshave.faults.kind import Aim, Parameter, Proof, Say
-from closeshave.faults.parts import ports
 from closeshave.faults.waiting import after, until
 
 INSTANCE = Parameter("instance", int, default=0, about="Which of the region's application processes, counted from 0.", at_most=99)
@@ -51,7 +51,7 @@ def unfit(aim: Aim) -> str:
 
 def ready(app: Process) -> bool:
     """It says of itself that it serves."""
-    return ports.status(f"http://127.0.0.1:{app.ports[0]}{proofs.READY_PATH}") == 200
+    return ports.status(ports.url(app.ports[0], proofs.READY_PATH)) == 200
 
 
 def word(app: Process) -> Path:
@@ -67,7 +67,7 @@ def squeezer(app: Process) -> str:
 def asked(aim: Aim, app: Process, times: int) -> list[int]:
     """The statuses of so many reads of a shop's page, asked of the process itself; 0 for no answer."""
     franchise = next((shard.first for shard in aim.deployment.topology.shards if shard.home == region_of(aim)), 1)
-    url = f"http://127.0.0.1:{app.ports[0]}/api/v2/locations/"
+    url = ports.url(app.ports[0], "/api/v2/locations/")
     return [ports.status(url, {"X-Franchise-Id": str(franchise)}) for _ in range(times)]
 
 
@@ -78,10 +78,10 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
         if word(app).exists():
             word(app).unlink(missing_ok=True)
             done.append(f"removed the instruction from {app.name}")
-        strangers = altered.running(aim.deployment, [squeezer(app), app.name])
+        strangers = extra_processes.running(aim.deployment, [squeezer(app), app.name])
         if strangers:
             say(f"ending {', '.join(strangers.values())}")
-            altered.end(strangers)
+            extra_processes.end(strangers)
             done += [f"ended {name} pid {identity.pid}" for identity, name in strangers.items()]
         back = repair.revive(aim.deployment, [app.name], deadline_ns, say)
         if back:
@@ -108,7 +108,7 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
 def _as_declared(aim: Aim) -> Proof:
     """No helper, no process with other settings, no instructions to any of them."""
     names = [name for app in fleet(aim) for name in (app.name, squeezer(app))]
-    left = [f"{name} pid {identity.pid}" for identity, name in altered.running(aim.deployment, names).items()]
+    left = [f"{name} pid {identity.pid}" for identity, name in extra_processes.running(aim.deployment, names).items()]
     left += [str(word(app)) for app in fleet(aim) if word(app).exists()]
     return Proof("no application has a trace of the fault", not left, ", ".join(left) or "nothing")
 

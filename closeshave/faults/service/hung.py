@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from closeshave.clients import ports
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import whole
 from closeshave.faults.kind import Aim, Injection, Kind, Sighting
-from closeshave.faults.parts import ports
 from closeshave.faults.service.fleet import INSTANCE, instance, prove, undo, unfit
 from closeshave.plan import Expected
 
@@ -21,7 +21,7 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
     """Ask it whether it lives: the connection is accepted, an answer does not come."""
     app = instance(aim)
     port = app.ports[0]
-    if ports.refusal(port) or ports.status(f"http://127.0.0.1:{port}/health/live"):
+    if ports.refusal(port) or ports.status(ports.url(port, "/health/live")):
         return None
     return Sighting(f"GET /health/live of {app.name} on port {port}", f"accepted, but no answer within {ports.TIMEOUT_S:g} s")
 

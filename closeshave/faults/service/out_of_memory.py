@@ -6,12 +6,12 @@ import contextlib
 import signal
 from pathlib import Path
 
-from closeshave import engine, processes
+from closeshave.clients import ports
 from closeshave.clock import now_ns
+from closeshave.control import machine, processes
+from closeshave.control.machine import MachineFailed
 from closeshave.deployment import Process
-from closeshave.engine.allowance import allowance
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
-from closeshave.faults.parts import ports
 from closeshave.faults.service import fleet
 from closeshave.faults.service.fleet import INSTANCE, alive, instance
 from closeshave.faults.waiting import wait_until
@@ -32,21 +32,21 @@ def unfit(aim: Aim) -> str:
     """Not where applications have no memory of their own to run out of, nor before all of them serve."""
     if reason := fleet.unfit(aim):
         return reason
-    return "" if instance(aim).container is not None else f"{instance(aim).name} does not run in a container"
+    return "" if machine.of(instance(aim)).own_limits else f"{instance(aim).name} does not run in a container"
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
     """Allow it little more memory than it uses, and use that up inside of its container until the kernel kills it."""
     app = instance(aim)
-    target, container = alive(aim, app), _container(app)
-    engine.execute(container, ["/bin/sh", "-c", FIRST_TO_GO])
+    target, place = alive(aim, app), machine.of(app)
+    place.execute(["/bin/sh", "-c", FIRST_TO_GO])
     bytes_max = _resident_bytes(aim, app) + ROOM_BYTES
     wait_until(strike_ns)
     began_ns = now_ns()
-    engine.limit_memory(container, bytes_max)
+    place.limit_memory(bytes_max)
     # What uses it up dies with the container, so its end is a failure to whoever started it.
-    with contextlib.suppress(engine.EngineFailed):
-        engine.execute(container, ["python3", "-c", f"b'x' * {bytes_max}"])
+    with contextlib.suppress(MachineFailed):
+        place.execute(["python3", "-c", f"b'x' * {bytes_max}"])
     if processes.gone([target], KILLED_WITHIN_S):
         raise StillThere(f"{app.name} still runs {KILLED_WITHIN_S:g} s after its {bytes_max} bytes were used up")
     touched = (f"{app.name} pid {target.pid}", f"container of {app.name} limited to {bytes_max} bytes of memory")
@@ -57,7 +57,7 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
     """Connect to its port, and ask the engine why it has ended: for lack of memory, as the kernel told it."""
     app = instance(aim)
     refused = ports.refusal(app.ports[0])
-    if not refused or not engine.oom_killed(_container(app)):
+    if not refused or not machine.of(app).killed_for_memory():
         return None
     return Sighting(
         f"TCP to {app.name} on port {app.ports[0]}, the engine's report on its end", f"{refused}; killed because it was out of memory"
@@ -85,22 +85,16 @@ def _limits(aim: Aim) -> Proof:
     apps = fleet.fleet(aim)
     try:
         left = list(filter(None, map(_undeclared, apps)))
-    except engine.EngineFailed as error:
+    except MachineFailed as error:
         left = [str(error)]
     return Proof(f"{len(apps)} applications may use their declared memory", not left, "; ".join(left) or "all of them")
 
 
 def _undeclared(app: Process) -> str:
     """How an application's memory limit differs from the declared one; empty when it does not, or there is none."""
-    if app.container is None:
-        return ""
-    declared, now = app.container.memory_bytes_max, allowance(app.container.name).memory_bytes_max
+    place = machine.of(app)
+    declared, now = place.declared_memory_bytes_max(), place.allowance().memory_bytes_max
     return "" if declared == now else f"{app.name} may use {now} bytes of memory; declared: {declared}"
-
-
-def _container(app: Process) -> str:
-    assert app.container is not None
-    return app.container.name
 
 
 def _resident_bytes(aim: Aim, app: Process) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from closeshave.clients import patroni, postgres
 from closeshave.deployment import Deployment, Member, Process
-from closeshave.faults import altered, proofs, repair
+from closeshave.faults import extra_processes, proofs, repair
 from closeshave.faults.kind import Aim, Parameter, Proof, Say
-from closeshave.faults.parts import patroni, postgres
 
 SWITCH_BACK = Parameter("switch_back", bool, default=True, about="Healing moves the primary back to its declared member.")
 ROLES_S = 1.0
@@ -64,8 +64,8 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
 
 def undo_with_helper(aim: Aim, does: str, deadline_ns: int, say: Say) -> tuple[str, ...]:
     """End the fault's helper, then do as :func:`undo` does."""
-    found = altered.running(aim.deployment, [helper(aim, does)])
-    altered.end(found)
+    found = extra_processes.running(aim.deployment, [helper(aim, does)])
+    extra_processes.end(found)
     return (*(f"ended {name} pid {identity.pid}" for identity, name in found.items()), *undo(aim, deadline_ns, say))
 
 
@@ -87,7 +87,7 @@ def no_helper(aim: Aim, does: str) -> proofs.Check:
     """The fault's helper has ended, and with it the sessions that it held."""
 
     def check() -> Proof:
-        left = [f"{name} pid {identity.pid}" for identity, name in altered.running(aim.deployment, [helper(aim, does)]).items()]
+        left = [f"{name} pid {identity.pid}" for identity, name in extra_processes.running(aim.deployment, [helper(aim, does)]).items()]
         return Proof(f"no {helper(aim, does)} runs", not left, ", ".join(left) or "none")
 
     return check

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from closeshave.clients import patroni, postgres
 from closeshave.clock import now_ns
-from closeshave.faults import altered
+from closeshave.faults import extra_processes
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
-from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.shard import cluster
 from closeshave.faults.shard.cluster import HELPER_S, LASTS_S_MAX, helper, named, no_helper, no_sessions, shard_of, unfit
 from closeshave.faults.waiting import wait_until
@@ -26,7 +26,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     name = helper(aim, HOLDER)
     evict = "evict" if aim.parameters["evict"] else "spare"
     said = (lead.port, aim.deployment.database, aim.deployment.user, name, evict, strike_ns, LASTS_S_MAX)
-    holder = altered.help_with(aim.deployment, name, "hold_slots", *map(str, said))
+    holder = extra_processes.help_with(aim.deployment, name, "hold_slots", *map(str, said))
     wait_until(strike_ns)
     began_ns = now_ns()
     return Injection(aim.label, (f"{name} pid {holder.pid}",), began_ns, now_ns(), targets=(lead.process,))

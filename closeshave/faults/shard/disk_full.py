@@ -12,12 +12,12 @@ from pathlib import Path
 
 import httpx
 
-from closeshave import processes
+from closeshave.clients import patroni, postgres
 from closeshave.clock import now_ns
+from closeshave.control import file_limit, processes
 from closeshave.deployment import Deployment, Member
-from closeshave.faults import file_limit, repair
+from closeshave.faults import repair
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
-from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.shard import cluster
 from closeshave.faults.shard.cluster import SWITCH_BACK, log_of, named, processes_of, shard_of, standbys
 from closeshave.faults.waiting import SECOND_NS, after, until, wait_until

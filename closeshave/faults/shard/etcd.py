@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from closeshave.clients import ports
 from closeshave.deployment import Process
 from closeshave.faults import proofs, repair
 from closeshave.faults.killing import kill, whole
 from closeshave.faults.kind import Aim, Injection, Proof, Say, Sighting
-from closeshave.faults.parts import ports
 
 
 def members(aim: Aim) -> tuple[Process, ...]:

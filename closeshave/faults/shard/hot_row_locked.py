@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from closeshave.clients import patroni, postgres
 from closeshave.clock import now_ns
-from closeshave.faults import altered
+from closeshave.faults import extra_processes
 from closeshave.faults.helpers.hold_rows import CALENDARS, HOTTEST
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
-from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.shard import cluster
 from closeshave.faults.shard.cluster import HELPER_S, LASTS_S_MAX, helper, named, no_helper, no_sessions, shard_of, unfit
 from closeshave.faults.waiting import wait_until
@@ -31,7 +31,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
         hottest = [int(row[0]) for row in connection.execute(HOTTEST, {"franchises": aim.parameters["franchises"]})]
     name = helper(aim, HOLDER)
     said = (lead.port, aim.deployment.database, aim.deployment.user, name, ",".join(map(str, hottest)), strike_ns, LASTS_S_MAX)
-    holder = altered.help_with(aim.deployment, name, "hold_rows", *map(str, said))
+    holder = extra_processes.help_with(aim.deployment, name, "hold_rows", *map(str, said))
     wait_until(strike_ns)
     began_ns = now_ns()
     touched = (f"{name} pid {holder.pid}", f"bookings of franchises {', '.join(map(str, hottest))}")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import signal
 
+from closeshave.clients import patroni, wire
 from closeshave.clock import now_ns
+from closeshave.control.processes import send, stopped
 from closeshave.faults.freezing import FROZEN_WITHIN_S, StillRunning, freeze
 from closeshave.faults.killing import postmaster
 from closeshave.faults.kind import Aim, Injection, Kind, Sighting
-from closeshave.faults.parts import patroni, wire
 from closeshave.faults.shard.cluster import ROLES_S, SWITCH_BACK, named, prove, shard_of, undo, unfit
 from closeshave.faults.waiting import after, until
 from closeshave.plan import Expected
-from closeshave.processes import send, stopped
 
 SILENT_S = 0.2
 """A postmaster takes a few milliseconds for its first byte."""

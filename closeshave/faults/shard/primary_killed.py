@@ -7,15 +7,15 @@ import signal
 import time
 from pathlib import Path
 
+from closeshave.clients import patroni, ports, postgres
 from closeshave.clock import now_ns
+from closeshave.control.processes import Identity, known_as, send
 from closeshave.deployment import Member
 from closeshave.faults.killing import kill, postmaster, whole
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
-from closeshave.faults.parts import patroni, ports, postgres
 from closeshave.faults.shard.cluster import ROLES_S, SWITCH_BACK, named, prove, shard_of, standbys, undo, unfit
 from closeshave.faults.waiting import SECOND_NS, wait_until
 from closeshave.plan import Expected
-from closeshave.processes import Identity, known_as, send
 
 NODE = Parameter("node", bool, default=False, about="Kill the whole node: Patroni dies with its PostgreSQL.")
 HELD_BACK = Parameter(

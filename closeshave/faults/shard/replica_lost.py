@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from closeshave.clients import patroni, ports
 from closeshave.deployment import Member
 from closeshave.faults.killing import kill, whole
 from closeshave.faults.kind import Aim, Injection, Kind, Sighting
-from closeshave.faults.parts import patroni, ports
 from closeshave.faults.shard.cluster import ROLES_S, named, prove, shard_of, standbys, undo, unfit
 from closeshave.plan import Expected
 

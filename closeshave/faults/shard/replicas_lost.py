@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from closeshave.clients import patroni
 from closeshave.faults.kind import Aim, Injection, Kind
-from closeshave.faults.parts import patroni
 from closeshave.faults.shard.cluster import ROLES_S, prove, shard_of, standbys, undo, unfit
 from closeshave.faults.shard.replica_lost import look, lose
 from closeshave.plan import Expected

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from closeshave.clients import patroni, postgres
 from closeshave.deployment import Link, Member
 from closeshave.faults.kind import Aim, Sighting
-from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.shard.cluster import shard_of, standbys
 from closeshave.faults.waiting import after, until
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from closeshave.clients import patroni, postgres
+from closeshave.control.processes import known_as
 from closeshave.faults import links
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import Victim
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
 from closeshave.faults.links import SILENCE, Disturbance
-from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.shard import cluster
 from closeshave.faults.shard.cluster import ROLES_S, shard_of, standbys
 from closeshave.faults.shard.replication import late, links_from
 from closeshave.plan import Expected
-from closeshave.processes import known_as
 
 NAME = "shard.replication-cut"
 SEEN_AFTER_S = 0.2

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from closeshave.clients import patroni, postgres
 from closeshave.clock import now_ns
 from closeshave.faults.kind import Aim, Injection, Kind, Sighting
-from closeshave.faults.parts import patroni, postgres
 from closeshave.faults.shard.cluster import ROLES_S, SWITCH_BACK, named, prove, shard_of, standbys, undo, unfit
 from closeshave.faults.waiting import wait_until
 from closeshave.plan import Expected

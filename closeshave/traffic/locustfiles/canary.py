@@ -16,9 +16,10 @@ import gevent
 import numpy as np
 
 from closeshave.clock import now_ns
+from closeshave.loadgen.carrier import EngineTransport
+from closeshave.loadgen.transport import Request
 from closeshave.traffic import accounts, answers, dialect, probes
 from closeshave.traffic.accounts import Wallet
-from closeshave.traffic.engine.carrier import EngineTransport
 from closeshave.traffic.generating import OpenModel
 from closeshave.traffic.limits import CANARY_CANCELS_PER_S
 from closeshave.traffic.load import Load
@@ -27,7 +28,6 @@ from closeshave.traffic.probes import Chair
 from closeshave.traffic.seats import Seats
 from closeshave.traffic.session import Session
 from closeshave.traffic.steps import Steps
-from closeshave.traffic.transport import Request
 
 TIMEOUT_S = 2.0
 CANCEL_AFTER_S = 5.0
@@ -52,7 +52,7 @@ class Canaries:
 
     def __init__(self, load: Load, worker: Worker) -> None:
         self._load, self._engine = load, worker.engine
-        self._manners = worker.manners
+        self._conventions = worker.conventions
         self._wallet = Wallet(accounts.load(Path(load.tokens)), load.topology.regions, now_ns())
         self._probes = probes.schedule(load.topology, load.canaries, load.duration_s)
         # The run too: another run of the same seed on the same platform would find its slots taken.
@@ -95,7 +95,7 @@ class Canaries:
 
     def _free_slots(self, shard: int) -> Iterator[tuple[int, dialect.Slot]]:
         """Slots for all probes of a shard. Raises :class:`ValueError` when its reserved franchises have too few."""
-        wanted, chairs, days = probes.needed(self._probes, shard), list[Chair](), self._manners.canary_days
+        wanted, chairs, days = probes.needed(self._probes, shard), list[Chair](), self._conventions.canary_days
         ours = list(probes.franchises(self._load.topology, shard))
         self._rng.shuffle(ours)
         for franchise in ours:
@@ -105,16 +105,16 @@ class Canaries:
         if probes.capacity(chairs, days) < wanted:
             raise ValueError(f"shard {shard}: {wanted} probes, but only {probes.capacity(chairs, days)} slots at the canaries' franchises")
         found = probes.slots(chairs, datetime.now(UTC).date(), np.random.default_rng(self._rng.getrandbits(63)), days)
-        assumed, merged = self._manners.zone is None and self._zone_untold, not self._manners.slots_by_barber
+        assumed, merged = self._conventions.zone is None and self._zone_untold, not self._conventions.slots_by_barber
         return ((franchise, replace(slot, zone_assumed=assumed, merged=merged)) for franchise, slot in found)
 
     def _chairs(self, franchise: int, region: str) -> list[Chair]:
         account = self._wallet.pick(region, 0)
         caller = dialect.Caller(account.email, "", account.token, account.csrf, franchise, dialect.new_address(self._rng))
         listed = self._ask(region, dialect.barbers(caller))
-        day = datetime.now(UTC).date() + timedelta(days=self._manners.canary_days[0])
+        day = datetime.now(UTC).date() + timedelta(days=self._conventions.canary_days[0])
         when = self._ask(region, dialect.slots(caller, day))
-        found = probes.chairs(franchise, listed, when, self._manners.idle_barbers, self._manners.zone)
+        found = probes.chairs(franchise, listed, when, self._conventions.idle_barbers, self._conventions.zone)
         self._zone_untold |= isinstance(when, dict) and when.get("timezone") is None
         # Where nobody seems to take bookings the question tells nothing, and the load finds out by itself.
         return [chair for chair in found if self._serves(region, caller, chair, day, answers.free_times(when))] or found
@@ -124,7 +124,7 @@ class Canaries:
 
         Where all share one address its limit on lists is the load's.
         """
-        if self._manners.slots_by_barber and self._manners.one_address is None:
+        if self._conventions.slots_by_barber and self._conventions.one_address is None:
             return any(
                 answers.free_times(self._once(region, dialect.slots(caller, day + timedelta(days=ahead), chair.barber)))
                 for ahead in range(ASKED_DAYS)
@@ -139,7 +139,7 @@ class Canaries:
         """A question of the setup that may go unanswered."""
         transport = EngineTransport(self._engine, self._load.edges[region])
         try:
-            answer = transport.send(self._manners.apply(request))
+            answer = transport.send(self._conventions.apply(request))
             return answers.parse(answer.body) if answer.status == 200 else None
         finally:
             transport.close()
@@ -150,7 +150,7 @@ class Canaries:
         deadline_ns = now_ns() + int(SETUP_PATIENCE_S * 1e9)
         try:
             while True:
-                answer = transport.send(self._manners.apply(request))
+                answer = transport.send(self._conventions.apply(request))
                 if answer.status == 200:
                     return answers.parse(answer.body)
                 gevent.sleep(0.1)

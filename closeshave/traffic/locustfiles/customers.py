@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from closeshave.clock import now_ns
+from closeshave.loadgen.carrier import EngineTransport
+from closeshave.loadgen.rates import share
 from closeshave.traffic import accounts, dialect
 from closeshave.traffic.accounts import Wallet
-from closeshave.traffic.engine.carrier import EngineTransport
-from closeshave.traffic.engine.rates import share
 from closeshave.traffic.generating import OpenModel
 from closeshave.traffic.journeys import BookingUser
 from closeshave.traffic.limits import LOGINS_PER_S

@@ -1,0 +1,119 @@
+"""Patroni's own view of a shard, read live from any member's REST API, and its switchover."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import httpx
+
+from closeshave.clients import ports
+from closeshave.deployment import Deployment, Member
+
+TIMEOUT_S = 2.0
+SWITCHOVER_TIMEOUT_S = 20.0
+"""A switchover answers when it is done."""
+OUT_OF_TOUCH_S = 3.0
+"""Patroni asks etcd every second, and tells in whole seconds when it last had an answer."""
+LEADING = frozenset({"leader", "master", "primary", "standby_leader"})
+RUNNING = frozenset({"running", "streaming"})
+
+
+class NoLeader(RuntimeError):
+    """A shard has no leader that Patroni knows of, or no member that answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One member as the cluster's view has it."""
+
+    member: Member
+    leads: bool
+    state: str
+    """``running``, ``streaming``, ``starting``, ``crashed`` …"""
+    timeline: int | None
+    """``None`` while the member does not tell."""
+
+    @property
+    def runs(self) -> bool:
+        """PostgreSQL serves on this member, whatever its role."""
+        return self.state in RUNNING
+
+
+def members_of(deployment: Deployment, shard: int) -> tuple[Member, ...]:
+    """The members of a shard, as declared."""
+    return tuple(member for member in deployment.members if member.shard == shard)
+
+
+def cluster(deployment: Deployment, shard: int) -> tuple[Seen, ...]:
+    """The shard's members as the first one that answers sees them. Raises :class:`NoLeader` when none answers."""
+    members = {member.name: member for member in members_of(deployment, shard)}
+    for member in members.values():
+        try:
+            answer = ports.CLIENT.get(ports.url(member.api_port, "/cluster"), timeout=TIMEOUT_S).raise_for_status().json()
+        except (httpx.HTTPError, ValueError):
+            continue
+        return tuple(
+            Seen(members[item["name"]], item["role"] in LEADING, item.get("state", "unknown"), item.get("timeline"))
+            for item in answer.get("members", ())
+            if item["name"] in members
+        )
+    raise NoLeader(f"no member of shard {shard} answers")
+
+
+def leader(deployment: Deployment, shard: int) -> Member:
+    """The member that leads now: the cluster says so, and so does the member itself. Raises :class:`NoLeader`."""
+    for seen in cluster(deployment, shard):
+        if seen.leads and seen.runs and _says_primary(seen.member):
+            return seen.member
+    raise NoLeader(f"shard {shard} has no running leader")
+
+
+def unsettled(deployment: Deployment, shard: int) -> str:
+    """Why a failover could not succeed at the moment; empty when the leader runs and every other member streams on its timeline.
+
+    A member whose last rejoin Patroni has not noted yet would not be promoted. Raises :class:`NoLeader`.
+    """
+    lead = leader(deployment, shard)
+    seen = {each.member: each for each in cluster(deployment, shard)}
+    if missing := [member.process for member in members_of(deployment, shard) if member not in seen]:
+        return f"Patroni does not know {', '.join(missing)}"
+    others = [each for member, each in seen.items() if member != lead]
+    behind = [each for each in others if each.state != "streaming" or each.timeline != seen[lead].timeline]
+    return ", ".join(f"{each.member.process} is {each.state} on timeline {each.timeline}" for each in behind)
+
+
+def switchover(deployment: Deployment, shard: int, to: Member) -> str:
+    """Ask for a switchover to a healthy standby and return Patroni's answer. Raises :class:`NoLeader` or :class:`httpx.HTTPError`."""
+    now = leader(deployment, shard)
+    answer = ports.CLIENT.post(
+        ports.url(now.api_port, "/switchover"), json={"leader": now.name, "candidate": to.name}, timeout=SWITCHOVER_TIMEOUT_S
+    )
+    answer.raise_for_status()
+    return answer.text
+
+
+def reinitialize(member: Member) -> None:
+    """Let a member that cannot rejoin throw its data away and copy its leader's. Raises :class:`httpx.HTTPError`."""
+    ports.CLIENT.post(ports.url(member.api_port, "/reinitialize"), json={"force": True}, timeout=TIMEOUT_S).raise_for_status()
+
+
+def reached_etcd_s(member: Member) -> float | None:
+    """When a member last reached etcd, in seconds since the epoch; ``None`` when it does not tell."""
+    answer = ports.get(ports.url(member.api_port, "/patroni"))
+    seen = None if answer is None else answer.json().get("dcs_last_seen")
+    return None if seen is None else float(seen)
+
+
+def out_of_touch(members: Iterable[Member]) -> list[str]:
+    """The processes of those members that answer and have not reached etcd for a while, by their own report."""
+    asked = tuple(members)
+    with ThreadPoolExecutor(max(1, len(asked))) as pool:
+        seen = zip(asked, pool.map(reached_etcd_s, asked), strict=True)
+        return [member.process for member, at_s in seen if at_s is not None and time.time() - at_s > OUT_OF_TOUCH_S]
+
+
+def _says_primary(member: Member) -> bool:
+    return ports.status(ports.url(member.api_port, "/primary")) == 200

@@ -1,0 +1,60 @@
+"""TCP and HTTP on loopback: does a port answer, and what."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+
+import httpx
+
+from closeshave.clients.address import HOST
+
+TIMEOUT_S = 1.0
+KEEPS_S = 0.05
+Failed = httpx.HTTPError
+"""Raised by :data:`CLIENT` for no answer, and where it is asked to for a status that is no success."""
+# One client, because each new one reads the machine's certificates first; no proxy settings, because everything is loopback.
+CLIENT = httpx.Client(trust_env=False, verify=False, timeout=TIMEOUT_S)  # noqa: S501 - plain HTTP, no certificate to verify
+
+
+def url(port: int, path: str = "") -> str:
+    """Of the part that listens at this port."""
+    return f"http://{HOST}:{port}{path}"
+
+
+def refusal(port: int, timeout_s: float = TIMEOUT_S) -> str:
+    """Why a connection to a loopback port fails (``ConnectionRefusedError`` …); empty when it is accepted."""
+    try:
+        socket.create_connection((HOST, port), timeout_s).close()
+    except OSError as error:
+        return type(error).__name__
+    return ""
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes a connection and keeps it.
+
+    A container engine's proxy takes one for a container in which nobody listens yet, and drops it at once.
+    """
+    try:
+        with socket.create_connection((HOST, port), TIMEOUT_S) as connection:
+            connection.settimeout(KEEPS_S)
+            return connection.recv(1) != b""
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+
+
+def get(url: str, headers: Mapping[str, str] | None = None) -> httpx.Response | None:
+    """The answer of a URL, whatever its status; ``None`` when there is none."""
+    try:
+        return CLIENT.get(url, headers=headers)
+    except httpx.HTTPError:
+        return None
+
+
+def status(url: str, headers: Mapping[str, str] | None = None) -> int:
+    """The HTTP status of a URL; 0 when it does not answer."""
+    answer = get(url, headers)
+    return 0 if answer is None else answer.status_code

@@ -1,0 +1,148 @@
+"""PostgreSQL by SQL, straight at a member's own port: is it writable, does it stream."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+
+from closeshave.clients.address import HOST
+from closeshave.deployment import Deployment, Member
+
+TIMEOUT_S = 2
+Unavailable = psycopg.Error
+"""Raised by everything here when the server does not answer as it should."""
+Locked = psycopg.errors.LockNotAvailable
+"""One of them: somebody else held a lock for longer than ``lock_timeout``."""
+NO_SLOT = ("too many clients", "connection slots are reserved")
+"""How a server says that it has no session to give. (A refused connection carries no SQLSTATE that the driver would tell.)"""
+COMPUTING = "select count(*) from generate_series(1, 400000) as n where n % 7 = 3"
+"""Some 50 ms of a CPU, and nothing else."""
+RECENT_BOOKINGS = """
+    select franchise_id, id, idempotency_key, status::text, version, extract(epoch from created_at)::float8
+    from bookings where created_at > now() - interval '1 hour' order by created_at, id
+"""
+State = tuple[int, int, str | None, str, int, float]
+"""Of a booking: franchise, ID, key, status, version, and when it was made (seconds since the epoch)."""
+FILLING_BYTES = 64 << 10
+FILLING_STEPS_MAX = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a server says of itself."""
+
+    in_recovery: bool
+    started_s: float
+    """When its postmaster started, in seconds since the epoch."""
+
+
+@contextmanager
+def session(deployment: Deployment, member: Member) -> Iterator[psycopg.Connection]:
+    """A connection in autocommit mode whose statements end within ``TIMEOUT_S`` seconds. Raises :data:`Unavailable`."""
+    with psycopg.connect(
+        host=HOST,
+        port=member.port,
+        dbname=deployment.database,
+        user=deployment.user,
+        connect_timeout=TIMEOUT_S,
+        # A standby that is asked to replicate synchronously would wait for ever without it.
+        options=f"-c statement_timeout={TIMEOUT_S}s",
+        autocommit=True,
+    ) as connection:
+        yield connection
+
+
+def standing(deployment: Deployment, member: Member) -> Standing:
+    """Ask a server for its role. Raises :data:`Unavailable`."""
+    with session(deployment, member) as connection:
+        row = connection.execute("select pg_is_in_recovery(), extract(epoch from pg_postmaster_start_time())::float8").fetchone()
+    assert row is not None
+    return Standing(bool(row[0]), float(row[1]))
+
+
+def streaming(deployment: Deployment, primary: Member) -> int:
+    """How many replicas stream from ``primary`` now. Raises :data:`Unavailable`."""
+    with session(deployment, primary) as connection:
+        row = connection.execute("select count(*) from pg_stat_replication where state = 'streaming'").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def write(deployment: Deployment, primary: Member) -> str:
+    """Commit a real WAL record that touches no table, and return its position. Raises :data:`Unavailable`, as on a standby."""
+    with session(deployment, primary) as connection:
+        row = connection.execute("select pg_logical_emit_message(true, 'closeshave', 'heal proof')").fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def walreceiver(deployment: Deployment, standby: Member) -> int | None:
+    """The process that receives WAL on a standby; ``None`` when none runs. Raises :data:`Unavailable`."""
+    with session(deployment, standby) as connection:
+        row = connection.execute("select pid from pg_stat_wal_receiver where status = 'streaming'").fetchone()
+    return None if row is None else int(row[0])
+
+
+def received(deployment: Deployment, standby: Member, position: str) -> bool:
+    """Whether a standby has received the WAL up to a position. Raises :data:`Unavailable`."""
+    with session(deployment, standby) as connection:
+        row = connection.execute("select pg_last_wal_receive_lsn() >= %s::pg_lsn", (position,)).fetchone()
+    return row is not None and bool(row[0])
+
+
+def leading_timeline(deployment: Deployment, member: Member) -> int | None:
+    """The timeline that a server writes on; ``None`` for a standby, which writes on none. Raises :data:`Unavailable`."""
+    with session(deployment, member) as connection:
+        # The name of a WAL file begins with its timeline. The control file would tell it too, but not before the next checkpoint.
+        row = connection.execute("select case when not pg_is_in_recovery() then pg_walfile_name(pg_current_wal_lsn()) end").fetchone()
+    return int(row[0][:8], 16) if row is not None and row[0] is not None else None
+
+
+def recent_bookings(deployment: Deployment, member: Member) -> list[State]:
+    """The state of whatever was booked within the last hour, in the order of its creation. Raises :data:`Unavailable`."""
+    with session(deployment, member) as connection:
+        return connection.execute(RECENT_BOOKINGS).fetchall()
+
+
+def sessions(deployment: Deployment, member: Member, name: str) -> int:
+    """How many sessions of an application there are. Raises :data:`Unavailable`."""
+    with session(deployment, member) as connection:
+        row = connection.execute("select count(*) from pg_stat_activity where application_name = %s", (name,)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def is_full(error: psycopg.Error) -> bool:
+    """Whether a session was refused because there are too many."""
+    return any(word in str(error) for word in NO_SLOT)
+
+
+def computing_s(deployment: Deployment, member: Member) -> float:
+    """How many seconds a computation takes that needs a CPU and nothing else. Raises :data:`Unavailable`."""
+    with session(deployment, member) as connection:
+        began_s = time.monotonic()
+        connection.execute(COMPUTING)
+        return time.monotonic() - began_s
+
+
+def wal_segment_bytes(deployment: Deployment, member: Member) -> int:
+    """The size of the files that the write-ahead log is kept in. Raises :data:`Unavailable`."""
+    with session(deployment, member) as connection:
+        row = connection.execute("select setting::int from pg_settings where name = 'wal_segment_size'").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def fill_segment(deployment: Deployment, primary: Member, beyond: int) -> None:
+    """Write WAL records that touch no table until the file in use has got beyond so many bytes. Raises :data:`Unavailable`."""
+    with session(deployment, primary) as connection:
+        for _ in range(FILLING_STEPS_MAX):
+            row = connection.execute("select file_offset from pg_walfile_name_offset(pg_current_wal_insert_lsn())").fetchone()
+            if row is not None and int(row[0]) > beyond:
+                return
+            connection.execute("select pg_logical_emit_message(true, 'closeshave', repeat('x', %s))", (FILLING_BYTES,))
+    raise psycopg.OperationalError(f"the WAL of {primary.process} does not grow beyond {beyond} bytes of its file")

@@ -1,0 +1,162 @@
+"""The stores of a tier, as Sentinel and the stores themselves see them, and Sentinel's failover."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from closeshave.clients.address import HOST
+from closeshave.deployment import Deployment, Sentinel, Store
+
+TIMEOUT_S = 1.0
+Unavailable = redis.RedisError
+"""Raised by everything here when a store or sentinel does not answer as it should."""
+
+
+class NoPrimary(RuntimeError):
+    """Sentinels do not agree on a primary that exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replication:
+    """What a store says of itself."""
+
+    primary: bool
+    primary_port: int | None
+    """Of the primary that it follows."""
+    linked: bool
+    """It follows a primary and the link is up."""
+    replicas: int
+
+
+@contextmanager
+def session(port: int) -> Iterator[redis.Redis]:
+    """A connection to a store or a sentinel."""
+    connection = redis.Redis(
+        host=HOST,
+        port=port,
+        socket_timeout=TIMEOUT_S,
+        socket_connect_timeout=TIMEOUT_S,
+        decode_responses=True,
+        # A dead part is what we look for: the client's own retries would only hide when it died.
+        retry=Retry(NoBackoff(), 0),
+    )
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def groups_of(deployment: Deployment, tier: str) -> tuple[str, ...]:
+    """The groups of a tier (several where residency keeps a cell of its own), as declared."""
+    return tuple(dict.fromkeys(store.group for store in deployment.stores if store.tier == tier))
+
+
+def stores_of(deployment: Deployment, group: str) -> tuple[Store, ...]:
+    """The stores of a group; the first one listed is its declared primary."""
+    return tuple(store for store in deployment.stores if store.group == group)
+
+
+def watchers(deployment: Deployment, group: str) -> tuple[Sentinel, ...]:
+    """The sentinels that watch a group now and answer."""
+    found = []
+    for sentinel in deployment.sentinels:
+        try:
+            if _ask(sentinel, group) is not None:
+                found.append(sentinel)
+        except Unavailable:
+            continue
+    return tuple(found)
+
+
+def primary(deployment: Deployment, group: str) -> Store:
+    """The store that most answering sentinels name as primary. Raises :class:`NoPrimary`."""
+    votes: Counter[int] = Counter()
+    for sentinel in deployment.sentinels:
+        try:
+            port = _ask(sentinel, group)
+        except Unavailable:
+            continue
+        if port is not None:
+            votes[port] += 1
+    by_port = {store.port: store for store in stores_of(deployment, group)}
+    for port, count in votes.most_common(1):
+        if port in by_port and count * 2 > sum(votes.values()):
+            return by_port[port]
+    raise NoPrimary(f"the sentinels do not agree on a primary of {group}: {dict(votes) or 'none is named'}")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one sentinel says of a group's primary (``SENTINEL MASTER``)."""
+
+    port: int
+    flags: str
+    """``master``, and beside it ``s_down``, ``o_down``, ``failover_in_progress``, ``disconnected`` … while something is wrong."""
+
+    def settled_on(self, store: Store) -> bool:
+        """Whether this sentinel holds ``store`` for the primary and sees nothing wrong with it."""
+        return self.port == store.port and self.flags == "master"
+
+
+def views(deployment: Deployment, group: str) -> dict[str, View]:
+    """What each answering sentinel says of a group's primary, by the sentinel's process name."""
+    found: dict[str, View] = {}
+    for sentinel in deployment.sentinels:
+        try:
+            with session(sentinel.port) as connection:
+                said = cast("dict[str, Any]", connection.sentinel_master(group, return_responses=True))
+            found[sentinel.process] = View(int(said["port"]), str(said["flags"]))
+        except Unavailable:
+            continue
+    return found
+
+
+def replication(store: Store) -> Replication:
+    """Ask a store for its role. Raises :data:`Unavailable`."""
+    with session(store.port) as connection:
+        info = connection.info("replication")
+    return Replication(
+        primary=info["role"] == "master",
+        primary_port=info.get("master_port"),
+        linked=info.get("master_link_status") == "up",
+        replicas=int(info.get("connected_slaves", 0)),
+    )
+
+
+def write(store: Store) -> int:
+    """Write a key and take it away again; returns how many replicas had it within half a second. Raises :data:`Unavailable`."""
+    with session(store.port) as connection:
+        connection.set("closeshave:heal-proof", "1", ex=5)
+        copies = connection.wait(1, 500)
+        connection.delete("closeshave:heal-proof")
+    return copies
+
+
+def follow(deployment: Deployment, store: Store, primary_: Store | None) -> None:
+    """Make a store follow another, or nobody. Raises :data:`Unavailable`."""
+    with session(store.port) as connection:
+        if primary_ is None:
+            connection.replicaof("NO", "ONE")
+        else:
+            connection.replicaof(deployment.process(primary_.process).address, str(primary_.port))
+
+
+def failover(deployment: Deployment, group: str) -> None:
+    """Ask one sentinel to promote a replica. Raises :data:`Unavailable` when it refuses, as while another failover runs."""
+    for sentinel in watchers(deployment, group)[:1]:
+        with session(sentinel.port) as connection:
+            connection.sentinel_failover(group)
+
+
+def _ask(sentinel: Sentinel, group: str) -> int | None:
+    with session(sentinel.port) as connection:
+        address = cast("tuple[str, int] | None", connection.sentinel_get_master_addr_by_name(group, return_responses=True))
+    return None if address is None else int(address[1])

@@ -1,0 +1,40 @@
+"""A container engine on this machine: make, signal, limit, connect and sweep away the containers of an environment.
+
+Names of containers and networks in, plain values out. Docker's own packages are imported with the first call that needs them, so that whoever
+runs no containers does not pay for them. Every failure is an :class:`EngineFailed` with one sentence.
+"""
+
+from __future__ import annotations
+
+from closeshave.control.engine.client import EngineFailed, check
+from closeshave.control.engine.containers import alive, execute, kill, oom_killed, pause, paused, unpause
+from closeshave.control.engine.images import image_digest, image_exists, image_sources, import_image
+from closeshave.control.engine.limits import limit_cpu, limit_memory
+from closeshave.control.engine.making import run
+from closeshave.control.engine.networks import attached, connect, disconnect, make_network, taken_subnets
+from closeshave.control.engine.sweeping import sweep
+
+__all__ = [
+    "EngineFailed",
+    "alive",
+    "attached",
+    "check",
+    "connect",
+    "disconnect",
+    "execute",
+    "image_digest",
+    "image_exists",
+    "image_sources",
+    "import_image",
+    "kill",
+    "limit_cpu",
+    "limit_memory",
+    "make_network",
+    "oom_killed",
+    "pause",
+    "paused",
+    "run",
+    "sweep",
+    "taken_subnets",
+    "unpause",
+]

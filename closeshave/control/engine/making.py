@@ -1,0 +1,144 @@
+"""A container made from a process's own description, so that it can be made again at any time just as it was."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from closeshave.control.engine.client import EngineFailed, asking, client
+from closeshave.control.engine.containers import FIRST, find
+from closeshave.control.engine.images import image_exists
+from closeshave.control.engine.labels import labels
+from closeshave.control.engine.namespace import inner_pid
+from closeshave.deployment import Container, Process
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container as Handle
+    from docker.types import Mount
+
+READ_ONLY = ":ro"
+NOTICED_WITHIN_S = 10.0
+SEEN_WITHIN_S = 2.0
+INTO_LOG = 'log=$1; shift; exec "$@" >>"$log" 2>&1'
+"""What the shell runs: the process takes its place, so that it is the container's first one."""
+SHARES = 1024
+NICE_STEP = 1.25
+"""The kernel's own: a step of niceness is a tenth of a CPU between two that compete for it (``sched_prio_to_weight``, sched(7))."""
+
+
+def run(root: Path, environment_id: str, process: Process) -> int:
+    """Start a process in a new container, with nothing but its own environment variables; returns the first process's ID on this machine.
+
+    ``root`` is seen inside under its own path, and what the process prints goes to ``logs/NAME.log`` in it. A stopped container of the same
+    name is removed first. Raises :class:`EngineFailed`; then no container is left.
+    """
+    container = _container(process)
+    if not image_exists(container.image):
+        raise EngineFailed(
+            f"there is no image {container.image}: build the harness's images with 'closeshave env images', or pull it with 'docker pull'"
+        )
+    _make_room(container.name)
+    with asking(f"create {process.name}"):
+        handle = client().create(container.image, **_options(root, environment_id, process, container))
+    try:
+        for attachment in container.attachments[1:]:
+            with asking(f"connect {process.name} to {attachment.network}"):
+                client().client.networks.get(attachment.network).connect(handle, ipv4_address=attachment.address)
+        with asking(f"start {process.name}"):
+            client().start(handle)
+        return _first_process(process, handle)
+    except BaseException:
+        with suppress(EngineFailed), asking(f"remove {process.name}"):
+            handle.remove(v=True, force=True)
+        raise
+
+
+def _container(process: Process) -> Container:
+    if process.container is None:
+        raise ValueError(f"{process.name} is not described as a container")
+    return process.container
+
+
+def _options(root: Path, environment_id: str, process: Process, container: Container) -> dict[str, Any]:
+    front = container.attachments[0]
+    memory = {"mem_limit": container.memory_bytes_max, "memswap_limit": container.memory_bytes_max} if container.memory_bytes_max else {}
+    return {
+        "name": container.name,
+        "hostname": process.name,
+        "labels": labels(environment_id, root, process.name),
+        "entrypoint": ["/bin/sh", "-c", INTO_LOG, process.name, str(_log(root, process, container))],
+        "command": list(process.argv),
+        "environment": dict(process.environ),
+        "working_dir": str(root),
+        "user": container.user or None,
+        "mounts": [_mount(words) for words in dict.fromkeys([str(root), *container.mounts])],
+        "ports": {f"{port}/tcp": ("127.0.0.1", port) for port in process.ports},
+        "network": front.network,
+        "networking_config": {front.network: client().client.api.create_endpoint_config(ipv4_address=front.address)},
+        # To reach a part behind a cut network the kernel waits twice as long before each try: with its own six tries two minutes, during which
+        # the network may long be whole again. With three it is a quarter of a minute.
+        "sysctls": {"net.ipv4.tcp_syn_retries": "3"},
+        # Niceness counts only among the processes of one control group, and a container has one of its own.
+        "cpu_shares": max(2, round(SHARES * NICE_STEP**-process.nice)),
+        # As much with swap as without: swap would make a slowness of a lack of memory.
+        **memory,
+    }
+
+
+def _mount(words: str) -> Mount:
+    from docker.types import Mount  # noqa: PLC0415 - see client.py
+
+    path = words.removesuffix(READ_ONLY)
+    return Mount(path, path, type="bind", read_only=words.endswith(READ_ONLY))
+
+
+def _log(root: Path, process: Process, container: Container) -> Path:
+    """The file for what the process prints, writable for the user that it runs as."""
+    log = root / "logs" / f"{process.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.touch()
+    if container.user and os.getuid() == 0:
+        user, _, group = container.user.partition(":")
+        os.chown(log, int(user), int(group or -1))
+    return log
+
+
+def _make_room(name: str) -> None:
+    """Remove an ended container of this name. Raises :class:`EngineFailed` when it runs: two of one name there cannot be."""
+    deadline = time.monotonic() + NOTICED_WITHIN_S
+    # The engine learns a little later than we that a process has died.
+    while (handle := find(name)) and handle.attrs["State"]["Running"] and inner_pid(handle.attrs["State"]["Pid"]) != FIRST:
+        if time.monotonic() > deadline:
+            raise EngineFailed(f"{NOTICED_WITHIN_S:g} s after {name} ended, the container engine still says that it runs")
+        time.sleep(0.02)
+    if handle is None:
+        return
+    if handle.attrs["State"]["Running"]:
+        raise EngineFailed(f"the container {name} is already running")
+    with asking(f"remove the ended {name}"):
+        handle.remove(v=True, force=True)
+
+
+def _first_process(process: Process, handle: Handle) -> int:
+    deadline = time.monotonic() + SEEN_WITHIN_S
+    while time.monotonic() <= deadline:
+        with asking(f"look at {process.name}"):
+            handle.reload()
+            state = handle.attrs["State"]
+            if not state["Running"]:
+                raise EngineFailed(f"{process.name} ended at once (exit {state['ExitCode']}): {_last_words(process, handle)}")
+        pid: int = state["Pid"]
+        # Somebody else's process may well have the same ID as one in an engine's own process table.
+        if inner_pid(pid) == FIRST:
+            return pid
+        # Or it has ended by now, and the engine, a little later than we, is about to say so.
+        time.sleep(0.02)
+    raise EngineFailed(f"the processes of {process.name}'s container are not visible here, so the engine does not run on this machine")
+
+
+def _last_words(process: Process, handle: Handle) -> str:
+    printed = handle.logs().decode(errors="replace").strip()
+    return printed or f"see {process.name}.log"

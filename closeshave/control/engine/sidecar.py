@@ -1,0 +1,25 @@
+"""Run a program in the network namespace of a container, to see what the container sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from closeshave.control.engine.client import asking, client
+from closeshave.control.engine.labels import labels
+
+
+def run_beside(container: str, image: str, argv: Sequence[str]) -> str:
+    """Run a program of ``image`` in the network namespace of ``container``, in a container of its own that is gone afterwards.
+
+    Returns what it printed. Raises :class:`~closeshave.control.engine.client.EngineFailed`, also when it fails.
+    """
+    with asking(f"run {argv[0]} beside {container}"):
+        engine = client().client
+        of = engine.containers.get(container).labels
+        # Labelled like it, so that a sweep finds it should we be killed before it has ended.
+        own = labels(of.get("closeshave.environment", ""), Path(of.get("closeshave.root", "/")))
+        printed: bytes = engine.containers.run(
+            image, list(argv[1:]), entrypoint=argv[0], network_mode=f"container:{container}", labels=own, remove=True, stderr=True
+        )
+    return printed.decode(errors="replace")

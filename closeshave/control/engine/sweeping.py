@@ -1,0 +1,52 @@
+"""Remove every container and network that carries an environment's label, also without any record of it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from closeshave.control.engine.client import EngineFailed, asking, client
+from closeshave.control.engine.containers import AT_ONCE
+from closeshave.control.engine.labels import ENVIRONMENT
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+    from docker.models.networks import Network
+
+ROUNDS = 3
+"""A container that was just being created shows up in the next one."""
+
+
+def sweep(environment_id: str) -> list[str]:
+    """Remove all that is labelled with this environment: containers in any state with their volumes, then networks.
+
+    Returns what is left; empty when all is well. Raises :class:`EngineFailed` when the engine cannot be asked.
+    """
+    for _ in range(ROUNDS):
+        containers, networks = _labelled(environment_id)
+        if not containers and not networks:
+            return []
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(_remove_container, containers))
+            list(pool.map(_remove_network, networks))
+    containers, networks = _labelled(environment_id)
+    return [*(f"container {each.name}" for each in containers), *(f"network {each.name}" for each in networks)]
+
+
+def _labelled(environment_id: str) -> tuple[list[Container], list[Network]]:
+    chosen = {"label": f"{ENVIRONMENT}={environment_id}"}
+    with asking("list what it runs"):
+        engine = client().client
+        return engine.containers.list(all=True, filters=chosen, ignore_removed=True), engine.networks.list(filters=chosen)
+
+
+# What will not go shows when it is looked for again.
+def _remove_container(container: Container) -> None:
+    with suppress(EngineFailed), asking(f"remove {container.name}"):
+        container.remove(v=True, force=True)
+
+
+def _remove_network(network: Network) -> None:
+    with suppress(EngineFailed), asking(f"remove {network.name}"):
+        network.remove()

@@ -1,0 +1,45 @@
+"""Who has been heard lately, wherever the listener runs: a network namespace shows its own connections only."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from closeshave.control import engine, processes, sockets
+from closeshave.control.engine.entering import enter
+from closeshave.control.engine.sidecar import run_beside
+from closeshave.deployment import Deployment, Process
+
+
+def heard_ms(deployment: Deployment, names: Iterable[str]) -> dict[int, int]:
+    """What :func:`sockets.heard_ms` says where these processes listen: on this machine, or on the networks of each one's container.
+
+    Raises :class:`OSError` where the kernel does not tell.
+    """
+    wanted = set(names)
+    contained = [process for process in deployment.processes if process.name in wanted and process.container]
+    heard = sockets.heard_ms() if len(contained) < len(wanted) else {}
+    with ThreadPoolExecutor(max(1, len(contained))) as pool:
+        for found in pool.map(lambda process: _heard_by(deployment, process), contained):
+            heard |= found
+    return heard
+
+
+def _heard_by(deployment: Deployment, process: Process) -> dict[int, int]:
+    first = processes.find(Path(deployment.root), process)
+    printed = enter(first.pid, [sys.executable, "-I", "-S", sockets.__file__]) if first else None
+    return {int(port): ago_ms for port, ago_ms in json.loads(printed or _printed_beside(deployment, process)).items()}
+
+
+def _printed_beside(deployment: Deployment, process: Process) -> str:
+    """To enter its network namespace needs privileges: if we have none, the engine does."""
+    assert process.container is not None
+    # One that has Python: the applications'.
+    image = next(other.container.image for other in deployment.processes if other.role == "app" and other.container is not None)
+    try:
+        return run_beside(process.container.name, image, ["python3", "-c", Path(sockets.__file__).read_text(encoding="utf-8")])
+    except engine.EngineFailed as error:
+        raise OSError(str(error)) from error

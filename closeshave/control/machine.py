@@ -1,0 +1,92 @@
+"""Where one process of an environment runs, and what can be done to it there.
+
+There are two places: this machine itself (:mod:`.local`) and a container (:mod:`.contained`). A third, such as a pod or another machine, is one more
+class and a line of :func:`of`: faults and whoever starts or signals processes ask for what they need and never where a process runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from closeshave.control.contained import Contained
+from closeshave.control.engine import EngineFailed
+from closeshave.control.engine.allowance import Allowance
+from closeshave.control.local import Local
+from closeshave.deployment import Attachment, Process
+
+MachineFailed = EngineFailed
+"""What a machine cannot do just now, in a sentence."""
+
+
+class Machine(Protocol):
+    """The place of one process. Whatever cannot be done raises :data:`MachineFailed`."""
+
+    @property
+    def own_limits(self) -> bool:
+        """Whether its CPU and its memory can be limited by themselves. Where not, nothing below that limits or asks for limits may be called."""
+        ...
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The networks that it is declared to be on; empty where it is on the machine's own."""
+        ...
+
+    @property
+    def running(self) -> bool:
+        """Whether the place is there at all: a container ends with its process."""
+        ...
+
+    def launch(self, root: Path, environment_id: str) -> int:
+        """Start the process, its output appended to ``logs/NAME.log``; returns its ID on this machine. Raises :class:`OSError` too."""
+        ...
+
+    def outer_pid(self, first: int | None, number: int) -> int | None:
+        """The ID on this machine of what is called ``number`` there; ``first`` is the place's first process, ``None`` when it has ended."""
+        ...
+
+    def execute(self, argv: Sequence[str]) -> str:
+        """Run a program there, as the process's user; returns what it printed."""
+        ...
+
+    def place(self, file: Path, root: Path) -> Path:
+        """Where the process finds a file of this machine, which is copied into the environment's ``root`` if that is all that it sees."""
+        ...
+
+    def missing(self) -> tuple[Attachment, ...]:
+        """The networks that it should be on and is not; none while it does not run."""
+        ...
+
+    def connect(self, attachment: Attachment) -> None:
+        """Put it on a network."""
+        ...
+
+    def disconnect(self, network: str) -> None:
+        """Take it off a network. Its connections stay open, and nothing gets through."""
+        ...
+
+    def allowance(self) -> Allowance:
+        """The limits in force."""
+        ...
+
+    def limit_cpu(self, share: float | None) -> None:
+        """Let it use this share of one CPU and no more; by ``None`` as much as it wants."""
+        ...
+
+    def limit_memory(self, bytes_max: int | None) -> None:
+        """Let it use so much memory and no more; by ``None`` as much as there is."""
+        ...
+
+    def declared_memory_bytes_max(self) -> int | None:
+        """The memory that it may use as declared; ``None`` is all that there is."""
+        ...
+
+    def killed_for_memory(self) -> bool:
+        """Whether the kernel has killed it, or a part of it, because its memory was used up."""
+        ...
+
+
+def of(process: Process) -> Machine:
+    """Where this process runs."""
+    return Local(process) if process.container is None else Contained(process, process.container)

@@ -1,0 +1,36 @@
+"""Finds plans, targets and environment files by name: in the working directory, in the checkout, or in the wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from closeshave.files.yamlfile import InvalidFile, Problem
+
+PACKAGE = Path(__file__).parents[1]
+SHIPPED = PACKAGE / "shipped"
+"""The top-level folders, as a wheel carries them; absent in a checkout."""
+
+
+def locate(folder: str, name: str) -> Path:
+    """The file that a user means by ``name``: a path as given, else below ``./folder``, the checkout's folder, or the wheel's.
+
+    Raises :class:`InvalidFile` that lists what there is.
+    """
+    given = Path(name)
+    candidates = [given] if given.suffix else []
+    bases = _bases(folder)
+    stem = given if given.suffix else given.with_suffix(".yaml")
+    candidates += [base / stem for base in bases]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate.resolve()
+    raise InvalidFile(Problem(name, 0, "", f"no such file in {folder}/; available: {', '.join(available(folder)) or 'nothing'}"))
+
+
+def available(folder: str) -> list[str]:
+    """The names of the YAML files that :func:`locate` finds in ``folder``, sorted."""
+    return sorted({path.stem for base in _bases(folder) for path in base.glob("*.yaml")})
+
+
+def _bases(folder: str) -> tuple[Path, ...]:
+    return (Path(folder), PACKAGE.parent / folder, SHIPPED / folder)

@@ -1,0 +1,97 @@
+"""Until when a disturbance lasts: not until whoever made it is gone, but until the work that it left undone is done.
+
+Requests that queued up behind it are answered later, and what a starved part gave up (a lease, a connection) takes its time to come back. So a stretch
+goes on until requests are answered again as they are answered when nobody disturbs: as quickly, and as often well. How that is comes from the run's own
+undisturbed time, so that a slow platform is not doubted for being slow.
+
+A platform that never comes back by itself would be doubted for ever. So the tail is at most twice as long as the disturbance, but 10 s in any case (an
+election that the disturbance made necessary), and never longer than 30 s: a queue that grew by the whole of the load is worked off in as long as it grew
+on a platform that is busy half of its time, in twice as long on one that is busy for two thirds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from closeshave.judge.evidence.columns import Flags, Ints
+from closeshave.judge.evidence.host import Doubt, joined
+from closeshave.judge.evidence.windows import NEVER_NS, Span
+
+TAIL_NS_LEAST = 10_000_000_000
+TAIL_NS_MOST = 30_000_000_000
+BIN_NS = 500_000_000
+STEADY_BINS = 2
+"""So many in a row must be as usual: one may be so by chance, between two waves of the queue."""
+FAR_NS = 2_000_000_000
+"""What is usual is looked for so far from any disturbance."""
+ENOUGH = 40
+"""Requests; fewer do not tell what is usual."""
+SLOW = 2.0
+"""Times the usual p95 is not as usual any more."""
+SPARE = 0.1
+"""Of the requests of a bin may be worse than usual by chance."""
+
+
+def extended(found: Sequence[Doubt], due_ns: Ints, response_ns: Ints, good: Flags) -> tuple[Doubt, ...]:
+    """The stretches, each with its tail. The arrays are of the requests of customers and canaries, in any order."""
+    if not found or not len(due_ns):
+        return tuple(found)
+    away = _undisturbed(found, due_ns, response_ns)
+    if np.count_nonzero(away) < ENOUGH:
+        # It is unknown what is usual here, nor when it was so again.
+        return joined(replace(one, ended_ns=one.ended_ns + _longest_ns(one)) for one in found)
+    limit = SLOW * float(np.quantile(response_ns[away].clip(max=NEVER_NS // 4), 0.95))
+    unwell = ~good | (response_ns > limit)
+    allowed = float(np.count_nonzero(unwell & away) / np.count_nonzero(away)) + SPARE
+    origin = int(due_ns.min())
+    bins = (due_ns - origin) // BIN_NS
+    size = int(bins.max()) + 1 + STEADY_BINS
+    worse = np.bincount(bins[unwell], minlength=size) > allowed * np.bincount(bins, minlength=size)
+    return joined(replace(one, ended_ns=_until_ns(one, worse, origin)) for one in found)
+
+
+def _undisturbed(found: Sequence[Doubt], due_ns: Ints, response_ns: Ints) -> Flags:
+    """Requests that tell what is usual: those that no tail can reach, or where a neighbour leaves no such time, those some seconds away from him."""
+    lasted = np.where(response_ns == NEVER_NS, 0, response_ns)
+    beyond = ~near(due_ns, lasted, [Span(one.started_ns - FAR_NS, one.ended_ns + _longest_ns(one)) for one in found])
+    return beyond if np.count_nonzero(beyond) >= ENOUGH else ~near(due_ns, lasted, found, FAR_NS)
+
+
+def _until_ns(one: Doubt, worse: Flags, origin: int) -> int:
+    last_ns = one.ended_ns + _longest_ns(one)
+    at = max(0, (one.ended_ns - origin) // BIN_NS)
+    while at < len(worse) and origin + at * BIN_NS < last_ns:
+        if not worse[at : at + STEADY_BINS].any():
+            return max(one.ended_ns, origin + at * BIN_NS)
+        at += 1
+    return max(one.ended_ns, min(last_ns, origin + at * BIN_NS))
+
+
+def _longest_ns(one: Span) -> int:
+    return min(TAIL_NS_MOST, max(TAIL_NS_LEAST, 2 * (one.ended_ns - one.started_ns)))
+
+
+def near(due_ns: Ints, lasted_ns: Ints, found: Sequence[Span], far_ns: int = 0) -> Flags:
+    """Which requests any of the stretches touches: they were due before its end, and not over by its start. ``far_ns`` widens the stretches."""
+    if not found:
+        return np.zeros(len(due_ns), dtype=np.bool_)
+    apart = _apart(found, far_ns)
+    starts, ends = np.array([one[0] for one in apart]), np.array([one[1] for one in apart])
+    first = np.searchsorted(ends, due_ns, side="right")
+    inside = first < len(ends)
+    touched: Flags = inside & (starts[np.minimum(first, len(ends) - 1)] <= due_ns + lasted_ns)
+    return touched
+
+
+def _apart(found: Sequence[Span], far_ns: int) -> list[tuple[int, int]]:
+    """In time order, and merged where they overlap."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted((one.started_ns - far_ns, one.ended_ns + far_ns) for one in found):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged

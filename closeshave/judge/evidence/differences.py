@@ -1,0 +1,73 @@
+"""Is the history whole? What senders say that they sent and what operations must have left, compared with what was recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from closeshave.history import Source
+from closeshave.judge.evidence.columns import equal
+from closeshave.judge.evidence.recorded import Recorded
+from closeshave.plurals import counted, plural
+
+EFFECT_OF = {"book": "create", "cancel": "cancel", "reschedule": "reschedule", "pay_confirm": "capture"}
+"""Operations that change state must leave an effect of this action: without it the judges of integrity would not know of the change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Why operations or effects may be missing from the history, in words."""
+
+    operations: list[str]
+    effects: list[str]
+
+    @property
+    def all(self) -> list[str]:
+        """Both, operations first."""
+        return [*self.operations, *self.effects]
+
+
+def differences(case: Recorded) -> Differences:
+    """Compare what senders say with what the history holds, and what operations did with their effects."""
+    return Differences(_senders(case), _effects(case))
+
+
+def _senders(case: Recorded) -> list[str]:
+    history = case.history
+    differences = []
+    if not any(sent.source == Source.CUSTOMERS for sent in history.sent):
+        differences.append("no sender of customers' requests reported what it sent")
+    for sent in sorted(history.sent, key=lambda sent: (sent.source, sent.worker)):
+        name = f"{sent.source} {sent.worker}"
+        if not sent.finished:
+            differences.append(f"{name} did not finish")
+        if sent.intended != sent.sent:
+            differences.append(f"{name} should have sent {sent.intended:,} and sent {sent.sent:,}")
+        if sent.sent != sent.recorded:
+            differences.append(f"{name} sent {sent.sent:,} and recorded {sent.recorded:,}")
+    # Every source, also one that has rows but no sender who answers for them.
+    for source in sorted({sent.source for sent in history.sent} | set(case.operations["source"].dropna().unique())):
+        rows = int(np.count_nonzero(equal(case.operations["source"], source)))
+        claimed = sum(sent.recorded for sent in history.sent if sent.source == source)
+        if rows != claimed:
+            differences.append(f"{source} recorded {counted(claimed, 'operation')}, and the history holds {rows:,}")
+    twice = int(np.count_nonzero(case.ids[1:] == case.ids[:-1]) if case.in_order else case.operations["id"].duplicated().sum())
+    if twice:
+        differences.append(counted(twice, "operation is recorded twice", "operations are recorded twice"))
+    return differences
+
+
+def _effects(case: Recorded) -> list[str]:
+    effects, operations = case.history.effects, case.operations
+    differences = []
+    if stray := len(effects) - len(case.order.effect):
+        differences.append(counted(stray, "effect belongs to no recorded operation", "effects belong to no recorded operation"))
+    for kind, action in EFFECT_OF.items():
+        acting = case.of_kinds((kind,)) & case.ok
+        if not acting.any():
+            continue
+        silent = int((~operations["id"][acting].isin(effects["operation"][equal(effects["action"], action)])).sum())
+        if silent:
+            differences.append(f"{silent:,} answered {kind} {plural(silent, 'operation')} left no effect")
+    return differences

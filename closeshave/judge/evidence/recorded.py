@@ -1,0 +1,217 @@
+"""One run as it was recorded: its history, plan and target, and the columns that several judges need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from closeshave.history import ENVIRONMENT_LOST, PROXY, RATE_LIMITED, SHORTAGE, History, Outcome, Source
+from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, member, shard_ids
+from closeshave.judge.evidence.order import Order, ordered
+from closeshave.judge.evidence.windows import NEVER_NS, Span
+from closeshave.plan import Plan
+from closeshave.target import Target
+
+FINAL_STATE = "final state of "
+"""What the name of a missing part of the final state begins with."""
+IDENTITY = ["franchise", "booking", "found_on", "barber", "starts_at", "minutes", "key"]
+"""Rows of the final state that agree in these are one booking, read several times."""
+
+
+def once(bookings: pd.DataFrame) -> pd.DataFrame:
+    """The final state without rows that were read twice; of one booking its newest version stays."""
+    if bookings["booking"].is_unique:
+        return bookings
+    twice = bookings.duplicated(IDENTITY, keep=False)
+    if not twice.any():
+        return bookings
+    newest = bookings.sort_values("version", kind="stable", na_position="first").drop_duplicates(IDENTITY, keep="last")
+    return newest.sort_index().reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A run without any judgement. Not slotted, because what is derived is computed once, when first asked for.
+
+    Columns are arrays that lie parallel to ``history.operations``; selections are masks over them, because copying ten million rows for
+    every region, shard and phase would cost more than judging them.
+    """
+
+    history: History
+    plan: Plan
+    target: Target
+    """With the objectives that the plan tests."""
+    promised: Target | None = None
+    """With all of them, where that is more: the error budget is a promise whether this plan tests it or not."""
+
+    @property
+    def operations(self) -> pd.DataFrame:
+        """Every operation of every source, in the order of the file."""
+        return self.history.operations
+
+    @cached_property
+    def ids(self) -> Ints:
+        """The operations' IDs."""
+        return ints(self.operations["id"], -1)
+
+    @cached_property
+    def intended_ns(self) -> Ints:
+        """When each operation was due."""
+        return ints(self.operations["intended_ns"], NEVER_NS)
+
+    @cached_property
+    def started_ns(self) -> Ints:
+        """When each operation was sent."""
+        return ints(self.operations["started_ns"], NEVER_NS)
+
+    @cached_property
+    def ended_ns(self) -> Ints:
+        """An operation without an end never ended."""
+        return ints(self.operations["ended_ns"], NEVER_NS)
+
+    @cached_property
+    def order(self) -> Order:
+        """The effects in the order in which they are judged. Kept, because every judge of integrity asks for its own of them."""
+        return ordered(self.history.effects, self.ids, self.started_ns, in_order=self.in_order)
+
+    @cached_property
+    def started_s(self) -> float:
+        """The wall-clock second of the run's first operation: what is older in a ledger or a database is not this run's."""
+        anchor = self.history.manifest.anchor
+        first_ns = int(self.started_ns.min()) if len(self.operations) else anchor.monotonic_ns
+        return (anchor.wall_ns + first_ns - anchor.monotonic_ns - anchor.uncertainty_ns) / 1e9
+
+    @cached_property
+    def charges(self) -> pd.DataFrame | None:
+        """This run's charges in the order in which they were made. ``None`` without the payment provider's ledger."""
+        ledger = self.history.captures
+        if ledger is None:
+            return None
+        ledger = ledger[~(ledger["at"] < self.started_s)]
+        return ledger.sort_values(["at", "capture"], kind="stable").reset_index(drop=True)
+
+    @cached_property
+    def final(self) -> pd.DataFrame | None:
+        """The final state of bookings, each once: a platform may list one for several questions. ``None`` where nothing could be read."""
+        return None if self.history.bookings is None else once(self.history.bookings)
+
+    @cached_property
+    def unread(self) -> Mapping[str, str]:
+        """What of the final state could not be read (``shard 2``, ``client 7``), and why."""
+        return {what.removeprefix(FINAL_STATE): why for what, why in self.missing.items() if what.startswith(FINAL_STATE)}
+
+    def unread_of(self, rows: pd.DataFrame) -> Flags:
+        """Rows of a shard, or of a customer, whose bookings could not be read back. Rows without a shard go by their franchise."""
+        found = np.zeros(len(rows), dtype=np.bool_)
+        if not self.unread:
+            return found
+        shards = [what.removeprefix("shard ") for what in self.unread if what.startswith("shard ")]
+        clients = [what.removeprefix("client ") for what in self.unread if what.startswith("client ")]
+        if shards:
+            here = ints(rows["shard"], -1) if "shard" in rows else shard_ids(self.history.manifest.topology, ints(rows["franchise"], 0))
+            found |= np.isin(here.astype(str), shards)
+        if clients and "client" in rows:
+            found |= member(rows["client"], clients)
+        return found
+
+    @cached_property
+    def ok(self) -> Flags:
+        """What certainly happened."""
+        return equal(self.operations["outcome"], Outcome.OK)
+
+    @cached_property
+    def lost_ns(self) -> int | None:
+        """The instant from which answers are no evidence, because all of the environment was being taken away by no fault."""
+        return min((mark.at_ns for mark in self.history.marks if mark.kind == ENVIRONMENT_LOST), default=None)
+
+    @cached_property
+    def customers(self) -> Flags:
+        """Operations of customers: what objectives are judged on."""
+        return self._of(Source.CUSTOMERS)
+
+    @cached_property
+    def canaries(self) -> Flags:
+        """Operations of canaries: what recovery is judged on."""
+        return self._of(Source.CANARY)
+
+    @cached_property
+    def short(self) -> Flags:
+        """Operations that the load machine had no descriptor, port or memory for."""
+        return equal(self.operations["error"], SHORTAGE)
+
+    @cached_property
+    def unpassed(self) -> Flags:
+        """Operations that a proxy on the way to the platform did not pass on."""
+        return equal(self.operations["error"], PROXY)
+
+    @cached_property
+    def limited(self) -> Flags:
+        """Operations that a 429 refused although the stated limits allowed them."""
+        return equal(self.operations["error"], RATE_LIMITED)
+
+    @property
+    def one_address(self) -> str:
+        """Why all customers share one address and its limits; empty where each has its own."""
+        return self.missing.get("forwarded_for", "")
+
+    @property
+    def void(self) -> Flags:
+        """Operations that say nothing of the platform: not sent for lack of something here, or refused for what others at the address did."""
+        own = self.short | self.unpassed
+        return own | self.limited if self.one_address else own
+
+    def _of(self, source: Source) -> Flags:
+        """Those that were over while there was an environment, and that tell something of the platform."""
+        found = equal(self.operations["source"], source) & ~self.void
+        return found if self.lost_ns is None else found & (self.ended_ns <= self.lost_ns)
+
+    @cached_property
+    def shard(self) -> NDArray[np.int32]:
+        """The shard that each operation concerns. In half the width of other integers: it is kept for the whole of the judgement."""
+        return ints(self.operations["shard"], -1).astype(np.int32)
+
+    @property
+    def franchise(self) -> NDArray[np.signedinteger[Any]]:
+        """The franchise of each operation, 0 where there is none; as wide as the file has it, because nothing is kept of it."""
+        column = self.operations["franchise"]
+        return column.to_numpy() if column.dtype == np.int32 and (column.to_numpy() >= 0).all() else ints(column, 0).clip(min=0)
+
+    @cached_property
+    def lookups(self) -> Flags:
+        """Operations of which the platform said whether its cache had the answer."""
+        return member(self.operations["cache"], ("hit", "miss"))
+
+    @cached_property
+    def in_order(self) -> bool:
+        """Whether the IDs ascend through the file, so that nobody needs to sort ten million of them."""
+        return bool((self.ids[1:] >= self.ids[:-1]).all())
+
+    @cached_property
+    def missing(self) -> Mapping[str, str]:
+        """What the platform cannot do or tell, and what that costs, as the trial found it."""
+        told = (mark.detail.partition(": ") for mark in self.history.marks if mark.kind == "part-missing")
+        return {what: why for what, _, why in told}
+
+    @cached_property
+    def blind(self) -> tuple[Span, ...]:
+        """When a worker of the customers' was dead: what is known of this time is only a part."""
+        return tuple(Span(one.from_ns, one.to_ns + 1) for one in self.history.blind if one.source == Source.CUSTOMERS)
+
+    @property
+    def error_budget(self) -> float | None:
+        """The share of requests that may be not good, by the target's availability objective over everything; ``None`` without one."""
+        return (self.promised or self.target).error_budget
+
+    def of_region(self, region: str) -> Flags:
+        """Operations that entered at ``region``'s edge."""
+        return equal(self.operations["region"], region)
+
+    def of_kinds(self, kinds: Iterable[str]) -> Flags:
+        """Operations of any of ``kinds``."""
+        return member(self.operations["kind"], kinds)

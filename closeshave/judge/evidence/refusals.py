@@ -1,0 +1,175 @@
+"""Refused bookings: a conflict is a promised answer only where somebody held the slot. Who did is known from our own history, or was read back.
+
+* *Held*: a booking of ours, acknowledged or in doubt, of an overlapping slot of the same barber (or of the same customer), that may have stood at
+  the moment of the refusal. It may have from the sending of its request to the answer of the cancel or move that gave the slot up, and a moment
+  longer, since a replica may be behind. Or the next list of free times of that session does not offer the slot.
+* *Free*: nobody of us held it, and a list that was asked for more than a moment after the refusal still offers all of the slot.
+* *Untold*: neither. Such a refusal is not good, because nobody can say that it was right; it fails nothing of refusing what was free.
+* *Lost*: no effect tells which slot was asked for, since its row is missing. Not good either, for the same reason.
+
+A list does not name its day. One that offers times within half a day of the slot is of that day. An empty one tells of a day without free times only
+where lists of its sort (of one barber, or of all) are not always empty.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from closeshave.history import Outcome
+from closeshave.judge.evidence.columns import Flags, Ints, equal, flags, ints, member, pairs, told
+from closeshave.judge.evidence.holding import earliest, of_same_booking
+from closeshave.judge.evidence.recorded import Recorded
+from closeshave.judge.evidence.windows import NEVER_NS
+from closeshave.judge.evidence.writes import beside
+
+ASKING = ("create", "reschedule")
+"""Actions that ask for a slot."""
+CONFLICTS = (400, 409)
+"""The API tells a conflict by either; that it was one, and no other refusal, is what its sender called good."""
+MOMENT_NS = 2_000_000_000
+"""How long after a change a replica may still show what was before."""
+SOON_NS = 30_000_000_000
+"""A list that was asked for later tells of another time."""
+SAME_DAY_S = 12 * 3600
+STEP_S = 1800
+"""Between the starts of a list, where it offers too few to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """The refused bookings of a run. The masks lie parallel to ``rows``; a refusal that is neither held nor free is untold."""
+
+    rows: pd.DataFrame
+    """As :func:`closeshave.judge.evidence.writes.joined` gives them."""
+    held: Flags
+    free: Flags
+    lost: Ints
+    """Positions of the refused operations of which no effect tells the slot."""
+
+    @property
+    def not_good(self) -> Ints:
+        """Positions of the operations that were refused for no holder that is known."""
+        return np.concatenate([ints(self.rows["position"][~self.held], -1), self.lost])
+
+
+def refusals(case: Recorded) -> Refusals:
+    """Find the holder of every slot that was refused as taken. Costs next to nothing where no booking was refused."""
+    operations = case.operations
+    refused = np.isin(ints(operations["status"], 0), CONFLICTS) & equal(operations["outcome"], Outcome.FAIL) & flags(operations["good"])
+    effects = case.history.effects
+    asked = np.zeros(len(effects), dtype=np.bool_)
+    if refused.any():
+        asked = member(effects["action"], ASKING) & effects["operation"].isin(case.ids[refused]).to_numpy(dtype=np.bool_)
+    rows = beside(case, asked)
+    lost = np.flatnonzero(refused & ~np.isin(case.ids, effects["operation"].to_numpy())) if refused.any() else np.zeros(0, dtype=np.int64)
+    held = np.zeros(len(rows), dtype=np.bool_)
+    if not len(rows):
+        return Refusals(rows, held, held.copy(), lost)
+    holders = _holders(case, rows)
+    held |= _meet(rows, holders, "barber")
+    rest = np.flatnonzero(~held)
+    held[rest] |= _meet(rows.iloc[rest], holders, "client")
+    free = np.zeros(len(rows), dtype=np.bool_)
+    for index, is_free in _read_back(case, rows, np.flatnonzero(~held)).items():
+        (free if is_free else held)[index] = True
+    return Refusals(rows, held, free, lost)
+
+
+def _holders(case: Recorded, refused: pd.DataFrame) -> pd.DataFrame:
+    """What may have been held, and from when until when: at the refused chairs, or by the refused customers."""
+    effects = case.history.effects
+    near = effects["franchise"].isin(refused["franchise"]) | effects["client"].isin(refused["client"].dropna())
+    rows = beside(case, near.to_numpy(dtype=np.bool_) & member(effects["action"], (*ASKING, "cancel")))
+    rows = rows[~equal(rows["outcome"], Outcome.FAIL)]
+    own = np.flatnonzero(member(rows["action"], ASKING) & told(rows, "starts_at", "minutes"))
+    # Only what was acknowledged gave a slot up for certain.
+    releasing = np.flatnonzero(~equal(rows["action"], "create") & equal(rows["outcome"], Outcome.OK) & told(rows, "booking"))
+    one, by = of_same_booking(rows, own, releasing)
+    ended_ns = rows["ended_ns"].to_numpy()[releasing[by]]
+    later = ended_ns > rows["started_ns"].to_numpy()[own[one]]
+    until_ns = earliest(len(own), one[later], ended_ns[later], NEVER_NS - MOMENT_NS)
+    return rows.iloc[own].reset_index(drop=True).assign(until_ns=until_ns)
+
+
+def _meet(rows: pd.DataFrame, holders: pd.DataFrame, by: str) -> Flags:
+    """Which refusals met a booking that may have stood at that moment: of the same ``barber``, or of the same ``client``."""
+    found = np.zeros(len(rows), dtype=np.bool_)
+    mine, theirs = np.flatnonzero(told(rows, by, "starts_at")), np.flatnonzero(told(holders, by))
+    if not len(mine) or not len(theirs):
+        return found
+    if by == "barber":
+        at, other = pairs(
+            *([ints(frame[name], -1)[places] for name in ("franchise", by)] for frame, places in ((rows, mine), (holders, theirs)))
+        )
+    else:
+        client = pd.factorize(pd.concat([rows[by].iloc[mine], holders[by].iloc[theirs]]).astype(object))[0].astype(np.int64)
+        at, other = pairs([client[: len(mine)]], [client[len(mine) :]])
+    at, other = mine[at], theirs[other]
+    start, start_held = ints(rows["starts_at"], 0)[at], ints(holders["starts_at"], 0)[other]
+    minutes, minutes_held = np.maximum(1, ints(rows["minutes"], 1))[at], ints(holders["minutes"], 0)[other]
+    overlap = (start < start_held + 60 * minutes_held) & (start_held < start + 60 * minutes)
+    standing = (holders["started_ns"].to_numpy()[other] < rows["ended_ns"].to_numpy()[at]) & (
+        holders["until_ns"].to_numpy()[other] + MOMENT_NS > rows["started_ns"].to_numpy()[at]
+    )
+    # Nobody is in the way of moving one's own booking.
+    own = (ints(rows["booking"], -1)[at] == ints(holders["booking"], -2)[other]) & (
+        ints(rows["franchise"], -1)[at] == ints(holders["franchise"], -1)[other]
+    )
+    found[at[overlap & standing & ~own]] = True
+    return found
+
+
+def _read_back(case: Recorded, rows: pd.DataFrame, unexplained: Ints) -> dict[int, bool]:
+    """Whether the slot was free, by the lists that the same sessions asked for next; nothing of those that no list tells of."""
+    sessions = rows["session"].iloc[unexplained].dropna()
+    if not len(sessions):
+        return {}
+    effects = case.history.effects
+    offers = effects[equal(effects["action"], "offer")]
+    filled = offers["read_values"].notna() & (offers["read_values"] != "[]")
+    usual = {sort: bool(filled[offers["barber"].notna() == sort].any()) for sort in (True, False)}
+    lists = beside(case, equal(effects["action"], "offer") & effects["session"].isin(sessions).to_numpy(dtype=np.bool_))
+    lists = lists[equal(lists["outcome"], Outcome.OK) & lists["read_values"].notna().to_numpy()]
+    of_session = dict(iter(lists.groupby("session", observed=True)))
+    found = {}
+    for index in unexplained.tolist():
+        refused = rows.iloc[index]
+        mine = of_session.get(refused["session"])
+        if mine is None or pd.isna(refused["starts_at"]):
+            continue
+        answer = next((said for said in _told(refused, mine, usual) if said is not None), None)
+        if answer is not None:
+            found[index] = answer
+    return found
+
+
+def _told(refused: pd.Series, lists: pd.DataFrame, usual: dict[bool, bool]) -> Iterator[bool | None]:
+    """What each list of the session after the refusal says of the slot, in order of time: free, held, or nothing."""
+    start, ended = int(refused["starts_at"]), int(refused["ended_ns"])
+    minutes = 30 if pd.isna(refused["minutes"]) else int(refused["minutes"])
+    later = lists[
+        (lists["franchise"] == refused["franchise"]) & lists["started_ns"].between(ended, ended + SOON_NS).to_numpy(dtype=np.bool_)
+    ]
+    for sent_ns, barber, values in zip(later["started_ns"], later["barber"], later["read_values"], strict=True):
+        of_one, asked_one = not pd.isna(barber), not pd.isna(refused["barber"])
+        if of_one and asked_one and int(barber) != int(refused["barber"]):
+            continue
+        offered = sorted(json.loads(str(values)))
+        if not offered:
+            # Of one barber it says nothing of all; of all it says that nobody is free.
+            yield False if usual[of_one] and (asked_one or not of_one) else None
+        elif not offered[0] - SAME_DAY_S <= start <= offered[-1] + SAME_DAY_S:
+            continue
+        elif start not in offered:
+            yield False if asked_one or not of_one else None
+        else:
+            step = min((b - a for a, b in pairwise(offered) if b > a), default=STEP_S)
+            whole = all(at in offered for at in range(start, start + 60 * minutes, step))
+            # That somebody of all is free does not say that the one asked for is.
+            yield True if whole and (of_one or not asked_one) and sent_ns > ended + MOMENT_NS else None

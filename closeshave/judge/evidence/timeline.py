@@ -1,0 +1,173 @@
+"""The instants of each fault's life, and which operations, shards and signals lie in its scope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from closeshave.history import Edge, FaultEvent, Signal
+from closeshave.judge.evidence.columns import Flags
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.plan import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What became of one planned fault. Instants are monotonic nanoseconds; ``None`` is an edge that is not in the history."""
+
+    fault: Fault
+    injected_ns: int | None
+    """t0: the start of injection."""
+    observed_ns: int | None
+    healed_ns: int | None
+    """t_h: the start of healing, because whatever recovers after it was helped."""
+    verified_ns: int | None
+    dead_ns: int | None
+    """When everything that was killed was proven dead."""
+    ended_ns: tuple[int, int] | None
+    """Between when the old primary ended, by the word of the operator whose call did it."""
+    called: bool
+    """Whether an operator's call did it: its return says nothing of when it bit."""
+    horizon_ns: int
+    """Up to when the history speaks of this fault alone: the next fault that shares a canary with it, or the end of the load."""
+    touched: tuple[str, ...]
+
+    @property
+    def hurting_until_ns(self) -> int:
+        """Up to when the platform was left alone with the fault."""
+        return self.horizon_ns if self.healed_ns is None else min(self.healed_ns, self.horizon_ns)
+
+
+def lives(case: Evidence) -> tuple[Life, ...]:
+    """One for each fault of the plan, in the plan's order, also for those that never came."""
+    events = {fault.id: _edges(case, fault.id) for fault in case.plan.faults}
+    starts = {name: _began_ns(edges.get(Edge.INJECTED)) for name, edges in events.items()}
+    scopes = {fault.id: operations_of(case, fault) & case.canaries for fault in case.plan.faults}
+    found = []
+    for fault in case.plan.faults:
+        edges, start = events[fault.id], starts[fault.id]
+        later = [
+            other
+            for name, other in starts.items()
+            if name != fault.id and other is not None and start is not None and other >= start and np.any(scopes[name] & scopes[fault.id])
+        ]
+        injection = edges.get(Edge.INJECTED)
+        evidence: Mapping[str, Any] = injection.evidence if injection else {}
+        found.append(
+            Life(
+                fault=fault,
+                injected_ns=start,
+                observed_ns=_at_ns(edges.get(Edge.OBSERVED)),
+                healed_ns=_began_ns(edges.get(Edge.HEALED)),
+                verified_ns=_at_ns(edges.get(Edge.VERIFIED_HEALED)),
+                dead_ns=evidence.get("dead_ns"),
+                ended_ns=tuple(evidence["ended_ns"]) if evidence.get("ended_ns") else None,
+                called=evidence.get("returned_ns") is not None,
+                horizon_ns=min([*later, _end_ns(case)]),
+                touched=tuple(evidence.get("touched", ())),
+            )
+        )
+    return tuple(found)
+
+
+def operations_of(case: Evidence, fault: Fault) -> Flags:
+    """Operations in the fault's scope.
+
+    A shard's are those of its franchises, wherever they enter. A region's are those that enter there and those of the shards at home there. A
+    tier serves everyone, and so does whatever this version does not know: to leave out somebody who suffered would be the worse mistake.
+    """
+    rows = np.ones(len(case.operations), dtype=np.bool_)
+    for key, value in fault.scope.items():
+        if key == "shard":
+            rows &= case.shard == int(value)
+        elif key == "region":
+            rows &= case.of_region(str(value)) | np.isin(case.shard, homed(case, str(value)))
+    return rows
+
+
+def in_scope(case: Evidence, fault: Fault, region: str, shard: int) -> bool:
+    """Whether an operation that enters at ``region`` and concerns ``shard`` lies in the fault's scope; see :func:`operations_of`."""
+    by_shard = "shard" not in fault.scope or shard == int(fault.scope["shard"])
+    lost = str(fault.scope.get("region", region))
+    return by_shard and (region == lost or shard in homed(case, lost))
+
+
+def homed(case: Evidence, region: str) -> list[int]:
+    """The shards whose declared primary is in ``region``."""
+    return [shard.id for shard in case.history.manifest.topology.shards if shard.home == region]
+
+
+def shards_of(case: Evidence, fault: Fault) -> list[int]:
+    """The shards whose data the fault may cost; none for a fault of a tier."""
+    if "shard" in fault.scope:
+        return [int(fault.scope["shard"])]
+    return homed(case, str(fault.scope["region"])) if "region" in fault.scope else []
+
+
+def signals_of(case: Evidence, life: Life) -> list[Signal]:
+    """The platform's own words about what is in scope, from the injection up to the horizon, in time order."""
+    start = life.injected_ns
+    if start is None:
+        return []
+    scopes = {f"shard:{shard}" for shard in shards_of(case, life.fault)}
+    scopes |= {f"region:{life.fault.scope['region']}"} if "region" in life.fault.scope else set()
+    tier = f"store:{life.fault.scope['tier']}" if "tier" in life.fault.scope else None
+    spoken = [
+        signal
+        for signal in case.history.signals
+        # A tier may be made of several groups (cache, cache-eu), each a name that Sentinel knows it by.
+        if (signal.scope in scopes or (tier is not None and (signal.scope == tier or signal.scope.startswith(f"{tier}-"))))
+        and start <= signal.at_ns < life.horizon_ns
+    ]
+    return sorted(spoken, key=lambda signal: (signal.at_ns, signal.kind, signal.scope))
+
+
+def promoted_ns(case: Evidence, life: Life) -> int | None:
+    """t_p: when the first of the shards in scope got its new primary."""
+    shards = {f"shard:{shard}" for shard in shards_of(case, life.fault)}
+    return _first(signal.at_ns for signal in signals_of(case, life) if signal.kind == "promoted" and signal.scope in shards)
+
+
+def demoted_ns(case: Evidence, life: Life) -> int | None:
+    """When the old primary of a shard in scope had stepped down, by its own report.
+
+    From the decision on it acknowledges until its last session has ended, and it says that it has stepped down only after that, when it runs again
+    as a standby: so the end of the sessions counts, where it is told. Who speaks first is the old primary; what is said after the promotion is of
+    a later one.
+    """
+    shards = {f"shard:{shard}" for shard in shards_of(case, life.fault)}
+    said = [signal for signal in signals_of(case, life) if signal.kind == "demoted" and signal.scope in shards]
+    if not said:
+        return None
+    first, until = said[0], promoted_ns(case, life) or life.hurting_until_ns
+    own = [signal for signal in signals_of(case, life) if signal.source == first.source and first.at_ns <= signal.at_ns <= until]
+    ended = _first(signal.at_ns for signal in own if signal.kind == "stopped")
+    return ended if ended is not None else max((signal.at_ns for signal in own if signal.kind == "demoted"), default=first.at_ns)
+
+
+def _first(instants: Iterable[int]) -> int | None:
+    return min(instants, default=None)
+
+
+def _edges(case: Evidence, fault: str) -> dict[str, FaultEvent]:
+    """The first event of each edge: healing that is tried again does not move the instant at which help began."""
+    found: dict[str, FaultEvent] = {}
+    for event in sorted(case.history.faults, key=lambda event: event.at_ns):
+        if event.fault == fault:
+            found.setdefault(event.edge, event)
+    return found
+
+
+def _at_ns(event: FaultEvent | None) -> int | None:
+    return event.at_ns if event else None
+
+
+def _began_ns(event: FaultEvent | None) -> int | None:
+    return None if event is None else int(event.evidence.get("began_ns", event.at_ns))
+
+
+def _end_ns(case: Evidence) -> int:
+    return max((phase.ended_ns for phase in case.history.manifest.phases), default=0)

@@ -1,0 +1,1 @@
+"""The story behind a verdict: what happened, in time order, with its place in the history."""

@@ -1,0 +1,156 @@
+"""The story behind a verdict, in time order: who asked for what, who acknowledged it, what was broken and failed over, and what was there in the end.
+
+It is told from the verdict's witnesses: their operations, everything else that history knows of the same bookings and keys, the faults and the
+platform's own words that touch the same shards meanwhile, and what the final state and the provider's ledger hold. Every line says which line of
+history it is from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from closeshave.history import OPERATIONS_FILE, TIMELINE
+from closeshave.judge.evidence.columns import Flags, ints, member
+from closeshave.judge.evidence.timeline import Life, shards_of, signals_of
+from closeshave.judge.evidence.windows import NEVER_NS
+from closeshave.judge.explanation.ending import Booking, in_the_end
+from closeshave.judge.explanation.line import Line
+from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.verdict import Verdict
+
+MARGIN_NS = 5_000_000_000
+"""Faults and signals so long before and after the operations of the story belong to it."""
+SHOP_ACTIONS = ("change_shop", "read_shop")
+MOST_OPERATIONS = 40
+"""A booking with more operations than this is told by its first ones."""
+
+
+def tell(dossier: Analysis, verdict: Verdict) -> tuple[Line, ...]:
+    """The lines of the story; empty for a verdict without witnesses and without a fault."""
+    witnesses = [each for witness in verdict.witnesses for each in _nested(witness)]
+    accused = {int(each["id"]) for each in witnesses if _whole(each.get("id")) and "intended_ns" in each}
+    accused |= {int(each["operation"]) for each in witnesses if _whole(each.get("operation"))}
+    bookings = {
+        (int(each["franchise"]), int(each["booking"]))
+        for each in witnesses
+        if _whole(each.get("franchise")) and _whole(each.get("booking"))
+    }
+    keys = {str(each["key"]) for each in witnesses if each.get("key")}
+    shops = {int(each["franchise"]) for each in witnesses if "differs" in each}
+    rows = _operations(dossier, accused, bookings, keys, shops)
+    acted = list(_acted(dossier, rows, accused))
+    instants = [line.at_ns for line in acted if line.at_ns is not None]
+    life = next((each for each in dossier.lives if verdict.scope == f"fault:{each.fault.id}"), None)
+    broken = list(_broken(dossier, life, instants, set(dossier.case.shard[rows].tolist())))
+    timed = sorted([*acted, *broken], key=lambda line: (line.at_ns or 0, line.source))
+    return (*timed, *in_the_end(dossier.case.history, bookings, shops))
+
+
+def _nested(witness: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The witness and the rows that it quotes."""
+    yield witness
+    for value in witness.values():
+        if isinstance(value, Mapping):
+            yield from _nested(value)
+        elif isinstance(value, list | tuple):
+            for part in value:
+                if isinstance(part, Mapping):
+                    yield from _nested(part)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _operations(dossier: Analysis, accused: set[int], bookings: set[Booking], keys: set[str], shops: set[int]) -> list[int]:
+    """Positions of the operations that concern the accused, their bookings or their keys, and of those that changed or showed a shop."""
+    effects, ids = dossier.case.history.effects, dossier.case.ids
+    pairs = pd.MultiIndex.from_arrays([ints(effects["franchise"], -1), ints(effects["booking"], -1)])
+    related: Flags = effects["key"].isin(keys).to_numpy(dtype=np.bool_)
+    if bookings:
+        related = related | np.asarray(pairs.isin(list(bookings)))
+    if shops:
+        related = related | (member(effects["action"], SHOP_ACTIONS) & effects["franchise"].isin(shops).to_numpy(dtype=np.bool_))
+    concerned = set(effects["operation"][related].tolist())
+    # The accused are never left out, however long the story.
+    others = sorted(concerned - accused)[:MOST_OPERATIONS]
+    return np.flatnonzero(np.isin(ids, [*sorted(accused), *others])).tolist()
+
+
+def _acted(dossier: Analysis, rows: Iterable[int], accused: set[int]) -> Iterator[Line]:
+    """Two lines for each operation: it was sent, and it was answered."""
+    case = dossier.case
+    effects = case.history.effects
+    for position in rows:
+        one = case.operations.iloc[position]
+        told = effects[effects["operation"] == one["id"]]
+        about = _about(told.iloc[0]) if len(told) else ""
+        who = (
+            f"{one['source']} in {one['region']}"
+            if told.empty or pd.isna(told["session"].iloc[0])
+            else f"session {told['session'].iloc[0]} in {one['region']}"
+        )
+        source, guilty = f"{OPERATIONS_FILE} row {position}, operation {one['id']}", int(one["id"]) in accused
+        late_ms = (case.started_ns[position] - case.intended_ns[position]) / 1e6
+        late = f", {late_ms:,.0f} ms late" if late_ms >= 1 else ""
+        yield Line(int(case.started_ns[position]), "sent", who, f"asks for {one['kind']}{about}{late}", source, guilty)
+        if case.ended_ns[position] != NEVER_NS:
+            yield Line(
+                int(case.ended_ns[position]), "answered", f"shard {one['shard']}", _answer(one, case.response_ns[position]), source, guilty
+            )
+
+
+def _about(effect: pd.Series) -> str:
+    parts = [f"booking {effect['booking']}"] if pd.notna(effect["booking"]) else []
+    parts += [f"franchise {effect['franchise']}"]
+    parts += (
+        [f"barber {effect['barber']} at {pd.Timestamp(int(effect['starts_at']), unit='s'):%Y-%m-%d %H:%M}"]
+        if pd.notna(effect["starts_at"]) and pd.notna(effect["barber"])
+        else []
+    )
+    parts += [f"key {effect['key']}"] if pd.notna(effect["key"]) else []
+    return f" ({', '.join(parts)})"
+
+
+def _answer(one: pd.Series, response_ns: int) -> str:
+    said = {"ok": "acknowledges it", "fail": "refuses it", "info": "leaves the outcome unknown"}.get(
+        str(one["outcome"]), str(one["outcome"])
+    )
+    status = f"status {one['status']}" if one["status"] else "no answer"
+    why = f", {one['error']}" if pd.notna(one["error"]) else ""
+    served = f", served by {one['served_by']}" if pd.notna(one["served_by"]) else ""
+    cached = f", cache {one['cache']}" if pd.notna(one["cache"]) else ""
+    return f"{said} after {response_ns / 1e6:,.1f} ms ({status}{why}{served}{cached})"
+
+
+def _broken(dossier: Analysis, life: Life | None, instants: list[int], shards: set[int]) -> Iterator[Line]:
+    """The faults that touched the same shards, or that the verdict is about, and what the platform said of them."""
+    if life is not None:
+        start = life.injected_ns if life.injected_ns is not None else 0
+        instants = [*instants, start, life.horizon_ns]
+    if not instants:
+        return
+    first, last = min(instants) - MARGIN_NS, max(instants) + MARGIN_NS
+    for other in dossier.lives:
+        if life is not None and other.fault.id != life.fault.id:
+            continue
+        hit = set(shards_of(dossier.case, other.fault))
+        if life is None and hit and not hit & shards:
+            continue
+        scope = ", ".join(f"{key} {value}" for key, value in other.fault.scope.items()) or "everything"
+        for event in dossier.case.history.faults:
+            if event.fault == other.fault.id and first <= event.at_ns <= last:
+                yield Line(event.at_ns, "fault", "harness", f"{event.fault} ({other.fault.kind} on {scope}): {event.edge}", TIMELINE)
+        for signal in signals_of(dossier.case, other):
+            if first <= signal.at_ns <= last and signal.kind != "alert":
+                yield Line(
+                    signal.at_ns,
+                    "signal",
+                    signal.scope,
+                    f"{signal.kind}: {signal.detail}".rstrip(": "),
+                    f"{TIMELINE}, from {signal.source}",
+                )

@@ -1,0 +1,1 @@
+"""Breaches of integrity: a search for each kind, and one registry of them all (:mod:`.invariants`)."""

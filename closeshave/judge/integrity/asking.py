@@ -1,0 +1,45 @@
+"""Which invariants a run is asked for, and which not.
+
+The rule
+--------
+An objective that *names* an invariant gets its verdict always. One that names none asks for all that no other one names, except those that cannot be
+answered, each listed once with its reason (``Assessment.not_asked``) and in no run's way:
+
+* what this platform cannot show: :func:`unshowable`, an operation that its file switches off included;
+* what no journey of this scenario does: no operation that leads to it was ever sent (``Invariant.led_to_by``), or nobody could know it
+  (``Finding.idle``).
+
+Everything else must be tested: an invariant whose operations were sent, but which no answer gave a chance to break, is inconclusive. And
+whatever the reason, a breach that was seen fails.
+"""
+
+from __future__ import annotations
+
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.integrity.finding import Finding
+from closeshave.judge.integrity.registry import INVARIANTS, Invariant
+
+
+def unasked(case: Evidence, finding: Finding) -> str:
+    """Why an objective that names no invariants does not judge this one; empty when it does."""
+    if finding.count:
+        return ""
+    invariant = INVARIANTS[finding.name]
+    return unshowable(case, invariant) or _idle(case, finding, invariant)
+
+
+def unshowable(case: Evidence, invariant: Invariant) -> str:
+    """Why this platform cannot show whether it keeps the invariant; empty when it can."""
+    if invariant.shown_for_certain is not None and invariant.shown_for_certain(case):
+        return ""
+    why = invariant.shown_by_all(case) if invariant.shown_by_all else ""
+    lacking = next((part for part in invariant.needs if part in case.missing), "")
+    return why or (f"{lacking}: {case.missing[lacking]}" if lacking else "")
+
+
+def _idle(case: Evidence, finding: Finding, invariant: Invariant) -> str:
+    if finding.exposure is not None and finding.exposure.chances:
+        return ""
+    if finding.idle:
+        return finding.idle
+    return invariant.idle if invariant.led_to_by and not case.of_kinds(invariant.led_to_by).any() else ""

@@ -1,0 +1,187 @@
+"""Bookings that are lost, that nobody asked for, or that are where they should not be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from closeshave.history import Outcome
+from closeshave.judge.evidence.columns import Flags, dense, equal, ints, shared, told
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.witness import first_and_worst, plain, row
+from closeshave.judge.evidence.writes import effect
+from closeshave.judge.integrity.finding import Finding
+from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.verdict import Exposure
+from closeshave.plurals import plural
+
+RATE_LIMITED_STATUS = 429
+
+
+def lost(dossier: Analysis) -> Finding:
+    """Acknowledged writes that the final state does not show, except those that a fault's own loss objective answers for."""
+    writes = dossier.writes
+    guilty = writes.lost & ~dossier.forgiven
+    ended = writes.rows["ended_ns"].to_numpy()
+    final = _final(dossier)
+    witnesses = []
+    for index in first_and_worst(guilty, ended, ended, ints(writes.rows["operation"], -1)):
+        place = int(writes.rows["final"].iloc[index])
+        shown = plain(final, place) if place >= 0 else None
+        position = int(writes.rows["position"].iloc[index])
+        why = "acknowledged, but not in the final state"
+        witnesses.append(row(dossier.case.operations, position, why, effect=effect(writes.rows, index), final=shown))
+    acknowledged = int(np.count_nonzero(equal(writes.rows["outcome"], Outcome.OK) & ~writes.unread))
+    count = int(np.count_nonzero(guilty))
+    what = plural(count, "acknowledged write is not in the final state", "acknowledged writes are not in the final state")
+    # A cancel that the harness did not record explains a missing row, except where cancelled rows are kept, and it explains no write that was undone.
+    doubt = dossier.incomplete if not writes.keeps_cancelled and not (guilty & ~writes.ok("create")).any() else ""
+    exposure = Exposure(
+        acknowledged, plural(acknowledged, "acknowledged write that was read back", "acknowledged writes that were read back")
+    )
+    return Finding("lost", count, acknowledged, what, tuple(witnesses), doubt=doubt, exposure=exposure)
+
+
+def phantom(dossier: Analysis) -> Finding:
+    """Bookings of the final state that nobody asked for in this run, or whose every request was refused.
+
+    A row answers to a create by its ID as acknowledged, by the key that was sent, or, where a create got no answer and had no key, by its slot. A
+    key counts as refused only if all attempts with it were: the first may have been carried out unheard, and the second refused for that reason.
+    """
+    final, rows = _final(dossier), dossier.writes.rows
+    possible = np.flatnonzero(equal(rows["action"], "create") & ~equal(rows["outcome"], Outcome.FAIL))
+    place = rows["final"].to_numpy()[possible]
+    asked = np.zeros(len(final), dtype=np.bool_)
+    asked[place[place >= 0]] = True
+    # What an ID answers for needs no other proof: keys and slots of a million bookings take seconds to compare.
+    rest = np.flatnonzero(~asked)
+    if len(rest):
+        keys = final["key"].iloc[rest]
+        asked[rest] = keys.isin(shared(rows["key"].iloc[possible], keys)).to_numpy(dtype=np.bool_)
+    # Read back through an API the final state may not tell keys: then a create without an answer is known by its slot alone.
+    untold = not final["key"].notna().any()
+    nameless = possible[~told(rows, "booking")[possible]]
+    keyless = nameless if untold else nameless[~told(rows, "key")[nameless]]
+    if len(keyless):
+        asked |= _slots(final).isin(_slots(rows.iloc[keyless]))
+    # Rows without a known birth count as this run's.
+    older = (final["created_at"] < dossier.case.started_s).to_numpy(dtype=np.bool_)
+    guilty = np.asarray(~asked & ~older)
+    found = _of_final(
+        dossier,
+        "phantom",
+        guilty,
+        "booking in the final state was never requested, or was refused",
+        "bookings in the final state were never requested, or were refused",
+    )
+    return replace(found, doubt=dossier.incomplete, exposure=Exposure(len(final), _read_back(len(final))))
+
+
+def one_shard(evidence: Evidence) -> str:
+    """Why nothing can be misplaced; empty where there are several shards."""
+    return "" if len(evidence.history.manifest.topology.shards) > 1 else "there is only one shard, so nothing can be misplaced"
+
+
+def misplaced(dossier: Analysis) -> Finding:
+    """Bookings on a shard that does not hold their franchise."""
+    final = _final(dossier)
+    right = np.full(len(final), -1, dtype=np.int64)
+    for shard in dossier.case.history.manifest.topology.shards:
+        right[final["franchise"].between(shard.first, shard.last).to_numpy(dtype=np.bool_)] = shard.id
+    found_on = ints(final["found_on"], -2)
+    found = _of_final(
+        dossier,
+        "misplaced",
+        found_on != right,
+        "booking is on a shard that does not hold its franchise",
+        "bookings are on a shard that does not hold their franchise",
+    )
+    known = int(np.count_nonzero(found_on >= 0))
+    return replace(found, exposure=Exposure(known, f"{_read_back(known)} whose shard is known"))
+
+
+def repeated(dossier: Analysis) -> Finding:
+    """Keys that made more than one booking, in the final state or in what was acknowledged."""
+    final, writes = _final(dossier), dossier.writes
+    known = (writes.rows, writes.ok("create") & ~dossier.forgiven), (final, np.ones(len(final), dtype=np.bool_))
+    chosen = [(rows, np.flatnonzero(mask & rows["key"].notna().to_numpy(dtype=np.bool_))) for rows, mask in known]
+    codes, keys = pd.factorize(pd.concat([rows["key"].iloc[places] for rows, places in chosen]))
+    franchise, booking = (np.concatenate([ints(rows[name], -1)[places] for rows, places in chosen]) for name in ("franchise", "booking"))
+    # Each booking of a key once, however often it was told.
+    _, first = np.unique(dense(codes, franchise, booking), return_index=True)
+    counts = np.bincount(codes[first], minlength=len(keys))
+    twice = sorted((str(keys[code]), code) for code in np.flatnonzero(counts > 1).tolist())
+    witnesses = tuple(
+        {
+            "key": key,
+            "bookings": sorted(each for each in booking[first[codes[first] == code]].tolist() if each >= 0),
+            "why": "one idempotency key, more than one booking",
+        }
+        for key, code in twice[:2]
+    )
+    retries = _retries(dossier)
+    exposure = Exposure(retries, plural(retries, "booking sent again with its key", "bookings sent again with their key"))
+    what = plural(len(twice), "idempotency key made more than one booking", "idempotency keys made more than one booking")
+    return Finding("idempotency", len(twice), len(keys), what, witnesses, exposure=exposure)
+
+
+def _retries(dossier: Analysis) -> int:
+    """Attempts beyond the first with one key. One that was not sent, or that a rate limit refused, does not test the key."""
+    rows = dossier.writes.rows
+    status = ints(dossier.case.operations["status"], 0)[rows["position"].to_numpy()]
+    turned_away = (equal(rows["outcome"], Outcome.FAIL) & (status == 0)) | (status == RATE_LIMITED_STATUS)
+    keys = rows["key"][equal(rows["action"], "create") & told(rows, "key") & ~turned_away]
+    return len(keys) - int(keys.nunique())
+
+
+def unresolved(dossier: Analysis) -> Finding:
+    """Writes whose outcome is unknown and that the final state cannot settle.
+
+    A create without an answer is found by its ID, by its key, or by its slot: in a final state that is known whole it is either there or it never
+    happened. Only where that state is not known, or the request names neither whose chair nor for whom, is there nothing to find it by.
+    """
+    writes = dossier.writes
+    rows = writes.rows
+    doubtful = equal(rows["outcome"], Outcome.INFO)
+    nameless = ~told(rows, "key") & ~told(rows, "booking")
+    placed = told(rows, "starts_at") & (told(rows, "barber") | told(rows, "client"))
+    unsettled = doubtful & equal(rows["action"], "create") & nameless & (writes.unread | ~placed)
+    unsettled |= doubtful & ~equal(rows["action"], "create") & ~told(rows, "booking")
+    count = int(np.count_nonzero(unsettled))
+    what = plural(
+        count,
+        "write has an unknown outcome: it got no answer and cannot be found in the final state",
+        "writes have an unknown outcome: they got no answer and cannot be found in the final state",
+    )
+    return Finding("unresolved", count, len(rows), what)
+
+
+def _read_back(number: int) -> str:
+    return plural(number, "booking read back", "bookings read back")
+
+
+def _final(dossier: Analysis) -> pd.DataFrame:
+    final = dossier.case.final
+    if final is None:
+        raise ValueError("the final state of bookings is missing")
+    return final
+
+
+def _pairs(rows: pd.DataFrame, *names: str) -> pd.MultiIndex:
+    return pd.MultiIndex.from_arrays([ints(rows[name], -1) for name in names])
+
+
+def _slots(rows: pd.DataFrame) -> pd.MultiIndex:
+    return _pairs(rows, "franchise", "barber", "starts_at")
+
+
+def _of_final(dossier: Analysis, name: str, guilty: Flags, one: str, many: str) -> Finding:
+    """``one`` says what is wrong with a single booking, ``many`` the same of several."""
+    final = _final(dossier)
+    order, count = ints(final["booking"], -1), int(np.count_nonzero(guilty))
+    witnesses = tuple(
+        row(final, position, f"this {one}") for position in first_and_worst(guilty, order, order, ints(final["found_on"], -1))
+    )
+    return Finding(name, count, len(final), plural(count, one, many), witnesses)

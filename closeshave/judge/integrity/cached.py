@@ -1,0 +1,83 @@
+"""Cache equals database after quiesce: an entry says what the promoted primary of its shard says, whenever the entry would run out by itself.
+
+A platform promises that a change makes its own entries invalid, everywhere and at once, so an entry's time to live excuses nothing. One thing does:
+an entry *newer* than its database, where a fault took the shard's last changes with it. It shows a change that was confirmed and then lost, which
+the fault's loss objective answers for.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from closeshave.judge.evidence.columns import Flags, Ints, ints, shard_ids
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.witness import first_and_worst, plain
+from closeshave.judge.integrity.finding import Finding, unknown
+from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.verdict import Exposure, Witness
+from closeshave.plurals import plural
+
+NAME = "stale_cache"
+UNTOLD = -1
+
+
+def closed(evidence: Evidence) -> str:
+    """Why it cannot be known; empty where the caches can be read."""
+    told = "the harness cannot look into this environment's caches, so it is unknown whether they equal the database"
+    return "" if evidence.history.manifest.looked_inside else told
+
+
+def stale(dossier: Analysis) -> Finding:
+    """Entries of the sample that say something else than the database."""
+    entries = dossier.case.history.cache_entries
+    if why := closed(dossier.case):
+        return unknown(NAME, why)
+    if entries is None:
+        return unknown(NAME, "the final state of the caches is missing")
+    sample = entries[(entries["cached"].notna() & entries["stored"].notna()).to_numpy(dtype=np.bool_)]
+    # In an order of their own, so that witnesses do not depend on the file's.
+    sample = sample.sort_values(["franchise", "store", "key"], kind="stable").reset_index(drop=True)
+    behind = ints(sample["stored_version"], UNTOLD) - ints(sample["cached_version"], UNTOLD)
+    differing = [bool(differences(*texts)) for texts in zip(sample["cached"], sample["stored"], strict=True)]
+    guilty = np.array(differing, dtype=np.bool_) & ~_lost_since(dossier, sample, behind)
+    order = np.arange(len(sample))
+    witnesses = tuple(_witness(sample, position) for position in first_and_worst(guilty, order, behind, order))
+    compared = plural(len(sample), "cache entry compared with the database", "cache entries compared with the database")
+    count = int(np.count_nonzero(guilty))
+    what = f"of {len(sample):,} {compared} {plural(count, 'differs', 'differ')} from it"
+    return Finding(NAME, count, len(sample), what, witnesses, exposure=Exposure(len(sample), compared))
+
+
+def differences(cached: str, stored: str) -> list[dict[str, Any]]:
+    """The fields (``franchise.name``) in which two JSON texts differ, with both values; text that is no JSON differs as a whole."""
+    try:
+        return _differing("", json.loads(cached), json.loads(stored))
+    except (ValueError, RecursionError):
+        return _differing("", cached, stored)
+
+
+def _differing(path: str, cached: Any, stored: Any) -> list[dict[str, Any]]:
+    if isinstance(cached, dict) and isinstance(stored, dict):
+        names = sorted({*cached, *stored})
+        return [found for name in names for found in _differing(f"{path}.{name}" if path else name, cached.get(name), stored.get(name))]
+    return [] if cached == stored else [{"field": path, "cached": cached, "stored": stored}]
+
+
+def _lost_since(dossier: Analysis, sample: pd.DataFrame, behind: Ints) -> Flags:
+    """Entries newer than the database of a shard that lost its last changes to a fault."""
+    newer = (behind < 0) & sample["stored_version"].notna().to_numpy(dtype=np.bool_)
+    if not newer.any():
+        return newer
+    shards = shard_ids(dossier.case.history.manifest.topology, ints(sample["franchise"], 0))
+    return newer & np.isin(shards, list(dossier.rewound))
+
+
+def _witness(sample: pd.DataFrame, position: int) -> Witness:
+    told = plain(sample, position)
+    differs = differences(told.pop("cached"), told.pop("stored"))
+    fields = ", ".join(each["field"] or "everything" for each in differs)
+    return {**told, "differs": differs, "why": f"the cache and the database differ in {fields}"}

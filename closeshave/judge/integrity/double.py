@@ -1,0 +1,188 @@
+"""Double bookings: two bookings of one barber that overlap in time, in the final state or, for a while, in what customers were told.
+
+Overlap is of half-open intervals: a cut that ends at 10:30 and one that starts then are neighbours. Starting at the same time is not asked for: a
+45-minute service overlaps a 20-minute one that starts half an hour later.
+
+In the history a booking is *held* from the arrival of its acknowledgement to the sending of the first cancel or move that was not refused. Both
+ends lie on the safe side: before the one the customer had been promised nothing, and after the other the slot may already have been given
+to somebody else, rightly. Two customers who both held overlapping slots at the same instant were both promised the same chair, even if one
+of the bookings was cancelled later and the final state looks innocent.
+
+Barbers are told apart by franchise and ID, since shards may number them alike.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from closeshave.history import BOOKINGS, EFFECTS, Outcome
+from closeshave.judge.evidence.columns import Flags, Ints, dense, equal, ints, told
+from closeshave.judge.evidence.holding import earliest, of_same_booking
+from closeshave.judge.evidence.windows import NEVER_NS
+from closeshave.judge.evidence.witness import plain
+from closeshave.judge.evidence.writes import CANCELLED
+from closeshave.judge.integrity.finding import Finding
+from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.verdict import Exposure
+from closeshave.plurals import counted, plural
+
+CONFLICTS = (400, 409)
+"""Refusals that may be for the slot."""
+Pair = tuple[int, int]
+"""Positions of two bookings that overlap, the earlier slot first."""
+
+
+def double_booked(dossier: Analysis) -> Finding:
+    """Pairs of overlapping bookings, each counted once wherever it shows. Writes that a fault's loss objective answers for are left out: their
+    slots were free to be booked again."""
+    final = dossier.case.final
+    if final is None:
+        raise ValueError("the final state of bookings is missing")
+    alive = final[~equal(final["status"], CANCELLED)]
+    held = dossier.holdings
+    found = {_names(alive, pair): _witness(alive, pair, "both are in the final state") for pair in overlapping(alive)}
+    # Two rows that stand side by side need no history to fail; two that were held for a while may lack the record of a cancel.
+    doubt = "" if found else dossier.incomplete
+    for pair in overlapping(held, held_ns=True):
+        found.setdefault(_names(held, pair), _witness(held, pair, "both were acknowledged and held at the same time"))
+    ordered = [found[names] for names in sorted(found)]
+    shown = []
+    if ordered:
+        first = min(ordered, key=lambda witness: witness["starts_at"])
+        worst = max(ordered, key=lambda witness: (witness["overlap_minutes"], -witness["starts_at"]))
+        shown = [first] if first is worst else [first, worst]
+    chances = int(np.count_nonzero(contests(dossier)))
+    exposure = Exposure(chances, f"{plural(chances, 'contest', 'contests')} for a slot{_habit(dossier)}")
+    what = plural(len(found), "pair of bookings of one barber overlaps", "pairs of bookings of one barber overlap")
+    return Finding("double_booked", len(found), len(alive) + len(held), what, tuple(shown), doubt=doubt, exposure=exposure)
+
+
+def contests(dossier: Analysis) -> Flags:
+    """Over ``writes.rows``: answered requests for a slot that another session held, or had already asked for.
+
+    Of two that ask at once the later one counts: to give it the slot too is the one chance to double it. Who was turned away for another reason
+    than the slot (a rate limit, no connection) gave no chance, and neither does a retry under one key.
+    """
+    writes = dossier.writes
+    rows = writes.rows
+    status = ints(dossier.case.operations["status"], 0)[rows["position"].to_numpy()]
+    failed = equal(rows["outcome"], Outcome.FAIL)
+    asks = (equal(rows["action"], "create") | equal(rows["action"], "reschedule")) & ~(failed & ~np.isin(status, CONFLICTS))
+    asks &= told(rows, "barber", "starts_at", "minutes")
+    found = np.zeros(len(rows), dtype=np.bool_)
+    places = np.flatnonzero(asks)
+    group = dense(ints(rows["franchise"], -1)[places], ints(rows["barber"], -1)[places])
+    start = ints(rows["starts_at"], 0)[places]
+    end = start + 60 * ints(rows["minutes"], 0)[places]
+    order = np.lexsort((end, start, group))
+    order = order[_touching(group[order], start[order], end[order])]
+    if not len(order):
+        return found
+    places, group, start, end = places[order], group[order], start[order], end[order]
+    asking = rows.iloc[places]
+    begun = asking["started_ns"].to_numpy()
+    over = np.where(failed[places], asking["ended_ns"].to_numpy(), _released(rows, places))
+    answered = ~equal(asking["outcome"], Outcome.INFO)
+    session = pd.factorize(asking["session"])[0].astype(np.int64)
+    key = pd.factorize(asking["key"])[0].astype(np.int64)
+    name = ints(asking["operation"], -1)
+    bounds = np.flatnonzero(np.concatenate(([True], group[1:] != group[:-1], [True])))
+    for low, high in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        here = slice(low, high)
+        for index in range(low, high):
+            if not answered[index]:
+                continue
+            other = (start[here] < end[index]) & (start[index] < end[here])
+            other &= (begun[here] < begun[index]) | ((begun[here] == begun[index]) & (name[here] < name[index]))
+            other &= over[here] > begun[index]
+            other &= (session[here] != session[index]) | (session[here] < 0)
+            other &= (key[here] != key[index]) | (key[here] < 0)
+            found[places[index]] = bool(other.any())
+    return found
+
+
+def _released(rows: pd.DataFrame, asking: Ints) -> Ints:
+    """When the first cancel or move of each booking was sent that was not refused: until then it stood, if it ever did."""
+    releasing = np.flatnonzero(~equal(rows["action"], "create") & ~equal(rows["outcome"], Outcome.FAIL) & told(rows, "booking"))
+    one, by = of_same_booking(rows, asking, releasing)
+    started_ns = rows["started_ns"].to_numpy()
+    sent_ns = started_ns[releasing[by]]
+    later = sent_ns >= started_ns[asking[one]]
+    return earliest(len(asking), one[later], sent_ns[later], NEVER_NS)
+
+
+def _habit(dossier: Analysis) -> str:
+    """Why customers asked for no slot, where that can be told: lists of free times that are always empty."""
+    case = dossier.case
+    writes = dossier.writes.rows
+    if bool(case.customers[writes["position"].to_numpy()][equal(writes["action"], "create")].any()):
+        return ""
+    effects = case.history.effects
+    lists = effects["read_values"][equal(effects["action"], "offer")].dropna()
+    empty = len(lists) and not (lists != "[]").any()
+    every = "the only list of free times was empty" if len(lists) == 1 else f"all {counted(len(lists), 'list')} of free times were empty"
+    return f": customers booked nothing, and {every}" if empty else ": customers booked nothing"
+
+
+def overlapping(rows: pd.DataFrame, *, held_ns: bool = False) -> list[Pair]:
+    """Pairs of rows (positions) of different bookings of one barber whose slots overlap; with ``held_ns`` only those held at one instant."""
+    group = dense(ints(rows["franchise"], -1), ints(rows["barber"], -1))
+    start = ints(rows["starts_at"], 0)
+    end = start + 60 * ints(rows["minutes"], 0)
+    booking = ints(rows["booking"], -1)
+    begun, over = (
+        (ints(rows["from_ns"], 0), ints(rows["until_ns"], 0)) if held_ns else (np.zeros_like(start), np.full_like(start, NEVER_NS))
+    )
+    order = np.lexsort((booking, begun, end, start, group))
+    order = order[_touching(group[order], start[order], end[order])]
+    return _sweep(order, group, start, end, booking, begun, over)
+
+
+def _touching(group: Ints, start: Ints, end: Ints) -> Flags:
+    """Of slots ordered by barber and start: those that overlap any neighbour, which is nobody where all is well."""
+    touching = np.zeros(len(group), dtype=np.bool_)
+    if len(group) < 2:
+        return touching
+    # Shifted by barber, so that one running maximum serves all of them.
+    lowest = int(start.min())
+    span = int(end.max()) - lowest + 1
+    reach = np.maximum.accumulate(end - lowest + group * span)
+    later = reach[:-1] > (start - lowest + group * span)[1:]
+    touching[1:] |= later
+    touching[:-1] |= (group[:-1] == group[1:]) & (start[1:] < end[:-1])
+    return touching
+
+
+def _sweep(order: Ints, group: Ints, start: Ints, end: Ints, booking: Ints, begun: Ints, over: Ints) -> list[Pair]:
+    """Go through the few candidates by start of slot, with the slots still open beside each."""
+    found: list[Pair] = []
+    open_: list[int] = []
+    barber = -1
+    for index in order.tolist():
+        if group[index] != barber:
+            barber, open_ = int(group[index]), []
+        open_ = [other for other in open_ if end[other] > start[index]]
+        found += [
+            (other, index)
+            for other in open_
+            if booking[other] != booking[index] and begun[other] < over[index] and begun[index] < over[other]
+        ]
+        open_.append(index)
+    return found
+
+
+def _names(rows: pd.DataFrame, pair: Pair) -> tuple[tuple[int, int], tuple[int, int]]:
+    first, second = sorted((int(rows["franchise"].iloc[place]), int(rows["booking"].iloc[place])) for place in pair)
+    return first, second
+
+
+def _witness(rows: pd.DataFrame, pair: Pair, why: str) -> dict[str, Any]:
+    shown = rows[[name for name in rows.columns if name in BOOKINGS.names or name in EFFECTS.names]]
+    one, two = (plain(shown, place) for place in pair)
+    overlap_s = min(one["starts_at"] + 60 * one["minutes"], two["starts_at"] + 60 * two["minutes"]) - two["starts_at"]
+    slot = datetime.fromtimestamp(two["starts_at"], UTC).isoformat()
+    return {**two, "slot": slot, "overlap_minutes": overlap_s / 60, "other": one, "why": f"{why}: barber {two['barber']} at {slot}"}

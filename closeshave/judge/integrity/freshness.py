@@ -1,0 +1,162 @@
+"""Freshness: a list of free times does not offer what was booked a while ago, and a shop's page shows what its manager changed.
+
+A list may be a moment old, because a replica may answer: so only what was promised :data:`MOMENT_NS` before the list was asked for counts. A page is
+promised more: a change makes its cache entry invalid, everywhere and at once. Both are promises of calm: while a primary is lost a replica's older
+answer is better than none, and a fail-over may take the last change with it, which its loss objective answers for.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from closeshave.history import Outcome
+from closeshave.judge.evidence.backlog import near
+from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, last_told, member, pairs, told
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.holding import earliest
+from closeshave.judge.evidence.windows import NEVER_NS, spans, within
+from closeshave.judge.evidence.witness import first_and_worst, row
+from closeshave.judge.evidence.writes import effect, joined
+from closeshave.judge.integrity.finding import Finding
+from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.verdict import Exposure
+from closeshave.plurals import plural
+
+MOMENT_NS = 2_000_000_000
+SAME_DAY_S = 12 * 3600
+"""A list does not say for which day it was asked: what lies so near to a time that it offers may have been on it."""
+SLOT = ["franchise", "barber", "starts_at"]
+CHECKS = ("check_barber", "canary_check")
+"""Questions after one slot of one barber."""
+SHOP = ["session", "franchise"]
+
+
+def stale_offers(dossier: Analysis) -> Finding:
+    """Lists of one barber's free times that offer a start which somebody held by acknowledgement before and throughout."""
+    case = dossier.case
+    offers = joined(case, ("offer",))
+    calm = within(offers["started_ns"].to_numpy(), spans(case.history.manifest, "calm"))
+    # A question about a single slot gets no list: the answer "no" says nothing about a day.
+    listing = ~member(case.operations["kind"].iloc[offers["position"].to_numpy()], CHECKS)
+    offers = offers[calm & listing & equal(offers["outcome"], Outcome.OK) & told(offers, "barber")].reset_index(drop=True)
+    started, ended = offers["started_ns"].to_numpy(), offers["ended_ns"].to_numpy()
+    held = dossier.holdings
+    chair, chair_held = _numbers(offers, SLOT[:2]), _numbers(held, SLOT[:2])
+    from_ns, until_ns, booking = held["from_ns"].to_numpy(), held["until_ns"].to_numpy(), ints(held["booking"], -1)
+    # Most lists are asked for before anybody books there, and need not be read.
+    place, other = pairs(chair, chair_held)
+    since_ns = earliest(len(offers), place, from_ns[other], NEVER_NS - MOMENT_NS)
+    telling = np.flatnonzero(since_ns + MOMENT_NS < started)
+    listed = _listed(offers, telling)
+    place, other = pairs([*(column[listed.place] for column in chair), listed.start], [*chair_held, ints(held["starts_at"], -1)])
+    start, place = listed.start[place], listed.place[place]
+    throughout = (from_ns[other] + MOMENT_NS < started[place]) & (until_ns[other] > ended[place])
+    columns = (column[throughout].tolist() for column in (place, start, booking[other], from_ns[other]))
+    taken = {place: (start, booking, since_ns) for place, start, booking, since_ns in zip(*columns, strict=True)}
+    guilty = np.zeros(len(offers), dtype=np.bool_)
+    guilty[list(taken)] = True
+    guilty, doubt = undisturbed(case, guilty, started, ended)
+    witnesses = tuple(
+        row(
+            case.operations,
+            int(offers["position"].iloc[index]),
+            _why(*taken[index], int(started[index])),
+            effect=effect(offers, index),
+        )
+        for index in first_and_worst(guilty, started, started, ints(offers["operation"], -1))
+    )
+    chances = _could_be_wrong(listed, offers, held)
+    idle = "" if len(telling) else f"no customer listed the free times of a barber with a time booked for more than {MOMENT_NS / 1e9:g} s"
+    exposure = Exposure(
+        chances,
+        f"{plural(chances, 'list', 'lists')} of a day with a time that had been booked for more than {MOMENT_NS / 1e9:g} s",
+    )
+    count = int(np.count_nonzero(guilty))
+    what = plural(count, "list offered a time that was already booked", "lists offered times that were already booked")
+    return Finding("stale_offers", count, len(offers), what, witnesses, doubt=doubt, exposure=exposure, idle=idle)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Times that lists of free times offer: parallel arrays, list after list."""
+
+    place: Ints
+    """Which list."""
+    start: Ints
+    """The time, in seconds since the epoch."""
+
+
+def _listed(offers: pd.DataFrame, telling: Ints) -> Listed:
+    """What these of the lists offer."""
+    values = offers["read_values"].to_numpy()
+    found = [(place, int(start)) for place in telling.tolist() for start in json.loads(str(values[place]))]
+    places, starts = zip(*found, strict=True) if found else ((), ())
+    return Listed(np.array(places, dtype=np.int64), np.array(starts, dtype=np.int64))
+
+
+def _numbers(rows: pd.DataFrame, names: list[str]) -> list[Ints]:
+    return [ints(rows[name], -1) for name in names]
+
+
+def _could_be_wrong(listed: Listed, offers: pd.DataFrame, held: pd.DataFrame) -> int:
+    """Lists of a day of which some time was held before and throughout. An empty list is none: some platforms answer nothing else."""
+    day, first = np.unique(listed.place, return_index=True)
+    if not len(day):
+        return 0
+    least, most = np.minimum.reduceat(listed.start, first), np.maximum.reduceat(listed.start, first)
+    at, other = pairs([column[day] for column in _numbers(offers, SLOT[:2])], _numbers(held, SLOT[:2]))
+    asked, answered = offers["started_ns"].to_numpy()[day[at]], offers["ended_ns"].to_numpy()[day[at]]
+    throughout = (held["from_ns"].to_numpy()[other] + MOMENT_NS < asked) & (held["until_ns"].to_numpy()[other] > answered)
+    start = ints(held["starts_at"], -1)[other]
+    same_day = (start >= most[at] - SAME_DAY_S) & (start <= least[at] + SAME_DAY_S)
+    return len(np.unique(at[throughout & same_day]))
+
+
+def undisturbed(case: Evidence, guilty: Flags, started_ns: Ints, ended_ns: Ints) -> tuple[Flags, str]:
+    """The guilty reads that no other program disturbed, and an empty text; or, where there are none, all guilty reads and what may excuse them.
+
+    How old an answer may be is a question of time: a replica that had to wait for a processor is behind by that much.
+    """
+    touched = near(started_ns - MOMENT_NS, ended_ns - started_ns + MOMENT_NS, case.doubtful)
+    alone = guilty & ~touched
+    if alone.any() or not guilty.any():
+        return alone, ""
+    first = int(started_ns[guilty].min())
+    causes = [one.cause for one in case.doubtful if one.ended_ns > first - MOMENT_NS]
+    return guilty, f"other programs may have caused that: {causes[0]}"
+
+
+def _why(start: int, booking: int, since_ns: int, asked_ns: int) -> str:
+    return f"offered the time {start}, which booking {booking} had taken {(asked_ns - since_ns) / 1e9:.1f} s before"
+
+
+def stale_pages(dossier: Analysis) -> Finding:
+    """Pages that show their reader an older version than the one that the same session had been told was stored."""
+    rows = joined(dossier.case, ("read_shop", "change_shop"))
+    rows = rows[equal(rows["outcome"], Outcome.OK) & told(rows, "version", "session")]
+    rows = rows.assign(version=ints(rows["version"], -1))
+    changes = rows[equal(rows["action"], "change_shop")]
+    calm = within(rows["started_ns"].to_numpy(), spans(dossier.case.history.manifest, "calm"))
+    reads = rows[calm & equal(rows["action"], "read_shop")].sort_values("started_ns", kind="stable").reset_index(drop=True)
+    newest = last_told(reads, changes, SHOP, "version")
+    behind = np.where(newest >= 0, newest - reads["version"].to_numpy(dtype=np.int64), 0)
+    guilty, doubt = undisturbed(dossier.case, behind > 0, reads["started_ns"].to_numpy(), reads["ended_ns"].to_numpy())
+    behind = np.where(guilty, behind, 0)
+    witnesses = tuple(
+        row(
+            dossier.case.operations,
+            int(reads["position"].iloc[index]),
+            f"showed version {int(reads['version'].iloc[index])} after version {int(newest[index])} was acknowledged to the same manager",
+            effect=effect(reads, index),
+        )
+        for index in first_and_worst(behind > 0, reads["started_ns"].to_numpy(), behind, ints(reads["operation"], -1))
+    )
+    n = int(np.count_nonzero(newest >= 0))
+    exposure = Exposure(n, plural(n, "page read after an acknowledged change", "pages read after an acknowledged change"))
+    count = int(np.count_nonzero(behind > 0))
+    what = plural(count, "page was older than an acknowledged change", "pages were older than an acknowledged change")
+    return Finding("stale_pages", count, n, what, witnesses, doubt=doubt, exposure=exposure)

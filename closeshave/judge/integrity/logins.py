@@ -1,0 +1,42 @@
+"""Logged-in customers stay logged in: a session lives for a day, in every region, and outlives the loss of the one that opened it.
+
+The harness logs its customers in before the load and renews their tokens in time, so whoever is told "not authenticated" had a session that the
+platform lost. A platform may give it up by design (a tier that was flushed); that is a loss of sessions anyway, and is said.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from closeshave.judge.evidence.columns import ints
+from closeshave.judge.evidence.witness import first_and_worst, row
+from closeshave.judge.integrity.finding import Finding
+from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.verdict import Exposure
+from closeshave.plurals import plural
+
+PERSONAL = (
+    "profile", "book", "read_booking", "reschedule", "cancel", "pay_intent", "pay_confirm", "canary_write", "canary_read", "canary_cancel",
+)  # fmt: skip
+"""Operations that need a session."""
+UNAUTHENTICATED = 401
+
+
+def lost_sessions(dossier: Analysis) -> Finding:
+    """Requests of customers who were logged in and were refused as if they were not."""
+    case = dossier.case
+    personal = case.of_kinds(PERSONAL)
+    status = ints(case.operations["status"], 0)
+    guilty = personal & (status == UNAUTHENTICATED)
+    why = "refused as not logged in, although the token was valid"
+    positions = first_and_worst(guilty, case.started_ns, case.started_ns, case.ids)
+    witnesses = tuple(row(case.operations, position, why) for position in positions)
+    answered = int(np.count_nonzero(personal & (status > 0)))
+    exposure = Exposure(answered, f"answered {plural(answered, 'request', 'requests')} of logged-in customers")
+    n, count = int(np.count_nonzero(personal)), int(np.count_nonzero(guilty))
+    what = plural(
+        count,
+        "request of a logged-in customer was refused as not logged in",
+        "requests of logged-in customers were refused as not logged in",
+    )
+    return Finding("lost_sessions", count, n, what, witnesses, exposure=exposure)

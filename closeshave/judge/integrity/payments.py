@@ -1,0 +1,115 @@
+"""Payments against the provider's own ledger: an acknowledged payment is there exactly once, a doubtful one at most once, a refused one never."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from closeshave.history import Outcome
+from closeshave.judge.evidence.columns import Flags, equal, ints
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.witness import first_and_worst, row
+from closeshave.judge.evidence.writes import among, effect
+from closeshave.judge.integrity.finding import Finding, unknown
+from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.verdict import Exposure
+from closeshave.plurals import plural
+
+NO_LEDGER = "the payment provider's ledger is missing"
+
+
+def readable(evidence: Evidence) -> bool:
+    """Whether the provider's ledger is among the evidence."""
+    return evidence.history.captures is not None
+
+
+def unreadable(evidence: Evidence) -> str:
+    """Why nobody can tell; empty where the provider's ledger can be read."""
+    return "" if evidence.history.manifest.payments_ledger else "the harness cannot read the payment provider's ledger"
+
+
+def duplicate(dossier: Analysis) -> Finding:
+    """Charges beyond what a booking's payments allow: a second one, whatever its key, or any where every payment was refused."""
+    ledger = dossier.case.charges
+    if ledger is None:
+        return unknown("duplicate_payments", NO_LEDGER)
+    paid = dossier.payments
+    possible = paid[~equal(paid["outcome"], Outcome.FAIL)]
+    # Of the charges of one booking the first is allowed, where a payment may have succeeded.
+    turn = ledger.groupby(["franchise", "booking"], observed=True).cumcount().to_numpy()
+    surplus = (turn > 0) | ~among(ledger, possible)
+    count = int(np.count_nonzero(surplus))
+    what = plural(count, "charge in the provider's ledger was not requested", "charges in the provider's ledger were not requested")
+    return Finding(
+        "duplicate_payments", count, len(ledger), what,
+        tuple(_charges(dossier, ledger, surplus, "charged a second time, or although every payment was refused")),
+        doubt="" if (turn > 0).any() else dossier.incomplete, exposure=_confirmations(dossier),
+    )  # fmt: skip
+
+
+def missing(dossier: Analysis) -> Finding:
+    """Payments that were acknowledged to the customer and that the provider never made."""
+    ledger = dossier.case.charges
+    if ledger is None:
+        return unknown("missing_payments", NO_LEDGER)
+    paid = dossier.payments
+    acknowledged = paid[equal(paid["outcome"], Outcome.OK)].reset_index(drop=True)
+    gone = ~among(acknowledged, ledger)
+    ended = acknowledged["ended_ns"].to_numpy()
+    witnesses = tuple(
+        row(
+            dossier.case.operations,
+            int(acknowledged["position"].iloc[index]),
+            "acknowledged, but not in the provider's ledger",
+            effect=effect(acknowledged, index),
+        )
+        for index in first_and_worst(gone, ended, ended, ints(acknowledged["operation"], -1))
+    )
+    count = int(np.count_nonzero(gone))
+    exposure = Exposure(len(acknowledged), plural(len(acknowledged), "acknowledged payment"))
+    what = plural(count, "acknowledged payment is not in the provider's ledger", "acknowledged payments are not in the provider's ledger")
+    return Finding("missing_payments", count, len(acknowledged), what, witnesses, exposure=exposure)
+
+
+def orphan(dossier: Analysis) -> Finding:
+    """Charges for bookings that the final state does not have, unless the booking was cancelled or a fault's loss objective answers for it."""
+    ledger, final = dossier.case.charges, dossier.case.final
+    if ledger is None:
+        return unknown("orphan_payments", NO_LEDGER)
+    if final is None:
+        return unknown("orphan_payments", "the final state of bookings is missing")
+    rows = dossier.writes.rows
+    cancelled = rows[equal(rows["action"], "cancel") & ~equal(rows["outcome"], Outcome.FAIL)]
+    # A write in flight when its primary died may be lost too; an answer never came, so nobody could count it as acknowledged.
+    excused = among(ledger, rows[dossier.forgiven]) | among(ledger, cancelled)
+    read = ~dossier.case.unread_of(ledger)
+    guilty = ~among(ledger, final) & ~excused & read
+    count = int(np.count_nonzero(guilty))
+    one = "charge is for a booking that is not in the final state"
+    what = plural(count, one, "charges are for bookings that are not in the final state")
+    doubt = "" if dossier.writes.keeps_cancelled else dossier.incomplete
+    witnesses = tuple(_charges(dossier, ledger, guilty, f"this {one}"))
+    n = int(np.count_nonzero(read))
+    exposure = Exposure(n, plural(n, "charge for a booking that was read back", "charges for bookings that were read back"))
+    return Finding("orphan_payments", count, len(ledger), what, witnesses, doubt=doubt, exposure=exposure)
+
+
+def _confirmations(dossier: Analysis) -> Exposure:
+    """Each may be charged twice; one that is sent again by its key shows whether the key is kept."""
+    paid = dossier.payments
+    status = ints(dossier.case.operations["status"], 0)[paid["position"].to_numpy()]
+    sent = paid[~(equal(paid["outcome"], Outcome.FAIL) & (status == 0))]
+    repeated = int(sent["key"].notna().sum()) - int(sent["key"].nunique())
+    return Exposure(len(sent), f"{plural(len(sent), 'payment')} confirmed, {repeated:,} of them again with the same key")
+
+
+def _charges(dossier: Analysis, ledger: pd.DataFrame, guilty: Flags, why: str) -> list[dict[str, object]]:
+    """The first and the largest of the guilty charges, each with the payments that customers made for its booking."""
+    order = np.rint(ledger["at"].to_numpy(dtype=np.float64) * 1e3).astype(np.int64)
+    paid = dossier.payments
+    shown = []
+    for index in first_and_worst(guilty, order, ints(ledger["amount"], 0), np.arange(len(ledger))):
+        same = among(paid, ledger.iloc[[index]])
+        attempts = [effect(paid, int(place)) for place in np.flatnonzero(same)]
+        shown.append({**row(ledger, index, why), "payments": attempts})
+    return shown

@@ -1,0 +1,107 @@
+"""Session guarantees: a client's reads never go back to an older version of a booking, and show what it wrote itself.
+
+Only what is ordered counts: a read is held against what its own session had already *seen answered* when it was *sent*. Two requests in flight
+at the same time may be served in either order, rightly.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from closeshave.history import Outcome
+from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, last_told, told
+from closeshave.judge.evidence.timeline import shards_of
+from closeshave.judge.evidence.witness import first_and_worst, row
+from closeshave.judge.evidence.writes import MUTATING, among, effect, joined
+from closeshave.judge.integrity.finding import Finding
+from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.verdict import Exposure
+from closeshave.plurals import plural
+
+NOT_FOUND = 404
+BOOKING = ["session", "franchise", "booking"]
+
+
+def stale(dossier: Analysis) -> Finding:
+    """Reads that returned an older version than their session had already read or written."""
+    rows = joined(dossier.case, (*MUTATING, "read"))
+    # Nine of ten bookings are never read again and need no comparison.
+    rows = rows[among(rows, rows[equal(rows["action"], "read")])]
+    denied = equal(rows["action"], "read") & (ints(dossier.case.operations["status"], 0)[rows["position"].to_numpy()] == NOT_FOUND)
+    answered = equal(rows["outcome"], Outcome.OK) | denied
+    versions = _versions(rows)
+    told_any = bool(rows["version"].notna().any()) or bool((versions >= 0).any())
+    # "There is no such booking" is the oldest version of all.
+    rows = rows.assign(seen=np.where(denied, 0, versions))
+    rows = rows[answered & told(rows, "session", "booking")]
+    # A version that was lost with a fault was seen and is now missing; the fault's loss objective judges that.
+    rows = rows[(rows["seen"] >= 0) & ~among(rows, dossier.writes.rows[dossier.forgiven])].reset_index(drop=True)
+    rows["booking"] = rows["booking"].astype("int64")
+    reads = rows[equal(rows["action"], "read")].sort_values("started_ns", kind="stable").reset_index(drop=True)
+    newest = last_told(reads, rows, BOOKING, "seen")
+    behind = np.where(_taken(dossier, reads, newest), 0, newest - reads["seen"].to_numpy(dtype=np.int64))
+    witnesses = tuple(
+        row(
+            dossier.case.operations,
+            int(reads["position"].iloc[index]),
+            f"read version {int(reads['seen'].iloc[index])} after its session had seen version {int(newest[index])}",
+            effect=effect(reads, index),
+        )
+        for index in first_and_worst(behind > 0, reads["started_ns"].to_numpy(), behind, ints(reads["operation"], -1))
+    )
+    chances = int(np.count_nonzero(newest >= 0))
+    count = int(np.count_nonzero(behind > 0))
+    return Finding(
+        "stale_sessions",
+        count,
+        len(reads),
+        plural(count, "read was older than what its session had seen", "reads were older than what their session had seen"),
+        witnesses,
+        exposure=Exposure(chances, f"{plural(chances, 'booking')} read by a session that had seen a version before"),
+        idle="" if told_any else "the platform does not tell the versions of bookings",
+    )
+
+
+def _taken(dossier: Analysis, reads: pd.DataFrame, newest: Ints) -> Flags:
+    """Reads after a fail-over of a version that it took along: seen before, acknowledged to nobody, and not in the final state either.
+
+    Without a fail-over in between nothing excuses a version that was shown and is gone.
+    """
+    final = dossier.case.final
+    assert final is not None
+    # A row without an ID is no booking that anybody could look up: then nobody can judge.
+    final = final.assign(booking=final["booking"].astype("int64"))
+    taken = np.zeros(len(reads), dtype=np.bool_)
+    for life in dossier.lives:
+        last = dossier.losses.by_fault[life.fault.id].last_ack_ns
+        if last is not None:
+            here = np.isin(ints(reads["shard"], -1), shards_of(dossier.case, life.fault))
+            taken |= here & (reads["started_ns"].to_numpy() >= last)
+    return taken & (_kept(reads, final) < newest) if taken.any() else taken
+
+
+def _kept(reads: pd.DataFrame, final: pd.DataFrame) -> Ints:
+    """The newest version of each read's booking in the final state; -1 for none."""
+    newest_of = final.groupby(["franchise", "booking"], observed=True)["version"].max()
+    return ints(newest_of.reindex(pd.MultiIndex.from_frame(reads[["franchise", "booking"]])), -1)
+
+
+def _versions(rows: pd.DataFrame) -> Ints:
+    """The version that each row tells, from its column or from what a read returned; -1 where none is told."""
+    known = ints(rows["version"], -1)
+    values = rows["read_values"].to_numpy()
+    for place in np.flatnonzero((known < 0) & told(rows, "read_values")):
+        known[place] = _version_of(str(values[place]))
+    return known
+
+
+def _version_of(text: str) -> int:
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        return -1
+    version = values.get("version") if isinstance(values, dict) else None
+    return version if isinstance(version, int) else -1

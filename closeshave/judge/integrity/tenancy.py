@@ -1,0 +1,56 @@
+"""Tenancy: nobody is ever shown somebody else's booking, whatever was asked for and however the answer was labelled."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from closeshave.history import ids
+from closeshave.judge.evidence.columns import ints
+from closeshave.judge.evidence.witness import first_and_worst, row
+from closeshave.judge.evidence.writes import effect, joined
+from closeshave.judge.integrity.finding import Finding
+from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.verdict import Exposure
+from closeshave.plurals import plural
+
+
+def leaked(dossier: Analysis) -> Finding:
+    """Reads that showed another booking than the one asked for, or the right number with another franchise's content."""
+    rows = joined(dossier.case, ("read",))
+    rows = rows[rows["read_values"].notna().to_numpy() & rows["booking"].notna().to_numpy()].reset_index(drop=True)
+    shown = [_shown(text) for text in rows["read_values"]]
+    asked, franchise = ints(rows["booking"], -1), ints(rows["franchise"], -1)
+    told = np.array([_differs(values, int(asked[i]), int(franchise[i])) for i, values in enumerate(shown)], dtype=np.bool_)
+    started = rows["started_ns"].to_numpy()
+    witnesses = tuple(
+        row(
+            dossier.case.operations,
+            int(rows["position"].iloc[index]),
+            f"asked for booking {asked[index]} of franchise {franchise[index]} and was shown booking {shown[index].get('booking')} "
+            f"of franchise {shown[index].get('franchise_id')}",
+            effect=effect(rows, index),
+        )
+        for index in first_and_worst(told, started, started, ints(rows["operation"], -1))
+    )
+    telling = sum("booking" in values or bool(values.get("franchise_id")) for values in shown)
+    exposure = Exposure(telling, plural(telling, "booking read that names its owner", "bookings read that name their owner"))
+    count = int(np.count_nonzero(told))
+    what = plural(count, "read showed somebody else's booking", "reads showed somebody else's booking")
+    return Finding("leaked", count, len(rows), what, witnesses, exposure=exposure)
+
+
+def _differs(values: dict[str, Any], booking: int, franchise: int) -> bool:
+    """A field that the answer does not contain counts as equal."""
+    shown, where = ids.number(values.get("booking", booking)), ids.number(values.get("franchise_id"))
+    return (shown is not None and shown != booking) or (where or franchise) != franchise
+
+
+def _shown(text: object) -> dict[str, Any]:
+    try:
+        values = json.loads(str(text))
+    except (ValueError, RecursionError):
+        return {}
+    return values if isinstance(values, dict) else {}

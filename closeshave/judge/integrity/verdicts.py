@@ -1,0 +1,106 @@
+"""Verdicts on integrity: what each search for breaches found, for each objective that asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from closeshave.judge.evidence.columns import Flags, dense, equal, ints, told
+from closeshave.judge.integrity import asking
+from closeshave.judge.integrity.finding import Finding, unknown
+from closeshave.judge.integrity.registry import INVARIANTS, UNKNOWN
+from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.verdict import Exposure, IntegrityFigures, NotRun, Status, Verdict
+from closeshave.judge.verdicts.exposure import enough
+from closeshave.target import Measure, Objective
+
+
+def verdict(objective: Objective, finding: Finding) -> Verdict:
+    """What a finding means for the objective: one breach fails it, and without exposure there is no pass."""
+    blank = Verdict(
+        id=f"{objective.id}/{finding.name}",
+        claims=objective.claims,
+        status=Status.PASS,
+        measure=finding.name,
+        scope="all",
+        measured=None if finding.count is None else float(finding.count),
+        bound=0.0,
+        unit="count",
+        n=finding.n,
+        exposure=finding.exposure,
+    )
+    if finding.count is None:
+        return replace(blank, status=Status.INCONCLUSIVE, reason=finding.unknown)
+    doubts = INVARIANTS[finding.name].doubt
+    if finding.count and finding.doubt:
+        return replace(blank, status=Status.INCONCLUSIVE, reason=f"{finding.count:,} {finding.what}, but {finding.doubt}")
+    if finding.count:
+        status = Status.INCONCLUSIVE if doubts else Status.FAIL
+        return replace(blank, status=status, reason=f"{finding.count:,} {finding.what}", witnesses=finding.witnesses)
+    if finding.gap:
+        return replace(blank, status=Status.INCONCLUSIVE, reason=finding.gap)
+    if doubts:
+        return blank
+    return enough(blank, finding.exposure or Exposure(finding.n, "chances"), objective.at_least_chances)
+
+
+def judge(dossier: Analysis, findings: Mapping[str, Finding]) -> tuple[Verdict, ...]:
+    """A verdict for each objective and each invariant that it names; one that names none answers for all that are asked and no other one names."""
+    silent = {each.id for each in not_asked(dossier, findings)}
+    named = _named(dossier)
+    rest = tuple(name for name in findings if name not in named and name not in silent)
+    return tuple(
+        verdict(objective, _whole(dossier, findings.get(name) or unknown(name, f"there is no invariant called {name}")))
+        for objective in _promised(dossier)
+        for name in objective.invariants or rest
+    )
+
+
+def not_asked(dossier: Analysis, findings: Mapping[str, Finding]) -> tuple[NotRun, ...]:
+    """The invariants that no objective names and that nobody asks for here (:mod:`.asking` has the rule), each with the reason."""
+    if all(objective.invariants for objective in _promised(dossier)):
+        return ()
+    named = _named(dossier)
+    why = {name: asking.unasked(dossier.case, finding) for name, finding in findings.items() if name not in named}
+    return tuple(NotRun(name, name.replace("_", " "), reason) for name, reason in why.items() if reason)
+
+
+def _promised(dossier: Analysis) -> list[Objective]:
+    return [each for each in dossier.case.target.objectives if each.measure is Measure.INTEGRITY]
+
+
+def _named(dossier: Analysis) -> set[str]:
+    return {name for objective in _promised(dossier) for name in objective.invariants}
+
+
+def _whole(dossier: Analysis, finding: Finding) -> Finding:
+    """The finding; where a part of the final state is missing it cannot pass, and says which part."""
+    unread = dossier.case.unread
+    known = INVARIANTS.get(finding.name)
+    if not unread or known is None or not known.final_state:
+        return finding
+    missing = "; ".join(f"{what}: {why}" for what, why in unread.items())
+    return replace(finding, gap="; ".join(part for part in (finding.gap, f"the final state was only partly read: {missing}") if part))
+
+
+def figures(dossier: Analysis, findings: Mapping[str, Finding]) -> IntegrityFigures:
+    """Counts by name; ``None`` for what could not be counted."""
+    acknowledged, customers = _acknowledged(dossier)
+    counts = {name: findings[name].count if name in findings else None for name in UNKNOWN.breaches}
+    return IntegrityFigures(acknowledged, customers, counts)
+
+
+def _acknowledged(dossier: Analysis) -> tuple[int, int]:
+    """Bookings that were promised, to customers and canaries together and to customers alone; each once, however often it was asked for."""
+    case, effects = dossier.case, dossier.case.history.effects
+    created = equal(effects["action"], "create")[case.order.effect] & case.ok[case.order.position]
+    effect, position = case.order.effect[created], case.order.position[created]
+    booking = dense(ints(effects["franchise"], -1)[effect], ints(effects["booking"], -1)[effect])
+    named = told(effects, "booking")[effect]
+
+    def count(promised: Flags) -> int:
+        return int(np.count_nonzero(promised & ~named)) + len(np.unique(booking[promised & named]))
+
+    return count(np.ones(len(booking), dtype=np.bool_)), count(case.customers[position])

@@ -1,0 +1,94 @@
+"""What several judges need to know of the same run, found out once: the faults' lives, the writes' fate, recoveries and losses.
+
+Each part is found when it is first asked for. One that raises does so in every judge that needs it: they become inconclusive, the others do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from closeshave.judge.evidence.columns import Flags
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.holding import holdings
+from closeshave.judge.evidence.timeline import Life, lives, shards_of
+from closeshave.judge.evidence.writes import Writes, fate, joined
+from closeshave.judge.measures.containment import Leakage, leakage
+from closeshave.judge.measures.loss import Losses, share_out
+from closeshave.judge.measures.recovery import Recovery, measure
+from closeshave.target import Measure
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A run and what was found out about it. Not slotted, for the same reason as :class:`Evidence`."""
+
+    case: Evidence
+
+    @cached_property
+    def incomplete(self) -> str:
+        """Why operations or effects may be missing from the history; empty when they add up.
+
+        A finding that rests on the *absence* of a record (nobody requested this booking, nobody cancelled that one) cannot fail the run then.
+        """
+        differences = self.case.differences.all
+        return f"the history is incomplete: {differences[0]}" if differences else ""
+
+    @cached_property
+    def lives(self) -> tuple[Life, ...]:
+        """One for each fault of the plan."""
+        return lives(self.case)
+
+    @cached_property
+    def writes(self) -> Writes:
+        """Raises :class:`ValueError` without a final state."""
+        return fate(self.case)
+
+    @cached_property
+    def payments(self) -> pd.DataFrame:
+        """Every attempt to capture a payment, beside its operation."""
+        return joined(self.case, ("capture",))
+
+    @cached_property
+    def losses(self) -> Losses:
+        """Raises :class:`ValueError` without a final state."""
+        return share_out(self.case, self.writes, self.lives)
+
+    @cached_property
+    def forgiven(self) -> Flags:
+        """Over ``writes.rows``: missing writes that a fault cost and that a loss objective of the target judges for that fault.
+
+        Without such an objective nobody would answer for them, and they stay breaches of integrity.
+        """
+        return np.isin(self.losses.owner, [index for index, life in enumerate(self.lives) if self._answered(life)])
+
+    @cached_property
+    def holdings(self) -> pd.DataFrame:
+        """When each acknowledged slot was certainly held, but for what ``forgiven`` names. Raises :class:`ValueError` without a final state."""
+        return holdings(self.writes, self.forgiven)
+
+    @cached_property
+    def rewound(self) -> frozenset[int]:
+        """Shards that lost their primary to a fault whose cost a loss objective judges: their last changes may be rightly gone."""
+        ended = [life for life in self.lives if self._answered(life) and self.losses.by_fault[life.fault.id].last_ack_ns is not None]
+        return frozenset(shard for life in ended for shard in shards_of(self.case, life.fault))
+
+    def _answered(self, life: Life) -> bool:
+        """Whether a loss objective of the target judges what this fault costs."""
+        return any(each.covers(life.fault) for each in self.case.target.objectives if each.measure is Measure.LOSS)
+
+    @cached_property
+    def leakages(self) -> dict[str, Leakage]:
+        """By fault."""
+        return {life.fault.id: leakage(self.case, life) for life in self.lives}
+
+    @cached_property
+    def recoveries(self) -> dict[str, Recovery]:
+        """By fault; those that were never injected are not there."""
+        missing: tuple[int, ...] = ()
+        if self.case.history.bookings is not None:
+            missing = tuple(self.writes.rows["operation"][self.writes.vanished & self.writes.ok("create")].tolist())
+        return {life.fault.id: measure(self.case, life, missing) for life in self.lives if life.injected_ns is not None}

@@ -1,0 +1,204 @@
+"""What canaries saw, and whether they saw enough to speak for a scope.
+
+A canary is a pair of the region it enters at and the shard it books on. It is blind when it stopped probing, when it probes too thinly for its
+planned rate or too late, or when it was failing before anything was broken: then good answers later, or their absence, prove nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from closeshave.judge.evidence.columns import Flags, Ints
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.timeline import in_scope
+from closeshave.judge.evidence.windows import NEVER_NS
+from closeshave.plan import Fault, Role
+
+WRITE, READ = "canary_write", "canary_read"
+PROBES = (WRITE, READ)
+"""What canaries do to see whether service is there. Tidying up after themselves, and renewing their tokens, says nothing of it."""
+ENOUGH = 20
+"""So many probes tell a share of 95 % from an outage: more than one failure in them is more than that."""
+LEAST_SHARE = 0.4
+"""Of the planned probes, so many must be there in every window. While writes fail there are no reads: half of them."""
+QUICK_NS = 25_000_000
+"""Answers that take no longer than this and three times the usual did not wait for anything, or only for those that a hang released at once."""
+APART_NS = 5_000_000
+"""Requests sent closer together than this are answered together anyhow."""
+SLOW_LEAST_NS = 50_000_000
+"""The same, where it is unknown what is usual."""
+RELEASED_PART = 4
+"""Answered together: apart by no more than this part of the time between their sendings."""
+LATENESS_PART = 10
+"""Send lateness up to this part of the canaries' latency is within what any generator needs."""
+SLIPS = 3
+"""So many bad probes among the latest are more than a slip."""
+WINDOW_PROBES = 5
+"""A window is a second, and longer for slow canaries: long enough for so many planned probes."""
+EDGE_PAIRS = 0.25
+"""A window may begin just after a write and end just before one: by so much of a pair its count may fall short of its length."""
+
+
+def held(case: Evidence) -> Flags:
+    """Probes that found service as promised: a good answer within the canaries' latency, counted from when the probe was due."""
+    return case.good & (case.response_ns <= round(case.plan.canaries.latency * 1e9))
+
+
+def telling(case: Evidence, lost: Iterable[int] = ()) -> Flags:
+    """Operations that say something of the platform: writes, and reads of what was written and is not ``lost`` (IDs of writes).
+
+    A probe that its own sender held up, and that was then answered as promised, does not: it is late by the harness's doing, and nobody asked when it
+    was due. One that failed, or took too long by itself, failed anyway.
+    """
+    latency_ns = round(case.plan.canaries.latency * 1e9)
+    held_up = case.started_ns - case.intended_ns > latency_ns // LATENESS_PART
+    quick = case.good & (case.ended_ns - case.started_ns <= latency_ns)
+    return case.of_kinds(PROBES) & ~(held_up & quick & (case.response_ns > latency_ns)) & ~_in_vain(case, lost)
+
+
+def _in_vain(case: Evidence, lost: Iterable[int]) -> Flags:
+    """Failed reads of a write that nobody acknowledged, or that is lost. A canary reads at once, so its read is due when its write was answered."""
+    found = np.zeros(len(case.operations), dtype=np.bool_)
+    reads = np.flatnonzero(case.canaries & case.of_kinds((READ,)) & ~case.good)
+    writes = np.flatnonzero(case.canaries & case.of_kinds((WRITE,)) & (~case.ok | np.isin(case.ids, list(lost))))
+    if len(reads) and len(writes):
+        region, _ = pd.factorize(case.operations["region"])
+        written = pd.MultiIndex.from_arrays([region[writes], case.shard[writes], case.ended_ns[writes]])
+        found[reads] = pd.MultiIndex.from_arrays([region[reads], case.shard[reads], case.intended_ns[reads]]).isin(written)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """Probes in the order in which they were due: parallel arrays, instants in monotonic nanoseconds."""
+
+    due: Ints
+    started: Ints
+    ended: Ints
+    bad: Flags
+    canary: Ints
+    """Which canary probed, as a number."""
+
+    def where(self, chosen: Flags) -> Sequence:
+        """Some of them, in the same order."""
+        return Sequence(self.due[chosen], self.started[chosen], self.ended[chosen], self.bad[chosen], self.canary[chosen])
+
+
+def sequence(case: Evidence, probes: Ints, before: Ints) -> Sequence:
+    """The probes at these positions (in time order) as they speak of an outage; those at ``before`` tell how quick answers are when all is well."""
+    region, _ = pd.factorize(case.operations["region"].iloc[probes])
+    number, _ = pd.factorize(pd.MultiIndex.from_arrays([region, case.shard[probes]]))
+    due, started, ended = case.intended_ns[probes], case.started_ns[probes], case.ended_ns[probes]
+    bad = ~held(case)[probes]
+    usual = case.ended_ns[before] - case.started_ns[before]
+    slow_ns = QUICK_NS + 3 * int(np.median(usual)) if len(usual) else SLOW_LEAST_NS
+    stuck = _stuck(case.good[probes], bad, case.shard[probes], started, ended, slow_ns)
+    return Sequence(due, started, ended, bad | stuck, number.astype(np.int64))
+
+
+def _stuck(good: Flags, bad: Flags, shard: NDArray[np.int32], started: Ints, ended: Ints, slow_ns: int) -> Flags:
+    """Probes that waited for the end of a hang: answered in the same moment as others that were sent at other times, and overlapping a failed one.
+
+    Where a platform is merely slow each waits its own time, and a later one is answered as much later as it was sent.
+    """
+    found = np.zeros(len(bad), dtype=np.bool_)
+    waited = np.flatnonzero(good & (ended - started > slow_ns) & (ended != NEVER_NS))
+    for place in np.unique(shard[waited]):
+        mine = waited[shard[waited] == place]
+        mine = mine[np.argsort(started[mine], kind="stable")]
+        apart, answered = np.diff(started[mine]), np.abs(np.diff(ended[mine]))
+        together = (answered * RELEASED_PART <= apart) & (apart > APART_NS)
+        released = mine[np.concatenate([together, [False]]) | np.concatenate([[False], together])]
+        failures = np.flatnonzero(bad & (shard == place))
+        for one in released[~bad[released]]:
+            found[one] = bool(np.any((started[failures] <= ended[one]) & (ended[failures] >= started[one])))
+    return found
+
+
+def pairs(case: Evidence, rows: Flags, fault: Fault) -> list[tuple[str, int]]:
+    """The canaries among ``rows``, and those that the plan wants in the fault's scope: one that never probed at all is not in any row."""
+    found = case.operations.loc[rows, ["region", "shard"]].drop_duplicates()
+    seen = {(str(region), int(shard)) for region, shard in zip(found["region"], found["shard"], strict=True)}
+    topology = case.history.manifest.topology
+    planned = {
+        (region, shard.id)
+        for region in topology.regions
+        for shard in topology.shards
+        if rate_per_s(case, region, shard.id) > 0 and in_scope(case, fault, region, shard.id)
+    }
+    return sorted(seen | planned)
+
+
+def rate_per_s(case: Evidence, region: str, shard: int) -> float:
+    """How often the plan lets this canary probe."""
+    home = {each.id: each.home for each in case.history.manifest.topology.shards}.get(shard)
+    return case.plan.canaries.home_per_s if region == home else case.plan.canaries.away_per_s
+
+
+def blindness(case: Evidence, rows: Flags, fault: Fault, start_ns: int, end_ns: int) -> str:
+    """Why the canaries of ``rows`` do not measure ``fault`` from ``start_ns`` to ``end_ns``; empty when they do."""
+    known = pairs(case, rows, fault)
+    if not known:
+        return "no canary probes this scope"
+    seeing = held(case)
+    for region, shard in known:
+        of_pair = rows & case.of_region(region) & (case.shard == shard)
+        since_ns = _since_ns(case, fault, start_ns, rate_per_s(case, region, shard))
+        before = np.flatnonzero(of_pair & (case.intended_ns >= since_ns) & (case.intended_ns < start_ns))
+        name = f"the canary from {region} to shard {shard}"
+        if not len(before):
+            return f"{name} did not probe before the fault"
+        due = case.intended_ns[before]
+        recent = int(np.count_nonzero(due >= start_ns - round(case.plan.canaries.hold * 1e9)))
+        if _failing(~seeing[before][np.argsort(due, kind="stable")], recent):
+            return f"{name} was failing before the fault"
+        gap = _thin(np.sort(case.intended_ns[of_pair]), start_ns, end_ns, rate_per_s(case, region, shard))
+        if gap is not None:
+            return f"{(gap - start_ns) / 1e9:.1f} s after the injection {name} probed too rarely or too late"
+    return ""
+
+
+def _since_ns(case: Evidence, fault: Fault, start_ns: int, rate_per_s: float) -> int:
+    """From when on probes tell how a canary was before the fault: long enough for :data:`ENOUGH` planned ones, and never less than the hold.
+
+    Two probes of a slow canary, one of them late, are no ground to say that it was failing: further back is asked. But not so far back as the warm-up,
+    where all is cold, nor as an earlier fault, whose failures are its own.
+    """
+    hold_ns = round(case.plan.canaries.hold * 1e9)
+    long_ns = round(ENOUGH / rate_per_s * 1e9) if rate_per_s > 0 else 0
+    warm_ns = [phase.ended_ns for phase in case.history.manifest.phases if phase.role == Role.WARM_UP]
+    others_ns = [event.at_ns for event in case.history.faults if event.fault != fault.id and event.at_ns < start_ns]
+    return min(start_ns - hold_ns, max([start_ns - long_ns, *warm_ns, *others_ns]))
+
+
+def _failing(bad: Flags, recent: int) -> bool:
+    """Whether a canary with these probes before the fault, in time order, was failing: most of all of them, or most of the ``recent`` ones.
+
+    The recent ones because what broke just before the fault is not the fault's either; at least :data:`SLIPS` of them must be bad, and where there are
+    fewer, it takes as many from further back. One bad probe, or a write and its read that were late together, is a slip: it happens to a canary that sees.
+    """
+    latest = bad[-max(recent, SLIPS) :]
+    return 2 * int(bad.sum()) > len(bad) or (int(latest.sum()) >= SLIPS and 2 * int(latest.sum()) > len(latest))
+
+
+def _thin(due: Ints, start_ns: int, end_ns: int, rate_per_s: float) -> int | None:
+    """The start of the first window with too few probes; ``None`` when every window from ``start_ns`` to ``end_ns`` has enough."""
+    if rate_per_s <= 0:
+        return None
+    width_s = max(1.0, WINDOW_PROBES / rate_per_s)
+    width_ns = round(width_s * 1e9)
+    if end_ns - start_ns < width_ns:
+        return None
+    # A window that slides by single probes is emptiest just after one, so these are all the starts there are to look at.
+    starts = np.concatenate([[start_ns], due[(due >= start_ns) & (due < end_ns - width_ns)] + 1, [end_ns - width_ns]])
+    counts = np.searchsorted(due, starts + width_ns) - np.searchsorted(due, starts)
+    # A calibrated plan has rates at which no whole number of writes makes up the share.
+    planned = rate_per_s * width_s
+    thin = starts[counts < min(LEAST_SHARE * planned, math.floor(planned / 2 - EDGE_PAIRS))]
+    return int(thin[0]) if len(thin) else None

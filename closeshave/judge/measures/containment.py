@@ -1,0 +1,152 @@
+"""Containment: did a fault stay in its scope? Every franchise is compared with itself, and its change with that of those furthest away.
+
+A request went *wrong* when it was not good or slower than the tightest latency promise. A franchise outside the scope *got worse* when its share of
+wrong requests rose, from the calm phase to the time of the fault, by more than that of the franchises furthest from the fault: a busy neighbour on
+the machine, or the hour of the day, is subtracted with them (difference in differences).
+
+Who was not seen often enough is unknown, never unaffected
+-----------------------------------------------------------
+Most franchises are small. One is *unaffected* only when its rise is certainly below :data:`EFFECT`, which takes some thirty requests; what is neither
+surely worse nor surely unaffected is unknown. But the unknown ones of a shard are judged once more, together: if a share w of their traffic had
+risen by :data:`EFFECT` or more, all of it together would have risen by w * EFFECT at least. So its upper bound limits how much can hide among them, and
+a lower bound above zero says that some got worse although nobody can say who.
+
+The yardstick must not bend: where the furthest franchises themselves got worse, nobody can tell a leak that reached everybody from a cause
+outside, and leakage is unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closeshave.judge.evidence.columns import Flags, shard_ids
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.timeline import Life, operations_of
+from closeshave.judge.evidence.windows import latency_bounds, spans, within
+from closeshave.judge.measures.change import Change, Floats, rise
+from closeshave.judge.measures.distance import distances, furthest, of_shards, outside
+
+CONFIDENCE = 0.95
+EFFECT = 0.1
+"""A franchise of which one request in ten more goes wrong got worse."""
+STEADY = 0.05
+"""The yardstick may change by so much and still be one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leakage:
+    """Shares of the traffic outside the fault's scope, 0 to 1."""
+
+    unknown: str
+    """Why nothing can be told; empty when something can."""
+    worse: float
+    """Of franchises that got worse, named or not."""
+    at_least: float
+    at_most: float
+    """What may hide among the under-sampled counted in full."""
+    under_sampled: float
+    """Of franchises about which by themselves nothing is known."""
+    n: int
+    """Requests outside the scope while the fault was in effect."""
+    named: tuple[int, ...]
+    """Franchises that surely got worse, those with the most traffic first."""
+    wrong: Flags
+    """Over the history's operations: requests outside the scope that went wrong while the fault was in effect."""
+
+
+def leakage(case: Evidence, life: Life, excused: Flags | None = None) -> Leakage:
+    """What the fault did to others until the harness began to heal it: the harness itself causes the cost of healing (a dozen processes start).
+
+    ``excused`` are requests that count for the platform wherever they could fail it: those of its neighbours count as well served, and those
+    furthest away, with which these are compared, as they came out.
+    """
+    end_ns = life.hurting_until_ns
+    wrong = case.customers & _wrong(case)
+    nobody = np.zeros_like(wrong)
+    if life.injected_ns is None:
+        return _unknown(f"{life.fault.id} was never injected", nobody)
+    found = distances(case, life.fault)
+    others = case.customers & of_shards(case, outside(found)) & ~operations_of(case, life.fault)
+    before = others & within(case.intended_ns, spans(case.history.manifest, "calm"))
+    during = others & (case.intended_ns >= life.injected_ns) & (case.intended_ns < end_ns)
+    n = int(np.count_nonzero(during))
+    if not outside(found):
+        return _unknown("no franchise is outside its scope", nobody)
+    if not n or not before.any():
+        return _unknown("there were no requests outside its scope both in calm and while it was in effect", nobody)
+    far = of_shards(case, furthest(found))
+    # If other programs had not disturbed the calm phase, fewer requests would have gone wrong in it, and the rise would be larger.
+    yardstick = _of(before & far, during & far, wrong if excused is None else wrong & ~(excused & before))
+    if yardstick.low[0] > STEADY:
+        rose = f"the share of their bad requests rose by {yardstick.estimate[0]:.1%}"
+        return _unknown(
+            f"the franchises furthest from the fault got worse too ({rose}): either it leaked to everybody, or something else caused that",
+            nobody,
+        )
+    if yardstick.high[0] - yardstick.low[0] > 2 * STEADY:
+        return _unknown("the franchises furthest from the fault sent too few requests to compare with", nobody)
+    return _told(case, before, during, wrong if excused is None else wrong & ~(excused & during), yardstick, n)
+
+
+def _told(case: Evidence, before: Flags, during: Flags, wrong: Flags, yardstick: Change, n: int) -> Leakage:
+    franchise = case.franchise
+    size = int(franchise[before | during].max()) + 1
+    counted = [_count(franchise, rows, size) for rows in (before & wrong, before, during & wrong, during)]
+    seen = np.flatnonzero(counted[1] + counted[3])
+    bad_before, all_before, bad_during, all_during = (counts[seen] for counts in counted)
+    weight = all_before + all_during
+    # One false name among all who could be named, in at most 5 runs of 100 (Bonferroni).
+    nameable = max(1, int(np.count_nonzero((all_before > 0) & (all_during > 0))))
+    strict = rise(bad_before, all_before, bad_during, all_during, 1 - (1 - CONFIDENCE) / nameable).minus(yardstick)
+    plain = rise(bad_before, all_before, bad_during, all_during, CONFIDENCE).minus(yardstick)
+    worse = strict.low > 0
+    unsure = ~worse & (plain.high > EFFECT)
+    named = seen[worse][np.lexsort((seen[worse], -weight[worse]))]
+    certain = float(weight[worse].sum())
+    likely, least, most = certain, certain, certain
+    shards = shard_ids(case.history.manifest.topology, seen)
+    for shard in np.unique(shards[unsure]):
+        pool = np.isin(franchise, seen[unsure & (shards == shard)])
+        together = _of(before & pool, during & pool, wrong).minus(yardstick)
+        of_pool = float(weight[unsure & (shards == shard)].sum())
+        low, high = max(0.0, float(together.low[0])), max(0.0, float(together.high[0]))
+        least += of_pool * low
+        likely += of_pool * float(together.estimate[0]) if low else 0.0
+        most += of_pool * min(1.0, high / EFFECT)
+    total = float(weight.sum())
+    return Leakage(
+        unknown="",
+        worse=likely / total,
+        at_least=least / total,
+        at_most=most / total,
+        under_sampled=float(weight[unsure].sum()) / total,
+        n=n,
+        named=tuple(int(one) for one in named),
+        wrong=during & wrong & (np.isin(franchise, named) if len(named) else np.True_),
+    )
+
+
+def _of(before: Flags, during: Flags, wrong: Flags) -> Change:
+    """The change of all these requests together."""
+    bad_before, all_before, bad_during, all_during = (
+        np.array([float(np.count_nonzero(rows))]) for rows in (before & wrong, before, during & wrong, during)
+    )
+    return rise(bad_before, all_before, bad_during, all_during, CONFIDENCE)
+
+
+def _count(franchise: NDArray[np.signedinteger[Any]], rows: Flags, size: int) -> Floats:
+    return np.bincount(franchise[rows], minlength=size).astype(np.float64)
+
+
+def _wrong(case: Evidence) -> Flags:
+    """Not good, or slower than the tightest latency promise (the canaries' own where the target has none)."""
+    limit_s = min(latency_bounds(case.plan, case.target).values())
+    return ~case.good | (case.response_ns > round(limit_s * 1e9))
+
+
+def _unknown(why: str, nobody: Flags) -> Leakage:
+    return Leakage(why, 0.0, 0.0, 1.0, 1.0, 0, (), nobody)

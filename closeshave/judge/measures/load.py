@@ -1,0 +1,45 @@
+"""What was offered and what came back: the figures of the load, not a judgement."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from closeshave.history import Source
+from closeshave.judge.evidence.columns import Flags, equal
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.windows import NEVER_NS, spans, within
+from closeshave.judge.measures import sampling
+from closeshave.judge.verdict import LoadFigures
+
+PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+
+
+def figures(case: Evidence) -> LoadFigures:
+    """Totals are of the whole run; rates and percentiles are of the calm phases, or of all judged ones where a plan has no calm phase."""
+    history = case.history
+    senders = [sent for sent in history.sent if sent.source == Source.CUSTOMERS]
+    covered = spans(history.manifest, "calm") or spans(history.manifest, "run")
+    rows = case.customers & within(case.intended_ns, covered)
+    duration_s = sum(span.seconds for span in covered)
+    n = int(np.count_nonzero(rows))
+    lateness_ns = (case.started_ns - case.intended_ns)[rows]
+    return LoadFigures(
+        intended=sum(sent.intended for sent in senders),
+        sent=sum(sent.sent for sent in senders),
+        recorded=int(np.count_nonzero(case.customers | (case.void & equal(case.operations["source"], Source.CUSTOMERS)))),
+        rate_offered=n / duration_s if duration_s else None,
+        rate_completed=int(np.count_nonzero(rows & case.good)) / duration_s if duration_s else None,
+        send_lateness_p99_ms=sampling.percentile_ns(lateness_ns, 0.99) / 1e6 if n else None,
+        response_ms=_response_ms(case, rows),
+        generator_limited_windows=len(case.late),
+        edge_count=sum(edge.requests for edge in history.edges) if history.edges is not None else None,
+    )
+
+
+def _response_ms(case: Evidence, rows: Flags) -> dict[str, float | None]:
+    """Exact percentiles over every request, good or not, as its sender saw it end."""
+    sample = case.response_ns[rows]
+    if not len(sample):
+        return dict.fromkeys(PERCENTILES)
+    found = {name: sampling.percentile_ns(sample, percentile) for name, percentile in PERCENTILES.items()}
+    return {name: None if time_ns == NEVER_NS else time_ns / 1e6 for name, time_ns in found.items()}

@@ -1,0 +1,246 @@
+"""How long a scope was without service: t0, t_d, t_w, t_r and t_h of docs/glossary.md, found from what canaries saw.
+
+Choices at the boundaries, each with the run that would fool its opposite:
+
+* A probe is a canary's write, or its read of what it wrote. Tidying up is none: the cancel of a booking that the fault took with it is refused seconds
+  after the recovery. Neither is a read of a write that was not acknowledged, or that was lost.
+* A probe counts by the instant it was *due*. One that was sent before the fault and answered during the outage says that the platform was well
+  before; one that was due during the outage and answered late, when all was well again, says that a customer waited.
+* What was due during a hang and was answered within the canaries' latency by its end is *stuck*: answered together with others that were sent at other
+  times. It counts as not served, or every hang would be shorter by that latency than it was. It begins no outage, it only prolongs one.
+* The search for t_r starts at the first probe that failed, not at t0. A primary cut off from its consensus store serves until its lease is over: ten
+  good seconds, then ten of outage. Searched from t0, the first five good seconds would already be the recovery, of a fault yet to take effect.
+* t_r is an interval, because nobody asks all the time (:mod:`.turning`). Canaries whose intervals overlap saw the same recovery; one that
+  failed when another had long been served has an interval of its own, and the latest counts.
+* What fails again after a full hold moves t_r only if one canary fails twice in a row, or if a hold's probes fail by more than the share that counts as
+  restored explains. Ten seconds of service between two outages are no recovery; a single slow answer in a minute of good ones is no outage.
+* Recovery by itself asks for t_r + hold *before* t_h. At t_h the harness starts to heal, and nothing tells the platform's work from its.
+* A failure that a doubtful stretch touches may be the machine's doing. It can make an interval wider, never later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closeshave.judge.evidence.columns import Flags
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.timeline import Life, operations_of, signals_of
+from closeshave.judge.evidence.writes import MUTATING
+from closeshave.judge.measures import canary
+from closeshave.judge.measures.canary import Sequence
+from closeshave.judge.measures.turning import Turn, beyond, turn
+from closeshave.plan import Expected
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What the canaries of one fault's scope saw. Instants are monotonic nanoseconds, ``None`` when they never came."""
+
+    blind: str
+    """Why the canaries cannot tell; empty when they can."""
+    impact_ns: int | None
+    """The first failed probe while the platform was left alone with the fault; ``None`` when it tolerated the fault."""
+    earliest_ns: int | None
+    """The recovery lies after this: what failed until then failed by nobody's doing but the platform's. ``None`` where nothing surely failed."""
+    latest_ns: int | None
+    """The recovery lies before this."""
+    restored_ns: int | None
+    """t_r: the likeliest instant between the two."""
+    failing_ns: int | None
+    """Service had surely not come back by this instant, before the harness healed; ``None`` where nothing surely failed."""
+    detected_ns: int | None
+    working_ns: int | None
+    self_recovered: bool | None
+    probes: int
+    failed: Flags
+    """Over the history's operations: the probes of this fault that failed."""
+    sure: Flags
+    """Those of them that no doubtful stretch touched."""
+
+
+def measure(case: Evidence, life: Life, lost: Iterable[int] = ()) -> Recovery:
+    """Find the instants; ``lost`` are operations whose acknowledged write is missing. Raises :class:`ValueError` for a fault that was never injected."""
+    start = life.injected_ns
+    if start is None:
+        raise ValueError(f"{life.fault.id} was never injected")
+    hold_ns = round(case.plan.canaries.hold * 1e9)
+    rows = case.canaries & operations_of(case, life.fault) & canary.telling(case, lost)
+    blind = canary.blindness(case, rows, life.fault, start, life.horizon_ns)
+    probes = np.flatnonzero(rows & (case.intended_ns >= start) & (case.intended_ns < life.horizon_ns))
+    # By time, then by ID: the order of the file must not matter.
+    probes = probes[np.lexsort((case.ids[probes], case.intended_ns[probes]))]
+    seen = canary.sequence(case, probes, before=np.flatnonzero(rows & (case.intended_ns < start)))
+    # Restored means after the operator's step, so for it the whole stretch up to the horizon is looked at.
+    until = life.horizon_ns if life.fault.expected is Expected.RESTORED else life.hurting_until_ns
+    failed, sure = np.zeros(len(case.operations), dtype=np.bool_), np.zeros(len(case.operations), dtype=np.bool_)
+    failed[probes[seen.bad]] = True
+    doubtful = case.touched[probes]
+    sure[probes[seen.bad & ~doubtful]] = True
+    hurt = seen.due[seen.bad & (seen.due < until)]
+    impact = int(hurt[0]) if len(hurt) else None
+    if impact is None and start + hold_ns > until:
+        blind = (
+            blind
+            or f"the harness healed it or injected another fault within {hold_ns / 1e9:g} s of the injection, which is shorter than the hold"
+        )
+    share = case.plan.canaries.restored_share
+    found = _settled(seen, until, hold_ns, share)
+    certain = found if not np.any(seen.bad & doubtful) else _settled(seen.where(~(seen.bad & doubtful)), until, hold_ns, share)
+    alone = _ended(seen.where((seen.due < until) & ~(seen.bad & doubtful)), until, hold_ns, share)
+    high = None if found is None else found.high_ns
+    if found is not None and (high is None or high + hold_ns > life.horizon_ns):
+        high = None
+    restored = start if impact is None else (found.middle_ns if found is not None and high is not None else None)
+    return Recovery(
+        blind=blind,
+        impact_ns=impact,
+        earliest_ns=certain.low_ns if certain is not None else None,
+        latest_ns=start if impact is None else high,
+        restored_ns=restored,
+        failing_ns=alone.low_ns if alone is not None else None,
+        # What is said after the harness began to heal may be said of the healing.
+        detected_ns=min((signal.at_ns for signal in signals_of(case, life) if signal.at_ns < life.hurting_until_ns), default=None),
+        working_ns=_working(case, life, probes, seen.bad & (seen.due < until)),
+        self_recovered=_by_itself(life, start if impact is None else high, hold_ns),
+        probes=len(probes),
+        failed=failed,
+        sure=sure,
+    )
+
+
+def _settled(seen: Sequence, until: int, hold_ns: int, share: float) -> Turn | None:
+    """As :func:`_ended`, and without what came after ``until`` where the outage had been over for a full hold by then.
+
+    To heal may cost service again: a switch back to the old primary is an outage of the harness's own. A canary that asks rarely has too few good
+    probes between the two to tell them apart. Where all together say the same, all are asked: the more good probes follow, the narrower the interval.
+    """
+    whole = _ended(seen, until, hold_ns, share)
+    if _held(whole, until, hold_ns):
+        return whole
+    alone = _ended(seen.where(seen.due < until), until, hold_ns, share)
+    return alone if _held(alone, until, hold_ns) else whole
+
+
+def _held(found: Turn | None, until: int, hold_ns: int) -> bool:
+    return found is not None and found.high_ns is not None and found.high_ns + hold_ns <= until
+
+
+def _ended(seen: Sequence, until: int, hold_ns: int, share: float) -> Turn | None:
+    """The end of the last outage that began before ``until``; ``None`` when there was none."""
+    first = _last_outage(seen, until, hold_ns, share)
+    if first is None:
+        return None
+    seen = seen.where(seen.due >= first)
+    ends = [each for number in np.unique(seen.canary[seen.bad]) if (each := _of_one(seen, int(number), hold_ns, share))]
+    # One failure of a canary proves no outage of its own. Where none has more, one is all that an outage of a moment leaves.
+    proven = [each for each in ends if each.proven] or ends
+    last = max(each.turn.low_ns for each in proven)
+    same = [each for each in proven if each.turn.high_ns is None or each.turn.high_ns > last]
+    back = min((each.turn.high_ns for each in same if each.turn.high_ns is not None), default=None)
+    same += [
+        each
+        for each in ends
+        if each not in same and not each.proven and (back is None or each.turn.low_ns < back) and _after(each.turn, last)
+    ]
+    members = np.isin(seen.canary, [each.canary for each in same])
+    return _turn(seen.where(members & (seen.due >= min(each.since_ns for each in same))), share)
+
+
+def _after(one: Turn, instant: int) -> bool:
+    return one.high_ns is None or one.high_ns > instant
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How one canary saw an outage end."""
+
+    canary: int
+    since_ns: int
+    turn: Turn
+    proven: bool
+
+
+def _of_one(seen: Sequence, number: int, hold_ns: int, share: float) -> _End | None:
+    own = seen.where(seen.canary == number)
+    bad = np.flatnonzero(own.bad)
+    # Twenty good probes in a row lie between two outages, not within one; a single failure after them is none.
+    begins = [own.due[bad[gap + 1]] for gap in np.flatnonzero(np.diff(bad) > canary.ENOUGH)[::-1]]
+    outages = (since for since in begins if _outage(own.where(own.due >= since), hold_ns, share).any())
+    own = own.where(own.due >= next(outages, own.due[bad[0]]))
+    return _End(number, int(own.due[0]), _turn(own, share), bool(_outage(own, hold_ns, share).any()))
+
+
+def _turn(seen: Sequence, share: float) -> Turn:
+    """As :func:`turn`, of probes in the order in which they say something: a refusal when it was asked for, an answer when it came."""
+    at = np.where(seen.bad, seen.started, seen.ended)
+    order = np.argsort(at, kind="stable")
+    begin = int(np.argmax(seen.bad[order]))
+    return turn(at[order][begin:], seen.bad[order][begin:], share)
+
+
+def _last_outage(seen: Sequence, until: int, hold_ns: int, share: float) -> int | None:
+    """When the last outage that began before ``until`` began: the first failure, or one after a full hold that is no failure by itself."""
+    bad = np.flatnonzero(seen.bad)
+    if not len(bad) or seen.due[bad[0]] >= until:
+        return None
+    marked = np.zeros(len(seen.due), dtype=np.bool_)
+    for number in np.unique(seen.canary[seen.bad]):
+        own = np.flatnonzero(seen.canary == number)
+        marked[own] = _outage(seen.where(seen.canary == number), hold_ns, share)
+    first = last = int(seen.due[bad[0]])
+    for position in bad[1:]:
+        due = int(seen.due[position])
+        if due - last < hold_ns:
+            last = due
+        elif marked[position] and due < until:
+            first = last = due
+    return first
+
+
+def _outage(own: Sequence, hold_ns: int, share: float) -> Flags:
+    """Of one canary's probes: those that fail next to another failure, or within a hold that fails by more than the restored share explains."""
+    beside = np.zeros(len(own.bad), dtype=np.bool_)
+    beside[1:] |= own.bad[:-1]
+    beside[:-1] |= own.bad[1:]
+    found: Flags = own.bad & beside
+    spacing_ns = max(1.0, float(np.median(np.diff(own.due)))) if len(own.due) > 1 else float(hold_ns)
+    width = max(canary.ENOUGH, round(hold_ns / max(spacing_ns, hold_ns / 1000)))
+    if len(own.bad) >= width:
+        running = np.concatenate([[0], np.cumsum(own.bad)])
+        too_many = running[width:] - running[:-width] >= beyond(np.array([width]), 1.0 - share)
+        covered = np.convolve(too_many, np.ones(width, dtype=np.int64))[: len(own.bad)] > 0
+        found |= own.bad & covered
+    return found
+
+
+def _by_itself(life: Life, restored: int | None, hold_ns: int) -> bool | None:
+    """Whether it recovered without help; ``None`` when the history ends, or the next fault begins, before that can be told."""
+    if restored is not None and restored + hold_ns <= life.horizon_ns and (life.healed_ns is None or restored + hold_ns < life.healed_ns):
+        return True
+    return False if life.healed_ns is not None and life.healed_ns <= life.horizon_ns else None
+
+
+def _working(case: Evidence, life: Life, probes: NDArray[np.int64], failed: Flags) -> int | None:
+    """t_w: when the last of the shards in scope that were hurt took a write again: the start of its first that ended ok.
+
+    A write, because replicas and caches go on answering reads while there is no primary. After the shard's first failure and not after t0,
+    because an injection takes some milliseconds to take effect, and what succeeds in them says nothing of the fail-over. Of the last shard, because
+    a lost region's edge may lead its customers to other regions' shards at once, while its own shard is still without a primary.
+    """
+    effects = case.history.effects
+    changing = effects["operation"][effects["action"].isin(MUTATING)]
+    wrote = (
+        case.operations["id"].isin(changing).to_numpy() & case.ok & operations_of(case, life.fault) & (case.started_ns < life.horizon_ns)
+    )
+    working = []
+    for shard in np.unique(case.shard[probes[failed]]):
+        hurt_ns = case.intended_ns[probes[failed & (case.shard[probes] == shard)]].min()
+        again = case.started_ns[wrote & (case.shard == shard) & (case.started_ns > hurt_ns)]
+        if not len(again):
+            return None
+        working.append(int(again.min()))
+    return max(working, default=None)

@@ -1,0 +1,94 @@
+"""When did an outage end? The turning point in a sequence of probes of which most failed before it and hardly any after it.
+
+A change-point in a sequence of yes and no (Barry and Hartigan 1993, reduced to one change): before it every probe fails with one unknown chance, after it
+with another that is no more than the plan calls *restored*. Every gap between two probes may hold the turning point; how likely each is follows from
+how many failed before and after it, times the gap's length, because nobody knew beforehand when it would be.
+
+* A *total* outage, in which every probe failed, leaves one gap: from the last failed probe to the first good one.
+* In a *partial* one (a share of the requests fail) the last failed probe may lie well before the end: the probes after it were lucky. The interval then
+  reaches on to where so much luck becomes incredible.
+* A single failure some seconds after the end is a failure, not the end.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closeshave.judge.evidence.columns import Flags, Ints
+
+TOTAL = 0.92
+"""How likely an outage is total, before anybody has looked: a primary, a region or a link is gone for everybody."""
+BELOW, ABOVE = 0.01, 0.955
+"""The interval holds the turning point but for these tails: 94.5 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An outage's end: between ``low_ns`` and ``high_ns``, most likely around ``middle_ns``; the last two ``None`` while it may not be over."""
+
+    low_ns: int
+    high_ns: int | None
+    middle_ns: int | None
+
+
+def turn(at_ns: Ints, failed: Flags, restored_share: float) -> Turn:
+    """The end of an outage that begins with the first of these probes, which failed. ``at_ns`` ascends.
+
+    ``at_ns`` is when a failed probe was sent and when a good one was answered: the platform refused no later than it was asked, and served no earlier
+    than it answered. Raises :class:`ValueError` when the first probe did not fail.
+    """
+    if not len(at_ns) or not failed[0]:
+        raise ValueError("an outage begins with a failed probe")
+    bad_before, before = np.cumsum(failed.astype(np.int64)), np.arange(1, len(failed) + 1)
+    bad_after, after = bad_before[-1] - bad_before, len(failed) - before
+    likely = _outage(bad_before, before - bad_before) + _served(bad_after, after - bad_after, restored_share)
+    # What fails after it by more than may fail is no service.
+    likely[bad_after >= beyond(after, 1.0 - restored_share)] = -np.inf
+    lengths = np.diff(at_ns).astype(np.float64)
+    # After the last probe: as long as those before it, if anybody had gone on asking.
+    lengths = np.append(lengths, lengths.mean() if len(lengths) else 1.0)
+    with np.errstate(divide="ignore"):
+        weight = np.exp(likely - likely.max() + np.log(np.maximum(lengths, 1.0)) - math.log(lengths.max() or 1.0))
+    share = np.cumsum(weight) / weight.sum()
+    low, high = int(np.searchsorted(share, BELOW, side="right")), int(np.searchsorted(share, ABOVE))
+    if high >= len(at_ns) - 1:
+        return Turn(int(at_ns[low]), None, None)
+    # Where several gaps are in question, up to the last but the open one: without its long tail the mean of a partial outage would read short.
+    last = high + 1 if low == high else len(at_ns) - 1
+    middles = at_ns[low:last] - at_ns[low] + np.diff(at_ns[low : last + 1]) / 2
+    middle = min(int(at_ns[low]) + round(float(np.average(middles, weights=weight[low:last]))), int(at_ns[high + 1]))
+    return Turn(int(at_ns[low]), int(at_ns[high + 1]), middle)
+
+
+def beyond(probes: Ints, share: float) -> Ints:
+    """How many of so many probes must fail for a share that may fail to be a poor explanation (5 of 100 cases; the normal approximation, one more)."""
+    found: Ints = np.floor(probes * share + 1.645 * np.sqrt(probes * share * (1.0 - share)) + 2.0).astype(np.int64)
+    return found
+
+
+def _outage(bad: Ints, good: Ints) -> NDArray[np.float64]:
+    """Log likelihood of such an outage: total with the chance :data:`TOTAL`, else of any share, all equally likely.
+
+    The first failure is where the outage is said to begin, whatever its share. It says nothing of the share: counted, it would make the share of a
+    short partial outage too high, the good probes at its end too unlikely, and the outage too short. Where it is the only one, it is all there is.
+    """
+    telling = bad - 1 if bad[-1] > 1 else bad
+    partial = _log_beta(telling + 1.0, good + 1.0) + math.log(1.0 - TOTAL)
+    return np.where(good == 0, np.logaddexp(partial, math.log(TOTAL)), partial)
+
+
+def _served(bad: Ints, good: Ints, restored_share: float) -> NDArray[np.float64]:
+    """Log likelihood of such a service, whose mean share of failures is half of what still counts as restored (a beta distribution)."""
+    one, other = 0.5, max(1.0, 1.0 / (1.0 - restored_share) - 0.5)
+    return _log_beta(one + bad, other + good) - float(_log_beta(np.array([one]), np.array([other]))[0])
+
+
+def _log_beta(one: NDArray[np.floating[Any]], other: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    log_gamma = np.vectorize(math.lgamma, otypes=[np.float64])
+    found: NDArray[np.float64] = log_gamma(one) + log_gamma(other) - log_gamma(one + other)
+    return found

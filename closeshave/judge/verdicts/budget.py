@@ -1,0 +1,48 @@
+"""What a fault cost of the month's error budget.
+
+A promise like 99.99 % is per month, not per run: 30 days at the run's own rate of requests allow so many not-good ones, and the fault's are a share
+of them. An outage of everything for 259.2 s burns the budget of four nines, whatever the rate.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.timeline import Life
+from closeshave.judge.evidence.windows import spans, within
+from closeshave.judge.verdicts import burning
+
+MONTH_S = 30 * 86_400
+
+
+def burnt(case: Evidence, life: Life, restored_ns: int | None) -> float | None:
+    """Share of the 30-day budget that customers' not-good requests from the injection to the recovery used; 1 is all of it.
+
+    Until the horizon where it did not recover. ``None`` without an availability objective over everything, or without traffic to scale by.
+    """
+    rate_per_s = _rate_per_s(case)
+    if case.error_budget is None or not rate_per_s or life.injected_ns is None:
+        return None
+    hit = case.customers & ~case.good & (case.intended_ns >= life.injected_ns) & (case.intended_ns < _end_ns(life, restored_ns))
+    return float(np.count_nonzero(hit) / (case.error_budget * rate_per_s * MONTH_S))
+
+
+def burn_rate(case: Evidence, life: Life, restored_ns: int | None) -> float | None:
+    """The highest rate at which the fault burnt the budget, in both windows of :mod:`closeshave.judge.verdicts.burning` at once; 1 lasts a month."""
+    if life.injected_ns is None:
+        return None
+    return burning.highest(case, case.customers, life.injected_ns, _end_ns(life, restored_ns))
+
+
+def _end_ns(life: Life, restored_ns: int | None) -> int:
+    """Until it was healed and served again; until the horizon where it never did."""
+    healed_ns = life.verified_ns if life.verified_ns is not None else life.horizon_ns
+    return min(life.horizon_ns, max(healed_ns, restored_ns if restored_ns is not None else life.horizon_ns))
+
+
+def _rate_per_s(case: Evidence) -> float:
+    """Customers' requests per second over the judged phases."""
+    covered = spans(case.history.manifest, "run")
+    seconds = sum(span.seconds for span in covered)
+    return float(np.count_nonzero(case.customers & within(case.intended_ns, covered)) / seconds) if seconds else 0.0

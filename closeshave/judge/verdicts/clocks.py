@@ -1,0 +1,81 @@
+"""Do the senders' clocks agree? Each booking was stored between its sending and its answer, so the database's clock has seen all of them.
+
+For every acknowledged booking: stored ∈ [sent + d, answered + d], where d is what the database's clock is ahead of the sender's. Over many bookings of
+one sender that leaves a narrow interval for d (Cristian 1989, the best of many round trips). Two senders whose intervals do not even touch have
+clocks that differ by the gap at least; whatever compares their times, as every recovery and loss does, is then in doubt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+
+from closeshave.judge.evidence.columns import equal, ints
+from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.verdict import Status, Verdict
+
+LEAST = 10
+"""Bookings of a sender at a shard from which its clock can be told."""
+ALLOWED_S = 0.05
+"""No figure of a run is finer than this."""
+TRIM = 0.05
+"""Share of bookings on either side that may be out of line: a repeated key is answered with what was stored long before."""
+
+
+def judge(dossier: Analysis) -> Verdict:
+    """``clocks``. It gates nothing where no two senders booked enough at one shard."""
+    bounds = _bounds(dossier)
+    gaps = {
+        (one, other): max(bounds[one][0] - bounds[other][1], bounds[other][0] - bounds[one][1], 0.0)
+        for one, other in combinations(sorted(bounds), 2)
+        if one[0] == other[0]
+    }
+    blank = Verdict(
+        id="clocks",
+        claims=(),
+        status=Status.INCONCLUSIVE,
+        measure="clock_offset",
+        scope="all",
+        measured=None,
+        bound=ALLOWED_S,
+        unit="s",
+        n=len(gaps),
+    )
+    if not gaps:
+        return replace(
+            blank,
+            gates=False,
+            reason=f"no two senders made {LEAST} bookings each at the same shard, which is needed to compare their clocks",
+        )
+    ((shard, one), (_, other)), gap = max(gaps.items(), key=lambda item: (item[1], item[0]))
+    if gap <= ALLOWED_S:
+        return replace(blank, status=Status.PASS, measured=gap)
+    reason = f"the clocks of {one} and {other} differ by at least {gap:.3f} s, measured by when shard {shard} stored their bookings"
+    return replace(blank, measured=gap, reason=reason)
+
+
+def _bounds(dossier: Analysis) -> dict[tuple[int, str], tuple[float, float]]:
+    """By shard and source: between which seconds the database's clock is ahead of the sender's."""
+    case, final = dossier.case, dossier.case.final
+    if final is None or not len(final):
+        return {}
+    anchor = case.history.manifest.anchor
+    writes = dossier.writes
+    rows = writes.rows[writes.ok("create") & (writes.rows["final"].to_numpy() >= 0)]
+    positions = rows["position"].to_numpy()
+    first = ints(case.operations["attempt"], 1)[positions] == 1
+    stored = final["created_at"].to_numpy(dtype=np.float64)[rows["final"].to_numpy()]
+    sent, answered = ((rows[name].to_numpy() - anchor.monotonic_ns + anchor.wall_ns) / 1e9 for name in ("started_ns", "ended_ns"))
+    source, shard = case.operations["source"].iloc[positions], ints(rows["shard"], -1)
+    found = {}
+    for name in sorted(set(source.dropna())):
+        for here in np.unique(shard):
+            # Not every platform tells when it stored a booking.
+            mine = first & equal(source, name) & (shard == here) & ~np.isnan(stored)
+            if np.count_nonzero(mine) >= LEAST:
+                low = float(np.quantile(stored[mine] - answered[mine], 1 - TRIM))
+                high = float(np.quantile(stored[mine] - sent[mine], TRIM))
+                found[int(here), str(name)] = (low, high)
+    return found

@@ -1,0 +1,174 @@
+"""Faults as the report tells them, and the verdicts on the faults themselves: did they bite, and were they proven healed?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from closeshave.judge.evidence.columns import member
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.timeline import Life, shards_of
+from closeshave.judge.evidence.windows import origin_ns
+from closeshave.judge.evidence.writes import MUTATING
+from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.measures.loss import resolution_ns
+from closeshave.judge.verdict import FaultFigures, Status, Verdict
+from closeshave.judge.verdicts.budget import burn_rate, burnt
+from closeshave.target import Measure
+
+IN_FLIGHT_NS = 1_000_000_000
+"""Writes that were sent so shortly before a fault count as under way: what asynchronous replication loses is younger."""
+
+
+def judge(dossier: Analysis, life: Life) -> tuple[Verdict, ...]:
+    """``observed/ID`` and ``healed/ID``. Neither can fail the platform: the harness answers for a fault without effect or without a proven heal."""
+    name = life.fault.id
+    if life.injected_ns is None:
+        skipped = any(mark.kind == "fault-skipped" and mark.detail == name for mark in dossier.case.history.marks)
+        early = dossier.case.history.manifest.interrupted
+        why = (
+            "an earlier fault was not healed in time"
+            if skipped
+            else f"the run ended early ({early})"
+            if early
+            else f"its experiment ended before the injection; see logs/fault-{name}.log"
+        )
+        return tuple(_verdict(what, life, f"{name} was never injected: {why}") for what in ("observed", "healed"))
+    unseen = "" if life.observed_ns is not None else f"{name} was injected, but no independent probe saw it in effect"
+    if any(mark.kind == "fault-ended-early" and mark.detail == name for mark in dossier.case.history.marks):
+        unseen = f"{name} ended before the harness healed it: something else undid it at an unknown time"
+    unhealed = "" if life.verified_ns is not None else f"it is not proven that {name} was healed"
+    unhealed = _fooled(dossier, name) or unhealed
+    return (_verdict("observed", life, unseen), _verdict("healed", life, unhealed), *_in_flight(dossier, life))
+
+
+def _fooled(dossier: Analysis, name: str) -> str:
+    """Why the proof of its healing is none; empty when it is one."""
+    said = (mark.detail.partition(": ") for mark in dossier.case.history.marks if mark.kind == "heal-check-worthless")
+    return next((f"it is not proven that {name} was healed: {why}" for fault, _, why in said if fault == name), "")
+
+
+def _in_flight(dossier: Analysis, life: Life) -> tuple[Verdict, ...]:
+    """``in-flight/ID``: a primary that got no write just before it died had nothing to lose. Only for faults whose loss is judged."""
+    promised = [each for each in dossier.case.target.objectives if each.measure is Measure.LOSS and each.covers(life.fault)]
+    shards = shards_of(dossier.case, life.fault)
+    if not promised or not shards or life.injected_ns is None:
+        return ()
+    effects = dossier.case.history.effects
+    writing = dossier.case.operations["id"].isin(effects["operation"][member(effects["action"], MUTATING)]).to_numpy()
+    started = dossier.case.started_ns
+    under_way = writing & np.isin(dossier.case.shard, shards) & (started >= life.injected_ns - IN_FLIGHT_NS) & (started <= life.injected_ns)
+    count = int(np.count_nonzero(under_way))
+    trouble = "" if count else f"no write was sent in the last {IN_FLIGHT_NS / 1e9:g} s before {life.fault.id}: there was nothing to lose"
+    return (replace(_verdict("in_flight", life, trouble), id=f"in-flight/{life.fault.id}", n=count),)
+
+
+def unplanned(dossier: Analysis) -> tuple[Verdict, ...]:
+    """Faults in the history that the plan does not know: whatever was judged, it was not this plan's run."""
+    planned = {fault.id for fault in dossier.case.plan.faults}
+    strangers = sorted({event.fault for event in dossier.case.history.faults} - planned)
+    return tuple(
+        Verdict(
+            id=f"unplanned/{stranger}",
+            claims=(),
+            status=Status.INCONCLUSIVE,
+            measure="fault",
+            scope=f"fault:{stranger}",
+            measured=None,
+            bound=None,
+            unit="count",
+            reason=f"{stranger} was injected, but is not in the plan",
+        )
+        for stranger in strangers
+    )
+
+
+def _verdict(what: str, life: Life, trouble: str) -> Verdict:
+    return Verdict(
+        id=f"{what}/{life.fault.id}",
+        claims=(),
+        status=Status.INCONCLUSIVE if trouble else Status.PASS,
+        measure=what,
+        scope=f"fault:{life.fault.id}",
+        measured=0.0 if trouble else 1.0,
+        bound=1.0,
+        unit="count",
+        n=1,
+        reason=trouble,
+    )
+
+
+def figures(dossier: Analysis, life: Life) -> FaultFigures:
+    """Every figure that the evidence allows; the others are ``None``."""
+    case, fault = dossier.case, life.fault
+    origin = origin_ns(case.history.manifest)
+    found = dossier.recoveries.get(fault.id)
+    detect, fail_over, restore = _split(life, dossier)
+    recovered = found.restored_ns if found and not found.blind else None
+    loss = None
+    if case.history.bookings is not None and life.injected_ns is not None and shards_of(case, fault):
+        loss = dossier.losses.by_fault[fault.id]
+    objective_s = next((each.at_most for each in case.target.objectives if each.measure is Measure.LOSS and each.covers(fault)), None)
+    told = dossier.leakages[fault.id]
+    leak = None if told.unknown else told
+    gap_ns = resolution_ns(case, dossier.writes, life, round(objective_s * 1e9)) if loss and objective_s is not None else None
+    return FaultFigures(
+        id=fault.id,
+        kind=fault.kind,
+        scope=",".join(f"{key}:{value}" for key, value in fault.scope.items()) or "all",
+        expected=fault.expected.value,
+        injected_at_s=_since(life.injected_ns, origin),
+        observed_at_s=_since(life.observed_ns, origin),
+        healed_at_s=_since(life.healed_ns, origin),
+        healed_verified=life.verified_ns is not None,
+        detect_s=detect,
+        fail_over_s=fail_over,
+        restore_s=restore,
+        recovery_s=_since(recovered, life.injected_ns),
+        self_recovered=found.self_recovered if found and not found.blind else None,
+        loss_window_s=loss.window_ns / 1e9 if loss else None,
+        lost_writes=int(np.count_nonzero(loss.lost)) if loss else None,
+        loss_resolution_s=gap_ns / 1e9 if gap_ns is not None else None,
+        split_brain_writes=int(np.count_nonzero(loss.split)) if loss and loss.promoted_ns is not None else None,
+        leakage=leak.worse if leak else None,
+        budget_burnt=burnt(case, life, recovered),
+        touched=life.touched,
+        leakage_at_most=leak.at_most if leak else None,
+        under_sampled=leak.under_sampled if leak else None,
+        burn_rate=burn_rate(case, life, recovered),
+    )
+
+
+def _split(life: Life, dossier: Analysis) -> tuple[float | None, float | None, float | None]:
+    """Detect, fail over and restore, in seconds: each only where its two instants are known and in this order.
+
+    A platform may serve again before it says a word, through a retry, say; then there is no time between its word and its service to report. A part in
+    which others had the machine is not stated: it would be their doing as much as the platform's.
+    """
+    case = dossier.case
+    found = dossier.recoveries.get(life.fault.id)
+    if found is None:
+        return None, None, None
+    detect = _part_s(case, life.injected_ns, found.detected_ns)
+    if found.blind or found.impact_ns is None:
+        return detect, None, None
+    detected, working, restored = found.detected_ns, found.working_ns, found.restored_ns
+    fail_over = _part_s(case, detected, working)
+    restore = _part_s(case, working, restored)
+    # The first write may be the very probe that ended the outage, sent after the middle of its interval: then all of it was failing over. Without
+    # a fail-over to show for it, "restored in 0 s" would read as if nothing had taken any time.
+    if restored is not None and working is not None and restored < working <= (found.latest_ns or 0) and fail_over is not None:
+        restore = 0.0
+    return detect, fail_over, restore
+
+
+def _part_s(case: Evidence, start: int | None, end: int | None) -> float | None:
+    """The time between two instants; ``None`` where one is unknown, they are in the wrong order, or others had the machine in between."""
+    if start is None or end is None or end < start or case.doubts_within(start, end):
+        return None
+    return (end - start) / 1e9
+
+
+def _since(instant: int | None, start: int | None) -> float | None:
+    return None if instant is None or start is None else (instant - start) / 1e9

@@ -1,0 +1,182 @@
+"""Verdicts on data loss: how far back the missing writes of a fail-over reach, and whether two primaries acknowledged at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from closeshave.judge.evidence.columns import Flags, ints
+from closeshave.judge.evidence.timeline import Life, shards_of
+from closeshave.judge.evidence.witness import first_and_worst, row
+from closeshave.judge.evidence.writes import among, effect
+from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.measures.loss import resolution_ns
+from closeshave.judge.verdict import Exposure, Status, Verdict, Witness
+from closeshave.judge.verdicts.exposure import enough
+from closeshave.plurals import counted, plural
+from closeshave.target import Measure, Objective
+
+WITHIN = "acknowledged within the allowed loss window before the primary ended"
+AFTER = "that started after the promotion"
+
+
+def judge(dossier: Analysis, life: Life) -> tuple[Verdict, ...]:
+    """One verdict for each loss objective that covers the fault, and one on split brain where a primary was promoted."""
+    objectives = [each for each in dossier.case.target.objectives if each.measure is Measure.LOSS and each.covers(life.fault)]
+    losses = ((_loss(dossier, life, objective), objective) for objective in objectives)
+    exposed = (
+        enough(each, Exposure(each.n, f"{plural(each.n, 'write')} {WITHIN}"), objective.at_least_chances) for each, objective in losses
+    )
+    return (
+        *exposed,
+        *(enough(each, Exposure(each.n, f"acknowledged {plural(each.n, 'write')} {AFTER}")) for each in _split_brain(dossier, life)),
+    )
+
+
+def _loss(dossier: Analysis, life: Life, objective: Objective) -> Verdict:
+    assert objective.at_most is not None
+    blank = Verdict(
+        id=f"{objective.id}/{life.fault.id}",
+        claims=objective.claims,
+        status=Status.INCONCLUSIVE,
+        measure=Measure.LOSS.value,
+        scope=f"fault:{life.fault.id}",
+        measured=None,
+        bound=objective.at_most,
+        unit="s",
+        reason=_why_no_figure(dossier, life),
+    )
+    return blank if blank.reason else _measured(dossier, life, blank, round(objective.at_most * 1e9))
+
+
+def _why_no_figure(dossier: Analysis, life: Life) -> str:
+    if life.injected_ns is None:
+        return f"{life.fault.id} was never injected"
+    if dossier.case.history.bookings is None:
+        return "the final state is missing, so it is unknown what was lost"
+    if not shards_of(dossier.case, life.fault):
+        return f"{life.fault.id} affects no shard, so there is no data whose loss could be measured"
+    return ""
+
+
+def _measured(dossier: Analysis, life: Life, blank: Verdict, bound_ns: int) -> Verdict:
+    """Missing writes fail the objective even with incomplete evidence; only a pass needs the rest of the evidence."""
+    loss = dossier.losses.by_fault[life.fault.id]
+    gap_ns = resolution_ns(dossier.case, dossier.writes, life, bound_ns)
+    count = int(np.count_nonzero(loss.lost))
+    low_ns, high_ns = loss.unsure_ns
+    n = _acknowledged(dossier, life, bound_ns)
+    figures = replace(blank, measured=loss.window_ns / 1e9, n=n, confidence=_interval(loss.unsure_ns, gap_ns))
+    seen = _seen_alone(dossier, loss.lost)
+    far = f"{low_ns / 1e9:.3f} s" if low_ns == high_ns else f"between {low_ns / 1e9:.3f} s and {high_ns / 1e9:.3f} s"
+    window = f"{seen}the oldest was acknowledged {far} before the primary ended; the bound is {bound_ns / 1e9:g} s"
+    uncertainty_ns = dossier.case.history.manifest.anchor.uncertainty_ns
+    missing = f"{counted(count, 'acknowledged write is missing', 'acknowledged writes are missing')}, {window}"
+    if low_ns - uncertainty_ns > bound_ns:
+        doubt = _doubt(dossier, life, high_ns)
+        witnesses = () if doubt else _witnesses(dossier, loss.lost, "acknowledged, but missing from the final state")
+        status = Status.INCONCLUSIVE if doubt else Status.FAIL
+        return replace(figures, status=status, reason=missing + (doubt and f", but {doubt}"), witnesses=witnesses)
+    if high_ns > bound_ns and low_ns != high_ns:
+        return replace(figures, reason=f"{missing}: it is unknown when exactly the primary ended")
+    if (excess_ns := high_ns - bound_ns) and abs(excess_ns) <= uncertainty_ns:
+        return replace(figures, reason=f"{missing}: the difference is within the uncertainty of the clocks")
+    if life.observed_ns is None:
+        return replace(figures, reason=f"{life.fault.id} was injected, but no probe saw it take effect: nothing could be lost")
+    if unseen := _unread(dossier, life) or _too_coarse(gap_ns, bound_ns):
+        return replace(figures, reason=unseen)
+    return replace(figures, status=Status.PASS, reason=missing if count else "")
+
+
+def _doubt(dossier: Analysis, life: Life, window_ns: int) -> str:
+    """How other programs disturbed the machine while these writes waited to be replicated: a standby without processor time falls behind."""
+    assert life.injected_ns is not None
+    end_ns = dossier.losses.by_fault[life.fault.id].last_ack_ns or life.injected_ns
+    found = dossier.case.doubts_within(end_ns - window_ns, end_ns + 1)
+    return f"while they were being replicated, {found[0].cause}" if found else ""
+
+
+def _too_coarse(gap_ns: int | None, bound_ns: int) -> str:
+    """Why a loss would not show, in words; empty where it would."""
+    if gap_ns is not None and gap_ns <= bound_ns:
+        return ""
+    seen = "no write was" if gap_ns is None else f"for {gap_ns / 1e9:.1f} s no write was"
+    return f"{seen} acknowledged in the {bound_ns / 1e9:g} s before the fault, so a loss could not be seen"
+
+
+def _unread(dossier: Analysis, life: Life) -> str:
+    """Which writes of the fault's shards could not be looked up in the final state, in words; nothing where all could."""
+    here = np.isin(ints(dossier.writes.rows["shard"], -1), shards_of(dossier.case, life.fault))
+    if not (here & dossier.writes.unread).any():
+        return ""
+    missing = "; ".join(f"{what}: {why}" for what, why in dossier.case.unread.items())
+    return f"it is unknown what was lost, because the final state was only partly read: {missing}"
+
+
+def _seen_alone(dossier: Analysis, guilty: Flags) -> str:
+    """How many of these writes were read on the lost side before it was joined to the other, in words; nothing where nobody read it."""
+    alone = dossier.case.history.diverged
+    if alone is None:
+        return ""
+    count = int(np.count_nonzero(guilty & among(dossier.writes.rows, alone)))
+    return f"{count:,} of them {plural(count, 'was', 'were')} read on the old primary before it was rewound, "
+
+
+def _interval(unsure_ns: tuple[int, int], gap_ns: int | None) -> tuple[float, float] | None:
+    """The oldest lost write was acknowledged at this time; an older one could hide in no wider gap than the resolution."""
+    return None if gap_ns is None else (unsure_ns[0] / 1e9, (unsure_ns[1] + gap_ns) / 1e9)
+
+
+def _acknowledged(dossier: Analysis, life: Life, bound_ns: int) -> int:
+    """Writes of the fault's shards that were acknowledged within the allowed window before the injection."""
+    assert life.injected_ns is not None
+    rows = dossier.writes.rows
+    here = rows["shard"].isin(shards_of(dossier.case, life.fault)) & (rows["outcome"] == "ok")
+    return int((here & rows["ended_ns"].between(life.injected_ns - bound_ns, life.injected_ns)).sum())
+
+
+def _split_brain(dossier: Analysis, life: Life) -> tuple[Verdict, ...]:
+    if life.injected_ns is None or dossier.case.history.bookings is None:
+        return ()
+    loss = dossier.losses.by_fault[life.fault.id]
+    if loss.promoted_ns is None:
+        return ()
+    count = int(np.count_nonzero(loss.split))
+    writes = dossier.writes.rows
+    after = (
+        writes["shard"].isin(shards_of(dossier.case, life.fault)) & (writes["started_ns"] > loss.promoted_ns) & (writes["outcome"] == "ok")
+    )
+    verdict = Verdict(
+        id=f"split-brain/{life.fault.id}",
+        claims=(),
+        status=Status.FAIL if count else Status.PASS,
+        measure="split_brain",
+        scope=f"fault:{life.fault.id}",
+        measured=float(count),
+        bound=0.0,
+        unit="count",
+        n=int(after.sum()),
+    )
+    if not count:
+        unread = _unread(dossier, life)
+        return (replace(verdict, status=Status.INCONCLUSIVE, reason=unread) if unread else verdict,)
+    why = "started after the promotion, was acknowledged, and is missing: the old primary acknowledged it"
+    seen = _seen_alone(dossier, loss.split).removesuffix(", ")
+    what = plural(
+        count,
+        "write that started after the promotion of the new primary was acknowledged and is missing",
+        "writes that started after the promotion of the new primary were acknowledged and are missing",
+    )
+    reason = f"{count:,} {what}{seen and '; '}{seen}"
+    return (replace(verdict, reason=reason, witnesses=_witnesses(dossier, loss.split, why)),)
+
+
+def _witnesses(dossier: Analysis, guilty: Flags, why: str) -> tuple[Witness, ...]:
+    """The operation of the oldest and of the newest such write, each with its effect."""
+    rows = dossier.writes.rows
+    ended = rows["ended_ns"].to_numpy()
+    return tuple(
+        row(dossier.case.operations, int(rows["position"].iloc[index]), why, effect=effect(rows, index))
+        for index in first_and_worst(guilty, ended, ended, ints(rows["operation"], -1))
+    )

@@ -1,0 +1,183 @@
+"""Steady-state objectives: shares, percentiles, throughput and the burn rate, over everything or for each part, whole windows or sliding ones.
+
+The rule of decision
+--------------------
+*Pass* when the confidence bound on the bad side still meets the objective; *fail* when even the bound on the good side violates it;
+*inconclusive* in between, with the number of requests that would settle it. So:
+
+* It is not fooled: 100 requests without a failure do not prove 99.99 % (29,956 would), and a platform that is truly worse than its
+  objective passes in at most 5 runs of 100, whatever the length of the run.
+* It is not flaky: a platform that is truly better fails in at most 5 runs of 100. Comparing the bare figure with the bound would fail one
+  that sits on its bound every second night, and one failure among 5,000 requests would refute 99.99 %, although a platform that keeps it
+  shows such a sample two times in five.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from closeshave.judge.evidence.columns import Flags
+from closeshave.judge.evidence.evidence import ASKED_NS, Evidence
+from closeshave.judge.evidence.windows import Span, blindness, origin_ns, spans, within
+from closeshave.judge.measures.analysis import Analysis
+from closeshave.judge.measures.parts import Part, parts
+from closeshave.judge.verdict import Exposure, Status, Verdict
+from closeshave.judge.verdicts import burning, shares, sliding, throughput, times
+from closeshave.judge.verdicts.exposure import enough
+from closeshave.plan import Expected
+from closeshave.plurals import plural
+from closeshave.target import MEASURES, TIMES, Measure, Objective
+
+TOLD_BY_FRANCHISES = frozenset({Measure.DATABASE_TIME, Measure.CACHE_TIME, Measure.CACHE_HIT_RATIO})
+"""Measures that only the headers of the franchise extension tell."""
+SEEN_BY_FRANCHISES = frozenset({"shard", "franchise_decile"})
+"""Parts that a platform without franchises does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Where an objective holds: the phases of its window, or the time in which one fault was in effect."""
+
+    spans: tuple[Span, ...]
+    fault: str = ""
+    never: str = ""
+    """Why it never came; empty when it did."""
+
+
+def judge(dossier: Analysis, objective: Objective) -> tuple[Verdict, ...]:
+    """One verdict for each part that the objective is stated per, and for a degraded window for each fault as well."""
+    case = dossier.case
+    if unable := _unable(case, objective):
+        return (_blank(objective, Part(f"{objective.id}/all", "all", case.customers), unable),)
+    kinds = case.of_kinds(objective.operations) if objective.operations else None
+    limited = within(case.intended_ns, [*(window.span for window in case.late), *case.blind])
+    found = []
+    for stretch in _stretches(dossier, objective):
+        base = case.customers & within(case.intended_ns, stretch.spans)
+        base = base if kinds is None else base & kinds
+        base = base & ~case.of_kinds(objective.except_operations) if objective.except_operations else base
+        for part in parts(case, objective, base):
+            named = _named(objective, part, stretch)
+            blank = stretch.never and _blank(objective, named, stretch.never)
+            found.append(blank or _cautious(case, objective, named, stretch.spans, limited))
+    return tuple(
+        enough(each, Exposure(each.n, plural(each.n, "request in the scope", "requests in the scope")), objective.at_least_chances)
+        for each in found
+    )
+
+
+def _unable(case: Evidence, objective: Objective) -> str:
+    """Why this platform cannot show whether it keeps the objective; empty when it can."""
+    if objective.measure in TOLD_BY_FRANCHISES or objective.per in SEEN_BY_FRANCHISES:
+        return case.missing.get("franchises", "")
+    if objective.operations and all(operation in case.missing for operation in objective.operations):
+        return "; ".join(f"{operation}: {case.missing[operation]}" for operation in objective.operations)
+    return ""
+
+
+def _stretches(dossier: Analysis, objective: Objective) -> Iterator[Stretch]:
+    if objective.window != "degraded":
+        yield Stretch(spans(dossier.case.history.manifest, objective.window))
+        return
+    for life in dossier.lives:
+        if life.fault.expected is not Expected.DEGRADES or not objective.covers(life.fault):
+            continue
+        start = life.injected_ns
+        never = f"{life.fault.id} was never injected" if start is None else ""
+        never = never or ("" if life.observed_ns is not None else f"{life.fault.id} was injected, but no probe saw it take effect")
+        yield Stretch(() if start is None else (Span(start, life.hurting_until_ns),), life.fault.id, never)
+
+
+def _named(objective: Objective, part: Part, stretch: Stretch) -> Part:
+    """A part of one fault's time carries the fault's name too."""
+    if not stretch.fault:
+        return part
+    rest = part.id.removeprefix(f"{objective.id}/")
+    suffix = "" if rest == "all" else f"/{rest}"
+    return replace(part, id=f"{objective.id}/{stretch.fault}{suffix}", scope=part.scope if suffix else f"fault:{stretch.fault}")
+
+
+def _cautious(case: Evidence, objective: Objective, part: Part, covered: Sequence[Span], limited: Flags) -> Verdict:
+    """The verdict, reduced to what the health of the generator and of the machine supports.
+
+    Where the generator was late its lateness is part of every response time, so these requests can neither fail the platform nor pass it.
+    Requests that other programs disturbed cannot fail it either, but a promise that was kept in spite of them is kept. A failure that would
+    remain if every such request had been answered well and at once stays a failure: a single stumble of the harness, or a busy neighbour, must
+    not excuse a platform.
+    """
+    whole = decide(case, objective, part, covered)
+    doubtful = case.touched_within(_telling_ns(objective))
+    excused = limited | doubtful if whole.status is Status.FAIL else limited
+    touched = int(np.count_nonzero(part.rows & excused))
+    share = touched / max(1, int(np.count_nonzero(part.rows)))
+    if not touched:
+        disturbed = int(np.count_nonzero(part.rows & doubtful)) / max(1, int(np.count_nonzero(part.rows)))
+        told = f"{whole.reason}; other programs disturbed {disturbed:.0%} of these requests ({_causes(case, covered)})"
+        return replace(whole, reason=told) if whole.status is Status.INCONCLUSIVE and disturbed else whole
+    by_lateness = bool(np.any(part.rows & limited))
+    if whole.status is Status.FAIL and not (by_lateness and objective.measure is Measure.THROUGHPUT):
+        alone = decide(case.sparing(excused), objective, part, covered)
+        if alone.status is Status.FAIL:
+            # The figures count all requests; the witnesses are requests that nothing excuses.
+            return replace(whole, witnesses=alone.witnesses, reason=f"{whole.reason}{_apart(share)}")
+    if np.any(part.rows & within(case.intended_ns, case.blind)):
+        why = "; ".join(blindness(blind, origin_ns(case.history.manifest)) for blind in case.history.blind)
+    elif not by_lateness:
+        why = f"other programs disturbed {share:.0%} of these requests and may have caused the breach: {_causes(case, covered)}"
+    else:
+        why = f"the load generator was late in the windows of {share:.0%} of these requests, so their times include its own delay"
+    return replace(whole, status=Status.INCONCLUSIVE, reason=why, witnesses=())
+
+
+def _apart(share: float) -> str:
+    return f" (other programs disturbed {share:.0%} of these requests; the undisturbed ones alone break the promise)"
+
+
+def _telling_ns(objective: Objective) -> int:
+    """Of each request, so much time can be to blame: one that took longer than a latency bound had broken it by then."""
+    return round(objective.at_most * 1e9) if objective.measure is Measure.LATENCY and objective.at_most is not None else ASKED_NS
+
+
+def _causes(case: Evidence, covered: Sequence[Span]) -> str:
+    """How other programs disturbed the run in these spans: each cause once, at most two."""
+    found = dict.fromkeys(
+        cause for span in covered for doubt in case.doubts_within(span.started_ns, span.ended_ns) for cause in [doubt.cause]
+    )
+    first = list(found)[:2]
+    return "; ".join(first) + (f"; and {len(found) - 2} more" if len(found) > len(first) else "")
+
+
+def decide(case: Evidence, objective: Objective, part: Part, covered: Sequence[Span]) -> Verdict:
+    """The verdict on one part, generator and machine trusted."""
+    blank = _blank(objective, part, "there were no requests of this kind to judge")
+    if objective.measure is Measure.BURN_RATE:
+        return burning.decide(case, objective, part, blank, covered)
+    if objective.sliding is not None:
+        return sliding.decide(case, objective, part, covered, lambda asked, some: _whole(case, asked, some, blank, covered))
+    return _whole(case, objective, part, blank, covered)
+
+
+def _whole(case: Evidence, objective: Objective, part: Part, blank: Verdict, covered: Sequence[Span]) -> Verdict:
+    if objective.bound is None or (objective.measure in TIMES) != (objective.percentile is not None):
+        raise ValueError(f"{objective.id} has no bound that can be judged")
+    if objective.measure is Measure.THROUGHPUT:
+        return throughput.decide(case, objective, part, blank, covered)
+    judge_of = times.decide if objective.measure in TIMES else shares.decide
+    return judge_of(case, objective, part, blank)
+
+
+def _blank(objective: Objective, part: Part, why: str) -> Verdict:
+    return Verdict(
+        id=part.id,
+        claims=objective.claims,
+        status=Status.INCONCLUSIVE,
+        measure=objective.measure.value,
+        scope=part.scope,
+        measured=None,
+        bound=objective.bound,
+        unit=MEASURES[objective.measure].unit,
+        reason=why,
+    )

@@ -1,0 +1,209 @@
+"""Was the trial itself sound: complete, its evidence readable, its generators on time? If not, the run is inconclusive."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+
+from closeshave.judge.evidence.columns import Flags
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.windows import ROLES, Late, blindness, late_windows, origin_ns, spans, within
+from closeshave.judge.verdict import Status, Verdict
+from closeshave.plurals import counted, plural
+from closeshave.target import Measure
+
+_DIRECTORIES = re.compile(r"(?<![\w:/])/(?:[^\s/'\":;]+/)+")
+"""Of an absolute path, not of a URL: a verdict is read where the machine of the run, and its directories, are no more."""
+
+
+def judge(case: Evidence) -> tuple[Verdict, ...]:
+    """``complete``, ``evidence``, ``clock``, ``host``, ``shortage``, ``proxy``, ``rate-limits`` and the two of ``generator/``."""
+    return (
+        _host(case),
+        _verdict("complete", "completeness", _unfinished(case)),
+        _verdict("evidence", "evidence", list(case.history.damage)),
+        _verdict("clock", "clock", _uncertain(case)),
+        *([_shortage(n)] if (n := _judged(case, case.short)) else []),
+        *([_proxy(n)] if (n := _judged(case, case.unpassed)) else []),
+        *([_rate_limits(case, n)] if (n := _judged(case, case.limited)) else []),
+        _generator(case, "customers", case.customers, case.late),
+        *([_generator(case, "canary", case.canaries, _late_canaries(case))] if case.plan.faults else []),
+    )
+
+
+def _verdict(id: str, measure: str, troubles: list[str]) -> Verdict:
+    return Verdict(
+        id=id,
+        claims=(),
+        status=Status.INCONCLUSIVE if troubles else Status.PASS,
+        measure=measure,
+        scope="all",
+        measured=float(len(troubles)),
+        bound=0.0,
+        unit="count",
+        reason="; ".join(troubles),
+    )
+
+
+def rate(case: Evidence) -> tuple[Verdict, ...]:
+    """``rate``: whether this machine sustains enough of the plan; none where no calibration measured that.
+
+    How much it sustains is only a figure: a smaller rate than before may have its cause in the machine or in the platform.
+    """
+    told = case.history.manifest.rate
+    if told is None or told.by != "calibration":
+        return ()
+    reason = ""
+    if not told.enough:
+        reason = (
+            f"this machine sustains {told.sessions_per_s:.3g} of the {told.planned_sessions_per_s:.3g} planned sessions/s, which is "
+            f"{told.scale:.0%}; at least {told.least_scale:.0%} is needed"
+        )
+    found = _verdict("rate", "rate", [reason] if reason else [])
+    return (replace(found, measured=told.scale, bound=told.least_scale, unit="ratio"),)
+
+
+def _host(case: Evidence) -> Verdict:
+    """Shown, not judged: the verdict of each objective says how a disturbed machine affected it."""
+    phases = spans(case.history.manifest, "run")
+    judged_s = sum(span.seconds for span in phases)
+    taken_s = sum(
+        max(0.0, (min(one.ended_ns, span.ended_ns) - max(one.started_ns, span.started_ns)) / 1e9)
+        for one in case.doubtful
+        for span in phases
+    )
+    share = taken_s / judged_s if judged_s else 0.0
+    causes = dict.fromkeys(one.cause for span in phases for one in case.doubts_within(span.started_ns, span.ended_ns))
+    told = "; ".join(list(causes)[:2])
+    reason = f"other programs disturbed the machine for {taken_s:,.0f} s of {judged_s:,.0f} s: {told}" if taken_s else ""
+    reason = reason if case.history.resources is not None else "the use of the machine was not recorded"
+    return Verdict(
+        id="host",
+        claims=(),
+        status=Status.INCONCLUSIVE if reason else Status.PASS,
+        measure="host",
+        scope="all",
+        measured=share,
+        bound=0.0,
+        unit="ratio",
+        n=0 if case.history.resources is None else len(case.history.resources),
+        reason=reason,
+        gates=False,
+    )
+
+
+def _judged(case: Evidence, rows: Flags) -> int:
+    """How many of ``rows`` were due in the judged phases."""
+    return int(np.count_nonzero(rows & within(case.intended_ns, spans(case.history.manifest, "run"))))
+
+
+def _shortage(n: int) -> Verdict:
+    """Requests that could not be sent say nothing about the platform, and were missing from its load."""
+    reason = (
+        f"the load machine had no file descriptors, ports or memory for {counted(n, 'request')}, which {plural(n, 'is', 'are')} not counted: "
+        "raise `ulimit -n` and net.ipv4.ip_local_port_range, or use more load machines"
+    )
+    return _counted("shortage", n, reason)
+
+
+def _proxy(n: int) -> Verdict:
+    """Requests that did not reach the platform say nothing about it either."""
+    reason = (
+        f"{counted(n, 'request is', 'requests are')} not counted: the proxy of the environment file could not be reached or did not forward "
+        f"{plural(n, 'it', 'them')}; check what the proxy allows, and that its login names a variable that holds user:password"
+    )
+    return _counted("proxy", n, reason)
+
+
+def _rate_limits(case: Evidence, n: int) -> Verdict:
+    """Where customers share an address, one may be refused for what another did: such refusals are not counted, and the run is not as planned.
+
+    Where each customer has its own address, refused requests were not answered well, and objectives count them.
+    """
+    if not case.one_address:
+        return replace(_counted("rate-limits", n, ""), status=Status.PASS, gates=False)
+    reason = (
+        f"an unstated rate limit refused {counted(n, 'request')}, which {plural(n, 'is', 'are')} not counted: the platform ignores "
+        "X-Forwarded-For, so all customers share one address and its limits. Let the platform trust that header from the harness's address, or "
+        "lower the plan's rates to what one address may send (with capabilities.forwarded_for: false and capabilities.limits, `validate` "
+        "calculates that)"
+    )
+    return _counted("rate-limits", n, reason)
+
+
+def _counted(id: str, n: int, reason: str) -> Verdict:
+    return replace(_verdict(id, id.replace("-", "_"), [reason]), measured=float(n), n=n, reason=reason)
+
+
+def _uncertain(case: Evidence) -> list[str]:
+    """A clock as uncertain as a bound is large cannot tell whether the bound was kept."""
+    uncertainty_s = case.history.manifest.anchor.uncertainty_ns / 1e9
+    timed = [each for each in case.target.objectives if each.measure in {Measure.RECOVERY, Measure.LOSS}]
+    bounds = [each.at_most for each in timed if each.at_most and any(each.covers(fault) for fault in case.plan.faults)]
+    if not bounds or uncertainty_s < min(bounds):
+        return []
+    return [f"the clocks are uncertain by {uncertainty_s:g} s, which is not less than the tightest bound to measure, {min(bounds):g} s"]
+
+
+def _unfinished(case: Evidence) -> list[str]:
+    manifest = case.history.manifest
+    troubles = []
+    if manifest.interrupted is not None:
+        troubles.append(f"the run ended early: {manifest.interrupted}")
+    if case.lost_ns is not None:
+        troubles.append(
+            f"answers later than {(case.lost_ns - (origin_ns(manifest) or 0)) / 1e9:.1f} s are not used as evidence, because the environment was lost"
+        )
+    ran = {phase.name for phase in manifest.phases}
+    troubles += [f"the phase {phase.name} never ran" for phase in case.plan.phases if phase.name not in ran]
+    for phase in case.plan.phases:
+        for actual in manifest.phases:
+            # A phase cut short by a second or more is not the phase that was planned.
+            if actual.name == phase.name and (actual.ended_ns - actual.started_ns) / 1e9 < phase.duration - 1:
+                troubles.append(f"the phase {phase.name} was cut short")
+    troubles += [blindness(blind, origin_ns(manifest)) for blind in case.history.blind]
+    failed = (_DIRECTORIES.sub("", mark.detail) for mark in case.history.marks if mark.kind == "harness-error")
+    return troubles + [f"the harness itself failed in the step {step}" for step in failed]
+
+
+def _late_canaries(case: Evidence) -> tuple[Late, ...]:
+    """Canaries are judged by their own latency bound only: they measure whether a scope works, not how fast customers are served."""
+    bounds_s = dict.fromkeys(map(str, ROLES["run"]), case.plan.canaries.latency)
+    return late_windows(case.history.manifest, case.canaries, case.intended_ns, case.started_ns, bounds_s)
+
+
+def _waiting(case: Evidence, name: str) -> str:
+    """Why a sender of a run may have been late, where it ran without real-time priority."""
+    told = {mark.detail for mark in case.history.marks if mark.kind == "precedence"}
+    if told & {f"{name}: {rank}" for rank in ("nice", "none")}:
+        return "; it had no permission to run in real time (that needs root, or rtprio 2 in limits.conf(5))"
+    return ""
+
+
+def _generator(case: Evidence, name: str, rows: Flags, late: tuple[Late, ...]) -> Verdict:
+    """Whether this sender kept its schedule in every window of the judged phases."""
+    judged = rows & within(case.intended_ns, spans(case.history.manifest, "run"))
+    n = int(np.count_nonzero(judged))
+    reason = ""
+    if not n:
+        reason = f"the sender of {name} sent nothing in the judged phases"
+    elif late:
+        worst = max(late, key=lambda window: window.lateness_ns_p99)
+        reason = (
+            f"the sender of {name} could not keep its schedule in {counted(len(late), 'window')}: the worst p99 send lateness was "
+            f"{worst.lateness_ns_p99 / 1e6:,.1f} ms; the bound there is {worst.limit_ns / 1e6:g} ms{_waiting(case, name)}"
+        )
+    return Verdict(
+        id=f"generator/{name}",
+        claims=(),
+        status=Status.INCONCLUSIVE if reason else Status.PASS,
+        measure="generator_health",
+        scope="all",
+        measured=float(len(late)),
+        bound=0.0,
+        unit="count",
+        n=n,
+        reason=reason,
+    )

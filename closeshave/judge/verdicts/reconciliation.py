@@ -1,0 +1,61 @@
+"""Is the history complete? What the senders report, what was recorded and what the edges counted must agree; otherwise nothing is certain.
+
+A difference never fails the platform, because it is the harness that lost records. It makes the run inconclusive.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from closeshave.judge.evidence.columns import ints
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.verdict import Status, Verdict
+from closeshave.plurals import counted
+
+
+def judge(case: Evidence) -> tuple[Verdict, ...]:
+    """``reconciled`` (senders against rows), ``reconciled/effects`` and, where edges count, ``reconciled/edges``."""
+    edges_count = case.history.manifest.edge_counters
+    return (
+        _verdict("reconciled", "operations", case.differences.operations, len(case.operations)),
+        _verdict("reconciled/effects", "effects", case.differences.effects, len(case.history.effects)),
+        *([_verdict("reconciled/edges", "requests at the edges", _edges(case), len(case.operations))] if edges_count else []),
+    )
+
+
+def _verdict(id: str, what: str, differences: list[str], n: int) -> Verdict:
+    status = Status.INCONCLUSIVE if differences else Status.PASS
+    return Verdict(
+        id=id,
+        claims=(),
+        status=status,
+        measure="reconciliation",
+        scope="all",
+        measured=float(len(differences)),
+        bound=0.0,
+        unit="count",
+        n=n,
+        reason=f"{what} do not add up: {'; '.join(differences)}" if differences else "",
+    )
+
+
+def _edges(case: Evidence) -> list[str]:
+    """The edges' own counters against the senders' word.
+
+    Every answered operation passed an edge at least once, and nothing passes an edge that no sender put on the wire: so the count lies
+    between the two. The difference is explained by requests without an answer: a refused or reset connection may or may not have carried
+    its request to the edge.
+    """
+    history = case.history
+    if history.edges is None:
+        return ["the edges' own counts are missing"]
+    seen = sum(edge.requests for edge in history.edges)
+    answered = int(np.count_nonzero(ints(case.operations["status"], 0) > 0))
+    on_the_wire = max(sum(sent.requests for sent in history.sent), len(case.operations))
+    if seen < answered:
+        return [
+            f"the edges counted {counted(seen, 'request')}, but {counted(answered, 'operation was', 'operations were')} answered through them"
+        ]
+    if seen > on_the_wire:
+        return [f"the edges counted {counted(seen, 'request')}, but the senders sent only {on_the_wire:,}"]
+    return []

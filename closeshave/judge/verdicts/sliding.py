@@ -1,0 +1,95 @@
+"""Objectives that hold in every stretch of a given length: one bad minute in an hour must not hide behind fifty-nine good ones.
+
+Windows move by a quarter of their length, within each phase. To *pass*, every window must prove the promise by itself (a window without enough
+requests proves nothing). To *fail*, one must break it, and since many windows are looked at, each is held to a stricter confidence, so that all
+together raise a false alarm in at most 5 runs of 100 (Bonferroni).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closeshave import plurals, quantiles
+from closeshave.judge.evidence.columns import Flags, Ints
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.windows import Span, origin_ns, within
+from closeshave.judge.measures.counting import Counted, counted
+from closeshave.judge.measures.parts import Part
+from closeshave.judge.verdict import Status, Verdict
+from closeshave.target import Objective
+
+STEPS = 4
+"""A window moves by this part of its length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """How many requests counted in each window and how many of them kept the promise; three parallel arrays."""
+
+    starts_ns: Ints
+    n: Ints
+    kept: Ints
+
+
+def windows(asked: Counted, intended_ns: Ints, covered: Iterable[Span], length_ns: int) -> Windows:
+    """Every window within the spans; a span shorter than a window is one by itself."""
+    step_ns = max(1, length_ns // STEPS)
+    starts: list[Ints] = []
+    sizes: list[Ints] = []
+    kept: list[Ints] = []
+    for span in covered:
+        bins = max(STEPS, (span.ended_ns - span.started_ns) // step_ns)
+        for rows, counts in ((asked.rows, sizes), (asked.rows & asked.kept, kept)):
+            due = intended_ns[rows & within(intended_ns, [span])]
+            # What is left at a span's end joins its last window.
+            found = np.bincount(np.minimum((due - span.started_ns) // step_ns, bins - 1), minlength=bins)
+            total = np.concatenate([[0], np.cumsum(found)])
+            counts.append(total[STEPS:] - total[:-STEPS])
+        starts.append(span.started_ns + step_ns * np.arange(bins - STEPS + 1, dtype=np.int64))
+    nothing = [np.zeros(0, dtype=np.int64)]
+    return Windows(*(np.concatenate(each or nothing).astype(np.int64) for each in (starts, sizes, kept)))
+
+
+def lows_and_highs(found: Windows, confidence: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Clopper-Pearson bounds of the kept share of each window, one-sided each; 0 and 1 for a window without a request."""
+    broken = found.n - found.kept
+    low = np.where(found.kept == 0, 0.0, quantiles.beta(1 - confidence, np.maximum(found.kept, 1), broken + 1))
+    high = np.where(broken == 0, 1.0, quantiles.beta(confidence, found.kept + 1, np.maximum(broken, 1)))
+    return low, high
+
+
+def decide(
+    case: Evidence, objective: Objective, part: Part, covered: Sequence[Span], judge: Callable[[Objective, Part], Verdict]
+) -> Verdict:
+    """The verdict on the worst window, as ``judge`` gives it for the objective at the confidence that so many windows need."""
+    assert objective.sliding is not None
+    asked = counted(case, objective, part.rows)
+    length_ns = round(objective.sliding * 1e9)
+    found = windows(asked, case.intended_ns, covered, length_ns)
+    if not len(found.n):
+        return judge(objective, part)
+    strict = 1 - (1 - objective.confidence) / len(found.n)
+    _, highs = lows_and_highs(found, strict)
+    lows, _ = lows_and_highs(found, objective.confidence)
+    broken = highs < asked.required
+    worst = int(np.argmin(highs)) if broken.any() else int(np.argmin(lows))
+    start_ns = int(found.starts_ns[worst])
+    inside = _window(case, covered, start_ns, length_ns)
+    held = replace(objective, confidence=strict) if broken.any() else objective
+    verdict = judge(held, replace(part, rows=part.rows & inside))
+    after_s = (start_ns - (origin_ns(case.history.manifest) or 0)) / 1e9
+    windows_of = plurals.counted(len(found.n), f"window of {objective.sliding:g} s", f"windows of {objective.sliding:g} s")
+    where = f"in the worst of {windows_of}, which starts at second {after_s:.1f}: "
+    return verdict if verdict.status is Status.PASS else replace(verdict, reason=where + verdict.reason)
+
+
+def _window(case: Evidence, covered: Sequence[Span], start_ns: int, length_ns: int) -> Flags:
+    """As :func:`windows` cut it: the last one of a span reaches to the span's end."""
+    span = next(each for each in covered if each.started_ns <= start_ns < each.ended_ns)
+    end_ns = start_ns + length_ns
+    last = end_ns + max(1, length_ns // STEPS) > span.ended_ns
+    return within(case.intended_ns, [Span(start_ns, span.ended_ns if last else min(end_ns, span.ended_ns))])

@@ -1,0 +1,67 @@
+"""Verdicts on percentiles of times: the customers' own, and those that the platform states for its database and its cache.
+
+Percentiles are counted over *all* requests of the sample: one that was not good counts as endless. Counted over good ones only, a platform that
+sheds its slowest 6 % with an instant 503 would improve its p95 by failing.
+
+Requests are no independent draws: a stall slows hundreds at once. So for a *pass* the sample counts for less where its slow requests come in
+clusters (:func:`closeshave.judge.measures.sampling.clustering`). A *fail* says what customers saw in this run, and counts every one of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from closeshave.judge.evidence.evidence import Evidence
+from closeshave.judge.evidence.windows import NEVER_NS, WINDOW_NS
+from closeshave.judge.evidence.witness import first_and_worst, row
+from closeshave.judge.measures import sampling
+from closeshave.judge.measures.counting import times
+from closeshave.judge.measures.parts import Part
+from closeshave.judge.verdict import Status, Verdict
+from closeshave.judge.verdicts.shares import needed_text
+from closeshave.plurals import counted
+from closeshave.target import Objective
+
+
+def decide(case: Evidence, objective: Objective, part: Part, blank: Verdict) -> Verdict:
+    """Pass when the percentile's upper confidence bound is within the objective, fail when its lower one is past it."""
+    assert objective.percentile is not None
+    rows, times_ns = times(case, objective.measure, part.rows)
+    sample = times_ns[rows]
+    n = len(sample)
+    if not n:
+        return blank
+    if objective.at_most is None:
+        return replace(blank, n=n, reason="the objective needs at_most, because less time is better")
+    bound_ns = round(objective.at_most * 1e9)
+    measured = sampling.percentile_ns(sample, objective.percentile)
+    clusters = sampling.clustering(sample > bound_ns, case.intended_ns[rows] // WINDOW_NS, 1 - objective.percentile)
+    low, high = sampling.percentile_bounds_ns(sample, objective.percentile, objective.confidence, clusters)
+    kept = int(np.count_nonzero(sample <= bound_ns))
+    found = replace(blank, n=n, measured=_seconds(measured), confidence=_interval(low, high), reason="")
+    if sampling.share_bounds(kept, n, objective.confidence, clusters)[0] >= objective.percentile:
+        return replace(found, status=Status.PASS)
+    promised = f"{objective.at_most * 1e3:g} ms"
+    text = "does not exist, because too many of them were not answered well" if measured == NEVER_NS else f"is {measured / 1e6:,.1f} ms"
+    said = f"the p{objective.percentile * 100:g} of {counted(n, 'request')} {text}"
+    if low > bound_ns:
+        guilty = rows & (times_ns > bound_ns)
+        why = f"a request slower than {promised} or not answered well"
+        # Among those not answered well, the one that took longest is the worst.
+        worst = np.where(times_ns == NEVER_NS, case.response_ns, times_ns)
+        shown = tuple(row(case.operations, position, why) for position in first_and_worst(guilty, case.intended_ns, worst, case.ids))
+        return replace(found, status=Status.FAIL, reason=f"{said}; the promise is at most {promised}", witnesses=shown)
+    bunched = f" (slow requests come in clusters, so these count as {n / clusters:,.0f} independent ones)" if clusters > 1 else ""
+    needed = needed_text(n - kept, n, 1 - objective.percentile, objective.confidence) if clusters == 1 else ""
+    return replace(found, reason=f"{said}: too few requests to decide whether the promise of at most {promised} is kept{bunched}{needed}")
+
+
+def _seconds(time_ns: int) -> float | None:
+    return None if time_ns == NEVER_NS else time_ns / 1e9
+
+
+def _interval(low_ns: int, high_ns: int) -> tuple[float, float] | None:
+    """``None`` where the sample is too small for one of the bounds: JSON has no infinity."""
+    return None if NEVER_NS in (low_ns, high_ns) else (low_ns / 1e9, high_ns / 1e9)

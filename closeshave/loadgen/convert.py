@@ -1,0 +1,251 @@
+"""After the load: the workers' records become ``operations.parquet`` and ``effects.parquet`` and are reconciled with what each worker says of itself.
+
+Block by block, so that memory does not grow with the run; column by column, never row by row. Doing it again replaces the file.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+import pyarrow.parquet as pq
+
+from closeshave.files import foreign, seal, write_atomically
+from closeshave.history import EFFECTS, ODD_EFFECTS, OPERATIONS, WRITING, Blind, Sent, Source, ids, save_rows
+from closeshave.loadgen.records import RecordFiles, Rows
+from closeshave.loadgen.rows import DTYPE, HEADER, MAGIC, OUTCOMES, ROW, TEXT_FIELDS, WORKERS_MAX, operation_id
+
+BLOCK_ROWS = 500_000
+
+_NUMBERS = ("shard", "franchise", "intended_ns", "started_ns", "ended_ns", "status", "attempt", "bytes")
+
+_PLAIN_EFFECTS = pa.schema([(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type) for field in EFFECTS])
+"""JSON has no dictionaries."""
+_IDS = ("booking", "barber")
+_NEEDED = ("operation", "action", "franchise", "shard")
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What was found in the records."""
+
+    operations: int
+    sent: tuple[Sent, ...]
+    blind: tuple[Blind, ...]
+    """Of each worker that was killed: from its last record to the last one of the run."""
+    torn: int
+    """Records cut short: the last thing that a killed worker was writing."""
+
+    @property
+    def reconciled(self) -> bool:
+        """Every worker ended by itself, and what it says that it sent is there."""
+        return all(one.finished and one.sent == one.recorded for one in self.sent) and self.torn == 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRecords:
+    """One worker's files, opened; rows are mapped, not read."""
+
+    files: RecordFiles
+    number: int
+    source: Source
+    rows: Rows
+    texts: tuple[str, ...]
+    torn: bool
+
+    @classmethod
+    def open(cls, path: Path) -> WorkerRecords:
+        """Open the files beside a ``.rows`` file. Raises :class:`OSError`, or :class:`ValueError` for a file that is none of this version."""
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            header = file.read(HEADER.size)
+        magic, number, row_bytes, source = HEADER.unpack(header) if len(header) == HEADER.size else (b"", 0, 0, b"")
+        if magic != MAGIC or row_bytes != ROW.size or number > WORKERS_MAX:
+            raise ValueError(f"{path} holds no records of this version")
+        count, rest = divmod(size - HEADER.size, ROW.size)
+        rows = np.memmap(path, DTYPE, "r", HEADER.size, (count,)) if count else np.empty(0, DTYPE)
+        files = RecordFiles.of(path.parent, path.stem)
+        # What follows the last line end is torn, or empty.
+        texts = tuple(line.decode("utf-8", "replace") for line in files.texts.read_bytes().split(b"\n")[:-1])
+        return cls(files, number, Source(source.rstrip(b"\0").decode()), rows, texts, rest > 0)
+
+    @property
+    def said(self) -> Mapping[str, Any]:
+        """What the worker said of itself last; empty when it was killed before it said anything, or what it said is damaged."""
+        try:
+            said = foreign.loads(self.files.counters.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return {}
+        whole = isinstance(said, dict) and all(type(said.get(name)) is int and said[name] >= 0 for name in ("intended", "sent", "requests"))
+        return said if whole and isinstance(said.get("finished"), bool) else {}
+
+    def blocks(self) -> Iterator[tuple[int, Rows]]:
+        """The rows, block by block, with the place of each block's first."""
+        for start in range(0, len(self.rows), BLOCK_ROWS):
+            yield start, np.asarray(self.rows[start : start + BLOCK_ROWS])
+
+
+def open_all(directory: Path) -> list[WorkerRecords]:
+    """Every worker's records below ``directory``, in the order of their names. Raises as :meth:`WorkerRecords.open` does."""
+    return [WorkerRecords.open(path) for path in sorted(directory.glob("*.rows"))]
+
+
+def convert(directory: Path, target: Path) -> Converted:
+    """Write all records below ``directory`` to the Parquet file ``target``, whole or not at all. Raises as :func:`open_all` does."""
+    workers = open_all(directory)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = target.with_suffix(".writing")
+    # Times hardly ever repeat: a dictionary of them would be built only to be given up.
+    options: dict[str, Any] = {**WRITING, "use_dictionary": ["source", "outcome", *TEXT_FIELDS]}
+    with pq.ParquetWriter(scratch, OPERATIONS, **options) as writer:
+        for worker in workers:
+            for start, rows in worker.blocks():
+                writer.write_table(_whole_table(worker, start, rows))
+    seal.finish(scratch, target)
+    return Converted(
+        operations=sum(len(worker.rows) for worker in workers),
+        sent=tuple(_sent(worker) for worker in workers),
+        blind=_blind(workers),
+        torn=sum(worker.torn for worker in workers),
+    )
+
+
+def convert_effects(directory: Path, target: Path) -> int:
+    """Write the effects below ``directory`` to the Parquet file ``target``; returns how many.
+
+    The last line of a killed worker may be torn, and effects are written before their operations: what has no operation is left out. What does
+    not fit (a version beyond 64 bits) is unknown in the table, and kept as it was in ``effects-odd.jsonl`` beside it; IDs that are text are
+    numbers by ``ids.jsonl``. The other effects do not suffer from either.
+    """
+    tables = [EFFECTS.empty_table()]
+    odd, texts = list[bytes](), dict[int, str]()
+    for worker in open_all(directory):
+        data = worker.files.effects.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        if whole:
+            table = _read_effects(whole, odd, texts)
+            end = pa.scalar(operation_id(worker.number, len(worker.rows)))
+            kept = table.filter(pc.less(table["operation"], end))
+            tables.append(kept.select(EFFECTS.names).cast(EFFECTS))
+    found = pa.concat_tables(tables).unify_dictionaries()
+    save_rows(target, found)
+    _keep_beside(target.parent / ODD_EFFECTS, b"".join(line + b"\n" for line in odd))
+    told = (orjson.dumps({"number": number, "text": text}) + b"\n" for number, text in sorted(texts.items()))
+    _keep_beside(target.parent / ids.FILE, b"".join(told))
+    return int(found.num_rows)
+
+
+def _keep_beside(path: Path, content: bytes) -> None:
+    if content:
+        write_atomically(path, content)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _read_effects(whole: bytes, odd: list[bytes], texts: dict[int, str]) -> pa.Table:
+    try:
+        return pj.read_json(
+            io.BytesIO(whole), parse_options=pj.ParseOptions(explicit_schema=_PLAIN_EFFECTS, unexpected_field_behavior="ignore")
+        )
+    except pa.ArrowException:
+        # One line is not as expected, which happens once in many runs: each by itself.
+        fitted = [row for line in whole.split(b"\n")[:-1] if (row := _fitted(line, odd, texts)) is not None]
+        return pa.Table.from_pylist(fitted, schema=_PLAIN_EFFECTS)
+
+
+def _fitted(line: bytes, odd: list[bytes], texts: dict[int, str]) -> dict[str, Any] | None:
+    """The row of a line as its table can hold it; ``None`` for one that nobody could place. Odd lines are added to ``odd``, IDs to ``texts``."""
+    try:
+        told = foreign.loads(line)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        odd.append(line)
+        return None
+    row: dict[str, Any] = {}
+    fits = True
+    for field in _PLAIN_EFFECTS:
+        value = told.get(field.name)
+        kept = _id(value, texts) if field.name in _IDS else _value(value, field.type)
+        fits = fits and (kept is not None or value is None)
+        row[field.name] = kept
+    if not fits:
+        odd.append(line)
+    return row if all(row[name] is not None for name in _NEEDED) else None
+
+
+def _id(value: object, texts: dict[int, str]) -> int | None:
+    number = ids.number(value)
+    # Two texts of one number: the second one is nobody's, rather than the first one's.
+    if number is not None and str(number) != str(value) and texts.setdefault(number, str(value)) != value:
+        return None
+    return number
+
+
+def _value(value: object, type_: pa.DataType) -> Any:
+    if pa.types.is_string(type_):
+        return value if isinstance(value, str) else None
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and -(2 ** (type_.bit_width - 1)) <= value < 2 ** (type_.bit_width - 1) else None
+
+
+def _whole_table(worker: WorkerRecords, start: int, rows: Rows) -> pa.Table:
+    """Raises :class:`ValueError` where a row names a text or an outcome that there is not: nobody wrote it so."""
+    try:
+        return _table(worker, start, rows)
+    except pa.ArrowException as error:
+        raise ValueError(f"{worker.files.rows.name} is damaged: {error}") from None
+
+
+def _table(worker: WorkerRecords, start: int, rows: Rows) -> pa.Table:
+    count = len(rows)
+    columns: dict[str, Any] = {
+        "id": operation_id(worker.number, start) + np.arange(count, dtype=np.int64),
+        "source": _dictionary(np.zeros(count, np.int32), (worker.source.value,)),
+        "outcome": _dictionary(rows["outcome"].astype(np.int32), tuple(outcome.value for outcome in OUTCOMES)),
+        "good": rows["good"].astype(np.bool_),
+    }
+    columns |= {name: _dictionary(rows[name].astype(np.int32) - 1, worker.texts) for name in TEXT_FIELDS}
+    columns |= {name: rows[name].astype(OPERATIONS.field(name).type.to_pandas_dtype()) for name in _NUMBERS}
+    columns |= {name: pa.array(np.ascontiguousarray(rows[name]), from_pandas=True) for name in ("db_ms", "cache_ms")}
+    return pa.table({name: columns[name] for name in OPERATIONS.names}, schema=OPERATIONS)
+
+
+def _dictionary(codes: npt.NDArray[np.int32], texts: tuple[str, ...]) -> pa.Array[Any]:
+    absent = codes < 0
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=absent if absent.any() else None), pa.array(texts, pa.string()))
+
+
+def _blind(workers: list[WorkerRecords]) -> tuple[Blind, ...]:
+    ends = [int(worker.rows["ended_ns"][-1]) if len(worker.rows) else 0 for worker in workers]
+    return tuple(
+        Blind(worker.source.value, worker.files.rows.stem, end, max(ends))
+        for worker, end in zip(workers, ends, strict=True)
+        if not worker.said.get("closed")
+    )
+
+
+def _sent(worker: WorkerRecords) -> Sent:
+    """The worker's own counters, with the rows that are really there. A worker killed before its first flush says nothing of itself."""
+    name, recorded, said = worker.files.rows.stem, len(worker.rows), worker.said
+    if not said:
+        return Sent(worker.source.value, name, intended=recorded, sent=recorded, recorded=recorded, finished=False)
+    # Rows are flushed before counters, so a killed worker may have left more rows than it says.
+    return Sent(
+        worker.source.value,
+        name,
+        intended=max(said["intended"], recorded if not said["finished"] else 0),
+        sent=max(said["sent"], recorded),
+        recorded=recorded,
+        finished=said["finished"],
+        requests=said["requests"],
+    )

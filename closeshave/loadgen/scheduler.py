@@ -1,0 +1,204 @@
+"""The open model: what is due is begun at its time or as soon after as possible, on greenlets from a pool; nothing due is ever dropped.
+
+An *agenda* knows what is due when; the scheduler arms one timer in the shared epoll for the next instant, and hands each due item to a greenlet
+of its crew. If the whole crew is busy, what is due stays on the agenda with its intended time until a greenlet comes free.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from array import array
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import gevent
+from gevent.event import Event
+from greenlet import getcurrent, greenlet
+
+from closeshave.loadgen.loop import NEVER_NS, Loop
+from closeshave.loadgen.rates import Instants
+from closeshave.loadgen.timerfd import TimerFd
+
+_now_ns = time.monotonic_ns
+
+_RECRUITS = 4
+"""Greenlets that join the crew at once, at most."""
+
+Serve = Callable[[int, Any], None]
+"""``(intended_ns, subject)``: does what is due, on a greenlet that may wait. ``subject`` is the agenda's; ``None`` for a plain arrival."""
+
+
+class Agenda(Protocol):
+    """What is due when."""
+
+    next_ns: int
+    """When the next item is due, monotonic nanoseconds; :data:`NEVER_NS` while there is none."""
+
+    def take(self) -> tuple[int, Any]:
+        """Remove the next item: when it was due and what it is. Only while :attr:`next_ns` is not NEVER_NS."""
+        ...
+
+    def overdue(self, now_ns: int) -> int:
+        """How many items are due and not taken."""
+        ...
+
+
+class Arrivals:
+    """Arrivals computed up front, and sessions that have been parked to think (the partly-open model)."""
+
+    def __init__(self, instants: Instants, start_ns: int) -> None:
+        """``instants`` count from ``start_ns``."""
+        # An array of machine integers: eight bytes an arrival, and reading one makes no numpy scalar.
+        self._due = array("q", (instants + start_ns).tobytes())
+        self._at = 0
+        self._parked: list[tuple[int, int, Any]] = []
+        self._parkings = 0
+        self.next_ns = self._next()
+
+    def take(self) -> tuple[int, Any]:
+        """The next arrival, or the next session that has thought long enough."""
+        if self._parked and self._parked[0][0] == self.next_ns:
+            due_ns, _, subject = heapq.heappop(self._parked)
+        else:
+            due_ns, subject = self._due[self._at], None
+            self._at += 1
+        self.next_ns = self._next()
+        return due_ns, subject
+
+    def park(self, subject: Any, until_ns: int) -> None:
+        """Take ``subject`` up again at ``until_ns``."""
+        self._parkings += 1
+        heapq.heappush(self._parked, (until_ns, self._parkings, subject))
+        self.next_ns = self._next()
+
+    def overdue(self, now_ns: int) -> int:
+        """How many arrivals are due and not begun; parked sessions have been begun."""
+        return max(0, _position(self._due, now_ns) - self._at)
+
+    @property
+    def begun(self) -> int:
+        """How many arrivals have been taken."""
+        return self._at
+
+    def _next(self) -> int:
+        arrival = self._due[self._at] if self._at < len(self._due) else NEVER_NS
+        return min(arrival, self._parked[0][0]) if self._parked else arrival
+
+
+def _position(due: array[int], now_ns: int) -> int:
+    low, high = 0, len(due)
+    while low < high:
+        middle = (low + high) // 2
+        if due[middle] <= now_ns:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+class Scheduler:
+    """Works off an agenda with a crew of at most ``crew`` greenlets, grown as needed."""
+
+    def __init__(self, loop: Loop, agenda: Agenda, serve: Serve, crew: int, report: Callable[[Exception], None]) -> None:
+        """``report`` is told of what ``serve`` raises; the crew goes on. Raises :class:`ValueError` for a crew of none."""
+        if crew < 1:
+            raise ValueError(f"a crew of {crew}")
+        self._loop, self._agenda, self._serve, self._limit, self._report = loop, agenda, serve, crew, report
+        self._idle: list[Callable[[Any], Any]] = []
+        self._crew: list[greenlet] = []
+        self._busy = 0
+        self.size = 0
+        """How many greenlets have been needed at once so far."""
+        self._hub = gevent.get_hub()
+        self._timer = TimerFd()
+        self._armed_ns = NEVER_NS
+        self._drained = Event()
+        self._ended = False
+        loop.register(self._timer.fd, self._when_due)
+
+    def run(self, until_ns: int = NEVER_NS) -> None:
+        """Work until the agenda is empty and everything begun is done, but not after ``until_ns``; then end the crew."""
+        self._rearm()
+        if self._agenda.next_ns == NEVER_NS and self._busy == 0:
+            self._drained.set()
+        # gevent counts timeouts from when its loop last ran, which a long computation may have left behind.
+        self._hub.loop.update_now()
+        try:
+            self._drained.wait(None if until_ns == NEVER_NS else max(0.0, (until_ns - _now_ns()) / 1e9))
+        finally:
+            self._end()
+
+    def look_again(self) -> None:
+        """Something was put on the agenda from outside the crew; it may be due before what the timer was armed for."""
+        if self._agenda.next_ns < self._armed_ns:
+            self._rearm()
+
+    def _when_due(self, _events: int) -> None:
+        """The timer's callback, in the hub: begin all that is due."""
+        agenda, idle = self._agenda, self._idle
+        now_ns, recruited = _now_ns(), 0
+        while agenda.next_ns <= now_ns:
+            if idle:
+                switch = idle.pop()
+            elif recruited == _RECRUITS:
+                # Members whose answers have come are served between two calls: who is only behind must not grow, which would set it back further.
+                break
+            elif self.size < self._limit:
+                switch, recruited = self._recruit(), recruited + 1
+            else:
+                # Whoever comes free takes what is due, and arms the timer again once nothing is.
+                self._timer.drain()
+                self._armed_ns = NEVER_NS
+                return
+            self._busy += 1
+            switch(agenda.take())
+            now_ns = _now_ns()
+        self._rearm()
+
+    def _rearm(self) -> None:
+        self._armed_ns = self._agenda.next_ns
+        if self._armed_ns == NEVER_NS:
+            self._timer.drain()
+        else:
+            # Arming also takes the last expiry out of the descriptor.
+            self._timer.arm(self._armed_ns)
+
+    def _recruit(self) -> Callable[[Any], Any]:
+        member = greenlet(self._member, self._hub)
+        self._crew.append(member)
+        self.size += 1
+        begin: Callable[[Any], Any] = member.switch
+        return begin
+
+    def _member(self, item: tuple[int, Any]) -> None:
+        agenda, serve, pause, idle = self._agenda, self._serve, self._loop.pause, self._idle
+        me = getcurrent().switch
+        while True:
+            try:
+                serve(*item)
+            except Exception as error:  # noqa: BLE001 - a journey's bug must not stop the load; it is reported
+                self._report(error)
+            if agenda.next_ns <= _now_ns():
+                item = agenda.take()
+                continue
+            self._busy -= 1
+            if agenda.next_ns < self._armed_ns:
+                self._rearm()
+            elif agenda.next_ns == NEVER_NS and self._busy == 0:
+                self._drained.set()
+            idle.append(me)
+            item = pause()
+
+    def _end(self) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._loop.unregister(self._timer.fd)
+        self._timer.close()
+        for member in self._crew:
+            # From the hub: a member that is thrown into gives control back to its parent, which is the hub and not this greenlet.
+            self._hub.loop.run_callback(member.throw, gevent.GreenletExit)
+        gevent.sleep(0)
+        self._crew.clear()
+        self._idle.clear()

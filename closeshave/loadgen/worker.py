@@ -1,0 +1,166 @@
+"""Finds the engine of this Locust process, and this process's part of the load: one engine a process, made when its first user is.
+
+With ``--processes N`` Locust forks workers that connect to a master in the parent. Arrivals are split by worker without overlap, and all workers
+count them from one instant, which the master tells them once all are ready; they share the machine and so its monotonic clock.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import gevent
+from gevent.event import AsyncResult
+from locust import events
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
+
+from closeshave.loadgen.engine import Engine, Settings
+from closeshave.loadgen.stats import EngineStats
+from closeshave.loadgen.tls import TlsSettings
+
+_READY_MESSAGE, _START_MESSAGE, _DONE_MESSAGE = "closeshave-ready", "closeshave-start", "closeshave-done"
+_LEAD_S = 0.5
+"""From the word to start to the first arrival: time for every worker to hear it."""
+_REPEAT_S = 1.0
+_PATIENCE_S = 60.0
+"""How long the first worker that is ready waits for the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which of how many workers this process is."""
+
+    index: int
+    count: int
+
+
+_engines: WeakKeyDictionary[Environment, Engine] = WeakKeyDictionary()
+_running: WeakKeyDictionary[Environment, list[gevent.Greenlet[..., Any]]] = WeakKeyDictionary()
+_starts: WeakKeyDictionary[Environment, AsyncResult[int]] = WeakKeyDictionary()
+
+
+def engine_of(environment: Environment) -> Engine:
+    """This process's engine. Raises :class:`FileExistsError` when its records exist already."""
+    engine = _engines.get(environment)
+    if engine is None:
+        options = environment.parsed_options
+        place = place_of(environment)
+        settings = Settings(
+            records=Path(records) if (records := _option(options, "records")) else None,
+            worker=f"worker-{place.index}",
+            number=place.index,
+            tls=TlsSettings(ca_file=_option(options, "ca_file")),
+            pool_limit=_option(options, "pool_limit"),
+        )
+        engine = _engines[environment] = Engine(settings, EngineStats(environment.stats).observe)
+    return engine
+
+
+def run_until_stopped(environment: Environment, greenlet: gevent.Greenlet[..., Any]) -> None:
+    """Kill ``greenlet`` when the test stops, before the engine closes."""
+    _running.setdefault(environment, []).append(greenlet)
+
+
+def tell_done(environment: Environment) -> None:
+    """All arrivals of this process have been seen through: the test ends here, or once every other worker says so too."""
+    runner = environment.runner
+    while isinstance(runner, WorkerRunner):
+        # Again and again: until the master has noticed that a worker was killed, it waits for that one too.
+        runner.send_message(_DONE_MESSAGE, {})
+        gevent.sleep(_REPEAT_S)
+    if runner is not None:
+        # In a greenlet that the stop does not kill.
+        gevent.spawn(runner.quit)
+
+
+def place_of(environment: Environment) -> Place:
+    """This process among the workers. Raises :class:`RuntimeError` for a worker that nobody told how many there are."""
+    if not isinstance(environment.runner, WorkerRunner):
+        return Place(0, 1)
+    count = _option(environment.parsed_options, "processes") or int(os.environ.get("CLOSESHAVE_WORKERS", "0"))
+    index = environment.runner.worker_index
+    if not 0 <= index < count:
+        raise RuntimeError(f"worker {index} of {count}: start workers with --processes, or set CLOSESHAVE_WORKERS to their number")
+    return Place(index, count)
+
+
+def start_ns_of(environment: Environment) -> int:
+    """The instant from which this test's arrivals count; ask when ready for it: the master lets all workers start once all of them are.
+
+    Raises :class:`gevent.Timeout` when the others do not get ready.
+    """
+    runner = environment.runner
+    if isinstance(runner, WorkerRunner):
+        runner.send_message(_READY_MESSAGE, {})
+        return int(_starts[environment].get(timeout=_PATIENCE_S))
+    start = _starts.setdefault(environment, AsyncResult())
+    if not start.ready():
+        start.set(_soon_ns())
+    return int(start.get())
+
+
+def _option(options: Namespace | None, name: str) -> Any:
+    return getattr(options, name, None)
+
+
+def _soon_ns() -> int:
+    return time.monotonic_ns() + int(_LEAD_S * 1e9)
+
+
+@events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]  # Locust's events carry no types
+def _add_options(parser: LocustArgumentParser, **_: Any) -> None:
+    group = parser.add_argument_group("closeshave engine")
+    group.add_argument("--records", metavar="DIR", env_var="CLOSESHAVE_RECORDS", help="directory for the records of every request")
+    group.add_argument("--ca-file", metavar="PEM", env_var="CLOSESHAVE_CA_FILE", help="authorities to trust instead of the system's")
+    group.add_argument("--pool-limit", metavar="N", type=int, env_var="CLOSESHAVE_POOL_LIMIT", help="most shared connections of a worker")
+
+
+@events.init.add_listener  # type: ignore[untyped-decorator]  # Locust's events carry no types
+def _listen(environment: Environment, **_: Any) -> None:
+    runner = environment.runner
+    if isinstance(runner, WorkerRunner):
+        _starts[environment] = AsyncResult()
+
+        def started(environment: Environment, msg: Any, **_: Any) -> None:
+            _starts[environment].set(msg.data["start_ns"])
+
+        runner.register_message(_START_MESSAGE, started)
+    elif isinstance(runner, MasterRunner):
+        expected = _option(environment.parsed_options, "expect_workers") or 1
+        _when_all(runner, _READY_MESSAGE, expected, lambda: runner.send_message(_START_MESSAGE, {"start_ns": _soon_ns()}))
+        _when_all(runner, _DONE_MESSAGE, 1, runner.quit)
+
+
+def _when_all(runner: MasterRunner, message: str, least: int, act: Callable[[], object]) -> None:
+    """Act once every living worker, and at least so many, have sent ``message``.
+
+    In a greenlet of its own, since a quit must not end the one that hears messages.
+    """
+    heard: set[str] = set()
+
+    def hear(msg: Any, **_: Any) -> None:
+        heard.add(msg.node_id)
+        if len(heard) >= max(runner.worker_count, least):
+            heard.clear()
+            gevent.spawn(act)
+
+    runner.register_message(message, hear)
+
+
+@events.test_stop.add_listener  # type: ignore[untyped-decorator]  # Locust's events carry no types
+def _close(environment: Environment, **_: Any) -> None:
+    _starts.pop(environment, None)
+    if isinstance(environment.runner, WorkerRunner):
+        _starts[environment] = AsyncResult()
+    gevent.killall(_running.pop(environment, []))
+    engine = _engines.pop(environment, None)
+    if engine is not None:
+        engine.close()

@@ -1,0 +1,90 @@
+"""Shards that give stale answers, leave some franchises behind after a fail-over, or let one lost shard hold up all others."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from closeshave.standin.database import Link, Rows
+from closeshave.standin.defective.database import CrookedLink
+from closeshave.standin.errors import OutcomeUnknown, Unavailable
+from closeshave.standin.shards import Shards
+from closeshave.standin.switches import Defect, Switches
+from closeshave.standin.visit import CURRENT
+from closeshave.topology import Shard, Topology
+
+STALE_S = 60.0
+"""How long a list of free times is kept."""
+STORM_S = 20.0
+"""How long what failed once is asked again, :data:`RETRY_S` apart, whether or not it works by now: longer than what it was for."""
+RETRY_S = 0.1
+
+Read = Callable[..., Awaitable[Rows]]
+
+
+class CrookedShards(Shards):
+    """Shards with their defects. ``switches`` is set right after opening."""
+
+    __slots__ = ("_seen", "_turn", "switches")
+
+    switches: Switches
+
+    def __init__(self, topology: Topology, primaries: dict[int, Link], replicas: dict[int, Link]) -> None:
+        super().__init__(topology, primaries, replicas)
+        self._seen: dict[tuple[Any, ...], tuple[float, Rows]] = {}
+        self._turn = asyncio.Lock()
+
+    def is_lost(self, region: str) -> bool:
+        """Whether the region's own database cannot be reached now."""
+        shard = self.of_accounts(region)
+        return shard is not None and self._primaries[shard.id].breaker.open
+
+    async def read(self, shard: Shard, sql: str, *arguments: Any) -> Rows:
+        """As promised, unless it is a day's bookings that were asked for before."""
+        if not self.switches.on(Defect.STALE_SLOTS):
+            self._seen.clear()
+        if "booked_barbers" not in sql or not self.switches.on(Defect.STALE_SLOTS):
+            return await self._ask(super().read, shard, sql, *arguments)
+        known = self._seen.get((shard.id, *arguments))
+        if known is None or time.monotonic() - known[0] > STALE_S:
+            known = (time.monotonic(), await super().read(shard, sql, *arguments))
+            self._seen[shard.id, *arguments] = known
+        return known[1]
+
+    async def read_latest(self, shard: Shard, sql: str, *arguments: Any) -> Rows:
+        """As promised, unless the shard was lost."""
+        return await self._ask(super().read_latest, shard, sql, *arguments)
+
+    async def write(self, shard: Shard, sql: str, *arguments: Any) -> Rows:
+        """As promised, unless the shard was lost."""
+        return await self._ask(super().write, shard, sql, *arguments)
+
+    async def _ask(self, ask: Read, shard: Shard, sql: str, *arguments: Any) -> Rows:
+        visit = CURRENT.get()
+        if visit and self.switches.hits(Defect.STUCK_FRANCHISES, visit.franchise) and self._was_lost(shard):
+            raise Unavailable(f"shard {shard.id} primary is unavailable")
+        # Europe has a line of its own: what a storm reaches, and what not, is a matter of shared parts.
+        if self.switches.on(Defect.RETRY_STORM) and shard.home not in self.topology.resident:
+            return await self._storm(ask, shard, sql, *arguments)
+        return await ask(shard, sql, *arguments)
+
+    def _was_lost(self, shard: Shard) -> bool:
+        link = self._primaries[shard.id]
+        return isinstance(link, CrookedLink) and link.lost_at is not None
+
+    async def _storm(self, ask: Read, shard: Shard, sql: str, *arguments: Any) -> Rows:
+        """Ask again and again once it has failed, and let nobody else ask meanwhile."""
+        async with self._turn:
+            with contextlib.suppress(Unavailable, OutcomeUnknown):
+                return await ask(shard, sql, *arguments)
+            until, writes = time.monotonic() + STORM_S, sql.lstrip().startswith(("INSERT", "UPDATE"))
+            while time.monotonic() < until:
+                await asyncio.sleep(RETRY_S)
+                with contextlib.suppress(Unavailable, OutcomeUnknown):
+                    rows = await ask(shard, sql, *arguments)
+                    if writes:
+                        return rows
+            return await ask(shard, sql, *arguments)

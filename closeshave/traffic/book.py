@@ -1,0 +1,40 @@
+"""The booking journeys' operations and effects in the engine's records: their :class:`closeshave.traffic.session.Book`."""
+
+from __future__ import annotations
+
+from closeshave.history import Effect, Operation, Outcome
+from closeshave.loadgen.records import Records
+from closeshave.loadgen.rows import METHOD_CODES, OUTCOME_CODES, ROW
+from closeshave.traffic.session import Counters
+
+_OUTCOME_CODES = {outcome.value: code for outcome, code in OUTCOME_CODES.items()}
+_NAN = float("nan")
+
+
+class EngineBook:
+    """Takes over what a journey has judged. The journeys count for themselves, so the records tell their counters."""
+
+    def __init__(self, records: Records) -> None:
+        self.counters = records.told = Counters()
+        self.recorded = 0
+        self._records = records
+
+    def next_id(self) -> int:
+        """The ID that the next recorded operation must carry."""
+        return self._records.next_id
+
+    def record(self, operation: Operation, method: str, effect: Effect | None = None) -> None:
+        """Keep a finished operation and what it did; ``method`` is for Locust's statistics."""
+        if effect is not None:
+            self._records.add_effect(effect)
+        code = self._records.texts.code
+        self._records.add(
+            ROW.pack(
+                operation.intended_ns, operation.started_ns, operation.ended_ns, 0, operation.franchise, operation.bytes,
+                _NAN if operation.db_ms is None else operation.db_ms, _NAN if operation.cache_ms is None else operation.cache_ms,
+                code(operation.kind), code(operation.journey), code(operation.region), code(operation.error), code(operation.served_by),
+                code(operation.cache), operation.shard, operation.status, _OUTCOME_CODES[Outcome(operation.outcome).value], operation.good,
+                operation.attempt, METHOD_CODES[method],
+            )
+        )  # fmt: skip
+        self.recorded += 1

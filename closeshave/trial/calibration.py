@@ -1,0 +1,159 @@
+"""Which share of a plan's rates this machine sustains: samples of a rising load in, a factor out. Pure.
+
+Platform, senders and harness share the machine's processors. A short load rises towards the planned rate before the real one starts, and each second
+says how many requests were sent and how much processor time all of that took. A straight line through these seconds (least squares) says what stands
+whatever the load is, and what a request costs; how many requests a session brings, the plan says. The rates are scaled so that all together take at
+most :data:`SHARE` of the processors that may be used, and never above the plan's.
+
+Choices, each with what its opposite would do:
+
+* Processor time, not response times. A platform that has become slow by waiting costs as much as before, so it gets the planned rate and fails
+  at it. Scaled until its answers are quick, every platform would keep every bound.
+* A platform that has become slow by computing gets a smaller rate. That must not hide it: the processor time of a session and the rate are figures of
+  their own in the summary and the report, with the planned rate beside them, and below :data:`FLOOR` nothing is judged.
+* A platform that refuses, errs or hangs costs little, and gets the planned rate.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from closeshave.trial import fitting
+
+SHARE = 0.55
+"""Of the processors, at most. Beyond some two thirds queues grow fast; what is left carries bursts, fail-overs and repairs."""
+FLOOR = 0.2
+"""Of the planned rates, at least, or the run is inconclusive before it starts.
+
+A recovery is told by 20 probes of one canary. The shipped plans send 10 a second and hold a shard's fault for 14 s or more: at a fifth of the rate 20
+probes take 10 s, which with the 3 to 4 s of a fail-over is just within that. Below it, a run can judge no recovery, and no longer the plan that was
+written. It also limits what scaling can forgive: a platform that takes more than five times the processor time fits no machine that sustained the plan.
+"""
+SATURATED = 0.9
+"""Of the processors, ours and others' use together: seconds that took more tell what the machine gave, and not what was asked of it."""
+SECONDS_MIN = 4
+"""So many unsaturated seconds make a line; fewer are taken as a ratio, which charges all that stands to the requests."""
+
+
+class NothingMeasured(ValueError):
+    """The samples say nothing: there are none, or nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one interval of the calibration saw, a second or so."""
+
+    seconds: float
+    customers: float
+    """Requests that customers sent."""
+    canaries: float
+    """Requests that canaries sent."""
+    own_s: float
+    """Processor seconds of the environment, the senders and the harness."""
+    others_s: float
+    """Processor seconds of programs that belong to none of these."""
+
+    @property
+    def requests_per_s(self) -> float:
+        """Requests of customers and canaries together."""
+        return (self.customers + self.canaries) / self.seconds
+
+    @property
+    def cores(self) -> float:
+        """Processors that the environment, the senders and the harness used, on average."""
+        return self.own_s / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The processors of the machine."""
+
+    processors: float
+    """Those that the harness may use: :func:`closeshave.control.processors.available`."""
+    present: float
+    """All that the machine has. Other programs may use those that the harness may not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the plan sends at its highest rate."""
+
+    sessions_per_s: float
+    requests_per_session: float
+    contests_per_s: float
+    requests_per_contest: float
+    canaries_at: float
+    """The share of their planned rates at which canaries probed during the calibration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the machine sustains, and the figures behind it."""
+
+    scale: float
+    """Share of the planned rates, with two digits, rounded down; at most 1, and 0 where not even the smallest share fits."""
+    budget_cores: float
+    """Processors that environment, senders and harness may use together."""
+    others_cores: float
+    """How many of the processors that the harness may use were taken by other programs: the median over all seconds."""
+    standing_cores: float
+    """Processors in use without any load."""
+    cpu_s_per_request: float
+    cpu_s_per_session: float
+    """Processor seconds of one customer's visit, over all parts."""
+    planned_cores: float
+    """Processors that the plan as written would use."""
+
+
+def decide(samples: Sequence[Sample], wanted: Wanted, machine: Machine) -> Found:
+    """The share of the planned rates that the machine sustains. Raises :class:`NothingMeasured`."""
+    seconds, customers = sum(each.seconds for each in samples), sum(each.customers for each in samples)
+    if seconds <= 0 or customers <= 0:
+        raise NothingMeasured("no requests were sent in the calibration")
+    others_cores = statistics.median(beside(each, machine) for each in samples)
+    standing_cores, cpu_s = _line([each for each in samples if not saturated(each, machine)], samples)
+    by_customers_per_s = wanted.sessions_per_s * wanted.requests_per_session + wanted.contests_per_s * wanted.requests_per_contest
+    by_canaries_per_s = sum(each.canaries for each in samples) / seconds / wanted.canaries_at
+    planned_cores = cpu_s * (by_customers_per_s + by_canaries_per_s)
+    budget_cores = SHARE * max(0.0, machine.processors - others_cores)
+
+    def fits(factor: float) -> bool:
+        return standing_cores + factor * planned_cores <= budget_cores
+
+    return Found(
+        scale=1.0 if fits(1.0) else (fitting.largest(fits) or 0.0),
+        budget_cores=budget_cores,
+        others_cores=others_cores,
+        standing_cores=standing_cores,
+        cpu_s_per_request=cpu_s,
+        cpu_s_per_session=cpu_s * wanted.requests_per_session,
+        planned_cores=standing_cores + planned_cores,
+    )
+
+
+def beside(sample: Sample, machine: Machine) -> float:
+    """At least so many of the processors that the harness may use were used by other programs."""
+    return max(0.0, sample.others_s / sample.seconds - max(0.0, machine.present - machine.processors))
+
+
+def saturated(sample: Sample, machine: Machine) -> bool:
+    """Whether the machine had no processor time left."""
+    return sample.cores + beside(sample, machine) > SATURATED * machine.processors
+
+
+def _line(unsaturated: Sequence[Sample], samples: Sequence[Sample]) -> tuple[float, float]:
+    """Processors in use at no request, and processor seconds a request; neither is below 0."""
+    x = np.array([each.requests_per_s for each in unsaturated])
+    y = np.array([each.cores for each in unsaturated])
+    if len(unsaturated) < SECONDS_MIN or float(np.ptp(x)) <= 0:
+        return 0.0, sum(each.own_s for each in samples) / sum(each.customers + each.canaries for each in samples)
+    slope = float(np.cov(x, y, bias=True)[0, 1] / np.var(x))
+    standing = float(y.mean() - slope * x.mean())
+    if slope < 0:
+        return float(y.mean()), 0.0
+    # A line that starts below zero would promise more than was measured: then all processor time is charged to the requests.
+    return (standing, slope) if standing >= 0 else (0.0, float((x @ y) / (x @ x)))

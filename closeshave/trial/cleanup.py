@@ -1,0 +1,170 @@
+"""Afterwards, whatever happened: stop load, heal, save the evidence, take an owned environment down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+
+from closeshave import history, private
+from closeshave.clock import now_ns
+from closeshave.control.processes import poll_until
+from closeshave.environments.evidence import edge_counts, resources
+from closeshave.faults import child as experiment
+from closeshave.faults import heal, ledger
+from closeshave.faults.janitor import Janitor
+from closeshave.traffic import collect, learning
+from closeshave.traffic.runfiles import RECORDS
+from closeshave.trial.state import Trial
+
+DOWN_AGAIN_S = 60.0
+"""How long what cannot be taken down is tried again: a container engine that is restarted is back by then, with what it ran."""
+QUIESCE_S = 30.0
+QUIESCE_EARLY_S = 2.0
+"""How long to wait until nothing is in flight any more; an operator who stops a trial waits less."""
+
+
+def clean_up(trial: Trial, *, early: bool) -> None:
+    """Each step runs also when the one before it failed; ``early`` for a trial that did not reach its end."""
+    with ExitStack() as steps:
+        # Run in reverse of this order; ExitStack goes on to the next when one raises.
+        if trial.guard is not None:
+            steps.callback(_release, trial, trial.guard)
+        steps.callback(_step, trial, "environment", _take_down if trial.owned else _leave)
+        steps.callback(_step, trial, "credentials", _forget_credentials)
+        if trial.owned:
+            steps.callback(_step, trial, "records", _collect_records)
+        steps.callback(_step, trial, "signals", _collect_signals)
+        if not trial.lost:
+            steps.callback(_step, trial, "final state", _export)
+            steps.callback(_step, trial, "edge counters", _save_edges)
+            steps.callback(_step, trial, "quiesce", partial(_quiesce, timeout_s=QUIESCE_EARLY_S if early else QUIESCE_S))
+        if not trial.owned:
+            # First, because the records tell what was booked where, which a remote platform may not.
+            steps.callback(_step, trial, "records", _collect_records)
+        steps.callback(_step, trial, "fork server", _end_forks)
+        steps.callback(_step, trial, "faults", _abandon_faults if early and trial.owned else _heal_what_is_open)
+        steps.callback(_step, trial, "generators", _stop_generators)
+
+
+def _step(trial: Trial, name: str, act: Callable[[Trial], None]) -> None:
+    try:
+        act(trial)
+    except Exception as error:  # noqa: BLE001 - the next step must still run; the failure is kept as evidence and shown
+        trial.say(str(error), name, "red")
+        trial.mark("harness-error", f"{name}: {type(error).__name__}: {error}")
+
+
+def _stop_generators(trial: Trial) -> None:
+    for generator in trial.generators:
+        generator.stop()
+    if trial.sampler is not None:
+        trial.sampler.stop()
+
+
+def _end_forks(trial: Trial) -> None:
+    if trial.forks is not None:
+        trial.forks.close()
+
+
+def _heal_what_is_open(trial: Trial) -> None:
+    for child in trial.children.values():
+        if child.poll() is None:
+            experiment.stop(child)
+    if trial.deployment is not None:
+        for unproven in heal.heal_open(trial.run, trial.deployment, trial.say):
+            trial.mark("heal-unproven", unproven)
+
+
+def _abandon_faults(trial: Trial) -> None:
+    """An owned environment is about to be destroyed, which undoes every fault at once: no need to wait for replicas to rejoin."""
+    for child in trial.children.values():
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+
+
+def _quiesce(trial: Trial, timeout_s: float) -> None:
+    if trial.loaded:
+        trial.driver.quiesce(trial.serving, timeout_s)
+
+
+def _save_edges(trial: Trial) -> None:
+    if trial.edges_before is not None and trial.driver.count_edges is not None:
+        history.save_edges(trial.run, edge_counts.between(trial.edges_before, trial.driver.count_edges(trial.serving)))
+
+
+def _export(trial: Trial) -> None:
+    if trial.loaded:
+        trial.say("reading the final state")
+        lacking = trial.driver.export(trial.serving, trial.run, trial.manifest.anchor.wall_ns / 1e9, trial.say)
+        for part, why in lacking.items():
+            trial.mark("part-missing", f"{part}: {why}")
+
+
+def _collect_signals(trial: Trial) -> None:
+    if trial.deployment is None or not trial.manifest.phases:
+        return
+    for signal in trial.driver.signals(trial.serving, trial.manifest.anchor, trial.manifest.phases[0].started_ns, now_ns()):
+        history.record(trial.run, signal)
+
+
+def _collect_records(trial: Trial) -> None:
+    if trial.generators:
+        for blind in collect.collect(trial.run).blind:
+            trial.say("it is unknown what its customers did at the end", f"{blind.worker} was killed", "yellow")
+        for what, why in learning.notes(trial.run / RECORDS).items():
+            trial.mark("part-missing", f"{what}: {why}")
+            trial.say(why, what, "yellow")
+    if trial.sampler is not None:
+        resources.collect(trial.run)
+
+
+def _forget_credentials(trial: Trial) -> None:
+    """Remove tokens and passwords. A step of its own, so that it does not depend on the success of another."""
+    private.forget(trial.run)
+
+
+def _leave(trial: Trial) -> None:
+    """Take an owned environment down; leave any other as it was."""
+    if trial.attach is not None or trial.root is None:
+        return
+    if trial.deployment is None:
+        trial.driver.down(trial.root, None)
+        return
+    for what in trial.driver.tidy(trial.serving, trial.run, trial.say):
+        trial.mark("left-behind", what)
+        trial.say(what, "left behind", "yellow")
+
+
+def _is_down(trial: Trial) -> bool:
+    """Take it down, and record what is left. After an error something is left too, so the janitor must then not be dismissed."""
+    assert trial.root is not None  # or there would be nothing to take down
+    try:
+        trial.left = trial.driver.down(trial.root, trial.run / "logs")
+    except OSError as error:
+        trial.left = (str(error),)
+    return not trial.left
+
+
+def _release(trial: Trial, guard: Janitor) -> None:
+    """Dismiss the janitor, unless something is left that it may still remove."""
+    if trial.left:
+        guard.leave_to()
+    else:
+        guard.dismiss()
+
+
+def _take_down(trial: Trial) -> None:
+    if trial.root is None:
+        return
+    trial.say("taking the environment down")
+    if not _is_down(trial):
+        trial.say(", ".join(trial.left), f"not everything could be removed; trying again for {DOWN_AGAIN_S:g} s", "yellow")
+        poll_until(lambda: _is_down(trial), DOWN_AGAIN_S, interval_s=1.0)
+    if trial.left:
+        trial.mark("left-behind", ", ".join(trial.left))
+        raise OSError(
+            f"could not be removed: {', '.join(trial.left)}; the janitor keeps trying; or run 'closeshave env down --root {trial.root}'"
+        )
+    ledger.close_by_destruction(trial.run)

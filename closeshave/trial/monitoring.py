@@ -1,0 +1,60 @@
+"""Look at the running load once a second, and stop the trial when going on would cost more than it can show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from closeshave.clock import now_ns
+from closeshave.faults.ledger import Ledger
+from closeshave.history import ENVIRONMENT_LOST, PROXY, RATE_LIMITED, SHORTAGE, Mark, record
+from closeshave.plan import Fault
+from closeshave.traffic.live import Live
+from closeshave.trial.aborts import Bounds, Watch
+from closeshave.trial.excuses import Counted, Excuses
+from closeshave.trial.liveness import Liveness
+from closeshave.trial.slots import ACTIONS
+from closeshave.trial.state import EnvironmentLost, SafetyStop, Trial
+
+LOOK_EVERY_NS = 1_000_000_000
+
+
+class Monitor:
+    """Holds what was seen of one trial since its load began at ``start_ns``."""
+
+    def __init__(self, trial: Trial, start_ns: int) -> None:
+        plan, topology = trial.prepared.plan, trial.manifest.topology
+        shards, others = len(topology.shards), len(topology.regions) - 1
+        probes_per_s = shards * (plan.canaries.home_per_s + others * plan.canaries.away_per_s)
+        real = trial.manifest.evidence == "measured"
+        aborts = replace(plan.aborts, integrity=real if plan.aborts.integrity is None else plan.aborts.integrity)
+        bounds = Bounds(aborts, trial.prepared.target.error_budget, topology, probes_per_s)
+        self._watch = Watch(bounds, start_ns / 1e9)
+        # Where customers share one address, a rate limit may refuse one customer for what another did.
+        shared = "forwarded_for" in trial.serving.missing or not trial.serving.capabilities.forwarded_for
+        self._live = Live(trial.run, {SHORTAGE, PROXY, RATE_LIMITED} if shared else {SHORTAGE, PROXY})
+        self._excuses = Excuses(trial.run, spares=not real)
+        self._liveness = Liveness(trial.serving, start_ns)
+        self._run = trial.run
+        self._ledger = Ledger(trial.run)
+        self._faults = {fault.id: fault for fault in plan.faults}
+        self._looked_ns = start_ns
+
+    def look(self) -> None:
+        """Look, unless the last look was just now. Raises :class:`SafetyStop`, and :class:`EnvironmentLost`."""
+        at_ns = now_ns()
+        if at_ns - self._looked_ns < LOOK_EVERY_NS:
+            return
+        self._looked_ns = at_ns
+        if reason := self._liveness.gone(at_ns):
+            record(self._run, Mark(self._liveness.whole_ns, ENVIRONMENT_LOST, reason))
+            raise EnvironmentLost(reason)
+        seen = Counted(at_ns / 1e9, self._live.tallies(), self._live.effects(ACTIONS), self._broken())
+        for counted in self._excuses.due(seen):
+            reason = self._watch.look(counted.at_s, counted.tallies, counted.effects, counted.broken)
+            if reason and not self._liveness.going(at_ns):
+                cause = self._excuses.cause(counted.at_s)
+                raise SafetyStop(f"{reason}; other programs may have caused that: {cause}" if cause else reason)
+
+    def _broken(self) -> list[Fault]:
+        """Faults that may be in effect: planned in the ledger and not proven healed."""
+        return [self._faults[standing.fault] for standing in self._ledger.open() if standing.fault in self._faults]

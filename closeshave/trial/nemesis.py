@@ -1,0 +1,127 @@
+"""Faults drawn from a seed, within limits. Pure and deterministic: the same plan, choices and seed give the same faults, on any machine."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from pydantic import TypeAdapter
+
+from closeshave.files import jsonfile, write_atomically
+from closeshave.plan import Expected, Fault, Nemesis, Plan
+
+FILE = "nemesis.json"
+"""In a run directory: the faults that were drawn for it, so that a later judging uses the same ones."""
+PREFIX = "nemesis-"
+"""What the IDs of drawn faults begin with."""
+_CODEC = TypeAdapter(tuple[Fault, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A fault that a nemesis may draw."""
+
+    kind: str
+    scope: Mapping[str, str | int]
+    expected: Expected
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """When a fault is in effect, in seconds after its phase began."""
+
+    begins_s: float
+    ends_s: float
+
+    def covers(self, at_s: float) -> bool:
+        return self.begins_s <= at_s < self.ends_s
+
+    def overlaps(self, other: _Window) -> bool:
+        return self.begins_s < other.ends_s and other.begins_s < self.ends_s
+
+
+def draw(plan: Plan, choices: Sequence[Choice], fits: Callable[[tuple[Fault, ...]], bool]) -> tuple[Fault, ...]:
+    """The faults that the plan's nemesis adds to the plan's own, in the order of their instants; none without a nemesis.
+
+    ``fits`` says whether these faults, in effect together, stay within the caps and are not entangled. An instant at which nothing fits is
+    left free. ``choices`` come in an order of their own, not that of a hash.
+    """
+    nemesis = plan.nemesis
+    if nemesis is None or not choices:
+        return ()
+    random = Random(f"nemesis {plan.seed if nemesis.seed is None else nemesis.seed}")  # noqa: S311 - must be repeatable, not secret
+    last_s = next(phase.duration for phase in plan.phases if phase.name == nemesis.phase) - nemesis.hold
+    drawn: list[Fault] = []
+    at_s = random.uniform(0, nemesis.every)
+    while (at_s := _rested(nemesis, _windows(plan, nemesis, drawn), at_s)) <= last_s:
+        # All choices in a random order, not one at random: a crowded instant takes what still fits.
+        shuffled = random.sample(choices, len(choices))
+        if _free(nemesis, _windows(plan, nemesis, drawn), at_s):
+            candidates = (_fault(nemesis, choice, len(drawn) + 1, at_s) for choice in shuffled)
+            others = _together(plan, nemesis, drawn, at_s)
+            drawn += itertools.islice((fault for fault in candidates if fits((*others, fault))), 1)
+        at_s += random.uniform(0.5, 1.5) * nemesis.every
+    return tuple(drawn)
+
+
+def save(run: Path, faults: Iterable[Fault]) -> None:
+    """Keep the drawn faults in a run directory."""
+    write_atomically(run / FILE, _CODEC.dump_json(tuple(faults), indent=1))
+
+
+def load(run: Path) -> tuple[Fault, ...]:
+    """The faults that were drawn for a run; none where there was no nemesis. Raises :class:`closeshave.files.jsonfile.Damaged`."""
+    try:
+        return jsonfile.read(run / FILE, _CODEC)
+    except FileNotFoundError:
+        return ()
+
+
+def _fault(nemesis: Nemesis, choice: Choice, number: int, at_s: float) -> Fault:
+    return Fault(f"{PREFIX}{number}", choice.kind, nemesis.phase, at_s, nemesis.hold, choice.expected, choice.scope)
+
+
+def _rested(nemesis: Nemesis, windows: Sequence[_Window], at_s: float) -> float:
+    """The first whole millisecond from ``at_s`` on at which no fault is healing."""
+    healing = [_Window(window.ends_s, window.ends_s + nemesis.rest) for window in windows]
+    # Rounded before it is compared: half a millisecond is enough to fall out of a fault into its healing.
+    at_s = _whole_ms(at_s)
+    while busy := [window.ends_s for window in healing if window.covers(at_s)]:
+        at_s = _whole_ms(max(busy))
+    return at_s
+
+
+def _whole_ms(at_s: float) -> float:
+    """Never earlier, not even by a rounding error: a search for the first instant after an end would not end."""
+    whole_s = math.ceil(at_s * 1000) / 1000
+    return whole_s if whole_s >= at_s else whole_s + 0.001
+
+
+def _free(nemesis: Nemesis, windows: Sequence[_Window], at_s: float) -> bool:
+    """Whether a further fault from ``at_s`` on stays within ``overlap_max`` and has healed before the plan's own next fault is due."""
+    mine = _Window(at_s, at_s + nemesis.hold)
+    healing = _Window(mine.ends_s, mine.ends_s + nemesis.rest)
+    if any(healing.covers(other.begins_s) for other in windows):
+        return False
+    together = [other for other in windows if mine.overlaps(other)]
+    # The largest number of faults in effect is reached at an instant at which one of them starts.
+    joined_s = [at_s, *(other.begins_s for other in together if other.begins_s > at_s)]
+    return all(sum(other.covers(instant) for other in together) < nemesis.overlap_max for instant in joined_s)
+
+
+def _together(plan: Plan, nemesis: Nemesis, drawn: Sequence[Fault], at_s: float) -> list[Fault]:
+    """The faults that are in effect at some time together with one from ``at_s`` on."""
+    mine = _Window(at_s, at_s + nemesis.hold)
+    timed = zip((*plan.faults, *drawn), _windows(plan, nemesis, drawn), strict=True)
+    return [fault for fault, window in timed if window.overlaps(mine)]
+
+
+def _windows(plan: Plan, nemesis: Nemesis, drawn: Sequence[Fault]) -> list[_Window]:
+    """Of every fault so far, in seconds after the nemesis's phase began."""
+    origin_s = plan.starts_s(nemesis.phase)
+    begun = [(plan.starts_s(fault.phase) - origin_s + fault.at, fault.hold) for fault in (*plan.faults, *drawn)]
+    return [_Window(begins_s, begins_s + hold_s) for begins_s, hold_s in begun]

@@ -1,0 +1,143 @@
+"""What can be said of a plan before it runs: what will be judged, what will not and why, and warnings."""
+
+from __future__ import annotations
+
+import math
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from closeshave.control import processors
+from closeshave.environments import drivers
+from closeshave.files.yamlfile import duration_text
+from closeshave.judge import asked
+from closeshave.plan import Plan
+from closeshave.report import rate as told
+from closeshave.report.words import quantity
+from closeshave.target import MEASURES, Measure, Objective
+from closeshave.trial import fitting, prospects
+from closeshave.trial.calibration import FLOOR, SHARE
+from closeshave.trial.preparation import Prepared
+from closeshave.trial.prospects import Prospect
+
+
+def show(prepared: Prepared, console: Console) -> None:
+    """Print it. All of it is plain text: nothing in it is read as markup."""
+    console.print(Text("valid", style="green").append(f"  {prepared.inputs.plan}", style="not green"), soft_wrap=True)
+    for fault in prepared.drawn:
+        place = ", ".join(f"{key} {value}" for key, value in fault.scope.items())
+        console.print(
+            Text(
+                f"  {fault.id}  {fault.kind} on {place}, injected {fault.at:g} s after the start of {fault.phase}, held for {fault.hold:g} s"
+            ),
+            soft_wrap=True,
+        )
+    if prepared.rate_scale != 1:
+        console.print(Text(f"  {told.sentence(prepared.rate)}; {resolution(prepared)}"), soft_wrap=True)
+    if prepared.written.rate == "auto":
+        console.print(Text(f"  {_automatic(prepared)}"), soft_wrap=True)
+    said = asked.asked(prepared.plan, prepared.target)
+    _table(
+        console,
+        ("will be judged", "bound", "promises"),
+        [(*_named(each), ", ".join(each.claims) or "of the harness") for each in said.objectives],
+    )
+    _table(console, ("requests for a verdict", "needed", "expected", "enough down to"), _samples(prepared))
+    _table(console, ("not run in this plan", "promise", "why"), [(row.id, row.text, row.why) for row in said.not_run])
+    warn(prepared, console)
+
+
+def warn(prepared: Prepared, console: Console) -> None:
+    """Print warnings: what is allowed, but may not be what the author of the plan wants."""
+    for warning in prepared.warnings:
+        console.print(Text("note", style="yellow").append(f"  {warning}", style="not yellow"), soft_wrap=True)
+
+
+def resolution(prepared: Prepared) -> str:
+    """What the canaries' rate means for recovery times."""
+    home_per_s = prepared.plan.canaries.home_per_s
+    return f"canaries probe each shard {home_per_s:.3g} times a second, so recovery times are measured to {1 / home_per_s:.2g} s at best"
+
+
+def foreseen(prepared: Prepared) -> list[str]:
+    """Which objectives the trial will have enough requests for at its rate; for each of the others, what would be enough. One sentence each."""
+    target, topology = prepared.target, prepared.definition.topology
+    found = prospects.prospects(prepared.plan, target, topology)
+    enough = [_name(each.objective) for each in found if each.enough]
+    said = [f"enough requests for a verdict, if no request breaks the promise: {', '.join(enough)}"] if enough else []
+    planned = prospects.prospects(prepared.written, target, topology)
+    return said + [_short(prepared.plan, each, whole) for each, whole in zip(found, planned, strict=True) if not each.enough]
+
+
+def _short(plan: Plan, found: Prospect, planned: Prospect) -> str:
+    """Too few requests, and what would be enough."""
+    name, bound = _named(found.objective)
+    lasting_s = prospects.lasting_s(plan, found)
+    if planned.enough:
+        where = "on this machine"
+        would = [f"{found.needs / max(found.expects, 1):.2g} times the rate"]
+        would += [f"limits.duration: {duration_text(math.ceil(lasting_s))}"] if lasting_s is not None else []
+    else:
+        where, would = "in this plan", [f"{math.ceil(lasting_s - plan.duration_s):,} s more of calm"] if lasting_s is not None else []
+    part = f" in each of {found.parts} parts" if found.parts > 1 else ""
+    told_would = f"; {' or '.join(would)} would be enough" if would else ""
+    return (
+        f"too few requests {where}: {name} ({bound}) will be inconclusive. It needs {found.needs:,} requests without a breach{part}; about "
+        f"{found.expects:,.0f} are expected, which are enough for {quantity(found.settles, 'ratio')} at best"
+        f"{told_would}"
+    )
+
+
+def _automatic(prepared: Prepared) -> str:
+    """What ``rate: auto`` means here, before the calibration has measured this machine."""
+    if not drivers.of(prepared.definition.kind).ours:
+        return "rate: auto has no effect on a remote platform: its rates are as planned, or as --rate-scale says"
+    if not prepared.calibrates:
+        return f"rate: auto: --rate-scale {prepared.rate_scale:g} fixes the rate, and nothing is calibrated"
+    least = fitting.fitted(prepared.written, FLOOR)
+    return (
+        f"rate: auto: before the load, a calibration finds the share of these rates that takes at most {quantity(SHARE, 'ratio')} of this "
+        f"machine's {processors.available():g} processors. At a smaller share the calm phases last up to {quantity(least.calm_s, 's')} instead "
+        f"of {quantity(prepared.written.calm_s, 's')} (limits.duration: {duration_text(prepared.written.limits.duration)}). Below "
+        f"{quantity(FLOOR, 'ratio')} no load is sent and the run is inconclusive"
+    )
+
+
+def _samples(prepared: Prepared) -> list[tuple[str, ...]]:
+    """How many requests each objective needs, how many the plan brings, and down to which share of its rate they are enough."""
+    target, topology = prepared.target, prepared.definition.topology
+    shares = [step / 100 for step in range(1, 101)]
+    smaller = [prospects.prospects(fitting.fitted(prepared.written, share), target, topology) for share in shares]
+    rows: list[tuple[str, ...]] = []
+    for at, one in enumerate(prospects.prospects(prepared.plan, target, topology)):
+        least = next((share for share, found in zip(shares, smaller, strict=True) if found[at].enough), None)
+        each = f" in each of {one.parts} parts" if one.parts > 1 else ""
+        down_to = "not at any smaller rate" if least is None else f"{least:.0%} of the rate".replace("%", " %")
+        rows.append((_named(one.objective)[0], f"{one.needs:,}{each}", f"{one.expects:,.0f}", down_to))
+    return rows
+
+
+def _name(objective: Objective) -> str:
+    return f"{_named(objective)[0]} ({_named(objective)[1]})"
+
+
+def _named(objective: Objective) -> tuple[str, str]:
+    per = "" if objective.per == "all" else f" per {objective.per.replace('_', ' ')}"
+    faults = f" by {', '.join(objective.faults)}" if objective.faults else ""
+    if objective.measure is Measure.INTEGRITY:
+        bound = f"no breach of {', '.join(objective.invariants) or 'any invariant'}"
+    else:
+        side = "at least" if objective.at_least is not None else "at most"
+        percentile = f"p{100 * objective.percentile:g} of " if objective.percentile is not None else ""
+        bound = f"{percentile}{objective.measure.replace('_', ' ')} {side} {quantity(objective.bound, MEASURES[objective.measure].unit)}"
+    return f"{objective.id}{per}{faults}", bound
+
+
+def _table(console: Console, titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    if not rows:
+        return
+    table = Table(*titles, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(table)

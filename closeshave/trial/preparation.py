@@ -1,0 +1,383 @@
+"""Everything that can be found wrong with a trial before anything is started."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from closeshave.caps import chance
+from closeshave.environments import drivers
+from closeshave.environments.definition import Definition, read_definition
+from closeshave.environments.remote.definition import Remote
+from closeshave.faults import catalogue, guard
+from closeshave.files.rundir import Inputs
+from closeshave.files.shipped import locate
+from closeshave.files.yamlfile import InvalidFile, Problem, document, duration_text, line_of
+from closeshave.history import Rate
+from closeshave.judge import asked, kinds
+from closeshave.judge.integrity.registry import INVARIANTS
+from closeshave.plan import Expected, Fault, Plan, read_plan
+from closeshave.shapes import Replayed
+from closeshave.target import Measure, Target, read_target
+from closeshave.traffic import conventions, limits
+from closeshave.traffic.arrivals import replayed
+from closeshave.traffic.profiles import read_profile
+from closeshave.trial import candidates, fitting, nemesis
+
+REPLAY_OVER_S = chance.WINDOW_S
+"""As long as a live cap looks back."""
+DISK_BYTES_MIN = 1 << 30
+"""A run writes some hundred megabytes; less than this free is refused before the start instead of found out in the middle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A trial that is ready to start: read, checked, and consistent."""
+
+    plan: Plan
+    """Its faults are all there are: those that were written down, and those that its nemesis drew."""
+    drawn: tuple[Fault, ...]
+    """The latter alone."""
+    target: Target
+    definition: Definition
+    inputs: Inputs
+    written: Plan
+    """The same plan at the rates and lengths of its file."""
+    rate_scale: float = 1.0
+    """By what the written plan's rates were multiplied."""
+    rate_by: Literal["plan", "option", "calibration"] = "plan"
+    """Who chose that."""
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether the rate is still to be found by a calibration on this machine."""
+        return self.rate_by == "plan" and self.written.rate == "auto" and drivers.of(self.definition.kind).ours
+
+    def calibrated(self, scale: float) -> Prepared:
+        """The same trial at the share of its rates that this machine sustains."""
+        return replace(self, plan=fitting.fitted(self.written, scale), rate_scale=scale, rate_by="calibration")
+
+    @property
+    def rate(self) -> Rate:
+        """The rate of the trial beside that of its plan."""
+        return Rate(
+            by=self.rate_by,
+            scale=self.rate_scale,
+            planned_sessions_per_s=self.written.peak_per_s,
+            sessions_per_s=self.plan.peak_per_s,
+            planned_calm_s=self.written.calm_s,
+            calm_s=self.plan.calm_s,
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is allowed, but may not be what the author of the plan wants."""
+        return tuple(_short_holds(self.plan, self.target))
+
+
+def prepare(
+    plan: str,
+    *,
+    environment: str | None = None,
+    target: str | None = None,
+    seed: int | None = None,
+    processes: int | None = None,
+    rate_scale: float | None = None,
+    accounts: Path | None = None,
+) -> Prepared:
+    """Read the plan and what it names, or what the command names instead, and check them against each other.
+
+    ``rate_scale`` multiplies the rates of sessions, contests and canaries; without it they are the plan's, until a calibration finds what this
+    machine sustains where the plan asks for one. ``accounts`` is another file of customers than the environment's. Raises :class:`InvalidFile` with
+    every problem found: whatever is known before somebody is asked, for ``validate`` as for ``run``.
+    """
+    scale = 1.0 if rate_scale is None else rate_scale
+    if not 0 < scale <= fitting.MOST:
+        raise InvalidFile(Problem("--rate-scale", 0, "", f"{scale:g} is not above 0 and at most {fitting.MOST:g}"))
+    plan_path = locate("scenarios", plan)
+    read = read_plan(plan_path)
+    if seed is not None:
+        read = replace(read, seed=seed)
+    if processes is not None:
+        read = replace(read, traffic=replace(read.traffic, processes=processes))
+    if scale != 1 and any(isinstance(phase.shape, Replayed) for phase in read.phases):
+        raise InvalidFile(Problem(str(plan_path), 0, "", "arrivals that are replayed from a file cannot be scaled by --rate-scale"))
+    written, read = read, fitting.fitted(read, scale)
+    inputs = Inputs(
+        plan=plan_path,
+        target=_beside(plan_path, "target", "environments/targets", target or read.target),
+        environment=_beside(plan_path, "environment", "environments", environment or read.environment),
+    )
+    definition = read_definition(inputs.environment)
+    if accounts is not None:
+        definition = _with_accounts(definition, accounts)
+    drawn = _draw(read, definition)
+    whole = replace(read, faults=(*read.faults, *drawn))
+    written = replace(written, faults=whole.faults)
+    by: Literal["plan", "option"] = "plan" if rate_scale is None else "option"
+    prepared = Prepared(whole, drawn, read_target(inputs.target), definition, inputs, written, scale, by)
+    problems = [
+        *_target_problems(prepared),
+        *_hook_problems(prepared),
+        *_nemesis_problems(prepared),
+        *_fault_problems(prepared),
+    ]
+    unreadable = [*_conventions_problems(prepared), *_scenario_problems(prepared)]
+    problems += unreadable
+    if not unreadable:
+        # What the plan would send needs the profile and the replayed files.
+        problems += _sending_problems(prepared)
+    if problems:
+        raise InvalidFile(*problems)
+    return prepared
+
+
+def _with_accounts(definition: Definition, path: Path) -> Definition:
+    if not isinstance(definition, Remote):
+        raise InvalidFile(
+            Problem(
+                "--accounts",
+                0,
+                "",
+                f"an environment of kind {definition.kind} creates its own customers; --accounts is for remote platforms",
+            )
+        )
+    return replace(definition, accounts=replace(definition.accounts, file=str(path.absolute())))
+
+
+def check_disk(directory: Path) -> None:
+    """Raise :class:`OSError` when the run could not be written to the end."""
+    directory.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(directory).free
+    if free < DISK_BYTES_MIN:
+        raise OSError(f"only {free >> 20} MiB are free below {directory}; a run needs {DISK_BYTES_MIN >> 20} MiB")
+
+
+def _beside(plan: Path, key: str, folder: str, name: str) -> Path:
+    neighbour = plan.parent / name
+    if neighbour.suffix and neighbour.is_file():
+        return neighbour.resolve()
+    try:
+        return locate(folder, name)
+    except InvalidFile as error:
+        message = error.problems[0].message
+        raise InvalidFile(Problem(str(plan), line_of(document(plan), (key,)), key, f"{name!r}: {message}")) from None
+
+
+def _draw(plan: Plan, definition: Definition) -> tuple[Fault, ...]:
+    if plan.nemesis is None:
+        return ()
+    kinds = candidates.kinds_of(plan.nemesis, definition.kind, catalogue.offered(definition.hooks))
+    # The plan's own faults may be wrong already: that is reported for them, and not for the drawn ones.
+    before = set(_troubles(plan, definition))
+
+    def fits(faults: tuple[Fault, ...]) -> bool:
+        return set(_troubles(replace(plan, faults=faults), definition)) <= before
+
+    menu = candidates.choices(plan.nemesis, definition.topology, kinds)
+    able = [choice for choice in menu if catalogue.able(choice.kind, choice.scope, definition.kind, definition.hooks)]
+    return nemesis.draw(plan, able, fits)
+
+
+def _troubles(plan: Plan, definition: Definition) -> list[str]:
+    """What is wrong with the plan's faults taken together."""
+    return [*guard.over_caps(plan), *guard.entangled(plan, definition.topology)]
+
+
+def _nemesis_problems(prepared: Prepared) -> list[Problem]:
+    wanted = prepared.plan.nemesis
+    if wanted is None:
+        return []
+    path, definition = prepared.inputs.plan, prepared.definition
+    found = candidates.problems(wanted, definition.kind, definition.topology, catalogue.offered(definition.hooks))
+    if not found and not prepared.drawn:
+        found = [("", "no fault fits into its phase: make the phase longer, or raise overlap_max")]
+    raw = document(path)
+    places = [tuple(filter(None, ("nemesis", key))) for key, _ in found]
+    return [Problem(str(path), line_of(raw, place), ".".join(place), said) for place, (_, said) in zip(places, found, strict=True)]
+
+
+def _fault_problems(prepared: Prepared) -> list[Problem]:
+    path = prepared.inputs.plan
+    raw = document(path)
+    troubles = [*_troubles(prepared.plan, prepared.definition), *_linkless(prepared)]
+    found = [Problem(str(path), line_of(raw, ("faults",)), "faults", message) for message in troubles]
+    for index, fault in enumerate(prepared.plan.faults):
+        if fault in prepared.drawn:
+            continue
+        place = line_of(raw, ("faults", index))
+        messages = catalogue.check(fault, prepared.definition.kind, hooks=prepared.definition.hooks)
+        if not messages:
+            try:
+                locate("chaos", str(fault.experiment))
+            except InvalidFile as error:
+                messages.append(f"no experiment for kind {fault.kind}: {error.problems[0].message}")
+            messages += _scope_problems(prepared, fault.scope)
+        found += [Problem(str(path), place, f"faults.{index}", message) for message in messages]
+    return found
+
+
+def _linkless(prepared: Prepared) -> list[str]:
+    """Faults on links that the environment file leaves without a Toxiproxy."""
+    there = drivers.of(prepared.definition.kind).links_of(prepared.definition)
+    return [] if there is None else catalogue.lacking(prepared.plan.faults, there, f"{prepared.inputs.environment} (links)")
+
+
+def _target_problems(prepared: Prepared) -> list[Problem]:
+    """Names in a target that exist nowhere, and objectives that the plan lists but cannot judge."""
+    path, plan = prepared.inputs.target, prepared.plan
+    names = {*kinds.NAMES, *(hook.kind for hook in prepared.definition.hooks)}
+    known: dict[str, tuple[str, Collection[str]]] = {
+        "faults": ("not a kind of fault", names),
+        "invariants": ("not an invariant", INVARIANTS),
+        "operations": ("not an operation", conventions.OPERATIONS),
+        "except_operations": ("not an operation", conventions.OPERATIONS),
+    }
+    found, raw = [], document(path)
+    for index, objective in enumerate(prepared.target.objectives):
+        for key, (what, there) in known.items():
+            for pattern in getattr(objective, key):
+                if kinds.strange(pattern, there) if key == "faults" else pattern not in there:
+                    message = f"{pattern!r} is {what}{kinds.meant(pattern, there)}; available: {', '.join(sorted(there))}"
+                    found.append(Problem(str(path), line_of(raw, ("objectives", index, key)), f"objectives.{index}.{key}", message))
+    raw, path = document(prepared.inputs.plan), prepared.inputs.plan
+    for index, pattern in enumerate(plan.tests):
+        about = [objective for objective in prepared.target.objectives if asked.named((pattern,), objective)]
+        troubles = [trouble for objective in about if (trouble := asked.unable(plan, objective))]
+        ids = sorted({objective.id for objective in prepared.target.objectives})
+        said = (
+            f"{pattern!r} is not an objective of {prepared.target.name}{kinds.meant(pattern, ids)}; available: {', '.join(ids)}"
+            if not about
+            else ""
+        )
+        said = said or (f"this plan cannot judge {pattern}: {troubles[0]}" if len(troubles) == len(about) else "")
+        if said:
+            found.append(Problem(str(path), line_of(raw, ("tests", index)), f"tests.{index}", said))
+    return found
+
+
+def _hook_problems(prepared: Prepared) -> list[Problem]:
+    path = prepared.inputs.environment
+    found = []
+    for index, hook in enumerate(prepared.definition.hooks):
+        messages = [*catalogue.check_hook(hook), *_scope_problems(prepared, dict(hook.scope))]
+        found += [Problem(str(path), line_of(document(path), ("hooks", index)), f"hooks.{index}", message) for message in messages]
+    return found
+
+
+def _conventions_problems(prepared: Prepared) -> list[Problem]:
+    """What the environment file says of the platform's API, where that is not possible."""
+    able, path = prepared.definition.capabilities, prepared.inputs.environment
+    unknown = [operation for operation in (*able.steps_off, *able.limits) if operation not in conventions.OPERATIONS]
+    messages = [f"{operation!r} is not an operation; available: {', '.join(sorted(conventions.OPERATIONS))}" for operation in unknown]
+    try:
+        conventions.of(able, prepared.definition.topology)
+    except ValueError as error:
+        messages.append(str(error))
+    if messages:
+        return [Problem(str(path), line_of(document(path), ("capabilities",)), "capabilities", message) for message in messages]
+    return []
+
+
+def _sending_problems(prepared: Prepared) -> list[Problem]:
+    """What is too much for the platform in the plan, and the rate scale that would fit."""
+    definition, path, written = prepared.definition, prepared.inputs.plan, prepared.written
+    driver = drivers.of(definition.kind)
+
+    def troubles(plan: Plan) -> list[str]:
+        loudest = _loudest(plan)
+        found = list(driver.objections(definition, loudest))
+        if not definition.capabilities.forwarded_for:
+            spoken = conventions.of(definition.capabilities, definition.topology)
+            found += limits.exceeded(loudest, definition.topology, spoken.limits, spoken.steps_off)
+        return found
+
+    found = troubles(prepared.plan)
+    if not found:
+        return []
+    # An objection that remains at the lowest rate has nothing to do with rates.
+    other = set(troubles(fitting.fitted(written, fitting.LEAST)))
+    if set(found) - other and not any(isinstance(phase.shape, Replayed) for phase in written.phases):
+        fit = fitting.largest(lambda factor: set(troubles(fitting.fitted(written, factor))) <= other)
+        found.append(f"it fits with --rate-scale {fit:g}" if fit else "it fits with no --rate-scale")
+    return [Problem(str(path), line_of(document(path), ("phases",)), "phases", message) for message in found]
+
+
+def _loudest(plan: Plan) -> Plan:
+    """The plan at the highest rates that its traffic profile and its replayed arrivals bring about."""
+    peak = read_profile(plan.traffic.profile).peak
+    return replace(
+        plan,
+        phases=tuple(
+            replace(phase, sessions_per_s=_replayed_per_s(phase.shape, phase.duration))
+            if isinstance(phase.shape, Replayed)
+            else replace(phase, sessions_per_s=phase.sessions_per_s * peak)
+            for phase in plan.phases
+        ),
+    )
+
+
+def _replayed_per_s(shape: Replayed, duration_s: float) -> float:
+    """The highest mean rate of arrivals in any stretch of :data:`REPLAY_OVER_S` seconds."""
+    at_s = replayed(locate("scenarios", shape.file), duration_s)
+    within = np.searchsorted(at_s, at_s + REPLAY_OVER_S) - np.arange(len(at_s))
+    return float(within.max(initial=0)) / min(REPLAY_OVER_S, duration_s)
+
+
+def _short_holds(plan: Plan, target: Target) -> Iterator[str]:
+    """Faults that are healed before the promised recovery time is over, with no tighter bound that could fail the platform before that."""
+    bounds = [one for one in asked.asked(plan, target).objectives if one.measure is Measure.RECOVERY and one.at_most is not None]
+    for fault in plan.faults:
+        if fault.expected is Expected.RESTORED:
+            continue
+        covering = [(one, one.at_most) for one in bounds if one.at_most is not None and one.covers(fault)]
+        if any(at_most <= fault.hold for _, at_most in covering):
+            continue
+        for objective, at_most in covering:
+            yield (
+                f"{fault.id} is healed after {duration_text(fault.hold)}, but {objective.id} allows {duration_text(at_most)}: if the "
+                "platform has not recovered by then, the verdict is inconclusive; hold the fault longer, or add an objective with a tighter bound"
+            )
+
+
+def _scope_problems(prepared: Prepared, scope: object) -> list[str]:
+    topology = prepared.definition.topology
+    assert isinstance(scope, dict)
+    found = []
+    if "region" in scope and scope["region"] not in topology.regions:
+        found.append(f"scope.region: {scope['region']!r} is not a region of this environment; available: {', '.join(topology.regions)}")
+    if "shard" in scope and scope["shard"] not in {shard.id for shard in topology.shards}:
+        found.append(
+            f"scope.shard: {scope['shard']!r} is not a shard of this environment; available: {', '.join(str(s.id) for s in topology.shards)}"
+        )
+    return found
+
+
+def _scenario_problems(prepared: Prepared) -> list[Problem]:
+    name = prepared.plan.traffic.scenario
+    try:
+        locate("scenarios", name)
+    except InvalidFile as error:
+        path = prepared.inputs.plan
+        return [Problem(str(path), line_of(document(path), ("traffic", "scenario")), "traffic.scenario", error.problems[0].message)]
+    read_profile(prepared.plan.traffic.profile)
+    return _replay_problems(prepared)
+
+
+def _replay_problems(prepared: Prepared) -> list[Problem]:
+    found = []
+    for index, phase in enumerate(prepared.plan.phases):
+        if isinstance(phase.shape, Replayed):
+            try:
+                replayed(locate("scenarios", phase.shape.file), phase.duration)
+            except ValueError as error:
+                place = ("phases", index, "shape", "file")
+                path = prepared.inputs.plan
+                what = error.problems[0].message if isinstance(error, InvalidFile) else str(error)
+                found.append(Problem(str(path), line_of(document(path), place), f"phases.{index}.shape.file", what))
+    return found

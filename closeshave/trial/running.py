@@ -1,0 +1,167 @@
+"""Carry a trial out, from a prepared plan to a run directory that can be judged.
+
+Order matters more than anything here. The janitor lives before the first process of the environment does; a fault is started only when
+nothing else is broken; whatever happens, load stops, faults are healed, evidence is saved and an owned environment is gone before a verdict
+is spoken. Nothing in this room decides what a history means.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from closeshave import __version__, history
+from closeshave.clock import Anchor
+from closeshave.conclusion import note_ending
+from closeshave.deployment import LINK_KINDS, Deployment, load
+from closeshave.environments import drivers
+from closeshave.environments.driver import Permission
+from closeshave.environments.errors import EnvironmentFailed
+from closeshave.faults import catalogue, janitor
+from closeshave.files import rundir
+from closeshave.files.yamlfile import InvalidFile, Problem
+from closeshave.history import Manifest
+from closeshave.traffic.generator import GeneratorFailed
+from closeshave.traffic.logins import LoginFailed
+from closeshave.trial import nemesis, stopping, unexpected
+from closeshave.trial.calibrating import TooLittle, calibrate
+from closeshave.trial.cleanup import clean_up
+from closeshave.trial.display import Display
+from closeshave.trial.interrupts import Interrupted, Interrupts, interrupts
+from closeshave.trial.loading import load_and_break
+from closeshave.trial.preparation import Prepared, check_disk
+from closeshave.trial.starting import bring_up, log_in, options
+from closeshave.trial.state import EnvironmentLost, SafetyStop, Trial
+
+NOTHING_GIVEN = Permission()
+RUN_ID = "CLOSESHAVE_RUN_ID"
+"""Every process that the harness itself starts carries the run's ID in this variable, so that the janitor finds it."""
+
+
+def run(
+    prepared: Prepared,
+    runs: Path,
+    display: Display,
+    *,
+    attach: Path | None = None,
+    permission: Permission = NOTHING_GIVEN,
+    after_up: Callable[[Deployment], None] | None = None,
+) -> Path:
+    """Carry out a trial and return its run directory, ready to be judged; how it ended, if early, is in the directory too.
+
+    ``attach`` names the root of a running environment to use instead of an own one. ``after_up`` is called once the environment serves and
+    before any load: tests plant defects there. Raises :class:`InvalidFile` when the environment must not be loaded, :class:`OSError` when the
+    run directory cannot be written; then nothing was started.
+    """
+    check_disk(runs)
+    if attach is None:
+        _be_admitted(prepared, permission)
+    else:
+        _find_its_links(prepared, attach)
+    started = datetime.now(UTC)
+    directory = rundir.create(runs, prepared.plan.name, started, secrets.token_hex(2))
+    rundir.keep(directory, prepared.inputs, options(prepared))
+    if prepared.drawn:
+        nemesis.save(directory, prepared.drawn)
+    manifest = Manifest(
+        id=directory.name,
+        plan=prepared.plan.name,
+        environment=prepared.definition.name,
+        target=prepared.target.name,
+        seed=prepared.plan.seed,
+        evidence=prepared.definition.evidence,
+        version=__version__,
+        started_at=started.isoformat(timespec="seconds"),
+        anchor=Anchor.take(),
+        topology=prepared.definition.topology,
+        rate_scale=prepared.rate_scale,
+        lengths_s=tuple(phase.duration for phase in prepared.plan.phases),
+        rate=None if prepared.calibrates else prepared.rate,
+        payments_ledger=drivers.of(prepared.definition.kind).ledger,
+        edge_counters=drivers.of(prepared.definition.kind).count_edges is not None,
+        looked_inside=drivers.of(prepared.definition.kind).looks_inside,
+    )
+    trial = Trial(prepared, directory, manifest, display, attach)
+    history.save_manifest(directory, manifest)
+    os.environ[RUN_ID] = manifest.id
+    with janitor.Heartbeat(directory), interrupts(display.say) as stop:
+        _carry_out(trial, stop, after_up)
+    return directory
+
+
+def _be_admitted(prepared: Prepared, permission: Permission) -> None:
+    refused = drivers.of(prepared.definition.kind).admit(prepared.definition, prepared.plan, permission)
+    if refused:
+        raise InvalidFile(*(Problem(str(prepared.inputs.environment), 0, "", reason) for reason in refused))
+
+
+def _find_its_links(prepared: Prepared, root: Path) -> None:
+    """An environment that was started for another plan may lack the Toxiproxy that a fault needs. Raises :class:`InvalidFile`."""
+    try:
+        straight = load(root).straight
+    except (OSError, ValueError):
+        return  # the trial itself reports a root without an environment
+    there = [kind for kind in LINK_KINDS if kind not in straight]
+    where = f"{root}: it was started for a plan that breaks none of them; 'closeshave env up' starts an environment with all of them"
+    if lacking := catalogue.lacking(prepared.plan.faults, there, where):
+        raise InvalidFile(*(Problem(str(prepared.inputs.plan), 0, "faults", reason) for reason in lacking))
+
+
+def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], None] | None) -> None:
+    ending = None
+    try:
+        bring_up(trial)
+        if after_up is not None:
+            after_up(trial.serving)
+        log_in(trial)
+        if trial.prepared.calibrates:
+            calibrate(trial)
+        load_and_break(trial)
+    except TooLittle as reason:
+        # Neither an error nor a stop: the run is judged inconclusive, with the reason why no load was sent.
+        ending = ("", str(reason))
+    except Interrupted as reason:
+        ending = _stopped(trial, str(reason))
+    except SafetyStop as reason:
+        ending = ("safety", str(reason))
+    except EnvironmentLost as error:
+        trial.lost = True
+        ending = ("environment", str(error))
+    except (EnvironmentFailed, GeneratorFailed, LoginFailed, janitor.JanitorFailed, OSError) as error:
+        ending = ("environment", str(error))
+    except Exception as error:  # noqa: BLE001 - a bug of ours must end as "the harness failed", never as a fail of the platform or a whole run
+        ending = ("environment", f"the harness failed: {unexpected.told(error)}; its traceback is in {unexpected.keep(error, trial.run)}")
+    finally:
+        stop.shield()
+        if ending is None and stop.received is not None:
+            ending = _stopped(trial, f"stopped by {stop.received}")
+        _end(trial, ending)
+
+
+def _end(trial: Trial, ending: tuple[str, str] | None) -> None:
+    """Say and note how it ended, and put everything in order: whatever one step raises (the disk may be full), the others are taken."""
+    early = ending is not None
+    with ExitStack() as steps:
+        # Run in reverse of this order; ExitStack goes on to the next when one raises.
+        steps.callback(_save_manifest, trial, ending)
+        steps.callback(clean_up, trial, early=early)
+        if ending is not None:
+            steps.callback(note_ending, trial.run, ending[0])
+            steps.callback(trial.mark, "abort", ending[1])
+            trial.say(ending[1], "stopping early", "bold red")
+
+
+def _save_manifest(trial: Trial, ending: tuple[str, str] | None) -> None:
+    ended_at = datetime.now(UTC).isoformat(timespec="seconds")
+    trial.manifest = replace(trial.manifest, ended_at=ended_at, interrupted=ending[1] if ending else None)
+    history.save_manifest(trial.run, trial.manifest)
+
+
+def _stopped(trial: Trial, reason: str) -> tuple[str, str]:
+    """A signal is Ctrl-C, unless ``closeshave stop`` sent it."""
+    return ("safety", "stopped by the operator (closeshave stop)") if stopping.asked(trial.run) else ("interrupted", reason)

@@ -1,0 +1,37 @@
+"""The operator's stop of a run from another terminal: heal, clean up, judge what there is; exit code 5 of the run that is stopped."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from closeshave.control.processes import gone, send
+from closeshave.faults import heartbeat
+from closeshave.files import write_atomically
+
+FILE = "stop"
+"""In a run directory: the operator asked for the stop. Written before the signal, because the signal alone means the same as Ctrl-C."""
+
+
+def running(runs: Path) -> tuple[Path, ...]:
+    """The runs below ``runs`` whose harness lives, oldest first."""
+    beats = ((path.parent, heartbeat.read(path.parent)) for path in sorted(runs.glob(f"*/{heartbeat.FILE}")))
+    return tuple(run for run, beat in beats if beat is not None and beat.harness.alive)
+
+
+def ask(run: Path, timeout_s: float) -> bool:
+    """Stop a run and wait until it has healed, cleaned up and ended; says whether it ended within ``timeout_s`` seconds.
+
+    Raises :class:`LookupError` when it is not running.
+    """
+    beat = heartbeat.read(run)
+    if beat is None or not beat.harness.alive:
+        raise LookupError(f"{run} is not running")
+    write_atomically(run / FILE, "")
+    send([beat.harness], signal.SIGTERM)
+    return not gone([beat.harness], timeout_s)
+
+
+def asked(run: Path) -> bool:
+    """Whether the operator asked for this run's stop."""
+    return (run / FILE).exists()

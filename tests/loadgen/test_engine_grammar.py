@@ -1,0 +1,147 @@
+"""Whatever a server answers: nothing raises, nothing waits past its timeout, a request is one record, and good is only what came whole."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from closeshave.loadgen.client import Client, Timeouts
+from closeshave.loadgen.dns import Resolver
+from closeshave.loadgen.engine import Engine, Settings
+from closeshave.loadgen.response import Response
+from closeshave.loadgen.rows import DTYPE, HEADER
+from tests.loadgen import grammar
+from tests.loadgen.grammar import Answer, GeneratedServer
+
+TOTAL_S, SLACK_S = 0.15, 2.0
+HASTY = Timeouts(connect_ns=int(TOTAL_S * 1e9), first_byte_ns=int(TOTAL_S * 1e9), total_ns=int(TOTAL_S * 1e9))
+REDIRECTS = 3
+MANY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+class Place:
+    """A server, an engine, and what both counted so far."""
+
+    def __init__(self, directory: Path) -> None:
+        self.server = GeneratedServer()
+        self.engine = Engine(Settings(records=directory))
+        # A redirect may point anywhere; from here it leads to nobody.
+        self.engine._connector.resolver = Resolver(lookup=lambda _host, _port: [(2, 1, 6, "", ("127.0.0.1", 1))])
+        self._path = directory / "worker-0.rows"
+
+    def client(self) -> Client:
+        return self.engine.client(self.server.url, timeouts=HASTY, redirects=REDIRECTS, retries=1, traces=True)
+
+    def counted(self) -> tuple[int, int, int]:
+        """Requests that the engine sent, those that have a row, and those that the server read."""
+        self.engine.records.flush()
+        return self.engine.records.counters.sent, len(np.frombuffer(self._path.read_bytes(), DTYPE, offset=HEADER.size)), self.server.seen
+
+    def ask(self, answer: Answer, method: str = "GET") -> Response:
+        """One request of a new customer, held to all that holds for every answer."""
+        self.server.answer = answer
+        sent, rows, seen = self.counted()
+        began_s = time.monotonic()
+        response = self.client().request(method, "/")
+        assert time.monotonic() - began_s < (REDIRECTS + 2) * TOTAL_S + SLACK_S
+        sent, rows, seen = (now - before for now, before in zip(self.counted(), (sent, rows, seen), strict=True))
+        assert sent == rows >= 1, "a request is a record"
+        assert seen <= sent
+        assert response.good == (response.error is None)
+        return response
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Shared: a customer more costs nothing."""
+    place = Place(tmp_path_factory.mktemp("records"))
+    yield place
+    place.engine.close()
+    place.server.close()
+
+
+@MANY
+@given(answer=grammar.valid())
+@example(answer=Answer((b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",), body=b"ok"))
+@example(answer=Answer((b"HTTP/1.1 200 OK\r\nX-Old: 1\nContent-Length: 2\r\n\r\nok",), body=b"ok"))
+@example(answer=Answer((b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Max-Age=--5\r\nContent-Length: 2\r\n\r\nok",), body=b"ok"))
+def test_a_valid_answer_is_good_with_its_whole_body(place: Place, answer: Answer) -> None:
+    """However it is framed, coded, spelled and cut into segments."""
+    response = place.ask(answer)
+    assert (response.error, response.status, response.content) == (None, 200, answer.body)
+
+
+@MANY
+@given(answer=grammar.cut())
+def test_an_answer_that_ends_early_is_never_good(place: Place, answer: Answer) -> None:
+    """Half a body is no body."""
+    assert not place.ask(answer).good
+
+
+@MANY
+@given(answer=grammar.mutated(), method=st.sampled_from(["GET", "POST", "HEAD", "DELETE"]))
+@example(answer=Answer((b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",)), method="GET")
+@example(answer=Answer((b"HTTP/1.1 302 F\r\nLocation: shop://booked/7\r\nContent-Length: 0\r\n\r\n",)), method="GET")
+@example(answer=Answer((b"HTTP/1.1 302 F\r\nLocation: http://h:99999/\r\nContent-Length: 0\r\n\r\n",)), method="POST")
+def test_an_answer_of_any_bytes_is_a_record(place: Place, answer: Answer, method: str) -> None:
+    """What holds for all is in :meth:`Place.ask`."""
+    place.ask(answer, method)
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("/größe?ö=1", b"/gr%C3%B6%C3%9Fe?%C3%B6=1"), (b"/\xff", b"/%FF"), ("/a#top", b"/a"), ("?q=1", b"/?q=1"), ("/a%20b", b"/a%20b"),
+    ],
+)  # fmt: skip
+def test_a_location_is_followed_as_it_was_meant(
+    place: Place, location: str | bytes, target: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bytes are UTF-8, or stay what they are; a fragment is the customer's alone."""
+    wires: list[bytes] = []
+    client = place.client()
+    attempt = client._attempt
+
+    def watched(pool, method, wire, kind, due_ns):
+        wires.append(wire)
+        return attempt(pool, method, wire, kind, due_ns)
+
+    monkeypatch.setattr(client, "_attempt", watched)
+    there = location if isinstance(location, bytes) else location.encode()
+    place.server.answer = Answer((b"HTTP/1.1 302 Found\r\nLocation: " + there + b"\r\nContent-Length: 0\r\n\r\n",))
+    client.get("/", allow_redirects=True, headers={"X-A": "1"})
+    assert [wire.split(b" ")[1] for wire in wires] == [b"/", *[target] * REDIRECTS]
+
+
+@pytest.mark.parametrize(
+    "location", [b"shop://booked/7", b"http://h:99999/", b"http://[::1", b"http://a..b/", b"https://.x/", b"mailto:a@b"]
+)
+def test_a_location_that_nobody_can_follow_is_one_record(place: Place, location: bytes) -> None:
+    """The answer itself, as it came."""
+    sent, rows, _ = place.counted()
+    response = place.ask(Answer((b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n",)))
+    now = place.counted()
+    assert (response.status, now[0] - sent, now[1] - rows) == (302, 1, 1)
+
+
+@pytest.mark.parametrize("coding", [b"br", b"zstd", b"gzip, br"])
+def test_an_answer_to_head_may_name_any_coding(place: Place, coding: bytes) -> None:
+    """There is nothing to undo; with a body there is, and nobody here can."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: " + coding + b"\r\nContent-Length: 3\r\n\r\n"
+    assert place.ask(Answer((head,)), "HEAD").good
+    assert place.ask(Answer((head + b"abc",)), "GET").error == "protocol"
+
+
+@pytest.mark.parametrize("behind", [b"garbage", b"\x1f\x8b", b"\x1f\x8b\x08\x00"])
+def test_what_is_behind_a_gzip_member_is_another_or_an_error(place: Place, behind: bytes) -> None:
+    """Never half a body that is called good."""
+    packed = gzip.compress(b"one") + behind
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+    assert place.ask(Answer((head + packed,))).error == "protocol"

@@ -1,0 +1,89 @@
+"""The janitor is dismissed when nothing is left of an environment, and not before."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from closeshave import private
+from closeshave.trial import cleanup, running
+from closeshave.trial.display import Display
+from closeshave.trial.state import Trial
+
+GONE = ()
+STUCK = ("its containers: the engine is away",)
+
+
+class Guard:
+    """A janitor that only remembers the last word that it was told."""
+
+    told = ""
+
+    def dismiss(self):
+        """All is in order."""
+        self.told = "dismissed"
+
+    def leave_to(self):
+        """Something is left."""
+        self.told = "left to it"
+
+
+@pytest.mark.parametrize(
+    ("answers", "told", "marks"),
+    [
+        ([GONE], "dismissed", []),
+        ([STUCK, GONE], "dismissed", []),
+        ([OSError("a segment stays"), GONE], "dismissed", []),
+        ([STUCK], "left to it", ["left-behind", "harness-error"]),
+        ([OSError("a segment stays")], "left to it", ["left-behind", "harness-error"]),
+    ],
+    ids=["at once", "when tried again", "after an error", "never", "always an error"],
+)
+def test_what_could_not_be_removed_is_left_to_the_janitor(tmp_path, monkeypatch, answers, told, marks):
+    """It is tried again first; the last answer of the environment's kind is its answer for good."""
+    monkeypatch.setattr(cleanup, "DOWN_AGAIN_S", 0.05 if len(answers) == 1 else 5.0)
+    left = list(answers)
+
+    def down(_root, _logs_to):
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    seen, guard = [], Guard()
+    trial = SimpleNamespace(
+        driver=SimpleNamespace(down=down), guard=guard, owned=True, lost=True, left=(), root=tmp_path / "root", run=tmp_path,
+        generators=[], sampler=None, children={}, forks=None, deployment=None, loaded=False,
+        say=lambda *_text: None, mark=lambda kind, _detail="": seen.append(kind),
+    )  # fmt: skip
+    cleanup.clean_up(trial, early=True)  # type: ignore[arg-type]  # all that is asked for
+    assert (guard.told, seen) == (told, marks)
+
+
+class Terminal:
+    """One that is gone, or that takes what it is told for markup."""
+
+    def print(self, *_args, **_options):
+        raise ValueError("closing tag '[/api/v2/auth/login]' does not match any open tag")
+
+
+def test_nothing_that_is_shown_and_no_full_disk_stops_a_clean_up(tmp_path, monkeypatch):
+    """The terminal is gone and the run directory cannot be written: credentials are forgotten and the environment is taken down anyway."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    down: list[Path] = []
+    guard, run = Guard(), tmp_path / "absent" / "run"
+    place = private.make(run)
+    nothing: Any = None
+    terminal: Any = Terminal()
+    trial = Trial(prepared=nothing, run=run, manifest=nothing, display=Display(terminal), attach=None, root=tmp_path / "root", lost=True)
+    trial.guard = guard  # type: ignore[assignment]  # all that is asked of one
+
+    def take_down(root, _logs_to):
+        down.append(root)
+        return ()
+
+    monkeypatch.setattr(Trial, "driver", SimpleNamespace(ours=True, down=take_down))
+    with pytest.raises((OSError, AttributeError, TypeError)):
+        running._end(trial, ("environment", "POST answered 404 no handler found for uri [/api/v2/auth/login]"))
+    assert (down, guard.told, place.exists()) == ([tmp_path / "root"], "dismissed", False)
