@@ -46,6 +46,6 @@ def test_plans_say_whether_they_kill_members_of_etcd(plan: str, kills: bool) -> 
 def test_every_kind_that_kills_processes_of_etcd_says_so() -> None:
     """By what it tells people: the kinds that kill members, and those that kill all of a region."""
     kills = {name for name, kind in KINDS.items() if kind.kills_etcd}
-    told = {name for name, kind in KINDS.items() if "SIGKILL" in kind.does and ("etcd" in kind.does or "region" in kind.does)}
+    told = {name for name, kind in KINDS.items() if "SIGKILL" in kind.does and ("etcd" in kind.does or "every process" in kind.does)}
     assert told <= kills
     assert kills == {"region.lost", "region.restored", "shard.etcd-lost", "shard.etcd-member-lost"}

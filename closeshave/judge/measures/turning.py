@@ -24,7 +24,10 @@ from closeshave.judge.evidence.columns import Flags, Ints
 TOTAL = 0.92
 """How likely an outage is total, before anybody has looked: a primary, a region or a link is gone for everybody."""
 BELOW, ABOVE = 0.01, 0.955
-"""The interval holds the turning point but for these tails: 94.5 %."""
+"""The interval holds the turning point but for these tails: 94.5 %. What is outside is mostly that an outage of which every probe failed was partial."""
+BELOW_PARTIAL, ABOVE_PARTIAL = 0.005, 0.99
+"""The same where a probe was answered well between two that failed: 98.5 %. An end above the interval may pass a bound that was broken, which must be
+rarer than the other mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,9 @@ def turn(at_ns: Ints, failed: Flags, restored_share: float) -> Turn:
     with np.errstate(divide="ignore"):
         weight = np.exp(likely - likely.max() + np.log(np.maximum(lengths, 1.0)) - math.log(lengths.max() or 1.0))
     share = np.cumsum(weight) / weight.sum()
-    low, high = int(np.searchsorted(share, BELOW, side="right")), int(np.searchsorted(share, ABOVE))
+    partial = bool(np.any(~failed[: int(np.flatnonzero(failed)[-1])]))
+    below, above = (BELOW_PARTIAL, ABOVE_PARTIAL) if partial else (BELOW, ABOVE)
+    low, high = int(np.searchsorted(share, below, side="right")), int(np.searchsorted(share, above))
     if high >= len(at_ns) - 1:
         return Turn(int(at_ns[low]), None, None)
     # Where several gaps are in question, up to the last but the open one: without its long tail the mean of a partial outage would read short.
