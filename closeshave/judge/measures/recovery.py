@@ -33,7 +33,7 @@ from closeshave.judge.evidence.timeline import Life, operations_of, signals_of
 from closeshave.judge.evidence.writes import MUTATING
 from closeshave.judge.measures import canary
 from closeshave.judge.measures.canary import Sequence
-from closeshave.judge.measures.turning import Turn, beyond, turn
+from closeshave.judge.measures.turning import COMPARED, STATED, Caution, Turn, beyond, turn
 from closeshave.plan import Expected
 
 
@@ -169,15 +169,15 @@ def _of_one(seen: Sequence, number: int, hold_ns: int, share: float) -> _End | N
     begins = [own.due[bad[gap + 1]] for gap in np.flatnonzero(np.diff(bad) > canary.ENOUGH)[::-1]]
     outages = (since for since in begins if _outage(own.where(own.due >= since), hold_ns, share).any())
     own = own.where(own.due >= next(outages, own.due[bad[0]]))
-    return _End(number, int(own.due[0]), _turn(own, share), bool(_outage(own, hold_ns, share).any()))
+    return _End(number, int(own.due[0]), _turn(own, share, COMPARED), bool(_outage(own, hold_ns, share).any()))
 
 
-def _turn(seen: Sequence, share: float) -> Turn:
+def _turn(seen: Sequence, share: float, caution: Caution = STATED) -> Turn:
     """As :func:`turn`, of probes in the order in which they say something: a refusal when it was asked for, an answer when it came."""
     at = np.where(seen.bad, seen.started, seen.ended)
     order = np.argsort(at, kind="stable")
     begin = int(np.argmax(seen.bad[order]))
-    found = turn(at[order][begin:], seen.bad[order][begin:], share)
+    found = turn(at[order][begin:], seen.bad[order][begin:], share, caution)
     released_ns = _released_ns(seen)
     if released_ns is None or found.high_ns is None or not found.low_ns <= released_ns <= found.high_ns:
         return found
