@@ -227,6 +227,17 @@ def test_what_is_offered_whole_afterwards_was_free_whatever_an_earlier_list_lack
     assert run.verdict("integrity/refused_though_free").status is FAIL
 
 
+def test_a_list_of_two_times_hours_apart_does_not_offer_the_time_between() -> None:
+    """Of a nearly full day; other lists tell that times are half an hour apart. The second half hour is a stranger's: nobody was refused what was free."""
+    run = Run((NAMED,))
+    run.book(15, 1, session="someone")
+    lists(run, 12, EIGHT - 1800, EIGHT, session="someone")
+    lists(run, 39, EIGHT, EIGHT + 7200)
+    refuse(run, minutes=45)
+    lists(run, 43.1, EIGHT, EIGHT + 7200)
+    assert run.verdict("integrity/refused_though_free").status is PASS
+
+
 def test_nobody_is_in_the_way_of_moving_the_own_booking() -> None:
     """Half an hour later overlaps where it is now; that it is there is no reason to refuse."""
     run = Run((NAMED,))

@@ -39,7 +39,9 @@ SOON_NS = 30_000_000_000
 """A list that was asked for later tells of another time."""
 SAME_DAY_S = 12 * 3600
 STEP_S = 1800
-"""Between the starts of a list, where it offers too few to tell."""
+"""Between the starts of lists, where all of them offer too few to tell."""
+LISTS_ENOUGH = 500
+"""So many lists tell the step. One that offers two times of a day, hours apart, does not: taken for the step, its first time would be free for hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +140,28 @@ def _read_back(case: Recorded, rows: pd.DataFrame, unexplained: Ints) -> dict[in
     lists = beside(case, equal(effects["action"], "offer") & effects["session"].isin(sessions).to_numpy(dtype=np.bool_))
     lists = lists[equal(lists["outcome"], Outcome.OK) & lists["read_values"].notna().to_numpy()]
     of_session = dict(iter(lists.groupby("session", observed=True)))
+    step_s = _step_s(offers["read_values"][filled])
     found = {}
     for index in unexplained.tolist():
         refused = rows.iloc[index]
         mine = of_session.get(refused["session"])
         if mine is None or pd.isna(refused["starts_at"]):
             continue
-        answer = next((said for said in _told(refused, mine, usual) if said is not None), None)
-        if answer is None and _held_before(refused, mine):
+        answer = next((said for said in _told(refused, mine, usual, step_s) if said is not None), None)
+        if answer is None and _held_before(refused, mine, step_s):
             answer = False
         if answer is not None:
             found[index] = answer
     return found
 
 
-def _held_before(refused: pd.Series, lists: pd.DataFrame) -> bool:
+def _step_s(filled: pd.Series) -> int:
+    """Seconds between the times that lists offer: the shortest that is seen in any."""
+    times = (sorted(json.loads(str(values))) for values in filled.iloc[:LISTS_ENOUGH])
+    return min((later - earlier for offered in times for earlier, later in pairwise(offered) if later > earlier), default=STEP_S)
+
+
+def _held_before(refused: pd.Series, lists: pd.DataFrame, step_s: int) -> bool:
     """Whether the last list before the request that offered the beginning of the slot did not offer the rest of it."""
     start, sent = int(refused["starts_at"]), int(refused["started_ns"])
     earlier = lists[
@@ -162,18 +171,17 @@ def _held_before(refused: pd.Series, lists: pd.DataFrame) -> bool:
         of_another = not pd.isna(barber) and (pd.isna(refused["barber"]) or int(barber) != int(refused["barber"]))
         offered = sorted(json.loads(str(values)))
         if start in offered and not of_another:
-            return not _whole(refused, offered)
+            return not _whole(refused, offered, step_s)
     return False
 
 
-def _whole(refused: pd.Series, offered: list[int]) -> bool:
+def _whole(refused: pd.Series, offered: list[int], step_s: int) -> bool:
     """Whether a list offers all of the slot, and not its beginning alone."""
     start, minutes = int(refused["starts_at"]), 30 if pd.isna(refused["minutes"]) else int(refused["minutes"])
-    step = min((b - a for a, b in pairwise(offered) if b > a), default=STEP_S)
-    return all(at in offered for at in range(start, start + 60 * minutes, step))
+    return all(at in offered for at in range(start, start + 60 * minutes, step_s))
 
 
-def _told(refused: pd.Series, lists: pd.DataFrame, usual: dict[bool, bool]) -> Iterator[bool | None]:
+def _told(refused: pd.Series, lists: pd.DataFrame, usual: dict[bool, bool], step_s: int) -> Iterator[bool | None]:
     """What each list of the session after the refusal says of the slot, in order of time: free, held, or nothing."""
     start, ended = int(refused["starts_at"]), int(refused["ended_ns"])
     later = lists[
@@ -193,4 +201,4 @@ def _told(refused: pd.Series, lists: pd.DataFrame, usual: dict[bool, bool]) -> I
             yield False if asked_one or not of_one else None
         else:
             # That somebody of all is free does not say that the one asked for is.
-            yield True if _whole(refused, offered) and (of_one or not asked_one) and sent_ns > ended + MOMENT_NS else None
+            yield True if _whole(refused, offered, step_s) and (of_one or not asked_one) and sent_ns > ended + MOMENT_NS else None
