@@ -89,9 +89,8 @@ class Sequence:
 
     def where(self, chosen: Flags) -> Sequence:
         """Some of them, in the same order."""
-        columns = (self.due, self.started, self.ended, self.bad, self.canary, self.released)
-        due, started, ended, bad, canary, released = (column[chosen] for column in columns)
-        return Sequence(due, started, ended, bad, canary, released)
+        due, started, ended = self.due[chosen], self.started[chosen], self.ended[chosen]
+        return Sequence(due, started, ended, self.bad[chosen], self.canary[chosen], self.released[chosen])
 
 
 def sequence(case: Evidence, probes: Ints, before: Ints) -> Sequence:
