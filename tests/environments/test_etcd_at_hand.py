@@ -6,7 +6,7 @@ from closeshave.environments import parts
 from closeshave.environments.gobuild import ETCD
 from closeshave.faults import catalogue
 from closeshave.faults.catalogue import KINDS
-from closeshave.preparation import prepare
+from closeshave.trial.preparation import prepare
 
 
 @pytest.fixture
