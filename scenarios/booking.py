@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from locust import task
 
-from closeshave.traffic.dialect import MINUTES, Slot
+from closeshave.traffic.dialect import Slot
 from closeshave.traffic.journeys import BookingUser, thinking
-from closeshave.traffic.steps import choose
-
-SERVICES = tuple(MINUTES)
+from closeshave.traffic.steps import choose, services_at
 
 
 class Customer(BookingUser):
@@ -57,7 +55,7 @@ class Customer(BookingUser):
             return
         self.think()
         # Some send a form twice: the second must change nothing.
-        booking = steps.book(slot, self.rng.choice(SERVICES), submissions=2 if self.chance(0.15) else 1)
+        booking = steps.book(slot, self.rng.choice(services_at(slot)), submissions=2 if self.chance(0.15) else 1)
         if booking is None:
             return
         steps.read_booking(booking)
@@ -68,7 +66,8 @@ class Customer(BookingUser):
                 steps.confirm(booking, intent, submissions=2 if self.chance(0.15) else 1)
         if self.chance(0.1):
             self.think()
-            other = choose(steps.slots(steps.some_day(), barber, to_book=True), self.session)
+            offered = steps.slots(steps.some_day(), barber, to_book=True)
+            other = choose([time for time in offered if booking.service in services_at(time)], self.session)
             if other is not None:
                 booking = steps.reschedule(booking, other)
         if self.chance(1 / 3):

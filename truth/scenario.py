@@ -9,11 +9,9 @@ from dataclasses import replace
 
 from locust import task
 
-from closeshave.traffic.dialect import MINUTES, Slot
+from closeshave.traffic.dialect import Slot
 from closeshave.traffic.journeys import BookingUser, thinking
-from closeshave.traffic.steps import choose
-
-SERVICES = tuple(MINUTES)
+from closeshave.traffic.steps import choose, services_at
 
 
 class Customer(BookingUser):
@@ -48,10 +46,10 @@ class Customer(BookingUser):
             return
         # Who does not care who cuts gets somebody else when a key is ignored, instead of being told that the time is gone.
         barber, day = self.rng.choice([*barbers, None, None]), steps.some_day()
-        slot = choose(steps.slots(day, barber), self.session)
+        slot = choose(steps.slots(day, barber, to_book=True), self.session)
         if slot is None:
             return
-        booking = steps.book(slot, self.rng.choice(SERVICES), submissions=2 if self.chance(0.5) else 1)
+        booking = steps.book(slot, self.rng.choice(services_at(slot)), submissions=2 if self.chance(0.5) else 1)
         if booking is None:
             return
         self.think()

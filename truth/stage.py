@@ -51,7 +51,7 @@ class Stage:
         definition = read_definition(locate("environments", self.environment))
         driver = drivers.of(definition.kind)
         self.root = driver.place(definition)
-        driver.up(definition, self.root, Display(self.console).say)
+        driver.up(definition, self.root, Display(self.console).say, True)
 
     def down(self) -> None:
         """Take it away."""

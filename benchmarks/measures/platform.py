@@ -102,7 +102,7 @@ def _platform(prepared: Prepared) -> Iterator[Deployment]:
     # As a run of this plan would start it: with Toxiproxy on no link.
     definition = driver.narrow(prepared.definition, catalogue.links_of(prepared.plan.faults))
     try:
-        yield driver.up(definition, root, lambda line: print(line, file=sys.stderr))
+        yield driver.up(definition, root, lambda line: print(line, file=sys.stderr), catalogue.kill_etcd(prepared.plan.faults))
     finally:
         driver.down(root, None)
 

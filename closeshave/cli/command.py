@@ -328,7 +328,7 @@ def up(name: EnvironmentName = "embedded") -> None:
         raise InvalidFile(
             Problem(str(path), 0, "kind", "a remote platform is not started; 'closeshave run' uses it if its guard permits that")
         )
-    deployment = drivers.of(definition.kind).up(definition, registry.new_root(definition.name), Display(console).say)
+    deployment = drivers.of(definition.kind).up(definition, registry.new_root(definition.name), Display(console).say, True)
     for edge in deployment.edges:
         console.print(f"{edge.region:16} {edge.url}")
     typer.echo(deployment.root)

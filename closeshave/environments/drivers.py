@@ -39,7 +39,7 @@ EMBEDDED = Driver(
     place=lambda definition: registry.new_root(definition.name),
     admit=lambda _definition, _plan, _permission: (),
     rate_cap=lambda _definition: None,
-    up=lambda definition, root, say: embedded.up(definition, root=root, say=say),
+    up=lambda definition, root, say, etcd_killed: embedded.up(definition, root=root, say=say, etcd_killed=etcd_killed),
     down=lambda root, logs_to: embedded.down(root, logs_to=logs_to),
     status=embedded.status,
     count_edges=edge_counts.read,
@@ -56,7 +56,7 @@ EMBEDDED = Driver(
 CONTAINERS = replace(
     EMBEDDED,
     kind="containers",
-    up=lambda definition, root, say: containers.up(definition, root=root, say=say),
+    up=lambda definition, root, say, _etcd_killed: containers.up(definition, root=root, say=say),
     down=lambda root, logs_to: containers.down(root, logs_to=logs_to),
 )
 """The same ports on the same machine, so it is looked at in the same ways."""

@@ -18,14 +18,16 @@ from closeshave.environments.warm import WarmStarter
 __all__ = ["EnvironmentFailed", "PartStatus", "down", "status", "up"]
 
 
-def up(definition: Embedded, *, root: Path | None = None, say: Say) -> Deployment:
+def up(definition: Embedded, *, root: Path | None = None, say: Say, etcd_killed: bool = True) -> Deployment:
     """Start the environment below ``root`` (a fresh directory by default) and return once every part of it serves.
+
+    Where no member of etcd will be killed (``etcd_killed``), no time is spent on building an etcd that survives it.
 
     Raises :class:`EnvironmentFailed`. Whatever ends it early, an interruption too, leaves nothing running and no directory.
     """
 
     def gather(say: Say) -> Means:
-        parts = resolve(definition.database.binaries, say, toxiproxy=bool(definition.links))
+        parts = resolve(definition.database.binaries, say, toxiproxy=bool(definition.links), etcd_killed=etcd_killed)
         assert parts.postgres is not None, "on this machine it was found somewhere"
 
         def described(ground: Ground, first_port: int) -> Layout:

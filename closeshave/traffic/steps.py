@@ -343,6 +343,15 @@ def choose(slots: Sequence[Slot], session: Session) -> Slot | None:
     return session.rng.choice(slots) if slots else None
 
 
+def services_at(slot: Slot) -> list[str]:
+    """Services that a customer asks for at ``slot``, such that a refusal can be explained.
+
+    Of one barber's list everybody can see later whether all of the time was free, or a part of it somebody's. A list that is merged over all barbers says
+    of two times that somebody is free at each, and not that it is the same barber: of it, only what takes one step is booked.
+    """
+    return [service for service, minutes in dialect.MINUTES.items() if 60 * minutes <= SLOT_S or not slot.merged]
+
+
 def _integer(body: Mapping[str, Any], name: str) -> int | None:
     return answers.whole(body.get(name))
 

@@ -28,8 +28,9 @@ def bring_up(trial: Trial) -> None:
         _refuse_what_is_broken(trial.root)
         destroy = _destroy_command(trial.root, trial.run) if trial.owned else None
         trial.guard = janitor.start(trial.run, trial.root, destroy, trial.prepared.definition.secrets.not_for_faults)
-        definition = trial.driver.narrow(trial.prepared.definition, catalogue.links_of(trial.prepared.plan.faults))
-        trial.deployment = trial.driver.up(definition, trial.root, trial.say)
+        faults = trial.prepared.plan.faults
+        definition = trial.driver.narrow(trial.prepared.definition, catalogue.links_of(faults))
+        trial.deployment = trial.driver.up(definition, trial.root, trial.say, catalogue.kill_etcd(faults))
         if trial.owned:
             registry.own(trial.root, trial.run)
     # Without the accounts: a run directory is passed around.

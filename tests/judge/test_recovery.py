@@ -240,6 +240,8 @@ def test_what_was_stuck_in_a_hang_was_not_served_before_its_end(until: float, bo
     assert answer.confidence is not None
     assert answer.confidence[0] <= until - 120 <= answer.confidence[1]
     assert answer.confidence[1] - answer.confidence[0] < 0.4
+    # What was stuck tells the end itself: it was answered 4 ms after it.
+    assert answer.measured == pytest.approx(until + 0.004 - 120)
 
 
 def test_a_slow_platform_is_not_stuck() -> None:
@@ -297,7 +299,7 @@ def test_partial_faults_end_no_earlier_by_lucky_probes() -> None:
         run.canary(at, ok=not (120 <= at < 130 and index % 3 == 2))
     low, high = verdict(run).confidence or (0, 0)
     assert low == pytest.approx(9.9)
-    assert 10.2 < high < 10.9
+    assert 10.5 < high < 11.5
 
 
 @pytest.mark.parametrize(("every", "restored"), [(15, True), (4, False)])
@@ -663,7 +665,7 @@ def test_a_slow_canary_that_failed_last_makes_the_interval_narrower() -> None:
     assert verdict(run).confidence == pytest.approx((3.95, 4.01))
 
 
-@pytest.mark.parametrize(("failed", "interval"), [(123.95, (3.95, 4.11)), (126.95, (3.9, 4.01))])
+@pytest.mark.parametrize(("failed", "interval"), [(123.95, (3.95, 4.21)), (126.95, (3.9, 4.01))])
 def test_one_failure_of_a_slow_canary_is_no_outage_of_its_own(failed: float, interval: tuple[float, float]) -> None:
     """Before the other was served again it belongs to that outage, which is then no total one; after it, it is one failure among good answers."""
     run = outage((120.0, 124.0))

@@ -194,6 +194,50 @@ def test_a_long_service_needs_all_of_its_time() -> None:
     assert run.verdict("integrity/refused_though_free").status is INCONCLUSIVE
 
 
+@pytest.mark.parametrize(
+    ("minutes", "offered", "barber", "status"),
+    [
+        (45, (EIGHT - 1800, EIGHT, EIGHT + 3600), 1, PASS),  # a stranger sits there at half past eight
+        (45, (EIGHT - 1800, EIGHT), 1, PASS),  # closing time is half past eight
+        (45, (EIGHT - 1800, EIGHT, EIGHT + 3600), None, PASS),  # nobody at all is free at half past eight
+        (45, (EIGHT, EIGHT + 1800), 1, INCONCLUSIVE),
+        (30, (EIGHT - 1800, EIGHT, EIGHT + 3600), 1, INCONCLUSIVE),
+        (45, (EIGHT - 1800, EIGHT, EIGHT + 3600), 2, INCONCLUSIVE),
+        (45, (EIGHT + 3600, EIGHT + 7200), 1, INCONCLUSIVE),
+    ],
+)
+def test_the_list_that_was_chosen_from_may_tell_of_a_holder(
+    minutes: int, offered: tuple[int, ...], barber: int | None, status: Status
+) -> None:
+    """Of 45 minutes it offered the first half hour and not the second, as long before the run somebody had booked that: to refuse it was right."""
+    run = Run((NAMED,))
+    run.book(15, 1, session="someone")
+    lists(run, 39, *offered, barber=barber)
+    refuse(run, minutes=minutes)
+    assert run.verdict("integrity/refused_though_free").status is status
+
+
+def test_what_is_offered_whole_afterwards_was_free_whatever_an_earlier_list_lacked() -> None:
+    """The later list is nearer to the refusal than a guess about the earlier one."""
+    run = Run((NAMED,))
+    run.book(15, 1, session="someone")
+    lists(run, 39, EIGHT - 1800, EIGHT, EIGHT + 3600)
+    refuse(run, minutes=45)
+    lists(run, 43.1, EIGHT, EIGHT + 1800, EIGHT + 3600)
+    assert run.verdict("integrity/refused_though_free").status is FAIL
+
+
+def test_a_list_of_two_times_hours_apart_does_not_offer_the_time_between() -> None:
+    """Of a nearly full day; other lists tell that times are half an hour apart. The second half hour is a stranger's: nobody was refused what was free."""
+    run = Run((NAMED,))
+    run.book(15, 1, session="someone")
+    lists(run, 12, EIGHT - 1800, EIGHT, session="someone")
+    lists(run, 39, EIGHT, EIGHT + 7200)
+    refuse(run, minutes=45)
+    lists(run, 43.1, EIGHT, EIGHT + 7200)
+    assert run.verdict("integrity/refused_though_free").status is PASS
+
+
 def test_nobody_is_in_the_way_of_moving_the_own_booking() -> None:
     """Half an hour later overlaps where it is now; that it is there is no reason to refuse."""
     run = Run((NAMED,))

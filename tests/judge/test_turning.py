@@ -23,10 +23,19 @@ def tenths(found: Turn) -> tuple[float, float | None]:
     return found.low_ns / TENTH_NS, None if found.high_ns is None else found.high_ns / TENTH_NS
 
 
-@pytest.mark.parametrize("failed", [1, 2, 3, 10])
+@pytest.mark.parametrize("failed", [6, 10, 40])
 def test_a_total_outage_leaves_one_gap(failed: int) -> None:
     """From the last failed probe to the first good one, be it never so short."""
     assert tenths(turned("x" * failed + "." * 60)) == (failed - 1, failed)
+
+
+@pytest.mark.parametrize(("failed", "beyond"), [(1, (10, 20)), (2, (10, 20)), (3, (1, 5)), (5, (0, 2))])
+def test_few_failures_may_be_all_that_was_seen_of_a_partial_outage(failed: int, beyond: tuple[int, int]) -> None:
+    """One probe in twenty a second failed, and the next fourteen were lucky, in an outage of 1.5 s and three requests of ten (it was passed)."""
+    low, high = tenths(turned("x" * failed + "." * 60))
+    assert low == failed - 1
+    assert high is not None
+    assert failed + beyond[0] <= high <= failed + beyond[1]
 
 
 @pytest.mark.parametrize("pattern", ["x.x", "xx.x", "x..x", "xxx.x", "x.x.x", "xxxx..x", "xx..x.x"])
@@ -34,13 +43,12 @@ def test_a_good_answer_between_failures_makes_it_a_partial_one(pattern: str) -> 
     """The last failure was no slip after the end of a total outage, but for one in many: the interval reaches beyond it."""
     low, high = tenths(turned(pattern + "." * 60))
     assert high is not None
-    assert low < pattern.index(".")
-    assert len(pattern) - 1 < high
+    assert low < len(pattern) - 1 < high
 
 
 @pytest.mark.parametrize("share", [(0.2, 0.4), (0.3, 0.6), (0.6, 0.95)])
 def test_the_interval_holds_the_end_of_partial_outages(share: tuple[float, float]) -> None:
-    """Of 300 with an unknown share and length, at least 92 in 100; and not for being endless. On average its middle is right."""
+    """Of 300 with an unknown share and length, at least 97 in 100; and not for being endless. On average its middle is right."""
     luck = np.random.default_rng(7)
     inside, widths, errors = 0, [], []
     for _ in range(300):
@@ -58,6 +66,6 @@ def test_the_interval_holds_the_end_of_partial_outages(share: tuple[float, float
         inside += low <= length - 1 - first and length - first <= high
         widths.append(high - low)
         errors.append(found.middle_ns / TENTH_NS - (length - 0.5 - first))
-    assert inside >= 0.92 * len(errors)
+    assert inside >= 0.97 * len(errors)
     assert np.median(widths) < (25 if share[0] < 0.3 else 15)
     assert abs(np.mean(errors)) < BIAS_TENTHS

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from closeshave.loadgen.transport import Request
 from closeshave.traffic import dialect
 from closeshave.traffic.dialect import Caller, Slot
+from closeshave.traffic.steps import services_at
 
 CALLER = Caller("a@example.com", "pw", "TOKEN", "CSRF", 50_001, "10.1.2.3")
 SLOT = Slot(5, date(2026, 12, 1), "09:30", "Europe/Dublin")
@@ -106,3 +107,11 @@ def test_keys_are_what_the_payment_routes_accept(seed: int) -> None:
 def test_local_times_become_instants(day: date, time: str, zone: str, epoch: int) -> None:
     """With the zone's summer time."""
     assert Slot(1, day, time, zone).starts_at == epoch
+
+
+@pytest.mark.parametrize(
+    ("merged", "services"), [(False, ["Haircut", "Shave", "Haircut & Shave"]), (True, ["Haircut", "Shave"])], ids=["one barber", "merged"]
+)
+def test_what_takes_two_steps_is_booked_from_the_list_of_one_barber_only(merged: bool, services: list[str]) -> None:
+    """Somebody is free at ten and somebody at half past: whether it is one barber, a merged list does not say, and a refusal could not be explained."""
+    assert services_at(Slot(None, date(2026, 8, 3), "10:00", "UTC", merged=merged)) == services

@@ -16,8 +16,9 @@ ROOM_MB = 1100
 """A run is refused where less than a gigabyte is free."""
 
 
-def test_a_disk_that_fills_up_in_the_warm_up_ends_a_trial_as_4(tmp_path):
-    """Whatever could not be written: the environment is taken down, the passwords are gone, and a sentence says why."""
+@pytest.mark.parametrize("when", ["phase-started", '"edge": ?"observed"'], ids=["in the warm-up", "while a fault is in effect"])
+def test_a_disk_that_fills_up_ends_a_trial_as_4(tmp_path, when):
+    """Whatever could not be written: the environment is taken down, its fault with it, the passwords are gone, and a sentence says why."""
     mounting.needed()
     assert started_by_this_test() == []
     before = registry.running()
@@ -27,7 +28,7 @@ def test_a_disk_that_fills_up_in_the_warm_up_ends_a_trial_as_4(tmp_path):
     script = f"""
         mount -t tmpfs -o size={ROOM_MB}m none {place} || exit 99
         {sys.executable} -m closeshave run {plan} --runs {place}/runs > {tmp_path}/output 2>&1 & trial=$!
-        until grep -qs phase-started {place}/runs/*/timeline.jsonl; do kill -0 $trial || break; sleep 0.1; done
+        until grep -Eqs '{when}' {place}/runs/*/timeline.jsonl; do kill -0 $trial || break; sleep 0.1; done
         cat /dev/zero > {place}/filler
         wait $trial; echo $? > {tmp_path}/code
         rm {place}/filler; cp -r {place}/runs {tmp_path}/runs"""

@@ -33,6 +33,7 @@ KIND = Kind(
     scope=("region",),
     parameters=(domain.SWITCH_BACK,),
     expected=Expected.RECOVERS,
+    kills_etcd=True,
     unfit=domain.unfit,
     inject=inject,
     look=look,

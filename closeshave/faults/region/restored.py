@@ -25,6 +25,7 @@ KIND = Kind(
     scope=("region",),
     parameters=(OUTAGE_S, domain.SWITCH_BACK),
     expected=Expected.RECOVERS,
+    kills_etcd=True,
     unfit=domain.unfit,
     inject=lost.inject,
     look=lost.look,

@@ -28,6 +28,7 @@ KIND = Kind(
     scope=(),
     # By Patroni's failsafe mode: a primary that still sees all its standbys serves on without etcd.
     expected=Expected.TOLERATES,
+    kills_etcd=True,
     unfit=unfit,
     inject=inject,
     look=etcd.look,

@@ -28,6 +28,7 @@ KIND = Kind(
     undone_by="Starts the member again; proven by the health of every member, and a write, replication and roles on every shard.",
     scope=("process",),
     expected=Expected.TOLERATES,
+    kills_etcd=True,
     unfit=unfit,
     inject=inject,
     look=etcd.look,

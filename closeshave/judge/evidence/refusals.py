@@ -2,7 +2,8 @@
 
 * *Held*: a booking of ours, acknowledged or in doubt, of an overlapping slot of the same barber (or of the same customer), that may have stood at
   the moment of the refusal. It may have from the sending of its request to the answer of the cancel or move that gave the slot up, and a moment
-  longer, since a replica may be behind. Or the next list of free times of that session does not offer the slot.
+  longer, since a replica may be behind. Or the next list of free times of that session does not offer the slot, or the list that it chose from did not
+  offer all of it: a service of 45 minutes needs two times of half an hour, and the second may be a stranger's, or past closing time.
 * *Free*: nobody of us held it, and a list that was asked for more than a moment after the refusal still offers all of the slot.
 * *Untold*: neither. Such a refusal is not good, because nobody can say that it was right; it fails nothing of refusing what was free.
 * *Lost*: no effect tells which slot was asked for, since its row is missing. Not good either, for the same reason.
@@ -38,7 +39,9 @@ SOON_NS = 30_000_000_000
 """A list that was asked for later tells of another time."""
 SAME_DAY_S = 12 * 3600
 STEP_S = 1800
-"""Between the starts of a list, where it offers too few to tell."""
+"""Between the starts of lists, where all of them offer too few to tell."""
+LISTS_ENOUGH = 500
+"""So many lists tell the step. One that offers two times of a day, hours apart, does not: taken for the step, its first time would be free for hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,22 +140,50 @@ def _read_back(case: Recorded, rows: pd.DataFrame, unexplained: Ints) -> dict[in
     lists = beside(case, equal(effects["action"], "offer") & effects["session"].isin(sessions).to_numpy(dtype=np.bool_))
     lists = lists[equal(lists["outcome"], Outcome.OK) & lists["read_values"].notna().to_numpy()]
     of_session = dict(iter(lists.groupby("session", observed=True)))
+    step_s = _step_s(offers["read_values"][filled])
     found = {}
     for index in unexplained.tolist():
         refused = rows.iloc[index]
         mine = of_session.get(refused["session"])
         if mine is None or pd.isna(refused["starts_at"]):
             continue
-        answer = next((said for said in _told(refused, mine, usual) if said is not None), None)
+        answer = next((said for said in _told(refused, mine, usual, step_s) if said is not None), None)
+        if answer is None and _held_before(refused, mine, step_s):
+            answer = False
         if answer is not None:
             found[index] = answer
     return found
 
 
-def _told(refused: pd.Series, lists: pd.DataFrame, usual: dict[bool, bool]) -> Iterator[bool | None]:
+def _step_s(filled: pd.Series) -> int:
+    """Seconds between the times that lists offer: the shortest that is seen in any."""
+    times = (sorted(json.loads(str(values))) for values in filled.iloc[:LISTS_ENOUGH])
+    return min((later - earlier for offered in times for earlier, later in pairwise(offered) if later > earlier), default=STEP_S)
+
+
+def _held_before(refused: pd.Series, lists: pd.DataFrame, step_s: int) -> bool:
+    """Whether the last list before the request that offered the beginning of the slot did not offer the rest of it."""
+    start, sent = int(refused["starts_at"]), int(refused["started_ns"])
+    earlier = lists[
+        (lists["franchise"] == refused["franchise"]) & lists["ended_ns"].between(sent - SOON_NS, sent).to_numpy(dtype=np.bool_)
+    ].sort_values("ended_ns", ascending=False)
+    for barber, values in zip(earlier["barber"], earlier["read_values"], strict=True):
+        of_another = not pd.isna(barber) and (pd.isna(refused["barber"]) or int(barber) != int(refused["barber"]))
+        offered = sorted(json.loads(str(values)))
+        if start in offered and not of_another:
+            return not _whole(refused, offered, step_s)
+    return False
+
+
+def _whole(refused: pd.Series, offered: list[int], step_s: int) -> bool:
+    """Whether a list offers all of the slot, and not its beginning alone."""
+    start, minutes = int(refused["starts_at"]), 30 if pd.isna(refused["minutes"]) else int(refused["minutes"])
+    return all(at in offered for at in range(start, start + 60 * minutes, step_s))
+
+
+def _told(refused: pd.Series, lists: pd.DataFrame, usual: dict[bool, bool], step_s: int) -> Iterator[bool | None]:
     """What each list of the session after the refusal says of the slot, in order of time: free, held, or nothing."""
     start, ended = int(refused["starts_at"]), int(refused["ended_ns"])
-    minutes = 30 if pd.isna(refused["minutes"]) else int(refused["minutes"])
     later = lists[
         (lists["franchise"] == refused["franchise"]) & lists["started_ns"].between(ended, ended + SOON_NS).to_numpy(dtype=np.bool_)
     ]
@@ -169,7 +200,5 @@ def _told(refused: pd.Series, lists: pd.DataFrame, usual: dict[bool, bool]) -> I
         elif start not in offered:
             yield False if asked_one or not of_one else None
         else:
-            step = min((b - a for a, b in pairwise(offered) if b > a), default=STEP_S)
-            whole = all(at in offered for at in range(start, start + 60 * minutes, step))
             # That somebody of all is free does not say that the one asked for is.
-            yield True if whole and (of_one or not asked_one) and sent_ns > ended + MOMENT_NS else None
+            yield True if _whole(refused, offered, step_s) and (of_one or not asked_one) and sent_ns > ended + MOMENT_NS else None

@@ -84,10 +84,13 @@ class Sequence:
     bad: Flags
     canary: Ints
     """Which canary probed, as a number."""
+    released: Flags
+    """Bad ones that a hang held until its end: their answers came together."""
 
     def where(self, chosen: Flags) -> Sequence:
         """Some of them, in the same order."""
-        return Sequence(self.due[chosen], self.started[chosen], self.ended[chosen], self.bad[chosen], self.canary[chosen])
+        due, started, ended = self.due[chosen], self.started[chosen], self.ended[chosen]
+        return Sequence(due, started, ended, self.bad[chosen], self.canary[chosen], self.released[chosen])
 
 
 def sequence(case: Evidence, probes: Ints, before: Ints) -> Sequence:
@@ -98,11 +101,11 @@ def sequence(case: Evidence, probes: Ints, before: Ints) -> Sequence:
     bad = ~held(case)[probes]
     usual = case.ended_ns[before] - case.started_ns[before]
     slow_ns = QUICK_NS + 3 * int(np.median(usual)) if len(usual) else SLOW_LEAST_NS
-    stuck = _stuck(case.good[probes], bad, case.shard[probes], started, ended, slow_ns)
-    return Sequence(due, started, ended, bad | stuck, number.astype(np.int64))
+    released = _released(case.good[probes], bad, case.shard[probes], started, ended, slow_ns)
+    return Sequence(due, started, ended, bad | released, number.astype(np.int64), released)
 
 
-def _stuck(good: Flags, bad: Flags, shard: NDArray[np.int32], started: Ints, ended: Ints, slow_ns: int) -> Flags:
+def _released(good: Flags, bad: Flags, shard: NDArray[np.int32], started: Ints, ended: Ints, slow_ns: int) -> Flags:
     """Probes that waited for the end of a hang: answered in the same moment as others that were sent at other times, and overlapping a failed one.
 
     Where a platform is merely slow each waits its own time, and a later one is answered as much later as it was sent.
@@ -114,10 +117,10 @@ def _stuck(good: Flags, bad: Flags, shard: NDArray[np.int32], started: Ints, end
         mine = mine[np.argsort(started[mine], kind="stable")]
         apart, answered = np.diff(started[mine]), np.abs(np.diff(ended[mine]))
         together = (answered * RELEASED_PART <= apart) & (apart > APART_NS)
-        released = mine[np.concatenate([together, [False]]) | np.concatenate([[False], together])]
+        answered_together = mine[np.concatenate([together, [False]]) | np.concatenate([[False], together])]
         failures = np.flatnonzero(bad & (shard == place))
-        for one in released[~bad[released]]:
-            found[one] = bool(np.any((started[failures] <= ended[one]) & (ended[failures] >= started[one])))
+        for one in answered_together:
+            found[one] = bad[one] or bool(np.any((started[failures] <= ended[one]) & (ended[failures] >= started[one])))
     return found
 
 

@@ -7,7 +7,8 @@ Choices at the boundaries, each with the run that would fool its opposite:
 * A probe counts by the instant it was *due*. One that was sent before the fault and answered during the outage says that the platform was well
   before; one that was due during the outage and answered late, when all was well again, says that a customer waited.
 * What was due during a hang and was answered within the canaries' latency by its end is *stuck*: answered together with others that were sent at other
-  times. It counts as not served, or every hang would be shorter by that latency than it was. It begins no outage, it only prolongs one.
+  times. It counts as not served, or every hang would be shorter by that latency than it was. It begins no outage, it only prolongs one. The first of
+  those answers is the likeliest instant of the recovery: the middle between the probes around it would read short by half their distance.
 * The search for t_r starts at the first probe that failed, not at t0. A primary cut off from its consensus store serves until its lease is over: ten
   good seconds, then ten of outage. Searched from t0, the first five good seconds would already be the recovery, of a fault yet to take effect.
 * t_r is an interval, because nobody asks all the time (:mod:`.turning`). Canaries whose intervals overlap saw the same recovery; one that
@@ -21,7 +22,7 @@ Choices at the boundaries, each with the run that would fool its opposite:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ from closeshave.judge.evidence.timeline import Life, operations_of, signals_of
 from closeshave.judge.evidence.writes import MUTATING
 from closeshave.judge.measures import canary
 from closeshave.judge.measures.canary import Sequence
-from closeshave.judge.measures.turning import Turn, beyond, turn
+from closeshave.judge.measures.turning import COMPARED, STATED, Caution, Turn, beyond, turn
 from closeshave.plan import Expected
 
 
@@ -171,15 +172,27 @@ def _of_one(seen: Sequence, number: int, hold_ns: int, share: float) -> _End | N
     begins = [own.due[bad[gap + 1]] for gap in np.flatnonzero(np.diff(bad) > canary.ENOUGH)[::-1]]
     outages = (since for since in begins if _outage(own.where(own.due >= since), hold_ns, share).any())
     own = own.where(own.due >= next(outages, own.due[bad[0]]))
-    return _End(number, int(own.due[0]), _turn(own, share), bool(_outage(own, hold_ns, share).any()))
+    return _End(number, int(own.due[0]), _turn(own, share, COMPARED), bool(_outage(own, hold_ns, share).any()))
 
 
-def _turn(seen: Sequence, share: float) -> Turn:
+def _turn(seen: Sequence, share: float, caution: Caution = STATED) -> Turn:
     """As :func:`turn`, of probes in the order in which they say something: a refusal when it was asked for, an answer when it came."""
     at = np.where(seen.bad, seen.started, seen.ended)
     order = np.argsort(at, kind="stable")
     begin = int(np.argmax(seen.bad[order]))
-    return turn(at[order][begin:], seen.bad[order][begin:], share)
+    found = turn(at[order][begin:], seen.bad[order][begin:], share, caution)
+    released_ns = _released_ns(seen)
+    if released_ns is None or found.high_ns is None or not found.low_ns <= released_ns <= found.high_ns:
+        return found
+    return replace(found, middle_ns=released_ns)
+
+
+def _released_ns(seen: Sequence) -> int | None:
+    """When a hang let go of what it held last: the first of the answers for which the last of its probes waited too; ``None`` without a hang."""
+    if not seen.released.any():
+        return None
+    last_ns = seen.started[seen.released].max()
+    return int(seen.ended[seen.released & (seen.ended >= last_ns)].min())
 
 
 def _last_outage(seen: Sequence, until: int, hold_ns: int, share: float) -> int | None:

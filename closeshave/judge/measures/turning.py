@@ -4,7 +4,8 @@ A change-point in a sequence of yes and no (Barry and Hartigan 1993, reduced to 
 with another that is no more than the plan calls *restored*. Every gap between two probes may hold the turning point; how likely each is follows from
 how many failed before and after it, times the gap's length, because nobody knew beforehand when it would be.
 
-* A *total* outage, in which every probe failed, leaves one gap: from the last failed probe to the first good one.
+* A *total* outage, in which every probe failed, leaves one gap: from the last failed probe to the first good one. It takes half a dozen failed probes to
+  say so: one or two may be all that was seen of a partial outage.
 * In a *partial* one (a share of the requests fail) the last failed probe may lie well before the end: the probes after it were lucky. The interval then
   reaches on to where so much luck becomes incredible.
 * A single failure some seconds after the end is a failure, not the end.
@@ -21,10 +22,22 @@ from numpy.typing import NDArray
 
 from closeshave.judge.evidence.columns import Flags, Ints
 
-TOTAL = 0.92
-"""How likely an outage is total, before anybody has looked: a primary, a region or a link is gone for everybody."""
-BELOW, ABOVE = 0.01, 0.955
-"""The interval holds the turning point but for these tails: 94.5 %."""
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """How much is made of few probes."""
+
+    total: float
+    """How likely an outage is total, before anybody has looked: a primary, a region or a link is gone for everybody."""
+    below: float
+    above: float
+    """The interval holds the turning point but for the tails below and above these."""
+
+
+STATED = Caution(0.8, 0.01, 0.99)
+"""What is said to people and held against bounds, 98 %: an end above the interval may pass a bound that was broken, and that must be rare."""
+COMPARED = Caution(0.92, 0.01, 0.955)
+"""To tell whether two canaries saw the same end, 94.5 %: a canary that failed twice is not to blur what another tells exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +49,7 @@ class Turn:
     middle_ns: int | None
 
 
-def turn(at_ns: Ints, failed: Flags, restored_share: float) -> Turn:
+def turn(at_ns: Ints, failed: Flags, restored_share: float, caution: Caution = STATED) -> Turn:
     """The end of an outage that begins with the first of these probes, which failed. ``at_ns`` ascends.
 
     ``at_ns`` is when a failed probe was sent and when a good one was answered: the platform refused no later than it was asked, and served no earlier
@@ -46,7 +59,7 @@ def turn(at_ns: Ints, failed: Flags, restored_share: float) -> Turn:
         raise ValueError("an outage begins with a failed probe")
     bad_before, before = np.cumsum(failed.astype(np.int64)), np.arange(1, len(failed) + 1)
     bad_after, after = bad_before[-1] - bad_before, len(failed) - before
-    likely = _outage(bad_before, before - bad_before) + _served(bad_after, after - bad_after, restored_share)
+    likely = _outage(bad_before, before - bad_before, caution.total) + _served(bad_after, after - bad_after, restored_share)
     # What fails after it by more than may fail is no service.
     likely[bad_after >= beyond(after, 1.0 - restored_share)] = -np.inf
     lengths = np.diff(at_ns).astype(np.float64)
@@ -55,7 +68,7 @@ def turn(at_ns: Ints, failed: Flags, restored_share: float) -> Turn:
     with np.errstate(divide="ignore"):
         weight = np.exp(likely - likely.max() + np.log(np.maximum(lengths, 1.0)) - math.log(lengths.max() or 1.0))
     share = np.cumsum(weight) / weight.sum()
-    low, high = int(np.searchsorted(share, BELOW, side="right")), int(np.searchsorted(share, ABOVE))
+    low, high = int(np.searchsorted(share, caution.below, side="right")), int(np.searchsorted(share, caution.above))
     if high >= len(at_ns) - 1:
         return Turn(int(at_ns[low]), None, None)
     # Where several gaps are in question, up to the last but the open one: without its long tail the mean of a partial outage would read short.
@@ -71,15 +84,15 @@ def beyond(probes: Ints, share: float) -> Ints:
     return found
 
 
-def _outage(bad: Ints, good: Ints) -> NDArray[np.float64]:
-    """Log likelihood of such an outage: total with the chance :data:`TOTAL`, else of any share, all equally likely.
+def _outage(bad: Ints, good: Ints, total: float) -> NDArray[np.float64]:
+    """Log likelihood of such an outage: total with the chance ``total``, else of any share, all equally likely.
 
     The first failure is where the outage is said to begin, whatever its share. It says nothing of the share: counted, it would make the share of a
     short partial outage too high, the good probes at its end too unlikely, and the outage too short. Where it is the only one, it is all there is.
     """
     telling = bad - 1 if bad[-1] > 1 else bad
-    partial = _log_beta(telling + 1.0, good + 1.0) + math.log(1.0 - TOTAL)
-    return np.where(good == 0, np.logaddexp(partial, math.log(TOTAL)), partial)
+    partial = _log_beta(telling + 1.0, good + 1.0) + math.log(1.0 - total)
+    return np.where(good == 0, np.logaddexp(partial, math.log(total)), partial)
 
 
 def _served(bad: Ints, good: Ints, restored_share: float) -> NDArray[np.float64]:
