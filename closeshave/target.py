@@ -271,9 +271,8 @@ def read_target(path: Path) -> Target:
 
 
 def wrong_side(measure: Measure) -> str:
-    """On which side a measure is bounded, as a sentence."""
-    side, key = ("below", "at_least") if measure in FROM_BELOW else ("above", "at_most")
-    return f"{measure} is bounded from {side}: {key}"
+    """Which bound a measure needs, as a sentence."""
+    return f"{measure} needs a lower bound: at_least" if measure in FROM_BELOW else f"{measure} needs an upper bound: at_most"
 
 
 def _sound(measure: Measure, bound: float) -> bool:

@@ -84,10 +84,10 @@ def test_an_objective_that_makes_no_sense_is_refused(tmp_path: Path, fields: str
 
 
 MISFITS = (
-    ("measure: latency, percentile: 95%, at_least: 1s", "at_least", "latency is bounded from above: at_most"),
-    ("measure: availability, at_most: 99%", "at_most", "availability is bounded from below: at_least"),
-    ("measure: recovery, at_least: 5s, faults: [shard.*]", "at_least", "bounded from above"),
-    ("measure: throughput, at_most: 9", "at_most", "bounded from below"),
+    ("measure: latency, percentile: 95%, at_least: 1s", "at_least", "latency needs an upper bound: at_most"),
+    ("measure: availability, at_most: 99%", "at_most", "availability needs a lower bound: at_least"),
+    ("measure: recovery, at_least: 5s, faults: [shard.*]", "at_least", "needs an upper bound"),
+    ("measure: throughput, at_most: 9", "at_most", "needs a lower bound"),
     ("measure: latency, percentile: 95, at_most: 1s", "percentile", "95"),
     ("measure: latency, percentile: 100%, at_most: 1s", "percentile", "between 0% and 100%"),
     ("measure: latency, percentile: 0%, at_most: 1s", "percentile", "between 0% and 100%"),
@@ -111,8 +111,8 @@ def test_a_quantity_that_does_not_belong_to_its_measure_is_refused_at_its_key(tm
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"measure": Measure.LATENCY, "percentile": 0.95, "at_least": 1.0}, "bounded from above"),
-        ({"measure": Measure.AVAILABILITY, "at_most": 0.9}, "bounded from below"),
+        ({"measure": Measure.LATENCY, "percentile": 0.95, "at_least": 1.0}, "needs an upper bound"),
+        ({"measure": Measure.AVAILABILITY, "at_most": 0.9}, "needs a lower bound"),
         ({"measure": Measure.LATENCY, "percentile": 1.0, "at_most": 1.0}, "between 0% and 100%"),
         ({"measure": Measure.LATENCY, "percentile": 0.0, "at_most": 1.0}, "between 0% and 100%"),
     ],
@@ -131,7 +131,7 @@ def test_recovery_and_loss_name_their_faults(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_bounds_point_the_right_way(path: Path) -> None:
-    """Ratios and throughput are bounded from below, times from above."""
+    """Ratios and throughput have a lower bound, times an upper bound."""
     wrong = [
         each.id
         for each in read_target(path).objectives
