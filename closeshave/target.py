@@ -54,7 +54,7 @@ class MeasureKind:
     title: str
     """For reports."""
     figure: Literal["time", "share", "rate", "count"]
-    """What a bound on it is written in; of breaches there is no bound to set."""
+    """The form in which a bound on it is written; breaches have no bound."""
     unit: Literal["s", "ratio", "1/s", "times", "count"]
     """Of a verdict's figures."""
     of: Literal["requests", "fault", "run"]

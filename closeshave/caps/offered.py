@@ -1,6 +1,6 @@
 """What a plan can send on average, in requests a second: sessions at their highest, contests, canaries, retries and log-ins. Pure.
 
-What arrives by chance comes on top: :mod:`closeshave.caps.chance`.
+Random arrivals can exceed it: :mod:`closeshave.caps.chance`.
 """
 
 from __future__ import annotations

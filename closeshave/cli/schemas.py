@@ -1,4 +1,4 @@
-"""JSON Schemas of the files that people write and of the summary, made from the very classes: ``python -m closeshave.cli.schemas docs``."""
+"""JSON Schemas of the files that people write and of the summary, made from the same classes: ``python -m closeshave.cli.schemas docs``."""
 
 from __future__ import annotations
 

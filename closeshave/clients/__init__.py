@@ -1,4 +1,4 @@
-"""How a server is asked: PostgreSQL, Patroni, Valkey, Sentinel, HAProxy, Toxiproxy, or anything by TCP and HTTP; one client a server.
+"""Clients of the servers: PostgreSQL, Patroni, Valkey, Sentinel, HAProxy, Toxiproxy, and plain TCP and HTTP; one client for each.
 
 Faults, probes and evidence share them. What a fault does and what notices it use different questions of a client, or different clients.
 """

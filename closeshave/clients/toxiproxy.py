@@ -53,7 +53,7 @@ class _Consumer(APIConsumer):  # type: ignore[misc] # untyped base
     def _send(cls, method: str, url: str, **given: Any) -> Any:
         server = _SERVER.get()
         with requests.Session() as session:
-            # A proxy of this user's does not lead to this machine.
+            # A proxy that this user has set does not lead to this machine.
             session.trust_env = False
             answer = session.request(method, ports.url(server.api_port, url), timeout=server.timeout_s, **given)
         answer.raise_for_status()

@@ -1,5 +1,5 @@
 """How a process is started, signalled, limited and entered: here, or in a container (:mod:`.engine`).
 
-:mod:`.processes` finds processes by record and signals them, :mod:`.variables` says what they are given of our environment, :mod:`.processors` how
-many processors they may use.
+:mod:`.processes` finds processes by record and signals them, :mod:`.variables` selects which environment variables they get, :mod:`.processors` says
+how many processors they may use.
 """

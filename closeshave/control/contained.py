@@ -1,4 +1,4 @@
-"""A process in a container of its own, by way of the container engine."""
+"""A process in its own container, controlled through the container engine."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Contained:
         return engine.run(root, environment_id, self.process)
 
     def outer_pid(self, first: int | None, number: int) -> int | None:
-        """By the kernel's word on its process namespace."""
+        """As the kernel reports for its process namespace."""
         return namespace.known_inside_as(first, number) if first is not None else None
 
     def execute(self, argv: Sequence[str]) -> str:
@@ -45,7 +45,7 @@ class Contained:
         return engine.execute(self.container.name, argv)
 
     def place(self, file: Path, root: Path) -> Path:
-        """The environment's root is all that it sees of this machine."""
+        """It sees only the environment's root of this machine."""
         there = root / "config" / file.name
         shutil.copyfile(file, there)
         there.chmod(0o644)
@@ -63,7 +63,7 @@ class Contained:
         engine.connect(self.container.name, attachment)
 
     def disconnect(self, network: str) -> None:
-        """As when a cable is pulled."""
+        """Like a cable that is pulled out."""
         engine.disconnect(self.container.name, network)
 
     def allowance(self) -> Allowance:

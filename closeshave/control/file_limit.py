@@ -1,4 +1,4 @@
-"""Keep processes from writing further than so many bytes into any file, and find and free whoever is kept so; see ``rlimits.py``.
+"""Keep processes from growing any file beyond a size, and find and free processes with such a limit; see ``rlimits.py``.
 
 In a container it is done from inside, as the user whose processes they are: from outside it would need privileges.
 """

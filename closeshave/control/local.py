@@ -1,4 +1,4 @@
-"""A process on this machine itself, in a session of its own."""
+"""A process directly on this machine, in its own session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STARTED: list[subprocess.Popen[bytes]] = []
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """See :class:`closeshave.control.machine.Machine`. It shares the CPU, the memory and the network of the machine with everybody."""
+    """See :class:`closeshave.control.machine.Machine`. It shares the CPU, the memory and the network of the machine with all other programs."""
 
     process: Process
 

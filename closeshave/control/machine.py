@@ -1,7 +1,7 @@
-"""Where one process of an environment runs, and what can be done to it there.
+"""Where one process of an environment runs, and the operations on it.
 
-There are two places: this machine itself (:mod:`.local`) and a container (:mod:`.contained`). A third, such as a pod or another machine, is one more
-class and a line of :func:`of`: faults and whoever starts or signals processes ask for what they need and never where a process runs.
+There are two places: this machine itself (:mod:`.local`) and a container (:mod:`.contained`). A third, such as a pod or another machine, needs one more
+class and a line in :func:`of`. Code that injects faults, starts processes or signals them uses these operations and never asks where a process runs.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from closeshave.control.local import Local
 from closeshave.deployment import Attachment, Process
 
 MachineFailed = EngineFailed
-"""What a machine cannot do just now, in a sentence."""
+"""An operation that failed or is not possible now, as a sentence."""
 
 
 class Machine(Protocol):
-    """The place of one process. Whatever cannot be done raises :data:`MachineFailed`."""
+    """The place of one process. An operation that cannot be done raises :data:`MachineFailed`."""
 
     @property
     def own_limits(self) -> bool:
-        """Whether its CPU and its memory can be limited by themselves. Where not, nothing below that limits or asks for limits may be called."""
+        """Whether its CPU and memory can be limited separately. If not, the methods below that set or read limits must not be called."""
         ...
 
     @property
@@ -35,7 +35,7 @@ class Machine(Protocol):
 
     @property
     def running(self) -> bool:
-        """Whether the place is there at all: a container ends with its process."""
+        """Whether the place exists: a container ends with its process."""
         ...
 
     def launch(self, root: Path, environment_id: str) -> int:
@@ -43,7 +43,7 @@ class Machine(Protocol):
         ...
 
     def outer_pid(self, first: int | None, number: int) -> int | None:
-        """The ID on this machine of what is called ``number`` there; ``first`` is the place's first process, ``None`` when it has ended."""
+        """The ID on this machine of the process that has the ID ``number`` there; ``first`` is the place's first process, ``None`` when it has ended."""
         ...
 
     def execute(self, argv: Sequence[str]) -> str:
@@ -51,11 +51,11 @@ class Machine(Protocol):
         ...
 
     def place(self, file: Path, root: Path) -> Path:
-        """Where the process finds a file of this machine, which is copied into the environment's ``root`` if that is all that it sees."""
+        """The path at which the process finds a file of this machine; copied into the environment's ``root`` if the process sees nothing else."""
         ...
 
     def missing(self) -> tuple[Attachment, ...]:
-        """The networks that it should be on and is not; none while it does not run."""
+        """The networks that it should be on but is not; none while it does not run."""
         ...
 
     def connect(self, attachment: Attachment) -> None:
@@ -71,15 +71,15 @@ class Machine(Protocol):
         ...
 
     def limit_cpu(self, share: float | None) -> None:
-        """Let it use this share of one CPU and no more; by ``None`` as much as it wants."""
+        """Limit it to this share of one CPU; ``None`` removes the limit."""
         ...
 
     def limit_memory(self, bytes_max: int | None) -> None:
-        """Let it use so much memory and no more; by ``None`` as much as there is."""
+        """Limit its memory; ``None`` removes the limit."""
         ...
 
     def declared_memory_bytes_max(self) -> int | None:
-        """The memory that it may use as declared; ``None`` is all that there is."""
+        """The memory that it may use as declared; ``None`` means no limit."""
         ...
 
     def killed_for_memory(self) -> bool:

@@ -40,8 +40,8 @@ class Driver:
     rate_cap: Callable[[Any], float | None]
     """The most requests a second that its owner allows; ``None`` without such a limit."""
     up: Callable[[Any, Path, Say, bool], Deployment]
-    """From its definition (the class of this kind) and an empty root to a deployment that serves; the last argument says whether members of etcd
-    will be killed there. Raises :class:`EnvironmentFailed`."""
+    """Starts the environment from its definition (the class of this kind) in an empty root; returns when the deployment serves. The last argument says
+    whether members of etcd will be killed there. Raises :class:`EnvironmentFailed`."""
     down: Callable[[Path, Path | None], tuple[str, ...]]
     """Take away what is below the root, its logs copied to a directory first where one is given; returns what could not be removed."""
     status: Callable[[Path], tuple[PartStatus, ...]]

@@ -57,7 +57,7 @@ class Parts:
 
 
 def resolve(postgres: Literal["wheel", "path"], say: Callable[[str], None], *, toxiproxy: bool = True, etcd_killed: bool = True) -> Parts:
-    """Find every part, building what must be built: ``toxiproxy`` only where it is wanted, etcd only where its members will be killed.
+    """Find every part, building what must be built: ``toxiproxy`` only if it is wanted, etcd only if its members will be killed.
 
     Raises :class:`EnvironmentFailed` for one that cannot be done without.
     """
@@ -150,7 +150,7 @@ def find_etcd(say: Callable[[str], None], *, retry: bool = False) -> Etcd:
 
 
 def etcd_at_hand(say: Callable[[str], None]) -> Etcd:
-    """The current etcd where it is built already, else the packaged one, for runs that kill no member. Raises :class:`EnvironmentFailed`."""
+    """The current etcd if it is already built, else the packaged one, for runs that kill no member. Raises :class:`EnvironmentFailed`."""
     if ETCD.binary.exists():
         return Etcd(ETCD.binary, ETCD.version, rejoins_empty=False)
     say(f"using the packaged etcd: no fault of this run kills a member, and etcd {ETCD.version} is built when one does")

@@ -48,7 +48,7 @@ def links_of(faults: Iterable[Fault]) -> frozenset[str]:
 
 
 def kill_etcd(faults: Iterable[Fault]) -> bool:
-    """Whether any of these faults kills members of etcd; of a kind that nobody knows here it may be so."""
+    """Whether any of these faults kills members of etcd; true for a kind that is not in the catalogue."""
     return any(fault.kind not in KINDS or KINDS[fault.kind].kills_etcd for fault in faults)
 
 

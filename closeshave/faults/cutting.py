@@ -16,6 +16,7 @@ from closeshave.control.machine import Machine, MachineFailed
 from closeshave.deployment import Attachment, Deployment, Process
 from closeshave.faults.kind import Aim, Injection, Proof, Say
 from closeshave.faults.waiting import wait_until
+from closeshave.plurals import counted
 
 NETWORKS = "networks of a container engine"
 """What every such kind needs; see :attr:`closeshave.faults.kind.Kind.needs`."""
@@ -93,7 +94,11 @@ def joined(processes: Iterable[Process]) -> Proof:
             left = [f"{name} is not on {absent.network}" for found in pool.map(_missing, attached) for name, _, absent in found]
     except MachineFailed as error:
         left = [str(error)]
-    return Proof(f"{len(attached)} containers are on all of their networks", not left, ", ".join(left) or "all of them")
+    return Proof(
+        counted(len(attached), "container is on all of its networks", "containers are on all of their networks"),
+        not left,
+        ", ".join(left) or "all of them",
+    )
 
 
 def _attached(processes: Iterable[Process]) -> list[tuple[Process, Machine]]:

@@ -154,7 +154,7 @@ class Kind:
     links: tuple[LinkKind, ...] = ()
     """Kinds of links that it disturbs, or asks through to see whether it takes effect: these must lead through a Toxiproxy."""
     kills_etcd: bool = False
-    """Whether it kills members of etcd, which not every etcd survives (:class:`closeshave.environments.parts.Etcd`)."""
+    """Whether it kills members of etcd. Not every version of etcd survives that (:class:`closeshave.environments.parts.Etcd`)."""
     lead_s: Callable[[Aim], float] = field(default=lambda _aim: 1.0)
     """How long before its injection ``inject`` wants to be called, to read roles live and to prepare."""
     observed_within_s: float = 5.0

@@ -14,6 +14,7 @@ from closeshave.deployment import Deployment, Process
 from closeshave.faults import extra_processes
 from closeshave.faults.kind import Proof, Say
 from closeshave.faults.waiting import wait_until
+from closeshave.plurals import counted
 
 LASTS_S_MAX = 1200.0
 """Longer than any fault may hold: a helper ends by then even if no process ends it."""
@@ -24,7 +25,7 @@ def squeeze(
 ) -> tuple[str, ...]:
     """Squeeze at an instant: the container of ``process`` as a whole, or ``target`` and its children by a helper of this name.
 
-    The helper wants some seconds ahead to start in. Raises :class:`OSError` or :data:`MachineFailed`.
+    The helper needs some seconds to start before the injection. Raises :class:`OSError` or :data:`MachineFailed`.
     """
     place = machine.of(process)
     if place.own_limits:
@@ -61,4 +62,6 @@ def unsqueezed(processes: Iterable[Process]) -> Proof:
         left = [name for name, place in limited if place.running and place.allowance().cpu_share is not None]
     except MachineFailed as error:
         left = [str(error)]
-    return Proof(f"{len(limited)} containers may use all of a CPU", not left, ", ".join(left) or "all of them")
+    return Proof(
+        counted(len(limited), "container may use a whole CPU", "containers may use a whole CPU"), not left, ", ".join(left) or "all of them"
+    )

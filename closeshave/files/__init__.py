@@ -1,8 +1,8 @@
 """Files: written so that they survive a crash, and read as what they should hold, or as one clear error.
 
-What is here writes them: whole or not at all, or appended line by line. :mod:`.yamlfile` reads what people write, :mod:`.jsonfile` what the harness
-wrote itself, :mod:`.foreign` and :mod:`.plaintext` what others wrote; :mod:`.seal` is a checksum beside a file, :mod:`.shipped` finds plans, targets
-and environment files by name, :mod:`.rundir` makes the directory of a run.
+This module writes them: completely or not at all, or appended line by line. :mod:`.yamlfile` reads what people write, :mod:`.jsonfile` what the
+harness wrote itself, :mod:`.foreign` and :mod:`.plaintext` what others wrote; :mod:`.seal` is a checksum beside a file, :mod:`.shipped` finds
+plans, targets and environment files by name, :mod:`.rundir` makes the directory of a run.
 """
 
 from __future__ import annotations

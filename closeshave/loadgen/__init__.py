@@ -1,7 +1,7 @@
-"""The load engine: how requests are sent and recorded. HTTP/1.1 for many users on one epoll that the gevent hub watches. It knows no booking.
+"""The load engine: how requests are sent and recorded. HTTP/1.1 for many users on one epoll that the gevent hub watches. It knows nothing about bookings.
 
 Read in this order: :mod:`.loop` (who is woken when), :mod:`.parser` and :mod:`.wire` (pure: bytes in and out), :mod:`.connection` (one request and
 its answer), :mod:`.pool`, :mod:`.client` (what tasks call), :mod:`.outcomes` (what an answer means), :mod:`.rows` and :mod:`.records` (what is kept
 of each request), :mod:`.rates` and :mod:`.scheduler` (the open model), :mod:`.customers` (a million who think), :mod:`.users` (Locust user classes).
-The booking journeys come by way of :mod:`.transport`, :mod:`.carrier` and :mod:`.sleep`; :mod:`.convert` is for afterwards.
+The booking journeys use it through :mod:`.transport`, :mod:`.carrier` and :mod:`.sleep`; :mod:`.convert` works after the run.
 """

@@ -1,6 +1,6 @@
 """Planted defects, as the running platform sees them: a file that only tests write, looked at now and then.
 
-The platform has none of its own. What each does is in :mod:`closeshave.standin.defective`, apart from the honest code.
+The platform has none of its own. What each does is in :mod:`closeshave.standin.defective`, separate from the correct code.
 """
 
 from __future__ import annotations

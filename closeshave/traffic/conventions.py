@@ -65,7 +65,7 @@ class Conventions:
 
 
 def of(capabilities: Capabilities, topology: Topology, which: Days = "all") -> Conventions:
-    """What a platform's capabilities ask for, with the days that are ``which`` load's. Raises :class:`ValueError` for a limit that is none."""
+    """What a platform's capabilities require, with the days of the load ``which``. Raises :class:`ValueError` for a limit that is not valid."""
     withheld = {"X-Franchise-Id": capabilities.franchises, "X-Forwarded-For": capabilities.forwarded_for}
     stated = limits.stated(capabilities.limits)
     crowded = any(shard.first == shard.last for shard in topology.shards)

@@ -344,10 +344,10 @@ def choose(slots: Sequence[Slot], session: Session) -> Slot | None:
 
 
 def services_at(slot: Slot) -> list[str]:
-    """Services that a customer asks for at ``slot``, such that a refusal can be explained.
+    """Services that a customer can request at ``slot`` so that a refusal can be explained.
 
-    Of one barber's list everybody can see later whether all of the time was free, or a part of it somebody's. A list that is merged over all barbers says
-    of two times that somebody is free at each, and not that it is the same barber: of it, only what takes one step is booked.
+    A list of one barber shows later whether all of the time was free or a part of it was taken. A list merged over all barbers shows that some barber is
+    free at each of two times, but not that it is the same barber: from such a list only services of one step are booked.
     """
     return [service for service, minutes in dialect.MINUTES.items() if 60 * minutes <= SLOT_S or not slot.merged]
 

@@ -1,4 +1,4 @@
-"""Is the history whole? What senders say that they sent and what operations must have left, compared with what was recorded."""
+"""Is the history complete? Compares what the senders report, and the effects that operations must have left, with what was recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run before the judges: what was recorded, and what several judges need to know of it."""
+"""One run as the judges see it: what was recorded, and what several judges derive from it."""
 
 from __future__ import annotations
 

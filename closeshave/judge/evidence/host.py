@@ -114,7 +114,7 @@ def disturbances(resources: pd.DataFrame | None, broken: Sequence[Span] = ()) ->
     """The stretches in which others disturbed us, in time order and apart from each other; none where nothing was recorded.
 
     ``broken`` is when faults of ours were in effect: what was stopped then may have been stopped by them. A stretch begins with the interval in
-    which something was noticed; what it leaves behind is :mod:`closeshave.judge.evidence.backlog`'s to say.
+    which something was noticed; :mod:`closeshave.judge.evidence.backlog` finds how long it has an effect.
     """
     if resources is None or not len(resources):
         return ()

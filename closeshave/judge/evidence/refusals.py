@@ -2,7 +2,7 @@
 
 * *Held*: a booking of ours, acknowledged or in doubt, of an overlapping slot of the same barber (or of the same customer), that may have stood at
   the moment of the refusal. It may have from the sending of its request to the answer of the cancel or move that gave the slot up, and a moment
-  longer, since a replica may be behind. Or the next list of free times of that session does not offer the slot, or the list that it chose from did not
+  longer, since a replica may be behind. Or the next list of free times of that session does not offer the slot, or the list from which it chose did not
   offer all of it: a service of 45 minutes needs two times of half an hour, and the second may be a stranger's, or past closing time.
 * *Free*: nobody of us held it, and a list that was asked for more than a moment after the refusal still offers all of the slot.
 * *Untold*: neither. Such a refusal is not good, because nobody can say that it was right; it fails nothing of refusing what was free.
@@ -39,9 +39,10 @@ SOON_NS = 30_000_000_000
 """A list that was asked for later tells of another time."""
 SAME_DAY_S = 12 * 3600
 STEP_S = 1800
-"""Between the starts of lists, where all of them offer too few to tell."""
+"""The step between the times of lists, if all lists offer too few times to find it."""
 LISTS_ENOUGH = 500
-"""So many lists tell the step. One that offers two times of a day, hours apart, does not: taken for the step, its first time would be free for hours."""
+"""So many lists show the step. A list with only two times of a day, hours apart, does not: with these hours as the step, its first time would count as
+free for hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ def _read_back(case: Recorded, rows: pd.DataFrame, unexplained: Ints) -> dict[in
 
 
 def _step_s(filled: pd.Series) -> int:
-    """Seconds between the times that lists offer: the shortest that is seen in any."""
+    """Seconds between the times that lists offer: the shortest distance in any list."""
     times = (sorted(json.loads(str(values))) for values in filled.iloc[:LISTS_ENOUGH])
     return min((later - earlier for offered in times for earlier, later in pairwise(offered) if later > earlier), default=STEP_S)
 

@@ -24,7 +24,7 @@ def readable(evidence: Evidence) -> bool:
 
 
 def unreadable(evidence: Evidence) -> str:
-    """Why nobody can tell; empty where the provider's ledger can be read."""
+    """Why it cannot be known; empty where the provider's ledger can be read."""
     return "" if evidence.history.manifest.payments_ledger else "the harness cannot read the payment provider's ledger"
 
 

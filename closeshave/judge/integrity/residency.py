@@ -67,7 +67,7 @@ def breaches(dossier: Analysis) -> Finding:
 
 
 def unbound(evidence: Evidence) -> str:
-    """Why there is nothing to look for; empty where a region keeps its data."""
+    """Why there is nothing to search for; empty if the data of a region must stay there."""
     return "" if evidence.history.manifest.topology.resident else "no franchise of this environment is bound to its region"
 
 

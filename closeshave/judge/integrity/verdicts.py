@@ -59,7 +59,7 @@ def judge(dossier: Analysis, findings: Mapping[str, Finding]) -> tuple[Verdict, 
 
 
 def not_asked(dossier: Analysis, findings: Mapping[str, Finding]) -> tuple[NotRun, ...]:
-    """The invariants that no objective names and that nobody asks for here (:mod:`.asking` has the rule), each with the reason."""
+    """The invariants that no objective names and that this run does not judge (:mod:`.asking` has the rule), each with the reason."""
     if all(objective.invariants for objective in _promised(dossier)):
         return ()
     named = _named(dossier)

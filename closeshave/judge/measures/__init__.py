@@ -1,4 +1,4 @@
 """Figures with their confidence, found from the evidence: recovery, loss, containment, shares, percentiles.
 
-:class:`.analysis.Analysis` finds each that several judges need once.
+:class:`.analysis.Analysis` computes once what several judges need.
 """

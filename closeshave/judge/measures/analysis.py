@@ -24,7 +24,7 @@ from closeshave.target import Measure
 
 @dataclass(frozen=True)
 class Analysis:
-    """A run and what was found out about it. Not slotted, for the same reason as :class:`Evidence`."""
+    """A run and the figures that were computed from it. Not slotted, for the same reason as :class:`Evidence`."""
 
     case: Evidence
 

@@ -85,7 +85,7 @@ class Sequence:
     canary: Ints
     """Which canary probed, as a number."""
     released: Flags
-    """Bad ones that a hang held until its end: their answers came together."""
+    """Failed probes that a hang held back until its end: their answers arrived together."""
 
     def where(self, chosen: Flags) -> Sequence:
         """Some of them, in the same order."""

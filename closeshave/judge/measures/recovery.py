@@ -7,11 +7,11 @@ Choices at the boundaries, each with the run that would fool its opposite:
 * A probe counts by the instant it was *due*. One that was sent before the fault and answered during the outage says that the platform was well
   before; one that was due during the outage and answered late, when all was well again, says that a customer waited.
 * What was due during a hang and was answered within the canaries' latency by its end is *stuck*: answered together with others that were sent at other
-  times. It counts as not served, or every hang would be shorter by that latency than it was. It begins no outage, it only prolongs one. The first of
-  those answers is the likeliest instant of the recovery: the middle between the probes around it would read short by half their distance.
+  times. It counts as not served, otherwise every hang would be measured too short by that latency. It can prolong an outage, not begin one. The first of
+  those answers is the most likely time of the recovery: the middle between the probes around it would be too early by half their distance.
 * The search for t_r starts at the first probe that failed, not at t0. A primary cut off from its consensus store serves until its lease is over: ten
   good seconds, then ten of outage. Searched from t0, the first five good seconds would already be the recovery, of a fault yet to take effect.
-* t_r is an interval, because nobody asks all the time (:mod:`.turning`). Canaries whose intervals overlap saw the same recovery; one that
+* t_r is an interval, because probes are not continuous (:mod:`.turning`). Canaries whose intervals overlap saw the same recovery; one that
   failed when another had long been served has an interval of its own, and the latest counts.
 * What fails again after a full hold moves t_r only if one canary fails twice in a row, or if a hold's probes fail by more than the share that counts as
   restored explains. Ten seconds of service between two outages are no recovery; a single slow answer in a minute of good ones is no outage.
@@ -188,7 +188,7 @@ def _turn(seen: Sequence, share: float, caution: Caution = STATED) -> Turn:
 
 
 def _released_ns(seen: Sequence) -> int | None:
-    """When a hang let go of what it held last: the first of the answers for which the last of its probes waited too; ``None`` without a hang."""
+    """When a hang released the requests that it held at the end: the first answer for which its last probe waited too; ``None`` without a hang."""
     if not seen.released.any():
         return None
     last_ns = seen.started[seen.released].max()

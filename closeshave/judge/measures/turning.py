@@ -4,8 +4,8 @@ A change-point in a sequence of yes and no (Barry and Hartigan 1993, reduced to 
 with another that is no more than the plan calls *restored*. Every gap between two probes may hold the turning point; how likely each is follows from
 how many failed before and after it, times the gap's length, because nobody knew beforehand when it would be.
 
-* A *total* outage, in which every probe failed, leaves one gap: from the last failed probe to the first good one. It takes half a dozen failed probes to
-  say so: one or two may be all that was seen of a partial outage.
+* A *total* outage, in which every probe failed, leaves one gap: from the last failed probe to the first good one. This needs about six failed
+  probes: one or two may be all that probes saw of a partial outage.
 * In a *partial* one (a share of the requests fail) the last failed probe may lie well before the end: the probes after it were lucky. The interval then
   reaches on to where so much luck becomes incredible.
 * A single failure some seconds after the end is a failure, not the end.
@@ -25,19 +25,19 @@ from closeshave.judge.evidence.columns import Flags, Ints
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """How much is made of few probes."""
+    """How cautiously few probes are interpreted."""
 
     total: float
     """How likely an outage is total, before anybody has looked: a primary, a region or a link is gone for everybody."""
     below: float
     above: float
-    """The interval holds the turning point but for the tails below and above these."""
+    """The interval contains the turning point except for the tails below and above these."""
 
 
 STATED = Caution(0.8, 0.01, 0.99)
-"""What is said to people and held against bounds, 98 %: an end above the interval may pass a bound that was broken, and that must be rare."""
+"""For reports and for bounds, 98 %: if the true end lies above the interval, a broken bound may pass, and that must be rare."""
 COMPARED = Caution(0.92, 0.01, 0.955)
-"""To tell whether two canaries saw the same end, 94.5 %: a canary that failed twice is not to blur what another tells exactly."""
+"""To decide whether two canaries saw the same end, 94.5 %: a canary with two failed probes must not blur the exact result of another."""
 
 
 @dataclass(frozen=True, slots=True)

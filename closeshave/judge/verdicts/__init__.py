@@ -1,1 +1,1 @@
-"""Verdicts: figures against what was promised, and whether the trial itself was sound. One module a family."""
+"""Verdicts: figures compared with the promises, and whether the trial itself was sound. One module for each family."""
