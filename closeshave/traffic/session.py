@@ -27,6 +27,10 @@ LEFT_OUT = Meaning(Outcome.FAIL, good=False, error="left_out")
 """Of an operation that was not sent, because the platform does not support it."""
 
 
+BEFORE_THE_END_S = 0.05
+"""How long before the load's end a last step is due that would otherwise come after it."""
+
+
 class Over(Exception):
     """The load has ended, or was stopped: no further step of this visit is due."""
 
@@ -175,6 +179,14 @@ class Session:
     def wait(self, seconds: float) -> None:
         """Do nothing for ``seconds`` after the last answer. Raises :class:`Over` when the next step would be due after the load's end."""
         self.surroundings.sleep_until(self.rest(seconds))
+
+    def wait_at_most(self, seconds: float) -> None:
+        """As :meth:`wait`, but where the load ends sooner only until just before its end. Raises :class:`Over` when it has ended already."""
+        end_ns = self.surroundings.window.end_ns
+        if end_ns is not None:
+            left_s = (end_ns - (self.due_ns if self.open_model else now_ns())) / 1e9
+            seconds = max(0.0, min(seconds, left_s - BEFORE_THE_END_S))
+        self.wait(seconds)
 
     def rest(self, seconds: float) -> int:
         """The next step is due ``seconds`` after the last answer: at the instant returned, to which somebody else must wait.

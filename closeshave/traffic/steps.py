@@ -123,8 +123,11 @@ class Steps:
         return [Slot(wanted, day, time, zone, merged, assumed) for time in answers.times_of(body)]
 
     def _look_again(self, slot: Slot, service: str) -> None:
-        """After a refusal: is the time still on offer? Once, a moment later, from where one barber's times are told, or from the same list as before."""
-        self.session.wait(LOOK_AGAIN_AFTER_S)
+        """After a refusal: is the time still on offer? Once, a moment later, from where one barber's times are told, or from the same list as before.
+
+        Just before the load ends it is asked sooner: that the time is on offer proves nothing then, but that it is not tells of a holder.
+        """
+        self.session.wait_at_most(LOOK_AGAIN_AFTER_S)
         if slot.merged and slot.barber is not None and self.session.surroundings.learnt.checks_barbers:
             self._check(slot, slot.barber, service)
         else:

@@ -114,6 +114,20 @@ def test_no_think_time_lasts_past_the_end() -> None:
         customer.wait(1.5)
 
 
+def test_who_is_refused_just_before_the_end_looks_again_before_it() -> None:
+    """Otherwise nobody could tell who held the slots of the last seconds. Who is refused after the end looks no more."""
+    end_ns = now_ns() + 10**9
+    taken = (409, {"error": {"type": "conflict", "message": "This barber already has an appointment"}})
+    customer, kept = session(taken, (200, {"slots": []}), window=Window(end_ns=end_ns))
+    assert Steps(customer).book(SLOT, "Haircut") is None
+    assert [row.kind for row in kept.operations] == ["book", "slots"]
+    assert end_ns - 10**8 < kept.operations[1].intended_ns < end_ns
+    late, kept = session(taken, window=Window(end_ns=101))
+    with pytest.raises(Over):
+        Steps(late).book(SLOT, "Haircut")
+    assert len(kept.operations) == 1
+
+
 def test_the_limit_on_requests_closes_the_window() -> None:
     """For everybody."""
     window = Window(requests=1)

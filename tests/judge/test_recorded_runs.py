@@ -1,0 +1,40 @@
+"""Real runs, recorded by earlier versions, are read and judged as they were."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from closeshave import conclusion
+from closeshave.report import summary
+from closeshave.report.findings import Findings
+
+RECORDED = Path(__file__).parents[1] / "recorded"
+RUNS = sorted(path.parent for path in RECORDED.glob("*/manifest.json"))
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+def test_a_recorded_run_is_judged_as_it_was(run: Path) -> None:
+    """Every field of its summary that was there is as it was; further ones may have come."""
+    said = conclusion.conclude(run)
+    findings = Findings(said.recorded, said.plan, said.target, said.assessment, said.exit_code)
+    found, kept = json.loads(summary.render(findings)), json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    assert without_news(found, kept) == kept
+
+
+def without_news(found: object, kept: object) -> object:
+    """What was found, without members of objects that the kept one does not have."""
+    if isinstance(found, dict) and isinstance(kept, dict):
+        return {name: without_news(found[name], kept[name]) for name in found if name in kept}
+    if isinstance(found, list) and isinstance(kept, list) and len(found) == len(kept):
+        return [without_news(one, other) for one, other in zip(found, kept, strict=True)]
+    return found
+
+
+def test_there_are_runs_of_every_status_that_was_recorded() -> None:
+    """A directory without runs would make the test above one that cannot fail."""
+    statuses = {json.loads((run / "summary.json").read_text(encoding="utf-8"))["status"] for run in RUNS}
+    assert {"pass", "inconclusive"} <= statuses
+    assert len(RUNS) >= 5
