@@ -162,7 +162,7 @@ CASES = (
     Damage("worker-killed", "a worker is killed", ("complete",), "generator for customers ended", act=kill_generator),
     Damage("disk-full", "the recorder's disk is full", ("complete", "reconciled"), "generator for customers|did not finish|recorded", act=fill_disk),
     Damage("starved-generator", "the generator is starved of CPU", ("generator/customers",), "could not keep its schedule", act=starve),
-    Damage("fault-never-bites", "a fault never bites", ("observed/process-hung",), "no independent probe saw it|never injected", "hung",
+    Damage("fault-never-bites", "a fault never takes effect", ("observed/process-hung",), "no independent probe saw it|never injected", "hung",
            act=resume_always),
     Damage("fault-heals-early", "a fault is over before it is healed", ("observed/process-hung",), "ended before the harness", "hung",
            act=resume_early),

@@ -161,7 +161,7 @@ def proven(case: Case, witnesses: Sequence[Mapping[str, Any]], struck: Struck) -
 
 
 def acquit(at: Path, name: str, zone: str, payments: str) -> Result:
-    """An honest platform: the whole run passes."""
+    """A correct platform: the whole run passes."""
     with _platform(zone, payments) as platform:
         ended = meet(at, name, platform)
     summary = ended.summary()

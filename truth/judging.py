@@ -79,7 +79,7 @@ def damage(stage: Stage, case: Damage, clean_run: Path | None) -> Result:
 
 
 def clean(stage: Stage, name: str, plan: str) -> Result:
-    """An honest platform: everything must pass."""
+    """A correct platform: everything must pass."""
     conclusion, attempts = _sound(stage, plan, lambda found: found.assessment.status is Status.PASS)
     wrong = [verdict for verdict in conclusion.assessment.verdicts if verdict.gates and verdict.status is not Status.PASS]
     if not wrong:

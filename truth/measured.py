@@ -126,7 +126,7 @@ class Measured:
         low_s, high_s = self.loss_interval_s or (0.0, -1.0)
         loss = low_s - LOSS_CLOSE_S <= self.loss_true_s <= high_s + LOSS_CLOSE_S
         found = {
-            "an honest platform failed": honest and self.recovery == "fail",
+            "a platform that kept the bound failed": honest and self.recovery == "fail",
             "an outage that was too long passed": not honest and self.recovery == "pass",
             "not observed": not self.observed,
             "not healed": not self.healed,
@@ -327,7 +327,7 @@ def _bias_s(rows: Sequence[Mapping[str, Any]]) -> float:
 def page(rows: Sequence[Mapping[str, Any]]) -> str:
     """The table."""
     inside, verdicts = sum(bool(row["inside"]) for row in rows), [row["recovery"] for row in rows]
-    heads = ("seed", "mode", "share", "bites after", "call returns after", "recovery true", "measured", "interval", "allowed", "verdict", "loss true",
+    heads = ("seed", "mode", "share", "takes effect after", "call returns after", "recovery true", "measured", "interval", "allowed", "verdict", "loss true",
              "interval", "lost writes", "list", "good of requests", "percentiles", "")  # fmt: skip
     return "\n".join(
         [

@@ -86,8 +86,8 @@ def cases() -> dict[str, Case]:
 def main() -> int:
     """0 when every case that was carried out is right, 1 otherwise, 130 when interrupted."""
     parser = argparse.ArgumentParser(prog="python -m truth.noisy", description=WHAT)
-    parser.add_argument("--only", nargs="+", metavar="CASE", help="these cases alone, done again")
-    parser.add_argument("--again", action="store_true", help="forget the results so far, and do every case")
+    parser.add_argument("--only", nargs="+", metavar="CASE", help="run only these cases, again")
+    parser.add_argument("--again", action="store_true", help="discard earlier results and run every case")
     parser.add_argument("--runs", type=Path, default=RUNS, help="where run directories and results go; elsewhere no page is written")
     options = parser.parse_args()
     work = cases()

@@ -34,7 +34,7 @@ class SteadyFile(io.FileIO):
         while self.lost is None and done < len(view):
             try:
                 if not self._writable():
-                    raise TimeoutError(errno.ETIMEDOUT, "nobody reads what is shown")
+                    raise TimeoutError(errno.ETIMEDOUT, "the program that should read the output does not")
                 done += super().write(view[done : done + PIECE_BYTES]) or 0
             except OSError as error:
                 self._lose(error)

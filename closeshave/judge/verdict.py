@@ -161,7 +161,7 @@ class ResilienceFigures:
     """Why the score is zero, whatever else went well; empty when nothing forces it."""
 
 
-NO_RESILIENCE = ResilienceFigures(0.0, 0.0, (), (), "nobody could tell")
+NO_RESILIENCE = ResilienceFigures(0.0, 0.0, (), (), "it could not be computed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,10 @@ def inconsistencies(definition: Remote) -> Iterator[tuple[Location, str]]:
         if (problem := wrong_url(url)) is not None:
             yield ("regions", region), problem
     if not definition.fingerprint.expect:
-        yield ("fingerprint", "expect"), "name at least one member of the answer: without it this platform cannot be told from another"
+        yield (
+            ("fingerprint", "expect"),
+            "name at least one member of the answer: without it this platform cannot be distinguished from another",
+        )
     if not definition.fingerprint.path.startswith("/"):
         yield ("fingerprint", "path"), "a path that begins with /"
     yield from _unknown_zone(definition)

@@ -148,7 +148,7 @@ def _capabilities(able: Capabilities, heard: Mapping[str, Heard], noticed: Notic
     if idle:
         remarks["idle_barbers"] = "listed, but accepted no booking at any time that was tried"
     if known.honoured is False:
-        remarks["forwarded_for"] = f"it sees {known.as_} for everybody: all customers share the limits of one address"
+        remarks["forwarded_for"] = f"it sees {known.as_} for all requests: all customers share the limits of one address"
     off = {*able.steps_off, *meaning.steps_off(heard)}
     if off:
         remarks["steps_off"] = "did not answer as expected; promises about them cannot be tested"

@@ -38,7 +38,7 @@ def leaked(dossier: Analysis) -> Finding:
     telling = sum("booking" in values or bool(values.get("franchise_id")) for values in shown)
     exposure = Exposure(telling, plural(telling, "booking read that names its owner", "bookings read that name their owner"))
     count = int(np.count_nonzero(told))
-    what = plural(count, "read showed somebody else's booking", "reads showed somebody else's booking")
+    what = plural(count, "read showed another customer's booking", "reads showed another customer's booking")
     return Finding("leaked", count, len(rows), what, witnesses, exposure=exposure)
 
 

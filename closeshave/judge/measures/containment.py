@@ -84,7 +84,7 @@ def leakage(case: Evidence, life: Life, excused: Flags | None = None) -> Leakage
     if yardstick.low[0] > STEADY:
         rose = f"the share of their bad requests rose by {yardstick.estimate[0]:.1%}"
         return _unknown(
-            f"the franchises furthest from the fault got worse too ({rose}): either it leaked to everybody, or something else caused that",
+            f"the franchises furthest from the fault got worse too ({rose}): either the fault affected all customers, or something else caused this",
             nobody,
         )
     if yardstick.high[0] - yardstick.low[0] > 2 * STEADY:
