@@ -66,8 +66,8 @@ def _clean_line(runs: Sequence[Result], passed: int) -> str:
         return "There was no clean run."
     alarms = sum(result.status == "fail" for result in runs)
     return (
-        f"{counted(passed, 'clean run')} passed and {alarms} failed: with {CONFIDENCE:.0%} confidence fewer than {false_alarm_bound(alarms, len(runs)):.1%} "
-        "of a correct platform's runs raise a false alarm (Clopper-Pearson; for none among n about 3/n)."
+        f"{counted(passed, 'clean run')} passed and {alarms} failed: with {CONFIDENCE:.0%} confidence fewer than "
+        f"{false_alarm_bound(alarms, len(runs)):.1%} of a correct platform's runs raise a false alarm (Clopper-Pearson; for none among n about 3/n)."
     )
 
 

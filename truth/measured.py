@@ -327,8 +327,8 @@ def _bias_s(rows: Sequence[Mapping[str, Any]]) -> float:
 def page(rows: Sequence[Mapping[str, Any]]) -> str:
     """The table."""
     inside, verdicts = sum(bool(row["inside"]) for row in rows), [row["recovery"] for row in rows]
-    heads = ("seed", "mode", "share", "takes effect after", "call returns after", "recovery true", "measured", "interval", "allowed", "verdict", "loss true",
-             "interval", "lost writes", "list", "good of requests", "percentiles", "")  # fmt: skip
+    heads = ("seed", "mode", "share", "takes effect after", "call returns after", "recovery true", "measured", "interval", "allowed", "verdict",
+             "loss true", "interval", "lost writes", "list", "good of requests", "percentiles", "")  # fmt: skip
     return "\n".join(
         [
             "# Measured error",
