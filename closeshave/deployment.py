@@ -30,7 +30,7 @@ DIVERGED = "diverged.jsonl"
 two were joined again. It is the one moment at which both sides of a partition can be read: after it the old side is rewound."""
 
 OPERATIONS = "CLOSESHAVE_OPERATIONS"
-"""A variable in :attr:`Process.environ` that names a JSON file: what an operator tells this process while it runs. The file may be absent."""
+"""A variable in :attr:`Process.environ` that names a JSON file: an operator's orders to this process while it runs. The file may be absent."""
 OVERRIDES = "CLOSESHAVE_SETTINGS_OVERRIDES"
 """A variable that holds a JSON object: settings of an application process that differ from its file's, as another release would bring them."""
 
@@ -84,7 +84,7 @@ class Process:
     """The failure domain that it belongs to; ``None`` for what must survive the loss of every region (edge endpoints, payment provider)."""
     argv: tuple[str, ...]
     environ: Mapping[str, str] = field(default_factory=dict)
-    """Added to the environment of whoever starts it."""
+    """Added to the environment variables of the process that starts it."""
     ports: tuple[int, ...] = ()
     """TCP ports that it listens on, loopback."""
     nice: int = 0
@@ -203,15 +203,15 @@ class Capabilities:
     steps_off: tuple[str, ...] = ()
     """Operations that this platform does not support, such as ``pay_intent``; a journey leaves them out."""
     ready_by: Literal["code", "body"] = "code"
-    """Whether ``/health/ready`` tells the truth by its status code, or only by ``status`` in its body."""
+    """Whether ``/health/ready`` reports readiness by its status code, or only by ``status`` in its body."""
     limits: Mapping[str, str] = field(default_factory=dict)
     """Stated limits per client address where they differ from the API's: operation → ``30 per 1h``."""
     slots_by_barber: bool = True
-    """A list of free times can be asked of one barber; otherwise such lists are empty, and only the list merged over all barbers tells."""
+    """A list of free times can be asked of one barber; otherwise such lists are empty, and only the list merged over all barbers has free times."""
     zone: str | None = None
-    """IANA name of the zone in which the business states dates and times, such as ``America/New_York``; ``None``: nobody knows."""
+    """IANA name of the zone in which the business states dates and times, such as ``America/New_York``; ``None`` if unknown."""
     idle_barbers: tuple[Count, ...] = ()
-    """People whom the platform lists as barbers and who take no bookings, such as an administrator; nobody books with them."""
+    """People whom the platform lists as barbers but who take no bookings, such as an administrator; customers do not book with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +252,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call that tells when the old primary has ended."""
+    """A call that reports when the old primary has ended."""
 
     __pydantic_config__ = STRICT
 

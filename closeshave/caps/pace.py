@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 SHARE = 0.8
-"""Of a cap: whoever counts on the other side does so by seconds of its own, and answers of others come late."""
+"""Share of a cap that is used: the other side counts in its own seconds, and requests may arrive late."""
 
 
 class Pace:

@@ -93,7 +93,7 @@ def run(  # noqa: PLR0917 - an option each
     from closeshave.trial.outlook import warn
     from closeshave.trial.preparation import prepare
 
-    # A terminal that nobody reads must not keep a trial from healing what it broke.
+    # A terminal that no program reads must not keep a trial from healing its faults.
     output.hurry(SHOWN_WITHIN_S)
     prepared = prepare(
         plan, environment=environment, target=target, seed=seed, processes=processes, rate_scale=rate_scale, accounts=accounts

@@ -47,7 +47,7 @@ class SteadyFile(io.FileIO):
 
     def _lose(self, error: OSError) -> None:
         self.lost = error
-        # For whoever else writes to this descriptor: children, and Python's own last words.
+        # For other writers to this descriptor: child processes, and Python itself at exit.
         with suppress(OSError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())
@@ -82,7 +82,7 @@ def hurry(seconds: float) -> None:
 
 
 def lost() -> OSError | None:
-    """Why a part of the standard output is lost although somebody may still want it; ``None`` when nothing is, or its reader has left."""
+    """Why a part of the standard output is lost although its reader may still need it; ``None`` when nothing is lost, or the reader has ended."""
     sys.stdout.flush()
     file = _raw(sys.stdout)
     error = file.lost if file is not None else None

@@ -16,7 +16,7 @@ TIMEOUT_S = 2.0
 SWITCHOVER_TIMEOUT_S = 20.0
 """A switchover answers when it is done."""
 OUT_OF_TOUCH_S = 3.0
-"""Patroni asks etcd every second, and tells in whole seconds when it last had an answer."""
+"""Patroni queries etcd every second, and reports in whole seconds when it last had an answer."""
 LEADING = frozenset({"leader", "master", "primary", "standby_leader"})
 RUNNING = frozenset({"running", "streaming"})
 

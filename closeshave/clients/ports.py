@@ -32,9 +32,9 @@ def refusal(port: int, timeout_s: float = TIMEOUT_S) -> str:
 
 
 def listens(port: int) -> bool:
-    """Whether somebody takes a connection and keeps it.
+    """Whether a server accepts a connection and keeps it open.
 
-    A container engine's proxy takes one for a container in which nobody listens yet, and drops it at once.
+    A container engine's proxy accepts one for a container in which no program listens yet, and closes it at once.
     """
     try:
         with socket.create_connection((HOST, port), TIMEOUT_S) as connection:

@@ -16,7 +16,7 @@ TIMEOUT_S = 2
 Unavailable = psycopg.Error
 """Raised by everything here when the server does not answer as it should."""
 Locked = psycopg.errors.LockNotAvailable
-"""One of them: somebody else held a lock for longer than ``lock_timeout``."""
+"""One of them: another session held a lock for longer than ``lock_timeout``."""
 NO_SLOT = ("too many clients", "connection slots are reserved")
 """How a server says that it has no session to give. (A refused connection carries no SQLSTATE that the driver would tell.)"""
 COMPUTING = "select count(*) from generate_series(1, 400000) as n where n % 7 = 3"

@@ -141,7 +141,7 @@ def write(store: Store) -> int:
 
 
 def follow(deployment: Deployment, store: Store, primary_: Store | None) -> None:
-    """Make a store follow another, or nobody. Raises :data:`Unavailable`."""
+    """Make a store follow another, or make it a primary. Raises :data:`Unavailable`."""
     with session(store.port) as connection:
         if primary_ is None:
             connection.replicaof("NO", "ONE")

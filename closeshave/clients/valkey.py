@@ -19,7 +19,7 @@ def keys(store: Store) -> int:
 
 
 def flush(store: Store) -> int:
-    """Forget every key; returns how many there were at that instant."""
+    """Delete every key; returns how many there were at that instant."""
     with session(store.port) as connection:
         both = connection.pipeline(transaction=True)
         both.dbsize()

@@ -25,7 +25,7 @@ def trusted() -> ssl.SSLContext:
 def retry_after_s(told: str, otherwise: float) -> float:
     """How long to wait by the ``Retry-After`` of a rate limit, in seconds; ``otherwise`` where it states none, or a date.
 
-    At least a second, whatever is told: who comes back at once comes back all the time.
+    At least a second, whatever the header says: otherwise the client would repeat the request without a pause.
     """
     return max(1.0, float(told)) if re.fullmatch(r"[0-9]{1,6}", told) else otherwise
 

@@ -20,7 +20,7 @@ def begin(deployment: Deployment, process: Process, bytes_max: int) -> tuple[str
 
 
 def lift(deployment: Deployment, parts: Iterable[Process]) -> list[str]:
-    """Give back what may be had, parents first, until nobody is limited; returns who was, each with the name of its process."""
+    """Remove the limits, parents first, until no process has one; returns those that had one, with their names."""
     return [
         f"{process.name} pid {pid}"
         for process in parts

@@ -29,7 +29,7 @@ MARK = "CLOSESHAVE_ENVIRONMENT_ID"
 """Every process of an environment carries the environment's ID in this variable: the last resort of a sweep."""
 
 PID_FILE_SLACK_S = 2.0
-"""The kernel tells start times by a boot time in whole seconds."""
+"""The kernel computes start times from a boot time in whole seconds."""
 
 PID_MAX = 2**22
 """Linux gives no process a higher ID (proc(5), pid_max)."""
@@ -37,7 +37,7 @@ PID_MAX = 2**22
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One incarnation of a process: its ID and when it started (seconds since the epoch, as the kernel tells)."""
+    """One incarnation of a process: its ID and when it started (seconds since the epoch, as the kernel reports)."""
 
     pid: int
     started: float

@@ -1,6 +1,6 @@
 """How far processes may write into any file (``RLIMIT_FSIZE``, getrlimit(2)): limit them, find who is limited, free them.
 
-Only the soft limit is lowered, so that nobody needs a privilege to give it back. What a limited process starts is limited from birth.
+Only the soft limit is lowered, so that no privilege is needed to raise it again. Children of a limited process are limited from their start.
 
 This file needs nothing but Python, because it is run inside of containers too, where it stands for all processes but itself:
 ``python3 -c TEXT limit BYTES``, ``free`` or ``limited``. It then prints the process IDs as JSON.
@@ -18,11 +18,11 @@ from pathlib import Path
 
 EVERYONE_WITHIN_S = 5.0
 Pids = Callable[[], Iterable[int]]
-"""Tells who is there now."""
+"""Returns the processes that exist now."""
 
 
 def limit(pids: Pids, bytes_max: int) -> list[int]:
-    """Limit everybody, also whoever is started meanwhile; returns who was limited."""
+    """Limit all processes, including those started meanwhile; returns those that were limited."""
     done: list[int] = []
     deadline = time.monotonic() + EVERYONE_WITHIN_S
     while new := [pid for pid in pids() if pid not in done]:
@@ -33,7 +33,7 @@ def limit(pids: Pids, bytes_max: int) -> list[int]:
 
 
 def free(pids: Pids) -> list[int]:
-    """Give everybody back what may be had, until nobody is limited; returns who was."""
+    """Remove the limits until no process has one; returns those that had one."""
     done: list[int] = []
     deadline = time.monotonic() + EVERYONE_WITHIN_S
     while found := limited(pids):

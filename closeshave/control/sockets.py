@@ -1,6 +1,6 @@
 """What the kernel knows of others' TCP connections: whether anybody has sent anything through a port, without sending anything oneself.
 
-Linux tells by ``sock_diag(7)`` over netlink, to any user; the layout is that of ``struct inet_diag_msg`` and ``struct tcp_info``.
+Linux reports it by ``sock_diag(7)`` over netlink, to any user; the layout is that of ``struct inet_diag_msg`` and ``struct tcp_info``.
 
 This file needs nothing but Python, because it is run where only that is available (see ``hearing.py``): it then prints what it heard as JSON.
 """

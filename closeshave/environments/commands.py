@@ -1,4 +1,4 @@
-"""Run a helper program to its end: bounded in time, and never outliving whoever started it."""
+"""Run a helper program to its end: limited in time, and never longer than the process that started it."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def _write(layout: Layout, databases: Wrapper) -> None:
         settings.save(path, told)
     for directory in ("config", "data", "logs"):
         databases.own(root / directory)
-    # Last: it is not for whoever the databases run as.
+    # Last: the user of the databases must not read it.
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     write_atomically(layout.signing_key, pem, 0o600)

@@ -14,7 +14,7 @@ from closeshave.history import EdgeCount, Signal
 from closeshave.plan import Plan
 
 Say = Callable[[str], None]
-"""Takes a line of progress for whoever watches."""
+"""Shows a line of progress."""
 
 
 @dataclass(frozen=True, slots=True)

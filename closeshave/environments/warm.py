@@ -116,7 +116,7 @@ def main() -> None:
     root, modules = Path(sys.argv[1]), sys.argv[2:]
     for module in modules:
         importlib.import_module(module)
-    # Shared pages stay shared: no collection shall write to what the children inherit.
+    # Shared pages stay shared: no garbage collection may write to memory that the children inherit.
     gc.collect()
     gc.freeze()
     for line in sys.stdin.buffer:

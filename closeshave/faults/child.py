@@ -24,7 +24,7 @@ from closeshave.plan import Fault
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """All that an experiment's process is told, as a file."""
+    """All settings of an experiment's process, as a file."""
 
     fault: str
     kind: str

@@ -1,4 +1,4 @@
-"""The process of one fault: its kind's experiment, run by Chaos Toolkit in an interpreter that nobody has patched.
+"""The process of one fault: its kind's experiment, run by Chaos Toolkit in an unpatched interpreter.
 
 ``python -m closeshave.faults.experiment ORDER.json``; the trial starts it through ``child.py``.
 """

@@ -136,7 +136,7 @@ class Forked:
 
     def poll(self) -> int | None:
         """Its exit code; ``None`` while it runs, or is yet to begin."""
-        # In this order: how a process ended is told after it is gone, and before the server is.
+        # In this order: the end of a process is reported after it has ended, and before the server ends.
         gone = self._gone() and self.server.process.poll() is not None
         pid = self.server.pid(self.order)
         code = None if pid is None else self.server.code(pid)
@@ -167,7 +167,7 @@ class Forked:
             send([identity], number)
 
     def _known(self, timeout_s: float) -> Identity | None:
-        """Who it is, as soon as that can be told. Somebody else of the same number is told apart as long as this was asked in its lifetime."""
+        """Its identity, as soon as it is known. A later process with the same ID is distinguished if this was called while the first one lived."""
         if self._identity is None and (pid := self.server.pid(self.order, timeout_s)) is not None and self.server.code(pid) is None:
             self._identity = identify(pid)
         return self._identity

@@ -28,7 +28,7 @@ class Freeze:
 
 
 def freeze(victims: Iterable[Victim], at_ns: int) -> Freeze:
-    """Stop ``victims`` at an instant and wait until all of them stand still. Raises :class:`StillRunning`; also when there was nobody."""
+    """Stop ``victims`` at an instant and wait until all are stopped. Raises :class:`StillRunning`, also when there was none."""
     everyone = tuple(victims)
     wait_until(at_ns)
     began_ns = now_ns()

@@ -20,7 +20,7 @@ BEAT_S = 0.5
 
 
 class Heartbeat:
-    """While the block runs, a thread tells the janitor twice a second that the harness lives.
+    """While the block runs, a thread writes the heartbeat for the janitor twice a second.
 
     A thread of the harness itself, so that the beat stops with it however it ends.
     """
@@ -54,7 +54,7 @@ class Heartbeat:
                     os.utime(self._path)
 
     def _write(self, count: int) -> None:
-        # Renamed, so that nobody reads half of it; not fsynced, since only another process of this machine has to see it.
+        # Renamed, so that no reader sees half of it; not fsynced, since only another process of this machine has to see it.
         scratch = self._path.with_suffix(".writing")
         scratch.write_text(json.dumps({"pid": self._identity.pid, "started": self._identity.started, "count": count}), encoding="utf-8")
         scratch.replace(self._path)
@@ -71,7 +71,7 @@ class Beat:
 
 
 def read(run: Path) -> Beat | None:
-    """The newest beat of a run's harness; ``None`` when there never was one, or the file holds none: nobody shows a sign of life by that."""
+    """The newest beat of a run's harness; ``None`` when there never was one, or the file holds none: that is no sign of life."""
     harness = read_identity(run / FILE)
     with contextlib.suppress(OSError, ValueError):
         touched_ns = (run / FILE).stat().st_mtime_ns

@@ -42,7 +42,7 @@ def label(hook: Hook) -> str:
 def worthless(hook: Hook, do: Do, stop: Callable[[], bool]) -> str:
     """Why the heal check proves nothing: it says that all is whole again and again while the fault is seen in effect. Empty when it does not.
 
-    Asked between two observations, so that what was over in the meantime accuses nobody.
+    Called between two observations, so that a fault that ended in the meantime is not blamed.
     """
     for _ in range(CHECK_TRIES):
         check = do(hook.heal_check, hook.heal_check.timeout)
@@ -79,7 +79,7 @@ class Meanwhile:
             self.over.wait(WATCH_EVERY_S)
 
     def wait_ended(self, began_ns: int, within_s: float) -> tuple[int, int] | None:
-        """Between when the old primary ended; ``None`` where nobody says. Waits for the word for at most ``within_s`` seconds."""
+        """The interval in which the old primary ended; ``None`` if no call reports it. Waits for the report for at most ``within_s`` seconds."""
         if self.hook.ends is None:
             return None
         until(lambda: self._ended_ns is not None, after(within_s), WATCH_EVERY_S)

@@ -61,7 +61,7 @@ def postmaster(deployment: Deployment, process: Process) -> tuple[Victim, ...]:
 def kill(signalled: Iterable[Victim], at_ns: int, dying_with_them: Iterable[Victim] = ()) -> Kill:
     """Kill ``signalled`` at an instant and wait until they, and those that die by themselves without them, are dead.
 
-    Raises :class:`StillAlive`; also when there was nobody to kill.
+    Raises :class:`StillAlive`, also when there was no process to kill.
     """
     first = tuple(signalled)
     everyone = (*first, *dying_with_them)

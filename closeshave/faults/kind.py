@@ -156,7 +156,7 @@ class Kind:
     kills_etcd: bool = False
     """Whether it kills members of etcd. Not every version of etcd survives that (:class:`closeshave.environments.parts.Etcd`)."""
     lead_s: Callable[[Aim], float] = field(default=lambda _aim: 1.0)
-    """How long before its injection ``inject`` wants to be called, to read roles live and to prepare."""
+    """How long before its injection ``inject`` must be called, to read roles live and to prepare."""
     observed_within_s: float = 5.0
     """Not seen in effect this long after the injection: it did not take effect."""
     healed_within_s: float = 60.0

@@ -102,7 +102,7 @@ def look(
     questions: int = 1,
     enough: Callable[[Iterable[bool]], bool] = all,
 ) -> Sighting | None:
-    """Ask so many questions through every link that somebody has used since the injection: ``enough`` are disturbed, and there is one.
+    """Send so many requests through every link that was used since the injection: ``enough`` are disturbed, and there is such a link.
 
     A link that carries no traffic shows nothing to anybody, so it does not count; the kernel knows, and our own questions come only after.
     """

@@ -111,7 +111,7 @@ def _wait_listening(started: Iterable[Process], deadline_ns: int) -> None:
 
 
 def _linked(deployment: Deployment, group: str, lead: Store) -> bool:
-    """Whether all stores have their roles beside the primary ``lead``; a store that has not is told to take it."""
+    """Whether all stores have their roles with ``lead`` as the primary; a store without its role is ordered to take it."""
     if not all(view.settled_on(lead) for view in sentinel.views(deployment, group).values()):
         # In the middle of a failover the next primary must not be told to follow the last one.
         return False
@@ -119,7 +119,7 @@ def _linked(deployment: Deployment, group: str, lead: Store) -> bool:
 
 
 def _placed(deployment: Deployment, store: Store, lead: Store) -> bool:
-    """Whether a store has the role that it should have beside the primary ``lead``; it is told to take it when it has not."""
+    """Whether a store has the role that it should have with ``lead`` as the primary; if not, it is ordered to take it."""
     role = sentinel.replication(store)
     if store == lead:
         if not role.primary:

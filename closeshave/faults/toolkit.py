@@ -45,12 +45,12 @@ class _Call:
     hold_s: float
 
     def stopped(self) -> bool:
-        """Somebody asked to stop holding this fault and to heal it."""
+        """A request to stop holding this fault and to heal it."""
         return stop_file(self.ledger.run, self.fault).exists()
 
 
 def stop_file(run: Path, fault: str) -> Path:
-    """The file whose existence tells an experiment to heal at once. A file, because a signal may be swallowed inside an action."""
+    """The file whose existence tells an experiment to heal at once. A file, because a signal may get lost inside an action."""
     return run / "faults" / f"{fault}.stop"
 
 
@@ -74,7 +74,7 @@ def observe(kind: str, configuration: Configuration) -> dict[str, Any] | None:
 
 
 def hold(kind: str, configuration: Configuration) -> str:
-    """Action: wait until the fault has been in effect for its time, or until somebody says stop. Returns why it ended."""
+    """Action: wait until the fault has been in effect for its time, or until it is stopped. Returns why it ended."""
     call = _read(kind, configuration)
     standing = call.ledger.find(call.fault)
     if standing is None or not standing.evidence:

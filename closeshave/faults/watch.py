@@ -162,7 +162,7 @@ def main(
     lease_s: Annotated[float, typer.Option(help="Seconds without a heartbeat after which the harness counts as dead.")] = 5.0,
     destroy: Annotated[str, typer.Option(help="The command that takes the environment down, as a JSON list.")] = "[]",
 ) -> None:
-    """Detach from whoever started this, and watch."""
+    """Detach from the process that started this, and watch."""
     # Twice: the first child is no session leader's heir any more, and its parent is not waited for by the harness.
     if os.fork():
         os._exit(0)

@@ -1,4 +1,4 @@
-"""What a fault touches, and what it takes for that to be whole: fit to be broken before, mended and proven after."""
+"""The parts that a fault affects, and when they are whole: ready for the fault before, healed and proven after."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The one connection to the engine, and its refusals as one sentence each."""
 
-# ruff: noqa: PLC0415 - Docker's packages take 0.4 s to import: only whoever uses an engine shall wait for them
+# ruff: noqa: PLC0415 - Docker's packages take 0.4 s to import: only code that uses an engine should wait for them
 
 from __future__ import annotations
 

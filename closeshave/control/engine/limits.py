@@ -5,7 +5,7 @@ from __future__ import annotations
 from closeshave.control.engine.client import asking, client
 
 PERIOD_US = 100_000
-"""The kernel's own, where nobody sets one."""
+"""The kernel's default, if none is set."""
 QUOTA_US = 1_000
 """The least that the kernel grants in a period. Of a usual period of 100 ms a small server would hardly ever use up a tenth, and be as fast as
 before; in the shortest one that the share allows, whatever takes longer than this millisecond has to wait, as on a slow processor."""

@@ -131,7 +131,7 @@ def _first_process(process: Process, handle: Handle) -> int:
             if not state["Running"]:
                 raise EngineFailed(f"{process.name} ended at once (exit {state['ExitCode']}): {_last_words(process, handle)}")
         pid: int = state["Pid"]
-        # Somebody else's process may well have the same ID as one in an engine's own process table.
+        # An unrelated process may have the same ID as one in an engine's own process table.
         if inner_pid(pid) == FIRST:
             return pid
         # Or it has ended by now, and the engine, a little later than we, is about to say so.

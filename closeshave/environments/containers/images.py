@@ -36,7 +36,7 @@ class Recipe:
     tag: str
     fill: Callable[[Tree, Say], None]
     sources: str = ""
-    """Which state of our own sources it holds, where whoever uses the image has to know."""
+    """Which state of our own sources it holds, if users of the image need to know."""
 
 
 def recipes(images: Images) -> Iterator[Recipe]:
@@ -83,7 +83,7 @@ def _made_by() -> str:
 
 
 def _base() -> Tree:
-    """A shell and a few tools, users with names, and a place for everybody's temporary files."""
+    """A shell and a few tools, named users, and a directory for temporary files."""
     tree = Tree()
     for directory in MERGED:
         tree.links[directory] = f"usr/{directory}"
@@ -91,7 +91,7 @@ def _base() -> Tree:
     for tool in TOOLS:
         _program(tree, tool, _found(tool))
     people = {"root": 0, "nobody": NOBODY}
-    # PostgreSQL wants a name for whoever it runs as.
+    # PostgreSQL needs a name for the user as which it runs.
     people |= {} if os.getuid() in people.values() else {"closeshave": os.getuid()}
     tree.texts["etc/passwd"] = "".join(f"{name}:x:{uid}:{uid}:{name}:/:/bin/sh\n" for name, uid in people.items())
     tree.texts["etc/group"] = "".join(f"{name}:x:{uid}:\n" for name, uid in people.items())

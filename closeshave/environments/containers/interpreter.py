@@ -95,7 +95,7 @@ def _put(tree: Tree, file: PurePosixPath, source: Path) -> None:
 
 
 def _byte_code(file: PurePosixPath, source: Path) -> tuple[PurePosixPath, Path]:
-    """Where it shall be in the image, and where it is here."""
+    """Its path in the image, and its path on this machine."""
     if file.suffix != ".py":
         return file, source
     name = f"{file.stem}.{sys.implementation.cache_tag}.pyc"

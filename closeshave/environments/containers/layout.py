@@ -41,7 +41,7 @@ PREFIX_LENGTH = 8
 
 @dataclass(frozen=True, slots=True)
 class Users:
-    """Whom the processes in containers run as, ``UID:GID``: whoever owns the files that they share with the harness."""
+    """The user of the processes in containers, ``UID:GID``: the owner of the files that they share with the harness."""
 
     everybody: str
     databases: str
@@ -50,7 +50,7 @@ class Users:
 
 def lay_out(id: str, root: Path, definition: Containers, parts: Parts, first_port: int, *, block: IPv4Network, users: Users) -> Layout:
     """Describe the environment ``id`` below ``root``, on ports from ``first_port`` and on networks inside ``block``."""
-    # Who there is does not depend on where they are, but what they are told does: hence twice.
+    # Which parts exist does not depend on their addresses, but their settings do: therefore this runs twice.
     processes = layout.lay_out(id, root, definition, parts, first_port).deployment.processes
     prefix = f"closeshave-{id[:PREFIX_LENGTH]}"
     plan = networks.plan(prefix, processes, definition.regions, block)

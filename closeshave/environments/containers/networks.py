@@ -17,7 +17,7 @@ from closeshave.environments.errors import EnvironmentFailed
 FRONT, REGION, WAN = "front", "region", "wan"
 
 STAY_AT_HOME = frozenset({"app"})
-"""Roles that speak with nobody outside their region but through its proxies."""
+"""Roles that reach other regions only through the proxies of their region."""
 
 POOLS = tuple(map(IPv4Network, ("10.213.0.0/16", "172.29.0.0/16", "192.168.192.0/18")))
 """Private ranges (RFC 1918) to take a block from; a company's routes may well cover one of them whole."""
@@ -37,19 +37,19 @@ class Plan:
     regions: Mapping[str, str | None]
     """Process → the region that it belongs to."""
     trusted: tuple[str, ...]
-    bind: str = "0.0.0.0"  # noqa: S104 - all interfaces of a container, which nobody reaches but the other parts
+    bind: str = "0.0.0.0"  # noqa: S104 - all interfaces of a container, which only the other parts reach
 
     def of(self, name: str, seen_from: str | None) -> str:
-        """The address in the region's own network for whoever is in it too, else the one between regions.
+        """The address in the region's own network for parts of the same region, else the one between regions.
 
-        A part that is on no network between regions is told by the first of its others.
+        For a part that is on no network between regions it is the first of its other addresses.
         """
         if seen_from is not None and self.regions[name] in (None, seen_from):
             return self._on(name, REGION, seen_from) or self.told(name)
         return self.told(name)
 
     def told(self, name: str) -> str:
-        """The one address by which everybody is told of a part."""
+        """The address of a part that is the same for all other parts."""
         return self._on(name, WAN, None) or self.attachments[name][1].address
 
     def _on(self, name: str, purpose: str, region: str | None) -> str | None:

@@ -22,13 +22,13 @@ LIBRARY = re.compile(r"(?:=> |^\s+)(/\S+) \(0x", re.MULTILINE)
 
 @dataclass(slots=True)
 class Tree:
-    """What shall be in an image: by its path inside, a file of this machine, a link or a text."""
+    """The contents of an image: by path inside it, a file of this machine, a link or a text."""
 
     files: dict[str, Path] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     shared: set[str] = field(default_factory=set)
-    """Directories that everybody may write in."""
+    """Directories in which all users may write."""
 
     def put(self, path: str | PurePosixPath, source: Path) -> None:
         """A file of this machine, links followed."""
@@ -61,7 +61,7 @@ class Tree:
     def digest(self, *more: str) -> str:
         """Changes with whatever goes in: told by sizes and times of change, as reading it all would take as long as writing it.
 
-        Byte code is no news: it comes into being whenever somebody imports something.
+        Byte code does not count as a change: every import may write it.
         """
         sums = hashlib.sha256()
         for path, source in sorted(self.files.items()):
@@ -91,7 +91,7 @@ class Tree:
                 entry = tar.gettarinfo(str(source), name)
                 entry.uid = entry.gid = 0
                 entry.uname = entry.gname = "root"
-                # Readable for everybody, whoever keeps it for himself here.
+                # Readable for all users, even if it is private on this machine.
                 entry.type, entry.linkname, entry.mode = tarfile.REGTYPE, "", 0o755 if entry.mode & 0o100 else 0o644
                 entry.size = source.stat().st_size
                 with source.open("rb") as content:

@@ -56,7 +56,7 @@ def read(deployment: Deployment, promoted: Mapping[int, Member], rng: random.Ran
 def _held(deployment: Deployment, promoted: Mapping[int, Member], store: Store, rng: random.Random) -> Iterator[CacheEntry]:
     with _asking(store) as node:
         held = sorted(_franchises(node))
-        # A replica serves nobody: where its entries are counts, what they say does not.
+        # A replica serves no clients: the place of its entries counts, their contents do not.
         serves = node.info("replication")["role"] == "master"
         drawn = rng.sample(held, min(COMPARED_MAX, len(held))) if serves else []
         pairs = _settled(deployment, promoted, node, drawn)

@@ -127,7 +127,7 @@ class HostCounters:
     memory_used_bytes: int
     memory_available_bytes: int
     interrupts_s: float = 0.0
-    """Of the system time: served on behalf of nobody in particular."""
+    """System time that belongs to no process, such as interrupts."""
 
     @classmethod
     def read(cls) -> HostCounters:
@@ -175,7 +175,7 @@ GROUPS = next((str(path) for path in (Path("/sys/fs/cgroup"), Path("/sys/fs/cgro
 
 
 def _contained(owned: Mapping[int, Group]) -> dict[int, str]:
-    """Processes in a control group that is not the sampler's own: one that others share tells nothing of who was held up."""
+    """Processes in a control group that is not the sampler's own: one that is shared does not show which process was delayed."""
     if not GROUPS:
         return {}
     here = proctable.control_group(os.getpid())

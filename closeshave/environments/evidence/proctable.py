@@ -20,7 +20,7 @@ _BLOCKED = 39
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One process as ``/proc/PID/stat`` tells it (proc_pid_stat(5))."""
+    """One process as ``/proc/PID/stat`` describes it (proc_pid_stat(5))."""
 
     pid: int
     parent: int
@@ -33,7 +33,7 @@ class Entry:
     stopped: bool = False
     """By a signal (SIGSTOP) or a debugger."""
     kernel: bool = False
-    """A thread of the kernel: nobody's program."""
+    """A thread of the kernel, not a program."""
     child_ticks: int = 0
     """User and system time of its children that have ended and were asked how."""
     major_faults: int = 0
@@ -111,7 +111,7 @@ def memory_bytes(pid: int) -> int:
 
 
 def io(pid: int) -> Io | None:
-    """The process's storage traffic; ``None`` when it has ended or is somebody's whom we may not look at."""
+    """The process's storage traffic; ``None`` when it has ended or belongs to a user whose processes we may not read."""
     numbers = dict(line.split(": ") for line in _read(f"/proc/{pid}/io").splitlines())
     return Io(int(numbers["read_bytes"]), int(numbers["write_bytes"])) if numbers else None
 
@@ -125,7 +125,7 @@ def waits_counted() -> bool:
 def waits_ns(pid: int) -> dict[int, int]:
     """How long each thread of the process has waited for a processor while it could have run, by thread ID; none when it has ended.
 
-    ``/proc/PID/schedstat`` tells of the main thread alone, so every thread is asked.
+    ``/proc/PID/schedstat`` describes only the main thread, so every thread is read.
     """
     try:
         threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - as in table()

@@ -1,6 +1,6 @@
 """The few calls that the harness itself makes of a platform outside the measured window: register, log in, read back, cancel.
 
-The customers' traffic has its own client; this one sends one call after the other, and waits when it is told to.
+The customers' traffic has its own client; this one sends one call after the other, and waits when the platform asks it to.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Refused(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who is logged in."""
+    """A user who is logged in."""
 
     token: str
     csrf: str

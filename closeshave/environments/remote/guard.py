@@ -54,7 +54,7 @@ def over_caps(definition: Remote, plan: Plan, requests_per_session: float) -> It
 def unprepared(definition: Remote, plan: Plan, environ: Mapping[str, str], found: Callable[[str], object]) -> Iterator[str]:
     """What the proxy and the hooks of the plan's faults lack on this machine, a sentence each: better said now than in the middle of a fault.
 
-    ``found`` tells where a program is, nothing when it is nowhere.
+    ``found`` returns the path of a program, or nothing if there is none.
     """
     if definition.proxy and (variable := definition.proxy.login) and ":" not in environ.get(variable, ""):
         yield f"the proxy needs user:password in the environment variable {variable}, which is not set in that form"

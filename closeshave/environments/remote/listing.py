@@ -279,7 +279,7 @@ def cursor_of(body: Any) -> str | None:
 
 
 def identity(row: Any) -> str:
-    """What tells one row from another: the franchise and the ID, or all that it says. Pure."""
+    """What distinguishes one row from another: the franchise and the ID, or the whole row. Pure."""
     if isinstance(row, dict) and isinstance(row.get("id"), str | int):
         return f"{row.get('franchise_id') or ''}/{row['id']}"
     return json.dumps(row, sort_keys=True, default=str)

@@ -19,13 +19,13 @@ class Lock:
 
     def __init__(self, regions: Mapping[str, str]) -> None:
         """``regions``: base URL by region. Platforms that share an address share a lock."""
-        # Everybody's directory, so that two users of this machine meet too.
+        # A directory of all users, so that two users of this machine exclude each other too.
         base = Path(tempfile.gettempdir()) / "closeshave-targets"
         self._paths = sorted({base / hashlib.sha256(url.encode()).hexdigest()[:24] for url in regions.values()})
         self._held: list[int] = []
 
     def take(self, holder: str) -> None:
-        """Take it for ``holder``, a line for whoever finds it taken. Raises :class:`Locked` at once when it is, :class:`OSError`."""
+        """Take it for ``holder``, a line that is shown to others who find it taken. Raises :class:`Locked` at once when it is, :class:`OSError`."""
         for path in self._paths:
             path.parent.mkdir(exist_ok=True, mode=0o1777)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)

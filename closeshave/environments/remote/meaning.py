@@ -29,12 +29,12 @@ def steps_off(heard: Mapping[str, Heard]) -> frozenset[str]:
     off = {name.removeprefix("public ") for name in STEPS if name in heard and not heard[name].good and heard[name].status != 429}
     if off & {"pay_intent", "pay_confirm"}:
         off |= {"pay_intent", "pay_confirm"}
-    # That nobody was free says nothing of the operation.
+    # That no barber was free says nothing about the operation.
     return frozenset(name for name in off if name not in {"book", "reschedule"} or not TAKEN.search(heard[name].said))
 
 
 def slots_by_barber(noticed: Noticed) -> bool | None:
-    """Whether lists of one barber tell anything; ``None`` when nothing was seen that tells."""
+    """Whether lists of one barber have free times; ``None`` when no answer shows it."""
     if any(noticed.listed.values()):
         return True
     return False if noticed.merged and noticed.listed else None

@@ -40,7 +40,7 @@ def people(definition: Remote, beside: Path, say: Say) -> tuple[Account, ...]:
 
 
 def new_account(region: str) -> Account:
-    """Somebody who does not exist yet."""
+    """A user who does not exist yet."""
     return Account(f"closeshave-{secrets.token_hex(6)}@example.com", f"Cs-{secrets.token_urlsafe(12)}-1", region)
 
 

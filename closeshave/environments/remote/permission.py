@@ -44,7 +44,7 @@ def check(token: str, definition: Remote, key: bytes, now_s: float) -> None:
 
 
 def own_key() -> bytes:
-    """This user's key, made at first use, readable by nobody else. Raises :class:`OSError`."""
+    """This user's key, made at first use, readable only by this user. Raises :class:`OSError`."""
     base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "closeshave"
     path = base / "permission.key"
     base.mkdir(parents=True, exist_ok=True, mode=0o700)

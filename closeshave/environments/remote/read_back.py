@@ -113,7 +113,7 @@ class _Reading:
         self._good = 0
 
     def read(self, reader: Reader) -> None:
-        """One customer's lists, or everybody's as an administrator."""
+        """One customer's lists, or those of all customers as an administrator."""
         for shard, franchise in asked(self._deployment):
             if self._refused[shard] >= GIVE_UP_AFTER:
                 continue

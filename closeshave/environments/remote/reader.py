@@ -72,7 +72,7 @@ class Reader:
 
 
 def forget(root: str) -> None:
-    """Forget who was logged in at the platform of this root."""
+    """Discard the log-ins at the platform of this root."""
     for key in [key for key in _CALLERS if key[0] == root]:
         del _CALLERS[key]
 

@@ -31,7 +31,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Count the keys at the replicas, which nobody flushed: less than half of what the primaries had."""
+    """Count the keys at the replicas, which were not flushed themselves: less than half of what the primaries had."""
     before = sum(injection.before.values())
     followers = [store for store in tier.stores_of(aim) if store.process not in injection.targets]
     try:

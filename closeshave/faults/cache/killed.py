@@ -48,7 +48,7 @@ def look_killed(aim: Aim, injection: Injection) -> Sighting | None:
 
 
 def look_hung(aim: Aim, injection: Injection) -> Sighting | None:
-    """Say PING at every frozen store's own port: the kernel takes the connection, and nobody answers."""
+    """Say PING at every frozen store's own port: the kernel accepts the connection, and no answer comes."""
     targets = _targets(aim, injection)
     replies = [wire.ask(store.port, wire.VALKEY, HUNG_S) for store in targets]
     alive = all(processes.find(Path(aim.deployment.root), aim.deployment.process(store.process)) for store in targets)

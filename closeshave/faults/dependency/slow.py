@@ -44,7 +44,7 @@ KIND = Kind(
     look=look,
     undo=provider.undo,
     prove=provider.prove,
-    # Few customers pay, and a link that nobody uses shows nothing.
+    # Few customers pay, and a link without requests shows nothing.
     observed_within_s=30.0,
     effect_within_s=30.0,
 )

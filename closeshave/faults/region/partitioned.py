@@ -14,7 +14,7 @@ from closeshave.faults.region import domain, network
 from closeshave.plan import Expected
 
 WRITING = "-primary"
-"""Ends the name of a link to whoever leads a shard. A link for reading is soon answered again, by the region's own demoted primary."""
+"""Ends the name of a link to the primary of a shard. A link for reading is soon answered again, by the region's own demoted primary."""
 UNANSWERED_S = 0.3
 AT_ONCE = 16
 

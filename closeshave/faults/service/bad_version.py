@@ -15,7 +15,7 @@ from closeshave.plan import Expected
 
 VERSION = "1.0.1-bad"
 NOWHERE = 9
-"""The discard service's port, where nobody listens: the release has the wrong address of every primary."""
+"""The discard service's port, where no program listens: the release has the wrong address of every primary."""
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
@@ -49,7 +49,7 @@ KIND = Kind(
     observed_by="Every process of the region reports the bad version in a header of its answers.",
     undone_by="Rolls back process by process; proven by the absence of the release, readiness, answers and the region's edge.",
     scope=("region",),
-    # Health checks pass, so nothing takes the region out: somebody has to roll back.
+    # Health checks pass, so the region stays in rotation: an operator has to roll back.
     expected=Expected.RESTORED,
     unfit=fleet.unfit,
     inject=inject,

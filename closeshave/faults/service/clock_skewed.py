@@ -57,7 +57,7 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
     if answer is None or "date" not in answer.headers:
         return None
     ahead_s = parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()
-    # The header tells whole seconds, and is up to one old.
+    # The header has whole seconds, and is up to one second old.
     if abs(ahead_s - int(aim.parameters["skew_s"])) > 3:
         return None
     return Sighting(f"Date in answers of {app.name}", f"{ahead_s:+.0f} s from this machine's clock")

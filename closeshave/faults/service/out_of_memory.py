@@ -21,7 +21,7 @@ ROOM_BYTES = 8 << 20
 """Below what it uses, a limit is refused by kernels with the first version of control groups."""
 KILLED_WITHIN_S = 5.0
 FIRST_TO_GO = "echo 1000 > /proc/1/oom_score_adj"
-"""Whatever else runs in the container, the kernel shall choose the application: it is the one that is out of memory."""
+"""Whatever else runs in the container, the kernel must choose the application: it is the one that is out of memory."""
 
 
 class StillThere(RuntimeError):
@@ -44,7 +44,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     wait_until(strike_ns)
     began_ns = now_ns()
     place.limit_memory(bytes_max)
-    # What uses it up dies with the container, so its end is a failure to whoever started it.
+    # The program that uses it up ends with the container, so its caller sees a failure.
     with contextlib.suppress(MachineFailed):
         place.execute(["python3", "-c", f"b'x' * {bytes_max}"])
     if processes.gone([target], KILLED_WITHIN_S):

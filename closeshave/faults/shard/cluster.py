@@ -15,7 +15,7 @@ ROLES_S = 1.0
 HELPER_S = 4.0
 """Time for a helper's interpreter to start, on a machine that is busy, and to prepare."""
 LASTS_S_MAX = 1200.0
-"""Longer than any fault may hold: a helper that nobody ends still ends."""
+"""Longer than any fault may be held: a helper that is never stopped still ends."""
 
 
 def shard_of(aim: Aim) -> int:

@@ -61,7 +61,7 @@ KIND = Kind(
     undone_by="Ends the holder; proven by its absence and that of its sessions, a write, streaming replicas, roles, ready applications.",
     scope=("shard",),
     parameters=(EVICT,),
-    # Nobody but an operator ends a client that holds too much.
+    # Only an operator ends a client that holds too many connections.
     expected=Expected.RESTORED,
     unfit=unfit,
     inject=inject,

@@ -100,7 +100,7 @@ def _limit_bytes(deployment: Deployment, name: str) -> int:
 
 
 def _refuses(deployment: Deployment, lead: Member, bytes_max: int) -> bool:
-    """Whether a commit fails; nobody else may be writing, or a new segment may have begun and have room up to the limit."""
+    """Whether a commit fails. There may be no other writer, or a new segment may have begun with room up to the limit."""
     try:
         postgres.fill_segment(deployment, lead, beyond=bytes_max)
         postgres.write(deployment, lead)

@@ -39,7 +39,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Try to book a free minute at the busiest franchise, and roll it back: the server makes us wait for somebody's lock."""
+    """Try to book a free minute at the busiest franchise, and roll it back: the server makes us wait for a lock."""
     for member in named(aim, injection.targets):
         try:
             with postgres.session(aim.deployment, member) as connection, connection.transaction(force_rollback=True):
@@ -69,7 +69,7 @@ KIND = Kind(
     undone_by="Ends the holder, whose transaction is rolled back; proven by its absence and that of its sessions, a write, replicas, applications.",
     scope=("shard",),
     parameters=(FRANCHISES,),
-    # The locked franchises cannot be booked until somebody ends the transaction; the others of the shard should not notice.
+    # The locked franchises cannot be booked until the transaction ends; the others of the shard should not notice.
     expected=Expected.RESTORED,
     unfit=unfit,
     inject=inject,

@@ -57,7 +57,7 @@ KIND = Kind(
     undone_by="Reconnects the networks with the same addresses and switches back; proven by the engine, a write, streaming replicas, roles.",
     scope=("shard",),
     parameters=(SWITCH_BACK,),
-    # It must step down by itself before its lease is over, for only then somebody else is promoted.
+    # It must step down by itself before its lease expires, because then another node is promoted.
     expected=Expected.RECOVERS,
     unfit=unfit,
     inject=inject,

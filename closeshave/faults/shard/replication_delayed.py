@@ -54,7 +54,7 @@ KIND = Kind(
     undone_by="Removes the toxic from the link; proven by the toxics that Toxiproxy lists, a write, streaming replicas, roles, applications.",
     scope=("shard",),
     parameters=(DELAY,),
-    # Nobody waits for a standby unless replication is synchronous; what a later failover costs is another fault's figure.
+    # No write waits for a standby unless replication is synchronous; the loss at a later failover belongs to another fault.
     expected=Expected.TOLERATES,
     links=("replication",),
     unfit=unfit,
