@@ -1,7 +1,7 @@
 """What a plan tests: which objectives of its target it can judge, and why every other promise has no verdict in its runs. Pure.
 
 A plan may name what it tests (``tests``); by default that is all that its phases and faults can judge. What is asked has a verdict, or the run is
-inconclusive; what is not asked is listed with its reason, and is in nobody's way.
+inconclusive; what is not asked is listed with its reason, and does not affect the result.
 """
 
 from __future__ import annotations

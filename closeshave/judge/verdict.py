@@ -104,7 +104,7 @@ class LoadFigures:
 
 @dataclass(frozen=True, slots=True)
 class FaultFigures:
-    """A fault as the report tells it. Instants are seconds after the run's first phase began; ``None`` is unknown."""
+    """A fault as the report shows it. Instants are seconds after the run's first phase began; ``None`` is unknown."""
 
     id: str
     kind: str

@@ -20,7 +20,7 @@ from closeshave.loadgen.wire import build, constant_lines, split
 
 IDLE_LIMIT_NS = 4_000_000_000
 """A connection unused for longer is not used again: servers close idle ones after five seconds or more, and a request that crosses such a
-close would be a failure of nobody's making."""
+close would be a failure without a cause."""
 
 PROXY_REFUSES = 407
 """Statuses that only a proxy sends, which then has not forwarded the request."""
@@ -43,11 +43,11 @@ _FAILURES: Mapping[Reason, Failure] = {
 }
 
 _under_way: set[greenlet] = set()
-"""Whoever waits for an answer now, in this process."""
+"""The greenlets that wait for an answer now, in this process."""
 
 
 class Stopped(BaseException):
-    """Thrown into a customer whose request is under way when the generator must end now. Not an error that anybody may swallow."""
+    """Thrown into a customer whose request is under way when the generator must end now. Not an error: it must not be caught."""
 
 
 def stop_waiting() -> None:

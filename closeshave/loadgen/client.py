@@ -426,7 +426,7 @@ class Client:
 
 
 def _pointed_at(response: Response, origin: Origin, target: str) -> tuple[Origin, str] | None:
-    """Where a redirect leads; ``None`` for an answer that is none, or leads where nobody can follow: to an app, a port that is no number."""
+    """Where a redirect leads; ``None`` for an answer that is no redirect or cannot be followed: to an app, or to a port that is not a number."""
     if response.message is None or response.status not in _REDIRECTS:
         return None
     location = next((value for name, value in response.message.head.fields() if name == "location"), None)

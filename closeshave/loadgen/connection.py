@@ -105,7 +105,7 @@ class Connection:
             self.close()
             raise TransportError(Reason.PROTOCOL, str(error), sent=True, answered=True) from error
         except BaseException:
-            # Whoever ended the greenlet left an answer on its way.
+            # The greenlet was ended while an answer was under way.
             self.close()
             raise
         self.deadline_ns = NEVER_NS
@@ -302,7 +302,7 @@ class Connection:
             done, outgoing = tls.shake(received)
 
     def _when_idle(self, _events: int) -> None:
-        """Something came on a connection that nobody waits for: a TLS ticket, or its end."""
+        """Data arrived on a connection for which no greenlet waits: a TLS ticket, or its end."""
         try:
             if self._read() is not None:
                 self.close()

@@ -163,7 +163,7 @@ def _read_effects(whole: bytes, odd: list[bytes], texts: dict[int, str]) -> pa.T
 
 
 def _fitted(line: bytes, odd: list[bytes], texts: dict[int, str]) -> dict[str, Any] | None:
-    """The row of a line as its table can hold it; ``None`` for one that nobody could place. Odd lines are added to ``odd``, IDs to ``texts``."""
+    """The row of a line as its table can hold it; ``None`` for one that cannot be assigned. Odd lines are added to ``odd``, IDs to ``texts``."""
     try:
         told = foreign.loads(line)
     except ValueError:
@@ -185,7 +185,7 @@ def _fitted(line: bytes, odd: list[bytes], texts: dict[int, str]) -> dict[str, A
 
 def _id(value: object, texts: dict[int, str]) -> int | None:
     number = ids.number(value)
-    # Two texts of one number: the second one is nobody's, rather than the first one's.
+    # Two texts of one number: the second one gets no number, rather than the first one's.
     if number is not None and str(number) != str(value) and texts.setdefault(number, str(value)) != value:
         return None
     return number
@@ -199,7 +199,7 @@ def _value(value: object, type_: pa.DataType) -> Any:
 
 
 def _whole_table(worker: WorkerRecords, start: int, rows: Rows) -> pa.Table:
-    """Raises :class:`ValueError` where a row names a text or an outcome that there is not: nobody wrote it so."""
+    """Raises :class:`ValueError` if a row names a text or an outcome that does not exist: no sender writes that."""
     try:
         return _table(worker, start, rows)
     except pa.ArrowException as error:

@@ -92,7 +92,7 @@ def _date_s(text: str) -> float | None:
     try:
         return parsedate_to_datetime(text).timestamp()
     except (ValueError, OverflowError, OSError, TypeError, IndexError):
-        # A date that nobody can read lasts as long as the session (RFC 6265, 5.2.1).
+        # A cookie with an unreadable date lasts as long as the session (RFC 6265, 5.2.1).
         return None
 
 
@@ -137,7 +137,7 @@ class CookieJar:
         return header
 
     def clear(self) -> None:
-        """Forget everything: another customer takes over."""
+        """Delete all cookies: another customer takes over."""
         self.empty = True
         self._cookies.clear()
         self._headers.clear()

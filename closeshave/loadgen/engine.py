@@ -30,7 +30,7 @@ _SLICE_ROWS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a worker's engine is told."""
+    """The settings of a worker's engine."""
 
     records: Path | None = None
     """Directory of the records; ``None`` keeps only statistics."""

@@ -31,7 +31,7 @@ _BATCH = 256
 _ROUNDS = 8
 """How often the epoll may be asked again before libev's loop (timers, other greenlets) gets its turn."""
 _BUSY = 4
-"""It is asked again after this many events at once: likely more have come meanwhile, and libev's own turn costs more than a question in vain."""
+"""It is asked again after this many events at once: likely more have come meanwhile, and a turn of libev costs more than an empty poll."""
 
 
 _SWEEP = 1024
@@ -52,7 +52,7 @@ class Expiring(Protocol):
 
 
 class Loop:
-    """Wakes whoever waits: greenlets for sockets, callbacks for timers, deadlines."""
+    """Wakes what waits: greenlets for sockets, callbacks for timers, deadlines."""
 
     def __init__(self) -> None:
         """Open the epoll and start watching it from this thread's hub. Raises :class:`OSError`."""
@@ -62,7 +62,7 @@ class Loop:
         hub = gevent.get_hub()
         # The hub's own ``switch`` is Python code that looks for a hook that only the hub itself has.
         self.pause: Callable[[], Any] = greenlet.switch.__get__(hub)
-        """Give way to the hub until somebody switches back; returns what they pass."""
+        """Switch to the hub until another greenlet switches back; returns the value that it passes."""
         self._watcher = hub.loop.io(self.epoll.fileno(), _READ)
         self._watcher.start(self._dispatch)
         self._deadlines: list[tuple[int, int, Expiring]] = []
@@ -78,7 +78,7 @@ class Loop:
         self.ready[fd] = callback
 
     def unregister(self, fd: int) -> None:
-        """Forget ``fd``; call before closing it, since its number may be given out again at once."""
+        """Unregister ``fd``; call before closing it, since its number may be given out again at once."""
         if self.ready.pop(fd, None) is not None:
             self.epoll.unregister(fd)
 
@@ -121,7 +121,7 @@ class Loop:
         self.epoll.close()
 
     def _dispatch(self) -> None:
-        """The hot path of the hub: hand each ready descriptor to whoever waits for it."""
+        """The hot path of the hub: hand each ready descriptor to the greenlet that waits for it."""
         poll, ready = self.epoll.poll, self.ready
         for _ in range(_ROUNDS):
             events = poll(0, _BATCH)

@@ -22,7 +22,7 @@ _MAX_MEMBERS = 1000
 """Of a gzip file; each costs a copy of the rest."""
 
 CHUNKED, UNTIL_CLOSE = -1, -2
-"""Values of :attr:`Head.length` for bodies whose length no header tells."""
+"""Values of :attr:`Head.length` for bodies whose length no header states."""
 
 _VERSIONS = frozenset({b"HTTP/1.1 ", b"HTTP/1.0 "})
 _AFTER_STATUS = frozenset({b" ", b"\r", b""})
@@ -45,7 +45,7 @@ class Head:
     keep_alive: bool
     """Neither the version nor a ``Connection`` header announces the close."""
     coding: bytes
-    """What was done to the body, in the order in which it was done, by commas: ``gzip``, ``deflate``, or what nobody here can undo. Or empty."""
+    """What was done to the body, in the order in which it was done, by commas: ``gzip``, ``deflate``, or a coding that is not supported. Or empty."""
     sets_cookies: bool
     simple: bool
     """A final answer with a stated length and no coding: the quick way applies."""

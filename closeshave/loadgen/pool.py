@@ -38,7 +38,7 @@ class Connector:
         at = origin if via is None else via.itself
         addresses = self._addresses(at, due_ns, Reason.DNS if via is None else Reason.PROXY)
         for index, address in enumerate(addresses):
-            # Each address gets its part of the time that is left, so that one that swallows packets does not use up the others'.
+            # Each address gets its part of the time that is left, so that one that drops packets does not use up the time of the others.
             now_ns = time.monotonic_ns()
             own_due_ns = now_ns + (due_ns - now_ns) // (len(addresses) - index)
             try:
@@ -69,7 +69,7 @@ class Connector:
         return connection
 
     def _addresses(self, origin: Origin, due_ns: int, otherwise: Reason) -> list[Address]:
-        """A name server may let us wait for longer than anybody wants to."""
+        """A name server may answer too late."""
         late = gevent.Timeout(max(0.001, (due_ns - time.monotonic_ns()) / 1e9))
         try:
             with late:

@@ -81,7 +81,7 @@ def tunnelled(received: bytes) -> bool:
         if not 200 <= status < 300:
             raise TransportError(_NOT_REACHED.get(status, Reason.PROXY), f"the proxy answered {status or 'no HTTP'} to CONNECT", sent=False)
         if rest:
-            # In TLS the client speaks first: whoever speaks now is not the platform.
+            # In TLS the client speaks first: data that arrives now is not from the platform.
             raise _not_passed("it sends data into the tunnel")
         return True
 

@@ -81,7 +81,7 @@ class Counted(Protocol):
 
     @property
     def sent(self) -> int:
-        """Requests handed to whoever sends them."""
+        """Requests handed over for sending."""
         ...
 
     @property

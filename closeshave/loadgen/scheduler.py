@@ -101,7 +101,7 @@ class Scheduler:
     """Works off an agenda with a crew of at most ``crew`` greenlets, grown as needed."""
 
     def __init__(self, loop: Loop, agenda: Agenda, serve: Serve, crew: int, report: Callable[[Exception], None]) -> None:
-        """``report`` is told of what ``serve`` raises; the crew goes on. Raises :class:`ValueError` for a crew of none."""
+        """``report`` gets what ``serve`` raises; the crew goes on. Raises :class:`ValueError` for a crew of none."""
         if crew < 1:
             raise ValueError(f"a crew of {crew}")
         self._loop, self._agenda, self._serve, self._limit, self._report = loop, agenda, serve, crew, report
@@ -147,7 +147,7 @@ class Scheduler:
             elif self.size < self._limit:
                 switch, recruited = self._recruit(), recruited + 1
             else:
-                # Whoever comes free takes what is due, and arms the timer again once nothing is.
+                # A greenlet that becomes free takes what is due, and arms the timer again when nothing is due.
                 self._timer.drain()
                 self._armed_ns = NEVER_NS
                 return

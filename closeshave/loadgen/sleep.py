@@ -17,7 +17,7 @@ from closeshave.loadgen.loop import NEVER_NS, Loop
 
 @dataclass(slots=True, eq=False)
 class _Sleeper:
-    """A greenlet and when it wants to go on (:class:`closeshave.loadgen.loop.Expiring`)."""
+    """A greenlet and when it continues (:class:`closeshave.loadgen.loop.Expiring`)."""
 
     deadline_ns: int
     wake: Callable[[object], object]

@@ -1,4 +1,4 @@
-"""What the platform tells about itself in an answer's headers: who served it, from which cache, and how long database and cache took."""
+"""What the platform reports in an answer's headers: which part served it, from which cache, and how long database and cache took."""
 
 from __future__ import annotations
 

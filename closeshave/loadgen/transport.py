@@ -66,7 +66,7 @@ class Answer:
     body: bytes = b""
     failure: Failure | None = None
     sent: bool = True
-    """Whether a byte of the request may have left; of a failure that always comes before sending nobody needs to say so."""
+    """Whether a byte of the request may have left; irrelevant for a failure that always comes before sending."""
 
     @property
     def may_have_arrived(self) -> bool:

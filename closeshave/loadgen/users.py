@@ -42,7 +42,7 @@ class _WithClient(User):
     default_headers: ClassVar[Mapping[str, str]] = {}
     timeouts: ClassVar[Timeouts] = Timeouts()
     traces: ClassVar[bool] = False
-    """Keep what the platform tells of itself in headers (region, cache, timings) with each record."""
+    """Keep what the platform reports in headers (region, cache, timings) with each record."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -56,7 +56,7 @@ class _WithClient(User):
 
     @classmethod
     def base_url(cls, environment: Environment) -> str:
-        """Where requests go. Raises :class:`locust.exception.LocustError` when nobody has said."""
+        """Where requests go. Raises :class:`locust.exception.LocustError` when no host is set."""
         host = cls.host or environment.host
         if host is None:
             raise LocustError("no host: set it on the user class or with --host")
@@ -191,7 +191,7 @@ def drive_crowd(population: type[CrowdUser], environment: Environment) -> None:
     engine, place = engine_of(environment), place_of(environment)
     count = len(range(place.index, population.customers, place.count))
     rng = np.random.default_rng((population.seed, place.index))
-    # Customers with connections of their own are all made ready: each of them is somebody else's peer.
+    # Customers with their own connections are all made ready: the server sees each as a different peer.
     visitors = _made_ready(population, environment, count if population.own_connections else min(population.warm, population.crew))
     start_ns = start_ns_of(environment)
     until_ns = start_ns + int(population.duration_s * 1e9)

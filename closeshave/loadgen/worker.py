@@ -82,7 +82,7 @@ def tell_done(environment: Environment) -> None:
 
 
 def place_of(environment: Environment) -> Place:
-    """This process among the workers. Raises :class:`RuntimeError` for a worker that nobody told how many there are."""
+    """This process among the workers. Raises :class:`RuntimeError` for a worker that does not know how many there are."""
     if not isinstance(environment.runner, WorkerRunner):
         return Place(0, 1)
     count = _option(environment.parsed_options, "processes") or int(os.environ.get("CLOSESHAVE_WORKERS", "0"))

@@ -1,12 +1,12 @@
-"""Until when a disturbance lasts: not until whoever made it is gone, but until the work that it left undone is done.
+"""How long a disturbance lasts: it does not end with the program that caused it, but when the delayed work is done.
 
-Requests that queued up behind it are answered later, and what a starved part gave up (a lease, a connection) takes its time to come back. So a stretch
-goes on until requests are answered again as they are answered when nobody disturbs: as quickly, and as often well. How that is comes from the run's own
-undisturbed time, so that a slow platform is not doubted for being slow.
+Requests that queued up during it are answered later, and what a starved part gave up (a lease, a connection) takes time to come back. So a disturbed
+stretch lasts until requests are answered again as in undisturbed time: as quickly, and as often well. The run's own undisturbed time is the reference,
+so that a slow platform is not doubted for being slow.
 
-A platform that never comes back by itself would be doubted for ever. So the tail is at most twice as long as the disturbance, but 10 s in any case (an
-election that the disturbance made necessary), and never longer than 30 s: a queue that grew by the whole of the load is worked off in as long as it grew
-on a platform that is busy half of its time, in twice as long on one that is busy for two thirds.
+The verdicts on a platform that never recovers by itself would stay doubtful forever. So the tail is at most twice as long as the disturbance, but at
+least 10 s (for an election that the disturbance made necessary), and never longer than 30 s: a queue that grew by the whole load takes as long to work
+off as it grew if the platform is busy half of its time, and twice as long if it is busy for two thirds.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Evidence(Recorded):
 
     @cached_property
     def good(self) -> Flags:
-        """Unknown is not good: a booking that was refused as taken, too, where nobody is known who held the slot."""
+        """Unknown is not good: for example a booking that was refused as taken if it is unknown who held the slot."""
         good, unexplained = flags(self.operations["good"]), self.refusals.not_good
         if len(unexplained):
             good = good.copy()
@@ -83,7 +83,7 @@ class Evidence(Recorded):
 
     @cached_property
     def disturbed(self) -> tuple[Doubt, ...]:
-        """Stretches in which somebody else took the machine from the platform or the senders, without what they left behind."""
+        """Stretches in which other programs delayed the platform or the senders, without the backlog after them."""
         return disturbances(self.history.resources, self._broken)
 
     @cached_property

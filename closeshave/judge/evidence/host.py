@@ -1,15 +1,15 @@
 """How other programs on the machine disturbed the platform and the senders, from what was recorded once a second.
 
-The question is never how busy the machine was, but who was made to wait, and by whom. A build at niceness 19 takes every idle second of a processor
-and delays nobody; a platform that starts more work than two processors can do makes itself wait, with a neighbour and without. So two things must
-come together before a second is disturbed:
+The question is not how busy the machine was, but which processes had to wait, and because of which others. A build at niceness 19 uses every idle
+second of a processor and delays no other program; a platform that starts more work than two processors can do delays itself, with or without other
+programs. So a second counts as disturbed only if both are true:
 
-* *somebody of ours waited*: threads that could have run stood in the queue of a processor (run-queue delay), pages had to be read again, storage did
+* *one of our processes waited*: threads that could have run were in the queue of a processor (run-queue delay), pages had to be read again, storage did
   not answer, a process was stopped;
-* *others did it*: while a thread waits, somebody runs. What share of that is the effect of other programs is their share of the processor's busy time. Of
-  memory and of storage it is who holds most of it, and who moves most.
+* *other programs caused it*: while a thread waits, another one runs. The share that other programs caused is their share of the processor's busy time.
+  For memory it is decided by which programs hold most of it, for storage by which move most data.
 
-Time that the hypervisor takes away (steal) is always somebody else's. A sampler that could not look for seconds is evidence by itself, unless the
+Time that the hypervisor takes away (steal) always counts as caused by others. A sampler that could not run for seconds is evidence by itself, unless the
 platform's own work explains it. Where the run-queue delay was not recorded, an older and coarser rule holds: hardly anything was idle, and others
 took much of it.
 """

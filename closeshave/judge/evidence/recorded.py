@@ -189,7 +189,7 @@ class Recorded:
 
     @cached_property
     def in_order(self) -> bool:
-        """Whether the IDs ascend through the file, so that nobody needs to sort ten million of them."""
+        """Whether the IDs ascend through the file, so that ten million of them need not be sorted."""
         return bool((self.ids[1:] >= self.ids[:-1]).all())
 
     @cached_property

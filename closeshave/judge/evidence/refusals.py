@@ -1,15 +1,16 @@
-"""Refused bookings: a conflict is a promised answer only where somebody held the slot. Who did is known from our own history, or was read back.
+"""Refused bookings: a conflict is a promised answer only if the slot was held. Whether it was is known from our own history, or was read back.
 
 * *Held*: a booking of ours, acknowledged or in doubt, of an overlapping slot of the same barber (or of the same customer), that may have stood at
   the moment of the refusal. It may have from the sending of its request to the answer of the cancel or move that gave the slot up, and a moment
-  longer, since a replica may be behind. Or the next list of free times of that session does not offer the slot, or the list from which it chose did not
-  offer all of it: a service of 45 minutes needs two times of half an hour, and the second may be a stranger's, or past closing time.
-* *Free*: nobody of us held it, and a list that was asked for more than a moment after the refusal still offers all of the slot.
-* *Untold*: neither. Such a refusal is not good, because nobody can say that it was right; it fails nothing of refusing what was free.
-* *Lost*: no effect tells which slot was asked for, since its row is missing. Not good either, for the same reason.
+  longer, since a replica may be behind. Or the next list of free times of that session does not offer the slot, or the list from which it chose did
+  not offer all of it: a service of 45 minutes needs two times of half an hour, and the second may be booked by a customer outside this run, or lie past
+  closing time.
+* *Free*: no customer of ours held it, and a list that was requested more than a moment after the refusal still offers all of the slot.
+* *Untold*: neither is known. Such a refusal is not good, because it may have been wrong; but it does not count as a free slot that was refused.
+* *Lost*: the slot is unknown, because the row of its effect is missing. Not good either, for the same reason.
 
-A list does not name its day. One that offers times within half a day of the slot is of that day. An empty one tells of a day without free times only
-where lists of its sort (of one barber, or of all) are not always empty.
+A list does not name its day. One that offers times within half a day of the slot is of that day. An empty one means a day without free times only
+if lists of its sort (of one barber, or of all) are not always empty.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Which operations an objective may look at: phases, and the windows in which the generator itself was late.
 
 An operation belongs to the phase in which it was *due* (intended), and phases are half-open: due at the very start counts, due at the
-end is the next phase's. Neither of the other choices would do. By its end: a platform that hangs all of its calm requests until the phase
-is over would have none left to answer for. By its start: a generator that stalls behind the platform would move the late ones out of the
-phase in which customers had to wait.
+end is the next phase's. The other choices would be wrong. By its end: a platform that delays all requests of the calm phase until the
+phase is over would have no requests in it. By its start: a generator that is delayed by the platform would move late requests out of the phase in
+which customers had to wait.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def plain(rows: pd.DataFrame, position: int) -> dict[str, Any]:
 
 
 def first_and_worst(guilty: Flags, order: Ints, badness: Ints, name: Ints) -> tuple[int, ...]:
-    """Positions of the first guilty row by ``order`` and of the one with the greatest ``badness``; one where they are the same row.
+    """Positions of the first wrong row by ``order`` and of the one with the greatest ``badness``; one where they are the same row.
 
     ``name`` (an ID) breaks ties, so that the answer does not depend on the order of rows.
     """

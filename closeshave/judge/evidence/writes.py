@@ -29,7 +29,7 @@ class Writes:
     absent: Flags
     """Acknowledged, but the final state does not show it."""
     excused: Flags
-    """Absent creates whose booking was, or may have been, cancelled: nobody misses it."""
+    """Absent creates whose booking was, or may have been, cancelled: it need not be there."""
     unread: Flags
     """Of a shard or a customer whose bookings could not be read back: it is unknown what became of it."""
     keeps_cancelled: bool

@@ -1,8 +1,8 @@
 """The story behind a verdict, in time order: who asked for what, who acknowledged it, what was broken and failed over, and what was there in the end.
 
-It is told from the verdict's witnesses: their operations, everything else that history knows of the same bookings and keys, the faults and the
-platform's own words that touch the same shards meanwhile, and what the final state and the provider's ledger hold. Every line says which line of
-history it is from.
+It is made from the verdict's witnesses: their operations, everything else in the history about the same bookings and keys, the faults and the
+platform's own signals on the same shards during that time, and what the final state and the provider's ledger hold. Every line names the line of
+the history from which it comes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MARGIN_NS = 5_000_000_000
 """Faults and signals so long before and after the operations of the story belong to it."""
 SHOP_ACTIONS = ("change_shop", "read_shop")
 MOST_OPERATIONS = 40
-"""A booking with more operations than this is told by its first ones."""
+"""Of a booking with more operations than this only the first ones are shown."""
 
 
 def tell(dossier: Analysis, verdict: Verdict) -> tuple[Line, ...]:

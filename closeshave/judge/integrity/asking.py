@@ -3,11 +3,11 @@
 The rule
 --------
 An objective that *names* an invariant gets its verdict always. One that names none asks for all that no other one names, except those that cannot be
-answered, each listed once with its reason (``Assessment.not_asked``) and in no run's way:
+answered, each listed once with its reason (``Assessment.not_asked``) and without effect on the result:
 
 * what this platform cannot show: :func:`unshowable`, an operation that its file switches off included;
-* what no journey of this scenario does: no operation that leads to it was ever sent (``Invariant.led_to_by``), or nobody could know it
-  (``Finding.idle``).
+* what no journey of this scenario does: no operation that leads to it was ever sent (``Invariant.led_to_by``), or no operation could
+  show it (``Finding.idle``).
 
 Everything else must be tested: an invariant whose operations were sent, but which no answer gave a chance to break, is inconclusive. And
 whatever the reason, a breach that was seen fails.

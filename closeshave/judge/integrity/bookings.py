@@ -1,4 +1,4 @@
-"""Bookings that are lost, that nobody asked for, or that are where they should not be."""
+"""Bookings that are lost, that no customer requested, or that are on the wrong shard."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def lost(dossier: Analysis) -> Finding:
 
 
 def phantom(dossier: Analysis) -> Finding:
-    """Bookings of the final state that nobody asked for in this run, or whose every request was refused.
+    """Bookings of the final state that no customer requested in this run, or whose every request was refused.
 
     A row answers to a create by its ID as acknowledged, by the key that was sent, or, where a create got no answer and had no key, by its slot. A
     key counts as refused only if all attempts with it were: the first may have been carried out unheard, and the second refused for that reason.

@@ -1,8 +1,8 @@
 """Cache equals database after quiesce: an entry says what the promoted primary of its shard says, whenever the entry would run out by itself.
 
-A platform promises that a change makes its own entries invalid, everywhere and at once, so an entry's time to live excuses nothing. One thing does:
-an entry *newer* than its database, where a fault took the shard's last changes with it. It shows a change that was confirmed and then lost, which
-the fault's loss objective answers for.
+A platform promises that a change invalidates its entries, everywhere and at once, so an entry's time to live is no excuse. There is one exception:
+an entry *newer* than its database, if a fault lost the shard's last changes. It shows a change that was confirmed and then lost, and that is judged by
+the fault's loss objective.
 """
 
 from __future__ import annotations

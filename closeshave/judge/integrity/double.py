@@ -1,14 +1,14 @@
 """Double bookings: two bookings of one barber that overlap in time, in the final state or, for a while, in what customers were told.
 
-Overlap is of half-open intervals: a cut that ends at 10:30 and one that starts then are neighbours. Starting at the same time is not asked for: a
+Intervals are half-open: a service that ends at 10:30 and one that starts at 10:30 do not overlap. Two services need not start at the same time: a
 45-minute service overlaps a 20-minute one that starts half an hour later.
 
-In the history a booking is *held* from the arrival of its acknowledgement to the sending of the first cancel or move that was not refused. Both
-ends lie on the safe side: before the one the customer had been promised nothing, and after the other the slot may already have been given
-to somebody else, rightly. Two customers who both held overlapping slots at the same instant were both promised the same chair, even if one
-of the bookings was cancelled later and the final state looks innocent.
+In the history a booking is *held* from the arrival of its acknowledgement to the sending of the first cancel or move that was not refused. Both ends are
+on the safe side: before the first, the customer had no promise; after the second, the platform may correctly have given the slot to another customer.
+Two customers who held overlapping slots at the same instant were both promised the same barber, even if one of the bookings was cancelled later and the
+final state is correct.
 
-Barbers are told apart by franchise and ID, since shards may number them alike.
+Barbers are identified by franchise and ID, since shards may use the same IDs.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Freshness: a list of free times does not offer what was booked a while ago, and a shop's page shows what its manager changed.
 
-A list may be a moment old, because a replica may answer: so only what was promised :data:`MOMENT_NS` before the list was asked for counts. A page is
-promised more: a change makes its cache entry invalid, everywhere and at once. Both are promises of calm: while a primary is lost a replica's older
-answer is better than none, and a fail-over may take the last change with it, which its loss objective answers for.
+A list may be a moment old, because a replica may answer: so only bookings acknowledged :data:`MOMENT_NS` before the list was requested count. For a
+page the promise is stronger: a change invalidates its cache entry, everywhere and at once. Both promises hold in the calm phase: while a primary is lost,
+an older answer of a replica is better than none, and a fail-over may lose the last change, which is judged by its loss objective.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Logged-in customers stay logged in: a session lives for a day, in every region, and outlives the loss of the one that opened it.
 
-The harness logs its customers in before the load and renews their tokens in time, so whoever is told "not authenticated" had a session that the
-platform lost. A platform may give it up by design (a tier that was flushed); that is a loss of sessions anyway, and is said.
+The harness logs its customers in before the load and renews their tokens in time, so a customer who gets "not authenticated" had a session that the
+platform lost. A platform may lose it by design (a tier that was flushed); that is still a loss of sessions, and is reported.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def orphan(dossier: Analysis) -> Finding:
         return unknown("orphan_payments", "the final state of bookings is missing")
     rows = dossier.writes.rows
     cancelled = rows[equal(rows["action"], "cancel") & ~equal(rows["outcome"], Outcome.FAIL)]
-    # A write in flight when its primary died may be lost too; an answer never came, so nobody could count it as acknowledged.
+    # A write in flight when its primary died may be lost too; no answer arrived, so it was never acknowledged.
     excused = among(ledger, rows[dossier.forgiven]) | among(ledger, cancelled)
     read = ~dossier.case.unread_of(ledger)
     guilty = ~among(ledger, final) & ~excused & read
@@ -104,7 +104,7 @@ def _confirmations(dossier: Analysis) -> Exposure:
 
 
 def _charges(dossier: Analysis, ledger: pd.DataFrame, guilty: Flags, why: str) -> list[dict[str, object]]:
-    """The first and the largest of the guilty charges, each with the payments that customers made for its booking."""
+    """The first and the largest of the wrong charges, each with the payments that customers made for its booking."""
     order = np.rint(ledger["at"].to_numpy(dtype=np.float64) * 1e3).astype(np.int64)
     paid = dossier.payments
     shown = []

@@ -1,9 +1,9 @@
 """Residency: rows and cache entries of a region whose data must stay in it, found where they are kept outside.
 
 A row lives where its shard does: with the primary, and with the standby that replicates it. So a booking of a resident franchise is a breach on
-any shard of which one of the two stands abroad, whoever wrote it there, during a fail-over too: rows do not move back by themselves. Where the
-members themselves were asked, they say where the shard stands and how many of the region's shops they hold; else the environment's file does. A
-cache entry lives on the node that was found to hold it, a replica's included.
+any shard with one of the two in another region, even if it was written during a fail-over: rows do not move back by themselves. If the members
+themselves were read, they show where the shard is and how many of the region's shops they hold; otherwise the environment's file does. A cache entry
+lives on the node that was found to hold it, also if that is a replica.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Session guarantees: a client's reads never go back to an older version of a booking, and show what it wrote itself.
 
-Only what is ordered counts: a read is held against what its own session had already *seen answered* when it was *sent*. Two requests in flight
-at the same time may be served in either order, rightly.
+Only ordered requests count: a read is compared with what its own session had already *seen answered* when it was *sent*. Two requests in flight at the
+same time may be served in either order.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _taken(dossier: Analysis, reads: pd.DataFrame, newest: Ints) -> Flags:
     """
     final = dossier.case.final
     assert final is not None
-    # A row without an ID is no booking that anybody could look up: then nobody can judge.
+    # A row without an ID cannot be looked up, so it cannot be judged.
     final = final.assign(booking=final["booking"].astype("int64"))
     taken = np.zeros(len(reads), dtype=np.bool_)
     for life in dossier.lives:
@@ -90,7 +90,7 @@ def _kept(reads: pd.DataFrame, final: pd.DataFrame) -> Ints:
 
 
 def _versions(rows: pd.DataFrame) -> Ints:
-    """The version that each row tells, from its column or from what a read returned; -1 where none is told."""
+    """The version in each row, from its column or from what a read returned; -1 if there is none."""
     known = ints(rows["version"], -1)
     values = rows["read_values"].to_numpy()
     for place in np.flatnonzero((known < 0) & told(rows, "read_values")):

@@ -1,4 +1,4 @@
-"""Tenancy: nobody is ever shown somebody else's booking, whatever was asked for and however the answer was labelled."""
+"""Tenancy: no customer is ever shown another customer's booking, whatever was requested and however the answer was labelled."""
 
 from __future__ import annotations
 

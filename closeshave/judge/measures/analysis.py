@@ -1,6 +1,6 @@
-"""What several judges need to know of the same run, found out once: the faults' lives, the writes' fate, recoveries and losses.
+"""What several judges need to know of the same run, computed once: the timeline of each fault, which writes survived, recoveries and losses.
 
-Each part is found when it is first asked for. One that raises does so in every judge that needs it: they become inconclusive, the others do not.
+Each part is computed when it is first needed. A part that raises does so in every judge that needs it: these become inconclusive, the others do not.
 """
 
 from __future__ import annotations

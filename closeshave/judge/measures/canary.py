@@ -1,7 +1,7 @@
 """What canaries saw, and whether they saw enough to speak for a scope.
 
-A canary is a pair of the region it enters at and the shard it books on. It is blind when it stopped probing, when it probes too thinly for its
-planned rate or too late, or when it was failing before anything was broken: then good answers later, or their absence, prove nothing.
+A canary is a pair of the region it enters at and the shard it books on. It is blind when it stopped probing, when it probes too rarely for its
+planned rate or too late, or when it was failing before the fault: then good answers later, or their absence, prove nothing.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def telling(case: Evidence, lost: Iterable[int] = ()) -> Flags:
 
 
 def _in_vain(case: Evidence, lost: Iterable[int]) -> Flags:
-    """Failed reads of a write that nobody acknowledged, or that is lost. A canary reads at once, so its read is due when its write was answered."""
+    """Failed reads of a write that was not acknowledged, or that is lost. A canary reads at once, so its read is due when its write was answered."""
     found = np.zeros(len(case.operations), dtype=np.bool_)
     reads = np.flatnonzero(case.canaries & case.of_kinds((READ,)) & ~case.good)
     writes = np.flatnonzero(case.canaries & case.of_kinds((WRITE,)) & (~case.ok | np.isin(case.ids, list(lost))))

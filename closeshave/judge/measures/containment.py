@@ -1,18 +1,18 @@
 """Containment: did a fault stay in its scope? Every franchise is compared with itself, and its change with that of those furthest away.
 
 A request went *wrong* when it was not good or slower than the tightest latency promise. A franchise outside the scope *got worse* when its share of
-wrong requests rose, from the calm phase to the time of the fault, by more than that of the franchises furthest from the fault: a busy neighbour on
-the machine, or the hour of the day, is subtracted with them (difference in differences).
+wrong requests rose, from the calm phase to the time of the fault, by more than that of the franchises furthest from the fault: the effect of other
+programs on the machine, or of the hour of the day, is subtracted in this way (difference in differences).
 
-Who was not seen often enough is unknown, never unaffected
------------------------------------------------------------
+A franchise with too few requests is unknown, never unaffected
+---------------------------------------------------------------
 Most franchises are small. One is *unaffected* only when its rise is certainly below :data:`EFFECT`, which takes some thirty requests; what is neither
 surely worse nor surely unaffected is unknown. But the unknown ones of a shard are judged once more, together: if a share w of their traffic had
 risen by :data:`EFFECT` or more, all of it together would have risen by w * EFFECT at least. So its upper bound limits how much can hide among them, and
-a lower bound above zero says that some got worse although nobody can say who.
+a lower bound above zero says that some got worse, although it is unknown which.
 
-The yardstick must not bend: where the furthest franchises themselves got worse, nobody can tell a leak that reached everybody from a cause
-outside, and leakage is unknown.
+The reference must be stable: if the furthest franchises themselves got worse, an effect on all franchises cannot be distinguished from another cause,
+and leakage is unknown.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How far a franchise is from a fault: in its scope, beside it, or as far away as this platform has any.
+"""How far a franchise is from a fault: in its scope, next to it, or as far away as possible on this platform.
 
-Distance is counted in shared failure domains. A shard stands in two regions, its primary's and its standby's; a fault hurts the regions of the
-shards that it breaks and the region that it names. Who shares one of them may be affected as expected (a replica gone, an edge's detour); who shares none
-has no part in common with the fault but what the whole platform shares, and is the yardstick for everybody else.
+Distance is counted in shared failure domains. A shard is in two regions, its primary's and its standby's; a fault affects the regions of the shards that
+it breaks and the region that it names. A franchise that shares one of them may be affected as expected (a lost replica, a detour of an edge). A franchise
+that shares none has nothing in common with the fault except what the whole platform shares, and is the reference for all others.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def distances(case: Evidence, fault: Fault) -> dict[int, Distance]:
 
 
 def furthest(found: dict[int, Distance]) -> list[int]:
-    """The shards outside the scope that no others are further away than; empty when nobody is outside."""
+    """The shards outside the scope that are furthest away; empty when all shards are in the scope."""
     most = max(found.values(), default=Distance.INSIDE)
     return sorted(shard for shard, distance in found.items() if distance == most) if most is not Distance.INSIDE else []
 

@@ -5,8 +5,8 @@ Whose fault is a missing write?
 Asynchronous replication loses the *end* of a log. So a missing write belongs to a fail-over when it had started by t_f, the last instant at which
 the old primary could acknowledge, and when nothing proves that it was committed before a write that survived: one that was acknowledged before
 a survivor even started had been committed earlier, and a replica that has the later one would have the earlier one too. Such a write
-was lost by something else, and the fail-over must not be its excuse: a platform that drops one booking in a thousand would otherwise hide behind
-every fault of the night.
+was lost by something else, and the fail-over must not excuse it: otherwise every fault of the night would hide a platform that drops one booking in a
+thousand.
 
 A survivor must itself have been acknowledged by t_f. One that was sent just before and answered afterwards may have been written by the *new*
 primary, and says nothing of what the old one had replicated.

@@ -1,22 +1,22 @@
 """How long a scope was without service: t0, t_d, t_w, t_r and t_h of docs/glossary.md, found from what canaries saw.
 
-Choices at the boundaries, each with the run that would fool its opposite:
+Choices at the boundaries, each with a run for which the opposite would be wrong:
 
-* A probe is a canary's write, or its read of what it wrote. Tidying up is none: the cancel of a booking that the fault took with it is refused seconds
-  after the recovery. Neither is a read of a write that was not acknowledged, or that was lost.
-* A probe counts by the instant it was *due*. One that was sent before the fault and answered during the outage says that the platform was well
-  before; one that was due during the outage and answered late, when all was well again, says that a customer waited.
+* A probe is a canary's write, or its read of what it wrote. Clean-up is not: the cancel of a booking that the fault lost is refused seconds after the
+  recovery. Neither is a read of a write that was not acknowledged, or that was lost.
+* A probe counts by the instant it was *due*. One that was sent before the fault and answered during the outage shows that the platform was well before;
+  one that was due during the outage and answered late, after the recovery, shows that a customer waited.
 * What was due during a hang and was answered within the canaries' latency by its end is *stuck*: answered together with others that were sent at other
   times. It counts as not served, otherwise every hang would be measured too short by that latency. It can prolong an outage, not begin one. The first of
   those answers is the most likely time of the recovery: the middle between the probes around it would be too early by half their distance.
 * The search for t_r starts at the first probe that failed, not at t0. A primary cut off from its consensus store serves until its lease is over: ten
-  good seconds, then ten of outage. Searched from t0, the first five good seconds would already be the recovery, of a fault yet to take effect.
+  good seconds, then ten of outage. Searched from t0, the first five good seconds would already be the recovery, before the fault takes effect.
 * t_r is an interval, because probes are not continuous (:mod:`.turning`). Canaries whose intervals overlap saw the same recovery; one that
-  failed when another had long been served has an interval of its own, and the latest counts.
+  failed when another had long been served has its own interval, and the latest counts.
 * What fails again after a full hold moves t_r only if one canary fails twice in a row, or if a hold's probes fail by more than the share that counts as
   restored explains. Ten seconds of service between two outages are no recovery; a single slow answer in a minute of good ones is no outage.
-* Recovery by itself asks for t_r + hold *before* t_h. At t_h the harness starts to heal, and nothing tells the platform's work from its.
-* A failure that a doubtful stretch touches may be the machine's doing. It can make an interval wider, never later.
+* Recovery by itself requires t_r + hold *before* t_h. At t_h the harness starts to heal, and its effect cannot be distinguished from the platform's.
+* A failure within a doubtful stretch may be caused by the machine. It can make an interval wider, never later.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How sure a figure is: exact percentiles, confidence bounds, and how many more requests would settle a question.
+"""How sure a figure is: exact percentiles, confidence bounds, and how many more requests would decide a question.
 
 All bounds are one-sided at the stated confidence: at 95 %, "the true value is at least low" is wrong in at most 5 samples of 100, and so is
-"it is at most high". They rest on independent requests; where requests are known to come in clusters, ``clusters`` says how many of them tell as
-much as one independent one (:func:`clustering`).
+"it is at most high". They rest on independent requests; where requests are known to come in clusters, ``clusters`` says how many of them have
+the weight of one independent request (:func:`clustering`).
 
 Sources: C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial", Biometrika 26
 (1934), with an effective sample size: E. L. Korn and B. I. Graubard, "Confidence intervals for proportions with small expected number of positive

@@ -2,12 +2,12 @@
 
 A change-point in a sequence of yes and no (Barry and Hartigan 1993, reduced to one change): before it every probe fails with one unknown chance, after it
 with another that is no more than the plan calls *restored*. Every gap between two probes may hold the turning point; how likely each is follows from
-how many failed before and after it, times the gap's length, because nobody knew beforehand when it would be.
+how many failed before and after it, times the gap's length, because every instant is equally likely beforehand.
 
 * A *total* outage, in which every probe failed, leaves one gap: from the last failed probe to the first good one. This needs about six failed
   probes: one or two may be all that probes saw of a partial outage.
 * In a *partial* one (a share of the requests fail) the last failed probe may lie well before the end: the probes after it were lucky. The interval then
-  reaches on to where so much luck becomes incredible.
+  extends to where so much luck becomes too unlikely.
 * A single failure some seconds after the end is a failure, not the end.
 """
 
@@ -28,7 +28,7 @@ class Caution:
     """How cautiously few probes are interpreted."""
 
     total: float
-    """How likely an outage is total, before anybody has looked: a primary, a region or a link is gone for everybody."""
+    """The prior probability of a total outage: a primary, a region or a link is lost for all requests."""
     below: float
     above: float
     """The interval contains the turning point except for the tails below and above these."""

@@ -72,7 +72,7 @@ def _bounds(dossier: Analysis) -> dict[tuple[int, str], tuple[float, float]]:
     found = {}
     for name in sorted(set(source.dropna())):
         for here in np.unique(shard):
-            # Not every platform tells when it stored a booking.
+            # Not every platform reports when it stored a booking.
             mine = first & equal(source, name) & (shard == here) & ~np.isnan(stored)
             if np.count_nonzero(mine) >= LEAST:
                 low = float(np.quantile(stored[mine] - answered[mine], 1 - TRIM))

@@ -1,4 +1,4 @@
-"""Faults as the report tells them, and the verdicts on the faults themselves: did they bite, and were they proven healed?"""
+"""Faults as the report shows them, and the verdicts on the faults themselves: did they take effect, and were they proven healed?"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Did single franchises stay without service? Canaries say when a scope has recovered; customers of a few franchises may still get no service.
 
 A franchise was left behind when, after the scope had recovered and held, every request of its customers was not good up to the harness's healing,
-and there were at least :data:`REQUESTS`. An honest platform that fails one request in a hundred does that to one franchise in a million.
+and there were at least :data:`REQUESTS`. On a correct platform that fails one request in a hundred, this happens to one franchise in a million.
 """
 
 from __future__ import annotations

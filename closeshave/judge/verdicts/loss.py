@@ -115,7 +115,7 @@ def _unread(dossier: Analysis, life: Life) -> str:
 
 
 def _seen_alone(dossier: Analysis, guilty: Flags) -> str:
-    """How many of these writes were read on the lost side before it was joined to the other, in words; nothing where nobody read it."""
+    """How many of these writes were read on the lost side before it was rewound, in words; nothing if it was not read."""
     alone = dossier.case.history.diverged
     if alone is None:
         return ""

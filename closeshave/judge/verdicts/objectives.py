@@ -3,9 +3,9 @@
 The rule of decision
 --------------------
 *Pass* when the confidence bound on the bad side still meets the objective; *fail* when even the bound on the good side violates it;
-*inconclusive* in between, with the number of requests that would settle it. So:
+*inconclusive* in between, with the number of requests that would decide it. So:
 
-* It is not fooled: 100 requests without a failure do not prove 99.99 % (29,956 would), and a platform that is truly worse than its
+* It does not pass by luck: 100 requests without a failure do not prove 99.99 % (29,956 would), and a platform that is truly worse than its
   objective passes in at most 5 runs of 100, whatever the length of the run.
 * It is not flaky: a platform that is truly better fails in at most 5 runs of 100. Comparing the bare figure with the bound would fail one
   that sits on its bound every second night, and one failure among 5,000 requests would refute 99.99 %, although a platform that keeps it

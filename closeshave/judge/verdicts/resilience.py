@@ -1,9 +1,9 @@
 """The resilience score: one figure that does not rise when less is tested.
 
-It is the mean over all families of failure of how much of what their faults tested was kept. A family without a fault that bit and was proven
-healed counts as zero, and so does whatever was inconclusive: what is not known is not resilience. And it is a gate: where an invariant broke, could
-not be judged, or a fault is not proven healed, the score is zero, whatever else went well. The coverage stands beside it, because 50 % says one thing of
-three families kept in full and another of six kept by half.
+It is the mean over all families of failure of the share of tested promises that were kept. A family without a fault that took effect and was proven
+healed counts as zero, and so does every inconclusive verdict, because unknown is not resilient. If an invariant was broken or could not be judged, or a
+fault is not proven healed, the score is zero. The coverage is shown with it, because 50 % means one thing for three families that kept everything and
+another for six that kept half.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Objectives that hold in every stretch of a given length: one bad minute in an hour must not hide behind fifty-nine good ones.
+"""Objectives that must hold in every window of a given length, so that fifty-nine good minutes of an hour do not hide a bad one.
 
 Windows move by a quarter of their length, within each phase. To *pass*, every window must prove the promise by itself (a window without enough
 requests proves nothing). To *fail*, one must break it, and since many windows are looked at, each is held to a stricter confidence, so that all

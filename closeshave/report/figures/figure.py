@@ -1,4 +1,4 @@
-"""What a time chart consists of: panels over one axis, below a strip that tells phases, faults and the platform's own signals. Pure."""
+"""What a time chart consists of: panels over one axis, below a strip that shows phases, faults and the platform's own signals. Pure."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Figure:
 
     id: str
     label: str
-    """What a reader who cannot see it is told."""
+    """The description for a reader who cannot see it."""
     height: float
     plot_top: float
     plot_bottom: float
