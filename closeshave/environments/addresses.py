@@ -20,7 +20,7 @@ class Addresses(Protocol):
         """The networks, as CIDR, from which databases accept connections."""
 
     def of(self, name: str, seen_from: str | None) -> str:
-        """Where the part ``name`` is reached from the region ``seen_from``; ``None``: from any region, as all parts are told."""
+        """Where the part ``name`` is reached from the region ``seen_from``; ``None``: the address that works from any region."""
 
 
 @dataclass(frozen=True, slots=True)

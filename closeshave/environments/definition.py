@@ -53,7 +53,7 @@ def _from_anywhere(definition: Remote, path: Path) -> Remote:
     """Its file of accounts lies beside it, wherever the command is called."""
     if definition.accounts.file is None:
         return definition
-    # Joined as text: a path object would write it in another way, and what a file says is told as the file says it.
+    # Joined as text: a path object would write it differently, and messages should show it as the file has it.
     beside = os.path.join(path.absolute().parent, definition.accounts.file)  # noqa: PTH118
     return replace(definition, accounts=replace(definition.accounts, file=beside))
 

@@ -78,7 +78,7 @@ def cpu_model(cpuinfo: str) -> str | None:
 
 def checkout(package: Path) -> dict[str, Any] | None:
     """The commit that the code in ``package`` is of and whether it was changed since; ``None`` when it is in no checkout of its own."""
-    # An installed package may lie inside somebody else's checkout: only a file that git tracks makes it this one's.
+    # An installed package may lie inside an unrelated checkout: the commit counts only if git tracks this file there.
     if _git(package, "ls-files", "--error-unmatch", "__init__.py") is None:
         return None
     sha, changes = _git(package, "rev-parse", "HEAD"), _git(package, "status", "--porcelain", "--untracked-files=no")

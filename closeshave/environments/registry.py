@@ -97,9 +97,9 @@ def write_claim(root: Path, claim: Claim) -> None:
 
 
 def read_claim(root: Path) -> Claim:
-    """Whose directory this is; where the claim is damaged, as the deployment tells, so that it can still be taken down.
+    """The owner of this directory; if the claim is damaged, the one in the deployment, so that it can still be taken down.
 
-    Raises :class:`FileNotFoundError`, or :class:`Damaged` where neither tells.
+    Raises :class:`FileNotFoundError`, or :class:`Damaged` if both are unreadable.
     """
     try:
         return jsonfile.read(root / FILE, _CODEC)

@@ -35,7 +35,7 @@ class Site:
         return self.addresses.bind
 
     def address(self, name: str, seen_from: str | None = None) -> str:
-        """Where the part ``name`` is reached from the region ``seen_from``; without one, the address by which everybody is told of it."""
+        """Where the part ``name`` is reached from the region ``seen_from``; without one, the address that works from any region."""
         return self.addresses.of(name, seen_from)
 
     def config(self, name: str) -> Path:

@@ -1,7 +1,7 @@
 """A shard's database made once: an empty cluster, the application's role, the seeded franchises; stopped cleanly, kept per user, copied later.
 
 One template for each shard, since shards with one system identifier would take each other's WAL for their own. Run as a program
-(``python -m closeshave.environments.template RECIPE``) so that whoever waits for it can be interrupted, and it be killed like any other part.
+(``python -m closeshave.environments.template RECIPE``) so that waiting for it can be interrupted, and it can be killed like any other part.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def _answers(socket: str) -> bool:
 
 
 def _prune(kept: Path) -> None:
-    """Drop templates that nobody started from for a while; ``kept`` marks the present."""
+    """Remove templates that were not used for a while; ``kept`` is the current one."""
     for other in kept.parent.iterdir():
         if other != kept and time.time() - other.stat().st_mtime > UNUSED_DAYS_MAX * 86_400:
             shutil.rmtree(other, ignore_errors=True)

@@ -17,7 +17,7 @@ NOBODY = 65534
 
 @dataclass(frozen=True, slots=True)
 class Wrapper:
-    """Words to put before a command, and who must own the files that it writes (``None``: whoever starts it)."""
+    """Words to put before a command, and who must own the files that it writes (``None``: the user that starts it)."""
 
     words: tuple[str, ...] = ()
     owner: int | None = None

@@ -19,7 +19,7 @@ ON CONFLICT DO NOTHING RETURNING id, email, first_name, last_name, phone, role, 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who registers."""
+    """A user who registers."""
 
     email: str
     password_hash: str

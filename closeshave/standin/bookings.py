@@ -55,7 +55,7 @@ FROM opening_hours h WHERE h.franchise_id = $1
 """
 
 _ATTEMPTS = 3
-"""To change a booking that somebody else changes at the same time."""
+"""A change of a booking that another request changes at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Wish:
     client: int | None
     guest: Guest | None = None
     barber: int | None = None
-    """``None``: whoever is free."""
+    """``None``: any free barber."""
     notes: str | None = None
     key: str | None = None
     """Idempotency key: the same one gives the same booking."""

@@ -34,7 +34,7 @@ PRIMARY = Patience(1.0, 1.5)
 REPLICA = Patience(0.3, 0.5)
 """Less: there is still the primary to ask."""
 PROBE = Patience(3.0, 1.5)
-"""Nobody waits for a probe, and on a machine that is busy starting everything a new connection takes its time."""
+"""No customer waits for a probe, and a new connection takes time while the machine is busy starting everything."""
 STATEMENT_MS = 1_400
 """The server gives up first: then the statement certainly did not happen, which a lost answer would leave open."""
 
@@ -58,7 +58,7 @@ class Demoted(Unavailable):
 
 
 class LostRace(Exception):
-    """Somebody else was first: a constraint, or the victim of a deadlock. Rolled back."""
+    """Another transaction was first: a constraint, or the victim of a deadlock. Rolled back."""
 
 
 class Link:

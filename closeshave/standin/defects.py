@@ -38,7 +38,7 @@ _SHARD_CHECK = Guard(
         "ALTER TABLE payments DROP CONSTRAINT IF EXISTS payments_on_this_shard",
         "ALTER TABLE bookings DROP CONSTRAINT IF EXISTS bookings_on_this_shard",
     ),
-    # Strangers that came in meanwhile would keep the constraints from coming back.
+    # Rows that were added meanwhile would prevent restoring the constraints.
     up=(
         """
         DO $$ DECLARE here shard%ROWTYPE; BEGIN

@@ -29,7 +29,7 @@ Endpoint = Callable[..., Awaitable[Any]]
 
 
 class _Unfit(Exception):
-    """FastAPI shall look at this request."""
+    """FastAPI must handle this request."""
 
 
 @dataclass(frozen=True, slots=True)

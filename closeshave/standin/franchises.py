@@ -79,7 +79,7 @@ class Franchises:
         return _parse(row["content"])
 
     async def change(self, franchise: int, shard: Shard, change: Change) -> None:
-        """Store new values, then forget what is cached of this franchise and no other. Raises :class:`Refused` (404), and as a write."""
+        """Store new values, then delete the cache entries of this franchise and no other. Raises :class:`Refused` (404), and as a write."""
         try:
             changed = await self._shards.write(shard, _CHANGE, franchise, change.name, change.phone, change.opens, change.closes)
         except OutcomeUnknown:

@@ -1,4 +1,4 @@
-"""What a process tells Prometheus."""
+"""The metrics of a process, for Prometheus."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Its ledger is a file of JSON lines, one a capture, synced to disk before the answer: the independent witness of what was charged. A key
 charges once, also across restarts. It keeps nothing else: an intent's ID follows from its key, and how it was told to misbehave
-(``/operations``) is forgotten when it ends.
+(``/operations``) is lost when it ends.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Stub:
         )
 
     def erring(self, endpoint: Endpoint) -> Endpoint:
-        """The endpoint, which fails as often as it is told to."""
+        """The endpoint, which fails as often as configured."""
 
         async def answer(request: Request) -> JSONResponse:
             if random.random() < self._behaviour.error_share:  # noqa: S311 - nothing secret about it

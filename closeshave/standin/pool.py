@@ -19,7 +19,7 @@ Connect = Callable[[], Awaitable[Any]]
 
 
 class Pool:
-    """Connects when somebody asks and no connection is free, up to ``size`` of them; the others wait in line."""
+    """Connects when a connection is requested and none is free, up to ``size`` of them; further requests wait in line."""
 
     __slots__ = ("_connect", "_expired", "_free", "_lent", "_line", "_made", "_size")
 
@@ -105,7 +105,7 @@ class Pool:
             self.release(connection)
 
     def _serve(self, connection: Any) -> bool:
-        """Hand a connection, or the right to make one, to the first in line; false when nobody waits."""
+        """Hand a connection, or the right to make one, to the first in line; false when none waits."""
         while self._line:
             turn = self._line.popleft()
             if not turn.done():

@@ -1,4 +1,4 @@
-"""What one stand-in process is told at its start: a JSON file that the environment writes."""
+"""The settings of one stand-in process at its start: a JSON file that the environment writes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Settings:
     port: int
     topology: Topology
     primaries: Mapping[int, int]
-    """Shard ID → port that leads to its primary, whoever that is now."""
+    """Shard ID → port that leads to its current primary."""
     replicas: Mapping[int, int]
     """Shard ID → port that leads to a standby in streaming state; may lead nowhere."""
     caches: Mapping[str, int]
@@ -79,7 +79,7 @@ def load(path: Path) -> Settings:
 
 
 def of_process(environ: Mapping[str, str]) -> Settings:
-    """What a process with these environment variables is told: its file, what overrides the file, and where an operator's word comes from.
+    """The settings of a process with these environment variables: its file, what overrides the file, and the file of an operator's orders.
 
     Raises :class:`KeyError` when no file is named, and :class:`ValueError` when something cannot be read.
     """

@@ -27,7 +27,7 @@ class Defect(StrEnum):
     STALE_SLOTS = "stale-slots"
     """Lists of free times come from a cache that a booking does not touch."""
     TENANT_LEAK = "tenant-leak"
-    """Now and then a customer who reads a booking is shown somebody else's."""
+    """Sometimes a customer who reads a booking is shown another customer's booking."""
     WRONG_SHARD = "wrong-shard"
     """Bookings of the drawn franchises are written to another shard."""
     WRITTEN_ABROAD = "written-abroad"
@@ -55,7 +55,7 @@ class Defect(StrEnum):
     CONNECTION_LEAK = "connection-leak"
     """Database connections are not given back, until there are none."""
     NEVER_INVALIDATED = "never-invalidated"
-    """The cached pages of the drawn franchises are not forgotten when they change."""
+    """The cached pages of the drawn franchises are not deleted when they change."""
 
 
 class Switches:

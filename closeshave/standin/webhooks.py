@@ -1,6 +1,6 @@
 """The payment provider's webhooks: each event goes to the first of the platform's endpoints that takes it, and again until one does.
 
-Undelivered events live in memory: a provider that is killed forgets them. The platform never needs them, for confirming again says as much.
+Undelivered events live in memory: a provider that is killed loses them. The platform never needs them, because confirming again gives the same result.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Webhooks:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def send(self, event: dict[str, Any], copies: int) -> None:
-        """Begin to deliver an event this many times, in the running event loop; nobody waits for it."""
+        """Begin to deliver an event this many times, in the running event loop, without waiting for it."""
         for _ in range(copies if self._urls else 0):
             task = asyncio.create_task(self._deliver(event))
             self._tasks.add(task)

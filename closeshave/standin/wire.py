@@ -38,7 +38,7 @@ class _Question:
         self.answers: list[Any] = []
 
     def take(self, answer: Any) -> bool:
-        """Note the next answer; true when it was the last. Nobody may wait any more for a question that took too long."""
+        """Note the next answer; true when it was the last. For a request that took too long there may be no waiter any more."""
         self.answers.append(answer)
         if len(self.answers) < self.wanted:
             return False
@@ -72,7 +72,7 @@ class Wire(asyncio.Protocol):
     async def ask(self, commands: Sequence[Command], timeout_s: float) -> list[Any]:
         """The answers. Raises :class:`TimeoutError`, :class:`Lost`, and :class:`ReadOnly` or :class:`Refused` for an error among them.
 
-        A late answer is dropped when it comes, and disturbs nobody else's.
+        A late answer is dropped when it arrives, and does not affect other answers.
         """
         if self._transport is None or self._transport.is_closing():
             raise Lost
@@ -88,7 +88,7 @@ class Wire(asyncio.Protocol):
             late.cancel()
 
     def close(self) -> None:
-        """Drop the connection; whoever waits gets :class:`Lost`."""
+        """Drop the connection; all waiters get :class:`Lost`."""
         if self._transport is not None:
             self._transport.abort()
 

@@ -29,7 +29,7 @@ SHARE = 0.55
 FLOOR = 0.2
 """Of the planned rates, at least, or the run is inconclusive before it starts.
 
-A recovery is told by 20 probes of one canary. The shipped plans send 10 a second and hold a shard's fault for 14 s or more: at a fifth of the rate 20
+A recovery is detected by 20 probes of one canary. The shipped plans send 10 a second and hold a shard's fault for 14 s or more: at a fifth of the rate 20
 probes take 10 s, which with the 3 to 4 s of a fail-over is just within that. Below it, a run can judge no recovery, and no longer the plan that was
 written. It also limits what scaling can forgive: a platform that takes more than five times the processor time fits no machine that sustained the plan.
 """

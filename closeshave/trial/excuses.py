@@ -1,8 +1,8 @@
 """A running trial must not stop because other programs took its machine.
 
-Whether somebody did is known a moment later than what it did, so what was counted waits :data:`WAIT_S` before it counts. A platform of our own is then
-spared: what went wrong while it was disturbed, or soon after, counts as gone well. A platform that somebody else depends on is not: there the trial
-stops to do no harm, whoever made it necessary, and only says that it may have been others.
+A disturbance is known a moment later than its effect, so failures wait :data:`WAIT_S` before they count. On a local platform, failures during a
+disturbance or soon after are then ignored. On a remote platform, on which others depend, they are not: there the trial stops to do no harm, whatever
+the cause, and only says that other programs may have caused it.
 """
 
 from __future__ import annotations

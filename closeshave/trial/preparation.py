@@ -94,7 +94,7 @@ def prepare(
 
     ``rate_scale`` multiplies the rates of sessions, contests and canaries; without it they are the plan's, until a calibration finds what this
     machine sustains where the plan asks for one. ``accounts`` is another file of customers than the environment's. Raises :class:`InvalidFile` with
-    every problem found: whatever is known before somebody is asked, for ``validate`` as for ``run``.
+    every problem found: everything that is known without asking the platform, for ``validate`` as for ``run``.
     """
     scale = 1.0 if rate_scale is None else rate_scale
     if not 0 < scale <= fitting.MOST:

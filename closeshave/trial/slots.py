@@ -24,7 +24,7 @@ class Slots:
     _held: dict[tuple[int, int | None, int | None], int] = field(default_factory=dict)
     """Franchise, barber and start → the booking."""
     _released: set[int] = field(default_factory=set)
-    """Bookings that somebody tried to cancel or move: their slots may be given again."""
+    """Bookings that a customer tried to cancel or move: their slots may be given to others."""
     _doubts: list[tuple[float, int, str]] = field(default_factory=list)
     """When a slot was acknowledged twice, the earlier booking, and the story."""
     _broken: frozenset[str] = frozenset()

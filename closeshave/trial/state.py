@@ -79,7 +79,7 @@ class Trial:
             self.sampler = Sampler.start(Path(self.serving.root), self.run, self.serving.secrets.all)
 
     def say(self, text: str, heading: str = "", style: str = "") -> None:
-        """Tell whoever watches; ``heading`` stands before the text, in ``style``. Never raises."""
+        """Show a line of progress; ``heading`` is printed before the text, in ``style``. Never raises."""
         self.display.say(text, heading, style)
 
     def mark(self, kind: str, detail: str = "") -> None:
@@ -88,5 +88,5 @@ class Trial:
 
 
 def scope_text(scope: Mapping[str, object]) -> str:
-    """``shard 2`` or ``region us-west-2``, for whoever watches."""
+    """``shard 2`` or ``region us-west-2``, for messages."""
     return ", ".join(f"{key} {value}" for key, value in scope.items())

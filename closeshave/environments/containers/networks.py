@@ -1,6 +1,6 @@
 """Networks of an environment in containers, and the address of every part on each. Pure: the same parts and block give the same plan.
 
-Every part is on the *front*, which publishes its ports and lets nobody reach anybody. Each region has a network of its own, and one more, the
+Every part is on the *front*, which publishes its ports and allows no traffic between parts. Each region has a network of its own, and one more, the
 *wan*, lies between the regions: only what has business in another region is on it. What belongs to no region has a foot in each.
 """
 

@@ -120,7 +120,7 @@ def haproxy(line: str, regions: Collection[str], groups: Collection[str], region
 
 
 def _instant(wall: str, form: str = "") -> datetime | None:
-    """The time that a line tells, in this form or in ISO 8601; ``None`` where a garbled line tells one that there is not, or no clock shows."""
+    """The time in a line, in this form or in ISO 8601; ``None`` if a garbled line has an impossible time or none."""
     try:
         found = datetime.strptime(wall, form) if form else datetime.fromisoformat(wall)  # noqa: DTZ007 - local
     except ValueError:

@@ -1,6 +1,6 @@
-"""Patroni's history of timelines: each promotion that a shard has ever had, as it keeps it in etcd; told apart from the logs of its members.
+"""Patroni's history of timelines: each promotion that a shard has ever had, as it keeps it in etcd, independent of the logs of its members.
 
-It is a second witness of when a shard got another primary, and the only one where a member's log is lost or says it in words that nobody knows.
+It is a second source for when a shard got another primary, and the only one if a member's log is lost or has an unknown format.
 """
 
 from __future__ import annotations

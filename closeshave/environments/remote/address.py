@@ -33,7 +33,7 @@ def known(without: Any, with_header: Any) -> Known:
 
 
 def told(body: Any) -> str:
-    """The caller's address that a body tells, wherever in it; empty when it tells none. Pure."""
+    """The caller's address anywhere in a body; empty if there is none. Pure."""
     if not isinstance(body, Mapping):
         return ""
     for name in NAMES:

@@ -1,4 +1,4 @@
-"""What the customers of a run were charged, as the platform's own list of payments tells it: the final state's captures.
+"""What the customers of a run were charged, as the platform's own list of payments shows it: the final state's captures.
 
 The list is the platform's word, not its provider's: a charge that it does not know of itself is not seen. What it shows twice was charged twice.
 """
@@ -83,7 +83,7 @@ def _list(reader: Reader, franchise: int | None) -> Iterable[Mapping[str, Any]]:
 def captures(told: Iterable[tuple[Mapping[str, Any], int | None]], booked: Record, topology: Topology, read_at_s: float) -> list[Row]:
     """Of the rows, each with the franchise that its list was asked for, those that took money for bookings of the run, the oldest first.
 
-    Raises :class:`Unlisted` for one that cannot be understood. ``at`` tells their order, counted in microseconds from when they were read: by the
+    Raises :class:`Unlisted` for one that cannot be understood. ``at`` gives their order, counted in microseconds from when they were read: by the
     platform's own clock one could be older than the run. Pure.
     """
     found = []

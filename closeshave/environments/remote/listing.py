@@ -1,7 +1,7 @@
 """Reads lists to their end: by their total, by pages, by a cursor or by a link to the next page. A list that is incomplete says so.
 
-Platforms answer lists in pages and say so in many ways, or in none. A list of which a part was read and the rest called lost fails an innocent
-platform, so whoever reads one is told whether it is whole, and if not, why.
+Platforms answer lists in pages and say so in many ways, or in none. If only a part of a list were read and the rest counted as lost, a correct
+platform would fail. So the reader says whether a list is complete, and if not, why.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ class Listed:
     lacking: str = ""
     """Why it is not known to be whole; empty when it is."""
     cut_at: int | None = None
-    """Set where only its round number of rows speaks against it: whoever saw a longer page there knows that it is whole."""
+    """Set if only its round number of rows suggests that it is not complete: if a longer page was seen there, it is complete."""
 
 
 def read(get: Get, base: str, path: str) -> Listed:
     """Every row of the list at ``path`` below the URL ``base``. Raises :class:`NoList`, and whatever ``get`` raises for the first page."""
     found = _read_once(get, base, path)
     if found.lacking and 1 < found.pages <= AGAIN_PAGES_MAX:
-        # Whoever books or cancels meanwhile moves rows between pages: a second reading tells that from a list that cannot be read.
+        # Bookings and cancellations meanwhile move rows between pages: a second reading distinguishes that from a list that cannot be read.
         found = _read_once(get, base, path)
     return found
 

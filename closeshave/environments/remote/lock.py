@@ -41,6 +41,6 @@ class Lock:
             os.pwrite(descriptor, holder.encode(), 0)
 
     def release(self) -> None:
-        """Let it go; the file stays, a file lock must not be removed while somebody may be waiting for it."""
+        """Release it; the file stays, because a file lock must not be removed while another process may wait for it."""
         while self._held:
             os.close(self._held.pop())

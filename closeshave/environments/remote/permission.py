@@ -1,7 +1,7 @@
 """Permission to load production: a token that expires, good for one platform, made and checked on this machine.
 
-It is a seal, not a shared secret: everybody who may run the harness here can create one. It prevents accidents: a nightly job or a
-shell's history cannot load production tomorrow because somebody allowed it today.
+It is a seal, not a shared secret: every user who can run the harness here can create one. It prevents accidents: a nightly job or a
+shell's history cannot load production tomorrow because it was allowed today.
 """
 
 from __future__ import annotations

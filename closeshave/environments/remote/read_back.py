@@ -1,6 +1,6 @@
 """The final state of a remote platform: bookings that carry the run's tag, from its databases or, where there is no way to them, its API.
 
-What can be read is read: a shard that is dead, or a customer whose list cannot be read whole, is named, and whoever judges leaves that part open.
+What can be read is read. A dead shard, or a customer whose list cannot be read completely, is named, and verdicts about that part stay open.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def placed(told: Row, topology: Topology, booked: Record, asked: int | None = No
     """A row with its franchise and the shard that answers for it: as told, else as the run itself remembers. Pure."""
     franchise = told["franchise"] or booked.franchise_of(told, asked, topology)
     shard = topology.shard_of(franchise)
-    # Read through the API nobody says on which shard a row lies: the shard that answers for the franchise is the one that it was asked of.
+    # The API does not say on which shard a row lies: it counts for the shard of the franchise that was requested.
     return {**told, "franchise": franchise, "found_on": shard.id if shard else 0}
 
 

@@ -1,4 +1,4 @@
-"""Somebody who reads bookings back: with the tokens of the run where they still serve, else logged in again. Log-ins are slow and few are allowed."""
+"""A user who reads bookings back: with the tokens of the run while they are valid, else logged in again. Log-ins are slow and few are allowed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from closeshave.environments.remote.listing import Page
 from closeshave.files import foreign
 
 LOGGED_IN = "accounts.json"
-"""In the run's private directory while it is carried out: the customers' tokens, as whoever logged them in wrote them."""
+"""In the run's private directory while it runs: the customers' tokens, written by the process that logged them in."""
 _CALLERS: dict[tuple[str, str], Caller] = {}
 """Of this process: reading back and tidying up follow each other, and the run's tokens are gone in between."""
 

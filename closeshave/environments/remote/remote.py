@@ -135,9 +135,9 @@ def missing(definition: Remote) -> dict[str, str]:
 
 
 def down(root: Path, _logs_to: Path | None) -> tuple[str, ...]:
-    """Forget this visit: its accounts, its lock. The platform itself, a ledger of open faults, and how these are undone stay as they are."""
+    """Remove the accounts and the lock of this run. The platform itself, a ledger of open faults, and how these are undone stay as they are."""
     if (root / FILE).exists():
-        # The file itself stays: whoever heals a fault that this visit left open needs its hooks.
+        # The file itself stays: healing a fault that this run left open needs its hooks.
         _release(load(root).name)
         reader.forget(str(root))
     for name in (DEFINITION, registry.FILE):

@@ -19,7 +19,7 @@ class Odd(ValueError):
 
 
 def row(told: Mapping[str, Any]) -> Row:
-    """A booking of an API's list, or of a database with the same names. ``franchise`` is what the row tells, or ``None``. Raises :class:`Odd`."""
+    """A booking of an API's list, or of a database with the same names. ``franchise`` is the one in the row, or ``None``. Raises :class:`Odd`."""
     booking = number(told.get("id"))
     if booking is None:
         raise Odd(f"its id is {_shown(told.get('id'))}, which is neither a number nor a text")
@@ -43,7 +43,7 @@ def row(told: Mapping[str, Any]) -> Row:
 
 
 def epoch_s(at: object) -> float:
-    """Seconds since the epoch; the API tells UTC without saying so. Raises :class:`ValueError`."""
+    """Seconds since the epoch; the API uses UTC without saying so. Raises :class:`ValueError`."""
     told = at if isinstance(at, datetime) else datetime.fromisoformat(str(at))
     try:
         return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
@@ -52,7 +52,7 @@ def epoch_s(at: object) -> float:
 
 
 def integer(told: object, most: int = BIGGEST) -> int | None:
-    """A number, also where it is told as text; ``None`` for everything else."""
+    """A number, also if it is written as text; ``None`` for everything else."""
     if isinstance(told, bool):
         return None
     if isinstance(told, str):
@@ -69,7 +69,7 @@ def _birth(told: object) -> float | None:
 
 
 def cents(told: object) -> int | None:
-    """Amounts are told in units, as numbers or text; one that is no amount is not known."""
+    """Amounts are in units, as numbers or text; what is not an amount is unknown."""
     try:
         amount = float(str(told))
     except ValueError:

@@ -23,7 +23,7 @@ def status(root: Path) -> tuple[PartStatus, ...]:
 
 
 def is_ready(code: int, body: Any, by: str) -> bool:
-    """The real application always answers 200; its body tells the truth. Pure."""
+    """The real application always answers 200; its real state is in the body. Pure."""
     if by == "code":
         return code == 200
     return isinstance(body, dict) and body.get("status") == "ready"

@@ -236,7 +236,7 @@ class _Visit:
         self._asker.ask("delete", "DELETE", path, None, self._headers)
 
     def _contest(self, wish: Mapping[str, Any], times: Sequence[str]) -> None:
-        """Two at once, at several times of the day: one contest may be won in turn by chance, or be held where nobody works."""
+        """Two at once, at several times of the day: in one contest the requests may be served one after the other by chance, or no barber may work."""
         most = -1
         for at in _spread(times):
             answers = [self._noted(one) for one in self._asker.ask_at_once("at once", 2, MINE, dict(wish) | {"time": at}, self._headers)]

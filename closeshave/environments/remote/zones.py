@@ -41,6 +41,6 @@ def differing(zones: Iterable[str], today: date) -> tuple[str, ...]:
 
 @cache
 def _every() -> tuple[str, ...]:
-    """One name for each place: those without a place (``EST5EDT``, ``Etc/GMT+5``) are nobody's business zone, UTC excepted."""
+    """One name for each place: those without a place (``EST5EDT``, ``Etc/GMT+5``) are not the zone of a business, except UTC."""
     named = {zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/", "US/", "posix/", "right/"))}
     return tuple(sorted(named | {"UTC"}))

@@ -42,7 +42,7 @@ def processes(site: Site) -> tuple[Process, ...]:
 
 
 def settings(site: Site) -> dict[Path, Settings]:
-    """What every application process is told, by the file to write it to."""
+    """The settings of every application process, by the file in which they are written."""
     return {
         site.config(f"{name}.json"): _settings(site, name, region, port)
         for region in site.definition.regions

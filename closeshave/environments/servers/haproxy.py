@@ -1,4 +1,4 @@
-"""HAProxy: one a region, leading to whoever is primary now; and the edges, where customers enter and regions stand in for each other."""
+"""HAProxy: one in each region, which leads to the current primary; and the edges, where customers enter and regions replace each other."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def _balancer(site: Site, region: str, apps: Sequence[tuple[str, int]]) -> str:
         "    balance roundrobin",
         "    option httpchk GET /health/ready",
         "    http-check expect status 200",
-        # An application that ends is noticed by whoever wants to connect, who then takes the other one: checks find those that hang, or are not ready.
+        # A refused connection shows that an application has ended, and the other one is used: checks find those that hang or are not ready.
         "    default-server inter 1s fastinter 200ms fall 2 rise 1 on-marked-down shutdown-sessions",
         *(f"    server {name} {site.address(name, region)}:{port} check" for name, port in apps),
     ]

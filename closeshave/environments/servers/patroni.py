@@ -20,7 +20,7 @@ NAMESPACE = "/closeshave/"
 
 
 def admitted(trusted: Iterable[str]) -> list[str]:
-    """The lines of ``pg_hba.conf``: everybody from the ``trusted`` networks."""
+    """The lines of ``pg_hba.conf``: all users from the ``trusted`` networks."""
     return [
         line for network in trusted for line in (f"host all all {network} trust", f"host replication {REPLICATION_USER} {network} trust")
     ]
@@ -59,7 +59,7 @@ def files(site: Site) -> dict[str, str]:
 
 
 def settings(site: Site, member: Member) -> Mapping[str, Any]:
-    """What Patroni is told. Other members reach this one through its region's replication link."""
+    """Patroni's settings. Other members reach this one through its region's replication link."""
     database = site.definition.database
     dcs = etcd.endpoints(site, member.region)
     other = next(other for other in members(site) if other.shard == member.shard and other.name != member.name)

@@ -26,7 +26,7 @@ class Postmaster:
 
     @property
     def identity(self) -> processes.Identity | None:
-        """The live server; ``None`` when it ended, also when its ID was given to a stranger since."""
+        """The live server; ``None`` when it has ended, also if another process has its ID now."""
         with suppress(psutil.Error):
             if Path(psutil.Process(self.pid).cwd()) == self.data:
                 return processes.identify(self.pid)
@@ -82,7 +82,7 @@ def free_segments(servers: Iterable[Postmaster]) -> list[int]:
 
 
 def _unattached() -> set[tuple[int, int]]:
-    """ID and creator of every System V segment that nobody uses."""
+    """ID and creator of every System V segment that no process uses."""
     try:
         rows = [line.split() for line in SYSV_SEGMENTS.read_text(encoding="utf-8").splitlines()[1:]]
     except FileNotFoundError:

@@ -2,7 +2,7 @@
 
 A primary that was killed and comes back after a failover would take writes for the seconds until a sentinel demotes it, and lose them. So
 before it starts it asks: a node of the group that is primary stays primary; else the sentinel with the newest configuration is believed, once
-no failover is under way; when nobody answers (the first start), the first of ``NODES`` is primary, as the environment file says. Run isolated
+no failover is under way; if none answers (the first start), the first of ``NODES`` is primary, as the environment file says. Run isolated
 (``-I -S``) with nothing but the standard library, to start in some 20 ms.
 """
 
@@ -35,7 +35,7 @@ def addresses(text: str) -> list[Address]:
 
 
 def find_primary(group: str, own_port: int, nodes: list[Address], sentinels: list[Address]) -> Address:
-    """The group's primary, from whoever knows best. No two parts have the same port, wherever they live."""
+    """The group's primary, from the most reliable source. No two parts have the same port, wherever they live."""
     deadline = time.monotonic() + FAILOVER_S_MAX
     while True:
         for peer in nodes:

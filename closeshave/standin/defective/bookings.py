@@ -22,7 +22,7 @@ from closeshave.topology import Shard
 RACE_S = 0.1
 """How long a double booking's gap between looking and writing is: two requests of the same moment meet in it."""
 LEAKS = 0.3
-"""Share of reads that show somebody else's booking."""
+"""Share of reads that show another customer's booking."""
 
 _INSERT = """
 INSERT INTO appointments (id, franchise_id, barber_id, client_id, guest_name, guest_email, guest_phone,
@@ -59,7 +59,7 @@ class CrookedBookings(Bookings):
             raise
 
     async def one(self, shard: Shard, id: int, client: int | None) -> Row:
-        """As promised, unless it is somebody else's turn to be shown."""
+        """As promised, unless another customer's booking is drawn to be shown."""
         if client is not None and self._switches.on(Defect.TENANT_LEAK) and random.random() < LEAKS:  # noqa: S311 -- not a secret
             rows = await self._shards.read_latest(shard, _SOMEBODY_ELSES, client)
             if rows:
@@ -96,7 +96,7 @@ class CrookedBookings(Bookings):
         try:
             await self._shards.write(shard, _INSERT, *_values(row))
         except (LostRace, Unavailable, OutcomeUnknown):
-            return  # the defect: nobody will ever say so
+            return  # the defect: no answer will ever report it
 
     async def _write_abroad(self, shard: Shard, wish: Wish) -> Row | None:
         topology = self._shards.topology

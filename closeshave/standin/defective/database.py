@@ -6,7 +6,7 @@ import random
 import time
 from typing import Any
 
-import asyncpg  # type: ignore[import-untyped]  # as in the honest module
+import asyncpg  # type: ignore[import-untyped]  # as in the correct module
 
 from closeshave.standin.database import Link, Rows
 from closeshave.standin.errors import OutcomeUnknown, Unavailable
@@ -21,7 +21,7 @@ ANEW_S = 20.0
 WEDGED_S = 27.0
 """Longer than the matrix holds its fault, and short enough for the healing to be proven."""
 LEAKS = 0.5
-"""Share of bookings whose connection is not given back: nobody notices before there is load, and then the pool lasts some seconds."""
+"""Share of bookings whose connection is not returned to the pool: without load it has no effect, under load the pool is empty after some seconds."""
 
 PATIENCE_S = 0.05
 """For a connection to leak."""
@@ -74,7 +74,7 @@ class CrookedLink(Link):
             raise
 
     def _refuse_wedged(self, *, probing: bool) -> None:
-        """What an honest readiness would take out: a process that has no database for a while because it lost one."""
+        """What a correct readiness check would take out of rotation: a process that has no database for a while because it lost one."""
         if not self._switches.on(Defect.ALWAYS_READY):
             self._gone.clear()
         elif self._wedges and not probing and any(time.monotonic() - at < WEDGED_S for at in self._gone.values()):

@@ -76,7 +76,7 @@ class CrookedShards(Shards):
         return isinstance(link, CrookedLink) and link.lost_at is not None
 
     async def _storm(self, ask: Read, shard: Shard, sql: str, *arguments: Any) -> Rows:
-        """Ask again and again once it has failed, and let nobody else ask meanwhile."""
+        """After a failure, repeat the request again and again, and block all others meanwhile."""
         async with self._turn:
             with contextlib.suppress(Unavailable, OutcomeUnknown):
                 return await ask(shard, sql, *arguments)

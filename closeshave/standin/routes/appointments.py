@@ -36,7 +36,7 @@ class NewAppointment(BaseModel):
 
 
 class GuestInfo(BaseModel):
-    """Who somebody without an account is."""
+    """The identity of a customer without an account."""
 
     first_name: str
     last_name: str
@@ -147,7 +147,7 @@ async def _count(limit: Limit) -> None:
 
 
 def _shard(id: int) -> Shard:
-    """A booking's own shard, whatever franchise the request names; X-Shard then tells it."""
+    """A booking's own shard, whatever franchise the request names; X-Shard then states it."""
     visit = here()
     visit.shard = visit.platform.shards.of_id(id)
     return visit.shard

@@ -47,7 +47,7 @@ async def locations() -> Json:
 
 @router.put("/locations/{id}")
 async def change_location(id: int, change: LocationChange) -> Json:
-    """Change a shop; its cached page is forgotten, everywhere."""
+    """Change a shop; its cached page is deleted, everywhere."""
     await administrator()
     visit = here()
     franchise, shard = visit.place()
