@@ -34,7 +34,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {}, "can send"),
     (SLOW | {"traffic": {"contests_per_s": 300}}, {}, "300 contests/s"),
     (SLOW | {"traffic": {"profile": "campaign"}}, {}, "can send"),
-    (SLOW | {"canaries": {"home_per_s": 60}}, {}, "92 of canaries"),
+    (SLOW | {"canaries": {"home_per_s": 60}}, {}, "92/s from canaries"),
     (SLOW | {"limits": {"duration": "2m", "requests": 300_000}}, {}, "limits.requests is 300,000"),
     (SLOW, {"capabilities": PLAIN | {"forwarded_for": False, "limits": {"slots": "1 per 1h"}}}, "would come from one address"),
     ({}, {"hooks": [HOOK | {"inject": {"command": ["no-such-program"]}}]}, "needs the program 'no-such-program'"),
