@@ -36,7 +36,7 @@ _PARTS = {
 def look(deployment: Deployment, run_id: str = "", harness: int = 0) -> Parts:
     """What each part has used since its start, and the machine since its own. ``harness`` is the process ID of the trial ``run_id``, where there is one.
 
-    Children that have ended count with whoever waited for them, so nothing is missed that is born and dies between two looks.
+    Children that have ended count with the process that waited for them, so short-lived ones are not missed.
     """
     entries = proctable.table()
     census = Census(deployment, run_id, harness)

@@ -54,7 +54,7 @@ def rows(case: Evidence, kinds: Mapping[str, Kind]) -> tuple[Row, ...]:
 
 
 def superseded(found: Sequence[Row], newer: Sequence[Row]) -> list[Row]:
-    """The rows of several runs: of a kind that was tried again only the last run tells."""
+    """The rows of several runs: of a kind that was run again only the last run counts."""
     again = {row.kind for row in newer}
     return [*(row for row in found if row.kind not in again), *newer]
 

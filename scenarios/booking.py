@@ -16,7 +16,7 @@ from closeshave.traffic.steps import choose, services_at
 
 
 class Customer(BookingUser):
-    """Somebody who wants to be shaved, sooner or later."""
+    """A customer who books an appointment, sooner or later."""
 
     weight = 20
     wait_time = thinking(mean_s=2.5)
@@ -76,7 +76,7 @@ class Customer(BookingUser):
 
 
 class Rivals(BookingUser):
-    """Two customers after the same slot at the same instant: one shall win, the other shall be told that it is taken."""
+    """Two customers request the same slot at the same instant: one must get it, the other must be refused because it is taken."""
 
     weight = 1
     contest = True

@@ -22,7 +22,7 @@ PAGE = HERE.parent / "docs" / "truth.md"
 CLEAN = ("calm",) * 11 + ("failover",) * 5 + ("europe",) * 2 + ("region",) * 2
 """The plans of the consecutive clean runs."""
 HOME = "embedded"
-"""The environment that the page tells of."""
+"""The environment that the page is about."""
 SHORT = ("clean-01", "double-booking", "wrong-shard", "double-charge", "dropped-records", "worker-killed")
 """What CI carries out: three defects, two damages, one clean run."""
 

@@ -1,4 +1,4 @@
-"""The command, as whoever loads a remote platform calls it, with a state of its own."""
+"""The command, as an operator of a remote platform calls it, with its own state directory."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def starve(scene: Scene) -> None:
 
 
 def resume_always(scene: Scene) -> None:
-    """Whoever is stopped by the fault is resumed at once, so that it never takes effect."""
+    """Every process that the fault stops is resumed at once, so that the fault never takes effect."""
     scene.sleep_until_phase("broken", 3)
     pids = scene.processes_of("app", "ap-southeast-1")
     while not scene.over():
@@ -133,7 +133,7 @@ def drop_records(run: Path) -> None:
 
 
 def shift_clock(run: Path) -> None:
-    """The canaries' clock is 200 ms ahead of everybody else's."""
+    """The canaries' clock is 200 ms ahead of all others."""
     table = pq.read_table(run / history.OPERATIONS_FILE)
     canary = pa.array([source == "canary" for source in table["source"].to_pylist()])
     for name in ("intended_ns", "started_ns", "ended_ns"):

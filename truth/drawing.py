@@ -1,4 +1,4 @@
-"""Which franchises a defect hits: drawn by traffic weight, since a defect where nobody goes breaks no promise that anybody could see."""
+"""Which franchises a defect hits: drawn by traffic weight, because a defect without traffic breaks no visible promise."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """``python -m truth.elsewhere``: is the judge fooled by a platform that shares no code with ours? Writes ``docs/truth-plain.md``; resumes.
 
-A platform that shares no code with ours, with the habits of the real application, is met as a stranger meets it: its operator writes down its
+A platform that shares no code with ours, with the habits of the real application, is tested as an unknown one: its operator writes down its
 address, the doctor completes the file, a shipped plan is fitted by the one option that ``validate`` names, and is carried out. Nothing else is set.
 """
 
@@ -42,7 +42,7 @@ Struck = Mapping[str, list[int]]
 
 
 class NotDone(RuntimeError):
-    """A step before the run did not do what a stranger needs of it; says which, and what it said."""
+    """A step before the run did not do what a new user needs from it; says which, and what it printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ def acquit(at: Path, name: str, zone: str, payments: str) -> Result:
 
 
 def meet(at: Path, name: str, platform: Plain) -> Ended:
-    """From the operator's first file to a judged run, as a stranger would. Raises :class:`NotDone`."""
+    """From the operator's first file to a judged run, as a new user would do it. Raises :class:`NotDone`."""
     shutil.rmtree(at, ignore_errors=True)
     at.mkdir(parents=True)
     path = file.write(at / f"{name}.yaml", platform)

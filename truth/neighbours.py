@@ -2,7 +2,7 @@
 
 ``python -m truth.neighbours NAME --seed N [--run DIRECTORY]`` is one of them. It ends with the process that started it, whatever that one died of: the
 kernel kills it then (``PR_SET_PDEATHSIG``, prctl(2)), and each of its own children with it. What it writes has no name in any directory, and what it
-stops is let go after seconds by a process of its own that nobody's death keeps from it.
+stops is let go after seconds by a separate process that does not depend on any other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``python -m truth.noisy [--only NAME …] [--again]``: is an innocent platform failed beside noisy neighbours, and a guilty one anyway?
+"""``python -m truth.noisy [--only NAME …] [--again]``: does a correct platform never fail next to noisy neighbours, and does a defective one still fail?
 
 The clean platform and planted defects on one embedded environment, each trial beside a neighbour of :mod:`truth.neighbours`. Results are kept, and
 the next call goes on where this one stopped; the page is ``docs/noisy.md``.
@@ -37,7 +37,7 @@ SEED = 20261129
 ENVIRONMENT_FAILED = 4
 ATTEMPTS = 3
 ENDED = "the environment failed: "
-"""A trial that could not be carried out beside its neighbour, most often for log-ins that nobody answered in time, was no test of a verdict."""
+"""A trial that could not run next to its neighbour, most often because log-ins were not answered in time, tested no verdict."""
 
 TIMELESS = ("double-booking", "early-acknowledgement", "double-charge")
 """Defects that no time has to do with."""

@@ -15,7 +15,7 @@ from closeshave.traffic.steps import choose, services_at
 
 
 class Customer(BookingUser):
-    """Somebody who is impatient and looks twice."""
+    """An impatient customer who reads the list twice."""
 
     weight = 16
     wait_time = thinking(mean_s=2.5)
@@ -71,7 +71,7 @@ LOOK_AGAIN_S = 2.5
 
 
 class Manager(BookingUser):
-    """Somebody who changes the shop's name and looks whether the page shows it."""
+    """A manager who changes the shop's name and checks whether the page shows it."""
 
     weight = 1
     wait_time = thinking(mean_s=2.5)
@@ -90,7 +90,7 @@ class Manager(BookingUser):
 
 
 class Rivals(BookingUser):
-    """Two customers after the same slot at the same instant: one shall win, the other shall be told that it is taken."""
+    """Two customers request the same slot at the same instant: one must get it, the other must be refused because it is taken."""
 
     weight = 1
     contest = True

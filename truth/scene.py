@@ -1,4 +1,4 @@
-"""A trial as somebody sees it who wants to harm it: its run directory as it grows, its processes, its phases."""
+"""A trial as seen by code that damages it: its run directory as it grows, its processes, its phases."""
 
 from __future__ import annotations
 

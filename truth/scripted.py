@@ -59,7 +59,7 @@ class Script:
     returns_s: float
     """So long after its arrival the call returns."""
     lost_s: float
-    """Bookings of that shard acknowledged so shortly before the outage are forgotten."""
+    """Bookings of that shard acknowledged so shortly before the outage are lost."""
     errors: float
     """Share of customers' requests that fail at any time."""
     slow: float
@@ -70,7 +70,7 @@ class Script:
     lists: str
     """One of :data:`truth.lists.SHAPES`."""
     page_rows: int
-    """So many of a list are told at once."""
+    """So many entries of a list are returned at once."""
 
     @classmethod
     def drawn(cls, seed: int) -> Script:
@@ -120,7 +120,7 @@ class Scripted:
         self.start_ns: int | None = None
         """The load's start, from which the script counts; before it, all is well."""
         self.over = False
-        """Whether the load is over: whoever reads back now is answered well."""
+        """Whether the load is over: reading back is answered well from then on."""
         self.url = ""
         self._ids = itertools.count(1)
         self._slot: dict[tuple[int, datetime], list[int]] = {}
@@ -139,7 +139,7 @@ class Scripted:
         return self.start_ns + round(seconds * 1e9)
 
     def lost(self, booking: dict[str, Any]) -> bool:
-        """Whether the script forgets this booking."""
+        """Whether the script loses this booking."""
         if self.kept.began_ns is None or booking["franchise"] not in TOPOLOGY.shards[0]:
             return False
         age_ns: int = self.kept.began_ns - booking.get("acknowledged_ns", self.kept.began_ns)
@@ -273,7 +273,7 @@ class Scripted:
         return {"slots": slots, "business_hours": {"start": "09:00", "end": "17:00"}, "slot_duration_minutes": MINUTES, "timezone": "UTC"}
 
     def _free(self, franchise: int, barbers: list[int], day: str, time: str) -> list[int]:
-        """Those of these barbers whom nobody holds then."""
+        """Those of these barbers who are not booked then."""
         held = (self.kept.bookings[number] for number in self._slot.get((franchise, _start(day, time)), ()))
         taken = {each["barber"] for each in held if each["status"] != "cancelled" and not self.lost(each)}
         return [barber for barber in barbers if barber not in taken]
@@ -324,7 +324,7 @@ def token(client: int) -> str:
 
 
 def _client(headers: dict[str, str]) -> int:
-    """Whose token a request brings; 0 for nobody's."""
+    """Whose token a request has; 0 without a token."""
     told = headers.get("authorization", "").rpartition("-")[2]
     return int(told) if told.isdecimal() else 0
 

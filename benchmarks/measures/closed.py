@@ -62,7 +62,7 @@ def _fasthttp(url: str, effort: Effort) -> Tool:
 
 
 def _k6s(script: str, url: str, effort: Effort) -> list[Tool]:
-    """Two honest tries: one request or journey an iteration, and a hundred."""
+    """Two configurations: one request or journey an iteration, and a hundred."""
     flags = ["--no-summary", "--no-thresholds", "--no-usage-report", "--quiet"]
     command = [programs.k6(), "run", "--vus", str(USERS), "--duration", f"{effort.window.total_s + 10}s", *flags, str(_K6 / script)]
     return [Tool(name, command, environ(url=url, loop=loop)) for name, loop in _LOOPS.items()]

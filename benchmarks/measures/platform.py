@@ -1,4 +1,4 @@
-"""The whole embedded platform: what a request costs it, part by part, and what it costs while nobody asks it anything.
+"""The whole embedded platform: what a request costs it, part by part, and what it costs while it is idle.
 
 CPU time is the kernel's (``/proc/PID/stat``: all threads of every process, and its children that have ended), so no part is believed about itself. The
 load is a trial of its own, at a fixed rate and with nothing broken; the generator is shown but not counted in.

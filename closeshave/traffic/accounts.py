@@ -33,7 +33,7 @@ class Wallet:
     """The accounts of a generator by home region, with tokens that are renewed while it runs."""
 
     def __init__(self, accounts: Sequence[LoggedIn], regions: Iterable[str], issued_ns: int) -> None:
-        """``issued_ns``: when the tokens were new. A region without accounts borrows everybody's. Raises :class:`ValueError` for none."""
+        """``issued_ns``: when the tokens were new. A region without accounts uses those of all regions. Raises :class:`ValueError` for none."""
         if not accounts:
             raise ValueError("no customer is logged in: the file of accounts is empty")
         self._accounts = {account.email: account for account in accounts}
@@ -49,7 +49,7 @@ class Wallet:
         return self._accounts[emails[number % len(emails)]]
 
     def claim_refresh(self, email: str, now_ns: int) -> bool:
-        """Whether this account's token is old and nobody is renewing it: a caller that gets true must renew it."""
+        """Whether this account's token is old and not yet being renewed: a caller that gets true must renew it."""
         if now_ns - self._issued_ns[email] < REFRESH_AFTER_NS:
             return False
         self._issued_ns[email] = now_ns

@@ -29,7 +29,7 @@ _ZONES_APART_S, _ZONE_STEP_S = 26 * 3600, 900
 """From the first zone to have a day to the last; all are quarters of an hour apart."""
 
 _CONFLICT = re.compile(r"already booked|not available at|already has an appointment", re.IGNORECASE)
-"""The API tells a conflict from other refusals by its message only."""
+"""The API distinguishes a conflict from other refusals by its message only."""
 
 MAY_CONFLICT = frozenset({"book", "reschedule", "canary_write"})
 """Operations that ask for a slot; a conflict on any other operation is not a promised answer."""
@@ -121,7 +121,7 @@ def having(*names: str) -> Check:
 
 
 def a_token(body: Body) -> bool:
-    """An access token that can be sent as it was told, and a CSRF token that can where one is told: one that cannot admits nobody."""
+    """An access token that can be sent as it was received, and a CSRF token likewise if there is one: a token that cannot be sent is useless."""
     if not isinstance(body, dict) or not foreign.sendable(body.get("access_token")):
         return False
     return body.get("csrf_token") is None or foreign.sendable(body["csrf_token"])
@@ -134,9 +134,9 @@ def an_intent(body: Body) -> bool:
 
 
 def a_slot_list(body: Body) -> bool:
-    """Free times as text, ``HH:MM`` with or without seconds, in a zone that exists where one is told.
+    """Free times as text, ``HH:MM`` with or without seconds, in a zone that exists if one is stated.
 
-    ``01:00 PM`` is none: whoever took it for one in the night would book another time than was offered.
+    ``01:00 PM`` is not valid: read as a time at night, it would book another time than was offered.
     """
     if not isinstance(body, dict) or not isinstance(slots := body.get("slots"), list):
         return False
@@ -151,9 +151,9 @@ def _with_seconds(at: str) -> bool:
 
 
 def booked(slot: Slot, franchise: int) -> Check:
-    """An appointment with an ID, at the asked time, with the asked barber, in the asked franchise where the answer tells it.
+    """An appointment with an ID, at the asked time, with the asked barber, in the asked franchise if the answer names it.
 
-    Where nobody told the zone of what was asked for, the answer may mean it in any.
+    If the zone of the request is unknown, the answer may be in any zone.
     """
 
     def check(body: Body) -> bool:
@@ -195,7 +195,7 @@ def starts_at(body: Mapping[str, Any]) -> int | None:
 
 
 def cents(amount: object) -> int | None:
-    """Cents of an amount that the API tells in dollars; ``None`` when it is no number."""
+    """Cents of an amount that the API states in dollars; ``None`` when it is not a number."""
     try:
         return round(float(str(amount)) * 100)
     except (ValueError, OverflowError):

@@ -49,7 +49,7 @@ class Conventions:
     """Of all customers together, where they cannot bring addresses of their own."""
 
     def tally(self) -> Tally:
-        """What a new customer's address has sent: nothing yet, unless everybody shares it."""
+        """What a new customer's address has sent: nothing yet, unless all customers share it."""
         return self.one_address or Tally(self.limits)
 
     def learnt(self) -> Learnt:

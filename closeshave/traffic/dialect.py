@@ -55,7 +55,7 @@ class Slot:
     time: str
     zone: str
     merged: bool = field(default=False, compare=False)
-    """It stood in a list merged over all barbers: somebody is free then, not certainly this one."""
+    """It was in a list merged over all barbers: some barber is free then, not necessarily this one."""
     zone_assumed: bool = field(default=False, compare=False)
     """The zone is not known."""
 
@@ -93,7 +93,7 @@ def new_key(prefix: str, run: str, rng: random.Random) -> str:
 
 
 def new_address(rng: random.Random) -> str:
-    """A client address of 10.0.0.0/8: nobody's on the Internet, so that no log accuses a stranger."""
+    """A client address of 10.0.0.0/8: private, so that no log names a real host of the Internet."""
     return f"10.{rng.randrange(256)}.{rng.randrange(256)}.{rng.randrange(1, 255)}"
 
 

@@ -57,7 +57,7 @@ def drive(model: type[OpenModel], environment: Environment) -> None:
         gevent.spawn(environment.runner.quit)
         return
     if worker.told_to_stop:
-        # Whoever did that ends Locust too, once everything is recorded.
+        # The caller ends Locust too, once everything is recorded.
         return
     if worker.orphaned:
         # A master that is gone cannot tell its workers to quit.

@@ -34,7 +34,7 @@ class GeneratorFailed(Exception):
 
 @dataclass(slots=True)
 class Generator:
-    """Locust's process, its workers', and the files through which they are told what to do."""
+    """Locust's process, its workers, and the files with their orders."""
 
     kind: Kind
     run: Path

@@ -1,7 +1,7 @@
 """What the senders of one process learn about a platform during the load, and what they achieved.
 
 Some platforms list barbers who take no bookings, and answer every list of one barber's free times with none: customers find out as people do, and
-go on by another way. What a journey could not do at all is told at the end, because an invariant that nobody could break was not tested.
+go on by another way. What a journey could not do at all is reported at the end, because an invariant that could not be broken was not tested.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ Chair = tuple[int, int]
 
 @dataclass(slots=True)
 class Learnt:
-    """Shared by all customers of a process. Cheap: only bookings, and lists that somebody wants to book from, come here."""
+    """Shared by all customers of a process. Cheap: it is called only for bookings, and for lists from which a customer books."""
 
     lists_by_barber: bool | None = None
-    """Whether a list of one barber's free times tells anything; ``None`` until one did, or enough did not."""
+    """Whether lists of one barber's free times have entries; ``None`` until one has, or enough have not."""
     idle_barbers: Collection[int] = ()
     """Who takes no bookings, as the environment file says."""
     zone_assumed: bool = False
@@ -64,7 +64,7 @@ class Learnt:
     _refusals: Counter[Chair] = field(default_factory=Counter)
 
     def looked(self, *, empty: bool) -> None:
-        """Somebody who wants to book got a list."""
+        """A customer who wants to book got a list."""
         self.lists += 1
         self.empty += empty
 

@@ -109,7 +109,7 @@ def _new_effects(worker: _Worker, actions: Collection[str]) -> list[Effect]:
     lines, worker.effects_at = _whole_lines(worker.files.effects, worker.effects_at)
     found = []
     for line in lines:
-        # What does not fit is for the judges, who are told of it; a look at a running load has no use for it.
+        # What does not fit is recorded for the judges; the display of a running load does not need it.
         with suppress(ValueError, KeyError, TypeError):
             told = orjson.loads(line)
             if told["action"] in actions:

@@ -1,4 +1,4 @@
-"""What the generators are told: one frozen value in ``load.json``, written by the trial before they start and read by each of them."""
+"""The settings of the generators: one frozen value in ``load.json``, written by the trial before they start and read by each of them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Load:
     requests: int
     """The customers' generator stops by itself once it has sent so many."""
     canary_requests: int = 0
-    """And the canaries' once it has sent so many, out of the same plan's largest number; 0 where nobody stated one."""
+    """And the canaries' once it has sent so many, out of the same plan's largest number; 0 if there is none."""
     capabilities: Capabilities = field(default_factory=Capabilities)
     """What the platform can do and allows."""
     proxy: Proxy | None = None
@@ -76,7 +76,7 @@ class Load:
         return self.phases[-1].ends_s
 
     def most(self, kind: Kind) -> int | None:
-        """How many requests the generator of this kind may send, all its workers together; ``None`` where nobody stated it."""
+        """How many requests the generator of this kind may send, all its workers together; ``None`` without a limit."""
         return self.requests if kind == "customers" else self.canary_requests or None
 
     @property

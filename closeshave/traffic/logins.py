@@ -98,13 +98,13 @@ def spacing_s(deployment: Deployment, count: int) -> float:
 
 
 def _at(client: httpx.Client, deployment: Deployment, account: Account, due_s: float, lost: list[LoginFailed]) -> tuple[LoggedIn, float]:
-    """Log in when it is due; when that was is told too, as ``time.monotonic``."""
+    """Log in when it is due; returns that time too, as ``time.monotonic``."""
     time.sleep(max(0.0, due_s - time.monotonic()))
     return _patiently(client, deployment, account, lost), time.monotonic()
 
 
 def _patiently(client: httpx.Client, deployment: Deployment, account: Account, lost: list[LoginFailed]) -> LoggedIn:
-    """``lost`` is whose patience is over, whoever it was: one is enough, and nobody else need wait as long."""
+    """``lost`` is an account whose log-in took too long: one is enough, and no other has to wait as long."""
     began = time.monotonic()
     while True:
         if lost:
@@ -157,7 +157,7 @@ def _admits(body: answers.Body) -> bool:
 
 
 def _franchise_near(deployment: Deployment, account: Account) -> int:
-    """Any at home where the account is; a region that is home to none asks for somebody else's."""
+    """Any at home where the account is; a region that is home to none uses one of another region."""
     at_home = [shard.first for shard in deployment.topology.shards if shard.home == account.region]
     return at_home[0] if at_home else deployment.topology.shards[0].first
 

@@ -48,7 +48,7 @@ CREW = 20_000
 """Most visits that hold a greenlet at once: to await an answer, or to think within a task. Between tasks they hold none."""
 
 Visit = Iterator[int]
-"""A customer at work: yields the instants at which it wants to go on, monotonic nanoseconds."""
+"""A customer at work: yields the instants at which it continues, in monotonic nanoseconds."""
 
 
 class Senders(Protocol):
@@ -189,7 +189,7 @@ class Worker:
     def _await_start(self) -> int | None:
         go = runfiles.go_file(self._run, self._kind)
         while not go.exists():
-            # Whoever started this process is gone, so nobody will ever say go.
+            # The process that started this one is gone, so the start signal will never come.
             if self.orphaned or self.window.closed:
                 return None
             gevent.sleep(GO_POLL_S)

@@ -11,7 +11,7 @@ _RANGE = range(20_000, 32_000)
 
 
 def free() -> int:
-    """A port that nobody listens on now. Raises :class:`OSError` when there is none to be found."""
+    """A port on which no program listens now. Raises :class:`OSError` when none is found."""
     for port in random.SystemRandom().sample(_RANGE, 100):
         with contextlib.suppress(OSError), socket.create_server((LOOPBACK, port)):
             return port

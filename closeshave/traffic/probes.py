@@ -73,7 +73,7 @@ def slots(chairs: Sequence[Chair], today: date, rng: np.random.Generator, days: 
 def chairs(franchise: int, listed: Body, when: Body, idle: Collection[int] = (), zone: str | None = None) -> list[Chair]:
     """The chairs of a franchise from its answers to ``barbers`` and ``slots``, without those of ``idle`` barbers.
 
-    ``zone`` is the one to go by where the answer tells none. Raises :class:`ValueError` when the answers are not as stated: a platform says so
+    ``zone`` is used if the answer states none. Raises :class:`ValueError` when the answers are not as stated: a platform says so
     before the load, not in the middle of it.
     """
     who = [barber for barber in answers.ids(listed) if barber not in idle]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 VARIABLE = "CLOSESHAVE_LOAD"
-"""The environment variable that tells a Locust process where ``load.json`` is."""
+"""The environment variable with the path of ``load.json`` for a Locust process."""
 
 RECORDS = "spool"
 """Directory below the run's in which workers keep their records."""

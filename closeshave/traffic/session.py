@@ -64,7 +64,7 @@ class Window:
     """When steps may start, shared by all customers of a generator."""
 
     end_ns: int | None = None
-    """No step that is due at or after this starts; ``None`` for as long as somebody likes (closed model)."""
+    """No step that is due at or after this starts; ``None`` for no end (closed model)."""
     requests: int | None = None
     """The generator stops by itself after so many."""
     closed: bool = False
@@ -166,7 +166,7 @@ class Session:
         try:
             answer = self.transport.send(request)
         except BaseException:
-            # Whoever ends the customer now wants it gone; what was under way may have happened anyway. Under plain Locust that is how
+            # The customer is to end at once; what was under way may have happened anyway. Under plain Locust that is how
             # every run ends, and its own clients do not count it.
             if self.open_model:
                 self._keep(request, Answer(started_ns, now_ns(), failure=Failure.STOPPED), check, effects, intended_ns, attempt, idle)
@@ -189,7 +189,7 @@ class Session:
         self.wait(seconds)
 
     def rest(self, seconds: float) -> int:
-        """The next step is due ``seconds`` after the last answer: at the instant returned, to which somebody else must wait.
+        """The next step is due ``seconds`` after the last answer: at the instant returned; the caller must wait until then.
 
         Raises :class:`Over` when that is after the load's end.
         """

@@ -24,7 +24,7 @@ RETRY_AFTER_S = 1.0
 
 
 LOOK_AGAIN_AFTER_S = 2.5
-"""How long somebody who was refused waits before looking again: by then every replica has what its primary acknowledged, and a slot that is
+"""How long a refused customer waits before reading the list again: by then every replica has what its primary acknowledged, and a slot that is
 still free was free."""
 NO_ROUTE = frozenset({404, 405, 501})
 SLOT_S = 1800
@@ -67,7 +67,7 @@ class Steps:
     def barbers(self) -> list[int | None]:
         """Look at who cuts; returns the IDs of those who take bookings, as far as anybody knows.
 
-        ``None`` among them stands for anybody, where the platform names nobody; no one at all when there was no good answer.
+        ``None`` among them stands for any barber, if the platform names none; empty when there was no good answer.
         """
         reply = self.session.call(dialect.barbers(self.session.caller), answers.a_list)
         if not reply.meaning.good and reply.meaning is not LEFT_OUT:
@@ -78,8 +78,8 @@ class Steps:
     def slots(self, day: date, barber: int | None = None, *, to_book: bool = False) -> list[Slot]:
         """Look for free times; none when there was no good answer.
 
-        Whoever asks for one barber's, or says ``to_book``, wants to book: what was offered is kept then. Where lists of one barber tell nothing
-        (stated, or seen while the load runs) the one that is merged over all barbers tells when somebody is free.
+        A caller who asks for one barber's times, or sets ``to_book``, wants to book: then the offer is kept. If lists of one barber are always empty
+        (stated, or seen while the load runs) the list merged over all barbers shows when some barber is free.
         """
         learnt = self.session.surroundings.learnt
         if barber is None and not to_book:
@@ -123,9 +123,9 @@ class Steps:
         return [Slot(wanted, day, time, zone, merged, assumed) for time in answers.times_of(body)]
 
     def _look_again(self, slot: Slot, service: str) -> None:
-        """After a refusal: is the time still on offer? Once, a moment later, from where one barber's times are told, or from the same list as before.
+        """After a refusal: is the time still on offer? Once, a moment later, from a list of this barber if there is one, or from the same list as before.
 
-        Just before the load ends it is asked sooner: that the time is on offer proves nothing then, but that it is not tells of a holder.
+        Just before the load ends it is asked sooner: then an offered time proves nothing, but a time that is not offered has a holder.
         """
         self.session.wait_at_most(LOOK_AGAIN_AFTER_S)
         if slot.merged and slot.barber is not None and self.session.surroundings.learnt.checks_barbers:
@@ -203,7 +203,7 @@ class Steps:
     # -- appointments ----------------------------------------------------------------------------------------------------------------------
 
     def book(self, slot: Slot, service: str, submissions: int = 1) -> Booking | None:
-        """Book ``slot``; ``None`` when somebody was quicker or it failed. Asks once more, by the same key, when the outcome is unknown.
+        """Book ``slot``; ``None`` when another customer was first or it failed. Repeats the request once, with the same key, when the outcome is unknown.
 
         The impatient send the form more than once: further ``submissions`` follow the answer, by the same key.
         """
@@ -221,13 +221,13 @@ class Steps:
             self._look_again(slot, service)
         if reply.meaning.outcome is not Outcome.OK or not isinstance(reply.body, dict):
             return None
-        # Where the key means nothing, the form sent again asks for another booking: nobody does that on purpose.
+        # If the platform ignores the key, sending the form again requests another booking, which no customer intends.
         for attempt in range(2, submissions + 1 if session.surroundings.conventions.keyed_bookings else 2):
             session.call(request, check, self._created(slot, service, key), attempt=attempt)
         return Booking(reply.body["id"], slot, service)
 
     def _learn(self, slot: Slot, reply: Reply) -> None:
-        """What the answer to a booking tells of its barber."""
+        """The barber in the answer to a booking."""
         learnt, franchise = self.session.surroundings.learnt, self.session.caller.franchise
         learnt.asked += 1
         if reply.meaning.outcome is Outcome.OK:
@@ -243,7 +243,7 @@ class Steps:
         def effects(operation: int, meaning: Meaning, body: Body) -> Effect | None:
             if not isinstance(body, dict) or "id" not in body:
                 return None
-            # As shown, whatever was asked for: somebody else's booking is the one thing that nobody may ever see.
+            # As shown, whatever was requested: another customer's booking must never be shown.
             values = {name: body.get(name) for name in ("status", "version", "start_time", "client_id", "franchise_id")}
             told = body if meaning.outcome is Outcome.OK else None
             shown = orjson.dumps({"booking": body["id"], **values}).decode()
@@ -317,7 +317,7 @@ class Steps:
         return Effect(operation, action, session.caller.franchise, session.shard, session=session.id, client=session.client, **more)
 
     def _effect(self, operation: int, action: str, body: Body, booking: Booking, **more: Any) -> Effect:
-        """An effect as answered where ``body`` tells it, else as asked."""
+        """An effect as answered if ``body`` states it, else as requested."""
         session, told = self.session, body if isinstance(body, dict) else {}
         return Effect(
             operation=operation,

@@ -1,4 +1,4 @@
-"""What can be planted in the plain platform: a share of what it affects is done wrongly, and the rest as on an honest one."""
+"""What can be planted in the plain platform: a share of what it affects is done wrongly, and the rest correctly."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the operator of a plain platform writes before anybody has asked it anything: its address, how gently it is treated, how it is broken.
 
-Only what nobody but its operator can know. What it can do and what not, its zone, who takes bookings: that is for the doctor to find out.
+Only what its operator alone can know. Its capabilities, its zone and which barbers take bookings must be found by the doctor.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from truth.plain.habits import RAISED, Limit
 from truth.plain.running import Plain
 
 OUTAGE_S = 4
-"""How long its database is down when somebody kills the primary: it comes back by itself."""
+"""How long its database is down when the primary is killed: it recovers by itself."""
 UNSTATED = frozenset({"register", "guest"})
 """Limits that no customer of a plan meets."""
 

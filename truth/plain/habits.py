@@ -43,27 +43,27 @@ class Habits:
 
     stage: str = "staging"
     zone: str = "America/New_York"
-    """The business zone; no answer tells it."""
+    """The business zone; no answer states it."""
     barbers: int = 3
     administrator_listed: bool = False
-    """``/barbers/`` begins with somebody without hours: every booking of them is refused as "not available"."""
+    """``/barbers/`` begins with a person without hours: every booking with them is refused as "not available"."""
     filtered_slots: bool = True
     """Slots can be asked of one barber; otherwise such a list is always empty."""
     page_rows: int | None = None
     """Lists hold at most so many rows beside their ``total``; ``skip`` and ``limit`` lead to the rest."""
     forwarded_for: bool = True
-    """``X-Forwarded-For`` is believed; otherwise everybody behind one address shares its limits."""
+    """``X-Forwarded-For`` is believed; otherwise all clients behind one address share its limits."""
     limits: Mapping[str, Limit] = field(default_factory=lambda: STATED)
     ready_in_parts: bool = False
-    """``/health/ready`` tells of each part too, and one of them stays ``ready`` while the whole is not."""
+    """``/health/ready`` lists each part too, and one of them stays ``ready`` while the whole is not."""
     health_names_stage: bool = True
     """``/health`` has ``environment``; otherwise only ``/health/`` has it, with ``client_ip``."""
     login_ms: float = 0.0
-    """Work of a password's hash, on a core that nobody disturbs."""
+    """Duration of hashing a password on an idle core."""
     payments: Literal["provider", "refused", "broken"] = "broken"
     """Captured in a ledger of its own; refused whole by 400, as without a provider; or answered by 500."""
     tells_birth: bool = False
-    """A booking tells when it was made."""
+    """A booking states when it was made."""
 
 
 SEEN = Habits(

@@ -10,7 +10,7 @@ from truth.plain.routes import Platform
 
 
 class Operator:
-    """Somebody with access to the platform's machines. ``dead``, while set, makes its process drop every connection."""
+    """A person with access to the platform's machines. ``dead``, while set, makes its process drop every connection."""
 
     def __init__(self, platform: Platform, dead: threading.Event) -> None:
         self._platform, self._dead = platform, dead
@@ -36,7 +36,7 @@ class Operator:
         return True
 
     def state(self) -> dict[str, object]:
-        """What is broken, and what is planted. A mended platform keeps its defects."""
+        """What is broken, and what is planted. A healed platform keeps its defects."""
         down = {"database": self._platform.database_down, "process": self._dead.is_set()}
         broken = [name for name, is_so in down.items() if is_so]
         return {"broken": broken, "whole": not broken, "planted": self._platform.shop.planted.shares}

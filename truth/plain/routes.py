@@ -95,7 +95,7 @@ class Platform:
         for method, pattern, handler in ROUTES:
             if method == asked.method and (found := pattern.fullmatch(asked.path)):
                 if handler is _login:
-                    # It hashes a password between looking and answering, and keeps nobody waiting meanwhile.
+                    # It hashes a password between reading and answering, without blocking other requests.
                     return handler(self, asked, found)
                 with self.shop.lock:
                     return handler(self, asked, found)

@@ -32,7 +32,7 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 512
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A customer who has hung up is no error; everything else is told, as by default."""
+        """A customer who closed the connection is no error; everything else is logged, as by default."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]  # the base class's own types of a socket
 
@@ -71,7 +71,7 @@ def public(platform: Platform, dead: threading.Event) -> type[BaseHTTPRequestHan
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _any  # noqa: N815 -- the names that http.server looks for
 
         def log_message(self, format: str, *args: object) -> None:
-            """Nobody reads it, and tokens do not belong into logs."""
+            """Not logged: it is not needed, and tokens must not be in logs."""
 
     return Public
 
@@ -98,7 +98,7 @@ def controls(operator: Operator) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(content)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Nobody reads it."""
+            """Not logged."""
 
     return Controls
 

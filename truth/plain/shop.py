@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from truth.plain.defects import Defect, Planted
 
 ADMINISTRATOR = 900
-"""Somebody who is listed among the barbers and has no hours."""
+"""A person who is listed among the barbers but has no hours."""
 MINUTES = {"Haircut": 30, "Shave": 20, "Haircut & Shave": 45}
 PRICES = {"Haircut": 30.0, "Shave": 20.0, "Haircut & Shave": 45.0}
 OPENS, CLOSES, STEP = time(9), time(17), timedelta(minutes=30)
@@ -163,7 +163,7 @@ class Shop:
         return booking
 
     def is_free(self, barber: int, day: date, starts: time, ends: time) -> bool:
-        """Whether the chair is free all that time; nobody without hours is."""
+        """Whether the barber is free all that time; a person without hours never is."""
         first, last = (datetime.combine(day, at, self.zone).astimezone(UTC) for at in (starts, ends))
         return barber in {person.id for person in self.barbers} and OPENS <= starts < CLOSES and self._is_free(barber, first, last)
 

@@ -1,1 +1,1 @@
-"""What Locust is told to run in a trial: each file has one user that is the generator itself."""
+"""What Locust runs in a trial: each file has one user that is the generator itself."""

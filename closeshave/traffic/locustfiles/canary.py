@@ -1,7 +1,7 @@
 """Canaries: probes at a steady rate for every shard from every region, outside the customers' traffic and in a process of their own.
 
 A probe books at a franchise that only canaries visit, reads the booking back and, for some, cancels it later. Each has a connection and a
-client address of its own, and a greenlet of its own while it waits: one that hangs says so after two seconds and delays nobody.
+client address of its own, and a greenlet of its own while it waits: one that hangs times out after two seconds and delays no other.
 """
 
 from __future__ import annotations
@@ -116,11 +116,11 @@ class Canaries:
         when = self._ask(region, dialect.slots(caller, day))
         found = probes.chairs(franchise, listed, when, self._conventions.idle_barbers, self._conventions.zone)
         self._zone_untold |= isinstance(when, dict) and when.get("timezone") is None
-        # Where nobody seems to take bookings the question tells nothing, and the load finds out by itself.
+        # If no barber seems to take bookings, the test shows nothing, and the load will find out.
         return [chair for chair in found if self._serves(region, caller, chair, day, answers.free_times(when))] or found
 
     def _serves(self, region: str, caller: dialect.Caller, chair: Chair, day: date, free: list[str]) -> bool:
-        """Whether a barber takes bookings, as far as the platform tells without one: of some who are listed nobody ever is free.
+        """Whether a barber takes bookings, as far as the platform shows it without a booking: some who are listed are never free.
 
         Where all share one address its limit on lists is the load's.
         """
