@@ -44,7 +44,7 @@ def test_partition_is_refused_where_regions_share_a_network() -> None:
     """A cut that leaves etcd and Sentinel connected would be a lie, so there is none."""
     fault = Fault("f", "region.partitioned", "storm", 0, 10, Expected.RECOVERS, {"region": "us-west-2"}, {})
     (problem,) = check(fault, environment="embedded")
-    assert "region.partitioned does not work on embedded environments, for it takes networks" in problem
+    assert "region.partitioned does not work on embedded environments, because it needs networks" in problem
     assert problem.endswith("it works on: containers")
 
 

@@ -45,7 +45,7 @@ def test_a_kind_that_needs_an_engine_is_refused_without_one_by_name_and_with_the
         assert problems == []
         return
     (problem,) = problems
-    said = f"fault f: {name} does not work on embedded environments, for it takes {CONTAINERS_ONLY[name]}; it works on: containers"
+    said = f"fault f: {name} does not work on embedded environments, because it needs {CONTAINERS_ONLY[name]}; it works on: containers"
     assert problem == said
 
 
@@ -106,7 +106,7 @@ def test_the_network_by_which_the_harness_looks_is_never_cut(platform: Deploymen
 def test_where_nothing_runs_in_containers_nothing_can_be_cut(name: str, toy: Deployment) -> None:
     """Told as the reason, should a plan get so far."""
     kind = KINDS[name]
-    assert "there is nothing to be cut" in kind.unfit(kind.aim(toy, {key: SCOPES[key] for key in kind.scope}, {}))
+    assert "there is no network to cut" in kind.unfit(kind.aim(toy, {key: SCOPES[key] for key in kind.scope}, {}))
 
 
 @pytest.mark.parametrize(

@@ -232,9 +232,9 @@ def test_an_output_without_end_is_bounded() -> None:
         (command("echo", "half", expect="whole"), False, "exit code 0 without 'whole'"),
         (command("/no/such/program"), False, "could not be started: FileNotFoundError"),
         (command("echo\0"), False, "could not be started: ValueError"),
-        (Call(http="http://127.0.0.1:1/x", timeout=2), False, "had no answer: ConnectError"),
+        (Call(http="http://127.0.0.1:1/x", timeout=2), False, "got no answer: ConnectError"),
         (Call(http="http://127.0.0.1:1/x", headers_from={"A": "NOT_SET_ANYWHERE"}), False, "NOT_SET_ANYWHERE is not set"),
-        (Call(http="nonsense"), False, "had no answer: UnsupportedProtocol"),
+        (Call(http="nonsense"), False, "got no answer: UnsupportedProtocol"),
     ],
 )
 def test_what_came_of_a_call_is_told_in_a_few_words(call: Call, well: bool, saw: str) -> None:
@@ -352,7 +352,7 @@ def test_a_heal_check_that_says_whole_while_the_fault_is_seen_is_named(
     break_it(platform, run)
     told = [detail for kind, detail in marks(run) if kind == "heal-check-worthless"]
     assert bool(told) is fooled
-    assert all("broken: the heal_check of the hook for shard.primary-killed on shard 1 answers 200" in detail for detail in told)
+    assert all("broken: the heal_check of the hook for shard.primary-killed on shard 1 answered 200" in detail for detail in told)
     if fooled and isinstance(expect, str):
         assert "is also in the answer of the broken platform" in told[0]
     assert heal_open(run, platform, quiet) == []
@@ -377,7 +377,7 @@ def test_members_of_a_json_are_looked_at_and_not_its_text(expect: Expect, well: 
     assert carry_out(command("echo", "no JSON", expect=expect), 5, {}).well is False
 
 
-@pytest.mark.parametrize(("values", "says"), [({}, "needs a status"), ({"status": 20}, "20 is no status")])
+@pytest.mark.parametrize(("values", "says"), [({}, "needs a status"), ({"status": 20}, "20 is not an HTTP status")])
 def test_an_expectation_of_nothing_is_refused(values: dict[str, Any], says: str) -> None:
     """It would hold always."""
     with pytest.raises(ValueError, match=says):

@@ -26,7 +26,7 @@ def idle(tmp_path: Path) -> Deployment:
         ("service.killed", {"region": "atlantis"}, {}, "this environment has no applications in a region 'atlantis'"),
         ("service.hung", {"region": toys.NEAR}, {"instance": 2}, "us-west-2 has 2 application processes, so there is no instance 2"),
         ("service.erring", {"region": toys.NEAR}, {}, "not ready: app-0, app-1"),
-        ("service.clock-skewed", {"region": toys.NEAR}, {"skew_s": 0}, "a skew of 0 s is none"),
+        ("service.clock-skewed", {"region": toys.NEAR}, {"skew_s": 0}, "a skew of 0 s has no effect"),
         ("service.bad-version", {"region": toys.NEAR}, {}, "not ready: app-0, app-1"),
         ("dependency.payments-down", {}, {}, "the payment provider does not answer"),
         ("dependency.payments-late", {}, {}, "the payment provider does not answer"),

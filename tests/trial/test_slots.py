@@ -28,7 +28,7 @@ def test_two_acknowledged_bookings_of_one_slot_are_told():
     """Not at once, since the record of a cancel may still be on its way."""
     said = told((1, [effect("create", 1)]), (2, [effect("create", 2)]), (3, []), (4, []))
     assert said[:3] == ["", "", ""]
-    assert said[3] == "bookings 1 and 2 of franchise 5 were both acknowledged for one slot of barber 7"
+    assert said[3] == "bookings 1 and 2 of franchise 5 were both acknowledged for the same slot of barber 7"
 
 
 def test_what_is_no_double_booking_is_not_taken_for_one():
