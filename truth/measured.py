@@ -32,6 +32,7 @@ from closeshave.faults import child
 from closeshave.files import write_atomically
 from closeshave.history import CAPTURES, Manifest, Mark, PhaseTime
 from closeshave.plan import Canaries, Expected, Fault, Limits, Phase, Plan, Role, Traffic
+from closeshave.plurals import counted
 from closeshave.target import Measure, Objective, Target
 from closeshave.traffic import accounts
 from closeshave.traffic.accounts import LoggedIn
@@ -154,7 +155,8 @@ def main() -> int:
     # What other code measured says nothing of this one.
     kept = {seed: row for seed, row in before.items() if row.get("code") == now}
     if len(kept) < len(before):
-        print(f"{len(before) - len(kept)} results are of other code than {now}: they are measured again")  # noqa: T201 -- a command
+        stale = counted(len(before) - len(kept), "result is", "results are")
+        print(f"{stale} from other code than {now}, and will be measured again")  # noqa: T201 -- a command
     left = [seed for seed in range(1, options.scripts + 1) if str(seed) not in kept][: options.most]
     # Two at a time, each in a process of its own: they mostly wait.
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -341,7 +343,7 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
             "script says. Counts and percentiles must be exact. Times are in seconds.",
             "",
             f"Measured with code {', '.join(sorted({str(row['code']) for row in rows}))} (a digest of the sources): other rows are measured again.",
-            f"{len(rows)} scripts. Bias of recovery: {_bias_s(rows):+.3f}. True recovery inside the stated interval: {inside} of {len(rows)}.",
+            f"{counted(len(rows), 'script')}. Bias of recovery: {_bias_s(rows):+.3f}. True recovery inside the stated interval: {inside} of {len(rows)}.",
             f"Verdicts on it: {', '.join(f'{verdicts.count(status)} {status}' for status in ('pass', 'inconclusive', 'fail'))}.",
             "",
             *(f"* **{trouble}**" for trouble in _troubles(rows)),

@@ -20,6 +20,7 @@ from closeshave.conclusion import Conclusion
 from closeshave.deployment import Deployment
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.plan import read_plan
+from closeshave.plurals import counted
 from closeshave.standin import defects as planting
 from closeshave.standin.switches import LOOK_EVERY_S
 from truth import defects, neighbours, result
@@ -207,8 +208,8 @@ def render(found: Mapping[str, Result]) -> str:
         "the harness. A noisy machine may cost a pass; it never makes a fail. `closeshave/judge/evidence/host.py` says with all thresholds what",
         "counts as a disturbance, and `closeshave/judge/evidence/backlog.py` how long it lasts.",
         "",
-        f"Of {len(clean)} trials of the clean platform **{failed} failed**{bound}. {passed} passed, the others were inconclusive.",
-        f"Of {len(guilty)} trials of a platform with a planted defect **{convicted} failed, as they must**. {unheld} could not run.",
+        f"Of {counted(len(clean), 'trial')} of the clean platform **{failed} failed**{bound}. {passed} passed, the others were inconclusive.",
+        f"Of {counted(len(guilty), 'trial')} of a platform with a planted defect **{convicted} failed, as required**. {unheld} could not run.",
         "",
         "| trial | plan | neighbour |  | status | verdicts | what was seen |",
         "|---|---|---|---|---|---|---|",

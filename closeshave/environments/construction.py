@@ -23,6 +23,7 @@ from closeshave.environments.stack import Stack
 from closeshave.environments.startup import Starter, Startup
 from closeshave.environments.unprivileged import Wrapper
 from closeshave.files import write_atomically
+from closeshave.plurals import counted
 from closeshave.standin import settings
 
 TEMPLATES_S_MAX = 300.0
@@ -113,7 +114,9 @@ def _templates(recipes: Sequence[template.Recipe], ground: Ground, say: Say) -> 
         helpers[recipe.shard] = Helper(ground.root, ground.id, order.stem, template.command(order))
     if helpers:
         franchises = sum(shard.last - shard.first + 1 for shard in helpers)
-        say(f"making the database templates of {len(helpers)} shards with {franchises:,} franchises (once for this user)")
+        say(
+            f"making the database templates of {counted(len(helpers), 'shard')} with {counted(franchises, 'franchise')} (once for this user)"
+        )
         started = time.monotonic()
 
         def finished() -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from closeshave.control import processes
 from closeshave.deployment import Deployment, Process, load
 from closeshave.environments import probe
+from closeshave.plurals import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,13 @@ def _valkey(port: int) -> str:
     if answer is None:
         return "no answer"
     return (
-        f"primary, {answer['connected_slaves']} replicas" if answer["role"] == "master" else f"replica, link {answer['master_link_status']}"
+        f"primary, {counted(int(answer['connected_slaves']), 'replica')}"
+        if answer["role"] == "master"
+        else f"replica, link {answer['master_link_status']}"
     )
 
 
 def _sentinel(deployment: Deployment, port: int) -> str:
     known = {group: probe.sentinel_group(port, group) for group in dict.fromkeys(store.group for store in deployment.stores)}
     bad = [group for group, answer in known.items() if answer is None or answer["flags"] != "master"]
-    return f"reports problems in {', '.join(bad)}" if bad else f"{len(known)} groups healthy"
+    return f"reports problems in {', '.join(bad)}" if bad else f"{counted(len(known), 'group')} healthy"

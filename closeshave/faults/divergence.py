@@ -15,6 +15,7 @@ from closeshave.clients.postgres import State
 from closeshave.deployment import DIVERGED, Deployment, Member
 from closeshave.files import append_line
 from closeshave.history import Diverged
+from closeshave.plurals import counted
 
 
 def keep(deployment: Deployment, shards: Iterable[int]) -> tuple[str, ...]:
@@ -45,7 +46,8 @@ def _keep(deployment: Deployment, shard: int) -> Iterator[str]:
         Path(deployment.root, DIVERGED).touch()
         for row in rows:
             append_line(Path(deployment.root, DIVERGED), asdict(row))
-        yield f"{member.process} held {len(rows)} states of bookings that {lead.process} on timeline {timelines[lead]} did not"
+        held = counted(len(rows), "state of a booking", "states of bookings")
+        yield f"{member.process} held {held} that {lead.process} on timeline {timelines[lead]} did not"
 
 
 def _alone(deployment: Deployment, member: Member, lead: Member) -> list[Diverged]:

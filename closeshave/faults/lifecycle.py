@@ -21,6 +21,7 @@ from closeshave.faults.ledger import Ledger, OpenFault, Undo
 from closeshave.faults.overlapping import others_in_effect
 from closeshave.faults.waiting import SECOND_NS, after, until, wait_until
 from closeshave.history import Edge, Mark, record
+from closeshave.plurals import counted
 
 NOT_OBSERVED = "fault-not-observed"
 """A mark's kind; its detail is the fault's ID: the run cannot be conclusive about this fault."""
@@ -131,7 +132,8 @@ def strike(ledger: Ledger, fault: str, aim: Aim, stroke: Stroke, deadline_ns: in
             return
         began_ns = now_ns()
         done = stroke.strike(aim, deadline_ns, say)
-        record(ledger.run, Mark(began_ns, "note", f"{fault}: {stroke.does}{f' ({len(done)} changes)' if done else ''}"))
+        changes = f" ({counted(len(done), 'change')})" if done else ""
+        record(ledger.run, Mark(began_ns, "note", f"{fault}: {stroke.does}{changes}"))
 
 
 def undo(ledger: Ledger, standing: OpenFault, kind: Kind, aim: Aim, deadline_ns: int, say: Say) -> None:

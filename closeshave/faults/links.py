@@ -20,6 +20,7 @@ from closeshave.deployment import Deployment, Link
 from closeshave.faults import repair
 from closeshave.faults.kind import Aim, Injection, Proof, Say, Sighting
 from closeshave.faults.waiting import wait_until
+from closeshave.plurals import counted
 
 SILENCE = (Toxic("timeout", {"timeout": 0}, "upstream"), Toxic("timeout", {"timeout": 0}, "downstream"))
 """Nothing gets through in either direction, without an error. When they are removed, Toxiproxy closes the silenced connections, so that no
@@ -117,7 +118,10 @@ def look(
         return None
     saw = dict.fromkeys(reply.saw for reply in replies if disturbed(reply))
     took = f"{min(reply.after_s for reply in replies) * 1e3:.0f} … {max(reply.after_s for reply in replies) * 1e3:.0f} ms"
-    return Sighting(f"{len(replies)} requests through {len(used)} of {len(links)} links, those in use", f"{', '.join(saw)} after {took}")
+    return Sighting(
+        f"{counted(len(replies), 'request')} through {len(used)} of {counted(len(links), 'link')}, those in use",
+        f"{', '.join(saw)} after {took}",
+    )
 
 
 def silent(reply: Reply) -> bool:

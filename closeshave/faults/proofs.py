@@ -13,6 +13,7 @@ from closeshave.deployment import OWN_REQUESTS, Deployment, Edge, Process
 from closeshave.faults import repair
 from closeshave.faults.kind import Proof
 from closeshave.files import append_line
+from closeshave.plurals import counted
 
 IN_TOUCH_S = 5.0
 """Patroni's round takes a second, and a retry three (``loop_wait``, ``retry_timeout``)."""
@@ -39,7 +40,7 @@ def running(deployment: Deployment, names: Iterable[str]) -> Check:
             still = processes.stopped(processes.family(root, process))
             stopped += [f"{process.name} pid {identity.pid}" for identity in still]
         saw = "; ".join([*(f"{name} is not running" for name in missing), *(f"{name} is stopped" for name in stopped)])
-        return Proof(f"{count} processes run", not saw, saw or "all of them")
+        return Proof(counted(count, "process runs", "processes run"), not saw, saw or "all of them")
 
     return check
 
@@ -57,7 +58,9 @@ def shard(deployment: Deployment, id: int, *, at_home: bool) -> Check:
         except (patroni.NoLeader, postgres.Unavailable) as error:
             return Proof(what, False, f"{type(error).__name__}: {error}".strip())
         holds = streaming >= replicas and (not at_home or lead == repair.declared(deployment, id))
-        return Proof(what, holds, f"{lead.process} wrote at {position}, {streaming} of {replicas} replicas stream")
+        return Proof(
+            what, holds, f"{lead.process} wrote at {position}, {streaming} of {counted(replicas, 'replica streams', 'replicas stream')}"
+        )
 
     return check
 
@@ -95,10 +98,15 @@ def group(deployment: Deployment, name: str, *, at_home: bool) -> Check:
             if store != lead and not (roles[store.process].linked and roles[store.process].primary_port == lead.port)
         ]
         if copies < len(stores) - 1:
-            faults.append(f"a write reached {copies} of {len(stores) - 1} replicas")
+            faults.append(f"a write reached {copies} of {counted(len(stores) - 1, 'replica')}")
         if at_home and lead != stores[0]:
             faults.append(f"{lead.process} leads")
-        return Proof(what, not faults, "; ".join(faults) or f"{lead.process} leads {len(stores)} stores, {len(views)} sentinels agree")
+        return Proof(
+            what,
+            not faults,
+            "; ".join(faults)
+            or f"{lead.process} leads {counted(len(stores), 'store')}, {counted(len(views), 'sentinel agrees', 'sentinels agree')}",
+        )
 
     return check
 
@@ -110,7 +118,9 @@ def etcd(deployment: Deployment) -> Check:
         # The endpoint answers 503 while the member has no leader.
         sick = [port for port in deployment.etcd_ports if ports.status(ports.url(port, "/health")) != 200]
         return Proof(
-            f"{len(deployment.etcd_ports)} etcd members are healthy", not sick, f"unhealthy on ports {sick}" if sick else "all of them"
+            counted(len(deployment.etcd_ports), "etcd member is healthy", "etcd members are healthy"),
+            not sick,
+            f"unhealthy on ports {sick}" if sick else "all of them",
         )
 
     return check
@@ -134,7 +144,9 @@ def applications(deployment: Deployment) -> Check:
         asked = _serving(deployment)
         answers = {process.name: ports.status(ports.url(process.ports[0], READY_PATH)) for process in asked}
         unready = [f"{name} answers {status}" for name, status in answers.items() if status != 200]
-        return Proof(f"{len(asked)} applications are ready", not unready, ", ".join(unready) or "all of them")
+        return Proof(
+            counted(len(asked), "application is ready", "applications are ready"), not unready, ", ".join(unready) or "all of them"
+        )
 
     return check
 
@@ -149,7 +161,8 @@ def doors(deployment: Deployment, shards: Iterable[int] = ()) -> Check:
         for edge in edges:
             append_line(Path(deployment.root, OWN_REQUESTS), {"region": edge.region})
         faults = [f"{edge.region} {fault}" for edge in edges if (fault := _door(edge, shards))]
-        return Proof(f"{len(edges)} edges lead to their own regions", not faults, "; ".join(faults) or "all of them")
+        claim = counted(len(edges), "edge leads to its own region", "edges lead to their own regions")
+        return Proof(claim, not faults, "; ".join(faults) or "all of them")
 
     return check
 

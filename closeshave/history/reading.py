@@ -35,6 +35,7 @@ from closeshave.history.files import (
     load_manifest,
 )
 from closeshave.history.whole import History
+from closeshave.plurals import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +54,8 @@ def load(run: Path) -> History:
     operations = _rows(run / OPERATIONS_FILE, OPERATIONS, damage)
     effects = _rows(run / EFFECTS_FILE, EFFECTS, damage)
     if odd := _count_lines(run / ODD_EFFECTS):
-        damage.append(f"{EFFECTS_FILE} lacks values of {odd} effects that do not fit its columns; {ODD_EFFECTS} holds them")
+        whose = counted(odd, "effect that does", "effects that do")
+        damage.append(f"{EFFECTS_FILE} lacks values of {whose} not fit its columns; {ODD_EFFECTS} holds them")
     return History(
         manifest=manifest,
         operations=operations if operations is not None else to_frame(OPERATIONS.empty_table()),

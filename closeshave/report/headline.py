@@ -86,9 +86,7 @@ def _bookings(assessment: Assessment) -> str:
         return ""
     inside = f" outside the allowed loss windows ({words.count(excused)} inside)" if excused else ""
     contests = f"{counted(chances['double_booked'], 'contest')} for a slot"
-    return (
-        f"of {words.count(integrity.acknowledged)} acknowledged bookings none was lost{inside}, and in {contests} no slot was booked twice"
-    )
+    return f"of {counted(integrity.acknowledged, 'acknowledged booking')} none was lost{inside}, and in {contests} no slot was booked twice"
 
 
 def _failed(assessment: Assessment) -> str:

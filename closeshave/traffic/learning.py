@@ -148,7 +148,7 @@ def summed(customers: Iterable[Mapping[str, Any]], canaries: Iterable[Mapping[st
         found["bookings"] = why
     contests, held = _sum(mine, "contests"), _sum(mine, "held")
     if contests and not held:
-        found["contests"] = f"none of {contests:,} contests took place: two customers never found the same barber and free time"
+        found["contests"] = f"none of {counted(contests, 'contest')} took place: two customers never found the same barber and free time"
     if any(one["found_out"] for one in everybody):
         found["slots_by_barber"] = (
             "lists of one barber's free times are always empty here: customers used the list merged over all barbers "

@@ -18,6 +18,7 @@ from closeshave.caps.pace import Pace
 from closeshave.clients import web
 from closeshave.deployment import Account, Deployment, Proxy
 from closeshave.loadgen.transport import Request
+from closeshave.plurals import counted
 from closeshave.traffic import accounts, answers, conventions, dialect
 from closeshave.traffic.accounts import LoggedIn
 from closeshave.traffic.conventions import Conventions
@@ -71,7 +72,7 @@ def log_in(deployment: Deployment, run: Path, say: Callable[[str], None], per_s:
     """
     gap_s = spacing_s(deployment, len(deployment.accounts))
     expected = f", one every {gap_s:.1f} s: about {gap_s * len(deployment.accounts):.0f} s" if gap_s else ""
-    say(f"logging {len(deployment.accounts)} customers in{expected}")
+    say(f"logging {counted(len(deployment.accounts), 'customer')} in{expected}")
     began = told = time.monotonic()
     with _Paced(Pace(per_s), deployment.proxy) as client, ThreadPoolExecutor(AT_ONCE) as pool:
         due = [(account, began + index * gap_s) for index, account in enumerate(deployment.accounts)]
@@ -81,7 +82,7 @@ def log_in(deployment: Deployment, run: Path, say: Callable[[str], None], per_s:
             made.append(one)
             if time.monotonic() - told > TOLD_EVERY_S:
                 told = time.monotonic()
-                say(f"{len(made)} of {len(due)} customers are logged in")
+                say(f"{len(made):,} of {counted(len(due), 'customer')} logged in")
         now = time.monotonic()
         logged_in = [_renewed(client, deployment, one) if now - at > OLD_S else one for one, at in made]
     accounts.save(private.make(run) / ACCOUNTS_FILE, logged_in)

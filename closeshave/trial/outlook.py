@@ -13,6 +13,7 @@ from closeshave.environments import drivers
 from closeshave.files.yamlfile import duration_text
 from closeshave.judge import asked
 from closeshave.plan import Plan
+from closeshave.plurals import counted
 from closeshave.report import rate as told
 from closeshave.report.words import quantity
 from closeshave.target import MEASURES, Measure, Objective
@@ -83,7 +84,7 @@ def _short(plan: Plan, found: Prospect, planned: Prospect) -> str:
     part = f" in each of {found.parts} parts" if found.parts > 1 else ""
     told_would = f"; {' or '.join(would)} would be enough" if would else ""
     return (
-        f"too few requests {where}: {name} ({bound}) will be inconclusive. It needs {found.needs:,} requests without a breach{part}; about "
+        f"too few requests {where}: {name} ({bound}) will be inconclusive. It needs {counted(found.needs, 'request')} without a breach{part}; about "
         f"{found.expects:,.0f} are expected, which are enough for {quantity(found.settles, 'ratio')} at best"
         f"{told_would}"
     )

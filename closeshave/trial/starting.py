@@ -11,6 +11,7 @@ from closeshave.environments import fingerprint, registry
 from closeshave.environments.remote.definition import Remote
 from closeshave.faults import catalogue, janitor, ledger
 from closeshave.files import write_atomically
+from closeshave.plurals import counted
 from closeshave.traffic import logins
 from closeshave.trial.preparation import Prepared
 from closeshave.trial.state import SafetyStop, Trial
@@ -49,7 +50,7 @@ def describe(trial: Trial) -> None:
 def log_in(trial: Trial) -> None:
     """Have every customer's tokens. Raises :class:`closeshave.traffic.logins.LoginFailed`, :class:`OSError`."""
     count = logins.log_in(trial.serving, trial.run, trial.say, trial.driver.rate_cap(trial.prepared.definition))
-    trial.say(f"{count} customers are logged in")
+    trial.say(counted(count, "customer is logged in", "customers are logged in"))
 
 
 def options(prepared: Prepared) -> tuple[str, ...]:

@@ -139,7 +139,7 @@ def test_an_open_transaction_is_in_flight(deployment):
     member = final_state.primaries(deployment)[2]
     with psycopg.connect(host="127.0.0.1", port=member.port, dbname=deployment.database, user=deployment.user) as connection:
         connection.execute("SELECT 1")
-        with pytest.raises(FinalStateUnreadable, match="shard 2 has 1 transactions open"):
+        with pytest.raises(FinalStateUnreadable, match="shard 2 has 1 open transaction"):
             final_state.quiesce(deployment, 2)
     final_state.quiesce(deployment, 20)
 

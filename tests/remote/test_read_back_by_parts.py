@@ -135,7 +135,7 @@ def test_a_customer_whose_list_is_not_whole_is_named(tmp_path, run):
     rows, lacking, _platform = read(tmp_path, run, lambda who, _at: lists[who], shards=[], accounts=EMAILS[:2])
     assert [one["booking"] for one in rows] == [1, 2]
     assert list(lacking) == ["final state of client 1002"]
-    assert "1 rows of 3" in lacking["final state of client 1002"]
+    assert "1 row of 3" in lacking["final state of client 1002"]
 
 
 def test_where_nothing_can_be_read_nothing_is_written(tmp_path, run):

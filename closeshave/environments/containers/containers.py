@@ -21,6 +21,7 @@ from closeshave.environments.layout import Layout
 from closeshave.environments.parts import Parts
 from closeshave.environments.stack import Containers, Images
 from closeshave.environments.unprivileged import NOBODY, Wrapper, wrapper
+from closeshave.plurals import counted
 
 
 def up(definition: Containers, *, root: Path | None = None, say: Say) -> Deployment:
@@ -92,7 +93,9 @@ def _gather(definition: Containers) -> Callable[[Say], Means]:
                 layout = lay_out(ground.id, ground.root, definition, inside(ground.root), first_port, block=block, users=users)
                 for network in layout.deployment.networks:
                     engine.make_network(network, ground.id, ground.root)
-            say(f"starting {len(layout.deployment.processes)} containers on {len(layout.deployment.networks)} networks in {block}")
+            say(
+                f"starting {len(layout.deployment.processes)} containers on {counted(len(layout.deployment.networks), 'network')} in {block}"
+            )
             return layout
 
         return Means(

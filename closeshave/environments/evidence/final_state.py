@@ -32,6 +32,7 @@ from closeshave.history import (
     record,
     save_rows,
 )
+from closeshave.plurals import counted
 
 ROWS_AT_ONCE = 20_000
 CALM_S = 0.5
@@ -131,8 +132,8 @@ def export(deployment: Deployment, run: Path, since_wall_s: float, say: Callable
     save_rows(run / PLACEMENTS_FILE, placements.read(deployment))
     compared = entries.num_rows - entries["stored"].null_count
     say(
-        f"final state: {booked.num_rows} bookings on {len(tables)} primaries, {captured.num_rows} captures, "
-        f"{compared} of {entries.num_rows} cache entries compared"
+        f"final state: {counted(booked.num_rows, 'booking')} on {counted(len(tables), 'primary', 'primaries')}, "
+        f"{counted(captured.num_rows, 'capture')}, {compared:,} of {counted(entries.num_rows, 'cache entry', 'cache entries')} compared"
     )
 
 
@@ -181,4 +182,4 @@ def _open_transactions(deployment: Deployment, members: dict[int, Member]) -> It
         with session(deployment, member) as connection:
             row = connection.execute(_ACTIVE).fetchone()
         if row is None or row[0]:
-            yield f"shard {shard} has {row[0] if row else 'unknown'} transactions open"
+            yield f"shard {shard} has {counted(row[0], 'open transaction') if row else 'an unknown number of open transactions'}"

@@ -110,7 +110,7 @@ def _times(noticed: Noticed, heard: Mapping[str, Heard]) -> Iterator[Finding]:
         yield Finding("slots", "missing", f"{said}{more}", "capabilities.steps_off: [slots]" if "slots" in meaning.steps_off(heard) else "")
         return
     counts = ", ".join(f"{who}: {count}" for who, count in noticed.listed.items())
-    saw = f"{noticed.merged} free times on {noticed.day} merged over barbers; by barber: {counts or 'none was asked'}"
+    saw = f"{counted(noticed.merged, 'free time')} on {noticed.day} merged over barbers; by barber: {counts or 'none was asked'}"
     if meaning.slots_by_barber(noticed) is False:
         yield Finding("slots", "missing", f"{saw}: a list of one barber is always empty", "capabilities.slots_by_barber: false")
     elif not noticed.merged:
@@ -209,7 +209,9 @@ def _lists(noticed: Noticed) -> Iterator[Finding]:
         return
     told = {True: "skip and limit work", False: "skip and limit are ignored", None: "pages were not tested"}[noticed.paged]
     yield Finding(
-        "lists", "ok", f"the customer's own list was read to its end, {len(noticed.mine.rows)} rows (by {noticed.mine.way}); {told}"
+        "lists",
+        "ok",
+        f"the customer's own list was read to its end, {counted(len(noticed.mine.rows), 'row')} (by {noticed.mine.way}); {told}",
     )
 
 

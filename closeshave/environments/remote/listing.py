@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
+from closeshave.plurals import counted
+
 PAGES_MAX = 1000
 """More pages than that no run of ours fills: such a list has no end."""
 AGAIN_PAGES_MAX = 50
@@ -115,11 +117,15 @@ class _Reading:
             if (found := self._walk(way, queries, total)) is not None:
                 return found
         if more:
-            told = f"{self.size} rows of {total}" if total is not None else f"{self.size} rows, and says that there are more"
+            told = (
+                f"{counted(self.size, 'row')} of {total:,}"
+                if total is not None
+                else f"{counted(self.size, 'row')}, and says that there are more"
+            )
             return self._listed("one page", f"answers {told}, but offers no way to the rest: neither skip, offset nor page works")
         if total is not None:
             return self._listed("one page", "")
-        why = f"ends at exactly {self.size} rows without a total or a next page: it may be incomplete"
+        why = f"ends at exactly {counted(self.size, 'row')} without a total or a next page: it may be incomplete"
         return Listed(tuple(self.rows.values()), self.pages, self.size, "one page", why, self.size)
 
     def _follow(self, link: str, total: int | None) -> Listed:
@@ -198,7 +204,7 @@ class _Reading:
             done += 1
 
     def _short_of(self, total: int | None) -> str:
-        return "" if total is None or len(self.rows) >= total else f"says that it has {total} rows, but shows {len(self.rows)}"
+        return "" if total is None or len(self.rows) >= total else f"says that it has {counted(total, 'row')}, but shows {len(self.rows):,}"
 
     def _ask(self, path: str) -> Page | str:
         """A further page, or why there is none."""

@@ -13,6 +13,7 @@ from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.remote.api import Api, Refused
 from closeshave.environments.remote.definition import Remote
+from closeshave.plurals import counted
 
 COLUMNS = ("email", "password", "region")
 
@@ -31,11 +32,11 @@ def people(definition: Remote, beside: Path, say: Say) -> tuple[Account, ...]:
                 made.append(account)
         except Refused as error:
             raise EnvironmentFailed(
-                f"{region}: {error}; {len(made)} accounts were registered; a file of accounts needs no registration"
+                f"{region}: {error}; {counted(len(made), 'account was', 'accounts were')} registered; a file of accounts needs no registration"
             ) from None
         finally:
             api.close()
-    say(f"{len(made)} customers registered")
+    say(f"{counted(len(made), 'customer')} registered")
     return tuple(made)
 
 

@@ -14,6 +14,7 @@ import secrets
 from pathlib import Path
 
 from closeshave.environments.remote.definition import Remote
+from closeshave.plurals import counted
 
 VARIABLE = "CLOSESHAVE_TOKEN"
 """Tokens are given in the environment, never as an argument, where every user of the machine could read them."""
@@ -39,7 +40,7 @@ def check(token: str, definition: Remote, key: bytes, now_s: float) -> None:
         )
     if now_s >= int(text):
         raise Refused(
-            f"the token in {VARIABLE} expired {(now_s - int(text)) / 60:.0f} minutes ago; create one: closeshave allow {definition.name}"
+            f"the token in {VARIABLE} expired {counted(round((now_s - int(text)) / 60), 'minute')} ago; create one: closeshave allow {definition.name}"
         )
 
 

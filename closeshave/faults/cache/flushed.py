@@ -8,6 +8,7 @@ from closeshave.faults.cache import tier
 from closeshave.faults.kind import Aim, Injection, Kind, Say, Sighting
 from closeshave.faults.waiting import wait_until
 from closeshave.plan import Expected
+from closeshave.plurals import counted
 
 
 def unfit(aim: Aim) -> str:
@@ -26,7 +27,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     wait_until(strike_ns)
     began_ns = now_ns()
     before = {store.process: valkey.flush(store) for store in leads}
-    touched = tuple(f"{held} keys of {name}" for name, held in before.items())
+    touched = tuple(f"{counted(held, 'key')} of {name}" for name, held in before.items())
     return Injection(aim.label, touched, began_ns, now_ns(), targets=tuple(before), members=tuple(before), before=before)
 
 
@@ -47,7 +48,7 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
     """Nothing has to be undone; the number of keys that the platform has filled in again is recorded."""
     done = tier.undo(aim, deadline_ns, say)
     try:
-        return (*done, *(f"{store.process} holds {valkey.keys(store)} keys again" for store in tier.leads_of(aim)))
+        return (*done, *(f"{store.process} holds {counted(valkey.keys(store), 'key')} again" for store in tier.leads_of(aim)))
     except (sentinel.Unavailable, sentinel.NoPrimary):
         return done
 

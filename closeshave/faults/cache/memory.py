@@ -10,6 +10,7 @@ from closeshave.faults.cache import tier
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
 from closeshave.faults.waiting import wait_until
 from closeshave.plan import Expected
+from closeshave.plurals import counted
 
 KEPT = Parameter("kept", float, default=0.5, about="The share of its keys and values that each primary has memory for.", at_most=1.0)
 
@@ -77,7 +78,8 @@ def _limits(aim: Aim) -> Proof:
         faults = list(filter(None, (_undeclared(aim, store) for store in stores)))
     except sentinel.Unavailable as error:
         faults = [str(error)]
-    return Proof(f"{len(stores)} stores may use their declared memory", not faults, "; ".join(faults) or "all of them")
+    claim = counted(len(stores), "store may use its declared memory", "stores may use their declared memory")
+    return Proof(claim, not faults, "; ".join(faults) or "all of them")
 
 
 def _undeclared(aim: Aim, store: Store) -> str:

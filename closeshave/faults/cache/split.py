@@ -9,6 +9,7 @@ from closeshave.faults.cache import tier
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
 from closeshave.faults.waiting import wait_until
 from closeshave.plan import Expected
+from closeshave.plurals import counted
 
 
 def unfit(aim: Aim) -> str:
@@ -75,7 +76,11 @@ def _heard(aim: Aim) -> Proof:
         deaf = [store.process for store in stores if not valkey.hears_sentinels(store)]
     except sentinel.Unavailable as error:
         deaf = [str(error)]
-    return Proof(f"{len(stores)} stores accept their sentinels", not deaf, f"not {', '.join(deaf)}" if deaf else "all of them")
+    return Proof(
+        counted(len(stores), "store accepts its sentinels", "stores accept their sentinels"),
+        not deaf,
+        f"not {', '.join(deaf)}" if deaf else "all of them",
+    )
 
 
 KIND = Kind(

@@ -13,6 +13,7 @@ from closeshave.deployment import Deployment, Link, Process
 from closeshave.faults import links, proofs, repair
 from closeshave.faults.kind import Aim, Injection, Proof, Say
 from closeshave.faults.waiting import until, wait_until
+from closeshave.plurals import counted
 
 OWNER = "dependency.payments"
 """The name that toxics on its links carry."""
@@ -118,7 +119,7 @@ def _reached(deployment: Deployment) -> Proof:
     # A region that another fault has taken away is no part of this proof.
     open_ways = [way for way in ways(deployment) if processes.find(root, deployment.process(f"toxiproxy-{way.region}"))]
     lost = [way.name for way in open_ways if ports.status(ports.url(way.port, "/health")) != 200]
-    return Proof(f"the payment provider is reached through {len(open_ways)} links", not lost, ", ".join(lost) or "all of them")
+    return Proof(f"the payment provider is reached through {counted(len(open_ways), 'link')}", not lost, ", ".join(lost) or "all of them")
 
 
 def _post(url: str, body: Mapping[str, int | str]) -> int:

@@ -8,6 +8,7 @@ from closeshave.faults.dependency import provider
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Sighting
 from closeshave.faults.waiting import after, until
 from closeshave.plan import Expected
+from closeshave.plurals import counted
 
 COPIES = Parameter("copies", int, default=3, about="How often each event is delivered.", at_least=2, at_most=20)
 ARRIVES_WITHIN_S = 3.0
@@ -30,7 +31,7 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
 def prove(aim: Aim) -> tuple[Proof, ...]:
     """As for every fault of the provider, and one event arrives once."""
     arrived = _arrived(aim.deployment, at_least=1)
-    return (*provider.prove(aim), Proof("one event of the payment provider arrives once", arrived == 1, f"{arrived} times"))
+    return (*provider.prove(aim), Proof("one event of the payment provider arrives once", arrived == 1, counted(arrived, "time")))
 
 
 def _arrived(deployment: Deployment, at_least: int) -> int:

@@ -7,6 +7,7 @@ from closeshave.faults.killing import kill, whole
 from closeshave.faults.kind import Aim, Injection, Kind, Sighting
 from closeshave.faults.region import domain
 from closeshave.plan import Expected
+from closeshave.plurals import counted
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
@@ -22,7 +23,7 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
     listening = [port for process in domain.owned(aim) if process.name in injection.targets for port in process.ports]
     if not listening or any(not ports.refusal(port) for port in listening):
         return None
-    return Sighting(f"TCP to the {len(listening)} ports of {domain.name_of(aim)}", "every connection is refused")
+    return Sighting(f"TCP to {counted(len(listening), 'port')} of {domain.name_of(aim)}", "every connection is refused")
 
 
 KIND = Kind(

@@ -10,6 +10,7 @@ from closeshave.deployment import OPERATIONS, Process
 from closeshave.faults import extra_processes, proofs, repair
 from closeshave.faults.kind import Aim, Parameter, Proof, Say
 from closeshave.faults.waiting import after, until
+from closeshave.plurals import counted
 
 INSTANCE = Parameter("instance", int, default=0, about="Which of the region's application processes, counted from 0.", at_most=99)
 READY_WITHIN_S = 20.0
@@ -44,7 +45,9 @@ def unfit(aim: Aim) -> str:
         return f"this environment has no applications in a region {region_of(aim)!r}"
     number = int(aim.parameters.get("instance", 0))
     if number >= len(apps):
-        return f"{region_of(aim)} has {len(apps)} application processes, so there is no instance {number}"
+        return (
+            f"{region_of(aim)} has {counted(len(apps), 'application process', 'application processes')}, so there is no instance {number}"
+        )
     unready = [app.name for app in apps if not ready(app)]
     return f"not ready: {', '.join(unready)}" if unready else ""
 

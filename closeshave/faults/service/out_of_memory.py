@@ -16,6 +16,7 @@ from closeshave.faults.service import fleet
 from closeshave.faults.service.fleet import INSTANCE, alive, instance
 from closeshave.faults.waiting import wait_until
 from closeshave.plan import Expected
+from closeshave.plurals import counted
 
 ROOM_BYTES = 8 << 20
 """Below what it uses, a limit is refused by kernels with the first version of control groups."""
@@ -87,7 +88,8 @@ def _limits(aim: Aim) -> Proof:
         left = list(filter(None, map(_undeclared, apps)))
     except MachineFailed as error:
         left = [str(error)]
-    return Proof(f"{len(apps)} applications may use their declared memory", not left, "; ".join(left) or "all of them")
+    claim = counted(len(apps), "application may use its declared memory", "applications may use their declared memory")
+    return Proof(claim, not left, "; ".join(left) or "all of them")
 
 
 def _undeclared(app: Process) -> str:
