@@ -1,18 +1,30 @@
-"""``python -m benchmarks [--quick] [--only closed open_model crowd records judging platform]``: measure, print the table, write ``results.json``."""
+"""``python -m benchmarks [--quick] [--only closed open_model crowd records judging platform]``: measure, print the table, write ``results/…json``."""
 
 from __future__ import annotations
 
 import argparse
 import resource
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 
-from benchmarks import result
+from benchmarks import circumstances, result
 from benchmarks.effort import FULL, QUICK, Effort
 from benchmarks.measures import closed, crowd, judging, open_model, platform, records
-from benchmarks.result import Result
+from benchmarks.result import Result, Run
 from benchmarks.target import Target
 
-MEASURES = {"closed": closed.run, "open_model": open_model.run, "records": records.run, "crowd": crowd.run, "judging": judging.run}
+Loading = Callable[[Target, Effort], list[Result]]
+
+MEASURES: dict[str, tuple[Loading, ...]] = {
+    "closed": (closed.small_get, closed.journey, closed.tls),
+    "open_model": (open_model.schedule, open_model.omission),
+    "records": (records.exact, records.ten_million),
+    "crowd": (crowd.run,),
+    "judging": (judging.run,),
+}
+"""Name → what is measured one after the other, on one server."""
 ALONE = {"platform": platform.run}
 """Those that load no nginx."""
 
@@ -25,23 +37,36 @@ def main() -> int:
     options = parser.parse_args()
     # Twenty thousand connections, at both ends.
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(65_536, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
-    results = []
+    run = Run.begin(options.only)
     for name in options.only:
-        found = _measure(name, QUICK if options.quick else FULL)
-        print(result.table(found), flush=True)
-        results += found
-        if not options.quick:
-            result.save(found)
-    return 0 if all(each.met for each in results) else 1
+        for found in _measured(name, QUICK if options.quick else FULL):
+            print(result.table(found), flush=True)
+            if options.quick:
+                run.results.extend(found)
+            else:
+                run.add(found)
+    if not options.quick:
+        print(run.path)
+    return 0 if all(each.met for each in run.results) else 1
 
 
-def _measure(name: str, effort: Effort) -> list[Result]:
+def _measured(name: str, effort: Effort) -> Iterator[list[Result]]:
     if name in ALONE:
-        return ALONE[name](effort)
+        yield _told(partial(ALONE[name], effort))
+        return
     # Each measure has a server of its own, so that none inherits another's connections. Where the clock is judged, not CPU time, the server goes
     # before other programs. A crowd with a connection each needs more descriptors than one process of it may have everywhere.
     with Target(prefer=name != "closed", workers=2 if name == "crowd" else 1) as target:
-        return MEASURES[name](target, effort)
+        for part in MEASURES[name]:
+            yield _told(partial(part, target, effort))
+
+
+def _told(measure: Callable[[], list[Result]]) -> list[Result]:
+    """What is measured, and under what circumstances."""
+    before = circumstances.now()
+    found = measure()
+    told = circumstances.around(before, circumstances.now())
+    return [replace(each, circumstances=told) for each in found]
 
 
 if __name__ == "__main__":

@@ -1,42 +1,56 @@
-"""Under what circumstances a figure was measured: the machine's own speed, what else it did, and which code was measured."""
+"""Under what circumstances a figure was measured: the machine's own speed, what else it did, which code was measured and with which programs."""
 
 from __future__ import annotations
 
 import os
 import platform
+import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 
-_LOOPS = 2_000_000
-_TRIES = 5
+from benchmarks import programs
+from closeshave.loadgen import compiled
+
+LOOPS, EXCHANGES, TRIES = 1_000_000, 10_000, 5
+_CPUINFO = Path("/proc/cpuinfo")
 
 
-def now() -> Mapping[str, str | float]:
-    """As they are at this moment."""
+def now() -> Mapping[str, float]:
+    """What changes from one measurement to the next."""
     return {
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "processors": os.cpu_count() or 0,
         "load average": round(os.getloadavg()[0], 2),
-        "machine, million loops a CPU-second": round(speed(), 1),
+        "machine, million loops a CPU-second": round(_best(_loops, LOOPS) / 1e6, 1),
+        "machine, thousand exchanges a CPU-second": round(_best(_exchanges, EXCHANGES) / 1e3),
     }
 
 
-def speed() -> float:
-    """How many million turns of an empty loop this interpreter does in a second of one processor: the best of several tries."""
-
-    def once() -> float:
-        began = time.process_time()
-        for _ in range(_LOOPS):
-            pass
-        return time.process_time() - began
-
-    return _LOOPS / min(once() for _ in range(_TRIES)) / 1e6
+def around(before: Mapping[str, float], after: Mapping[str, float]) -> Mapping[str, str]:
+    """Both ends of a measurement as one."""
+    return {name: f"{before[name]:g} to {after[name]:g}" for name in before}
 
 
-def _commit() -> str:
+def of_run() -> Mapping[str, object]:
+    """What stays the same for a whole run."""
+    plain = compiled.why_plain()
+    return {
+        "commit": commit(),
+        "load engine": "compiled" if plain is None else f"plain Python: {plain}",
+        "machine": _machine(),
+        "processors": os.cpu_count() or 0,
+        "versions": dict(versions()),
+    }
+
+
+def versions() -> Mapping[str, str]:
+    """Of the interpreter, of what the engine stands on, and of the programs that it is compared with."""
+    packages = {name: version(name) for name in ("gevent", "greenlet", "locust", "numpy")}
+    return {"python": platform.python_version(), "kernel": platform.release(), **packages, **programs.versions()}
+
+
+def commit() -> str:
     """The checked-out commit, marked where files differ from it; ``unknown`` outside a checkout."""
     where = Path(__file__).parent
     try:
@@ -44,3 +58,34 @@ def _commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return told.stdout.strip()
+
+
+def _best(work: Callable[[], None], times: int) -> float:
+    """How many a second of one processor: the best of several tries, since nothing makes a machine faster than it is."""
+
+    def once() -> float:
+        began = time.process_time()
+        work()
+        return time.process_time() - began
+
+    return times / min(once() for _ in range(TRIES))
+
+
+def _loops() -> None:
+    """Nothing but the interpreter."""
+    for _ in range(LOOPS):
+        pass
+
+
+def _exchanges() -> None:
+    """Little but the kernel: a byte into a socket and out of its peer."""
+    here, there = socket.socketpair()
+    with here, there:
+        for _ in range(EXCHANGES):
+            here.send(b"x")
+            there.recv(1)
+
+
+def _machine() -> str:
+    lines = _CPUINFO.read_text().splitlines() if _CPUINFO.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -41,6 +41,16 @@ def k6() -> str:
     return str(binary)
 
 
+def versions() -> Mapping[str, str]:
+    """Of the programs that are compared and loaded, where they are present, as they tell them themselves."""
+    told = {"k6": K6_VERSION}
+    for name, option in (("nginx", "-v"), ("wrk", "-v")):
+        if (path := shutil.which(name)) is not None:
+            said = subprocess.run([path, option], capture_output=True, text=True, check=False)
+            told[name] = (said.stdout + said.stderr).splitlines()[0].strip()
+    return told
+
+
 def locust() -> str:
     """Path of the Locust beside this interpreter."""
     return str(Path(sys.executable).with_name("locust"))

@@ -1,13 +1,17 @@
-"""One line of the table, and the file in which all of them are published."""
+"""One line of the table, and the file in which the figures of a run are published: one file a run, and no run writes into another's."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
-RESULTS = Path(__file__).with_name("results.json")
+from benchmarks import circumstances
+from closeshave.files import write_atomically
+
+RESULTS = Path(__file__).with_name("results")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +27,33 @@ class Result:
     """What ``value`` is a ratio to; ``None`` for an absolute figure."""
     tools: Mapping[str, float] = field(default_factory=dict)
     """The figures behind it: medians, and what else was seen."""
-    circumstances: Mapping[str, str | float] = field(default_factory=dict)
-    """Of the measurement: machine, load, commit."""
+    circumstances: Mapping[str, str] = field(default_factory=dict)
+    """Of the measurement: the machine's own speed and its load, before and after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of the benchmarks and its file, which is replaced as a whole after every measurement."""
+
+    path: Path
+    told: Mapping[str, object]
+    """Commit, machine and versions."""
+    results: list[Result] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, measures: Sequence[str], directory: Path = RESULTS) -> Run:
+        """A new run; nothing is written yet."""
+        began = datetime.now(UTC)
+        of_run = circumstances.of_run()
+        path = directory / f"{began:%Y-%m-%dT%H%M%S}-{of_run['commit']}.json"
+        return cls(path, {"began": began.isoformat(timespec="seconds"), "measures": list(measures), **of_run})
+
+    def add(self, found: Sequence[Result]) -> None:
+        """Take ``found`` in, and write all there is so far. Raises :class:`OSError`."""
+        self.results.extend(found)
+        self.path.parent.mkdir(exist_ok=True)
+        whole = {**self.told, "ended": datetime.now(UTC).isoformat(timespec="seconds"), "results": [asdict(each) for each in self.results]}
+        write_atomically(self.path, json.dumps(whole, indent=1) + "\n")
 
 
 def at_least(measure: str, value: float, unit: str, bar: float, **more: object) -> Result:
@@ -37,22 +66,15 @@ def at_most(measure: str, value: float, unit: str, bar: float, **more: object) -
     return Result(measure, value, unit, f"<= {bar:g}", value <= bar, **more)  # type: ignore[arg-type]  # the fields after met, by name
 
 
-def save(results: list[Result]) -> None:
-    """Publish ``results``; measures that were not run now keep their last figures."""
-    kept = {entry["measure"]: entry for entry in json.loads(RESULTS.read_text())} if RESULTS.exists() else {}
-    kept |= {result.measure: asdict(result) for result in results}
-    RESULTS.write_text(json.dumps(list(kept.values()), indent=1) + "\n")
-
-
 def table(results: list[Result]) -> str:
     """For people: a line a measure."""
     lines = []
     for result in results:
         ratio = f" x {result.ratio_to}" if result.ratio_to else ""
         tools = ", ".join(f"{name} {value:,.4g}" if value < 1000 else f"{name} {value:,.0f}" for name, value in result.tools.items())
-        circumstances = "; ".join(f"{name} {value}" for name, value in result.circumstances.items())
+        told = "; ".join(f"{name} {value}" for name, value in result.circumstances.items())
         lines.append(
             f"{'ok ' if result.met else 'NOT'} {result.measure:46} {result.value:>12,.4g} {result.unit}{ratio}  (bar {result.bar})  {tools}"
-            + (f"  [{circumstances}]" if circumstances else "")
+            + (f"  [{told}]" if told else "")
         )
     return "\n".join(lines)

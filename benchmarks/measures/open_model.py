@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import threading
 import time
 from pathlib import Path
@@ -18,27 +19,32 @@ RATE_PER_S = 40_000
 STALL_RATE_PER_S, STALL_RUN_S, STALL_S, STALL_AT_S = 500, 20, 2.0, 9.0
 
 
-def run(target: Target, effort: Effort) -> list[Result]:
-    """Both measures."""
-    return [*_schedule(target, effort), *_omission(target)]
-
-
-def _schedule(target: Target, effort: Effort) -> list[Result]:
-    before = target.requests()
-    records = target.root / "open-records"
-    variables = environ(rate=RATE_PER_S, seconds=effort.open_s)
-    run_locust("open_model", target.url, target.root / "open.log", variables, "-u", "1", "--records", str(records))
-    seen = target.requests() - before - 1
-    recorded = Recorded.read(records)
+def schedule(target: Target, effort: Effort) -> list[Result]:
+    """Several times: one pause of the machine decides a p99."""
+    runs = [_on_schedule(target, effort, number) for number in range(effort.repeats)]
+    lateness_ms = {f"run {number}, ms": recorded.lateness_ms_p99 for number, (recorded, _) in enumerate(runs, start=1)}
     due = int(RATE_PER_S * effort.open_s)
-    tools = {"due": due, "recorded": recorded.count, "good": recorded.good, "seen by the server": seen}
+    worst, seen = min(runs, key=lambda run: min(run[0].count, run[1]))
+    tools = {"due": due, "recorded": worst.count, "good": worst.good, "seen by the server": seen}
+    late_ms = statistics.median(lateness_ms.values())
     return [
-        at_least("open 40,000/s: share of arrivals sent", min(recorded.count, seen) / due, "of all", 1.0, tools=tools),
-        at_most("open 40,000/s: send lateness p99", recorded.lateness_ms_p99, "ms", 1.0, tools=tools),
+        at_least("open 40,000/s: share of arrivals sent", min(worst.count, seen) / due, "of all", 1.0, tools=tools),
+        at_most("open 40,000/s: send lateness p99", late_ms, "ms", 1.0, tools=tools | lateness_ms),
     ]
 
 
-def _omission(target: Target) -> list[Result]:
+def _on_schedule(target: Target, effort: Effort, number: int) -> tuple[Recorded, int]:
+    """What was recorded, and how many requests the server saw."""
+    before = target.requests()
+    records = target.root / f"open-records-{number}"
+    variables = environ(rate=RATE_PER_S, seconds=effort.open_s)
+    run_locust("open_model", target.url, target.root / "open.log", variables, "-u", "1", "--records", str(records))
+    seen = target.requests() - before - 1
+    return Recorded.read(records), seen
+
+
+def omission(target: Target, _effort: Effort) -> list[Result]:
+    """The stall of a server, in the percentiles."""
     records = target.root / "stall-records"
     variables = environ(rate=STALL_RATE_PER_S, seconds=STALL_RUN_S)
     stall = _Stall(target)

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import circumstances
 from benchmarks.effort import Effort
 from benchmarks.result import Result, at_least, at_most
 from benchmarks.spent import MACHINE, Parts, between, look
@@ -80,7 +79,6 @@ def run(effort: Effort) -> list[Result]:
     with tempfile.TemporaryDirectory(prefix="closeshave-bench-") as directory, _platform(prepared) as deployment:
         time.sleep(SETTLE_S)
         idle = _idle(deployment, IDLE_S if effort.repeats > 1 else IDLE_S / 3)
-        told = circumstances.now()
         loaded = _loaded(deployment, Path(directory) / "runs")
     print(_table(idle, loaded), flush=True)
     ms = {part: 1000 * cpu_s / loaded.total for part, cpu_s in loaded.parts_s.items()}
@@ -89,9 +87,9 @@ def run(effort: Effort) -> list[Result]:
     return [
         at_least(
             "platform: requests per CPU-second", loaded.total / loaded.counted_s, "/CPU-s", BAR_PER_CPU_S,
-            tools=rate | {f"{part} ms": value for part, value in ms.items()}, circumstances=told,
+            tools=rate | {f"{part} ms": value for part, value in ms.items()},
         ),
-        at_most("platform: idle", idle.counted_s / idle.seconds, "CPU-s/s", IDLE_BAR_CPU_S, tools=calm, circumstances=told),
+        at_most("platform: idle", idle.counted_s / idle.seconds, "CPU-s/s", IDLE_BAR_CPU_S, tools=calm),
     ]  # fmt: skip
 
 

@@ -23,22 +23,19 @@ _RATE_PER_S = 20_000
 _REGIONS, _KINDS, _WORKERS = 5, 8, 2
 
 
-def run(target: Target, effort: Effort) -> list[Result]:
-    """Exactness and speed."""
-    return [_exact(target, effort), *_ten_million(target, effort)]
-
-
-def _exact(target: Target, effort: Effort) -> Result:
+def exact(target: Target, effort: Effort) -> list[Result]:
+    """Whether the records are what the server saw."""
     before = target.requests()
     records = target.root / "exact-records"
     variables = environ(rate=_RATE_PER_S, seconds=effort.exact_requests / _RATE_PER_S)
     run_locust("open_model", target.url, target.root / "exact.log", variables, "-u", "1", "--records", str(records))
     seen, recorded = target.requests() - before - 1, Recorded.read(records).count
     tools = {"recorded": recorded, "seen by the server": seen, "due": effort.exact_requests}
-    return at_most("records that differ from what the server saw", abs(seen - recorded), "requests", 0, tools=tools)
+    return [at_most("records that differ from what the server saw", abs(seen - recorded), "requests", 0, tools=tools)]
 
 
-def _ten_million(target: Target, effort: Effort) -> list[Result]:
+def ten_million(target: Target, effort: Effort) -> list[Result]:
+    """How long it takes to digest them, and in how much memory."""
     whole = _digest(target.root / "many", effort.operations)
     half = _digest(target.root / "half", effort.operations // 2)
     # Linear: twice as many take at most twice as long, and a tenth for noise.

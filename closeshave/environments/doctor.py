@@ -29,7 +29,7 @@ class Finding:
     ok: bool
     detail: str
     needed: bool = True
-    """False for what only the environment in containers uses."""
+    """False for what the embedded environment does without."""
 
 
 def findings() -> tuple[Finding, ...]:

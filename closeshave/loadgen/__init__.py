@@ -5,3 +5,8 @@ its answer), :mod:`.pool`, :mod:`.client` (what tasks call), :mod:`.outcomes` (w
 of each request), :mod:`.rates` and :mod:`.scheduler` (the open model), :mod:`.customers` (a million who think), :mod:`.users` (Locust user classes).
 The booking journeys use it through :mod:`.transport`, :mod:`.carrier` and :mod:`.sleep`; :mod:`.convert` works after the run.
 """
+
+from closeshave.loadgen import compiled
+
+if compiled.why_plain() is None:
+    __path__.insert(0, str(compiled.DIRECTORY))

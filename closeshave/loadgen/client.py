@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, SupportsIndex
 from urllib.parse import urljoin
 
 import orjson
@@ -30,7 +30,7 @@ from closeshave.loadgen.wire import DEFAULT_HEADERS, IDEMPOTENT, Origin, build, 
 Check = Callable[[Response], bool]
 """Whether a successful answer is what was asked for."""
 
-_NAN = float("nan")
+_NAN: Final = float("nan")
 _READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 Effects = Callable[[Response, int], Effect | None]
 """``(response, operation ID)`` → what the request did to the platform's state; ``None`` for nothing that anybody could tell."""
@@ -41,7 +41,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEEPS_METHOD = frozenset({307, 308})
 _PRIVATE = frozenset({"authorization", "cookie", "host", "x-csrf-token"})
 
-_now_ns = time.monotonic_ns
+_now_ns: Final = time.monotonic_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,10 @@ class Client:
         self._first_byte_ns, self._total_ns = self._timeouts.first_byte_ns, self._timeouts.total_ns
         self._redirects, self._retries, self._traces = redirects, retries, traces
         self.cookies = CookieJar()
-        self.customer = self.franchise = self.shard = 0
-        """What the records say about who asks."""
+        self.customer: SupportsIndex = 0
+        self.franchise: SupportsIndex = 0
+        self.shard: SupportsIndex = 0
+        """What the records say about who asks; numpy's integers will do."""
         self._journey = self._region = 0
         self.intended_ns = 0
         """When the next request was due; 0 for a closed model, in which it is due when it is sent. Used up by that request."""

@@ -11,7 +11,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from gevent.monkey import get_original
 from greenlet import getcurrent
@@ -24,7 +24,7 @@ from closeshave.loadgen.proxy import tunnelled
 from closeshave.loadgen.shortage import is_shortage, of_ports
 from closeshave.loadgen.tls import TlsLayer
 
-_RECEIVE_BYTES = 65536
+_RECEIVE_BYTES: Final = 65536
 _UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 _raw_socket = get_original("socket", "socket")
@@ -269,7 +269,8 @@ class Connection:
         """Have a proxy connect this connection to the platform."""
         while request:
             # As below: smaller than any socket buffer.
-            request = request[self._send(request) :]
+            gone = self._send(request)
+            request = request[gone:]
         received = b""
         while not tunnelled(received):
             if not self._pause():
@@ -288,7 +289,8 @@ class Connection:
         while True:
             while outgoing:
                 # A handshake flight is smaller than any socket buffer.
-                outgoing = outgoing[self._send(outgoing) :]
+                gone = self._send(outgoing)
+                outgoing = outgoing[gone:]
             if done:
                 return
             if not self._pause():

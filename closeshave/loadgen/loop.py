@@ -13,7 +13,7 @@ import heapq
 import select
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import gevent
 from gevent.monkey import get_original
@@ -23,7 +23,8 @@ from closeshave.loadgen.timerfd import TimerFd
 
 EPOLLIN, EPOLLOUT = select.EPOLLIN, select.EPOLLOUT
 
-NEVER_NS = 1 << 62
+NEVER_NS: Final = 1 << 61
+"""Later than anything, and still an integer that compiled code need not put into an object."""
 
 _READ = 1
 """libev's EV_READ: the hub's watcher waits for the epoll's own descriptor to become readable."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from closeshave.loadgen.errors import ProtocolError
 
@@ -33,22 +32,25 @@ _FRAMING = re.compile(
 """Everything in a header block that decides how to go on. Searched once, in C, instead of splitting the block into lines."""
 
 
-@dataclass(slots=True)  # not frozen: that makes it four times as slow to make, and one is made for every answer
 class Head:
     """A status line and its headers, and what they mean for reading on."""
 
-    raw: bytes
-    """The block without the empty line at its end."""
-    status: int
-    length: int
-    """Bytes of body, :data:`CHUNKED` or :data:`UNTIL_CLOSE`."""
-    keep_alive: bool
-    """Neither the version nor a ``Connection`` header announces the close."""
-    coding: bytes
-    """What was done to the body, in the order in which it was done, by commas: ``gzip``, ``deflate``, or a coding that is not supported. Or empty."""
-    sets_cookies: bool
-    simple: bool
-    """A final answer with a stated length and no coding: the quick way applies."""
+    # No dataclass: one is made for almost every answer, and compiled code calls no constructor that was made at run time as quickly as this one.
+    __slots__ = ("coding", "keep_alive", "length", "raw", "sets_cookies", "simple", "status")
+
+    def __init__(self, raw: bytes, status: int, length: int, keep_alive: bool, coding: bytes, sets_cookies: bool) -> None:
+        self.raw = raw
+        """The block without the empty line at its end."""
+        self.status = status
+        self.length = length
+        """Bytes of body, :data:`CHUNKED` or :data:`UNTIL_CLOSE`."""
+        self.keep_alive = keep_alive
+        """Neither the version nor a ``Connection`` header announces the close."""
+        self.coding = coding
+        """What was done to the body, in the order in which it was done, by commas: ``gzip``, ``deflate``, or a coding that is not supported. Or empty."""
+        self.sets_cookies = sets_cookies
+        self.simple = status >= 200 and length >= 0 and not coding
+        """A final answer with a stated length and no coding: the quick way applies."""
 
     def fields(self) -> Iterator[tuple[str, str]]:
         """Names (in small letters) and values in the order in which they came."""
@@ -86,9 +88,7 @@ def parse_head(raw: bytes) -> Head:
         if length != UNTIL_CLOSE:
             raise ProtocolError("both a length and chunks")
         length = CHUNKED
-    code = int(status)
-    simple = code >= 200 and length >= 0 and not coding
-    return Head(raw, code, length, keep_alive, coding, cookies, simple)
+    return Head(raw, int(status), length, keep_alive, coding, cookies)
 
 
 def _in_lines(raw: bytes) -> bytes:
@@ -126,17 +126,19 @@ def _added(before: bytes, value: bytes) -> bytes:
     return b",".join([*filter(None, [before]), *(coding for coding in named if coding not in {b"", b"identity"})])
 
 
-@dataclass(slots=True)
 class Message:
     """A whole answer as it came from the wire."""
 
-    head: Head
-    body: bytes
-    """Decoded."""
-    wire_bytes: int
-    """Bytes of the body as sent, without chunk framing."""
-    reusable: bool
-    """The connection may carry another request."""
+    __slots__ = ("body", "head", "reusable", "wire_bytes")
+
+    def __init__(self, head: Head, body: bytes, wire_bytes: int, reusable: bool) -> None:
+        self.head = head
+        self.body = body
+        """Decoded."""
+        self.wire_bytes = wire_bytes
+        """Bytes of the body as sent, without chunk framing."""
+        self.reusable = reusable
+        """The connection may carry another request."""
 
 
 class HeadMemo:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,7 @@ OTHER = "other"
 _OWN_WORD = re.compile(rf"status_\d{{3}}|wrong_body|{RATE_LIMITED}|{'|'.join(Reason)}")
 """Why a request was not answered well: there is always room for these."""
 
-Rows = npt.NDArray[np.void]
+Rows: TypeAlias = npt.NDArray[np.void]
 """Rows with the fields of :data:`closeshave.loadgen.rows.DTYPE`."""
 
 
@@ -216,7 +216,8 @@ def _append(descriptor: int, data: bytes) -> None:
     before, view = os.fstat(descriptor).st_size, memoryview(data)
     try:
         while view:
-            view = view[os.write(descriptor, view) :]
+            written = os.write(descriptor, view)
+            view = view[written:]
     except OSError:
         os.ftruncate(descriptor, before)
         raise

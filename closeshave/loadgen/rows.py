@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import struct
+from typing import Final
 
 import numpy as np
 
 from closeshave.history import Outcome
 
-ROW = struct.Struct("<qqqIIIffHHHHHHhhBBBB")
+ROW: Final = struct.Struct("<qqqIIIffHHHHHHhhBBBB")
 """In the order of :data:`DTYPE`."""
 
-TIMES = struct.Struct("<qqq")
+TIMES: Final = struct.Struct("<qqq")
 """The beginning of a row, for rows whose remainder is the last one's."""
 
 DTYPE = np.dtype(
@@ -27,12 +28,14 @@ TEXT_FIELDS = ("kind", "journey", "region", "error", "served_by", "cache")
 
 OUTCOMES = (Outcome.OK, Outcome.FAIL, Outcome.INFO)
 """By the code in the field ``outcome``."""
-OK, FAIL, INFO = range(3)
+OK: Final = 0
+FAIL: Final = 1
+INFO: Final = 2
 OUTCOME_CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 """By the code in the field ``method``."""
-METHOD_CODES = {method: code for code, method in enumerate(METHODS)}
+METHOD_CODES: Final = {method: code for code, method in enumerate(METHODS)}
 
 MAGIC = b"CSHAVE02"
 HEADER = struct.Struct("<8sII16s")

@@ -10,7 +10,7 @@ import heapq
 import time
 from array import array
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import gevent
 from gevent.event import Event
@@ -20,7 +20,7 @@ from closeshave.loadgen.loop import NEVER_NS, Loop
 from closeshave.loadgen.rates import Instants
 from closeshave.loadgen.timerfd import TimerFd
 
-_now_ns = time.monotonic_ns
+_now_ns: Final = time.monotonic_ns
 
 _RECRUITS = 4
 """Greenlets that join the crew at once, at most."""

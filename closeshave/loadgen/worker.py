@@ -6,6 +6,7 @@ count them from one instant, which the master tells them once all are ready; the
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from argparse import Namespace
@@ -22,10 +23,12 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
+from closeshave.loadgen import compiled
 from closeshave.loadgen.engine import Engine, Settings
 from closeshave.loadgen.stats import EngineStats
 from closeshave.loadgen.tls import TlsSettings
 
+_LOG = logging.getLogger(__name__)
 _READY_MESSAGE, _START_MESSAGE, _DONE_MESSAGE = "closeshave-ready", "closeshave-start", "closeshave-done"
 _LEAD_S = 0.5
 """From the word to start to the first arrival: time for every worker to hear it."""
@@ -126,6 +129,9 @@ def _add_options(parser: LocustArgumentParser, **_: Any) -> None:
 @events.init.add_listener  # type: ignore[untyped-decorator]  # Locust's events carry no types
 def _listen(environment: Environment, **_: Any) -> None:
     runner = environment.runner
+    if not isinstance(runner, WorkerRunner) and (reason := compiled.why_plain()):
+        # Once, whatever the number of workers.
+        _LOG.info("the load engine runs as plain Python: %s", reason)
     if isinstance(runner, WorkerRunner):
         _starts[environment] = AsyncResult()
 

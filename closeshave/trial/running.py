@@ -28,7 +28,7 @@ from closeshave.files.yamlfile import InvalidFile, Problem
 from closeshave.history import Manifest
 from closeshave.traffic.generator import GeneratorFailed
 from closeshave.traffic.logins import LoginFailed
-from closeshave.trial import nemesis, stopping, unexpected
+from closeshave.trial import bytecode, nemesis, stopping, unexpected
 from closeshave.trial.calibrating import TooLittle, calibrate
 from closeshave.trial.cleanup import clean_up
 from closeshave.trial.display import Display
@@ -89,6 +89,7 @@ def run(
     trial = Trial(prepared, directory, manifest, display, attach)
     history.save_manifest(directory, manifest)
     os.environ[RUN_ID] = manifest.id
+    bytecode.make(display.say)
     with janitor.Heartbeat(directory), interrupts(display.say) as stop:
         _carry_out(trial, stop, after_up)
     return directory

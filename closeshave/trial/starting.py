@@ -11,6 +11,7 @@ from closeshave.environments import fingerprint, registry
 from closeshave.environments.remote.definition import Remote
 from closeshave.faults import catalogue, janitor, ledger
 from closeshave.files import write_atomically
+from closeshave.loadgen import compiled
 from closeshave.plurals import counted
 from closeshave.traffic import logins
 from closeshave.trial.preparation import Prepared
@@ -43,7 +44,11 @@ def bring_up(trial: Trial) -> None:
 
 def describe(trial: Trial) -> None:
     """Write the machine and the rate of the run: only figures of equal conditions may be compared. Raises :class:`OSError`."""
-    description = fingerprint.describe(trial.deployment, trial.prepared.plan.seed, trial.manifest.rate)
+    plain = compiled.why_plain()
+    description = {
+        **fingerprint.describe(trial.deployment, trial.prepared.plan.seed, trial.manifest.rate),
+        "load_engine": "compiled" if plain is None else f"plain Python: {plain}",
+    }
     write_atomically(trial.run / "environment.json", json.dumps(description, indent=1, default=str))
 
 

@@ -24,9 +24,9 @@ def one(data: bytes) -> None:
         return
     bodiless, step, told = bool(data[0] & 1), data[1] or 1, data[2:]
     at_once = _read([told], bodiless=bodiless)
-    assert at_once == _read([told[at : at + step] for at in range(0, len(told), step)], bodiless=bodiless)
+    assert _meaning(at_once) == _meaning(_read([told[at : at + step] for at in range(0, len(told), step)], bodiless=bodiless))
     if not bodiless and (quick := _quickly(told)) is not None:
-        assert quick == at_once
+        assert _meaning(quick) == _meaning(at_once)
     if isinstance(at_once, Message):
         _heed(at_once)
 
@@ -46,6 +46,17 @@ def _read(pieces: list[bytes], *, bodiless: bool) -> Message | str | None:
         return parser.eof()
     except ProtocolError:
         return "no answer"
+
+
+def _meaning(message: Message | str | None) -> object:
+    """All that it says."""
+    if not isinstance(message, Message):
+        return message
+    head = message.head
+    return (
+        head.raw, head.status, head.length, head.keep_alive, head.coding, head.sets_cookies, head.simple, message.body, message.wire_bytes,
+        message.reusable,
+    )  # fmt: skip
 
 
 def _quickly(told: bytes) -> Message | str | None:

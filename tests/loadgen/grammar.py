@@ -143,6 +143,8 @@ class GeneratedServer:
 
     answer: Answer = field(default_factory=lambda: Answer(()))
     seen: int = 0
+    targets: list[bytes] = field(default_factory=list)
+    """What was asked for, since somebody cleared it."""
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -167,7 +169,8 @@ class GeneratedServer:
                     if not more:
                         return
                     data += more
-                data = data.partition(HEAD_END)[2]
+                head, _, data = data.partition(HEAD_END)
+                self.targets.append(head.split(b" ")[1])
                 self.seen += 1
                 answer = self.answer
                 for piece in answer.pieces:

@@ -5,12 +5,14 @@ Each shortage is made for real, in a process of its own.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from closeshave.history import SHORTAGE, Outcome
-from closeshave.loadgen import shortage
+from closeshave.loadgen import connection, shortage
 from closeshave.loadgen.dns import Resolver
 from closeshave.loadgen.engine import Engine, Settings
 from closeshave.loadgen.errors import Reason, TransportError
@@ -185,25 +187,26 @@ def _found(addresses: Sequence[tuple[int, object]], _host: str, _port: int) -> l
     return [(family, socket.SOCK_STREAM, 6, "", at) for family, at in addresses]
 
 
-def test_of_several_addresses_one_that_could_not_be_tried_counts() -> None:
+def test_of_several_addresses_one_that_could_not_be_tried_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it would have said nobody knows, although the other one refused."""
-    # A resolver that knows two addresses of one name: the first is refused, for the second there is no port.
-    refused, short = (socket.AF_INET, ("127.0.0.1", 1)), (socket.AF_INET, ("127.0.0.1", 2))
+    # A resolver that knows two addresses of one name: the first refuses, for the second there is no descriptor.
+    refused, short = (socket.AF_INET, ("127.0.0.1", 1)), (socket.AF_INET6, ("::1", 1, 0, 0))
     engine = Engine(Settings())
-    connector = engine._connector
-    asked: list[object] = []
+    asked: list[int] = []
 
-    def connect(_origin: object, address: object, _memo: object, _due_ns: int) -> object:
-        asked.append(address)
-        raise TransportError(Reason.REFUSED if address == refused else Reason.SHORTAGE, sent=False)
+    def opened(family: int, kind: int) -> socket.socket:
+        asked.append(family)
+        if family == socket.AF_INET6:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return socket.socket(family, kind)
 
+    monkeypatch.setattr(connection, "_raw_socket", opened)
     for order in ([refused, short], [short, refused]):
-        connector.resolver = Resolver(lookup=partial(_found, order))
-        connector._connect = connect  # type: ignore[assignment, method-assign]  # only its choice among errors is looked at
+        engine._connector.resolver = Resolver(lookup=partial(_found, order))
         with pytest.raises(TransportError) as found:
-            engine.own_pool(engine.client("http://platform.example").origin).take(2**62)
+            engine.own_pool(engine.client("http://platform.example").origin).take(time.monotonic_ns() + 20_000_000_000)
         assert found.value.reason is Reason.SHORTAGE
-    assert asked == [refused, short, short, refused]
+    assert asked == [refused[0], short[0], short[0], refused[0]]
     engine.close()
 
 

@@ -1,0 +1,102 @@
+"""Byte code is there before a load begins, wherever it can be kept."""
+
+import compileall
+import os
+import subprocess
+import sys
+from importlib.util import cache_from_source, find_spec
+from pathlib import Path
+
+import pytest
+
+from closeshave.trial import bytecode
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A package of ours and one of others' without byte code, and a cache directory of the user's."""
+    for name, files in (("ours", ("__init__.py", "part.py")), ("theirs", ("__init__.py", "used.py", "unused.py"))):
+        (tmp_path / "site" / name).mkdir(parents=True)
+        for file in files:
+            (tmp_path / "site" / name / file).write_text("x = 1\n")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    # Set before it is removed, so that what is set meanwhile is taken back.
+    for variable in ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE"):
+        monkeypatch.setenv(variable, "")
+        del os.environ[variable]
+    monkeypatch.setattr(sys, "pycache_prefix", None)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    return tmp_path / "site"
+
+
+def make(site):
+    """What is said meanwhile."""
+    said: list[str] = []
+    bytecode.make(said.append, home=site / "ours", packages=["theirs"], imported=["theirs.used"])
+    return said
+
+
+def compiled(site):
+    """The files that have byte code where Python looks for it now."""
+    return sorted(str(path.relative_to(site)) for path in site.rglob("*.py") if Path(cache_from_source(str(path))).exists())
+
+
+IMPORTED = ["ours/__init__.py", "ours/part.py", "theirs/__init__.py", "theirs/used.py"]
+
+
+def test_it_is_made_beside_the_sources(installed):
+    """Ours whole, and of others' what is imported."""
+    assert len(make(installed)) == 1
+    assert compiled(installed) == IMPORTED
+    assert "PYTHONPYCACHEPREFIX" not in os.environ
+
+
+def test_where_it_is_nothing_is_done(installed, monkeypatch):
+    """Neither said nor started."""
+    make(installed)
+    monkeypatch.setattr(bytecode, "_import", None)
+    monkeypatch.setattr(compileall, "compile_file", None)
+    assert make(installed) == []
+
+
+def test_that_of_an_older_source_is_made_again(installed):
+    """An upgrade that compiles nothing leaves the old one behind."""
+    make(installed)
+    old = Path(cache_from_source(str(installed / "ours" / "part.py"))).read_bytes()
+    (installed / "ours" / "part.py").write_text("x = 1 + 1\n")
+    make(installed)
+    assert Path(cache_from_source(str(installed / "ours" / "part.py"))).read_bytes() != old
+
+
+@pytest.mark.parametrize("why", ["taken", "forbidden"])
+def test_where_nothing_may_be_written_it_is_kept_in_the_cache(installed, monkeypatch, tmp_path, why):
+    """Processes that are started later are told where, and find it."""
+    if why == "taken":
+        # Who is root may write into any directory, but into none that is a file.
+        (installed / "theirs" / "__pycache__").write_text("")
+    else:
+        monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    make(installed)
+    assert compiled(installed) == IMPORTED
+    code = "import theirs.used; print(theirs.used.__cached__)"
+    told = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert Path(told).is_relative_to(tmp_path / "cache")
+    assert Path(told).exists()
+    assert not list((installed / "ours").glob("__pycache__/*"))
+
+
+def test_a_cache_that_cannot_be_written_stops_nothing(installed, monkeypatch, tmp_path):
+    """Byte code saves time; nobody depends on it."""
+    (installed / "theirs" / "__pycache__").write_text("")
+    (tmp_path / "cache").write_text("")
+    assert make(installed) == []
+    assert "PYTHONPYCACHEPREFIX" not in os.environ
+
+
+def test_what_is_imported_exists():
+    """A module that was renamed would silently be left out."""
+    assert [name for name in bytecode.IMPORTED if name.startswith("closeshave") and find_spec(name) is None] == []
+    assert [name for name in bytecode.PACKAGES if find_spec(name) is None] == []
