@@ -16,7 +16,7 @@ from closeshave.environments.containers import containers
         ),
     ],
 )
-def test_the_engine_is_named_and_nobody_else_needs_it(monkeypatch, reason, detail):
+def test_only_environments_in_containers_need_the_engine(monkeypatch, reason, detail):
     """A machine without one is in order for everything but the environment in containers."""
     monkeypatch.setattr(containers, "obstacle", lambda _images: reason)
     found = doctor.engine()

@@ -137,7 +137,7 @@ def test_a_standby_streams_from_another_region_over_the_wan_and_from_its_own_ins
         assert told[name]["restapi"]["connect_address"].startswith(f"{address_of(layout.deployment, name, network)}:")
 
 
-def test_databases_admit_the_block_and_nobody_else(layout):
+def test_databases_admit_only_the_block(layout):
     """Published ports are seen to come from the networks' own ends."""
     told = json.loads(layout.files[ROOT / "config" / "shard1-us-east-1.json"])["postgresql"]["pg_hba"]
     assert {line.split()[3] for line in told} == {"127.0.0.1/32", str(BLOCK)}
@@ -174,7 +174,7 @@ def test_what_is_told_everybody_is_the_address_of_the_process(layout):
     assert f"sentinel monitor {store.group} {address} {store.port} 2\n" in layout.files[ROOT / "config" / "sentinel-us-east-1.conf"]
 
 
-def test_nobody_is_told_of_an_address_that_is_only_its_own(layout):
+def test_no_part_gets_an_address_that_only_the_part_itself_can_use(layout):
     """127.0.0.1 in a container is that container: only databases say it, of who comes from inside."""
     for path, text in layout.files.items():
         if path.name.startswith("shard") or path.suffix == ".py":

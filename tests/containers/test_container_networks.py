@@ -74,7 +74,7 @@ def test_whoever_is_told_of_a_part_can_reach_it(platform):
 
 @settings(deadline=None)
 @given(platforms())
-def test_nobody_is_told_of_the_front(platform):
+def test_no_part_gets_an_address_on_the_front(platform):
     """On it nobody reaches anybody."""
     regions, processes = platform
     found = planned(regions, processes)
@@ -99,6 +99,6 @@ def test_where_one_range_is_routed_as_a_whole_the_next_one_is_taken():
 
 
 def test_without_a_free_block_the_reason_is_said():
-    """Rather than networks that swallow somebody's traffic."""
+    """Otherwise the networks could drop traffic of other programs."""
     with pytest.raises(EnvironmentFailed, match=r"no block of addresses of length /23 is free"):
         free_block(23, [IPv4Network("0.0.0.0/0")])

@@ -29,7 +29,7 @@ def test_an_image_of_today_is_taken_and_so_is_one_that_says_nothing(engine_with,
     assert containers.obstacle(Images()) is None
 
 
-def test_an_older_one_is_refused_with_the_command_that_mends_it(engine_with):
+def test_an_older_one_is_refused_with_the_command_that_rebuilds_it(engine_with):
     """Before anything starts."""
     engine_with("0123456789abcdef")
     reason = containers.obstacle(Images())

@@ -79,7 +79,7 @@ def test_each_part_is_one_container_and_is_published_on_this_machine_alone(runni
     assert hosts == {"127.0.0.1"}
 
 
-def test_the_engine_is_told_no_secret_and_nobody_else_reads_the_key(running):
+def test_the_engine_gets_no_secret_and_only_the_owner_reads_the_key(running):
     """Labels, variables and commands of all containers; variables are the part's own and the image's. The database's user is another one."""
     root = Path(running.root)
     (key,) = root.rglob("signing-key.pem")

@@ -172,7 +172,7 @@ def test_a_container_is_cut_from_a_network_and_put_back_at_the_same_address(scen
     assert processes.poll_until(lambda: answers(RELAY), 5)
 
 
-def test_on_the_front_nobody_reaches_anybody(scene):
+def test_on_the_front_no_container_reaches_another(scene):
     """Or a partition would have a hole in it."""
     started(scene, "a", proxy(PORTS[0]), 2, (PORTS[0], RELAY))
     b, _ = started(scene, "b", proxy(PORTS[1]), 3, PORTS[1:])

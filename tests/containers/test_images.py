@@ -51,7 +51,7 @@ def test_its_programs_run(images, image, argv, words):
 
 
 @pytest.mark.parametrize("image", [TAGS.platform, TAGS.database, TAGS.etcd, TAGS.valkey, TAGS.haproxy, TAGS.toxiproxy])
-def test_it_has_a_shell_a_kill_and_a_name_for_nobody(images, image):
+def test_it_has_a_shell_kill_and_a_user_named_nobody(images, image):
     """The process is started by the first, signalled by the second, and PostgreSQL insists on the third."""
     assert said(image, "sh", "-c", "sleep 60 & kill $! && id -un && : > /tmp/mine && cp /tmp/mine /tmp/yours") == "nobody\n"
 

@@ -44,7 +44,7 @@ def test_only_whole_intervals_within_the_calibration_count(first: int, length: i
         assert (one.own_s, one.others_s) == (0.5, 0.25)
 
 
-def test_of_the_sampler_all_but_the_host_is_ours_and_of_the_host_the_strangers_are_not(tmp_path) -> None:
+def test_all_the_samplers_figures_but_the_hosts_are_ours_and_other_programs_are_not(tmp_path) -> None:
     """The host's own row would count everything twice. A line that is being written is left for the next look."""
     usage = [
         {"role": "host", "cpu_s": 1.7, "others_s": 0.4},

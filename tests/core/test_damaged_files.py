@@ -93,7 +93,7 @@ def planned(fault: str, **changes: Any) -> str:
         planned("b", at_ns={}),
     ],
 )
-def test_a_line_that_is_none_of_a_ledger_keeps_nobody_from_healing_the_others(tmp_path: Path, line: str) -> None:
+def test_an_invalid_line_of_a_ledger_does_not_prevent_healing_the_others(tmp_path: Path, line: str) -> None:
     """The janitor reads it four times a second, and is the last line of defence."""
     path = tmp_path / ledger.FILE
     path.write_text(f"{planned('a')}\n{line}\n{planned('c')}\n")
@@ -215,7 +215,7 @@ def test_counters_that_are_none_say_nothing(tmp_path: Path, counters: bytes) -> 
 
 
 @pytest.mark.parametrize("damaged", [row(region=9), row(outcome=7)])
-def test_a_row_that_nobody_wrote_is_named(tmp_path: Path, damaged: bytes) -> None:
+def test_an_impossible_row_is_named(tmp_path: Path, damaged: bytes) -> None:
     """A text or an outcome that there is not; a look at a running load goes on."""
     said = json.dumps({"intended": 2, "sent": 2, "requests": 2, "finished": True}).encode()
     place = spool(tmp_path / "spool", row() + damaged, said)
@@ -246,7 +246,7 @@ BOMB = "z: &a [x]\n" + "".join(f"b{at}: &b{at} [{','.join(['*a' if at == 0 else 
     ],
     ids=lambda text: text[:20],
 )
-def test_a_file_that_nobody_wrote_is_refused_at_once(tmp_path: Path, text: str, says: str) -> None:
+def test_an_impossible_file_is_refused_at_once(tmp_path: Path, text: str, says: str) -> None:
     """Readers of YAML need the square of its depth in time, and an alias of aliases more than there is memory."""
     (tmp_path / "x.yaml").write_text(text)
     with pytest.raises(InvalidFile, match=says):

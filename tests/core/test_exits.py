@@ -167,8 +167,8 @@ def test_a_full_disk_below_the_report_is_4(run):
     assert [path for path in run.iterdir() if path.name.startswith(".")] == [], "a half-written file stays"
 
 
-def test_what_nobody_foresaw_is_4_with_its_traceback_in_the_logs(run, tmp_path):
-    """A bug of ours is one sentence; whoever mends it finds the rest in the run."""
+def test_an_unexpected_error_is_4_with_its_traceback_in_the_logs(run, tmp_path):
+    """A bug of the harness is one sentence; the traceback is in the run."""
     (tmp_path / "sitecustomize.py").write_text(
         "import closeshave.conclusion as c\ndef broken(*_): raise KeyError('[/b] a bug')\nc.judge.assess = broken\n"
     )

@@ -33,7 +33,7 @@ def careless(text: str) -> list[str]:
     return found
 
 
-def test_every_client_says_that_it_asks_nobody_in_between():
+def test_every_client_states_that_it_uses_no_proxy():
     """By hand for each: a library's default is to trust the environment."""
     found = {path: careless(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
     assert len(found) > 100

@@ -54,6 +54,6 @@ def test_threads_share_a_pace() -> None:
     assert max(sent) - min(sent) >= 39 / (SHARE * 100) - 0.02
 
 
-def test_without_a_cap_nobody_waits() -> None:
+def test_without_a_cap_no_caller_waits() -> None:
     """A platform of our own."""
     Pace(None, lambda: 0.0, lambda _seconds: pytest.fail("it waits")).wait()

@@ -103,7 +103,7 @@ def test_the_next_command_removes_what_a_dead_trial_left(tmp_path, runtime, argu
 
 
 def test_nothing_is_swept_where_others_could_look_in(tmp_path, runtime):
-    """It is none of ours."""
+    """It does not belong to this harness."""
     place = private.make(tmp_path / "run")
     (place / private.HOLDER).write_text(json.dumps({"pid": 2**22 + 1, "started": 1.0, "processes": private._processes()}))
     place.parent.chmod(0o755)

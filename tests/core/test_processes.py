@@ -32,7 +32,7 @@ def test_a_started_process_is_found_again_from_its_record(environment):
     assert processes.find(root, sleeper()) == identity
 
 
-def test_a_killed_process_is_gone_although_nobody_waited_for_it(environment):
+def test_a_killed_process_is_gone_although_it_was_not_waited_for(environment):
     """A zombie counts as ended."""
     root, id_ = environment
     identity = processes.start(root, id_, sleeper())

@@ -82,7 +82,7 @@ def test_a_scale_that_is_none_is_refused(tmp_path: Path, scale: str) -> None:
     assert closeshave("validate", "smoke", "--rate-scale", scale, cwd=tmp_path).returncode == 2
 
 
-def test_what_no_scale_mends_gets_no_proposal(tmp_path: Path) -> None:
+def test_what_no_scale_can_fix_gets_no_proposal(tmp_path: Path) -> None:
     """A cap on the length has nothing to do with rates."""
     elsewhere = small(tmp_path, caps=CAPS | {"duration": "30s", "requests_per_s": 1000})
     with pytest.raises(InvalidFile) as refused:

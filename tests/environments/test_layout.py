@@ -234,7 +234,7 @@ def test_every_link_leads_to_a_process_that_listens_there(layout):
         assert link.upstream_port in layout.deployment.process(link.upstream).ports
 
 
-def test_links_that_nobody_breaks_lead_straight_and_need_no_toxiproxy(definition, found_parts):
+def test_links_without_faults_are_direct_and_need_no_toxiproxy(definition, found_parts):
     """Each hop costs processor time; what is left out is told, so that no fault is asked for there."""
     layout = lay_out("an-id", Path("/state/embedded-1"), dataclasses.replace(definition, links=()), found_parts, 20_000)
     assert layout.deployment.links == ()

@@ -27,6 +27,6 @@ def test_the_pid_file_tells_the_process_and_its_shared_memory(text, expected):
     assert postmaster.parse(text, DATA) == expected
 
 
-def test_a_stranger_with_the_servers_old_process_id_is_left_alone(tmp_path):
+def test_another_process_with_the_servers_old_process_id_is_left_alone(tmp_path):
     """The kernel gives IDs again; a postmaster works in its data directory."""
     assert Postmaster(os.getpid(), tmp_path, None).identity is None

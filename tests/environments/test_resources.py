@@ -263,7 +263,7 @@ def test_a_line_that_a_kill_tore_is_left_out(tmp_path):
 
 
 @pytest.mark.parametrize(("networks", "expected"), [((), {}), (("front",), {5: resources.ENGINE, 6: resources.ENGINE})])
-def test_a_container_engine_is_no_stranger_to_an_environment_in_containers(deployment, networks, expected):
+def test_a_container_engine_belongs_to_an_environment_in_containers(deployment, networks, expected):
     """Its proxies carry every request; what somebody else runs in a container of it is a stranger anyway."""
     census = resources.Census(replace(deployment, networks=networks), "run-1", os.getpid())
     names = ((5, "docker-proxy"), (6, "containerd-shim"), (7, "somebody-elses"))
@@ -301,7 +301,7 @@ def test_a_kernel_that_counts_no_waits_leaves_them_unknown():
     assert app.delay_s is None
 
 
-def test_strangers_are_charged_with_their_ended_children_and_we_with_ours():
+def test_ended_children_count_with_their_parents():
     """A build is hundreds of compilers that are born and die between two looks, and so are a harness's own probes."""
     before = waiting((2, APP, 100, 0, {}), (7, None, 50, 1000, {}), (8, None, 40, 0, {}))
     after = waiting((2, APP, 100, 60, {}), (7, None, 60, 1200, {}))

@@ -263,7 +263,7 @@ def test_restored_region_is_home_again_before_the_fault_ends(platform: Deploymen
     live("region.restored", {"region": REGION}, platform, run, home, parameters={"outage_s": 25.0})
 
 
-def test_toxics_on_links_that_nobody_uses_are_not_observed(platform: Deployment, run: Path) -> None:
+def test_toxics_on_unused_links_are_not_observed(platform: Deployment, run: Path) -> None:
     """Injected and healed, and never said to have taken effect: the run about it cannot be conclusive."""
     fault = Fault("f", "cache.slow", "storm", 0, 600, Expected.DEGRADES, {"tier": "cache"}, {})
     experiment = child.start(platform, run, fault, now_ns())

@@ -111,7 +111,7 @@ def test_frozen_process_is_stopped_until_it_is_resumed(toy: Deployment) -> None:
     assert victims[0].identity.alive
 
 
-def test_nobody_to_freeze_is_an_error() -> None:
+def test_no_process_to_freeze_is_an_error() -> None:
     """A fault that finds no process has not happened."""
     with pytest.raises(StillRunning):
         freeze([], now_ns())

@@ -34,7 +34,7 @@ def command(*argv: str, timeout: float = 5.0, expect: Expect | str | None = None
 
 
 def switch(directory: Path, **changes: Call) -> Hook:
-    """A hook that breaks by making a file and mends by removing it; some of its calls are changed."""
+    """A hook that breaks by making a file and heals by removing it; some of its calls are changed."""
     broken = directory / "broken"
     whole = {
         "inject": command("touch", str(broken)),

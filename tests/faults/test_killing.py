@@ -45,7 +45,7 @@ def test_kill_waits_for_its_instant(toy: Deployment) -> None:
     assert strike <= done.began_ns <= done.dead_ns <= now_ns()
 
 
-def test_nobody_to_kill_is_an_error(toy: Deployment) -> None:
+def test_no_process_to_kill_is_an_error(toy: Deployment) -> None:
     """A fault that finds no process has not happened, and must not look as if it had."""
     part = toy.process("near-0")
     victims = whole(toy, [part])
@@ -55,7 +55,7 @@ def test_nobody_to_kill_is_an_error(toy: Deployment) -> None:
     assert whole(toy, [part]) == ()
 
 
-def test_left_behind_pid_file_names_nobody(toy: Deployment, tmp_path: Path) -> None:
+def test_left_behind_pid_file_names_no_process(toy: Deployment, tmp_path: Path) -> None:
     """The ID in the file of a killed daemon may be somebody else's by now: who started later is not the daemon."""
     file = tmp_path / "postmaster.pid"
     file.write_text(f"{os.getpid()}\n")

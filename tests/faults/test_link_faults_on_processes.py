@@ -107,7 +107,7 @@ def test_flapping_goes_on_while_it_holds_and_ends_up(region: Deployment, run: Pa
 
 
 @pytest.mark.parametrize(("used", "bites"), [(("ingress",), True), (("app-payments",), False), ((), False)])
-def test_fault_on_links_that_nobody_uses_has_no_effect(used: tuple[str, ...], bites: bool, region: Deployment, run: Path) -> None:
+def test_fault_on_unused_links_has_no_effect(used: tuple[str, ...], bites: bool, region: Deployment, run: Path) -> None:
     """Toxics that nobody meets are put on and taken off, and never called observed."""
     live("region.customers-cut", {}, 8, region, run, used)
     assert edges(run) == [edge for edge in WHOLE_LIFE if bites or edge != "observed"]

@@ -101,7 +101,7 @@ def test_question_tells_how_a_connection_ends(serve: Serve, saw: str) -> None:
         assert wire.through(link(port), 0.2).saw == saw
 
 
-def test_nobody_at_the_port_is_a_refusal() -> None:
+def test_a_closed_port_is_a_refusal() -> None:
     """It is neither silence nor an answer."""
     assert wire.through(link(toys.free_port()), 0.2).saw == "ConnectionRefusedError"
 

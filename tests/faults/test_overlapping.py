@@ -121,7 +121,7 @@ def test_a_proof_waits_for_a_fault_that_is_still_in_effect(run: Path, broken: Br
     assert Ledger(run).open() == ()
 
 
-def test_a_proof_that_nobody_else_is_to_blame_for_fails_in_time(run: Path, broken: Broken) -> None:
+def test_a_proof_that_no_other_fault_disturbs_fails_in_time(run: Path, broken: Broken) -> None:
     """What stays broken is named."""
     broken.inject(run, "one", 1)
     broken.names.add("something")

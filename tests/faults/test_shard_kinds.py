@@ -74,7 +74,7 @@ def test_all_of_an_etcd_that_starts_empty_is_never_lost(toy: Deployment) -> None
     assert "starts empty" in etcd_lost.KIND.unfit(etcd_lost.KIND.aim(empty, {}, {}))
 
 
-def test_stranger_is_no_member_of_etcd(toy: Deployment) -> None:
+def test_another_process_is_not_a_member_of_etcd(toy: Deployment) -> None:
     """A process that is not of etcd is refused, with the names of those that are."""
     known = replace(toy, processes=(*toy.processes, Process("etcd-1", "etcd", None, ("etcd",))))
     aim = etcd_member_lost.KIND.aim(known, {"process": "near-0"}, {})
@@ -167,7 +167,7 @@ def test_squeezed_processes_are_stopped_most_of_the_time_and_runs_on_afterwards(
     assert not _stopped(kid.pid)
 
 
-def test_children_of_nobody_are_none() -> None:
+def test_without_a_process_there_are_no_children() -> None:
     """A process that has ended has no children."""
     with subprocess.Popen([sys.executable, "-c", "pass"]) as child:
         child.wait()

@@ -249,7 +249,7 @@ class Run:
         return replace(history, **self.changes)
 
     def sent(self) -> tuple[Sent, ...]:
-        """What honest senders would say of these operations."""
+        """What correct senders would report of these operations."""
         counts: dict[str, int] = {}
         for operation in self.operations:
             counts[operation.source] = counts.get(operation.source, 0) + 1

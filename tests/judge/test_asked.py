@@ -44,7 +44,7 @@ def test_an_objective_per_operation_without_operations_is_named() -> None:
     assert "latency/no-verdict" in [verdict.id for verdict in said.verdicts]
 
 
-def test_a_good_run_names_nobody(good_ids: list[str]) -> None:
+def test_a_good_run_names_no_cause(good_ids: list[str]) -> None:
     """What was answered is not called silent."""
     assert [name for name in good_ids if name.endswith("/no-verdict")] == []
 

@@ -160,7 +160,7 @@ def harness_error(run: Run) -> None:
 
 
 def unseen_fault(run: Run) -> None:
-    """No probe saw it bite."""
+    """No probe saw it take effect."""
     run.events = [event for event in run.events if event.edge != "observed"]
 
 
@@ -218,7 +218,7 @@ def _raises(*_: Any) -> Any:
     raise ZeroDivisionError("planted")
 
 
-def test_a_judge_that_raises_is_inconclusive_and_silences_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_judge_that_raises_is_inconclusive_and_the_others_still_judge(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its verdict names it; the others still speak."""
     monkeypatch.setattr(objectives, "judge", _raises)
     assessment = whole().assess()

@@ -92,7 +92,7 @@ def test_a_change_that_a_fault_took_along_may_still_be_cached(
     assert made.verdict(VERDICT).status is expected
 
 
-def test_where_nobody_can_look_it_is_not_asked_and_says_so() -> None:
+def test_where_caches_cannot_be_read_it_is_not_asked_and_says_so() -> None:
     """A remote platform lets nobody into its caches: named, and no run waits for it, unless its target demands it."""
     made = run()
     made.entries = None

@@ -13,7 +13,7 @@ def double_in_the_end(run: Run) -> None:
 
 
 def double_for_a_while(run: Run) -> None:
-    """Both were acknowledged; one was cancelled later, and the final state looks innocent."""
+    """Both were acknowledged; one was cancelled later, and the final state is correct."""
     run.book(30, 50, starts_at=EIGHT)
     run.book(31, 51, starts_at=EIGHT, final=False)
     run.act("cancel", 40, booking=51)

@@ -31,7 +31,7 @@ def judged(run: Run, *missing: str, edge_counters: bool = True, captures: bool =
 
 
 @pytest.mark.parametrize("counted", [True, False])
-def test_edges_that_nobody_counts_are_not_compared(counted: bool) -> None:
+def test_edges_without_counters_are_not_compared(counted: bool) -> None:
     """No verdict, instead of one that makes every run inconclusive."""
     found = judged(clean(), edge_counters=counted)
     assert ("reconciled/edges" in found) is counted

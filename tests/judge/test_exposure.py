@@ -328,7 +328,7 @@ def test_what_a_fault_cost_is_unknown_where_its_shard_was_not_read() -> None:
 
 
 @pytest.mark.parametrize("name", ["lost", "double_booked", "phantom", "refused_though_free"])
-def test_where_nobody_may_book_what_rests_on_bookings_is_asked_and_no_pass(name: str) -> None:
+def test_where_booking_is_off_invariants_of_bookings_are_asked_and_do_not_pass(name: str) -> None:
     """A verdict that says why, rather than silence: what nobody could do proves nothing."""
     run = full()
     without_bookings(run)

@@ -112,7 +112,7 @@ def test_a_page_shows_what_was_changed(at: float, outcome: str, shown: int, stat
     ],
 )
 @pytest.mark.parametrize("outcome", ["ok", "fail"])
-def test_nobody_sees_anothers_booking(shown: dict[str, int], status: Status, outcome: str) -> None:
+def test_no_customer_sees_anothers_booking(shown: dict[str, int], status: Status, outcome: str) -> None:
     """Neither by another number nor under the right one, and whatever the harness made of the answer."""
     run = Run((INTEGRITY,))
     note(run, 20, "read", booking=1_000_001, read_values=json.dumps(shown), outcome=outcome)

@@ -136,7 +136,7 @@ def test_a_write_acknowledged_on_the_old_timeline_is_split_brain(started: float,
     assert run.verdict("integrity/lost").status is FAIL
 
 
-def test_within_the_clocks_uncertainty_nobody_calls_it_split_brain() -> None:
+def test_within_the_clocks_uncertainty_it_is_not_split_brain() -> None:
     """The promotion was read from a log, in wall-clock time."""
     run = killed()
     run.uncertainty_ns = 200_000_000
@@ -217,7 +217,7 @@ def test_a_booking_that_the_old_primary_took_and_cancelled_after_the_promotion_i
     assert (run.verdict("split-brain/kill").status, run.assess().faults[0].split_brain_writes) == (FAIL, 1)
 
 
-def test_the_promotion_bounds_an_end_that_nobody_saw() -> None:
+def test_the_promotion_bounds_an_unobserved_end() -> None:
     """Neither death nor demotion is known: by the promotion at 123 the old primary had lost its lease."""
     run = killed(119.0, dead=None)
     run.signal(123.0, "promoted")
@@ -311,7 +311,7 @@ def test_a_lost_slot_may_be_booked_again() -> None:
 
 
 @pytest.mark.parametrize(("seen", "again", "expected"), [(119.8, 130.0, PASS), (110.0, 112.0, FAIL)])
-def test_a_version_that_nobody_was_promised_may_go_with_its_primary(seen: float, again: float, expected: Status) -> None:
+def test_an_unacknowledged_version_may_be_lost_with_its_primary(seen: float, again: float, expected: Status) -> None:
     """A move without an answer was read back and is gone: after a fail-over that is its doing, without one in between nothing excuses it."""
     run = killed()
     run.book(105.2, 5000, session="s")
@@ -374,7 +374,7 @@ def test_one_failure_while_others_are_acknowledged_is_no_sign_of_death() -> None
     assert run.verdict("integrity/lost").status is PASS
 
 
-def test_of_a_partial_fault_nobody_knows_who_took_the_others() -> None:
+def test_of_a_partial_fault_it_is_unknown_who_took_the_others() -> None:
     """Every third request fails from 120.05, the rest are acknowledged, and what was acknowledged since 119.5 is gone: the fault's, within an interval."""
     run = Run((LOSS, INTEGRITY), (KILL,))
     run.life(observed=120.4, returned_ns=ns(120.02))
@@ -398,7 +398,7 @@ def test_a_hook_may_say_when_the_primary_ends(ended: tuple[float, float]) -> Non
     assert (run.verdict("integrity/lost").status is PASS) is (ended[1] > 122)
 
 
-def test_a_call_of_which_nobody_saw_anything_excuses_nothing() -> None:
+def test_a_call_without_an_observed_effect_excuses_nothing() -> None:
     """No refusal, no observation, no promotion: what is missing is a breach."""
     run = called(130.0, 119.0)
     run.events = [event for event in run.events if event.edge != "observed"]

@@ -56,7 +56,7 @@ def test_an_answer_counts_if_it_came_while_all_was_there(took: float, recorded: 
     assert run.assess().load.recorded == recorded
 
 
-def test_a_recovery_that_nobody_could_wait_for_is_not_missing() -> None:
+def test_a_recovery_longer_than_the_run_is_not_missing() -> None:
     """20 s are allowed from second 120 on: lost after 15 s of outage, the platform may still have recovered in time."""
     run = Run((RECOVERY,), (KILL,))
     run.life(healed=None, verified=None)

@@ -265,7 +265,7 @@ def test_a_loss_is_doubted_where_the_standby_may_have_been_held_up() -> None:
     assert disturbed(run, range(40, 50)).verdict("loss/kill").status is FAIL
 
 
-def test_a_leak_is_doubted_where_somebody_disturbed_those_it_reached() -> None:
+def test_a_leak_is_doubtful_where_other_programs_disturbed_the_affected() -> None:
     """Beside a neighbour in the time of the fault nobody can say whose doing it was; when he is away, one can."""
     made = containment.run()
     containment.two_neighbours(made)

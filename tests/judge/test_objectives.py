@@ -121,7 +121,7 @@ def test_each_region_has_its_own_verdict_also_one_without_requests() -> None:
     assert (west.status, west.n, west.scope) == (INCONCLUSIVE, 0, "region:west")
 
 
-def test_shards_and_operations_are_told_apart() -> None:
+def test_shards_and_operations_are_judged_separately() -> None:
     """A shard's failures are its own, and so are a kind's."""
     per = [objective("availability", at_least=0.9, per=part) for part in ("shard", "operation")]
     run = Run(tuple(per))

@@ -30,7 +30,7 @@ PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
     [(119.0, PASS), (118.999999999, INCONCLUSIVE), (120.0, PASS), (120.000000001, INCONCLUSIVE)],
     ids=["a second before", "just earlier", "at the fault", "just later"],
 )
-def test_a_primary_that_nobody_writes_to_has_nothing_to_lose(sent: float, expected: Status) -> None:
+def test_a_primary_without_writes_has_nothing_to_lose(sent: float, expected: Status) -> None:
     """A write of the shard was sent within the second before the fault."""
     run = Run((LOSS,), (KILL,))
     run.life()
@@ -38,7 +38,7 @@ def test_a_primary_that_nobody_writes_to_has_nothing_to_lose(sent: float, expect
     assert run.verdict("in-flight/kill").status is expected
 
 
-def test_without_a_loss_objective_nobody_asks_for_writes() -> None:
+def test_without_a_loss_objective_writes_are_not_required() -> None:
     """A fault of a tier, or one whose loss nobody bounds, needs none."""
     run = Run((RECOVERY,), (KILL,))
     run.life()

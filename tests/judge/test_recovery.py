@@ -524,7 +524,7 @@ def test_an_unproven_heal_is_never_a_pass() -> None:
     assert figures(run).healed_verified is False
 
 
-def test_without_canaries_nobody_can_tell() -> None:
+def test_without_canaries_it_is_unknown() -> None:
     """Customers alone do not measure recovery."""
     run = Run((RECOVERY,), (KILL,))
     run.life()

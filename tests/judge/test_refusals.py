@@ -238,7 +238,7 @@ def test_a_list_of_two_times_hours_apart_does_not_offer_the_time_between() -> No
     assert run.verdict("integrity/refused_though_free").status is PASS
 
 
-def test_nobody_is_in_the_way_of_moving_the_own_booking() -> None:
+def test_a_customers_own_booking_does_not_prevent_moving_it() -> None:
     """Half an hour later overlaps where it is now; that it is there is no reason to refuse."""
     run = Run((NAMED,))
     run.book(15, 1, starts_at=EIGHT - 900, session="late")

@@ -57,7 +57,7 @@ def test_the_advice_names_what_to_change() -> None:
     assert "200 requests" in told
 
 
-def test_what_the_warm_up_was_short_of_matters_to_nobody() -> None:
+def test_a_shortage_in_the_warm_up_has_no_effect() -> None:
     """It is not judged."""
     assert "shortage" not in judged(SHORTAGE, shared=False, count=20, at=2.0)
 

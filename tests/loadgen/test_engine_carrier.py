@@ -45,7 +45,7 @@ def test_the_reason_for_no_answer_is_told(engine: Engine, server: MisbehavingSer
     assert server.seen[path] == 1
 
 
-def test_nobody_listening_is_before_sending(engine: Engine) -> None:
+def test_a_refused_connection_fails_before_sending(engine: Engine) -> None:
     """So that the journey may say that it certainly did not happen."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

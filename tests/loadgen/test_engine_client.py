@@ -68,7 +68,7 @@ def test_a_server_that_does_not_go_on_is_given_up(hasty: Client, client: Client,
     assert client.get("/plain").good, "the worker goes on"
 
 
-def test_nobody_listening_certainly_did_nothing(engine: Engine) -> None:
+def test_a_refused_connection_certainly_changed_nothing(engine: Engine) -> None:
     """A refused connection is fail, and counts as no request on the wire."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

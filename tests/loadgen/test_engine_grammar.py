@@ -113,7 +113,7 @@ def test_a_location_is_followed_as_it_was_meant(place: Place, location: str | by
 @pytest.mark.parametrize(
     "location", [b"shop://booked/7", b"http://h:99999/", b"http://[::1", b"http://a..b/", b"https://.x/", b"mailto:a@b"]
 )
-def test_a_location_that_nobody_can_follow_is_one_record(place: Place, location: bytes) -> None:
+def test_a_location_that_cannot_be_followed_is_one_record(place: Place, location: bytes) -> None:
     """The answer itself, as it came."""
     sent, rows, _ = place.counted()
     response = place.ask(Answer((b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n",)))

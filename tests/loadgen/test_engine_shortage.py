@@ -173,7 +173,7 @@ def test_a_failed_look_up_has_its_reason(error: Exception, reason: Reason) -> No
     assert (found.value.reason, found.value.sent) == (reason, False)
 
 
-def test_other_mistakes_are_nobodys_shortage() -> None:
+def test_other_errors_are_not_a_shortage() -> None:
     """They are ours, and must be seen."""
 
     def lookup(_host: str, _port: int) -> list[object]:

@@ -68,7 +68,7 @@ def test_what_is_unknown_is_not_well(unknown):
     assert not unknown.well
 
 
-def test_kinds_that_nobody_should_notice_need_no_effect():
+def test_kinds_that_customers_should_not_notice_need_no_effect():
     """A platform that tolerates a fault shows nothing, and that is right."""
     assert replace(GOOD, effect_s=None, effect_within_s=None).well
     assert not replace(GOOD, effect_s=None).well
@@ -83,7 +83,7 @@ def test_the_page_has_a_line_for_each_fault():
 
 
 def test_of_a_kind_that_was_tried_again_only_the_last_run_tells():
-    """After something was mended; two faults of one kind in one run are both told."""
+    """After something was fixed; two faults of one kind in one run are both shown."""
     old, other = replace(GOOD, left="no probe saw it"), replace(GOOD, kind="cache.slow")
     again = (GOOD, replace(GOOD, scope="shard 2"))
     assert superseded([old, other], again) == [other, *again]

@@ -1,4 +1,4 @@
-"""A platform that is none of ours."""
+"""A platform that shares no code with ours."""
 
 import pytest
 

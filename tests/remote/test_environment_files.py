@@ -36,7 +36,7 @@ def test_an_environment_is_valid(path):
 
 
 @pytest.mark.parametrize("path", REMOTE, ids=lambda path: path.stem)
-def test_an_example_is_nobodys_platform(path):
+def test_an_example_names_no_real_platform(path):
     """Hosts below example.com (RFC 2606), over TLS."""
     for url in read_remote(path).regions.values():
         assert urlsplit(url).scheme == "https"

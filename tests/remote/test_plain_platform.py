@@ -109,7 +109,7 @@ def test_readiness_lies_in_its_code(fresh):
 
 
 def test_a_dead_process_drops_connections(fresh):
-    """What its operator breaks is really broken, until it is mended."""
+    """What its operator breaks is really broken, until it is healed."""
     fresh.operate("break/process")
     with pytest.raises(httpx.TransportError):
         httpx.get(f"{fresh.url}/health", trust_env=False)

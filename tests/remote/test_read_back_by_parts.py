@@ -108,7 +108,7 @@ def test_one_id_on_two_shards_is_two_bookings(tmp_path, run):
     assert places(rows) == [(17, 1, 1), (63, 1, 2)]
 
 
-def test_a_booking_that_nobody_remembers_is_one_phantom_not_one_a_shard(tmp_path, run):
+def test_an_unknown_booking_is_one_phantom_not_one_for_each_shard(tmp_path, run):
     """Shown for every shard alike."""
     rows, _lacking, _platform = read(tmp_path, run, lambda _who, _at: told(booking(9)))
     assert places(rows) == [(1, 9, 1)]

@@ -185,7 +185,7 @@ def test_who_has_a_use_for_which_secret(tmp_path):
     assert set(secrets.all) == {"SHARD_1", "ADMIN", "OPS_TOKEN", "CORPORATE"}
 
 
-def test_the_name_that_these_tests_use_is_known_to_nobody():
+def test_the_name_that_these_tests_use_does_not_resolve():
     """Otherwise they would prove nothing."""
     with pytest.raises(socket.gaierror):
         socket.getaddrinfo(NAME, 8080)

@@ -52,7 +52,7 @@ def test_what_is_not_good_is_offered_but_never_completed():
     assert (found.offered_per_s[1], found.completed_per_s[1], found.not_good_per_s[1]) == (2, 1, 1)
 
 
-def test_shards_are_told_apart_and_canaries_left_out():
+def test_shards_are_separate_and_canaries_left_out():
     """A canary is no customer."""
     rows = [operation(1, 0.1, shard=1), operation(1, 0.2, good=False, shard=4), operation(1, 0.1, shard=2, source="canary")]
     found = series(frame(rows, OPERATIONS), TEN_SECONDS)

@@ -131,7 +131,7 @@ def test_stale_slots_go_on_offering_what_was_booked(
     assert not offered()
 
 
-def test_a_tenant_leak_shows_somebody_elses_booking(
+def test_a_tenant_leak_shows_another_customers_booking(
     customers: Sequence[Customer], deployed: Deployment, planted: Callable[..., None]
 ) -> None:
     """A customer who reads an own booking gets another's every few times; their other requests are served as ever."""
@@ -193,7 +193,7 @@ def test_slowness_of_some_leaves_others_quick(
     assert slowest(region, franchise) < 1
 
 
-def test_a_connection_leak_drains_the_pool_until_it_is_mended(
+def test_a_connection_leak_drains_the_pool_until_it_is_switched_off(
     platform: Running, customers: Sequence[Customer], deployed: Deployment, planted: Callable[..., None]
 ) -> None:
     """After some dozen requests no booking can be made any more; without the defect all connections are back."""

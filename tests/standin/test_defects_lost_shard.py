@@ -1,4 +1,4 @@
-"""Planted defects that show when a shard is lost: each misbehaves as its name says, and an honest platform does not."""
+"""Planted defects that show when a shard is lost: each misbehaves as its name says, and a correct platform does not."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def plant(deployed: Deployment, name: str, franchises: tuple[int, ...] = ()) -> 
     time.sleep(0.3)
 
 
-def test_an_honest_platform_refuses(platform: Running, european: Customer, lost: Callable[[], None]) -> None:
+def test_a_correct_platform_refuses(platform: Running, european: Customer, lost: Callable[[], None]) -> None:
     """What cannot be written is not confirmed, and is served again once it can."""
     lost()
     assert poll_until(lambda: book(european).status_code == 503, SOON_S)

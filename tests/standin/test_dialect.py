@@ -177,7 +177,7 @@ def test_writes_need_the_csrf_pair(platform: Running) -> None:
     assert client.post("/api/v2/auth/login", json={"email": CUSTOMER, "password": "wrong"}).status_code == 401
 
 
-def test_bearer_routes_refuse_strangers(platform: Running) -> None:
+def test_bearer_routes_refuse_callers_without_a_token(platform: Running) -> None:
     """No token and a forged token are both 401."""
     client = platform.client()
     assert client.get("/api/v2/auth/me").status_code == 401

@@ -51,7 +51,7 @@ def test_everybody_gets_their_own_answer(store: Valkey) -> None:
     talk(store, scene)
 
 
-def test_a_late_answer_is_dropped_and_disturbs_nobody(store: Valkey) -> None:
+def test_a_late_answer_is_dropped_and_affects_no_other(store: Valkey) -> None:
     """Who comes after it gets the right answers on the same connection."""
 
     async def scene(wire: Wire) -> None:
@@ -63,7 +63,7 @@ def test_a_late_answer_is_dropped_and_disturbs_nobody(store: Valkey) -> None:
     talk(store, scene)
 
 
-def test_errors_of_the_server_are_told_apart(store: Valkey) -> None:
+def test_errors_of_the_server_are_distinguished(store: Valkey) -> None:
     """A demoted primary refuses writes; that is another matter than a command that makes no sense."""
 
     async def scene(wire: Wire) -> None:
@@ -140,7 +140,7 @@ def test_a_tier_connects_once_for_all_and_again_when_it_was_lost() -> None:
         asyncio.run(used(store))
 
 
-def test_a_frozen_tier_holds_nobody_up_for_long() -> None:
+def test_a_frozen_tier_delays_requests_only_briefly() -> None:
     """Each waits for its timeout at most, and after a few none waits at all; the frozen connection is not used again."""
 
     async def used(store: Valkey) -> None:

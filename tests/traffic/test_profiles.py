@@ -74,7 +74,7 @@ def test_a_campaign_brings_a_crowd_everywhere_at_once() -> None:
         ("starts_at: 2026-03-06T17:00:00+00:00\nzones: {us-east-1: ''}", "'' is not a time zone"),
     ],
 )
-def test_a_time_that_nobody_can_tell_is_refused(tmp_path: Path, text: str, says: str) -> None:
+def test_an_impossible_time_is_refused(tmp_path: Path, text: str, says: str) -> None:
     """Before the senders compute with it."""
     file = tmp_path / "p.yaml"
     file.write_text(f"name: p\nhours: {[1] * 24}\n{text}\n")

@@ -151,7 +151,7 @@ def test_a_platform_without_that_route_is_asked_once(status: int, kinds: list[st
 
 
 @pytest.mark.parametrize("refusal", [(400, {"detail": "Invalid service"}), (404, {}), (429, {"detail": "Rate limit exceeded"})])
-def test_after_another_refusal_nobody_looks_again(refusal: tuple[int, object]) -> None:
+def test_after_another_refusal_the_list_is_not_read_again(refusal: tuple[int, object]) -> None:
     """No list tells anything about it."""
     steps, kept, _, _ = customer(refusal)
     assert steps.book(SLOT, "Haircut") is None

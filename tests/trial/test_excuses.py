@@ -66,7 +66,7 @@ def test_a_platform_that_others_depend_on_is_not_spared(tmp_path: Path) -> None:
     assert bad(looks(tmp_path, range(5, 8), spares=False)) == list(range(27))
 
 
-def test_a_canary_that_nobody_could_send_is_not_blind(tmp_path: Path) -> None:
+def test_a_canary_that_could_not_be_sent_is_not_blind(tmp_path: Path) -> None:
     """It is taken as seen while the machine was taken away."""
     found = looks(tmp_path, range(5, 8))
     seen = [int(one.at_s - ns(0) / 1e9) for one in found if any(tally.source == "canary" for tally in one.tallies)]

@@ -1,4 +1,4 @@
-"""Meeting a platform that is none of ours: what is asked of it, when a witness is right, and when the whole is."""
+"""A platform that shares no code with ours: what is asked of it, when a witness is right, and when the whole result is."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WITNESSES = {
 
 
 def test_every_defect_of_the_plain_platform_has_a_case() -> None:
-    """None is planted in vain; each in both zones, and ten clean runs in each."""
+    """Every defect is planted in both zones, with ten clean runs in each."""
     assert sorted(case.defect for case in CASES) == sorted(Defect)
     names = list(elsewhere.cases())
     assert len(names) == len(set(names)) == 2 * len(CASES) + 20

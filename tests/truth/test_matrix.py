@@ -20,7 +20,7 @@ KNOWN = Result("a", "defect", "calm", True, "fail", "x: fail", "because", "row",
 
 
 def test_every_defect_of_the_stand_in_has_a_case() -> None:
-    """None is planted in vain, and none is forgotten."""
+    """Every planted defect and damage has a case."""
     assert sorted(case.defect for case in defects.CASES) == sorted(Defect)
 
 

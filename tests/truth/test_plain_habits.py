@@ -109,7 +109,7 @@ def test_times_are_those_of_the_business_and_no_answer_tells_its_zone(zone) -> N
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland"])
-def test_an_honest_platform_gives_no_chair_twice_in_any_zone(zone) -> None:
+def test_a_correct_platform_books_no_chair_twice_in_any_zone(zone) -> None:
     """Also where the business day crosses midnight in UTC: 45 minutes hold the next slot."""
     with customer("--habit", f"zone={zone}") as (_, who):
         chair = who.chairs()[0]
@@ -149,7 +149,7 @@ def test_readiness_lies_by_its_code_and_a_part_is_ready_while_the_whole_is_not()
 
 
 def test_a_database_that_is_down_for_some_seconds_comes_back_by_itself() -> None:
-    """Or by whoever mends it before; planted defects stay."""
+    """Or when it is healed before; planted defects stay."""
     with customer() as (platform, who):
         platform.operate("plant/double-booking?share=0.5")
         platform.operate("break/database?for=0.3")
