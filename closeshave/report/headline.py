@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from closeshave.judge.verdict import Assessment, Status, Verdict
-from closeshave.plurals import counted
+from closeshave.plurals import counted, plural
 from closeshave.report import ranking, words
 
 WORDS = {Status.PASS: "Pass", Status.INCONCLUSIVE: "Inconclusive", Status.FAIL: "Fail"}
@@ -86,7 +86,7 @@ def _bookings(assessment: Assessment) -> str:
         return ""
     inside = f" outside the allowed loss windows ({words.count(excused)} inside)" if excused else ""
     contests = f"{counted(chances['double_booked'], 'contest')} for a slot"
-    return f"of {counted(integrity.acknowledged, 'acknowledged booking')} none was lost{inside}, and in {contests} no slot was booked twice"
+    return f"of {words.count(integrity.acknowledged)} acknowledged {plural(integrity.acknowledged or 0, 'booking')} none was lost{inside}, and in {contests} no slot was booked twice"
 
 
 def _failed(assessment: Assessment) -> str:
