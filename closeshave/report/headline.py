@@ -86,7 +86,8 @@ def _bookings(assessment: Assessment) -> str:
         return ""
     inside = f" outside the allowed loss windows ({words.count(excused)} inside)" if excused else ""
     contests = f"{counted(chances['double_booked'], 'contest')} for a slot"
-    return f"of {words.count(integrity.acknowledged)} acknowledged {plural(integrity.acknowledged or 0, 'booking')} none was lost{inside}, and in {contests} no slot was booked twice"
+    booked = f"{words.count(integrity.acknowledged)} acknowledged {plural(integrity.acknowledged or 0, 'booking')}"
+    return f"of {booked} none was lost{inside}, and in {contests} no slot was booked twice"
 
 
 def _failed(assessment: Assessment) -> str:
