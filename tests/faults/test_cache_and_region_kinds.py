@@ -95,7 +95,7 @@ def test_nothing_is_injected_once_healing_has_begun(edge: Edge, struck: bool, to
 
     lifecycle.strike(ledger, "f", Aim(toy, {}, {}), Stroke(1.0, "it is down", strike), after(5), print)
     assert bool(strokes) is struck
-    assert (("note", "f: it is down (1 changes)") in marks(run)) is struck
+    assert (("note", "f: it is down (1 change)") in marks(run)) is struck
 
 
 def test_frozen_process_is_stopped_until_it_is_resumed(toy: Deployment) -> None:
