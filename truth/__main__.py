@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from closeshave.trial.interrupts import Interrupted, interrupts
 from truth import damages, defects, judging, matrix, result
 from truth.result import Result
 from truth.stage import HERE, Stage, Stopped, stage
@@ -52,8 +53,9 @@ def main() -> int:
     kept = result.load(options.runs / RESULTS) if keeping and not options.again else {}
     todo = [name for name in work if name in wanted and (options.only or name not in kept)]
     try:
-        found = carry_out(todo, work, kept, options, console, save=keeping)
-    except Stopped:
+        with interrupts(console.print):
+            found = carry_out(todo, work, kept, options, console, save=keeping)
+    except (Stopped, Interrupted):
         console.print("stopped; the next call continues here")
         return 130
     ordered = {name: found[name] for name in work if name in found}

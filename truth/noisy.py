@@ -23,6 +23,7 @@ from closeshave.plan import read_plan
 from closeshave.plurals import counted
 from closeshave.standin import defects as planting
 from closeshave.standin.switches import LOOK_EVERY_S
+from closeshave.trial.interrupts import Interrupted, interrupts
 from truth import defects, neighbours, result
 from truth.matrix import false_alarm_bound
 from truth.result import Result, brief
@@ -99,8 +100,9 @@ def main() -> int:
     kept = {} if options.again else result.load(options.runs / RESULTS)
     todo = [case for name, case in work.items() if name in (options.only or work) and (options.only or name not in kept)]
     try:
-        _carry_out(todo, kept, options.runs, console)
-    except Stopped:
+        with interrupts(console.print):
+            _carry_out(todo, kept, options.runs, console)
+    except (Stopped, Interrupted):
         console.print("stopped; the next call goes on from here")
         return 130
     page = render({name: kept[name] for name in work if name in kept})

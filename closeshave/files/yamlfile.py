@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainSerializer, TypeAdapter, ValidationError, WithJsonSchema
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 
 T = TypeVar("T")
 
@@ -72,7 +73,10 @@ def document(path: Path) -> Any:
         too = "large" if len(data) > LARGEST_BYTES else "deeply nested"
         raise InvalidFile(Problem(str(path), 0, "", f"too {too} to be a file of this kind"))
     try:
-        loaded = YAML(typ="rt").load(text)
+        with warnings.catch_warnings():
+            # Printed past every guard of the terminal, with text of the file in it. To use a name again is no mistake in YAML.
+            warnings.simplefilter("ignore", ReusedAnchorWarning)
+            loaded = YAML(typ="rt").load(text)
         _written_out(loaded, {})
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
@@ -81,6 +85,8 @@ def document(path: Path) -> Any:
         raise InvalidFile(Problem(str(path), 0, "", "nested too deeply to be a file of this kind")) from None
     except (YAMLError, ValueError) as error:
         raise InvalidFile(Problem(str(path), 0, "", f"not valid YAML: {error}")) from None
+    except Exception as error:  # noqa: BLE001 -- the YAML library raises whatever it stumbles over: TypeError for a mapping as a key
+        raise InvalidFile(Problem(str(path), 0, "", f"not YAML of this kind: {type(error).__name__}: {error}")) from None
     if not isinstance(loaded, dict):
         raise InvalidFile(Problem(str(path), 1, "", "expected a mapping of keys to values"))
     return loaded

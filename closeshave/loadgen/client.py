@@ -37,6 +37,7 @@ Effects = Callable[[Response, int], Effect | None]
 
 _REMEMBERED = 64
 """Targets whose plain requests a client remembers."""
+_JSON: Final[Mapping[str, str]] = {"Content-Type": "application/json"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEEPS_METHOD = frozenset({307, 308})
 _PRIVATE = frozenset({"authorization", "cookie", "host", "x-csrf-token"})
@@ -190,7 +191,8 @@ class Client:
             raise ValueError(f"unsupported HTTP method: {method!r}")
         if json is not None:
             data = orjson.dumps(json)
-            headers = merged({"Content-Type": "application/json"}, headers or {})
+            # One that the caller gives counts instead, however it is spelled: of several of one name build() takes the last.
+            headers = {"Content-Type": "application/json", **headers} if headers else _JSON
         target = self._prefix + path
         if not self.cookies.empty:
             headers = self._with_cookies(headers, self.origin, target)
@@ -379,10 +381,9 @@ class Client:
     # -- cookies and records -------------------------------------------------------------------------------------------------------------------
 
     def _with_cookies(self, headers: Mapping[str, str] | None, origin: Origin, target: str) -> Mapping[str, str] | None:
-        if headers and any(name.lower() == "cookie" for name in headers):
-            return headers
         cookie = self.cookies.header(origin, target, time.time())
-        return {**(headers or {}), "Cookie": cookie} if cookie else headers
+        # As above: the caller's own counts.
+        return {"Cookie": cookie, **(headers or {})} if cookie else headers
 
     def _take_cookies(self, response: Response, origin: Origin, target: str) -> None:
         assert response.message is not None
@@ -460,5 +461,9 @@ def judge(response: Response, method: str, check: Check | None, *, redirect_prom
     else:
         promised = 200 <= status < 300 or (redirect_promised and 300 <= status < 400)
         right_body = promised and (check is None or _passes(check, response))
-        meant = outcomes.of_answer(200 if promised else status, writes=writes, right_body=right_body)
+        if right_body:
+            # What the table says of it, without asking: most answers are good.
+            response.outcome_code, response.good, response.error = OK, True, None
+            return
+        meant = outcomes.of_answer(200 if promised else status, writes=writes, right_body=False)
     response.outcome_code, response.good, response.error = OUTCOME_CODES[meant.outcome], meant.good, meant.error

@@ -19,6 +19,8 @@ _ENOUGH_FOR_A_VERSION = 12
 _MAX_DIGITS = 18
 _MAX_MEMBERS = 1000
 """Of a gzip file; each costs a copy of the rest."""
+_REMEMBERED = 64
+"""Header blocks."""
 
 CHUNKED, UNTIL_CLOSE = -1, -2
 """Values of :attr:`Head.length` for bodies whose length no header states."""
@@ -142,12 +144,12 @@ class Message:
 
 
 class HeadMemo:
-    """The last header block of a simple answer and its meaning.
+    """The last header block of a simple answer and its meaning, and those of some before it.
 
     Answers of one endpoint often repeat it byte for byte within the second of their Date header.
     """
 
-    __slots__ = ("block", "head", "total")
+    __slots__ = ("block", "head", "heads", "total")
 
     def __init__(self) -> None:
         self.block = b""
@@ -155,6 +157,8 @@ class HeadMemo:
         self.total = -1
         """Bytes of the whole answer."""
         self.head: Head | None = None
+        self.heads: dict[bytes, Head] = {}
+        """By block: answers of several endpoints take turns."""
 
 
 class ResponseParser:
@@ -189,12 +193,22 @@ class ResponseParser:
         if head is not None and len(data) == memo.total and data.startswith(memo.block):
             return Message(head, data[-head.length :] if head.length else b"", head.length, head.keep_alive)
         end = data.find(b"\r\n\r\n")
-        if end < 0 or end > MAX_HEAD_BYTES or data.count(b"\n", 0, end) != data.count(b"\r\n", 0, end):
+        if end < 0 or end > MAX_HEAD_BYTES:
             return None
-        head = parse_head(data[:end])
-        if not head.simple or len(data) != end + 4 + head.length or head.status in _BODILESS:
+        block = data[: end + 4]
+        head = memo.heads.get(block)
+        if head is None:
+            if data.count(b"\n", 0, end) != data.count(b"\r\n", 0, end):
+                return None
+            head = parse_head(data[:end])
+            if not head.simple or head.status in _BODILESS:
+                return None
+            if len(memo.heads) >= _REMEMBERED:
+                memo.heads.clear()
+            memo.heads[block] = head
+        if len(data) != end + 4 + head.length:
             return None
-        memo.block, memo.total, memo.head = data[: end + 4], len(data), head
+        memo.block, memo.total, memo.head = block, len(data), head
         return Message(head, data[end + 4 :], head.length, head.keep_alive)
 
     def feed(self, data: bytes) -> Message | None:

@@ -86,20 +86,21 @@ def _written(headers: Mapping[str, str]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _names(constant: str) -> frozenset[str]:
-    return frozenset(line.partition(":")[0].lower() for line in constant.split("\r\n"))
+def _left(constant: str, names: tuple[str, ...]) -> tuple[str, bool]:
+    """The constant lines that headers of these names leave standing, and whether these can be written as they are."""
+    own = {name.lower() for name in names}
+    if "transfer-encoding" in own:
+        raise ValueError("the engine sets Transfer-Encoding itself; do not set this header")
+    left = "".join([f"{line}\r\n" for line in constant.split("\r\n")[:-1] if line.partition(":")[0].lower() not in own])
+    return left, len(own) == len(names) and _FRAMING.isdisjoint(own)
 
 
 def _replaced(constant: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
     """The constant lines that a request's own headers leave standing, and these, one of each name and none that says how long the body is."""
-    own = {name.lower() for name in headers}
-    if not _FRAMING.isdisjoint(own):
-        if "transfer-encoding" in own:
-            raise ValueError("the engine sets Transfer-Encoding itself; do not set this header")
-        headers = {name: value for name, value in headers.items() if name.lower() not in _FRAMING}
-    if not own.isdisjoint(_names(constant)):
-        constant = "".join(f"{line}\r\n" for line in constant.split("\r\n")[:-1] if line.partition(":")[0].lower() not in own)
-    return constant, headers if len(own) == len(headers) else merged(headers)
+    left, as_they_are = _left(constant, tuple(headers))
+    if as_they_are:
+        return left, headers
+    return left, merged({name: value for name, value in headers.items() if name.lower() not in _FRAMING})
 
 
 def text_of(value: str) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.util import MAGIC_NUMBER, cache_from_source, find_spec
 from pathlib import Path
 
+from closeshave.control import variables
 from closeshave.environments import cache
 
 HOME = Path(__file__).parents[1]
@@ -89,7 +90,7 @@ def _writable(source: Path) -> bool:
 
 def _import(modules: Sequence[str]) -> None:
     """Python writes the byte code of what it imports, and of nothing else."""
-    environ = {name: value for name, value in os.environ.items() if name != _NO_WRITING}
+    environ = {name: value for name, value in variables.for_parts().items() if name != _NO_WRITING}
     command = [sys.executable, "-c", _IMPORT, *modules]
     nowhere = subprocess.DEVNULL
     try:

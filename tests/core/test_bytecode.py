@@ -100,3 +100,13 @@ def test_what_is_imported_exists():
     """A module that was renamed would silently be left out."""
     assert [name for name in bytecode.IMPORTED if name.startswith("closeshave") and find_spec(name) is None] == []
     assert [name for name in bytecode.PACKAGES if find_spec(name) is None] == []
+
+
+def test_who_makes_it_is_given_no_secret(installed, monkeypatch, tmp_path):
+    """It runs what others wrote, and needs none."""
+    told = tmp_path / "told"
+    monkeypatch.setenv("PLANTED", "secret")
+    (installed / "theirs" / "used.py").write_text(f"import os\nopen({str(told)!r}, 'w').write(' '.join(os.environ))\n")
+    make(installed)
+    assert "PATH" in told.read_text().split()
+    assert "PLANTED" not in told.read_text().split()

@@ -141,6 +141,18 @@ def test_head_and_204_have_no_body(client: Client) -> None:
     assert client.get("/plain").content == BODY
 
 
+@pytest.mark.parametrize("name", ["Cookie", "cookie"])
+def test_headers_of_the_callers_own_count_instead_of_those_that_the_client_would_add(
+    client: Client, server: MisbehavingServer, name: str
+) -> None:
+    """The jar's cookies and the type of a JSON body, however the caller spells the names."""
+    client.cookies.set("a", "1", client.origin)
+    assert client.post("/plain", json={}, headers={name: "b=2", "content-TYPE": "application/merge-patch+json"}).good
+    lines = server.requests[-1].partition(b"\r\n\r\n")[0].lower().split(b"\r\n")
+    assert [line for line in lines if line.startswith(b"cookie:")] == [b"cookie: b=2"]
+    assert [line for line in lines if line.startswith(b"content-type:")] == [b"content-type: application/merge-patch+json"]
+
+
 def test_redirects_are_followed_with_cookies_and_each_hop_is_a_record(
     client: Client, server: MisbehavingServer, rows: Callable[[], Rows]
 ) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closeshave.loadgen.errors import ProtocolError
-from closeshave.loadgen.parser import MAX_HEAD_BYTES, Message, ResponseParser
+from closeshave.loadgen.parser import MAX_HEAD_BYTES, HeadMemo, Message, ResponseParser
 
 BODIES = st.binary(max_size=300)
 CODINGS = {"": lambda body: body, "gzip": gzip.compress, "deflate": zlib.compress}
@@ -120,6 +120,28 @@ def test_no_body_is_waited_for_where_there_is_none(status: int, bodiless: bool) 
     assert message is not None
     assert message.body == b""
     assert message.reusable
+
+
+def test_answers_of_several_endpoints_take_turns() -> None:
+    """What is remembered of a header block is its meaning, whatever came between; how long the answer is counts each time."""
+    parser = ResponseParser()
+    one, other = (b"HTTP/1.1 200 OK\r\nX: %d\r\nContent-Length: %d\r\n\r\n" % (size, size) for size in (2, 3))
+    for _ in range(3):
+        for answer, body in ((one, b"ok"), (other, b"yes")):
+            message = parser.whole(answer + body)
+            assert message is not None
+            assert (message.body, message.wire_bytes, message.head.raw) == (body, len(body), answer[:-4])
+            assert parser.whole(answer + body[:-1]) is None
+            assert parser.whole(answer + body + b"!") is None
+
+
+def test_of_many_header_blocks_few_are_remembered() -> None:
+    """A platform that puts a number of its own into each answer must not fill the memory."""
+    memo = HeadMemo()
+    parser = ResponseParser(memo)
+    for number in range(1000):
+        assert parser.whole(b"HTTP/1.1 200 OK\r\nX-Request-Id: %d\r\nContent-Length: 0\r\n\r\n" % number) is not None
+    assert len(memo.heads) <= 64
 
 
 def test_bytes_after_the_answer_spoil_the_connection() -> None:

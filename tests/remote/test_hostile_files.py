@@ -104,6 +104,7 @@ RAW = {
     "no YAML": "{{{{",
     "tab": "\tname: x",
     "second document": "---\nkind: remote\n---\nkind: embedded",
+    "an anchor twice": "name: {&b : 1, c: &b 2, ? {a: {d: &b 3}} : 4}",
     "same key twice": "kind: remote\nkind: embedded",
     "list": "- kind: remote",
     "number": "42",
