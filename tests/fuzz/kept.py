@@ -166,7 +166,7 @@ def _daemon(root: Path) -> object:
 def _claimed(data: bytes) -> None:
     claims = emptied("claims")
     name, _, owner = data.partition(b"\n")
-    text = name.decode("ascii", "replace").replace("/", "-").replace("\0", "-")[:200]
+    text = name.decode("ascii", "replace").replace("/", "-").replace("\0", "-")[:80]  # bytes of UTF-8 are three times as many
     if text.strip("."):
         (claims / text).write_bytes(owner)
     ports._live_claims(claims)
