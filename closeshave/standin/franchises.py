@@ -15,7 +15,7 @@ import orjson
 from closeshave.standin.caches import Tier
 from closeshave.standin.errors import OutcomeUnknown, Refused, Unavailable
 from closeshave.standin.shards import Shards
-from closeshave.standin.visit import here
+from closeshave.standin.visit import current
 from closeshave.topology import Shard
 
 TTL_S = 3600
@@ -59,7 +59,7 @@ class Franchises:
 
     async def page(self, franchise: int, shard: Shard) -> dict[str, Any]:
         """``franchise``, ``hours``, ``barbers`` and ``services`` as stored. Raises :class:`Unavailable`."""
-        visit = here()
+        visit = current()
         visit.cache = "miss"
         # Only the home region's own tier may hold the entry (residency); without it there is none to ask.
         tier = self._caches.get(shard.home)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from closeshave.standin.errors import Refused
+from closeshave.standin.serving import here
 from closeshave.standin.tokens import Claims, InvalidToken
-from closeshave.standin.visit import here
 
 
 async def bearer() -> Claims:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
-if TYPE_CHECKING:  # the platform holds the metrics
-    from closeshave.standin.platform import Platform
+from closeshave.standin.breaker import Breaker
 
 _EVENTS = frozenset(("capture.succeeded", "ping"))
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Dependency(Protocol):
+    """What a breaker guards."""
+
+    @property
+    def name(self) -> str:
+        """In the metric's label."""
+        ...
+
+    @property
+    def breaker(self) -> Breaker:
+        """Open while it is given up."""
+        ...
 
 
 class Metrics:
@@ -41,8 +55,8 @@ class Metrics:
         """Count one delivery of an event of this type; only types that the platform knows have a name of their own."""
         self._events.labels(event if event in _EVENTS else "other").inc()
 
-    def render(self, platform: Platform) -> bytes:
+    def render(self, dependencies: Iterable[Dependency]) -> bytes:
         """The exposition, in Prometheus's text format."""
-        for dependency in platform.dependencies:
+        for dependency in dependencies:
             self._up.labels(dependency.name).set(not dependency.breaker.open)
         return generate_latest(self._registry)

@@ -7,22 +7,20 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 from closeshave.standin.errors import Refused
 from closeshave.topology import Shard
 
-if TYPE_CHECKING:  # the platform's parts import this module
-    from closeshave.standin.platform import Platform
-
 
 class Visit:
-    """Mutable on purpose: it fills up while the request is served and is read once, when the answer's head is written."""
+    """Mutable on purpose: it fills up while the request is served and is read once, when the answer's head is written.
 
-    __slots__ = ("address", "authorization", "cache", "cache_ms", "db_ms", "franchise", "platform", "shard")
+    The platform that serves it is :class:`closeshave.standin.serving.Request`'s to know: its parts import this module.
+    """
 
-    def __init__(self, platform: Platform) -> None:
-        self.platform = platform
+    __slots__ = ("address", "authorization", "cache", "cache_ms", "db_ms", "franchise", "shard")
+
+    def __init__(self) -> None:
         self.franchise: int | None = None
         self.shard: Shard | None = None
         self.address = ""
@@ -43,7 +41,7 @@ class Visit:
 CURRENT: ContextVar[Visit | None] = ContextVar("visit", default=None)
 
 
-def here() -> Visit:
+def current() -> Visit:
     """The visit that this code serves. Only for code that runs inside a request."""
     visit = CURRENT.get()
     assert visit is not None

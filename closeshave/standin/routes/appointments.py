@@ -15,8 +15,8 @@ from closeshave.standin.bookings import Amendment, Guest, Wish
 from closeshave.standin.errors import Json
 from closeshave.standin.identity import administrator, bearer
 from closeshave.standin.ratelimit import Limit
+from closeshave.standin.serving import here
 from closeshave.standin.tokens import Claims
-from closeshave.standin.visit import here
 from closeshave.topology import Shard
 
 router = APIRouter(prefix="/api/v2/appointments")

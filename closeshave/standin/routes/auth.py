@@ -17,8 +17,8 @@ from closeshave.standin.database import Row
 from closeshave.standin.errors import Json, Refused
 from closeshave.standin.identity import bearer
 from closeshave.standin.ratelimit import Limit
+from closeshave.standin.serving import here
 from closeshave.standin.tokens import REFRESH_S, Claims, InvalidToken
-from closeshave.standin.visit import here
 
 router = APIRouter(prefix="/api/v2/auth")
 

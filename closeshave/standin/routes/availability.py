@@ -12,8 +12,8 @@ from closeshave.standin import ratelimit
 from closeshave.standin.database import Row
 from closeshave.standin.errors import Json, Refused
 from closeshave.standin.regions import zone, zone_name
+from closeshave.standin.serving import here
 from closeshave.standin.slots import DAYS_AHEAD, Booked, Hours, Slot, bounds, free, grid, instant
-from closeshave.standin.visit import here
 
 router = APIRouter(prefix="/api/v2")
 

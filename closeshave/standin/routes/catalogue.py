@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from closeshave.standin.errors import Json, Refused
 from closeshave.standin.franchises import Change
 from closeshave.standin.identity import administrator, bearer
-from closeshave.standin.visit import here
+from closeshave.standin.serving import here
 
 router = APIRouter(prefix="/api/v2")
 

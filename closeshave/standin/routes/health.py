@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from closeshave.standin.errors import Json
-from closeshave.standin.visit import here
+from closeshave.standin.serving import here
 
 router = APIRouter()
 
@@ -74,4 +74,4 @@ async def redis() -> Json:
 async def metrics() -> Response:
     """For Prometheus."""
     platform = here().platform
-    return Response(platform.metrics.render(platform), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(platform.metrics.render(platform.dependencies), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from closeshave.standin.database import Row
 from closeshave.standin.errors import Json, Refused
 from closeshave.standin.identity import bearer
-from closeshave.standin.visit import here
+from closeshave.standin.serving import here
 
 router = APIRouter(prefix="/api/v2/franchise")
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from closeshave.standin import ratelimit
 from closeshave.standin.errors import Json
 from closeshave.standin.identity import bearer
-from closeshave.standin.visit import here
+from closeshave.standin.serving import here
 
 router = APIRouter(prefix="/api/v2/payments")
 

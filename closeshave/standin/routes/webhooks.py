@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from closeshave.standin.errors import Json
-from closeshave.standin.visit import here
+from closeshave.standin.serving import here
 
 router = APIRouter(prefix="/api/v2/webhooks")
 
