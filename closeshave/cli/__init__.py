@@ -1,4 +1,7 @@
-"""The command ``closeshave``: arguments in, exit code out, no logic. It may import everything, and does so when a command needs it."""
+"""The command ``closeshave``: arguments in, exit code out, no logic. A command imports what it needs when it is carried out.
+
+May import: conclusion, control, environments, faults, files, plan, private, report, target, trial.
+"""
 
 from closeshave.cli.command import main
 

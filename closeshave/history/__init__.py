@@ -2,6 +2,8 @@
 
 A history holds its rows as columns (pandas over Parquet), because a run may have ten million of them. The row dataclasses state what a row means,
 and tests build small histories from them.
+
+May import: clock, files, topology.
 """
 
 from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, OPERATIONS, PLACEMENTS, frame, to_frame

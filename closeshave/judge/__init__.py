@@ -1,4 +1,7 @@
-"""What a history means: pure functions from recorded evidence to verdicts. Nothing here acts, and nothing here imports what acts."""
+"""What a history means: pure functions from recorded evidence to verdicts. Nothing here acts, and nothing here imports what acts.
+
+May import: history, plan, plurals, quantiles, target, topology.
+"""
 
 from closeshave.judge.assess import assess
 from closeshave.judge.exits import exit_code

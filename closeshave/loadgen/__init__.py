@@ -4,6 +4,8 @@ Read in this order: :mod:`.loop` (who is woken when), :mod:`.parser` and :mod:`.
 its answer), :mod:`.pool`, :mod:`.client` (what tasks call), :mod:`.outcomes` (what an answer means), :mod:`.rows` and :mod:`.records` (what is kept
 of each request), :mod:`.rates` and :mod:`.scheduler` (the open model), :mod:`.customers` (a million who think), :mod:`.users` (Locust user classes).
 The booking journeys use it through :mod:`.transport`, :mod:`.carrier` and :mod:`.sleep`; :mod:`.convert` works after the run.
+
+May import: clock, files, history.
 """
 
 from closeshave.loadgen import compiled

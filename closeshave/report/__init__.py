@@ -1,4 +1,7 @@
-"""How a judged run looks: HTML, charts, JUnit, Markdown, JSON and the terminal. It judges nothing and adds no figure of its own."""
+"""How a judged run looks: HTML, charts, JUnit, Markdown, JSON and the terminal. It judges nothing and adds no figure of its own.
+
+May import: files, history, judge, plan, plurals, target.
+"""
 
 from closeshave.report.directory import write
 

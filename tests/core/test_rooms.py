@@ -1,68 +1,115 @@
-"""Imports run down: cli, trial, the acting rooms, plan and history; judges never import what acts."""
+"""Each folder of the package says what it is for and what it may import; imports run down and never in a circle; few modules lie at the root."""
+
+from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "closeshave"
-SHARED = {
-    "caps",
-    "clients",
-    "clock",
-    "control",
-    "deployment",
-    "files",
-    "history",
-    "plan",
-    "plurals",
-    "private",
-    "quantiles",
-    "shapes",
-    "target",
-    "topology",
-}
-ALLOWED = {
-    "loadgen": {"clock", "files", "history"},
-    "traffic": SHARED | {"loadgen"},
-    "faults": SHARED,
-    "environments": SHARED | {"standin"},
-    "standin": {"clock", "deployment", "files", "topology", "history"},
-    "judge": {"history", "plan", "plurals", "quantiles", "target", "topology", "clock"},
-    "report": {"history", "plan", "plurals", "target", "judge", "files", "clock", "topology"},
-}
-"""Which parts of the package each room may import; itself always."""
+ROOT_MODULES_MAX = 14
+SAID = re.compile(r"^May import: (nothing|[a-z., \n]+)\.$", re.MULTILINE)
+VALUES = {"clock", "deployment", "plan", "plurals", "private", "quantiles", "shapes", "target", "topology"}
+"""Modules at the root that every folder may know, if it says so; they know no folder but ``files``, and ``private`` asks ``control`` who lives."""
+AT_THE_TOP = {"__init__", "__main__", "conclusion"}
+"""Modules at the root that put the folders together."""
 
 
-def imports(path):
-    """The parts of the package that a file imports, wherever in the file."""
+@cache
+def modules() -> Mapping[str, Path]:
+    """Every module of the package, by its name below it: ``judge.verdict``; a folder by its own name."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)] = path
+    return found
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """The modules of the package that a module imports, wherever in its file."""
+    return frozenset(_imports(modules()[module])) - {module}
+
+
+def _imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            names = [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [(node.module, alias.name) for alias in node.names]
         else:
             continue
-        for name in names:
-            parts = name.split(".")
-            if (
-                parts[0] == "closeshave"
-                and len(parts) > 1
-                and (PACKAGE / parts[1]).with_suffix("" if (PACKAGE / parts[1]).is_dir() else ".py").exists()
-            ):
-                yield parts[1]
+        for parent, name in names:
+            for candidate in (f"{parent}.{name}", parent):
+                below = candidate.removeprefix("closeshave.")
+                if candidate.startswith("closeshave.") and below in modules():
+                    yield below
+                    break
 
 
-@pytest.mark.parametrize("room", ALLOWED)
-def test_a_room_imports_only_what_lies_below_it(room):
-    """Every file keeps the directions of import of docs/architecture.md."""
-    above = {str(path): set(imports(path)) - {room} - ALLOWED[room] for path in (PACKAGE / room).rglob("*.py")}
-    assert above
-    assert {path: parts for path, parts in above.items() if parts} == {}
+def folders() -> list[str]:
+    """Every folder of modules, as ``judge.evidence``."""
+    return [name for name, path in modules().items() if path.name == "__init__.py" and name != "__init__"]
 
 
-def test_what_is_shared_knows_no_room():
-    """Frozen values and files lie at the bottom."""
-    for name in SHARED:
-        for path in (PACKAGE / name).rglob("*.py") if (PACKAGE / name).is_dir() else [PACKAGE / f"{name}.py"]:
-            assert set(imports(path)) <= SHARED
+def within(name: str, folder: str) -> bool:
+    """Whether a module is a folder, or lies in it."""
+    return name == folder or name.startswith(f"{folder}.")
+
+
+@pytest.mark.parametrize("folder", folders())
+def test_a_folder_says_what_it_is_for(folder: str) -> None:
+    """In the first sentence of its docstring; a folder at the root says what it may import, too."""
+    said = ast.get_docstring(ast.parse(modules()[folder].read_text())) or ""
+    assert len(said.split()) >= 5
+    assert "." in folder or SAID.search(said)
+
+
+@pytest.mark.parametrize("folder", [name for name in folders() if SAID.search(modules()[name].read_text())])
+def test_a_folder_imports_what_it_says_and_nothing_else(folder: str) -> None:
+    """The list is neither too short nor longer than it need be."""
+    text = SAID.search(modules()[folder].read_text())
+    assert text is not None
+    allowed = set() if text[1] == "nothing" else {name.strip() for name in text[1].split(",")}
+    used = {other for name in modules() if within(name, folder) for other in imports(name) if not within(other, folder)}
+    assert {other for other in used if not any(within(other, name) for name in allowed)} == set()
+    assert {name for name in allowed if not any(within(other, name) for other in used)} == set()
+
+
+def test_no_imports_run_in_a_circle() -> None:
+    """Neither at run time nor for the type checker alone: whatever is read first can be read alone."""
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, f"a circle: {' → '.join((*path[path.index(name) :], name))}"
+        if name not in done:
+            for other in sorted(imports(name)):
+                visit(other, (*path, name))
+            done.add(name)
+
+    for name in modules():
+        visit(name, ())
+
+
+def test_few_modules_lie_at_the_root() -> None:
+    """Those that everybody needs; everything else has a folder."""
+    there = {path.stem for path in PACKAGE.glob("*.py")}
+    assert len(there) <= ROOT_MODULES_MAX
+    assert there == VALUES | AT_THE_TOP
+
+
+@pytest.mark.parametrize("module", sorted(VALUES))
+def test_values_at_the_root_know_no_room(module: str) -> None:
+    """Frozen values and small effects lie at the bottom."""
+    below = {*VALUES, "files", *({"control"} if module == "private" else ())}
+    assert {other for other in imports(module) if other.partition(".")[0] not in below} == set()
+
+
+def test_no_fault_asks_where_a_process_runs() -> None:
+    """Nor at which address: :mod:`closeshave.control.machine` and :mod:`closeshave.clients` know."""
+    asking = re.compile(r"container is (not )?None|127\\.0\\.0\\.1|localhost:")
+    assert [str(path) for path in (PACKAGE / "faults").rglob("*.py") if asking.search(path.read_text())] == []

@@ -1,4 +1,6 @@
 """Figures with their confidence, found from the evidence: recovery, loss, containment, shares, percentiles.
 
 :class:`.analysis.Analysis` computes once what several judges need.
+
+May import: history, judge.evidence, judge.verdict, plan, quantiles, target, topology.
 """
