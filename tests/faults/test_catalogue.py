@@ -11,6 +11,7 @@ from chaoslib.experiment import ensure_experiment_is_valid  # type: ignore[impor
 from chaoslib.loader import load_experiment  # type: ignore[import-untyped] # it ships no types
 
 from closeshave.faults.catalogue import KINDS, check
+from closeshave.faults.experiments import experiments
 from closeshave.faults.kind import Kind
 from closeshave.faults.toolkit import COMMON
 from closeshave.files.shipped import locate
@@ -93,6 +94,11 @@ def test_experiment_takes_what_its_kind_takes(name: str) -> None:
     for parameter in kind.parameters:
         assert parameter.read(configuration[parameter.name]["default"]) == parameter.default
     assert kind.problems({key: configuration[key]["default"] for key in kind.scope}, {}) == []
+
+
+def test_experiments_are_made_from_the_catalogue() -> None:
+    """Made anew they are the same: ``python -m closeshave.faults.experiments chaos``."""
+    assert {str(path.relative_to(EXPERIMENTS)): path.read_text() for path in EXPERIMENTS.glob("*/*.yaml")} == experiments()
 
 
 def test_no_experiment_is_left_over() -> None:
