@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 
@@ -40,19 +41,26 @@ class Standing:
     """When its postmaster started, in seconds since the epoch."""
 
 
+def connect(
+    port: int, database: str, user: str, *, statement_timeout_s: int = TIMEOUT_S, autocommit: bool = True
+) -> psycopg.Connection[tuple[Any, ...]]:
+    """A connection to whatever server listens behind a port. Raises :data:`Unavailable`; so does a statement that takes too long."""
+    return psycopg.connect(
+        host=HOST,
+        port=port,
+        dbname=database,
+        user=user,
+        connect_timeout=TIMEOUT_S,
+        # A primary that waits for its synchronous standby would wait for ever without it.
+        options=f"-c statement_timeout={statement_timeout_s}s",
+        autocommit=autocommit,
+    )
+
+
 @contextmanager
 def session(deployment: Deployment, member: Member) -> Iterator[psycopg.Connection]:
-    """A connection in autocommit mode whose statements end within ``TIMEOUT_S`` seconds. Raises :data:`Unavailable`."""
-    with psycopg.connect(
-        host=HOST,
-        port=member.port,
-        dbname=deployment.database,
-        user=deployment.user,
-        connect_timeout=TIMEOUT_S,
-        # A standby that is asked to replicate synchronously would wait for ever without it.
-        options=f"-c statement_timeout={TIMEOUT_S}s",
-        autocommit=True,
-    ) as connection:
+    """A connection to a member itself, in autocommit mode. Raises :data:`Unavailable`."""
+    with connect(member.port, deployment.database, deployment.user) as connection:
         yield connection
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import redis
-from redis.backoff import NoBackoff
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.retry import Retry
 
 from closeshave.clients.address import HOST
@@ -37,16 +37,16 @@ class Replication:
 
 
 @contextmanager
-def session(port: int) -> Iterator[redis.Redis]:
-    """A connection to a store or a sentinel."""
+def session(port: int, *, decode: bool = True, again: int = 0, timeout_s: float = TIMEOUT_S) -> Iterator[redis.Redis]:
+    """A connection to a store or a sentinel. ``decode``: answers are text; ``again``: how often it is tried anew where it fails."""
     connection = redis.Redis(
         host=HOST,
         port=port,
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
-        decode_responses=True,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        decode_responses=decode,
         # A dead part is what we look for: the client's own retries would only hide when it died.
-        retry=Retry(NoBackoff(), 0),
+        retry=Retry(ExponentialWithJitterBackoff(), again) if again else Retry(NoBackoff(), 0),
     )
     try:
         yield connection

@@ -7,9 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import psycopg
-import redis
-
+from closeshave.clients import postgres, sentinel
 from closeshave.environments.addresses import LOOPBACK
 from closeshave.files import foreign
 
@@ -43,42 +41,40 @@ def post_json(port: int, path: str, question: Mapping[str, Any], host: str = LOO
 def valkey_info(port: int, section: str) -> dict[str, Any] | None:
     """A section of ``INFO`` of a Valkey node."""
     try:
-        with redis.Redis(port=port, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S) as client:
+        with sentinel.session(port, decode=False) as client:
             answer: dict[str, Any] = client.info(section)
             return answer
-    except redis.RedisError:
+    except sentinel.Unavailable:
         return None
 
 
 def sentinel_group(port: int, group: str) -> dict[str, Any] | None:
     """What the sentinel at ``port`` knows of the group that it watches."""
     try:
-        with redis.Redis(port=port, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S) as client:
+        with sentinel.session(port, decode=False) as client:
             answer: dict[str, Any] = client.sentinel_master(group)
             return answer
-    except redis.RedisError:
+    except sentinel.Unavailable:
         return None
 
 
 def takes_writes(port: int, database: str, user: str) -> bool:
     """Whether a committed write succeeds at the database behind ``port``; it reaches the log on disk and leaves no row."""
     try:
-        with psycopg.connect(
-            host="127.0.0.1", port=port, dbname=database, user=user, connect_timeout=2, autocommit=True, options="-c statement_timeout=2000"
-        ) as connection:
+        with postgres.connect(port, database, user) as connection:
             connection.execute("SELECT pg_logical_emit_message(true, 'closeshave', 'takes writes')")
             return True
-    except psycopg.Error:
+    except postgres.Unavailable:
         return False
 
 
 def streaming_standbys(port: int, database: str, user: str) -> int | None:
     """How many standbys stream from the server behind ``port``; ``None`` when it does not answer."""
     try:
-        with psycopg.connect(host="127.0.0.1", port=port, dbname=database, user=user, connect_timeout=2, autocommit=True) as connection:
+        with postgres.connect(port, database, user) as connection:
             row = connection.execute("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'").fetchone()
             return int(row[0]) if row else None
-    except psycopg.Error:
+    except postgres.Unavailable:
         return None
 
 

@@ -18,6 +18,7 @@ import psycopg
 import pyarrow as pa
 import redis
 
+from closeshave.clients import sentinel
 from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment, Member, Store
 from closeshave.environments.evidence.reading import FinalStateUnreadable, session
@@ -32,6 +33,7 @@ COMPARED_MAX = 2_000
 SETTLE_S = 2.0
 AGAIN_S = 0.2
 TIMEOUT_S = 5.0
+TRIES_AGAIN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ def _version(page: str) -> int | None:
 def _asking(store: Store) -> Iterator[redis.Redis]:
     """The node itself. Raises :class:`FinalStateUnreadable`, whatever fails in it."""
     try:
-        with redis.Redis(port=store.port, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S) as node:
+        with sentinel.session(store.port, decode=False, again=TRIES_AGAIN, timeout_s=TIMEOUT_S) as node:
             yield node
-    except redis.RedisError as error:
+    except sentinel.Unavailable as error:
         raise FinalStateUnreadable(f"{store.process} cannot be read: {type(error).__name__}: {error}") from error

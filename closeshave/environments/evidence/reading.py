@@ -8,9 +8,9 @@ from typing import Any
 
 import psycopg
 
+from closeshave.clients import postgres
 from closeshave.deployment import Deployment, Member
 
-CONNECT_TIMEOUT_S = 2
 READ_TIMEOUT_S = 120
 
 
@@ -22,14 +22,9 @@ class FinalStateUnreadable(OSError):
 def session(deployment: Deployment, member: Member) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     """A connection to the member itself. Raises :class:`FinalStateUnreadable`, whatever fails in it."""
     try:
-        with psycopg.connect(
-            host="127.0.0.1",
-            port=member.port,
-            dbname=deployment.database,
-            user=deployment.user,
-            connect_timeout=CONNECT_TIMEOUT_S,
-            options=f"-c statement_timeout={READ_TIMEOUT_S}s",
+        with postgres.connect(
+            member.port, deployment.database, deployment.user, statement_timeout_s=READ_TIMEOUT_S, autocommit=False
         ) as connection:
             yield connection
-    except psycopg.Error as error:
+    except postgres.Unavailable as error:
         raise FinalStateUnreadable(f"shard {member.shard}: {member.name} cannot be read: {error}") from error
