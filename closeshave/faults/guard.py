@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closeshave.faults import ledger
-from closeshave.faults.affected import meet
 from closeshave.plan import Fault, Plan
+from closeshave.scope import meet
 from closeshave.topology import Topology
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from closeshave.faults.affected import parts
 from closeshave.faults.ledger import Ledger, OpenFault
 from closeshave.history import Edge
+from closeshave.scope import parts
 from closeshave.topology import Topology
 
 

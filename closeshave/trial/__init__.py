@@ -2,6 +2,6 @@
 
 Before it: :mod:`.preparation` (files into one checked value), :mod:`.outlook` (what the plan can decide), :mod:`.nemesis` (random faults).
 
-May import: caps, clock, conclusion, control, deployment, environments, faults, files, history, judge, plan, private, report, shapes,
+May import: caps, clock, conclusion, control, deployment, environments, faults, files, history, judge, plan, private, report, scope, shapes,
 target, topology, traffic.
 """

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from closeshave.history import Effect
 from closeshave.plan import Aborts, Fault
+from closeshave.scope import may_suffer
 from closeshave.topology import Topology
 from closeshave.traffic.live import Tally
 from closeshave.trial.slots import Slots
@@ -83,7 +84,7 @@ class Watch:
             self._outside.clear()
             return ""
         spared = [
-            tally for tally in customers if not any(reaches(fault, tally.region, tally.shard, self.bounds.topology) for fault in broken)
+            tally for tally in customers if not any(may_suffer(fault, tally.region, tally.shard, self.bounds.topology) for fault in broken)
         ]
         self._outside.append((at_s, sum(tally.count for tally in spared), sum(tally.bad for tally in spared)))
         since_s = at_s - self.bounds.aborts.window
@@ -98,14 +99,3 @@ class Watch:
 
     def _doubled(self, doubled: str) -> str:
         return f"integrity is broken: {doubled}" if doubled and self.bounds.aborts.integrity else ""
-
-
-def reaches(fault: Fault, region: str, shard: int, topology: Topology) -> bool:
-    """Whether the fault may affect a request that enters at ``region`` for ``shard``; a fault that names neither may affect all requests."""
-    if "shard" in fault.scope:
-        return shard == int(fault.scope["shard"])
-    if "region" in fault.scope:
-        lost = fault.scope["region"]
-        # What a region stands by for is in reach too: its standby may have become the primary by now.
-        return region == lost or any(shard == each.id and lost in {each.home, each.standby} for each in topology.shards)
-    return True

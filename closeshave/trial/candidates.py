@@ -6,9 +6,9 @@ import fnmatch
 import itertools
 from collections.abc import Mapping, Sequence
 
-from closeshave.faults.affected import TIERS
 from closeshave.faults.kind import Kind
 from closeshave.plan import Nemesis
+from closeshave.scope import TIERS
 from closeshave.topology import Topology
 from closeshave.trial.nemesis import Choice
 

@@ -8,7 +8,7 @@ from closeshave.history import Effect
 from closeshave.plan import Aborts, Expected, Fault
 from closeshave.topology import Shard, Topology
 from closeshave.traffic.live import Tally
-from closeshave.trial.aborts import Bounds, Watch, reaches
+from closeshave.trial.aborts import Bounds, Watch
 
 TOPOLOGY = Topology(
     ("east", "west", "eu"), (Shard(1, 1, 100, "east", "west"), Shard(2, 101, 200, "west", "west"), Shard(3, 201, 300, "eu", "eu"))
@@ -92,24 +92,6 @@ def test_slow_canaries_may_be_silent_for_longer():
     """A platform that allows one probe in ten seconds is not blind after fifteen."""
     assert Bounds(Aborts(), None, TOPOLOGY, 0.1).blind_s == 200
     assert Bounds(Aborts(), None, TOPOLOGY, 0.0).blind_s == float("inf")
-
-
-@pytest.mark.parametrize(
-    ("scope", "place", "reached"),
-    [
-        ({"shard": 1}, ("east", 1), True),
-        ({"shard": 1}, ("east", 2), False),
-        ({"region": "west"}, ("west", 3), True),
-        ({"region": "west"}, ("east", 2), True),
-        ({"region": "west"}, ("east", 1), True),
-        ({"region": "west"}, ("eu", 3), False),
-        ({"tier": "cache"}, ("eu", 3), True),
-        ({}, ("eu", 3), True),
-    ],
-)
-def test_a_fault_reaches_its_shard_or_its_region_and_what_that_stands_by_for(scope, place, reached):
-    """Whatever else it is may reach everybody."""
-    assert reaches(Fault("f", "region.lost", "storm", 0, 1, Expected.RECOVERS, scope), place[0], place[1], TOPOLOGY) is reached
 
 
 def test_integrity_stops_the_trial_where_it_is_asked_to():

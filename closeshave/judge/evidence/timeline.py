@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from closeshave import scope
 from closeshave.history import Edge, FaultEvent, Signal
 from closeshave.judge.evidence.columns import Flags
 from closeshave.judge.evidence.evidence import Evidence
@@ -74,37 +75,19 @@ def lives(case: Evidence) -> tuple[Life, ...]:
 
 
 def operations_of(case: Evidence, fault: Fault) -> Flags:
-    """Operations in the fault's scope.
-
-    A shard's are those of its franchises, wherever they enter. A region's are those that enter there and those of the shards at home there. A
-    tier serves everyone, and so does whatever this version does not know: to leave out somebody who suffered would be the worse mistake.
-    """
+    """Operations in the fault's scope: those that :func:`closeshave.scope.holds`."""
     rows = np.ones(len(case.operations), dtype=np.bool_)
     for key, value in fault.scope.items():
         if key == "shard":
             rows &= case.shard == int(value)
         elif key == "region":
-            rows &= case.of_region(str(value)) | np.isin(case.shard, homed(case, str(value)))
+            rows &= case.of_region(str(value)) | np.isin(case.shard, scope.struck(fault, case.history.manifest.topology))
     return rows
-
-
-def in_scope(case: Evidence, fault: Fault, region: str, shard: int) -> bool:
-    """Whether an operation that enters at ``region`` and concerns ``shard`` lies in the fault's scope; see :func:`operations_of`."""
-    by_shard = "shard" not in fault.scope or shard == int(fault.scope["shard"])
-    lost = str(fault.scope.get("region", region))
-    return by_shard and (region == lost or shard in homed(case, lost))
-
-
-def homed(case: Evidence, region: str) -> list[int]:
-    """The shards whose declared primary is in ``region``."""
-    return [shard.id for shard in case.history.manifest.topology.shards if shard.home == region]
 
 
 def shards_of(case: Evidence, fault: Fault) -> list[int]:
     """The shards whose data the fault may cost; none for a fault of a tier."""
-    if "shard" in fault.scope:
-        return [int(fault.scope["shard"])]
-    return homed(case, str(fault.scope["region"])) if "region" in fault.scope else []
+    return scope.struck(fault, case.history.manifest.topology)
 
 
 def signals_of(case: Evidence, life: Life) -> list[Signal]:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from closeshave.judge.evidence.columns import Flags, Ints
 from closeshave.judge.evidence.evidence import Evidence
-from closeshave.judge.evidence.timeline import in_scope
 from closeshave.judge.evidence.windows import NEVER_NS
 from closeshave.plan import Fault, Role
+from closeshave.scope import holds
 
 WRITE, READ = "canary_write", "canary_read"
 PROBES = (WRITE, READ)
@@ -133,7 +133,7 @@ def pairs(case: Evidence, rows: Flags, fault: Fault) -> list[tuple[str, int]]:
         (region, shard.id)
         for region in topology.regions
         for shard in topology.shards
-        if rate_per_s(case, region, shard.id) > 0 and in_scope(case, fault, region, shard.id)
+        if rate_per_s(case, region, shard.id) > 0 and holds(fault, region, shard.id, case.history.manifest.topology)
     }
     return sorted(seen | planned)
 

@@ -1,9 +1,9 @@
-"""Which faults may be in effect together."""
+"""What a fault's scope holds, who may suffer beside it, and which faults may be in effect together."""
 
 import pytest
 
-from closeshave.faults.affected import meet
 from closeshave.plan import Expected, Fault
+from closeshave.scope import holds, may_suffer, meet, struck
 from closeshave.topology import Shard, Topology
 
 TOPOLOGY = Topology(("east", "west"), (Shard(1, 1, 100, "east", "west"), Shard(2, 101, 200, "west", "west")))
@@ -39,3 +39,31 @@ def fault(kind, **scope):
 def test_faults_may_overlap_unless_healing_one_touches_the_other(one, other, shared):
     """What both touch is named, whichever is asked first."""
     assert meet(one, other, TOPOLOGY) == meet(other, one, TOPOLOGY) == shared
+
+
+@pytest.mark.parametrize(
+    ("scope", "place", "held", "suffers"),
+    [
+        ({"shard": 1}, ("east", 1), True, True),
+        ({"shard": 1}, ("west", 1), True, True),
+        ({"shard": 1}, ("east", 2), False, False),
+        ({"region": "west"}, ("west", 3), True, True),
+        ({"region": "west"}, ("east", 2), True, True),
+        ({"region": "west"}, ("east", 1), False, True),
+        ({"region": "west"}, ("eu", 3), False, False),
+        ({"tier": "cache"}, ("eu", 3), True, True),
+        ({}, ("eu", 3), True, True),
+    ],
+)
+def test_only_the_standby_in_a_lost_region_is_no_scope_and_yet_a_reason_to_suffer(scope, place, held, suffers):
+    """Shard 1 is at home in the east and stands by in the west. Whatever else a scope names may reach everybody."""
+    of = fault("region.lost", **scope)
+    assert (holds(of, place[0], place[1], TOPOLOGY), may_suffer(of, place[0], place[1], TOPOLOGY)) == (held, suffers)
+
+
+@pytest.mark.parametrize(
+    ("scope", "shards"), [({"shard": 1}, [1]), ({"region": "west"}, [2]), ({"region": "east"}, [1]), ({"tier": "cache"}, []), ({}, [])]
+)
+def test_data_is_at_stake_where_the_primary_is_declared(scope, shards):
+    """Not where a standby is."""
+    assert struck(fault("x.y", **scope), TOPOLOGY) == shards
