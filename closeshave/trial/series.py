@@ -1,0 +1,162 @@
+"""A series: many trials on one environment, one after the other. A series that was stopped can be continued later.
+
+For everything that needs more than one run: the matrix of planted defects, a gate, a search for the capacity. The environment is started once. Before
+each trial its open faults are healed; if that fails, it is started again. A trial that the harness or the machine spoilt is run again. Which trials are
+done is recorded in a file beside the runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import TypeAdapter
+from rich.console import Console
+
+from closeshave import deployment
+from closeshave.conclusion import Conclusion, conclude
+from closeshave.deployment import Deployment
+from closeshave.environments import drivers
+from closeshave.environments.definition import read_definition
+from closeshave.faults import ledger
+from closeshave.faults.heal import heal_environment
+from closeshave.files import append_line, record_of
+from closeshave.files.rundir import NoRun
+from closeshave.files.shipped import locate
+from closeshave.trial import running
+from closeshave.trial.display import Display
+from closeshave.trial.preparation import Prepared
+
+FILE = "series.jsonl"
+"""Beside the runs of a series: a line for each trial that is done."""
+ATTEMPTS_MAX = 3
+INTERRUPTED, FAILED = 130, 4
+
+Act = Callable[[Deployment], None]
+"""Acts on the environment when it serves, before any load."""
+Sound = Callable[[Conclusion], bool]
+"""Whether a run answers the question, and was not spoilt by the harness or the machine."""
+
+
+class Stopped(Exception):
+    """The operator stopped it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A trial of a series that is done."""
+
+    key: str
+    """What it was run for; unique in the series."""
+    run: str
+    """The name of its directory below the runs."""
+    attempts: int
+
+
+_CODEC = TypeAdapter(Kept)
+
+
+def came_to_an_end(conclusion: Conclusion) -> bool:
+    """Whether neither the environment nor the harness failed."""
+    return conclusion.exit_code != FAILED
+
+
+@dataclass(slots=True)
+class Series:
+    """A running environment, and where the runs on it go."""
+
+    runs: Path
+    console: Console
+    environment: str = "embedded"
+    """The name of its file."""
+    root: Path = field(init=False)
+    _spoilt: bool = False
+
+    @property
+    def deployed(self) -> Deployment:
+        """What runs there."""
+        return deployment.load(self.root)
+
+    def up(self) -> None:
+        """Start the environment. Raises :class:`closeshave.environments.errors.EnvironmentFailed`."""
+        definition = read_definition(locate("environments", self.environment))
+        driver = drivers.of(definition.kind)
+        self.root = driver.place(definition)
+        driver.up(definition, self.root, Display(self.console).say, True)
+
+    def down(self) -> None:
+        """Take it away."""
+        drivers.at(self.root).down(self.root, None)
+
+    def spoil(self) -> None:
+        """Note that the environment's state is unknown: the next trial gets a new one."""
+        self._spoilt = True
+
+    def mend(self) -> None:
+        """Make sure that the next trial finds a whole environment: heal what the last one left open, or start again."""
+        if ledger.unhealed(self.root / ledger.FILE):
+            self._spoilt = bool(heal_environment(self.root, Display(self.console).say)) or self._spoilt
+        if self._spoilt:
+            self.down()
+            self.up()
+            self._spoilt = False
+
+    def trial(self, prepared: Prepared, before: Act | None = None) -> Conclusion:
+        """One trial, judged. Raises :class:`Stopped`."""
+        conclusion = conclude(running.run(prepared, self.runs, Display(self.console), attach=self.root, after_up=before))
+        if conclusion.exit_code == INTERRUPTED:
+            raise Stopped
+        self._spoilt = conclusion.exit_code == FAILED
+        return conclusion
+
+    def once(
+        self, key: str, prepared: Prepared, before: Act | None = None, *, sound: Sound = came_to_an_end, attempts_max: int = ATTEMPTS_MAX
+    ) -> Conclusion:
+        """The trial of this key: its recorded run, else the first sound run, or the last of ``attempts_max``. Raises :class:`Stopped`.
+
+        A last run that is not sound is returned and not recorded: the next call runs the trial again.
+        """
+        if (earlier := self._earlier(key)) is not None:
+            return earlier
+        for attempt in range(1, attempts_max + 1):
+            self.mend()
+            conclusion = self.trial(prepared, before)
+            if sound(conclusion):
+                append_line(self.runs / FILE, asdict(Kept(key, conclusion.run.name, attempt)), durable=True)
+                break
+        return conclusion
+
+    def kept(self) -> dict[str, Kept]:
+        """By key. A damaged line is ignored."""
+        path, found = self.runs / FILE, {}
+        for line in path.read_bytes().splitlines() if path.exists() else ():
+            with contextlib.suppress(ValueError):
+                one = _CODEC.validate_python(record_of(line))
+                found[one.key] = one
+        return found
+
+    def _earlier(self, key: str) -> Conclusion | None:
+        """Judged again from its files; ``None`` if they are gone or cannot be judged."""
+        known = self.kept().get(key)
+        if known is None:
+            return None
+        try:
+            return conclude(self.runs / known.run)
+        except NoRun:
+            return None
+
+
+_Any = TypeVar("_Any", bound=Series)
+
+
+@contextlib.contextmanager
+def on(environment: _Any) -> Iterator[_Any]:
+    """Start the environment of a series, and take it away afterwards."""
+    try:
+        environment.up()
+        yield environment
+    finally:
+        environment.down()

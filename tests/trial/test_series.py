@@ -1,0 +1,117 @@
+"""A series of trials on one environment: made whole in between, tried again where a trial was spoilt, gone on with later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from closeshave.files.rundir import NoRun
+from closeshave.trial import series
+from closeshave.trial.series import FILE, Series, Stopped
+
+PREPARED: Any = object()
+FAILED, INTERRUPTED = 4, 130
+
+
+class World:
+    """An environment and its trials, of which only the exit codes matter."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, runs: Path, codes: list[int]) -> None:
+        self.said: list[str] = []
+        self.codes, self.started, self.open, self.stubborn = codes, 0, False, False
+        driver = SimpleNamespace(
+            place=lambda _: runs / "root", up=lambda *_: self.said.append("up"), down=lambda *_: self.said.append("down")
+        )
+        monkeypatch.setattr(series, "drivers", SimpleNamespace(of=lambda _: driver, at=lambda _: driver))
+        monkeypatch.setattr(series.ledger, "unhealed", lambda _: self.open)
+        monkeypatch.setattr(series, "heal_environment", self._heal)
+        monkeypatch.setattr(series.running, "run", lambda *_, **__: self._run(runs))
+        monkeypatch.setattr(series, "conclude", self._conclude)
+        self.series = Series(runs, Console(quiet=True))
+
+    def _heal(self, *_: object) -> list[str]:
+        self.said.append("healed")
+        return ["not proven"] if self.stubborn else []
+
+    def _run(self, runs: Path) -> Path:
+        self.started += 1
+        run = runs / f"run-{self.started}"
+        run.mkdir()
+        return run
+
+    def _conclude(self, run: Path) -> Any:
+        if not run.exists():
+            raise NoRun(str(run))
+        return SimpleNamespace(run=run, exit_code=self.codes[int(run.name.removeprefix("run-")) - 1])
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
+    """All trials pass."""
+    made = World(monkeypatch, tmp_path, [0] * 9)
+    made.series.up()
+    return made
+
+
+def test_what_was_carried_out_is_not_carried_out_again(world: World) -> None:
+    """Another series beside the same runs reads it back, and judges it anew."""
+    first = world.series.once("a", PREPARED)
+    again = Series(world.series.runs, world.series.console)
+    again.root = world.series.root
+    assert again.once("a", PREPARED).run == first.run
+    assert (world.started, again.kept()["a"].attempts) == (1, 1)
+
+
+def test_runs_that_are_gone_are_carried_out_again(world: World) -> None:
+    """What is kept names a directory, and somebody may have cleared up."""
+    world.series.once("a", PREPARED).run.rmdir()
+    assert world.series.once("a", PREPARED).run.name == "run-2"
+
+
+def test_a_trial_that_failed_is_tried_again_on_another_environment(world: World) -> None:
+    """Whatever state it is in says nothing of the next trial."""
+    world.codes[0] = FAILED
+    assert world.series.once("a", PREPARED).run.name == "run-2"
+    assert (world.said, world.series.kept()["a"].attempts) == (["up", "down", "up"], 2)
+
+
+def test_what_never_came_to_an_end_is_not_kept(world: World) -> None:
+    """So that the next call tries again."""
+    world.codes[:2] = [FAILED, FAILED]
+    assert world.series.once("a", PREPARED, attempts_max=2).exit_code == FAILED
+    assert world.series.kept() == {}
+    assert world.series.once("a", PREPARED).exit_code == 0
+
+
+def test_who_asks_says_what_is_sound(world: World) -> None:
+    """An inconclusive run may be the machine's doing."""
+    world.codes[0] = 3
+    assert world.series.once("a", PREPARED, sound=lambda found: found.exit_code in {0, 1}).run.name == "run-2"
+
+
+@pytest.mark.parametrize(("stubborn", "said"), [(False, ["healed"]), (True, ["healed", "down", "up"])])
+def test_what_was_left_broken_is_healed_or_the_environment_replaced(world: World, *, stubborn: bool, said: list[str]) -> None:
+    """Before the next trial, never after it."""
+    world.open, world.stubborn = True, stubborn
+    world.series.once("a", PREPARED)
+    assert world.said == ["up", *said]
+
+
+def test_the_operators_stop_ends_the_series(world: World) -> None:
+    """And keeps nothing of the trial that was stopped."""
+    world.codes[0] = INTERRUPTED
+    with pytest.raises(Stopped):
+        world.series.once("a", PREPARED)
+    assert world.series.kept() == {}
+
+
+def test_a_torn_line_keeps_nothing(world: World) -> None:
+    """The disk was full, or the machine died."""
+    world.series.once("a", PREPARED)
+    with (world.series.runs / FILE).open("a") as file:
+        file.write('{"key": "b", "ru\n{"key": 1}\n')
+    assert set(world.series.kept()) == {"a"}
