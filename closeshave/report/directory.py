@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,7 @@ from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan
 from closeshave.report import html, junit, markdown, summary
 from closeshave.report.curves import curves
-from closeshave.report.findings import ATTACHMENTS, RESOURCES, Findings
+from closeshave.report.findings import ATTACHMENTS, INPUTS, RESOURCES, Findings
 from closeshave.target import Target
 
 
@@ -23,7 +24,7 @@ def write(run: Path, history: History, plan: Plan, target: Target, assessment: A
     What other programs wait for is written first, so that a crash while drawing loses pictures and no verdict. Raises :class:`OSError`.
     """
     attachments = {name: (run / name).read_text(errors="replace", encoding="utf-8") for name in ATTACHMENTS if (run / name).is_file()}
-    findings = Findings(history, plan, target, assessment, exit_code, _resources(run), attachments)
+    findings = Findings(history, plan, target, assessment, exit_code, _resources(run), attachments, _digests(run))
     write_atomically(run / "summary.json", summary.render(findings))
     write_atomically(run / "junit.xml", junit.render(findings))
     write_atomically(run / "summary.md", markdown.render(findings))
@@ -37,6 +38,10 @@ def write(run: Path, history: History, plan: Plan, target: Target, assessment: A
     for name, image in charts.render(findings, drawn).items():
         write_atomically(run / "charts" / name, image)
     return page
+
+
+def _digests(run: Path) -> dict[str, str]:
+    return {what: hashlib.sha256((run / name).read_bytes()).hexdigest() for what, name in INPUTS.items() if (run / name).is_file()}
 
 
 def _resources(run: Path) -> pd.DataFrame | None:

@@ -16,6 +16,8 @@ ATTACHMENTS = ("environment.json", "rerun.sh")
 """Files of a run directory that the report shows as they are, when they exist."""
 
 
+INPUTS: Mapping[str, str] = {"plan": "plan.yaml", "target": "target.yaml", "environment": "environment.yaml"}
+"""Files that a person wrote and a run keeps word for word, by what they are."""
 RESOURCES = "resources.parquet"
 """What the machine and every group of processes used, about once a second."""
 
@@ -33,3 +35,5 @@ class Findings:
     """Rows of :data:`RESOURCES`; ``None`` when nothing was recorded."""
     attachments: Mapping[str, str] = field(default_factory=dict)
     """Contents of those of :data:`ATTACHMENTS` that exist, by file name."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of the files of :data:`INPUTS` that exist, by what they are: two runs of the same are runs of the same promise."""

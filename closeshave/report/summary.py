@@ -7,16 +7,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter
 
+from closeshave.files import foreign
+from closeshave.files.jsonfile import Damaged
 from closeshave.history import Rate
 from closeshave.judge.integrity.registry import UNKNOWN
-from closeshave.judge.verdict import FaultFigures, IntegrityFigures, LoadFigures, NotRun, ResilienceFigures, Status, Verdict
+from closeshave.judge.verdict import (
+    NO_RESILIENCE,
+    FaultFigures,
+    IntegrityFigures,
+    LoadFigures,
+    NotRun,
+    ResilienceFigures,
+    Status,
+    Verdict,
+)
 from closeshave.report.findings import Findings
 
 
@@ -33,6 +45,12 @@ class Run:
     ended_at: str | None
     version: str
     """Of Closeshave."""
+    plan_digest: str | None = None
+    """SHA-256 of the file, as the two below; ``None`` where the run has not kept it."""
+    target_digest: str | None = None
+    environment_digest: str | None = None
+    host: str | None = None
+    """The machine, by its processors and memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +77,29 @@ class Summary:
     rate: Rate | None
     """At which rate the load was offered, beside the planned one, and what a session cost; ``None`` for runs of older versions."""
 
+    def unlike(self, other: Summary) -> tuple[str, ...]:
+        """In what two runs differ that must be the same for their figures to be compared; what is not known is taken to differ."""
+        mine, theirs = self.run, other.run
+        asked = {"plan": "plan_digest", "target": "target_digest", "environment": "environment_digest", "seed": "seed", "host": "host"}
+        return tuple(what for what, name in asked.items() if getattr(mine, name) is None or getattr(mine, name) != getattr(theirs, name))
+
 
 _CODEC = TypeAdapter(Summary)
+_LATER: Mapping[str, Any] = {"resilience": asdict(NO_RESILIENCE), "not_run": (), "not_asked": (), "rate": None}
+"""Fields that the first summaries lack."""
+
+
+def load(path: Path) -> Summary:
+    """Read a ``summary.json`` back, also one that an older version wrote.
+
+    Raises :class:`closeshave.files.jsonfile.Damaged` for a file that is none, :class:`FileNotFoundError`.
+    """
+    try:
+        # Our own file: witnesses may hold half a surrogate, which RFC 8259 allows and strict readers refuse.
+        told = json.loads(path.read_bytes())
+        return _CODEC.validate_python(_LATER | told if isinstance(told, dict) else told)
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"{path} holds no summary: {str(error).splitlines()[0]}") from None
 
 
 def render(findings: Findings) -> bytes:
@@ -81,6 +120,10 @@ def render(findings: Findings) -> bytes:
             started_at=manifest.started_at,
             ended_at=manifest.ended_at,
             version=manifest.version,
+            plan_digest=findings.digests.get("plan"),
+            target_digest=findings.digests.get("target"),
+            environment_digest=findings.digests.get("environment"),
+            host=_host(findings.attachments.get("environment.json", "")),
         ),
         load=assessment.load,
         verdicts=assessment.verdicts,
@@ -113,6 +156,15 @@ def schema() -> dict[str, Any]:
         "title": "Closeshave summary, version 1",
         **{key: value for key, value in told.items() if key != "title"},
     }
+
+
+def _host(described: str) -> str | None:
+    """The machine in the text of ``environment.json``, in words."""
+    try:
+        machine = foreign.loads(described)["machine"]
+        return f"{machine['cpu_model']}, {machine['cpu_available']:g} processors, {machine['memory_bytes'] / 2**30:.0f} GiB"
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _counts(figures: IntegrityFigures) -> dict[str, int | None]:

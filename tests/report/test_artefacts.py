@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from closeshave import report
+from closeshave.files.jsonfile import Damaged
 from closeshave.history import Rate, save_manifest
 from closeshave.judge.verdict import Status
 from closeshave.report import charts, html, junit, markdown, summary, terminal
@@ -22,6 +23,8 @@ from tests.report import hostile, judged, synthetic
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/summary.schema.json").read_text())
 HISTORY = synthetic.history(rate_per_s=40)
+NEWER = ("plan_digest", "target_digest", "environment_digest", "host")
+"""Of a run, since the first version."""
 VARIANTS = {
     "pass": (judged.passed, 0),
     "fail": (judged.failed, 1),
@@ -73,8 +76,57 @@ def test_the_summary_has_the_fields_of_version_1():
         "rate",
     ]
     assert (told["schema"], told["status"], told["exit_code"], told["evidence"]) == ("closeshave.summary/1", "pass", 0, "rehearsed")
-    assert list(told["run"]) == ["id", "plan", "environment", "target", "seed", "started_at", "ended_at", "version"]
+    assert list(told["run"]) == ["id", "plan", "environment", "target", "seed", "started_at", "ended_at", "version", *NEWER]
     assert told["load"]["intended"] == told["load"]["sent"] == told["load"]["recorded"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_summary_is_read_back_as_it_was_written(tmp_path, variant):
+    """Verdicts, figures and witnesses; what is absent stays absent."""
+    (tmp_path / "summary.json").write_bytes(summary.render(findings(variant)))
+    read = summary.load(tmp_path / "summary.json")
+    assert (read.status, read.exit_code, read.integrity) == (
+        findings(variant).assessment.status,
+        findings(variant).exit_code,
+        json.loads((tmp_path / "summary.json").read_text())["integrity"],
+    )
+    assert [one.id for one in read.verdicts] == [one.id for one in findings(variant).assessment.verdicts]
+    assert [one.exposure for one in read.verdicts] == [one.exposure for one in findings(variant).assessment.verdicts]
+
+
+def test_summaries_of_the_first_versions_are_read_too(tmp_path):
+    """Fields were added since, and none was taken away."""
+    told = json.loads(summary.render(findings()))
+    for name in ("resilience", "not_run", "not_asked", "rate"):
+        del told[name]
+    for name in NEWER:
+        del told["run"][name]
+    (tmp_path / "summary.json").write_text(json.dumps(told))
+    assert summary.load(tmp_path / "summary.json").run.plan_digest is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "closeshave.summary/2"}'])
+def test_what_is_no_summary_is_said_with_its_name(tmp_path, text):
+    """Whoever compares runs names a file that somebody may have cut short."""
+    (tmp_path / "summary.json").write_text(text)
+    with pytest.raises(Damaged, match="holds no summary"):
+        summary.load(tmp_path / "summary.json")
+
+
+def test_runs_are_compared_only_where_they_are_alike(tmp_path):
+    """By plan, target, environment, seed and host; what is not known is not the same."""
+    run = summary.load(_written(tmp_path, findings())).run
+    known = replace(run, plan_digest="p", target_digest="t", environment_digest="e", host="h")
+    one = summary.load(_written(tmp_path, findings()))
+    same = replace(one, run=known)
+    assert same.unlike(replace(one, run=replace(known, id="another"))) == ()
+    assert same.unlike(replace(one, run=replace(known, seed=run.seed + 1, host="another"))) == ("seed", "host")
+    assert one.unlike(one) == ("plan", "target", "environment", "host")
+
+
+def _written(directory, found):
+    (directory / "summary.json").write_bytes(summary.render(found))
+    return directory / "summary.json"
 
 
 def test_the_rate_stands_beside_the_planned_one_in_every_artefact(tmp_path):
