@@ -12,10 +12,7 @@ from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan, read_plan
 from closeshave.target import Target, read_target
 from closeshave.trial import nemesis
-
-ENDING = "ending"
-"""A file with one word when a run did not end by itself: ``interrupted``, ``safety`` or ``environment``."""
-ENDINGS = frozenset({"", "interrupted", "safety", "environment"})
+from closeshave.vocabulary import ENDING, PLAN, TARGET, Ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +27,9 @@ class Conclusion:
     exit_code: int
 
 
-def note_ending(run: Path, word: str) -> None:
+def note_ending(run: Path, ending: Ending | None) -> None:
     """Record why the run ended early, for a later judging."""
-    write_atomically(run / ENDING, word)
+    write_atomically(run / ENDING, ending or "")
 
 
 def conclude(run: Path) -> Conclusion:
@@ -43,25 +40,19 @@ def conclude(run: Path) -> Conclusion:
     """
     recorded, plan, target, ending = read(run)
     assessment = judge.assess(recorded, plan, target)
-    code = judge.exit_code(
-        assessment,
-        interrupted=ending == "interrupted",
-        environment_failed=ending == "environment",
-        stopped_for_safety=ending == "safety",
-    )
-    return Conclusion(run, recorded, plan, target, assessment, code)
+    return Conclusion(run, recorded, plan, target, assessment, judge.exit_code(assessment, ending))
 
 
-def read(run: Path) -> tuple[history.History, Plan, Target, str]:
-    """What a run recorded, its plan, its target, and how it ended early (empty when it did not). Raises as :func:`conclude` does."""
+def read(run: Path) -> tuple[history.History, Plan, Target, Ending | None]:
+    """What a run recorded, its plan, its target, and how it ended early (``None`` when it did not). Raises as :func:`conclude` does."""
     recorded = _recorded(run)
-    written = read_plan(run / rundir.PLAN)
+    written = read_plan(run / PLAN)
     try:
         drawn = nemesis.load(run)
     except Damaged as error:
         raise rundir.NoRun(f"{run} cannot be judged: {error}") from None
     plan = replace(_carried_out(written, recorded.manifest), faults=(*written.faults, *drawn))
-    return recorded, plan, read_target(run / rundir.TARGET), _ending(run)
+    return recorded, plan, read_target(run / TARGET), _ending(run)
 
 
 def _carried_out(written: Plan, manifest: history.Manifest) -> Plan:
@@ -72,7 +63,7 @@ def _carried_out(written: Plan, manifest: history.Manifest) -> Plan:
     try:
         return scaled.lasting(manifest.lengths_s)
     except ValueError:
-        raise rundir.NoRun(f"the {history.MANIFEST} of this run has lengths that the phases of its {rundir.PLAN} cannot have") from None
+        raise rundir.NoRun(f"the {history.MANIFEST} of this run has lengths that the phases of its {PLAN} cannot have") from None
 
 
 def _recorded(run: Path) -> history.History:
@@ -85,15 +76,15 @@ def _recorded(run: Path) -> history.History:
         raise rundir.NoRun(f"{run} cannot be judged: its {history.MANIFEST} is damaged ({said})") from None
 
 
-def _ending(run: Path) -> str:
-    """How the run ended early; empty when it did not. A file that cannot be read is an error: it must not count as a normal end."""
+def _ending(run: Path) -> Ending | None:
+    """How the run ended early; ``None`` when it did not. A file that cannot be read is an error: it must not count as a normal end."""
     try:
-        word = (run / ENDING).read_bytes().strip()
+        word = (run / ENDING).read_bytes().strip().decode("ascii", "replace")
+        return Ending(word) if word else None
     except FileNotFoundError:
-        return ""
-    if (found := word.decode("ascii", "replace")) not in ENDINGS:
-        raise rundir.NoRun(f"{run} cannot be judged: its file '{ENDING}' is damaged, so it is unknown how the run ended")
-    return found
+        return None
+    except ValueError:
+        raise rundir.NoRun(f"{run} cannot be judged: its file '{ENDING}' is damaged, so it is unknown how the run ended") from None
 
 
 def publish(conclusion: Conclusion) -> Path:

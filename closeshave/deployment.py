@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from closeshave.files import jsonfile, write_atomically
 from closeshave.files.yamlfile import STRICT, Count, Lasting, Place, Whole
 from closeshave.topology import Topology
+from closeshave.vocabulary import OPERATIONS_VARIABLE, OVERRIDES_VARIABLE
 
 FILE = "deployment.json"
 """Name of the file inside :attr:`Deployment.root`."""
@@ -29,9 +30,9 @@ DIVERGED = "diverged.jsonl"
 """In the root too: rows (as :class:`closeshave.history.Diverged`) that a database member held and its shard's leader did not, read just before the
 two were joined again. It is the one moment at which both sides of a partition can be read: after it the old side is rewound."""
 
-OPERATIONS = "CLOSESHAVE_OPERATIONS"
+OPERATIONS = OPERATIONS_VARIABLE
 """A variable in :attr:`Process.environ` that names a JSON file: an operator's orders to this process while it runs. The file may be absent."""
-OVERRIDES = "CLOSESHAVE_SETTINGS_OVERRIDES"
+OVERRIDES = OVERRIDES_VARIABLE
 """A variable that holds a JSON object: settings of an application process that differ from its file's, as another release would bring them."""
 
 

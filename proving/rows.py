@@ -9,6 +9,7 @@ from closeshave.faults.kind import Kind
 from closeshave.history import Edge
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.timeline import Life, lives
+from closeshave.vocabulary import MarkKind
 from proving.effects import shown_ns
 
 LATE_MS_MAX = 250.0
@@ -79,17 +80,19 @@ def _row(case: Evidence, life: Life, kind: Kind) -> Row:
 
 
 def _left(case: Evidence, life: Life) -> list[str]:
-    about = {
-        "fault-skipped": "skipped: an earlier fault was not healed in time",
-        "fault-not-observed": "no probe saw it",
-        "fault-ended-early": "ended before it was healed",
+    about: dict[str, str] = {
+        MarkKind.FAULT_SKIPPED: "skipped: an earlier fault was not healed in time",
+        MarkKind.FAULT_NOT_OBSERVED: "no probe saw it",
+        MarkKind.FAULT_ENDED_EARLY: "ended before it was healed",
     }
     found = [about[mark.kind] for mark in case.history.marks if mark.kind in about and mark.detail == life.fault.id]
     found += [
-        f"unproven: {mark.detail}" for mark in case.history.marks if mark.kind == "heal-unproven" and mark.detail.startswith(life.fault.id)
+        f"unproven: {mark.detail}"
+        for mark in case.history.marks
+        if mark.kind == MarkKind.HEAL_UNPROVEN and mark.detail.startswith(life.fault.id)
     ]
     # What is left in the environment of a whole run cannot be assigned to one fault: it counts against every one of them.
-    found += [f"left behind: {mark.detail}" for mark in case.history.marks if mark.kind == "left-behind"]
+    found += [f"left behind: {mark.detail}" for mark in case.history.marks if mark.kind == MarkKind.LEFT_BEHIND]
     return found
 
 

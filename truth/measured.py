@@ -39,6 +39,7 @@ from closeshave.traffic.accounts import LoggedIn
 from closeshave.traffic.collect import collect
 from closeshave.traffic.generator import Generator
 from closeshave.traffic.load import ACCOUNTS_FILE, Load, LoadPhase
+from closeshave.vocabulary import MarkKind
 from truth.scripted import CUSTOMERS, REGIONS, TOPOLOGY, Script, Scripted, token
 
 HERE = Path(__file__).parent
@@ -222,7 +223,7 @@ def _carry_out(run: Path, server: Scripted) -> None:
     _write_down(run, server, anchor)
     server.over = True
     for part, why in read_back.export(definition(server), deployment.load(run / "platform"), run)[1].items():
-        history.record(run, Mark(now_ns(), "part-missing", f"{part}: {why}"))
+        history.record(run, Mark(now_ns(), MarkKind.PART_MISSING, f"{part}: {why}"))
 
 
 def platform(run: Path, server: Scripted) -> Deployment:

@@ -23,11 +23,11 @@ from closeshave.files.plaintext import clean
 from closeshave.files.yamlfile import InvalidFile, Problem
 from closeshave.trial import unexpected
 from closeshave.trial.interrupts import Interrupted
+from closeshave.vocabulary import Exit
 
 if TYPE_CHECKING:
     from closeshave.environments.remote.examination import Examined
 
-INVALID, FAILED, INTERRUPTED = 2, 4, 130
 SHOWN_WITHIN_S = 5.0
 """How long a trial waits for a terminal or pipe that accepts no output; after that it goes on without showing anything."""
 
@@ -215,7 +215,7 @@ def stop(
     except LookupError as error:
         raise InvalidFile(Problem(str(found[0]), 0, "", str(error))) from None
     console.print(f"{found[0]} {'has ended' if ended else f'has not ended after {timeout:g} s; it is still stopping'}")
-    raise typer.Exit(0 if ended else FAILED)
+    raise typer.Exit(0 if ended else Exit.BROKEN)
 
 
 @app.command()
@@ -226,7 +226,7 @@ def heal(root: Annotated[Path, typer.Argument(help="Root directory of the enviro
     unproven = heal_environment(root, console.print)
     for what in unproven:
         console.print(_coloured("not proven", "red").append(f": {what}", style="not red"))
-    raise typer.Exit(FAILED if unproven else 0)
+    raise typer.Exit(Exit.BROKEN if unproven else 0)
 
 
 @app.command(name="list")
@@ -271,7 +271,7 @@ def doctor(
             item.part, _coloured("ok", "green") if item.ok else _coloured("missing", "red" if item.needed else "yellow"), item.detail
         )
     console.print(table)
-    raise typer.Exit(0 if all(item.ok for item in found if item.needed) else FAILED)
+    raise typer.Exit(0 if all(item.ok for item in found if item.needed) else Exit.BROKEN)
 
 
 def _examine(name: str, *, write: bool) -> None:
@@ -292,7 +292,7 @@ def _examine(name: str, *, write: bool) -> None:
     _show(examined)
     if write:
         typer.echo(examination.propose(path, examined))
-    raise typer.Exit(FAILED if examined.refused else 0)
+    raise typer.Exit(Exit.BROKEN if examined.refused else 0)
 
 
 def _examine_url(url: str, stage: str) -> None:
@@ -305,7 +305,7 @@ def _examine_url(url: str, stage: str) -> None:
     _show(examined)
     shelf = Path("environments")
     typer.echo(examination.write_first(shelf if shelf.is_dir() else Path(), examined))
-    raise typer.Exit(FAILED if examined.refused else 0)
+    raise typer.Exit(Exit.BROKEN if examined.refused else 0)
 
 
 def _show(examined: Examined) -> None:
@@ -352,7 +352,7 @@ def status(
             part.name, part.role, part.region or "-", _coloured("up", "green") if part.running else _coloured("down", "red"), part.detail
         )
     console.print(table)
-    raise typer.Exit(0 if all(part.running for part in parts) else FAILED)
+    raise typer.Exit(0 if all(part.running for part in parts) else Exit.BROKEN)
 
 
 @environments.command()
@@ -372,7 +372,7 @@ def down(
     left = drivers.at(place).down(place, logs_to)
     for what in left:
         console.print(_coloured("could not be removed", "red").append(f": {what}", style="not red"))
-    raise typer.Exit(FAILED if left else 0)
+    raise typer.Exit(Exit.BROKEN if left else 0)
 
 
 @environments.command()
@@ -391,7 +391,7 @@ def _root(name: str, given: Path | None) -> Path:
     found = given or registry.find(name)
     if found is None:
         console.print(f"no environment {name!r} is running")
-        raise typer.Exit(INVALID)
+        raise typer.Exit(Exit.USAGE)
     return found
 
 
@@ -413,7 +413,7 @@ def main() -> None:
     code = _carried_out()
     if (lost := output.lost()) is not None and code == 0:
         _complain(f"the output could not be written: {lost.strerror}")
-        code = FAILED
+        code = Exit.BROKEN
     sys.exit(code)
 
 
@@ -423,16 +423,16 @@ def _carried_out() -> int:
         return app(standalone_mode=False) or 0
     except typer.TyperException as error:
         rich_format_error(error)  # type: ignore[arg-type]  # the class that it names is private to Typer
-        return INVALID
+        return Exit.USAGE
     except InvalidFile as error:
         for problem in error.problems:
             _complain(str(problem))
-        return INVALID
+        return Exit.USAGE
     except (Interrupted, KeyboardInterrupt, typer.Abort):
-        return INTERRUPTED
+        return Exit.INTERRUPTED
     except BaseException as error:  # noqa: BLE001 - whatever it is: Python's own code for it is 1, which means that the platform failed
         _complain(_failure(error))
-        return FAILED
+        return Exit.BROKEN
 
 
 def _failure(error: BaseException) -> str:

@@ -3,5 +3,5 @@
 :mod:`.processes` finds processes by record and signals them, :mod:`.variables` selects which environment variables they get, :mod:`.processors` says
 how many processors they may use.
 
-May import: deployment, files.
+May import: deployment, files, vocabulary.
 """

@@ -24,8 +24,9 @@ from closeshave.control.engine import namespace, signalling
 from closeshave.control.local import reap
 from closeshave.deployment import Process
 from closeshave.files import record_of, write_atomically
+from closeshave.vocabulary import ENVIRONMENT_VARIABLE
 
-MARK = "CLOSESHAVE_ENVIRONMENT_ID"
+MARK = ENVIRONMENT_VARIABLE
 """Every process of an environment carries the environment's ID in this variable: the last resort of a sweep."""
 
 PID_FILE_SLACK_S = 2.0

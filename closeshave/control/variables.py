@@ -7,11 +7,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from closeshave.vocabulary import TOKEN_VARIABLE
+
 NEEDED = frozenset({
     "HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "SHELL", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "TZ", "TZDIR", "USER",
 })  # fmt: skip
 FAMILIES = ("CLOSESHAVE_", "LC_", "PYTHON", "XDG_")
-TOKEN = "CLOSESHAVE_TOKEN"  # noqa: S105 - the name of a variable
+TOKEN = TOKEN_VARIABLE
 """The permission to load production: only the command itself may have it."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from closeshave.clients import postgres, sentinel
 from closeshave.environments.addresses import LOOPBACK
@@ -52,8 +52,7 @@ def sentinel_group(port: int, group: str) -> dict[str, Any] | None:
     """What the sentinel at ``port`` knows of the group that it watches."""
     try:
         with sentinel.session(port, decode=False) as client:
-            answer: dict[str, Any] = client.sentinel_master(group)
-            return answer
+            return cast("dict[str, Any]", client.sentinel_master(group))
     except sentinel.Unavailable:
         return None
 

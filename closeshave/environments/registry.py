@@ -17,6 +17,7 @@ from pydantic import Field, TypeAdapter
 from closeshave import deployment
 from closeshave.files import jsonfile, write_atomically
 from closeshave.files.jsonfile import Damaged
+from closeshave.vocabulary import STATE_VARIABLE
 
 FILE = "environment.json"
 """Written before the first process starts, so that what a crashed start left behind can be found and cleaned."""
@@ -112,7 +113,7 @@ def read_claim(root: Path) -> Claim:
 
 def _bases() -> tuple[Path, ...]:
     """Where environments may live, best first: all are searched, since the room that chose one changes."""
-    if chosen := os.environ.get("CLOSESHAVE_STATE_DIR"):
+    if chosen := os.environ.get(STATE_VARIABLE):
         return (Path(chosen).absolute(),)
     folder = f"closeshave-{os.getuid()}"
     return (MEMORY / folder, Path(tempfile.gettempdir()) / folder)

@@ -24,6 +24,7 @@ from closeshave.faults.runmark import RUN_MARK
 from closeshave.faults.toolkit import stop_file
 from closeshave.files.shipped import locate
 from closeshave.history import Mark, record
+from closeshave.vocabulary import MarkKind
 
 UNPROVEN = 1
 
@@ -40,7 +41,7 @@ def run(order: Order) -> int:
     if failed or still_open:
         told = "; ".join(failed) or "no rollback failed, but the ledger still shows it as open"
         logging.error("not healed: %s", told)
-        record(Path(order.run), Mark(now_ns(), "note", f"{order.fault} was not healed by its experiment: {told}"))
+        record(Path(order.run), Mark(now_ns(), MarkKind.NOTE, f"{order.fault} was not healed by its experiment: {told}"))
         return UNPROVEN
     return 0
 

@@ -19,8 +19,9 @@ from closeshave.control import processes
 from closeshave.control.local import reap
 from closeshave.control.processes import Identity
 from closeshave.deployment import Deployment, Process
+from closeshave.vocabulary import SUBSTITUTE_VARIABLE
 
-ALTERED = "CLOSESHAVE_ALTERED"
+ALTERED = SUBSTITUTE_VARIABLE
 """The variable that holds the name of the deployment's process, or of the helper."""
 POLITE_S = 4.0
 """An application that is asked to end finishes what it serves, for two seconds at most."""

@@ -22,13 +22,8 @@ from closeshave.faults.overlapping import others_in_effect
 from closeshave.faults.waiting import SECOND_NS, after, until, wait_until
 from closeshave.history import Edge, Mark, record
 from closeshave.plurals import counted
+from closeshave.vocabulary import MarkKind
 
-NOT_OBSERVED = "fault-not-observed"
-"""A mark's kind; its detail is the fault's ID: the run cannot be conclusive about this fault."""
-ENDED_EARLY = "fault-ended-early"
-"""A mark's kind; its detail is the fault's ID: something undid the fault before it was healed, so it is unknown what was survived."""
-CHECK_WORTHLESS = "heal-check-worthless"
-"""A mark's kind; its detail is the fault's ID and why: the check that is to prove the fault healed also said so while it was in effect."""
 LOOK_AGAIN_S = 2.0
 ASK_OTHERS_S = 1.0
 """How often a proof that fails asks whether another fault may be the cause."""
@@ -56,8 +51,8 @@ def inject(
         return not reason or stop()
 
     if not until(fit, max(strike_ns or 0, after(FIT_WITHIN_S)), max(kind.ask_every_s, 0.05)):
-        record(ledger.run, Mark(now_ns(), "note", f"{fault} was not injected: {reason}"))
-        record(ledger.run, Mark(now_ns(), NOT_OBSERVED, fault))
+        record(ledger.run, Mark(now_ns(), MarkKind.NOTE, f"{fault} was not injected: {reason}"))
+        record(ledger.run, Mark(now_ns(), MarkKind.FAULT_NOT_OBSERVED, fault))
         raise Unfit(reason)
     strike_ns = strike_ns or after(kind.lead_s(aim))
     if not wait_until(strike_ns - round(kind.lead_s(aim) * SECOND_NS), stop):
@@ -100,7 +95,7 @@ def observe(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[],
 
         until(seen, after(kind.observed_within_s), kind.ask_every_s)
     if sighting is None:
-        record(ledger.run, Mark(now_ns(), NOT_OBSERVED, fault))
+        record(ledger.run, Mark(now_ns(), MarkKind.FAULT_NOT_OBSERVED, fault))
         return None
     ledger.passed(fault, Edge.OBSERVED, now_ns(), asdict(sighting))
     _note_fooled(ledger, fault, kind.fooled(aim, injection, stop))
@@ -109,7 +104,7 @@ def observe(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[],
 
 def _note_fooled(ledger: Ledger, fault: str, why: str) -> None:
     if why:
-        record(ledger.run, Mark(now_ns(), CHECK_WORTHLESS, f"{fault}: {why}"))
+        record(ledger.run, Mark(now_ns(), MarkKind.HEAL_CHECK_WORTHLESS, f"{fault}: {why}"))
 
 
 def look_again(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[], bool]) -> bool:
@@ -120,7 +115,7 @@ def look_again(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[
     injection = _INJECTION.validate_python(standing.evidence)
     if until(lambda: kind.look(aim, injection) is not None or stop(), after(LOOK_AGAIN_S), kind.ask_every_s):
         return True
-    record(ledger.run, Mark(now_ns(), ENDED_EARLY, fault))
+    record(ledger.run, Mark(now_ns(), MarkKind.FAULT_ENDED_EARLY, fault))
     return False
 
 
@@ -133,7 +128,7 @@ def strike(ledger: Ledger, fault: str, aim: Aim, stroke: Stroke, deadline_ns: in
         began_ns = now_ns()
         done = stroke.strike(aim, deadline_ns, say)
         changes = f" ({counted(len(done), 'change')})" if done else ""
-        record(ledger.run, Mark(began_ns, "note", f"{fault}: {stroke.does}{changes}"))
+        record(ledger.run, Mark(began_ns, MarkKind.NOTE, f"{fault}: {stroke.does}{changes}"))
 
 
 def undo(ledger: Ledger, standing: OpenFault, kind: Kind, aim: Aim, deadline_ns: int, say: Say) -> None:

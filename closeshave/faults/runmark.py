@@ -12,8 +12,9 @@ import psutil
 from closeshave.control import processes
 from closeshave.control.processes import Identity
 from closeshave.faults.waiting import after, until
+from closeshave.vocabulary import RUN_VARIABLE
 
-RUN_MARK = "CLOSESHAVE_RUN_ID"
+RUN_MARK = RUN_VARIABLE
 """Every process that a harness starts carries the name of its run directory in this variable."""
 
 

@@ -30,6 +30,7 @@ from closeshave.faults.heal import heal_open
 from closeshave.faults.heartbeat import Lease
 from closeshave.files import write_atomically
 from closeshave.history import Edge, Mark, record
+from closeshave.vocabulary import MarkKind
 
 FINISHED, UNFINISHED, RECORD = "finished", "unfinished", "janitor.json"
 """Files in the run directory: the harness's word that all is in order, or that it could not remove the environment, and who the janitor is."""
@@ -95,7 +96,7 @@ def clear_up(duty: Duty, why: str) -> None:
         private.forget(duty.run)
     except OSError as error:
         say(f"{private.place(duty.run)} could not be removed: {error}")
-    _note(duty.run, "abort", f"{why}; the janitor {'destroys' if duty.destroy else 'heals'} the environment")
+    _note(duty.run, MarkKind.ABORT, f"{why}; the janitor {'destroys' if duty.destroy else 'heals'} the environment")
     if duty.destroy:
         _destroy(duty)
     else:
@@ -153,7 +154,7 @@ def _heal(duty: Duty, why: str) -> None:
         _close(duty.run)
         return
     for unproven in heal_open(duty.run, deployment, say, PROVE_WITHIN_S):
-        _note(duty.run, "heal-unproven", unproven)
+        _note(duty.run, MarkKind.HEAL_UNPROVEN, unproven)
 
 
 def main(

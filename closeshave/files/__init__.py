@@ -4,7 +4,7 @@ This module writes them: completely or not at all, or appended line by line. :mo
 harness wrote itself, :mod:`.foreign` and :mod:`.plaintext` what others wrote; :mod:`.seal` is a checksum beside a file, :mod:`.shipped` finds
 plans, targets and environment files by name, :mod:`.rundir` makes the directory of a run.
 
-May import: nothing.
+May import: vocabulary.
 """
 
 from __future__ import annotations

@@ -11,9 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from closeshave.files import write_atomically
-
-PLAN, TARGET, ENVIRONMENT = "plan.yaml", "target.yaml", "environment.yaml"
-RERUN = "rerun.sh"
+from closeshave.vocabulary import CHARTS, ENVIRONMENT, FINAL_STATE, LOGS, PLAN, RERUN, SPOOL, TARGET
 
 
 class NoRun(Exception):
@@ -32,7 +30,7 @@ class Inputs:
 def create(runs: Path, plan: str, started: datetime, token: str) -> Path:
     """Make the directory of a new run below ``runs``: ``20261121-014500-nightly-3f2a``. Raises :class:`OSError`, as when the disk is full."""
     run = runs / f"{started:%Y%m%d-%H%M%S}-{plan}-{token}"
-    for part in ("logs", "spool", "charts", "final_state"):
+    for part in (LOGS, SPOOL, CHARTS, FINAL_STATE):
         (run / part).mkdir(parents=True, exist_ok=False)
     return run.resolve()
 

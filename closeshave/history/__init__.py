@@ -3,35 +3,12 @@
 A history holds its rows as columns (pandas over Parquet), because a run may have ten million of them. The row dataclasses state what a row means,
 and tests build small histories from them.
 
-May import: clock, files, topology.
+May import: clock, files, topology, vocabulary.
 """
 
 from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, OPERATIONS, PLACEMENTS, frame, to_frame
-from closeshave.history.events import ENVIRONMENT_LOST, Edge, FaultEvent, Mark, Signal
-from closeshave.history.files import (
-    BLIND,
-    BOOKINGS_FILE,
-    CACHE_ENTRIES_FILE,
-    CAPTURES_FILE,
-    DIVERGED_FILE,
-    EDGE_COUNTS,
-    EFFECTS_FILE,
-    MANIFEST,
-    ODD_EFFECTS,
-    OPERATIONS_FILE,
-    PLACEMENTS_FILE,
-    RESOURCES_FILE,
-    SENT,
-    TIMELINE,
-    WRITING,
-    load_manifest,
-    record,
-    record_sent,
-    save_blind,
-    save_edges,
-    save_manifest,
-    save_rows,
-)
+from closeshave.history.events import Edge, FaultEvent, Mark, Signal
+from closeshave.history.files import WRITING, load_manifest, record, record_sent, save_blind, save_edges, save_manifest, save_rows
 from closeshave.history.reading import load
 from closeshave.history.rows import (
     PROXY,
@@ -48,6 +25,22 @@ from closeshave.history.rows import (
     Source,
 )
 from closeshave.history.whole import Blind, EdgeCount, History, Manifest, PhaseTime, Rate, Sent
+from closeshave.vocabulary import (
+    BLIND,
+    BOOKINGS_FILE,
+    CACHE_ENTRIES_FILE,
+    CAPTURES_FILE,
+    DIVERGED_FILE,
+    EDGE_COUNTS,
+    EFFECTS_FILE,
+    MANIFEST,
+    ODD_EFFECTS,
+    OPERATIONS_FILE,
+    PLACEMENTS_FILE,
+    RESOURCES_FILE,
+    SENT,
+    TIMELINE,
+)
 
 __all__ = [
     "BLIND",
@@ -62,7 +55,6 @@ __all__ = [
     "EDGE_COUNTS",
     "EFFECTS",
     "EFFECTS_FILE",
-    "ENVIRONMENT_LOST",
     "MANIFEST",
     "ODD_EFFECTS",
     "OPERATIONS",

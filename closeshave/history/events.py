@@ -34,8 +34,7 @@ class Signal:
 
     at_ns: int
     kind: str
-    """``suspected`` (a part was noticed missing), ``promoted`` (a new primary), ``demoted`` (decided, begun or done), ``stopped`` (a server has ended
-    its last session) or ``alert``."""
+    """One of :class:`closeshave.vocabulary.SignalKind`."""
     scope: str
     """``shard:1``, ``store:cache``, ``region:us-west-2``."""
     source: str
@@ -43,13 +42,9 @@ class Signal:
     detail: str = ""
 
 
-ENVIRONMENT_LOST = "environment-lost"
-"""The kind of the mark at the instant from which answers are no evidence: soon after it the whole environment ended, and no fault caused that."""
-
-
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Anything else on the timeline: ``phase-started``, ``phase-ended``, ``abort``, ``note``, ``precedence``, :data:`ENVIRONMENT_LOST`."""
+    """Anything else on the timeline; ``kind`` is one of :class:`closeshave.vocabulary.MarkKind`, or of an older version."""
 
     at_ns: int
     kind: str

@@ -15,15 +15,7 @@ from pydantic import TypeAdapter
 from closeshave.files import append_line, seal, write_atomically
 from closeshave.history.events import FaultEvent, Mark, Signal
 from closeshave.history.whole import Blind, EdgeCount, Manifest, Sent
-
-MANIFEST, TIMELINE, SENT, EDGE_COUNTS, BLIND = "manifest.json", "timeline.jsonl", "sent.jsonl", "edges.json", "blind.json"
-OPERATIONS_FILE, EFFECTS_FILE = "operations.parquet", "effects.parquet"
-BOOKINGS_FILE, CAPTURES_FILE = "final_state/bookings.parquet", "final_state/captures.parquet"
-CACHE_ENTRIES_FILE, PLACEMENTS_FILE = "final_state/cache_entries.parquet", "final_state/placements.parquet"
-DIVERGED_FILE = "final_state/diverged.parquet"
-RESOURCES_FILE = "resources.parquet"
-ODD_EFFECTS = "effects-odd.jsonl"
-"""Effects that do not fit the columns of their table, as they were recorded."""
+from closeshave.vocabulary import BLIND, EDGE_COUNTS, MANIFEST, SENT, TIMELINE
 
 MANIFEST_CODEC = TypeAdapter(Manifest)
 EDGES_CODEC = TypeAdapter(tuple[EdgeCount, ...])

@@ -14,28 +14,24 @@ from pydantic import TypeAdapter
 from closeshave.files import seal
 from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, OPERATIONS, PLACEMENTS, to_frame
 from closeshave.history.events import FaultEvent, Mark, Signal
-from closeshave.history.files import (
+from closeshave.history.files import BLIND_CODEC, EDGES_CODEC, EVENT_CODECS, SENT_CODEC, load_manifest
+from closeshave.history.whole import History
+from closeshave.plurals import counted
+from closeshave.vocabulary import (
     BLIND,
-    BLIND_CODEC,
     BOOKINGS_FILE,
     CACHE_ENTRIES_FILE,
     CAPTURES_FILE,
     DIVERGED_FILE,
     EDGE_COUNTS,
-    EDGES_CODEC,
     EFFECTS_FILE,
-    EVENT_CODECS,
     ODD_EFFECTS,
     OPERATIONS_FILE,
     PLACEMENTS_FILE,
     RESOURCES_FILE,
     SENT,
-    SENT_CODEC,
     TIMELINE,
-    load_manifest,
 )
-from closeshave.history.whole import History
-from closeshave.plurals import counted
 
 if TYPE_CHECKING:
     import pandas as pd

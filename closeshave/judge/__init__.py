@@ -1,6 +1,6 @@
 """What a history means: pure functions from recorded evidence to verdicts. Nothing here acts, and nothing here imports what acts.
 
-May import: history, plan, plurals, quantiles, scope, target, topology.
+May import: history, plan, plurals, quantiles, scope, target, topology, vocabulary.
 """
 
 from closeshave.judge.assess import assess

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from closeshave.judge.verdict import Assessment, Status
+from closeshave.vocabulary import EXIT_OF, Ending, Exit
 
-BY_STATUS = {Status.PASS: 0, Status.FAIL: 1, Status.INCONCLUSIVE: 3}
+BY_STATUS = {Status.PASS: Exit.PASS, Status.FAIL: Exit.FAIL, Status.INCONCLUSIVE: Exit.INCONCLUSIVE}
 
 
-def exit_code(
-    assessment: Assessment, *, interrupted: bool = False, environment_failed: bool = False, stopped_for_safety: bool = False
-) -> int:
-    """0 pass, 1 fail, 3 inconclusive, 4 environment or harness failed, 5 stopped for safety, 130 interrupted.
+def exit_code(assessment: Assessment, ending: Ending | None = None) -> int:
+    """The code of :class:`closeshave.vocabulary.Exit`: why the run ended early comes before what its verdicts say.
 
-    When several apply: 130 > 5 > 4 > 1 > 3. (2 is a usage error, given before there is anything to assess.)
+    2 is a usage error, given before there is anything to assess.
     """
-    if interrupted:
-        return 130
-    if stopped_for_safety:
-        return 5
-    if environment_failed:
-        return 4
-    return BY_STATUS[assessment.status]
+    return int(EXIT_OF[ending] if ending else BY_STATUS[assessment.status])

@@ -5,7 +5,7 @@ its answer), :mod:`.pool`, :mod:`.client` (what tasks call), :mod:`.outcomes` (w
 of each request), :mod:`.rates` and :mod:`.scheduler` (the open model), :mod:`.customers` (a million who think), :mod:`.users` (Locust user classes).
 The booking journeys use it through :mod:`.transport`, :mod:`.carrier` and :mod:`.sleep`; :mod:`.convert` works after the run.
 
-May import: clock, files, history.
+May import: clock, files, history, vocabulary.
 """
 
 from closeshave.loadgen import compiled

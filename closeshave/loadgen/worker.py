@@ -27,6 +27,7 @@ from closeshave.loadgen import compiled
 from closeshave.loadgen.engine import Engine, Settings
 from closeshave.loadgen.stats import EngineStats
 from closeshave.loadgen.tls import TlsSettings
+from closeshave.vocabulary import WORKERS_VARIABLE
 
 _LOG = logging.getLogger(__name__)
 _READY_MESSAGE, _START_MESSAGE, _DONE_MESSAGE = "closeshave-ready", "closeshave-start", "closeshave-done"
@@ -88,10 +89,10 @@ def place_of(environment: Environment) -> Place:
     """This process among the workers. Raises :class:`RuntimeError` for a worker that does not know how many there are."""
     if not isinstance(environment.runner, WorkerRunner):
         return Place(0, 1)
-    count = _option(environment.parsed_options, "processes") or int(os.environ.get("CLOSESHAVE_WORKERS", "0"))
+    count = _option(environment.parsed_options, "processes") or int(os.environ.get(WORKERS_VARIABLE, "0"))
     index = environment.runner.worker_index
     if not 0 <= index < count:
-        raise RuntimeError(f"worker {index} of {count}: start workers with --processes, or set CLOSESHAVE_WORKERS to their number")
+        raise RuntimeError(f"worker {index} of {count}: start workers with --processes, or set {WORKERS_VARIABLE} to their number")
     return Place(index, count)
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from closeshave.history import Edge, History
 from closeshave.judge.verdict import Assessment, FaultFigures
+from closeshave.vocabulary import SignalKind
 
-SIGNAL_KINDS = ("suspected", "promoted", "demoted", "alert")
+SIGNAL_KINDS = (SignalKind.SUSPECTED, SignalKind.PROMOTED, SignalKind.DEMOTED, SignalKind.ALERT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan
 from closeshave.report import html, junit, markdown, summary
 from closeshave.report.curves import curves
-from closeshave.report.findings import ATTACHMENTS, INPUTS, RESOURCES, Findings
+from closeshave.report.findings import ATTACHMENTS, INPUTS, Findings
 from closeshave.target import Target
+from closeshave.vocabulary import CHARTS, JUNIT, MARKDOWN, PAGE, RESOURCES_FILE, SUMMARY
 
 
 def write(run: Path, history: History, plan: Plan, target: Target, assessment: Assessment, exit_code: int) -> Path:
@@ -25,18 +26,18 @@ def write(run: Path, history: History, plan: Plan, target: Target, assessment: A
     """
     attachments = {name: (run / name).read_text(errors="replace", encoding="utf-8") for name in ATTACHMENTS if (run / name).is_file()}
     findings = Findings(history, plan, target, assessment, exit_code, _resources(run), attachments, _digests(run))
-    write_atomically(run / "summary.json", summary.render(findings))
-    write_atomically(run / "junit.xml", junit.render(findings))
-    write_atomically(run / "summary.md", markdown.render(findings))
+    write_atomically(run / SUMMARY, summary.render(findings))
+    write_atomically(run / JUNIT, junit.render(findings))
+    write_atomically(run / MARKDOWN, markdown.render(findings))
     drawn = curves(findings)
-    page = run / "report.html"
+    page = run / PAGE
     write_atomically(page, html.render(findings, drawn).encode(errors="replace"))
     # Here alone: most who judge a run draw nothing, and the library takes most of a second to import.
     from closeshave.report import charts  # noqa: PLC0415
 
-    (run / "charts").mkdir(exist_ok=True)
+    (run / CHARTS).mkdir(exist_ok=True)
     for name, image in charts.render(findings, drawn).items():
-        write_atomically(run / "charts" / name, image)
+        write_atomically(run / CHARTS / name, image)
     return page
 
 
@@ -46,9 +47,9 @@ def _digests(run: Path) -> dict[str, str]:
 
 def _resources(run: Path) -> pd.DataFrame | None:
     """No verdict rests on this file, so a report without it is better than none."""
-    if not (run / RESOURCES).is_file():
+    if not (run / RESOURCES_FILE).is_file():
         return None
     try:
-        return pd.read_parquet(run / RESOURCES)
+        return pd.read_parquet(run / RESOURCES_FILE)
     except (pa.ArrowException, OSError, ValueError):
         return None

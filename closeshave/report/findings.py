@@ -11,15 +11,14 @@ from closeshave.history import History
 from closeshave.judge.verdict import Assessment
 from closeshave.plan import Plan
 from closeshave.target import Target
+from closeshave.vocabulary import DESCRIPTION, ENVIRONMENT, PLAN, RERUN, TARGET
 
-ATTACHMENTS = ("environment.json", "rerun.sh")
+ATTACHMENTS = (DESCRIPTION, RERUN)
 """Files of a run directory that the report shows as they are, when they exist."""
 
 
-INPUTS: Mapping[str, str] = {"plan": "plan.yaml", "target": "target.yaml", "environment": "environment.yaml"}
+INPUTS: Mapping[str, str] = {"plan": PLAN, "target": TARGET, "environment": ENVIRONMENT}
 """Files that a person wrote and a run keeps word for word, by what they are."""
-RESOURCES = "resources.parquet"
-"""What the machine and every group of processes used, about once a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Findings:
     assessment: Assessment
     exit_code: int
     resources: pd.DataFrame | None = None
-    """Rows of :data:`RESOURCES`; ``None`` when nothing was recorded."""
+    """Rows of :data:`closeshave.vocabulary.RESOURCES_FILE`; ``None`` when nothing was recorded."""
     attachments: Mapping[str, str] = field(default_factory=dict)
     """Contents of those of :data:`ATTACHMENTS` that exist, by file name."""
     digests: Mapping[str, str] = field(default_factory=dict)

@@ -97,7 +97,7 @@ def load(path: Path) -> Summary:
     try:
         # Our own file: witnesses may hold half a surrogate, which RFC 8259 allows and strict readers refuse.
         told = json.loads(path.read_bytes())
-        return _CODEC.validate_python(_LATER | told if isinstance(told, dict) else told)
+        return _CODEC.validate_python({**_LATER, **told} if isinstance(told, dict) else told)
     except (ValueError, RecursionError) as error:
         raise Damaged(f"{path} holds no summary: {str(error).splitlines()[0]}") from None
 

@@ -18,6 +18,7 @@ from closeshave.plurals import counted
 from closeshave.report import ranking, rate, views, words
 from closeshave.report.headline import MARKS, headline
 from closeshave.report.views import VerdictView
+from closeshave.vocabulary import PAGE
 
 STYLES = {Status.PASS: "bold green", Status.INCONCLUSIVE: "bold yellow", Status.FAIL: "bold red"}
 
@@ -46,7 +47,7 @@ def render(assessment: Assessment, run: Path, console: Console) -> None:
     sentence = Text(f"{MARKS[said.status]} {said.word} ({said.evidence}): ", style=STYLES[said.status])
     sentence.append(said.sentence, style="default")
     console.print(sentence)
-    if (run / "report.html").exists():
+    if (run / PAGE).exists():
         console.print(Text(f"  {run / 'report.html'}", style="dim"), soft_wrap=True)
 
 

@@ -11,8 +11,9 @@ from pydantic import TypeAdapter
 
 from closeshave.deployment import OPERATIONS, OVERRIDES
 from closeshave.topology import Topology
+from closeshave.vocabulary import STANDIN_VARIABLE
 
-VARIABLE = "CLOSESHAVE_STANDIN_SETTINGS"
+VARIABLE = STANDIN_VARIABLE
 """The environment variable that names the file."""
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-VARIABLE = "CLOSESHAVE_LOAD"
+from closeshave.vocabulary import LOAD_VARIABLE
+
+VARIABLE = LOAD_VARIABLE
 """The environment variable with the path of ``load.json`` for a Locust process."""
 
 RECORDS = "spool"

@@ -4,5 +4,5 @@ A series of trials on one environment: :mod:`.series`. Before a trial: :mod:`.pr
 the plan can decide), :mod:`.nemesis` (random faults).
 
 May import: caps, clock, conclusion, control, deployment, environments, faults, files, history, judge, plan, private, report, scope, shapes,
-target, topology, traffic.
+target, topology, traffic, vocabulary.
 """

@@ -36,8 +36,9 @@ from closeshave.trial import calibration, outlook
 from closeshave.trial.calibration import FLOOR, SHARE, Found, Machine, NothingMeasured, Sample, Wanted
 from closeshave.trial.starting import describe, options
 from closeshave.trial.state import SENDERS, Trial
+from closeshave.vocabulary import CALIBRATION
 
-FILE = "calibration.json"
+FILE = CALIBRATION
 PLACE = "calibration"
 """Directory below the run's in which the senders of the calibration keep their records and logs, while it lasts."""
 RISE_S = 18.0

@@ -16,6 +16,7 @@ from closeshave.faults.janitor import Janitor
 from closeshave.traffic import collect, learning
 from closeshave.traffic.runfiles import RECORDS
 from closeshave.trial.state import Trial
+from closeshave.vocabulary import MarkKind
 
 DOWN_AGAIN_S = 60.0
 """How long what cannot be taken down is tried again: a container engine that is restarted is back by then, with what it ran."""
@@ -52,7 +53,7 @@ def _step(trial: Trial, name: str, act: Callable[[Trial], None]) -> None:
         act(trial)
     except Exception as error:  # noqa: BLE001 - the next step must still run; the failure is kept as evidence and shown
         trial.say(str(error), name, "red")
-        trial.mark("harness-error", f"{name}: {type(error).__name__}: {error}")
+        trial.mark(MarkKind.HARNESS_ERROR, f"{name}: {type(error).__name__}: {error}")
 
 
 def _stop_generators(trial: Trial) -> None:
@@ -73,7 +74,7 @@ def _heal_what_is_open(trial: Trial) -> None:
             experiment.stop(child)
     if trial.deployment is not None:
         for unproven in heal.heal_open(trial.run, trial.deployment, trial.say):
-            trial.mark("heal-unproven", unproven)
+            trial.mark(MarkKind.HEAL_UNPROVEN, unproven)
 
 
 def _abandon_faults(trial: Trial) -> None:
@@ -99,7 +100,7 @@ def _export(trial: Trial) -> None:
         trial.say("reading the final state")
         lacking = trial.driver.export(trial.serving, trial.run, trial.manifest.anchor.wall_ns / 1e9, trial.say)
         for part, why in lacking.items():
-            trial.mark("part-missing", f"{part}: {why}")
+            trial.mark(MarkKind.PART_MISSING, f"{part}: {why}")
 
 
 def _collect_signals(trial: Trial) -> None:
@@ -114,7 +115,7 @@ def _collect_records(trial: Trial) -> None:
         for blind in collect.collect(trial.run).blind:
             trial.say("it is unknown what its customers did at the end", f"{blind.worker} was killed", "yellow")
         for what, why in learning.notes(trial.run / RECORDS).items():
-            trial.mark("part-missing", f"{what}: {why}")
+            trial.mark(MarkKind.PART_MISSING, f"{what}: {why}")
             trial.say(why, what, "yellow")
     if trial.sampler is not None:
         resources.collect(trial.run)
@@ -133,7 +134,7 @@ def _leave(trial: Trial) -> None:
         trial.driver.down(trial.root, None)
         return
     for what in trial.driver.tidy(trial.serving, trial.run, trial.say):
-        trial.mark("left-behind", what)
+        trial.mark(MarkKind.LEFT_BEHIND, what)
         trial.say(what, "left behind", "yellow")
 
 
@@ -163,7 +164,7 @@ def _take_down(trial: Trial) -> None:
         trial.say(", ".join(trial.left), f"not everything could be removed; trying again for {DOWN_AGAIN_S:g} s", "yellow")
         poll_until(lambda: _is_down(trial), DOWN_AGAIN_S, interval_s=1.0)
     if trial.left:
-        trial.mark("left-behind", ", ".join(trial.left))
+        trial.mark(MarkKind.LEFT_BEHIND, ", ".join(trial.left))
         raise OSError(
             f"could not be removed: {', '.join(trial.left)}; the janitor keeps trying; or run 'closeshave env down --root {trial.root}'"
         )

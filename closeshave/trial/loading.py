@@ -18,6 +18,7 @@ from closeshave.trial import ratecap, schedule
 from closeshave.trial.display import Bar
 from closeshave.trial.monitoring import Monitor
 from closeshave.trial.state import SENDERS, SafetyStop, Trial, scope_text
+from closeshave.vocabulary import MarkKind
 
 TICK_S = 0.1
 HEAL_WAIT_S = 120.0
@@ -34,7 +35,7 @@ def load_and_break(trial: Trial) -> None:
     trial.generators = [Generator.start(sender, load) for sender in SENDERS]
     for generator in trial.generators:
         generator.wait_ready(60)
-        trial.mark("precedence", f"{generator.kind}: {generator.priority}")
+        trial.mark(MarkKind.SENDER_PRIORITY, f"{generator.kind}: {generator.priority}")
     if trial.forks is not None:
         _await_forks(trial, trial.forks)
     trial.sample()
@@ -48,7 +49,7 @@ def load_and_break(trial: Trial) -> None:
     trial.manifest = replace(trial.manifest, phases=times)
     history.save_manifest(trial.run, trial.manifest)
     for phase in times:
-        history.record(trial.run, Mark(phase.started_ns, "phase-started", phase.name))
+        history.record(trial.run, Mark(phase.started_ns, MarkKind.PHASE_STARTED, phase.name))
     trial.say(f"load starts: {', '.join(f'{p.name} {p.duration:g} s' for p in trial.prepared.plan.phases)}")
     with trial.display.bar((times[-1].ended_ns - start_ns) / 1e9) as bar:
         _watch(trial, times, bar)
@@ -75,7 +76,7 @@ def _watch(trial: Trial, times: tuple[PhaseTime, ...], bar: Bar) -> None:
                 continue
             waiting.remove(item)
             if go is schedule.Go.SKIP:
-                trial.mark("fault-skipped", item.fault.id)
+                trial.mark(MarkKind.FAULT_SKIPPED, item.fault.id)
                 trial.say("an earlier fault is not healed yet", f"{item.fault.id} is skipped", "yellow")
                 continue
             trial.children[item.fault.id] = _begin(trial, item.fault, at_ns)
@@ -103,7 +104,7 @@ def _begin(trial: Trial, fault: Fault, at_ns: int) -> experiment.Child:
         try:
             return trial.forks.fork(experiment.order(trial.serving, trial.run, fault, at_ns))
         except NoServer as error:
-            trial.mark("note", f"{fault.id} was started in an interpreter of its own: {error}")
+            trial.mark(MarkKind.NOTE, f"{fault.id} was started in an interpreter of its own: {error}")
     return experiment.start(trial.serving, trial.run, fault, at_ns)
 
 
@@ -116,7 +117,7 @@ def _check_helpers(trial: Trial) -> None:
     for generator in trial.generators:
         code = generator.poll()
         if code is not None:
-            trial.mark("generator-died", f"{generator.kind} ended with code {code} before the load did")
+            trial.mark(MarkKind.GENERATOR_DIED, f"{generator.kind} ended with code {code} before the load did")
             raise SafetyStop(f"the load generator for {generator.kind} ended with code {code} before the load did")
     for fault, child in trial.children.items():
         # A negative code is a signal's: it neither healed nor said why. One that could not prove its heal ends with a code of its own.

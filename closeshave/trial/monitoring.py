@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from closeshave.clock import now_ns
 from closeshave.faults.ledger import Ledger
-from closeshave.history import ENVIRONMENT_LOST, PROXY, RATE_LIMITED, SHORTAGE, Mark, record
+from closeshave.history import PROXY, RATE_LIMITED, SHORTAGE, Mark, record
 from closeshave.plan import Fault
 from closeshave.traffic.live import Live
 from closeshave.trial.aborts import Bounds, Watch
@@ -14,6 +14,7 @@ from closeshave.trial.excuses import Counted, Excuses
 from closeshave.trial.liveness import Liveness
 from closeshave.trial.slots import ACTIONS
 from closeshave.trial.state import EnvironmentLost, SafetyStop, Trial
+from closeshave.vocabulary import MarkKind
 
 LOOK_EVERY_NS = 1_000_000_000
 
@@ -46,7 +47,7 @@ class Monitor:
             return
         self._looked_ns = at_ns
         if reason := self._liveness.gone(at_ns):
-            record(self._run, Mark(self._liveness.whole_ns, ENVIRONMENT_LOST, reason))
+            record(self._run, Mark(self._liveness.whole_ns, MarkKind.ENVIRONMENT_LOST, reason))
             raise EnvironmentLost(reason)
         seen = Counted(at_ns / 1e9, self._live.tallies(), self._live.effects(ACTIONS), self._broken())
         for counted in self._excuses.due(seen):

@@ -13,8 +13,9 @@ from pydantic import TypeAdapter
 
 from closeshave.files import jsonfile, write_atomically
 from closeshave.plan import Expected, Fault, Nemesis, Plan
+from closeshave.vocabulary import NEMESIS
 
-FILE = "nemesis.json"
+FILE = NEMESIS
 """In a run directory: the faults that were drawn for it, so that a later judging uses the same ones."""
 PREFIX = "nemesis-"
 """What the IDs of drawn faults begin with."""

@@ -37,10 +37,9 @@ from closeshave.trial.loading import load_and_break
 from closeshave.trial.preparation import Prepared, check_disk
 from closeshave.trial.starting import bring_up, log_in, options
 from closeshave.trial.state import EnvironmentLost, SafetyStop, Trial
+from closeshave.vocabulary import RUN_VARIABLE, Ending, MarkKind
 
 NOTHING_GIVEN = Permission()
-RUN_ID = "CLOSESHAVE_RUN_ID"
-"""Every process that the harness itself starts carries the run's ID in this variable, so that the janitor finds it."""
 
 
 def run(
@@ -88,7 +87,7 @@ def run(
     )
     trial = Trial(prepared, directory, manifest, display, attach)
     history.save_manifest(directory, manifest)
-    os.environ[RUN_ID] = manifest.id
+    os.environ[RUN_VARIABLE] = manifest.id
     bytecode.make(display.say)
     with janitor.Heartbeat(directory), interrupts(display.say) as stop:
         _carry_out(trial, stop, after_up)
@@ -114,7 +113,7 @@ def _find_its_links(prepared: Prepared, root: Path) -> None:
 
 
 def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], None] | None) -> None:
-    ending = None
+    ending: tuple[Ending | None, str] | None = None
     try:
         bring_up(trial)
         if after_up is not None:
@@ -125,18 +124,21 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
         load_and_break(trial)
     except TooLittle as reason:
         # Neither an error nor a stop: the run is judged inconclusive, with the reason why no load was sent.
-        ending = ("", str(reason))
+        ending = (None, str(reason))
     except Interrupted as reason:
         ending = _stopped(trial, str(reason))
     except SafetyStop as reason:
-        ending = ("safety", str(reason))
+        ending = (Ending.SAFETY, str(reason))
     except EnvironmentLost as error:
         trial.lost = True
-        ending = ("environment", str(error))
+        ending = (Ending.ENVIRONMENT, str(error))
     except (EnvironmentFailed, GeneratorFailed, LoginFailed, janitor.JanitorFailed, OSError) as error:
-        ending = ("environment", str(error))
+        ending = (Ending.ENVIRONMENT, str(error))
     except Exception as error:  # noqa: BLE001 - a bug of ours must end as "the harness failed", never as a fail of the platform or a whole run
-        ending = ("environment", f"the harness failed: {unexpected.told(error)}; its traceback is in {unexpected.keep(error, trial.run)}")
+        ending = (
+            Ending.ENVIRONMENT,
+            f"the harness failed: {unexpected.told(error)}; its traceback is in {unexpected.keep(error, trial.run)}",
+        )
     finally:
         stop.shield()
         if ending is None and stop.received is not None:
@@ -144,7 +146,7 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
         _end(trial, ending)
 
 
-def _end(trial: Trial, ending: tuple[str, str] | None) -> None:
+def _end(trial: Trial, ending: tuple[Ending | None, str] | None) -> None:
     """Say and note how it ended, and put everything in order: whatever one step raises (the disk may be full), the others are taken."""
     early = ending is not None
     with ExitStack() as steps:
@@ -153,16 +155,16 @@ def _end(trial: Trial, ending: tuple[str, str] | None) -> None:
         steps.callback(clean_up, trial, early=early)
         if ending is not None:
             steps.callback(note_ending, trial.run, ending[0])
-            steps.callback(trial.mark, "abort", ending[1])
+            steps.callback(trial.mark, MarkKind.ABORT, ending[1])
             trial.say(ending[1], "stopping early", "bold red")
 
 
-def _save_manifest(trial: Trial, ending: tuple[str, str] | None) -> None:
+def _save_manifest(trial: Trial, ending: tuple[Ending | None, str] | None) -> None:
     ended_at = datetime.now(UTC).isoformat(timespec="seconds")
     trial.manifest = replace(trial.manifest, ended_at=ended_at, interrupted=ending[1] if ending else None)
     history.save_manifest(trial.run, trial.manifest)
 
 
-def _stopped(trial: Trial, reason: str) -> tuple[str, str]:
+def _stopped(trial: Trial, reason: str) -> tuple[Ending | None, str]:
     """A signal is Ctrl-C, unless ``closeshave stop`` sent it."""
-    return ("safety", "stopped by the operator (closeshave stop)") if stopping.asked(trial.run) else ("interrupted", reason)
+    return (Ending.SAFETY, "stopped by the operator (closeshave stop)") if stopping.asked(trial.run) else (Ending.INTERRUPTED, reason)

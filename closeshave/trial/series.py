@@ -29,11 +29,11 @@ from closeshave.files.shipped import locate
 from closeshave.trial import running
 from closeshave.trial.display import Display
 from closeshave.trial.preparation import Prepared
+from closeshave.vocabulary import Exit
 
 FILE = "series.jsonl"
 """Beside the runs of a series: a line for each trial that is done."""
 ATTEMPTS_MAX = 3
-INTERRUPTED, FAILED = 130, 4
 
 Act = Callable[[Deployment], None]
 """Acts on the environment when it serves, before any load."""
@@ -61,7 +61,7 @@ _CODEC = TypeAdapter(Kept)
 
 def came_to_an_end(conclusion: Conclusion) -> bool:
     """Whether neither the environment nor the harness failed."""
-    return conclusion.exit_code != FAILED
+    return conclusion.exit_code != Exit.BROKEN
 
 
 @dataclass(slots=True)
@@ -107,9 +107,9 @@ class Series:
     def trial(self, prepared: Prepared, before: Act | None = None) -> Conclusion:
         """One trial, judged. Raises :class:`Stopped`."""
         conclusion = conclude(running.run(prepared, self.runs, Display(self.console), attach=self.root, after_up=before))
-        if conclusion.exit_code == INTERRUPTED:
+        if conclusion.exit_code == Exit.INTERRUPTED:
             raise Stopped
-        self._spoilt = conclusion.exit_code == FAILED
+        self._spoilt = conclusion.exit_code == Exit.BROKEN
         return conclusion
 
     def once(

@@ -16,6 +16,7 @@ from closeshave.plurals import counted
 from closeshave.traffic import logins
 from closeshave.trial.preparation import Prepared
 from closeshave.trial.state import SafetyStop, Trial
+from closeshave.vocabulary import DESCRIPTION, MarkKind
 
 
 def bring_up(trial: Trial) -> None:
@@ -38,7 +39,7 @@ def bring_up(trial: Trial) -> None:
     # Without the accounts: a run directory is passed around.
     trial.deployment.save(trial.run, accounts=False)
     for part, reason in trial.deployment.missing.items():
-        trial.mark("part-missing", f"{part}: {reason}")
+        trial.mark(MarkKind.PART_MISSING, f"{part}: {reason}")
     describe(trial)
 
 
@@ -49,7 +50,7 @@ def describe(trial: Trial) -> None:
         **fingerprint.describe(trial.deployment, trial.prepared.plan.seed, trial.manifest.rate),
         "load_engine": "compiled" if plain is None else f"plain Python: {plain}",
     }
-    write_atomically(trial.run / "environment.json", json.dumps(description, indent=1, default=str))
+    write_atomically(trial.run / DESCRIPTION, json.dumps(description, indent=1, default=str))
 
 
 def log_in(trial: Trial) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from closeshave.control.processes import gone, send
 from closeshave.faults import heartbeat
 from closeshave.files import write_atomically
+from closeshave.vocabulary import STOP
 
-FILE = "stop"
+FILE = STOP
 """In a run directory: the operator asked for the stop. Written before the signal, because the signal alone means the same as Ctrl-C."""
 
 

@@ -8,7 +8,9 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
-FILE = "harness-error.log"
+from closeshave.vocabulary import HARNESS_ERROR, LOGS
+
+FILE = HARNESS_ERROR
 """In the logs of a run."""
 
 
@@ -41,7 +43,7 @@ def keep(error: BaseException, run: Path | None) -> str:
 def _in_logs(run: Path | None) -> tuple[int, str]:
     if run is None:
         raise FileNotFoundError("there is no run")
-    path = run / "logs" / FILE
+    path = run / LOGS / FILE
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), str(path)
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from closeshave import conclusion, deployment, history, private
+from closeshave import conclusion, deployment, history, private, vocabulary
 from closeshave.clock import Anchor
 from closeshave.control import processes
 from closeshave.deployment import DIVERGED, OWN_REQUESTS, Process
@@ -50,8 +50,8 @@ def _chosen(data: bytes, readers: Mapping[str, Reader]) -> None:
 # -- a run directory ---------------------------------------------------------------------------------------------------------------------------
 
 RUN_FILES = (
-    history.MANIFEST, history.TIMELINE, history.SENT, history.EDGE_COUNTS, history.BLIND, nemesis.FILE, conclusion.ENDING, rundir.PLAN,
-    rundir.TARGET, history.OPERATIONS_FILE, history.EFFECTS_FILE, history.BOOKINGS_FILE, history.CAPTURES_FILE, history.RESOURCES_FILE,
+    history.MANIFEST, history.TIMELINE, history.SENT, history.EDGE_COUNTS, history.BLIND, nemesis.FILE, vocabulary.ENDING, vocabulary.PLAN,
+    vocabulary.TARGET, history.OPERATIONS_FILE, history.EFFECTS_FILE, history.BOOKINGS_FILE, history.CAPTURES_FILE, history.RESOURCES_FILE,
     history.CACHE_ENTRIES_FILE, history.PLACEMENTS_FILE, history.DIVERGED_FILE, history.OPERATIONS_FILE + seal.SUFFIX, history.ODD_EFFECTS,
 )  # fmt: skip
 
@@ -64,7 +64,7 @@ def run(data: bytes) -> None:
         wanted, rest = history.MANIFEST, data
     with _instead(_whole() / wanted, rest), suppress(InvalidFile, rundir.NoRun, OSError):
         recorded, _, _, ending = conclusion.read(_whole())
-        assert ending in conclusion.ENDINGS
+        assert ending is None or ending in vocabulary.Ending
         assert recorded.manifest.id or wanted == history.MANIFEST
     flat_json(rest.decode("utf-8", "replace"))
 

@@ -13,6 +13,7 @@ from closeshave.judge.verdict import Assessment, Status, worst
 from closeshave.judge.verdicts import objectives
 from closeshave.plan import Expected, Fault
 from closeshave.target import Measure, Objective
+from closeshave.vocabulary import Ending
 from tests.judge.clean import REFUSED, shown
 from tests.judge.histories import AVAILABILITY, EIGHT, INTEGRITY, KILL, LOSS, RECOVERY, Run
 
@@ -312,21 +313,21 @@ def test_figures_that_are_shown_only_do_not_gate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "flags", "code"),
+    ("status", "ending", "code"),
     [
-        (PASS, {}, 0),
-        (FAIL, {}, 1),
-        (INCONCLUSIVE, {}, 3),
-        (PASS, {"environment_failed": True}, 4),
-        (FAIL, {"environment_failed": True}, 4),
-        (FAIL, {"stopped_for_safety": True, "environment_failed": True}, 5),
-        (FAIL, {"interrupted": True, "stopped_for_safety": True, "environment_failed": True}, 130),
+        (PASS, None, 0),
+        (FAIL, None, 1),
+        (INCONCLUSIVE, None, 3),
+        (PASS, Ending.ENVIRONMENT, 4),
+        (FAIL, Ending.ENVIRONMENT, 4),
+        (FAIL, Ending.SAFETY, 5),
+        (FAIL, Ending.INTERRUPTED, 130),
     ],
 )
-def test_the_exit_code_tells_the_gravest(status: Status, flags: dict[str, bool], code: int) -> None:
-    """130 > 5 > 4 > 1 > 3."""
+def test_the_exit_code_tells_the_gravest(status: Status, ending: Ending | None, code: int) -> None:
+    """Why a run ended early comes before what its verdicts say."""
     assessment: Assessment = replace(whole().assess(), status=status)
-    assert exit_code(assessment, **flags) == code
+    assert exit_code(assessment, ending) == code
 
 
 def test_senders_of_canaries_are_reconciled_too() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from closeshave.history import ENVIRONMENT_LOST, Mark
+from closeshave.history import Mark
 from closeshave.judge.verdict import Status
 from closeshave.target import Measure, Objective
+from closeshave.vocabulary import MarkKind
 from tests.judge.histories import AVAILABILITY, INTEGRITY, KILL, LATENCY, LOSS, RECOVERY, Run, ns
 
 PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
@@ -16,7 +17,7 @@ EVERYTHING = (AVAILABILITY, LATENCY, THROUGHPUT, RECOVERY, LOSS, INTEGRITY)
 
 def lost(run: Run, at: float) -> None:
     """Every part was there at this second for the last time; nobody could read a final state any more."""
-    run.marks.append(Mark(ns(at), ENVIRONMENT_LOST, "every part of the environment has ended, and no fault caused that"))
+    run.marks.append(Mark(ns(at), MarkKind.ENVIRONMENT_LOST, "every part of the environment has ended, and no fault caused that"))
     run.bookings = run.captures = None
 
 

@@ -10,6 +10,7 @@ from closeshave import private
 from closeshave.trial import cleanup, running
 from closeshave.trial.display import Display
 from closeshave.trial.state import Trial
+from closeshave.vocabulary import Ending
 
 GONE = ()
 STUCK = ("its containers: the engine is away",)
@@ -85,5 +86,5 @@ def test_nothing_that_is_shown_and_no_full_disk_stops_a_clean_up(tmp_path, monke
 
     monkeypatch.setattr(Trial, "driver", SimpleNamespace(ours=True, down=take_down))
     with pytest.raises((OSError, AttributeError, TypeError)):
-        running._end(trial, ("environment", "POST answered 404 no handler found for uri [/api/v2/auth/login]"))
+        running._end(trial, (Ending.ENVIRONMENT, "POST answered 404 no handler found for uri [/api/v2/auth/login]"))
     assert (down, guard.told, place.exists()) == ([tmp_path / "root"], "dismissed", False)

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from closeshave.faults import ledger
 from closeshave.files.rundir import NoRun
-from closeshave.trial import series
+from closeshave.trial import running, series
 from closeshave.trial.series import FILE, Series, Stopped
 
 PREPARED: Any = object()
@@ -27,9 +28,9 @@ class World:
             place=lambda _: runs / "root", up=lambda *_: self.said.append("up"), down=lambda *_: self.said.append("down")
         )
         monkeypatch.setattr(series, "drivers", SimpleNamespace(of=lambda _: driver, at=lambda _: driver))
-        monkeypatch.setattr(series.ledger, "unhealed", lambda _: self.open)
+        monkeypatch.setattr(ledger, "unhealed", lambda _: self.open)
         monkeypatch.setattr(series, "heal_environment", self._heal)
-        monkeypatch.setattr(series.running, "run", lambda *_, **__: self._run(runs))
+        monkeypatch.setattr(running, "run", lambda *_, **__: self._run(runs))
         monkeypatch.setattr(series, "conclude", self._conclude)
         self.series = Series(runs, Console(quiet=True))
 

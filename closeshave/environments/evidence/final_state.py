@@ -33,6 +33,7 @@ from closeshave.history import (
     save_rows,
 )
 from closeshave.plurals import counted
+from closeshave.vocabulary import MarkKind
 
 ROWS_AT_ONCE = 20_000
 CALM_S = 0.5
@@ -122,7 +123,7 @@ def export(deployment: Deployment, run: Path, since_wall_s: float, say: Callable
         raise FinalStateUnreadable("; ".join(f"shard {shard}: {why}" for shard, why in unread.items()))
     for shard, why in unread.items():
         promoted.pop(shard, None)
-        record(run, Mark(now_ns(), "part-missing", f"final state of shard {shard}: {why}"))
+        record(run, Mark(now_ns(), MarkKind.PART_MISSING, f"final state of shard {shard}: {why}"))
     booked = pa.concat_tables([BOOKINGS.empty_table(), *tables]).unify_dictionaries()
     save_rows(run / BOOKINGS_FILE, booked)
     entries = cache_entries.read(deployment, promoted, random.Random(run.name))  # noqa: S311 - which entries are looked at is no secret

@@ -28,12 +28,13 @@ from closeshave.environments.evidence.proctable import Entry
 from closeshave.environments.python import python_environ
 from closeshave.files import append_line, read_lines
 from closeshave.history import save_rows
+from closeshave.vocabulary import RESOURCES_FILE, RUN_VARIABLE
 
-SPOOL, FILE = "spool/resources.jsonl", "resources.parquet"
+SPOOL, FILE = "spool/resources.jsonl", RESOURCES_FILE
 INTERVAL_S = 1.0
 STOP_TIMEOUT_S = 5.0
 
-RUN_MARK = "CLOSESHAVE_RUN_ID"
+RUN_MARK = RUN_VARIABLE
 """Every process that a harness starts carries the name of its run directory in this variable."""
 
 SENDER = "closeshave.traffic.bare_locust"

@@ -16,10 +16,7 @@ from pathlib import Path
 from closeshave.clock import Anchor
 from closeshave.deployment import Deployment
 from closeshave.history import Signal
-
-SUSPECTED, PROMOTED, DEMOTED, STOPPED, ALERT = "suspected", "promoted", "demoted", "stopped", "alert"
-"""The kinds of :class:`closeshave.history.Signal`."""
-
+from closeshave.vocabulary import SignalKind
 
 YEARS = 1971, 9998
 """A time beyond them has none in some zone, or on some clock."""
@@ -39,13 +36,13 @@ Parser = Callable[[str], Word | None]
 
 _PATRONI_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) (?:INFO|WARNING|ERROR|CRITICAL): (.*)")
 _PATRONI_MESSAGES = (
-    (re.compile(r"promoted self to leader "), PROMOTED),
+    (re.compile(r"promoted self to leader "), SignalKind.PROMOTED),
     # The start ("Demoting self") and the end ("demoted self because") of a demotion are both told.
-    (re.compile(r"(?:Demoting|demoting|demoted) self "), DEMOTED),
-    (re.compile(r"Primary crashed\. Failing over\."), SUSPECTED),
+    (re.compile(r"(?:Demoting|demoting|demoted) self "), SignalKind.DEMOTED),
+    (re.compile(r"Primary crashed\. Failing over\."), SignalKind.SUSPECTED),
     # In the leader race every member is asked for its position; it ends the wait for a dead leader's lock.
-    (re.compile(r"Request failed to \S+: GET "), SUSPECTED),
-    (re.compile(r"DCS is not accessible"), ALERT),
+    (re.compile(r"Request failed to \S+: GET "), SignalKind.SUSPECTED),
+    (re.compile(r"DCS is not accessible"), SignalKind.ALERT),
 )
 
 
@@ -56,7 +53,7 @@ _POSTGRES_END = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) \S+ \[\d+\]
 def patroni(line: str, shard: int) -> Word | None:
     """What a line of a Patroni member of ``shard`` says; ``None`` for the usual. Of its PostgreSQL's lines only the end of all sessions counts."""
     if ended := _POSTGRES_END.match(line):
-        return _word(_instant(ended[1], "%Y-%m-%d %H:%M:%S.%f"), STOPPED, f"shard:{shard}", ended[2])
+        return _word(_instant(ended[1], "%Y-%m-%d %H:%M:%S.%f"), SignalKind.STOPPED, f"shard:{shard}", ended[2])
     found = _PATRONI_LINE.match(line)
     if found is None:
         return None
@@ -69,11 +66,11 @@ def patroni(line: str, shard: int) -> Word | None:
 
 _SENTINEL_LINE = re.compile(r"\d+:X (\d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3}) [#*] ([+-][a-z-]+ .*)")
 _SENTINEL_EVENTS = (
-    (re.compile(r"\+[so]down master (?P<group>\S+) "), SUSPECTED),
-    (re.compile(r"\+[so]down slave \S+ \S+ \d+ @ (?P<group>\S+) "), SUSPECTED),
-    (re.compile(r"\+switch-master (?P<group>\S+) "), PROMOTED),
-    (re.compile(r"\+convert-to-slave slave \S+ \S+ \d+ @ (?P<group>\S+) "), DEMOTED),
-    (re.compile(r"-failover-abort-[a-z-]+ master (?P<group>\S+) "), ALERT),
+    (re.compile(r"\+[so]down master (?P<group>\S+) "), SignalKind.SUSPECTED),
+    (re.compile(r"\+[so]down slave \S+ \S+ \d+ @ (?P<group>\S+) "), SignalKind.SUSPECTED),
+    (re.compile(r"\+switch-master (?P<group>\S+) "), SignalKind.PROMOTED),
+    (re.compile(r"\+convert-to-slave slave \S+ \S+ \d+ @ (?P<group>\S+) "), SignalKind.DEMOTED),
+    (re.compile(r"-failover-abort-[a-z-]+ master (?P<group>\S+) "), SignalKind.ALERT),
 )
 
 
@@ -116,7 +113,7 @@ def haproxy(line: str, regions: Collection[str], groups: Collection[str], region
         scope = f"region:{named}"
     else:
         return None
-    return _word(_instant(wall), ALERT, scope, _short(message))
+    return _word(_instant(wall), SignalKind.ALERT, scope, _short(message))
 
 
 def _instant(wall: str, form: str = "") -> datetime | None:

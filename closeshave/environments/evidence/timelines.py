@@ -11,8 +11,8 @@ from datetime import datetime
 from closeshave.clock import Anchor
 from closeshave.deployment import Deployment
 from closeshave.environments import probe
-from closeshave.environments.evidence.signals import PROMOTED
 from closeshave.history import Signal
+from closeshave.vocabulary import SignalKind
 
 PATH = "/history"
 
@@ -33,7 +33,9 @@ def parse(lines: list[object], shard: int, anchor: Anchor) -> Iterator[Signal]:
                 detail = (
                     f"timeline {timeline} ended at {ended} ({reason}); {''.join(map(str, leader)) or 'an unknown member'} leads the next"
                 )
-                yield Signal(anchor.to_monotonic_ns(datetime.fromisoformat(at)), PROMOTED, f"shard:{shard}", f"patroni {PATH}", detail)
+                yield Signal(
+                    anchor.to_monotonic_ns(datetime.fromisoformat(at)), SignalKind.PROMOTED, f"shard:{shard}", f"patroni {PATH}", detail
+                )
 
 
 def _ask(deployment: Deployment, shard: int) -> list[object]:

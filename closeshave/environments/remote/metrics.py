@@ -12,6 +12,7 @@ from closeshave.clock import Anchor
 from closeshave.deployment import Proxy
 from closeshave.files import foreign
 from closeshave.history import Signal
+from closeshave.vocabulary import SignalKind
 
 TIMEOUT_S = 10.0
 STEP_S = 5
@@ -38,7 +39,7 @@ def read(document: Any, anchor: Anchor) -> Iterator[Signal]:
             continue
         at_ns = anchor.monotonic_ns + round((float(series["values"][0][0]) - anchor.wall_ns / 1e9) * 1e9)
         scope = f"shard:{labels['shard']}" if "shard" in labels else f"region:{labels['region']}" if "region" in labels else "platform"
-        yield Signal(at_ns, "alert", scope, "prometheus", str(labels.get("alertname", "")))
+        yield Signal(at_ns, SignalKind.ALERT, scope, "prometheus", str(labels.get("alertname", "")))
 
 
 def _wall_s(anchor: Anchor, monotonic_ns: int) -> float:

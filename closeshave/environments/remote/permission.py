@@ -15,8 +15,9 @@ from pathlib import Path
 
 from closeshave.environments.remote.definition import Remote
 from closeshave.plurals import counted
+from closeshave.vocabulary import TOKEN_VARIABLE
 
-VARIABLE = "CLOSESHAVE_TOKEN"
+VARIABLE = TOKEN_VARIABLE
 """Tokens are given in the environment, never as an argument, where every user of the machine could read them."""
 HOURS_MAX = 24.0
 

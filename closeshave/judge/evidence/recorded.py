@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from closeshave.history import ENVIRONMENT_LOST, PROXY, RATE_LIMITED, SHORTAGE, History, Outcome, Source
+from closeshave.history import PROXY, RATE_LIMITED, SHORTAGE, History, Outcome, Source
 from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, member, shard_ids
 from closeshave.judge.evidence.order import Order, ordered
 from closeshave.judge.evidence.windows import NEVER_NS, Span
 from closeshave.plan import Plan
 from closeshave.target import Target
+from closeshave.vocabulary import MarkKind
 
 FINAL_STATE = "final state of "
 """What the name of a missing part of the final state begins with."""
@@ -128,7 +129,7 @@ class Recorded:
     @cached_property
     def lost_ns(self) -> int | None:
         """The instant from which answers are no evidence, because all of the environment was being taken away by no fault."""
-        return min((mark.at_ns for mark in self.history.marks if mark.kind == ENVIRONMENT_LOST), default=None)
+        return min((mark.at_ns for mark in self.history.marks if mark.kind == MarkKind.ENVIRONMENT_LOST), default=None)
 
     @cached_property
     def customers(self) -> Flags:
@@ -195,7 +196,7 @@ class Recorded:
     @cached_property
     def missing(self) -> Mapping[str, str]:
         """What the platform cannot do or tell, and what that costs, as the trial found it."""
-        told = (mark.detail.partition(": ") for mark in self.history.marks if mark.kind == "part-missing")
+        told = (mark.detail.partition(": ") for mark in self.history.marks if mark.kind == MarkKind.PART_MISSING)
         return {what: why for what, _, why in told}
 
     @cached_property

@@ -13,6 +13,7 @@ from closeshave.history import Edge, FaultEvent, Signal
 from closeshave.judge.evidence.columns import Flags
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.plan import Fault
+from closeshave.vocabulary import SignalKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def signals_of(case: Evidence, life: Life) -> list[Signal]:
 def promoted_ns(case: Evidence, life: Life) -> int | None:
     """t_p: when the first of the shards in scope got its new primary."""
     shards = {f"shard:{shard}" for shard in shards_of(case, life.fault)}
-    return _first(signal.at_ns for signal in signals_of(case, life) if signal.kind == "promoted" and signal.scope in shards)
+    return _first(signal.at_ns for signal in signals_of(case, life) if signal.kind == SignalKind.PROMOTED and signal.scope in shards)
 
 
 def demoted_ns(case: Evidence, life: Life) -> int | None:
@@ -122,13 +123,13 @@ def demoted_ns(case: Evidence, life: Life) -> int | None:
     a later one.
     """
     shards = {f"shard:{shard}" for shard in shards_of(case, life.fault)}
-    said = [signal for signal in signals_of(case, life) if signal.kind == "demoted" and signal.scope in shards]
+    said = [signal for signal in signals_of(case, life) if signal.kind == SignalKind.DEMOTED and signal.scope in shards]
     if not said:
         return None
     first, until = said[0], promoted_ns(case, life) or life.hurting_until_ns
     own = [signal for signal in signals_of(case, life) if signal.source == first.source and first.at_ns <= signal.at_ns <= until]
-    ended = _first(signal.at_ns for signal in own if signal.kind == "stopped")
-    return ended if ended is not None else max((signal.at_ns for signal in own if signal.kind == "demoted"), default=first.at_ns)
+    ended = _first(signal.at_ns for signal in own if signal.kind == SignalKind.STOPPED)
+    return ended if ended is not None else max((signal.at_ns for signal in own if signal.kind == SignalKind.DEMOTED), default=first.at_ns)
 
 
 def _first(instants: Iterable[int]) -> int | None:

@@ -21,6 +21,7 @@ from closeshave.judge.explanation.ending import Booking, in_the_end
 from closeshave.judge.explanation.line import Line
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Verdict
+from closeshave.vocabulary import SignalKind
 
 MARGIN_NS = 5_000_000_000
 """Faults and signals so long before and after the operations of the story belong to it."""
@@ -146,7 +147,7 @@ def _broken(dossier: Analysis, life: Life | None, instants: list[int], shards: s
             if event.fault == other.fault.id and first <= event.at_ns <= last:
                 yield Line(event.at_ns, "fault", "harness", f"{event.fault} ({other.fault.kind} on {scope}): {event.edge}", TIMELINE)
         for signal in signals_of(dossier.case, other):
-            if first <= signal.at_ns <= last and signal.kind != "alert":
+            if first <= signal.at_ns <= last and signal.kind != SignalKind.ALERT:
                 yield Line(
                     signal.at_ns,
                     "signal",

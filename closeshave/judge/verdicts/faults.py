@@ -16,6 +16,7 @@ from closeshave.judge.measures.loss import resolution_ns
 from closeshave.judge.verdict import FaultFigures, Status, Verdict
 from closeshave.judge.verdicts.budget import burn_rate, burnt
 from closeshave.target import Measure
+from closeshave.vocabulary import MarkKind
 
 IN_FLIGHT_NS = 1_000_000_000
 """Writes that were sent so shortly before a fault count as under way: what asynchronous replication loses is younger."""
@@ -25,7 +26,7 @@ def judge(dossier: Analysis, life: Life) -> tuple[Verdict, ...]:
     """``observed/ID`` and ``healed/ID``. Neither can fail the platform: the harness answers for a fault without effect or without a proven heal."""
     name = life.fault.id
     if life.injected_ns is None:
-        skipped = any(mark.kind == "fault-skipped" and mark.detail == name for mark in dossier.case.history.marks)
+        skipped = any(mark.kind == MarkKind.FAULT_SKIPPED and mark.detail == name for mark in dossier.case.history.marks)
         early = dossier.case.history.manifest.interrupted
         why = (
             "an earlier fault was not healed in time"
@@ -36,7 +37,7 @@ def judge(dossier: Analysis, life: Life) -> tuple[Verdict, ...]:
         )
         return tuple(_verdict(what, life, f"{name} was never injected: {why}") for what in ("observed", "healed"))
     unseen = "" if life.observed_ns is not None else f"{name} was injected, but no independent probe saw it in effect"
-    if any(mark.kind == "fault-ended-early" and mark.detail == name for mark in dossier.case.history.marks):
+    if any(mark.kind == MarkKind.FAULT_ENDED_EARLY and mark.detail == name for mark in dossier.case.history.marks):
         unseen = f"{name} ended before the harness healed it: something else undid it at an unknown time"
     unhealed = "" if life.verified_ns is not None else f"it is not proven that {name} was healed"
     unhealed = _fooled(dossier, name) or unhealed
@@ -45,7 +46,7 @@ def judge(dossier: Analysis, life: Life) -> tuple[Verdict, ...]:
 
 def _fooled(dossier: Analysis, name: str) -> str:
     """Why the proof of its healing is none; empty when it is one."""
-    said = (mark.detail.partition(": ") for mark in dossier.case.history.marks if mark.kind == "heal-check-worthless")
+    said = (mark.detail.partition(": ") for mark in dossier.case.history.marks if mark.kind == MarkKind.HEAL_CHECK_WORTHLESS)
     return next((f"it is not proven that {name} was healed: {why}" for fault, _, why in said if fault == name), "")
 
 

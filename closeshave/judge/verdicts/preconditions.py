@@ -13,6 +13,7 @@ from closeshave.judge.evidence.windows import ROLES, Late, blindness, late_windo
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.plurals import counted, plural
 from closeshave.target import Measure
+from closeshave.vocabulary import MarkKind
 
 _DIRECTORIES = re.compile(r"(?<![\w:/])/(?:[^\s/'\":;]+/)+")
 """Of an absolute path, not of a URL: a verdict is read where the machine of the run, and its directories, are no more."""
@@ -164,7 +165,7 @@ def _unfinished(case: Evidence) -> list[str]:
             if actual.name == phase.name and (actual.ended_ns - actual.started_ns) / 1e9 < phase.duration - 1:
                 troubles.append(f"the phase {phase.name} was cut short")
     troubles += [blindness(blind, origin_ns(manifest)) for blind in case.history.blind]
-    failed = (_DIRECTORIES.sub("", mark.detail) for mark in case.history.marks if mark.kind == "harness-error")
+    failed = (_DIRECTORIES.sub("", mark.detail) for mark in case.history.marks if mark.kind == MarkKind.HARNESS_ERROR)
     return troubles + [f"the harness itself failed in the step {step}" for step in failed]
 
 
@@ -176,7 +177,7 @@ def _late_canaries(case: Evidence) -> tuple[Late, ...]:
 
 def _waiting(case: Evidence, name: str) -> str:
     """Why a sender of a run may have been late, where it ran without real-time priority."""
-    told = {mark.detail for mark in case.history.marks if mark.kind == "precedence"}
+    told = {mark.detail for mark in case.history.marks if mark.kind == MarkKind.SENDER_PRIORITY}
     if told & {f"{name}: {rank}" for rank in ("nice", "none")}:
         return "; it had no permission to run in real time (that needs root, or rtprio 2 in limits.conf(5))"
     return ""
