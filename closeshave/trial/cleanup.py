@@ -15,6 +15,7 @@ from closeshave.faults import heal, ledger
 from closeshave.faults.janitor import Janitor
 from closeshave.traffic import collect, learning
 from closeshave.traffic.runfiles import RECORDS
+from closeshave.trial import unexpected
 from closeshave.trial.state import Trial
 from closeshave.vocabulary import MarkKind
 
@@ -53,6 +54,8 @@ def _step(trial: Trial, name: str, act: Callable[[Trial], None]) -> None:
         act(trial)
     except Exception as error:  # noqa: BLE001 - the next step must still run; the failure is kept as evidence and shown
         trial.say(str(error), name, "red")
+        # What was raised says what; where it came from is kept beside the logs of the run.
+        unexpected.keep(error, trial.run)
         trial.mark(MarkKind.HARNESS_ERROR, f"{name}: {type(error).__name__}: {error}")
 
 

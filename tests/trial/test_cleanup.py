@@ -58,8 +58,13 @@ def test_what_could_not_be_removed_is_left_to_the_janitor(tmp_path, monkeypatch,
         generators=[], sampler=None, children={}, forks=None, deployment=None, loaded=False,
         say=lambda *_text: None, mark=lambda kind, _detail="": seen.append(kind),
     )  # fmt: skip
+    (tmp_path / "logs").mkdir()
     cleanup.clean_up(trial, early=True)  # type: ignore[arg-type]  # all that is asked for
     assert (guard.told, seen) == (told, marks)
+    # Whoever looks for the cause finds where it was raised.
+    kept = tmp_path / "logs" / "harness-error.log"
+    assert kept.exists() == ("harness-error" in marks)
+    assert not kept.exists() or "Traceback" in kept.read_text()
 
 
 class Terminal:
