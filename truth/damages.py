@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from closeshave import history
 from closeshave.control.processes import identify, poll_until, send
-from closeshave.history import Edge
+from closeshave.history import FaultEdge
 from closeshave.judge.integrity.registry import INVARIANTS
 from truth.scene import Scene
 
@@ -92,7 +92,7 @@ def resume_always(scene: Scene) -> None:
 
 def resume_early(scene: Scene) -> None:
     """The fault takes effect, is seen, and is over four seconds later, long before it is healed."""
-    poll_until(lambda: scene.saw(Edge.OBSERVED) or scene.over(), 120)
+    poll_until(lambda: scene.saw(FaultEdge.OBSERVED) or scene.over(), 120)
     deadline = time.monotonic() + 4
     poll_until(lambda: time.monotonic() >= deadline or scene.over(), 10)
     for pid in scene.processes_of("app", "ap-southeast-1"):

@@ -252,7 +252,7 @@ def doctor(
     stage: Annotated[str, typer.Option(help="With --url: development, staging or production; only production is not written to.")] = "",
 ) -> None:
     """Show which parts this machine has and which are missing; or examine a platform, and show what its environment file should say."""
-    from closeshave.environments.doctor import Finding, findings
+    from closeshave.environments.doctor import PartCheck, findings
     from closeshave.loadgen import compiled
 
     if environment and url:
@@ -265,7 +265,7 @@ def doctor(
         return
     table = Table("part", "", "detail")
     plain = compiled.why_plain()
-    found = (*findings(), Finding("load engine", plain is None, f"plain Python: {plain}" if plain else "compiled", needed=False))
+    found = (*findings(), PartCheck("load engine", plain is None, f"plain Python: {plain}" if plain else "compiled", needed=False))
     for item in found:
         table.add_row(
             item.part, _coloured("ok", "green") if item.ok else _coloured("missing", "red" if item.needed else "yellow"), item.detail

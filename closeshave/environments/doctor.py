@@ -22,7 +22,7 @@ CORES_MIN = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class PartCheck:
     """One part or condition, and whether an environment can count on it."""
 
     part: str
@@ -32,7 +32,7 @@ class Finding:
     """False for what the embedded environment does without."""
 
 
-def findings() -> tuple[Finding, ...]:
+def findings() -> tuple[PartCheck, ...]:
     """Look at everything; builds what can be built, so that a later start need not. Takes up to some minutes the first time."""
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
         ("python", _python),
@@ -52,7 +52,7 @@ def findings() -> tuple[Finding, ...]:
     return (*found, engine())
 
 
-def engine() -> Finding:
+def engine() -> PartCheck:
     """Whether there is a container engine with our images."""
     return replace(_finding("container engine", _engine), needed=False)
 
@@ -61,11 +61,11 @@ class _Missing(Exception):
     """The part is missing or broken; the message is the finding's detail."""
 
 
-def _finding(part: str, check: Callable[[], str]) -> Finding:
+def _finding(part: str, check: Callable[[], str]) -> PartCheck:
     try:
-        return Finding(part, True, check())
+        return PartCheck(part, True, check())
     except (_Missing, EnvironmentFailed, CommandFailed) as error:
-        return Finding(part, False, str(error))
+        return PartCheck(part, False, str(error))
 
 
 def _version(argv: list[str]) -> str:

@@ -20,12 +20,12 @@ from closeshave.clock import now_ns
 from closeshave.deployment import FILE as DEPLOYMENT
 from closeshave.faults.waiting import SECOND_NS, until
 from closeshave.files import append_line, record_of
-from closeshave.history import Edge, FaultEvent, record
+from closeshave.history import FaultEdge, FaultEvent, record
 
 FILE = "ledger.jsonl"
 DESTROYED = "destroyed"
 """The edge of a fault whose environment was taken down instead of healed: closed, yet never called verified-healed."""
-CLOSING = frozenset({Edge.VERIFIED_HEALED.value, DESTROYED})
+CLOSING = frozenset({FaultEdge.VERIFIED_HEALED.value, DESTROYED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def open_faults(lines: Iterable[Mapping[str, Any]]) -> tuple[OpenFault, ...]:
         fault, edge = line.get("fault"), line.get("edge")
         if not isinstance(fault, str) or not isinstance(edge, str):
             continue
-        if edge == Edge.PLANNED:
+        if edge == FaultEdge.PLANNED:
             if (planned := _planned(line)) is not None:
                 standing.pop(fault, None)
                 standing[fault] = planned
@@ -76,7 +76,7 @@ def open_faults(lines: Iterable[Mapping[str, Any]]) -> tuple[OpenFault, ...]:
             del standing[fault]
         elif fault in standing:
             old = standing[fault]
-            evidence = line.get("evidence", {}) if edge == Edge.INJECTED else old.evidence
+            evidence = line.get("evidence", {}) if edge == FaultEdge.INJECTED else old.evidence
             standing[fault] = OpenFault(fault, old.undo, old.planned_ns, old.ttl_s, edge, evidence)
     return tuple(standing.values())
 
@@ -143,9 +143,9 @@ class Ledger:
             raise RuntimeError(f"fault {fault} is still open in {self.path}: heal it first")
         _enlist(self.path, Path(undo.deployment))
         evidence = {"strike_ns": strike_ns, "kind": undo.kind, "scope": dict(undo.scope), "parameters": dict(undo.parameters)}
-        self._append(fault, Edge.PLANNED, now_ns(), evidence, undo=asdict(undo), ttl_s=ttl_s)
+        self._append(fault, FaultEdge.PLANNED, now_ns(), evidence, undo=asdict(undo), ttl_s=ttl_s)
 
-    def passed(self, fault: str, edge: Edge, at_ns: int, evidence: Mapping[str, Any]) -> None:
+    def passed(self, fault: str, edge: FaultEdge, at_ns: int, evidence: Mapping[str, Any]) -> None:
         """Note that a fault passed an edge at ``at_ns``, the instant when it happened (not when it is written)."""
         self._append(fault, edge, at_ns, evidence)
 
@@ -166,7 +166,7 @@ class Ledger:
         finally:
             os.close(descriptor)
 
-    def _append(self, fault: str, edge: Edge, at_ns: int, evidence: Mapping[str, Any], **more: object) -> None:
+    def _append(self, fault: str, edge: FaultEdge, at_ns: int, evidence: Mapping[str, Any], **more: object) -> None:
         self._write({"fault": fault, "edge": edge.value, "at_ns": at_ns, "evidence": dict(evidence), **more})
         record(self.run, FaultEvent(fault, edge.value, at_ns, dict(evidence)))
 

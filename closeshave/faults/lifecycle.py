@@ -20,7 +20,7 @@ from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting, S
 from closeshave.faults.ledger import Ledger, OpenFault, Undo
 from closeshave.faults.overlapping import others_in_effect
 from closeshave.faults.waiting import SECOND_NS, after, until, wait_until
-from closeshave.history import Edge, Mark, record
+from closeshave.history import FaultEdge, Mark, record
 from closeshave.plurals import counted
 from closeshave.vocabulary import MarkKind
 
@@ -60,7 +60,7 @@ def inject(
     undo = Undo(kind.name, dict(aim.scope), dict(aim.parameters), aim.deployment.root)
     ledger.plan(fault, undo, ttl_s=hold_s + kind.lead_s(aim) + kind.observed_within_s + kind.healed_within_s, strike_ns=strike_ns)
     injection = kind.inject(aim, strike_ns)
-    ledger.passed(fault, Edge.INJECTED, injection.began_ns, asdict(injection))
+    ledger.passed(fault, FaultEdge.INJECTED, injection.began_ns, asdict(injection))
     return injection
 
 
@@ -83,7 +83,7 @@ def observe(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[],
         injection = _INJECTION.validate_python(standing.evidence)
         if seen_before := injection.seen:
             sighting = Sighting(str(seen_before["probe"]), str(seen_before["saw"]))
-            ledger.passed(fault, Edge.OBSERVED, int(seen_before["at_ns"]), asdict(sighting))
+            ledger.passed(fault, FaultEdge.OBSERVED, int(seen_before["at_ns"]), asdict(sighting))
             why = str(seen_before["worthless"]) if "worthless" in seen_before else kind.fooled(aim, injection, stop)
             _note_fooled(ledger, fault, why)
             return sighting
@@ -97,7 +97,7 @@ def observe(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[],
     if sighting is None:
         record(ledger.run, Mark(now_ns(), MarkKind.FAULT_NOT_OBSERVED, fault))
         return None
-    ledger.passed(fault, Edge.OBSERVED, now_ns(), asdict(sighting))
+    ledger.passed(fault, FaultEdge.OBSERVED, now_ns(), asdict(sighting))
     _note_fooled(ledger, fault, kind.fooled(aim, injection, stop))
     return sighting
 
@@ -110,7 +110,7 @@ def _note_fooled(ledger: Ledger, fault: str, why: str) -> None:
 def look_again(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[], bool]) -> bool:
     """Whether a lasting fault is still in effect at the end of its hold; a mark on the timeline when it is not."""
     standing = ledger.find(fault)
-    if not kind.lasting or standing is None or standing.edge != Edge.OBSERVED:
+    if not kind.lasting or standing is None or standing.edge != FaultEdge.OBSERVED:
         return True
     injection = _INJECTION.validate_python(standing.evidence)
     if until(lambda: kind.look(aim, injection) is not None or stop(), after(LOOK_AGAIN_S), kind.ask_every_s):
@@ -123,7 +123,7 @@ def strike(ledger: Ledger, fault: str, aim: Aim, stroke: Stroke, deadline_ns: in
     """One more step of a fault while it holds; nothing once healing has begun, because it would undo the healing."""
     with ledger.healing(fault, deadline_ns):
         standing = ledger.find(fault)
-        if standing is None or standing.edge == Edge.HEALED:
+        if standing is None or standing.edge == FaultEdge.HEALED:
             return
         began_ns = now_ns()
         done = stroke.strike(aim, deadline_ns, say)
@@ -140,7 +140,7 @@ def undo(ledger: Ledger, standing: OpenFault, kind: Kind, aim: Aim, deadline_ns:
         raise RuntimeError(f"{kind.name} has no undo")
     began_ns = now_ns()
     done = kind.undo(aim, deadline_ns, say)
-    ledger.passed(standing.fault, Edge.HEALED, began_ns, {"began_ns": began_ns, "ended_ns": now_ns(), "done": list(done)})
+    ledger.passed(standing.fault, FaultEdge.HEALED, began_ns, {"began_ns": began_ns, "ended_ns": now_ns(), "done": list(done)})
 
 
 def prove(ledger: Ledger, standing: OpenFault, kind: Kind, aim: Aim, deadline_ns: int) -> tuple[Proof, ...]:
@@ -162,7 +162,7 @@ def prove(ledger: Ledger, standing: OpenFault, kind: Kind, aim: Aim, deadline_ns
             deadline_ns = max(deadline_ns, after(kind.healed_within_s))
         if now_ns() >= deadline_ns:
             return tuple(proof for proof in proofs if not proof.holds)
-    ledger.passed(standing.fault, Edge.VERIFIED_HEALED, now_ns(), {"proof": [str(proof) for proof in proofs]})
+    ledger.passed(standing.fault, FaultEdge.VERIFIED_HEALED, now_ns(), {"proof": [str(proof) for proof in proofs]})
     return ()
 
 

@@ -29,7 +29,7 @@ from closeshave.faults import heartbeat, ledger, runmark
 from closeshave.faults.heal import heal_open
 from closeshave.faults.heartbeat import Lease
 from closeshave.files import write_atomically
-from closeshave.history import Edge, Mark, record
+from closeshave.history import FaultEdge, Mark, record
 from closeshave.vocabulary import MarkKind
 
 FINISHED, UNFINISHED, RECORD = "finished", "unfinished", "janitor.json"
@@ -79,7 +79,7 @@ def watch(duty: Duty, lease: Lease) -> None:
 
 def _outlived(duty: Duty) -> bool:
     """Whether a fault should have been undone long ago. One that is undone may take its time to be proven, as long as others are in effect."""
-    return any(fault.expired(now_ns()) and fault.edge != Edge.HEALED for fault in ledger.Ledger(duty.run).open())
+    return any(fault.expired(now_ns()) and fault.edge != FaultEdge.HEALED for fault in ledger.Ledger(duty.run).open())
 
 
 def clear_up(duty: Duty, why: str) -> None:

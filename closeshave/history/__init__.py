@@ -7,7 +7,7 @@ May import: clock, files, topology, vocabulary.
 """
 
 from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, OPERATIONS, PLACEMENTS, frame, to_frame
-from closeshave.history.events import Edge, FaultEvent, Mark, Signal
+from closeshave.history.events import FaultEdge, FaultEvent, Mark, Signal
 from closeshave.history.files import WRITING, load_manifest, record, record_sent, save_blind, save_edges, save_manifest, save_rows
 from closeshave.history.reading import load
 from closeshave.history.rows import (
@@ -73,9 +73,9 @@ __all__ = [
     "CacheEntry",
     "Capture",
     "Diverged",
-    "Edge",
     "EdgeCount",
     "Effect",
+    "FaultEdge",
     "FaultEvent",
     "History",
     "Manifest",

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Edge(StrEnum):
+class FaultEdge(StrEnum):
     """The edges of a fault's life, in order."""
 
     PLANNED = "planned"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from closeshave.history import Edge, History
+from closeshave.history import FaultEdge, History
 from closeshave.judge.verdict import Assessment, FaultFigures
 from closeshave.vocabulary import SignalKind
 
@@ -69,7 +69,7 @@ def axis(history: History, assessment: Assessment) -> Axis:
     healed = [fault.healed_at_s for fault in assessment.faults if fault.healed_at_s is not None]
     # A fault may be healed after the last phase, when the machine was slow; its band must still be on the chart.
     span = max((end - zero) / 1e9, *(at + 1 for at in healed), 1.0)
-    verified = {event.fault: (event.at_ns - zero) / 1e9 for event in history.faults if event.edge == Edge.VERIFIED_HEALED}
+    verified = {event.fault: (event.at_ns - zero) / 1e9 for event in history.faults if event.edge == FaultEdge.VERIFIED_HEALED}
     seen: dict[tuple[int, str, str], Tick] = {}
     for signal in history.signals:
         at = (signal.at_ns - zero) / 1e9

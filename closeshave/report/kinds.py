@@ -8,7 +8,7 @@ from closeshave.judge.integrity.registry import TITLES
 from closeshave.judge.verdict import Verdict
 
 
-class Kind(Enum):
+class VerdictKind(Enum):
     """The kinds, in the order in which a reader should see failures."""
 
     INTEGRITY = "integrity"
@@ -37,8 +37,8 @@ PRECONDITIONS = {
 """Measures that say whether the other verdicts can be trusted, and their titles."""
 
 
-def kind(verdict: Verdict) -> Kind:
+def kind_of(verdict: Verdict) -> VerdictKind:
     """The sort of this verdict; a measure that is not known is taken for an objective."""
     if verdict.measure in TITLES:
-        return Kind.INTEGRITY
-    return Kind.PRECONDITION if verdict.measure in PRECONDITIONS else Kind.OBJECTIVE
+        return VerdictKind.INTEGRITY
+    return VerdictKind.PRECONDITION if verdict.measure in PRECONDITIONS else VerdictKind.OBJECTIVE

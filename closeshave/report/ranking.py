@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.report import words
-from closeshave.report.kinds import Kind, kind
+from closeshave.report.kinds import VerdictKind, kind_of
 from closeshave.target import FROM_BELOW
 
 MOST_ROWS = 10
@@ -23,7 +23,7 @@ def used(verdict: Verdict) -> float | None:
     measured, bound = verdict.measured, verdict.bound
     if measured is None or bound is None or not math.isfinite(measured) or words.measured(verdict) == words.UNKNOWN:
         return None
-    if kind(verdict) is not Kind.OBJECTIVE:
+    if kind_of(verdict) is not VerdictKind.OBJECTIVE:
         return None
     if verdict.measure not in FROM_BELOW:
         return measured / bound if bound > 0 else None
@@ -62,7 +62,7 @@ def rows(verdicts: Iterable[Verdict], most: int = MOST_ROWS) -> list[Row]:
 def _row(group: Sequence[Verdict]) -> Row:
     """The first of the group, or where nothing bounds it, that with the largest figure (the smallest, where more is better)."""
     told = [one for one in group if one.measured is not None]
-    if kind(group[0]) is not Kind.OBJECTIVE or not told:
+    if kind_of(group[0]) is not VerdictKind.OBJECTIVE or not told:
         return Row(group[0], len(group))
     worst = told[0] if used(told[0]) is not None else max(told, key=_size)
     return Row(worst, len(group), tuple(words.place(one) for one in group if one.measured is None))
@@ -74,14 +74,14 @@ def _size(verdict: Verdict) -> float:
 
 
 def _group(verdict: Verdict) -> str:
-    sort = kind(verdict)
-    if verdict.status is Status.PASS and sort is not Kind.OBJECTIVE:
+    sort = kind_of(verdict)
+    if verdict.status is Status.PASS and sort is not VerdictKind.OBJECTIVE:
         return str(sort.value)
-    return verdict.id if sort is Kind.INTEGRITY else verdict.id.partition("/")[0]
+    return verdict.id if sort is VerdictKind.INTEGRITY else verdict.id.partition("/")[0]
 
 
 def _narrowness(verdict: Verdict) -> float:
-    if verdict.status is not Status.PASS and kind(verdict) is not Kind.OBJECTIVE:
+    if verdict.status is not Status.PASS and kind_of(verdict) is not VerdictKind.OBJECTIVE:
         # A slot booked twice matters more than a late answer, and the reason why a run cannot be trusted more than the verdicts that it affects.
         return math.inf
     share = used(verdict)

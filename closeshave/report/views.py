@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from closeshave.history import Edge, FaultEvent
+from closeshave.history import FaultEdge, FaultEvent
 from closeshave.judge.verdict import Assessment, FaultFigures, ResilienceFigures, Status, Verdict
 from closeshave.plurals import counted
 from closeshave.report import ranking, words
 from closeshave.report.headline import MARKS, WORDS
-from closeshave.report.kinds import Kind, kind
+from closeshave.report.kinds import VerdictKind, kind_of
 from closeshave.report.witness import Testimony, testimony
 from closeshave.target import Target
 
@@ -32,7 +32,7 @@ class VerdictView:
     status: Status
     alike: int
     """How many verdicts it stands for; see :class:`ranking.Row`."""
-    kind: Kind
+    kind: VerdictKind
     mark: str
     word: str
     title: str
@@ -71,9 +71,9 @@ def row_view(row: ranking.Row, target: Target | None, zero_ns: int) -> VerdictVi
     view = verdict_view(row.verdict, target, zero_ns)
     if row.alike == 1:
         return view
-    if row.verdict.status is Status.PASS and kind(row.verdict) is Kind.INTEGRITY:
+    if row.verdict.status is Status.PASS and kind_of(row.verdict) is VerdictKind.INTEGRITY:
         return replace(view, title="Integrity", scope=f"{row.alike} invariants hold", n="", exposed="", alike=row.alike)
-    if row.verdict.status is Status.PASS and kind(row.verdict) is Kind.PRECONDITION:
+    if row.verdict.status is Status.PASS and kind_of(row.verdict) is VerdictKind.PRECONDITION:
         return replace(view, title="Preconditions of all verdicts", scope=f"{row.alike} met", n="", exposed="", alike=row.alike)
     unknown = f"; no figure for {', '.join(map(words.clean, row.unknown))}" if row.unknown else ""
     return replace(view, scope=f"{view.scope}, worst of {row.alike}{unknown}", alike=row.alike)
@@ -86,7 +86,7 @@ def verdict_view(verdict: Verdict, target: Target | None, zero_ns: int) -> Verdi
         id=words.clean(verdict.id),
         status=verdict.status,
         alike=1,
-        kind=kind(verdict),
+        kind=kind_of(verdict),
         mark=MARKS[verdict.status],
         word=WORDS[verdict.status],
         title=words.title(verdict, target),
@@ -106,7 +106,7 @@ def verdict_view(verdict: Verdict, target: Target | None, zero_ns: int) -> Verdi
 
 def fault_view(fault: FaultFigures, events: tuple[FaultEvent, ...], zero_ns: int) -> FaultView:
     """A fault with what its events say of how it was seen and how its healing was proven."""
-    edges = (Edge.OBSERVED, Edge.HEALED, Edge.VERIFIED_HEALED)
+    edges = (FaultEdge.OBSERVED, FaultEdge.HEALED, FaultEdge.VERIFIED_HEALED)
     return FaultView(
         id=fault.id,
         kind=fault.kind,

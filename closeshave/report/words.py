@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from closeshave.files import plaintext
 from closeshave.judge.integrity.registry import TITLES
 from closeshave.judge.verdict import Status, Verdict
-from closeshave.report.kinds import PRECONDITIONS, Kind, kind
+from closeshave.report.kinds import PRECONDITIONS, VerdictKind, kind_of
 from closeshave.target import FROM_BELOW, MEASURES, Objective, Target
 
 UNKNOWN = "unknown"
@@ -87,10 +87,10 @@ def quantity(value: float | None, unit: str) -> str:
 
 def bound(verdict: Verdict) -> str:
     """What was promised, with its direction."""
-    sort = kind(verdict)
-    if sort is Kind.PRECONDITION:
+    sort = kind_of(verdict)
+    if sort is VerdictKind.PRECONDITION:
         return "yes"
-    if sort is Kind.INTEGRITY or (verdict.unit == "count" and verdict.bound == 0):
+    if sort is VerdictKind.INTEGRITY or (verdict.unit == "count" and verdict.bound == 0):
         return "none"
     if verdict.bound is None:
         return "—"
@@ -99,7 +99,7 @@ def bound(verdict: Verdict) -> str:
 
 def measured(verdict: Verdict) -> str:
     """What was measured. The figure of an inconclusive verdict without observations is unknown, whatever its number is."""
-    if kind(verdict) is Kind.PRECONDITION:
+    if kind_of(verdict) is VerdictKind.PRECONDITION:
         return {Status.PASS: "yes", Status.INCONCLUSIVE: UNKNOWN, Status.FAIL: "no"}[verdict.status]
     if verdict.status is Status.INCONCLUSIVE and not verdict.n:
         return UNKNOWN
@@ -148,7 +148,7 @@ def title(verdict: Verdict, target: Target | None = None) -> str:
 def place(verdict: Verdict) -> str:
     """Where it was measured: its scope, or what its ID says more exactly (``reconciled/edges``)."""
     part = verdict.id.partition("/")[2]
-    return spaced(part) if verdict.scope == "all" and kind(verdict) is Kind.PRECONDITION and part else scope(verdict.scope)
+    return spaced(part) if verdict.scope == "all" and kind_of(verdict) is VerdictKind.PRECONDITION and part else scope(verdict.scope)
 
 
 def scope(text: str) -> str:

@@ -18,7 +18,7 @@ from closeshave.loadgen.worker import place_of, tell_done
 from closeshave.traffic import runfiles
 from closeshave.traffic.load import load as read_load
 from closeshave.traffic.openmodel import Senders, Worker
-from closeshave.traffic.runfiles import Kind
+from closeshave.traffic.runfiles import SenderKind
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class OpenModel(User):
 
     abstract = True
     fixed_count = 1
-    kind: ClassVar[Kind]
+    kind: ClassVar[SenderKind]
     senders: ClassVar[type[Senders]]
 
     @task

@@ -20,7 +20,7 @@ from closeshave.files.shipped import locate
 from closeshave.traffic import ports, priority, runfiles
 from closeshave.traffic.load import FILE, Load
 from closeshave.traffic.priority import Priority
-from closeshave.traffic.runfiles import Kind
+from closeshave.traffic.runfiles import SenderKind
 
 STOP_TIMEOUT_S = 4.0
 TAIL_LINES = 15
@@ -36,7 +36,7 @@ class GeneratorFailed(Exception):
 class Generator:
     """Locust's process, its workers, and the files with their orders."""
 
-    kind: Kind
+    kind: SenderKind
     run: Path
     log: Path
     process: subprocess.Popen[bytes]
@@ -47,7 +47,7 @@ class Generator:
     """Once they are ready."""
 
     @classmethod
-    def start(cls, kind: Kind, load: Load) -> Generator:
+    def start(cls, kind: SenderKind, load: Load) -> Generator:
         """Start the generator of this kind for ``load``; it then waits for :meth:`go`. Raises :class:`OSError`."""
         run = Path(load.run)
         log = run / "logs" / f"traffic-{kind}.log"
@@ -123,7 +123,7 @@ class Generator:
         return "\n".join(self.log.read_text(errors="replace", encoding="utf-8").splitlines()[-TAIL_LINES:])
 
 
-def _command(kind: Kind, load: Load) -> list[str]:
+def _command(kind: SenderKind, load: Load) -> list[str]:
     files = [str(_LOCUSTFILES / f"{kind}.py")]
     if kind == "customers":
         files.insert(0, str(scenario(load.traffic.scenario)))
@@ -135,7 +135,7 @@ def _command(kind: Kind, load: Load) -> list[str]:
     return [sys.executable, "-m", "closeshave.traffic.bare_locust", "-f", ",".join(files), *options, "Model"]
 
 
-def _processes(kind: Kind, load: Load) -> int:
+def _processes(kind: SenderKind, load: Load) -> int:
     return load.traffic.processes if kind == "customers" else 1
 
 

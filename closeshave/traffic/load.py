@@ -16,7 +16,7 @@ from closeshave.plan import Canaries, Plan, Role, Traffic
 from closeshave.shapes import Shape
 from closeshave.topology import Topology
 from closeshave.traffic.conventions import Days
-from closeshave.traffic.runfiles import Kind
+from closeshave.traffic.runfiles import SenderKind
 
 FILE = "load.json"
 ACCOUNTS_FILE = "accounts.json"
@@ -75,7 +75,7 @@ class Load:
         """From the load's start to the end of its last phase, in seconds."""
         return self.phases[-1].ends_s
 
-    def most(self, kind: Kind) -> int | None:
+    def most(self, kind: SenderKind) -> int | None:
         """How many requests the generator of this kind may send, all its workers together; ``None`` without a limit."""
         return self.requests if kind == "customers" else self.canary_requests or None
 

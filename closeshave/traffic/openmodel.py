@@ -36,7 +36,7 @@ from closeshave.loadgen.worker import place_of
 from closeshave.traffic import conventions, learning, runfiles
 from closeshave.traffic.book import EngineBook
 from closeshave.traffic.load import Load, part
-from closeshave.traffic.runfiles import Kind
+from closeshave.traffic.runfiles import SenderKind
 from closeshave.traffic.session import Counters, Over, Surroundings, Window
 
 _LOG = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class _Told:
 class Worker:
     """One Locust process at a load: what its customers share, and its course from ready to recorded."""
 
-    def __init__(self, load: Load, kind: Kind, environment: Environment) -> None:
+    def __init__(self, load: Load, kind: SenderKind, environment: Environment) -> None:
         """Open the records. Raises :class:`FileExistsError` when a worker of this name has been there before."""
         self.environment, self.place = environment, place_of(environment)
         self.name = runfiles.worker(kind, self.place.index)

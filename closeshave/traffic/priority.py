@@ -7,11 +7,11 @@ import os
 from enum import StrEnum
 from pathlib import Path
 
-from closeshave.traffic.runfiles import Kind
+from closeshave.traffic.runfiles import SenderKind
 
 NICE = -10
 """Better than the platform's, for kernels and users that permit no more."""
-PRIORITY: dict[Kind, int] = {"customers": 1, "canary": 2}
+PRIORITY: dict[SenderKind, int] = {"customers": 1, "canary": 2}
 """Among real-time threads. Canaries are few, and must be on time when the customers' senders keep every processor busy."""
 TIME_SHARED = (os.SCHED_OTHER, os.SCHED_BATCH, os.SCHED_IDLE)
 
@@ -38,7 +38,7 @@ def prefer(pid: int) -> None:
         Path(f"/proc/{pid}/autogroup").write_text(str(NICE), encoding="utf-8")
 
 
-def hasten(pid: int, kind: Kind) -> None:
+def hasten(pid: int, kind: SenderKind) -> None:
     """Let the main thread of a sender run in real time, where that is permitted; its other threads, and what it starts later, do not.
 
     A niceness divides time, and says nothing of when: one busy thread in a container's control group kept a sender of niceness -10 waiting

@@ -13,14 +13,14 @@ VARIABLE = LOAD_VARIABLE
 RECORDS = "spool"
 """Directory below the run's in which workers keep their records."""
 
-Kind = Literal["customers", "canary"]
+SenderKind = Literal["customers", "canary"]
 """What a generator sends."""
 
 FIRST_NUMBER = {"customers": 1, "canary": 0}
 """Number of a generator's first worker; operation IDs are made of it, so that no two workers of a run may share one."""
 
 
-def worker(kind: Kind, index: int) -> str:
+def worker(kind: SenderKind, index: int) -> str:
     """What a generator's worker is called."""
     return f"{kind}-{FIRST_NUMBER[kind] + index}"
 
@@ -35,6 +35,6 @@ def failed_file(run: Path, worker: str) -> Path:
     return run / "generators" / f"{worker}.failed"
 
 
-def go_file(run: Path, kind: Kind) -> Path:
+def go_file(run: Path, kind: SenderKind) -> Path:
     """Written by the trial for all workers of a generator: the instant of the start, in nanoseconds of the monotonic clock."""
     return run / "generators" / f"{kind}.go"

@@ -19,7 +19,7 @@ from closeshave.faults.kind import Aim, Say, Stroke
 from closeshave.faults.ledger import Ledger, Undo
 from closeshave.faults.repair import revive
 from closeshave.faults.waiting import after
-from closeshave.history import Edge
+from closeshave.history import FaultEdge
 from closeshave.plan import Expected, Fault
 from tests.faults import toys
 from tests.faults.timelines import marks
@@ -80,9 +80,10 @@ def test_course_of_a_fault(kind: str, parameters: dict[str, float], after_s: lis
 
 
 @pytest.mark.parametrize(
-    ("edge", "struck"), [(Edge.INJECTED, True), (Edge.OBSERVED, True), (Edge.HEALED, False), (Edge.VERIFIED_HEALED, False)]
+    ("edge", "struck"),
+    [(FaultEdge.INJECTED, True), (FaultEdge.OBSERVED, True), (FaultEdge.HEALED, False), (FaultEdge.VERIFIED_HEALED, False)],
 )
-def test_nothing_is_injected_once_healing_has_begun(edge: Edge, struck: bool, toy: Deployment, run: Path) -> None:
+def test_nothing_is_injected_once_healing_has_begun(edge: FaultEdge, struck: bool, toy: Deployment, run: Path) -> None:
     """Whoever heals, in whatever process, is never undone by a fault that goes on."""
     ledger = Ledger(run)
     ledger.plan("f", Undo("region.flapping", {"region": toys.NEAR}, {}, toy.root), ttl_s=60, strike_ns=0)

@@ -11,7 +11,7 @@ from closeshave import history
 from closeshave.faults import ledger
 from closeshave.faults.ledger import Ledger, Undo, open_faults
 from closeshave.files import read_lines
-from closeshave.history import Edge
+from closeshave.history import FaultEdge
 from tests.faults import toys
 
 
@@ -38,19 +38,21 @@ def undo(root: Path) -> Undo:
     ("edges", "is_open"),
     [
         ((), False),
-        ((Edge.PLANNED,), True),
-        ((Edge.PLANNED, Edge.INJECTED), True),
-        ((Edge.PLANNED, Edge.INJECTED, Edge.OBSERVED), True),
-        ((Edge.PLANNED, Edge.INJECTED, Edge.HEALED), True),
-        ((Edge.PLANNED, Edge.HEALED), True),
-        ((Edge.PLANNED, Edge.HEALED, Edge.VERIFIED_HEALED), False),
-        ((Edge.PLANNED, Edge.HEALED, Edge.VERIFIED_HEALED, Edge.PLANNED), True),
+        ((FaultEdge.PLANNED,), True),
+        ((FaultEdge.PLANNED, FaultEdge.INJECTED), True),
+        ((FaultEdge.PLANNED, FaultEdge.INJECTED, FaultEdge.OBSERVED), True),
+        ((FaultEdge.PLANNED, FaultEdge.INJECTED, FaultEdge.HEALED), True),
+        ((FaultEdge.PLANNED, FaultEdge.HEALED), True),
+        ((FaultEdge.PLANNED, FaultEdge.HEALED, FaultEdge.VERIFIED_HEALED), False),
+        ((FaultEdge.PLANNED, FaultEdge.HEALED, FaultEdge.VERIFIED_HEALED, FaultEdge.PLANNED), True),
     ],
 )
-def test_fault_is_open_from_its_plan_until_its_heal_is_proven(edges: tuple[Edge, ...], is_open: bool, book: Ledger, root: Path) -> None:
+def test_fault_is_open_from_its_plan_until_its_heal_is_proven(
+    edges: tuple[FaultEdge, ...], is_open: bool, book: Ledger, root: Path
+) -> None:
     """Neither injection nor healing opens or closes a fault: only the plan before and the proof after do."""
     for edge in edges:
-        if edge is Edge.PLANNED:
+        if edge is FaultEdge.PLANNED:
             book.plan("a", undo(root), ttl_s=1, strike_ns=0)
         else:
             book.passed("a", edge, 1, {})
@@ -94,7 +96,7 @@ def test_torn_line_is_passed_over(torn: bytes, book: Ledger, root: Path) -> None
 def test_every_edge_is_on_the_timeline(book: Ledger, root: Path) -> None:
     """The run's timeline gets each edge at the instant when it happened."""
     book.plan("a", undo(root), ttl_s=1, strike_ns=5)
-    book.passed("a", Edge.INJECTED, 6, {"touched": ["x pid 1"]})
+    book.passed("a", FaultEdge.INJECTED, 6, {"touched": ["x pid 1"]})
     lines = [line for line in read_lines(book.run / history.TIMELINE) if line["type"] == "fault"]
     assert [(line["edge"], line["fault"]) for line in lines] == [("planned", "a"), ("injected", "a")]
     assert lines[1]["at_ns"] == 6

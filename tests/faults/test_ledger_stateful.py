@@ -19,7 +19,7 @@ from closeshave.faults import lifecycle
 from closeshave.faults.heal import heal_open
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
 from closeshave.faults.ledger import Ledger, Undo
-from closeshave.history import Edge
+from closeshave.history import FaultEdge
 from closeshave.plan import Expected
 from tests.faults import toys
 
@@ -120,9 +120,9 @@ class WriteBehindLedger(CrashingLedger):
         """Keep it in memory."""
         object.__setattr__(self, "planned", (fault, undo, ttl_s, strike_ns))
 
-    def passed(self, fault: str, edge: Edge, at_ns: int, evidence: Mapping[str, Any]) -> None:
+    def passed(self, fault: str, edge: FaultEdge, at_ns: int, evidence: Mapping[str, Any]) -> None:
         """Catch up with it when there is something to tell."""
-        if edge is Edge.INJECTED:
+        if edge is FaultEdge.INJECTED:
             super().plan(*self.planned)
         super().passed(fault, edge, at_ns, evidence)
 

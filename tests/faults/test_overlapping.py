@@ -18,7 +18,7 @@ from closeshave.faults.heal import heal_open
 from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
 from closeshave.faults.ledger import Ledger, OpenFault, Undo
 from closeshave.faults.overlapping import apart, others_in_effect
-from closeshave.history import Edge
+from closeshave.history import FaultEdge
 from closeshave.plan import Expected
 from closeshave.topology import Shard, Topology
 from tests.faults import toys
@@ -140,21 +140,21 @@ def test_faults_apart_are_undone_at_the_same_time(run: Path, broken: Broken) -> 
 @pytest.mark.parametrize(
     ("edge", "shard", "at_s", "waits"),
     [
-        (Edge.PLANNED, 2, 1, True),
-        (Edge.OBSERVED, 2, 1, True),
-        (Edge.HEALED, 2, 1, False),
-        (Edge.OBSERVED, 1, 1, False),
-        (Edge.OBSERVED, 2, 10**6, False),
+        (FaultEdge.PLANNED, 2, 1, True),
+        (FaultEdge.OBSERVED, 2, 1, True),
+        (FaultEdge.HEALED, 2, 1, False),
+        (FaultEdge.OBSERVED, 1, 1, False),
+        (FaultEdge.OBSERVED, 2, 10**6, False),
     ],
 )
 def test_only_faults_in_effect_on_other_parts_are_waited_for(
-    run: Path, toy: Deployment, edge: Edge, shard: int, at_s: int, waits: bool
+    run: Path, toy: Deployment, edge: FaultEdge, shard: int, at_s: int, waits: bool
 ) -> None:
     """Not those that are undone, that touch the same part (they wait for this one), or that have outlived their time."""
     book = Ledger(run)
     for name, on in (("mine", 1), ("other", shard)):
         book.plan(name, Undo("shard.x", {"shard": on}, {}, toy.root), ttl_s=60, strike_ns=0)
-    if edge is not Edge.PLANNED:
+    if edge is not FaultEdge.PLANNED:
         book.passed("other", edge, now_ns(), {})
     mine = next(fault for fault in book.open() if fault.fault == "mine")
     assert others_in_effect(book, mine, TOPOLOGY, now_ns() + at_s * SECOND) is waits

@@ -18,14 +18,14 @@ from closeshave.traffic import accounts, learning
 from closeshave.traffic.accounts import LoggedIn
 from closeshave.traffic.collect import collect
 from closeshave.traffic.generator import Generator
-from closeshave.traffic.runfiles import RECORDS, Kind
+from closeshave.traffic.runfiles import RECORDS, SenderKind
 from closeshave.traffic.steps import LOOK_AGAIN_AFTER_S
 from tests.traffic import loads
 from truth.plain.running import plain
 
 ONE = Topology(("here",), (Shard(1, 1, 1, "here", "here"),))
 RAISED = {"slots": "3000 per 1m", "book": "6000 per 1h", "cancel": "6000 per 1h"}
-KINDS: tuple[Kind, ...] = ("customers", "canary")
+KINDS: tuple[SenderKind, ...] = ("customers", "canary")
 
 
 def members(url: str, count: int = 4) -> list[LoggedIn]:

@@ -24,7 +24,7 @@ from closeshave.traffic.collect import collect
 from closeshave.traffic.generator import Generator, GeneratorFailed
 from closeshave.traffic.load import Load
 from closeshave.traffic.priority import Priority
-from closeshave.traffic.runfiles import Kind
+from closeshave.traffic.runfiles import SenderKind
 from closeshave.traffic.visits import plan_visits
 from tests.traffic import loads
 from tests.traffic.permission import real_time_permitted
@@ -58,7 +58,7 @@ def operations(run: Path) -> pd.DataFrame:
     return pd.read_parquet(run / history.OPERATIONS_FILE)
 
 
-def ready(kind: Kind, load: Load) -> Generator:
+def ready(kind: SenderKind, load: Load) -> Generator:
     """A generator that could start at once."""
     generator = Generator.start(kind, load)
     generator.wait_ready(60)

@@ -11,7 +11,7 @@ import pytest
 
 from closeshave.traffic import priority
 from closeshave.traffic.priority import Priority
-from closeshave.traffic.runfiles import Kind
+from closeshave.traffic.runfiles import SenderKind
 from tests.traffic.permission import real_time_permitted
 
 WAITING = "print(flush=True); input()"
@@ -62,7 +62,7 @@ def _permitted() -> None:
 
 @pytest.mark.usefixtures("_permitted")
 @pytest.mark.parametrize("kind", list(priority.PRIORITY))
-def test_a_hastened_sender_runs_in_real_time(sender: subprocess.Popen[str], kind: Kind) -> None:
+def test_a_hastened_sender_runs_in_real_time(sender: subprocess.Popen[str], kind: SenderKind) -> None:
     """The kernel says so, with the priority of its kind: canaries go before customers."""
     assert priority.priority(sender.pid) is not Priority.REAL_TIME
     priority.hasten(sender.pid, kind)

@@ -26,7 +26,7 @@ NOTHING = Noticed()
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Remark:
     """One thing that was found."""
 
     what: str
@@ -36,7 +36,7 @@ class Finding:
     """What the environment file should say about it; empty when it need not."""
 
 
-def findings(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed = NOTHING) -> tuple[Finding, ...]:
+def findings(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed = NOTHING) -> tuple[Remark, ...]:
     """Everything worth saying, in the order in which it was asked."""
     return (
         *_health(heard),
@@ -49,28 +49,26 @@ def findings(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed = 
     )
 
 
-def _health(heard: Mapping[str, Heard]) -> Iterator[Finding]:
+def _health(heard: Mapping[str, Heard]) -> Iterator[Remark]:
     for name, path in HEALTH.items():
         if name not in heard:
             continue
         one = heard[name]
         what = "ready" if name == "ready" else path
         if name == "ready" and isinstance(one.body, dict) and foreign.is_one_of(one.body.get("status"), {"not_ready", "error"}):
-            yield Finding(
-                what, "missing", f"answers {one.status}, and its body says {one.body['status']}: the platform itself is not ready"
-            )
+            yield Remark(what, "missing", f"answers {one.status}, and its body says {one.body['status']}: the platform itself is not ready")
         elif one.good:
-            yield Finding(what, "ok", "answers")
+            yield Remark(what, "ok", "answers")
         else:
             cost = "; no run needs it" if one.status and name != "ready" else ""
-            yield Finding(what, "note" if one.status and name != "ready" else "missing", f"{one.said}{cost}")
+            yield Remark(what, "note" if one.status and name != "ready" else "missing", f"{one.said}{cost}")
     if "health" in heard and "health/" in heard:
         short, long = (heard[name].body if isinstance(heard[name].body, dict) else {} for name in ("health", "health/"))
         if more := sorted(map(str, set(long) - set(short))):
-            yield Finding("/health and /health/", "note", f"are two routes: only the one with the slash returns {', '.join(more[:6])}")
+            yield Remark("/health and /health/", "note", f"are two routes: only the one with the slash returns {', '.join(more[:6])}")
 
 
-def _routes(heard: Mapping[str, Heard]) -> Iterator[Finding]:
+def _routes(heard: Mapping[str, Heard]) -> Iterator[Remark]:
     off = meaning.steps_off(heard)
     for name in ROUTES:
         if name not in heard:
@@ -78,25 +76,25 @@ def _routes(heard: Mapping[str, Heard]) -> Iterator[Finding]:
         one = heard[name]
         what = "payments" if name == "pay_intent" else name
         if one.good:
-            yield Finding(what, "ok", "a payment intent is answered" if name == "pay_intent" else "answers")
+            yield Remark(what, "ok", "a payment intent is answered" if name == "pay_intent" else "answers")
         elif name in UNUSED:
-            yield Finding(what, "note", f"{one.said}; no run needs it")
+            yield Remark(what, "note", f"{one.said}; no run needs it")
         else:
             saw = f"a payment intent {one.said}" if name == "pay_intent" else one.said
             step = "pay_intent, pay_confirm" if name in {"pay_intent", "pay_confirm"} else name.removeprefix("public ")
-            yield Finding(what, "missing", saw, f"capabilities.steps_off: [{step}]" if step.split(",")[0] in off else "")
+            yield Remark(what, "missing", saw, f"capabilities.steps_off: [{step}]" if step.split(",")[0] in off else "")
     if "login" in heard and heard["login"].good:
         took_ms = heard["login"].took_s * 1e3
-        yield Finding("duration of a log-in", "note", f"{took_ms:.0f} ms; every customer logs in once before the load")
+        yield Remark("duration of a log-in", "note", f"{took_ms:.0f} ms; every customer logs in once before the load")
     if "guest" in heard:
         status = heard["guest"].status
         there = status in {200, 400, 422, 429}
-        yield Finding("guest booking", "note" if there else "missing",
+        yield Remark("guest booking", "note" if there else "missing",
                       f"an empty request answers {status}{': the route exists' if there else ''}; no booking is made, "
                       "because a guest cannot cancel it")  # fmt: skip
 
 
-def _times(noticed: Noticed, heard: Mapping[str, Heard]) -> Iterator[Finding]:
+def _times(noticed: Noticed, heard: Mapping[str, Heard]) -> Iterator[Remark]:
     """How free times can be found; says also how many."""
     if not noticed.looked:
         return
@@ -107,49 +105,49 @@ def _times(noticed: Noticed, heard: Mapping[str, Heard]) -> Iterator[Finding]:
             else "every list of free times was empty, the merged one and those of each barber"
         )
         more = "; bookings were tried at usual hours" if noticed.took or noticed.refused else ""
-        yield Finding("slots", "missing", f"{said}{more}", "capabilities.steps_off: [slots]" if "slots" in meaning.steps_off(heard) else "")
+        yield Remark("slots", "missing", f"{said}{more}", "capabilities.steps_off: [slots]" if "slots" in meaning.steps_off(heard) else "")
         return
     counts = ", ".join(f"{who}: {count}" for who, count in noticed.listed.items())
     saw = f"{counted(noticed.merged, 'free time')} on {noticed.day} merged over barbers; by barber: {counts or 'none was asked'}"
     if meaning.slots_by_barber(noticed) is False:
-        yield Finding("slots", "missing", f"{saw}: a list of one barber is always empty", "capabilities.slots_by_barber: false")
+        yield Remark("slots", "missing", f"{saw}: a list of one barber is always empty", "capabilities.slots_by_barber: false")
     elif not noticed.merged:
-        yield Finding("slots", "note", f"{saw}: the merged list is empty")
+        yield Remark("slots", "note", f"{saw}: the merged list is empty")
     else:
-        yield Finding("slots", "ok", saw)
+        yield Remark("slots", "ok", saw)
 
 
-def _people(noticed: Noticed) -> Iterator[Finding]:
+def _people(noticed: Noticed) -> Iterator[Remark]:
     if not noticed.looked:
         return
     if not noticed.took:
         why = "; ".join(f"{'any barber' if who is None else f'barber {who}'}: {said}" for who, said in list(noticed.refused.items())[:3])
-        yield Finding("booking", "missing", f"no booking was accepted: {why or 'there was no barber to book'}")
+        yield Remark("booking", "missing", f"no booking was accepted: {why or 'there was no barber to book'}")
         return
     if idle := [who for who in noticed.refused if who is not None]:
-        yield Finding(
+        yield Remark(
             "barbers without hours", "missing", f"{', '.join(map(str, idle))} accepted no booking at any time that was tried",
             f"capabilities.idle_barbers: {list(meaning.idle_barbers(noticed))}",
         )  # fmt: skip
     if len(noticed.barbers) > BARBERS_MAX:
-        yield Finding("barbers", "note", f"{len(noticed.barbers)} are listed; the first {BARBERS_MAX} were tried")
+        yield Remark("barbers", "note", f"{len(noticed.barbers)} are listed; the first {BARBERS_MAX} were tried")
     if odd := [who for who in noticed.barbers if not isinstance(who, int)]:
-        yield Finding("barbers", "missing", f"IDs are text ({odd[0]!r}), but the API has numbers")
+        yield Remark("barbers", "missing", f"IDs are text ({odd[0]!r}), but the API has numbers")
 
 
-def _dialect(heard: Mapping[str, Heard], noticed: Noticed) -> Iterator[Finding]:
+def _dialect(heard: Mapping[str, Heard], noticed: Noticed) -> Iterator[Remark]:
     if _answered(heard, "no slash") and 300 <= heard["no slash"].status < 400:
-        yield Finding(
+        yield Remark(
             "trailing slash",
             "note",
             f"a collection without its trailing slash is answered {heard['no slash'].status}; customers send the slash",
         )
     if "no csrf" in heard:
         one = heard["no csrf"]
-        refused = Finding("CSRF", "note", "a change without a CSRF pair is refused with 403; customers send the pair")
-        yield refused if one.status == 403 else Finding("CSRF", "note", f"a change without a CSRF pair is answered {one.status}")
+        refused = Remark("CSRF", "note", "a change without a CSRF pair is refused with 403; customers send the pair")
+        yield refused if one.status == 403 else Remark("CSRF", "note", f"a change without a CSRF pair is answered {one.status}")
         if one.dropped:
-            yield Finding(
+            yield Remark(
                 "dropped connection",
                 "note",
                 "after the refusal the platform closes the connection without announcing it; customers open another",
@@ -157,90 +155,90 @@ def _dialect(heard: Mapping[str, Heard], noticed: Noticed) -> Iterator[Finding]:
     yield from _booking_dialect(heard, noticed)
 
 
-def _booking_dialect(heard: Mapping[str, Heard], noticed: Noticed) -> Iterator[Finding]:
+def _booking_dialect(heard: Mapping[str, Heard], noticed: Noticed) -> Iterator[Remark]:
     if _answered(heard, "conflict"):
         one = heard["conflict"]
         if one.good:
-            yield Finding(
+            yield Remark(
                 "double booking",
                 "missing",
                 "the same slot was booked twice, one booking after the other: a defect of the platform, not of its file",
             )
         else:
             told = "with 409" if one.status == 409 else f"with {one.status} and a message, never with 409"
-            yield Finding("conflict", "ok" if one.status == 409 else "note", f"a request for a taken slot is refused {told}")
+            yield Remark("conflict", "ok" if one.status == 409 else "note", f"a request for a taken slot is refused {told}")
     yield from _at_once(noticed)
     if "book" in heard and isinstance(heard["book"].body, dict) and heard["book"].good:
         told_time = str(heard["book"].body.get("start_time", ""))
         if told_time and not told_time.endswith("Z") and "+" not in told_time[10:]:
-            yield Finding("times", "note", "are answered in UTC without saying so, but requested in local time")
+            yield Remark("times", "note", "are answered in UTC without saying so, but requested in local time")
         if not heard["book"].body.get("created_at"):
-            yield Finding("created_at of bookings", "note", "is not in answers: the senders' clocks cannot be compared")
+            yield Remark("created_at of bookings", "note", "is not in answers: the senders' clocks cannot be compared")
     if _answered(heard, "delete"):
         one = heard["delete"]
-        yield Finding("DELETE of a booking", "note", f"{one.said}; customers cancel by PUT")
+        yield Remark("DELETE of a booking", "note", f"{one.said}; customers cancel by PUT")
     if _answered(heard, "key format") and heard["key format"].status == 400:
-        yield Finding("Idempotency-Key", "note", "must have the form prefix_uuid4 for payments; customers send that form")
+        yield Remark("Idempotency-Key", "note", "must have the form prefix_uuid4 for payments; customers send that form")
     yield from _lists(noticed)
 
 
-def _at_once(noticed: Noticed) -> Iterator[Finding]:
+def _at_once(noticed: Noticed) -> Iterator[Remark]:
     if not noticed.at_once:
         return
     both, count = ", ".join(map(str, noticed.at_once)), sum(200 <= status < 300 for status in noticed.at_once)
     match count:
         case 0:
-            yield Finding("concurrent bookings", "note", f"neither of two bookings of one slot at the same instant was accepted ({both})")
+            yield Remark("concurrent bookings", "note", f"neither of two bookings of one slot at the same instant was accepted ({both})")
         case 1:
-            yield Finding("concurrent bookings", "ok", f"of two bookings of one slot at the same instant one was accepted ({both})")
+            yield Remark("concurrent bookings", "ok", f"of two bookings of one slot at the same instant one was accepted ({both})")
         case _:
-            yield Finding(
+            yield Remark(
                 "concurrent bookings",
                 "missing",
                 f"two bookings of one slot at the same instant were both accepted ({both}): a defect of the platform",
             )
 
 
-def _lists(noticed: Noticed) -> Iterator[Finding]:
+def _lists(noticed: Noticed) -> Iterator[Remark]:
     if noticed.mine is None:
         return
     if noticed.mine.lacking:
-        yield Finding("lists", "missing", f"the customer's own list {noticed.mine.lacking}", "read_back.sql: {1: NAME_OF_VARIABLE}")
+        yield Remark("lists", "missing", f"the customer's own list {noticed.mine.lacking}", "read_back.sql: {1: NAME_OF_VARIABLE}")
         return
     told = {True: "skip and limit work", False: "skip and limit are ignored", None: "pages were not tested"}[noticed.paged]
-    yield Finding(
+    yield Remark(
         "lists",
         "ok",
         f"the customer's own list was read to its end, {counted(len(noticed.mine.rows), 'row')} (by {noticed.mine.way}); {told}",
     )
 
 
-def _abilities(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed) -> Iterator[Finding]:
+def _abilities(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed) -> Iterator[Remark]:
     if meaning.ready_by(heard) == "body":
-        yield Finding(
+        yield Remark(
             "readiness", "note", "has a status in the body as well: the code 200 alone proves nothing", "capabilities.ready_by: body"
         )
     if noticed.looked and not meaning.tells_franchises(heard):
-        yield Finding("franchises", "missing", "no X-Region, X-Cache or Server-Timing in answers", "capabilities.franchises: false")
+        yield Remark("franchises", "missing", "no X-Region, X-Cache or Server-Timing in answers", "capabilities.franchises: false")
     if meaning.tells_franchises(heard) and _answered(heard, "far franchise") and heard["far franchise"].status != 404:
-        yield Finding("franchises", "note", f"a franchise that does not exist {heard['far franchise'].said}, not 404")
+        yield Remark("franchises", "note", f"a franchise that does not exist {heard['far franchise'].said}, not 404")
     if meaning.honours_keys(heard) is False:
-        yield Finding(
+        yield Remark(
             "keyed bookings", "missing", "the same idempotency key did not return the same booking", "capabilities.keyed_bookings: false"
         )
     yield from _zone(definition, noticed)
     yield from _addresses(definition, heard)
     if not definition.read_back.sql:
-        yield Finding(
+        yield Remark(
             "read-back", "note", "no databases are named: the final state is read through the API", "read_back.sql: {1: NAME_OF_VARIABLE}"
         )
     if not definition.hooks:
-        yield Finding("hooks", "missing", "none: no fault can be injected", "hooks: [...]")
+        yield Remark("hooks", "missing", "none: no fault can be injected", "hooks: [...]")
     if definition.metrics.prometheus is None:
-        yield Finding("monitoring", "missing", "none is named: alerts are not seen", "metrics.prometheus: URL")
+        yield Remark("monitoring", "missing", "none is named: alerts are not seen", "metrics.prometheus: URL")
 
 
-def _zone(definition: Remote, noticed: Noticed) -> Iterator[Finding]:
+def _zone(definition: Remote, noticed: Noticed) -> Iterator[Remark]:
     if noticed.booked is None and noticed.zone is None:
         return
     found, others = meaning.zone(noticed)
@@ -250,7 +248,7 @@ def _zone(definition: Remote, noticed: Noticed) -> Iterator[Finding]:
         else "lists of free times name it"
     )
     if found is None:
-        yield Finding("time zone", "missing", f"{pair}, which fits no zone")
+        yield Remark("time zone", "missing", f"{pair}, which fits no zone")
         return
     guess = f"; {', '.join(others)} would fit too, so this is a guess" if others else ""
     stated = definition.capabilities.zone
@@ -259,28 +257,28 @@ def _zone(definition: Remote, noticed: Noticed) -> Iterator[Finding]:
         and found != stated
         and stated not in (zones.fitting(noticed.booked.asked, noticed.booked.answered) if noticed.booked else ())
     )
-    yield Finding("time zone", "missing" if wrong else "note" if guess else "ok", f"{pair}{guess}", f"capabilities.zone: {found}")
+    yield Remark("time zone", "missing" if wrong else "note" if guess else "ok", f"{pair}{guess}", f"capabilities.zone: {found}")
 
 
-def _addresses(definition: Remote, heard: Mapping[str, Heard]) -> Iterator[Finding]:
+def _addresses(definition: Remote, heard: Mapping[str, Heard]) -> Iterator[Remark]:
     known = meaning.honours_addresses(heard)
     for operation, limit in meaning.limits_met(heard).items():
-        yield Finding(f"limit of {operation}", "note", f"from the text of a 429: {limit}", f"capabilities.limits: {{{operation}: {limit}}}")
+        yield Remark(f"limit of {operation}", "note", f"from the text of a 429: {limit}", f"capabilities.limits: {{{operation}: {limit}}}")
     if known.honoured is True:
-        yield Finding(
+        yield Remark(
             "addresses",
             "ok",
             "the platform uses X-Forwarded-For: each customer has its own rate limits",
             "capabilities.forwarded_for: true",
         )
     elif known.honoured is False:
-        yield Finding("addresses", "missing", f"the platform ignores X-Forwarded-For and sees {known.as_}: all customers share the limits of one address",
+        yield Remark("addresses", "missing", f"the platform ignores X-Forwarded-For and sees {known.as_}: all customers share the limits of one address",
                       "capabilities.forwarded_for: false")  # fmt: skip
     else:
-        yield Finding("addresses", "note", f"the platform does not say which client address it sees (no client_ip at {address.ROUTE})",
+        yield Remark("addresses", "note", f"the platform does not say which client address it sees (no client_ip at {address.ROUTE})",
                       "capabilities.forwarded_for: false where the platform ignores X-Forwarded-For")  # fmt: skip
     shared = known.honoured is False or not definition.capabilities.forwarded_for
-    yield Finding(
+    yield Remark(
         "limits per address", "note",
         f"were not tested, because that needs many calls{'; all customers share this machine' + chr(39) + 's' if shared else ''}: "
         "the stated ones are used",
@@ -288,15 +286,15 @@ def _addresses(definition: Remote, heard: Mapping[str, Heard]) -> Iterator[Findi
     )  # fmt: skip
 
 
-def _tidied(noticed: Noticed) -> Iterator[Finding]:
+def _tidied(noticed: Noticed) -> Iterator[Remark]:
     if noticed.cancelled:
-        yield Finding(
+        yield Remark(
             "cleaned up",
             "ok",
             f"{counted(noticed.cancelled, 'remaining booking')} of the examination {plural(noticed.cancelled, 'was', 'were')} cancelled",
         )
     for what in noticed.left:
-        yield Finding("left behind", "missing", what)
+        yield Remark("left behind", "missing", what)
 
 
 def _answered(heard: Mapping[str, Heard], name: str) -> bool:

@@ -12,7 +12,7 @@ from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.remote import doctor, guard, meaning, proposal
 from closeshave.environments.remote.asking import Asker, Heard, ask_as_anybody
 from closeshave.environments.remote.definition import Fingerprint, Remote, Stage, wrong_url
-from closeshave.environments.remote.doctor import Finding
+from closeshave.environments.remote.doctor import Remark
 from closeshave.environments.remote.look import look
 from closeshave.environments.remote.people import new_account, read
 from closeshave.environments.remote.proposal import Proposal
@@ -25,7 +25,7 @@ class Examined:
     """What an examination found."""
 
     definition: Remote
-    findings: tuple[Finding, ...]
+    findings: tuple[Remark, ...]
     proposed: Proposal
     refused: bool
     """Whether it is not the platform of the file, or one at which a test would move real money."""
@@ -38,10 +38,10 @@ class Examined:
 
 def examine(definition: Remote) -> Examined:
     """Ask the platform. On production, and on one that is not recognised, nothing is registered, booked or changed."""
-    wrong = tuple(Finding("guard", "missing", said) for said in guard.unsound(definition, look(definition)))
+    wrong = tuple(Remark("guard", "missing", said) for said in guard.unsound(definition, look(definition)))
     reading_only = bool(wrong) or definition.stage == "production"
     heard, noticed, people = _ask(definition, write=not reading_only)
-    unasked = Finding(
+    unasked = Remark(
         "customers' routes", "note", "were not tested: nothing is registered or booked on production, or where the guard refuses"
     )
     told = doctor.findings(definition, heard, noticed)
@@ -79,7 +79,7 @@ def write_first(directory: Path, examined: Examined) -> Path:
     return proposal.write(directory / f"{definition.name}.yaml", proposal.document(definition, examined.proposed))
 
 
-def _ask(definition: Remote, *, write: bool) -> tuple[dict[str, Heard], Noticed, tuple[Finding, ...]]:
+def _ask(definition: Remote, *, write: bool) -> tuple[dict[str, Heard], Noticed, tuple[Remark, ...]]:
     """What the first region answers; with ``write`` as a customer too."""
     region, url = next(iter(definition.regions.items()))
     with closing(Asker(url, definition.proxy)) as asker:
@@ -91,6 +91,6 @@ def _ask(definition: Remote, *, write: bool) -> tuple[dict[str, Heard], Noticed,
         try:
             account = read(Path.cwd() / listed, tuple(definition.regions))[0] if listed else new_account(region)
         except EnvironmentFailed as error:
-            return asker.heard, Noticed(), (Finding("accounts", "missing", str(error), "accounts: {file: FILE} or {register: 10}"),)
+            return asker.heard, Noticed(), (Remark("accounts", "missing", str(error), "accounts: {file: FILE} or {register: 10}"),)
         noticed = visit(asker, account, register=listed is None)
         return asker.heard, noticed, ()

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from closeshave.history import Edge
+from closeshave.history import FaultEdge
 from closeshave.judge.evidence.backlog import extended, near
 from closeshave.judge.evidence.columns import Flags, Ints, flags
 from closeshave.judge.evidence.differences import Differences, differences
@@ -114,6 +114,6 @@ class Evidence(Recorded):
         for event in self.history.faults:
             at_ns = int(event.evidence.get("began_ns", event.at_ns))
             begun[event.fault] = min(begun.get(event.fault, NEVER_NS), at_ns - SECOND_NS)
-            if event.edge == Edge.VERIFIED_HEALED:
+            if event.edge == FaultEdge.VERIFIED_HEALED:
                 over[event.fault] = event.at_ns + SECOND_NS
         return tuple(Span(at_ns, over.get(fault, NEVER_NS)) for fault, at_ns in begun.items())

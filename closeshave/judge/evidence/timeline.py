@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from closeshave import scope
-from closeshave.history import Edge, FaultEvent, Signal
+from closeshave.history import FaultEdge, FaultEvent, Signal
 from closeshave.judge.evidence.columns import Flags
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.plan import Fault
@@ -46,7 +46,7 @@ class Life:
 def lives(case: Evidence) -> tuple[Life, ...]:
     """One for each fault of the plan, in the plan's order, also for those that never came."""
     events = {fault.id: _edges(case, fault.id) for fault in case.plan.faults}
-    starts = {name: _began_ns(edges.get(Edge.INJECTED)) for name, edges in events.items()}
+    starts = {name: _began_ns(edges.get(FaultEdge.INJECTED)) for name, edges in events.items()}
     scopes = {fault.id: operations_of(case, fault) & case.canaries for fault in case.plan.faults}
     found = []
     for fault in case.plan.faults:
@@ -56,15 +56,15 @@ def lives(case: Evidence) -> tuple[Life, ...]:
             for name, other in starts.items()
             if name != fault.id and other is not None and start is not None and other >= start and np.any(scopes[name] & scopes[fault.id])
         ]
-        injection = edges.get(Edge.INJECTED)
+        injection = edges.get(FaultEdge.INJECTED)
         evidence: Mapping[str, Any] = injection.evidence if injection else {}
         found.append(
             Life(
                 fault=fault,
                 injected_ns=start,
-                observed_ns=_at_ns(edges.get(Edge.OBSERVED)),
-                healed_ns=_began_ns(edges.get(Edge.HEALED)),
-                verified_ns=_at_ns(edges.get(Edge.VERIFIED_HEALED)),
+                observed_ns=_at_ns(edges.get(FaultEdge.OBSERVED)),
+                healed_ns=_began_ns(edges.get(FaultEdge.HEALED)),
+                verified_ns=_at_ns(edges.get(FaultEdge.VERIFIED_HEALED)),
                 dead_ns=evidence.get("dead_ns"),
                 ended_ns=tuple(evidence["ended_ns"]) if evidence.get("ended_ns") else None,
                 called=evidence.get("returned_ns") is not None,
