@@ -35,71 +35,71 @@ AFTERMATH_NS = 2_000_000_000
 """What was sent while a fault was being proven healed may still be slow."""
 
 
-def shown_ns(case: Evidence, life: Life, within_s: float) -> int | None:
+def shown_ns(evidence: Evidence, life: Life, within_s: float) -> int | None:
     """How long after the injection operations in scope showed the fault, in nanoseconds; ``None`` when none did within ``within_s``."""
     if life.injected_ns is None:
         return None
-    normal = normal_of(case, life.injected_ns)
+    normal = normal_of(evidence, life.injected_ns)
     between_ns = (life.injected_ns, life.injected_ns + round(within_s * 1e9))
-    groups = list(_groups(case, operations_of(case, life.fault)))
-    signs = (~case.good, *(_hurt(case, normal, quantile) for quantile in QUANTILES), _uncached(case))
-    found = [_shown_by(case, rows, sign, normal, between_ns) for rows in groups for sign in signs]
+    groups = list(_groups(evidence, operations_of(evidence, life.fault)))
+    signs = (~evidence.good, *(_hurt(evidence, normal, quantile) for quantile in QUANTILES), _uncached(evidence))
+    found = [_shown_by(evidence, rows, sign, normal, between_ns) for rows in groups for sign in signs]
     seen = [at_ns for at_ns in found if at_ns is not None]
     return min(seen) - life.injected_ns if seen else None
 
 
-def normal_of(case: Evidence, before_ns: int) -> Flags:
+def normal_of(evidence: Evidence, before_ns: int) -> Flags:
     """The operations of the last minute before an instant, counting only the time in which nothing was broken."""
-    whole = (case.intended_ns < before_ns) & within(case.intended_ns, spans(case.history.manifest, "run"))
-    for life in lives(case):
+    whole = (evidence.intended_ns < before_ns) & within(evidence.intended_ns, spans(evidence.history.manifest, "run"))
+    for life in lives(evidence):
         if life.injected_ns is not None:
             ended_ns = NEVER_NS if life.verified_ns is None else life.verified_ns + AFTERMATH_NS
-            whole &= ~((case.intended_ns >= life.injected_ns) & (case.intended_ns < ended_ns))
+            whole &= ~((evidence.intended_ns >= life.injected_ns) & (evidence.intended_ns < ended_ns))
     # Back through the gaps between faults, second by second, until there is a minute of them.
-    seconds = case.intended_ns // 1_000_000_000
+    seconds = evidence.intended_ns // 1_000_000_000
     lately = np.unique(seconds[whole])[-NORMAL_S:]
     return whole & np.isin(seconds, lately)
 
 
-def _hurt(case: Evidence, normal: Flags, quantile: float) -> Flags:
+def _hurt(evidence: Evidence, normal: Flags, quantile: float) -> Flags:
     """Which operations are not good, or slower than this share of their kind normally are."""
-    hurt = ~case.good
-    for kind in _kinds(case):
-        rows = case.of_kinds([kind])
-        answered = rows & normal & case.good
+    hurt = ~evidence.good
+    for kind in _kinds(evidence):
+        rows = evidence.of_kinds([kind])
+        answered = rows & normal & evidence.good
         if np.count_nonzero(answered) >= NORMAL_MIN:
-            hurt |= rows & (case.response_ns > np.quantile(case.response_ns[answered], quantile))
+            hurt |= rows & (evidence.response_ns > np.quantile(evidence.response_ns[answered], quantile))
     return hurt
 
 
-def _uncached(case: Evidence) -> Flags:
+def _uncached(evidence: Evidence) -> Flags:
     """Which operations were answered past the cache."""
-    return member(case.operations["cache"], ("miss", "bypass"))
+    return member(evidence.operations["cache"], ("miss", "bypass"))
 
 
-def _kinds(case: Evidence) -> list[str]:
-    return sorted(str(kind) for kind in case.operations["kind"].dropna().unique())
+def _kinds(evidence: Evidence) -> list[str]:
+    return sorted(str(kind) for kind in evidence.operations["kind"].dropna().unique())
 
 
-def _groups(case: Evidence, rows: Flags) -> Iterator[Flags]:
+def _groups(evidence: Evidence, rows: Flags) -> Iterator[Flags]:
     yield rows
-    for kind in _kinds(case):
-        yield rows & case.of_kinds([kind])
+    for kind in _kinds(evidence):
+        yield rows & evidence.of_kinds([kind])
 
 
-def _shown_by(case: Evidence, rows: Flags, hurt: Flags, normal: Flags, between_ns: tuple[int, int]) -> int | None:
+def _shown_by(evidence: Evidence, rows: Flags, hurt: Flags, normal: Flags, between_ns: tuple[int, int]) -> int | None:
     """The instant at which the first of these operations was due that makes chance an unlikely story."""
     start_ns, until_ns = between_ns
     usual = int(np.count_nonzero(rows & normal))
     if usual < NORMAL_MIN:
         return None
-    before = rows & (case.intended_ns >= start_ns - BEFORE_NS) & (case.intended_ns < start_ns)
+    before = rows & (evidence.intended_ns >= start_ns - BEFORE_NS) & (evidence.intended_ns < start_ns)
     already = float(np.mean(hurt[before])) if np.any(before) else 0.0
     # One more hurt than was seen, so that a minute without any does not make the first one a certainty (Laplace's rule of succession).
     share = max((int(np.count_nonzero(hurt & rows & normal)) + 1) / (usual + 2), already)
-    struck = rows & (case.intended_ns >= start_ns) & (case.intended_ns < until_ns)
-    order = np.argsort(case.intended_ns[struck], kind="stable")
-    due_ns, bad = case.intended_ns[struck][order], hurt[struck][order]
+    struck = rows & (evidence.intended_ns >= start_ns) & (evidence.intended_ns < until_ns)
+    order = np.argsort(evidence.intended_ns[struck], kind="stable")
+    due_ns, bad = evidence.intended_ns[struck][order], hurt[struck][order]
     so_far = np.concatenate(([0], np.cumsum(bad)))
     last = np.arange(len(due_ns))
     instants = []

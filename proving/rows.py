@@ -49,9 +49,9 @@ class Row:
         return known and abs(self.late_ms or 0.0) <= LATE_MS_MAX and not self.effect_due and not self.left
 
 
-def rows(case: Evidence, kinds: Mapping[str, Kind]) -> tuple[Row, ...]:
+def rows(evidence: Evidence, kinds: Mapping[str, Kind]) -> tuple[Row, ...]:
     """One row for each fault of the run's plan, in the order of the plan."""
-    return tuple(_row(case, life, kinds[life.fault.kind]) for life in lives(case))
+    return tuple(_row(evidence, life, kinds[life.fault.kind]) for life in lives(evidence))
 
 
 def superseded(found: Sequence[Row], newer: Sequence[Row]) -> list[Row]:
@@ -60,11 +60,11 @@ def superseded(found: Sequence[Row], newer: Sequence[Row]) -> list[Row]:
     return [*(row for row in found if row.kind not in again), *newer]
 
 
-def _row(case: Evidence, life: Life, kind: Kind) -> Row:
+def _row(evidence: Evidence, life: Life, kind: Kind) -> Row:
     name = life.fault.id
-    planned = next((event for event in case.history.faults if event.fault == name and event.edge == FaultEdge.PLANNED), None)
+    planned = next((event for event in evidence.history.faults if event.fault == name and event.edge == FaultEdge.PLANNED), None)
     strike_ns = planned.evidence.get("strike_ns") if planned else None
-    shown = shown_ns(case, life, kind.effect_within_s) if kind.effect_within_s is not None else None
+    shown = shown_ns(evidence, life, kind.effect_within_s) if kind.effect_within_s is not None else None
     late_ns = _between(strike_ns, life.injected_ns)
     return Row(
         kind=life.fault.kind,
@@ -75,24 +75,24 @@ def _row(case: Evidence, life: Life, kind: Kind) -> Row:
         effect_within_s=kind.effect_within_s,
         undone_s=_seconds(_between(life.injected_ns, life.healed_ns)),
         proven_s=_seconds(_between(life.healed_ns, life.verified_ns)),
-        left="; ".join(_left(case, life)),
+        left="; ".join(_left(evidence, life)),
     )
 
 
-def _left(case: Evidence, life: Life) -> list[str]:
+def _left(evidence: Evidence, life: Life) -> list[str]:
     about: dict[str, str] = {
         MarkKind.FAULT_SKIPPED: "skipped: an earlier fault was not healed in time",
         MarkKind.FAULT_NOT_OBSERVED: "no probe saw it",
         MarkKind.FAULT_ENDED_EARLY: "ended before it was healed",
     }
-    found = [about[mark.kind] for mark in case.history.marks if mark.kind in about and mark.detail == life.fault.id]
+    found = [about[mark.kind] for mark in evidence.history.marks if mark.kind in about and mark.detail == life.fault.id]
     found += [
         f"unproven: {mark.detail}"
-        for mark in case.history.marks
+        for mark in evidence.history.marks
         if mark.kind == MarkKind.HEAL_UNPROVEN and mark.detail.startswith(life.fault.id)
     ]
     # What is left in the environment of a whole run cannot be assigned to one fault: it counts against every one of them.
-    found += [f"left behind: {mark.detail}" for mark in case.history.marks if mark.kind == MarkKind.LEFT_BEHIND]
+    found += [f"left behind: {mark.detail}" for mark in evidence.history.marks if mark.kind == MarkKind.LEFT_BEHIND]
     return found
 
 

@@ -37,19 +37,19 @@ Broken = list[Verdict]
 def assess(history: History, plan: Plan, target: Target) -> Assessment:
     """Judge a run from its evidence alone. Never raises for what the evidence holds: a judge that fails is an inconclusive verdict."""
     tested = asked.asked(plan, target)
-    case = Evidence(history, plan, replace(target, objectives=tested.objectives), target)
-    dossier = Analysis(case)
+    evidence = Evidence(history, plan, replace(target, objectives=tested.objectives), target)
+    analysis = Analysis(evidence)
     broken: Broken = []
-    lives = _guarded("faults", lambda: dossier.lives, NO_LIVES, broken)
-    verdicts = [verdict for name, judge in _judges(dossier, lives) for verdict in _guarded(name, judge, NO_VERDICTS, broken)]
-    findings = _findings(dossier, broken)
-    verdicts += _guarded("integrity", partial(integrity.judge, dossier, findings), NO_VERDICTS, broken)
-    not_asked = _guarded("what is asked", partial(integrity.not_asked, dossier, findings), NOTHING, broken)
+    lives = _guarded("faults", lambda: analysis.lives, NO_LIVES, broken)
+    verdicts = [verdict for name, judge in _judges(analysis, lives) for verdict in _guarded(name, judge, NO_VERDICTS, broken)]
+    findings = _findings(analysis, broken)
+    verdicts += _guarded("integrity", partial(integrity.judge, analysis, findings), NO_VERDICTS, broken)
+    not_asked = _guarded("what is asked", partial(integrity.not_asked, analysis, findings), NOTHING, broken)
     score = _guarded("resilience", lambda: resilience.figures(lives, verdicts, BREACHES), NO_RESILIENCE, broken)
-    verdicts += resilience.judge(dossier, score, lives, verdicts)
-    fault_figures = [_guarded(f"figures of {life.fault.id}", partial(_told, dossier, life), NO_FIGURES, broken) for life in lives]
-    load_figures = _guarded("load", partial(load.figures, case), UNKNOWN_LOAD, broken)
-    integrity_figures = _guarded("figures of integrity", partial(integrity.figures, dossier, findings), UNKNOWN, broken)
+    verdicts += resilience.judge(analysis, score, lives, verdicts)
+    fault_figures = [_guarded(f"figures of {life.fault.id}", partial(_told, analysis, life), NO_FIGURES, broken) for life in lives]
+    load_figures = _guarded("load", partial(load.figures, evidence), UNKNOWN_LOAD, broken)
+    integrity_figures = _guarded("figures of integrity", partial(integrity.figures, analysis, findings), UNKNOWN, broken)
     verdicts += asked.silent(plan, target, tested.objectives, verdicts)
     verdicts += broken
     gating = [verdict for verdict in verdicts if verdict.gates]
@@ -66,40 +66,40 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     )
 
 
-def _judges(dossier: Analysis, lives: tuple[Life, ...]) -> Iterator[tuple[str, Callable[[], tuple[Verdict, ...]]]]:
+def _judges(analysis: Analysis, lives: tuple[Life, ...]) -> Iterator[tuple[str, Callable[[], tuple[Verdict, ...]]]]:
     """Every judge by name. Objectives and faults are guarded one by one: what only one of them needs must not silence the rest."""
     # First: where too little of the plan was loaded, nothing else says why.
-    yield "rate", partial(preconditions.rate, dossier.case)
-    for objective in dossier.case.target.objectives:
+    yield "rate", partial(preconditions.rate, analysis.evidence)
+    for objective in analysis.evidence.target.objectives:
         if objective.measure in STEADY:
-            yield objective.id, partial(objectives.judge, dossier, objective)
+            yield objective.id, partial(objectives.judge, analysis, objective)
     for life in lives:
-        yield f"recovery from {life.fault.id}", partial(recovery.judge, dossier, life)
-        yield f"loss by {life.fault.id}", partial(loss.judge, dossier, life)
-        yield f"containment of {life.fault.id}", partial(containment.judge, dossier, life)
-        yield life.fault.id, partial(faults.judge, dossier, life)
-    yield "unplanned faults", partial(faults.unplanned, dossier)
-    yield "clocks", lambda: (clocks.judge(dossier),)
-    yield "preconditions", partial(preconditions.judge, dossier.case)
-    yield "reconciliation", partial(reconciliation.judge, dossier.case)
+        yield f"recovery from {life.fault.id}", partial(recovery.judge, analysis, life)
+        yield f"loss by {life.fault.id}", partial(loss.judge, analysis, life)
+        yield f"containment of {life.fault.id}", partial(containment.judge, analysis, life)
+        yield life.fault.id, partial(faults.judge, analysis, life)
+    yield "unplanned faults", partial(faults.unplanned, analysis)
+    yield "clocks", lambda: (clocks.judge(analysis),)
+    yield "preconditions", partial(preconditions.judge, analysis.evidence)
+    yield "reconciliation", partial(reconciliation.judge, analysis.evidence)
 
 
-def _findings(dossier: Analysis, broken: Broken) -> dict[str, Finding]:
+def _findings(analysis: Analysis, broken: Broken) -> dict[str, Finding]:
     """Every search for breaches. Without a final state most of them cannot start: each reports that, and no judge has failed."""
-    if dossier.case.history.bookings is None:
+    if analysis.evidence.history.bookings is None:
         return {name: unknown(name, "the final state of bookings is missing") for name in INVARIANTS}
     # The API does not tell on which shard a row lies, so it must not be concluded that it lies on the right one.
-    unseen = dossier.case.missing.get("placement", "")
+    unseen = analysis.evidence.missing.get("placement", "")
     return {
         name: unknown(name, unseen)
         if unseen and each.placement
-        else _guarded(name, partial(each.search, dossier), unknown(name, "its judge failed"), broken)
+        else _guarded(name, partial(each.search, analysis), unknown(name, "its judge failed"), broken)
         for name, each in INVARIANTS.items()
     }
 
 
-def _told(dossier: Analysis, life: Life) -> tuple[FaultFigures, ...]:
-    return (faults.figures(dossier, life),)
+def _told(analysis: Analysis, life: Life) -> tuple[FaultFigures, ...]:
+    return (faults.figures(analysis, life),)
 
 
 def _guarded(name: str, judge: Callable[[], T], otherwise: T, broken: Broken) -> T:

@@ -36,10 +36,10 @@ def choose(assessment: Assessment, name: str) -> tuple[Verdict, ...]:
 
 def explain(verdicts: Sequence[Verdict], history: History, plan: Plan, target: Target, console: Console) -> None:
     """Tell the story of each verdict. Raises what a judge raises that cannot look up a write."""
-    dossier = Analysis(Evidence(history, plan, target))
+    analysis = Analysis(Evidence(history, plan, target))
     zero_ns = min((phase.started_ns for phase in history.manifest.phases), default=history.manifest.anchor.monotonic_ns)
     for verdict in verdicts:
-        render(verdict, tell(dossier, verdict), target, zero_ns, console)
+        render(verdict, tell(analysis, verdict), target, zero_ns, console)
     if not verdicts:
         console.print(Text("Every verdict is a pass. Name one to see its evidence.", style="green"))
 

@@ -256,7 +256,7 @@ class Run:
         return tuple(Sent(source, "1", n, n, n, finished=True, requests=n) for source, n in sorted(counts.items()))
 
     @property
-    def case(self) -> Evidence:
+    def evidence(self) -> Evidence:
         """What one judge is given."""
         return Evidence(self.history, self.plan, self.target)
 

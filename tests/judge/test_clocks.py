@@ -27,7 +27,7 @@ def run(offset_s: float, count: int = 12, took_s: float = 0.02) -> Run:
 )
 def test_clocks_that_differ_put_every_time_in_doubt(offset_s: float, status: Status) -> None:
     """In both directions, and not for what is finer than any figure of a run."""
-    verdict = clocks.judge(Analysis(run(offset_s).case))
+    verdict = clocks.judge(Analysis(run(offset_s).evidence))
     assert verdict.status is status
     assert verdict.gates
     assert status is Status.PASS or "differ by at least 0.1" in verdict.reason
@@ -35,9 +35,9 @@ def test_clocks_that_differ_put_every_time_in_doubt(offset_s: float, status: Sta
 
 def test_slow_answers_leave_room_for_doubt_about_the_offset_only() -> None:
     """With answers of half a second nobody can tell 200 ms, and nobody is accused of it."""
-    assert clocks.judge(Analysis(run(0.2, took_s=0.5).case)).status is Status.PASS
+    assert clocks.judge(Analysis(run(0.2, took_s=0.5).evidence)).status is Status.PASS
 
 
 def test_too_few_bookings_tell_nothing() -> None:
     """And are in nobody's way."""
-    assert not clocks.judge(Analysis(run(0.2, count=3).case)).gates
+    assert not clocks.judge(Analysis(run(0.2, count=3).evidence)).gates

@@ -49,7 +49,7 @@ def traffic(made: Run, franchise: int, per_s: float = 5.0, *, wrong: float = 0.0
 
 def told(made: Run) -> Leakage:
     """What the judge of containment found."""
-    return leakage(made.case, lives(made.case)[0])
+    return leakage(made.evidence, lives(made.evidence)[0])
 
 
 def quiet(made: Run) -> None:
@@ -192,7 +192,7 @@ def test_a_tier_has_no_franchise_outside() -> None:
 def test_distance_is_counted_in_shared_regions(scope: dict[str, str | int], expected: dict[int, Distance]) -> None:
     """Who shares no region with the fault is the yardstick."""
     made = run()
-    found = distances(made.case, replace(KILL, scope=scope))
+    found = distances(made.evidence, replace(KILL, scope=scope))
     assert found == expected
     assert furthest(found) == [shard for shard, distance in expected.items() if distance is Distance.FAR]
 

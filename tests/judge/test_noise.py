@@ -89,9 +89,9 @@ def test_what_a_fault_of_ours_stopped_is_its_own_doing() -> None:
     run.life()
     run.steady(1000)
     run.changes["resources"] = record((range(125, 145), {"stopped_parts": 2}))
-    assert [*run.case.doubtful] == []
+    assert [*run.evidence.doubtful] == []
     run.changes["resources"] = record((range(125, 145), {"stopped_senders": 1}))
-    assert [one.cause for one in run.case.doubtful] == ["another program stopped senders"]
+    assert [one.cause for one in run.evidence.doubtful] == ["another program stopped senders"]
 
 
 def test_what_was_not_recorded_is_doubtful() -> None:
@@ -126,7 +126,7 @@ def test_a_stretch_lasts_until_requests_are_as_usual(slow_until: float, ends: fl
         at = 10 + index / 40
         run.op(at, 0.5 if 40 <= at < slow_until else 0.02)
     run.changes["resources"] = record((range(40, 41), BOTH_CORES))
-    [found] = run.case.doubtful
+    [found] = run.evidence.doubtful
     assert found.started_ns == ns(40)
     assert found.ended_ns == pytest.approx(ns(ends), abs=500_000_000)
 
@@ -136,7 +136,7 @@ def test_a_platform_that_is_always_slow_leaves_no_backlog() -> None:
     run = Run((LATENCY,))
     run.steady(4000, took=0.5)
     run.changes["resources"] = record((range(40, 41), BOTH_CORES))
-    assert run.case.doubtful[0].ended_ns <= ns(41.5)
+    assert run.evidence.doubtful[0].ended_ns <= ns(41.5)
 
 
 def test_without_undisturbed_time_the_end_is_unknown() -> None:
@@ -144,7 +144,7 @@ def test_without_undisturbed_time_the_end_is_unknown() -> None:
     run = Run((LATENCY,))
     run.steady(20, 30, 40)
     run.changes["resources"] = record((range(40, 41), BOTH_CORES))
-    assert run.case.doubtful[0].ended_ns == ns(41) + TAIL_NS_LEAST
+    assert run.evidence.doubtful[0].ended_ns == ns(41) + TAIL_NS_LEAST
 
 
 # -- verdicts -------------------------------------------------------------------------------------------------------------------------------------
@@ -210,7 +210,9 @@ def test_a_slow_platform_fails_by_the_time_in_which_the_neighbour_rests() -> Non
     found = run.verdict("latency/all")
     assert found.status is FAIL
     assert "the undisturbed ones alone break the promise" in found.reason
-    assert not [one for witness in found.witnesses for one in run.case.doubtful if one.started_ns <= witness["intended_ns"] < one.ended_ns]
+    assert not [
+        one for witness in found.witnesses for one in run.evidence.doubtful if one.started_ns <= witness["intended_ns"] < one.ended_ns
+    ]
 
 
 def test_a_pass_on_half_a_machine_is_a_pass() -> None:

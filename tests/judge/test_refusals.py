@@ -181,7 +181,7 @@ def test_a_conflict_needs_a_holder(plant: Plant, status: Status, good: bool) -> 
     assert verdict.status is status, verdict.reason
     operations = run.history.operations
     asked = [effect.operation for effect in run.effects if effect.session == "late" and effect.action == "create"]
-    assert [bool(run.case.good[place]) for place in operations.index[operations["id"].isin(asked)]] == [good]
+    assert [bool(run.evidence.good[place]) for place in operations.index[operations["id"].isin(asked)]] == [good]
     assert bool(verdict.witnesses) == (status is FAIL)
 
 
@@ -272,19 +272,19 @@ def test_a_refusal_whose_effect_was_lost_is_not_good() -> None:
     run.book(15, 1, session="someone")
     acknowledged(run)
     refuse(run)
-    assert run.case.good.all()
+    assert run.evidence.good.all()
     lost = run.effects.pop()
     run.__dict__.pop("history", None)
     verdict = run.verdict("integrity/refused_though_free")
     assert verdict.status is INCONCLUSIVE
     assert "1 booking was refused as taken" in verdict.reason
     operations = run.history.operations
-    assert [bool(good) for good in run.case.good[operations["id"] == lost.operation]] == [False]
+    assert [bool(good) for good in run.evidence.good[operations["id"] == lost.operation]] == [False]
 
 
 def test_without_a_refusal_nothing_is_changed() -> None:
     """The column itself, of ten million rows, and no copy of it."""
     run = Run((INTEGRITY,))
     run.steady(10)
-    assert not len(run.case.refusals.rows)
-    assert run.case.good.all()
+    assert not len(run.evidence.refusals.rows)
+    assert run.evidence.good.all()

@@ -12,7 +12,7 @@ from tests.judge.test_assess import whole
 
 def lines(run: Run, verdict: str) -> tuple[Line, ...]:
     """The story of one verdict."""
-    return tell(Analysis(run.case), run.verdict(verdict))
+    return tell(Analysis(run.evidence), run.verdict(verdict))
 
 
 def lost_after_a_fail_over() -> Run:

@@ -30,8 +30,8 @@ def run(*, bad=(), slow=(), **fields) -> Run:
 
 def shown_s(of: Run, within_s: float = WITHIN_S) -> float | None:
     """Seconds from the injection to the effect."""
-    (life,) = lives(of.case)
-    found = shown_ns(of.case, life, within_s)
+    (life,) = lives(of.evidence)
+    found = shown_ns(of.evidence, life, within_s)
     return None if found is None else found / 1e9
 
 

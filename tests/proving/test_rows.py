@@ -29,7 +29,7 @@ def run(*marks: Mark, strike: float = 119.98, outage: bool = True) -> Run:
 
 def test_a_row_tells_a_faults_life():
     """Lateness against the schedule, then seconds since the injection; the proof counts from the undo."""
-    (row,) = rows(run().case, KINDS)
+    (row,) = rows(run().evidence, KINDS)
     assert (row.kind, row.scope) == ("shard.primary-killed", "shard 1")
     assert row.late_ms == pytest.approx(20)
     assert row.observed_s == pytest.approx(0.5)
@@ -52,7 +52,7 @@ def test_a_row_tells_a_faults_life():
 )
 def test_a_fault_with_a_flaw_is_not_well(made, wrong):
     """Late, not felt, over early, not seen, something left or unproven: each is shown."""
-    (row,) = rows(made.case, KINDS)
+    (row,) = rows(made.evidence, KINDS)
     assert not row.well
     if wrong not in {"late", "no effect"}:
         assert wrong in row.left

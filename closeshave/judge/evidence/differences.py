@@ -28,13 +28,13 @@ class Differences:
         return [*self.operations, *self.effects]
 
 
-def differences(case: Recorded) -> Differences:
+def differences(evidence: Recorded) -> Differences:
     """Compare what senders say with what the history holds, and what operations did with their effects."""
-    return Differences(_senders(case), _effects(case))
+    return Differences(_senders(evidence), _effects(evidence))
 
 
-def _senders(case: Recorded) -> list[str]:
-    history = case.history
+def _senders(evidence: Recorded) -> list[str]:
+    history = evidence.history
     differences = []
     if not any(sent.source == Source.CUSTOMERS for sent in history.sent):
         differences.append("no sender of customers' requests reported what it sent")
@@ -47,24 +47,26 @@ def _senders(case: Recorded) -> list[str]:
         if sent.sent != sent.recorded:
             differences.append(f"{name} sent {sent.sent:,} and recorded {sent.recorded:,}")
     # Every source, also one that has rows but no sender who answers for them.
-    for source in sorted({sent.source for sent in history.sent} | set(case.operations["source"].dropna().unique())):
-        rows = int(np.count_nonzero(equal(case.operations["source"], source)))
+    for source in sorted({sent.source for sent in history.sent} | set(evidence.operations["source"].dropna().unique())):
+        rows = int(np.count_nonzero(equal(evidence.operations["source"], source)))
         claimed = sum(sent.recorded for sent in history.sent if sent.source == source)
         if rows != claimed:
             differences.append(f"{source} recorded {counted(claimed, 'operation')}, and the history holds {rows:,}")
-    twice = int(np.count_nonzero(case.ids[1:] == case.ids[:-1]) if case.in_order else case.operations["id"].duplicated().sum())
+    twice = int(
+        np.count_nonzero(evidence.ids[1:] == evidence.ids[:-1]) if evidence.in_order else evidence.operations["id"].duplicated().sum()
+    )
     if twice:
         differences.append(counted(twice, "operation is recorded twice", "operations are recorded twice"))
     return differences
 
 
-def _effects(case: Recorded) -> list[str]:
-    effects, operations = case.history.effects, case.operations
+def _effects(evidence: Recorded) -> list[str]:
+    effects, operations = evidence.history.effects, evidence.operations
     differences = []
-    if stray := len(effects) - len(case.order.effect):
+    if stray := len(effects) - len(evidence.order.effect):
         differences.append(counted(stray, "effect belongs to no recorded operation", "effects belong to no recorded operation"))
     for kind, action in EFFECT_OF.items():
-        acting = case.of_kinds((kind,)) & case.ok
+        acting = evidence.of_kinds((kind,)) & evidence.ok
         if not acting.any():
             continue
         silent = int((~operations["id"][acting].isin(effects["operation"][equal(effects["action"], action)])).sum())

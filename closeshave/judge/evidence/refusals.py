@@ -63,34 +63,36 @@ class Refusals:
         return np.concatenate([ints(self.rows["position"][~self.held], -1), self.lost])
 
 
-def refusals(case: Recorded) -> Refusals:
+def refusals(evidence: Recorded) -> Refusals:
     """Find the holder of every slot that was refused as taken. Costs next to nothing where no booking was refused."""
-    operations = case.operations
+    operations = evidence.operations
     refused = np.isin(ints(operations["status"], 0), CONFLICTS) & equal(operations["outcome"], Outcome.FAIL) & flags(operations["good"])
-    effects = case.history.effects
+    effects = evidence.history.effects
     asked = np.zeros(len(effects), dtype=np.bool_)
     if refused.any():
-        asked = member(effects["action"], ASKING) & effects["operation"].isin(case.ids[refused]).to_numpy(dtype=np.bool_)
-    rows = beside(case, asked)
-    lost = np.flatnonzero(refused & ~np.isin(case.ids, effects["operation"].to_numpy())) if refused.any() else np.zeros(0, dtype=np.int64)
+        asked = member(effects["action"], ASKING) & effects["operation"].isin(evidence.ids[refused]).to_numpy(dtype=np.bool_)
+    rows = beside(evidence, asked)
+    lost = (
+        np.flatnonzero(refused & ~np.isin(evidence.ids, effects["operation"].to_numpy())) if refused.any() else np.zeros(0, dtype=np.int64)
+    )
     held = np.zeros(len(rows), dtype=np.bool_)
     if not len(rows):
         return Refusals(rows, held, held.copy(), lost)
-    holders = _holders(case, rows)
+    holders = _holders(evidence, rows)
     held |= _meet(rows, holders, "barber")
     rest = np.flatnonzero(~held)
     held[rest] |= _meet(rows.iloc[rest], holders, "client")
     free = np.zeros(len(rows), dtype=np.bool_)
-    for index, is_free in _read_back(case, rows, np.flatnonzero(~held)).items():
+    for index, is_free in _read_back(evidence, rows, np.flatnonzero(~held)).items():
         (free if is_free else held)[index] = True
     return Refusals(rows, held, free, lost)
 
 
-def _holders(case: Recorded, refused: pd.DataFrame) -> pd.DataFrame:
+def _holders(evidence: Recorded, refused: pd.DataFrame) -> pd.DataFrame:
     """What may have been held, and from when until when: at the refused chairs, or by the refused customers."""
-    effects = case.history.effects
+    effects = evidence.history.effects
     near = effects["franchise"].isin(refused["franchise"]) | effects["client"].isin(refused["client"].dropna())
-    rows = beside(case, near.to_numpy(dtype=np.bool_) & member(effects["action"], (*ASKING, "cancel")))
+    rows = beside(evidence, near.to_numpy(dtype=np.bool_) & member(effects["action"], (*ASKING, "cancel")))
     rows = rows[~equal(rows["outcome"], Outcome.FAIL)]
     own = np.flatnonzero(member(rows["action"], ASKING) & told(rows, "starts_at", "minutes"))
     # Only what was acknowledged gave a slot up for certain.
@@ -130,16 +132,16 @@ def _meet(rows: pd.DataFrame, holders: pd.DataFrame, by: str) -> Flags:
     return found
 
 
-def _read_back(case: Recorded, rows: pd.DataFrame, unexplained: Ints) -> dict[int, bool]:
+def _read_back(evidence: Recorded, rows: pd.DataFrame, unexplained: Ints) -> dict[int, bool]:
     """Whether the slot was free, by the lists that the same sessions asked for next; nothing of those that no list tells of."""
     sessions = rows["session"].iloc[unexplained].dropna()
     if not len(sessions):
         return {}
-    effects = case.history.effects
+    effects = evidence.history.effects
     offers = effects[equal(effects["action"], "offer")]
     filled = offers["read_values"].notna() & (offers["read_values"] != "[]")
     usual = {sort: bool(filled[offers["barber"].notna() == sort].any()) for sort in (True, False)}
-    lists = beside(case, equal(effects["action"], "offer") & effects["session"].isin(sessions).to_numpy(dtype=np.bool_))
+    lists = beside(evidence, equal(effects["action"], "offer") & effects["session"].isin(sessions).to_numpy(dtype=np.bool_))
     lists = lists[equal(lists["outcome"], Outcome.OK) & lists["read_values"].notna().to_numpy()]
     of_session = dict(iter(lists.groupby("session", observed=True)))
     step_s = _step_s(offers["read_values"][filled])

@@ -43,13 +43,13 @@ class Life:
         return self.horizon_ns if self.healed_ns is None else min(self.healed_ns, self.horizon_ns)
 
 
-def lives(case: Evidence) -> tuple[Life, ...]:
+def lives(evidence: Evidence) -> tuple[Life, ...]:
     """One for each fault of the plan, in the plan's order, also for those that never came."""
-    events = {fault.id: _edges(case, fault.id) for fault in case.plan.faults}
+    events = {fault.id: _edges(evidence, fault.id) for fault in evidence.plan.faults}
     starts = {name: _began_ns(edges.get(FaultEdge.INJECTED)) for name, edges in events.items()}
-    scopes = {fault.id: operations_of(case, fault) & case.canaries for fault in case.plan.faults}
+    scopes = {fault.id: operations_of(evidence, fault) & evidence.canaries for fault in evidence.plan.faults}
     found = []
-    for fault in case.plan.faults:
+    for fault in evidence.plan.faults:
         edges, start = events[fault.id], starts[fault.id]
         later = [
             other
@@ -57,7 +57,7 @@ def lives(case: Evidence) -> tuple[Life, ...]:
             if name != fault.id and other is not None and start is not None and other >= start and np.any(scopes[name] & scopes[fault.id])
         ]
         injection = edges.get(FaultEdge.INJECTED)
-        evidence: Mapping[str, Any] = injection.evidence if injection else {}
+        told: Mapping[str, Any] = injection.evidence if injection else {}
         found.append(
             Life(
                 fault=fault,
@@ -65,43 +65,43 @@ def lives(case: Evidence) -> tuple[Life, ...]:
                 observed_ns=_at_ns(edges.get(FaultEdge.OBSERVED)),
                 healed_ns=_began_ns(edges.get(FaultEdge.HEALED)),
                 verified_ns=_at_ns(edges.get(FaultEdge.VERIFIED_HEALED)),
-                dead_ns=evidence.get("dead_ns"),
-                ended_ns=tuple(evidence["ended_ns"]) if evidence.get("ended_ns") else None,
-                called=evidence.get("returned_ns") is not None,
-                horizon_ns=min([*later, _end_ns(case)]),
-                touched=tuple(evidence.get("touched", ())),
+                dead_ns=told.get("dead_ns"),
+                ended_ns=tuple(told["ended_ns"]) if told.get("ended_ns") else None,
+                called=told.get("returned_ns") is not None,
+                horizon_ns=min([*later, _end_ns(evidence)]),
+                touched=tuple(told.get("touched", ())),
             )
         )
     return tuple(found)
 
 
-def operations_of(case: Evidence, fault: Fault) -> Flags:
+def operations_of(evidence: Evidence, fault: Fault) -> Flags:
     """Operations in the fault's scope: those that :func:`closeshave.scope.holds`."""
-    rows = np.ones(len(case.operations), dtype=np.bool_)
+    rows = np.ones(len(evidence.operations), dtype=np.bool_)
     for key, value in fault.scope.items():
         if key == "shard":
-            rows &= case.shard == int(value)
+            rows &= evidence.shard == int(value)
         elif key == "region":
-            rows &= case.of_region(str(value)) | np.isin(case.shard, scope.struck(fault, case.history.manifest.topology))
+            rows &= evidence.of_region(str(value)) | np.isin(evidence.shard, scope.struck(fault, evidence.history.manifest.topology))
     return rows
 
 
-def shards_of(case: Evidence, fault: Fault) -> list[int]:
+def shards_of(evidence: Evidence, fault: Fault) -> list[int]:
     """The shards whose data the fault may cost; none for a fault of a tier."""
-    return scope.struck(fault, case.history.manifest.topology)
+    return scope.struck(fault, evidence.history.manifest.topology)
 
 
-def signals_of(case: Evidence, life: Life) -> list[Signal]:
+def signals_of(evidence: Evidence, life: Life) -> list[Signal]:
     """The platform's own words about what is in scope, from the injection up to the horizon, in time order."""
     start = life.injected_ns
     if start is None:
         return []
-    scopes = {f"shard:{shard}" for shard in shards_of(case, life.fault)}
+    scopes = {f"shard:{shard}" for shard in shards_of(evidence, life.fault)}
     scopes |= {f"region:{life.fault.scope['region']}"} if "region" in life.fault.scope else set()
     tier = f"store:{life.fault.scope['tier']}" if "tier" in life.fault.scope else None
     spoken = [
         signal
-        for signal in case.history.signals
+        for signal in evidence.history.signals
         # A tier may be made of several groups (cache, cache-eu), each a name that Sentinel knows it by.
         if (signal.scope in scopes or (tier is not None and (signal.scope == tier or signal.scope.startswith(f"{tier}-"))))
         and start <= signal.at_ns < life.horizon_ns
@@ -109,25 +109,25 @@ def signals_of(case: Evidence, life: Life) -> list[Signal]:
     return sorted(spoken, key=lambda signal: (signal.at_ns, signal.kind, signal.scope))
 
 
-def promoted_ns(case: Evidence, life: Life) -> int | None:
+def promoted_ns(evidence: Evidence, life: Life) -> int | None:
     """t_p: when the first of the shards in scope got its new primary."""
-    shards = {f"shard:{shard}" for shard in shards_of(case, life.fault)}
-    return _first(signal.at_ns for signal in signals_of(case, life) if signal.kind == SignalKind.PROMOTED and signal.scope in shards)
+    shards = {f"shard:{shard}" for shard in shards_of(evidence, life.fault)}
+    return _first(signal.at_ns for signal in signals_of(evidence, life) if signal.kind == SignalKind.PROMOTED and signal.scope in shards)
 
 
-def demoted_ns(case: Evidence, life: Life) -> int | None:
+def demoted_ns(evidence: Evidence, life: Life) -> int | None:
     """When the old primary of a shard in scope had stepped down, by its own report.
 
     From the decision on it acknowledges until its last session has ended, and it says that it has stepped down only after that, when it runs again
     as a standby: so the end of the sessions counts, where it is told. Who speaks first is the old primary; what is said after the promotion is of
     a later one.
     """
-    shards = {f"shard:{shard}" for shard in shards_of(case, life.fault)}
-    said = [signal for signal in signals_of(case, life) if signal.kind == SignalKind.DEMOTED and signal.scope in shards]
+    shards = {f"shard:{shard}" for shard in shards_of(evidence, life.fault)}
+    said = [signal for signal in signals_of(evidence, life) if signal.kind == SignalKind.DEMOTED and signal.scope in shards]
     if not said:
         return None
-    first, until = said[0], promoted_ns(case, life) or life.hurting_until_ns
-    own = [signal for signal in signals_of(case, life) if signal.source == first.source and first.at_ns <= signal.at_ns <= until]
+    first, until = said[0], promoted_ns(evidence, life) or life.hurting_until_ns
+    own = [signal for signal in signals_of(evidence, life) if signal.source == first.source and first.at_ns <= signal.at_ns <= until]
     ended = _first(signal.at_ns for signal in own if signal.kind == SignalKind.STOPPED)
     return ended if ended is not None else max((signal.at_ns for signal in own if signal.kind == SignalKind.DEMOTED), default=first.at_ns)
 
@@ -136,10 +136,10 @@ def _first(instants: Iterable[int]) -> int | None:
     return min(instants, default=None)
 
 
-def _edges(case: Evidence, fault: str) -> dict[str, FaultEvent]:
+def _edges(evidence: Evidence, fault: str) -> dict[str, FaultEvent]:
     """The first event of each edge: healing that is tried again does not move the instant at which help began."""
     found: dict[str, FaultEvent] = {}
-    for event in sorted(case.history.faults, key=lambda event: event.at_ns):
+    for event in sorted(evidence.history.faults, key=lambda event: event.at_ns):
         if event.fault == fault:
             found.setdefault(event.edge, event)
     return found
@@ -153,5 +153,5 @@ def _began_ns(event: FaultEvent | None) -> int | None:
     return None if event is None else int(event.evidence.get("began_ns", event.at_ns))
 
 
-def _end_ns(case: Evidence) -> int:
-    return max((phase.ended_ns for phase in case.history.manifest.phases), default=0)
+def _end_ns(evidence: Evidence) -> int:
+    return max((phase.ended_ns for phase in evidence.history.manifest.phases), default=0)

@@ -53,21 +53,21 @@ class Writes:
         return self.absent if self.keeps_cancelled else self.lost
 
 
-def joined(case: Recorded, actions: tuple[str, ...]) -> pd.DataFrame:
+def joined(evidence: Recorded, actions: tuple[str, ...]) -> pd.DataFrame:
     """The effects of these actions beside their operations, in an order that does not depend on the files'."""
-    return beside(case, member(case.history.effects["action"], actions))
+    return beside(evidence, member(evidence.history.effects["action"], actions))
 
 
-def beside(case: Recorded, chosen: Flags) -> pd.DataFrame:
+def beside(evidence: Recorded, chosen: Flags) -> pd.DataFrame:
     """These effects beside their operations, ordered by start."""
-    order = case.order
+    order = evidence.order
     mine = np.flatnonzero(chosen[order.effect])
     position = order.position[mine]
-    rows = case.history.effects.iloc[order.effect[mine]].reset_index(drop=True)
+    rows = evidence.history.effects.iloc[order.effect[mine]].reset_index(drop=True)
     rows["position"] = position
-    rows["outcome"] = case.operations["outcome"].array.take(position)
-    rows["started_ns"] = case.started_ns[position]
-    rows["ended_ns"] = case.ended_ns[position]
+    rows["outcome"] = evidence.operations["outcome"].array.take(position)
+    rows["started_ns"] = evidence.started_ns[position]
+    rows["ended_ns"] = evidence.ended_ns[position]
     return rows
 
 
@@ -76,13 +76,13 @@ def effect(rows: pd.DataFrame, index: int) -> dict[str, Any]:
     return plain(rows[EFFECTS.names], index)
 
 
-def fate(case: Recorded) -> Writes:
+def fate(evidence: Recorded) -> Writes:
     """Look up every write in the final state. Raises :class:`ValueError` when there is none."""
-    final = case.final
+    final = evidence.final
     if final is None:
         raise ValueError("the final state of bookings is missing")
-    rows = joined(case, MUTATING)
-    unread = case.unread_of(rows)
+    rows = joined(evidence, MUTATING)
+    unread = evidence.unread_of(rows)
     rows["final"] = _found(rows, final)
     ok = equal(rows["outcome"], Outcome.OK)
     created = ok & equal(rows["action"], "create")

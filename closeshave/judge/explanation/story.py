@@ -30,7 +30,7 @@ MOST_OPERATIONS = 40
 """Of a booking with more operations than this only the first ones are shown."""
 
 
-def tell(dossier: Analysis, verdict: Verdict) -> tuple[Line, ...]:
+def tell(analysis: Analysis, verdict: Verdict) -> tuple[Line, ...]:
     """The lines of the story; empty for a verdict without witnesses and without a fault."""
     witnesses = [each for witness in verdict.witnesses for each in _nested(witness)]
     accused = {int(each["id"]) for each in witnesses if _whole(each.get("id")) and "intended_ns" in each}
@@ -42,13 +42,13 @@ def tell(dossier: Analysis, verdict: Verdict) -> tuple[Line, ...]:
     }
     keys = {str(each["key"]) for each in witnesses if each.get("key")}
     shops = {int(each["franchise"]) for each in witnesses if "differs" in each}
-    rows = _operations(dossier, accused, bookings, keys, shops)
-    acted = list(_acted(dossier, rows, accused))
+    rows = _operations(analysis, accused, bookings, keys, shops)
+    acted = list(_acted(analysis, rows, accused))
     instants = [line.at_ns for line in acted if line.at_ns is not None]
-    life = next((each for each in dossier.lives if verdict.scope == f"fault:{each.fault.id}"), None)
-    broken = list(_broken(dossier, life, instants, set(dossier.case.shard[rows].tolist())))
+    life = next((each for each in analysis.lives if verdict.scope == f"fault:{each.fault.id}"), None)
+    broken = list(_broken(analysis, life, instants, set(analysis.evidence.shard[rows].tolist())))
     timed = sorted([*acted, *broken], key=lambda line: (line.at_ns or 0, line.source))
-    return (*timed, *in_the_end(dossier.case.history, bookings, shops))
+    return (*timed, *in_the_end(analysis.evidence.history, bookings, shops))
 
 
 def _nested(witness: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -67,9 +67,9 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _operations(dossier: Analysis, accused: set[int], bookings: set[Booking], keys: set[str], shops: set[int]) -> list[int]:
+def _operations(analysis: Analysis, accused: set[int], bookings: set[Booking], keys: set[str], shops: set[int]) -> list[int]:
     """Positions of the operations that concern the accused, their bookings or their keys, and of those that changed or showed a shop."""
-    effects, ids = dossier.case.history.effects, dossier.case.ids
+    effects, ids = analysis.evidence.history.effects, analysis.evidence.ids
     pairs = pd.MultiIndex.from_arrays([ints(effects["franchise"], -1), ints(effects["booking"], -1)])
     related: Flags = effects["key"].isin(keys).to_numpy(dtype=np.bool_)
     if bookings:
@@ -82,12 +82,12 @@ def _operations(dossier: Analysis, accused: set[int], bookings: set[Booking], ke
     return np.flatnonzero(np.isin(ids, [*sorted(accused), *others])).tolist()
 
 
-def _acted(dossier: Analysis, rows: Iterable[int], accused: set[int]) -> Iterator[Line]:
+def _acted(analysis: Analysis, rows: Iterable[int], accused: set[int]) -> Iterator[Line]:
     """Two lines for each operation: it was sent, and it was answered."""
-    case = dossier.case
-    effects = case.history.effects
+    evidence = analysis.evidence
+    effects = evidence.history.effects
     for position in rows:
-        one = case.operations.iloc[position]
+        one = evidence.operations.iloc[position]
         told = effects[effects["operation"] == one["id"]]
         about = _about(told.iloc[0]) if len(told) else ""
         who = (
@@ -96,12 +96,17 @@ def _acted(dossier: Analysis, rows: Iterable[int], accused: set[int]) -> Iterato
             else f"session {told['session'].iloc[0]} in {one['region']}"
         )
         source, guilty = f"{OPERATIONS_FILE} row {position}, operation {one['id']}", int(one["id"]) in accused
-        late_ms = (case.started_ns[position] - case.intended_ns[position]) / 1e6
+        late_ms = (evidence.started_ns[position] - evidence.intended_ns[position]) / 1e6
         late = f", {late_ms:,.0f} ms late" if late_ms >= 1 else ""
-        yield Line(int(case.started_ns[position]), "sent", who, f"asks for {one['kind']}{about}{late}", source, guilty)
-        if case.ended_ns[position] != NEVER_NS:
+        yield Line(int(evidence.started_ns[position]), "sent", who, f"asks for {one['kind']}{about}{late}", source, guilty)
+        if evidence.ended_ns[position] != NEVER_NS:
             yield Line(
-                int(case.ended_ns[position]), "answered", f"shard {one['shard']}", _answer(one, case.response_ns[position]), source, guilty
+                int(evidence.ended_ns[position]),
+                "answered",
+                f"shard {one['shard']}",
+                _answer(one, evidence.response_ns[position]),
+                source,
+                guilty,
             )
 
 
@@ -128,7 +133,7 @@ def _answer(one: pd.Series, response_ns: int) -> str:
     return f"{said} after {response_ns / 1e6:,.1f} ms ({status}{why}{served}{cached})"
 
 
-def _broken(dossier: Analysis, life: Life | None, instants: list[int], shards: set[int]) -> Iterator[Line]:
+def _broken(analysis: Analysis, life: Life | None, instants: list[int], shards: set[int]) -> Iterator[Line]:
     """The faults that touched the same shards, or that the verdict is about, and what the platform said of them."""
     if life is not None:
         start = life.injected_ns if life.injected_ns is not None else 0
@@ -136,17 +141,17 @@ def _broken(dossier: Analysis, life: Life | None, instants: list[int], shards: s
     if not instants:
         return
     first, last = min(instants) - MARGIN_NS, max(instants) + MARGIN_NS
-    for other in dossier.lives:
+    for other in analysis.lives:
         if life is not None and other.fault.id != life.fault.id:
             continue
-        hit = set(shards_of(dossier.case, other.fault))
+        hit = set(shards_of(analysis.evidence, other.fault))
         if life is None and hit and not hit & shards:
             continue
         scope = ", ".join(f"{key} {value}" for key, value in other.fault.scope.items()) or "everything"
-        for event in dossier.case.history.faults:
+        for event in analysis.evidence.history.faults:
             if event.fault == other.fault.id and first <= event.at_ns <= last:
                 yield Line(event.at_ns, "fault", "harness", f"{event.fault} ({other.fault.kind} on {scope}): {event.edge}", TIMELINE)
-        for signal in signals_of(dossier.case, other):
+        for signal in signals_of(analysis.evidence, other):
             if first <= signal.at_ns <= last and signal.kind != SignalKind.ALERT:
                 yield Line(
                     signal.at_ns,

@@ -20,26 +20,26 @@ from closeshave.judge.integrity.finding import Finding
 from closeshave.judge.integrity.registry import INVARIANTS, Invariant
 
 
-def unasked(case: Evidence, finding: Finding) -> str:
+def unasked(evidence: Evidence, finding: Finding) -> str:
     """Why an objective that names no invariants does not judge this one; empty when it does."""
     if finding.count:
         return ""
     invariant = INVARIANTS[finding.name]
-    return unshowable(case, invariant) or _idle(case, finding, invariant)
+    return unshowable(evidence, invariant) or _idle(evidence, finding, invariant)
 
 
-def unshowable(case: Evidence, invariant: Invariant) -> str:
+def unshowable(evidence: Evidence, invariant: Invariant) -> str:
     """Why this platform cannot show whether it keeps the invariant; empty when it can."""
-    if invariant.shown_for_certain is not None and invariant.shown_for_certain(case):
+    if invariant.shown_for_certain is not None and invariant.shown_for_certain(evidence):
         return ""
-    why = invariant.shown_by_all(case) if invariant.shown_by_all else ""
-    lacking = next((part for part in invariant.needs if part in case.missing), "")
-    return why or (f"{lacking}: {case.missing[lacking]}" if lacking else "")
+    why = invariant.shown_by_all(evidence) if invariant.shown_by_all else ""
+    lacking = next((part for part in invariant.needs if part in evidence.missing), "")
+    return why or (f"{lacking}: {evidence.missing[lacking]}" if lacking else "")
 
 
-def _idle(case: Evidence, finding: Finding, invariant: Invariant) -> str:
+def _idle(evidence: Evidence, finding: Finding, invariant: Invariant) -> str:
     if finding.exposure is not None and finding.exposure.chances:
         return ""
     if finding.idle:
         return finding.idle
-    return invariant.idle if invariant.led_to_by and not case.of_kinds(invariant.led_to_by).any() else ""
+    return invariant.idle if invariant.led_to_by and not evidence.of_kinds(invariant.led_to_by).any() else ""

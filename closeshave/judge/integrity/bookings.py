@@ -20,37 +20,37 @@ from closeshave.plurals import plural
 RATE_LIMITED_STATUS = 429
 
 
-def lost(dossier: Analysis) -> Finding:
+def lost(analysis: Analysis) -> Finding:
     """Acknowledged writes that the final state does not show, except those that a fault's own loss objective answers for."""
-    writes = dossier.writes
-    guilty = writes.lost & ~dossier.forgiven
+    writes = analysis.writes
+    guilty = writes.lost & ~analysis.forgiven
     ended = writes.rows["ended_ns"].to_numpy()
-    final = _final(dossier)
+    final = _final(analysis)
     witnesses = []
     for index in first_and_worst(guilty, ended, ended, ints(writes.rows["operation"], -1)):
         place = int(writes.rows["final"].iloc[index])
         shown = plain(final, place) if place >= 0 else None
         position = int(writes.rows["position"].iloc[index])
         why = "acknowledged, but not in the final state"
-        witnesses.append(row(dossier.case.operations, position, why, effect=effect(writes.rows, index), final=shown))
+        witnesses.append(row(analysis.evidence.operations, position, why, effect=effect(writes.rows, index), final=shown))
     acknowledged = int(np.count_nonzero(equal(writes.rows["outcome"], Outcome.OK) & ~writes.unread))
     count = int(np.count_nonzero(guilty))
     what = plural(count, "acknowledged write is not in the final state", "acknowledged writes are not in the final state")
     # A cancel that the harness did not record explains a missing row, except where cancelled rows are kept, and it explains no write that was undone.
-    doubt = dossier.incomplete if not writes.keeps_cancelled and not (guilty & ~writes.ok("create")).any() else ""
+    doubt = analysis.incomplete if not writes.keeps_cancelled and not (guilty & ~writes.ok("create")).any() else ""
     exposure = Exposure(
         acknowledged, plural(acknowledged, "acknowledged write that was read back", "acknowledged writes that were read back")
     )
     return Finding("lost", count, acknowledged, what, tuple(witnesses), doubt=doubt, exposure=exposure)
 
 
-def phantom(dossier: Analysis) -> Finding:
+def phantom(analysis: Analysis) -> Finding:
     """Bookings of the final state that no customer requested in this run, or whose every request was refused.
 
     A row answers to a create by its ID as acknowledged, by the key that was sent, or, where a create got no answer and had no key, by its slot. A
     key counts as refused only if all attempts with it were: the first may have been carried out unheard, and the second refused for that reason.
     """
-    final, rows = _final(dossier), dossier.writes.rows
+    final, rows = _final(analysis), analysis.writes.rows
     possible = np.flatnonzero(equal(rows["action"], "create") & ~equal(rows["outcome"], Outcome.FAIL))
     place = rows["final"].to_numpy()[possible]
     asked = np.zeros(len(final), dtype=np.bool_)
@@ -67,16 +67,16 @@ def phantom(dossier: Analysis) -> Finding:
     if len(keyless):
         asked |= _slots(final).isin(_slots(rows.iloc[keyless]))
     # Rows without a known birth count as this run's.
-    older = (final["created_at"] < dossier.case.started_s).to_numpy(dtype=np.bool_)
+    older = (final["created_at"] < analysis.evidence.started_s).to_numpy(dtype=np.bool_)
     guilty = np.asarray(~asked & ~older)
     found = _of_final(
-        dossier,
+        analysis,
         "phantom",
         guilty,
         "booking in the final state was never requested, or was refused",
         "bookings in the final state were never requested, or were refused",
     )
-    return replace(found, doubt=dossier.incomplete, exposure=Exposure(len(final), _read_back(len(final))))
+    return replace(found, doubt=analysis.incomplete, exposure=Exposure(len(final), _read_back(len(final))))
 
 
 def one_shard(evidence: Evidence) -> str:
@@ -84,15 +84,15 @@ def one_shard(evidence: Evidence) -> str:
     return "" if len(evidence.history.manifest.topology.shards) > 1 else "there is only one shard, so nothing can be misplaced"
 
 
-def misplaced(dossier: Analysis) -> Finding:
+def misplaced(analysis: Analysis) -> Finding:
     """Bookings on a shard that does not hold their franchise."""
-    final = _final(dossier)
+    final = _final(analysis)
     right = np.full(len(final), -1, dtype=np.int64)
-    for shard in dossier.case.history.manifest.topology.shards:
+    for shard in analysis.evidence.history.manifest.topology.shards:
         right[final["franchise"].between(shard.first, shard.last).to_numpy(dtype=np.bool_)] = shard.id
     found_on = ints(final["found_on"], -2)
     found = _of_final(
-        dossier,
+        analysis,
         "misplaced",
         found_on != right,
         "booking is on a shard that does not hold its franchise",
@@ -102,10 +102,10 @@ def misplaced(dossier: Analysis) -> Finding:
     return replace(found, exposure=Exposure(known, f"{_read_back(known)} whose shard is known"))
 
 
-def repeated(dossier: Analysis) -> Finding:
+def repeated(analysis: Analysis) -> Finding:
     """Keys that made more than one booking, in the final state or in what was acknowledged."""
-    final, writes = _final(dossier), dossier.writes
-    known = (writes.rows, writes.ok("create") & ~dossier.forgiven), (final, np.ones(len(final), dtype=np.bool_))
+    final, writes = _final(analysis), analysis.writes
+    known = (writes.rows, writes.ok("create") & ~analysis.forgiven), (final, np.ones(len(final), dtype=np.bool_))
     chosen = [(rows, np.flatnonzero(mask & rows["key"].notna().to_numpy(dtype=np.bool_))) for rows, mask in known]
     codes, keys = pd.factorize(pd.concat([rows["key"].iloc[places] for rows, places in chosen]))
     franchise, booking = (np.concatenate([ints(rows[name], -1)[places] for rows, places in chosen]) for name in ("franchise", "booking"))
@@ -121,28 +121,28 @@ def repeated(dossier: Analysis) -> Finding:
         }
         for key, code in twice[:2]
     )
-    retries = _retries(dossier)
+    retries = _retries(analysis)
     exposure = Exposure(retries, plural(retries, "booking sent again with its key", "bookings sent again with their key"))
     what = plural(len(twice), "idempotency key made more than one booking", "idempotency keys made more than one booking")
     return Finding("idempotency", len(twice), len(keys), what, witnesses, exposure=exposure)
 
 
-def _retries(dossier: Analysis) -> int:
+def _retries(analysis: Analysis) -> int:
     """Attempts beyond the first with one key. One that was not sent, or that a rate limit refused, does not test the key."""
-    rows = dossier.writes.rows
-    status = ints(dossier.case.operations["status"], 0)[rows["position"].to_numpy()]
+    rows = analysis.writes.rows
+    status = ints(analysis.evidence.operations["status"], 0)[rows["position"].to_numpy()]
     turned_away = (equal(rows["outcome"], Outcome.FAIL) & (status == 0)) | (status == RATE_LIMITED_STATUS)
     keys = rows["key"][equal(rows["action"], "create") & told(rows, "key") & ~turned_away]
     return len(keys) - int(keys.nunique())
 
 
-def unresolved(dossier: Analysis) -> Finding:
+def unresolved(analysis: Analysis) -> Finding:
     """Writes whose outcome is unknown and that the final state cannot settle.
 
     A create without an answer is found by its ID, by its key, or by its slot: in a final state that is known whole it is either there or it never
     happened. Only where that state is not known, or the request names neither whose chair nor for whom, is there nothing to find it by.
     """
-    writes = dossier.writes
+    writes = analysis.writes
     rows = writes.rows
     doubtful = equal(rows["outcome"], Outcome.INFO)
     nameless = ~told(rows, "key") & ~told(rows, "booking")
@@ -162,8 +162,8 @@ def _read_back(number: int) -> str:
     return plural(number, "booking read back", "bookings read back")
 
 
-def _final(dossier: Analysis) -> pd.DataFrame:
-    final = dossier.case.final
+def _final(analysis: Analysis) -> pd.DataFrame:
+    final = analysis.evidence.final
     if final is None:
         raise ValueError("the final state of bookings is missing")
     return final
@@ -177,9 +177,9 @@ def _slots(rows: pd.DataFrame) -> pd.MultiIndex:
     return _pairs(rows, "franchise", "barber", "starts_at")
 
 
-def _of_final(dossier: Analysis, name: str, guilty: Flags, one: str, many: str) -> Finding:
+def _of_final(analysis: Analysis, name: str, guilty: Flags, one: str, many: str) -> Finding:
     """``one`` says what is wrong with a single booking, ``many`` the same of several."""
-    final = _final(dossier)
+    final = _final(analysis)
     order, count = ints(final["booking"], -1), int(np.count_nonzero(guilty))
     witnesses = tuple(
         row(final, position, f"this {one}") for position in first_and_worst(guilty, order, order, ints(final["found_on"], -1))

@@ -31,10 +31,10 @@ def closed(evidence: Evidence) -> str:
     return "" if evidence.history.manifest.looked_inside else told
 
 
-def stale(dossier: Analysis) -> Finding:
+def stale(analysis: Analysis) -> Finding:
     """Entries of the sample that say something else than the database."""
-    entries = dossier.case.history.cache_entries
-    if why := closed(dossier.case):
+    entries = analysis.evidence.history.cache_entries
+    if why := closed(analysis.evidence):
         return unknown(NAME, why)
     if entries is None:
         return unknown(NAME, "the final state of the caches is missing")
@@ -43,7 +43,7 @@ def stale(dossier: Analysis) -> Finding:
     sample = sample.sort_values(["franchise", "store", "key"], kind="stable").reset_index(drop=True)
     behind = ints(sample["stored_version"], UNTOLD) - ints(sample["cached_version"], UNTOLD)
     differing = [bool(differences(*texts)) for texts in zip(sample["cached"], sample["stored"], strict=True)]
-    guilty = np.array(differing, dtype=np.bool_) & ~_lost_since(dossier, sample, behind)
+    guilty = np.array(differing, dtype=np.bool_) & ~_lost_since(analysis, sample, behind)
     order = np.arange(len(sample))
     witnesses = tuple(_witness(sample, position) for position in first_and_worst(guilty, order, behind, order))
     compared = plural(len(sample), "cache entry compared with the database", "cache entries compared with the database")
@@ -67,13 +67,13 @@ def _differing(path: str, cached: Any, stored: Any) -> list[dict[str, Any]]:
     return [] if cached == stored else [{"field": path, "cached": cached, "stored": stored}]
 
 
-def _lost_since(dossier: Analysis, sample: pd.DataFrame, behind: Ints) -> Flags:
+def _lost_since(analysis: Analysis, sample: pd.DataFrame, behind: Ints) -> Flags:
     """Entries newer than the database of a shard that lost its last changes to a fault."""
     newer = (behind < 0) & sample["stored_version"].notna().to_numpy(dtype=np.bool_)
     if not newer.any():
         return newer
-    shards = shard_ids(dossier.case.history.manifest.topology, ints(sample["franchise"], 0))
-    return newer & np.isin(shards, list(dossier.rewound))
+    shards = shard_ids(analysis.evidence.history.manifest.topology, ints(sample["franchise"], 0))
+    return newer & np.isin(shards, list(analysis.rewound))
 
 
 def _witness(sample: pd.DataFrame, position: int) -> Witness:

@@ -36,17 +36,17 @@ Pair = tuple[int, int]
 """Positions of two bookings that overlap, the earlier slot first."""
 
 
-def double_booked(dossier: Analysis) -> Finding:
+def double_booked(analysis: Analysis) -> Finding:
     """Pairs of overlapping bookings, each counted once wherever it shows. Writes that a fault's loss objective answers for are left out: their
     slots were free to be booked again."""
-    final = dossier.case.final
+    final = analysis.evidence.final
     if final is None:
         raise ValueError("the final state of bookings is missing")
     alive = final[~equal(final["status"], CANCELLED)]
-    held = dossier.holdings
+    held = analysis.holdings
     found = {_names(alive, pair): _witness(alive, pair, "both are in the final state") for pair in overlapping(alive)}
     # Two rows that stand side by side need no history to fail; two that were held for a while may lack the record of a cancel.
-    doubt = "" if found else dossier.incomplete
+    doubt = "" if found else analysis.incomplete
     for pair in overlapping(held, held_ns=True):
         found.setdefault(_names(held, pair), _witness(held, pair, "both were acknowledged and held at the same time"))
     ordered = [found[names] for names in sorted(found)]
@@ -55,21 +55,21 @@ def double_booked(dossier: Analysis) -> Finding:
         first = min(ordered, key=lambda witness: witness["starts_at"])
         worst = max(ordered, key=lambda witness: (witness["overlap_minutes"], -witness["starts_at"]))
         shown = [first] if first is worst else [first, worst]
-    chances = int(np.count_nonzero(contests(dossier)))
-    exposure = Exposure(chances, f"{plural(chances, 'contest', 'contests')} for a slot{_habit(dossier)}")
+    chances = int(np.count_nonzero(contests(analysis)))
+    exposure = Exposure(chances, f"{plural(chances, 'contest', 'contests')} for a slot{_habit(analysis)}")
     what = plural(len(found), "pair of bookings of one barber overlaps", "pairs of bookings of one barber overlap")
     return Finding("double_booked", len(found), len(alive) + len(held), what, tuple(shown), doubt=doubt, exposure=exposure)
 
 
-def contests(dossier: Analysis) -> Flags:
+def contests(analysis: Analysis) -> Flags:
     """Over ``writes.rows``: answered requests for a slot that another session held, or had already asked for.
 
     Of two that ask at once the later one counts: to give it the slot too is the one chance to double it. Who was turned away for another reason
     than the slot (a rate limit, no connection) gave no chance, and neither does a retry under one key.
     """
-    writes = dossier.writes
+    writes = analysis.writes
     rows = writes.rows
-    status = ints(dossier.case.operations["status"], 0)[rows["position"].to_numpy()]
+    status = ints(analysis.evidence.operations["status"], 0)[rows["position"].to_numpy()]
     failed = equal(rows["outcome"], Outcome.FAIL)
     asks = (equal(rows["action"], "create") | equal(rows["action"], "reschedule")) & ~(failed & ~np.isin(status, CONFLICTS))
     asks &= told(rows, "barber", "starts_at", "minutes")
@@ -115,13 +115,13 @@ def _released(rows: pd.DataFrame, asking: Ints) -> Ints:
     return earliest(len(asking), one[later], sent_ns[later], NEVER_NS)
 
 
-def _habit(dossier: Analysis) -> str:
+def _habit(analysis: Analysis) -> str:
     """Why customers asked for no slot, where that can be told: lists of free times that are always empty."""
-    case = dossier.case
-    writes = dossier.writes.rows
-    if bool(case.customers[writes["position"].to_numpy()][equal(writes["action"], "create")].any()):
+    evidence = analysis.evidence
+    writes = analysis.writes.rows
+    if bool(evidence.customers[writes["position"].to_numpy()][equal(writes["action"], "create")].any()):
         return ""
-    effects = case.history.effects
+    effects = evidence.history.effects
     lists = effects["read_values"][equal(effects["action"], "offer")].dropna()
     empty = len(lists) and not (lists != "[]").any()
     every = "the only list of free times was empty" if len(lists) == 1 else f"all {counted(len(lists), 'list')} of free times were empty"

@@ -35,16 +35,16 @@ CHECKS = ("check_barber", "canary_check")
 SHOP = ["session", "franchise"]
 
 
-def stale_offers(dossier: Analysis) -> Finding:
+def stale_offers(analysis: Analysis) -> Finding:
     """Lists of one barber's free times that offer a start which somebody held by acknowledgement before and throughout."""
-    case = dossier.case
-    offers = joined(case, ("offer",))
-    calm = within(offers["started_ns"].to_numpy(), spans(case.history.manifest, "calm"))
+    evidence = analysis.evidence
+    offers = joined(evidence, ("offer",))
+    calm = within(offers["started_ns"].to_numpy(), spans(evidence.history.manifest, "calm"))
     # A question about a single slot gets no list: the answer "no" says nothing about a day.
-    listing = ~member(case.operations["kind"].iloc[offers["position"].to_numpy()], CHECKS)
+    listing = ~member(evidence.operations["kind"].iloc[offers["position"].to_numpy()], CHECKS)
     offers = offers[calm & listing & equal(offers["outcome"], Outcome.OK) & told(offers, "barber")].reset_index(drop=True)
     started, ended = offers["started_ns"].to_numpy(), offers["ended_ns"].to_numpy()
-    held = dossier.holdings
+    held = analysis.holdings
     chair, chair_held = _numbers(offers, SLOT[:2]), _numbers(held, SLOT[:2])
     from_ns, until_ns, booking = held["from_ns"].to_numpy(), held["until_ns"].to_numpy(), ints(held["booking"], -1)
     # Most lists are asked for before anybody books there, and need not be read.
@@ -59,10 +59,10 @@ def stale_offers(dossier: Analysis) -> Finding:
     taken = {place: (start, booking, since_ns) for place, start, booking, since_ns in zip(*columns, strict=True)}
     guilty = np.zeros(len(offers), dtype=np.bool_)
     guilty[list(taken)] = True
-    guilty, doubt = undisturbed(case, guilty, started, ended)
+    guilty, doubt = undisturbed(evidence, guilty, started, ended)
     witnesses = tuple(
         row(
-            case.operations,
+            evidence.operations,
             int(offers["position"].iloc[index]),
             _why(*taken[index], int(started[index])),
             effect=effect(offers, index),
@@ -116,17 +116,17 @@ def _could_be_wrong(listed: Listed, offers: pd.DataFrame, held: pd.DataFrame) ->
     return len(np.unique(at[throughout & same_day]))
 
 
-def undisturbed(case: Evidence, guilty: Flags, started_ns: Ints, ended_ns: Ints) -> tuple[Flags, str]:
+def undisturbed(evidence: Evidence, guilty: Flags, started_ns: Ints, ended_ns: Ints) -> tuple[Flags, str]:
     """The guilty reads that no other program disturbed, and an empty text; or, where there are none, all guilty reads and what may excuse them.
 
     How old an answer may be is a question of time: a replica that had to wait for a processor is behind by that much.
     """
-    touched = near(started_ns - MOMENT_NS, ended_ns - started_ns + MOMENT_NS, case.doubtful)
+    touched = near(started_ns - MOMENT_NS, ended_ns - started_ns + MOMENT_NS, evidence.doubtful)
     alone = guilty & ~touched
     if alone.any() or not guilty.any():
         return alone, ""
     first = int(started_ns[guilty].min())
-    causes = [one.cause for one in case.doubtful if one.ended_ns > first - MOMENT_NS]
+    causes = [one.cause for one in evidence.doubtful if one.ended_ns > first - MOMENT_NS]
     return guilty, f"other programs may have caused that: {causes[0]}"
 
 
@@ -134,21 +134,21 @@ def _why(start: int, booking: int, since_ns: int, asked_ns: int) -> str:
     return f"offered the time {start}, which booking {booking} had taken {(asked_ns - since_ns) / 1e9:.1f} s before"
 
 
-def stale_pages(dossier: Analysis) -> Finding:
+def stale_pages(analysis: Analysis) -> Finding:
     """Pages that show their reader an older version than the one that the same session had been told was stored."""
-    rows = joined(dossier.case, ("read_shop", "change_shop"))
+    rows = joined(analysis.evidence, ("read_shop", "change_shop"))
     rows = rows[equal(rows["outcome"], Outcome.OK) & told(rows, "version", "session")]
     rows = rows.assign(version=ints(rows["version"], -1))
     changes = rows[equal(rows["action"], "change_shop")]
-    calm = within(rows["started_ns"].to_numpy(), spans(dossier.case.history.manifest, "calm"))
+    calm = within(rows["started_ns"].to_numpy(), spans(analysis.evidence.history.manifest, "calm"))
     reads = rows[calm & equal(rows["action"], "read_shop")].sort_values("started_ns", kind="stable").reset_index(drop=True)
     newest = last_told(reads, changes, SHOP, "version")
     behind = np.where(newest >= 0, newest - reads["version"].to_numpy(dtype=np.int64), 0)
-    guilty, doubt = undisturbed(dossier.case, behind > 0, reads["started_ns"].to_numpy(), reads["ended_ns"].to_numpy())
+    guilty, doubt = undisturbed(analysis.evidence, behind > 0, reads["started_ns"].to_numpy(), reads["ended_ns"].to_numpy())
     behind = np.where(guilty, behind, 0)
     witnesses = tuple(
         row(
-            dossier.case.operations,
+            analysis.evidence.operations,
             int(reads["position"].iloc[index]),
             f"showed version {int(reads['version'].iloc[index])} after version {int(newest[index])} was acknowledged to the same manager",
             effect=effect(reads, index),

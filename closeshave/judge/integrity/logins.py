@@ -22,15 +22,15 @@ PERSONAL = (
 UNAUTHENTICATED = 401
 
 
-def lost_sessions(dossier: Analysis) -> Finding:
+def lost_sessions(analysis: Analysis) -> Finding:
     """Requests of customers who were logged in and were refused as if they were not."""
-    case = dossier.case
-    personal = case.of_kinds(PERSONAL)
-    status = ints(case.operations["status"], 0)
+    evidence = analysis.evidence
+    personal = evidence.of_kinds(PERSONAL)
+    status = ints(evidence.operations["status"], 0)
     guilty = personal & (status == UNAUTHENTICATED)
     why = "refused as not logged in, although the token was valid"
-    positions = first_and_worst(guilty, case.started_ns, case.started_ns, case.ids)
-    witnesses = tuple(row(case.operations, position, why) for position in positions)
+    positions = first_and_worst(guilty, evidence.started_ns, evidence.started_ns, evidence.ids)
+    witnesses = tuple(row(evidence.operations, position, why) for position in positions)
     answered = int(np.count_nonzero(personal & (status > 0)))
     exposure = Exposure(answered, f"answered {plural(answered, 'request', 'requests')} of logged-in customers")
     n, count = int(np.count_nonzero(personal)), int(np.count_nonzero(guilty))

@@ -28,12 +28,12 @@ def unreadable(evidence: Evidence) -> str:
     return "" if evidence.history.manifest.payments_ledger else "the harness cannot read the payment provider's ledger"
 
 
-def duplicate(dossier: Analysis) -> Finding:
+def duplicate(analysis: Analysis) -> Finding:
     """Charges beyond what a booking's payments allow: a second one, whatever its key, or any where every payment was refused."""
-    ledger = dossier.case.charges
+    ledger = analysis.evidence.charges
     if ledger is None:
         return unknown("duplicate_payments", NO_LEDGER)
-    paid = dossier.payments
+    paid = analysis.payments
     possible = paid[~equal(paid["outcome"], Outcome.FAIL)]
     # Of the charges of one booking the first is allowed, where a payment may have succeeded.
     turn = ledger.groupby(["franchise", "booking"], observed=True).cumcount().to_numpy()
@@ -42,23 +42,23 @@ def duplicate(dossier: Analysis) -> Finding:
     what = plural(count, "charge in the provider's ledger was not requested", "charges in the provider's ledger were not requested")
     return Finding(
         "duplicate_payments", count, len(ledger), what,
-        tuple(_charges(dossier, ledger, surplus, "charged a second time, or although every payment was refused")),
-        doubt="" if (turn > 0).any() else dossier.incomplete, exposure=_confirmations(dossier),
+        tuple(_charges(analysis, ledger, surplus, "charged a second time, or although every payment was refused")),
+        doubt="" if (turn > 0).any() else analysis.incomplete, exposure=_confirmations(analysis),
     )  # fmt: skip
 
 
-def missing(dossier: Analysis) -> Finding:
+def missing(analysis: Analysis) -> Finding:
     """Payments that were acknowledged to the customer and that the provider never made."""
-    ledger = dossier.case.charges
+    ledger = analysis.evidence.charges
     if ledger is None:
         return unknown("missing_payments", NO_LEDGER)
-    paid = dossier.payments
+    paid = analysis.payments
     acknowledged = paid[equal(paid["outcome"], Outcome.OK)].reset_index(drop=True)
     gone = ~among(acknowledged, ledger)
     ended = acknowledged["ended_ns"].to_numpy()
     witnesses = tuple(
         row(
-            dossier.case.operations,
+            analysis.evidence.operations,
             int(acknowledged["position"].iloc[index]),
             "acknowledged, but not in the provider's ledger",
             effect=effect(acknowledged, index),
@@ -71,42 +71,42 @@ def missing(dossier: Analysis) -> Finding:
     return Finding("missing_payments", count, len(acknowledged), what, witnesses, exposure=exposure)
 
 
-def orphan(dossier: Analysis) -> Finding:
+def orphan(analysis: Analysis) -> Finding:
     """Charges for bookings that the final state does not have, unless the booking was cancelled or a fault's loss objective answers for it."""
-    ledger, final = dossier.case.charges, dossier.case.final
+    ledger, final = analysis.evidence.charges, analysis.evidence.final
     if ledger is None:
         return unknown("orphan_payments", NO_LEDGER)
     if final is None:
         return unknown("orphan_payments", "the final state of bookings is missing")
-    rows = dossier.writes.rows
+    rows = analysis.writes.rows
     cancelled = rows[equal(rows["action"], "cancel") & ~equal(rows["outcome"], Outcome.FAIL)]
     # A write in flight when its primary died may be lost too; no answer arrived, so it was never acknowledged.
-    excused = among(ledger, rows[dossier.forgiven]) | among(ledger, cancelled)
-    read = ~dossier.case.unread_of(ledger)
+    excused = among(ledger, rows[analysis.forgiven]) | among(ledger, cancelled)
+    read = ~analysis.evidence.unread_of(ledger)
     guilty = ~among(ledger, final) & ~excused & read
     count = int(np.count_nonzero(guilty))
     one = "charge is for a booking that is not in the final state"
     what = plural(count, one, "charges are for bookings that are not in the final state")
-    doubt = "" if dossier.writes.keeps_cancelled else dossier.incomplete
-    witnesses = tuple(_charges(dossier, ledger, guilty, f"this {one}"))
+    doubt = "" if analysis.writes.keeps_cancelled else analysis.incomplete
+    witnesses = tuple(_charges(analysis, ledger, guilty, f"this {one}"))
     n = int(np.count_nonzero(read))
     exposure = Exposure(n, plural(n, "charge for a booking that was read back", "charges for bookings that were read back"))
     return Finding("orphan_payments", count, len(ledger), what, witnesses, doubt=doubt, exposure=exposure)
 
 
-def _confirmations(dossier: Analysis) -> Exposure:
+def _confirmations(analysis: Analysis) -> Exposure:
     """Each may be charged twice; one that is sent again by its key shows whether the key is kept."""
-    paid = dossier.payments
-    status = ints(dossier.case.operations["status"], 0)[paid["position"].to_numpy()]
+    paid = analysis.payments
+    status = ints(analysis.evidence.operations["status"], 0)[paid["position"].to_numpy()]
     sent = paid[~(equal(paid["outcome"], Outcome.FAIL) & (status == 0))]
     repeated = int(sent["key"].notna().sum()) - int(sent["key"].nunique())
     return Exposure(len(sent), f"{plural(len(sent), 'payment')} confirmed, {repeated:,} of them again with the same key")
 
 
-def _charges(dossier: Analysis, ledger: pd.DataFrame, guilty: Flags, why: str) -> list[dict[str, object]]:
+def _charges(analysis: Analysis, ledger: pd.DataFrame, guilty: Flags, why: str) -> list[dict[str, object]]:
     """The first and the largest of the wrong charges, each with the payments that customers made for its booking."""
     order = np.rint(ledger["at"].to_numpy(dtype=np.float64) * 1e3).astype(np.int64)
-    paid = dossier.payments
+    paid = analysis.payments
     shown = []
     for index in first_and_worst(guilty, order, ints(ledger["amount"], 0), np.arange(len(ledger))):
         same = among(paid, ledger.iloc[[index]])

@@ -16,18 +16,18 @@ from closeshave.plurals import counted, plural
 NAME = "refused_though_free"
 
 
-def refused_though_free(dossier: Analysis) -> Finding:
+def refused_though_free(analysis: Analysis) -> Finding:
     """Bookings that were refused as taken although nobody held the slot."""
-    case, found = dossier.case, dossier.case.refusals
+    evidence, found = analysis.evidence, analysis.evidence.refusals
     started = found.rows["started_ns"].to_numpy()
     why = "refused as taken, although nobody held the slot and a later list still offered it"
     witnesses = tuple(
-        row(case.operations, int(found.rows["position"].iloc[index]), why, effect=effect(found.rows, index))
+        row(evidence.operations, int(found.rows["position"].iloc[index]), why, effect=effect(found.rows, index))
         for index in first_and_worst(found.free, started, started, ints(found.rows["operation"], -1))
     )
     count, untold = int(np.count_nonzero(found.free)), int(np.count_nonzero(~found.held & ~found.free))
-    asked = case.order.position[member(case.history.effects["action"], ASKING)[case.order.effect]]
-    served = int(np.count_nonzero(case.ok[asked]))
+    asked = evidence.order.position[member(evidence.history.effects["action"], ASKING)[evidence.order.effect]]
+    served = int(np.count_nonzero(evidence.ok[asked]))
     untold += len(found.lost)
     refused = counted(untold, "booking was refused as taken", "bookings were refused as taken")
     whose = plural(untold, "its slot was", "their slots were")
@@ -42,7 +42,7 @@ def refused_though_free(dossier: Analysis) -> Finding:
             "bookings were refused as taken although their slots were free",
         ),
         witnesses,
-        doubt=dossier.incomplete,
+        doubt=analysis.incomplete,
         exposure=Exposure(served + count, f"{plural(served + count, 'request', 'requests')} to book a free slot"),
         gap=gap if untold else "",
     )

@@ -36,13 +36,13 @@ class Kept:
     witnesses: tuple[Witness, ...] = ()
 
 
-def breaches(dossier: Analysis) -> Finding:
+def breaches(analysis: Analysis) -> Finding:
     """Bookings, shops and cache entries of resident franchises that are kept, wholly or in part, outside their region."""
-    history = dossier.case.history
-    final = dossier.case.final
+    history = analysis.evidence.history
+    final = analysis.evidence.final
     if final is None:
         return unknown(NAME, "the final state of bookings is missing")
-    if why := unbound(dossier.case):
+    if why := unbound(analysis.evidence):
         return unknown(NAME, why)
     found = (_bookings(history, final), _shops(history.placements), _entries(history, history.cache_entries))
     abroad = sum(kept.abroad for kept in found)

@@ -25,12 +25,12 @@ NOT_FOUND = 404
 BOOKING = ["session", "franchise", "booking"]
 
 
-def stale(dossier: Analysis) -> Finding:
+def stale(analysis: Analysis) -> Finding:
     """Reads that returned an older version than their session had already read or written."""
-    rows = joined(dossier.case, (*MUTATING, "read"))
+    rows = joined(analysis.evidence, (*MUTATING, "read"))
     # Nine of ten bookings are never read again and need no comparison.
     rows = rows[among(rows, rows[equal(rows["action"], "read")])]
-    denied = equal(rows["action"], "read") & (ints(dossier.case.operations["status"], 0)[rows["position"].to_numpy()] == NOT_FOUND)
+    denied = equal(rows["action"], "read") & (ints(analysis.evidence.operations["status"], 0)[rows["position"].to_numpy()] == NOT_FOUND)
     answered = equal(rows["outcome"], Outcome.OK) | denied
     versions = _versions(rows)
     told_any = bool(rows["version"].notna().any()) or bool((versions >= 0).any())
@@ -38,14 +38,14 @@ def stale(dossier: Analysis) -> Finding:
     rows = rows.assign(seen=np.where(denied, 0, versions))
     rows = rows[answered & told(rows, "session", "booking")]
     # A version that was lost with a fault was seen and is now missing; the fault's loss objective judges that.
-    rows = rows[(rows["seen"] >= 0) & ~among(rows, dossier.writes.rows[dossier.forgiven])].reset_index(drop=True)
+    rows = rows[(rows["seen"] >= 0) & ~among(rows, analysis.writes.rows[analysis.forgiven])].reset_index(drop=True)
     rows["booking"] = rows["booking"].astype("int64")
     reads = rows[equal(rows["action"], "read")].sort_values("started_ns", kind="stable").reset_index(drop=True)
     newest = last_told(reads, rows, BOOKING, "seen")
-    behind = np.where(_taken(dossier, reads, newest), 0, newest - reads["seen"].to_numpy(dtype=np.int64))
+    behind = np.where(_taken(analysis, reads, newest), 0, newest - reads["seen"].to_numpy(dtype=np.int64))
     witnesses = tuple(
         row(
-            dossier.case.operations,
+            analysis.evidence.operations,
             int(reads["position"].iloc[index]),
             f"read version {int(reads['seen'].iloc[index])} after its session had seen version {int(newest[index])}",
             effect=effect(reads, index),
@@ -65,20 +65,20 @@ def stale(dossier: Analysis) -> Finding:
     )
 
 
-def _taken(dossier: Analysis, reads: pd.DataFrame, newest: Ints) -> Flags:
+def _taken(analysis: Analysis, reads: pd.DataFrame, newest: Ints) -> Flags:
     """Reads after a fail-over of a version that it took along: seen before, acknowledged to nobody, and not in the final state either.
 
     Without a fail-over in between nothing excuses a version that was shown and is gone.
     """
-    final = dossier.case.final
+    final = analysis.evidence.final
     assert final is not None
     # A row without an ID cannot be looked up, so it cannot be judged.
     final = final.assign(booking=final["booking"].astype("int64"))
     taken = np.zeros(len(reads), dtype=np.bool_)
-    for life in dossier.lives:
-        last = dossier.losses.by_fault[life.fault.id].last_ack_ns
+    for life in analysis.lives:
+        last = analysis.losses.by_fault[life.fault.id].last_ack_ns
         if last is not None:
-            here = np.isin(ints(reads["shard"], -1), shards_of(dossier.case, life.fault))
+            here = np.isin(ints(reads["shard"], -1), shards_of(analysis.evidence, life.fault))
             taken |= here & (reads["started_ns"].to_numpy() >= last)
     return taken & (_kept(reads, final) < newest) if taken.any() else taken
 

@@ -17,9 +17,9 @@ from closeshave.judge.verdict import Exposure
 from closeshave.plurals import plural
 
 
-def leaked(dossier: Analysis) -> Finding:
+def leaked(analysis: Analysis) -> Finding:
     """Reads that showed another booking than the one asked for, or the right number with another franchise's content."""
-    rows = joined(dossier.case, ("read",))
+    rows = joined(analysis.evidence, ("read",))
     rows = rows[rows["read_values"].notna().to_numpy() & rows["booking"].notna().to_numpy()].reset_index(drop=True)
     shown = [_shown(text) for text in rows["read_values"]]
     asked, franchise = ints(rows["booking"], -1), ints(rows["franchise"], -1)
@@ -27,7 +27,7 @@ def leaked(dossier: Analysis) -> Finding:
     started = rows["started_ns"].to_numpy()
     witnesses = tuple(
         row(
-            dossier.case.operations,
+            analysis.evidence.operations,
             int(rows["position"].iloc[index]),
             f"asked for booking {asked[index]} of franchise {franchise[index]} and was shown booking {shown[index].get('booking')} "
             f"of franchise {shown[index].get('franchise_id')}",

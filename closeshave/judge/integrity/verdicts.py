@@ -46,38 +46,38 @@ def verdict(objective: Objective, finding: Finding) -> Verdict:
     return enough(blank, finding.exposure or Exposure(finding.n, "chances"), objective.at_least_chances)
 
 
-def judge(dossier: Analysis, findings: Mapping[str, Finding]) -> tuple[Verdict, ...]:
+def judge(analysis: Analysis, findings: Mapping[str, Finding]) -> tuple[Verdict, ...]:
     """A verdict for each objective and each invariant that it names; one that names none answers for all that are asked and no other one names."""
-    silent = {each.id for each in not_asked(dossier, findings)}
-    named = _named(dossier)
+    silent = {each.id for each in not_asked(analysis, findings)}
+    named = _named(analysis)
     rest = tuple(name for name in findings if name not in named and name not in silent)
     return tuple(
-        verdict(objective, _whole(dossier, findings.get(name) or unknown(name, f"there is no invariant called {name}")))
-        for objective in _promised(dossier)
+        verdict(objective, _whole(analysis, findings.get(name) or unknown(name, f"there is no invariant called {name}")))
+        for objective in _promised(analysis)
         for name in objective.invariants or rest
     )
 
 
-def not_asked(dossier: Analysis, findings: Mapping[str, Finding]) -> tuple[NotRun, ...]:
+def not_asked(analysis: Analysis, findings: Mapping[str, Finding]) -> tuple[NotRun, ...]:
     """The invariants that no objective names and that this run does not judge (:mod:`.asking` has the rule), each with the reason."""
-    if all(objective.invariants for objective in _promised(dossier)):
+    if all(objective.invariants for objective in _promised(analysis)):
         return ()
-    named = _named(dossier)
-    why = {name: asking.unasked(dossier.case, finding) for name, finding in findings.items() if name not in named}
+    named = _named(analysis)
+    why = {name: asking.unasked(analysis.evidence, finding) for name, finding in findings.items() if name not in named}
     return tuple(NotRun(name, name.replace("_", " "), reason) for name, reason in why.items() if reason)
 
 
-def _promised(dossier: Analysis) -> list[Objective]:
-    return [each for each in dossier.case.target.objectives if each.measure is Measure.INTEGRITY]
+def _promised(analysis: Analysis) -> list[Objective]:
+    return [each for each in analysis.evidence.target.objectives if each.measure is Measure.INTEGRITY]
 
 
-def _named(dossier: Analysis) -> set[str]:
-    return {name for objective in _promised(dossier) for name in objective.invariants}
+def _named(analysis: Analysis) -> set[str]:
+    return {name for objective in _promised(analysis) for name in objective.invariants}
 
 
-def _whole(dossier: Analysis, finding: Finding) -> Finding:
+def _whole(analysis: Analysis, finding: Finding) -> Finding:
     """The finding; where a part of the final state is missing it cannot pass, and says which part."""
-    unread = dossier.case.unread
+    unread = analysis.evidence.unread
     known = INVARIANTS.get(finding.name)
     if not unread or known is None or not known.final_state:
         return finding
@@ -85,22 +85,22 @@ def _whole(dossier: Analysis, finding: Finding) -> Finding:
     return replace(finding, gap="; ".join(part for part in (finding.gap, f"the final state was only partly read: {missing}") if part))
 
 
-def figures(dossier: Analysis, findings: Mapping[str, Finding]) -> IntegrityFigures:
+def figures(analysis: Analysis, findings: Mapping[str, Finding]) -> IntegrityFigures:
     """Counts by name; ``None`` for what could not be counted."""
-    acknowledged, customers = _acknowledged(dossier)
+    acknowledged, customers = _acknowledged(analysis)
     counts = {name: findings[name].count if name in findings else None for name in UNKNOWN.breaches}
     return IntegrityFigures(acknowledged, customers, counts)
 
 
-def _acknowledged(dossier: Analysis) -> tuple[int, int]:
+def _acknowledged(analysis: Analysis) -> tuple[int, int]:
     """Bookings that were promised, to customers and canaries together and to customers alone; each once, however often it was asked for."""
-    case, effects = dossier.case, dossier.case.history.effects
-    created = equal(effects["action"], "create")[case.order.effect] & case.ok[case.order.position]
-    effect, position = case.order.effect[created], case.order.position[created]
+    evidence, effects = analysis.evidence, analysis.evidence.history.effects
+    created = equal(effects["action"], "create")[evidence.order.effect] & evidence.ok[evidence.order.position]
+    effect, position = evidence.order.effect[created], evidence.order.position[created]
     booking = dense(ints(effects["franchise"], -1)[effect], ints(effects["booking"], -1)[effect])
     named = told(effects, "booking")[effect]
 
     def count(promised: Flags) -> int:
         return int(np.count_nonzero(promised & ~named)) + len(np.unique(booking[promised & named]))
 
-    return count(np.ones(len(booking), dtype=np.bool_)), count(case.customers[position])
+    return count(np.ones(len(booking), dtype=np.bool_)), count(evidence.customers[position])

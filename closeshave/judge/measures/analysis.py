@@ -26,7 +26,7 @@ from closeshave.target import Measure
 class Analysis:
     """A run and the figures that were computed from it. Not slotted, for the same reason as :class:`Evidence`."""
 
-    case: Evidence
+    evidence: Evidence
 
     @cached_property
     def incomplete(self) -> str:
@@ -34,28 +34,28 @@ class Analysis:
 
         A finding that rests on the *absence* of a record (nobody requested this booking, nobody cancelled that one) cannot fail the run then.
         """
-        differences = self.case.differences.all
+        differences = self.evidence.differences.all
         return f"the history is incomplete: {differences[0]}" if differences else ""
 
     @cached_property
     def lives(self) -> tuple[Life, ...]:
         """One for each fault of the plan."""
-        return lives(self.case)
+        return lives(self.evidence)
 
     @cached_property
     def writes(self) -> Writes:
         """Raises :class:`ValueError` without a final state."""
-        return fate(self.case)
+        return fate(self.evidence)
 
     @cached_property
     def payments(self) -> pd.DataFrame:
         """Every attempt to capture a payment, beside its operation."""
-        return joined(self.case, ("capture",))
+        return joined(self.evidence, ("capture",))
 
     @cached_property
     def losses(self) -> Losses:
         """Raises :class:`ValueError` without a final state."""
-        return share_out(self.case, self.writes, self.lives)
+        return share_out(self.evidence, self.writes, self.lives)
 
     @cached_property
     def forgiven(self) -> Flags:
@@ -74,21 +74,21 @@ class Analysis:
     def rewound(self) -> frozenset[int]:
         """Shards that lost their primary to a fault whose cost a loss objective judges: their last changes may be rightly gone."""
         ended = [life for life in self.lives if self._answered(life) and self.losses.by_fault[life.fault.id].last_ack_ns is not None]
-        return frozenset(shard for life in ended for shard in shards_of(self.case, life.fault))
+        return frozenset(shard for life in ended for shard in shards_of(self.evidence, life.fault))
 
     def _answered(self, life: Life) -> bool:
         """Whether a loss objective of the target judges what this fault costs."""
-        return any(each.covers(life.fault) for each in self.case.target.objectives if each.measure is Measure.LOSS)
+        return any(each.covers(life.fault) for each in self.evidence.target.objectives if each.measure is Measure.LOSS)
 
     @cached_property
     def leakages(self) -> dict[str, Leakage]:
         """By fault."""
-        return {life.fault.id: leakage(self.case, life) for life in self.lives}
+        return {life.fault.id: leakage(self.evidence, life) for life in self.lives}
 
     @cached_property
     def recoveries(self) -> dict[str, Recovery]:
         """By fault; those that were never injected are not there."""
         missing: tuple[int, ...] = ()
-        if self.case.history.bookings is not None:
+        if self.evidence.history.bookings is not None:
             missing = tuple(self.writes.rows["operation"][self.writes.vanished & self.writes.ok("create")].tolist())
-        return {life.fault.id: measure(self.case, life, missing) for life in self.lives if life.injected_ns is not None}
+        return {life.fault.id: measure(self.evidence, life, missing) for life in self.lives if life.injected_ns is not None}

@@ -45,32 +45,32 @@ EDGE_PAIRS = 0.25
 """A window may begin just after a write and end just before one: by so much of a pair its count may fall short of its length."""
 
 
-def held(case: Evidence) -> Flags:
+def held(evidence: Evidence) -> Flags:
     """Probes that found service as promised: a good answer within the canaries' latency, counted from when the probe was due."""
-    return case.good & (case.response_ns <= round(case.plan.canaries.latency * 1e9))
+    return evidence.good & (evidence.response_ns <= round(evidence.plan.canaries.latency * 1e9))
 
 
-def telling(case: Evidence, lost: Iterable[int] = ()) -> Flags:
+def telling(evidence: Evidence, lost: Iterable[int] = ()) -> Flags:
     """Operations that say something of the platform: writes, and reads of what was written and is not ``lost`` (IDs of writes).
 
     A probe that its own sender held up, and that was then answered as promised, does not: it is late by the harness's doing, and nobody asked when it
     was due. One that failed, or took too long by itself, failed anyway.
     """
-    latency_ns = round(case.plan.canaries.latency * 1e9)
-    held_up = case.started_ns - case.intended_ns > latency_ns // LATENESS_PART
-    quick = case.good & (case.ended_ns - case.started_ns <= latency_ns)
-    return case.of_kinds(PROBES) & ~(held_up & quick & (case.response_ns > latency_ns)) & ~_in_vain(case, lost)
+    latency_ns = round(evidence.plan.canaries.latency * 1e9)
+    held_up = evidence.started_ns - evidence.intended_ns > latency_ns // LATENESS_PART
+    quick = evidence.good & (evidence.ended_ns - evidence.started_ns <= latency_ns)
+    return evidence.of_kinds(PROBES) & ~(held_up & quick & (evidence.response_ns > latency_ns)) & ~_in_vain(evidence, lost)
 
 
-def _in_vain(case: Evidence, lost: Iterable[int]) -> Flags:
+def _in_vain(evidence: Evidence, lost: Iterable[int]) -> Flags:
     """Failed reads of a write that was not acknowledged, or that is lost. A canary reads at once, so its read is due when its write was answered."""
-    found = np.zeros(len(case.operations), dtype=np.bool_)
-    reads = np.flatnonzero(case.canaries & case.of_kinds((READ,)) & ~case.good)
-    writes = np.flatnonzero(case.canaries & case.of_kinds((WRITE,)) & (~case.ok | np.isin(case.ids, list(lost))))
+    found = np.zeros(len(evidence.operations), dtype=np.bool_)
+    reads = np.flatnonzero(evidence.canaries & evidence.of_kinds((READ,)) & ~evidence.good)
+    writes = np.flatnonzero(evidence.canaries & evidence.of_kinds((WRITE,)) & (~evidence.ok | np.isin(evidence.ids, list(lost))))
     if len(reads) and len(writes):
-        region, _ = pd.factorize(case.operations["region"])
-        written = pd.MultiIndex.from_arrays([region[writes], case.shard[writes], case.ended_ns[writes]])
-        found[reads] = pd.MultiIndex.from_arrays([region[reads], case.shard[reads], case.intended_ns[reads]]).isin(written)
+        region, _ = pd.factorize(evidence.operations["region"])
+        written = pd.MultiIndex.from_arrays([region[writes], evidence.shard[writes], evidence.ended_ns[writes]])
+        found[reads] = pd.MultiIndex.from_arrays([region[reads], evidence.shard[reads], evidence.intended_ns[reads]]).isin(written)
     return found
 
 
@@ -93,15 +93,15 @@ class Sequence:
         return Sequence(due, started, ended, self.bad[chosen], self.canary[chosen], self.released[chosen])
 
 
-def sequence(case: Evidence, probes: Ints, before: Ints) -> Sequence:
+def sequence(evidence: Evidence, probes: Ints, before: Ints) -> Sequence:
     """The probes at these positions (in time order) as they speak of an outage; those at ``before`` tell how quick answers are when all is well."""
-    region, _ = pd.factorize(case.operations["region"].iloc[probes])
-    number, _ = pd.factorize(pd.MultiIndex.from_arrays([region, case.shard[probes]]))
-    due, started, ended = case.intended_ns[probes], case.started_ns[probes], case.ended_ns[probes]
-    bad = ~held(case)[probes]
-    usual = case.ended_ns[before] - case.started_ns[before]
+    region, _ = pd.factorize(evidence.operations["region"].iloc[probes])
+    number, _ = pd.factorize(pd.MultiIndex.from_arrays([region, evidence.shard[probes]]))
+    due, started, ended = evidence.intended_ns[probes], evidence.started_ns[probes], evidence.ended_ns[probes]
+    bad = ~held(evidence)[probes]
+    usual = evidence.ended_ns[before] - evidence.started_ns[before]
     slow_ns = QUICK_NS + 3 * int(np.median(usual)) if len(usual) else SLOW_LEAST_NS
-    released = _released(case.good[probes], bad, case.shard[probes], started, ended, slow_ns)
+    released = _released(evidence.good[probes], bad, evidence.shard[probes], started, ended, slow_ns)
     return Sequence(due, started, ended, bad | released, number.astype(np.int64), released)
 
 
@@ -124,59 +124,59 @@ def _released(good: Flags, bad: Flags, shard: NDArray[np.int32], started: Ints, 
     return found
 
 
-def pairs(case: Evidence, rows: Flags, fault: Fault) -> list[tuple[str, int]]:
+def pairs(evidence: Evidence, rows: Flags, fault: Fault) -> list[tuple[str, int]]:
     """The canaries among ``rows``, and those that the plan wants in the fault's scope: one that never probed at all is not in any row."""
-    found = case.operations.loc[rows, ["region", "shard"]].drop_duplicates()
+    found = evidence.operations.loc[rows, ["region", "shard"]].drop_duplicates()
     seen = {(str(region), int(shard)) for region, shard in zip(found["region"], found["shard"], strict=True)}
-    topology = case.history.manifest.topology
+    topology = evidence.history.manifest.topology
     planned = {
         (region, shard.id)
         for region in topology.regions
         for shard in topology.shards
-        if rate_per_s(case, region, shard.id) > 0 and holds(fault, region, shard.id, case.history.manifest.topology)
+        if rate_per_s(evidence, region, shard.id) > 0 and holds(fault, region, shard.id, evidence.history.manifest.topology)
     }
     return sorted(seen | planned)
 
 
-def rate_per_s(case: Evidence, region: str, shard: int) -> float:
+def rate_per_s(evidence: Evidence, region: str, shard: int) -> float:
     """How often the plan lets this canary probe."""
-    home = {each.id: each.home for each in case.history.manifest.topology.shards}.get(shard)
-    return case.plan.canaries.home_per_s if region == home else case.plan.canaries.away_per_s
+    home = {each.id: each.home for each in evidence.history.manifest.topology.shards}.get(shard)
+    return evidence.plan.canaries.home_per_s if region == home else evidence.plan.canaries.away_per_s
 
 
-def blindness(case: Evidence, rows: Flags, fault: Fault, start_ns: int, end_ns: int) -> str:
+def blindness(evidence: Evidence, rows: Flags, fault: Fault, start_ns: int, end_ns: int) -> str:
     """Why the canaries of ``rows`` do not measure ``fault`` from ``start_ns`` to ``end_ns``; empty when they do."""
-    known = pairs(case, rows, fault)
+    known = pairs(evidence, rows, fault)
     if not known:
         return "no canary probes this scope"
-    seeing = held(case)
+    seeing = held(evidence)
     for region, shard in known:
-        of_pair = rows & case.of_region(region) & (case.shard == shard)
-        since_ns = _since_ns(case, fault, start_ns, rate_per_s(case, region, shard))
-        before = np.flatnonzero(of_pair & (case.intended_ns >= since_ns) & (case.intended_ns < start_ns))
+        of_pair = rows & evidence.of_region(region) & (evidence.shard == shard)
+        since_ns = _since_ns(evidence, fault, start_ns, rate_per_s(evidence, region, shard))
+        before = np.flatnonzero(of_pair & (evidence.intended_ns >= since_ns) & (evidence.intended_ns < start_ns))
         name = f"the canary from {region} to shard {shard}"
         if not len(before):
             return f"{name} did not probe before the fault"
-        due = case.intended_ns[before]
-        recent = int(np.count_nonzero(due >= start_ns - round(case.plan.canaries.hold * 1e9)))
+        due = evidence.intended_ns[before]
+        recent = int(np.count_nonzero(due >= start_ns - round(evidence.plan.canaries.hold * 1e9)))
         if _failing(~seeing[before][np.argsort(due, kind="stable")], recent):
             return f"{name} was failing before the fault"
-        gap = _thin(np.sort(case.intended_ns[of_pair]), start_ns, end_ns, rate_per_s(case, region, shard))
+        gap = _thin(np.sort(evidence.intended_ns[of_pair]), start_ns, end_ns, rate_per_s(evidence, region, shard))
         if gap is not None:
             return f"{(gap - start_ns) / 1e9:.1f} s after the injection {name} probed too rarely or too late"
     return ""
 
 
-def _since_ns(case: Evidence, fault: Fault, start_ns: int, rate_per_s: float) -> int:
+def _since_ns(evidence: Evidence, fault: Fault, start_ns: int, rate_per_s: float) -> int:
     """From when on probes tell how a canary was before the fault: long enough for :data:`ENOUGH` planned ones, and never less than the hold.
 
     Two probes of a slow canary, one of them late, are no ground to say that it was failing: further back is asked. But not so far back as the warm-up,
     where all is cold, nor as an earlier fault, whose failures are its own.
     """
-    hold_ns = round(case.plan.canaries.hold * 1e9)
+    hold_ns = round(evidence.plan.canaries.hold * 1e9)
     long_ns = round(ENOUGH / rate_per_s * 1e9) if rate_per_s > 0 else 0
-    warm_ns = [phase.ended_ns for phase in case.history.manifest.phases if phase.role == Role.WARM_UP]
-    others_ns = [event.at_ns for event in case.history.faults if event.fault != fault.id and event.at_ns < start_ns]
+    warm_ns = [phase.ended_ns for phase in evidence.history.manifest.phases if phase.role == Role.WARM_UP]
+    others_ns = [event.at_ns for event in evidence.history.faults if event.fault != fault.id and event.at_ns < start_ns]
     return min(start_ns - hold_ns, max([start_ns - long_ns, *warm_ns, *others_ns]))
 
 

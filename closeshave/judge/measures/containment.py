@@ -58,27 +58,27 @@ class Leakage:
     """Over the history's operations: requests outside the scope that went wrong while the fault was in effect."""
 
 
-def leakage(case: Evidence, life: Life, excused: Flags | None = None) -> Leakage:
+def leakage(evidence: Evidence, life: Life, excused: Flags | None = None) -> Leakage:
     """What the fault did to others until the harness began to heal it: the harness itself causes the cost of healing (a dozen processes start).
 
     ``excused`` are requests that count for the platform wherever they could fail it: those of its neighbours count as well served, and those
     furthest away, with which these are compared, as they came out.
     """
     end_ns = life.hurting_until_ns
-    wrong = case.customers & _wrong(case)
+    wrong = evidence.customers & _wrong(evidence)
     nobody = np.zeros_like(wrong)
     if life.injected_ns is None:
         return _unknown(f"{life.fault.id} was never injected", nobody)
-    found = distances(case, life.fault)
-    others = case.customers & of_shards(case, outside(found)) & ~operations_of(case, life.fault)
-    before = others & within(case.intended_ns, spans(case.history.manifest, "calm"))
-    during = others & (case.intended_ns >= life.injected_ns) & (case.intended_ns < end_ns)
+    found = distances(evidence, life.fault)
+    others = evidence.customers & of_shards(evidence, outside(found)) & ~operations_of(evidence, life.fault)
+    before = others & within(evidence.intended_ns, spans(evidence.history.manifest, "calm"))
+    during = others & (evidence.intended_ns >= life.injected_ns) & (evidence.intended_ns < end_ns)
     n = int(np.count_nonzero(during))
     if not outside(found):
         return _unknown("no franchise is outside its scope", nobody)
     if not n or not before.any():
         return _unknown("there were no requests outside its scope both in calm and while it was in effect", nobody)
-    far = of_shards(case, furthest(found))
+    far = of_shards(evidence, furthest(found))
     # If other programs had not disturbed the calm phase, fewer requests would have gone wrong in it, and the rise would be larger.
     yardstick = _of(before & far, during & far, wrong if excused is None else wrong & ~(excused & before))
     if yardstick.low[0] > STEADY:
@@ -89,11 +89,11 @@ def leakage(case: Evidence, life: Life, excused: Flags | None = None) -> Leakage
         )
     if yardstick.high[0] - yardstick.low[0] > 2 * STEADY:
         return _unknown("the franchises furthest from the fault sent too few requests to compare with", nobody)
-    return _told(case, before, during, wrong if excused is None else wrong & ~(excused & during), yardstick, n)
+    return _told(evidence, before, during, wrong if excused is None else wrong & ~(excused & during), yardstick, n)
 
 
-def _told(case: Evidence, before: Flags, during: Flags, wrong: Flags, yardstick: Change, n: int) -> Leakage:
-    franchise = case.franchise
+def _told(evidence: Evidence, before: Flags, during: Flags, wrong: Flags, yardstick: Change, n: int) -> Leakage:
+    franchise = evidence.franchise
     size = int(franchise[before | during].max()) + 1
     counted = [_count(franchise, rows, size) for rows in (before & wrong, before, during & wrong, during)]
     seen = np.flatnonzero(counted[1] + counted[3])
@@ -108,7 +108,7 @@ def _told(case: Evidence, before: Flags, during: Flags, wrong: Flags, yardstick:
     named = seen[worse][np.lexsort((seen[worse], -weight[worse]))]
     certain = float(weight[worse].sum())
     likely, least, most = certain, certain, certain
-    shards = shard_ids(case.history.manifest.topology, seen)
+    shards = shard_ids(evidence.history.manifest.topology, seen)
     for shard in np.unique(shards[unsure]):
         pool = np.isin(franchise, seen[unsure & (shards == shard)])
         together = _of(before & pool, during & pool, wrong).minus(yardstick)
@@ -142,10 +142,10 @@ def _count(franchise: NDArray[np.signedinteger[Any]], rows: Flags, size: int) ->
     return np.bincount(franchise[rows], minlength=size).astype(np.float64)
 
 
-def _wrong(case: Evidence) -> Flags:
+def _wrong(evidence: Evidence) -> Flags:
     """Not good, or slower than the tightest latency promise (the canaries' own where the target has none)."""
-    limit_s = min(latency_bounds(case.plan, case.target).values())
-    return ~case.good | (case.response_ns > round(limit_s * 1e9))
+    limit_s = min(latency_bounds(evidence.plan, evidence.target).values())
+    return ~evidence.good | (evidence.response_ns > round(limit_s * 1e9))
 
 
 def _unknown(why: str, nobody: Flags) -> Leakage:

@@ -33,42 +33,42 @@ class Counted:
     required: float
 
 
-def counted(case: Evidence, objective: Objective, rows: Flags) -> Counted:
+def counted(evidence: Evidence, objective: Objective, rows: Flags) -> Counted:
     """The objective as a share of ``rows``. Raises :class:`ValueError` where its measure is not a share."""
     match objective.measure:
         case Measure.AVAILABILITY:
-            return Counted(rows, case.good, _bound(objective.at_least))
+            return Counted(rows, evidence.good, _bound(objective.at_least))
         case Measure.ERROR_RATE:
-            return Counted(rows, case.good, 1 - _bound(objective.at_most))
+            return Counted(rows, evidence.good, 1 - _bound(objective.at_most))
         case Measure.BURN_RATE:
-            allowed = case.error_budget
+            allowed = evidence.error_budget
             if allowed is None:
                 raise ValueError("the target has no availability objective over everything, so there is no budget to burn")
-            return Counted(rows, case.good, 1 - min(1.0, _bound(objective.at_most) * allowed))
+            return Counted(rows, evidence.good, 1 - min(1.0, _bound(objective.at_most) * allowed))
         case Measure.CACHE_HIT_RATIO:
-            hit = equal(case.operations["cache"], "hit")
-            hit = hit if case.spared is None else hit | case.spared
-            return Counted(rows & (case.revisits if objective.warm else case.lookups), hit, _bound(objective.at_least))
+            hit = equal(evidence.operations["cache"], "hit")
+            hit = hit if evidence.spared is None else hit | evidence.spared
+            return Counted(rows & (evidence.revisits if objective.warm else evidence.lookups), hit, _bound(objective.at_least))
         case Measure.LATENCY | Measure.DATABASE_TIME | Measure.CACHE_TIME:
-            timed, times_ns = times(case, objective.measure, rows)
+            timed, times_ns = times(evidence, objective.measure, rows)
             return Counted(timed, times_ns <= round(_bound(objective.at_most) * 1e9), _bound(objective.percentile))
         case _:
             raise ValueError(f"{objective.measure} is not a share of requests")
 
 
-def times(case: Evidence, measure: Measure, rows: Flags) -> tuple[Flags, Ints]:
+def times(evidence: Evidence, measure: Measure, rows: Flags) -> tuple[Flags, Ints]:
     """Which of ``rows`` have this time, and the times of all operations; endless where the customer got no good answer.
 
     Times that the platform states itself count only where it states one, since a cached answer never saw the database.
     """
     if measure is Measure.LATENCY:
-        return rows, np.where(case.good, case.response_ns, NEVER_NS)
-    stated = case.operations["db_ms" if measure is Measure.DATABASE_TIME else "cache_ms"].to_numpy(dtype=np.float32, na_value=np.nan)
+        return rows, np.where(evidence.good, evidence.response_ns, NEVER_NS)
+    stated = evidence.operations["db_ms" if measure is Measure.DATABASE_TIME else "cache_ms"].to_numpy(dtype=np.float32, na_value=np.nan)
     timed = rows & ~np.isnan(stated)
     times_ns = np.zeros(len(rows), dtype=np.int64)
     times_ns[timed] = np.rint(stated[timed].astype(np.float64) * 1e6).astype(np.int64)
-    if case.spared is not None:
-        times_ns[case.spared] = 0
+    if evidence.spared is not None:
+        times_ns[evidence.spared] = 0
     return timed, times_ns
 
 

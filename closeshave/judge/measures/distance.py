@@ -25,12 +25,12 @@ class Distance(IntEnum):
     FAR = 2
 
 
-def distances(case: Evidence, fault: Fault) -> dict[int, Distance]:
+def distances(evidence: Evidence, fault: Fault) -> dict[int, Distance]:
     """By shard. A fault that names neither shard nor region (a cache tier) has every franchise in its scope."""
-    topology = case.history.manifest.topology
+    topology = evidence.history.manifest.topology
     if not {"shard", "region"} & fault.scope.keys():
         return {shard.id: Distance.INSIDE for shard in topology.shards}
-    broken = set(shards_of(case, fault))
+    broken = set(shards_of(evidence, fault))
     domains = {region for shard in topology.shards if shard.id in broken for region in _domains(shard)}
     domains |= {str(fault.scope["region"])} if "region" in fault.scope else set()
     return {shard.id: Distance.INSIDE if shard.id in broken else _distance(shard, domains) for shard in topology.shards}
@@ -55,6 +55,6 @@ def _distance(shard: Shard, domains: set[str]) -> Distance:
     return Distance.NEAR if _domains(shard) & domains else Distance.FAR
 
 
-def of_shards(case: Evidence, shards: list[int]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def of_shards(evidence: Evidence, shards: list[int]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Operations that concern any of these shards."""
-    return np.isin(case.shard, shards)
+    return np.isin(evidence.shard, shards)

@@ -14,31 +14,31 @@ from closeshave.judge.verdict import LoadFigures
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 
 
-def figures(case: Evidence) -> LoadFigures:
+def figures(evidence: Evidence) -> LoadFigures:
     """Totals are of the whole run; rates and percentiles are of the calm phases, or of all judged ones where a plan has no calm phase."""
-    history = case.history
+    history = evidence.history
     senders = [sent for sent in history.sent if sent.source == Source.CUSTOMERS]
     covered = spans(history.manifest, "calm") or spans(history.manifest, "run")
-    rows = case.customers & within(case.intended_ns, covered)
+    rows = evidence.customers & within(evidence.intended_ns, covered)
     duration_s = sum(span.seconds for span in covered)
     n = int(np.count_nonzero(rows))
-    lateness_ns = (case.started_ns - case.intended_ns)[rows]
+    lateness_ns = (evidence.started_ns - evidence.intended_ns)[rows]
     return LoadFigures(
         intended=sum(sent.intended for sent in senders),
         sent=sum(sent.sent for sent in senders),
-        recorded=int(np.count_nonzero(case.customers | (case.void & equal(case.operations["source"], Source.CUSTOMERS)))),
+        recorded=int(np.count_nonzero(evidence.customers | (evidence.void & equal(evidence.operations["source"], Source.CUSTOMERS)))),
         rate_offered=n / duration_s if duration_s else None,
-        rate_completed=int(np.count_nonzero(rows & case.good)) / duration_s if duration_s else None,
+        rate_completed=int(np.count_nonzero(rows & evidence.good)) / duration_s if duration_s else None,
         send_lateness_p99_ms=sampling.percentile_ns(lateness_ns, 0.99) / 1e6 if n else None,
-        response_ms=_response_ms(case, rows),
-        generator_limited_windows=len(case.late),
+        response_ms=_response_ms(evidence, rows),
+        generator_limited_windows=len(evidence.late),
         edge_count=sum(edge.requests for edge in history.edges) if history.edges is not None else None,
     )
 
 
-def _response_ms(case: Evidence, rows: Flags) -> dict[str, float | None]:
+def _response_ms(evidence: Evidence, rows: Flags) -> dict[str, float | None]:
     """Exact percentiles over every request, good or not, as its sender saw it end."""
-    sample = case.response_ns[rows]
+    sample = evidence.response_ns[rows]
     if not len(sample):
         return dict.fromkeys(PERCENTILES)
     found = {name: sampling.percentile_ns(sample, percentile) for name, percentile in PERCENTILES.items()}

@@ -67,21 +67,21 @@ class Losses:
     those that are missing and belong to no fault: breaches of integrity."""
 
 
-def share_out(case: Evidence, writes: Writes, lives: tuple[Life, ...]) -> Losses:
+def share_out(evidence: Evidence, writes: Writes, lives: tuple[Life, ...]) -> Losses:
     """Attribute every missing write to at most one fault, the first whose t_f it did not outlive."""
     owner = np.full(len(writes.rows), NOBODY, dtype=np.int64)
-    ends = {life.fault.id: _ended(case, writes, life) for life in lives}
+    ends = {life.fault.id: _ended(evidence, writes, life) for life in lives}
     for index, life in sorted(enumerate(lives), key=lambda item: (_end(ends[item[1].fault.id]) or 0, item[0])):
         end = ends[life.fault.id]
         if end is None:
             continue
-        for shard in shards_of(case, life.fault):
-            owner[_cost(writes, shard, end) & ~_after_promotion(case, writes, life) & (owner == NOBODY)] = index
+        for shard in shards_of(evidence, life.fault):
+            owner[_cost(writes, shard, end) & ~_after_promotion(evidence, writes, life) & (owner == NOBODY)] = index
     found = {}
     for index, life in enumerate(lives):
         lost, end = owner == index, ends[life.fault.id]
-        promoted = promoted_ns(case, life)
-        split = _split(case, writes, owner, life, promoted)
+        promoted = promoted_ns(evidence, life)
+        split = _split(evidence, writes, owner, life, promoted)
         low, high = (_window_ns(writes, lost, instant) for instant in end or (None, None))
         found[life.fault.id] = Loss(_end(end), promoted, (low + high) // 2, (low, high), lost, split)
     return Losses(found, owner)
@@ -91,7 +91,7 @@ def _end(ended: tuple[int, int] | None) -> int | None:
     return None if ended is None else ended[1]
 
 
-def _ended(case: Evidence, writes: Writes, life: Life) -> tuple[int, int] | None:
+def _ended(evidence: Evidence, writes: Writes, life: Life) -> tuple[int, int] | None:
     """Between when the old primary acknowledged for the last time; ``None`` where nothing says that any ended."""
     if life.injected_ns is None:
         return None
@@ -100,47 +100,56 @@ def _ended(case: Evidence, writes: Writes, life: Life) -> tuple[int, int] | None
     if life.ended_ns is not None:
         return life.ended_ns
     # No new primary is promoted while the old one still holds its lease, so the promotion is late enough.
-    stepped_down = demoted_ns(case, life)
-    told = stepped_down if stepped_down is not None else promoted_ns(case, life)
+    stepped_down = demoted_ns(evidence, life)
+    told = stepped_down if stepped_down is not None else promoted_ns(evidence, life)
     if not life.called:
         return None if told is None else (told, told)
     if stepped_down is not None:
         return stepped_down, stepped_down
-    sign = min((instant for instant in (told, life.observed_ns, _refused_ns(case, writes, life)) if instant is not None), default=None)
-    return None if sign is None else (_alive_ns(case, writes, life, max(sign, life.injected_ns)), max(sign, life.injected_ns))
+    sign = min((instant for instant in (told, life.observed_ns, _refused_ns(evidence, writes, life)) if instant is not None), default=None)
+    return None if sign is None else (_alive_ns(evidence, writes, life, max(sign, life.injected_ns)), max(sign, life.injected_ns))
 
 
-def _refused_ns(case: Evidence, writes: Writes, life: Life) -> int | None:
+def _refused_ns(evidence: Evidence, writes: Writes, life: Life) -> int | None:
     """By when the old primary was dead, as whoever asked it found out: the first failure in scope after which no write was acknowledged for a while.
 
     One that fails while others are acknowledged is no sign of death. A request may have been on its way when the primary died, and may wait for long:
     it tells of the instant at which it failed, or shortly after it was sent.
     """
-    shards = shards_of(case, life.fault)
+    shards = shards_of(evidence, life.fault)
     failed = (
-        np.isin(case.shard, shards) & ~case.good & (case.started_ns >= (life.injected_ns or 0)) & (case.started_ns < life.hurting_until_ns)
+        np.isin(evidence.shard, shards)
+        & ~evidence.good
+        & (evidence.started_ns >= (life.injected_ns or 0))
+        & (evidence.started_ns < life.hurting_until_ns)
     )
     rows = writes.rows
     took = np.isin(ints(rows["shard"], -1), shards) & (rows["outcome"] == "ok").to_numpy(dtype=np.bool_)
     acknowledged = np.sort(rows["started_ns"].to_numpy()[took])
-    by = np.sort(np.minimum(case.ended_ns[failed], case.started_ns[failed] + ON_ITS_WAY_NS))
+    by = np.sort(np.minimum(evidence.ended_ns[failed], evidence.started_ns[failed] + ON_ITS_WAY_NS))
     following = np.append(acknowledged, NEVER_NS)[np.searchsorted(acknowledged, by)]
     dead = by[following - by > QUIET_NS]
     return int(dead[0]) if len(dead) else None
 
 
-def _alive_ns(case: Evidence, writes: Writes, life: Life, sign_ns: int) -> int:
+def _alive_ns(evidence: Evidence, writes: Writes, life: Life, sign_ns: int) -> int:
     """The old primary was alive at least until its last acknowledgement before the first sign of its death.
 
     Unless others were acknowledged soon after that sign, or somebody had failed before: then a part of the requests fails, somebody takes the others, and
     it is unknown who. Then only the beginning of the call is certain.
     """
     assert life.injected_ns is not None
-    rows, shards = writes.rows, shards_of(case, life.fault)
+    rows, shards = writes.rows, shards_of(evidence, life.fault)
     here = np.isin(ints(rows["shard"], -1), shards) & (rows["outcome"] == "ok").to_numpy(dtype=np.bool_)
     started, ended = rows["started_ns"].to_numpy()[here], rows["ended_ns"].to_numpy()[here]
     last = int(ended[ended <= sign_ns].max(initial=life.injected_ns))
-    failed = case.canaries & np.isin(case.shard, shards) & ~case.good & (case.started_ns >= life.injected_ns) & (case.ended_ns < last)
+    failed = (
+        evidence.canaries
+        & np.isin(evidence.shard, shards)
+        & ~evidence.good
+        & (evidence.started_ns >= life.injected_ns)
+        & (evidence.ended_ns < last)
+    )
     if np.any((started > sign_ns) & (started <= sign_ns + QUIET_NS)) or failed.any():
         return life.injected_ns
     return min(sign_ns, last)
@@ -165,28 +174,28 @@ def _window_ns(writes: Writes, lost: Flags, last_ack_ns: int | None) -> int:
     return max(0, last_ack_ns - int(writes.rows["ended_ns"].to_numpy()[lost].min()))
 
 
-def _after_promotion(case: Evidence, writes: Writes, life: Life) -> Flags:
+def _after_promotion(evidence: Evidence, writes: Writes, life: Life) -> Flags:
     """Writes that surely began after the new primary's promotion: whoever took them and lost them was a second primary, and no loss excuses that."""
-    promoted = promoted_ns(case, life)
+    promoted = promoted_ns(evidence, life)
     if promoted is None:
         return np.zeros(len(writes.rows), dtype=np.bool_)
     # Promotions are read from logs, in wall-clock time: within the uncertainty it is unknown which came first.
-    after: Flags = writes.rows["started_ns"].to_numpy() > promoted + case.history.manifest.anchor.uncertainty_ns
+    after: Flags = writes.rows["started_ns"].to_numpy() > promoted + evidence.history.manifest.anchor.uncertainty_ns
     return after
 
 
-def _split(case: Evidence, writes: Writes, owner: Ints, life: Life, promoted: int | None) -> Flags:
+def _split(evidence: Evidence, writes: Writes, owner: Ints, life: Life, promoted: int | None) -> Flags:
     """What no fault cost, although it started after this fault's promotion, before anything else was broken."""
     rows = writes.rows
     if promoted is None:
         return np.zeros(len(rows), dtype=np.bool_)
-    after = _after_promotion(case, writes, life)
-    here = np.isin(ints(rows["shard"], -1), shards_of(case, life.fault))
+    after = _after_promotion(evidence, writes, life)
+    here = np.isin(ints(rows["shard"], -1), shards_of(evidence, life.fault))
     split: Flags = here & writes.vanished & (owner == NOBODY) & after & (rows["started_ns"].to_numpy() < life.horizon_ns)
     return split
 
 
-def resolution_ns(case: Evidence, writes: Writes, life: Life, objective_ns: int) -> int | None:
+def resolution_ns(evidence: Evidence, writes: Writes, life: Life, objective_ns: int) -> int | None:
     """The widest gap between acknowledgements within ``objective_ns`` before the injection: losses smaller than it cannot be seen.
 
     ``None`` when nothing was acknowledged there at all.
@@ -194,7 +203,7 @@ def resolution_ns(case: Evidence, writes: Writes, life: Life, objective_ns: int)
     if life.injected_ns is None:
         return None
     rows = writes.rows
-    here = np.isin(ints(rows["shard"], -1), shards_of(case, life.fault)) & (rows["outcome"] == "ok").to_numpy(dtype=np.bool_)
+    here = np.isin(ints(rows["shard"], -1), shards_of(evidence, life.fault)) & (rows["outcome"] == "ok").to_numpy(dtype=np.bool_)
     ended = rows["ended_ns"].to_numpy()
     first = life.injected_ns - objective_ns
     seen = np.sort(ended[here & (ended >= first) & (ended <= life.injected_ns)])

@@ -23,35 +23,35 @@ class Part:
     rows: Flags
 
 
-def parts(case: Evidence, objective: Objective, base: Flags) -> Iterator[Part]:
+def parts(evidence: Evidence, objective: Objective, base: Flags) -> Iterator[Part]:
     """The parts come from the topology, not from the data: a region without a single request has a verdict too, and it is not pass."""
-    topology = case.history.manifest.topology
+    topology = evidence.history.manifest.topology
     match objective.per:
         case "all":
             yield Part(f"{objective.id}/all", "all", base)
         case "region":
             for region in topology.regions:
-                yield Part(f"{objective.id}/{region}", f"region:{region}", base & case.of_region(region))
+                yield Part(f"{objective.id}/{region}", f"region:{region}", base & evidence.of_region(region))
         case "shard":
             for shard in topology.shards:
-                yield Part(f"{objective.id}/shard-{shard.id}", f"shard:{shard.id}", base & (case.shard == shard.id))
+                yield Part(f"{objective.id}/shard-{shard.id}", f"shard:{shard.id}", base & (evidence.shard == shard.id))
         case "operation":
-            for kind in objective.operations or sorted(case.operations["kind"][base].dropna().unique()):
-                yield Part(f"{objective.id}/{kind}", f"operation:{kind}", base & case.of_kinds((kind,)))
+            for kind in objective.operations or sorted(evidence.operations["kind"][base].dropna().unique()):
+                yield Part(f"{objective.id}/{kind}", f"operation:{kind}", base & evidence.of_kinds((kind,)))
         case "franchise_decile":
-            decile = deciles(case, base)
+            decile = deciles(evidence, base)
             # One franchise with more than a tenth of everything leaves the next tenth empty, and nothing to ask of it.
             for number in range(1, DECILES + 1) if not base.any() else np.unique(decile[base]).tolist():
                 yield Part(f"{objective.id}/decile-{number}", f"franchise_decile:{number}", base & (decile == number))
 
 
-def deciles(case: Evidence, rows: Flags) -> Ints:
+def deciles(evidence: Evidence, rows: Flags) -> Ints:
     """By operation: which tenth of the traffic its franchise belongs to, 1 the hottest; 0 for operations that are not among ``rows``.
 
     Each tenth holds about as many *requests*, and so the first few franchises: cut by the number of franchises, the tail's tenth would have too
     few requests to judge, and what hurts only the very hottest would be diluted among a tenth of all.
     """
-    franchise = case.franchise
+    franchise = evidence.franchise
     counts = np.bincount(franchise[rows], minlength=1)
     hottest = np.argsort(-counts, kind="stable")
     # By where its traffic begins: one that is hotter than a tenth of everything fills the next tenth too, and still stands in one.

@@ -63,23 +63,23 @@ class Recovery:
     """Those of them that no doubtful stretch touched."""
 
 
-def measure(case: Evidence, life: Life, lost: Iterable[int] = ()) -> Recovery:
+def measure(evidence: Evidence, life: Life, lost: Iterable[int] = ()) -> Recovery:
     """Find the instants; ``lost`` are operations whose acknowledged write is missing. Raises :class:`ValueError` for a fault that was never injected."""
     start = life.injected_ns
     if start is None:
         raise ValueError(f"{life.fault.id} was never injected")
-    hold_ns = round(case.plan.canaries.hold * 1e9)
-    rows = case.canaries & operations_of(case, life.fault) & canary.telling(case, lost)
-    blind = canary.blindness(case, rows, life.fault, start, life.horizon_ns)
-    probes = np.flatnonzero(rows & (case.intended_ns >= start) & (case.intended_ns < life.horizon_ns))
+    hold_ns = round(evidence.plan.canaries.hold * 1e9)
+    rows = evidence.canaries & operations_of(evidence, life.fault) & canary.telling(evidence, lost)
+    blind = canary.blindness(evidence, rows, life.fault, start, life.horizon_ns)
+    probes = np.flatnonzero(rows & (evidence.intended_ns >= start) & (evidence.intended_ns < life.horizon_ns))
     # By time, then by ID: the order of the file must not matter.
-    probes = probes[np.lexsort((case.ids[probes], case.intended_ns[probes]))]
-    seen = canary.sequence(case, probes, before=np.flatnonzero(rows & (case.intended_ns < start)))
+    probes = probes[np.lexsort((evidence.ids[probes], evidence.intended_ns[probes]))]
+    seen = canary.sequence(evidence, probes, before=np.flatnonzero(rows & (evidence.intended_ns < start)))
     # Restored means after the operator's step, so for it the whole stretch up to the horizon is looked at.
     until = life.horizon_ns if life.fault.expected is Expected.RESTORED else life.hurting_until_ns
-    failed, sure = np.zeros(len(case.operations), dtype=np.bool_), np.zeros(len(case.operations), dtype=np.bool_)
+    failed, sure = np.zeros(len(evidence.operations), dtype=np.bool_), np.zeros(len(evidence.operations), dtype=np.bool_)
     failed[probes[seen.bad]] = True
-    doubtful = case.touched[probes]
+    doubtful = evidence.touched[probes]
     sure[probes[seen.bad & ~doubtful]] = True
     hurt = seen.due[seen.bad & (seen.due < until)]
     impact = int(hurt[0]) if len(hurt) else None
@@ -88,7 +88,7 @@ def measure(case: Evidence, life: Life, lost: Iterable[int] = ()) -> Recovery:
             blind
             or f"the harness healed it or injected another fault within {hold_ns / 1e9:g} s of the injection, which is shorter than the hold"
         )
-    share = case.plan.canaries.restored_share
+    share = evidence.plan.canaries.restored_share
     found = _settled(seen, until, hold_ns, share)
     certain = found if not np.any(seen.bad & doubtful) else _settled(seen.where(~(seen.bad & doubtful)), until, hold_ns, share)
     alone = _ended(seen.where((seen.due < until) & ~(seen.bad & doubtful)), until, hold_ns, share)
@@ -104,8 +104,8 @@ def measure(case: Evidence, life: Life, lost: Iterable[int] = ()) -> Recovery:
         restored_ns=restored,
         failing_ns=alone.low_ns if alone is not None else None,
         # What is said after the harness began to heal may be said of the healing.
-        detected_ns=min((signal.at_ns for signal in signals_of(case, life) if signal.at_ns < life.hurting_until_ns), default=None),
-        working_ns=_working(case, life, probes, seen.bad & (seen.due < until)),
+        detected_ns=min((signal.at_ns for signal in signals_of(evidence, life) if signal.at_ns < life.hurting_until_ns), default=None),
+        working_ns=_working(evidence, life, probes, seen.bad & (seen.due < until)),
         self_recovered=_by_itself(life, start if impact is None else high, hold_ns),
         probes=len(probes),
         failed=failed,
@@ -237,22 +237,25 @@ def _by_itself(life: Life, restored: int | None, hold_ns: int) -> bool | None:
     return False if life.healed_ns is not None and life.healed_ns <= life.horizon_ns else None
 
 
-def _working(case: Evidence, life: Life, probes: NDArray[np.int64], failed: Flags) -> int | None:
+def _working(evidence: Evidence, life: Life, probes: NDArray[np.int64], failed: Flags) -> int | None:
     """t_w: when the last of the shards in scope that were hurt took a write again: the start of its first that ended ok.
 
     A write, because replicas and caches go on answering reads while there is no primary. After the shard's first failure and not after t0,
     because an injection takes some milliseconds to take effect, and what succeeds in them says nothing of the fail-over. Of the last shard, because
     a lost region's edge may lead its customers to other regions' shards at once, while its own shard is still without a primary.
     """
-    effects = case.history.effects
+    effects = evidence.history.effects
     changing = effects["operation"][effects["action"].isin(MUTATING)]
     wrote = (
-        case.operations["id"].isin(changing).to_numpy() & case.ok & operations_of(case, life.fault) & (case.started_ns < life.horizon_ns)
+        evidence.operations["id"].isin(changing).to_numpy()
+        & evidence.ok
+        & operations_of(evidence, life.fault)
+        & (evidence.started_ns < life.horizon_ns)
     )
     working = []
-    for shard in np.unique(case.shard[probes[failed]]):
-        hurt_ns = case.intended_ns[probes[failed & (case.shard[probes] == shard)]].min()
-        again = case.started_ns[wrote & (case.shard == shard) & (case.started_ns > hurt_ns)]
+    for shard in np.unique(evidence.shard[probes[failed]]):
+        hurt_ns = evidence.intended_ns[probes[failed & (evidence.shard[probes] == shard)]].min()
+        again = evidence.started_ns[wrote & (evidence.shard == shard) & (evidence.started_ns > hurt_ns)]
         if not len(again):
             return None
         working.append(int(again.min()))

@@ -16,23 +16,28 @@ from closeshave.judge.verdicts import burning
 MONTH_S = 30 * 86_400
 
 
-def burnt(case: Evidence, life: Life, restored_ns: int | None) -> float | None:
+def burnt(evidence: Evidence, life: Life, restored_ns: int | None) -> float | None:
     """Share of the 30-day budget that customers' not-good requests from the injection to the recovery used; 1 is all of it.
 
     Until the horizon where it did not recover. ``None`` without an availability objective over everything, or without traffic to scale by.
     """
-    rate_per_s = _rate_per_s(case)
-    if case.error_budget is None or not rate_per_s or life.injected_ns is None:
+    rate_per_s = _rate_per_s(evidence)
+    if evidence.error_budget is None or not rate_per_s or life.injected_ns is None:
         return None
-    hit = case.customers & ~case.good & (case.intended_ns >= life.injected_ns) & (case.intended_ns < _end_ns(life, restored_ns))
-    return float(np.count_nonzero(hit) / (case.error_budget * rate_per_s * MONTH_S))
+    hit = (
+        evidence.customers
+        & ~evidence.good
+        & (evidence.intended_ns >= life.injected_ns)
+        & (evidence.intended_ns < _end_ns(life, restored_ns))
+    )
+    return float(np.count_nonzero(hit) / (evidence.error_budget * rate_per_s * MONTH_S))
 
 
-def burn_rate(case: Evidence, life: Life, restored_ns: int | None) -> float | None:
+def burn_rate(evidence: Evidence, life: Life, restored_ns: int | None) -> float | None:
     """The highest rate at which the fault burnt the budget, in both windows of :mod:`closeshave.judge.verdicts.burning` at once; 1 lasts a month."""
     if life.injected_ns is None:
         return None
-    return burning.highest(case, case.customers, life.injected_ns, _end_ns(life, restored_ns))
+    return burning.highest(evidence, evidence.customers, life.injected_ns, _end_ns(life, restored_ns))
 
 
 def _end_ns(life: Life, restored_ns: int | None) -> int:
@@ -41,8 +46,8 @@ def _end_ns(life: Life, restored_ns: int | None) -> int:
     return min(life.horizon_ns, max(healed_ns, restored_ns if restored_ns is not None else life.horizon_ns))
 
 
-def _rate_per_s(case: Evidence) -> float:
+def _rate_per_s(evidence: Evidence) -> float:
     """Customers' requests per second over the judged phases."""
-    covered = spans(case.history.manifest, "run")
+    covered = spans(evidence.history.manifest, "run")
     seconds = sum(span.seconds for span in covered)
-    return float(np.count_nonzero(case.customers & within(case.intended_ns, covered)) / seconds) if seconds else 0.0
+    return float(np.count_nonzero(evidence.customers & within(evidence.intended_ns, covered)) / seconds) if seconds else 0.0

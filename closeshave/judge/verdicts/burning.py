@@ -30,60 +30,60 @@ LONG_S = 60.0
 """The long window of the figures shown beside a fault's budget."""
 
 
-def highest(case: Evidence, rows: Flags, start_ns: int, end_ns: int, long_s: float = LONG_S) -> float | None:
+def highest(evidence: Evidence, rows: Flags, start_ns: int, end_ns: int, long_s: float = LONG_S) -> float | None:
     """The highest rate that both windows reached at once between two instants; ``None`` without a budget or without requests."""
-    if case.error_budget is None or end_ns <= start_ns:
+    if evidence.error_budget is None or end_ns <= start_ns:
         return None
-    pairs = _pairs(case, Counted(rows, case.good, 0.0), [Span(start_ns, end_ns)], long_s)
+    pairs = _pairs(evidence, Counted(rows, evidence.good, 0.0), [Span(start_ns, end_ns)], long_s)
     if pairs is None:
         return None
-    return float(max(0.0, np.minimum(*(_bad(each) for each in pairs)).max())) / case.error_budget
+    return float(max(0.0, np.minimum(*(_bad(each) for each in pairs)).max())) / evidence.error_budget
 
 
-def decide(case: Evidence, objective: Objective, part: Part, blank: Verdict, covered: Sequence[Span]) -> Verdict:
+def decide(evidence: Evidence, objective: Objective, part: Part, blank: Verdict, covered: Sequence[Span]) -> Verdict:
     """Fail when some pair of windows surely burnt faster, pass when surely none did."""
     assert objective.sliding is not None
     assert objective.at_most is not None
-    if case.error_budget is None:
+    if evidence.error_budget is None:
         return replace(blank, reason="the target has no availability objective over everything, so there is no budget to burn")
-    asked = counted(case, objective, part.rows)
-    pairs = _pairs(case, asked, covered, objective.sliding)
+    asked = counted(evidence, objective, part.rows)
+    pairs = _pairs(evidence, asked, covered, objective.sliding)
     if pairs is None:
         return blank
     strict = 1 - (1 - objective.confidence) / len(pairs[0].n)
     surely = np.logical_and(*(lows_and_highs(each, strict)[1] < asked.required for each in pairs))
     never = np.logical_or(*(lows_and_highs(each, objective.confidence)[0] >= asked.required for each in pairs))
-    rates = np.minimum(*(_bad(each) for each in pairs)) / case.error_budget
+    rates = np.minimum(*(_bad(each) for each in pairs)) / evidence.error_budget
     worst = int(np.argmax(rates))
     low, high = lows_and_highs(pairs[0], objective.confidence)
     found = replace(
         blank,
         measured=float(rates[worst]),
-        confidence=(float((1 - high[worst]) / case.error_budget), float((1 - low[worst]) / case.error_budget)),
+        confidence=(float((1 - high[worst]) / evidence.error_budget), float((1 - low[worst]) / evidence.error_budget)),
         n=int(np.count_nonzero(part.rows)),
         reason="",
     )
     said = f"the error budget burnt {rates[worst]:,.1f} times as fast as a month allows; the promise is at most {objective.at_most:g} times"
     if surely.any():
-        guilty = part.rows & ~case.good & within(case.intended_ns, covered)
-        shown = first_and_worst(guilty, case.intended_ns, case.response_ns, case.ids)
-        witnesses = tuple(row(case.operations, position, "a request that burnt the error budget") for position in shown)
+        guilty = part.rows & ~evidence.good & within(evidence.intended_ns, covered)
+        shown = first_and_worst(guilty, evidence.intended_ns, evidence.response_ns, evidence.ids)
+        witnesses = tuple(row(evidence.operations, position, "a request that burnt the error budget") for position in shown)
         return replace(found, status=Status.FAIL, reason=said, witnesses=witnesses)
     return (
         replace(found, status=Status.PASS) if never.all() else replace(found, reason=f"{said}: too few requests in the windows to decide")
     )
 
 
-def _pairs(case: Evidence, asked: Counted, covered: Sequence[Span], long_s: float) -> tuple[Windows, Windows] | None:
+def _pairs(evidence: Evidence, asked: Counted, covered: Sequence[Span], long_s: float) -> tuple[Windows, Windows] | None:
     """Each long window beside the short one in which it ends; ``None`` where nothing was asked for."""
     long_ns, short_ns = round(long_s * 1e9), round(long_s * 1e9 / SHORT)
-    spans = [span for span in covered if np.any(asked.rows & within(case.intended_ns, [span]))]
+    spans = [span for span in covered if np.any(asked.rows & within(evidence.intended_ns, [span]))]
     if not spans:
         return None
     of_span = []
     for span in spans:
-        long = windows(asked, case.intended_ns, [span], min(long_ns, span.ended_ns - span.started_ns))
-        short = windows(asked, case.intended_ns, [span], min(short_ns, span.ended_ns - span.started_ns))
+        long = windows(asked, evidence.intended_ns, [span], min(long_ns, span.ended_ns - span.started_ns))
+        short = windows(asked, evidence.intended_ns, [span], min(short_ns, span.ended_ns - span.started_ns))
         # The long windows that have begun by each short one's start, and contain it: of them the one that ends with it burns as it does.
         width_ns = min(long_ns, span.ended_ns - span.started_ns)
         at = np.searchsorted(long.starts_ns, short.starts_ns + short_ns - width_ns).clip(max=len(long.n) - 1)

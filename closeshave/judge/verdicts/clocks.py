@@ -24,9 +24,9 @@ TRIM = 0.05
 """Share of bookings on either side that may be out of line: a repeated key is answered with what was stored long before."""
 
 
-def judge(dossier: Analysis) -> Verdict:
+def judge(analysis: Analysis) -> Verdict:
     """``clocks``. It gates nothing where no two senders booked enough at one shard."""
-    bounds = _bounds(dossier)
+    bounds = _bounds(analysis)
     gaps = {
         (one, other): max(bounds[one][0] - bounds[other][1], bounds[other][0] - bounds[one][1], 0.0)
         for one, other in combinations(sorted(bounds), 2)
@@ -56,19 +56,19 @@ def judge(dossier: Analysis) -> Verdict:
     return replace(blank, measured=gap, reason=reason)
 
 
-def _bounds(dossier: Analysis) -> dict[tuple[int, str], tuple[float, float]]:
+def _bounds(analysis: Analysis) -> dict[tuple[int, str], tuple[float, float]]:
     """By shard and source: between which seconds the database's clock is ahead of the sender's."""
-    case, final = dossier.case, dossier.case.final
+    evidence, final = analysis.evidence, analysis.evidence.final
     if final is None or not len(final):
         return {}
-    anchor = case.history.manifest.anchor
-    writes = dossier.writes
+    anchor = evidence.history.manifest.anchor
+    writes = analysis.writes
     rows = writes.rows[writes.ok("create") & (writes.rows["final"].to_numpy() >= 0)]
     positions = rows["position"].to_numpy()
-    first = ints(case.operations["attempt"], 1)[positions] == 1
+    first = ints(evidence.operations["attempt"], 1)[positions] == 1
     stored = final["created_at"].to_numpy(dtype=np.float64)[rows["final"].to_numpy()]
     sent, answered = ((rows[name].to_numpy() - anchor.monotonic_ns + anchor.wall_ns) / 1e9 for name in ("started_ns", "ended_ns"))
-    source, shard = case.operations["source"].iloc[positions], ints(rows["shard"], -1)
+    source, shard = evidence.operations["source"].iloc[positions], ints(rows["shard"], -1)
     found = {}
     for name in sorted(set(source.dropna())):
         for here in np.unique(shard):

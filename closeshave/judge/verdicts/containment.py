@@ -16,10 +16,10 @@ from closeshave.plurals import plural
 from closeshave.target import Measure, Objective
 
 
-def judge(dossier: Analysis, life: Life) -> tuple[Verdict, ...]:
+def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
     """One verdict for each leakage objective that covers the fault."""
-    objectives = [each for each in dossier.case.target.objectives if each.measure is Measure.LEAKAGE and each.covers(life.fault)]
-    found = ((_verdict(dossier, life, objective), objective) for objective in objectives)
+    objectives = [each for each in analysis.evidence.target.objectives if each.measure is Measure.LEAKAGE and each.covers(life.fault)]
+    found = ((_verdict(analysis, life, objective), objective) for objective in objectives)
     return tuple(
         enough(
             each, Exposure(each.n, plural(each.n, "request outside the scope", "requests outside the scope")), objective.at_least_chances
@@ -28,7 +28,7 @@ def judge(dossier: Analysis, life: Life) -> tuple[Verdict, ...]:
     )
 
 
-def _verdict(dossier: Analysis, life: Life, objective: Objective) -> Verdict:
+def _verdict(analysis: Analysis, life: Life, objective: Objective) -> Verdict:
     blank = Verdict(
         id=f"{objective.id}/{life.fault.id}",
         claims=objective.claims,
@@ -40,7 +40,7 @@ def _verdict(dossier: Analysis, life: Life, objective: Objective) -> Verdict:
         unit="ratio",
     )
     assert objective.at_most is not None  # a target whose bound points the other way is refused
-    found = dossier.leakages[life.fault.id]
+    found = analysis.leakages[life.fault.id]
     if found.unknown:
         return replace(blank, n=found.n, reason=f"it is unknown whether {life.fault.id} stayed in its scope: {found.unknown}")
     if life.observed_ns is None:
@@ -49,24 +49,24 @@ def _verdict(dossier: Analysis, life: Life, objective: Objective) -> Verdict:
     said = f"{found.worse:.1%} of the traffic outside its scope got worse (at least {found.at_least:.1%}, at most {found.at_most:.1%})"
     if found.at_least > objective.at_most:
         reason = f"{said}; at most {objective.at_most:.1%} is allowed{_named(found)}"
-        if doubt := _doubt(dossier, life, objective.at_most):
+        if doubt := _doubt(analysis, life, objective.at_most):
             return replace(figures, reason=f"{said}, but {doubt}")
-        return replace(figures, status=Status.FAIL, reason=reason, witnesses=_witnesses(dossier, found))
+        return replace(figures, status=Status.FAIL, reason=reason, witnesses=_witnesses(analysis, found))
     if found.at_most <= objective.at_most:
         return replace(figures, status=Status.PASS)
     return replace(figures, reason=f"{said}: too few requests to decide whether it stays within the allowed {objective.at_most:.1%}")
 
 
-def _doubt(dossier: Analysis, life: Life, at_most: float) -> str:
+def _doubt(analysis: Analysis, life: Life, at_most: float) -> str:
     """How other programs disturbed these requests, where the undisturbed ones alone are not enough to fail; empty where they are."""
-    case = dossier.case
-    if not np.any(case.customers & case.touched):
+    evidence = analysis.evidence
+    if not np.any(evidence.customers & evidence.touched):
         return ""
-    alone = leakage(case, life, case.touched)
+    alone = leakage(evidence, life, evidence.touched)
     if not alone.unknown and alone.at_least > at_most:
         return ""
     # Calm is included: the time of the fault is compared with it.
-    causes = dict.fromkeys(doubt.cause for doubt in case.doubtful)
+    causes = dict.fromkeys(doubt.cause for doubt in evidence.doubtful)
     return f"other programs may have caused that: {next(iter(causes))}"
 
 
@@ -74,7 +74,10 @@ def _named(found: Leakage) -> str:
     return f"; certainly {', '.join(f'franchise {each}' for each in found.named[:3])}" if found.named else ""
 
 
-def _witnesses(dossier: Analysis, found: Leakage) -> tuple[Witness, ...]:
-    case = dossier.case
+def _witnesses(analysis: Analysis, found: Leakage) -> tuple[Witness, ...]:
+    evidence = analysis.evidence
     why = "a request outside the fault's scope that was worse served than in calm"
-    return tuple(row(case.operations, place, why) for place in first_and_worst(found.wrong, case.intended_ns, case.response_ns, case.ids))
+    return tuple(
+        row(evidence.operations, place, why)
+        for place in first_and_worst(found.wrong, evidence.intended_ns, evidence.response_ns, evidence.ids)
+    )

@@ -22,12 +22,12 @@ IN_FLIGHT_NS = 1_000_000_000
 """Writes that were sent so shortly before a fault count as under way: what asynchronous replication loses is younger."""
 
 
-def judge(dossier: Analysis, life: Life) -> tuple[Verdict, ...]:
+def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
     """``observed/ID`` and ``healed/ID``. Neither can fail the platform: the harness answers for a fault without effect or without a proven heal."""
     name = life.fault.id
     if life.injected_ns is None:
-        skipped = any(mark.kind == MarkKind.FAULT_SKIPPED and mark.detail == name for mark in dossier.case.history.marks)
-        early = dossier.case.history.manifest.interrupted
+        skipped = any(mark.kind == MarkKind.FAULT_SKIPPED and mark.detail == name for mark in analysis.evidence.history.marks)
+        early = analysis.evidence.history.manifest.interrupted
         why = (
             "an earlier fault was not healed in time"
             if skipped
@@ -37,38 +37,40 @@ def judge(dossier: Analysis, life: Life) -> tuple[Verdict, ...]:
         )
         return tuple(_verdict(what, life, f"{name} was never injected: {why}") for what in ("observed", "healed"))
     unseen = "" if life.observed_ns is not None else f"{name} was injected, but no independent probe saw it in effect"
-    if any(mark.kind == MarkKind.FAULT_ENDED_EARLY and mark.detail == name for mark in dossier.case.history.marks):
+    if any(mark.kind == MarkKind.FAULT_ENDED_EARLY and mark.detail == name for mark in analysis.evidence.history.marks):
         unseen = f"{name} ended before the harness healed it: something else undid it at an unknown time"
     unhealed = "" if life.verified_ns is not None else f"it is not proven that {name} was healed"
-    unhealed = _fooled(dossier, name) or unhealed
-    return (_verdict("observed", life, unseen), _verdict("healed", life, unhealed), *_in_flight(dossier, life))
+    unhealed = _fooled(analysis, name) or unhealed
+    return (_verdict("observed", life, unseen), _verdict("healed", life, unhealed), *_in_flight(analysis, life))
 
 
-def _fooled(dossier: Analysis, name: str) -> str:
+def _fooled(analysis: Analysis, name: str) -> str:
     """Why the proof of its healing is none; empty when it is one."""
-    said = (mark.detail.partition(": ") for mark in dossier.case.history.marks if mark.kind == MarkKind.HEAL_CHECK_WORTHLESS)
+    said = (mark.detail.partition(": ") for mark in analysis.evidence.history.marks if mark.kind == MarkKind.HEAL_CHECK_WORTHLESS)
     return next((f"it is not proven that {name} was healed: {why}" for fault, _, why in said if fault == name), "")
 
 
-def _in_flight(dossier: Analysis, life: Life) -> tuple[Verdict, ...]:
+def _in_flight(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
     """``in-flight/ID``: a primary that got no write just before it died had nothing to lose. Only for faults whose loss is judged."""
-    promised = [each for each in dossier.case.target.objectives if each.measure is Measure.LOSS and each.covers(life.fault)]
-    shards = shards_of(dossier.case, life.fault)
+    promised = [each for each in analysis.evidence.target.objectives if each.measure is Measure.LOSS and each.covers(life.fault)]
+    shards = shards_of(analysis.evidence, life.fault)
     if not promised or not shards or life.injected_ns is None:
         return ()
-    effects = dossier.case.history.effects
-    writing = dossier.case.operations["id"].isin(effects["operation"][member(effects["action"], MUTATING)]).to_numpy()
-    started = dossier.case.started_ns
-    under_way = writing & np.isin(dossier.case.shard, shards) & (started >= life.injected_ns - IN_FLIGHT_NS) & (started <= life.injected_ns)
+    effects = analysis.evidence.history.effects
+    writing = analysis.evidence.operations["id"].isin(effects["operation"][member(effects["action"], MUTATING)]).to_numpy()
+    started = analysis.evidence.started_ns
+    under_way = (
+        writing & np.isin(analysis.evidence.shard, shards) & (started >= life.injected_ns - IN_FLIGHT_NS) & (started <= life.injected_ns)
+    )
     count = int(np.count_nonzero(under_way))
     trouble = "" if count else f"no write was sent in the last {IN_FLIGHT_NS / 1e9:g} s before {life.fault.id}: there was nothing to lose"
     return (replace(_verdict("in_flight", life, trouble), id=f"in-flight/{life.fault.id}", n=count),)
 
 
-def unplanned(dossier: Analysis) -> tuple[Verdict, ...]:
+def unplanned(analysis: Analysis) -> tuple[Verdict, ...]:
     """Faults in the history that the plan does not know: whatever was judged, it was not this plan's run."""
-    planned = {fault.id for fault in dossier.case.plan.faults}
-    strangers = sorted({event.fault for event in dossier.case.history.faults} - planned)
+    planned = {fault.id for fault in analysis.evidence.plan.faults}
+    strangers = sorted({event.fault for event in analysis.evidence.history.faults} - planned)
     return tuple(
         Verdict(
             id=f"unplanned/{stranger}",
@@ -100,20 +102,20 @@ def _verdict(what: str, life: Life, trouble: str) -> Verdict:
     )
 
 
-def figures(dossier: Analysis, life: Life) -> FaultFigures:
+def figures(analysis: Analysis, life: Life) -> FaultFigures:
     """Every figure that the evidence allows; the others are ``None``."""
-    case, fault = dossier.case, life.fault
-    origin = origin_ns(case.history.manifest)
-    found = dossier.recoveries.get(fault.id)
-    detect, fail_over, restore = _split(life, dossier)
+    evidence, fault = analysis.evidence, life.fault
+    origin = origin_ns(evidence.history.manifest)
+    found = analysis.recoveries.get(fault.id)
+    detect, fail_over, restore = _split(life, analysis)
     recovered = found.restored_ns if found and not found.blind else None
     loss = None
-    if case.history.bookings is not None and life.injected_ns is not None and shards_of(case, fault):
-        loss = dossier.losses.by_fault[fault.id]
-    objective_s = next((each.at_most for each in case.target.objectives if each.measure is Measure.LOSS and each.covers(fault)), None)
-    told = dossier.leakages[fault.id]
+    if evidence.history.bookings is not None and life.injected_ns is not None and shards_of(evidence, fault):
+        loss = analysis.losses.by_fault[fault.id]
+    objective_s = next((each.at_most for each in evidence.target.objectives if each.measure is Measure.LOSS and each.covers(fault)), None)
+    told = analysis.leakages[fault.id]
     leak = None if told.unknown else told
-    gap_ns = resolution_ns(case, dossier.writes, life, round(objective_s * 1e9)) if loss and objective_s is not None else None
+    gap_ns = resolution_ns(evidence, analysis.writes, life, round(objective_s * 1e9)) if loss and objective_s is not None else None
     return FaultFigures(
         id=fault.id,
         kind=fault.kind,
@@ -133,30 +135,30 @@ def figures(dossier: Analysis, life: Life) -> FaultFigures:
         loss_resolution_s=gap_ns / 1e9 if gap_ns is not None else None,
         split_brain_writes=int(np.count_nonzero(loss.split)) if loss and loss.promoted_ns is not None else None,
         leakage=leak.worse if leak else None,
-        budget_burnt=burnt(case, life, recovered),
+        budget_burnt=burnt(evidence, life, recovered),
         touched=life.touched,
         leakage_at_most=leak.at_most if leak else None,
         under_sampled=leak.under_sampled if leak else None,
-        burn_rate=burn_rate(case, life, recovered),
+        burn_rate=burn_rate(evidence, life, recovered),
     )
 
 
-def _split(life: Life, dossier: Analysis) -> tuple[float | None, float | None, float | None]:
+def _split(life: Life, analysis: Analysis) -> tuple[float | None, float | None, float | None]:
     """Detect, fail over and restore, in seconds: each only where its two instants are known and in this order.
 
     A platform may serve again before it says a word, through a retry, say; then there is no time between its word and its service to report. A part in
     which others had the machine is not stated: it would be their doing as much as the platform's.
     """
-    case = dossier.case
-    found = dossier.recoveries.get(life.fault.id)
+    evidence = analysis.evidence
+    found = analysis.recoveries.get(life.fault.id)
     if found is None:
         return None, None, None
-    detect = _part_s(case, life.injected_ns, found.detected_ns)
+    detect = _part_s(evidence, life.injected_ns, found.detected_ns)
     if found.blind or found.impact_ns is None:
         return detect, None, None
     detected, working, restored = found.detected_ns, found.working_ns, found.restored_ns
-    fail_over = _part_s(case, detected, working)
-    restore = _part_s(case, working, restored)
+    fail_over = _part_s(evidence, detected, working)
+    restore = _part_s(evidence, working, restored)
     # The first write may be the very probe that ended the outage, sent after the middle of its interval: then all of it was failing over. Without
     # a fail-over to show for it, "restored in 0 s" would read as if nothing had taken any time.
     if restored is not None and working is not None and restored < working <= (found.latest_ns or 0) and fail_over is not None:
@@ -164,9 +166,9 @@ def _split(life: Life, dossier: Analysis) -> tuple[float | None, float | None, f
     return detect, fail_over, restore
 
 
-def _part_s(case: Evidence, start: int | None, end: int | None) -> float | None:
+def _part_s(evidence: Evidence, start: int | None, end: int | None) -> float | None:
     """The time between two instants; ``None`` where one is unknown, they are in the wrong order, or others had the machine in between."""
-    if start is None or end is None or end < start or case.doubts_within(start, end):
+    if start is None or end is None or end < start or evidence.doubts_within(start, end):
         return None
     return (end - start) / 1e9
 

@@ -20,21 +20,26 @@ from closeshave.plurals import counted
 REQUESTS = 3
 
 
-def judge(dossier: Analysis, life: Life) -> tuple[Verdict, ...]:
+def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
     """``left-behind/ID``; nothing where there was no recovery to be left behind by, or no customer to see it."""
-    found = dossier.recoveries.get(life.fault.id)
+    found = analysis.recoveries.get(life.fault.id)
     if found is None or found.blind or found.restored_ns is None or found.impact_ns is None:
         return ()
-    case = dossier.case
-    since_ns = found.restored_ns + round(case.plan.canaries.hold * 1e9)
-    rows = case.customers & operations_of(case, life.fault) & (case.intended_ns >= since_ns) & (case.intended_ns < life.hurting_until_ns)
-    franchise = ints(case.operations["franchise"], -1)
+    evidence = analysis.evidence
+    since_ns = found.restored_ns + round(evidence.plan.canaries.hold * 1e9)
+    rows = (
+        evidence.customers
+        & operations_of(evidence, life.fault)
+        & (evidence.intended_ns >= since_ns)
+        & (evidence.intended_ns < life.hurting_until_ns)
+    )
+    franchise = ints(evidence.operations["franchise"], -1)
     seen, place, visits = np.unique(franchise[rows], return_inverse=True, return_counts=True)
     if not len(seen):
         return ()
-    wrong = np.bincount(place, weights=~case.good[rows], minlength=len(seen))
+    wrong = np.bincount(place, weights=~evidence.good[rows], minlength=len(seen))
     behind = seen[(visits >= REQUESTS) & (wrong == visits)]
-    unexcused = np.bincount(place, weights=~case.good[rows] & ~case.touched[rows], minlength=len(seen))
+    unexcused = np.bincount(place, weights=~evidence.good[rows] & ~evidence.touched[rows], minlength=len(seen))
     alone = seen[(visits >= REQUESTS) & (unexcused == visits)]
     verdict = Verdict(
         id=f"left-behind/{life.fault.id}",
@@ -54,7 +59,7 @@ def judge(dossier: Analysis, life: Life) -> tuple[Verdict, ...]:
     reason = f"{counted(len(behind), 'franchise')} had no service after {life.fault.id} although the others had recovered: {named}"
     if not len(alone):
         # Other programs disturbed every one of them. Without that, its customers might have been served.
-        first = next(iter(case.doubts_within(since_ns, life.hurting_until_ns)), None)
+        first = next(iter(evidence.doubts_within(since_ns, life.hurting_until_ns)), None)
         return (
             replace(
                 verdict,
@@ -63,6 +68,6 @@ def judge(dossier: Analysis, life: Life) -> tuple[Verdict, ...]:
             ),
         )
     why = "a request that failed after the recovery"
-    positions = first_and_worst(guilty, case.intended_ns, case.intended_ns, case.ids)
-    shown = tuple(row(case.operations, position, why) for position in positions)
+    positions = first_and_worst(guilty, evidence.intended_ns, evidence.intended_ns, evidence.ids)
+    shown = tuple(row(evidence.operations, position, why) for position in positions)
     return (replace(verdict, status=Status.FAIL, reason=reason, witnesses=shown),)

@@ -21,20 +21,20 @@ WITHIN = "acknowledged within the allowed loss window before the primary ended"
 AFTER = "that started after the promotion"
 
 
-def judge(dossier: Analysis, life: Life) -> tuple[Verdict, ...]:
+def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
     """One verdict for each loss objective that covers the fault, and one on split brain where a primary was promoted."""
-    objectives = [each for each in dossier.case.target.objectives if each.measure is Measure.LOSS and each.covers(life.fault)]
-    losses = ((_loss(dossier, life, objective), objective) for objective in objectives)
+    objectives = [each for each in analysis.evidence.target.objectives if each.measure is Measure.LOSS and each.covers(life.fault)]
+    losses = ((_loss(analysis, life, objective), objective) for objective in objectives)
     exposed = (
         enough(each, Exposure(each.n, f"{plural(each.n, 'write')} {WITHIN}"), objective.at_least_chances) for each, objective in losses
     )
     return (
         *exposed,
-        *(enough(each, Exposure(each.n, f"acknowledged {plural(each.n, 'write')} {AFTER}")) for each in _split_brain(dossier, life)),
+        *(enough(each, Exposure(each.n, f"acknowledged {plural(each.n, 'write')} {AFTER}")) for each in _split_brain(analysis, life)),
     )
 
 
-def _loss(dossier: Analysis, life: Life, objective: Objective) -> Verdict:
+def _loss(analysis: Analysis, life: Life, objective: Objective) -> Verdict:
     assert objective.at_most is not None
     blank = Verdict(
         id=f"{objective.id}/{life.fault.id}",
@@ -45,37 +45,37 @@ def _loss(dossier: Analysis, life: Life, objective: Objective) -> Verdict:
         measured=None,
         bound=objective.at_most,
         unit="s",
-        reason=_why_no_figure(dossier, life),
+        reason=_why_no_figure(analysis, life),
     )
-    return blank if blank.reason else _measured(dossier, life, blank, round(objective.at_most * 1e9))
+    return blank if blank.reason else _measured(analysis, life, blank, round(objective.at_most * 1e9))
 
 
-def _why_no_figure(dossier: Analysis, life: Life) -> str:
+def _why_no_figure(analysis: Analysis, life: Life) -> str:
     if life.injected_ns is None:
         return f"{life.fault.id} was never injected"
-    if dossier.case.history.bookings is None:
+    if analysis.evidence.history.bookings is None:
         return "the final state is missing, so it is unknown what was lost"
-    if not shards_of(dossier.case, life.fault):
+    if not shards_of(analysis.evidence, life.fault):
         return f"{life.fault.id} affects no shard, so there is no data whose loss could be measured"
     return ""
 
 
-def _measured(dossier: Analysis, life: Life, blank: Verdict, bound_ns: int) -> Verdict:
+def _measured(analysis: Analysis, life: Life, blank: Verdict, bound_ns: int) -> Verdict:
     """Missing writes fail the objective even with incomplete evidence; only a pass needs the rest of the evidence."""
-    loss = dossier.losses.by_fault[life.fault.id]
-    gap_ns = resolution_ns(dossier.case, dossier.writes, life, bound_ns)
+    loss = analysis.losses.by_fault[life.fault.id]
+    gap_ns = resolution_ns(analysis.evidence, analysis.writes, life, bound_ns)
     count = int(np.count_nonzero(loss.lost))
     low_ns, high_ns = loss.unsure_ns
-    n = _acknowledged(dossier, life, bound_ns)
+    n = _acknowledged(analysis, life, bound_ns)
     figures = replace(blank, measured=loss.window_ns / 1e9, n=n, confidence=_interval(loss.unsure_ns, gap_ns))
-    seen = _seen_alone(dossier, loss.lost)
+    seen = _seen_alone(analysis, loss.lost)
     far = f"{low_ns / 1e9:.3f} s" if low_ns == high_ns else f"between {low_ns / 1e9:.3f} s and {high_ns / 1e9:.3f} s"
     window = f"{seen}the oldest was acknowledged {far} before the primary ended; the bound is {bound_ns / 1e9:g} s"
-    uncertainty_ns = dossier.case.history.manifest.anchor.uncertainty_ns
+    uncertainty_ns = analysis.evidence.history.manifest.anchor.uncertainty_ns
     missing = f"{counted(count, 'acknowledged write is missing', 'acknowledged writes are missing')}, {window}"
     if low_ns - uncertainty_ns > bound_ns:
-        doubt = _doubt(dossier, life, high_ns)
-        witnesses = () if doubt else _witnesses(dossier, loss.lost, "acknowledged, but missing from the final state")
+        doubt = _doubt(analysis, life, high_ns)
+        witnesses = () if doubt else _witnesses(analysis, loss.lost, "acknowledged, but missing from the final state")
         status = Status.INCONCLUSIVE if doubt else Status.FAIL
         return replace(figures, status=status, reason=missing + (doubt and f", but {doubt}"), witnesses=witnesses)
     if high_ns > bound_ns and low_ns != high_ns:
@@ -84,16 +84,16 @@ def _measured(dossier: Analysis, life: Life, blank: Verdict, bound_ns: int) -> V
         return replace(figures, reason=f"{missing}: the difference is within the uncertainty of the clocks")
     if life.observed_ns is None:
         return replace(figures, reason=f"{life.fault.id} was injected, but no probe saw it take effect: nothing could be lost")
-    if unseen := _unread(dossier, life) or _too_coarse(gap_ns, bound_ns):
+    if unseen := _unread(analysis, life) or _too_coarse(gap_ns, bound_ns):
         return replace(figures, reason=unseen)
     return replace(figures, status=Status.PASS, reason=missing if count else "")
 
 
-def _doubt(dossier: Analysis, life: Life, window_ns: int) -> str:
+def _doubt(analysis: Analysis, life: Life, window_ns: int) -> str:
     """How other programs disturbed the machine while these writes waited to be replicated: a standby without processor time falls behind."""
     assert life.injected_ns is not None
-    end_ns = dossier.losses.by_fault[life.fault.id].last_ack_ns or life.injected_ns
-    found = dossier.case.doubts_within(end_ns - window_ns, end_ns + 1)
+    end_ns = analysis.losses.by_fault[life.fault.id].last_ack_ns or life.injected_ns
+    found = analysis.evidence.doubts_within(end_ns - window_ns, end_ns + 1)
     return f"while they were being replicated, {found[0].cause}" if found else ""
 
 
@@ -105,21 +105,21 @@ def _too_coarse(gap_ns: int | None, bound_ns: int) -> str:
     return f"{seen} acknowledged in the {bound_ns / 1e9:g} s before the fault, so a loss could not be seen"
 
 
-def _unread(dossier: Analysis, life: Life) -> str:
+def _unread(analysis: Analysis, life: Life) -> str:
     """Which writes of the fault's shards could not be looked up in the final state, in words; nothing where all could."""
-    here = np.isin(ints(dossier.writes.rows["shard"], -1), shards_of(dossier.case, life.fault))
-    if not (here & dossier.writes.unread).any():
+    here = np.isin(ints(analysis.writes.rows["shard"], -1), shards_of(analysis.evidence, life.fault))
+    if not (here & analysis.writes.unread).any():
         return ""
-    missing = "; ".join(f"{what}: {why}" for what, why in dossier.case.unread.items())
+    missing = "; ".join(f"{what}: {why}" for what, why in analysis.evidence.unread.items())
     return f"it is unknown what was lost, because the final state was only partly read: {missing}"
 
 
-def _seen_alone(dossier: Analysis, guilty: Flags) -> str:
+def _seen_alone(analysis: Analysis, guilty: Flags) -> str:
     """How many of these writes were read on the lost side before it was rewound, in words; nothing if it was not read."""
-    alone = dossier.case.history.diverged
+    alone = analysis.evidence.history.diverged
     if alone is None:
         return ""
-    count = int(np.count_nonzero(guilty & among(dossier.writes.rows, alone)))
+    count = int(np.count_nonzero(guilty & among(analysis.writes.rows, alone)))
     return f"{count:,} of them {plural(count, 'was', 'were')} read on the old primary before it was rewound, "
 
 
@@ -128,24 +128,26 @@ def _interval(unsure_ns: tuple[int, int], gap_ns: int | None) -> tuple[float, fl
     return None if gap_ns is None else (unsure_ns[0] / 1e9, (unsure_ns[1] + gap_ns) / 1e9)
 
 
-def _acknowledged(dossier: Analysis, life: Life, bound_ns: int) -> int:
+def _acknowledged(analysis: Analysis, life: Life, bound_ns: int) -> int:
     """Writes of the fault's shards that were acknowledged within the allowed window before the injection."""
     assert life.injected_ns is not None
-    rows = dossier.writes.rows
-    here = rows["shard"].isin(shards_of(dossier.case, life.fault)) & (rows["outcome"] == "ok")
+    rows = analysis.writes.rows
+    here = rows["shard"].isin(shards_of(analysis.evidence, life.fault)) & (rows["outcome"] == "ok")
     return int((here & rows["ended_ns"].between(life.injected_ns - bound_ns, life.injected_ns)).sum())
 
 
-def _split_brain(dossier: Analysis, life: Life) -> tuple[Verdict, ...]:
-    if life.injected_ns is None or dossier.case.history.bookings is None:
+def _split_brain(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
+    if life.injected_ns is None or analysis.evidence.history.bookings is None:
         return ()
-    loss = dossier.losses.by_fault[life.fault.id]
+    loss = analysis.losses.by_fault[life.fault.id]
     if loss.promoted_ns is None:
         return ()
     count = int(np.count_nonzero(loss.split))
-    writes = dossier.writes.rows
+    writes = analysis.writes.rows
     after = (
-        writes["shard"].isin(shards_of(dossier.case, life.fault)) & (writes["started_ns"] > loss.promoted_ns) & (writes["outcome"] == "ok")
+        writes["shard"].isin(shards_of(analysis.evidence, life.fault))
+        & (writes["started_ns"] > loss.promoted_ns)
+        & (writes["outcome"] == "ok")
     )
     verdict = Verdict(
         id=f"split-brain/{life.fault.id}",
@@ -159,24 +161,24 @@ def _split_brain(dossier: Analysis, life: Life) -> tuple[Verdict, ...]:
         n=int(after.sum()),
     )
     if not count:
-        unread = _unread(dossier, life)
+        unread = _unread(analysis, life)
         return (replace(verdict, status=Status.INCONCLUSIVE, reason=unread) if unread else verdict,)
     why = "started after the promotion, was acknowledged, and is missing: the old primary acknowledged it"
-    seen = _seen_alone(dossier, loss.split).removesuffix(", ")
+    seen = _seen_alone(analysis, loss.split).removesuffix(", ")
     what = plural(
         count,
         "write that started after the promotion of the new primary was acknowledged and is missing",
         "writes that started after the promotion of the new primary were acknowledged and are missing",
     )
     reason = f"{count:,} {what}{seen and '; '}{seen}"
-    return (replace(verdict, reason=reason, witnesses=_witnesses(dossier, loss.split, why)),)
+    return (replace(verdict, reason=reason, witnesses=_witnesses(analysis, loss.split, why)),)
 
 
-def _witnesses(dossier: Analysis, guilty: Flags, why: str) -> tuple[Witness, ...]:
+def _witnesses(analysis: Analysis, guilty: Flags, why: str) -> tuple[Witness, ...]:
     """The operation of the oldest and of the newest such write, each with its effect."""
-    rows = dossier.writes.rows
+    rows = analysis.writes.rows
     ended = rows["ended_ns"].to_numpy()
     return tuple(
-        row(dossier.case.operations, int(rows["position"].iloc[index]), why, effect=effect(rows, index))
+        row(analysis.evidence.operations, int(rows["position"].iloc[index]), why, effect=effect(rows, index))
         for index in first_and_worst(guilty, ended, ended, ints(rows["operation"], -1))
     )

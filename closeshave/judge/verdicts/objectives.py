@@ -47,42 +47,42 @@ class Stretch:
     """Why it never came; empty when it did."""
 
 
-def judge(dossier: Analysis, objective: Objective) -> tuple[Verdict, ...]:
+def judge(analysis: Analysis, objective: Objective) -> tuple[Verdict, ...]:
     """One verdict for each part that the objective is stated per, and for a degraded window for each fault as well."""
-    case = dossier.case
-    if unable := _unable(case, objective):
-        return (_blank(objective, Part(f"{objective.id}/all", "all", case.customers), unable),)
-    kinds = case.of_kinds(objective.operations) if objective.operations else None
-    limited = within(case.intended_ns, [*(window.span for window in case.late), *case.blind])
+    evidence = analysis.evidence
+    if unable := _unable(evidence, objective):
+        return (_blank(objective, Part(f"{objective.id}/all", "all", evidence.customers), unable),)
+    kinds = evidence.of_kinds(objective.operations) if objective.operations else None
+    limited = within(evidence.intended_ns, [*(window.span for window in evidence.late), *evidence.blind])
     found = []
-    for stretch in _stretches(dossier, objective):
-        base = case.customers & within(case.intended_ns, stretch.spans)
+    for stretch in _stretches(analysis, objective):
+        base = evidence.customers & within(evidence.intended_ns, stretch.spans)
         base = base if kinds is None else base & kinds
-        base = base & ~case.of_kinds(objective.except_operations) if objective.except_operations else base
-        for part in parts(case, objective, base):
+        base = base & ~evidence.of_kinds(objective.except_operations) if objective.except_operations else base
+        for part in parts(evidence, objective, base):
             named = _named(objective, part, stretch)
             blank = stretch.never and _blank(objective, named, stretch.never)
-            found.append(blank or _cautious(case, objective, named, stretch.spans, limited))
+            found.append(blank or _cautious(evidence, objective, named, stretch.spans, limited))
     return tuple(
         enough(each, Exposure(each.n, plural(each.n, "request in the scope", "requests in the scope")), objective.at_least_chances)
         for each in found
     )
 
 
-def _unable(case: Evidence, objective: Objective) -> str:
+def _unable(evidence: Evidence, objective: Objective) -> str:
     """Why this platform cannot show whether it keeps the objective; empty when it can."""
     if objective.measure in TOLD_BY_FRANCHISES or objective.per in SEEN_BY_FRANCHISES:
-        return case.missing.get("franchises", "")
-    if objective.operations and all(operation in case.missing for operation in objective.operations):
-        return "; ".join(f"{operation}: {case.missing[operation]}" for operation in objective.operations)
+        return evidence.missing.get("franchises", "")
+    if objective.operations and all(operation in evidence.missing for operation in objective.operations):
+        return "; ".join(f"{operation}: {evidence.missing[operation]}" for operation in objective.operations)
     return ""
 
 
-def _stretches(dossier: Analysis, objective: Objective) -> Iterator[Stretch]:
+def _stretches(analysis: Analysis, objective: Objective) -> Iterator[Stretch]:
     if objective.window != "degraded":
-        yield Stretch(spans(dossier.case.history.manifest, objective.window))
+        yield Stretch(spans(analysis.evidence.history.manifest, objective.window))
         return
-    for life in dossier.lives:
+    for life in analysis.lives:
         if life.fault.expected is not Expected.DEGRADES or not objective.covers(life.fault):
             continue
         start = life.injected_ns
@@ -100,7 +100,7 @@ def _named(objective: Objective, part: Part, stretch: Stretch) -> Part:
     return replace(part, id=f"{objective.id}/{stretch.fault}{suffix}", scope=part.scope if suffix else f"fault:{stretch.fault}")
 
 
-def _cautious(case: Evidence, objective: Objective, part: Part, covered: Sequence[Span], limited: Flags) -> Verdict:
+def _cautious(evidence: Evidence, objective: Objective, part: Part, covered: Sequence[Span], limited: Flags) -> Verdict:
     """The verdict, reduced to what the health of the generator and of the machine supports.
 
     Where the generator was late its lateness is part of every response time, so these requests can neither fail the platform nor pass it.
@@ -108,25 +108,25 @@ def _cautious(case: Evidence, objective: Objective, part: Part, covered: Sequenc
     remain if every such request had been answered well and at once stays a failure: a single stumble of the harness, or a busy neighbour, must
     not excuse a platform.
     """
-    whole = decide(case, objective, part, covered)
-    doubtful = case.touched_within(_telling_ns(objective))
+    whole = decide(evidence, objective, part, covered)
+    doubtful = evidence.touched_within(_telling_ns(objective))
     excused = limited | doubtful if whole.status is Status.FAIL else limited
     touched = int(np.count_nonzero(part.rows & excused))
     share = touched / max(1, int(np.count_nonzero(part.rows)))
     if not touched:
         disturbed = int(np.count_nonzero(part.rows & doubtful)) / max(1, int(np.count_nonzero(part.rows)))
-        told = f"{whole.reason}; other programs disturbed {disturbed:.0%} of these requests ({_causes(case, covered)})"
+        told = f"{whole.reason}; other programs disturbed {disturbed:.0%} of these requests ({_causes(evidence, covered)})"
         return replace(whole, reason=told) if whole.status is Status.INCONCLUSIVE and disturbed else whole
     by_lateness = bool(np.any(part.rows & limited))
     if whole.status is Status.FAIL and not (by_lateness and objective.measure is Measure.THROUGHPUT):
-        alone = decide(case.sparing(excused), objective, part, covered)
+        alone = decide(evidence.sparing(excused), objective, part, covered)
         if alone.status is Status.FAIL:
             # The figures count all requests; the witnesses are requests that nothing excuses.
             return replace(whole, witnesses=alone.witnesses, reason=f"{whole.reason}{_apart(share)}")
-    if np.any(part.rows & within(case.intended_ns, case.blind)):
-        why = "; ".join(blindness(blind, origin_ns(case.history.manifest)) for blind in case.history.blind)
+    if np.any(part.rows & within(evidence.intended_ns, evidence.blind)):
+        why = "; ".join(blindness(blind, origin_ns(evidence.history.manifest)) for blind in evidence.history.blind)
     elif not by_lateness:
-        why = f"other programs disturbed {share:.0%} of these requests and may have caused the breach: {_causes(case, covered)}"
+        why = f"other programs disturbed {share:.0%} of these requests and may have caused the breach: {_causes(evidence, covered)}"
     else:
         why = f"the load generator was late in the windows of {share:.0%} of these requests, so their times include its own delay"
     return replace(whole, status=Status.INCONCLUSIVE, reason=why, witnesses=())
@@ -141,32 +141,32 @@ def _telling_ns(objective: Objective) -> int:
     return round(objective.at_most * 1e9) if objective.measure is Measure.LATENCY and objective.at_most is not None else ASKED_NS
 
 
-def _causes(case: Evidence, covered: Sequence[Span]) -> str:
+def _causes(evidence: Evidence, covered: Sequence[Span]) -> str:
     """How other programs disturbed the run in these spans: each cause once, at most two."""
     found = dict.fromkeys(
-        cause for span in covered for doubt in case.doubts_within(span.started_ns, span.ended_ns) for cause in [doubt.cause]
+        cause for span in covered for doubt in evidence.doubts_within(span.started_ns, span.ended_ns) for cause in [doubt.cause]
     )
     first = list(found)[:2]
     return "; ".join(first) + (f"; and {len(found) - 2} more" if len(found) > len(first) else "")
 
 
-def decide(case: Evidence, objective: Objective, part: Part, covered: Sequence[Span]) -> Verdict:
+def decide(evidence: Evidence, objective: Objective, part: Part, covered: Sequence[Span]) -> Verdict:
     """The verdict on one part, generator and machine trusted."""
     blank = _blank(objective, part, "there were no requests of this kind to judge")
     if objective.measure is Measure.BURN_RATE:
-        return burning.decide(case, objective, part, blank, covered)
+        return burning.decide(evidence, objective, part, blank, covered)
     if objective.sliding is not None:
-        return sliding.decide(case, objective, part, covered, lambda asked, some: _whole(case, asked, some, blank, covered))
-    return _whole(case, objective, part, blank, covered)
+        return sliding.decide(evidence, objective, part, covered, lambda asked, some: _whole(evidence, asked, some, blank, covered))
+    return _whole(evidence, objective, part, blank, covered)
 
 
-def _whole(case: Evidence, objective: Objective, part: Part, blank: Verdict, covered: Sequence[Span]) -> Verdict:
+def _whole(evidence: Evidence, objective: Objective, part: Part, blank: Verdict, covered: Sequence[Span]) -> Verdict:
     if objective.bound is None or (objective.measure in TIMES) != (objective.percentile is not None):
         raise ValueError(f"{objective.id} has no bound that can be judged")
     if objective.measure is Measure.THROUGHPUT:
-        return throughput.decide(case, objective, part, blank, covered)
+        return throughput.decide(evidence, objective, part, blank, covered)
     judge_of = times.decide if objective.measure in TIMES else shares.decide
-    return judge_of(case, objective, part, blank)
+    return judge_of(evidence, objective, part, blank)
 
 
 def _blank(objective: Objective, part: Part, why: str) -> Verdict:

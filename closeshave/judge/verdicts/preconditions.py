@@ -19,18 +19,18 @@ _DIRECTORIES = re.compile(r"(?<![\w:/])/(?:[^\s/'\":;]+/)+")
 """Of an absolute path, not of a URL: a verdict is read where the machine of the run, and its directories, are no more."""
 
 
-def judge(case: Evidence) -> tuple[Verdict, ...]:
+def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     """``complete``, ``evidence``, ``clock``, ``host``, ``shortage``, ``proxy``, ``rate-limits`` and the two of ``generator/``."""
     return (
-        _host(case),
-        _verdict("complete", "completeness", _unfinished(case)),
-        _verdict("evidence", "evidence", list(case.history.damage)),
-        _verdict("clock", "clock", _uncertain(case)),
-        *([_shortage(n)] if (n := _judged(case, case.short)) else []),
-        *([_proxy(n)] if (n := _judged(case, case.unpassed)) else []),
-        *([_rate_limits(case, n)] if (n := _judged(case, case.limited)) else []),
-        _generator(case, "customers", case.customers, case.late),
-        *([_generator(case, "canary", case.canaries, _late_canaries(case))] if case.plan.faults else []),
+        _host(evidence),
+        _verdict("complete", "completeness", _unfinished(evidence)),
+        _verdict("evidence", "evidence", list(evidence.history.damage)),
+        _verdict("clock", "clock", _uncertain(evidence)),
+        *([_shortage(n)] if (n := _judged(evidence, evidence.short)) else []),
+        *([_proxy(n)] if (n := _judged(evidence, evidence.unpassed)) else []),
+        *([_rate_limits(evidence, n)] if (n := _judged(evidence, evidence.limited)) else []),
+        _generator(evidence, "customers", evidence.customers, evidence.late),
+        *([_generator(evidence, "canary", evidence.canaries, _late_canaries(evidence))] if evidence.plan.faults else []),
     )
 
 
@@ -48,12 +48,12 @@ def _verdict(id: str, measure: str, troubles: list[str]) -> Verdict:
     )
 
 
-def rate(case: Evidence) -> tuple[Verdict, ...]:
+def rate(evidence: Evidence) -> tuple[Verdict, ...]:
     """``rate``: whether this machine sustains enough of the plan; none where no calibration measured that.
 
     How much it sustains is only a figure: a smaller rate than before may have its cause in the machine or in the platform.
     """
-    told = case.history.manifest.rate
+    told = evidence.history.manifest.rate
     if told is None or told.by != "calibration":
         return ()
     reason = ""
@@ -66,20 +66,20 @@ def rate(case: Evidence) -> tuple[Verdict, ...]:
     return (replace(found, measured=told.scale, bound=told.least_scale, unit="ratio"),)
 
 
-def _host(case: Evidence) -> Verdict:
+def _host(evidence: Evidence) -> Verdict:
     """Shown, not judged: the verdict of each objective says how a disturbed machine affected it."""
-    phases = spans(case.history.manifest, "run")
+    phases = spans(evidence.history.manifest, "run")
     judged_s = sum(span.seconds for span in phases)
     taken_s = sum(
         max(0.0, (min(one.ended_ns, span.ended_ns) - max(one.started_ns, span.started_ns)) / 1e9)
-        for one in case.doubtful
+        for one in evidence.doubtful
         for span in phases
     )
     share = taken_s / judged_s if judged_s else 0.0
-    causes = dict.fromkeys(one.cause for span in phases for one in case.doubts_within(span.started_ns, span.ended_ns))
+    causes = dict.fromkeys(one.cause for span in phases for one in evidence.doubts_within(span.started_ns, span.ended_ns))
     told = "; ".join(list(causes)[:2])
     reason = f"other programs disturbed the machine for {taken_s:,.0f} s of {judged_s:,.0f} s: {told}" if taken_s else ""
-    reason = reason if case.history.resources is not None else "the use of the machine was not recorded"
+    reason = reason if evidence.history.resources is not None else "the use of the machine was not recorded"
     return Verdict(
         id="host",
         claims=(),
@@ -89,15 +89,15 @@ def _host(case: Evidence) -> Verdict:
         measured=share,
         bound=0.0,
         unit="ratio",
-        n=0 if case.history.resources is None else len(case.history.resources),
+        n=0 if evidence.history.resources is None else len(evidence.history.resources),
         reason=reason,
         gates=False,
     )
 
 
-def _judged(case: Evidence, rows: Flags) -> int:
+def _judged(evidence: Evidence, rows: Flags) -> int:
     """How many of ``rows`` were due in the judged phases."""
-    return int(np.count_nonzero(rows & within(case.intended_ns, spans(case.history.manifest, "run"))))
+    return int(np.count_nonzero(rows & within(evidence.intended_ns, spans(evidence.history.manifest, "run"))))
 
 
 def _shortage(n: int) -> Verdict:
@@ -118,12 +118,12 @@ def _proxy(n: int) -> Verdict:
     return _counted("proxy", n, reason)
 
 
-def _rate_limits(case: Evidence, n: int) -> Verdict:
+def _rate_limits(evidence: Evidence, n: int) -> Verdict:
     """Where customers share an address, one may be refused for what another did: such refusals are not counted, and the run is not as planned.
 
     Where each customer has its own address, refused requests were not answered well, and objectives count them.
     """
-    if not case.one_address:
+    if not evidence.one_address:
         return replace(_counted("rate-limits", n, ""), status=Status.PASS, gates=False)
     reason = (
         f"an unstated rate limit refused {counted(n, 'request')}, which {plural(n, 'is', 'are')} not counted: the platform ignores "
@@ -138,54 +138,54 @@ def _counted(id: str, n: int, reason: str) -> Verdict:
     return replace(_verdict(id, id.replace("-", "_"), [reason]), measured=float(n), n=n, reason=reason)
 
 
-def _uncertain(case: Evidence) -> list[str]:
+def _uncertain(evidence: Evidence) -> list[str]:
     """A clock as uncertain as a bound is large cannot tell whether the bound was kept."""
-    uncertainty_s = case.history.manifest.anchor.uncertainty_ns / 1e9
-    timed = [each for each in case.target.objectives if each.measure in {Measure.RECOVERY, Measure.LOSS}]
-    bounds = [each.at_most for each in timed if each.at_most and any(each.covers(fault) for fault in case.plan.faults)]
+    uncertainty_s = evidence.history.manifest.anchor.uncertainty_ns / 1e9
+    timed = [each for each in evidence.target.objectives if each.measure in {Measure.RECOVERY, Measure.LOSS}]
+    bounds = [each.at_most for each in timed if each.at_most and any(each.covers(fault) for fault in evidence.plan.faults)]
     if not bounds or uncertainty_s < min(bounds):
         return []
     return [f"the clocks are uncertain by {uncertainty_s:g} s, which is not less than the tightest bound to measure, {min(bounds):g} s"]
 
 
-def _unfinished(case: Evidence) -> list[str]:
-    manifest = case.history.manifest
+def _unfinished(evidence: Evidence) -> list[str]:
+    manifest = evidence.history.manifest
     troubles = []
     if manifest.interrupted is not None:
         troubles.append(f"the run ended early: {manifest.interrupted}")
-    if case.lost_ns is not None:
+    if evidence.lost_ns is not None:
         troubles.append(
-            f"answers later than {(case.lost_ns - (origin_ns(manifest) or 0)) / 1e9:.1f} s are not used as evidence, because the environment was lost"
+            f"answers later than {(evidence.lost_ns - (origin_ns(manifest) or 0)) / 1e9:.1f} s are not used as evidence, because the environment was lost"
         )
     ran = {phase.name for phase in manifest.phases}
-    troubles += [f"the phase {phase.name} never ran" for phase in case.plan.phases if phase.name not in ran]
-    for phase in case.plan.phases:
+    troubles += [f"the phase {phase.name} never ran" for phase in evidence.plan.phases if phase.name not in ran]
+    for phase in evidence.plan.phases:
         for actual in manifest.phases:
             # A phase cut short by a second or more is not the phase that was planned.
             if actual.name == phase.name and (actual.ended_ns - actual.started_ns) / 1e9 < phase.duration - 1:
                 troubles.append(f"the phase {phase.name} was cut short")
-    troubles += [blindness(blind, origin_ns(manifest)) for blind in case.history.blind]
-    failed = (_DIRECTORIES.sub("", mark.detail) for mark in case.history.marks if mark.kind == MarkKind.HARNESS_ERROR)
+    troubles += [blindness(blind, origin_ns(manifest)) for blind in evidence.history.blind]
+    failed = (_DIRECTORIES.sub("", mark.detail) for mark in evidence.history.marks if mark.kind == MarkKind.HARNESS_ERROR)
     return troubles + [f"the harness itself failed in the step {step}" for step in failed]
 
 
-def _late_canaries(case: Evidence) -> tuple[Late, ...]:
+def _late_canaries(evidence: Evidence) -> tuple[Late, ...]:
     """Canaries are judged by their own latency bound only: they measure whether a scope works, not how fast customers are served."""
-    bounds_s = dict.fromkeys(map(str, ROLES["run"]), case.plan.canaries.latency)
-    return late_windows(case.history.manifest, case.canaries, case.intended_ns, case.started_ns, bounds_s)
+    bounds_s = dict.fromkeys(map(str, ROLES["run"]), evidence.plan.canaries.latency)
+    return late_windows(evidence.history.manifest, evidence.canaries, evidence.intended_ns, evidence.started_ns, bounds_s)
 
 
-def _waiting(case: Evidence, name: str) -> str:
+def _waiting(evidence: Evidence, name: str) -> str:
     """Why a sender of a run may have been late, where it ran without real-time priority."""
-    told = {mark.detail for mark in case.history.marks if mark.kind == MarkKind.SENDER_PRIORITY}
+    told = {mark.detail for mark in evidence.history.marks if mark.kind == MarkKind.SENDER_PRIORITY}
     if told & {f"{name}: {rank}" for rank in ("nice", "none")}:
         return "; it had no permission to run in real time (that needs root, or rtprio 2 in limits.conf(5))"
     return ""
 
 
-def _generator(case: Evidence, name: str, rows: Flags, late: tuple[Late, ...]) -> Verdict:
+def _generator(evidence: Evidence, name: str, rows: Flags, late: tuple[Late, ...]) -> Verdict:
     """Whether this sender kept its schedule in every window of the judged phases."""
-    judged = rows & within(case.intended_ns, spans(case.history.manifest, "run"))
+    judged = rows & within(evidence.intended_ns, spans(evidence.history.manifest, "run"))
     n = int(np.count_nonzero(judged))
     reason = ""
     if not n:
@@ -194,7 +194,7 @@ def _generator(case: Evidence, name: str, rows: Flags, late: tuple[Late, ...]) -
         worst = max(late, key=lambda window: window.lateness_ns_p99)
         reason = (
             f"the sender of {name} could not keep its schedule in {counted(len(late), 'window')}: the worst p99 send lateness was "
-            f"{worst.lateness_ns_p99 / 1e6:,.1f} ms; the bound there is {worst.limit_ns / 1e6:g} ms{_waiting(case, name)}"
+            f"{worst.lateness_ns_p99 / 1e6:,.1f} ms; the bound there is {worst.limit_ns / 1e6:g} ms{_waiting(evidence, name)}"
         )
     return Verdict(
         id=f"generator/{name}",

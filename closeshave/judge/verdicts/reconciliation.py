@@ -13,13 +13,13 @@ from closeshave.judge.verdict import Status, Verdict
 from closeshave.plurals import counted
 
 
-def judge(case: Evidence) -> tuple[Verdict, ...]:
+def judge(evidence: Evidence) -> tuple[Verdict, ...]:
     """``reconciled`` (senders against rows), ``reconciled/effects`` and, where edges count, ``reconciled/edges``."""
-    edges_count = case.history.manifest.edge_counters
+    edges_count = evidence.history.manifest.edge_counters
     return (
-        _verdict("reconciled", "operations", case.differences.operations, len(case.operations)),
-        _verdict("reconciled/effects", "effects", case.differences.effects, len(case.history.effects)),
-        *([_verdict("reconciled/edges", "requests at the edges", _edges(case), len(case.operations))] if edges_count else []),
+        _verdict("reconciled", "operations", evidence.differences.operations, len(evidence.operations)),
+        _verdict("reconciled/effects", "effects", evidence.differences.effects, len(evidence.history.effects)),
+        *([_verdict("reconciled/edges", "requests at the edges", _edges(evidence), len(evidence.operations))] if edges_count else []),
     )
 
 
@@ -39,19 +39,19 @@ def _verdict(id: str, what: str, differences: list[str], n: int) -> Verdict:
     )
 
 
-def _edges(case: Evidence) -> list[str]:
+def _edges(evidence: Evidence) -> list[str]:
     """The edges' own counters against the senders' word.
 
     Every answered operation passed an edge at least once, and nothing passes an edge that no sender put on the wire: so the count lies
     between the two. The difference is explained by requests without an answer: a refused or reset connection may or may not have carried
     its request to the edge.
     """
-    history = case.history
+    history = evidence.history
     if history.edges is None:
         return ["the edges' own counts are missing"]
     seen = sum(edge.requests for edge in history.edges)
-    answered = int(np.count_nonzero(ints(case.operations["status"], 0) > 0))
-    on_the_wire = max(sum(sent.requests for sent in history.sent), len(case.operations))
+    answered = int(np.count_nonzero(ints(evidence.operations["status"], 0) > 0))
+    on_the_wire = max(sum(sent.requests for sent in history.sent), len(evidence.operations))
     if seen < answered:
         return [
             f"the edges counted {counted(seen, 'request')}, but {counted(answered, 'operation was', 'operations were')} answered through them"

@@ -38,13 +38,13 @@ def figures(lives: Sequence[Life], verdicts: Sequence[Verdict], invariants: Iter
     )
 
 
-def judge(dossier: Analysis, found: ResilienceFigures, lives: Sequence[Life], verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+def judge(analysis: Analysis, found: ResilienceFigures, lives: Sequence[Life], verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
     """One verdict for each resilience objective; ``lives`` and ``verdicts`` are those that the score was made of."""
     best, exposure = (
         _best(lives, verdicts),
         Exposure(len(found.tested), plural(len(found.tested), "family of failure tested", "families of failure tested")),
     )
-    objectives = (objective for objective in dossier.case.target.objectives if objective.measure is Measure.RESILIENCE)
+    objectives = (objective for objective in analysis.evidence.target.objectives if objective.measure is Measure.RESILIENCE)
     return tuple(enough(_verdict(objective, found, best), exposure, objective.at_least_chances) for objective in objectives)
 
 

@@ -16,9 +16,9 @@ from closeshave.judge.verdict import Status, Verdict
 from closeshave.target import Measure, Objective
 
 
-def decide(case: Evidence, objective: Objective, part: Part, blank: Verdict) -> Verdict:
+def decide(evidence: Evidence, objective: Objective, part: Part, blank: Verdict) -> Verdict:
     """Pass when the lower confidence bound keeps the promise, fail when the upper one breaks it."""
-    asked = counted(case, objective, part.rows)
+    asked = counted(evidence, objective, part.rows)
     n = int(np.count_nonzero(asked.rows))
     if not n:
         return blank
@@ -36,9 +36,9 @@ def decide(case: Evidence, objective: Objective, part: Part, blank: Verdict) -> 
     else:
         said, promise = f"{kept:,} of {plurals.counted(n, 'request')} {did} ({kept / n:.4%})", f"at least {asked.required:.4%}"
     if high < asked.required:
-        witnesses = first_and_worst(asked.rows & ~asked.kept, case.intended_ns, case.response_ns, case.ids)
+        witnesses = first_and_worst(asked.rows & ~asked.kept, evidence.intended_ns, evidence.response_ns, evidence.ids)
         why = f"a request {did_not}"
-        shown = tuple(row(case.operations, position, why) for position in witnesses)
+        shown = tuple(row(evidence.operations, position, why) for position in witnesses)
         return replace(found, status=Status.FAIL, reason=f"{said}; the promise is {promise}", witnesses=shown)
     needed = needed_text(n - kept, n, 1 - asked.required, objective.confidence)
     return replace(found, reason=f"{said}: too few requests to decide whether the promise of {promise} is kept{needed}")

@@ -63,13 +63,13 @@ def lows_and_highs(found: Windows, confidence: float) -> tuple[NDArray[np.float6
 
 
 def decide(
-    case: Evidence, objective: Objective, part: Part, covered: Sequence[Span], judge: Callable[[Objective, Part], Verdict]
+    evidence: Evidence, objective: Objective, part: Part, covered: Sequence[Span], judge: Callable[[Objective, Part], Verdict]
 ) -> Verdict:
     """The verdict on the worst window, as ``judge`` gives it for the objective at the confidence that so many windows need."""
     assert objective.sliding is not None
-    asked = counted(case, objective, part.rows)
+    asked = counted(evidence, objective, part.rows)
     length_ns = round(objective.sliding * 1e9)
-    found = windows(asked, case.intended_ns, covered, length_ns)
+    found = windows(asked, evidence.intended_ns, covered, length_ns)
     if not len(found.n):
         return judge(objective, part)
     strict = 1 - (1 - objective.confidence) / len(found.n)
@@ -78,18 +78,18 @@ def decide(
     broken = highs < asked.required
     worst = int(np.argmin(highs)) if broken.any() else int(np.argmin(lows))
     start_ns = int(found.starts_ns[worst])
-    inside = _window(case, covered, start_ns, length_ns)
+    inside = _window(evidence, covered, start_ns, length_ns)
     held = replace(objective, confidence=strict) if broken.any() else objective
     verdict = judge(held, replace(part, rows=part.rows & inside))
-    after_s = (start_ns - (origin_ns(case.history.manifest) or 0)) / 1e9
+    after_s = (start_ns - (origin_ns(evidence.history.manifest) or 0)) / 1e9
     windows_of = plurals.counted(len(found.n), f"window of {objective.sliding:g} s", f"windows of {objective.sliding:g} s")
     where = f"in the worst of {windows_of}, which starts at second {after_s:.1f}: "
     return verdict if verdict.status is Status.PASS else replace(verdict, reason=where + verdict.reason)
 
 
-def _window(case: Evidence, covered: Sequence[Span], start_ns: int, length_ns: int) -> Flags:
+def _window(evidence: Evidence, covered: Sequence[Span], start_ns: int, length_ns: int) -> Flags:
     """As :func:`windows` cut it: the last one of a span reaches to the span's end."""
     span = next(each for each in covered if each.started_ns <= start_ns < each.ended_ns)
     end_ns = start_ns + length_ns
     last = end_ns + max(1, length_ns // STEPS) > span.ended_ns
-    return within(case.intended_ns, [Span(start_ns, span.ended_ns if last else min(end_ns, span.ended_ns))])
+    return within(evidence.intended_ns, [Span(start_ns, span.ended_ns if last else min(end_ns, span.ended_ns))])

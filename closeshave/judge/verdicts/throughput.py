@@ -15,7 +15,7 @@ from closeshave.judge.verdict import Status, Verdict
 from closeshave.target import Objective
 
 
-def decide(case: Evidence, objective: Objective, part: Part, blank: Verdict, covered: Sequence[Span]) -> Verdict:
+def decide(evidence: Evidence, objective: Objective, part: Part, blank: Verdict, covered: Sequence[Span]) -> Verdict:
     """Pass when enough requests were answered well, fail when enough were offered and not answered."""
     duration_s = sum(span.seconds for span in covered)
     offered = int(np.count_nonzero(part.rows))
@@ -23,7 +23,7 @@ def decide(case: Evidence, objective: Objective, part: Part, blank: Verdict, cov
         return blank
     if objective.at_least is None:
         return replace(blank, n=offered, reason="the objective needs at_least, because more throughput is better")
-    done = int(np.count_nonzero(part.rows & case.good))
+    done = int(np.count_nonzero(part.rows & evidence.good))
     bound = objective.at_least
     found = replace(blank, measured=done / duration_s, n=offered, reason="")
     if done / duration_s >= bound:
@@ -34,6 +34,8 @@ def decide(case: Evidence, objective: Objective, part: Part, blank: Verdict, cov
             found, reason=f"only {offered / duration_s:,.1f} requests/s were offered, too few to test a promise of {bound:g} requests/s"
         )
     why = "a request that was offered and not answered well"
-    guilty = first_and_worst(part.rows & ~case.good, case.intended_ns, case.response_ns, case.ids)
+    guilty = first_and_worst(part.rows & ~evidence.good, evidence.intended_ns, evidence.response_ns, evidence.ids)
     reason = f"{done / duration_s:,.1f} requests/s were answered well; the promise is at least {bound:g} requests/s"
-    return replace(found, status=Status.FAIL, reason=reason, witnesses=tuple(row(case.operations, position, why) for position in guilty))
+    return replace(
+        found, status=Status.FAIL, reason=reason, witnesses=tuple(row(evidence.operations, position, why) for position in guilty)
+    )

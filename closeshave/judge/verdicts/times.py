@@ -25,10 +25,10 @@ from closeshave.plurals import counted
 from closeshave.target import Objective
 
 
-def decide(case: Evidence, objective: Objective, part: Part, blank: Verdict) -> Verdict:
+def decide(evidence: Evidence, objective: Objective, part: Part, blank: Verdict) -> Verdict:
     """Pass when the percentile's upper confidence bound is within the objective, fail when its lower one is past it."""
     assert objective.percentile is not None
-    rows, times_ns = times(case, objective.measure, part.rows)
+    rows, times_ns = times(evidence, objective.measure, part.rows)
     sample = times_ns[rows]
     n = len(sample)
     if not n:
@@ -37,7 +37,7 @@ def decide(case: Evidence, objective: Objective, part: Part, blank: Verdict) -> 
         return replace(blank, n=n, reason="the objective needs at_most, because less time is better")
     bound_ns = round(objective.at_most * 1e9)
     measured = sampling.percentile_ns(sample, objective.percentile)
-    clusters = sampling.clustering(sample > bound_ns, case.intended_ns[rows] // WINDOW_NS, 1 - objective.percentile)
+    clusters = sampling.clustering(sample > bound_ns, evidence.intended_ns[rows] // WINDOW_NS, 1 - objective.percentile)
     low, high = sampling.percentile_bounds_ns(sample, objective.percentile, objective.confidence, clusters)
     kept = int(np.count_nonzero(sample <= bound_ns))
     found = replace(blank, n=n, measured=_seconds(measured), confidence=_interval(low, high), reason="")
@@ -50,8 +50,10 @@ def decide(case: Evidence, objective: Objective, part: Part, blank: Verdict) -> 
         guilty = rows & (times_ns > bound_ns)
         why = f"a request slower than {promised} or not answered well"
         # Among those not answered well, the one that took longest is the worst.
-        worst = np.where(times_ns == NEVER_NS, case.response_ns, times_ns)
-        shown = tuple(row(case.operations, position, why) for position in first_and_worst(guilty, case.intended_ns, worst, case.ids))
+        worst = np.where(times_ns == NEVER_NS, evidence.response_ns, times_ns)
+        shown = tuple(
+            row(evidence.operations, position, why) for position in first_and_worst(guilty, evidence.intended_ns, worst, evidence.ids)
+        )
         return replace(found, status=Status.FAIL, reason=f"{said}; the promise is at most {promised}", witnesses=shown)
     bunched = f" (slow requests come in clusters, so these count as {n / clusters:,.0f} independent ones)" if clusters > 1 else ""
     needed = needed_text(n - kept, n, 1 - objective.percentile, objective.confidence) if clusters == 1 else ""
