@@ -3,7 +3,7 @@
 A history holds its rows as columns (pandas over Parquet), because a run may have ten million of them. The row dataclasses state what a row means,
 and tests build small histories from them.
 
-May import: clock, files, topology, vocabulary.
+May import: clock, files, plurals, topology, vocabulary.
 """
 
 from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, OPERATIONS, PLACEMENTS, frame, to_frame
