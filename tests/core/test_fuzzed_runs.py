@@ -107,7 +107,8 @@ def test_whatever_is_wrong_1_is_the_judges_alone(whole, tmp_path, seed):
         streams = {"stdout": opened[0], "stderr": subprocess.PIPE}
     elif output == "no descriptor":
         process = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *process]
-    environ = {"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path), **rng.choice(LOCALES)}
+    # Byte code that a small disk cuts off would lie beside the sources.
+    environ = {"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", **rng.choice(LOCALES)}
     done = subprocess.run(process, check=False, timeout=120, env=environ, preexec_fn=before, **streams)  # type: ignore[call-overload]  # streams
     for descriptor in opened:
         os.close(descriptor)
