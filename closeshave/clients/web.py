@@ -15,6 +15,9 @@ import httpx
 
 from closeshave.deployment import Proxy
 
+FAILED = (httpx.HTTPError, httpx.InvalidURL)
+"""What a question raises that got no answer. An address that the platform redirects to is read also where nobody follows it, and may be none."""
+
 
 @cache
 def trusted() -> ssl.SSLContext:

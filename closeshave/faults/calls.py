@@ -136,7 +136,7 @@ def _send(client: httpx.Client, call: Call, url: str, sent: list[int]) -> Done:
         with client.stream(call.method, url, headers=headers, content=call.body.encode() or None, extensions={"trace": trace}) as answer:
             for part in answer.iter_bytes():
                 kept += part[: KEPT_BYTES - len(kept)]
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError, ValueError, RuntimeError) as error:
+    except (*web.FAILED, httpx.StreamError, UnicodeError, ValueError, RuntimeError) as error:
         # Not the error's own text: it may repeat a header.
         return Done(well=False, saw=f"got no answer: {type(error).__name__}", sent_ns=sent[-1])
     wanted = call.expect.status if isinstance(call.expect, Expect) else None

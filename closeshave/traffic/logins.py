@@ -115,7 +115,7 @@ def _patiently(client: httpx.Client, deployment: Deployment, account: Account, l
             return _once(client, deployment, account)
         except _Limited as limited:
             problem, wait_s, patience_s = str(limited), limited.wait_s, PATIENCE_WITH_A_LIMIT_S
-        except (httpx.HTTPError, LoginFailed) as error:
+        except (*web.FAILED, LoginFailed) as error:
             problem = str(error) or type(error).__name__
         if time.monotonic() + wait_s - began > patience_s:
             # A platform may quote in its refusal what it was sent.
@@ -131,7 +131,7 @@ def _renewed(client: httpx.Client, deployment: Deployment, old: LoggedIn) -> Log
     caller = dialect.Caller(old.email, old.password, old.token, old.csrf, deployment.topology.shards[0].first, dialect.new_address(_lots()))
     try:
         body = _json(client, deployment.edge(old.region).url, spoken, dialect.refresh(caller, old.refresh_token), answers.a_token)
-    except (httpx.HTTPError, LoginFailed):
+    except (*web.FAILED, LoginFailed):
         return old
     return replace(old, token=str(body["access_token"]), refresh_token=str(body.get("refresh_token") or old.refresh_token))
 

@@ -129,6 +129,17 @@ def test_a_wrong_password_is_named_without_it(tmp_path, monkeypatch):
     assert "Plain-1234" not in str(raised.value)
 
 
+@pytest.mark.parametrize("address", ["http:\x89//elsewhere/", "http://[", "http://a:99999999/"])
+def test_a_log_in_that_redirects_to_no_address_is_refused(tmp_path, monkeypatch, address):
+    """Nobody follows it, but the library reads it and raises an error of another family than all others."""
+    monkeypatch.setattr(logins, "PATIENCE_S", 0.0)
+    with (
+        bent(lambda _asked, _answer: Answered(302, {}, {"Location": address})) as platform,
+        pytest.raises(logins.LoginFailed, match="customer0"),
+    ):
+        logins.log_in(deployment(tmp_path, platform.url, count=1), tmp_path, print)
+
+
 def test_after_one_refusal_the_others_do_not_wait_as_long(tmp_path, monkeypatch):
     """Four at once lose patience at the same moment; whoever would be next is not asked for at all, or once."""
     monkeypatch.setattr(logins, "PATIENCE_S", 1.0)

@@ -131,7 +131,7 @@ class Api:
             self._pace.wait()
             try:
                 answer = self._client.request(method, self.url + path, json=wanted, headers=sent)
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
+            except web.FAILED as error:
                 raise Refused(f"{method} {path}: {type(error).__name__}: {error}") from None
             wait_s = _retry_after_s(answer)
             if wait_s is None or time.monotonic() + wait_s > deadline:

@@ -192,7 +192,7 @@ def _hear(client: httpx.Client, method: str, url: str, body: object, headers: Ma
     begun = time.monotonic()
     try:
         answer = client.request(method, url, json=body, headers=dict(headers or {}))
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except web.FAILED as error:
         return Heard(0, trouble=type(error).__name__, took_s=time.monotonic() - begun)
     heard = Heard(answer.status_code, {key.lower(): value for key, value in answer.headers.items()}, took_s=time.monotonic() - begun)
     try:

@@ -43,7 +43,7 @@ def look(definition: Remote) -> tuple[Seen, ...]:
 def _look(client: httpx.Client, definition: Remote, region: str, url: str) -> Seen:
     try:
         answer = client.get(url + definition.fingerprint.path)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except web.FAILED as error:
         return Seen(region, {}, _trouble(url, error))
     if answer.is_redirect:
         there = foreign.address(answer.headers.get("location", ""))
@@ -76,7 +76,7 @@ def shows_live_key(text: str) -> bool:
 def _text(client: httpx.Client, url: str) -> str:
     try:
         return foreign.text(client.get(url).content)
-    except httpx.HTTPError:
+    except web.FAILED:
         # A page that cannot be had shows nothing; whether the platform answers at all is the fingerprint's matter.
         return ""
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
-
 from closeshave.clients import web
 from closeshave.clock import Anchor
 from closeshave.deployment import Proxy
@@ -27,7 +25,7 @@ def signals(prometheus: str, anchor: Anchor, since_ns: int, until_ns: int, proxy
         with web.client(TIMEOUT_S, proxy) as client:
             answer = client.get(f"{prometheus}/api/v1/query_range", params=asked).raise_for_status()
         return list(read(foreign.loads(answer.content), anchor))
-    except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+    except (*web.FAILED, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise OSError(f"the platform's Prometheus could not be read: {type(error).__name__}: {error}") from error
 
 

@@ -14,8 +14,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-import httpx
-
 from closeshave.caps.pace import Pace
 from closeshave.clients import web
 from closeshave.deployment import Account, Capabilities, Proxy
@@ -104,7 +102,7 @@ def _not_honoured(url: str, proxy: Proxy | None) -> str:
     with web.client(TIMEOUT_S, proxy) as client:
         for headers in ({}, {"X-Forwarded-For": address.SENT}):
             answers.append(None)
-            with suppress(httpx.HTTPError, ValueError):
+            with suppress(*web.FAILED, ValueError):
                 answers[-1] = foreign.loads(client.get(url + address.ROUTE, headers=headers).content)
     found = address.known(*answers)
     if found.honoured is not False:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from closeshave.clients import web
 from closeshave.deployment import Capabilities, Edge, Proxy, load
 from closeshave.environments.status import PartStatus
@@ -33,7 +31,7 @@ def _status(edge: Edge, capabilities: Capabilities, proxy: Proxy | None = None) 
     try:
         with web.client(TIMEOUT_S, proxy) as client:
             answer = client.get(edge.url + PATH)
-    except httpx.HTTPError as error:
+    except web.FAILED as error:
         return PartStatus(edge.region, "region", edge.region, running=False, detail=type(error).__name__)
     try:
         body = foreign.loads(answer.content)
