@@ -238,6 +238,16 @@ def test_a_list_of_two_times_hours_apart_does_not_offer_the_time_between() -> No
     assert run.verdict("integrity/refused_though_free").status is PASS
 
 
+def test_times_of_other_barbers_do_not_shorten_the_step_of_one_barbers_list() -> None:
+    """Merged, the times of two barbers are five minutes apart. The barber who was asked for offered half past eight too: nothing shows a holder."""
+    run = Run((NAMED,))
+    run.book(15, 1, session="someone")
+    lists(run, 12, EIGHT, EIGHT + 300, EIGHT + 1800, barber=None, session="someone")
+    lists(run, 39, EIGHT - 1800, EIGHT, EIGHT + 1800)
+    refuse(run, minutes=45)
+    assert run.verdict("integrity/refused_though_free").status is INCONCLUSIVE
+
+
 def test_a_customers_own_booking_does_not_prevent_moving_it() -> None:
     """Half an hour later overlaps where it is now; that it is there is no reason to refuse."""
     run = Run((NAMED,))

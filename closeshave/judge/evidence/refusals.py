@@ -144,7 +144,8 @@ def _read_back(evidence: Recorded, rows: pd.DataFrame, unexplained: Ints) -> dic
     lists = beside(evidence, equal(effects["action"], "offer") & effects["session"].isin(sessions).to_numpy(dtype=np.bool_))
     lists = lists[equal(lists["outcome"], Outcome.OK) & lists["read_values"].notna().to_numpy()]
     of_session = dict(iter(lists.groupby("session", observed=True)))
-    step_s = _step_s(offers["read_values"][filled])
+    # Barbers whose times begin at other minutes make the step of a merged list shorter than that of any of them.
+    step_s = {sort: _step_s(offers["read_values"][filled & (offers["barber"].notna() == sort)]) for sort in (True, False)}
     found = {}
     for index in unexplained.tolist():
         refused = rows.iloc[index]
@@ -165,7 +166,7 @@ def _step_s(filled: pd.Series) -> int:
     return min((later - earlier for offered in times for earlier, later in pairwise(offered) if later > earlier), default=STEP_S)
 
 
-def _held_before(refused: pd.Series, lists: pd.DataFrame, step_s: int) -> bool:
+def _held_before(refused: pd.Series, lists: pd.DataFrame, step_s: dict[bool, int]) -> bool:
     """Whether the last list before the request that offered the beginning of the slot did not offer the rest of it."""
     start, sent = int(refused["starts_at"]), int(refused["started_ns"])
     earlier = lists[
@@ -175,7 +176,7 @@ def _held_before(refused: pd.Series, lists: pd.DataFrame, step_s: int) -> bool:
         of_another = not pd.isna(barber) and (pd.isna(refused["barber"]) or int(barber) != int(refused["barber"]))
         offered = sorted(json.loads(str(values)))
         if start in offered and not of_another:
-            return not _whole(refused, offered, step_s)
+            return not _whole(refused, offered, step_s[not pd.isna(barber)])
     return False
 
 
@@ -185,7 +186,7 @@ def _whole(refused: pd.Series, offered: list[int], step_s: int) -> bool:
     return all(at in offered for at in range(start, start + 60 * minutes, step_s))
 
 
-def _told(refused: pd.Series, lists: pd.DataFrame, usual: dict[bool, bool], step_s: int) -> Iterator[bool | None]:
+def _told(refused: pd.Series, lists: pd.DataFrame, usual: dict[bool, bool], step_s: dict[bool, int]) -> Iterator[bool | None]:
     """What each list of the session after the refusal says of the slot, in order of time: free, held, or nothing."""
     start, ended = int(refused["starts_at"]), int(refused["ended_ns"])
     later = lists[
@@ -205,4 +206,4 @@ def _told(refused: pd.Series, lists: pd.DataFrame, usual: dict[bool, bool], step
             yield False if asked_one or not of_one else None
         else:
             # That somebody of all is free does not say that the one asked for is.
-            yield True if _whole(refused, offered, step_s) and (of_one or not asked_one) and sent_ns > ended + MOMENT_NS else None
+            yield True if _whole(refused, offered, step_s[of_one]) and (of_one or not asked_one) and sent_ns > ended + MOMENT_NS else None
