@@ -43,6 +43,8 @@ def _by_weight(count: int, seed: int) -> Draw:
 
 ONE_IN_A_THOUSAND = 100
 SOME = 1000
+MORE_NS = 300_000_000
+"""What the slowness of every request adds to each."""
 
 CASES = (
     Case("double-booking", "calm", ("integrity/double_booked",), lambda witness, _: "overlap_minutes" in witness),
@@ -62,6 +64,7 @@ CASES = (
         lambda plan, topology: drawing.hottest(plan, topology, 0.15),
         ("slots", "franchise", "barbers", "services", "book"),
     ),
+    Case("slow-throughout", "calm", ("typical/all",), lambda witness, _: witness["ended_ns"] - witness["intended_ns"] >= MORE_NS),
     Case("connection-leak", "calm", ("availability/all",), _with(good=False)),
     Case("never-invalidated", "calm", ("integrity/stale_pages", "integrity/stale_cache"), _drawn, _by_weight(SOME, 2), ("change_shop",)),
     Case("fails-open", "failover", ("integrity/lost",), lambda witness, _: witness.get("shard") == 1 and witness.get("outcome") == "ok"),

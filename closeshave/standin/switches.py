@@ -46,6 +46,8 @@ class Defect(StrEnum):
     """A few requests in the last region take long: its p99 suffers, and no other figure."""
     SLOW_HOTTEST = "slow-hottest"
     """Requests for the drawn franchises, the hottest ones, take long."""
+    SLOW_THROUGHOUT = "slow-throughout"
+    """Every request takes 300 ms more: its median suffers, and no limit on a slow request is broken."""
     DROPPED_TAIL = "dropped-tail"
     """Commits are acknowledged up to a second before they are on disk or anywhere else; a fail-over drops them."""
     ALWAYS_READY = "always-ready"

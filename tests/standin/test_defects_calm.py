@@ -193,6 +193,20 @@ def test_slowness_of_some_leaves_others_quick(
     assert slowest(region, franchise) < 1
 
 
+def test_a_platform_may_be_300_ms_slower_throughout(customers: Sequence[Customer], deployed: Deployment, planted: Callable[..., None]) -> None:
+    """Every request takes 300 ms more, and is answered as before."""
+
+    def quickest_s() -> float:
+        answers = [customers[0].get("/api/v2/public/services/") for _ in range(5)]
+        assert {answer.status_code for answer in answers} == {200}
+        return min(answer.elapsed.total_seconds() for answer in answers)
+
+    planted("slow-throughout")
+    assert poll_until(lambda: quickest_s() >= 0.3, 30)
+    honest(deployed, "slow-throughout")
+    assert quickest_s() < 0.3
+
+
 def test_a_connection_leak_drains_the_pool_until_it_is_switched_off(
     platform: Running, customers: Sequence[Customer], deployed: Deployment, planted: Callable[..., None]
 ) -> None:

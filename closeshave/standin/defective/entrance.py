@@ -16,6 +16,7 @@ SLOW_S = 1.5
 SLOW_SHARE = 0.05
 """Of the slow region's requests: enough for its p99, too few for its p95."""
 SLOW_SHARE_HOTTEST = 0.5
+SLOW_THROUGHOUT_S = 0.3
 ERROR_SHARE = 0.2
 """Of the lists of free times."""
 
@@ -53,7 +54,7 @@ def _delay_s(platform: Platform, scope: Scope) -> float:
         return SLOW_S
     if platform.switches.on(Defect.SLOW_HOTTEST) and platform.switches.hits(Defect.SLOW_HOTTEST, _franchise(scope)):
         return SLOW_S if _chance(SLOW_SHARE_HOTTEST) else 0.0
-    return 0.0
+    return SLOW_THROUGHOUT_S if platform.switches.on(Defect.SLOW_THROUGHOUT) else 0.0
 
 
 def _franchise(scope: Scope) -> int | None:
