@@ -140,6 +140,45 @@ def test_a_franchise_without_service_after_the_recovery_was_left_behind(good: tu
 
 
 @pytest.mark.parametrize(
+    ("requests", "status"),
+    [
+        pytest.param([(135, {}), (138, {}), (141, {})], FAIL, id="lists fail while pages come from a cache"),
+        pytest.param([(135, {"status": None, "error": "timeout"}), (138, {}), (141, {})], FAIL, id="no answer is no service either"),
+        pytest.param([(135, {}), (135.2, {}), (135.4, {})], PASS, id="within a moment"),
+        pytest.param([(135, {}), (135.2, {"attempt": 2}), (141, {"attempt": 3})], PASS, id="attempts of one request"),
+        pytest.param([(135, {"status": 404}), (138, {"status": 404}), (141, {"status": 404})], PASS, id="a lost booking is not found, and rightly"),
+        pytest.param([(135, {}), (138, {"kind": "book"}), (141, {})], PASS, id="too few of a kind"),
+    ],
+)
+def test_a_franchise_whose_lists_fail_is_left_behind_although_its_pages_are_served(requests: list[tuple[float, dict[str, Any]]], status: Status) -> None:
+    """What a cache serves hides nothing: one kind of request that is never served is enough, over the hold time (5 s)."""
+    run = Run((RECOVERY, INTEGRITY), (KILL,))
+    run.life()
+    run.probes(100, 190, down=((120.5, 124),))
+    for at, fields in requests:
+        run.bad(at, franchise=3, **fields)
+        run.op(at + 0.5, franchise=3, kind="barbers")
+    verdict = found(run, "left-behind/kill")
+    assert verdict is not None
+    assert verdict.status is status
+    assert status is not FAIL or {witness["kind"] for witness in verdict.witnesses} == {"slots"}
+
+
+def test_without_franchises_that_were_asked_often_enough_nothing_is_said_of_those_left_behind() -> None:
+    """Two requests of a franchise can show nothing: inconclusive, and it gates nothing, because no promise asks for it."""
+    run = Run((RECOVERY, INTEGRITY), (KILL,))
+    run.life()
+    run.probes(100, 190, down=((120.5, 124),))
+    run.op(135, franchise=3)
+    run.op(136, franchise=3)
+    verdict = found(run, "left-behind/kill")
+    assert verdict is not None
+    assert (verdict.status, verdict.gates) == (INCONCLUSIVE, False)
+    assert verdict.exposure is not None
+    assert verdict.exposure.chances == 0
+
+
+@pytest.mark.parametrize(
     ("kind", "status", "expected"),
     [("profile", 200, PASS), ("profile", 401, FAIL), ("canary_write", 401, FAIL), pytest.param("login", 401, None, id="a wrong password")],
 )

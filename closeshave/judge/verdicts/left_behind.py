@@ -1,7 +1,10 @@
 """Did single franchises stay without service? Canaries say when a scope has recovered; customers of a few franchises may still get no service.
 
-A franchise was left behind when, after the scope had recovered and held, every request of its customers was not good up to the harness's healing,
-and there were at least :data:`REQUESTS`. On a correct platform that fails one request in a hundred, this happens to one franchise in a million.
+A franchise was left behind when, from a hold after the scope had recovered up to the harness's healing, none of its requests was good, or none of
+one kind was served: pages may still come from a cache while its customers can book nothing. There must be at least :data:`REQUESTS` such requests. Of
+one kind, only first attempts without an answer or with a 5xx count, and they must span the hold time: three attempts of one customer within a moment are
+one failure, and a booking that was lost within the RPO is missing by right. On a correct platform that fails one request in a hundred, each of
+the two happens to one franchise in a million.
 """
 
 from __future__ import annotations
@@ -9,38 +12,41 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
-from closeshave.judge.evidence.columns import ints
+from closeshave.judge.evidence.columns import Flags, ints
+from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.timeline import Life, operations_of
 from closeshave.judge.evidence.witness import first_and_worst, row
 from closeshave.judge.measures.analysis import Analysis
-from closeshave.judge.verdict import Status, Verdict
+from closeshave.judge.verdict import Exposure, Status, Verdict
+from closeshave.judge.verdicts.exposure import enough
 from closeshave.plurals import counted
 
 REQUESTS = 3
 
 
 def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
-    """``left-behind/ID``; nothing where there was no recovery to be left behind by, or no customer to see it."""
+    """``left-behind/ID``; nothing where there was no recovery to be left behind by, or no customer to see it. Without exposure it gates nothing."""
     found = analysis.recoveries.get(life.fault.id)
     if found is None or found.blind or found.restored_ns is None or found.impact_ns is None:
         return ()
     evidence = analysis.evidence
-    since_ns = found.restored_ns + round(evidence.plan.canaries.hold * 1e9)
+    hold_ns = round(evidence.plan.canaries.hold * 1e9)
+    since_ns = found.restored_ns + hold_ns
     rows = (
         evidence.customers
         & operations_of(evidence, life.fault)
         & (evidence.intended_ns >= since_ns)
         & (evidence.intended_ns < life.hurting_until_ns)
     )
-    franchise = ints(evidence.operations["franchise"], -1)
-    seen, place, visits = np.unique(franchise[rows], return_inverse=True, return_counts=True)
-    if not len(seen):
+    if not rows.any():
         return ()
-    wrong = np.bincount(place, weights=~evidence.good[rows], minlength=len(seen))
-    behind = seen[(visits >= REQUESTS) & (wrong == visits)]
-    unexcused = np.bincount(place, weights=~evidence.good[rows] & ~evidence.touched[rows], minlength=len(seen))
-    alone = seen[(visits >= REQUESTS) & (unexcused == visits)]
+    franchise = ints(evidence.operations["franchise"], -1)
+    visits = np.unique(franchise[rows], return_counts=True)[1]
+    behind = _without_service(evidence, rows, ~evidence.good, hold_ns)
+    # Other programs disturbed the others: without that, their customers might have been served.
+    alone = _without_service(evidence, rows, ~evidence.good & ~evidence.touched, hold_ns)
     verdict = Verdict(
         id=f"left-behind/{life.fault.id}",
         claims=(),
@@ -52,22 +58,36 @@ def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
         unit="count",
         n=int(np.count_nonzero(rows)),
     )
-    if not len(behind):
-        return (verdict,)
-    guilty = rows & np.isin(franchise, behind)
+    exposure = Exposure(int(np.count_nonzero(visits >= REQUESTS)), f"franchises with at least {REQUESTS} requests after the recovery")
+    if not behind:
+        return (replace(enough(verdict, exposure), gates=exposure.chances > 0),)
     named = ", ".join(map(str, behind[:5])) + (" …" if len(behind) > 5 else "")
     reason = f"{counted(len(behind), 'franchise')} had no service after {life.fault.id} although the others had recovered: {named}"
-    if not len(alone):
-        # Other programs disturbed every one of them. Without that, its customers might have been served.
+    if not alone:
         first = next(iter(evidence.doubts_within(since_ns, life.hurting_until_ns)), None)
-        return (
-            replace(
-                verdict,
-                status=Status.INCONCLUSIVE,
-                reason=f"{reason}; but {first.cause if first else 'other programs disturbed their requests'}",
-            ),
-        )
-    why = "a request that failed after the recovery"
+        doubt = first.cause if first else "other programs disturbed their requests"
+        return (replace(enough(verdict, exposure), status=Status.INCONCLUSIVE, reason=f"{reason}; but {doubt}"),)
+    guilty = rows & np.isin(franchise, behind) & ~evidence.good
     positions = first_and_worst(guilty, evidence.intended_ns, evidence.intended_ns, evidence.ids)
-    shown = tuple(row(evidence.operations, position, why) for position in positions)
-    return (replace(verdict, status=Status.FAIL, reason=reason, witnesses=shown),)
+    shown = tuple(row(evidence.operations, position, "a request that failed after the recovery") for position in positions)
+    return (replace(enough(verdict, exposure), status=Status.FAIL, reason=reason, witnesses=shown),)
+
+
+def _without_service(evidence: Evidence, rows: Flags, bad: Flags, hold_ns: int) -> list[int]:
+    """The franchises of whose ``rows`` all are ``bad``, or of whose first attempts of one kind all are, without an answer or with a 5xx."""
+    status = ints(evidence.operations["status"], 0)
+    seen = pd.DataFrame({
+        "franchise": ints(evidence.operations["franchise"], -1)[rows],
+        "kind": evidence.operations["kind"].to_numpy()[rows],
+        "at_ns": evidence.intended_ns[rows],
+        "first": ints(evidence.operations["attempt"], 1)[rows] == 1,
+        "bad": bad[rows],
+        "unserved": (bad & ((status == 0) | (status >= 500)))[rows],
+    })
+    whole = seen.groupby("franchise")["bad"].agg(["size", "all"])
+    kinds = seen[seen["first"]].groupby(["franchise", "kind"], observed=True).agg(
+        size=("unserved", "size"), all=("unserved", "all"), first_ns=("at_ns", "min"), last_ns=("at_ns", "max")
+    )
+    spanning = kinds["last_ns"] - kinds["first_ns"] >= hold_ns
+    of_a_kind = kinds.index[(kinds["size"] >= REQUESTS) & kinds["all"] & spanning].get_level_values("franchise")
+    return sorted({*whole.index[(whole["size"] >= REQUESTS) & whole["all"]].tolist(), *of_a_kind.tolist()})
