@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import resource
@@ -63,12 +64,13 @@ def fill_disk(scene: Scene) -> None:
 
 
 def starve(scene: Scene) -> None:
-    """The customers' generator on one processor, with eight others that never sleep and go first."""
+    """The customers' generator without its real-time priority on one processor, with eight others that never sleep and go first."""
     scene.sleep_until_phase("calm", 6)
     core = min(os.sched_getaffinity(0))
-    workers = scene.workers("customers")
-    for pid in workers:
-        os.sched_setaffinity(pid, {core})
+    workers = [int(thread.name) for pid in scene.workers("customers") for thread in Path(f"/proc/{pid}/task").iterdir()]
+    for thread in workers:
+        os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
+        os.sched_setaffinity(thread, {core})
     hogs = [scene.hog(core) for _ in range(8)]
     try:
         scene.sleep_until_phase("calm", 20)
@@ -76,8 +78,9 @@ def starve(scene: Scene) -> None:
         for hog in hogs:
             hog.kill()
             hog.wait()
-        for pid in workers:
-            os.sched_setaffinity(pid, os.sched_getaffinity(0))
+        for thread in workers:
+            with contextlib.suppress(ProcessLookupError):  # a thread that has ended
+                os.sched_setaffinity(thread, os.sched_getaffinity(0))
 
 
 def resume_always(scene: Scene) -> None:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from closeshave.clients import sentinel, valkey
 from closeshave.conclusion import Conclusion, conclude
+from closeshave.deployment import Deployment
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.plan import read_plan
 from closeshave.standin import defects
@@ -27,6 +29,8 @@ ATTEMPTS = 3
 """A run in which the machine, and not what was planted, kept the harness from its schedule says nothing, and is done again."""
 CLEAN = "clean"
 """A file in the directory of a run that may be spoilt later to see whether the judge notices."""
+PAGES = "cache"
+"""The tier that holds cached pages."""
 UNSOUND = ("generator/", "reconciled", "complete", "host", "clock")
 
 
@@ -46,6 +50,7 @@ def defect(stage: Stage, case: Case) -> Result:
         conclusion, attempts = _sound(stage, case.plan, lambda found: any(map(_convicts(case, drawn), _of(found, case.verdicts))), anew)
     finally:
         defects.clear(deployed, case.defect)
+        _flush_pages(deployed)
     meant = _of(conclusion, case.verdicts)
     guilty = [verdict for verdict in meant if _convicts(case, drawn)(verdict)]
     shown = (guilty or meant)[:1]
@@ -55,6 +60,12 @@ def defect(stage: Stage, case: Case) -> Result:
         reason=shown[0].reason if shown else "", witness=brief(shown[0]) if shown else "", run=conclusion.run.name, attempts=attempts,
         detection=_detection(conclusion, case, drawn) if case.shown_by else None, seed=plan.seed,
     )  # fmt: skip
+
+
+def _flush_pages(deployed: Deployment) -> None:
+    """Pages that a defect left stale would make every later trial on this environment fail."""
+    for group in sentinel.groups_of(deployed, PAGES):
+        valkey.flush(sentinel.primary(deployed, group))
 
 
 def damage(stage: Stage, case: Damage, clean_run: Path | None) -> Result:
