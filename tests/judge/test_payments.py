@@ -88,6 +88,24 @@ def test_what_looks_like_a_breach_and_is_none_passes(plant: Plant) -> None:
     assert not_passing(plant) == set()
 
 
+def test_a_charge_for_a_booking_that_this_run_does_not_know_may_be_of_an_earlier_one() -> None:
+    """A request of the run before may have been answered late: this is no breach of this run, and no pass."""
+    run = clean()
+    run.capture(50, at=31)
+    found = statuses(run)
+    assert {found["duplicate_payments"], found["orphan_payments"]} == {Status.INCONCLUSIVE}
+    assert "earlier run" in run.verdict("integrity/orphan_payments").reason
+
+
+def test_a_charge_of_an_earlier_run_hides_no_breach_of_this_one() -> None:
+    """One charge is known to this run and has no booking: a breach, whatever the other is."""
+    run = clean()
+    run.capture(50, at=31)
+    run.act("capture", 31, booking=51)
+    run.capture(51, at=31)
+    assert statuses(run)["orphan_payments"] is Status.FAIL
+
+
 def test_without_a_ledger_payments_are_unknown() -> None:
     """The bookings are judged anyway."""
     run = clean()

@@ -129,8 +129,9 @@ def test_an_added_failure_never_improves_a_verdict(run: Run, failure: dict[str, 
     run.bad(**failure)
     after = {verdict.id: verdict.status for verdict in run.assess().verdicts}
     # A failed answer passes an edge like any other: that more was counted is no failure's merit.
+    # A request makes its franchise hotter, and so may move franchises to another tenth of the traffic: each tenth is then another one.
     improved = {name for name, status in after.items() if name in before and status.severity < before[name].severity}
-    assert {name for name in improved if not name.startswith(("generator", "reconciled"))} == set()
+    assert {name for name in improved if not name.startswith(("generator", "reconciled", "hottest"))} == set()
 
 
 REMOVALS: dict[str, Callable[[Run], None]] = {

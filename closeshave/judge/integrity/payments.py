@@ -16,6 +16,8 @@ from closeshave.judge.verdict import Exposure
 from closeshave.plurals import plural
 
 NO_LEDGER = "the payment provider's ledger is missing"
+EARLIER = "no request of this run concerns their bookings: they may be of an earlier run on this environment"
+"""A request that is answered late may be charged after its run has ended."""
 
 
 def readable(evidence: Evidence) -> bool:
@@ -43,7 +45,7 @@ def duplicate(analysis: Analysis) -> Finding:
     return Finding(
         "duplicate_payments", count, len(ledger), what,
         tuple(_charges(analysis, ledger, surplus, "charged a second time, or although every payment was refused")),
-        doubt="" if (turn > 0).any() else analysis.incomplete, exposure=_confirmations(analysis),
+        doubt=_earlier(analysis, ledger, surplus) or ("" if (turn > 0).any() else analysis.incomplete), exposure=_confirmations(analysis),
     )  # fmt: skip
 
 
@@ -87,11 +89,20 @@ def orphan(analysis: Analysis) -> Finding:
     count = int(np.count_nonzero(guilty))
     one = "charge is for a booking that is not in the final state"
     what = plural(count, one, "charges are for bookings that are not in the final state")
-    doubt = "" if analysis.writes.keeps_cancelled else analysis.incomplete
+    doubt = _earlier(analysis, ledger, guilty) or ("" if analysis.writes.keeps_cancelled else analysis.incomplete)
     witnesses = tuple(_charges(analysis, ledger, guilty, f"this {one}"))
     n = int(np.count_nonzero(read))
     exposure = Exposure(n, plural(n, "charge for a booking that was read back", "charges for bookings that were read back"))
     return Finding("orphan_payments", count, len(ledger), what, witnesses, doubt=doubt, exposure=exposure)
+
+
+def _earlier(analysis: Analysis, ledger: pd.DataFrame, guilty: Flags) -> str:
+    """Why none of these charges may be a breach of this run; empty where there is none, or the booking of one is known to this run."""
+    evidence = analysis.evidence
+    known = among(ledger, evidence.history.effects)
+    if evidence.final is not None:
+        known |= among(ledger, evidence.final)
+    return EARLIER if guilty.any() and not (guilty & known).any() else ""
 
 
 def _confirmations(analysis: Analysis) -> Exposure:

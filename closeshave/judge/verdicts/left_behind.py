@@ -76,17 +76,21 @@ def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
 def _without_service(evidence: Evidence, rows: Flags, bad: Flags, hold_ns: int) -> list[int]:
     """The franchises of whose ``rows`` all are ``bad``, or of whose first attempts of one kind all are, without an answer or with a 5xx."""
     status = ints(evidence.operations["status"], 0)
-    seen = pd.DataFrame({
-        "franchise": ints(evidence.operations["franchise"], -1)[rows],
-        "kind": evidence.operations["kind"].to_numpy()[rows],
-        "at_ns": evidence.intended_ns[rows],
-        "first": ints(evidence.operations["attempt"], 1)[rows] == 1,
-        "bad": bad[rows],
-        "unserved": (bad & ((status == 0) | (status >= 500)))[rows],
-    })
+    seen = pd.DataFrame(
+        {
+            "franchise": ints(evidence.operations["franchise"], -1)[rows],
+            "kind": evidence.operations["kind"].to_numpy()[rows],
+            "at_ns": evidence.intended_ns[rows],
+            "first": ints(evidence.operations["attempt"], 1)[rows] == 1,
+            "bad": bad[rows],
+            "unserved": (bad & ((status == 0) | (status >= 500)))[rows],
+        }
+    )
     whole = seen.groupby("franchise")["bad"].agg(["size", "all"])
-    kinds = seen[seen["first"]].groupby(["franchise", "kind"], observed=True).agg(
-        size=("unserved", "size"), all=("unserved", "all"), first_ns=("at_ns", "min"), last_ns=("at_ns", "max")
+    kinds = (
+        seen[seen["first"]]
+        .groupby(["franchise", "kind"], observed=True)
+        .agg(size=("unserved", "size"), all=("unserved", "all"), first_ns=("at_ns", "min"), last_ns=("at_ns", "max"))
     )
     spanning = kinds["last_ns"] - kinds["first_ns"] >= hold_ns
     of_a_kind = kinds.index[(kinds["size"] >= REQUESTS) & kinds["all"] & spanning].get_level_values("franchise")
