@@ -4,8 +4,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+DOCS_INSTALLED := $(VENV)/docs-installed
 
-.PHONY: help run smoke faults compiled test test-servers test-trials test-containers fuzz fuzz-runs bench truth noisy truth-plain measured-error lint lock clean
+.PHONY: help run smoke faults compiled test test-servers test-trials test-containers fuzz fuzz-runs bench truth noisy truth-plain measured-error docs lint lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +59,11 @@ noisy: $(INSTALLED) ## Do noisy neighbours make a good platform fail? (about 50 
 measured-error: $(INSTALLED) ## What the judges measure of a server that follows a script (10 minutes; keeps results and resumes)
 	$(BIN)/python -m truth.measured
 
+docs: $(DOCS_INSTALLED) ## The reference made again from the code, and the documentation as one site in site/ (a broken link is an error)
+	$(BIN)/python -m closeshave.reference docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
+
 lint: $(INSTALLED) ## ruff and mypy, both strict
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -65,9 +71,10 @@ lint: $(INSTALLED) ## ruff and mypy, both strict
 lock: $(INSTALLED) ## Resolve the dependencies again and pin them by hash
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --group dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --constraint requirements.lock --group docs -o requirements-docs.lock
 
 clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "closeshave needs Python 3.11 or newer; set PYTHON=…")'
@@ -75,4 +82,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m compileall -q closeshave # eight application processes start at once; none should compile
+	@touch $@
+
+$(DOCS_INSTALLED): $(INSTALLED) requirements-docs.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-docs.lock
 	@touch $@

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from closeshave.files import jsonfile, write_atomically
-from closeshave.files.yamlfile import STRICT, Count, Lasting, Place, Whole
+from closeshave.files.yamlfile import STRICT, Count, Lasting, Place, Whole, stated
 from closeshave.topology import Topology
 from closeshave.vocabulary import OPERATIONS_VARIABLE, OVERRIDES_VARIABLE
 
@@ -205,7 +205,7 @@ class Capabilities:
     """Operations that this platform does not support, such as ``pay_intent``; a journey leaves them out."""
     ready_by: Literal["code", "body"] = "code"
     """Whether ``/health/ready`` reports readiness by its status code, or only by ``status`` in its body."""
-    limits: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, Annotated[str, stated(pattern=r"^\d{1,9} per (\d+(ms|s|m|h|d))+$")]] = field(default_factory=dict)
     """Stated limits per client address where they differ from the API's: operation → ``30 per 1h``."""
     slots_by_barber: bool = True
     """A list of free times can be asked of one barber; otherwise such lists are empty, and only the list merged over all barbers has free times."""
@@ -219,10 +219,10 @@ class Capabilities:
 class Expect:
     """What a call must find: a status or a member of the answer. A text search alone could match an answer of a broken platform."""
 
-    __pydantic_config__ = STRICT
+    __pydantic_config__ = ConfigDict(**STRICT, json_schema_extra={"anyOf": [{"required": ["status"]}, {"required": ["members"]}]})
 
-    status: Whole | None = None
-    """The status of the HTTP answer; any other status is a failure."""
+    status: Annotated[Whole, stated(minimum=100, maximum=599)] | None = None
+    """The status of the HTTP answer; any other status is a failure. A command has none."""
     members: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
     """Where in the JSON of the answer or output → what must be there: ``checks.database.status: healthy``; a number chooses from a list."""
 
@@ -237,18 +237,22 @@ class Expect:
 class Call:
     """One thing that a hook does: a command (no shell sees it) or an HTTP request."""
 
-    __pydantic_config__ = STRICT
+    __pydantic_config__ = ConfigDict(**STRICT, json_schema_extra={"oneOf": [{"required": ["command"]}, {"required": ["http"]}]})
 
     command: tuple[str, ...] = ()
+    """The program and its arguments, one text each. Either this or ``http``."""
     http: str | None = None
-    """A URL."""
+    """URL of an HTTP request. Either this or ``command``."""
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    """Of the HTTP request."""
     headers_from: Mapping[str, str] = field(default_factory=dict)
     """Header → name of the environment variable that holds its value: secrets never stand in a file."""
     body: str = ""
+    """Of the HTTP request, as text."""
     expect: Expect | str | None = None
     """What the answer must be, or a text that it must contain. Without it, exit code 0 or a 2xx is a success."""
     timeout: Lasting = 30.0
+    """After it the call is ended, with every process that it started, and counts as failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,14 +274,19 @@ class Hook:
     kind: str
     """A kind of the catalogue, such as ``shard.primary-killed``."""
     scope: Mapping[str, Place]
+    """What the hook strikes. A fault of a plan needs a hook with exactly its scope."""
     inject: Call
+    """Breaks it."""
     observe: Call
     """Succeeds while the fault is in effect. Shares nothing with ``inject``."""
     undo: Call
+    """Repairs it, or waits until the platform has. It is called in any case, and may be called more than once."""
     heal_check: Call
     """Succeeds once the platform is healthy again."""
     observed_within: Lasting = 30.0
+    """How long after the injection ``observe`` may take to succeed; after it the fault was *not observed*."""
     healed_within: Lasting = 300.0
+    """How long ``undo`` and ``heal_check`` may take together, until the fault counts as not healed."""
     lasting: bool = True
     """Whether the fault stays in effect until it is undone; false for one that the platform repairs by itself, such as a deleted pod."""
     ends: Literal["at-once", "when-observed"] | Asked | None = None
@@ -291,8 +300,8 @@ class Proxy:
 
     __pydantic_config__ = STRICT
 
-    url: str
-    """``http://host:port``."""
+    url: Annotated[str, stated(pattern=r"^http://[^@/]+:\d+/?$")]
+    """The proxy's own address, plain HTTP with its port: ``http://proxy.example.com:3128``."""
     login: str | None = None
     """Name of the environment variable that holds ``user:password`` for the proxy: secrets never stand in a file."""
 

@@ -33,26 +33,42 @@ from closeshave.files.yamlfile import (
     Whole,
     document,
     line_of,
+    percentage_not,
     read,
+    stated,
 )
 from closeshave.shapes import Replayed, Shape
+
+MOST_PARTS = 1000
+"""Upper limit of a plan's phases and faults, drawn ones included: each is checked against every other."""
+FAULT_ID = r"^[a-z0-9][a-z0-9-]*$"
+FAULT_KIND = r"^[a-z]+\.[a-z0-9-]+$"
+_NOT_NONE = percentage_not(r"0+(\.0+)?")
+_NEITHER_FEW_NOR_ALL = percentage_not(r"0*[0-4]?\d(\.\d+)?", r"0*100(\.0+)?")
 
 
 class Role(StrEnum):
     """What a phase is for: only ``calm`` is judged by steady-state objectives, and only ``fault`` may hold faults."""
 
     WARM_UP = "warm-up"
+    """Fills caches and pools; not judged."""
     CALM = "calm"
+    """No faults; judged by the objectives whose window is ``calm``: availability, percentiles, ratios."""
     FAULT = "fault"
+    """Faults are injected here; recovery, loss and containment are judged, and the error budget is charged."""
 
 
 class Expected(StrEnum):
     """What the platform is expected to do under the fault; see docs/glossary.md, "expected"."""
 
     TOLERATES = "tolerates"
+    """The objectives hold throughout."""
     DEGRADES = "degrades"
+    """A weaker objective holds while the fault is in effect."""
     RECOVERS = "recovers"
+    """The platform recovers by itself, within its RTO."""
     RESTORED = "restored"
+    """An operator restores the platform, and that is part of the recovery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +78,13 @@ class Phase:
     __pydantic_config__ = STRICT
 
     name: Name
+    """What faults and verdicts call the phase; no two of a plan are the same."""
     role: Role
+    """What the phase is for."""
     duration: Lasting
+    """How long it lasts. A calm phase lasts longer where the rate is lower than planned, within ``limits.duration``."""
     sessions_per_s: Positive
-    """Arrivals of customers, over all regions; each makes some ten requests. With a shape, the highest rate."""
+    """Arrivals of customers per second, over all regions; each makes some ten requests. With a shape, the highest rate."""
     shape: Shape | None = None
     """How the rate moves within the phase; constant without one."""
 
@@ -82,23 +101,27 @@ class Fault:
 
     __pydantic_config__ = STRICT
 
-    id: str
-    kind: str
-    """``family.name``; the experiment is ``chaos/family/name.yaml``."""
+    id: Annotated[str, stated(pattern=FAULT_ID)]
+    """What verdicts call the fault: small letters, digits and dashes; no two of a plan are the same."""
+    kind: Annotated[str, stated(pattern=FAULT_KIND)]
+    """``family.name``, one of the catalogue of faults; its experiment is ``chaos/family/name.yaml``."""
     phase: str
+    """Name of the phase in which it is injected and healed; its role must be ``fault``."""
     at: Seconds
     """Start of injection, after the start of its phase."""
     hold: Lasting
     """Time from injection to healing by the harness: how long the platform has to recover by itself."""
     expected: Expected
+    """What the platform is expected to do: it decides how recovery is judged."""
     scope: Mapping[str, Place] = field(default_factory=dict)
-    """``shard: 1``, ``tier: cache`` or ``region: us-west-2``."""
+    """What is struck: ``shard: 1``, ``tier: cache``, ``region: us-west-2`` or ``process: etcd-us-east-1``, as the kind needs it."""
     parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    """What the kind lets a plan choose, such as ``latency_ms``; the rest keeps its default."""
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", self.id):
+        if not re.fullmatch(FAULT_ID, self.id):
             raise ValueError(f"id {self.id!r}: use small letters, digits and dashes")
-        if not re.fullmatch(r"[a-z]+\.[a-z0-9-]+", self.kind):
+        if not re.fullmatch(FAULT_KIND, self.kind):
             raise ValueError(f"kind {self.kind!r}: write family.name, like shard.primary-killed")
 
     @property
@@ -125,19 +148,19 @@ class Traffic:
     __pydantic_config__ = STRICT
 
     scenario: str = "booking.py"
-    """A Locust file below ``scenarios/``."""
+    """A Locust file below ``scenarios/``: what customers do."""
     processes: Annotated[Count, Field(le=256)] = 1
     """Processes that share the customers' load; about one for each processor that the platform leaves free."""
     profile: str = "flat"
     """How the rate follows the time of day: a name that the scenario's traffic profiles know."""
     zipf: Annotated[NotNegative, Field(le=10)] = 0.8
-    """Exponent of the franchises' popularity."""
+    """Exponent of the franchises' popularity: the franchise of rank r is chosen in proportion to 1 / r^zipf. At 0 all are equally popular."""
     popular_ids: Literal["shuffled", "oldest-first"] = "shuffled"
     """Whether popularity is independent of the franchise ID or tied to it (older franchises are larger)."""
     roaming: Fraction = 0.02
-    """Share of sessions that enter through a region other than the franchise's home."""
+    """Share of sessions that enter through a region other than the franchise's home, from 0 to 1."""
     think_time_scale: NotNegative = 1.0
-    """Multiplies every think time: below 1 for short plans."""
+    """Multiplies every think time, in which a customer reads and decides: below 1 for short plans."""
     contests_per_s: NotNegative = 1.0
     """Pairs of customers per second who ask for the same slot at the same moment: without such races no double booking can happen."""
 
@@ -146,9 +169,11 @@ class Traffic:
             raise ValueError("processes must be at least 1")
 
     per_session: Mapping[str, NotNegative] = field(default_factory=lambda: dict(PER_SESSION))
-    """The scenario's mean of requests by operation, by which a plan is held against limits per client address before it starts."""
+    """The scenario's mean number of requests of one session, by operation. With it a plan is checked against limits per client address before it
+    starts."""
     requests_per_session: Positive = 11.0
-    """The scenario's mean, by which a plan is held against the caps of a platform before it starts. Measured on ``booking.py``."""
+    """The scenario's mean number of requests of one session. With it a plan is checked against a platform's caps before it starts. The default was
+    measured on ``booking.py``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +183,14 @@ class Canaries:
     __pydantic_config__ = STRICT
 
     home_per_s: Positive = 10.0
-    """Per shard, from its home region."""
+    """Probes per second for each shard, from its home region. They set the resolution of recovery times: at 10 it is 0.1 s at best."""
     away_per_s: NotNegative = 1.0
-    """Per shard, from each other region."""
+    """Probes per second for each shard, from each other region."""
     latency: Lasting = 1.0
     """A probe slower than this does not count as service restored."""
     hold: Lasting = 5.0
     """How long a scope's objectives must hold before it counts as recovered."""
-    restored_share: Share = 0.95
+    restored_share: Annotated[Share, stated(minimum=0.5, exclusiveMaximum=1, **_NEITHER_FEW_NOR_ALL)] = 0.95
     """The share of probes that must be good for service to count as restored. Failures below the rest count as noise, not as an outage."""
 
     def __post_init__(self) -> None:
@@ -180,7 +205,9 @@ class Limits:
     __pydantic_config__ = STRICT
 
     duration: Lasting
+    """The longest time that the load lasts, longer calm phases included; the phases must fit into it."""
     requests: Annotated[Count, Field(le=10**10)]
+    """The most requests that customers and canaries send in all; canaries use up to half of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,20 +217,21 @@ class Nemesis:
     __pydantic_config__ = STRICT
 
     phase: str
-    kinds: tuple[str, ...]
+    """Name of the fault phase in which the faults are drawn."""
+    kinds: Annotated[tuple[str, ...], stated(minItems=1)]
     """Patterns of kinds to draw from, like ``shard.*``."""
     every: Lasting
     """From one injection to the next on average; each gap is drawn between half of it and one and a half."""
     hold: Lasting
     """How long each fault is in effect before it is healed."""
-    overlap_max: Annotated[Whole, Field(le=100)] = 1
+    overlap_max: Annotated[Whole, Field(le=100), stated(minimum=1)] = 1
     """Faults in effect at the same time, those of the plan included."""
     rest: Seconds = 30.0
     """Kept free of injections after a fault's hold: a fault that is injected during a recovery would measure that recovery."""
     scopes: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
-    """Where faults may be injected, as in ``region: [us-west-2]``; everywhere by default."""
+    """Where faults may be injected, by key of a scope, as in ``region: [us-west-2]``; everywhere by default."""
     seed: Whole | None = None
-    """The plan's by default."""
+    """Chooses the faults; the plan's seed by default."""
 
     def __post_init__(self) -> None:
         if not self.kinds:
@@ -222,12 +250,12 @@ class Aborts:
 
     __pydantic_config__ = STRICT
 
-    budget: Annotated[Quantity, Field(le=1000)] = 1.0
+    budget: Annotated[Quantity, Field(le=1000), stated(exclusiveMinimum=0, maximum=1000)] = 1.0
     """Share of the target's 30-day error budget that the run may burn; ``100%`` is all of it."""
-    leakage: Share = 0.5
+    leakage: Annotated[Share, stated(exclusiveMinimum=0, **_NOT_NONE)] = 0.5
     """Share of customers' requests outside the scopes of all faults in effect that may be not good."""
     window: Lasting = 10.0
-    """For how long leakage must last."""
+    """For how long leakage must last before the trial stops."""
     integrity: bool | None = None
     """Stop at the first breach that can be seen live: two acknowledged bookings of one slot. By default on a platform itself, and not on a
     stand-in, which harms nobody and had better be judged to the end."""
@@ -246,19 +274,31 @@ class Plan:
     __pydantic_config__ = STRICT
 
     name: Name
+    """What runs and reports call the plan."""
     environment: str
+    """The environment file that the trial runs on: a name in ``environments/``, or a path."""
     target: str
+    """The target file whose objectives are judged: a name in ``environments/targets/``, or a path."""
     seed: Whole
+    """The same seed gives the same arrivals, customers and decisions."""
     limits: Limits
-    phases: tuple[Phase, ...]
-    faults: tuple[Fault, ...] = ()
+    """Where the trial stops whatever happens."""
+    phases: Annotated[tuple[Phase, ...], stated(minItems=1, maxItems=MOST_PARTS)]
+    """The stretches of the trial, one after the other."""
+    faults: Annotated[tuple[Fault, ...], stated(maxItems=MOST_PARTS)] = ()
+    """What is broken, when, and for how long; none in a plan of load alone."""
     traffic: Traffic = Traffic()
+    """Who the customers are and what they do."""
     canaries: Canaries = Canaries()
+    """The probes that measure recovery."""
     nemesis: Nemesis | None = None
+    """Faults drawn at random, beside those of ``faults``."""
     aborts: Aborts = Aborts()
+    """When the trial stops by itself and heals."""
     rate: Literal["auto", "fixed"] = "fixed"
     """``auto``: on an environment of our own a calibration before the load multiplies the rates by what this machine sustains, at most by 1."""
     description: str = ""
+    """A sentence for people."""
     tests: tuple[str, ...] = ()
     """IDs of the target's objectives that this plan tests, or patterns of them; all that its phases and faults can judge by default."""
 
@@ -318,9 +358,6 @@ def read_plan(path: Path) -> Plan:
         raise InvalidFile(*problems)
     return plan
 
-
-MOST_PARTS = 1000
-"""Upper limit of a plan's phases and faults, drawn ones included: each is checked against every other."""
 
 _Trouble = tuple[tuple[str | int, ...], str]
 """Where in a plan something is wrong, and how to correct it."""

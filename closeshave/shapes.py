@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator
 
-from closeshave.files.yamlfile import STRICT, Fraction, Lasting, Seconds
+from closeshave.files.yamlfile import STRICT, Fraction, Lasting, Seconds, stated
 
 _DAY_H = 24
 
@@ -27,8 +27,11 @@ class Ramp:
     __pydantic_config__ = STRICT
 
     kind: Literal["ramp"]
+    """This shape."""
     start: Fraction = 0.0
+    """Share of the phase's rate at its start, from 0 to 1."""
     end: Fraction = 1.0
+    """Share of the phase's rate at its end, from 0 to 1."""
 
     def __post_init__(self) -> None:
         _share("start", self.start)
@@ -42,7 +45,9 @@ class Steps:
     __pydantic_config__ = STRICT
 
     kind: Literal["steps"]
-    levels: tuple[Fraction, ...]
+    """This shape."""
+    levels: Annotated[tuple[Fraction, ...], stated(minItems=1)]
+    """Shares of the phase's rate, from 0 to 1, in their order."""
 
     def __post_init__(self) -> None:
         if not self.levels:
@@ -58,9 +63,13 @@ class Spike:
     __pydantic_config__ = STRICT
 
     kind: Literal["spike"]
+    """This shape."""
     at: Seconds
+    """When the crowd comes, after the start of the phase."""
     half_life: Lasting
+    """How long until half of the crowd has gone."""
     base: Fraction = 0.1
+    """Share of the phase's rate before the crowd and long after it, from 0 to 1."""
 
     def __post_init__(self) -> None:
         _share("base", self.base)
@@ -75,7 +84,9 @@ class Diurnal:
     __pydantic_config__ = STRICT
 
     kind: Literal["diurnal"]
-    hours: tuple[Fraction, ...]
+    """This shape."""
+    hours: Annotated[tuple[Fraction, ...], stated(minItems=_DAY_H, maxItems=_DAY_H)]
+    """24 shares of the phase's rate, from 0 to 1, the hour after midnight first."""
 
     def __post_init__(self) -> None:
         if len(self.hours) != _DAY_H:
@@ -91,8 +102,9 @@ class Replayed:
     __pydantic_config__ = STRICT
 
     kind: Literal["replayed"]
+    """This shape."""
     file: str
-    """Below ``scenarios/``."""
+    """The file of arrivals, below ``scenarios/``."""
 
 
 Shape = Annotated[Ramp | Steps | Spike | Diurnal | Replayed, Discriminator("kind")]

@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict
 
 from closeshave.files.yamlfile import (
+    DURATION_SCHEMA,
+    SHARE_SCHEMA,
     STRICT,
     Count,
     InvalidFile,
@@ -21,10 +25,12 @@ from closeshave.files.yamlfile import (
     Quantity,
     document,
     line_of,
+    percentage_not,
     plain,
     read,
     seconds,
     share,
+    stated,
 )
 from closeshave.plan import Fault
 
@@ -33,18 +39,31 @@ class Measure(StrEnum):
     """What an objective bounds."""
 
     AVAILABILITY = "availability"
+    """Share of the intended requests that were answered well."""
     ERROR_RATE = "error_rate"
+    """Share of the intended requests that were not answered well: 1 - availability."""
     BURN_RATE = "burn_rate"
+    """How many times as fast the 30-day error budget burns as it may, in the window of ``sliding`` and in a twelfth of it at once."""
     LATENCY = "latency"
+    """A percentile of the response time: from the instant at which a request was intended to the end of its answer."""
     DATABASE_TIME = "database_time"
+    """A percentile of the time that the platform states for its database, in ``Server-Timing``."""
     CACHE_TIME = "cache_time"
+    """A percentile of the time that the platform states for its cache, in ``Server-Timing``."""
     CACHE_HIT_RATIO = "cache_hit_ratio"
+    """Share of the lookups that the cache answered, as the platform states it."""
     THROUGHPUT = "throughput"
+    """Requests that were answered well, per second."""
     RECOVERY = "recovery"
+    """Recovery time of a fault (RTA): from the injection until the canaries of its scope are served again."""
     LOSS = "loss"
+    """Data loss window of a fault (RPA): how long before the end of the old primary the oldest missing write was acknowledged."""
     LEAKAGE = "leakage"
+    """Share of the traffic outside a fault's scope that got worse because of it."""
     INTEGRITY = "integrity"
+    """Breaches of the invariants, counted over the whole run."""
     RESILIENCE = "resilience"
+    """The resilience score: the mean over all families of failure of the share of tested promises that were kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +119,12 @@ FROM_BELOW = _those(more_is_better=True)
 
 CONFIDENCE_LEAST = 0.5
 """At one half or below, both answers would be right."""
+_BETWEEN: Mapping[str, Any] = MappingProxyType(
+    SHARE_SCHEMA | {"exclusiveMinimum": 0, "exclusiveMaximum": 1} | percentage_not(r"0+(\.0+)?", r"0*100(\.0+)?")
+)
+_CONFIDENCE: Mapping[str, Any] = MappingProxyType(
+    {**_BETWEEN, "exclusiveMinimum": CONFIDENCE_LEAST} | percentage_not(r"0*[0-4]?\d(\.\d+)?", r"0*50(\.0+)?", r"0*100(\.0+)?")
+)
 _READ: Mapping[str, Callable[[object], float]] = MappingProxyType({"time": seconds, "share": share, "rate": plain})
 _WRITTEN: Mapping[str, str] = MappingProxyType(
     {
@@ -111,28 +136,78 @@ _WRITTEN: Mapping[str, str] = MappingProxyType(
 )
 
 
+def _stated_rules() -> Iterator[dict[str, Any]]:
+    """What a JSON Schema can say of :class:`Objective` beyond the types of its keys; ``__post_init__`` and :func:`read_target` decide."""
+    forms = {"time": DURATION_SCHEMA, "share": SHARE_SCHEMA, "rate": {"type": "number", "exclusiveMinimum": 0}}
+    never: dict[str, Any] = {"enum": [None]}
+    for measure, kind in MEASURES.items():
+        side, other = ("at_least", "at_most") if kind.more_is_better else ("at_most", "at_least")
+        needs, keys = [side], {side: forms.get(kind.figure, never), other: never}
+        if measure is Measure.INTEGRITY:
+            needs = []
+        if measure in TIMES:
+            needs.append("percentile")
+        else:
+            keys["percentile"] = never
+        if measure in PER_FAULT:
+            needs.append("faults")
+            keys["faults"] = {"minItems": 1}
+        if measure is Measure.BURN_RATE:
+            needs.append("sliding")
+        elif measure not in TIMES | SHARES:
+            keys["sliding"] = never
+        if measure not in STEADY:
+            keys |= {"per": {"const": "all"}, "operations": {"maxItems": 0}, "except_operations": {"maxItems": 0}}
+            keys["window"] = {"enum": ["calm", "run", "fault"]}
+        if measure is not Measure.INTEGRITY:
+            keys["invariants"] = {"maxItems": 0}
+        if measure is not Measure.CACHE_HIT_RATIO:
+            keys["warm"] = {"const": False}
+        yield {
+            "if": {"properties": {"measure": {"const": measure.value}}, "required": ["measure"]},
+            "then": {"required": needs, "properties": keys},
+        }
+    some = {"minItems": 1}
+    others = [measure.value for measure in Measure if measure not in PER_FAULT]
+    yield {
+        "if": {"properties": {"measure": {"enum": others}, "window": {"not": {"const": "degraded"}}}, "required": ["measure"]},
+        "then": {"properties": {"faults": {"maxItems": 0}}},
+    }
+    yield {
+        "if": {"properties": {"window": {"const": "degraded"}}, "required": ["window"]},
+        "then": {"required": ["faults"], "properties": {"faults": some}},
+    }
+    both = {"operations": some, "except_operations": some}
+    yield {"not": {"properties": both, "required": [*both]}}
+
+
 @dataclass(frozen=True, slots=True)
 class Objective:
     """A bound on one measure, in one scope and window: what a verdict answers."""
 
-    __pydantic_config__ = STRICT
+    __pydantic_config__ = ConfigDict(**STRICT, json_schema_extra={"allOf": [*_stated_rules()]})
 
     id: Name
+    """What verdicts call the objective. Two objectives may share it only for different parts or faults."""
     claims: tuple[str, ...]
+    """IDs of the promises that the objective tests; none for a bound of our own."""
     measure: Measure
+    """What is bounded. It decides in which unit a bound is written, and which of the other keys apply."""
     at_most: Quantity | None = None
+    """Upper bound, for measures of which less is better."""
     at_least: Quantity | None = None
-    """One of the two, except for ``integrity``, whose bound is zero breaches."""
-    percentile: Quantity | None = None
-    """For latency and times: ``95%``."""
+    """Lower bound, for measures of which more is better. ``integrity`` takes neither bound: a single breach fails it."""
+    percentile: Annotated[Quantity, stated(**_BETWEEN)] | None = None
+    """For latency, database and cache times: between 0% and 100%, both excluded."""
     per: Literal["all", "region", "shard", "operation", "franchise_decile"] = "all"
     """One verdict over everything, or one for each part. Deciles are of traffic: the first holds the hottest franchises."""
     operations: tuple[str, ...] = ()
-    """Kinds of operations that count; all when empty."""
+    """Kinds of operations that count, as the dialect of the API names them (``slots``, ``book``, ``login``); all when empty."""
     except_operations: tuple[str, ...] = ()
     """Kinds of operations that do not count, such as log-ins, which are slow by design and have a bound of their own."""
     window: Literal["calm", "run", "fault", "degraded"] = "calm"
-    """The phases that count; ``degraded`` is the weaker promise for as long as a fault of ``faults`` that the plan lets degrade is in effect."""
+    """The phases that count: the calm ones, those of faults, or both (``run``). ``degraded`` is the weaker promise for as long as a fault of ``faults``
+    that the plan lets degrade is in effect."""
     sliding: Lasting | None = None
     """The objective holds in every stretch of this length, not only over the whole window. For shares, times and the burn rate."""
     faults: tuple[str, ...] = ()
@@ -142,9 +217,12 @@ class Objective:
     warm: bool = False
     """For the cache's hit ratio: only lookups of franchises that were looked up before in this run. A first lookup tells how long the run was for so
     many franchises, and not how good the cache is; at a rate that a small machine cannot offer there would be next to none."""
-    confidence: Quantity = 0.95
+    confidence: Annotated[Quantity, stated(**_CONFIDENCE)] = 0.95
+    """Of each one-sided bound on which a verdict rests: between 50% and 100%, both excluded. At 95% a wrong pass, and a wrong fail, happen in at most
+    5 runs of 100."""
     at_least_chances: Count | None = None
-    """How often what the objective forbids must have been possible in the run for it to pass; at least once, if not said."""
+    """How often what the objective forbids must have been possible in the run for it to pass: requests, contests for a slot, …; at least once, if
+    not said."""
 
     def __post_init__(self) -> None:
         bounds = [bound for bound in (self.at_most, self.at_least) if bound is not None]
@@ -204,8 +282,11 @@ class Claim:
     __pydantic_config__ = STRICT
 
     id: Name
+    """What objectives and reports call the promise."""
     text: str
+    """The promise, in the words of its owner."""
     how: tuple[Literal["load", "fault", "drill", "probe", "capacity", "attest"], ...]
+    """Ways in which it can be settled. Plans have ``load`` and ``fault``; a promise that needs another way is listed as not run."""
     owner: str = ""
     """Who attests to it, where a harness cannot measure it."""
 
@@ -217,9 +298,13 @@ class Target:
     __pydantic_config__ = STRICT
 
     name: Name
+    """What plans call the target: the name of its file."""
     title: str
+    """What reports call the system."""
     claims: tuple[Claim, ...]
+    """Every promise, also those that no objective can test yet."""
     objectives: tuple[Objective, ...]
+    """What puts the promises to the test: each gives one verdict or several."""
 
     @property
     def error_budget(self) -> float | None:

@@ -60,15 +60,19 @@ class Exit(IntEnum):
     """What a command ends with. When several apply: 130 > 5 > 4 > 1 > 3."""
 
     PASS = 0
+    """Pass; of other commands than those that judge: done."""
     FAIL = 1
-    """The judges' alone: an objective, a recovery or an invariant failed."""
+    """Fail: an objective, a recovery or an invariant did not hold. Only the judges cause this code."""
     USAGE = 2
-    """Before anything was started."""
+    """An option, a plan or another file is wrong; nothing was started."""
     INCONCLUSIVE = 3
+    """Inconclusive: at least one verdict could not be decided."""
     BROKEN = 4
     """The environment or the harness failed."""
     SAFETY = 5
+    """The trial stopped itself for safety, or ``closeshave stop`` stopped it."""
     INTERRUPTED = 130
+    """The operator interrupted it (Ctrl-C)."""
 
 
 EXIT_OF: Mapping[Ending, Exit] = {

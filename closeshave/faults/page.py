@@ -9,6 +9,7 @@ from pathlib import Path
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.kind import Kind, Parameter
 from closeshave.files import write_atomically
+from closeshave.files.described import clause, meanings
 from closeshave.plan import Expected
 
 FAMILIES: Mapping[str, str] = {
@@ -19,12 +20,7 @@ FAMILIES: Mapping[str, str] = {
     "dependency": "the payment provider",
     "data": "acknowledgements and retries",
 }
-MEANINGS: Mapping[Expected, str] = {
-    Expected.TOLERATES: "the objectives hold throughout",
-    Expected.DEGRADES: "a weaker objective holds while the fault is in effect",
-    Expected.RECOVERS: "the platform recovers by itself, within its RTO",
-    Expected.RESTORED: "an operator restores the platform, and that is part of the recovery",
-}
+MEANINGS: Mapping[Expected, str] = {each: clause(meanings(Expected)[each.name]) for each in Expected}
 
 
 def page(kinds: Mapping[str, Kind] = KINDS) -> str:

@@ -11,9 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainSerializer, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
+
+from closeshave.files.described import meaning_at
 
 T = TypeVar("T")
 
@@ -21,6 +34,9 @@ LARGEST_BYTES = 1 << 20
 DEEPEST = 64
 MOST_VALUES = 100_000
 """Of a file that a person writes: bytes, lists and mappings within each other, and values once every alias stands for what it names."""
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+"""What files call things by: a part of a verdict's ID or of a directory's name."""
 
 STRICT = ConfigDict(extra="forbid", strict=False, allow_inf_nan=False)
 """For ``__pydantic_config__`` of every dataclass read from YAML: an unknown key is an error, never ignored, and no number is ``.nan`` or ``.inf``."""
@@ -54,7 +70,7 @@ def read(path: Path, type_: type[T]) -> T:
     try:
         return TypeAdapter(type_).validate_python(raw)
     except ValidationError as error:
-        raise InvalidFile(*_merged(_problem(path, raw, item) for item in error.errors())) from None
+        raise InvalidFile(*_merged(_problem(path, raw, item, type_) for item in error.errors())) from None
 
 
 def document(path: Path) -> Any:
@@ -214,7 +230,7 @@ def quantity(text: object) -> float:
 
 def name(text: str) -> str:
     """What files call things by. Raises :class:`ValueError` for what would not do as a part of a verdict's ID or of a directory's name."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
+    if not re.fullmatch(NAME, text):
         raise ValueError(
             f"{_short(text)}: use letters, digits, dots, dashes and underscores, at most 64, and begin with a letter or a digit"
         )
@@ -226,23 +242,58 @@ def _short(text: object) -> str:
     return said if len(said) <= 60 else f"{said[:40]}… ({len(said)} characters)"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Stated:
+    """Keywords that the JSON Schema of a type has beside its own."""
+
+    keywords: Mapping[str, Any]
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Called by pydantic."""
+        return {**handler(schema), **self.keywords}
+
+
+def stated(**keywords: Any) -> Stated:
+    """Adds keywords to what the JSON Schema says of a field: for a rule that is checked elsewhere, in ``__post_init__`` or when a file is read."""
+    return Stated(keywords)
+
+
+def percentage_not(*patterns: str) -> dict[str, Any]:
+    """For a JSON Schema: percentages that a key does not take, by patterns of what stands before the sign."""
+    return {"not": {"type": "string", "pattern": f"^({'|'.join(patterns)}) ?%$"}}
+
+
 def duration_text(value: float) -> str:
     """``30s``, ``0.25s``: a duration in seconds as :func:`seconds` reads it."""
     return f"{value:.9f}".rstrip("0").rstrip(".") + "s"
 
 
-Seconds = Annotated[
+_DURATION = r" *(\d+(\.\d+)?(ms|s|m|h|d) *)+"
+_PERCENTAGE, _PLAIN = r"\d{1,9}(\.\d{1,30})? ?%", r"\d{1,30}(\.\d{1,30})?"
+DURATION_SCHEMA: dict[str, Any] = {"type": ["string", "number"], "pattern": f"^{_DURATION}$", "minimum": 0, "maximum": 0}
+"""How a JSON Schema says what :func:`seconds` reads: text with a unit, or the number 0. A pattern is for texts only, a minimum for numbers only."""
+LASTING_SCHEMA: dict[str, Any] = {"type": "string", "pattern": f"^(?=.*[1-9]){_DURATION}$"}
+SHARE_SCHEMA: dict[str, Any] = {
+    "type": ["string", "number"],
+    "pattern": r"^(0*(100(\.0+)?|\d{1,2}(\.\d{1,30})?) ?%|0*(1(\.0+)?|0(\.\d{1,30})?))$",
+    "minimum": 0,
+    "maximum": 1,
+}
+QUANTITY_SCHEMA: dict[str, Any] = {"type": ["string", "number"], "pattern": f"^({_PERCENTAGE}|{_PLAIN}|{_DURATION})$"}
+
+Seconds = Annotated[float, BeforeValidator(seconds), PlainSerializer(duration_text, when_used="json"), WithJsonSchema(DURATION_SCHEMA)]
+"""A duration as people write it, in seconds once read; written as people write it, too."""
+Lasting = Annotated[
     float,
     BeforeValidator(seconds),
+    AfterValidator(lasting),
     PlainSerializer(duration_text, when_used="json"),
-    WithJsonSchema({"type": ["string", "number"], "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"}),
+    WithJsonSchema(LASTING_SCHEMA),
 ]
-"""A duration as people write it, in seconds once read; written as people write it, too."""
-Lasting = Annotated[Seconds, AfterValidator(lasting)]
 """A duration that is longer than 0."""
-Quantity = Annotated[float, BeforeValidator(quantity), WithJsonSchema({"type": ["string", "number"]})]
+Quantity = Annotated[float, BeforeValidator(quantity), WithJsonSchema(QUANTITY_SCHEMA)]
 """A share, a duration or a plain number, as :func:`quantity` reads it."""
-Share = Annotated[float, BeforeValidator(share), WithJsonSchema({"type": ["string", "number"]})]
+Share = Annotated[float, BeforeValidator(share), WithJsonSchema(SHARE_SCHEMA)]
 """A percentage, or a number from 0 to 1."""
 Positive = Annotated[float, BeforeValidator(plain), Field(gt=0, le=MOST)]
 """A rate or a factor above 0."""
@@ -254,7 +305,7 @@ Count = Annotated[int, BeforeValidator(whole), Field(ge=1, le=10**9)]
 """How many, at least one."""
 Whole = Annotated[int, BeforeValidator(whole), Field(ge=0, le=2**62)]
 """A whole number from 0 on."""
-Name = Annotated[str, AfterValidator(name)]
+Name = Annotated[str, AfterValidator(name), WithJsonSchema({"type": "string", "pattern": NAME})]
 """What something is called by, as :func:`name` allows it."""
 
 
@@ -265,7 +316,9 @@ def place(value: object) -> object:
     return value
 
 
-Place = Annotated[str | int, BeforeValidator(place)]
+Place = Annotated[
+    str | int, BeforeValidator(place), WithJsonSchema({"type": ["string", "integer"], "minLength": 1, "minimum": 0, "maximum": 10**9})
+]
 """A shard's number, or the name of a region or a tier."""
 
 
@@ -297,7 +350,7 @@ def _written(raw: Any, location: tuple[str | int, ...]) -> Iterator[str | int]:
             yield part
 
 
-def _problem(path: Path, raw: Any, item: Any) -> Problem:
+def _problem(path: Path, raw: Any, item: Any, type_: Any) -> Problem:
     location = tuple(_written(raw, tuple(item["loc"])))
     line = line_of(raw, location)
     key = ".".join(str(part) for part in location)
@@ -306,9 +359,12 @@ def _problem(path: Path, raw: Any, item: Any) -> Problem:
         message = "unknown key"
     elif kind in {"missing", "missing_argument"}:
         message = "is missing"
+        if meaning := meaning_at(type_, location):
+            message += f"; it means: {meaning}"
     elif kind in _BOUNDS:
         ((_, bound),) = item["ctx"].items()
-        message = f"{_short(item['input'])} is {_BOUNDS[kind]} {bound:,g}"
+        meaning = meaning_at(type_, location)
+        message = f"{_short(item['input'])} is {_BOUNDS[kind]} {bound:,g}{f' ({meaning})' if meaning else ''}"
     else:
         message = item["msg"].removeprefix("Value error, ")
     return Problem(str(path), line, key, message)

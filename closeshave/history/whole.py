@@ -67,16 +67,19 @@ class Rate:
     scale: float
     """Times the planned rates of sessions, contests and canaries."""
     planned_sessions_per_s: float
+    """Sessions per second of the fullest phase, as the plan is written."""
     sessions_per_s: float
+    """The same, as they were offered."""
     planned_calm_s: float
+    """All calm phases together in seconds, as the plan is written."""
     calm_s: float
-    """All calm phases together: at a smaller rate they last longer, within ``limits.duration``."""
+    """All calm phases together in seconds, as they were: at a smaller rate they last longer, within ``limits.duration``."""
     processors: float | None = None
-    """Processors that the run could use. This and the following only where a calibration measured them."""
+    """Processors that the run could use. This and the following are known only where a calibration measured them."""
     share_at_most: float | None = None
-    """Of these processors, for platform, senders and harness together."""
+    """Share of these processors that platform, senders and harness together may use, 0 to 1."""
     cpu_s_per_session: float | None = None
-    """Processor seconds of one session, over all parts. A platform that has become more expensive shows here, whatever the rate is."""
+    """Processor time of one session in seconds, over all parts. A platform that has become more expensive shows here, whatever the rate is."""
     standing_cores: float | None = None
     """Processors in use without any load."""
     others_cores: float | None = None

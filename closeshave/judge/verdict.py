@@ -12,8 +12,11 @@ class Status(StrEnum):
     """The three answers, in the order of :attr:`severity`."""
 
     PASS = "pass"  # noqa: S105 - a word, not a secret
+    """Every promise was tested and held, with enough evidence to say so."""
     INCONCLUSIVE = "inconclusive"
+    """At least one could not be decided; the reason says why."""
     FAIL = "fail"
+    """At least one did not hold; witnesses prove it."""
 
     @property
     def severity(self) -> int:
@@ -35,6 +38,7 @@ class Exposure:
     """How often what a verdict forbids could have happened in this run: without a chance nothing was tested."""
 
     chances: int
+    """How many there were."""
     of: str
     """What a chance is, in words to follow the number: ``contests for a slot``."""
     missed_share_at_most: float = field(init=False)
@@ -55,7 +59,9 @@ class NotRun:
     id: str
     """A promise (``E17``) or an invariant (``idempotency``)."""
     text: str
+    """The promise, or the invariant's name."""
     why: str
+    """Why it has no verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +71,21 @@ class Verdict:
     id: str
     """Unique in the run: ``latency/us-east-1``, ``recovery/shard-primary-lost``, ``integrity/double_booked``."""
     claims: tuple[str, ...]
+    """IDs of the promises that it answers."""
     status: Status
+    """The answer."""
     measure: str
+    """What was judged: a measure of the target, an invariant, or a precondition of the run."""
     scope: str
     """``all``, ``region:us-east-1``, ``shard:1``, ``operation:slots`` or ``fault:ID``."""
     measured: float | None
+    """The figure, in ``unit``; unknown is ``null``."""
     bound: float | None
+    """What the objective allows, in ``unit``."""
     unit: str
-    """``ratio``, ``s``, ``1/s`` or ``count``."""
+    """``ratio``, ``s``, ``1/s``, ``times`` or ``count``."""
     confidence: tuple[float, float] | None = None
+    """Lower and upper bound of the figure, each one-sided at the confidence of the objective; ``null`` where nothing was estimated."""
     n: int = 0
     """How many operations (or probes) the figure rests on."""
     reason: str = ""
@@ -91,15 +103,23 @@ class LoadFigures:
     """What was offered and what came back, of customers only. Rates per second, times in milliseconds."""
 
     intended: int
+    """Requests that were due."""
     sent: int
+    """Requests that the senders put on the wire, by their own count."""
     recorded: int
+    """Requests that the run has a row of. All three are equal in a complete run."""
     rate_offered: float | None
+    """Requests that were due in the calm phases, per second."""
     rate_completed: float | None
+    """Of these the ones that were answered well, per second."""
     send_lateness_p99_ms: float | None
+    """The 99th percentile of how long after its intended instant a request was sent, in milliseconds."""
     response_ms: Mapping[str, float | None]
-    """``p50``, ``p95``, ``p99``, ``p999``."""
+    """Percentiles of the response time in the calm phases, in milliseconds: ``p50``, ``p95``, ``p99``, ``p999``."""
     generator_limited_windows: int
+    """Windows of ten seconds in which the sender of customers could not keep its schedule."""
     edge_count: int | None
+    """Requests that the platform's edges counted by themselves; ``null`` where they cannot be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +127,42 @@ class FaultFigures:
     """A fault as the report shows it. Instants are seconds after the run's first phase began; ``None`` is unknown."""
 
     id: str
+    """As the plan calls it."""
     kind: str
+    """Of the catalogue: ``shard.primary-killed``."""
     scope: str
+    """``shard:1``, ``region:us-west-2``, …; ``all`` for one without a scope."""
     expected: str
+    """What the plan expects of the platform: ``tolerates``, ``degrades``, ``recovers`` or ``restored``."""
     injected_at_s: float | None
+    """Instant at which the injection started (t0)."""
     observed_at_s: float | None
+    """Instant at which an independent probe saw it in effect."""
     healed_at_s: float | None
+    """Instant at which the harness began to heal it (t_h)."""
     healed_verified: bool
+    """Whether it is proven that it was healed."""
     detect_s: float | None
+    """Seconds from the injection to the platform's first signal of its own (t_d - t0)."""
     fail_over_s: float | None
+    """Seconds from that signal to the first write that succeeded again (t_w - t_d)."""
     restore_s: float | None
+    """Seconds from that write until service was restored (t_r - t_w)."""
     recovery_s: float | None
+    """The recovery time in seconds (RTA, t_r - t0): the likeliest instant of its interval."""
     self_recovered: bool | None
+    """Whether the platform recovered, and held, before the harness began to heal."""
     loss_window_s: float | None
+    """The data loss window in seconds (RPA): how long before the end of the old primary the oldest missing write was acknowledged; 0 if none is
+    missing."""
     lost_writes: int | None
+    """Acknowledged writes within that window that are missing from the final state."""
     loss_resolution_s: float | None
+    """The widest gap in seconds between acknowledgements before the injection: a loss window below it could not be seen."""
     split_brain_writes: int | None
+    """Writes that started after the promotion of the new primary and were acknowledged by the old one."""
     leakage: float | None
+    """Share of the traffic outside the scope that got worse because of the fault, 0 to 1."""
     budget_burnt: float | None
     """Share of the 30-day error budget of the availability objective that the fault's not-good requests used."""
     touched: tuple[str, ...] = ()
@@ -152,7 +191,9 @@ class ResilienceFigures:
     """The resilience score, 0 to 1, and how much of what can fail was tested, 0 to 1."""
 
     score: float
+    """The mean over all families of the share of tested promises that were kept, 0 to 1. A family that was not tested counts as zero."""
     coverage: float
+    """Share of the families that were tested, 0 to 1."""
     tested: tuple[str, ...]
     """Families of failure with a fault that bit and was proven healed."""
     untested: tuple[str, ...]

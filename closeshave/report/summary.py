@@ -1,6 +1,6 @@
 """``summary.json``, version 1: what other programs read. Its fields keep their names; more may be added; absent is ``null``, never 0.
 
-Its JSON Schema is published as ``docs/summary.schema.json`` (``python -m closeshave.cli.schemas docs`` writes it).
+Its JSON Schema is published as ``docs/summary.schema.json`` (``python -m closeshave.reference docs`` writes it).
 """
 
 from __future__ import annotations
@@ -37,18 +37,27 @@ class Run:
     """Which run this is. Times are ISO 8601."""
 
     id: str
+    """Of the run: the name of its directory."""
     plan: str
+    """Name of the plan."""
     environment: str
+    """Name of the environment."""
     target: str
+    """Name of the target."""
     seed: int
+    """Chose arrivals, customers, decisions and drawn faults."""
     started_at: str
+    """When the run started."""
     ended_at: str | None
+    """When it ended; ``null`` if that was not recorded."""
     version: str
     """Of Closeshave."""
     plan_digest: str | None = None
-    """SHA-256 of the file, as the two below; ``None`` where the run has not kept it."""
+    """SHA-256 of the plan's file; ``null`` where the run has not kept it, as with the two below."""
     target_digest: str | None = None
+    """SHA-256 of the target's file."""
     environment_digest: str | None = None
+    """SHA-256 of the environment's file."""
     host: str | None = None
     """The machine, by its processors and memory."""
 
@@ -58,24 +67,34 @@ class Summary:
     """A judged run for other programs. Times in seconds unless the name says otherwise."""
 
     schema: Literal["closeshave.summary/1"]
+    """Which format this is."""
     status: Status
+    """The worst of all verdicts that count."""
     exit_code: int
+    """What ``closeshave run`` ended with: 0 pass, 1 fail, 3 inconclusive, 4 the environment or the harness failed, 5 stopped for safety, 130
+    interrupted."""
     evidence: str
     """``rehearsed`` for a stand-in, ``measured`` for the platform itself."""
     reasons: tuple[str, ...]
+    """Why the status is not pass, the worst first; empty for a pass."""
     run: Run
+    """Which run this is."""
     load: LoadFigures
+    """What was offered and what came back."""
     verdicts: tuple[Verdict, ...]
+    """Every answer."""
     faults: tuple[FaultFigures, ...]
+    """Every fault of the plan, with its figures."""
     integrity: Mapping[str, int | None]
     """Counts over the whole run; ``null`` where the evidence to count is missing."""
     resilience: ResilienceFigures
+    """The resilience score with its coverage."""
     not_run: tuple[NotRun, ...]
     """Promises of the target that this plan does not test."""
     not_asked: tuple[NotRun, ...]
     """Invariants that this platform cannot show or no journey tests, and that no objective names."""
     rate: Rate | None
-    """At which rate the load was offered, beside the planned one, and what a session cost; ``None`` for runs of older versions."""
+    """At which rate the load was offered, beside the planned one, and what a session cost; ``null`` for runs of older versions."""
 
     def unlike(self, other: Summary) -> tuple[str, ...]:
         """In what two runs differ that must be the same for their figures to be compared; what is not known is taken to differ."""
@@ -143,19 +162,14 @@ def render(findings: Findings) -> bytes:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of the summary as it is written."""
+    """The JSON Schema of the summary as it is written, without descriptions: :mod:`closeshave.reference.schemas` adds them and publishes it."""
     told = _CODEC.json_schema(mode="serialization")
-    missed = "The largest share of chances that may end in a breach while none shows it, at 95 % confidence; 1 without a chance."
-    told["$defs"]["Exposure"]["properties"]["missed_share_at_most"] = {"type": "number", "description": missed}
+    told["$defs"]["Exposure"]["properties"]["missed_share_at_most"] = {"type": "number"}
     told["$defs"]["Exposure"]["required"] = ["chances", "of", "missed_share_at_most"]
     names = [*_counts(UNKNOWN)]
     number = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
     told["properties"]["integrity"] |= {"properties": dict.fromkeys(names, number), "required": names}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Closeshave summary, version 1",
-        **{key: value for key, value in told.items() if key != "title"},
-    }
+    return told
 
 
 def _host(described: str) -> str | None:

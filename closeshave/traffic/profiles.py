@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from closeshave.files.shipped import locate
-from closeshave.files.yamlfile import STRICT, Lasting, Name, NotNegative, Positive, Seconds, read
+from closeshave.files.yamlfile import STRICT, Lasting, Name, NotNegative, Positive, Seconds, read, stated
 from closeshave.traffic.dialect import is_zone
 
 REGION_ZONES: Mapping[str, str] = {
@@ -38,9 +39,11 @@ class Crowd:
     __pydantic_config__ = STRICT
 
     at: Seconds
-    """Seconds of the trial after the load's start."""
-    peak: Positive
+    """When the message goes out, after the load's start and in the trial's own time."""
+    peak: Annotated[Positive, stated(minimum=1)]
+    """Times the traffic that there would be without it; at least 1."""
     half_life: Lasting
+    """How long until half of what it added has gone."""
 
     def __post_init__(self) -> None:
         if self.peak < 1 or self.half_life <= 0:
@@ -59,18 +62,19 @@ class Profile:
     __pydantic_config__ = STRICT
 
     name: Name
-    starts_at: datetime
+    """What plans call the profile: the name of its file in ``scenarios/profiles/``."""
+    starts_at: Annotated[datetime, stated(pattern=r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)? ?([Zz]|[+-]\d\d:?\d\d)$")]
     """The nominal instant of the load's start, with its offset from UTC."""
-    hours: tuple[NotNegative, ...]
-    """24 factors, from the hour after local midnight on."""
-    days: tuple[NotNegative, ...] = (1.0,) * 7
-    """Seven factors, Monday first."""
+    hours: Annotated[tuple[NotNegative, ...], stated(minItems=24, maxItems=24)]
+    """24 factors on the plan's rate, from the hour after local midnight on; not all 0."""
+    days: Annotated[tuple[NotNegative, ...], stated(minItems=7, maxItems=7)] = (1.0,) * 7
+    """Seven factors on the plan's rate, Monday first; not all 0."""
     speed: Positive = 1.0
     """Nominal seconds that pass in one second of the trial."""
     crowd: Crowd | None = None
     """A flash crowd on top of it, in all regions at once."""
     zones: Mapping[str, str] = field(default_factory=dict)
-    """Time zones of regions that are not known here, or known otherwise."""
+    """Region → time zone (an IANA name), for regions that are not known here, or known otherwise; a region that is in neither keeps UTC."""
 
     def __post_init__(self) -> None:
         if len(self.hours) != 24 or len(self.days) != 7:

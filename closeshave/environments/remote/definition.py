@@ -14,7 +14,7 @@ from pydantic import Field
 
 from closeshave.deployment import Asked, Call, Capabilities, Expect, Hook, Proxy, Secrets
 from closeshave.files import foreign
-from closeshave.files.yamlfile import STRICT, Count, Lasting, Positive, Whole
+from closeshave.files.yamlfile import NAME, STRICT, Count, Lasting, Positive, Whole, stated
 from closeshave.topology import Shard, Topology
 
 EVERYTHING = Capabilities()
@@ -32,9 +32,9 @@ class Fingerprint:
 
     __pydantic_config__ = STRICT
 
-    path: str
+    path: Annotated[str, stated(pattern="^/")]
     """A GET without credentials, such as ``/health``."""
-    expect: Mapping[str, str]
+    expect: Annotated[Mapping[str, str], stated(minProperties=1)]
     """Members of the JSON answer, nested ones by dots, and the text that each must have."""
 
 
@@ -45,10 +45,15 @@ class ShardAt:
     __pydantic_config__ = STRICT
 
     id: Whole
+    """The shard's number, as scopes of faults name it."""
     first: Count
+    """The first franchise ID of its range. Ranges ascend from 1 without gap or overlap."""
     last: Count
+    """The last franchise ID of its range."""
     home: str
+    """The region of its primary, one of ``regions``."""
     standby: str | None = None
+    """The region of its standby; the home region by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +91,15 @@ class Caps:
     __pydantic_config__ = STRICT
 
     requests_per_s: Positive
+    """Requests per second of customers and canaries together. A plan that can send more is refused; a trial that sends more for ten seconds stops."""
     requests: Annotated[Count, Field(le=10**10)]
+    """Requests of one run in all: a plan's ``limits.requests`` is at most this."""
     duration: Lasting
+    """Of one run: a plan's ``limits.duration`` is at most this."""
     regions_at_once: Annotated[Whole, Field(le=1000)] = 0
     """Blast radius: regions that may be broken at the same time."""
     shards_at_once: Annotated[Whole, Field(le=1000)] = 0
+    """Blast radius: shards that may be broken at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,7 @@ class Metrics:
 
     __pydantic_config__ = STRICT
 
-    prometheus: str | None = None
+    prometheus: Annotated[str, stated(pattern="^[^@]*$")] | None = None
     """Base URL of a Prometheus that scrapes it."""
 
 
@@ -110,24 +119,37 @@ class Remote:
     __pydantic_config__ = STRICT
 
     kind: Literal["remote"]
-    name: str
-    regions: Mapping[str, str]
-    """Region → base URL, in failover order."""
+    """A platform that the harness does not run: it only sends requests to it, and calls its operator's hooks."""
+    name: Annotated[str, stated(pattern=NAME)]
+    """What plans call the environment; on production it must be typed (``--confirm``)."""
+    regions: Annotated[Mapping[str, Annotated[str, stated(pattern=r"^https?://[^@/?#]+/*$")]], stated(minProperties=1)]
+    """Region → base URL without a path, in failover order."""
     fingerprint: Fingerprint
+    """What shows that the address leads to this platform."""
     caps: Caps
+    """What no plan and no command can exceed."""
     stage: Stage = "production"
-    """Unknown counts as production."""
+    """Unknown counts as production, which needs a token and its name typed."""
     shards: tuple[ShardAt, ...] = ()
+    """Where ranges of franchises live; one shard when left out."""
     resident: tuple[str, ...] = ()
+    """Regions whose rows may not leave them."""
     accounts: Accounts = Accounts(register=5)
+    """Who the customers are; five registered in each region by default."""
     capabilities: Capabilities = EVERYTHING
+    """What the platform's API can do and allows."""
     read_back: ReadBack = ReadBack()
+    """How the final state is read."""
     hooks: tuple[Hook, ...] = ()
+    """Faults that the platform's operator carries out; without one, a run has no faults here."""
     metrics: Metrics = Metrics()
+    """Where the platform's own measurements are."""
     proxy: Proxy | None = None
     """The proxy for requests to the regions' hosts; all other requests bypass it."""
     evidence: Literal["measured"] = "measured"
+    """What its runs can show: the platform itself was measured."""
     description: str = ""
+    """A sentence for people."""
 
     @property
     def topology(self) -> Topology:

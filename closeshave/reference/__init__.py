@@ -1,0 +1,6 @@
+"""The reference: JSON Schemas of the files that people write and of the summary, and the pages below ``docs/reference``, made from the code.
+
+``python -m closeshave.reference docs`` writes them again. What a key means stands beside it, as the docstring below a field; nothing is said twice.
+
+May import: cli, environments, faults, files, judge, plan, report, target, traffic, vocabulary.
+"""

@@ -1,0 +1,159 @@
+"""The pages of the reference as Markdown. Pure, but for the example files that they show."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from closeshave.files.described import meanings
+from closeshave.judge.integrity.registry import INVARIANTS
+from closeshave.reference import commands
+from closeshave.reference.keys import Key, Section, code, sections
+from closeshave.reference.schemas import Schema
+from closeshave.target import MEASURES, Measure
+
+EXAMPLES = Path("examples", "every-key")
+"""Below the pages: documents that show every key, each read by the harness in a test."""
+MADE = "Made by `python -m closeshave.reference docs` from the code: change what a docstring says there, not here."
+
+
+def pages(schemas: Mapping[str, Schema], docs: Path) -> Mapping[str, str]:
+    """File name → page. Raises :class:`OSError` where an example file is missing below ``docs``."""
+    environment = schemas["environment"]
+    embedded, containers, remote = (environment["$defs"][name] for name in ("Embedded", "Containers", "Remote"))
+
+    def example(name: str) -> Any:
+        path = docs / EXAMPLES / name
+        return json.loads(path.read_text()) if path.suffix == ".json" else YAML(typ="safe").load(path)
+
+    return {
+        "plans.md": _page(
+            "Plans",
+            "What a trial does: a file in `scenarios/`.",
+            "plan",
+            _sections(sections(schemas["plan"], schemas["plan"], example("plan.yaml")), 2),
+            "Scopes and parameters of each kind of fault are in [Faults](../faults.md).",
+        ),
+        "targets.md": _page(
+            "Targets",
+            "What a system promises, and the objectives that test it: a file in `environments/targets/`.",
+            "target",
+            [*_sections(sections(schemas["target"], schemas["target"], example("target.yaml")), 2), *_measures(), *_invariants()],
+            "How a plan and a target meet is in [Targets and plans](../targets.md).",
+        ),
+        "environments.md": _page(
+            "Environments",
+            "What a trial runs on: a file in `environments/`. `kind` decides which keys there are.",
+            "environment",
+            [
+                "## kind: embedded, and kind: containers",
+                "",
+                *_sections(sections(environment, embedded, example("embedded.yaml")), 3, "both"),
+                "## kind: containers has one more key",
+                "",
+                *_sections(
+                    sections(environment, containers, example("containers.yaml"), frozenset(embedded["properties"])), 3, "containers"
+                ),
+                "## kind: remote",
+                "",
+                *_sections(sections(environment, remote, example("remote.yaml")), 3, "remote"),
+            ],
+            "How to describe your own platform is in [Your own platform](../remote.md); containers are in [Containers](../containers.md).",
+        ),
+        "profiles.md": _page(
+            "Traffic profiles",
+            "How the rate follows the time of day: a file in `scenarios/profiles/`, named by `traffic.profile` of a plan.",
+            "profile",
+            _sections(sections(schemas["profile"], schemas["profile"], example("profile.yaml")), 2),
+            "",
+        ),
+        "summary.md": _page(
+            "The summary",
+            "`summary.json` of a run, for other programs. Fields keep their names; more may be added. What is unknown is `null`, never 0.",
+            "summary",
+            _sections(sections(schemas["summary"], schemas["summary"], example("summary.json")), 2, written=False),
+            "The examples are figures of a real run.",
+        ),
+        "command.md": commands.page(MADE),
+    }
+
+
+def _page(title: str, about: str, name: str, body: Iterable[str], more: str) -> str:
+    form = "" if name == "summary" else " [How keys are written](index.md#how-values-are-written)."
+    lines = [f"# {title}", "", MADE, "", f"{about} {more}".strip(), "", f"[JSON Schema](../{name}.schema.json).{form}", "", *body]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _sections(found: Iterable[Section], level: int, prefix: str = "", *, written: bool = True) -> Iterator[str]:
+    for section in found:
+        first = section.places[0]
+        if not section.keys:
+            continue
+        yield f"{'#' * level} {', '.join(code(place) for place in section.places) if first else 'The file'}"
+        yield ""
+        yield section.about
+        yield ""
+        columns = ("key", "meaning", "form", *(("default",) if written else ()), "example")
+        yield f"| {' | '.join(columns)} |"
+        yield f"|{'---|' * len(columns)}"
+        yield from (_row(key, prefix, written=written) for key in section.keys)
+        yield ""
+        for name, words in section.values:
+            yield f"Values of `{name}`:"
+            yield ""
+            yield from (f"* `{word}`: {meaning}" for word, meaning in words)
+            yield ""
+
+
+def _row(key: Key, prefix: str, *, written: bool) -> str:
+    cells = (
+        f'<a id="{anchor(prefix, key.path)}"></a>`{key.name}`',
+        key.meaning,
+        key.form,
+        *((key.default,) if written else ()),
+        key.example,
+    )
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') if cell is key.meaning else cell for cell in cells)} |"
+
+
+def anchor(prefix: str, path: str) -> str:
+    """What a link to a key ends with: ``phases.sessions_per_s``."""
+    plain = re.sub(r"[^a-z0-9_.-]+", "-", path.lower().replace("[]", "")).replace("-.", ".").strip("-")
+    return f"{prefix}.{plain}" if prefix else f"key.{plain}"
+
+
+def _measures() -> Iterator[str]:
+    meant = meanings(Measure)
+    yield "## Measures"
+    yield ""
+    yield "`measure` says what an objective bounds, and so how the bound is written."
+    yield ""
+    yield "| measure | meaning | bound | written as | verdicts in |"
+    yield "|---|---|---|---|---|"
+    written = {
+        "time": "a duration: `100ms`, `5m`",
+        "share": "a percentage, or a number from 0 to 1",
+        "rate": "a number above 0",
+        "count": "—",
+    }
+    for measure, kind in MEASURES.items():
+        bound = "none" if measure is Measure.INTEGRITY else "`at_least`" if kind.more_is_better else "`at_most`"
+        yield f"| `{measure}` | {meant[measure.name]} | {bound} | {written[kind.figure]} | `{kind.unit}` |"
+    yield ""
+
+
+def _invariants() -> Iterator[str]:
+    yield "## Invariants"
+    yield ""
+    yield "What `integrity` counts, by the names that `invariants` takes. A single breach fails a run; a *doubt* makes it inconclusive."
+    yield ""
+    yield "| invariant | what is counted | a finding is | counted in the summary |"
+    yield "|---|---|---|---|"
+    for name, each in INVARIANTS.items():
+        yield f"| `{name}` | {each.title} | a {'doubt' if each.doubt else 'breach'} | {'yes' if each.summarised else 'no'} |"
+    yield ""

@@ -1,0 +1,93 @@
+"""The pages of the reference say what the code says: every key of every schema, with meaning, form, default and example."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from closeshave.reference.keys import Key, sections
+from closeshave.reference.pages import EXAMPLES, anchor, pages
+from closeshave.reference.schemas import schemas
+
+DOCS = Path(__file__).parents[2] / "docs"
+SCHEMAS = schemas()
+MADE = pages(SCHEMAS, DOCS)
+STARTS: dict[str, list[tuple[str, str | None, str]]] = {
+    "plans.md": [("plan", None, "")],
+    "targets.md": [("target", None, "")],
+    "environments.md": [
+        ("environment", "Embedded", "both"),
+        ("environment", "Containers", "containers"),
+        ("environment", "Remote", "remote"),
+    ],
+    "profiles.md": [("profile", None, "")],
+    "summary.md": [("summary", None, "")],
+}
+
+
+def keys_of(page: str) -> Iterator[tuple[Key, str]]:
+    """Every key that belongs on a page, with its prefix."""
+    for name, definition, prefix in STARTS[page]:
+        schema = SCHEMAS[name]
+        without = frozenset(schema["$defs"]["Embedded"]["properties"]) if definition == "Containers" else frozenset()
+        for section in sections(schema, schema["$defs"][definition] if definition else schema, {}, without):
+            yield from ((key, prefix) for key in section.keys)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_published_page_is_up_to_date(name):
+    """``python -m closeshave.reference docs`` makes them again."""
+    assert (DOCS / "reference" / name).read_text() == MADE[name]
+
+
+@pytest.mark.parametrize("page", STARTS)
+def test_every_key_appears_once_with_its_meaning(page):
+    """Under an anchor of its own, so that it can be linked to."""
+    rows: dict[str, list[list[str]]] = {}
+    for line in MADE[page].splitlines():
+        if line.startswith('| <a id="'):
+            rows.setdefault(line.split('"')[1], []).append(line.replace("\\|", "").strip("|").split("|"))
+    found = [(key, anchor(prefix, key.path)) for key, prefix in keys_of(page)]
+    assert sorted(rows) == sorted(name for _, name in found)
+    for key, name in found:
+        (cells,) = rows[name]
+        assert f"`{key.name}`" in cells[0]
+        assert [cell for cell in cells[1:-1] if not cell.strip()] == [], key.path
+
+
+@pytest.mark.parametrize("page", [page for page in STARTS if page != "summary.md"])
+def test_every_key_that_people_write_has_an_example(page):
+    """From the file that shows every key; a mapping's keys have theirs."""
+    bare = []
+    for line in MADE[page].splitlines():
+        if line.startswith('| <a id="'):
+            cells = [cell.strip() for cell in line.replace("\\|", "").strip("|").split("|")]
+            if not cells[-1] and "see below" not in cells[2]:
+                bare.append(cells[0])
+    assert bare == []
+
+
+def keys_in(node):
+    """Names of the schema's properties, at any depth."""
+    if isinstance(node, dict):
+        if "properties" in node and "type" in node:
+            yield from node["properties"]
+        for inner in node.values():
+            yield from keys_in(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from keys_in(inner)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_no_key_of_a_schema_is_missing_in_the_reference(name):
+    """Counted without the generator's own walk: whatever the schema names stands on some page."""
+    everything = "".join(MADE.values())
+    assert {key for key in keys_in(SCHEMAS[name]) if f"</a>`{key}`" not in everything} == set()
+
+
+def test_the_summary_that_the_page_shows_is_a_real_one():
+    """It fits its schema."""
+    jsonschema.validate(json.loads((DOCS / EXAMPLES / "summary.json").read_text()), SCHEMAS["summary"])

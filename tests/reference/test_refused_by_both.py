@@ -1,0 +1,255 @@
+"""What a schema can say, it says as the harness does: each of these files is refused by both, and the same file without its mistake by neither."""
+
+import copy
+import json
+from functools import reduce
+from pathlib import Path
+
+import jsonschema
+import pytest
+from ruamel.yaml import YAML
+
+from closeshave.environments.definition import read_definition
+from closeshave.files.yamlfile import InvalidFile, read
+from closeshave.plan import read_plan
+from closeshave.reference.schemas import schemas
+from closeshave.target import read_target
+from closeshave.traffic.profiles import Profile
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "every-key"
+MADE = schemas()
+READERS = {
+    "plan": ("plan", read_plan),
+    "target": ("target", read_target),
+    "embedded": ("environment", read_definition),
+    "containers": ("environment", read_definition),
+    "remote": ("environment", read_definition),
+    "profile": ("profile", lambda path: read(path, Profile)),
+}
+GONE = object()
+
+WRONG = [
+    # an unknown key, a missing one, another kind of value
+    ("plan", "nmae", "x"),
+    ("plan", "seed", GONE),
+    ("plan", "seed", -1),
+    ("plan", "seed", 1.5),
+    ("plan", "seed", True),
+    ("plan", "name", "two words"),
+    ("plan", "name", "-x"),
+    ("plan", "phases", []),
+    ("plan", "phases", "calm"),
+    ("plan", "rate", "automatic"),
+    ("plan", "phases.1.role", "quiet"),
+    ("plan", "phases.1.duration", "90"),
+    ("plan", "phases.1.duration", 90),
+    ("plan", "phases.1.duration", "0s"),
+    ("plan", "phases.1.duration", "1 m"),
+    ("plan", "phases.1.duration", "-1s"),
+    ("plan", "phases.1.sessions_per_s", 0),
+    ("plan", "phases.1.sessions_per_s", 2_000_000),
+    ("plan", "phases.1.sessions_per_s", "fast"),
+    ("plan", "phases.1.sessions_per_s", True),
+    ("plan", "phases.0.shape.kind", "rampp"),
+    ("plan", "phases.0.shape.start", 1.1),
+    ("plan", "phases.2.shape.levels", []),
+    ("plan", "phases.4.shape.hours", [1.0] * 23),
+    ("plan", "phases.3.shape.half_life", 0),
+    ("plan", "faults.0.id", "Two Words"),
+    ("plan", "faults.0.kind", "primary-killed"),
+    ("plan", "faults.0.hold", GONE),
+    ("plan", "faults.0.hold", 0),
+    ("plan", "faults.0.at", 5),
+    ("plan", "faults.0.expected", "survives"),
+    ("plan", "faults.0.scope", {"shard": True}),
+    ("plan", "faults.0.scope", {"shard": -1}),
+    ("plan", "limits.requests", 0),
+    ("plan", "limits.duration", 0),
+    ("plan", "traffic.processes", 0),
+    ("plan", "traffic.processes", 257),
+    ("plan", "traffic.roaming", 1.5),
+    ("plan", "traffic.zipf", 11),
+    ("plan", "traffic.popular_ids", "random"),
+    ("plan", "traffic.per_session", {"slots": -1}),
+    ("plan", "canaries.home_per_s", 0),
+    ("plan", "canaries.away_per_s", -1),
+    ("plan", "canaries.restored_share", "100%"),
+    ("plan", "canaries.restored_share", 0.4),
+    ("plan", "nemesis.kinds", []),
+    ("plan", "nemesis.overlap_max", 0),
+    ("plan", "nemesis.overlap_max", 101),
+    ("plan", "canaries.restored_share", "49.9 %"),
+    ("plan", "aborts.leakage", 0),
+    ("plan", "aborts.leakage", "0%"),
+    ("plan", "aborts.budget", 1001),
+    ("plan", "aborts.leakage", "101%"),
+    ("plan", "aborts.budget", 0),
+    ("plan", "aborts.window", 0),
+    # of a target
+    ("target", "claims.0.how", ["hope"]),
+    ("target", "claims.0.id", ""),
+    ("target", "objectives.0.measure", "uptime"),
+    ("target", "objectives.0.at_least", GONE),
+    ("target", "objectives.0.at_least", 99.9),
+    ("target", "objectives.0.at_least", "100ms"),
+    ("target", "objectives.0.at_most", "99%"),
+    ("target", "objectives.0.percentile", "95%"),
+    ("target", "objectives.0.per", "country"),
+    ("target", "objectives.0.confidence", "50%"),
+    ("target", "objectives.0.confidence", "100%"),
+    ("target", "objectives.0.invariants", ["lost"]),
+    ("target", "objectives.0.window", "degraded"),
+    ("target", "objectives.0.warm", True),
+    ("target", "objectives.0.faults", ["shard.*"]),
+    ("target", "objectives.5.faults", ["shard.*"]),
+    ("target", "objectives.1.percentile", GONE),
+    ("target", "objectives.1.percentile", 95),
+    ("target", "objectives.1.percentile", "0%"),
+    ("target", "objectives.1.at_most", 100),
+    ("target", "objectives.1.at_most", "99%"),
+    ("target", "objectives.1.operations", ["login"]),
+    ("target", "objectives.4.faults", GONE),
+    ("target", "objectives.4.faults", []),
+    ("target", "objectives.4.per", "region"),
+    ("target", "objectives.4.sliding", "10s"),
+    ("target", "objectives.4.operations", ["book"]),
+    ("target", "objectives.5.at_most", 0),
+    ("target", "objectives.5.at_least_chances", 0),
+    # of environments
+    ("embedded", "kind", "cloud"),
+    ("embedded", "kind", GONE),
+    ("embedded", "images", {}),
+    ("embedded", "name", "two words"),
+    ("embedded", "regions", []),
+    ("embedded", "regions", ["us-east-1", "us-east-1", "eu-west-1"]),
+    ("embedded", "shards", []),
+    ("embedded", "shards.0.first", 0),
+    ("embedded", "shards.0.standby", GONE),
+    ("embedded", "tiers.0.tier", "queue"),
+    ("embedded", "etcd", []),
+    ("embedded", "apps_per_region", 0),
+    ("embedded", "apps_per_region", 101),
+    ("embedded", "database.ttl", 20),
+    ("embedded", "database.binaries", "docker"),
+    ("embedded", "seed.barbers_per_franchise", 10),
+    ("embedded", "seed.accounts_per_region", 0),
+    ("embedded", "ports", 40000),
+    ("embedded", "ports", "any"),
+    ("embedded", "links", ["app-queue"]),
+    ("embedded", "rate_limit_scale", 0),
+    ("embedded", "evidence", "measured"),
+    ("containers", "images.queue", "x"),
+    ("remote", "regions", {}),
+    ("remote", "regions", {"us-east-1": "https://example.com/api", "eu-west-1": "https://example.com"}),
+    ("remote", "regions", {"us-east-1": "https://me:secret@example.com", "eu-west-1": "https://example.com"}),
+    ("remote", "regions", {"us-east-1": "example.com", "eu-west-1": "https://example.com"}),
+    ("remote", "stage", "test"),
+    ("remote", "fingerprint.path", "health"),
+    ("remote", "fingerprint.expect", {}),
+    ("remote", "caps", GONE),
+    ("remote", "caps.requests_per_s", 0),
+    ("remote", "caps.duration", 3600),
+    ("remote", "accounts.register", 1001),
+    ("remote", "capabilities.ready_by", "hope"),
+    ("remote", "capabilities.idle_barbers", [0]),
+    ("remote", "read_back.api", "root"),
+    ("remote", "metrics.prometheus", "https://me:secret@prometheus.example.com"),
+    ("remote", "proxy.url", "proxy.example.com:3128"),
+    ("remote", "proxy.url", "http://proxy.example.com"),
+    ("remote", "hooks.0.inject.command", ["true"]),
+    ("remote", "hooks.0.inject.http", GONE),
+    ("remote", "hooks.0.inject.method", "KILL"),
+    ("remote", "hooks.0.inject.timeout", 30),
+    ("remote", "hooks.0.heal_check.expect", {}),
+    ("remote", "hooks.0.heal_check.expect.status", 99),
+    ("remote", "hooks.0.undo", GONE),
+    ("remote", "hooks.0.ends", "never"),
+    # of a traffic profile
+    ("profile", "hours", [1.0] * 23),
+    ("profile", "days", [1.0] * 8),
+    ("profile", "speed", 0),
+    ("profile", "crowd.peak", 0.5),
+    ("profile", "crowd.half_life", 0),
+    ("profile", "starts_at", "soon"),
+]
+
+
+def example(name):
+    """The document that shows every key of such a file."""
+    return YAML(typ="safe").load(EXAMPLES / f"{name}.yaml")
+
+
+def changed(document, path, value):
+    """A copy with another value, or none, at a place."""
+    whole = copy.deepcopy(document)
+    *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+    holder = reduce(lambda node, part: node[part], way, whole)
+    if value is GONE:
+        del holder[last]
+    else:
+        holder[last] = value
+    return whole
+
+
+def complaints(kind, document):
+    """What the schema says of it."""
+    plain = json.loads(json.dumps(document, default=lambda value: value.isoformat()))
+    return [error.message for error in jsonschema.Draft202012Validator(MADE[kind]).iter_errors(plain)]
+
+
+def written(tmp_path, document):
+    """A file of it."""
+    path = tmp_path / "file.yaml"
+    with path.open("w") as file:
+        YAML(typ="safe").dump(document, file)
+    return path
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_the_files_that_show_every_key_are_accepted_by_both(name, tmp_path):
+    """So that each row below is refused for its one mistake."""
+    kind, reader = READERS[name]
+    assert complaints(kind, example(name)) == []
+    assert reader(EXAMPLES / f"{name}.yaml")
+    assert reader(written(tmp_path, example(name)))
+
+
+@pytest.mark.parametrize(("name", "path", "value"), WRONG, ids=lambda each: "gone" if each is GONE else str(each)[:30])
+def test_one_mistake_is_refused_by_both(name, path, value, tmp_path):
+    """By the harness with the key, by the schema in the editor."""
+    kind, reader = READERS[name]
+    document = changed(example(name), path, value)
+    with pytest.raises(InvalidFile):
+        reader(written(tmp_path, document))
+    assert complaints(kind, document)
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "value"),
+    [
+        ("plan", "phases.1.duration", "1m 30s"),
+        ("plan", "faults.0.at", 0),
+        ("plan", "aborts.leakage", "0.5"),
+        ("plan", "aborts.budget", "250%"),
+        ("plan", "canaries.restored_share", "99.9 %"),
+        ("plan", "canaries.restored_share", 0.5),
+        ("plan", "faults.0.scope", {"shard": "1"}),
+        ("plan", "phases.1.shape", None),
+        ("target", "objectives.0.at_least", 0.999),
+        ("target", "objectives.0.at_least", "100%"),
+        ("target", "objectives.1.at_most", 0),
+        ("target", "objectives.1.sliding", None),
+        ("embedded", "ports", "auto"),
+        ("remote", "hooks.0.ends", "at-once"),
+        ("remote", "regions", {"us-east-1": "http://[::1]:8080/", "eu-west-1": "https://eu.example.com"}),
+    ],
+    ids=str,
+)
+def test_other_forms_are_accepted_by_both(name, path, value, tmp_path):
+    """A schema is no stricter than it must be: such a file shows no error in an editor."""
+    kind, reader = READERS[name]
+    document = changed(example(name), path, value)
+    if name == "remote" and "::1" in str(value):
+        del document["proxy"]
+    reader(written(tmp_path, document))
+    assert complaints(kind, document) == []
