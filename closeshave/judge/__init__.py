@@ -1,4 +1,4 @@
-"""What a history means: pure functions from recorded evidence to verdicts. Nothing here acts, and nothing here imports what acts.
+"""Judges: pure functions from recorded evidence to verdicts. Nothing here acts on a platform, or imports code that does.
 
 May import: history, plan, plurals, quantiles, scope, target, topology, vocabulary.
 """

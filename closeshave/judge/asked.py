@@ -1,7 +1,7 @@
-"""What a plan tests: which objectives of its target it can judge, and why every other promise has no verdict in its runs. Pure.
+"""Which objectives of its target a plan can judge, and why every other promise has no verdict in its runs. Pure.
 
-A plan may name what it tests (``tests``); by default that is all that its phases and faults can judge. What is asked has a verdict, or the run is
-inconclusive; what is not asked is listed with its reason, and does not affect the result.
+A plan may name what it tests (``tests``); by default that is all that its phases and faults can judge. An objective that is tested has a verdict, or
+the run is inconclusive; one that is not tested is listed with its reason, and does not affect the result.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SCOPES = {
     "operation": ("operation:",),
     "franchise_decile": ("franchise_decile:",),
 }
-"""How the scopes of an objective's verdicts begin, by what it is stated per."""
+"""The first word of the scopes of an objective's verdicts, by the parts for which it is stated."""
 NO_VERDICT = "no-verdict"
 NOBODY = {
     "attest": "attested by {owner}",
@@ -31,7 +31,7 @@ NOBODY = {
     "probe": "not run in this plan: it needs a probe, and a plan has none",
     "capacity": "not run in this plan: it needs a capacity search",
 }
-"""Why a promise without an objective is not run, by the only way in which it can be settled."""
+"""Why a promise without an objective is not tested, by the only way in which it can be tested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,11 @@ class Asked:
 
     objectives: tuple[Objective, ...]
     not_run: tuple[NotRun, ...]
-    """Every promise that none of these objectives answers for."""
+    """Every promise that none of these objectives covers, with the reason."""
 
 
 def asked(plan: Plan, target: Target) -> Asked:
-    """Which objectives a run of ``plan`` answers, and why not the other promises."""
+    """The objectives that a run of ``plan`` judges, and why it does not judge the other promises."""
     chosen = tuple(objective for objective in target.objectives if not left_out(plan, target, objective))
     answered = {claim for objective in chosen for claim in objective.claims}
     rows = [NotRun(claim.id, claim.text, _why(plan, target, claim)) for claim in target.claims if claim.id not in answered]
@@ -52,7 +52,7 @@ def asked(plan: Plan, target: Target) -> Asked:
 
 
 def left_out(plan: Plan, target: Target, objective: Objective) -> str:
-    """Why a run of the plan does not answer this objective; empty when it does."""
+    """Why a run of the plan does not judge this objective; empty when it does."""
     if plan.tests and not named(plan.tests, objective):
         return "its objective is not among those that this plan tests"
     # With a pattern that no plan can match the promise would never be tested: an inconclusive verdict reports that.
@@ -70,12 +70,12 @@ def named(tests: Sequence[str], objective: Objective) -> bool:
 
 
 def unmatched(plan: Plan, objective: Objective) -> Iterator[str]:
-    """The objective's patterns of faults that match no kind there is, nor a fault of the plan."""
+    """The objective's patterns of faults that match neither a known kind nor a fault of the plan."""
     yield from (each for each in objective.faults if kinds.strange(each, {*kinds.NAMES, *(fault.kind for fault in plan.faults)}))
 
 
 def unable(plan: Plan, objective: Objective) -> str:
-    """Why the plan's phases and faults cannot put the objective to the test; empty when they can."""
+    """Why the plan's phases and faults cannot test the objective; empty when they can."""
     covered = [fault for fault in plan.faults if objective.covers(fault)]
     patterns = " or ".join(objective.faults)
     needs = ""
@@ -104,7 +104,7 @@ def _why(plan: Plan, target: Target, claim: Claim) -> str:
 
 
 def silent(plan: Plan, target: Target, objectives: Sequence[Objective], verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
-    """An inconclusive verdict for each of these objectives that got none: a promise that was tested never vanishes."""
+    """An inconclusive verdict for each of these objectives that got none, so that no tested promise is missing from the report."""
     reasons: dict[str, tuple[Objective, str]] = {}
     for objective in objectives:
         if missing := [what for what, found in _answers(plan, target, objective, verdicts) if not found]:
@@ -127,7 +127,7 @@ def silent(plan: Plan, target: Target, objectives: Sequence[Objective], verdicts
 
 
 def _answers(plan: Plan, target: Target, objective: Objective, verdicts: Sequence[Verdict]) -> Iterator[tuple[str, bool]]:
-    """What should have a verdict by this objective, and whether it has."""
+    """What this objective should have a verdict on, and whether it has one."""
     strangers = tuple(unmatched(plan, objective))
     for pattern in strangers:
         yield f"{pattern} matches no kind of fault{kinds.meant(pattern)}", False

@@ -1,4 +1,4 @@
-"""All judges over one run. Each runs guarded: one that raises becomes an inconclusive verdict that names it, and the others still speak."""
+"""Run all judges over one run. A judge that raises becomes an inconclusive verdict that names it; the others still give theirs."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ NOTHING: tuple[NotRun, ...] = ()
 NO_FIGURES: tuple[FaultFigures, ...] = ()
 
 Broken = list[Verdict]
-"""Verdicts on the judges that could not judge."""
+"""One inconclusive verdict for each judge that failed."""
 
 
 def assess(history: History, plan: Plan, target: Target) -> Assessment:
-    """Judge a run from its evidence alone. Never raises for what the evidence holds: a judge that fails is an inconclusive verdict."""
+    """Judge a run from its evidence alone. Never raises because of the evidence: a judge that fails becomes an inconclusive verdict."""
     tested = asked.asked(plan, target)
     evidence = Evidence(history, plan, replace(target, objectives=tested.objectives), target)
     analysis = Analysis(evidence)
@@ -67,7 +67,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
 
 
 def _judges(analysis: Analysis, lives: tuple[Life, ...]) -> Iterator[tuple[str, Callable[[], tuple[Verdict, ...]]]]:
-    """Every judge by name. Objectives and faults are guarded one by one: what only one of them needs must not silence the rest."""
+    """Every judge by name. Objectives and faults are guarded one by one, so that evidence which only one of them needs cannot stop the others."""
     # First: where too little of the plan was loaded, nothing else says why.
     yield "rate", partial(preconditions.rate, analysis.evidence)
     for objective in analysis.evidence.target.objectives:
@@ -85,7 +85,7 @@ def _judges(analysis: Analysis, lives: tuple[Life, ...]) -> Iterator[tuple[str, 
 
 
 def _findings(analysis: Analysis, broken: Broken) -> dict[str, Finding]:
-    """Every search for breaches. Without a final state most of them cannot start: each reports that, and no judge has failed."""
+    """Every search for breaches. Without a final state most of them cannot start: each reports that, and it does not count as a failed judge."""
     if analysis.evidence.history.bookings is None:
         return {name: unknown(name, "the final state of bookings is missing") for name in INVARIANTS}
     # The API does not tell on which shard a row lies, so it must not be concluded that it lies on the right one.

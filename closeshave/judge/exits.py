@@ -1,4 +1,4 @@
-"""The one number that a CI job reads."""
+"""The exit code, which a CI job reads."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ NAMES: frozenset[str] = frozenset(
         "shard.switchover",
     }
 )
-"""As in ``closeshave/faults/catalogue.py``; a test holds the two together."""
+"""As in ``closeshave/faults/catalogue.py``; a test compares the two."""
 
 
 def strange(pattern: str, names: Collection[str] = NAMES) -> bool:

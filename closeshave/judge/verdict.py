@@ -30,19 +30,19 @@ def worst(statuses: Iterable[Status]) -> Status:
 
 
 Witness = Mapping[str, Any]
-"""What proves a failure: the row or rows of history, JSON-ready, with ``why`` and, for operations, their IDs."""
+"""Proof of a failure: the row or rows of the history, JSON-ready, with ``why`` and, for operations, their IDs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """How often what a verdict forbids could have happened in this run: without a chance nothing was tested."""
+    """How often the breach that a verdict rules out could have happened in this run: with 0 chances nothing was tested."""
 
     chances: int
     """How many there were."""
     of: str
-    """What a chance is, in words to follow the number: ``contests for a slot``."""
+    """What a chance is, as text that follows the number: ``contests for a slot``."""
     missed_share_at_most: float = field(init=False)
-    """The largest share of chances that may end in a breach while none among so many shows it, at 95 % confidence.
+    """At 95 % confidence, the largest share of chances that may end in a breach although none of these did.
 
     1 without a chance. The exact bound for no breach among n independent chances: 1 - 0.05^(1/n), about 3/n.
     """
@@ -54,7 +54,7 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class NotRun:
-    """What has no verdict in this run, and why. It counts for no status."""
+    """A promise or invariant without a verdict in this run, and why. It does not affect the status."""
 
     id: str
     """A promise (``E17``) or an invariant (``idempotency``)."""
@@ -87,20 +87,20 @@ class Verdict:
     confidence: tuple[float, float] | None = None
     """Lower and upper bound of the figure, each one-sided at the confidence of the objective; ``null`` where nothing was estimated."""
     n: int = 0
-    """How many operations (or probes) the figure rests on."""
+    """The number of operations (or probes) in the figure."""
     reason: str = ""
     """One sentence, always there when the status is not pass."""
     witnesses: tuple[Witness, ...] = ()
     """For fail: the first and the worst."""
     gates: bool = True
-    """Whether it counts for the run's status; false for figures that are shown only."""
+    """Whether it counts for the run's status; false for figures that are only shown."""
     exposure: Exposure | None = None
-    """How often what it forbids could have happened; ``None`` for verdicts on the run itself."""
+    """How often the breach could have happened; ``None`` for verdicts on the run itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadFigures:
-    """What was offered and what came back, of customers only. Rates per second, times in milliseconds."""
+    """The offered load and its answers, of customers only. Rates per second, times in milliseconds."""
 
     intended: int
     """Requests that were due."""
@@ -168,11 +168,11 @@ class FaultFigures:
     touched: tuple[str, ...] = ()
     """What the injection touched, by name and ID: processes, toxics, rules."""
     leakage_at_most: float | None = None
-    """What may have leaked at most, 0 to 1: with everything that may hide among franchises that were seen too rarely."""
+    """The largest possible leakage, 0 to 1: all franchises with too few requests that may have got worse are counted."""
     under_sampled: float | None = None
-    """Share of the traffic outside the scope of franchises that were seen too rarely to be judged by themselves."""
+    """Share of the traffic outside the scope that belongs to franchises with too few requests to be judged by themselves."""
     burn_rate: float | None = None
-    """The highest rate at which the budget burnt, over a minute and over five seconds at once; at 1 it lasts the month."""
+    """The highest rate at which the budget burnt, over a minute and over five seconds at once; at a rate of 1 it lasts 30 days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,25 +181,25 @@ class IntegrityFigures:
 
     acknowledged: int | None
     customers_acknowledged: int | None
-    """Of the acknowledged bookings those that customers made: canaries apart."""
+    """The acknowledged bookings of customers, without those of canaries."""
     breaches: Mapping[str, int | None]
-    """By invariant: those of :mod:`closeshave.judge.integrity.registry` that are summarised."""
+    """Breaches by invariant, for those of :mod:`closeshave.judge.integrity.registry` that the summary shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResilienceFigures:
-    """The resilience score, 0 to 1, and how much of what can fail was tested, 0 to 1."""
+    """The resilience score, 0 to 1, and the share of the families of failure that was tested, 0 to 1."""
 
     score: float
     """The mean over all families of the share of tested promises that were kept, 0 to 1. A family that was not tested counts as zero."""
     coverage: float
     """Share of the families that were tested, 0 to 1."""
     tested: tuple[str, ...]
-    """Families of failure with a fault that bit and was proven healed."""
+    """Families of failure with a fault that took effect and was proven healed."""
     untested: tuple[str, ...]
     """The others; each counts as zero."""
     zeroed: str
-    """Why the score is zero, whatever else went well; empty when nothing forces it."""
+    """Why the score is zero whatever other verdicts say; empty when nothing forces it to zero."""
 
 
 NO_RESILIENCE = ResilienceFigures(0.0, 0.0, (), (), "it could not be computed")
@@ -207,7 +207,7 @@ NO_RESILIENCE = ResilienceFigures(0.0, 0.0, (), (), "it could not be computed")
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """Everything the judges say of one run."""
+    """The result of judging one run."""
 
     status: Status
     reasons: tuple[str, ...]
@@ -218,6 +218,6 @@ class Assessment:
     integrity: IntegrityFigures
     resilience: ResilienceFigures = NO_RESILIENCE
     not_run: tuple[NotRun, ...] = ()
-    """Promises of the target that this plan does not tested."""
+    """Promises of the target that this plan does not test."""
     not_asked: tuple[NotRun, ...] = ()
-    """Invariants that this platform cannot show, and that its target does not demand."""
+    """Invariants that this platform cannot show, and that its target does not name."""

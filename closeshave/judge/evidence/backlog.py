@@ -1,4 +1,4 @@
-"""How long a disturbance lasts: it does not end with the program that caused it, but when the delayed work is done.
+"""How long a disturbance lasts: it ends when the delayed work is done, not when the program that caused it ends.
 
 Requests that queued up during it are answered later, and what a starved part gave up (a lease, a connection) takes time to come back. So a disturbed
 stretch lasts until requests are answered again as in undisturbed time: as quickly, and as often well. The run's own undisturbed time is the reference,
@@ -24,15 +24,15 @@ TAIL_NS_LEAST = 10_000_000_000
 TAIL_NS_MOST = 30_000_000_000
 BIN_NS = 500_000_000
 STEADY_BINS = 2
-"""So many in a row must be as usual: one may be so by chance, between two waves of the queue."""
+"""So many bins in a row must be as usual: a single one may be so by chance."""
 FAR_NS = 2_000_000_000
-"""What is usual is looked for so far from any disturbance."""
+"""Only requests at least this far from any disturbance show what is usual."""
 ENOUGH = 40
-"""Requests; fewer do not tell what is usual."""
+"""Number of requests; fewer do not show what is usual."""
 SLOW = 2.0
-"""Times the usual p95 is not as usual any more."""
+"""A request that takes more than so many times the usual p95 counts as slow."""
 SPARE = 0.1
-"""Of the requests of a bin may be worse than usual by chance."""
+"""The share of a bin's requests that may be worse than usual by chance."""
 
 
 def extended(found: Sequence[Doubt], due_ns: Ints, response_ns: Ints, good: Flags) -> tuple[Doubt, ...]:
@@ -54,7 +54,7 @@ def extended(found: Sequence[Doubt], due_ns: Ints, response_ns: Ints, good: Flag
 
 
 def _undisturbed(found: Sequence[Doubt], due_ns: Ints, response_ns: Ints) -> Flags:
-    """Requests that tell what is usual: those that no tail can reach, or where a neighbour leaves no such time, those some seconds away from him."""
+    """Requests that show what is usual: those that no tail can reach, or, where there are none, those some seconds away from any disturbance."""
     lasted = np.where(response_ns == NEVER_NS, 0, response_ns)
     beyond = ~near(due_ns, lasted, [Span(one.started_ns - FAR_NS, one.ended_ns + _longest_ns(one)) for one in found])
     return beyond if np.count_nonzero(beyond) >= ENOUGH else ~near(due_ns, lasted, found, FAR_NS)
@@ -75,7 +75,7 @@ def _longest_ns(one: Span) -> int:
 
 
 def near(due_ns: Ints, lasted_ns: Ints, found: Sequence[Span], far_ns: int = 0) -> Flags:
-    """Which requests any of the stretches touches: they were due before its end, and not over by its start. ``far_ns`` widens the stretches."""
+    """Which requests any of the stretches touches: they were due before its end and ended after its start. ``far_ns`` widens the stretches."""
     if not found:
         return np.zeros(len(due_ns), dtype=np.bool_)
     apart = _apart(found, far_ns)

@@ -1,4 +1,4 @@
-"""Columns as plain arrays. Frames may hold nullable integers, categories or missing values; judges must not care which."""
+"""Columns as plain arrays. Frames may hold nullable integers, categories or missing values; judges need not know which."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def ints(column: pd.Series, missing: int) -> Ints:
 
 
 def flags(column: pd.Series) -> Flags:
-    """The column as booleans; what is missing is false, because unknown never becomes success."""
+    """The column as booleans; a missing value is false, because unknown never becomes a pass."""
     if column.dtype == np.bool_:
         return column.to_numpy(dtype=np.bool_)
     return column.astype("boolean").to_numpy(dtype=np.bool_, na_value=False)
 
 
 def member(column: pd.Series, values: Iterable[str]) -> Flags:
-    """Where a text column holds one of ``values``; never where it holds nothing."""
+    """Where a text column holds one of ``values``; false where it is empty."""
     wanted = [str(value) for value in values]
     if isinstance(column.dtype, pd.CategoricalDtype):
         # Ten million comparisons of small integers instead of ten million of text.
@@ -49,7 +49,7 @@ def member(column: pd.Series, values: Iterable[str]) -> Flags:
 
 
 def dense(*columns: Ints) -> Ints:
-    """The rows' values of these columns together as one number each, from 0: equal where all of them are equal."""
+    """One number for each row, from 0: two rows have the same number exactly if they are equal in all of these columns."""
     found = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:
         codes, values = pd.factorize(column)
@@ -59,7 +59,7 @@ def dense(*columns: Ints) -> Ints:
 
 
 def shard_ids(topology: Topology, franchises: Ints) -> Ints:
-    """The shard of each franchise, -1 where none holds it."""
+    """The shard of each franchise, -1 where no shard has it."""
     firsts, lasts, ids = (
         np.array(column, dtype=np.int64) for column in zip(*((s.first, s.last, s.id) for s in topology.shards), strict=True)
     )
@@ -68,7 +68,7 @@ def shard_ids(topology: Topology, franchises: Ints) -> Ints:
 
 
 def shared(column: pd.Series, few: pd.Series) -> pd.Series:
-    """Which texts of ``few`` the column holds too. A set of a million texts takes seconds to make; this one is made of the few."""
+    """Which texts of ``few`` are in the column too. A set of a million texts takes seconds to build, so the set is built from ``few``."""
     wanted = few.dropna()
     return column[column.isin(wanted)] if len(wanted) else wanted
 
@@ -87,7 +87,7 @@ def told(rows: pd.DataFrame, *names: str) -> Flags:
 
 
 def pairs(left: Sequence[Ints], right: Sequence[Ints]) -> tuple[Ints, Ints]:
-    """Positions of rows that agree in all of these columns, side by side: each of the left with every one of its right, in the order of both."""
+    """Positions of rows that are equal in all of these columns, as two parallel arrays: each left row with each equal right row, in order."""
     count = len(left[0])
     if not count or not len(right[0]):
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
@@ -101,7 +101,7 @@ def pairs(left: Sequence[Ints], right: Sequence[Ints]) -> tuple[Ints, Ints]:
 
 
 def last_told(reads: pd.DataFrame, known: pd.DataFrame, by: list[str], what: str) -> Ints:
-    """The greatest ``what`` of those of ``known`` that had ended when each read started; -1 where none had."""
+    """For each read, the greatest ``what`` among the rows of ``known`` that had ended when it started; -1 where none had."""
     if not len(reads) or not len(known):
         return np.full(len(reads), -1, dtype=np.int64)
     group = dense(*(pd.factorize(pd.concat([known[name], reads[name]]))[0] for name in by))

@@ -1,4 +1,4 @@
-"""Is the history complete? Compares what the senders report, and the effects that operations must have left, with what was recorded."""
+"""Is the history complete? Compares the senders' own counts, and the effects that operations must have left, with what was recorded."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from closeshave.judge.evidence.recorded import Recorded
 from closeshave.plurals import counted, plural
 
 EFFECT_OF = {"book": "create", "cancel": "cancel", "reschedule": "reschedule", "pay_confirm": "capture"}
-"""Operations that change state must leave an effect of this action: without it the judges of integrity would not know of the change."""
+"""By kind of operation that changes state, the action that its effect must have: without the effect, judges of integrity would not know of the change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """Why operations or effects may be missing from the history, in words."""
+    """Why operations or effects may be missing from the history, as sentences."""
 
     operations: list[str]
     effects: list[str]
 
     @property
     def all(self) -> list[str]:
-        """Both, operations first."""
+        """All of these sentences, those on operations first."""
         return [*self.operations, *self.effects]
 
 
 def differences(evidence: Recorded) -> Differences:
-    """Compare what senders say with what the history holds, and what operations did with their effects."""
+    """Compare the senders' counts with the rows of the history, and operations with their effects."""
     return Differences(_senders(evidence), _effects(evidence))
 
 

@@ -1,4 +1,4 @@
-"""One run as the judges see it: what was recorded, and what several judges derive from it."""
+"""The evidence of one run: what was recorded, and what several judges derive from it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from closeshave.judge.evidence.windows import NEVER_NS, Late, Span, late_windows
 
 SECOND_NS = 1_000_000_000
 ASKED_NS = 60 * SECOND_NS
-"""An operation without an end was waited for so long at least."""
+"""The least time that the harness waited for an operation without an end."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ class Evidence(Recorded):
     """The argument of every judge."""
 
     spared: Flags | None = None
-    """Operations that are taken to have kept every promise; see :meth:`sparing`."""
+    """Operations that are assumed to have kept every promise; see :meth:`sparing`."""
 
     def sparing(self, rows: Flags) -> Evidence:
-        """The same run, had these operations been answered well and at once.
+        """The same run, as if these operations had been answered well and at once.
 
-        What fails even then was proven by the others alone. To leave the operations out instead would not do: an hour that is good enough as a
-        whole may be bad without its undisturbed half, and so a neighbour who disturbs only good minutes would make a pass a fail.
+        A verdict that still fails was proven by the other operations alone. Leaving the operations out instead would be wrong: if another program
+        disturbs only the good minutes of an hour, the rest of the hour looks worse than the whole, and a pass would become a fail.
         """
         found = replace(self, spared=rows)
         # What was derived already and does not depend on them is not derived again.
@@ -43,13 +43,16 @@ class Evidence(Recorded):
 
     @cached_property
     def response_ns(self) -> Ints:
-        """Intended to end, so that a stall of the platform is charged for everyone who had to wait behind it (coordinated omission)."""
+        """From intended to end, so that a stall of the platform counts for every request that had to wait behind it (coordinated omission)."""
         took = np.where(self.ended_ns == NEVER_NS, NEVER_NS, self.ended_ns - self.intended_ns)
         return took if self.spared is None else np.where(self.spared, 0, took)
 
     @cached_property
     def good(self) -> Flags:
-        """Unknown is not good: for example a booking that was refused as taken if it is unknown who held the slot."""
+        """Which operations were answered as promised.
+
+        Unknown is not good: for example a booking that was refused as taken, if it is unknown who held the slot.
+        """
         good, unexplained = flags(self.operations["good"]), self.refusals.not_good
         if len(unexplained):
             good = good.copy()
@@ -63,12 +66,12 @@ class Evidence(Recorded):
 
     @cached_property
     def refusals(self) -> Refusals:
-        """Bookings that were refused as taken, and whether they were."""
+        """Bookings that were refused because the slot was taken, and whether it was."""
         return refusals(self)
 
     @cached_property
     def revisits(self) -> Flags:
-        """Lookups sent after an earlier one of the same franchise had been answered well: those that a cache can serve."""
+        """Lookups that a cache can serve: an earlier lookup of the same franchise had been answered well before they were sent."""
         franchise, warming = self.franchise, self.lookups & self.good
         first_ns = np.full(int(franchise.max(initial=0)) + 1, NEVER_NS, dtype=np.int64)
         np.minimum.at(first_ns, franchise[warming], self.ended_ns[warming])
@@ -88,27 +91,30 @@ class Evidence(Recorded):
 
     @cached_property
     def doubtful(self) -> tuple[Doubt, ...]:
-        """The same, each up to where the backlog that it left is gone; in time order, apart from each other."""
+        """The same, each extended until the backlog that it left is gone; in time order, without overlap."""
         rows = self.customers | self.canaries
         return extended(self.disturbed, self.intended_ns[rows], self.response_ns[rows], self.good[rows])
 
     @cached_property
     def touched(self) -> Flags:
-        """Operations that a doubtful stretch touches: due before its end, and not over by its start."""
+        """Operations that a doubtful stretch touches: due before its end, and ended after its start."""
         return self.touched_within(ASKED_NS)
 
     def touched_within(self, limit_ns: int) -> Flags:
-        """The same of the first ``limit_ns`` of each operation: what was too late before the stretch began is none of its doing."""
+        """Operations of which a doubtful stretch touches the first ``limit_ns``.
+
+        An operation that was too late before the stretch began was not delayed by it.
+        """
         lasted = np.minimum(np.where(self.ended_ns == NEVER_NS, NEVER_NS, self.response_ns), limit_ns)
         return near(self.intended_ns, lasted, self.doubtful)
 
     def doubts_within(self, from_ns: int, to_ns: int) -> tuple[Doubt, ...]:
-        """The doubtful stretches that share a moment with this time."""
+        """The doubtful stretches that overlap with this time."""
         return tuple(one for one in self.doubtful if one.started_ns < to_ns and one.ended_ns > from_ns)
 
     @property
     def _broken(self) -> tuple[Span, ...]:
-        """When faults of ours may have been in effect: from a moment before the injection until the heal was proven, or for ever."""
+        """When faults of the plan may have been in effect: from just before the injection until the heal was proven, or for ever."""
         begun: dict[str, int] = {}
         over: dict[str, int] = {}
         for event in self.history.faults:

@@ -1,4 +1,4 @@
-"""From when until when each acknowledged slot was certainly held, and what gave it up."""
+"""From when until when each acknowledged slot was certainly held, and which operation released it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def holdings(writes: Writes, forgiven: Flags) -> pd.DataFrame:
 
 
 def of_same_booking(rows: pd.DataFrame, own: Ints, others: Ints) -> tuple[Ints, Ints]:
-    """Which of the writes ``own`` and ``others`` (positions of rows) are of one booking and not the same: indices into the two, side by side."""
+    """Pairs of different writes of one booking, one of ``own`` and one of ``others`` (positions of rows): indices into the two, as parallel arrays."""
     if not len(own) or not len(others):
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     names = [ints(rows[name], -1) for name in ("franchise", "booking")]

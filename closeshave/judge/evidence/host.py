@@ -1,4 +1,4 @@
-"""How other programs on the machine disturbed the platform and the senders, from what was recorded once a second.
+"""How other programs on the machine disturbed the platform and the senders, from the machine's figures that were recorded once a second.
 
 The question is not how busy the machine was, but which processes had to wait, and because of which others. A build at niceness 19 uses every idle
 second of a processor and delays no other program; a platform that starts more work than two processors can do delays itself, with or without other
@@ -29,39 +29,39 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 HELD = 0.05
-"""Seconds of waiting a second by the effect of other programs. Less cannot make twenty requests a second wait 3 ms each, nor one of them 50 ms."""
+"""Seconds of waiting per second that other programs caused. With less, neither can twenty requests per second wait 3 ms each, nor one of them 50 ms."""
 OTHERS = 0.15
-"""Of the processor's busy time: less is noise of the measurement, the system's own housekeeping, and too little to be why anybody waited."""
+"""Share of the processor's busy time. Less is noise of the measurement or the system's own work, and too little to be the reason for a wait."""
 STOLEN = 0.05
-"""Of the time in which a processor was wanted."""
+"""Share of the time in which a processor was needed."""
 STALLED = 0.1
-"""Of the time some task stood still for lack of memory or storage."""
+"""Share of the time in which some task waited for memory or storage."""
 STALLED_HOST = 0.2
-"""The same, where only the whole machine tells of it, and it may be the others' own tasks that stood still."""
+"""The same, where it is known only for the whole machine, so that the waiting tasks may be those of other programs."""
 FAULTS_PER_S = 20.0
-"""Pages that were read again from storage. A part that starts reads some hundreds, so only beside a shortage do they tell anything."""
+"""Pages that were read again from storage. A part that starts reads some hundreds, so they count only together with a shortage of memory."""
 SCARCE = 0.05
-"""Of the machine's memory: with less of it left everybody has to wait for it."""
+"""Share of the machine's memory: with less of it left, all programs have to wait for memory."""
 REMEMBERED_S = 30.0
-"""What was written is written to storage up to so much later (``vm.dirty_expire_centisecs``): who writes most is asked over so long."""
+"""The kernel writes changed pages to storage up to so much later (``vm.dirty_expire_centisecs``), so writes are summed over this time."""
 LATE_S = 2.5
-"""The sampler looks every second. One that came so much later could not run, or its whole machine stood still."""
+"""The sampler takes a sample every second. If one is this much later, the sampler or the whole machine could not run."""
 
 IDLE = 0.1
-"""Of all cores' time, for the old rule: with more of it left nobody waited."""
+"""Share of all cores' time, for the older rule: with more of it idle, no program waited."""
 
 _TIMES = ["user_s", "system_s", "idle_s", "iowait_s", "steal_s"]
 _ASIDE = frozenset({"host", "harness"})
-"""Not timed: the harness's own helpers may wait. They are no strangers either."""
+"""The harness's own helpers: they may wait, and they do not count as other programs either."""
 SENDERS = "locust"
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt(Span):
-    """A stretch in which other programs took the machine, with what they did."""
+    """A stretch of time in which other programs used the machine, and what they did."""
 
     cause: str = ""
-    """In words: ``other programs delayed the platform by 1.30 s of run-queue time per second``."""
+    """A sentence such as ``other programs delayed the platform by 1.30 s of run-queue time per second``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +111,10 @@ class _Found:
 
 
 def disturbances(resources: pd.DataFrame | None, broken: Sequence[Span] = ()) -> tuple[Doubt, ...]:
-    """The stretches in which others disturbed us, in time order and apart from each other; none where nothing was recorded.
+    """The stretches in which other programs disturbed the platform or the senders, in time order and without overlap; none where nothing was recorded.
 
-    ``broken`` is when faults of ours were in effect: what was stopped then may have been stopped by them. A stretch begins with the interval in
-    which something was noticed; :mod:`closeshave.judge.evidence.backlog` finds how long it has an effect.
+    ``broken`` is when faults of the plan were in effect: they may have stopped processes in that time. A stretch begins with the interval in which
+    the disturbance was first seen; :mod:`closeshave.judge.evidence.backlog` finds how long it has an effect.
     """
     if resources is None or not len(resources):
         return ()
@@ -131,7 +131,7 @@ def disturbances(resources: pd.DataFrame | None, broken: Sequence[Span] = ()) ->
 
 
 def joined(found: Iterable[Doubt]) -> tuple[Doubt, ...]:
-    """Stretches that touch as one, which says all that was done in it once, in time order, each by its first figure."""
+    """Stretches that touch are joined into one, which names each cause once, in time order, with its first figure."""
     merged: list[Doubt] = []
     for one in sorted(found, key=lambda each: (each.started_ns, each.ended_ns, each.cause)):
         if merged and one.started_ns <= merged[-1].ended_ns:
@@ -193,7 +193,7 @@ def _stolen(seconds: _Seconds) -> _Found:
 
 
 def _memory(seconds: _Seconds) -> _Found:
-    """Memory is short, one of our tasks waited for it, and other programs hold more of it than ours do."""
+    """Memory is short, a task of the platform or the senders waited for it, and other programs hold more of it than they do."""
     own, used = np.nan_to_num(seconds.summed("memory_bytes")), seconds.of_host("memory_bytes")
     available = seconds.of_host("memory_available_bytes")
     scarce = available / np.maximum(used + available, 1.0) < SCARCE
@@ -204,13 +204,13 @@ def _memory(seconds: _Seconds) -> _Found:
 
 
 def _read_again(seconds: _Seconds) -> Flags:
-    """Whether our tasks had to read evicted pages again."""
+    """Whether tasks of the platform or the senders had to read evicted pages again."""
     found: Flags = np.nan_to_num(seconds.summed("major_faults")) / seconds.interval_s >= FAULTS_PER_S
     return found
 
 
 def _storage(seconds: _Seconds) -> _Found:
-    """Our tasks waited for storage, and other programs moved more data than ours did."""
+    """Tasks of the platform or the senders waited for storage, and other programs moved more data than they did."""
     own = _recently(seconds, np.nan_to_num(seconds.summed("read_bytes")) + np.nan_to_num(seconds.summed("written_bytes")))
     moved = _recently(seconds, np.nan_to_num(seconds.of_host("read_bytes")) + np.nan_to_num(seconds.of_host("written_bytes")))
     blocked, stall = seconds.summed("blocked_s"), seconds.highest("io_stall_s")
@@ -236,7 +236,10 @@ def _recently(seconds: _Seconds, moved: Floats) -> Floats:
 
 
 def _stopped(seconds: _Seconds, broken: Sequence[Span]) -> Iterator[_Found]:
-    """From the sample before the first that saw it to the first that no longer does. Our own faults stop parts of the platform too."""
+    """From the sample before the first that saw a stopped process to the first that no longer does.
+
+    The plan's own faults stop parts of the platform too.
+    """
     for who, rows in (("senders", seconds.rows({SENDERS})), ("parts of the platform", seconds.rows({*_ASIDE, SENDERS}, but=True)),
                       ("helpers of the harness", seconds.rows({"harness"}))):  # fmt: skip
         count = np.nan_to_num(seconds.summed("stopped", rows))
@@ -257,7 +260,7 @@ def _late(seconds: _Seconds) -> _Found:
 
 
 def _unrecorded(seconds: _Seconds, starts: NDArray[np.int64]) -> list[Doubt]:
-    """Gaps between intervals: nothing is known of them. Records of older versions are exempt."""
+    """Gaps between intervals, of which nothing is known. Records of older versions are exempt."""
     if "delay_s" not in seconds.groups:
         return []
     gaps = np.flatnonzero(starts[1:] - seconds.ends_ns[:-1] >= round(LATE_S * 1e9))

@@ -21,7 +21,10 @@ class Order:
 
 
 def ordered(effects: pd.DataFrame, ids: Ints, started_ns: Ints, *, in_order: bool) -> Order:
-    """In which order effects are judged; it does not depend on the files'. ``ids`` and ``started_ns`` are the operations', ``in_order`` if IDs ascend."""
+    """The order in which effects are judged; it does not depend on the order in the files.
+
+    ``ids`` and ``started_ns`` are those of the operations; ``in_order`` says whether the IDs ascend.
+    """
     operation = effects["operation"].to_numpy()
     if not len(ids) or not len(operation):
         return Order(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))

@@ -20,13 +20,13 @@ from closeshave.target import Target
 from closeshave.vocabulary import MarkKind
 
 FINAL_STATE = "final state of "
-"""What the name of a missing part of the final state begins with."""
+"""The name of a missing part of the final state begins with this."""
 IDENTITY = ["franchise", "booking", "found_on", "barber", "starts_at", "minutes", "key"]
-"""Rows of the final state that agree in these are one booking, read several times."""
+"""Rows of the final state that are equal in these columns are one booking that was read several times."""
 
 
 def once(bookings: pd.DataFrame) -> pd.DataFrame:
-    """The final state without rows that were read twice; of one booking its newest version stays."""
+    """The final state without duplicates: of each booking only the newest version."""
     if bookings["booking"].is_unique:
         return bookings
     twice = bookings.duplicated(IDENTITY, keep=False)
@@ -49,7 +49,7 @@ class Recorded:
     target: Target
     """With the objectives that the plan tests."""
     promised: Target | None = None
-    """With all of them, where that is more: the error budget is a promise whether this plan tests it or not."""
+    """With all objectives of the target file: the error budget is a promise even if this plan does not test it."""
 
     @property
     def operations(self) -> pd.DataFrame:
@@ -73,17 +73,17 @@ class Recorded:
 
     @cached_property
     def ended_ns(self) -> Ints:
-        """An operation without an end never ended."""
+        """When each operation ended; ``NEVER_NS`` for one without an end."""
         return ints(self.operations["ended_ns"], NEVER_NS)
 
     @cached_property
     def order(self) -> Order:
-        """The effects in the order in which they are judged. Kept, because every judge of integrity asks for its own of them."""
+        """The effects in the order in which they are judged. Cached, because every judge of integrity uses a part of them."""
         return ordered(self.history.effects, self.ids, self.started_ns, in_order=self.in_order)
 
     @cached_property
     def started_s(self) -> float:
-        """The wall-clock second of the run's first operation: what is older in a ledger or a database is not this run's."""
+        """The wall-clock second of the run's first operation: older rows of a ledger or a database do not belong to this run."""
         anchor = self.history.manifest.anchor
         first_ns = int(self.started_ns.min()) if len(self.operations) else anchor.monotonic_ns
         return (anchor.wall_ns + first_ns - anchor.monotonic_ns - anchor.uncertainty_ns) / 1e9
@@ -99,7 +99,7 @@ class Recorded:
 
     @cached_property
     def final(self) -> pd.DataFrame | None:
-        """The final state of bookings, each once: a platform may list one for several questions. ``None`` where nothing could be read."""
+        """The final state of bookings, each once: a platform may list a booking in several answers. ``None`` where nothing could be read."""
         return None if self.history.bookings is None else once(self.history.bookings)
 
     @cached_property
@@ -128,7 +128,7 @@ class Recorded:
 
     @cached_property
     def lost_ns(self) -> int | None:
-        """The instant from which answers are no evidence, because all of the environment was being taken away by no fault."""
+        """The instant from which answers are no evidence, because the whole environment was being removed, and not by a fault."""
         return min((mark.at_ns for mark in self.history.marks if mark.kind == MarkKind.ENVIRONMENT_LOST), default=None)
 
     @cached_property
@@ -158,34 +158,34 @@ class Recorded:
 
     @property
     def one_address(self) -> str:
-        """Why all customers share one address and its limits; empty where each has its own."""
+        """Why all customers share one address and its rate limits; empty where each has its own."""
         return self.missing.get("forwarded_for", "")
 
     @property
     def void(self) -> Flags:
-        """Operations that say nothing of the platform: not sent for lack of something here, or refused for what others at the address did."""
+        """Operations that say nothing about the platform: not sent by the load machine, or refused because of other customers at the same address."""
         own = self.short | self.unpassed
         return own | self.limited if self.one_address else own
 
     def _of(self, source: Source) -> Flags:
-        """Those that were over while there was an environment, and that tell something of the platform."""
+        """Those that ended while the environment existed, and that say something about the platform."""
         found = equal(self.operations["source"], source) & ~self.void
         return found if self.lost_ns is None else found & (self.ended_ns <= self.lost_ns)
 
     @cached_property
     def shard(self) -> NDArray[np.int32]:
-        """The shard that each operation concerns. In half the width of other integers: it is kept for the whole of the judgement."""
+        """The shard that each operation concerns. As 32-bit integers, because it stays in memory while the run is judged."""
         return ints(self.operations["shard"], -1).astype(np.int32)
 
     @property
     def franchise(self) -> NDArray[np.signedinteger[Any]]:
-        """The franchise of each operation, 0 where there is none; as wide as the file has it, because nothing is kept of it."""
+        """The franchise of each operation, 0 where there is none; as wide as in the file, because it does not stay in memory."""
         column = self.operations["franchise"]
         return column.to_numpy() if column.dtype == np.int32 and (column.to_numpy() >= 0).all() else ints(column, 0).clip(min=0)
 
     @cached_property
     def lookups(self) -> Flags:
-        """Operations of which the platform said whether its cache had the answer."""
+        """Operations for which the platform said whether its cache had the answer."""
         return member(self.operations["cache"], ("hit", "miss"))
 
     @cached_property
@@ -195,18 +195,18 @@ class Recorded:
 
     @cached_property
     def missing(self) -> Mapping[str, str]:
-        """What the platform cannot do or tell, and what that costs, as the trial found it."""
+        """What the platform cannot do or report, and the consequence of it, as the trial found it."""
         told = (mark.detail.partition(": ") for mark in self.history.marks if mark.kind == MarkKind.PART_MISSING)
         return {what: why for what, _, why in told}
 
     @cached_property
     def blind(self) -> tuple[Span, ...]:
-        """When a worker of the customers' was dead: what is known of this time is only a part."""
+        """When a worker that sends customers' requests was dead: the history of this time is incomplete."""
         return tuple(Span(one.from_ns, one.to_ns + 1) for one in self.history.blind if one.source == Source.CUSTOMERS)
 
     @property
     def error_budget(self) -> float | None:
-        """The share of requests that may be not good, by the target's availability objective over everything; ``None`` without one."""
+        """The share of requests that may be not good, from the target's availability objective over everything; ``None`` without one."""
         return (self.promised or self.target).error_budget
 
     def of_region(self, region: str) -> Flags:

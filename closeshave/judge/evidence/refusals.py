@@ -6,11 +6,11 @@
   not offer all of it: a service of 45 minutes needs two times of half an hour, and the second may be booked by a customer outside this run, or lie past
   closing time.
 * *Free*: no customer of ours held it, and a list that was requested more than a moment after the refusal still offers all of the slot.
-* *Untold*: neither is known. Such a refusal is not good, because it may have been wrong; but it does not count as a free slot that was refused.
+* *Unknown*: neither is known. Such a refusal is not good, because it may have been wrong; but it does not count as a free slot that was refused.
 * *Lost*: the slot is unknown, because the row of its effect is missing. Not good either, for the same reason.
 
-A list does not name its day. One that offers times within half a day of the slot is of that day. An empty one means a day without free times only
-if lists of its sort (of one barber, or of all) are not always empty.
+A list does not name its day. One that offers times within half a day of the slot is of that day. An empty list means a day without free times only if
+lists of its kind (of one barber, or of all) are not always empty.
 """
 
 from __future__ import annotations
@@ -33,33 +33,33 @@ from closeshave.judge.evidence.writes import beside
 ASKING = ("create", "reschedule")
 """Actions that ask for a slot."""
 CONFLICTS = (400, 409)
-"""The API tells a conflict by either; that it was one, and no other refusal, is what its sender called good."""
+"""The API reports a conflict by either status. The sender marked an operation as good only if it was a true conflict and not another refusal."""
 MOMENT_NS = 2_000_000_000
-"""How long after a change a replica may still show what was before."""
+"""How long after a change a replica may still show the state before it."""
 SOON_NS = 30_000_000_000
-"""A list that was asked for later tells of another time."""
+"""A list that was requested later than this is not compared."""
 SAME_DAY_S = 12 * 3600
 STEP_S = 1800
-"""The step between the times of lists, if all lists offer too few times to find it."""
+"""The step between the times of lists, used if all lists offer too few times to find it."""
 LISTS_ENOUGH = 500
-"""So many lists show the step. A list with only two times of a day, hours apart, does not: with these hours as the step, its first time would count as
-free for hours."""
+"""At least so many lists are needed to find the step. A list with only two times of a day, hours apart, does not: with these hours as the step, its
+first time would count as free for hours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """The refused bookings of a run. The masks lie parallel to ``rows``; a refusal that is neither held nor free is untold."""
+    """The refused bookings of a run. The masks lie parallel to ``rows``; a refusal that is neither held nor free is unknown."""
 
     rows: pd.DataFrame
     """As :func:`closeshave.judge.evidence.writes.joined` gives them."""
     held: Flags
     free: Flags
     lost: Ints
-    """Positions of the refused operations of which no effect tells the slot."""
+    """Positions of the refused operations whose slot is unknown, because their effect is missing."""
 
     @property
     def not_good(self) -> Ints:
-        """Positions of the operations that were refused for no holder that is known."""
+        """Positions of the operations that were refused although no holder of the slot is known."""
         return np.concatenate([ints(self.rows["position"][~self.held], -1), self.lost])
 
 
@@ -89,7 +89,7 @@ def refusals(evidence: Recorded) -> Refusals:
 
 
 def _holders(evidence: Recorded, refused: pd.DataFrame) -> pd.DataFrame:
-    """What may have been held, and from when until when: at the refused chairs, or by the refused customers."""
+    """Slots that may have been held, and from when until when: of the refused barbers, or by the refused customers."""
     effects = evidence.history.effects
     near = effects["franchise"].isin(refused["franchise"]) | effects["client"].isin(refused["client"].dropna())
     rows = beside(evidence, near.to_numpy(dtype=np.bool_) & member(effects["action"], (*ASKING, "cancel")))
@@ -133,7 +133,7 @@ def _meet(rows: pd.DataFrame, holders: pd.DataFrame, by: str) -> Flags:
 
 
 def _read_back(evidence: Recorded, rows: pd.DataFrame, unexplained: Ints) -> dict[int, bool]:
-    """Whether the slot was free, by the lists that the same sessions asked for next; nothing of those that no list tells of."""
+    """Whether the slot was free, by the lists that the same sessions requested next; refusals without such a list are left out."""
     sessions = rows["session"].iloc[unexplained].dropna()
     if not len(sessions):
         return {}
@@ -181,13 +181,13 @@ def _held_before(refused: pd.Series, lists: pd.DataFrame, step_s: dict[bool, int
 
 
 def _whole(refused: pd.Series, offered: list[int], step_s: int) -> bool:
-    """Whether a list offers all of the slot, and not its beginning alone."""
+    """Whether a list offers the whole slot, and not only its beginning."""
     start, minutes = int(refused["starts_at"]), 30 if pd.isna(refused["minutes"]) else int(refused["minutes"])
     return all(at in offered for at in range(start, start + 60 * minutes, step_s))
 
 
 def _told(refused: pd.Series, lists: pd.DataFrame, usual: dict[bool, bool], step_s: dict[bool, int]) -> Iterator[bool | None]:
-    """What each list of the session after the refusal says of the slot, in order of time: free, held, or nothing."""
+    """What each later list of the session says about the slot, in time order: free, held, or nothing."""
     start, ended = int(refused["starts_at"]), int(refused["ended_ns"])
     later = lists[
         (lists["franchise"] == refused["franchise"]) & lists["started_ns"].between(ended, ended + SOON_NS).to_numpy(dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""The instants of each fault's life, and which operations, shards and signals lie in its scope."""
+"""The instants of each fault, from injection to verified heal, and which operations, shards and signals lie in its scope."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from closeshave.vocabulary import SignalKind
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What became of one planned fault. Instants are monotonic nanoseconds; ``None`` is an edge that is not in the history."""
+    """The instants of one planned fault, in monotonic nanoseconds; ``None`` for an edge that is not in the history."""
 
     fault: Fault
     injected_ns: int | None
     """t0: the start of injection."""
     observed_ns: int | None
     healed_ns: int | None
-    """t_h: the start of healing, because whatever recovers after it was helped."""
+    """t_h: the start of healing. Whatever recovers after it did not recover by itself."""
     verified_ns: int | None
     dead_ns: int | None
-    """When everything that was killed was proven dead."""
+    """When every killed process was proven dead."""
     ended_ns: tuple[int, int] | None
-    """Between when the old primary ended, by the word of the operator whose call did it."""
+    """The interval in which the old primary ended, as the operator's hook reports it."""
     called: bool
-    """Whether an operator's call did it: its return says nothing of when it bit."""
+    """Whether an operator's hook injected it: the return of its call does not say when the fault took effect."""
     horizon_ns: int
-    """Up to when the history speaks of this fault alone: the next fault that shares a canary with it, or the end of the load."""
+    """Until when the history shows this fault alone: the injection of the next fault that shares a canary with it, or the end of the load."""
     touched: tuple[str, ...]
 
     @property
     def hurting_until_ns(self) -> int:
-        """Up to when the platform was left alone with the fault."""
+        """Until when the harness did nothing about the fault: the start of healing, or the horizon."""
         return self.horizon_ns if self.healed_ns is None else min(self.healed_ns, self.horizon_ns)
 
 
 def lives(evidence: Evidence) -> tuple[Life, ...]:
-    """One for each fault of the plan, in the plan's order, also for those that never came."""
+    """One for each fault of the plan, in the plan's order, also for those that were never injected."""
     events = {fault.id: _edges(evidence, fault.id) for fault in evidence.plan.faults}
     starts = {name: _began_ns(edges.get(FaultEdge.INJECTED)) for name, edges in events.items()}
     scopes = {fault.id: operations_of(evidence, fault) & evidence.canaries for fault in evidence.plan.faults}
@@ -92,7 +92,7 @@ def shards_of(evidence: Evidence, fault: Fault) -> list[int]:
 
 
 def signals_of(evidence: Evidence, life: Life) -> list[Signal]:
-    """The platform's own words about what is in scope, from the injection up to the horizon, in time order."""
+    """The platform's own signals (alerts, failover events) from the fault's scope, from the injection to the horizon, in time order."""
     start = life.injected_ns
     if start is None:
         return []
@@ -116,11 +116,11 @@ def promoted_ns(evidence: Evidence, life: Life) -> int | None:
 
 
 def demoted_ns(evidence: Evidence, life: Life) -> int | None:
-    """When the old primary of a shard in scope had stepped down, by its own report.
+    """When the old primary of a shard in scope had stepped down, as it reports itself.
 
-    From the decision on it acknowledges until its last session has ended, and it says that it has stepped down only after that, when it runs again
-    as a standby: so the end of the sessions counts, where it is told. Who speaks first is the old primary; what is said after the promotion is of
-    a later one.
+    After the decision to step down it still acknowledges writes until its last session has ended, and reports the demotion only later, when it runs
+    again as a standby. So the end of its sessions counts, where it is known. The first report is the old primary's; a report after the promotion is
+    of a later primary.
     """
     shards = {f"shard:{shard}" for shard in shards_of(evidence, life.fault)}
     said = [signal for signal in signals_of(evidence, life) if signal.kind == SignalKind.DEMOTED and signal.scope in shards]
@@ -137,7 +137,7 @@ def _first(instants: Iterable[int]) -> int | None:
 
 
 def _edges(evidence: Evidence, fault: str) -> dict[str, FaultEvent]:
-    """The first event of each edge: healing that is tried again does not move the instant at which help began."""
+    """The first event of each edge: if healing is tried again, t_h stays the start of the first try."""
     found: dict[str, FaultEvent] = {}
     for event in sorted(evidence.history.faults, key=lambda event: event.at_ns):
         if event.fault == fault:

@@ -1,4 +1,4 @@
-"""Which operations an objective may look at: phases, and the windows in which the generator itself was late.
+"""Which operations an objective judges: phases, and the windows in which the generator itself was late.
 
 An operation belongs to the phase in which it was *due* (intended), and phases are half-open: due at the very start counts, due at the
 end is the next phase's. The other choices would be wrong. By its end: a platform that delays all requests of the calm phase until the
@@ -19,10 +19,10 @@ from closeshave.plan import Plan, Role
 from closeshave.target import Measure, Target
 
 NEVER_NS = np.iinfo(np.int64).max
-"""Stands for an instant that never came and for a time without end."""
+"""An instant that never came, or a time without end."""
 
 WINDOW_NS = 10_000_000_000
-"""The generator's health is judged over windows of this length."""
+"""The generator's lateness is judged over windows of this length."""
 
 ROLES = {"calm": (Role.CALM,), "fault": (Role.FAULT,), "run": (Role.CALM, Role.FAULT)}
 """What an objective's ``window`` covers. Never the warm-up."""
@@ -42,7 +42,7 @@ class Span:
 
 
 def origin_ns(manifest: Manifest) -> int | None:
-    """The start of the first phase: the instant that a report counts from."""
+    """The start of the first phase: reports count seconds from it."""
     return min((phase.started_ns for phase in manifest.phases), default=None)
 
 
@@ -71,7 +71,7 @@ def latency_bounds(plan: Plan, target: Target) -> Mapping[str, float]:
 
 
 def blindness(blind: Blind, origin: int | None) -> str:
-    """For the reason of a verdict: the time in which a killed worker recorded nothing, in seconds after the load's start."""
+    """A sentence for the reason of a verdict: the time in which a killed worker recorded nothing, in seconds after the load's start."""
     from_s, to_s = (max(0.0, (at_ns - (origin or 0)) / 1e9) for at_ns in (blind.from_ns, blind.to_ns))
     return f"the worker {blind.worker} was killed: nothing is known of its share of the load from {from_s:.1f} s to {to_s:.1f} s"
 
@@ -88,8 +88,8 @@ class Late:
 def late_windows(manifest: Manifest, rows: Flags, intended_ns: Ints, started_ns: Ints, bounds_s: Mapping[str, float]) -> tuple[Late, ...]:
     """Windows of the judged phases in which the p99 send lateness of ``rows`` exceeds a tenth of the latency bound in force there (``bounds_s``, by role).
 
-    Windows start with their phase, so that none straddles two; what is left at a phase's end joins its last window, because a remnant of
-    some ten requests would be judged by its single latest one.
+    Windows start with their phase, so that none lies in two phases. The rest at a phase's end belongs to its last window, because in a window of some
+    ten requests the single latest one would decide.
     """
     found = []
     for phase in manifest.phases:

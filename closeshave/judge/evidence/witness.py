@@ -1,4 +1,4 @@
-"""What a failing verdict shows: rows of history, complete and ready for JSON."""
+"""Witnesses of a failing verdict: whole rows of the history, ready for JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from closeshave.judge.verdict import Witness
 
 
 def row(rows: pd.DataFrame, position: int, why: str, **more: Any) -> Witness:
-    """The row at ``position`` as a JSON-ready mapping, absent values as ``None``, with ``why`` it is a breach."""
+    """The row at ``position`` as a JSON-ready mapping, missing values as ``None``, and ``why`` it is a breach."""
     return {**plain(rows, position), **more, "why": why}
 
 
@@ -23,7 +23,7 @@ def plain(rows: pd.DataFrame, position: int) -> dict[str, Any]:
 
 
 def first_and_worst(guilty: Flags, order: Ints, badness: Ints, name: Ints) -> tuple[int, ...]:
-    """Positions of the first wrong row by ``order`` and of the one with the greatest ``badness``; one where they are the same row.
+    """Positions of the first wrong row by ``order`` and of the one with the greatest ``badness``; a single position where both are the same row.
 
     ``name`` (an ID) breaks ties, so that the answer does not depend on the order of rows.
     """

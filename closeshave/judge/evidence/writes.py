@@ -1,4 +1,4 @@
-"""What became of every write: each effect beside its operation and beside the row that the final state holds of it."""
+"""The fate of every write: each effect joined with its operation and with its row of the final state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from closeshave.judge.evidence.witness import plain
 MUTATING = ("create", "cancel", "reschedule")
 """Actions that change a booking."""
 CANCELLED = "cancelled"
-"""The status of a booking that holds its slot no more."""
+"""The status of a booking that no longer holds its slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class Writes:
     absent: Flags
     """Acknowledged, but the final state does not show it."""
     excused: Flags
-    """Absent creates whose booking was, or may have been, cancelled: it need not be there."""
+    """Absent creates whose booking was, or may have been, cancelled: the final state need not show it."""
     unread: Flags
-    """Of a shard or a customer whose bookings could not be read back: it is unknown what became of it."""
+    """Writes at a shard, or of a customer, whose bookings could not be read back: their fate is unknown."""
     keeps_cancelled: bool
     """The final state holds cancelled bookings too, so that their absence is evidence."""
 
@@ -46,20 +46,20 @@ class Writes:
 
     @property
     def vanished(self) -> Flags:
-        """Acknowledged and missing, as a fail-over loses it: a cancelled booking's row too, where cancelled rows are otherwise kept.
+        """Acknowledged and missing, as a fail-over loses writes: a cancelled booking's row too, where the platform otherwise keeps cancelled rows.
 
-        A canary cancels its bookings soon. Were they all excused, a primary that takes its last second with it would seem to lose nothing.
+        A canary cancels its bookings soon. If all of them were excused, a primary that loses its last second of writes would seem to lose nothing.
         """
         return self.absent if self.keeps_cancelled else self.lost
 
 
 def joined(evidence: Recorded, actions: tuple[str, ...]) -> pd.DataFrame:
-    """The effects of these actions beside their operations, in an order that does not depend on the files'."""
+    """The effects of these actions joined with their operations, in an order that does not depend on the order in the files."""
     return beside(evidence, member(evidence.history.effects["action"], actions))
 
 
 def beside(evidence: Recorded, chosen: Flags) -> pd.DataFrame:
-    """These effects beside their operations, ordered by start."""
+    """These effects joined with their operations, ordered by start."""
     order = evidence.order
     mine = np.flatnonzero(chosen[order.effect])
     position = order.position[mine]
@@ -72,7 +72,7 @@ def beside(evidence: Recorded, chosen: Flags) -> pd.DataFrame:
 
 
 def effect(rows: pd.DataFrame, index: int) -> dict[str, Any]:
-    """The effect at ``index`` of joined rows as its recorder wrote it, for a witness: positions in files prove nothing."""
+    """The effect at ``index`` of joined rows as its recorder wrote it, for a witness: without positions, which prove nothing."""
     return plain(rows[EFFECTS.names], index)
 
 
@@ -93,7 +93,7 @@ def fate(evidence: Recorded) -> Writes:
 
 
 def among(rows: pd.DataFrame, others: pd.DataFrame) -> Flags:
-    """Which ``rows`` are of a booking that ``others`` know. A booking is its franchise and its ID: IDs may repeat between shards."""
+    """Which ``rows`` are of a booking that is also in ``others``. A booking is identified by franchise and ID, because IDs may repeat between shards."""
     if not len(others):
         return np.zeros(len(rows), dtype=np.bool_)
     booking = ints(rows["booking"], -1)
@@ -104,7 +104,7 @@ def among(rows: pd.DataFrame, others: pd.DataFrame) -> Flags:
 
 
 def _found(rows: pd.DataFrame, final: pd.DataFrame) -> Ints:
-    """Position of each write's booking in the final state; by the booking's ID where an answer told it, else by the key that was sent."""
+    """Position of each write's booking in the final state: found by the booking's ID where an answer gave it, else by the key that was sent."""
     count, last = len(rows), np.iinfo(np.int64).max
     codes = dense(*(np.concatenate([ints(rows[name], -1), ints(final[name], -1)]) for name in ("franchise", "booking")))
     # Of several rows of one booking the one on the first shard counts, so it is written last.
@@ -133,7 +133,7 @@ def _found(rows: pd.DataFrame, final: pd.DataFrame) -> Ints:
 
 
 def _undone(rows: pd.DataFrame, final: pd.DataFrame) -> Flags:
-    """Cancels and reschedules that the final state contradicts. Where the booking itself is gone its create says so, and not these."""
+    """Cancels and reschedules that the final state contradicts. Where the booking itself is missing, only its create counts as lost."""
     undone = np.zeros(len(rows), dtype=np.bool_)
     place = rows["final"].to_numpy()
     mine = np.flatnonzero(~equal(rows["action"], "create") & (place >= 0))

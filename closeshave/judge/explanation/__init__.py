@@ -1,4 +1,4 @@
-"""The story behind a verdict: what happened, in time order, with its place in the history.
+"""Explains a verdict: what happened, in time order, each event with its place in the history.
 
 May import: history, judge.evidence, judge.measures, judge.verdict, vocabulary.
 """

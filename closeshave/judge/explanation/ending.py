@@ -1,4 +1,4 @@
-"""The end of a story: what the final state, the provider's ledger and the caches hold."""
+"""The last lines of an explanation: what the final state, the provider's ledger and the caches hold."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Booking = tuple[int, int]
 
 
 def in_the_end(history: History, bookings: Iterable[Booking], shops: Iterable[int]) -> Iterator[Line]:
-    """What the final state and the provider's ledger hold of the bookings, or that they hold nothing; and what caches hold of the shops."""
+    """What the final state and the provider's ledger say about the bookings, also if that is nothing; and what the caches hold for the shops."""
     final, ledger = history.bookings, history.captures
     for franchise, booking in sorted(bookings):
         name = f"booking {booking} of franchise {franchise}"

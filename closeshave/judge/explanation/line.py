@@ -1,4 +1,4 @@
-"""One line of a story: an event with its place in the history."""
+"""One line of an explanation: an event with its place in the history."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One event. ``at_ns`` is monotonic; ``None`` for what was true in the end."""
+    """One event. ``at_ns`` is monotonic; ``None`` for the final state."""
 
     at_ns: int | None
     kind: str
@@ -15,6 +15,6 @@ class Line:
     who: str
     what: str
     source: str
-    """The line of history: a file and the row in it, or the operation's ID."""
+    """The place in the history: a file and its row, or the operation's ID."""
     accused: bool = False
-    """Whether it is of an operation that the verdict names as its witness."""
+    """Whether the verdict names this operation as a witness."""

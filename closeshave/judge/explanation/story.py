@@ -1,8 +1,8 @@
-"""The story behind a verdict, in time order: who asked for what, who acknowledged it, what was broken and failed over, and what was there in the end.
+"""Explains a verdict in time order: who requested what, who acknowledged it, which faults and fail-overs there were, and what the final state shows.
 
 It is made from the verdict's witnesses: their operations, everything else in the history about the same bookings and keys, the faults and the
-platform's own signals on the same shards during that time, and what the final state and the provider's ledger hold. Every line names the line of
-the history from which it comes.
+platform's own signals on the same shards during that time, and what the final state and the provider's ledger hold. Every line names its place in the
+history.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from closeshave.judge.verdict import Verdict
 from closeshave.vocabulary import SignalKind
 
 MARGIN_NS = 5_000_000_000
-"""Faults and signals so long before and after the operations of the story belong to it."""
+"""Faults and signals up to so long before and after these operations are shown too."""
 SHOP_ACTIONS = ("change_shop", "read_shop")
 MOST_OPERATIONS = 40
 """Of a booking with more operations than this only the first ones are shown."""
 
 
 def tell(analysis: Analysis, verdict: Verdict) -> tuple[Line, ...]:
-    """The lines of the story; empty for a verdict without witnesses and without a fault."""
+    """The lines of the explanation; empty for a verdict without witnesses and without a fault."""
     witnesses = [each for witness in verdict.witnesses for each in _nested(witness)]
     accused = {int(each["id"]) for each in witnesses if _whole(each.get("id")) and "intended_ns" in each}
     accused |= {int(each["operation"]) for each in witnesses if _whole(each.get("operation"))}
@@ -68,7 +68,7 @@ def _whole(value: Any) -> bool:
 
 
 def _operations(analysis: Analysis, accused: set[int], bookings: set[Booking], keys: set[str], shops: set[int]) -> list[int]:
-    """Positions of the operations that concern the accused, their bookings or their keys, and of those that changed or showed a shop."""
+    """Positions of the operations that concern the witnesses, their bookings or their keys, and of those that changed or showed a shop."""
     effects, ids = analysis.evidence.history.effects, analysis.evidence.ids
     pairs = pd.MultiIndex.from_arrays([ints(effects["franchise"], -1), ints(effects["booking"], -1)])
     related: Flags = effects["key"].isin(keys).to_numpy(dtype=np.bool_)
@@ -134,7 +134,7 @@ def _answer(one: pd.Series, response_ns: int) -> str:
 
 
 def _broken(analysis: Analysis, life: Life | None, instants: list[int], shards: set[int]) -> Iterator[Line]:
-    """The faults that touched the same shards, or that the verdict is about, and what the platform said of them."""
+    """The faults that touched the same shards, or that the verdict is about, and the platform's signals about them."""
     if life is not None:
         start = life.injected_ns if life.injected_ns is not None else 0
         instants = [*instants, start, life.horizon_ns]

@@ -1,16 +1,16 @@
-"""Which invariants a run is asked for, and which not.
+"""Which invariants are judged in a run, and which are not.
 
 The rule
 --------
-An objective that *names* an invariant gets its verdict always. One that names none asks for all that no other one names, except those that cannot be
-answered, each listed once with its reason (``Assessment.not_asked``) and without effect on the result:
+An objective that *names* an invariant always gets a verdict on it. An objective that names none covers all invariants that no other
+one names, except those that cannot be judged; each of these is listed once with its reason (``Assessment.not_asked``) and does not affect the result:
 
-* what this platform cannot show: :func:`unshowable`, an operation that its file switches off included;
-* what no journey of this scenario does: no operation that leads to it was ever sent (``Invariant.led_to_by``), or no operation could
-  show it (``Finding.idle``).
+* what this platform cannot show (:func:`unshowable`), including an operation that its file switches off;
+* what no journey of this scenario does: no operation that could break it was sent (``Invariant.led_to_by``), or no operation could show it
+  (``Finding.idle``).
 
-Everything else must be tested: an invariant whose operations were sent, but which no answer gave a chance to break, is inconclusive. And
-whatever the reason, a breach that was seen fails.
+Everything else must be tested: an invariant whose operations were sent, but which no answer could have broken, is inconclusive. A breach that was
+seen always fails.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ RATE_LIMITED_STATUS = 429
 
 
 def lost(analysis: Analysis) -> Finding:
-    """Acknowledged writes that the final state does not show, except those that a fault's own loss objective answers for."""
+    """Acknowledged writes that the final state does not show, except those that a fault's own loss objective judges."""
     writes = analysis.writes
     guilty = writes.lost & ~analysis.forgiven
     ended = writes.rows["ended_ns"].to_numpy()
@@ -47,8 +47,9 @@ def lost(analysis: Analysis) -> Finding:
 def phantom(analysis: Analysis) -> Finding:
     """Bookings of the final state that no customer requested in this run, or whose every request was refused.
 
-    A row answers to a create by its ID as acknowledged, by the key that was sent, or, where a create got no answer and had no key, by its slot. A
-    key counts as refused only if all attempts with it were: the first may have been carried out unheard, and the second refused for that reason.
+    A row belongs to a create if it has the acknowledged ID, the key that was sent, or, where a create got no answer and had no key, the slot. A key
+    counts as refused only if all attempts with it were refused: the first may have been carried out although its answer was lost, and the second
+    refused for that reason.
     """
     final, rows = _final(analysis), analysis.writes.rows
     possible = np.flatnonzero(equal(rows["action"], "create") & ~equal(rows["outcome"], Outcome.FAIL))
@@ -128,7 +129,7 @@ def repeated(analysis: Analysis) -> Finding:
 
 
 def _retries(analysis: Analysis) -> int:
-    """Attempts beyond the first with one key. One that was not sent, or that a rate limit refused, does not test the key."""
+    """How many attempts repeated a key. An attempt that was not sent, or that a rate limit refused, does not test the key."""
     rows = analysis.writes.rows
     status = ints(analysis.evidence.operations["status"], 0)[rows["position"].to_numpy()]
     turned_away = (equal(rows["outcome"], Outcome.FAIL) & (status == 0)) | (status == RATE_LIMITED_STATUS)
@@ -139,8 +140,8 @@ def _retries(analysis: Analysis) -> int:
 def unresolved(analysis: Analysis) -> Finding:
     """Writes whose outcome is unknown and that the final state cannot settle.
 
-    A create without an answer is found by its ID, by its key, or by its slot: in a final state that is known whole it is either there or it never
-    happened. Only where that state is not known, or the request names neither whose chair nor for whom, is there nothing to find it by.
+    A create without an answer is found by its ID, by its key, or by its slot: if the whole final state is known, the booking is either there or was
+    never made. It cannot be found if that state is unknown, or if the request names neither barber nor customer.
     """
     writes = analysis.writes
     rows = writes.rows

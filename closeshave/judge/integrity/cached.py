@@ -1,4 +1,4 @@
-"""Cache equals database after quiesce: an entry says what the promoted primary of its shard says, whenever the entry would run out by itself.
+"""Cache equals database after quiesce: an entry equals the row at the promoted primary of its shard, however soon the entry would expire.
 
 A platform promises that a change invalidates its entries, everywhere and at once, so an entry's time to live is no excuse. There is one exception:
 an entry *newer* than its database, if a fault lost the shard's last changes. It shows a change that was confirmed and then lost, and that is judged by
@@ -32,7 +32,7 @@ def closed(evidence: Evidence) -> str:
 
 
 def stale(analysis: Analysis) -> Finding:
-    """Entries of the sample that say something else than the database."""
+    """Entries of the sample that differ from the database."""
     entries = analysis.evidence.history.cache_entries
     if why := closed(analysis.evidence):
         return unknown(NAME, why)
@@ -53,7 +53,7 @@ def stale(analysis: Analysis) -> Finding:
 
 
 def differences(cached: str, stored: str) -> list[dict[str, Any]]:
-    """The fields (``franchise.name``) in which two JSON texts differ, with both values; text that is no JSON differs as a whole."""
+    """The fields (``franchise.name``) in which two JSON texts differ, with both values; text that is not JSON differs as a whole."""
     try:
         return _differing("", json.loads(cached), json.loads(stored))
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Double bookings: two bookings of one barber that overlap in time, in the final state or, for a while, in what customers were told.
+"""Double bookings: two bookings of one barber that overlap in time, in the final state or, for a while, in what the platform acknowledged.
 
 Intervals are half-open: a service that ends at 10:30 and one that starts at 10:30 do not overlap. Two services need not start at the same time: a
 45-minute service overlaps a 20-minute one that starts half an hour later.
@@ -31,14 +31,16 @@ from closeshave.judge.verdict import Exposure
 from closeshave.plurals import counted, plural
 
 CONFLICTS = (400, 409)
-"""Refusals that may be for the slot."""
+"""HTTP statuses of refusals whose reason may be the slot."""
 Pair = tuple[int, int]
 """Positions of two bookings that overlap, the earlier slot first."""
 
 
 def double_booked(analysis: Analysis) -> Finding:
-    """Pairs of overlapping bookings, each counted once wherever it shows. Writes that a fault's loss objective answers for are left out: their
-    slots were free to be booked again."""
+    """Pairs of overlapping bookings, each counted once even if it is both in the final state and in the history.
+
+    Writes that a fault's loss objective judges are left out: their slots were free to be booked again.
+    """
     final = analysis.evidence.final
     if final is None:
         raise ValueError("the final state of bookings is missing")
@@ -62,10 +64,10 @@ def double_booked(analysis: Analysis) -> Finding:
 
 
 def contests(analysis: Analysis) -> Flags:
-    """Over ``writes.rows``: answered requests for a slot that another session held, or had already asked for.
+    """Over ``writes.rows``: answered requests for a slot that another session held, or had already requested.
 
-    Of two that ask at once the later one counts: to give it the slot too is the one chance to double it. Who was turned away for another reason
-    than the slot (a rate limit, no connection) gave no chance, and neither does a retry under one key.
+    Of two requests at the same time the later one counts: only granting it too would be a double booking. A request that was refused for another
+    reason than the slot (a rate limit, no connection) does not count, nor does a retry with the same key.
     """
     writes = analysis.writes
     rows = writes.rows
@@ -106,7 +108,7 @@ def contests(analysis: Analysis) -> Flags:
 
 
 def _released(rows: pd.DataFrame, asking: Ints) -> Ints:
-    """When the first cancel or move of each booking was sent that was not refused: until then it stood, if it ever did."""
+    """When the first cancel or move of each booking was sent that was not refused: until then the booking existed, if it was made."""
     releasing = np.flatnonzero(~equal(rows["action"], "create") & ~equal(rows["outcome"], Outcome.FAIL) & told(rows, "booking"))
     one, by = of_same_booking(rows, asking, releasing)
     started_ns = rows["started_ns"].to_numpy()
@@ -116,7 +118,7 @@ def _released(rows: pd.DataFrame, asking: Ints) -> Ints:
 
 
 def _habit(analysis: Analysis) -> str:
-    """Why customers asked for no slot, where that can be told: lists of free times that are always empty."""
+    """Why no customer requested a slot, if it can be known: all lists of free times were empty."""
     evidence = analysis.evidence
     writes = analysis.writes.rows
     if bool(evidence.customers[writes["position"].to_numpy()][equal(writes["action"], "create")].any()):
@@ -143,7 +145,7 @@ def overlapping(rows: pd.DataFrame, *, held_ns: bool = False) -> list[Pair]:
 
 
 def _touching(group: Ints, start: Ints, end: Ints) -> Flags:
-    """Of slots ordered by barber and start: those that overlap any neighbour, which is nobody where all is well."""
+    """Of slots ordered by barber and start: those that overlap another one, which are none if all is well."""
     touching = np.zeros(len(group), dtype=np.bool_)
     if len(group) < 2:
         return touching
@@ -158,7 +160,7 @@ def _touching(group: Ints, start: Ints, end: Ints) -> Flags:
 
 
 def _sweep(order: Ints, group: Ints, start: Ints, end: Ints, booking: Ints, begun: Ints, over: Ints) -> list[Pair]:
-    """Go through the few candidates by start of slot, with the slots still open beside each."""
+    """Go through the few candidates by start of slot, and compare each with the slots that have not ended by then."""
     found: list[Pair] = []
     open_: list[int] = []
     barber = -1

@@ -18,18 +18,18 @@ class Finding:
     n: int
     """How many bookings, payments or reads were looked at."""
     what: str
-    """The breach in words, to follow the count, in the singular where the count is 1."""
+    """The breach as text that follows the count, in the singular where the count is 1."""
     witnesses: tuple[Witness, ...] = ()
     unknown: str = ""
-    """Why there is no count."""
+    """Why the breaches could not be counted."""
     doubt: str = ""
-    """Why the harness may have made these breaches itself, by losing the record that explains them; empty when it cannot have."""
+    """Why the harness may have caused these breaches itself, by losing the record that explains them; empty when it cannot have."""
     exposure: Exposure | None = None
     """How often the breach could have happened."""
     gap: str = ""
-    """What could not be looked at, and why. Without a breach the verdict is then no pass; breaches that were seen still fail it."""
+    """What could not be checked, and why. Without a breach the verdict is then inconclusive; a breach that was seen still fails it."""
     idle: str = ""
-    """Why no operation of this scenario could have shown the breach; empty when one could, or should, have."""
+    """Why no operation of this scenario could have shown the breach; empty when one could have, or should have."""
 
 
 def unknown(name: str, why: str) -> Finding:

@@ -1,8 +1,8 @@
-"""Freshness: a list of free times does not offer what was booked a while ago, and a shop's page shows what its manager changed.
+"""Freshness: a list of free times does not offer a slot that was booked a while ago, and a shop's page shows its manager's last change.
 
-A list may be a moment old, because a replica may answer: so only bookings acknowledged :data:`MOMENT_NS` before the list was requested count. For a
-page the promise is stronger: a change invalidates its cache entry, everywhere and at once. Both promises hold in the calm phase: while a primary is lost,
-an older answer of a replica is better than none, and a fail-over may lose the last change, which is judged by its loss objective.
+A list may be slightly old, because a replica may answer: so only bookings acknowledged :data:`MOMENT_NS` before the list was requested count. For a
+page the promise is stronger: a change invalidates its cache entry, everywhere and at once. Both are promised only for the calm phase: while a primary
+is lost, an older answer of a replica is better than none, and a fail-over may lose the last change, which is judged by its loss objective.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from closeshave.plurals import plural
 
 MOMENT_NS = 2_000_000_000
 SAME_DAY_S = 12 * 3600
-"""A list does not say for which day it was asked: what lies so near to a time that it offers may have been on it."""
+"""A list does not say for which day it was requested: a slot this close to a time that it offers counts as being of its day."""
 SLOT = ["franchise", "barber", "starts_at"]
 CHECKS = ("check_barber", "canary_check")
-"""Questions after one slot of one barber."""
+"""Requests for one slot of one barber."""
 SHOP = ["session", "franchise"]
 
 
 def stale_offers(analysis: Analysis) -> Finding:
-    """Lists of one barber's free times that offer a start which somebody held by acknowledgement before and throughout."""
+    """Lists of one barber's free times that offer a start which an acknowledged booking held before and during the whole request."""
     evidence = analysis.evidence
     offers = joined(evidence, ("offer",))
     calm = within(offers["started_ns"].to_numpy(), spans(evidence.history.manifest, "calm"))
@@ -85,13 +85,13 @@ class Listed:
     """Times that lists of free times offer: parallel arrays, list after list."""
 
     place: Ints
-    """Which list."""
+    """Index of the list."""
     start: Ints
     """The time, in seconds since the epoch."""
 
 
 def _listed(offers: pd.DataFrame, telling: Ints) -> Listed:
-    """What these of the lists offer."""
+    """The times that these lists offer."""
     values = offers["read_values"].to_numpy()
     found = [(place, int(start)) for place in telling.tolist() for start in json.loads(str(values[place]))]
     places, starts = zip(*found, strict=True) if found else ((), ())
@@ -103,7 +103,7 @@ def _numbers(rows: pd.DataFrame, names: list[str]) -> list[Ints]:
 
 
 def _could_be_wrong(listed: Listed, offers: pd.DataFrame, held: pd.DataFrame) -> int:
-    """Lists of a day of which some time was held before and throughout. An empty list is none: some platforms answer nothing else."""
+    """Lists of a day of which some time was held before and during the whole request. Empty lists do not count: some platforms always answer one."""
     day, first = np.unique(listed.place, return_index=True)
     if not len(day):
         return 0
@@ -117,9 +117,9 @@ def _could_be_wrong(listed: Listed, offers: pd.DataFrame, held: pd.DataFrame) ->
 
 
 def undisturbed(evidence: Evidence, guilty: Flags, started_ns: Ints, ended_ns: Ints) -> tuple[Flags, str]:
-    """The guilty reads that no other program disturbed, and an empty text; or, where there are none, all guilty reads and what may excuse them.
+    """The wrong reads that no other program disturbed, and an empty text; or, if there are none, all wrong reads and how they were disturbed.
 
-    How old an answer may be is a question of time: a replica that had to wait for a processor is behind by that much.
+    How old an answer is depends on time: a replica that had to wait for a processor lags behind by that time.
     """
     touched = near(started_ns - MOMENT_NS, ended_ns - started_ns + MOMENT_NS, evidence.doubtful)
     alone = guilty & ~touched
@@ -135,7 +135,7 @@ def _why(start: int, booking: int, since_ns: int, asked_ns: int) -> str:
 
 
 def stale_pages(analysis: Analysis) -> Finding:
-    """Pages that show their reader an older version than the one that the same session had been told was stored."""
+    """Pages that show an older version than the one whose storing was acknowledged to the same session."""
     rows = joined(analysis.evidence, ("read_shop", "change_shop"))
     rows = rows[equal(rows["outcome"], Outcome.OK) & told(rows, "version", "session")]
     rows = rows.assign(version=ints(rows["version"], -1))

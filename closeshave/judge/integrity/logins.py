@@ -1,4 +1,4 @@
-"""Logged-in customers stay logged in: a session lives for a day, in every region, and outlives the loss of the one that opened it.
+"""Logged-in customers stay logged in: a session is valid for a day, in every region, also after the loss of the region that opened it.
 
 The harness logs its customers in before the load and renews their tokens in time, so a customer who gets "not authenticated" had a session that the
 platform lost. A platform may lose it by design (a tier that was flushed); that is still a loss of sessions, and is reported.
@@ -23,7 +23,7 @@ UNAUTHENTICATED = 401
 
 
 def lost_sessions(analysis: Analysis) -> Finding:
-    """Requests of customers who were logged in and were refused as if they were not."""
+    """Requests of logged-in customers that were refused as not logged in."""
     evidence = analysis.evidence
     personal = evidence.of_kinds(PERSONAL)
     status = ints(evidence.operations["status"], 0)

@@ -1,4 +1,4 @@
-"""Payments against the provider's own ledger: an acknowledged payment is there exactly once, a doubtful one at most once, a refused one never."""
+"""Payments compared with the provider's own ledger: an acknowledged one is there exactly once, an unknown one at most once, a refused one never."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def unreadable(evidence: Evidence) -> str:
 
 
 def duplicate(analysis: Analysis) -> Finding:
-    """Charges beyond what a booking's payments allow: a second one, whatever its key, or any where every payment was refused."""
+    """Charges that a booking's payments do not allow: a second one, whatever its key, or any charge if every payment was refused."""
     ledger = analysis.evidence.charges
     if ledger is None:
         return unknown("duplicate_payments", NO_LEDGER)
@@ -74,7 +74,7 @@ def missing(analysis: Analysis) -> Finding:
 
 
 def orphan(analysis: Analysis) -> Finding:
-    """Charges for bookings that the final state does not have, unless the booking was cancelled or a fault's loss objective answers for it."""
+    """Charges for bookings that are not in the final state, unless the booking was cancelled or a fault's loss objective judges it."""
     ledger, final = analysis.evidence.charges, analysis.evidence.final
     if ledger is None:
         return unknown("orphan_payments", NO_LEDGER)
@@ -106,7 +106,7 @@ def _earlier(analysis: Analysis, ledger: pd.DataFrame, guilty: Flags) -> str:
 
 
 def _confirmations(analysis: Analysis) -> Exposure:
-    """Each may be charged twice; one that is sent again by its key shows whether the key is kept."""
+    """The exposure: each confirmed payment could be charged twice; one that is sent again with its key shows whether the platform respects the key."""
     paid = analysis.payments
     status = ints(analysis.evidence.operations["status"], 0)[paid["position"].to_numpy()]
     sent = paid[~(equal(paid["outcome"], Outcome.FAIL) & (status == 0))]

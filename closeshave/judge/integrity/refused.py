@@ -1,4 +1,4 @@
-"""Bookings that were refused as taken although nobody held the slot."""
+"""Bookings that were refused because the slot was taken, although it was free."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ NAME = "refused_though_free"
 
 
 def refused_though_free(analysis: Analysis) -> Finding:
-    """Bookings that were refused as taken although nobody held the slot."""
+    """Bookings that were refused because the slot was taken, although it was free."""
     evidence, found = analysis.evidence, analysis.evidence.refusals
     started = found.rows["started_ns"].to_numpy()
-    why = "refused as taken, although nobody held the slot and a later list still offered it"
+    why = "refused as taken, although no booking held the slot and a later list still offered it"
     witnesses = tuple(
         row(evidence.operations, int(found.rows["position"].iloc[index]), why, effect=effect(found.rows, index))
         for index in first_and_worst(found.free, started, started, ints(found.rows["operation"], -1))

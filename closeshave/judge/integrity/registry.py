@@ -1,4 +1,4 @@
-"""Every kind of integrity breach, each once: its search, its title, what it needs, and where its count is shown."""
+"""The registry of all kinds of integrity breaches: the search for each, its title, what it needs, and where its count is shown."""
 
 from __future__ import annotations
 
@@ -32,14 +32,17 @@ class Invariant:
     placement: bool = False
     """Whether it is visible only in the databases."""
     doubt: bool = False
-    """Whether a finding makes the run inconclusive and never failed. Such a kind needs no exposure: without an unknown outcome nothing is to be tested."""
+    """Whether a breach makes the run inconclusive and never failed.
+
+    Such a kind needs no exposure: without an unknown outcome there is nothing to test.
+    """
     summarised: bool = True
     """Whether ``summary.json`` and the report's counts show its count, in addition to its verdict."""
     needs: tuple[str, ...] = ()
     """Parts of a platform (:attr:`Evidence.missing`) without which it cannot show the breach. Booking is not one of them: a run without bookings cannot
     pass a booking platform, so the invariants that depend on bookings are still asked for, and are inconclusive because no booking could break them."""
     shown_by_all: Why | None = None
-    """Why this platform cannot show it, independent of its file; empty when it can."""
+    """Why this platform cannot show it, whatever its environment file says; empty when it can."""
     shown_for_certain: Callable[[Evidence], bool] | None = None
     """Whether the evidence of this run shows it although a part is missing."""
     led_to_by: tuple[str, ...] = ()

@@ -1,9 +1,9 @@
-"""Residency: rows and cache entries of a region whose data must stay in it, found where they are kept outside.
+"""Residency: rows and cache entries whose data must stay in a region, and that were found outside it.
 
-A row lives where its shard does: with the primary, and with the standby that replicates it. So a booking of a resident franchise is a breach on
-any shard with one of the two in another region, even if it was written during a fail-over: rows do not move back by themselves. If the members
-themselves were read, they show where the shard is and how many of the region's shops they hold; otherwise the environment's file does. A cache entry
-lives on the node that was found to hold it, also if that is a replica.
+A row is stored where its shard is: at the primary and at the standby. So a booking of a resident franchise is a breach on any shard with one of the
+two in another region, even if it was written during a fail-over: rows do not move back by themselves. If the members themselves were read, they show
+where the shard is and how many of the region's shops they hold; otherwise the environment's file tells where it is. A cache entry is stored on the
+node that was found to hold it, even if that is a replica.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NAME = "residency_breaches"
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One kind of what is kept somewhere: how many were looked at, how many of them abroad, and the first and worst of these."""
+    """One kind of data: how many rows or entries were checked, how many are outside their region, and the first and worst of these."""
 
     looked_at: int
     abroad: int
@@ -37,7 +37,7 @@ class Kept:
 
 
 def breaches(analysis: Analysis) -> Finding:
-    """Bookings, shops and cache entries of resident franchises that are kept, wholly or in part, outside their region."""
+    """Bookings, shops and cache entries of resident franchises that are stored, wholly or in part, outside their region."""
     history = analysis.evidence.history
     final = analysis.evidence.final
     if final is None:

@@ -1,6 +1,6 @@
-"""Session guarantees: a client's reads never go back to an older version of a booking, and show what it wrote itself.
+"""Session guarantees: the reads of a session never go back to an older version of a booking, and show its own writes.
 
-Only ordered requests count: a read is compared with what its own session had already *seen answered* when it was *sent*. Two requests in flight at the
+Only ordered requests count: a read is compared with the answers that its own session *had received* when it was *sent*. Two requests in flight at the
 same time may be served in either order.
 """
 
@@ -66,7 +66,7 @@ def stale(analysis: Analysis) -> Finding:
 
 
 def _taken(analysis: Analysis, reads: pd.DataFrame, newest: Ints) -> Flags:
-    """Reads after a fail-over of a version that it took along: seen before, acknowledged to nobody, and not in the final state either.
+    """Reads after a fail-over of a version that the fail-over lost: seen before, never acknowledged to a writer, and not in the final state either.
 
     Without a fail-over in between nothing excuses a version that was shown and is gone.
     """

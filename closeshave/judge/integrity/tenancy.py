@@ -1,4 +1,4 @@
-"""Tenancy: no customer is ever shown another customer's booking, whatever was requested and however the answer was labelled."""
+"""Tenancy: no customer is ever shown another customer's booking, whatever the request and the answer's status."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from closeshave.plurals import plural
 
 
 def leaked(analysis: Analysis) -> Finding:
-    """Reads that showed another booking than the one asked for, or the right number with another franchise's content."""
+    """Reads that showed another booking than the requested one, or a booking with the requested ID but of another franchise."""
     rows = joined(analysis.evidence, ("read",))
     rows = rows[rows["read_values"].notna().to_numpy() & rows["booking"].notna().to_numpy()].reset_index(drop=True)
     shown = [_shown(text) for text in rows["read_values"]]

@@ -1,4 +1,4 @@
-"""Verdicts on integrity: what each search for breaches found, for each objective that asks for it."""
+"""Verdicts on integrity: the result of each search for breaches, for each objective that covers it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ def verdict(objective: Objective, finding: Finding) -> Verdict:
 
 
 def judge(analysis: Analysis, findings: Mapping[str, Finding]) -> tuple[Verdict, ...]:
-    """A verdict for each objective and each invariant that it names; one that names none answers for all that are asked and no other one names."""
+    """A verdict for each objective and each invariant that it names.
+
+    An objective that names none covers all judged invariants that no other one names.
+    """
     silent = {each.id for each in not_asked(analysis, findings)}
     named = _named(analysis)
     rest = tuple(name for name in findings if name not in named and name not in silent)
@@ -76,7 +79,7 @@ def _named(analysis: Analysis) -> set[str]:
 
 
 def _whole(analysis: Analysis, finding: Finding) -> Finding:
-    """The finding; where a part of the final state is missing it cannot pass, and says which part."""
+    """The finding; if a part of the final state is missing, it cannot pass and names that part."""
     unread = analysis.evidence.unread
     known = INVARIANTS.get(finding.name)
     if not unread or known is None or not known.final_state:
@@ -93,7 +96,7 @@ def figures(analysis: Analysis, findings: Mapping[str, Finding]) -> IntegrityFig
 
 
 def _acknowledged(analysis: Analysis) -> tuple[int, int]:
-    """Bookings that were promised, to customers and canaries together and to customers alone; each once, however often it was asked for."""
+    """Acknowledged bookings, of customers and canaries together and of customers alone; each once, however often it was requested."""
     evidence, effects = analysis.evidence, analysis.evidence.history.effects
     created = equal(effects["action"], "create")[evidence.order.effect] & evidence.ok[evidence.order.position]
     effect, position = evidence.order.effect[created], evidence.order.position[created]

@@ -32,7 +32,7 @@ class Analysis:
     def incomplete(self) -> str:
         """Why operations or effects may be missing from the history; empty when they add up.
 
-        A finding that rests on the *absence* of a record (nobody requested this booking, nobody cancelled that one) cannot fail the run then.
+        Then a finding that rests on the *absence* of a record (no request for this booking, no cancel of that one) cannot fail the run.
         """
         differences = self.evidence.differences.all
         return f"the history is incomplete: {differences[0]}" if differences else ""
@@ -59,25 +59,25 @@ class Analysis:
 
     @cached_property
     def forgiven(self) -> Flags:
-        """Over ``writes.rows``: missing writes that a fault cost and that a loss objective of the target judges for that fault.
+        """Over ``writes.rows``: missing writes that a fault caused and that a loss objective of the target judges for that fault.
 
-        Without such an objective nobody would answer for them, and they stay breaches of integrity.
+        Without such an objective they would not be judged at all, so they stay breaches of integrity.
         """
         return np.isin(self.losses.owner, [index for index, life in enumerate(self.lives) if self._answered(life)])
 
     @cached_property
     def holdings(self) -> pd.DataFrame:
-        """When each acknowledged slot was certainly held, but for what ``forgiven`` names. Raises :class:`ValueError` without a final state."""
+        """When each acknowledged slot was certainly held, without the writes in ``forgiven``. Raises :class:`ValueError` without a final state."""
         return holdings(self.writes, self.forgiven)
 
     @cached_property
     def rewound(self) -> frozenset[int]:
-        """Shards that lost their primary to a fault whose cost a loss objective judges: their last changes may be rightly gone."""
+        """Shards that lost their primary to a fault whose data loss an objective judges: their last changes may be missing without a breach."""
         ended = [life for life in self.lives if self._answered(life) and self.losses.by_fault[life.fault.id].last_ack_ns is not None]
         return frozenset(shard for life in ended for shard in shards_of(self.evidence, life.fault))
 
     def _answered(self, life: Life) -> bool:
-        """Whether a loss objective of the target judges what this fault costs."""
+        """Whether a loss objective of the target judges this fault's data loss."""
         return any(each.covers(life.fault) for each in self.evidence.target.objectives if each.measure is Measure.LOSS)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What canaries saw, and whether they saw enough to speak for a scope.
+"""What canaries saw, and whether they saw enough to judge a scope.
 
 A canary is a pair of the region it enters at and the shard it books on. It is blind when it stopped probing, when it probes too rarely for its
 planned rate or too late, or when it was failing before the fault: then good answers later, or their absence, prove nothing.
@@ -22,39 +22,39 @@ from closeshave.scope import holds
 
 WRITE, READ = "canary_write", "canary_read"
 PROBES = (WRITE, READ)
-"""What canaries do to see whether service is there. Tidying up after themselves, and renewing their tokens, says nothing of it."""
+"""Operations of canaries that test the service. Their clean-up and the renewal of their tokens do not count."""
 ENOUGH = 20
-"""So many probes tell a share of 95 % from an outage: more than one failure in them is more than that."""
+"""With so many probes a share of 95 % can be told from an outage: more than one failure among them is too many."""
 LEAST_SHARE = 0.4
-"""Of the planned probes, so many must be there in every window. While writes fail there are no reads: half of them."""
+"""The share of the planned probes that every window must have. Less than half, because while writes fail there are no reads."""
 QUICK_NS = 25_000_000
-"""Answers that take no longer than this and three times the usual did not wait for anything, or only for those that a hang released at once."""
+"""An answer within this time and three times the usual one waited for nothing, or only for other requests that a hang released."""
 APART_NS = 5_000_000
-"""Requests sent closer together than this are answered together anyhow."""
+"""Requests sent closer together than this are answered together in any case."""
 SLOW_LEAST_NS = 50_000_000
-"""The same, where it is unknown what is usual."""
+"""The same limit, if it is unknown what is usual."""
 RELEASED_PART = 4
-"""Answered together: apart by no more than this part of the time between their sendings."""
+"""Answered together: the time between the answers is no more than this part of the time between the requests."""
 LATENESS_PART = 10
-"""Send lateness up to this part of the canaries' latency is within what any generator needs."""
+"""Send lateness up to this part of the canaries' latency bound is normal for any generator."""
 SLIPS = 3
-"""So many bad probes among the latest are more than a slip."""
+"""At least so many of the latest probes must be bad before a canary counts as failing."""
 WINDOW_PROBES = 5
 """A window is a second, and longer for slow canaries: long enough for so many planned probes."""
 EDGE_PAIRS = 0.25
-"""A window may begin just after a write and end just before one: by so much of a pair its count may fall short of its length."""
+"""A window may begin just after a write and end just before one, so its count may be less than planned by this many pairs."""
 
 
 def held(evidence: Evidence) -> Flags:
-    """Probes that found service as promised: a good answer within the canaries' latency, counted from when the probe was due."""
+    """Probes that found the promised service: a good answer within the canaries' latency bound, counted from when the probe was due."""
     return evidence.good & (evidence.response_ns <= round(evidence.plan.canaries.latency * 1e9))
 
 
 def telling(evidence: Evidence, lost: Iterable[int] = ()) -> Flags:
-    """Operations that say something of the platform: writes, and reads of what was written and is not ``lost`` (IDs of writes).
+    """Probes that say something about the platform: writes, and reads of writes that are not ``lost`` (IDs of writes).
 
-    A probe that its own sender held up, and that was then answered as promised, does not: it is late by the harness's doing, and nobody asked when it
-    was due. One that failed, or took too long by itself, failed anyway.
+    A probe that its own sender delayed, and that was then answered as promised, says nothing: the harness made it late, and the platform was not
+    asked when the probe was due. One that failed, or that took too long after it was sent, failed in any case.
     """
     latency_ns = round(evidence.plan.canaries.latency * 1e9)
     held_up = evidence.started_ns - evidence.intended_ns > latency_ns // LATENESS_PART
@@ -63,7 +63,7 @@ def telling(evidence: Evidence, lost: Iterable[int] = ()) -> Flags:
 
 
 def _in_vain(evidence: Evidence, lost: Iterable[int]) -> Flags:
-    """Failed reads of a write that was not acknowledged, or that is lost. A canary reads at once, so its read is due when its write was answered."""
+    """Failed reads of a write that was not acknowledged, or that is lost. A canary reads at once: its read is due when its write is answered."""
     found = np.zeros(len(evidence.operations), dtype=np.bool_)
     reads = np.flatnonzero(evidence.canaries & evidence.of_kinds((READ,)) & ~evidence.good)
     writes = np.flatnonzero(evidence.canaries & evidence.of_kinds((WRITE,)) & (~evidence.ok | np.isin(evidence.ids, list(lost))))
@@ -83,18 +83,18 @@ class Sequence:
     ended: Ints
     bad: Flags
     canary: Ints
-    """Which canary probed, as a number."""
+    """The canary of each probe, as a number."""
     released: Flags
-    """Failed probes that a hang held back until its end: their answers arrived together."""
+    """Failed probes that a hang delayed until its end: their answers arrived together."""
 
     def where(self, chosen: Flags) -> Sequence:
-        """Some of them, in the same order."""
+        """A selection of the probes, in the same order."""
         due, started, ended = self.due[chosen], self.started[chosen], self.ended[chosen]
         return Sequence(due, started, ended, self.bad[chosen], self.canary[chosen], self.released[chosen])
 
 
 def sequence(evidence: Evidence, probes: Ints, before: Ints) -> Sequence:
-    """The probes at these positions (in time order) as they speak of an outage; those at ``before`` tell how quick answers are when all is well."""
+    """The probes at these positions (in time order), for the search for an outage; those at ``before`` show how quick answers are without a fault."""
     region, _ = pd.factorize(evidence.operations["region"].iloc[probes])
     number, _ = pd.factorize(pd.MultiIndex.from_arrays([region, evidence.shard[probes]]))
     due, started, ended = evidence.intended_ns[probes], evidence.started_ns[probes], evidence.ended_ns[probes]
@@ -106,9 +106,9 @@ def sequence(evidence: Evidence, probes: Ints, before: Ints) -> Sequence:
 
 
 def _released(good: Flags, bad: Flags, shard: NDArray[np.int32], started: Ints, ended: Ints, slow_ns: int) -> Flags:
-    """Probes that waited for the end of a hang: answered in the same moment as others that were sent at other times, and overlapping a failed one.
+    """Probes that waited for the end of a hang: answered at the same moment as others that were sent at other times, and overlapping a failed one.
 
-    Where a platform is merely slow each waits its own time, and a later one is answered as much later as it was sent.
+    If a platform is only slow, each probe waits by itself, and one that was sent later is answered later by the same time.
     """
     found = np.zeros(len(bad), dtype=np.bool_)
     waited = np.flatnonzero(good & (ended - started > slow_ns) & (ended != NEVER_NS))
@@ -125,7 +125,7 @@ def _released(good: Flags, bad: Flags, shard: NDArray[np.int32], started: Ints, 
 
 
 def pairs(evidence: Evidence, rows: Flags, fault: Fault) -> list[tuple[str, int]]:
-    """The canaries among ``rows``, and those that the plan wants in the fault's scope: one that never probed at all is not in any row."""
+    """The canaries among ``rows``, and those that the plan has in the fault's scope: a canary that never probed is in no row."""
     found = evidence.operations.loc[rows, ["region", "shard"]].drop_duplicates()
     seen = {(str(region), int(shard)) for region, shard in zip(found["region"], found["shard"], strict=True)}
     topology = evidence.history.manifest.topology
@@ -139,7 +139,7 @@ def pairs(evidence: Evidence, rows: Flags, fault: Fault) -> list[tuple[str, int]
 
 
 def rate_per_s(evidence: Evidence, region: str, shard: int) -> float:
-    """How often the plan lets this canary probe."""
+    """Planned probes per second of this canary."""
     home = {each.id: each.home for each in evidence.history.manifest.topology.shards}.get(shard)
     return evidence.plan.canaries.home_per_s if region == home else evidence.plan.canaries.away_per_s
 
@@ -168,10 +168,10 @@ def blindness(evidence: Evidence, rows: Flags, fault: Fault, start_ns: int, end_
 
 
 def _since_ns(evidence: Evidence, fault: Fault, start_ns: int, rate_per_s: float) -> int:
-    """From when on probes tell how a canary was before the fault: long enough for :data:`ENOUGH` planned ones, and never less than the hold.
+    """From when on probes show a canary's state before the fault: long enough for :data:`ENOUGH` planned ones, and never less than the hold.
 
-    Two probes of a slow canary, one of them late, are no ground to say that it was failing: further back is asked. But not so far back as the warm-up,
-    where all is cold, nor as an earlier fault, whose failures are its own.
+    Two probes of a slow canary, one of them late, do not show that it was failing, so older probes are used as well. But none of the warm-up, where
+    caches are cold, and none of an earlier fault, which has failures of its own.
     """
     hold_ns = round(evidence.plan.canaries.hold * 1e9)
     long_ns = round(ENOUGH / rate_per_s * 1e9) if rate_per_s > 0 else 0
@@ -181,10 +181,10 @@ def _since_ns(evidence: Evidence, fault: Fault, start_ns: int, rate_per_s: float
 
 
 def _failing(bad: Flags, recent: int) -> bool:
-    """Whether a canary with these probes before the fault, in time order, was failing: most of all of them, or most of the ``recent`` ones.
+    """Whether a canary was failing before the fault: most of these probes (in time order) were bad, or most of the ``recent`` ones.
 
-    The recent ones because what broke just before the fault is not the fault's either; at least :data:`SLIPS` of them must be bad, and where there are
-    fewer, it takes as many from further back. One bad probe, or a write and its read that were late together, is a slip: it happens to a canary that sees.
+    The recent ones, because an outage that began just before the fault was not caused by it. At least :data:`SLIPS` of them must be bad; if there are
+    fewer recent probes, older ones are used. One bad probe, or a write and its read that were late together, happens to a working canary too.
     """
     latest = bad[-max(recent, SLIPS) :]
     return 2 * int(bad.sum()) > len(bad) or (int(latest.sum()) >= SLIPS and 2 * int(latest.sum()) > len(latest))

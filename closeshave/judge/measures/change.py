@@ -26,7 +26,7 @@ class Change:
     high: Floats
 
     def minus(self, other: Change) -> Change:
-        """What is left of these rises without ``other`` (a single one): the difference in differences."""
+        """These rises minus ``other`` (a single one): the difference in differences."""
         estimate = self.estimate - other.estimate
         return Change(
             estimate,
@@ -36,7 +36,7 @@ class Change:
 
 
 def rise(bad_before: Floats, before: Floats, bad_after: Floats, after: Floats, confidence: float) -> Change:
-    """How much the share of bad requests rose. Where there was no request on one side, anything may have happened: -1 to 1."""
+    """How much the share of bad requests rose. Without a request before or after, the bounds are -1 and 1."""
     was, was_low, was_high = _wilson(bad_before, before, confidence)
     now, now_low, now_high = _wilson(bad_after, after, confidence)
     estimate = now - was

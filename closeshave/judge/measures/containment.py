@@ -6,10 +6,11 @@ programs on the machine, or of the hour of the day, is subtracted in this way (d
 
 A franchise with too few requests is unknown, never unaffected
 ---------------------------------------------------------------
-Most franchises are small. One is *unaffected* only when its rise is certainly below :data:`EFFECT`, which takes some thirty requests; what is neither
-surely worse nor surely unaffected is unknown. But the unknown ones of a shard are judged once more, together: if a share w of their traffic had
-risen by :data:`EFFECT` or more, all of it together would have risen by w * EFFECT at least. So its upper bound limits how much can hide among them, and
-a lower bound above zero says that some got worse, although it is unknown which.
+Most franchises are
+small. One is *unaffected* only when its rise is certainly below :data:`EFFECT`, which takes some thirty requests; one that is neither certainly worse
+nor certainly unaffected is unknown. The unknown ones of a shard are judged once more, together: if a share w of their traffic had risen by
+:data:`EFFECT` or more, all of it together would have risen by w * EFFECT at least. So the upper bound of that rise limits how many of them can have
+got worse, and a lower bound above zero says that some did, although it is unknown which.
 
 The reference must be stable: if the furthest franchises themselves got worse, an effect on all franchises cannot be distinguished from another cause,
 and leakage is unknown.
@@ -32,9 +33,9 @@ from closeshave.judge.measures.distance import distances, furthest, of_shards, o
 
 CONFIDENCE = 0.95
 EFFECT = 0.1
-"""A franchise of which one request in ten more goes wrong got worse."""
+"""A franchise got worse if its share of wrong requests rose by at least so much."""
 STEADY = 0.05
-"""The yardstick may change by so much and still be one."""
+"""The reference franchises may change by so much and still serve as the reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +43,27 @@ class Leakage:
     """Shares of the traffic outside the fault's scope, 0 to 1."""
 
     unknown: str
-    """Why nothing can be told; empty when something can."""
+    """Why the leakage is unknown; empty when it is known."""
     worse: float
-    """Of franchises that got worse, named or not."""
+    """Traffic of franchises that certainly got worse, whether or not it is known which they are."""
     at_least: float
     at_most: float
-    """What may hide among the under-sampled counted in full."""
+    """The same, plus all under-sampled franchises that may have got worse."""
     under_sampled: float
-    """Of franchises about which by themselves nothing is known."""
+    """Traffic of franchises with too few requests to be judged by themselves."""
     n: int
     """Requests outside the scope while the fault was in effect."""
     named: tuple[int, ...]
-    """Franchises that surely got worse, those with the most traffic first."""
+    """Franchises that certainly got worse, those with the most traffic first."""
     wrong: Flags
     """Over the history's operations: requests outside the scope that went wrong while the fault was in effect."""
 
 
 def leakage(evidence: Evidence, life: Life, excused: Flags | None = None) -> Leakage:
-    """What the fault did to others until the harness began to heal it: the harness itself causes the cost of healing (a dozen processes start).
+    """The fault's effect outside its scope until the harness began to heal it: the harness itself causes the cost of healing (a dozen processes start).
 
-    ``excused`` are requests that count for the platform wherever they could fail it: those of its neighbours count as well served, and those
-    furthest away, with which these are compared, as they came out.
+    ``excused`` are disturbed requests. They are counted so that they cannot fail the platform: near the fault as answered well, and at the furthest
+    franchises, which are the reference, as they were.
     """
     end_ns = life.hurting_until_ns
     wrong = evidence.customers & _wrong(evidence)

@@ -1,7 +1,7 @@
 """An objective as a question about shares: which requests count, which of them kept the promise, and how large a share must.
 
-Ratios are shares by themselves. A percentile is one in disguise: "p95 of at most 100 ms" says that 95 % of the requests are within 100 ms. So one rule
-of decision serves both, and whatever looks at many windows only has to count.
+Ratios are shares. A percentile can be read as one: "p95 of at most 100 ms" says that 95 % of the requests are within 100 ms. So one rule of decision
+serves both, and judges of many windows only have to count.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WORDS = {
     Measure.BURN_RATE: ("answered well", "not answered well"),
     Measure.CACHE_HIT_RATIO: ("served from the cache", "not in the cache"),
 }
-"""How requests that kept the promise are called, and how those that broke it."""
+"""What the reason of a verdict calls requests that kept the promise, and those that broke it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,9 @@ def counted(evidence: Evidence, objective: Objective, rows: Flags) -> Counted:
 
 
 def times(evidence: Evidence, measure: Measure, rows: Flags) -> tuple[Flags, Ints]:
-    """Which of ``rows`` have this time, and the times of all operations; endless where the customer got no good answer.
+    """Which of ``rows`` have this time, and the times of all operations; infinite where the customer got no good answer.
 
-    Times that the platform states itself count only where it states one, since a cached answer never saw the database.
+    Times that the platform reports itself count only where it reports one, because a cached answer has no database time.
     """
     if measure is Measure.LATENCY:
         return rows, np.where(evidence.good, evidence.response_ns, NEVER_NS)

@@ -1,4 +1,4 @@
-"""How far a franchise is from a fault: in its scope, next to it, or as far away as possible on this platform.
+"""How far a franchise is from a fault: in its scope, near it, or as far away as possible on this platform.
 
 Distance is counted in shared failure domains. A shard is in two regions, its primary's and its standby's; a fault affects the regions of the shards that
 it breaks and the region that it names. A franchise that shares one of them may be affected as expected (a lost replica, a detour of an edge). A franchise
@@ -18,7 +18,7 @@ from closeshave.topology import Shard
 
 
 class Distance(IntEnum):
-    """Of a shard's franchises from a fault; the larger the further."""
+    """How far a shard's franchises are from a fault; a larger value is further."""
 
     INSIDE = 0
     NEAR = 1

@@ -1,4 +1,4 @@
-"""What was offered and what came back: the figures of the load, not a judgement."""
+"""The load that was offered and the answers to it, as figures; nothing is judged here."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def figures(evidence: Evidence) -> LoadFigures:
 
 
 def _response_ms(evidence: Evidence, rows: Flags) -> dict[str, float | None]:
-    """Exact percentiles over every request, good or not, as its sender saw it end."""
+    """Exact percentiles over every request, good or not, from intended to the end of its answer."""
     sample = evidence.response_ns[rows]
     if not len(sample):
         return dict.fromkeys(PERCENTILES)

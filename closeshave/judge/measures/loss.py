@@ -1,23 +1,24 @@
-"""Which acknowledged writes each fault cost, and how far back they reach: the data loss window (RPA) of docs/glossary.md.
+"""Which acknowledged writes were lost by each fault, and how far back they reach: the data loss window (RPA) of docs/glossary.md.
 
-Whose fault is a missing write?
--------------------------------
-Asynchronous replication loses the *end* of a log. So a missing write belongs to a fail-over when it had started by t_f, the last instant at which
-the old primary could acknowledge, and when nothing proves that it was committed before a write that survived: one that was acknowledged before
-a survivor even started had been committed earlier, and a replica that has the later one would have the earlier one too. Such a write
-was lost by something else, and the fail-over must not excuse it: otherwise every fault of the night would hide a platform that drops one booking in a
-thousand.
+Which fault lost a missing write?
+---------------------------------
+Asynchronous replication loses the *end* of a log. So a missing write belongs to a
+fail-over when it had started by t_f, the last instant at which the old primary could acknowledge, and when nothing proves that it was committed
+before a write that survived: a write that was acknowledged before a survivor even started was committed earlier, and a replica that has the later one
+would have the earlier one too. Such a write was lost by something else, and the fail-over must not excuse it: otherwise every fault would hide a
+platform that drops one booking in a thousand.
 
-A survivor must itself have been acknowledged by t_f. One that was sent just before and answered afterwards may have been written by the *new*
-primary, and says nothing of what the old one had replicated.
+A survivor must itself have been acknowledged by t_f. One that was sent just before t_f and answered afterwards may have been written by the *new*
+primary, and says nothing about what the old one had replicated.
 
-A write that started by t_f and whose answer arrived after it was on its way when the primary died: it is lost, with a window of zero.
+A write that started by t_f and was answered after it was under way when the primary died: it is lost, with a window of zero.
 
 When was t_f?
 -------------
-Where the harness struck, it proved the old primary dead. An operator's call may return long before the fault takes effect, or when all is over: unless the
-hook says when the primary ends, t_f lies between the last write that was acknowledged before the first sign of death, and that sign: a request in scope
-that failed, the observation, or the promotion. The loss window is then an interval too, and what is lost up to its end is the fault's.
+If the harness injected the fault itself, it proved the old primary dead. The call of an operator's hook may return long
+before the fault takes effect, or after its end. Unless the hook reports when the primary ended, t_f lies between the last write that was acknowledged
+before the first sign of death, and that sign: a request in scope that failed, the observation, or the promotion. Then the loss window is an interval
+too, and writes that are lost up to its end belong to the fault.
 """
 
 from __future__ import annotations
@@ -36,12 +37,12 @@ NOBODY = -1
 ON_ITS_WAY_NS = 100_000_000
 """A request that got no answer reached the primary within this time, or never."""
 QUIET_NS = 400_000_000
-"""A dead primary acknowledges nothing for so long at least: no fail-over is quicker."""
+"""After a primary's death nothing is acknowledged for at least this long: no fail-over is quicker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What one fault cost. Times in nanoseconds, ``None`` when they cannot be told."""
+    """The data loss of one fault. Times in nanoseconds, ``None`` when they are unknown."""
 
     last_ack_ns: int | None
     """t_f, from the injection's evidence or the platform's own demotion; where both are missing, the promotion bounds it from above. Where only an
@@ -50,25 +51,27 @@ class Loss:
     window_ns: int
     """RPA: t_f (in the middle of its interval) minus the acknowledgement of the oldest lost write; 0 when none is missing."""
     unsure_ns: tuple[int, int]
-    """Between what RPA lies, by t_f's interval; both the same where t_f is known."""
+    """The interval of RPA, from that of t_f; both ends are the same if t_f is known."""
     lost: Flags
-    """Over ``Writes.rows``: what this fault cost."""
+    """Over ``Writes.rows``: the writes that this fault lost."""
     split: Flags
     """Over ``Writes.rows``: writes that started after the promotion, were acknowledged and are missing: acknowledged on the old timeline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """The missing writes of the whole run, shared out among its faults."""
+    """The missing writes of the whole run, each assigned to at most one fault."""
 
     by_fault: dict[str, Loss]
     owner: Ints
-    """Over ``Writes.rows``: index of the fault (in the plan's order) that cost this write; :data:`NOBODY` for writes that are there, and for
-    those that are missing and belong to no fault: breaches of integrity."""
+    """Over ``Writes.rows``: index (in the plan's order) of the fault that lost this write, or :data:`NOBODY`.
+
+    A missing write of no fault is a breach of integrity.
+    """
 
 
 def share_out(evidence: Evidence, writes: Writes, lives: tuple[Life, ...]) -> Losses:
-    """Attribute every missing write to at most one fault, the first whose t_f it did not outlive."""
+    """Assign every missing write to at most one fault: the first one for which it started by t_f."""
     owner = np.full(len(writes.rows), NOBODY, dtype=np.int64)
     ends = {life.fault.id: _ended(evidence, writes, life) for life in lives}
     for index, life in sorted(enumerate(lives), key=lambda item: (_end(ends[item[1].fault.id]) or 0, item[0])):
@@ -92,7 +95,7 @@ def _end(ended: tuple[int, int] | None) -> int | None:
 
 
 def _ended(evidence: Evidence, writes: Writes, life: Life) -> tuple[int, int] | None:
-    """Between when the old primary acknowledged for the last time; ``None`` where nothing says that any ended."""
+    """The interval of t_f; ``None`` if nothing shows that a primary ended."""
     if life.injected_ns is None:
         return None
     if life.dead_ns is not None:
@@ -111,10 +114,10 @@ def _ended(evidence: Evidence, writes: Writes, life: Life) -> tuple[int, int] | 
 
 
 def _refused_ns(evidence: Evidence, writes: Writes, life: Life) -> int | None:
-    """By when the old primary was dead, as whoever asked it found out: the first failure in scope after which no write was acknowledged for a while.
+    """By when the old primary was dead, from its clients' requests: the first failure in scope after which no write was acknowledged for a while.
 
-    One that fails while others are acknowledged is no sign of death. A request may have been on its way when the primary died, and may wait for long:
-    it tells of the instant at which it failed, or shortly after it was sent.
+    A failure while other writes are acknowledged is no sign of death. A request may have been under way when the primary died, and may wait for long,
+    so its sign counts from when it failed, or from shortly after it was sent if that is earlier.
     """
     shards = shards_of(evidence, life.fault)
     failed = (
@@ -135,8 +138,8 @@ def _refused_ns(evidence: Evidence, writes: Writes, life: Life) -> int | None:
 def _alive_ns(evidence: Evidence, writes: Writes, life: Life, sign_ns: int) -> int:
     """The old primary was alive at least until its last acknowledgement before the first sign of its death.
 
-    Unless others were acknowledged soon after that sign, or somebody had failed before: then a part of the requests fails, somebody takes the others, and
-    it is unknown who. Then only the beginning of the call is certain.
+    This does not hold if writes were acknowledged soon after that sign, or if some had failed before it: then some requests fail, others are
+    acknowledged, and it is unknown by which server. Then only the beginning of the hook's call is certain.
     """
     assert life.injected_ns is not None
     rows, shards = writes.rows, shards_of(evidence, life.fault)
@@ -156,7 +159,7 @@ def _alive_ns(evidence: Evidence, writes: Writes, life: Life, sign_ns: int) -> i
 
 
 def _cost(writes: Writes, shard: int, end: tuple[int, int]) -> Flags:
-    """Missing writes of this shard that a loss of the log's end explains."""
+    """Missing writes of this shard that the loss of the end of its log explains."""
     alive_ns, last_ack_ns = end
     rows = writes.rows
     here = ints(rows["shard"], -1) == shard
@@ -175,7 +178,10 @@ def _window_ns(writes: Writes, lost: Flags, last_ack_ns: int | None) -> int:
 
 
 def _after_promotion(evidence: Evidence, writes: Writes, life: Life) -> Flags:
-    """Writes that surely began after the new primary's promotion: whoever took them and lost them was a second primary, and no loss excuses that."""
+    """Writes that certainly began after the new primary's promotion.
+
+    If one of them is missing, a second primary acknowledged it, and no loss window excuses that.
+    """
     promoted = promoted_ns(evidence, life)
     if promoted is None:
         return np.zeros(len(writes.rows), dtype=np.bool_)
@@ -185,7 +191,7 @@ def _after_promotion(evidence: Evidence, writes: Writes, life: Life) -> Flags:
 
 
 def _split(evidence: Evidence, writes: Writes, owner: Ints, life: Life, promoted: int | None) -> Flags:
-    """What no fault cost, although it started after this fault's promotion, before anything else was broken."""
+    """Missing writes that belong to no fault's loss, and that started after this fault's promotion and before the next injection."""
     rows = writes.rows
     if promoted is None:
         return np.zeros(len(rows), dtype=np.bool_)
@@ -196,9 +202,9 @@ def _split(evidence: Evidence, writes: Writes, owner: Ints, life: Life, promoted
 
 
 def resolution_ns(evidence: Evidence, writes: Writes, life: Life, objective_ns: int) -> int | None:
-    """The widest gap between acknowledgements within ``objective_ns`` before the injection: losses smaller than it cannot be seen.
+    """The widest gap between acknowledgements within ``objective_ns`` before the injection: a loss smaller than this cannot be seen.
 
-    ``None`` when nothing was acknowledged there at all.
+    ``None`` when nothing was acknowledged in that time.
     """
     if life.injected_ns is None:
         return None

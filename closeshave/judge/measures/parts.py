@@ -1,4 +1,4 @@
-"""The parts that an objective is stated per: everything, each region, shard or operation, each tenth of the traffic by franchise."""
+"""The parts for which an objective is stated: everything, each region, shard or operation, each tenth of the traffic by franchise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DECILES = 10
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One verdict's share of an objective: its ID, its scope and the operations that belong to it."""
+    """One part of an objective, which gets one verdict: its ID, its scope and the operations that belong to it."""
 
     id: str
     scope: str
@@ -24,7 +24,7 @@ class Part:
 
 
 def parts(evidence: Evidence, objective: Objective, base: Flags) -> Iterator[Part]:
-    """The parts come from the topology, not from the data: a region without a single request has a verdict too, and it is not pass."""
+    """The parts come from the topology, not from the data: a region without a single request has a verdict too, which is not a pass."""
     topology = evidence.history.manifest.topology
     match objective.per:
         case "all":
@@ -48,8 +48,8 @@ def parts(evidence: Evidence, objective: Objective, base: Flags) -> Iterator[Par
 def deciles(evidence: Evidence, rows: Flags) -> Ints:
     """By operation: which tenth of the traffic its franchise belongs to, 1 the hottest; 0 for operations that are not among ``rows``.
 
-    Each tenth holds about as many *requests*, and so the first few franchises: cut by the number of franchises, the tail's tenth would have too
-    few requests to judge, and what hurts only the very hottest would be diluted among a tenth of all.
+    Each tenth has about the same number of *requests*, so the first one has few franchises. With the same number of franchises in each, the last
+    tenth would have too few requests to judge, and a problem of the busiest franchises alone would be averaged over a tenth of all.
     """
     franchise = evidence.franchise
     counts = np.bincount(franchise[rows], minlength=1)

@@ -1,22 +1,24 @@
 """How long a scope was without service: t0, t_d, t_w, t_r and t_h of docs/glossary.md, found from what canaries saw.
 
-Choices at the boundaries, each with a run for which the opposite would be wrong:
+Rules for the boundaries, each with an example in which the opposite rule would be wrong:
 
 * A probe is a canary's write, or its read of what it wrote. Clean-up is not: the cancel of a booking that the fault lost is refused seconds after the
   recovery. Neither is a read of a write that was not acknowledged, or that was lost.
-* A probe counts by the instant it was *due*. One that was sent before the fault and answered during the outage shows that the platform was well before;
-  one that was due during the outage and answered late, after the recovery, shows that a customer waited.
+* A probe counts at the instant at which it was *due*. One that was sent before the fault and answered during the outage shows that the platform
+  worked before; one that was due during the outage and answered late, after the recovery, shows that a customer waited.
 * What was due during a hang and was answered within the canaries' latency by its end is *stuck*: answered together with others that were sent at other
-  times. It counts as not served, otherwise every hang would be measured too short by that latency. It can prolong an outage, not begin one. The first of
+  times. It counts as failed, otherwise every hang would be measured too short by that latency. It can extend an outage, but not begin one. The first of
   those answers is the most likely time of the recovery: the middle between the probes around it would be too early by half their distance.
-* The search for t_r starts at the first probe that failed, not at t0. A primary cut off from its consensus store serves until its lease is over: ten
-  good seconds, then ten of outage. Searched from t0, the first five good seconds would already be the recovery, before the fault takes effect.
-* t_r is an interval, because probes are not continuous (:mod:`.turning`). Canaries whose intervals overlap saw the same recovery; one that
-  failed when another had long been served has its own interval, and the latest counts.
-* What fails again after a full hold moves t_r only if one canary fails twice in a row, or if a hold's probes fail by more than the share that counts as
-  restored explains. Ten seconds of service between two outages are no recovery; a single slow answer in a minute of good ones is no outage.
-* Recovery by itself requires t_r + hold *before* t_h. At t_h the harness starts to heal, and its effect cannot be distinguished from the platform's.
-* A failure within a doubtful stretch may be caused by the machine. It can make an interval wider, never later.
+* The search for t_r starts at the first probe that failed, not at t0. A primary that is cut off from etcd serves until its lease ends: ten good
+  seconds, then ten seconds of outage. With a search from t0, the first five good seconds would already count as the recovery, before the fault takes
+  effect.
+* t_r is an interval, because probes are not continuous (:mod:`.turning`). Canaries whose intervals overlap saw the same recovery; one that failed
+  long after another had recovered has its own interval, and the latest counts.
+* Failures after a full hold move t_r only if one canary fails twice in a row, or if more of a hold's probes fail than the share that counts as
+  restored allows. Ten seconds of service between two outages are no recovery; a single slow answer in a minute of good ones is no outage.
+* Recovery by itself requires t_r + hold *before* t_h. At t_h the harness starts to heal, and from then on its effect cannot be distinguished from the
+  platform's own recovery.
+* A failure within a doubtful stretch may have been caused by other programs. It can make an interval wider, but not later.
 """
 
 from __future__ import annotations
@@ -39,20 +41,20 @@ from closeshave.plan import Expected
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What the canaries of one fault's scope saw. Instants are monotonic nanoseconds, ``None`` when they never came."""
+    """The recovery of one fault's scope as its canaries saw it. Instants are monotonic nanoseconds, ``None`` when they never came."""
 
     blind: str
-    """Why the canaries cannot tell; empty when they can."""
+    """Why the canaries cannot measure the recovery; empty when they can."""
     impact_ns: int | None
-    """The first failed probe while the platform was left alone with the fault; ``None`` when it tolerated the fault."""
+    """The first failed probe before the harness began to heal; ``None`` when the platform tolerated the fault."""
     earliest_ns: int | None
-    """The recovery lies after this: what failed until then failed by nobody's doing but the platform's. ``None`` where nothing surely failed."""
+    """The recovery lies after this instant: no other program caused the failures up to it. ``None`` if nothing certainly failed."""
     latest_ns: int | None
-    """The recovery lies before this."""
+    """The recovery lies before this instant."""
     restored_ns: int | None
-    """t_r: the likeliest instant between the two."""
+    """t_r: the most likely instant between the two."""
     failing_ns: int | None
-    """Service had surely not come back by this instant, before the harness healed; ``None`` where nothing surely failed."""
+    """The scope had certainly not recovered by this instant, before the harness healed the fault; ``None`` if nothing certainly failed."""
     detected_ns: int | None
     working_ns: int | None
     self_recovered: bool | None
@@ -114,10 +116,10 @@ def measure(evidence: Evidence, life: Life, lost: Iterable[int] = ()) -> Recover
 
 
 def _settled(seen: Sequence, until: int, hold_ns: int, share: float) -> Turn | None:
-    """As :func:`_ended`, and without what came after ``until`` where the outage had been over for a full hold by then.
+    """As :func:`_ended`, but without the probes after ``until`` if the outage had been over for a full hold by then.
 
-    To heal may cost service again: a switch back to the old primary is an outage of the harness's own. A canary that asks rarely has too few good
-    probes between the two to tell them apart. Where all together say the same, all are asked: the more good probes follow, the narrower the interval.
+    Healing may cause another outage: the harness switches back to the old primary. A slow canary has too few good probes between the two outages to
+    separate them. If the result is the same with all probes, all are used: the more good probes follow, the narrower the interval.
     """
     whole = _ended(seen, until, hold_ns, share)
     if _held(whole, until, hold_ns):
@@ -157,7 +159,7 @@ def _after(one: Turn, instant: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """How one canary saw an outage end."""
+    """The end of an outage as one canary saw it."""
 
     canary: int
     since_ns: int
@@ -176,7 +178,7 @@ def _of_one(seen: Sequence, number: int, hold_ns: int, share: float) -> _End | N
 
 
 def _turn(seen: Sequence, share: float, caution: Caution = STATED) -> Turn:
-    """As :func:`turn`, of probes in the order in which they say something: a refusal when it was asked for, an answer when it came."""
+    """As :func:`turn`, with the probes in the order of their evidence: a failed one when it was sent, a good one when it was answered."""
     at = np.where(seen.bad, seen.started, seen.ended)
     order = np.argsort(at, kind="stable")
     begin = int(np.argmax(seen.bad[order]))
@@ -188,7 +190,7 @@ def _turn(seen: Sequence, share: float, caution: Caution = STATED) -> Turn:
 
 
 def _released_ns(seen: Sequence) -> int | None:
-    """When a hang released the requests that it held at the end: the first answer for which its last probe waited too; ``None`` without a hang."""
+    """When a hang released its requests: the first of their answers that arrived after its last probe was sent; ``None`` without a hang."""
     if not seen.released.any():
         return None
     last_ns = seen.started[seen.released].max()
@@ -196,7 +198,7 @@ def _released_ns(seen: Sequence) -> int | None:
 
 
 def _last_outage(seen: Sequence, until: int, hold_ns: int, share: float) -> int | None:
-    """When the last outage that began before ``until`` began: the first failure, or one after a full hold that is no failure by itself."""
+    """The start of the last outage that began before ``until``: the first failure, or one after a full hold that is not a single failure."""
     bad = np.flatnonzero(seen.bad)
     if not len(bad) or seen.due[bad[0]] >= until:
         return None
@@ -215,7 +217,7 @@ def _last_outage(seen: Sequence, until: int, hold_ns: int, share: float) -> int 
 
 
 def _outage(own: Sequence, hold_ns: int, share: float) -> Flags:
-    """Of one canary's probes: those that fail next to another failure, or within a hold that fails by more than the restored share explains."""
+    """Which of one canary's probes belong to an outage: failures next to another one, or within a hold with more failures than restored service allows."""
     beside = np.zeros(len(own.bad), dtype=np.bool_)
     beside[1:] |= own.bad[:-1]
     beside[:-1] |= own.bad[1:]
@@ -231,18 +233,18 @@ def _outage(own: Sequence, hold_ns: int, share: float) -> Flags:
 
 
 def _by_itself(life: Life, restored: int | None, hold_ns: int) -> bool | None:
-    """Whether it recovered without help; ``None`` when the history ends, or the next fault begins, before that can be told."""
+    """Whether it recovered by itself; ``None`` when the history ends, or the next fault begins, before that can be known."""
     if restored is not None and restored + hold_ns <= life.horizon_ns and (life.healed_ns is None or restored + hold_ns < life.healed_ns):
         return True
     return False if life.healed_ns is not None and life.healed_ns <= life.horizon_ns else None
 
 
 def _working(evidence: Evidence, life: Life, probes: NDArray[np.int64], failed: Flags) -> int | None:
-    """t_w: when the last of the shards in scope that were hurt took a write again: the start of its first that ended ok.
+    """t_w: when the last of the affected shards in scope accepted a write again: the start of its first write that ended ok.
 
-    A write, because replicas and caches go on answering reads while there is no primary. After the shard's first failure and not after t0,
-    because an injection takes some milliseconds to take effect, and what succeeds in them says nothing of the fail-over. Of the last shard, because
-    a lost region's edge may lead its customers to other regions' shards at once, while its own shard is still without a primary.
+    A write, because replicas and caches answer reads while there is no primary. After the shard's first failure and not after t0, because an
+    injection takes some milliseconds to take effect, and a success in that time says nothing about the fail-over. The last shard, because a lost
+    region's edge may send its customers to other regions' shards at once, while its own shard still has no primary.
     """
     effects = evidence.history.effects
     changing = effects["operation"][effects["action"].isin(MUTATING)]

@@ -1,8 +1,8 @@
-"""How sure a figure is: exact percentiles, confidence bounds, and how many more requests would decide a question.
+"""How certain a figure is: exact percentiles, confidence bounds, and how many requests would be enough to decide.
 
-All bounds are one-sided at the stated confidence: at 95 %, "the true value is at least low" is wrong in at most 5 samples of 100, and so is
-"it is at most high". They rest on independent requests; where requests are known to come in clusters, ``clusters`` says how many of them have
-the weight of one independent request (:func:`clustering`).
+All bounds are one-sided at the stated confidence: at 95 %, "the true value is at least low" is wrong in at most 5 samples of 100, and so is "it is at
+most high". They assume independent requests; if failures come in clusters, ``clusters`` says how many requests have the weight of one independent
+request (:func:`clustering`).
 
 Sources: C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial", Biometrika 26
 (1934), with an effective sample size: E. L. Korn and B. I. Graubard, "Confidence intervals for proportions with small expected number of positive
@@ -34,14 +34,14 @@ def share_bounds(successes: int, n: int, confidence: float, clusters: float = 1.
 
 
 def clustering(broken: Flags, block: Ints, allowed: float) -> float:
-    """The design effect of clusters: how many requests tell as much as one independent one would; at least 1.
+    """The design effect of clusters: how many requests have the weight of one independent request; at least 1.
 
-    ``broken`` marks the requests that broke a promise of which a share of ``allowed`` may break, ``block`` numbers the stretch of time that each
-    belongs to. Were requests independent and the promise just kept, the squared excess of a block over what is allowed would be half its
-    binomial variance on average (the other half of the blocks falls short). What is more than that is clustering.
+    ``broken`` marks the requests that broke the promise (a share of ``allowed`` may break it), ``block`` is the number of the time interval of each.
+    If requests were independent and the promise was just kept, the squared excess of a block over the allowed number would be half its binomial
+    variance on average (half of the blocks have no excess). More than that is clustering.
 
-    It is measured against the allowed share and not against the one seen, as a score test does, for a reason: so it can only grow with every
-    further failure. Estimated around the seen share, it would shrink when failures spread into quiet blocks, and a platform would pass for failing
+    As in a score test, it is measured against the allowed share and not against the observed one, so that it can only grow with every further
+    failure. Measured against the observed share, it would shrink when failures spread into quiet blocks, and a platform could pass because it fails
     more often.
     """
     if not len(broken) or not 0 < allowed < 1:
@@ -54,12 +54,12 @@ def clustering(broken: Flags, block: Ints, allowed: float) -> float:
 
 
 def percentile_ns(values_ns: Ints, percentile: float) -> int:
-    """The smallest value that at least this share of the sample does not exceed: nearest rank, so a value that was really seen.
+    """The smallest value that at least this share of the sample does not exceed (nearest rank), so it is one of the measured values.
 
     Raises :class:`ValueError` for an empty sample.
     """
     if len(values_ns) == 0:
-        raise ValueError("no percentile of nothing")
+        raise ValueError("an empty sample has no percentile")
     rank = rank_of(percentile, len(values_ns))
     return int(np.partition(values_ns, rank)[rank])
 
@@ -73,15 +73,15 @@ def rank_of(percentile: float, n: int) -> int:
 def percentile_bounds_ns(values_ns: Ints, percentile: float, confidence: float, clusters: float = 1.0) -> tuple[int, int]:
     """Bounds of the true percentile, each one-sided, by order statistics: no assumption about the distribution's shape.
 
-    Where the sample is too small for a bound, it is 0 or :data:`NEVER_NS`. ``clusters`` widens the upper one, on which a pass rests. Raises
+    If the sample is too small for a bound, it is 0 or :data:`NEVER_NS`. ``clusters`` widens the upper bound, which decides about a pass. Raises
     :class:`ValueError` for an empty sample.
 
-    The number of values below the true percentile is binomial. So "the upper bound is within the objective" says the very same as "the
-    Clopper-Pearson lower bound of the share within the objective reaches the percentile": ratios and percentiles are decided by one rule.
+    The number of values below the true percentile is binomial. So "the upper bound is within the objective" means the same as "the Clopper-Pearson
+    lower bound of the share within the objective reaches the percentile": ratios and percentiles are decided by one rule.
     """
     n = len(values_ns)
     if n == 0:
-        raise ValueError("no percentile of nothing")
+        raise ValueError("an empty sample has no percentile")
     # Ranks from 1: the smallest with P(Bin(n, q) < upper) >= confidence, and the largest with P(Bin(n, q) < lower) <= 1 - confidence.
     effective = max(1, int(n / clusters))
     rank = quantiles.binomial(confidence, effective, percentile) + 1
@@ -97,7 +97,7 @@ def percentile_bounds_ns(values_ns: Ints, percentile: float, confidence: float, 
 
 
 def requests_to_settle(failures: int, n: int, allowed: float, confidence: float) -> int | None:
-    """How large a sample at the failure rate seen so far would tell whether the true rate is within ``allowed``; ``None`` beyond a billion.
+    """How large a sample at the observed failure rate would be enough to decide whether the true rate is within ``allowed``; ``None`` above a billion.
 
     For no failure at all this is ln(1 - confidence) / ln(1 - allowed): 29,956 for 99.99 % at 95 %.
     """

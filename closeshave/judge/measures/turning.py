@@ -1,14 +1,14 @@
 """When did an outage end? The turning point in a sequence of probes of which most failed before it and hardly any after it.
 
-A change-point in a sequence of yes and no (Barry and Hartigan 1993, reduced to one change): before it every probe fails with one unknown chance, after it
-with another that is no more than the plan calls *restored*. Every gap between two probes may hold the turning point; how likely each is follows from
-how many failed before and after it, times the gap's length, because every instant is equally likely beforehand.
+A change-point in a sequence of yes and no (Barry and Hartigan 1993, reduced to one change): before it every probe fails with one unknown probability,
+after it with another one that the plan's share for *restored* limits. Every gap between two probes may hold the turning point; its probability
+follows from how many probes failed before and after it, times the gap's length, because every instant has the same prior probability.
 
 * A *total* outage, in which every probe failed, leaves one gap: from the last failed probe to the first good one. This needs about six failed
   probes: one or two may be all that probes saw of a partial outage.
-* In a *partial* one (a share of the requests fail) the last failed probe may lie well before the end: the probes after it were lucky. The interval then
-  extends to where so much luck becomes too unlikely.
-* A single failure some seconds after the end is a failure, not the end.
+* In a *partial* one (a share of the requests fail) the last failed probe may lie well before the end: the probes after it succeeded by chance. The
+  interval then extends to where so many successes by chance become too unlikely.
+* A single failure some seconds after the end does not move the end.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class Caution:
 
 
 STATED = Caution(0.8, 0.01, 0.99)
-"""For reports and for bounds, 98 %: if the true end lies above the interval, a broken bound may pass, and that must be rare."""
+"""For reports and for bounds, 98 %: if the true end lies above the interval, a run that broke its bound may pass, which must be rare."""
 COMPARED = Caution(0.92, 0.01, 0.955)
-"""To decide whether two canaries saw the same end, 94.5 %: a canary with two failed probes must not blur the exact result of another."""
+"""To decide whether two canaries saw the same end, 94.5 %: a canary with two failed probes must not widen the exact result of another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """An outage's end: between ``low_ns`` and ``high_ns``, most likely around ``middle_ns``; the last two ``None`` while it may not be over."""
+    """An outage's end: between ``low_ns`` and ``high_ns``, most likely near ``middle_ns``; the last two are ``None`` while it may not be over."""
 
     low_ns: int
     high_ns: int | None
@@ -79,16 +79,17 @@ def turn(at_ns: Ints, failed: Flags, restored_share: float, caution: Caution = S
 
 
 def beyond(probes: Ints, share: float) -> Ints:
-    """How many of so many probes must fail for a share that may fail to be a poor explanation (5 of 100 cases; the normal approximation, one more)."""
+    """From how many failures among so many probes chance at this failure share is no explanation (5 of 100 cases; normal approximation plus one)."""
     found: Ints = np.floor(probes * share + 1.645 * np.sqrt(probes * share * (1.0 - share)) + 2.0).astype(np.int64)
     return found
 
 
 def _outage(bad: Ints, good: Ints, total: float) -> NDArray[np.float64]:
-    """Log likelihood of such an outage: total with the chance ``total``, else of any share, all equally likely.
+    """Log likelihood of such an outage: total with the probability ``total``, else partial, with all shares equally likely.
 
-    The first failure is where the outage is said to begin, whatever its share. It says nothing of the share: counted, it would make the share of a
-    short partial outage too high, the good probes at its end too unlikely, and the outage too short. Where it is the only one, it is all there is.
+    The outage begins with its first failure by definition, whatever its share, so this failure says nothing about the share. If it counted, the share
+    of a short partial outage would be too high, the good probes at its end too unlikely, and the outage too short. It counts only if it is the only
+    failure.
     """
     telling = bad - 1 if bad[-1] > 1 else bad
     partial = _log_beta(telling + 1.0, good + 1.0) + math.log(1.0 - total)

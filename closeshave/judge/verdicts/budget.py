@@ -1,7 +1,7 @@
-"""What a fault cost of the month's error budget.
+"""How much of the month's error budget a fault used.
 
-A promise like 99.99 % is per month, not per run: 30 days at the run's own rate of requests allow so many not-good ones, and the fault's are a share
-of them. An outage of everything for 259.2 s burns the budget of four nines, whatever the rate.
+A promise like 99.99 % is per month, not per run: 30 days at the run's own rate of requests allow a number of not-good requests, and those of the
+fault are a share of this number. An outage of everything for 259.2 s burns the budget of four nines, whatever the rate.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MONTH_S = 30 * 86_400
 def burnt(evidence: Evidence, life: Life, restored_ns: int | None) -> float | None:
     """Share of the 30-day budget that customers' not-good requests from the injection to the recovery used; 1 is all of it.
 
-    Until the horizon where it did not recover. ``None`` without an availability objective over everything, or without traffic to scale by.
+    Up to the horizon if it did not recover. ``None`` without an availability objective over everything, or without a rate of requests.
     """
     rate_per_s = _rate_per_s(evidence)
     if evidence.error_budget is None or not rate_per_s or life.injected_ns is None:
@@ -41,7 +41,7 @@ def burn_rate(evidence: Evidence, life: Life, restored_ns: int | None) -> float 
 
 
 def _end_ns(life: Life, restored_ns: int | None) -> int:
-    """Until it was healed and served again; until the horizon where it never did."""
+    """When it was healed and had recovered; the horizon if it never did."""
     healed_ns = life.verified_ns if life.verified_ns is not None else life.horizon_ns
     return min(life.horizon_ns, max(healed_ns, restored_ns if restored_ns is not None else life.horizon_ns))
 

@@ -1,4 +1,4 @@
-"""The burn rate: how many times faster than a month allows the error budget was used up, seen in a long and a short window at once.
+"""The burn rate: how many times faster than a month allows the error budget was used, in a long and a short window at once.
 
 At a rate of 1 the budget of 30 days is gone after 30 days; at 14.4, a fiftieth of it is gone in an hour. The long window keeps a single bad second from
 raising an alarm, the short one (a twelfth of it) lets the alarm end when the trouble does. Both must exceed the rate at the same time.
@@ -31,7 +31,7 @@ LONG_S = 60.0
 
 
 def highest(evidence: Evidence, rows: Flags, start_ns: int, end_ns: int, long_s: float = LONG_S) -> float | None:
-    """The highest rate that both windows reached at once between two instants; ``None`` without a budget or without requests."""
+    """The highest rate that both windows reached at the same time, between two instants; ``None`` without a budget or without requests."""
     if evidence.error_budget is None or end_ns <= start_ns:
         return None
     pairs = _pairs(evidence, Counted(rows, evidence.good, 0.0), [Span(start_ns, end_ns)], long_s)
@@ -41,7 +41,7 @@ def highest(evidence: Evidence, rows: Flags, start_ns: int, end_ns: int, long_s:
 
 
 def decide(evidence: Evidence, objective: Objective, part: Part, blank: Verdict, covered: Sequence[Span]) -> Verdict:
-    """Fail when some pair of windows surely burnt faster, pass when surely none did."""
+    """Fail when a pair of windows certainly burnt faster than allowed, pass when certainly none did."""
     assert objective.sliding is not None
     assert objective.at_most is not None
     if evidence.error_budget is None:
@@ -75,7 +75,7 @@ def decide(evidence: Evidence, objective: Objective, part: Part, blank: Verdict,
 
 
 def _pairs(evidence: Evidence, asked: Counted, covered: Sequence[Span], long_s: float) -> tuple[Windows, Windows] | None:
-    """Each long window beside the short one in which it ends; ``None`` where nothing was asked for."""
+    """Pairs of a long window and the short one at its end; ``None`` without requests."""
     long_ns, short_ns = round(long_s * 1e9), round(long_s * 1e9 / SHORT)
     spans = [span for span in covered if np.any(asked.rows & within(evidence.intended_ns, [span]))]
     if not spans:

@@ -1,8 +1,8 @@
-"""Do the senders' clocks agree? Each booking was stored between its sending and its answer, so the database's clock has seen all of them.
+"""Do the senders' clocks agree? Each booking was stored between its request and its answer, so the database's clock can be compared with each sender's.
 
-For every acknowledged booking: stored ∈ [sent + d, answered + d], where d is what the database's clock is ahead of the sender's. Over many bookings of
-one sender that leaves a narrow interval for d (Cristian 1989, the best of many round trips). Two senders whose intervals do not even touch have
-clocks that differ by the gap at least; whatever compares their times, as every recovery and loss does, is then in doubt.
+For every acknowledged booking: stored ∈ [sent + d, answered + d], where d is how far the database's clock is ahead of the sender's. Many bookings of
+one sender give a narrow interval for d (Cristian 1989, the best of many round trips). If the intervals of two senders do not touch, their clocks
+differ by at least the gap between the intervals; then every figure that compares their times is in doubt, as recovery and loss do.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Status, Verdict
 
 LEAST = 10
-"""Bookings of a sender at a shard from which its clock can be told."""
+"""The least number of bookings of a sender at one shard from which its clock can be compared."""
 ALLOWED_S = 0.05
-"""No figure of a run is finer than this."""
+"""Differences below this do not matter: no figure of a run is more exact."""
 TRIM = 0.05
-"""Share of bookings on either side that may be out of line: a repeated key is answered with what was stored long before."""
+"""The share of bookings on either side that may be outliers: a repeated key is answered with the time of the first storing."""
 
 
 def judge(analysis: Analysis) -> Verdict:
-    """``clocks``. It gates nothing where no two senders booked enough at one shard."""
+    """The verdict ``clocks``. It does not count for the run's status if no two senders made enough bookings at one shard."""
     bounds = _bounds(analysis)
     gaps = {
         (one, other): max(bounds[one][0] - bounds[other][1], bounds[other][0] - bounds[one][1], 0.0)
@@ -57,7 +57,7 @@ def judge(analysis: Analysis) -> Verdict:
 
 
 def _bounds(analysis: Analysis) -> dict[tuple[int, str], tuple[float, float]]:
-    """By shard and source: between which seconds the database's clock is ahead of the sender's."""
+    """By shard and source: the least and the greatest number of seconds by which the database's clock may be ahead of the sender's."""
     evidence, final = analysis.evidence, analysis.evidence.final
     if final is None or not len(final):
         return {}

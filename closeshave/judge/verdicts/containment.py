@@ -58,7 +58,7 @@ def _verdict(analysis: Analysis, life: Life, objective: Objective) -> Verdict:
 
 
 def _doubt(analysis: Analysis, life: Life, at_most: float) -> str:
-    """How other programs disturbed these requests, where the undisturbed ones alone are not enough to fail; empty where they are."""
+    """How other programs disturbed these requests, if the undisturbed ones alone are not enough to fail; empty if they are."""
     evidence = analysis.evidence
     if not np.any(evidence.customers & evidence.touched):
         return ""
@@ -76,7 +76,7 @@ def _named(found: Leakage) -> str:
 
 def _witnesses(analysis: Analysis, found: Leakage) -> tuple[Witness, ...]:
     evidence = analysis.evidence
-    why = "a request outside the fault's scope that was worse served than in calm"
+    why = "a request outside the fault's scope that failed or was slow, unlike in calm"
     return tuple(
         row(evidence.operations, place, why)
         for place in first_and_worst(found.wrong, evidence.intended_ns, evidence.response_ns, evidence.ids)

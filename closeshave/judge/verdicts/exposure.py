@@ -1,4 +1,4 @@
-"""A pass needs exposure: it says how often what it rules out could have happened, and that number must be large enough."""
+"""A pass needs exposure: how often the breach that it rules out could have happened must be known and large enough."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from closeshave.judge.verdict import Exposure, Status, Verdict
 
 
 def enough(verdict: Verdict, exposure: Exposure, least: int | None = None) -> Verdict:
-    """The verdict with its exposure. A pass with no chance, or with fewer than ``least``, becomes inconclusive; a breach fails with any exposure."""
+    """The verdict with its exposure.
+
+    A pass without a chance, or with fewer chances than ``least``, becomes inconclusive; a breach fails with any exposure.
+    """
     told = replace(verdict, exposure=exposure)
     if verdict.status is not Status.PASS or exposure.chances >= max(1, least or 1):
         return told

@@ -19,11 +19,11 @@ from closeshave.target import Measure
 from closeshave.vocabulary import MarkKind
 
 IN_FLIGHT_NS = 1_000_000_000
-"""Writes that were sent so shortly before a fault count as under way: what asynchronous replication loses is younger."""
+"""Writes that were sent at most this long before a fault count as in flight: asynchronous replication loses only younger ones."""
 
 
 def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
-    """``observed/ID`` and ``healed/ID``. Neither can fail the platform: the harness answers for a fault without effect or without a proven heal."""
+    """``observed/ID`` and ``healed/ID``. Neither can fail the platform: a fault without effect or without a proven heal is a problem of the harness."""
     name = life.fault.id
     if life.injected_ns is None:
         skipped = any(mark.kind == MarkKind.FAULT_SKIPPED and mark.detail == name for mark in analysis.evidence.history.marks)
@@ -45,13 +45,13 @@ def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
 
 
 def _fooled(analysis: Analysis, name: str) -> str:
-    """Why the proof of its healing is none; empty when it is one."""
+    """Why the proof that it was healed is not valid; empty when it is."""
     said = (mark.detail.partition(": ") for mark in analysis.evidence.history.marks if mark.kind == MarkKind.HEAL_CHECK_WORTHLESS)
     return next((f"it is not proven that {name} was healed: {why}" for fault, _, why in said if fault == name), "")
 
 
 def _in_flight(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
-    """``in-flight/ID``: a primary that got no write just before it died had nothing to lose. Only for faults whose loss is judged."""
+    """The verdict ``in-flight/ID``: a primary without a write just before it died had nothing to lose. Only for faults whose loss is judged."""
     promised = [each for each in analysis.evidence.target.objectives if each.measure is Measure.LOSS and each.covers(life.fault)]
     shards = shards_of(analysis.evidence, life.fault)
     if not promised or not shards or life.injected_ns is None:
@@ -68,7 +68,7 @@ def _in_flight(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
 
 
 def unplanned(analysis: Analysis) -> tuple[Verdict, ...]:
-    """Faults in the history that the plan does not know: whatever was judged, it was not this plan's run."""
+    """Faults in the history that are not in the plan: then the judged run is not a run of this plan."""
     planned = {fault.id for fault in analysis.evidence.plan.faults}
     strangers = sorted({event.fault for event in analysis.evidence.history.faults} - planned)
     return tuple(
@@ -146,8 +146,8 @@ def figures(analysis: Analysis, life: Life) -> FaultFigures:
 def _split(life: Life, analysis: Analysis) -> tuple[float | None, float | None, float | None]:
     """Detect, fail over and restore, in seconds: each only where its two instants are known and in this order.
 
-    A platform may serve again before it says a word, through a retry, say; then there is no time between its word and its service to report. A part in
-    which others had the machine is not stated: it would be their doing as much as the platform's.
+    A platform may serve again before its first signal, for example through a retry; then there is no fail-over time to report. A part during which
+    other programs disturbed the machine is not stated, because they may have caused it.
     """
     evidence = analysis.evidence
     found = analysis.recoveries.get(life.fault.id)
@@ -167,7 +167,7 @@ def _split(life: Life, analysis: Analysis) -> tuple[float | None, float | None, 
 
 
 def _part_s(evidence: Evidence, start: int | None, end: int | None) -> float | None:
-    """The time between two instants; ``None`` where one is unknown, they are in the wrong order, or others had the machine in between."""
+    """The time between two instants; ``None`` if one is unknown, if they are in the wrong order, or if other programs disturbed the machine in between."""
     if start is None or end is None or end < start or evidence.doubts_within(start, end):
         return None
     return (end - start) / 1e9

@@ -27,7 +27,7 @@ REQUESTS = 3
 
 
 def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
-    """``left-behind/ID``; nothing where there was no recovery to be left behind by, or no customer to see it. Without exposure it gates nothing."""
+    """The verdict ``left-behind/ID``; none if there was no recovery, or no customer's request after it. Without exposure it does not gate."""
     found = analysis.recoveries.get(life.fault.id)
     if found is None or found.blind or found.restored_ns is None or found.impact_ns is None:
         return ()

@@ -61,7 +61,7 @@ def _why_no_figure(analysis: Analysis, life: Life) -> str:
 
 
 def _measured(analysis: Analysis, life: Life, blank: Verdict, bound_ns: int) -> Verdict:
-    """Missing writes fail the objective even with incomplete evidence; only a pass needs the rest of the evidence."""
+    """Missing writes fail the objective even with incomplete evidence; a pass needs complete evidence."""
     loss = analysis.losses.by_fault[life.fault.id]
     gap_ns = resolution_ns(analysis.evidence, analysis.writes, life, bound_ns)
     count = int(np.count_nonzero(loss.lost))
@@ -90,7 +90,7 @@ def _measured(analysis: Analysis, life: Life, blank: Verdict, bound_ns: int) -> 
 
 
 def _doubt(analysis: Analysis, life: Life, window_ns: int) -> str:
-    """How other programs disturbed the machine while these writes waited to be replicated: a standby without processor time falls behind."""
+    """How other programs disturbed the machine while these writes waited to be replicated: a standby without processor time lags behind."""
     assert life.injected_ns is not None
     end_ns = analysis.losses.by_fault[life.fault.id].last_ack_ns or life.injected_ns
     found = analysis.evidence.doubts_within(end_ns - window_ns, end_ns + 1)
@@ -98,7 +98,7 @@ def _doubt(analysis: Analysis, life: Life, window_ns: int) -> str:
 
 
 def _too_coarse(gap_ns: int | None, bound_ns: int) -> str:
-    """Why a loss would not show, in words; empty where it would."""
+    """Why a loss could not be seen; empty if it could."""
     if gap_ns is not None and gap_ns <= bound_ns:
         return ""
     seen = "no write was" if gap_ns is None else f"for {gap_ns / 1e9:.1f} s no write was"
@@ -106,7 +106,7 @@ def _too_coarse(gap_ns: int | None, bound_ns: int) -> str:
 
 
 def _unread(analysis: Analysis, life: Life) -> str:
-    """Which writes of the fault's shards could not be looked up in the final state, in words; nothing where all could."""
+    """Which writes of the fault's shards could not be looked up in the final state, and why; empty if all could."""
     here = np.isin(ints(analysis.writes.rows["shard"], -1), shards_of(analysis.evidence, life.fault))
     if not (here & analysis.writes.unread).any():
         return ""
@@ -115,7 +115,7 @@ def _unread(analysis: Analysis, life: Life) -> str:
 
 
 def _seen_alone(analysis: Analysis, guilty: Flags) -> str:
-    """How many of these writes were read on the lost side before it was rewound, in words; nothing if it was not read."""
+    """How many of these writes were read on the old primary before it was rewound, as text; empty if it was not read."""
     alone = analysis.evidence.history.diverged
     if alone is None:
         return ""
@@ -124,7 +124,7 @@ def _seen_alone(analysis: Analysis, guilty: Flags) -> str:
 
 
 def _interval(unsure_ns: tuple[int, int], gap_ns: int | None) -> tuple[float, float] | None:
-    """The oldest lost write was acknowledged at this time; an older one could hide in no wider gap than the resolution."""
+    """The interval of the loss window: an older lost write could lie at most one gap (the resolution) before the oldest that was found."""
     return None if gap_ns is None else (unsure_ns[0] / 1e9, (unsure_ns[1] + gap_ns) / 1e9)
 
 

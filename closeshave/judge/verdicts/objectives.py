@@ -5,11 +5,11 @@ The rule of decision
 *Pass* when the confidence bound on the bad side still meets the objective; *fail* when even the bound on the good side violates it;
 *inconclusive* in between, with the number of requests that would decide it. So:
 
-* It does not pass by luck: 100 requests without a failure do not prove 99.99 % (29,956 would), and a platform that is truly worse than its
+* It does not pass by chance: 100 requests without a failure do not prove 99.99 % (29,956 would), and a platform that is truly worse than its
   objective passes in at most 5 runs of 100, whatever the length of the run.
-* It is not flaky: a platform that is truly better fails in at most 5 runs of 100. Comparing the bare figure with the bound would fail one
-  that sits on its bound every second night, and one failure among 5,000 requests would refute 99.99 %, although a platform that keeps it
-  shows such a sample two times in five.
+* It is not flaky: a platform that is truly better fails in at most 5 runs of 100. If the measured figure alone was compared with the bound, a
+  platform exactly at its bound would fail every second run, and one failure among 5,000 requests would disprove 99.99 %, although a platform that
+  keeps it shows such a sample two times in five.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from closeshave.plurals import plural
 from closeshave.target import MEASURES, TIMES, Measure, Objective
 
 TOLD_BY_FRANCHISES = frozenset({Measure.DATABASE_TIME, Measure.CACHE_TIME, Measure.CACHE_HIT_RATIO})
-"""Measures that only the headers of the franchise extension tell."""
+"""Measures that only the headers of the franchise extension report."""
 SEEN_BY_FRANCHISES = frozenset({"shard", "franchise_decile"})
 """Parts that a platform without franchises does not have."""
 
@@ -44,7 +44,7 @@ class Stretch:
     spans: tuple[Span, ...]
     fault: str = ""
     never: str = ""
-    """Why it never came; empty when it did."""
+    """Why there was no such time; empty when there was."""
 
 
 def judge(analysis: Analysis, objective: Objective) -> tuple[Verdict, ...]:
@@ -101,12 +101,11 @@ def _named(objective: Objective, part: Part, stretch: Stretch) -> Part:
 
 
 def _cautious(evidence: Evidence, objective: Objective, part: Part, covered: Sequence[Span], limited: Flags) -> Verdict:
-    """The verdict, reduced to what the health of the generator and of the machine supports.
+    """The verdict, limited to what a late generator or a disturbed machine still allows to say.
 
-    Where the generator was late its lateness is part of every response time, so these requests can neither fail the platform nor pass it.
-    Requests that other programs disturbed cannot fail it either, but a promise that was kept in spite of them is kept. A failure that would
-    remain if every such request had been answered well and at once stays a failure: a single stumble of the harness, or a busy neighbour, must
-    not excuse a platform.
+    If the generator was late, its lateness is part of every response time, so these requests can neither fail the platform nor pass it. Requests that
+    other programs disturbed cannot fail it either, but a promise that was kept in spite of them is kept. If the verdict would fail even if every such
+    request had been answered well and at once, it stays a fail: one delay of the harness, or another busy program, must not excuse a platform.
     """
     whole = decide(evidence, objective, part, covered)
     doubtful = evidence.touched_within(_telling_ns(objective))
@@ -137,7 +136,7 @@ def _apart(share: float) -> str:
 
 
 def _telling_ns(objective: Objective) -> int:
-    """Of each request, so much time can be to blame: one that took longer than a latency bound had broken it by then."""
+    """How much of each request's time matters: a request that takes longer than the latency bound has broken it at that instant."""
     return round(objective.at_most * 1e9) if objective.measure is Measure.LATENCY and objective.at_most is not None else ASKED_NS
 
 
@@ -151,7 +150,7 @@ def _causes(evidence: Evidence, covered: Sequence[Span]) -> str:
 
 
 def decide(evidence: Evidence, objective: Objective, part: Part, covered: Sequence[Span]) -> Verdict:
-    """The verdict on one part, generator and machine trusted."""
+    """The verdict on one part, as if generator and machine were in order."""
     blank = _blank(objective, part, "there were no requests of this kind to judge")
     if objective.measure is Measure.BURN_RATE:
         return burning.decide(evidence, objective, part, blank, covered)

@@ -1,4 +1,4 @@
-"""Was the trial itself sound: complete, its evidence readable, its generators on time? If not, the run is inconclusive."""
+"""Was the trial itself valid: complete, its evidence readable, its generators on time? If not, the run is inconclusive."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from closeshave.target import Measure
 from closeshave.vocabulary import MarkKind
 
 _DIRECTORIES = re.compile(r"(?<![\w:/])/(?:[^\s/'\":;]+/)+")
-"""Of an absolute path, not of a URL: a verdict is read where the machine of the run, and its directories, are no more."""
+"""The directories of an absolute path, not of a URL: whoever reads a verdict may not have the machine of the run any more."""
 
 
 def judge(evidence: Evidence) -> tuple[Verdict, ...]:
@@ -49,9 +49,9 @@ def _verdict(id: str, measure: str, troubles: list[str]) -> Verdict:
 
 
 def rate(evidence: Evidence) -> tuple[Verdict, ...]:
-    """``rate``: whether this machine sustains enough of the plan; none where no calibration measured that.
+    """The verdict ``rate``: whether this machine sustains enough of the plan's rate; none if no calibration measured that.
 
-    How much it sustains is only a figure: a smaller rate than before may have its cause in the machine or in the platform.
+    The sustained rate is only a figure: a lower one than before may be caused by the machine or by the platform.
     """
     told = evidence.history.manifest.rate
     if told is None or told.by != "calibration":
@@ -101,7 +101,7 @@ def _judged(evidence: Evidence, rows: Flags) -> int:
 
 
 def _shortage(n: int) -> Verdict:
-    """Requests that could not be sent say nothing about the platform, and were missing from its load."""
+    """Requests that could not be sent say nothing about the platform, and its load was lower without them."""
     reason = (
         f"the load machine had no file descriptors, ports or memory for {counted(n, 'request')}, which {plural(n, 'is', 'are')} not counted: "
         "raise `ulimit -n` and net.ipv4.ip_local_port_range, or use more load machines"
@@ -119,9 +119,9 @@ def _proxy(n: int) -> Verdict:
 
 
 def _rate_limits(evidence: Evidence, n: int) -> Verdict:
-    """Where customers share an address, one may be refused for what another did: such refusals are not counted, and the run is not as planned.
+    """If customers share an address, one may be refused because of another's requests: such refusals are not counted, and the run is not as planned.
 
-    Where each customer has its own address, refused requests were not answered well, and objectives count them.
+    If each customer has an address of its own, a refused request was not answered well, and objectives count it.
     """
     if not evidence.one_address:
         return replace(_counted("rate-limits", n, ""), status=Status.PASS, gates=False)
@@ -139,7 +139,7 @@ def _counted(id: str, n: int, reason: str) -> Verdict:
 
 
 def _uncertain(evidence: Evidence) -> list[str]:
-    """A clock as uncertain as a bound is large cannot tell whether the bound was kept."""
+    """A bound that is not larger than the uncertainty of the clocks cannot be judged."""
     uncertainty_s = evidence.history.manifest.anchor.uncertainty_ns / 1e9
     timed = [each for each in evidence.target.objectives if each.measure in {Measure.RECOVERY, Measure.LOSS}]
     bounds = [each.at_most for each in timed if each.at_most and any(each.covers(fault) for fault in evidence.plan.faults)]
@@ -176,7 +176,7 @@ def _late_canaries(evidence: Evidence) -> tuple[Late, ...]:
 
 
 def _waiting(evidence: Evidence, name: str) -> str:
-    """Why a sender of a run may have been late, where it ran without real-time priority."""
+    """Why a sender may have been late, if it ran without real-time priority."""
     told = {mark.detail for mark in evidence.history.marks if mark.kind == MarkKind.SENDER_PRIORITY}
     if told & {f"{name}: {rank}" for rank in ("nice", "none")}:
         return "; it had no permission to run in real time (that needs root, or rtprio 2 in limits.conf(5))"

@@ -1,6 +1,6 @@
-"""Is the history complete? What the senders report, what was recorded and what the edges counted must agree; otherwise nothing is certain.
+"""Is the history complete? The senders' counts, the recorded rows and the edges' counts must agree.
 
-A difference never fails the platform, because it is the harness that lost records. It makes the run inconclusive.
+A difference never fails the platform, because the harness lost the records. It makes the run inconclusive.
 """
 
 from __future__ import annotations
@@ -40,11 +40,10 @@ def _verdict(id: str, what: str, differences: list[str], n: int) -> Verdict:
 
 
 def _edges(evidence: Evidence) -> list[str]:
-    """The edges' own counters against the senders' word.
+    """The edges' own counters compared with the senders' counts.
 
-    Every answered operation passed an edge at least once, and nothing passes an edge that no sender put on the wire: so the count lies
-    between the two. The difference is explained by requests without an answer: a refused or reset connection may or may not have carried
-    its request to the edge.
+    Every answered operation passed an edge at least once, and an edge can only count requests that a sender sent: so its count lies between the two.
+    The difference is explained by requests without an answer: a refused or reset connection may or may not have carried its request to the edge.
     """
     history = evidence.history
     if history.edges is None:

@@ -70,8 +70,7 @@ def _interval(found: Recovery, life: Life) -> tuple[float, float] | None:
 def _answer(evidence: Evidence, life: Life, found: Recovery, bound_s: float | None) -> tuple[Status, str]:
     """First what the plan expects of the platform, then how long it took.
 
-    A platform that got less time than the bound cannot fail. Where no objective bounds the recovery, no time was promised: then it cannot be
-    too long.
+    A platform that got less time than the bound cannot fail. Without a recovery objective no time was promised, so no recovery is too long.
     """
     name, alone = life.fault.id, life.fault.expected is not Expected.RESTORED
     if life.fault.expected is Expected.TOLERATES and found.impact_ns is not None:
@@ -87,7 +86,7 @@ def _answer(evidence: Evidence, life: Life, found: Recovery, bound_s: float | No
 
 
 def _not_alone(evidence: Evidence, life: Life, found: Recovery, bound_s: float | None) -> tuple[Status, str]:
-    """Service had not recovered and held when the harness healed the fault, or when the history ends."""
+    """When the harness healed the fault, or when the history ends, the scope had not yet recovered and held."""
     name, failing_s = life.fault.id, _since(found.failing_ns, life) or 0.0
     given_s = _since(life.hurting_until_ns, life) or 0.0
     healed = life.healed_ns is not None and life.healed_ns <= life.horizon_ns
@@ -119,7 +118,7 @@ def _not_at_all(evidence: Evidence, life: Life, found: Recovery, bound_s: float 
 
 
 def _in_time(evidence: Evidence, life: Life, found: Recovery, bound_s: float | None) -> tuple[Status, str]:
-    """A bound inside the interval, widened by the uncertainty of the clocks, is undecided. Exactly at the bound is in time."""
+    """A bound inside the interval (widened by the uncertainty of the clocks) cannot be decided. A recovery exactly at the bound is in time."""
     low, high = _interval(found, life) or (0.0, 0.0)
     if bound_s is None or high + (_uncertainty_s(evidence) if high else 0.0) <= bound_s:
         return Status.PASS, ""

@@ -1,9 +1,9 @@
 """The resilience score: one figure that does not rise when less is tested.
 
 It is the mean over all families of failure of the share of tested promises that were kept. A family without a fault that took effect and was proven
-healed counts as zero, and so does every inconclusive verdict, because unknown is not resilient. If an invariant was broken or could not be judged, or a
-fault is not proven healed, the score is zero. The coverage is shown with it, because 50 % means one thing for three families that kept everything and
-another for six that kept half.
+healed counts as zero, and so does every inconclusive verdict, because unknown is not resilient. If an invariant was broken or could not be judged, or
+a fault is not proven healed, the score is zero. The coverage is shown with it: 50 % may mean three of six families that kept everything, or six that
+kept half.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from closeshave.plurals import plural
 from closeshave.target import Measure, Objective
 
 FAMILIES = ("shard", "cache", "region", "service", "dependency", "data")
-"""Of failure, as the catalogue of faults is ordered."""
+"""The families of failure, in the catalogue's order."""
 PRECONDITIONS = frozenset({"observed", "healed", "in_flight"})
-"""Measures of a fault's verdicts that judge the harness."""
+"""Measures of a fault's verdicts that judge the harness and not the platform."""
 
 
 def figures(lives: Sequence[Life], verdicts: Sequence[Verdict], invariants: Iterable[str]) -> ResilienceFigures:
@@ -39,7 +39,7 @@ def figures(lives: Sequence[Life], verdicts: Sequence[Verdict], invariants: Iter
 
 
 def judge(analysis: Analysis, found: ResilienceFigures, lives: Sequence[Life], verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
-    """One verdict for each resilience objective; ``lives`` and ``verdicts`` are those that the score was made of."""
+    """One verdict for each resilience objective; ``lives`` and ``verdicts`` are those from which the score was computed."""
     best, exposure = (
         _best(lives, verdicts),
         Exposure(len(found.tested), plural(len(found.tested), "family of failure tested", "families of failure tested")),
@@ -49,7 +49,7 @@ def judge(analysis: Analysis, found: ResilienceFigures, lives: Sequence[Life], v
 
 
 def _best(lives: Sequence[Life], verdicts: Sequence[Verdict]) -> float:
-    """The highest score still possible: with everything inconclusive kept and every family tested. Only a bound above it is refuted."""
+    """The highest score still possible: if every inconclusive promise was kept and every family was tested. Only a bound above it is a fail."""
 
     def share(life: Life) -> float:
         of_fault = [each for each in verdicts if each.scope == f"fault:{life.fault.id}" and each.measure not in PRECONDITIONS]
@@ -99,7 +99,7 @@ def _share(life: Life, verdicts: Sequence[Verdict]) -> float:
 
 
 def _zeroed(lives: Sequence[Life], verdicts: Sequence[Verdict], invariants: frozenset[str]) -> str:
-    """Why the score is zero, whatever else went well; empty when it is not."""
+    """Why the score is zero whatever other verdicts say; empty when it is not zero."""
     judged = [each for each in verdicts if each.measure in invariants and each.gates]
     for status, what in ((Status.FAIL, "is broken"), (Status.INCONCLUSIVE, "could not be judged")):
         if wrong := next((each.id for each in judged if each.status is status), ""):

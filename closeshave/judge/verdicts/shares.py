@@ -52,7 +52,7 @@ def _figures(objective: Objective, verdict: Verdict, kept: float, low: float, hi
 
 
 def needed_text(failures: int, n: int, allowed: float, confidence: float) -> str:
-    """How many such requests would be enough to decide, to follow the reason why these are not."""
+    """How many such requests would be enough to decide, as text that follows the reason."""
     needed = sampling.requests_to_settle(failures, n, allowed, confidence)
     if needed is None or needed <= n:
         return "; the result is too close to the bound for any affordable number of requests to decide"

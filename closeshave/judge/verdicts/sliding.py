@@ -1,7 +1,7 @@
-"""Objectives that must hold in every window of a given length, so that fifty-nine good minutes of an hour do not hide a bad one.
+"""Objectives that must hold in every window of a given length, so that one bad minute is not averaged over a good hour.
 
 Windows move by a quarter of their length, within each phase. To *pass*, every window must prove the promise by itself (a window without enough
-requests proves nothing). To *fail*, one must break it, and since many windows are looked at, each is held to a stricter confidence, so that all
+requests proves nothing). To *fail*, one window must break it. Because many windows are judged, each is judged at a stricter confidence, so that all
 together raise a false alarm in at most 5 runs of 100 (Bonferroni).
 """
 
@@ -88,7 +88,7 @@ def decide(
 
 
 def _window(evidence: Evidence, covered: Sequence[Span], start_ns: int, length_ns: int) -> Flags:
-    """As :func:`windows` cut it: the last one of a span reaches to the span's end."""
+    """The window as :func:`windows` made it: the last one of a span reaches to the span's end."""
     span = next(each for each in covered if each.started_ns <= start_ns < each.ended_ns)
     end_ns = start_ns + length_ns
     last = end_ns + max(1, length_ns // STEPS) > span.ended_ns

@@ -1,4 +1,4 @@
-"""Verdicts on throughput: good answers per second. No confidence: it is a count of what was done, not an estimate of what could be."""
+"""Verdicts on throughput: good answers per second. Without confidence bounds: it is a count, not an estimate of capacity."""
 
 from __future__ import annotations
 

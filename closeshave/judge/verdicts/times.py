@@ -1,10 +1,10 @@
-"""Verdicts on percentiles of times: the customers' own, and those that the platform states for its database and its cache.
+"""Verdicts on percentiles of times: response times of customers, and times that the platform reports for its database and its cache.
 
-Percentiles are counted over *all* requests of the sample: one that was not good counts as endless. Counted over good ones only, a platform that
-sheds its slowest 6 % with an instant 503 would improve its p95 by failing.
+Percentiles are counted over *all* requests of the sample: one that was not good counts as infinitely slow. If only good ones counted, a platform
+could improve its p95 by refusing the slowest 6 % at once with a 503.
 
-Requests are no independent draws: a stall slows hundreds at once. So for a *pass* the sample counts for less where its slow requests come in
-clusters (:func:`closeshave.judge.measures.sampling.clustering`). A *fail* says what customers saw in this run, and counts every one of them.
+Requests are not independent: a stall slows hundreds at once. So for a *pass* the sample counts as smaller if its slow requests come in clusters
+(:func:`closeshave.judge.measures.sampling.clustering`). A *fail* states what customers saw in this run, and counts every request.
 """
 
 from __future__ import annotations
