@@ -1,4 +1,4 @@
-"""What breaks: one small file a kind of fault; the ledger, the janitor, the guard, and the bridge to Chaos Toolkit.
+"""Faults: one small file for each kind; the ledger, the janitor, the guard, and the connection to Chaos Toolkit.
 
 May import: clients, clock, control, deployment, files, history, plan, plurals, private, scope, topology, vocabulary.
 """

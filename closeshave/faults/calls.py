@@ -1,7 +1,7 @@
-"""Carries out one call of an operator's hook: a command that no shell sees, or an HTTP request; bounded, whatever the other side does.
+"""Carries out one call of an operator's hook: a command (without a shell) or an HTTP request; limited in time and size, whatever the other side does.
 
-Nothing that a command prints or a server answers is kept: it may hold secrets, and a run directory is passed around. What is told of a call is
-its exit code or its status, and whether what was expected was there.
+The output of a command and the body of an answer are not kept: they may hold secrets, and run directories are shared. The result of a call is its
+exit code or status, and whether the expected text was found.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from closeshave.deployment import Call, Expect, Proxy
 from closeshave.files import foreign
 
 KEPT_BYTES = 1 << 20
-"""How much of an output is searched for the expected text; the rest is read and thrown away."""
+"""How many bytes of an output are searched for the expected text; the rest is read and discarded."""
 
 Way = Callable[[str], Proxy | None]
 
@@ -37,7 +37,7 @@ def straight(_url: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of a call."""
+    """The result of a call."""
 
     well: bool
     saw: str
@@ -47,9 +47,9 @@ class Done:
 
 
 def carry_out(call: Call, timeout_s: float, environ: Mapping[str, str], way: Way = straight) -> Done:
-    """Do it, for at most ``timeout_s`` seconds. ``environ`` is added to a command's environment; ``way`` tells through which proxy a URL is asked.
+    """Carry it out, for at most ``timeout_s`` seconds. ``environ`` is added to a command's environment; ``way`` gives the proxy for a URL.
 
-    Never raises for what the other side does.
+    Never raises because of what the other side does.
     """
     if call.http is not None:
         return _request(call, call.http, timeout_s, way(call.http))
@@ -97,7 +97,7 @@ def _read(stream: IO[bytes], deadline: float) -> bytes:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End everything that a call started, also processes that left its process group."""
+    """End every process that a call started, also those that left its process group."""
     if child.poll() is None and (identity := identify(child.pid)):
         send(reversed(descendants(identity)), signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -123,7 +123,7 @@ def _request(call: Call, url: str, timeout_s: float, proxy: Proxy | None) -> Don
 
 
 def _send(client: httpx.Client, call: Call, url: str, sent: list[int]) -> Done:
-    """``sent`` gets the instants from which on the other side may have heard of it; the last one counts."""
+    """Adds to ``sent`` the instants from which on the other side may have received the request; the last one counts."""
     headers = {name: os.environ[variable] for name, variable in call.headers_from.items()}
     kept = bytearray()
 

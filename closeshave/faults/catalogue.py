@@ -19,9 +19,9 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 def of(
     kind: str, scope: Mapping[str, object], deployment: Deployment, environ: Mapping[str, str] = NOTHING, kinds: Mapping[str, Kind] = KINDS
 ) -> Kind:
-    """A kind of fault as it is done on ``deployment``: by the catalogue, or by a hook of the platform's operator for exactly this scope.
+    """A kind of fault as it is injected on ``deployment``: by the catalogue, or by a hook of the platform's operator for exactly this scope.
 
-    ``environ`` is what the hook's commands carry. Raises :class:`LookupError` for an unknown kind, or where there is no way to do it.
+    ``environ`` is added to the environment of the hook's commands. Raises :class:`LookupError` for an unknown kind, or if it cannot be injected there.
     """
     catalogued = kinds[kind]
     own = hook.find(kind, scope, deployment.hooks)
@@ -33,17 +33,17 @@ def of(
 
 
 def offered(hooks: Sequence[Hook]) -> Mapping[str, Kind]:
-    """Every kind; those with an operator's hook as the hook does them."""
+    """Every kind; those with an operator's hook are injected by the hook."""
     return {**KINDS, **{one.kind: hook.bind(KINDS[one.kind], one, NOTHING) for one in hooks if one.kind in KINDS}}
 
 
 def able(kind: str, scope: Mapping[str, object], environment: str, hooks: Sequence[Hook]) -> bool:
-    """Whether a kind can be done to this scope of such an environment."""
+    """Whether a kind can be injected on this scope of such an environment."""
     return environment in KINDS[kind].environments or hook.find(kind, scope, hooks) is not None
 
 
 def links_of(faults: Iterable[Fault]) -> frozenset[str]:
-    """Kinds of links that these faults disturb: without a Toxiproxy on them they cannot be injected."""
+    """Kinds of links that these faults disturb. Without a Toxiproxy on such a link the fault cannot be injected."""
     return frozenset(kind for fault in faults if fault.kind in KINDS for kind in KINDS[fault.kind].links)
 
 
@@ -53,7 +53,7 @@ def kill_etcd(faults: Iterable[Fault]) -> bool:
 
 
 def lacking(faults: Iterable[Fault], there: Collection[str], where: str) -> list[str]:
-    """Which of these faults disturb links that have no Toxiproxy, a sentence each; ``there`` are the kinds of links that have one in ``where``."""
+    """One sentence for each of these faults that disturbs links without a Toxiproxy; ``there`` are the kinds of links that have one in ``where``."""
     return [
         f"fault {fault.id}: {fault.kind} disturbs {' and '.join(missing)} links, which have no Toxiproxy in {where}"
         for fault in faults
@@ -62,7 +62,7 @@ def lacking(faults: Iterable[Fault], there: Collection[str], where: str) -> list
 
 
 def check_hook(own: Hook) -> list[str]:
-    """What is wrong with an operator's hook, a sentence each; empty when faults of its kind can be done by it."""
+    """What is wrong with an operator's hook, one sentence each; empty when it can inject faults of its kind."""
     kind = KINDS.get(own.kind)
     if kind is None:
         return [f"there is no kind of fault {own.kind}; available: {', '.join(sorted(KINDS))}"]
@@ -72,7 +72,7 @@ def check_hook(own: Hook) -> list[str]:
 def check(fault: Fault, environment: str | None = None, kinds: Mapping[str, Kind] = KINDS, hooks: Sequence[Hook] = ()) -> list[str]:
     """What is wrong with a fault of a plan, one sentence each; empty when it can be run.
 
-    ``environment`` is the kind of environment (``embedded`` …) that it shall run on, when that is known; ``hooks`` are its operator's own.
+    ``environment`` is the kind of environment (``embedded`` …) on which it will run, if that is known; ``hooks`` are those of its operator.
     """
     kind = kinds.get(fault.kind)
     if kind is None:

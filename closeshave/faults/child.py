@@ -1,4 +1,4 @@
-"""The process of one fault, seen from the trial: start it, stop it. What the process does is in ``experiment.py``.
+"""Starts and stops the process of one fault, for the trial. The process itself is ``experiment.py``.
 
 SIGTERM means *stop holding and heal now*: whatever the experiment is doing, it heals, proves and then ends. Its exit code is 0 when nothing
 of the fault is left, 1 when its heal could not be proven.
@@ -56,7 +56,7 @@ class Child(Protocol):
 
 
 def order(deployment: Deployment, run: Path, fault: Fault, at_ns: int) -> Path:
-    """Write down what the experiment of ``fault`` is to do: inject at ``at_ns`` (monotonic), heal ``fault.hold`` seconds later. Returns the file."""
+    """Write the order of the experiment of ``fault``: inject at ``at_ns`` (monotonic), heal ``fault.hold`` seconds later. Returns the file."""
     written = run / "faults" / f"{fault.id}.json"
     written.parent.mkdir(exist_ok=True)
     told = Order(fault.id, fault.kind, fault.scope, fault.parameters, fault.hold, at_ns, deployment.root, str(run))
@@ -65,16 +65,16 @@ def order(deployment: Deployment, run: Path, fault: Fault, at_ns: int) -> Path:
 
 
 def log_file(written: Path) -> Path:
-    """Where the experiment of this order says what it does: ``RUN/logs/fault-ID.log``."""
+    """The log of the experiment of this order: ``RUN/logs/fault-ID.log``."""
     logs = written.parent.parent / "logs"
     logs.mkdir(exist_ok=True)
     return logs / f"fault-{written.stem}.log"
 
 
 def start(deployment: Deployment, run: Path, fault: Fault, at_ns: int) -> subprocess.Popen[bytes]:
-    """Start the experiment of ``fault`` in an interpreter of its own.
+    """Start the experiment of ``fault`` in a new interpreter.
 
-    Call it some five seconds ahead: the interpreter takes a second or two to be ready, and the environment's fitness is checked first.
+    Call this about five seconds before the injection: the interpreter takes a second or two to start, and then checks that the environment is fit.
     Output goes to ``RUN/logs/fault-ID.log``, Chaos Toolkit's journal to ``RUN/journal-ID.json``. Raises :class:`OSError`.
     """
     written = order(deployment, run, fault, at_ns)

@@ -1,7 +1,7 @@
-"""Take containers off networks and put them back where they are declared to be; for every kind of fault that cuts networks.
+"""Disconnects containers from networks and connects them again as declared; for every kind of fault that cuts networks.
 
-A container that is taken off a network keeps its connections and nothing gets through, as when a cable is pulled. It is put back under the same
-address, so that whatever is still being sent arrives then.
+A disconnected container keeps its TCP connections and nothing gets through, as when a cable is pulled. It is connected again with the same address,
+so that data that is still being sent arrives then.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """One container's place in one network, to be taken away."""
+    """One container's connection to one network, to be cut."""
 
     process: str
     place: Machine
@@ -36,7 +36,7 @@ class Cut:
 
 
 def cuts(processes: Iterable[Process], networks: Collection[str]) -> tuple[Cut, ...]:
-    """Every place that these processes are declared to have in these networks. Pure."""
+    """Every declared connection of these processes to these networks. Pure."""
     return tuple(
         Cut(process.name, place, attachment.network)
         for process, place in _attached(processes)
@@ -46,19 +46,19 @@ def cuts(processes: Iterable[Process], networks: Collection[str]) -> tuple[Cut, 
 
 
 def networks_of(deployment: Deployment, *purposes: str, region: str | None = None) -> frozenset[str]:
-    """The names of the networks of these purposes: of one region, or wherever they are. Pure."""
+    """The names of the networks with these purposes, of one region or of all. Pure."""
     return frozenset(
         network.name for network in deployment.networks if network.purpose in purposes and region in {None, network.region or region}
     )
 
 
 def unfit(cut: Collection[Cut]) -> str:
-    """Why nothing can be cut here; empty when something can."""
+    """Why no network can be cut here; empty when one can."""
     return "" if cut else f"there is no network to cut: this fault needs {NETWORKS}"
 
 
 def inject(aim: Aim, cut: tuple[Cut, ...], strike_ns: int, *, members: Iterable[str] = (), links: Iterable[str] = ()) -> Injection:
-    """Disconnect all of them at one instant. Raises :data:`MachineFailed`."""
+    """Disconnect all of them at the same instant. Raises :data:`MachineFailed`."""
     wait_until(strike_ns)
     began_ns = now_ns()
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -69,7 +69,7 @@ def inject(aim: Aim, cut: tuple[Cut, ...], strike_ns: int, *, members: Iterable[
 
 
 def rejoin(processes: Iterable[Process], say: Say) -> tuple[str, ...]:
-    """Put every running process back on each network that it is declared to be on; one that has ended starts on all of them anyway."""
+    """Connect every running process to each of its declared networks again; one that has ended is connected to all of them when it starts."""
 
     def back(missing: tuple[str, Machine, Attachment]) -> str:
         name, place, attachment = missing

@@ -1,7 +1,8 @@
-"""What the two sides of a partition hold differently, kept as evidence just before they are joined: then the old primary is rewound, and it is gone.
+"""Keeps as evidence how the data of the two sides of a partition differ, just before they are joined: then the old primary is rewound and its data is
+lost.
 
-Both are read by SQL at their own ports, which stay open to the harness whatever is cut. A standby that only lags holds nothing but what its leader
-holds or held; what a member holds beyond that was written on a timeline of its own.
+Both are read by SQL at their own ports, which the harness reaches whatever is cut. A standby that only lags holds nothing that its leader does not
+hold or held before; rows beyond that were written on another timeline.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from closeshave.plurals import counted
 
 
 def keep(deployment: Deployment, shards: Iterable[int]) -> tuple[str, ...]:
-    """Write down what members of these shards hold that the newest primary does not; returns in words how much it was, of whom."""
+    """Store the rows that members of these shards hold and the newest primary does not; returns as text how many each member has."""
     return tuple(said for shard in shards for said in _keep(deployment, shard))
 
 
@@ -56,9 +57,9 @@ def _alone(deployment: Deployment, member: Member, lead: Member) -> list[Diverge
 
 
 def beyond(own: Iterable[State], theirs: Iterable[State]) -> list[State]:
-    """What is in ``own`` and neither is nor was in ``theirs``: bookings that are not there, and versions that were never reached there. Pure.
+    """The rows of ``own`` that neither are nor were in ``theirs``: missing bookings, and versions that were never reached there. Pure.
 
-    A booking is known by its key too: an ID may have been given again on the other side.
+    A booking is identified by its key too, because the other side may have given the same ID to another booking.
     """
     reached = {state[:3]: (state[4], state[3]) for state in theirs}
     return [state for state in own if _is_beyond((state[4], state[3]), reached.get(state[:3]))]

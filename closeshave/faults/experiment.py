@@ -68,7 +68,7 @@ def _experiment(order: Order, halt: Path) -> dict[str, Any]:
 
 
 def _obey(halt: Path) -> None:
-    """Turn SIGTERM into a file that every step of the experiment looks for; leave Ctrl-C to the trial."""
+    """On SIGTERM, create a file that every step of the experiment looks for. Ctrl-C is ignored here; the trial handles it."""
 
     def note(_number: int, _frame: object) -> None:
         halt.touch()

@@ -1,7 +1,7 @@
-"""The experiments of Chaos Toolkit, one a kind, made from the very kinds: ``python -m closeshave.faults.experiments chaos``.
+"""Generates the experiments of Chaos Toolkit from the catalogue, one for each kind: ``python -m closeshave.faults.experiments chaos``.
 
-They stay plain files that ``chaos run`` takes. A kind knows what it does; what only a person who runs one by hand needs is here: where it strikes
-and how long it holds unless told otherwise.
+They are plain files that ``chaos run`` accepts. What a kind does is defined there; here are only the defaults for a manual run: the scope and how
+long the fault is held.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from closeshave.files import write_atomically
 
 PLACES: Mapping[str, str] = {"shard": '"1"', "region": "us-east-1", "tier": "cache", "process": "etcd-us-east-1"}
 LOST_REGION = "us-west-2"
-"""Where an experiment strikes by default, and the region that is lost: losing it is survived as the embedded environment is drawn."""
+"""The default scope of an experiment. The region is one whose loss the embedded environment can survive."""
 HOLD_S = 20
 HOLDS_S: Mapping[str, int] = {
     "data.acknowledgement-lost": 15,
@@ -38,7 +38,7 @@ HOLDS_S: Mapping[str, int] = {
     "shard.primary-killed": 30,
     "shard.primary-partitioned": 45,
 }
-"""Of those that are held for another time by default."""
+"""How long a fault is held by default, for the kinds that need another time than :data:`HOLD_S`."""
 WIDTH = 140
 TOOLKIT = "closeshave.faults.toolkit"
 

@@ -1,6 +1,6 @@
-"""Processes that exist because of a fault: its helpers, and parts of the environment that were started with other settings than declared.
+"""Processes that exist because of a fault: its helpers, and parts of the environment that run with other settings than declared.
 
-Each carries a mark that says whose place it takes, so that whoever heals finds it without having started it.
+Each carries a mark with the name of the process that it replaces, so that any process that heals can find it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from closeshave.vocabulary import SUBSTITUTE_VARIABLE
 ALTERED = SUBSTITUTE_VARIABLE
 """The variable that holds the name of the deployment's process, or of the helper."""
 POLITE_S = 4.0
-"""An application that is asked to end finishes what it serves, for two seconds at most."""
+"""An application that is asked to end finishes its requests in flight, for two seconds at most."""
 
 
 def start(deployment: Deployment, process: Process, changes: Mapping[str, str]) -> Identity:
@@ -34,9 +34,9 @@ def start(deployment: Deployment, process: Process, changes: Mapping[str, str]) 
 
 
 def help_with(deployment: Deployment, name: str, module: str, *arguments: str, nice: int = 0) -> Identity:
-    """Start a helper, ``python -m closeshave.faults.helpers.MODULE``, that works until it is ended. Raises :class:`OSError`.
+    """Start a helper, ``python -m closeshave.faults.helpers.MODULE``, which runs until it is ended. Raises :class:`OSError`.
 
-    It belongs to the environment, and is gone with it at the latest.
+    It belongs to the environment and ends with it at the latest.
     """
     # It runs below the environment's root: this package must be found from there.
     paths = [str(Path(__file__).parents[2]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
@@ -60,7 +60,7 @@ def running(deployment: Deployment, names: Iterable[str]) -> dict[Identity, str]
 
 
 def end(targets: Iterable[Identity], polite_s: float = POLITE_S) -> None:
-    """Ask processes to end, wake up those that are stopped, and kill what has not ended in time."""
+    """Ask processes to end, resume those that are stopped, and kill those that have not ended in time."""
     everyone = list(targets)
     processes.send(everyone, signal.SIGTERM)
     processes.send(everyone, signal.SIGCONT)

@@ -1,8 +1,7 @@
-"""``python -m closeshave.faults.forking``: has everything imported that an experiment needs, and forks a process for each order.
+"""``python -m closeshave.faults.forking``: imports everything that an experiment needs, and forks a process for each order.
 
-A line on standard input is the path of an order. Lines on standard output tell ``ready``, ``started PID ORDER`` and
-``ended PID CODE``. It ends when its
-standard input does; experiments that still run are not touched by that. The trial's side is ``forkserver.py``.
+A line on standard input is the path of an order. Lines on standard output say ``ready``, ``started PID ORDER`` and ``ended PID CODE``. It ends when
+its standard input ends; experiments that still run go on. The trial's side is ``forkserver.py``.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ def serve() -> str | None:
 
 
 def become(order: Path) -> None:
-    """Be a process of one's own: its own session, no standard input, and the log of its fault for what it says."""
+    """Detach from the server: a session of its own, no standard input, and output to the log of the fault."""
     # A session of its own: Ctrl-C at the terminal is for the trial, which then asks the experiment to heal.
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDONLY)

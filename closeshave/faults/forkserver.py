@@ -1,7 +1,7 @@
-"""Starts processes of experiments without cost during the load: one process imports everything before, and forks for each fault.
+"""Starts processes of experiments at almost no cost during the load: one process imports everything before, and forks for each fault.
 
-An interpreter that imports Chaos Toolkit and the catalogue keeps a processor busy for some two seconds. Just before an injection, during the load, that
-would be seen in the very figures that the fault is judged by.
+An interpreter that imports Chaos Toolkit and the catalogue uses a processor for about two seconds. Just before an injection, this would change the
+figures by which the fault is judged.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from closeshave.faults.runmark import RUN_MARK, mark
 
 READY_WITHIN_S = 60.0
 KNOWN_WITHIN_S = 5.0
-"""How long a stop waits for the process that it is meant for."""
+"""How long a stop waits for the process that it has to stop."""
 END_WITHIN_S = 5.0
 LOOK_EVERY_S = 0.05
 UNTOLD = -signal.SIGKILL
@@ -30,7 +30,7 @@ UNTOLD = -signal.SIGKILL
 
 
 class NoServer(RuntimeError):
-    """The fork server is not there, or does not answer; says what it did."""
+    """The fork server does not run or does not answer; the message says which."""
 
 
 @dataclass(slots=True)
@@ -45,9 +45,9 @@ class ForkServer:
 
     @classmethod
     def start(cls, run: Path, withheld: Iterable[str] = ()) -> ForkServer:
-        """Start it; it takes some two seconds to be ready. Its log is ``RUN/logs/faults.log``.
+        """Start it; it is ready after about two seconds. Its log is ``RUN/logs/faults.log``.
 
-        ``withheld`` names variables with secrets of which faults have no use. Raises :class:`OSError`.
+        ``withheld`` names variables with secrets that faults do not need. Raises :class:`OSError`.
         """
         (run / "logs").mkdir(exist_ok=True)
         with (run / "logs" / "faults.log").open("ab") as log:
@@ -62,7 +62,7 @@ class ForkServer:
         return cls(process)
 
     def wait_ready(self) -> None:
-        """Until everything is imported. Raises :class:`NoServer`."""
+        """Wait until everything is imported. Raises :class:`NoServer`."""
         deadline = time.monotonic() + READY_WITHIN_S
         while not self.ready and self._read(max(0.0, deadline - time.monotonic())):
             pass
@@ -70,7 +70,7 @@ class ForkServer:
             raise NoServer(f"the fork server was not ready within {READY_WITHIN_S:g} s (exit code {self.process.poll()})")
 
     def fork(self, order: Path) -> Forked:
-        """A process for the order in this file, at once or as soon as the server can. Raises :class:`NoServer` when there will be none."""
+        """A process for the order in this file, at once or as soon as the server can. Raises :class:`NoServer` if the server cannot fork."""
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(os.fsencode(order) + b"\n")
@@ -87,18 +87,18 @@ class ForkServer:
         return self._pids.get(order)
 
     def code(self, pid: int) -> int | None:
-        """How a forked process ended; ``None`` while nothing is known of it."""
+        """The exit code of a forked process; ``None`` while it is unknown."""
         while self._read(0.0):
             pass
         return self._codes.get(pid)
 
     def kill(self) -> None:
-        """End the server at once: what it has not begun will never begin."""
+        """End the server at once: orders that it has not started are never started."""
         self.process.kill()
         self.process.wait()
 
     def close(self) -> None:
-        """End the server. What it has forked goes on."""
+        """End the server. Forked processes go on."""
         assert self.process.stdin is not None
         try:
             self.process.stdin.close()
@@ -128,14 +128,14 @@ class ForkServer:
 
 @dataclass(slots=True)
 class Forked:
-    """A process of the fork server, with what :class:`subprocess.Popen` offers of the same names."""
+    """A process that the fork server started, with the same methods as :class:`subprocess.Popen`."""
 
     server: ForkServer
     order: str
     _identity: Identity | None = None
 
     def poll(self) -> int | None:
-        """Its exit code; ``None`` while it runs, or is yet to begin."""
+        """Its exit code; ``None`` while it runs or has not started yet."""
         # In this order: the end of a process is reported after it has ended, and before the server ends.
         gone = self._gone() and self.server.process.poll() is not None
         pid = self.server.pid(self.order)
@@ -167,7 +167,7 @@ class Forked:
             send([identity], number)
 
     def _known(self, timeout_s: float) -> Identity | None:
-        """Its identity, as soon as it is known. A later process with the same ID is distinguished if this was called while the first one lived."""
+        """Its identity, as soon as it is known. A later process with the same ID is told apart if this was called while the first one ran."""
         if self._identity is None and (pid := self.server.pid(self.order, timeout_s)) is not None and self.server.code(pid) is None:
             self._identity = identify(pid)
         return self._identity

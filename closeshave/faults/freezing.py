@@ -20,7 +20,7 @@ class StillRunning(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """When freezing began and when everything was proven to stand still, in monotonic nanoseconds."""
+    """When freezing began and when all processes were proven to be stopped, in monotonic nanoseconds."""
 
     began_ns: int
     still_ns: int

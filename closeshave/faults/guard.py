@@ -1,4 +1,4 @@
-"""What must hold before a fault is injected: no earlier fault is open, the plan stays within caps, and healing one fault would not heal another."""
+"""What must be true before faults are injected: no earlier fault is open, the plan stays within caps, and healing one fault does not heal another."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from closeshave.topology import Topology
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """The largest blast radius and the longest faults that a plan may have."""
+    """Limits of a plan: the longest hold of a fault, and how many faults and lost regions at the same time."""
 
     hold_s_max: float = 900.0
     together_max: int = 3
@@ -36,12 +36,12 @@ class _Window:
 
 
 def unhealed(deployment_root: Path) -> tuple[str, ...]:
-    """The faults that earlier runs left open in this environment; a new run refuses to start over them."""
+    """The faults that earlier runs left open in this environment; a new run does not start before they are healed."""
     return ledger.unhealed(deployment_root / ledger.FILE)
 
 
 def over_caps(plan: Plan, caps: Caps = Caps()) -> list[str]:
-    """What of a plan goes beyond the caps, one sentence each; empty when nothing does. Pure."""
+    """What in a plan exceeds the caps, one sentence each; empty when nothing does. Pure."""
     windows = [_window(plan, fault) for fault in plan.faults]
     found = [
         f"fault {window.fault} holds {window.ends_s - window.begins_s:g} s; at most {caps.hold_s_max:g} s are allowed"
@@ -54,9 +54,9 @@ def over_caps(plan: Plan, caps: Caps = Caps()) -> list[str]:
 
 
 def entangled(plan: Plan, topology: Topology) -> list[str]:
-    """Faults in effect together of which one's healing would touch what the other broke, one sentence each pair. Pure."""
+    """Pairs of faults in effect at the same time of which healing one would change what the other broke, one sentence for each pair. Pure."""
     return [
-        f"{one.id} and {other.id} are in effect together and both touch {', '.join(sorted(shared))}: start one only after the other has healed"
+        f"{one.id} and {other.id} are in effect at the same time and both affect {', '.join(sorted(shared))}: start one only after the other has healed"
         for one, other in itertools.combinations(plan.faults, 2)
         if _window(plan, one).overlaps(_window(plan, other)) and (shared := meet(one, other, topology))
     ]
@@ -68,7 +68,7 @@ def _window(plan: Plan, fault: Fault) -> _Window:
 
 
 def _crowds(windows: Sequence[_Window], most: int, what: str) -> list[str]:
-    """A sentence for every window that begins while too many others are open."""
+    """One sentence for each fault that begins while too many others are in effect."""
     found = []
     for window in windows:
         open_now = [other.fault for other in windows if other.begins_s <= window.begins_s < other.ends_s]

@@ -15,11 +15,11 @@ from closeshave.faults.overlapping import apart
 
 
 def heal_open(run: Path, deployment: Deployment, say: Say, within_s: float | None = None, kinds: Mapping[str, Kind] = KINDS) -> list[str]:
-    """Undo every open fault of the run's ledger and prove each; returns what is not proven, empty when all is well.
+    """Undo every open fault of the run's ledger and prove each; returns what is not proven, empty when all are healed.
 
-    Faults that touch the same part are healed one after the other, the newest first, all others at once: nobody's undo waits for another's
-    proof. ``within_s`` bounds undo and proof of each fault, in seconds; by default each kind's own bound holds. Idempotent, and safe while
-    other processes do the same.
+    Faults that affect the same part are healed one after the other, the newest first; all others are healed at the same time, so that no undo waits
+    for the proof of another fault. ``within_s`` bounds undo and proof of each fault, in seconds; by default each kind's own bound holds. Idempotent,
+    and safe while other processes do the same.
     """
     ledger = Ledger(run)
 
@@ -44,7 +44,7 @@ def _heal(
 
 
 def heal_environment(deployment_root: Path, say: Say) -> list[str]:
-    """Heal whatever any run ever left broken in a running environment; returns what is not proven, empty when all is well.
+    """Heal all faults that any run left open in a running environment; returns what is not proven, empty when all are healed.
 
     Raises :class:`FileNotFoundError` when no environment runs there.
     """

@@ -22,7 +22,7 @@ BEAT_S = 0.5
 class Heartbeat:
     """While the block runs, a thread writes the heartbeat for the janitor twice a second.
 
-    A thread of the harness itself, so that the beat stops with it however it ends.
+    It is a thread of the harness itself, so that the heartbeat stops with the harness however that ends.
     """
 
     def __init__(self, run: Path) -> None:
@@ -71,7 +71,7 @@ class Beat:
 
 
 def read(run: Path) -> Beat | None:
-    """The newest beat of a run's harness; ``None`` when there never was one, or the file holds none: that is no sign of life."""
+    """The newest heartbeat of a run's harness; ``None`` if there never was one, or if the file does not hold one."""
     harness = read_identity(run / FILE)
     with contextlib.suppress(OSError, ValueError):
         touched_ns = (run / FILE).stat().st_mtime_ns
@@ -83,7 +83,7 @@ def read(run: Path) -> Beat | None:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """How long a heartbeat is valid. Pure: readings and instants (monotonic nanoseconds) come from outside."""
+    """How long a heartbeat is valid. Pure: the caller passes readings and instants (monotonic nanoseconds)."""
 
     seconds: float
     beat: Beat | None

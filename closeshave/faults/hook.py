@@ -1,4 +1,4 @@
-"""A kind of fault that the operator of a platform injects: the operator's calls take the place of the catalogue's four functions."""
+"""A kind of fault that a hook of the platform's operator injects: the hook's calls replace the catalogue's four functions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
 from closeshave.faults.waiting import after, left_s, until, wait_until
 
 ASK_EVERY_S = 1.0
-"""A remote platform gets few requests."""
+"""A remote platform is asked rarely."""
 WATCH_EVERY_S = 0.2
-"""While a fault is being injected it is asked more often: a fail-over is over in seconds."""
+"""While a fault is being injected it is asked more often, because a fail-over takes only seconds."""
 CHECK_TRIES = 5
-"""So often a heal check may say that all is whole while the fault is in effect: it may notice late."""
+"""A heal check may report a healthy platform so many times while the fault is in effect, because it may notice late."""
 
 Do = Callable[[Call, float], Done]
 """Carries out a call of a hook, for at most so many seconds."""
@@ -40,9 +40,9 @@ def label(hook: Hook) -> str:
 
 
 def worthless(hook: Hook, do: Do, stop: Callable[[], bool]) -> str:
-    """Why the heal check proves nothing: it says that all is whole again and again while the fault is seen in effect. Empty when it does not.
+    """Why the heal check proves nothing: it repeatedly reports a healthy platform while the fault is seen in effect. Empty when it does not.
 
-    Called between two observations, so that a fault that ended in the meantime is not blamed.
+    Called between two observations, so that a fault that has just ended does not count.
     """
     for _ in range(CHECK_TRIES):
         check = do(hook.heal_check, hook.heal_check.timeout)
@@ -56,18 +56,18 @@ def worthless(hook: Hook, do: Do, stop: Callable[[], bool]) -> str:
 
 @dataclass(slots=True)
 class Meanwhile:
-    """What is seen from the start of ``inject`` until it has returned and, where the hook says so, the old primary has ended."""
+    """What is seen from the start of ``inject`` until it has returned and, if the hook reports it, the old primary has ended."""
 
     hook: Hook
     do: Do
     over: threading.Event = field(default_factory=threading.Event)
     seen: dict[str, str | int] = field(default_factory=dict)
     _alive_ns: int | None = None
-    """The last time that the old primary was not yet said to have ended: when it was asked."""
+    """When the hook was last asked and did not yet report that the old primary has ended."""
     _ended_ns: int | None = None
 
     def watch(self) -> None:
-        """Ask whether it is in effect, and whether the old primary has ended, until told that the call is over."""
+        """Ask whether the fault is in effect and whether the old primary has ended, until the call is over."""
         while not self.over.is_set():
             if self._ended_ns is None and isinstance(self.hook.ends, Asked):
                 asked_ns = now_ns()
@@ -95,7 +95,7 @@ class Meanwhile:
             self.seen = {"probe": f"the hook for {label(self.hook)}", "saw": saw, "at_ns": now_ns()}
 
     def _check(self) -> None:
-        """Only a whole answer counts: what was broken off because the call returned is asked again by whoever holds the fault."""
+        """Only a complete answer counts: a check that was cut short because the call returned is repeated while the fault is held."""
         why = worthless(self.hook, self.do, self.over.is_set)
         if not self.over.is_set():
             self.seen = {**self.seen, "worthless": why}
@@ -108,7 +108,7 @@ class Meanwhile:
 
 
 def bind(kind: Kind, hook: Hook, environ: Mapping[str, str], way: Way = straight) -> Kind:
-    """``kind`` as this hook does it. ``environ`` is what its commands carry besides the harness's own environment; ``way`` as for calls."""
+    """``kind`` as this hook injects it. ``environ`` is added to the environment of its commands; ``way`` as for calls."""
     do = partial(carry_out, environ=environ, way=way)
 
     def ask(what: str, call: Call, timeout_s: float) -> tuple[bool, str]:

@@ -1,6 +1,6 @@
-"""A detached process that outlives the harness and clears up after it: the last line of defence against ``kill -9``.
+"""The janitor: a detached process that survives the harness and cleans up after it, even after ``kill -9``.
 
-This module is the harness's side: start it, see that it lives, dismiss it. What it does is in ``watch.py``.
+This module is the harness's side: start it, check that it runs, dismiss it. The janitor's own process is ``watch.py``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STARTED_WITHIN_S = 20.0
 
 
 class JanitorFailed(RuntimeError):
-    """The janitor did not start; without it nothing may be started or broken."""
+    """The janitor did not start; without it no part may be started and no fault injected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,15 @@ class Janitor:
             os.kill(self.identity.pid, signal.SIGKILL)
 
     def leave_to(self) -> None:
-        """Tell it that the harness is done, but that the environment could not be removed: it goes on trying by itself."""
+        """Tell it that the harness has ended but could not remove the environment: the janitor goes on trying."""
         write_atomically(self.run / UNFINISHED, "")
 
 
 def start(run: Path, deployment_root: Path, destroy: tuple[str, ...] | None, withheld: Iterable[str] = ()) -> Janitor:
     """Start the janitor of a run and wait until it watches. Call it inside a :class:`Heartbeat`, before anything else is started.
 
-    ``destroy`` is the command that takes the environment down, for one that the harness owns; ``None`` for one that it was attached to,
-    which is healed instead. ``withheld`` names variables with secrets of which it has no use. Its log is ``RUN/logs/janitor.log``. Raises
+    ``destroy`` is the command that removes the environment, for one that the harness owns; ``None`` for one that it was attached to, which is healed
+    instead. ``withheld`` names variables with secrets that the janitor does not need. Its log is ``RUN/logs/janitor.log``. Raises
     :class:`JanitorFailed`.
     """
     log_path = run / "logs" / "janitor.log"

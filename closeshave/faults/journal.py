@@ -1,4 +1,4 @@
-"""Chaos Toolkit's journal, written as it grows: its own command writes it at the very end, when a killed process no longer can."""
+"""Writes Chaos Toolkit's journal after every activity: the toolkit's own command writes it only at the end, so a killed process would leave none."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class Keeper(RunEventHandler):  # type: ignore[misc] # chaoslib is untyped
         self._journal: dict[str, Any] = {}
 
     def started(self, experiment: dict[str, Any], journal: dict[str, Any]) -> None:  # noqa: ARG002 - chaoslib's signature
-        """The experiment is about to begin."""
+        """Chaos Toolkit calls this when the experiment begins."""
         self._journal = journal
         self._running()
 
     def activity_completed(self, activity: dict[str, Any], run: dict[str, Any]) -> None:  # noqa: ARG002 - chaoslib's signature
-        """An action, a probe or a rollback has ended, well or not."""
+        """Called after each action, probe or rollback, whether it succeeded or not."""
         self._write()
 
     def finish(self, journal: dict[str, Any]) -> None:
-        """Everything has ended."""
+        """Called when the experiment has ended."""
         self._journal = journal
         self._write()
 

@@ -19,7 +19,7 @@ GONE_WITHIN_S = 2.0
 
 
 class StillAlive(RuntimeError):
-    """Something that was killed did not die."""
+    """A killed process did not die."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +44,22 @@ class Kill:
 
 
 def whole(deployment: Deployment, processes: Iterable[Process]) -> tuple[Victim, ...]:
-    """Everything that runs as part of these processes: daemons and descendants too, in the order in which they should die.
+    """All processes that belong to these: daemons and descendants too, in the order in which they should die.
 
-    What starts others (Patroni, a postmaster) comes before what it starts, so that nothing is started again in between.
+    A process that starts others (Patroni, a postmaster) comes before them, so that it cannot start them again in between.
     """
     root = Path(deployment.root)
     return tuple(Victim(process.name, _program(identity), identity) for process in processes for identity in family(root, process))
 
 
 def postmaster(deployment: Deployment, process: Process) -> tuple[Victim, ...]:
-    """The postmaster that a Patroni process looks after, and its children; empty when there is none."""
+    """The postmaster that a Patroni process manages, and its children; empty when there is none."""
     identity = daemon(Path(deployment.root), process)
     return tuple(Victim(process.name, _program(each), each) for each in (descendants(identity) if identity else ()))
 
 
 def kill(signalled: Iterable[Victim], at_ns: int, dying_with_them: Iterable[Victim] = ()) -> Kill:
-    """Kill ``signalled`` at an instant and wait until they, and those that die by themselves without them, are dead.
+    """Kill ``signalled`` at an instant and wait until they and ``dying_with_them``, which end by themselves then, are dead.
 
     Raises :class:`StillAlive`, also when there was no process to kill.
     """

@@ -15,7 +15,7 @@ Value = str | int | float | bool
 Say = Callable[[str], None]
 """Shows a line of progress."""
 OWNED = frozenset({"embedded", "containers"})
-"""The kinds of environments that the harness runs by itself: all that is in them may be broken."""
+"""The kinds of environments that the harness runs itself: any part of them may be broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Parameter:
     at_most: float = 3600
 
     def read(self, given: object) -> Value:
-        """The value that a plan, or an experiment's configuration (where all is text), means. Raises :class:`ValueError`."""
+        """The value of this parameter as a plan, or an experiment's configuration (where everything is text), gives it. Raises :class:`ValueError`."""
         if self.type is bool:
             if isinstance(given, bool):
                 return given
@@ -50,7 +50,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """A kind aimed at a running environment: all that its functions need, and all that an undo by another process needs."""
+    """A kind together with a running environment, a scope and parameters: everything that its functions, and an undo by another process, need."""
 
     deployment: Deployment
     scope: Mapping[str, str | int]
@@ -73,8 +73,10 @@ class Injection:
     began_ns: int
     """The first signal sent: t0."""
     dead_ns: int | None
-    """When all that was touched was proven dead: after this the old primaries acknowledged nothing. ``None`` where they live on, as behind a
-    cut network: then only their own words tell when they stepped down."""
+    """When all touched processes were proven dead: after this the old primaries acknowledged nothing.
+
+    ``None`` if they still run, as behind a cut network: then only they can report when they stepped down.
+    """
     targets: tuple[str, ...]
     """The deployment's processes that were hit, by name."""
     members: tuple[str, ...] = ()
@@ -82,25 +84,28 @@ class Injection:
     links: tuple[str, ...] = ()
     """The deployment's links that were disturbed, by name."""
     before: Mapping[str, int] = field(default_factory=dict)
-    """Figures read just before the injection, by process, for a probe that compares: keys held, keys evicted."""
+    """Figures read just before the injection, by process, for a probe that compares them (keys held, keys evicted)."""
     returned_ns: int | None = None
-    """When an operator's call had returned; ``None`` where the harness itself struck. It may do so long before it takes effect, or after it is over."""
+    """When the call of an operator's hook had returned; ``None`` if the harness injected the fault itself.
+
+    The call may return long before the fault takes effect, or after its end.
+    """
     ended_ns: tuple[int, int] | None = None
-    """The interval in which the old primary ended, as the operator's hook reports; ``None`` where it must be found from what was seen."""
+    """The interval in which the old primary ended, as the operator's hook reports; ``None`` if it must be found from the history."""
     seen: Mapping[str, str | int] = field(default_factory=dict)
-    """What was seen of it while the call had not yet returned: ``probe``, ``saw``, ``at_ns``; and ``worthless``, why its heal check is none."""
+    """What was observed before the call returned: ``probe``, ``saw``, ``at_ns``; and ``worthless``: why its heal check proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """Something more that a fault does while it holds, such as the next turn of a flapping link."""
+    """A further step of a fault while it is held, such as the next interruption of a flapping link."""
 
     after_s: float
     """Seconds after the injection began."""
     does: str
-    """What, for the timeline."""
+    """What the step does, for the timeline."""
     strike: Callable[[Aim, int, Say], tuple[str, ...]]
-    """Does it until a deadline (monotonic nanoseconds) and says what was done. Never after healing has begun."""
+    """Does it until a deadline (monotonic nanoseconds) and returns what was done. Never called after healing has begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +113,13 @@ class Sighting:
     """A probe saw the fault in effect."""
 
     probe: str
-    """What was asked, and whom."""
+    """What was asked, and which server."""
     saw: str
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One thing that must be true of a healed environment, and what was seen."""
+    """One condition of a healed environment, and what was seen."""
 
     what: str
     holds: bool
@@ -128,9 +133,9 @@ class Proof:
 class Kind:
     """A kind of fault. Durations are in seconds.
 
-    ``inject`` strikes at the given monotonic nanosecond and returns its evidence; ``look`` asks once whether the fault is in effect, by a
-    way that shares nothing with the injection; ``undo`` repairs until a deadline, whoever calls it and however often; ``prove`` asks once
-    for everything that must be true afterwards.
+    ``inject`` injects at the given monotonic nanosecond and returns its evidence; ``look`` checks once whether the fault is in effect, by a way that
+    shares nothing with the injection; ``undo`` repairs until a deadline, from any process and any number of times; ``prove`` checks once everything
+    that must be true afterwards.
     """
 
     name: str
@@ -152,32 +157,32 @@ class Kind:
     prove: Callable[[Aim], tuple[Proof, ...]] | None
     parameters: tuple[Parameter, ...] = ()
     links: tuple[LinkKind, ...] = ()
-    """Kinds of links that it disturbs, or asks through to see whether it takes effect: these must lead through a Toxiproxy."""
+    """Kinds of links that it disturbs, or through which its probe asks: these must lead through a Toxiproxy."""
     kills_etcd: bool = False
     """Whether it kills members of etcd. Not every version of etcd survives that (:class:`closeshave.environments.parts.Etcd`)."""
     lead_s: Callable[[Aim], float] = field(default=lambda _aim: 1.0)
-    """How long before its injection ``inject`` must be called, to read roles live and to prepare."""
+    """How long before the injection ``inject`` must be called, so that it can read current roles and prepare."""
     observed_within_s: float = 5.0
-    """Not seen in effect this long after the injection: it did not take effect."""
+    """A fault that is not seen in effect this long after the injection did not take effect."""
     healed_within_s: float = 60.0
-    """Undo and proof together."""
+    """The limit for undo and proof together."""
     environments: frozenset[str] = OWNED
     """Kinds of environments on which it works."""
     needs: str = ""
-    """What it needs that other kinds of environments lack, as the end of a sentence; empty where it works on all that the harness runs."""
+    """What it needs that other kinds of environments lack, as the end of a sentence; empty if it works on all that the harness runs."""
     effect_within_s: float | None = 10.0
     """How soon after the injection the scope's operations show it, by errors or latency compared with calm; ``None`` when they should not."""
     lasting: bool = True
-    """Stays in effect until it is undone, so that its probe keeps seeing it; false for a stroke that is over at once, like a flush."""
+    """Whether it stays in effect until it is undone, so that its probe keeps seeing it; false for a single event, like a flush."""
     ask_every_s: float = 0.02
-    """How often at most its questions (fit? in effect? healed?) are repeated while the answer is no."""
+    """Seconds between repeated checks (fit? in effect? healed?) while the answer is no."""
     fooled: Callable[[Aim, Injection, Callable[[], bool]], str] = field(default=lambda _aim, _injection, _stop: "")
-    """Asked while the fault is seen in effect: why its proof of healing would hold now too, and so proves nothing; empty when it does not."""
+    """Checked while the fault is seen in effect: why its proof of healing would succeed now too, and so proves nothing; empty when it would not."""
     course: Callable[[Aim], Iterable[Stroke]] = field(default=lambda _aim: ())
-    """What else happens while it holds, in the order of time; it may go on for ever, as the hold ends it."""
+    """Further steps while it is held, in time order; may be endless, because the end of the hold ends it."""
 
     def aim(self, deployment: Deployment, scope: Mapping[str, object], parameters: Mapping[str, object]) -> Aim:
-        """This kind aimed at ``deployment``. Raises :class:`ValueError` for a scope or parameter that the kind does not take."""
+        """This kind with ``deployment``, a scope and parameters. Raises :class:`ValueError` for a scope or parameter that the kind does not have."""
         problems = self.problems(scope, parameters)
         if problems:
             raise ValueError("; ".join(problems))
@@ -188,7 +193,7 @@ class Kind:
         return Aim(deployment, aimed, values)
 
     def aim_of(self, deployment: Deployment, fault: Fault) -> Aim:
-        """This kind aimed as a plan's fault says."""
+        """This kind with the scope and parameters of a plan's fault."""
         return self.aim(deployment, fault.scope, fault.parameters)
 
     def problems(self, scope: Mapping[str, object], parameters: Mapping[str, object]) -> list[str]:

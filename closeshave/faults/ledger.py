@@ -1,7 +1,7 @@
 """The write-ahead ledger of faults: a fault and its undo are on disk before the fault is injected.
 
-One JSON line an edge, each followed by fsync. A fault is *open* from its ``planned`` line until a ``verified-healed`` (or ``destroyed``)
-line, whatever happened to whoever wrote it; whoever finds an open fault may heal it, because the line says how.
+One JSON line for each edge, each followed by fsync. A fault is *open* from its ``planned`` line until a ``verified-healed`` (or ``destroyed``) line,
+even if the process that wrote it has died. Any process that finds an open fault may heal it, because the line says how.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from closeshave.history import FaultEdge, FaultEvent, record
 
 FILE = "ledger.jsonl"
 DESTROYED = "destroyed"
-"""The edge of a fault whose environment was taken down instead of healed: closed, yet never called verified-healed."""
+"""The edge of a fault whose environment was removed instead of healed: it is closed, but not verified-healed."""
 CLOSING = frozenset({FaultEdge.VERIFIED_HEALED.value, DESTROYED})
 
 
@@ -49,9 +49,9 @@ class OpenFault:
     ttl_s: float
     """Time to live from ``planned_ns``, in seconds: after it another process must heal the fault."""
     edge: str
-    """The last edge it is known to have passed."""
+    """The last known edge."""
     evidence: Mapping[str, Any]
-    """Of its injection; empty unless that was written."""
+    """The evidence of its injection; empty if that was not written."""
 
     def expired(self, at_ns: int) -> bool:
         """Whether its time to live is over at this instant."""
@@ -62,7 +62,7 @@ _PLANNED = TypeAdapter(OpenFault)
 
 
 def open_faults(lines: Iterable[Mapping[str, Any]]) -> tuple[OpenFault, ...]:
-    """The faults that a ledger's lines leave open, in the order in which they were planned. A line that is none of a ledger is passed over. Pure."""
+    """The faults that a ledger's lines leave open, in the order in which they were planned. Lines of another form are ignored. Pure."""
     standing: dict[str, OpenFault] = {}
     for line in lines:
         fault, edge = line.get("fault"), line.get("edge")
@@ -91,7 +91,7 @@ def _planned(line: Mapping[str, Any]) -> OpenFault | None:
 def read(path: Path) -> Iterator[dict[str, Any]]:
     """The lines of a ledger; a missing file is empty.
 
-    A line that is no JSON object was torn by a crash in mid-write. Its fsync never returned, so what it announced never began: it is passed over.
+    A line that is not a JSON object was cut off by a crash. Its fsync never returned, so the step that it announces never began: it is ignored.
     """
     if not path.exists():
         return
@@ -104,7 +104,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
 def unhealed(path: Path) -> tuple[str, ...]:
     """The IDs of the faults that the ledger at ``path`` leaves open and whose environment still exists.
 
-    When ``path`` lies in an environment's root, the ledgers of every run that ever broke something there are read too.
+    When ``path`` lies in an environment's root, the ledgers of every run that injected faults there are read too.
     """
     paths = dict.fromkeys([path, *ledgers(path.parent)])
     faults = [fault for each in paths for fault in open_faults(read(each))]
@@ -112,15 +112,15 @@ def unhealed(path: Path) -> tuple[str, ...]:
 
 
 def close_by_destruction(run: Path) -> None:
-    """Note in a run's ledger that the environment was taken down: nothing is left to heal, and nothing was proven healed."""
+    """Note in a run's ledger that the environment was removed: nothing is left to heal, and nothing was proven healed."""
     ledger = Ledger(run)
     for fault in ledger.open():
-        ledger.destroyed(fault.fault, "the environment was taken down")
+        ledger.destroyed(fault.fault, "the environment was removed")
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The ledger of one run directory. Every edge goes to the run's timeline too, after it is safe on disk."""
+    """The ledger of one run directory. Every edge is written to the run's timeline too, after it is on disk."""
 
     run: Path
 
@@ -134,11 +134,11 @@ class Ledger:
         return open_faults(read(self.path))
 
     def find(self, fault: str) -> OpenFault | None:
-        """The open fault of this ID; ``None`` when it was never planned or is closed."""
+        """The open fault with this ID; ``None`` when it was never planned or is closed."""
         return next((found for found in self.open() if found.fault == fault), None)
 
     def plan(self, fault: str, undo: Undo, ttl_s: float, strike_ns: int) -> None:
-        """Announce a fault before anything is touched. Raises :class:`RuntimeError` when one of this ID is still open."""
+        """Write a fault to the ledger before it is injected. Raises :class:`RuntimeError` when one with this ID is still open."""
         if self.find(fault):
             raise RuntimeError(f"fault {fault} is still open in {self.path}: heal it first")
         _enlist(self.path, Path(undo.deployment))
@@ -146,7 +146,7 @@ class Ledger:
         self._append(fault, FaultEdge.PLANNED, now_ns(), evidence, undo=asdict(undo), ttl_s=ttl_s)
 
     def passed(self, fault: str, edge: FaultEdge, at_ns: int, evidence: Mapping[str, Any]) -> None:
-        """Note that a fault passed an edge at ``at_ns``, the instant when it happened (not when it is written)."""
+        """Note that a fault passed an edge at ``at_ns``, when it happened (not when it is written)."""
         self._append(fault, edge, at_ns, evidence)
 
     def destroyed(self, fault: str, why: str) -> None:
@@ -183,7 +183,7 @@ def ledgers(deployment_root: Path) -> tuple[Path, ...]:
 
 
 def _enlist(ledger: Path, deployment_root: Path) -> None:
-    """Tell the environment about this ledger, so that the next run finds what this one left unhealed."""
+    """Register this ledger in the environment, so that the next run finds faults that this one left unhealed."""
     known = deployment_root / "ledgers.jsonl"
     if not any(line.get("ledger") == str(ledger.resolve()) for line in read(known)):
         _mend(known)
@@ -191,7 +191,7 @@ def _enlist(ledger: Path, deployment_root: Path) -> None:
 
 
 def _mend(path: Path) -> None:
-    """End a line that a crash left torn, so that the next one does not grow onto it."""
+    """End a line that a crash cut off, so that the next one is not appended to it."""
     if path.exists() and path.stat().st_size:
         with path.open("rb+") as file:
             file.seek(-1, os.SEEK_END)

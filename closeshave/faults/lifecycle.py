@@ -1,4 +1,4 @@
-"""A fault's life, edge by edge: each step is written to the ledger around the effect that it describes.
+"""The steps of a fault, edge by edge: each is written to the ledger before or after the effect that it describes.
 
 The same functions serve the experiments (Chaos Toolkit), the trial's stop, the janitor and ``closeshave heal``.
 """
@@ -38,7 +38,7 @@ class Unfit(RuntimeError):
 def inject(
     ledger: Ledger, fault: str, kind: Kind, aim: Aim, strike_ns: int | None, hold_s: float, stop: Callable[[], bool]
 ) -> Injection | None:
-    """Wait until the environment is fit, write the fault ahead, strike at ``strike_ns`` (``None``: as soon as it is fit).
+    """Wait until the environment is fit, write the fault to the ledger, inject at ``strike_ns`` (``None``: as soon as it is fit).
 
     ``None`` when ``stop`` came before anything was touched.
     Raises :class:`Unfit`, or whatever the kind's injection raises; after the latter the fault stays open in the ledger.
@@ -67,15 +67,15 @@ def inject(
 def _engineless(deployment: Deployment) -> str:
     """Why containers cannot be broken at the moment; empty when they can, or there are none.
 
-    Asked ahead of the injection for its own sake too: the first call to an engine takes half a second.
+    Asking before the injection has another use: the first call to an engine takes half a second.
     """
     return (engine.check() or "") if deployment.networks else ""
 
 
 def observe(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[], bool]) -> Sighting | None:
-    """Look until the fault is seen in effect; ``None``, and a mark on the timeline, when it is not within the kind's deadline.
+    """Check until the fault is seen in effect; ``None``, and a mark on the timeline, if it is not within the kind's deadline.
 
-    A call of an operator may return when all is over: then it counts what was seen meanwhile.
+    The call of an operator's hook may return after the fault's end: then what was observed during the call counts.
     """
     standing = ledger.find(fault)
     sighting: Sighting | None = None
@@ -120,7 +120,7 @@ def look_again(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[
 
 
 def strike(ledger: Ledger, fault: str, aim: Aim, stroke: Stroke, deadline_ns: int, say: Say) -> None:
-    """One more step of a fault while it holds; nothing once healing has begun, because it would undo the healing."""
+    """Do a further step of a fault while it is held; nothing once healing has begun, because it would undo the healing."""
     with ledger.healing(fault, deadline_ns):
         standing = ledger.find(fault)
         if standing is None or standing.edge == FaultEdge.HEALED:
@@ -132,9 +132,9 @@ def strike(ledger: Ledger, fault: str, aim: Aim, stroke: Stroke, deadline_ns: in
 
 
 def undo(ledger: Ledger, standing: OpenFault, kind: Kind, aim: Aim, deadline_ns: int, say: Say) -> None:
-    """Repair what the fault broke. The edge *healed* is the start of it: whatever recovers later was helped.
+    """Repair what the fault broke. The edge *healed* is the start of the repair: whatever recovers later did not recover by itself.
 
-    Raises :class:`RuntimeError` for a kind with no undo (``validate`` refuses it long before).
+    Raises :class:`RuntimeError` for a kind without an undo (``validate`` refuses such a kind).
     """
     if kind.undo is None:
         raise RuntimeError(f"{kind.name} has no undo")
@@ -144,9 +144,9 @@ def undo(ledger: Ledger, standing: OpenFault, kind: Kind, aim: Aim, deadline_ns:
 
 
 def prove(ledger: Ledger, standing: OpenFault, kind: Kind, aim: Aim, deadline_ns: int) -> tuple[Proof, ...]:
-    """Ask until everything holds or the deadline has passed; returns what does not hold, empty when the heal is proven.
+    """Check until everything holds or the deadline has passed; returns what does not hold, empty when the heal is proven.
 
-    While another fault is in effect the deadline moves on: what is not whole yet may be its doing, and shows once it is healed too.
+    While another fault is in effect the deadline is extended: that fault may be why something is not healthy yet.
     """
     if kind.prove is None:
         raise RuntimeError(f"{kind.name} cannot verify that it is healed")
@@ -169,7 +169,7 @@ def prove(ledger: Ledger, standing: OpenFault, kind: Kind, aim: Aim, deadline_ns
 def heal(
     ledger: Ledger, fault: str, deployment: Deployment, say: Say, within_s: float | None = None, kinds: Mapping[str, Kind] = KINDS
 ) -> list[str]:
-    """Undo one fault and prove it, alone among all processes; nothing to do when it is not open. Returns what could not be proven."""
+    """Undo one fault and prove it, in one process at a time; does nothing if it is not open. Returns what could not be proven."""
     standing = ledger.find(fault)
     if standing is None:
         return []

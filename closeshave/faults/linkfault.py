@@ -20,22 +20,22 @@ class LinkFault:
 
     kind: str
     links: Callable[[Aim], Iterable[Link]]
-    """Read live: roles drift."""
+    """Read when it is needed, because roles change."""
     toxics: Callable[[Aim], tuple[Toxic, ...]]
     shows: Callable[[Aim], Callable[[Reply], bool]]
-    """Whether an answer through such a link is a disturbed one."""
+    """Whether an answer through such a link shows the disturbance."""
     whole: Callable[[Aim], Whole]
     timeout_s: Callable[[Aim], float] = lambda _aim: links.SILENT_S
-    """Until a question counts as not answered."""
+    """Seconds until a request counts as not answered."""
     questions: int = 1
     enough: Callable[[Iterable[bool]], bool] = all
 
     def disturbance(self, aim: Aim) -> Disturbance:
-        """What is put on which links now."""
+        """Which toxics are put on which links at the moment."""
         return Disturbance(links.owner(self.kind, aim), tuple(dict.fromkeys(self.links(aim))), self.toxics(aim))
 
     def unfit(self, aim: Aim) -> str:
-        """Not where no link can be disturbed, nor while what it would disturb is unhealthy."""
+        """Unfit if no link can be disturbed, or while the parts that it would disturb are unhealthy."""
         return links.unfit(aim.deployment) or self.whole(aim).unfit()
 
     def inject(self, aim: Aim, strike_ns: int) -> Injection:
@@ -47,7 +47,7 @@ class LinkFault:
         return links.look(aim, injection, self.timeout_s(aim), self.shows(aim), questions=self.questions, enough=self.enough)
 
     def undo(self, aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-        """Take the toxics off, and mend what may have broken meanwhile."""
+        """Take the toxics off, and repair what may have broken meanwhile."""
         done = links.clear(aim.deployment, links.owner(self.kind, aim), deadline_ns, say)
         return (*done, *self.whole(aim).mend(deadline_ns, say, at_home=_at_home(aim)))
 

@@ -1,6 +1,6 @@
-"""Disturb links by toxics, see who suffers, and take the toxics away again; for every kind of fault that works on links.
+"""Disturbs links by toxics, checks that requests through them are affected, and removes the toxics; for every kind of fault that works on links.
 
-A fault's toxics carry its name, so that whoever heals it takes away these and no others, knowing nothing but the fault.
+A fault's toxics carry its name, so that any process can remove exactly these.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from closeshave.faults.waiting import wait_until
 from closeshave.plurals import counted
 
 SILENCE = (Toxic("timeout", {"timeout": 0}, "upstream"), Toxic("timeout", {"timeout": 0}, "downstream"))
-"""Nothing gets through in either direction, without an error. When they are removed, Toxiproxy closes the silenced connections, so that no
-stream goes on with bytes missing, which no network would do."""
+"""Nothing gets through in either direction, without an error.
+
+When they are removed, Toxiproxy closes the blocked connections, because a stream that goes on with missing bytes would not be realistic.
+"""
 SILENT_S = 0.3
 """A link without an answer for so long counts as silent: on one machine an answer takes about a millisecond."""
 PATIENCE_S = 1.0
@@ -40,24 +42,24 @@ class Disturbance:
     toxics: tuple[Toxic, ...]
 
     def begin(self) -> tuple[str, ...]:
-        """Put the toxics on, on all links at once; each is read back. Raises what :class:`Server` raises."""
+        """Add the toxics on all links at once; each is read back. Raises what :class:`Server` raises."""
         self._on_each_server(lambda server, doses: server.add_all(doses))
         return tuple(
             f"toxics {', '.join(f'{toxic.type} {toxic.stream}' for toxic in self.toxics)} on link {link.name}" for link in self.links
         )
 
     def pause(self) -> tuple[str, ...]:
-        """Take the toxics off for a while."""
+        """Remove the toxics for a while."""
         self._on_each_server(lambda server, doses: server.remove_all(doses))
         return tuple(f"no toxics on link {link.name}" for link in self.links)
 
     def renew(self) -> tuple[str, ...]:
-        """Take the toxics off and put them on again: which connections they hit is drawn again."""
+        """Remove the toxics and add them again, so that other connections are affected at random."""
         self.pause()
         return self.begin()
 
     def _on_each_server(self, act: Callable[[Server, list[tuple[str, Toxic]]], object]) -> None:
-        """Do it on all servers at the same time: one after the other would take longer than the injection may be late."""
+        """Do it on all servers at the same time, because one after the other would make the injection late."""
         doses: dict[int, list[tuple[str, Toxic]]] = {}
         for link in self.links:
             doses.setdefault(link.api_port, []).extend((link.name, replace(toxic, owner=self.owner)) for toxic in self.toxics)
@@ -71,7 +73,7 @@ def owner(kind: str, aim: Aim) -> str:
 
 
 def straight(deployment: Deployment, kinds: Iterable[str]) -> str:
-    """Why none of these kinds of links can be disturbed here although others may be; empty when each has its Toxiproxy, or none was available."""
+    """Why one of these kinds of links cannot be disturbed here although others can; empty if each has a Toxiproxy, or if no link has one."""
     bare = [kind for kind in kinds if kind in deployment.straight]
     if not bare:
         return ""
@@ -79,14 +81,14 @@ def straight(deployment: Deployment, kinds: Iterable[str]) -> str:
 
 
 def unfit(deployment: Deployment) -> str:
-    """Why no link can be disturbed here; empty when they can."""
+    """Why no link can be disturbed here; empty when one can."""
     if deployment.links:
         return ""
     return f"this environment has no links that can be disturbed: {deployment.missing.get('toxiproxy', 'it runs no Toxiproxy')}"
 
 
 def inject(aim: Aim, disturbance: Disturbance, strike_ns: int) -> Injection:
-    """Put the toxics on at an instant. Raises what :class:`Server` raises."""
+    """Add the toxics at an instant. Raises what :class:`Server` raises."""
     wait_until(strike_ns)
     began_ns = now_ns()
     touched = disturbance.begin()
@@ -103,9 +105,9 @@ def look(
     questions: int = 1,
     enough: Callable[[Iterable[bool]], bool] = all,
 ) -> Sighting | None:
-    """Send so many requests through every link that was used since the injection: ``enough`` are disturbed, and there is such a link.
+    """Send so many requests through every link that was used since the injection, and check that ``enough`` are disturbed and that a link was used.
 
-    A link that carries no traffic shows nothing to anybody, so it does not count; the kernel knows, and our own questions come only after.
+    A link without traffic affects nobody, so it does not count. The kernel knows which links were used, and is asked before these requests are sent.
     """
     links = [link for link in aim.deployment.links if link.name in injection.links]
     # Before the kernel is asked: what it then calls older than this may have come before the injection.
@@ -135,7 +137,7 @@ def late(latency_s: float) -> Callable[[Reply], bool]:
 
 
 def clear(deployment: Deployment, owner: str, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Take all toxics of an owner off every link. A server that hangs over it is started again, which takes them off as well."""
+    """Remove all toxics of an owner from every link. A server that does not answer is started again, which removes them as well."""
     done: list[str] = []
     for name, server in _servers(deployment).items():
         try:
@@ -148,7 +150,7 @@ def clear(deployment: Deployment, owner: str, deadline_ns: int, say: Say) -> tup
 
 
 def cleared(deployment: Deployment, owner: str) -> Callable[[], Proof]:
-    """No server lists a toxic of this owner, and every server says so."""
+    """Every server answers and lists no toxic of this owner."""
 
     def check() -> Proof:
         servers = _servers(deployment)

@@ -24,7 +24,7 @@ def apart(standing: Sequence[OpenFault], topology: Topology) -> list[list[OpenFa
 
 
 def others_in_effect(ledger: Ledger, healing: OpenFault, topology: Topology, at_ns: int) -> bool:
-    """Whether another fault, on other parts, is still in effect: then it may be why something is not healthy yet."""
+    """Whether another fault, on other parts, is still in effect: it may be why something is not healthy yet."""
     mine = _touched(healing, topology)
     others = (other for other in ledger.open() if other.fault != healing.fault and other.edge != FaultEdge.HEALED)
     return any(not other.expired(at_ns) and not _touched(other, topology) & mine for other in others)

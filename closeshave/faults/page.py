@@ -1,4 +1,4 @@
-"""The catalogue as a page, made from the very kinds: ``python -m closeshave.faults.page docs/faults.md``."""
+"""Generates the page of the catalogue from the kinds: ``python -m closeshave.faults.page docs/faults.md``."""
 
 from __future__ import annotations
 

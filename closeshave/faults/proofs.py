@@ -1,4 +1,4 @@
-"""What must be true of a healed environment, each asked once; a part that does not answer makes its proof fail."""
+"""Conditions of a healed environment, each checked once; if a part does not answer, its proof fails."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Check = Callable[[], Proof]
 
 
 def together(checks: Iterable[Check]) -> tuple[Proof, ...]:
-    """Ask everything at once: a part that hangs delays the others no further than its own timeout."""
+    """Check everything at the same time, so that a part that hangs delays the others by its own timeout at most."""
     with ThreadPoolExecutor(16) as pool:
         return tuple(pool.map(lambda check: check(), checks))
 
 
 def running(deployment: Deployment, names: Iterable[str]) -> Check:
-    """Every named process runs, and none of its family is stopped."""
+    """Every named process runs, and neither it nor its children are stopped."""
 
     def check() -> Proof:
         root = Path(deployment.root)
@@ -46,7 +46,7 @@ def running(deployment: Deployment, names: Iterable[str]) -> Check:
 
 
 def shard(deployment: Deployment, id: int, *, at_home: bool) -> Check:
-    """A shard accepts a write at its one primary, all its replicas stream from it and, if wanted, the primary is the declared one."""
+    """A shard accepts a write at its only primary, all its replicas stream from it and, if wanted, the primary is the declared one."""
 
     def check() -> Proof:
         what = f"shard {id} accepts a write, its replicas stream{' and its primary is the declared one' if at_home else ''}"
@@ -66,7 +66,7 @@ def shard(deployment: Deployment, id: int, *, at_home: bool) -> Check:
 
 
 def unsettled(deployment: Deployment, id: int) -> str:
-    """Why a shard could not fail over at the moment; empty when it could. Killed just after a rejoin, it would do so only after long."""
+    """Why a shard could not fail over at the moment; empty when it could. Killed just after a rejoin, it would fail over only after a long time."""
     whole = shard(deployment, id, at_home=False)()
     if not whole.holds:
         return str(whole)
@@ -77,7 +77,7 @@ def unsettled(deployment: Deployment, id: int) -> str:
 
 
 def group(deployment: Deployment, name: str, *, at_home: bool) -> Check:
-    """A store group has a primary that every sentinel names, healthy in their eyes; it accepts a write, and every other store follows it."""
+    """A store group has a primary that every sentinel names and reports as healthy; it accepts a write, and every other store follows it."""
 
     def check() -> Proof:
         what = f"{name} accepts a write, its replicas are connected, its sentinels agree{' and its primary is the declared one' if at_home else ''}"
@@ -138,7 +138,7 @@ def in_touch(deployment: Deployment) -> Check:
 
 
 def applications(deployment: Deployment) -> Check:
-    """Every application process that runs says that it is ready. (That one runs at all is for ``running`` to prove, where it was killed.)"""
+    """Every application process that runs says that it is ready. (Whether it runs is proven by :func:`running`.)"""
 
     def check() -> Proof:
         asked = _serving(deployment)
@@ -168,7 +168,7 @@ def doors(deployment: Deployment, shards: Iterable[int] = ()) -> Check:
 
 
 def _door(edge: Edge, shards: Iterable[int]) -> str:
-    """What is wrong behind an edge; empty when nothing is."""
+    """What is wrong with the region behind an edge; empty when nothing is."""
     answer = ports.get(f"{edge.url}{READY_PATH}")
     if answer is None or answer.status_code != 200:
         return f"answers {answer.status_code if answer else 'nothing'}"

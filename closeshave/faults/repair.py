@@ -1,6 +1,6 @@
-"""Put processes back as the environment declares them: resume what is stopped, start what is dead, switch roles back.
+"""Restores processes as the environment declares them: resume stopped ones, start dead ones, switch roles back.
 
-Nothing here knows what was broken: to repair means to make everything as declared, so that any process can do it, also twice.
+Nothing here knows what was broken: repairing means to make everything as declared, so that any process can do it, any number of times.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from closeshave.faults.kind import Say
 from closeshave.faults.waiting import after, until
 
 ORDER = ("etcd", "toxiproxy", "valkey", "sentinel", "haproxy", "patroni", "payments", "app", "edge")
-"""Roles in the order in which they start: what others need comes first."""
+"""Roles in the order in which their processes start: those that others need come first."""
 LISTENING_WITHIN_S = 10.0
 
 
 def revive(deployment: Deployment, names: Iterable[str], deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Resume and start the named processes, role after role; returns what was done. One that will not start shows in the proof."""
+    """Resume and start the named processes, role after role; returns what was done. The proof shows a process that does not start."""
     root = Path(deployment.root)
     wanted = [process for process in deployment.processes if process.name in set(names)]
     done = [f"resumed {name}" for process in wanted for name in _resume(root, process)]
@@ -40,7 +40,7 @@ def revive(deployment: Deployment, names: Iterable[str], deadline_ns: int, say: 
 
 
 def link_stores(deployment: Deployment, group: str, deadline_ns: int) -> None:
-    """Make every store of a group follow the one that Sentinel holds for the primary, without waiting for Sentinel to see to it."""
+    """Make every store of a group follow the one that Sentinel considers primary, without waiting for Sentinel to do it."""
 
     def linked() -> bool:
         try:
@@ -73,7 +73,7 @@ def shard_home(deployment: Deployment, shard: int, deadline_ns: int, say: Say) -
 
 
 def declared(deployment: Deployment, shard: int) -> Member:
-    """The member that is a shard's primary by declaration: the first one listed in its home region."""
+    """The member that is declared as a shard's primary: the first one listed in its home region."""
     home = deployment.topology.shard(shard).home
     return next(member for member in patroni.members_of(deployment, shard) if member.region == home)
 

@@ -24,7 +24,7 @@ def mark(run: Path) -> str:
 
 
 def helpers(run: Path) -> list[Identity]:
-    """The live helpers of a run. Parts of an environment are none, even if a marked process started them."""
+    """The live helpers of a run. Parts of an environment do not count, even if a marked process started them."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
@@ -36,7 +36,7 @@ def helpers(run: Path) -> list[Identity]:
 
 
 def sweep(run: Path, timeout_s: float = 5.0) -> list[Identity]:
-    """Kill the helpers of a run until none is left; returns survivors, empty when all is well."""
+    """Kill the helpers of a run until none is left; returns those that still run, empty when there are none."""
 
     def swept() -> bool:
         return not processes.send(helpers(run), signal.SIGKILL)

@@ -13,7 +13,7 @@ from closeshave.deployment import FILE, Deployment, load
 
 
 def deployment(root: str | Path | None) -> Deployment:
-    """The environment below ``root``, or the only running one. Raises :class:`LookupError` when there is none or a choice."""
+    """The environment below ``root``, or the only running one. Raises :class:`LookupError` when there is none, or more than one."""
     if root:
         try:
             return load(Path(root))
@@ -28,7 +28,7 @@ def deployment(root: str | Path | None) -> Deployment:
 
 
 def _roots() -> Iterator[Path]:
-    """Where marked processes live: their working directory is the root of their environment."""
+    """The roots of running environments: the working directories of marked processes."""
     seen: set[Path] = set()
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):

@@ -1,6 +1,6 @@
-"""Let a process have no more than a share of a CPU: by the kernel's own quota where it runs in a container, else by a helper that stops it in turns.
+"""Limits a process to a share of a CPU: by the kernel's own quota if it runs in a container, otherwise by a helper that stops and resumes it.
 
-A quota needs privileges, which a container engine has. Seen from the process both are the same: it holds its connections and answers late.
+A quota needs privileges, which a container engine has. The effect of both is the same: the process keeps its connections and answers late.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from closeshave.faults.waiting import wait_until
 from closeshave.plurals import counted
 
 LASTS_S_MAX = 1200.0
-"""Longer than any fault may hold: a helper ends by then even if no process ends it."""
+"""Longer than any fault may be held: after this time a helper ends even if nothing stops it."""
 
 
 def squeeze(

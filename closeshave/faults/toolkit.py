@@ -1,7 +1,7 @@
-"""What the experiments under ``chaos/`` call: the bridge between Chaos Toolkit and the catalogue.
+"""The functions that the experiments under ``chaos/`` call: the connection between Chaos Toolkit and the catalogue.
 
-Every experiment has the same activities: inject, observe, hold, and heal as its rollback. They find each other through the ledger, not
-through memory, so that healing works from any process. Where Chaos Toolkit gives text (configuration from the environment), kinds parse it.
+Every experiment has the same activities: inject, observe, hold, and heal as its rollback. They share their state through the ledger, not in memory,
+so that healing works from any process. Chaos Toolkit may pass text (configuration from the environment), which kinds parse.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from closeshave.faults.runmark import RUN_MARK, mark
 from closeshave.faults.waiting import SECOND_NS, wait_until
 
 logger = logging.getLogger("chaostoolkit")
-"""Chaos Toolkit's own, so that progress shows where its user looks."""
+"""Chaos Toolkit's own logger, so that its user sees the progress."""
 Configuration = Mapping[str, Any]
 COMMON = ("deployment", "run", "fault", "at_ns", "hold_s")
 """Configuration that every experiment has, beside its kind's scope and parameters:
@@ -34,7 +34,7 @@ environment's root), ``fault`` the fault's ID, ``at_ns`` the monotonic nanosecon
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What a configuration means."""
+    """The arguments of an activity, as its configuration gives them."""
 
     kind: Kind
     aim: Aim
@@ -50,12 +50,12 @@ class _Call:
 
 
 def stop_file(run: Path, fault: str) -> Path:
-    """The file whose existence tells an experiment to heal at once. A file, because a signal may get lost inside an action."""
+    """If this file exists, an experiment heals at once. A file, because a signal may get lost inside an action."""
     return run / "faults" / f"{fault}.stop"
 
 
 def inject(kind: str, configuration: Configuration) -> dict[str, Any] | None:
-    """Action: break it, at its time. Returns the evidence; ``None`` when it was stopped before."""
+    """Action: inject the fault at its time. Returns the evidence; ``None`` when it was stopped before."""
     call = _read(kind, configuration)
     if call.strike_ns is None:
         # By hand there is no earlier stop to honour: an old file is of an old run.
@@ -65,7 +65,10 @@ def inject(kind: str, configuration: Configuration) -> dict[str, Any] | None:
 
 
 def observe(kind: str, configuration: Configuration) -> dict[str, Any] | None:
-    """Probe: see it in effect by a way that shares nothing with the injection. Returns what was seen; ``None`` when it did not take effect."""
+    """Probe: check that it is in effect, in a way that shares nothing with the injection.
+
+    Returns what was seen; ``None`` when it did not take effect.
+    """
     call = _read(kind, configuration)
     if call.ledger.find(call.fault) is None:
         return None
@@ -74,7 +77,7 @@ def observe(kind: str, configuration: Configuration) -> dict[str, Any] | None:
 
 
 def hold(kind: str, configuration: Configuration) -> str:
-    """Action: wait until the fault has been in effect for its time, or until it is stopped. Returns why it ended."""
+    """Action: wait until the fault has been held for its time, or until it is stopped. Returns why it ended."""
     call = _read(kind, configuration)
     standing = call.ledger.find(call.fault)
     if standing is None or not standing.evidence:
@@ -93,7 +96,7 @@ def hold(kind: str, configuration: Configuration) -> str:
 
 
 def heal(kind: str, configuration: Configuration) -> str:
-    """Rollback: undo it and prove it undone. Raises :class:`RuntimeError` that says what is not proven."""
+    """Rollback: undo the fault and prove that it is healed. Raises :class:`RuntimeError` that says what is not proven."""
     call = _read(kind, configuration)
     if call.ledger.find(call.fault) is None:
         return "nothing to heal"

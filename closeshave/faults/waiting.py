@@ -21,7 +21,7 @@ def left_s(deadline_ns: int) -> float:
 
 
 def wait_until(at_ns: int, stop: Callable[[], bool] = lambda: False, interval_s: float = 0.02) -> bool:
-    """Wait for an instant. False when ``stop`` said so before; it is asked every ``interval_s`` seconds, and once more at the end."""
+    """Wait for an instant. Returns false if ``stop`` returned true before; it is called every ``interval_s`` seconds, and once more at the end."""
     while (left := left_s(at_ns)) > 0:
         if stop():
             return False
@@ -30,7 +30,7 @@ def wait_until(at_ns: int, stop: Callable[[], bool] = lambda: False, interval_s:
 
 
 def until(ready: Callable[[], bool], deadline_ns: int, interval_s: float = 0.05) -> bool:
-    """Ask ``ready`` until it says yes or the deadline has passed; it is asked at least once. Says which."""
+    """Call ``ready`` until it returns true or the deadline has passed, at least once. Returns whether it returned true."""
     while not ready():
         if now_ns() >= deadline_ns:
             return False

@@ -1,8 +1,8 @@
 """The janitor's own process: ``python -m closeshave.faults.watch``.
 
-It reads the harness's heartbeat. When the beat stops, it ends the harness and its helpers for good, then destroys the environment (owned)
-or heals every open fault (attached). While the harness lives, it heals a fault whose time to live is over. It ends by itself once the
-harness has written that all is in order.
+It reads the harness's heartbeat. When the heartbeat stops, it kills the harness and its helpers, then removes the environment (owned) or heals every
+open fault (attached). While the harness runs, it heals a fault whose time to live is over. It ends by itself once the harness has written that
+everything is cleaned up.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ from closeshave.history import FaultEdge, Mark, record
 from closeshave.vocabulary import MarkKind
 
 FINISHED, UNFINISHED, RECORD = "finished", "unfinished", "janitor.json"
-"""Files in the run directory: the harness's word that all is in order, or that it could not remove the environment, and who the janitor is."""
+"""Files in the run directory: that the harness has cleaned up, that it could not remove the environment, and the janitor's process."""
 LOOK_EVERY_S = 0.2
 DESTROY_WITHIN_S = 60.0
-"""For one try."""
+"""The limit of one try, in seconds."""
 DESTROY_AGAIN_S = 5.0
 DESTROY_FOR_S = 3600.0
-"""An engine that is away now may be back within the hour."""
+"""Retries go on this long, because a container engine that does not answer now may answer within the hour."""
 PROVE_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """What a janitor was told when it was started."""
+    """The arguments with which a janitor was started."""
 
     run: Path
     root: Path
-    """Of the environment; need not exist yet."""
+    """The root of the environment; it need not exist yet."""
     destroy: tuple[str, ...]
-    """The command that takes the environment down; empty when it is to be healed instead."""
+    """The command that removes the environment; empty if it must be healed instead."""
 
 
 def watch(duty: Duty, lease: Lease) -> None:
-    """Watch until the harness says that all is in order or until its heartbeat stops; then clear up."""
+    """Watch until the harness has cleaned up or until its heartbeat stops; in the latter case clean up."""
     with ThreadPoolExecutor(1) as pool:
         healing: Future[None] | None = None
         while not (duty.run / FINISHED).exists():
@@ -78,12 +78,12 @@ def watch(duty: Duty, lease: Lease) -> None:
 
 
 def _outlived(duty: Duty) -> bool:
-    """Whether a fault should have been undone long ago. One that is undone may take its time to be proven, as long as others are in effect."""
+    """Whether the undo of a fault is overdue. The proof of one that is undone may take long while other faults are in effect."""
     return any(fault.expired(now_ns()) and fault.edge != FaultEdge.HEALED for fault in ledger.Ledger(duty.run).open())
 
 
 def clear_up(duty: Duty, why: str) -> None:
-    """End the run's processes, then destroy or heal its environment."""
+    """End the run's processes, then remove or heal its environment."""
     say(why)
     beat = heartbeat.read(duty.run)
     if beat is not None:
@@ -105,13 +105,13 @@ def clear_up(duty: Duty, why: str) -> None:
 
 
 def say(line: str) -> None:
-    """Write a line to the janitor's log, as far as there is room for it: what it does must not depend on what it says."""
+    """Write a line to the janitor's log if the disk has room: the clean-up must not depend on the log."""
     with suppress(OSError):
         print(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {line}", flush=True)  # noqa: T201 - its log is its output
 
 
 def _note(run: Path, kind: str, detail: str) -> None:
-    """Mark the run's timeline; where it has no room, say so and go on."""
+    """Add a mark to the run's timeline; if the disk has no room, log it and go on."""
     try:
         record(run, Mark(now_ns(), kind, detail))
     except OSError as error:
@@ -119,7 +119,7 @@ def _note(run: Path, kind: str, detail: str) -> None:
 
 
 def _destroy(duty: Duty) -> None:
-    """Again and again, until nothing is left to be destroyed."""
+    """Run the command again until nothing is left to remove."""
     deadline = time.monotonic() + DESTROY_FOR_S
     while not _destroyed(duty) and time.monotonic() < deadline:
         time.sleep(DESTROY_AGAIN_S)
@@ -128,7 +128,10 @@ def _destroy(duty: Duty) -> None:
 
 
 def _close(run: Path) -> None:
-    """Close the ledger over an environment that is gone; one that cannot be written stays open, and is found to concern nothing that exists."""
+    """Close the ledger of an environment that is gone.
+
+    If it cannot be written it stays open, and later runs ignore it because its environment does not exist.
+    """
     try:
         ledger.close_by_destruction(run)
     except OSError as error:
@@ -161,7 +164,7 @@ def main(
     run: Annotated[Path, typer.Option(help="The run directory.")],
     deployment: Annotated[Path, typer.Option(help="The environment's root.")],
     lease_s: Annotated[float, typer.Option(help="Seconds without a heartbeat after which the harness counts as dead.")] = 5.0,
-    destroy: Annotated[str, typer.Option(help="The command that takes the environment down, as a JSON list.")] = "[]",
+    destroy: Annotated[str, typer.Option(help="The command that removes the environment, as a JSON list.")] = "[]",
 ) -> None:
     """Detach from the process that started this, and watch."""
     # Twice: the first child is no session leader's heir any more, and its parent is not waited for by the harness.

@@ -1,4 +1,4 @@
-"""The parts that a fault affects, and when they are whole: ready for the fault before, healed and proven after."""
+"""The parts that a fault affects, and the check that they are healthy: before the injection, and after healing."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Whole:
     shards: tuple[int, ...] = ()
 
     def unfit(self) -> str:
-        """Not before every shard and group is whole: what is lost then is the fault's doing alone."""
+        """Unfit until every shard and group is healthy, so that only the fault can cause a later loss."""
         checks = [proofs.group(self.deployment, group, at_home=False) for group in self.groups]
         broken = [str(proof) for proof in proofs.together(checks) if not proof.holds]
         return "; ".join([*broken, *filter(None, (proofs.unsettled(self.deployment, shard) for shard in self.shards))])
 
     def mend(self, deadline_ns: int, say: Say, *, at_home: bool) -> tuple[str, ...]:
-        """Run every process, link every group and, if wanted, switch every role back to where it is declared."""
+        """Run every process, connect every group's stores and, if wanted, switch every role back to the declared process."""
         done = repair.revive(self.deployment, self.processes, deadline_ns, say)
         for group in self.groups:
             repair.link_stores(self.deployment, group, deadline_ns)
@@ -37,7 +37,7 @@ class Whole:
         return done
 
     def checks(self, *, at_home: bool) -> list[proofs.Check]:
-        """Everything that must be true of it again, up to the customers' door."""
+        """Every condition of their health, up to the edges."""
         etcd = any(self.deployment.process(name).role == "etcd" for name in self.processes)
         return [
             proofs.running(self.deployment, self.processes),

@@ -1,4 +1,4 @@
-"""A tier loses all entries at once, and every reader asks the database: a cache stampede."""
+"""A tier loses all entries at once, and every read goes to the database: a cache stampede."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from closeshave.plurals import counted
 
 
 def unfit(aim: Aim) -> str:
-    """Not while the tier is empty: a flush would have no effect."""
+    """Unfit while the tier is empty: a flush would have no effect."""
     if reason := tier.unfit(aim):
         return reason
     try:
@@ -32,7 +32,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Count the keys at the replicas, which were not flushed themselves: less than half of what the primaries had."""
+    """Count the keys at the replicas, which were not flushed directly: they hold less than half of what the primaries held."""
     before = sum(injection.before.values())
     followers = [store for store in tier.stores_of(aim) if store.process not in injection.targets]
     try:
@@ -45,7 +45,7 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Nothing has to be undone; the number of keys that the platform has filled in again is recorded."""
+    """Nothing has to be undone; the number of keys that the platform has stored again is recorded."""
     done = tier.undo(aim, deadline_ns, say)
     try:
         return (*done, *(f"{store.process} holds {counted(valkey.keys(store), 'key')} again" for store in tier.leads_of(aim)))

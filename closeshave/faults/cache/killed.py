@@ -15,11 +15,11 @@ from closeshave.faults.kind import Aim, Injection, Kind, Sighting
 from closeshave.plan import Expected
 
 HUNG_S = 0.3
-"""A live store answers within a millisecond; past this the platform has long given up."""
+"""A live store answers within a millisecond, and a platform waits less than this."""
 
 
 def inject_primary_killed(aim: Aim, strike_ns: int) -> Injection:
-    """Kill the store that leads each group of the tier at this moment."""
+    """Kill the current primary of each group of the tier."""
     leads = tier.leads_of(aim)
     return _kill(aim, leads, leads, strike_ns)
 
@@ -30,7 +30,7 @@ def inject_tier_lost(aim: Aim, strike_ns: int) -> Injection:
 
 
 def inject_primary_hung(aim: Aim, strike_ns: int) -> Injection:
-    """Freeze the store that leads each group of the tier at this moment."""
+    """Freeze the current primary of each group of the tier."""
     leads = tier.leads_of(aim)
     done = freeze(whole(aim.deployment, [aim.deployment.process(store.process) for store in leads]), strike_ns)
     names = tuple(store.process for store in leads)
@@ -48,7 +48,7 @@ def look_killed(aim: Aim, injection: Injection) -> Sighting | None:
 
 
 def look_hung(aim: Aim, injection: Injection) -> Sighting | None:
-    """Say PING at every frozen store's own port: the kernel accepts the connection, and no answer comes."""
+    """Send PING to every frozen store's own port: the kernel accepts the connection, and no answer comes."""
     targets = _targets(aim, injection)
     replies = [wire.ask(store.port, wire.VALKEY, HUNG_S) for store in targets]
     alive = all(processes.find(Path(aim.deployment.root), aim.deployment.process(store.process)) for store in targets)

@@ -16,7 +16,7 @@ KEPT = Parameter("kept", float, default=0.5, about="The share of its keys and va
 
 
 def unfit(aim: Aim) -> str:
-    """Not while a store's limit is another than declared: healing restores the declared one."""
+    """Unfit while a store's limit is not the declared one, because healing restores the declared one."""
     if reason := tier.unfit(aim):
         return reason
     try:
@@ -39,7 +39,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Ask the stores' own counters: since the injection they have evicted, or refused writes."""
+    """Read the stores' own counters: since the injection they have evicted keys, or refused writes."""
     short: dict[str, int] = {}
     for store in (store for store in tier.stores_of(aim) if store.process in injection.before):
         try:

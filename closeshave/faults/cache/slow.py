@@ -34,7 +34,7 @@ FAULT = LinkFault(
 
 
 def unfit(aim: Aim) -> str:
-    """Not where no link can be disturbed, nor while the tier is not whole."""
+    """Unfit if no link can be disturbed, or while the tier is not healthy."""
     return links.unfit(aim.deployment) or tier.unfit(aim)
 
 

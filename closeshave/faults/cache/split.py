@@ -1,4 +1,4 @@
-"""Sentinels cannot reach a tier's primaries, while its clients can: there are two primaries until the old one is told to follow."""
+"""Sentinels cannot reach a tier's primaries, while its clients can: there are two primaries until the old one is made a replica."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from closeshave.plurals import counted
 
 
 def unfit(aim: Aim) -> str:
-    """Not where sentinels have no user of their own: they could not be kept out without keeping the clients out."""
+    """Unfit if sentinels have no user of their own: they could not be locked out without locking out the clients."""
     if reason := tier.unfit(aim):
         return reason
     try:
@@ -36,7 +36,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Ask the sentinels and, as a client, the stores: most sentinels consider the store down or replaced, and it says that it is primary."""
+    """Ask the sentinels and, as a client, the stores: most sentinels consider the store down or replaced, and the store says that it is primary."""
     saw = []
     for store in (store for store in tier.stores_of(aim) if store.process in injection.targets):
         views = sentinel.views(aim.deployment, store.group)

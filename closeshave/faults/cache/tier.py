@@ -24,7 +24,7 @@ def stores_of(aim: Aim) -> tuple[Store, ...]:
 
 
 def leads_of(aim: Aim) -> tuple[Store, ...]:
-    """The store that leads each group of the tier at this moment. Raises :class:`~closeshave.clients.sentinel.NoPrimary`."""
+    """The current primary of each group of the tier. Raises :class:`~closeshave.clients.sentinel.NoPrimary`."""
     return tuple(sentinel.primary(aim.deployment, group) for group in sentinel.groups_of(aim.deployment, name_of(aim)))
 
 
@@ -35,17 +35,17 @@ def whole(aim: Aim) -> Whole:
 
 
 def unfit(aim: Aim) -> str:
-    """Not before every group's replicas are connected and its sentinels agree: there would be no replica to fail over to."""
+    """Unfit until every group's replicas are connected and its sentinels agree: before that there is no replica to fail over to."""
     return whole(aim).unfit() if stores_of(aim) else f"this environment has no tier {name_of(aim)!r}"
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Start every store, connect it to the primary that Sentinel knows, and fail back to the declared primary."""
+    """Start every store, make it follow the primary that Sentinel knows, and fail back to the declared primary."""
     return whole(aim).mend(deadline_ns, say, at_home=bool(aim.parameters.get("switch_back", False)))
 
 
 def checks(aim: Aim) -> list[proofs.Check]:
-    """Stores run, take writes and follow one primary that all sentinels name, the declared one if wanted."""
+    """Stores run, accept writes and follow one primary that all sentinels name, the declared one if wanted."""
     return whole(aim).checks(at_home=bool(aim.parameters.get("switch_back", False)))
 
 

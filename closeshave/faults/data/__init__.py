@@ -1,4 +1,4 @@
-"""Faults that put data at risk: answers that get lost after a commit, and clients that ask again and again."""
+"""Faults that put data at risk: answers that are lost after a commit, and clients that repeat their requests."""
 
 from closeshave.faults.data import acknowledgement_lost, retry_storm
 

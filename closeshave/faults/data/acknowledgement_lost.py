@@ -1,8 +1,8 @@
 """Statements are committed, but their answers never arrive.
 
-Dropping all answers for the whole time would not do it: a booking reads before it writes, so no write would be sent. Therefore the answers
-are dropped for a moment, again and again. Statements sent in such a moment are executed, and at its end Toxiproxy closes the connections
-that it blocked. A platform may repeat a lost read; it cannot know whether a lost write was committed.
+If all answers were dropped for the whole time, no write would be sent, because a booking reads before it writes. Therefore answers are dropped for a
+short period, again and again. Statements sent in such a period are executed, and at its end Toxiproxy closes the connections that it blocked. A
+platform may repeat a lost read; it cannot know whether a lost write was committed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def ways(aim: Aim) -> tuple[Link, ...]:
 
 
 def course(aim: Aim) -> Iterator[Stroke]:
-    """The interruption that the injection made ends when it was observed; then one follows another."""
+    """The first interruption, made by the injection, ends when it was observed; then the next ones follow."""
     answers = f"answers of shard {aim.scope['shard']}"
     disturbance = FAULT.disturbance(aim)
 

@@ -1,7 +1,7 @@
-"""Clients that do not wait: a short pause of a region's applications, and reads that are repeated at once while it lasts and after.
+"""A retry storm: a short pause of a region's applications, and clients that repeat their reads at once, during the pause and after it.
 
-What is injected is both the pause and the clients: a helper sends reads of its own beside the trial's customers, at a fixed rate, and repeats
-each that is late or bad. A platform that is overwhelmed by the retries of a pause stays slow for as long as they come.
+Both the pause and the clients are injected: a helper sends reads in addition to those of the trial's customers, at a fixed rate, and repeats each
+that is late or bad. If the retries overload a platform, it stays slow for as long as they come.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ RETRIES = Parameter("retries", int, default=4, about="How often one read is repe
 PATIENCE_S = Parameter("patience_s", float, default=0.5, about="Seconds without an answer until it is repeated.", at_least=0.05, at_most=10)
 PAUSE_S = Parameter("pause_s", float, default=2.0, about="Seconds for which the region's applications are paused.", at_least=0, at_most=10)
 LASTS_S_MAX = 900.0
-"""Longer than any fault may hold: a storm ends by then even if no process ends it."""
+"""Longer than any fault may hold: after this time the helper ends even if no process ends it."""
 ENDS_WITHIN_S = 20.0
-"""Requests under way are waited for, so that every one that was noted was counted."""
+"""The helper waits for its requests in flight, so that the edge has counted every request that was noted."""
 LOOK_S = 0.5
 NICE = 5
-"""As the servers: the trial's own customers keep their schedule."""
+"""The same niceness as the servers, so that the trial's own customers keep their schedule."""
 
 
 def helper(aim: Aim) -> str:
-    """The name of the storm's process."""
+    """The name of the helper's process."""
     return f"storm-{fleet.region_of(aim)}"
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Start the storm ahead of its time; at the injection it begins, and the applications stand still for a while."""
+    """Start the helper before the injection; at the injection it begins to send, and the applications are paused for a while."""
     before = _per_s(aim)
     said = [aim.deployment.root, fleet.region_of(aim), *(aim.parameters[parameter.name] for parameter in (RATE, RETRIES, PATIENCE_S))]
     storm = extra_processes.help_with(aim.deployment, helper(aim), "storm", *map(str, (*said, strike_ns, LASTS_S_MAX)), nice=NICE)
@@ -58,7 +58,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Read the edge's own counter twice: it grows faster than before the injection, by the storm's rate at least."""
+    """Read the edge's own counter twice: it grows faster than before the injection, by at least the helper's rate."""
     per_s = _per_s(aim)
     more = per_s - injection.before["requests_per_s"]
     if more < 0.5 * float(aim.parameters["rate"]):
@@ -67,7 +67,7 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """End the storm, resume and run the region's applications."""
+    """End the helper, resume and run the region's applications."""
     storms = extra_processes.running(aim.deployment, [helper(aim)])
     if storms:
         say(f"ending {helper(aim)}")
@@ -76,7 +76,7 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
-    """No storm is left, and the region's applications answer."""
+    """The helper has ended, and the region's applications answer."""
     left = [f"{name} pid {identity.pid}" for identity, name in extra_processes.running(aim.deployment, [helper(aim)]).items()]
     return (Proof(f"{helper(aim)} has ended", not left, ", ".join(left) or "no such process"), *fleet.prove(aim))
 

@@ -24,7 +24,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | None:
-    """Ask it directly, not through a link: no answer comes."""
+    """Send it a request directly, not through a link: no answer comes."""
     [port] = provider.process(aim.deployment).ports
     refused = ports.refusal(port)
     if provider.healthy(aim.deployment):

@@ -10,12 +10,12 @@ SHARE = Parameter("share", float, default=0.5, about="Share of its calls that en
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Tell it through its control interface, and read it back."""
+    """Set it through its control interface, and read it back."""
     return provider.inject(aim, strike_ns, error_share=float(aim.parameters["share"]))
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | None:
-    """Ask it for an intent, several times: some calls fail."""
+    """Request a payment intent several times: some calls fail."""
     failed = provider.statuses(aim.deployment).count(500)
     return Sighting("POST /intents at the payment provider", f"{failed} of {provider.ASKED} answers are 500") if failed else None
 

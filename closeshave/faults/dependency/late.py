@@ -19,16 +19,16 @@ LATE_S = Parameter(
     at_most=30.0,
 )
 NOTHING = {"booking": 0, "franchise": 0, "amount": 0, "key": "probe"}
-"""A charge of nothing, which is refused, as late as any answer, and leaves no line in the ledger."""
+"""A charge of amount 0: it is refused, as late as any charge is answered, and leaves no line in the ledger."""
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Tell it through its control interface, and read it back."""
+    """Set it through its control interface, and read it back."""
     return provider.inject(aim, strike_ns, late_s=float(aim.parameters["late_s"]))
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | None:
-    """Ask it to charge nothing: that takes as long as any charge, while its health is answered at once."""
+    """Send it a charge of amount 0: that takes as long as any charge, while its health check is answered at once."""
     wanted_s = 0.8 * float(aim.parameters["late_s"])
     try:
         ports.CLIENT.post(f"{aim.deployment.payments.url}/captures", json=NOTHING, timeout=wanted_s)

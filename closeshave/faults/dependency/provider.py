@@ -19,7 +19,7 @@ OWNER = "dependency.payments"
 """The name that toxics on its links carry."""
 AS_IT_SHOULD: Mapping[str, float] = {"error_share": 0.0, "late_s": 0.0, "webhook_copies": 1}
 ASKED = 20
-"""Calls in a row that must not fail by themselves."""
+"""So many calls in a row must succeed."""
 
 
 class NotAsTold(RuntimeError):
@@ -37,12 +37,12 @@ def ways(deployment: Deployment) -> tuple[Link, ...]:
 
 
 def healthy(deployment: Deployment) -> bool:
-    """It answers, asked past all links."""
+    """Whether it answers when asked directly, not through a link."""
     return ports.status(f"{deployment.payments.url}/health") == 200
 
 
 def unfit(aim: Aim) -> str:
-    """Not before it answers."""
+    """Unfit until it answers."""
     return "" if healthy(aim.deployment) else "the payment provider does not answer"
 
 
@@ -52,7 +52,7 @@ def inject(aim: Aim, strike_ns: int, **told: float) -> Injection:
     began_ns = now_ns()
     tell(aim.deployment, told)
     name = aim.deployment.payments.process
-    return Injection(name, (f"{name}, told {json.dumps(told)}",), began_ns, now_ns(), (name,))
+    return Injection(name, (f"{name}, set to {json.dumps(told)}",), began_ns, now_ns(), (name,))
 
 
 def tell(deployment: Deployment, told: Mapping[str, float]) -> None:
@@ -69,7 +69,7 @@ def behaviour(deployment: Deployment) -> Mapping[str, float] | None:
 
 
 def statuses(deployment: Deployment) -> list[int]:
-    """Of several calls that leave nothing behind; 0 for no answer."""
+    """The HTTP statuses of several calls that change nothing; 0 for no answer."""
     body: dict[str, int | str] = {"booking": 0, "franchise": 0, "amount": 1, "key": "probe"}
     return [_post(f"{deployment.payments.url}/intents", body) for _ in range(ASKED)]
 
@@ -87,7 +87,7 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
         return True
 
     if behaviour(deployment) != AS_IT_SHOULD and until(behaved, deadline_ns):
-        done += ("told the payment provider to work normally",)
+        done += ("set the payment provider to work normally",)
     return done + links.clear(deployment, OWNER, deadline_ns, say)
 
 

@@ -12,7 +12,7 @@ LATENCY_MS = Parameter("latency_ms", int, default=1500, about="Delay of each ans
 
 
 def unfit(aim: Aim) -> str:
-    """Not where there are no links to disturb."""
+    """Unfit if there are no links to disturb."""
     return links.unfit(aim.deployment) or provider.unfit(aim)
 
 
@@ -23,7 +23,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Ask the provider through every link that is in use, and past them: only the former answers come late."""
+    """Ask the provider through every link that is in use, and directly: only answers through links come late."""
     wanted_s = int(aim.parameters["latency_ms"]) / 1e3
     if not provider.healthy(aim.deployment):
         return None

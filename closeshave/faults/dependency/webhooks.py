@@ -18,12 +18,12 @@ COUNTER = 'webhooks_total{type="ping"}'
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Tell it through its control interface, and read it back."""
+    """Set it through its control interface, and read it back."""
     return provider.inject(aim, strike_ns, webhook_copies=int(aim.parameters["copies"]))
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | None:
-    """Have it send one test event, and let the applications tell how often that arrived."""
+    """Make it send one test event, and ask the applications how often that arrived."""
     arrived = _arrived(aim.deployment, at_least=2)
     return Sighting("events of type ping, counted by the applications", f"one event arrived {arrived} times") if arrived > 1 else None
 
@@ -35,7 +35,7 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
 
 
 def _arrived(deployment: Deployment, at_least: int) -> int:
-    """How often a test event arrives, waiting for so many and then a moment for more."""
+    """How often a test event arrives: wait for so many, and then a moment for more."""
     before = _heard(deployment)
     try:
         ports.CLIENT.post(f"{deployment.payments.url}/ping").raise_for_status()

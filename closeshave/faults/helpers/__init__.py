@@ -1,1 +1,1 @@
-"""Programs that keep a fault going while it holds. Each ends by itself after its time, and when its environment is gone."""
+"""Programs that keep a fault in effect while it is held. Each ends by itself after its time, and when its environment is gone."""

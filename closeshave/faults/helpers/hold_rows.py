@@ -1,7 +1,7 @@
-"""Lock what is left of some franchises' calendars, and every booking there, in one transaction that stays open.
+"""Locks all free times of some franchises, and every booking there, in one transaction that stays open.
 
-``python -m closeshave.faults.helpers.hold_rows PORT DATABASE USER NAME FRANCHISES AT_NS LASTS_S``. Whoever wants a free time waits to learn
-whether our booking of it is committed, and whoever changes a booking waits for its row: neither ever happens, and ending us rolls it all back.
+``python -m closeshave.faults.helpers.hold_rows PORT DATABASE USER NAME FRANCHISES AT_NS LASTS_S``. A client that books a free time waits for the end
+of this transaction, and so does one that changes a booking. It is never committed; when this process ends, the server rolls it back.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from (
 where minutes > 0
 on conflict do nothing
 """
-"""A booking in every gap that is left of the coming month, at most so long."""
+"""Inserts a booking into every free gap of the coming month, each at most so long."""
 ROWS = "select id from bookings where franchise_id = any(%(franchises)s) and status = 'scheduled' for update"
 MONTH_MINUTES = 60 * 24 * 32
 TRIES = 10
-"""Customers book at the same time, and one of two that wait for each other has to give way."""
+"""Customers book at the same time: if two transactions wait for each other, the server ends one of them, and it is tried again."""
 
 
 def main(dsn: str, franchises: list[int], at_ns: int, lasts_s: float) -> None:

@@ -1,7 +1,7 @@
-"""Hold every session that a PostgreSQL server has to give.
+"""Holds every session that a PostgreSQL server can give.
 
-``python -m closeshave.faults.helpers.hold_slots PORT DATABASE USER NAME evict|spare AT_NS LASTS_S``. Most are taken ahead of time, as long as
-nobody misses them; the last ones at the injection. With ``evict`` the sessions of others with the same role are ended, and theirs taken too.
+``python -m closeshave.faults.helpers.hold_slots PORT DATABASE USER NAME evict|spare AT_NS LASTS_S``. Most are opened before the injection, as long as
+enough are left for the platform; the last ones at the injection. With ``evict`` the platform's own sessions are ended, and their slots taken too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from closeshave.clock import now_ns
 from closeshave.faults.waiting import SECOND_NS, wait_until
 
 LEFT_FREE = 12
-"""Until the injection: what a platform opens within a second or two."""
+"""Sessions left free until the injection: as many as a platform opens within a second or two."""
 AGAIN_S = 0.02
 FREE = """
 select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
@@ -36,7 +36,7 @@ class Holder:
         self._held: list[psycopg.Connection] = []
 
     def take_all_but(self, spare: int) -> None:
-        """Take what is free, leaving ``spare`` slots to others."""
+        """Open all free sessions except ``spare``."""
         first = psycopg.connect(self._dsn, autocommit=True)
         self._held.append(first)
         for _ in range(max(0, self._ask(FREE) - spare)):
@@ -44,7 +44,7 @@ class Holder:
                 return
 
     def take(self) -> bool:
-        """Take one more; whether there was one."""
+        """Open one more session; returns whether one was free."""
         try:
             self._held.append(psycopg.connect(self._dsn, autocommit=True))
         except psycopg.OperationalError:
@@ -53,7 +53,7 @@ class Holder:
         return True
 
     def evict(self) -> None:
-        """End the sessions of others."""
+        """End the other sessions of the same role."""
         self._ask(EVICT, self._name)
 
     def _ask(self, sql: LiteralString, *arguments: str) -> int:

@@ -1,7 +1,7 @@
-"""Squeeze the CPU of a process and its children: let them run for a share of each period only, by SIGSTOP and SIGCONT.
+"""Limits the CPU of a process and its children: they run only for a share of each period, by SIGSTOP and SIGCONT.
 
-``python -m closeshave.faults.helpers.squeeze PID STARTED SHARE PERIOD_S AT_NS LASTS_S``. Limits of the kernel's own (cgroups) want
-privileges; seen from the process both are the same: it holds its connections and answers late.
+``python -m closeshave.faults.helpers.squeeze PID STARTED SHARE PERIOD_S AT_NS LASTS_S``. Limits by the kernel (cgroups) need privileges. The effect
+is the same: the process keeps its connections and answers late.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A retry storm: reads of shops' pages at a region's edge, each repeated at once, several times, when its answer is late or bad.
 
-``python -m closeshave.faults.helpers.storm ROOT REGION RATE_PER_S RETRIES PATIENCE_S AT_NS LASTS_S``. A retry does not take the first request
-back: that is served too, as platforms know it. Every request is noted just before it is sent and its answer waited for, so that the edge's
-counter can still be explained; rate, retries and duration bound how many there can ever be.
+``python -m closeshave.faults.helpers.storm ROOT REGION RATE_PER_S RETRIES PATIENCE_S AT_NS LASTS_S``. A retry does not cancel the first request: the
+platform serves both. Every request is noted just before it is sent, and its answer is waited for, so that the edge's counter can still be explained.
+Rate, retries and duration limit the number of requests.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from closeshave.files import append_line
 
 _REQUEST = "GET /api/v2/locations/ HTTP/1.1\r\nHost: {door}\r\nConnection: close\r\nX-Franchise-Id: {franchise}\r\nX-Forwarded-For: {address}\r\n\r\n"
 ANSWER_S = 17.0
-"""Longer than any proxy on the way waits for its server: what was sent is never given up on, so it is always counted."""
+"""Longer than any proxy on the way waits for its server: the helper never gives up on a request, so that it is always counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """What the clients do. ``rate_per_s`` is that of new reads; each may become ``1 + retries`` requests."""
+    """Settings of the clients. ``rate_per_s`` is the rate of new reads; each may become ``1 + retries`` requests."""
 
     root: Path
     region: str
@@ -39,7 +39,7 @@ class Storm:
     lasts_s: float
 
     async def rage(self, over: asyncio.Event, draw: random.Random) -> None:
-        """Begin a read at each of its instants, until the time or the storm is over; then wait for what is under way."""
+        """Start reads at their instants, until the time is over or ``over`` is set; then wait for the requests in flight."""
         deployment = deployments.load(self.root)
         door = urlsplit(deployment.edge(self.region).url)
         shards = [shard for shard in deployment.topology.shards if shard.home == self.region] or list(deployment.topology.shards)
@@ -55,7 +55,7 @@ class Storm:
                 reads.create_task(self._read(door, request.encode(), over))
 
     async def _read(self, door: SplitResult, request: bytes, over: asyncio.Event) -> None:
-        """One client's read: sent again as long as none of its requests was answered well in time."""
+        """One client's read: repeated until one of its requests is answered well and in time."""
         async with asyncio.TaskGroup() as attempts:
             waiting: set[asyncio.Task[bool]] = set()
             for _ in range(1 + self.retries):
@@ -65,7 +65,10 @@ class Storm:
                     return
 
     async def _send(self, door: SplitResult, request: bytes) -> bool:
-        """Whether one request is answered well. Plain sockets, one each: hundreds at once would overwhelm a pool before the platform."""
+        """Whether one request is answered well.
+
+        It uses a plain socket, because hundreds of requests at once would overload a connection pool before the platform.
+        """
         try:
             reader, writer = await asyncio.open_connection(door.hostname, door.port)
         except OSError:
@@ -82,7 +85,7 @@ class Storm:
 
 
 def _address(number: int) -> str:
-    """Whose limits a read counts against: a client of its own."""
+    """The client address of a read: a client of its own, with its own rate limits."""
     return f"10.254.{number >> 8 & 255}.{number & 255}"
 
 

@@ -1,4 +1,4 @@
-"""Faults of a region: everything in one failure domain, or every way that leads to it."""
+"""Faults of a region: everything in one failure domain, or all links to it."""
 
 from closeshave.faults.region import (
     customers_cut,

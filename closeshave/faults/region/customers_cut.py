@@ -1,4 +1,4 @@
-"""A region whose customers cannot reach it, while all else can."""
+"""A region that its customers cannot reach, while everything else can."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A region that its customers cannot reach because its network has lost the edges; the region itself is well and reaches the others."""
+"""A region that its customers cannot reach because the edges are cut off its network; the region itself is healthy and reaches the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from closeshave.plan import Expected
 
 
 def unfit(aim: Aim) -> str:
-    """Not where edges and regions share a network, nor while the region is not whole."""
+    """Unfit if edges and regions share a network, or while the region is not healthy."""
     return cutting.unfit(_cuts(aim)) or domain.unfit(aim)
 
 
@@ -22,7 +22,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | None:
-    """Ask the edges' own statistics: every endpoint holds the region for down."""
+    """Read the edges' own statistics: every endpoint reports the region as down."""
     region = domain.name_of(aim)
     said = {edge.region: edges.reaches(edge, region) for edge in aim.deployment.edges}
     if not said or not all(status.startswith("DOWN") for status in said.values()):
@@ -36,7 +36,7 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
-    """The edges are on all their networks and every one leads to its own region, which is whole."""
+    """The edges are on all their networks and every one leads to its own region, which is healthy."""
     return (cutting.joined(_edges(aim)), *domain.prove(aim))
 
 

@@ -1,4 +1,4 @@
-"""A region is cut off from the others' data, and they from its data; etcd, Patroni and Sentinel still reach it, so this is no partition."""
+"""A region is cut off from the other regions' data, and they from its data; etcd, Patroni and Sentinel still reach it, so this is not a partition."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ ROLES_S = 3.0
 """Time to read the roles of all shards and tiers, and all process IDs, before the injection."""
 HEAL_WITHIN_S = 120.0
 STARTERS_FIRST = ("patroni",)
-"""Roles that start others when those die: they die first."""
+"""Roles whose processes start others again when those die: they are killed first."""
 
 
 def name_of(aim: Aim) -> str:
@@ -22,7 +22,7 @@ def name_of(aim: Aim) -> str:
 
 
 def owned(aim: Aim) -> tuple[Process, ...]:
-    """Every process inside the region's failure domain, those that start others first."""
+    """Every process of the region's failure domain; those that start others come first."""
     return tuple(sorted(aim.deployment.owned_by(name_of(aim)), key=lambda process: process.role not in STARTERS_FIRST))
 
 
@@ -49,12 +49,12 @@ def leads_of(aim: Aim) -> tuple[str, ...]:
 
 
 def whole(aim: Aim) -> Whole:
-    """Everything of the region, and whatever has a part in it."""
+    """The processes of the region, and the shards and store groups with a member in it."""
     return Whole(aim.deployment, tuple(process.name for process in owned(aim)), groups_of(aim), shards_of(aim))
 
 
 def unfit(aim: Aim) -> str:
-    """Not before every shard and group with a part in the region is whole: what is lost then is the region's loss alone."""
+    """Unfit until every shard and group with a member in the region is healthy, so that only the fault can cause a later loss."""
     return whole(aim).unfit() if owned(aim) else f"this environment has no region {name_of(aim)!r}"
 
 

@@ -17,7 +17,7 @@ UP_S = Parameter("up_s", float, default=3.0, about="How long they work in betwee
 
 
 def course(aim: Aim) -> Iterator[Stroke]:
-    """Up and down in turn, after the injection has cut the links for the first time."""
+    """The links work and fail in turn, after the injection has cut them for the first time."""
     down_s, up_s = float(aim.parameters["down_s"]), float(aim.parameters["up_s"])
     disturbance = FAULT.disturbance(aim)
     for turn in itertools.count():

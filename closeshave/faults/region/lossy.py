@@ -15,12 +15,12 @@ from closeshave.plan import Expected
 SHARE = Parameter("share", float, default=0.2, about="The share of connections in use that is reset each time.", at_least=0.01, at_most=1.0)
 DRAW_S = Parameter("draw_s", float, default=1.0, about="Seconds from one reset to the next.", at_least=0.2)
 QUESTIONS = 8
-"""By each link, as only a share of them is lost."""
+"""Requests through each link: several, because only a share of the connections is reset."""
 LOST = frozenset({"closed", ConnectionResetError.__name__, BrokenPipeError.__name__})
 
 
 def course(aim: Aim) -> Iterator[Stroke]:
-    """Draw again: Toxiproxy draws once for each connection, so pools would soon hold only those that are never reset."""
+    """Choose connections again: Toxiproxy chooses once for each connection, so pools would soon hold only those that are never reset."""
     draw_s = float(aim.parameters["draw_s"])
     disturbance = FAULT.disturbance(aim)
     return (

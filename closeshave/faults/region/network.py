@@ -1,4 +1,4 @@
-"""The links of a region: its own, and those by which it and the other regions reach each other's data."""
+"""The links of a region: its own, and those through which it and the other regions reach each other's data."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ CROSSING: tuple[LinkKind, ...] = ("app-database", "app-cache", "replication")
 
 
 def unfit(aim: Aim) -> str:
-    """Not where no link can be disturbed, nor while the region is not whole."""
+    """Unfit if no link can be disturbed, or while the region is not healthy."""
     return links.unfit(aim.deployment) or domain.unfit(aim)
 
 
 def ingress(aim: Aim) -> tuple[Link, ...]:
-    """By which every edge reaches the region's applications."""
+    """The links through which every edge reaches the region's applications."""
     return tuple(link for link in aim.deployment.links if link.kind == "ingress" and link.region == domain.name_of(aim))
 
 
 def all_of(aim: Aim) -> tuple[Link, ...]:
-    """Whatever the region's own proxy carries, and whatever leads from another region to its data."""
+    """All links of the region's own proxy, and those from other regions to its data."""
     own = (link for link in aim.deployment.links if link.region == domain.name_of(aim))
     return tuple(dict.fromkeys((*own, *crossing(aim))))
 
@@ -31,7 +31,7 @@ def all_of(aim: Aim) -> tuple[Link, ...]:
 def crossing(aim: Aim) -> tuple[Link, ...]:
     """The links between applications and data, and between primaries and standbys, of which one end is in the region and the other is not.
 
-    Where data is led from is read live. Raises :class:`~closeshave.clients.patroni.NoLeader` and
+    Current roles are read first. Raises :class:`~closeshave.clients.patroni.NoLeader` and
     :class:`~closeshave.clients.sentinel.NoPrimary`.
     """
     here, deployment = domain.name_of(aim), aim.deployment

@@ -1,4 +1,4 @@
-"""A region cut off from the others: its customers and its parts still reach it and one another, and everything between it and the rest is gone."""
+"""A region is cut off from the others: its customers and its own parts still reach each other, but nothing passes between it and the other regions."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from closeshave.faults.region import domain, network
 from closeshave.plan import Expected
 
 WRITING = "-primary"
-"""Ends the name of a link to the primary of a shard. A link for reading is soon answered again, by the region's own demoted primary."""
+"""The end of the name of a link to a shard's primary. A link for reads is soon answered again, by the region's own demoted primary."""
 UNANSWERED_S = 0.3
 AT_ONCE = 16
 
 
 def unfit(aim: Aim) -> str:
-    """Not where regions share a network, nor while the region and what it is a part of are not whole."""
+    """Unfit if regions share a network, or while the region and its shards and tiers are not healthy."""
     return cutting.unfit(_cuts(aim)) or domain.unfit(aim)
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Take everything of the region off the network between the regions, at once."""
+    """Disconnect all processes of the region from the network between the regions, at once."""
     crossing = (link for link in network.crossing(aim) if link.region == domain.name_of(aim))
     outward = [link.name for link in crossing if link.kind == "app-cache" or link.name.endswith(WRITING)]
     return cutting.inject(aim, _cuts(aim), strike_ns, members=domain.leads_of(aim), links=outward)
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Ask the parts: one side's Patronis have no word from etcd any more, and no question from inside to the outside is answered."""
+    """Ask the parts: the Patronis of one side do not reach etcd any more, and no request from inside to outside is answered."""
     silent = _out_of_touch(aim)
     links = [link for link in aim.deployment.links if link.name in injection.links]
     if not silent or _answered(links):
@@ -44,13 +44,13 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Keep what the two sides hold differently, join the networks, then as for every fault of a region."""
+    """Keep as evidence how the two sides' data differ, join the networks, then as for every fault of a region."""
     kept = divergence.keep(aim.deployment, domain.shards_of(aim)) if not cutting.joined(domain.owned(aim)).holds else ()
     return (*kept, *cutting.rejoin(domain.owned(aim), say), *domain.undo(aim, deadline_ns, say))
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
-    """Everything is on its networks, every Patroni reaches etcd, and the region and what it is a part of is whole."""
+    """All processes are on their networks, every Patroni reaches etcd, and the region and its shards and tiers are healthy."""
     return (cutting.joined(domain.owned(aim)), proofs.in_touch(aim.deployment)(), *domain.prove(aim))
 
 
@@ -59,7 +59,7 @@ def _cuts(aim: Aim) -> tuple[Cut, ...]:
 
 
 def _out_of_touch(aim: Aim) -> list[str]:
-    """The members of the side that has lost etcd, whichever that is; empty when both still reach it."""
+    """The members of the side that has lost etcd; empty when both sides still reach it."""
     here = domain.name_of(aim)
     inside = [member for member in aim.deployment.members if member.region == here]
     outside = [member for member in aim.deployment.members if member.region != here]

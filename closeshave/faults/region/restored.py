@@ -1,4 +1,4 @@
-"""A region that is lost and comes back while customers go on: the failback is the test."""
+"""A region that is lost and comes back under load: the failback is tested."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OUTAGE_S = Parameter(
 
 
 def course(aim: Aim) -> tuple[Stroke, ...]:
-    """Bring the region back and move its primaries home, within the fault."""
+    """Start the region again and move its primaries back, while the fault is held."""
     does = f"{domain.name_of(aim)} is started again and its primaries are moved back, under load"
     return (Stroke(float(aim.parameters["outage_s"]), does, domain.undo),)
 

@@ -1,4 +1,4 @@
-"""A release that passes its health checks and does not work."""
+"""A release that passes its health checks but does not work."""
 
 from __future__ import annotations
 

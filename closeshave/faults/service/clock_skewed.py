@@ -31,14 +31,14 @@ SKEW_S = Parameter(
 
 
 def unfit(aim: Aim) -> str:
-    """Not without the library that skews a clock."""
+    """Unfit without the library that skews a clock."""
     if _library() is None:
         return "libfaketime is not installed, and without it no clock can be skewed"
     return "a skew of 0 s has no effect" if aim.parameters["skew_s"] == 0 else fleet.unfit(aim)
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Start the process again with libfaketime between it and the C library: wall clocks are skewed, the monotonic clock is not."""
+    """Restart the process with libfaketime preloaded: wall clocks are skewed, the monotonic clock is not."""
     app = fleet.instance(aim)
     target = fleet.alive(aim, app)
     changes = {"LD_PRELOAD": str(_placed(aim, app)), "FAKETIME": f"{aim.parameters['skew_s']:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
@@ -64,7 +64,7 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """As for every fault of applications; and what libfaketime shared in memory goes with the process that it was made for."""
+    """As for every fault of applications; also remove the shared memory that libfaketime left behind."""
     skewed = extra_processes.running(aim.deployment, [app.name for app in fleet.fleet(aim)])
     done = fleet.undo(aim, deadline_ns, say)
     # Its maker is nice(1), which becomes the application and so never comes to remove it.
@@ -83,7 +83,7 @@ def _removed(path: Path) -> bool:
 
 
 def _placed(aim: Aim, app: Process) -> Path:
-    """Where the process finds the library."""
+    """The path of the library as the process sees it."""
     found = _library()
     assert found is not None, "an environment without it is unfit"
     return machine.of(app).place(found, Path(aim.deployment.root))

@@ -20,11 +20,11 @@ PERIOD_S = 0.2
 """Long enough that a request notices, short enough that a health check still passes."""
 LOOKS = 40
 TIMES_MIN = 2.0
-"""How much longer the same requests take than elsewhere, at the least."""
+"""The least factor by which the same requests must take longer than at another process."""
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Squeeze it from the injection on: by its container's quota, or by a helper that is started ahead of its time."""
+    """Squeeze it from the injection on: by its container's quota, or by a helper that is started before the injection."""
     app = instance(aim)
     share = float(aim.parameters["share"])
     touched = squeezing.squeeze(aim.deployment, app, alive(aim, app), squeezer(app), share, PERIOD_S, strike_ns)
@@ -32,7 +32,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | None:
-    """Where a helper stops it, the kernel's process table shows it; a quota shows in what the same requests take elsewhere."""
+    """If a helper stops it, the kernel's process table shows it; for a quota, the time of the same requests at another process is compared."""
     app = instance(aim)
     return _slow(aim, app) if machine.of(app).own_limits else _stopped(aim, app)
 
@@ -48,7 +48,7 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
 
 
 def _stopped(aim: Aim, app: Process) -> Sighting | None:
-    """Ask for its state again and again for two periods: it is stopped for most of them."""
+    """Read its state repeatedly for two periods: it is stopped most of the time."""
     process = psutil.Process(alive(aim, app).pid)
     stopped = 0
     for _ in range(LOOKS):
@@ -59,7 +59,7 @@ def _stopped(aim: Aim, app: Process) -> Sighting | None:
 
 
 def _slow(aim: Aim, app: Process) -> Sighting | None:
-    """Ask it and the next application the same in a row: together the answers are more work than the quota allows at once."""
+    """Send the same requests in a row to it and to another application: together they need more processor time than the quota allows at once."""
     others = [each for each in (*fleet.fleet(aim), *fleet.everywhere(aim)) if each != app]
     took_s, control_s = _asking_s(aim, app), _asking_s(aim, others[0])
     if took_s < TIMES_MIN * control_s:

@@ -15,16 +15,16 @@ SHARE = Parameter("share", float, default=0.5, about="Share of its requests that
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Tell the process to fail, in the file from which it reads an operator's instructions."""
+    """Write an instruction to fail into the file from which the process reads an operator's instructions."""
     app = instance(aim)
     wait_until(strike_ns)
     began_ns = now_ns()
     write_atomically(word(app), json.dumps({"error_share": aim.parameters["share"]}))
-    return Injection(aim.label, (f"{app.name}, told by {word(app).name}",), began_ns, now_ns(), (app.name,))
+    return Injection(aim.label, (f"{app.name}, by its instruction file {word(app).name}",), began_ns, now_ns(), (app.name,))
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | None:
-    """Ask the process itself for a shop's page, several times, and for its readiness: the former fails, the latter does not."""
+    """Request a shop's page from the process itself, several times, and its readiness: the page fails, the readiness check does not."""
     app = instance(aim)
     statuses = asked(aim, app, ASKED)
     if 500 not in statuses or not ready(app):

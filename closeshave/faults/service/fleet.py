@@ -15,7 +15,7 @@ from closeshave.plurals import counted
 INSTANCE = Parameter("instance", int, default=0, about="Which of the region's application processes, counted from 0.", at_most=99)
 READY_WITHIN_S = 20.0
 ASKED = 20
-"""Requests in a row that must not fail by themselves: a share of errors of one in five is missed once in a hundred times."""
+"""So many requests in a row must not fail: a share of errors of one in five is then missed once in a hundred times."""
 
 
 def region_of(aim: Aim) -> str:
@@ -34,12 +34,12 @@ def everywhere(aim: Aim) -> tuple[Process, ...]:
 
 
 def instance(aim: Aim) -> Process:
-    """The one that a fault is aimed at."""
+    """The application process that a fault is aimed at."""
     return fleet(aim)[int(aim.parameters["instance"])]
 
 
 def unfit(aim: Aim) -> str:
-    """Not before every application of the region serves, the one that is meant among them."""
+    """Unfit until every application of the region is ready, and if there is none with the fault's number."""
     apps = fleet(aim)
     if not apps:
         return f"this environment has no applications in a region {region_of(aim)!r}"
@@ -53,7 +53,7 @@ def unfit(aim: Aim) -> str:
 
 
 def ready(app: Process) -> bool:
-    """It says of itself that it serves."""
+    """Whether the application reports that it is ready."""
     return ports.status(ports.url(app.ports[0], proofs.READY_PATH)) == 200
 
 
@@ -68,14 +68,14 @@ def squeezer(app: Process) -> str:
 
 
 def asked(aim: Aim, app: Process, times: int) -> list[int]:
-    """The statuses of so many reads of a shop's page, asked of the process itself; 0 for no answer."""
+    """The HTTP statuses of so many reads of a shop's page from the process itself; 0 for no answer."""
     franchise = next((shard.first for shard in aim.deployment.topology.shards if shard.home == region_of(aim)), 1)
     url = ports.url(app.ports[0], "/api/v2/locations/")
     return [ports.status(url, {"X-Franchise-Id": str(franchise)}) for _ in range(times)]
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Remove all instructions, end helpers and altered processes, and run the region's applications as declared, one after the other."""
+    """Remove all instructions, end helpers and processes with other settings, and run the region's applications as declared, one after the other."""
     done = []
     for app in fleet(aim):
         if word(app).exists():
@@ -117,7 +117,7 @@ def _as_declared(aim: Aim) -> Proof:
 
 
 def _answering(aim: Aim) -> Proof:
-    """An error of its own is 500; what depends on a part that another fault has taken away is 503."""
+    """An application's own error is a 500; a 503 may come from a part that another fault has made unavailable."""
     failing = [app.name for app in fleet(aim) if {0, 500} & set(asked(aim, app, ASKED))]
     return Proof(f"each application answers {ASKED} requests in a row", not failing, ", ".join(failing) or "all of them")
 

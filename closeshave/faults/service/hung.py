@@ -18,7 +18,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | None:
-    """Ask it whether it lives: the connection is accepted, an answer does not come."""
+    """Send it a liveness check: the connection is accepted, but no answer comes."""
     app = instance(aim)
     port = app.ports[0]
     if ports.refusal(port) or ports.status(ports.url(port, "/health/live")):

@@ -1,4 +1,4 @@
-"""An application process is gone at once."""
+"""An application process dies at once."""
 
 from __future__ import annotations
 

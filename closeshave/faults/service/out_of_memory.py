@@ -1,4 +1,4 @@
-"""An application uses up the memory that it may use, and the kernel kills it."""
+"""An application reaches its memory limit, and the kernel kills it."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from closeshave.plan import Expected
 from closeshave.plurals import counted
 
 ROOM_BYTES = 8 << 20
-"""Below what it uses, a limit is refused by kernels with the first version of control groups."""
+"""Kernels with version 1 of control groups refuse a limit below the memory in use."""
 KILLED_WITHIN_S = 5.0
 FIRST_TO_GO = "echo 1000 > /proc/1/oom_score_adj"
-"""Whatever else runs in the container, the kernel must choose the application: it is the one that is out of memory."""
+"""The kernel must choose the application, and no other process of its container."""
 
 
 class StillThere(RuntimeError):
-    """The kernel has let an application live that had no memory left."""
+    """The kernel did not kill an application that had no memory left."""
 
 
 def unfit(aim: Aim) -> str:
-    """Not where applications have no memory of their own to run out of, nor before all of them serve."""
+    """Unfit if applications have no memory limit of their own, or until all of them are ready."""
     if reason := fleet.unfit(aim):
         return reason
     return "" if machine.of(instance(aim)).own_limits else f"{instance(aim).name} does not run in a container"
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Allow it little more memory than it uses, and use that up inside of its container until the kernel kills it."""
+    """Set its limit little above its use, and fill the rest from inside its container until the kernel kills it."""
     app = instance(aim)
     target, place = alive(aim, app), machine.of(app)
     place.execute(["/bin/sh", "-c", FIRST_TO_GO])
@@ -55,7 +55,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | None:
-    """Connect to its port, and ask the engine why it has ended: for lack of memory, as the kernel told it."""
+    """Connect to its port, and ask the engine why it has ended: the kernel killed it because it was out of memory."""
     app = instance(aim)
     refused = ports.refusal(app.ports[0])
     if not refused or not machine.of(app).killed_for_memory():
@@ -66,7 +66,7 @@ def look(aim: Aim, _injection: Injection) -> Sighting | None:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """End an application that has another limit than declared; then as for every fault of the service: it starts with the declared one."""
+    """End an application whose limit is not the declared one; then as for every fault of the service: it starts with the declared limit."""
     done = []
     for app in fleet.fleet(aim):
         found = processes.find(Path(aim.deployment.root), app)

@@ -11,11 +11,11 @@ from closeshave.faults.kind import Aim, Parameter, Proof, Say
 
 SWITCH_BACK = Parameter("switch_back", bool, default=True, about="Healing moves the primary back to its declared member.")
 ROLES_S = 1.0
-"""Time to read roles and process IDs before the injection."""
+"""Seconds to read roles and process IDs before the injection."""
 HELPER_S = 4.0
-"""Time for a helper's interpreter to start, on a machine that is busy, and to prepare."""
+"""Seconds for a helper's interpreter to start on a busy machine, and to prepare."""
 LASTS_S_MAX = 1200.0
-"""Longer than any fault may be held: a helper that is never stopped still ends."""
+"""Longer than any fault may be held: a helper ends after this time even if nothing stops it."""
 
 
 def shard_of(aim: Aim) -> int:
@@ -39,7 +39,7 @@ def processes_of(aim: Aim) -> tuple[Process, ...]:
 
 
 def helper(aim: Aim, does: str) -> str:
-    """The name of the helper that does something to this shard, such as ``squeeze``."""
+    """The name of this shard's helper for an action such as ``squeeze``."""
     return f"{does}-shard{shard_of(aim)}"
 
 
@@ -49,7 +49,7 @@ def log_of(deployment: Deployment, name: str) -> Path:
 
 
 def unfit(aim: Aim) -> str:
-    """Not before every replica streams, in its primary's eyes and in Patroni's: killed just after a rejoin, a shard fails over only after long."""
+    """Unfit until every replica streams, as its primary and Patroni report: killed just after a rejoin, a shard fails over only after a long time."""
     return proofs.unsettled(aim.deployment, shard_of(aim))
 
 
@@ -63,14 +63,14 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
 
 
 def undo_with_helper(aim: Aim, does: str, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """End the fault's helper, then do as :func:`undo` does."""
+    """End the fault's helper, then as :func:`undo`."""
     found = extra_processes.running(aim.deployment, [helper(aim, does)])
     extra_processes.end(found)
     return (*(f"ended {name} pid {identity.pid}" for identity, name in found.items()), *undo(aim, deadline_ns, say))
 
 
 def prove(aim: Aim, *more: proofs.Check) -> tuple[Proof, ...]:
-    """Members run, a write is taken, replicas stream, the primary is where it belongs; and whatever else a kind asks for."""
+    """Members run, a write is accepted, replicas stream, the primary is the declared one; and the conditions that a kind adds."""
     at_home = bool(aim.parameters.get("switch_back", True))
     return proofs.together(
         [
@@ -84,7 +84,7 @@ def prove(aim: Aim, *more: proofs.Check) -> tuple[Proof, ...]:
 
 
 def no_helper(aim: Aim, does: str) -> proofs.Check:
-    """The fault's helper has ended, and with it the sessions that it held."""
+    """The fault's helper has ended."""
 
     def check() -> Proof:
         left = [f"{name} pid {identity.pid}" for identity, name in extra_processes.running(aim.deployment, [helper(aim, does)]).items()]

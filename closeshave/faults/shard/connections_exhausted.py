@@ -16,12 +16,12 @@ EVICT = Parameter(
     "evict",
     bool,
     default=True,
-    about="Also end the platform's existing sessions, as when all clients reconnect at once and it comes too late; otherwise only new ones fail.",
+    about="Also end the platform's existing sessions, as if all clients reconnected at once and the platform came too late; otherwise only new ones fail.",
 )
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Start the holder ahead of its time; it takes all but a few slots at its leisure and the last ones at the injection."""
+    """Start the helper before the injection; it opens all but a few sessions before, and the last ones at the injection."""
     lead = patroni.leader(aim.deployment, shard_of(aim))
     name = helper(aim, HOLDER)
     evict = "evict" if aim.parameters["evict"] else "spare"
@@ -33,7 +33,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Ask for a session as the platform does: the server says that it has none."""
+    """Open a session as the platform does: the server says that it has none."""
     for member in named(aim, injection.targets):
         try:
             with postgres.session(aim.deployment, member):
@@ -45,20 +45,20 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """End the holder; then as for every fault of a shard."""
+    """End the helper; then as for every fault of a shard."""
     return cluster.undo_with_helper(aim, HOLDER, deadline_ns, say)
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
-    """The holder and its sessions are gone, and the shard is whole."""
+    """The helper and its sessions are gone, and the shard is healthy."""
     return cluster.prove(aim, no_helper(aim, HOLDER), no_sessions(aim, HOLDER))
 
 
 KIND = Kind(
     name="shard.connections-exhausted",
-    does="Opens every free session of the shard's live primary and holds them; PostgreSQL reserves Patroni's own.",
+    does="Opens every free session of the shard's live primary and keeps them open; PostgreSQL reserves sessions for Patroni.",
     observed_by="PostgreSQL refuses a session with the platform's own role, because no slot is left.",
-    undone_by="Ends the holder; proven by its absence and that of its sessions, a write, streaming replicas, roles, ready applications.",
+    undone_by="Ends the helper; proven by its absence and that of its sessions, a write, streaming replicas, roles, ready applications.",
     scope=("shard",),
     parameters=(EVICT,),
     # Only an operator ends a client that holds too many connections.

@@ -1,8 +1,8 @@
-"""A primary can write no more: PostgreSQL panics over its write-ahead log, and does not come up again before there is room.
+"""A primary cannot write any more: PostgreSQL panics because of its write-ahead log, and does not start again before there is room.
 
-A small volume to fill up needs privileges to mount it, and filling the machine's own is out of the question. What the kernel offers to everybody
-is a limit on how far a process may write into a file (``RLIMIT_FSIZE``): beyond it the write fails with EFBIG ("File too large"), which takes
-the same way through PostgreSQL as ENOSPC. Its write-ahead log is brought beyond the limit before the injection, so that the very next commit fails.
+To mount a small volume that can be filled needs privileges, and the machine's own disk must not be filled. The kernel lets every user limit the size
+up to which a process may write a file (``RLIMIT_FSIZE``): beyond it the write fails with EFBIG ("File too large"), which PostgreSQL handles like
+ENOSPC. Its write-ahead log is brought beyond the limit before the injection, so that the next commit fails.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from closeshave.faults.waiting import SECOND_NS, after, until, wait_until
 from closeshave.plan import Expected
 
 ROOM_BYTES = 256 << 10
-"""For the log of messages, which is a file like any other, and has to tell what happened."""
+"""Room for the log of messages, which the limit affects too, and which must record what happened."""
 PREPARED_S = 0.5
-"""The log goes beyond the limit so long before the injection that it is there, and so shortly that a busy one is not yet in the next segment."""
+"""The log is brought beyond the limit this long before: early enough to be done, and late enough that a busy log is still in its segment."""
 REFUSES_WITHIN_S = 3.0
 REJOINS_WITHIN_S = 20.0
 ERROR = "File too large"
 
 
 class StillWriting(RuntimeError):
-    """A server that has no room accepts writes anyway."""
+    """A server without room still accepts writes."""
 
 
 def unfit(aim: Aim) -> str:
-    """As for every fault of a shard; and the messages' log must end well below a segment of the write-ahead log."""
+    """As for every fault of a shard; and the log of messages must be much shorter than a segment of the write-ahead log."""
     if broken := cluster.unfit(aim):
         return broken
     lead = patroni.leader(aim.deployment, shard_of(aim))
@@ -48,7 +48,7 @@ def unfit(aim: Aim) -> str:
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Limit Patroni, the postmaster and everything that they run, so that nothing which Patroni starts again has more room."""
+    """Limit Patroni, the postmaster and all their children, so that a postmaster that Patroni starts again is limited too."""
     lead = patroni.leader(aim.deployment, shard_of(aim))
     process = aim.deployment.process(lead.process)
     bytes_max = _limit_bytes(aim.deployment, lead.process)
@@ -75,7 +75,7 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Lift the limits, let Patroni bring the node back, copy it again if it cannot; then as for every fault of a shard."""
+    """Lift the limits, let Patroni rejoin the node, copy it again if that fails; then as for every fault of a shard."""
     done = [f"lifted the limit of {who}" for who in file_limit.lift(aim.deployment, processes_of(aim))]
     root = Path(aim.deployment.root)
     for process in processes_of(aim):
@@ -91,7 +91,7 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
-    """Nothing is limited, and the shard is whole."""
+    """No process is limited, and the shard is healthy."""
     return cluster.prove(aim, lambda: _unlimited(aim))
 
 
@@ -115,7 +115,7 @@ def _unlimited(aim: Aim) -> Proof:
 
 
 def _copy_anew(aim: Aim, say: Say) -> list[str]:
-    """A rewind that ran out of room may have left a directory that no server starts from."""
+    """A rewind that ran out of room may have left a data directory from which no server starts."""
     try:
         lead = patroni.leader(aim.deployment, shard_of(aim))
         behind = [member for member in standbys(aim.deployment, lead) if postgres.streaming(aim.deployment, lead) == 0]

@@ -1,4 +1,4 @@
-"""etcd, where Patroni keeps who leads: its members, when they may be taken away, and how they become whole again."""
+"""etcd, where Patroni stores which member is the primary: its members, when they may be killed, and how they are restored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def members(aim: Aim) -> tuple[Process, ...]:
 
 
 def unfit(aim: Aim) -> str:
-    """Not before etcd and every shard are whole: a shard in the middle of a failover needs etcd."""
+    """Unfit until etcd and every shard are healthy: a shard during a failover needs etcd."""
     checks = [
         proofs.etcd(aim.deployment),
         *(proofs.shard(aim.deployment, shard.id, at_home=False) for shard in aim.deployment.topology.shards),

@@ -9,7 +9,7 @@ from closeshave.plan import Expected
 
 
 def unfit(aim: Aim) -> str:
-    """An etcd whose killed members come back empty would come back without what it held."""
+    """Also unfit with a version of etcd whose killed members start empty: its data would be lost."""
     if any("etcd_rejoin" in word for process in etcd.members(aim) for word in process.argv):
         return f"etcd {aim.deployment.versions.get('etcd', '')} starts empty after a kill, so the fault could not be undone"
     return etcd.unfit(aim)

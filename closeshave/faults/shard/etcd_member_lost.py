@@ -9,7 +9,7 @@ from closeshave.plan import Expected
 
 
 def unfit(aim: Aim) -> str:
-    """The process must be a member, and the others enough."""
+    """Unfit if the process is not a member, or while etcd is not healthy."""
     names = [process.name for process in etcd.members(aim)]
     if aim.scope["process"] not in names:
         return f"{aim.scope['process']} is not an etcd member; available: {', '.join(names) or 'none'}"

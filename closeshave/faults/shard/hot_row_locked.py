@@ -1,4 +1,4 @@
-"""An open transaction locks what many customers need: the calendars of the busiest shops of a shard."""
+"""An open transaction locks rows that many customers need: the calendars of the busiest shops of a shard."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WAITED_MS = 200
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Start the holder ahead of its time; its transaction begins at the injection and stays open."""
+    """Start the helper before the injection; its transaction begins at the injection and stays open."""
     lead = patroni.leader(aim.deployment, shard_of(aim))
     with postgres.session(aim.deployment, lead) as connection:
         hottest = [int(row[0]) for row in connection.execute(HOTTEST, {"franchises": aim.parameters["franchises"]})]
@@ -39,7 +39,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Try to book a free minute at the busiest franchise, and roll it back: the server makes us wait for a lock."""
+    """Try to book a free minute at the busiest franchise, and roll it back: the statement waits for a lock."""
     for member in named(aim, injection.targets):
         try:
             with postgres.session(aim.deployment, member) as connection, connection.transaction(force_rollback=True):
@@ -53,12 +53,12 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """End the holder, whose transaction the server then rolls back; then as for every fault of a shard."""
+    """End the helper, whose transaction the server then rolls back; then as for every fault of a shard."""
     return cluster.undo_with_helper(aim, HOLDER, deadline_ns, say)
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
-    """The holder and its session are gone, and the shard is whole."""
+    """The helper and its session are gone, and the shard is healthy."""
     return cluster.prove(aim, no_helper(aim, HOLDER), no_sessions(aim, HOLDER))
 
 
@@ -66,7 +66,7 @@ KIND = Kind(
     name="shard.hot-row-locked",
     does="Holds a transaction open that has booked all free time of the busiest franchises, and locks every booking there.",
     observed_by="A booking of one free minute at the busiest of them waits for a lock until its own lock timeout.",
-    undone_by="Ends the holder, whose transaction is rolled back; proven by its absence and that of its sessions, a write, replicas, applications.",
+    undone_by="Ends the helper, whose transaction is rolled back; proven by its absence and that of its sessions, a write, replicas, applications.",
     scope=("shard",),
     parameters=(FRANCHISES,),
     # The locked franchises cannot be booked until the transaction ends; the others of the shard should not notice.

@@ -1,4 +1,4 @@
-"""A shard's primary hangs: its sockets accept connections, nothing answers, and Patroni waits for it as clients do."""
+"""A shard's primary hangs: connections are accepted, nothing is answered, and Patroni waits for it as clients do."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Ask the member's own port for a session: the kernel accepts the connection, and not one byte comes back."""
+    """Open a session at the member's own port: the kernel accepts the connection, and no byte comes back."""
     for member in named(aim, injection.members):
         reply = wire.ask(member.port, wire.POSTGRES, SILENT_S)
         if reply.saw == wire.SILENT:

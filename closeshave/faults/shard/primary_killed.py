@@ -1,4 +1,4 @@
-"""A shard's primary dies at once: its postmaster, or the node as a whole."""
+"""A shard's primary dies at once: its postmaster, or the whole node."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HELD_BACK = Parameter(
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Kill the live primary's postmaster (and Patroni, for a whole node), after holding replication back when asked to."""
+    """Kill the live primary's postmaster (and Patroni, for a whole node), after holding replication back if the parameters say so."""
     lead = patroni.leader(aim.deployment, shard_of(aim))
     frozen = _freeze_receivers(aim, lead, strike_ns)
     try:
@@ -46,7 +46,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Ask the killed member's own port: it refuses, is a standby now, or runs a postmaster younger than the fault."""
+    """Connect to the killed member's own port: it refuses, is a standby now, or has a postmaster that started after the injection."""
     for member in named(aim, injection.members):
         probe = f"SQL to {member.process} on port {member.port}"
         if refused := ports.refusal(member.port):
@@ -68,7 +68,7 @@ def _held_back_s(aim: Aim) -> float:
 
 
 def _freeze_receivers(aim: Aim, lead: Member, strike_ns: int) -> list[tuple[str, Identity]]:
-    """Stop the standbys' WAL receivers at their instant before the injection; returns them with their member's name."""
+    """Stop the standbys' WAL receivers some seconds before the injection; returns them with their member's name."""
     if not _held_back_s(aim):
         return []
     root = Path(aim.deployment.root)
@@ -84,7 +84,7 @@ def _freeze_receivers(aim: Aim, lead: Member, strike_ns: int) -> list[tuple[str,
 
 
 def _end_receivers(frozen: list[tuple[str, Identity]]) -> None:
-    """Let frozen receivers run on only to die: the pending SIGTERM is handled before they read what waits in their socket."""
+    """Send SIGTERM to frozen receivers and resume them: they end before they read the data that waits in their socket."""
     receivers = [identity for _, identity in frozen]
     for number in (signal.SIGTERM, signal.SIGCONT):
         with contextlib.suppress(PermissionError):

@@ -12,19 +12,19 @@ from closeshave.plan import Expected
 
 
 def unfit(aim: Aim) -> str:
-    """Not where everything shares one network; else as for every fault of a shard."""
+    """Unfit if everything shares one network; otherwise as for every fault of a shard."""
     return cutting.unfit(_cuts(aim)) or cluster.unfit(aim)
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Take the live primary off its region's network and off the one between regions."""
+    """Disconnect the live primary from its region's network and from the one between regions."""
     lead = patroni.leader(aim.deployment, shard_of(aim))
     cut = tuple(each for each in _cuts(aim) if each.process == lead.process)
     return cutting.inject(aim, cut, strike_ns, members=(lead.process,))
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Ask the Patronis of the shard: the old primary's has no word from etcd any more, and the others' have."""
+    """Ask the Patronis of the shard: the old primary's does not reach etcd any more, and the others' do."""
     cut = named(aim, injection.members)
     silent, others = patroni.out_of_touch(cut), [other for member in cut for other in standbys(aim.deployment, member)]
     if not cut or len(silent) < len(cut) or patroni.out_of_touch(others):
@@ -36,13 +36,13 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Keep what its members hold differently, put every one back on its networks; then as for every fault of a shard."""
+    """Keep as evidence how the members' data differ, connect every member to its networks again; then as for every fault of a shard."""
     kept = divergence.keep(aim.deployment, [shard_of(aim)]) if not cutting.joined(processes_of(aim)).holds else ()
     return (*kept, *cutting.rejoin(processes_of(aim), say), *cluster.undo(aim, deadline_ns, say))
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
-    """Every member is on its networks, and the shard is whole."""
+    """Every member is on its networks, and the shard is healthy."""
     return cluster.prove(aim, lambda: cutting.joined(processes_of(aim)))
 
 

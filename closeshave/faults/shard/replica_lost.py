@@ -1,4 +1,4 @@
-"""One standby of a shard is gone, node and all."""
+"""One standby of a shard is lost: its whole node."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from closeshave.plan import Expected
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Kill the first standby: Patroni and PostgreSQL, for Patroni alone would start the other again."""
+    """Kill the first standby: Patroni and PostgreSQL together, because Patroni would start PostgreSQL again."""
     return lose(aim, standbys(aim.deployment, patroni.leader(aim.deployment, shard_of(aim)))[:1], strike_ns)
 
 

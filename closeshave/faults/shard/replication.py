@@ -1,4 +1,4 @@
-"""The way from a shard's primary to its standbys: which link it takes, and whether a write arrives in time."""
+"""Replication from a shard's primary to its standbys: its links, and whether a write arrives in time."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from closeshave.faults.waiting import after, until
 
 
 def links_from(aim: Aim, lead: Member) -> tuple[Link, ...]:
-    """The link through which the others stream from ``lead``; none where there is no Toxiproxy."""
+    """The link through which the standbys stream from ``lead``; none without a Toxiproxy."""
     return tuple(link for link in aim.deployment.links if link.kind == "replication" and link.upstream_port == lead.port)
 
 
 def late(aim: Aim, seconds: float) -> Sighting | None:
-    """Write at the primary and ask every standby, by SQL, whether it has received it: none has for so many seconds."""
+    """Write at the primary and ask every standby by SQL whether it has received the write: for so many seconds none has."""
     try:
         lead = patroni.leader(aim.deployment, shard_of(aim))
         others = standbys(aim.deployment, lead)

@@ -21,7 +21,7 @@ SEEN_AFTER_S = 0.2
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Silence the link from the live primary in both directions; where there is no Toxiproxy, freeze the standbys' WAL receivers."""
+    """Block the link from the live primary in both directions; without a Toxiproxy, freeze the standbys' WAL receivers."""
     lead = patroni.leader(aim.deployment, shard_of(aim))
     if through := links_from(aim, lead):
         return links.inject(aim, Disturbance(links.owner(NAME, aim), through, SILENCE), strike_ns)
@@ -37,17 +37,17 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | None:
-    """A write that should take milliseconds to the standbys does not arrive."""
+    """A write, which takes milliseconds otherwise, does not arrive at the standbys."""
     return late(aim, SEEN_AFTER_S)
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Let the link carry again and resume frozen receivers; then as for every fault of a shard."""
+    """Remove the toxics and resume frozen receivers; then as for every fault of a shard."""
     return (*links.clear(aim.deployment, links.owner(NAME, aim), deadline_ns, say), *cluster.undo(aim, deadline_ns, say))
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
-    """No toxic is listed, nothing is stopped, and the shard is whole."""
+    """No toxic is listed, no process is stopped, and the shard is healthy."""
     return cluster.prove(aim, links.cleared(aim.deployment, links.owner(NAME, aim)))
 
 

@@ -21,29 +21,29 @@ SEEN_AFTER_S = 0.2
 
 
 def unfit(aim: Aim) -> str:
-    """As for every fault of a shard; and there must be a link to slow down."""
+    """As for every fault of a shard; and unfit without a link to slow down."""
     return links.unfit(aim.deployment) or cluster.unfit(aim)
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Put latency on the link that leads from the live primary to its standbys."""
+    """Add latency to the link from the live primary to its standbys."""
     lead = patroni.leader(aim.deployment, shard_of(aim))
     toxic = Toxic("latency", {"latency": round(float(aim.parameters["delay"]) * 1e3)}, "downstream")
     return links.inject(aim, Disturbance(links.owner(NAME, aim), links_from(aim, lead), (toxic,)), strike_ns)
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | None:
-    """A write that should take milliseconds to the standbys takes a good part of the delay at least."""
+    """A write, which takes milliseconds otherwise, has not arrived at the standbys after a large part of the delay."""
     return late(aim, min(SEEN_AFTER_S, float(aim.parameters["delay"]) / 2))
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Take the latency off; then as for every fault of a shard."""
+    """Remove the latency; then as for every fault of a shard."""
     return (*links.clear(aim.deployment, links.owner(NAME, aim), deadline_ns, say), *cluster.undo(aim, deadline_ns, say))
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
-    """No toxic is listed, and the shard is whole."""
+    """No toxic is listed, and the shard is healthy."""
     return cluster.prove(aim, links.cleared(aim.deployment, links.owner(NAME, aim)))
 
 

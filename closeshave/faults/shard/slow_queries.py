@@ -14,7 +14,7 @@ from closeshave.plan import Expected
 SQUEEZER = "squeeze"
 SHARE = Parameter("share", float, default=0.1, about="The share of the time for which the server may run.", at_least=0.02, at_most=0.25)
 PERIOD_S = 0.1
-"""As the kernel's own CPU quotas have it."""
+"""The same period as the kernel's own CPU quotas."""
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
@@ -29,7 +29,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Let the member and a standby compute the same: it takes the member longer, by a third of what the share would explain at least."""
+    """Run the same computation at the member and at a standby: the member takes longer, by at least a third of the factor that the share implies."""
     for member in named(aim, injection.targets):
         try:
             control_s = min(postgres.computing_s(aim.deployment, other) for other in standbys(aim.deployment, member))
@@ -44,12 +44,12 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
-    """Lift the quota, or end the helper and resume what it left stopped; then as for every fault of a shard."""
+    """Lift the quota, or end the helper and resume processes that it left stopped; then as for every fault of a shard."""
     return (*squeezing.release(processes_of(aim), say), *cluster.undo_with_helper(aim, SQUEEZER, deadline_ns, say))
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
-    """The helper or the quota is gone, nothing is stopped, and the shard is whole."""
+    """The helper or the quota is gone, no process is stopped, and the shard is healthy."""
     return cluster.prove(aim, no_helper(aim, SQUEEZER), lambda: squeezing.unsqueezed(processes_of(aim)))
 
 

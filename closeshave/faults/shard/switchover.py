@@ -11,7 +11,7 @@ from closeshave.plan import Expected
 
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
-    """Ask Patroni for a switchover to the first standby; its answer comes when the old primary has stepped down and the new one leads."""
+    """Request a switchover to the first standby from Patroni; it answers when the old primary has stepped down and the new one leads."""
     lead = patroni.leader(aim.deployment, shard_of(aim))
     to = standbys(aim.deployment, lead)[0]
     wait_until(strike_ns)
@@ -22,7 +22,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
-    """Ask the servers themselves, by SQL: another one than before accepts writes."""
+    """Ask the servers themselves by SQL: another one than before accepts writes."""
     old = named(aim, injection.members)
     for member in standbys(aim.deployment, old[0]):
         try:
