@@ -1,4 +1,4 @@
-"""Where the parts of an environment reach each other."""
+"""The addresses at which the parts of an environment reach each other."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Addresses(Protocol):
         """The networks, as CIDR, from which databases accept connections."""
 
     def of(self, name: str, seen_from: str | None) -> str:
-        """Where the part ``name`` is reached from the region ``seen_from``; ``None``: the address that works from any region."""
+        """The address of the part ``name`` as seen from the region ``seen_from``; for ``None`` the address that works from any region."""
 
 
 @dataclass(frozen=True, slots=True)

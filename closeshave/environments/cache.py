@@ -1,4 +1,4 @@
-"""A cache per user for what is expensive to make and always the same: built servers and database templates."""
+"""A cache for each user, for files that are expensive to make and always the same: built servers and database templates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def directory() -> Path:
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Let one process at a time make ``name``; the lock goes with its holder, however that ends."""
+    """Let one process at a time make ``name``; the lock is released when its holder ends, in whatever way."""
     path = directory() / f"{name}.lock"
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:

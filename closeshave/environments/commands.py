@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class CommandFailed(RuntimeError):
-    """A helper program ended badly, or did not end in time; the message holds the last lines that it wrote."""
+    """A helper program failed or did not end in time; the message holds the last lines that it wrote."""
 
 
 class CommandEnded(RuntimeError):
@@ -20,7 +20,7 @@ class CommandEnded(RuntimeError):
 
 _RUNNING: set[subprocess.Popen[str]] = set()
 _ENDED: set[int] = set()
-"""IDs of those that :func:`end_all` ended; few, and only while a start is being given up."""
+"""IDs of the programs that :func:`end_all` ended; few, and only while a start is being cancelled."""
 
 
 def run(argv: Sequence[str], *, timeout_s: float, cwd: Path | None = None, environ: Mapping[str, str] | None = None) -> str:
@@ -62,7 +62,7 @@ def run(argv: Sequence[str], *, timeout_s: float, cwd: Path | None = None, envir
 
 
 def end_all() -> None:
-    """End every helper program of this process, whichever thread waits for it: threads cannot be interrupted, what they wait for can."""
+    """End every helper program of this process: the threads that wait for one cannot be interrupted, but the program can."""
     for process in tuple(_RUNNING):
         _ENDED.add(process.pid)
         with suppress(ProcessLookupError):

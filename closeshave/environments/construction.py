@@ -1,4 +1,4 @@
-"""Bring up an environment that the harness itself runs: the same steps whatever its processes run in."""
+"""Starts an environment that the harness itself runs: the same steps for plain processes and containers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """The directory of an environment, and the ID that marks all that belongs to it."""
+    """The directory of an environment, and the ID that marks everything that belongs to it."""
 
     root: Path
     id: str
@@ -43,22 +43,22 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What one kind of environment is built with."""
+    """What is needed to build one kind of environment."""
 
     recipes: Sequence[template.Recipe]
     """How the database of each shard is made."""
     port_count: int
     lay_out: Callable[[Ground, int], Layout]
-    """Describe the environment on ports from the given one on, and take of the machine what else it needs."""
+    """Describes the environment, with ports from the given one on, and claims what else it needs of the machine."""
     databases: Wrapper
-    """Who must own the files that databases write."""
+    """The user that must own the files that databases write."""
     starter: Callable[[Ground], Starter]
 
 
 def up(definition: Stack, root: Path, say: Say, gather: Callable[[Say], Means], down: Callable[[Path], Sequence[str]]) -> Deployment:
-    """Start an environment below ``root`` and return once every part of it serves. ``gather`` finds what it is built with.
+    """Start an environment below ``root`` and return once every part of it serves. ``gather`` finds what is needed to build it.
 
-    Raises :class:`EnvironmentFailed`. Whatever ends it early, an interruption too, ``down`` leaves nothing running and no directory.
+    Raises :class:`EnvironmentFailed`. If it ends early, also by an interruption, ``down`` leaves no process and no directory.
     """
     root = root.absolute()
     if root.exists() and any(root.iterdir()):
@@ -102,7 +102,7 @@ def _build(definition: Stack, ground: Ground, say: Say, gather: Callable[[Say], 
 
 
 def _templates(recipes: Sequence[template.Recipe], ground: Ground, say: Say) -> Mapping[int, Path]:
-    """The template of every shard, made now where it is missing."""
+    """The template of every shard, made now if it is missing."""
     helpers = {}
     for recipe in recipes:
         if recipe.path.exists():

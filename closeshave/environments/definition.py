@@ -24,7 +24,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 IMAGE = re.compile(r"[a-z0-9][a-z0-9._:/-]*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?")
 
 Definition = Embedded | Containers | Remote
-"""Any kind of environment: a union that other kinds join."""
+"""Any kind of environment, as a union."""
 
 _KINDS: Mapping[str, type[Definition]] = MappingProxyType({"embedded": Embedded, "containers": Containers, "remote": Remote})
 
@@ -50,7 +50,7 @@ def read_definition(path: Path) -> Definition:
 
 
 def _from_anywhere(definition: Remote, path: Path) -> Remote:
-    """Its file of accounts lies beside it, wherever the command is called."""
+    """A relative path of its file of accounts counts from the environment file, not from the working directory."""
     if definition.accounts.file is None:
         return definition
     # Joined as text: a path object would write it differently, and messages should show it as the file has it.
@@ -133,7 +133,7 @@ def _wrong_shards(definition: Stack) -> Iterator[tuple[Location, str]]:
     expected = 1
     for index, shard in enumerate(definition.shards):
         if shard.first != expected or shard.last < shard.first:
-            yield ("shards", index, "first"), f"ranges ascend without gap or overlap: this one starts at {expected} and is not empty"
+            yield ("shards", index, "first"), f"ranges must ascend without gap or overlap: this one must start at {expected} and must not be empty"
         expected = shard.last + 1
         if shard.home in definition.resident and shard.standby != shard.home:
             yield ("shards", index, "standby"), f"rows of {shard.home} may not leave it, so its standby must be there too"

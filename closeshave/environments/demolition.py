@@ -1,4 +1,4 @@
-"""End an environment and remove everything that it created, given only its directory; also when its start was interrupted."""
+"""Ends an environment and removes everything that it created, given only its directory, even if its start was interrupted."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ PORTS_S_MAX = 3.0
 
 
 def down(root: Path, *, logs_to: Path | None = None) -> tuple[str, ...]:
-    """End every process of the environment at ``root``, remove its directory and give back its ports.
+    """End every process of the environment at ``root``, remove its directory and release its ports.
 
-    Returns what could not be removed; empty when all is gone, also when there was nothing. ``logs_to`` keeps a copy of its logs. Works
-    from any process, in any state of the environment, and any number of times.
+    Returns what could not be removed; empty when everything is gone or nothing existed. ``logs_to``: a directory for a copy of its logs. Works from
+    any process, in any state of the environment, and any number of times.
     """
     root = root.absolute()
     if not root.exists():
@@ -43,7 +43,7 @@ def down(root: Path, *, logs_to: Path | None = None) -> tuple[str, ...]:
 
 
 def _end_processes(root: Path, claim: registry.Claim) -> list[processes.Identity]:
-    """Kill what was recorded and what carries the mark; the databases last but gently, so that their shared memory goes with them."""
+    """Kill recorded and marked processes; databases are ended last and by SIGTERM, so that they free their shared memory."""
     servers = postmaster.below(root)
     databases = set(processes.with_descendants(live for server in servers if (live := server.identity)))
     others = [member for member in {*_recorded(root), *processes.marked(claim.id)} if member not in databases]
@@ -59,13 +59,13 @@ def _end_processes(root: Path, claim: registry.Claim) -> list[processes.Identity
 
 
 def _recorded(root: Path) -> list[processes.Identity]:
-    """Every live process that was ever recorded below ``root``, with its descendants."""
+    """Every live process that was recorded below ``root``, with its descendants."""
     found = map(processes.read_identity, (root / "processes").glob("*.json"))
     return processes.with_descendants(identity for identity in found if identity is not None)
 
 
 def _remove_unused(root: Path) -> tuple[str, ...]:
-    """Remove a directory that no environment ever claimed, but never one that holds something else."""
+    """Remove a directory that no environment claimed, but never one with other contents."""
     try:
         root.rmdir()
     except OSError:

@@ -23,17 +23,17 @@ CORES_MIN = 2
 
 @dataclass(frozen=True, slots=True)
 class PartCheck:
-    """One part or condition, and whether an environment can count on it."""
+    """One part or condition, and whether this machine has it."""
 
     part: str
     ok: bool
     detail: str
     needed: bool = True
-    """False for what the embedded environment does without."""
+    """False if the embedded environment can run without it."""
 
 
 def findings() -> tuple[PartCheck, ...]:
-    """Look at everything; builds what can be built, so that a later start need not. Takes up to some minutes the first time."""
+    """Check everything; builds what can be built, so that a later start need not. Takes up to some minutes the first time."""
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
         ("python", _python),
         ("postgres", _postgres),
@@ -53,7 +53,7 @@ def findings() -> tuple[PartCheck, ...]:
 
 
 def engine() -> PartCheck:
-    """Whether there is a container engine with our images."""
+    """Whether there is a container engine with the default images."""
     return replace(_finding("container engine", _engine), needed=False)
 
 

@@ -1,4 +1,4 @@
-"""Every kind of environment there is, by name."""
+"""All kinds of environments, by name."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ CONTAINERS = replace(
     up=lambda definition, root, say, _etcd_killed: containers.up(definition, root=root, say=say),
     down=lambda root, logs_to: containers.down(root, logs_to=logs_to),
 )
-"""The same ports on the same machine, so it is looked at in the same ways."""
+"""Observed in the same ways as the embedded one: the same ports on the same machine."""
 
 DRIVERS: Mapping[str, Driver] = MappingProxyType({driver.kind: driver for driver in (EMBEDDED, CONTAINERS, REMOTE)})
 
@@ -70,7 +70,7 @@ def of(kind: str) -> Driver:
 
 
 def at(root: Path) -> Driver:
-    """The driver of the environment that runs, or was being started, below ``root``."""
+    """The driver of the environment below ``root``, running or starting."""
     try:
         return DRIVERS[registry.read_claim(root).kind]
     except FileNotFoundError:

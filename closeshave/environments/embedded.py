@@ -1,4 +1,4 @@
-"""Start, look at and end the embedded environment: real servers and the stand-in platform as plain processes of this machine."""
+"""Starts and ends the embedded environment: real servers and the stand-in platform as plain processes of this machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["EnvironmentFailed", "PartStatus", "down", "status", "up"]
 def up(definition: Embedded, *, root: Path | None = None, say: Say, etcd_killed: bool = True) -> Deployment:
     """Start the environment below ``root`` (a fresh directory by default) and return once every part of it serves.
 
-    Where no member of etcd will be killed (``etcd_killed``), no time is spent on building an etcd that survives it.
+    If no member of etcd will be killed (``etcd_killed``), no etcd that survives a kill is built.
 
     Raises :class:`EnvironmentFailed`. Whatever ends it early, an interruption too, leaves nothing running and no directory.
     """

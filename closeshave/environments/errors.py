@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class EnvironmentFailed(RuntimeError):
-    """An environment could not be started or kept: names the part and shows the end of its log. Nothing of it is left running."""
+    """An environment could not be started or kept running; the message names the part and shows the end of its log. No process is left."""

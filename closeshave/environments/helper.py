@@ -1,4 +1,4 @@
-"""A short-lived program that a start waits for: a copy, the making of a template. Marked like every part, so that a sweep ends it too."""
+"""A short program that a start waits for, such as a copy or the making of a template. It is marked like every part, so that clean-up ends it too."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Helper:
             )
 
     def done(self) -> bool:
-        """Whether it has ended well. Raises :class:`EnvironmentFailed` when it ended badly."""
+        """Whether it has ended successfully. Raises :class:`EnvironmentFailed` when it failed."""
         code = self._process.poll()
         if code:
             raise EnvironmentFailed(f"{self._name} failed (exit {code}):\n{tail(self._root, self._name)}")

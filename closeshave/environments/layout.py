@@ -1,4 +1,4 @@
-"""A whole environment described before any of it exists: every process, port and settings file. Pure: the same site gives the same layout."""
+"""Describes a whole environment before it is started: every process, port and settings file. Pure: the same site gives the same layout."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Layout:
     declared_primaries: frozenset[str]
     """The processes of the Valkey nodes that start as primaries."""
     primary_ports: Mapping[str, Mapping[int, int]]
-    """Region → shard ID → port at which the region's proxy leads to the shard's primary."""
+    """Region → shard ID → port of the region's proxy for the shard's primary."""
     port_count: int
 
 

@@ -1,4 +1,4 @@
-"""The logs of an environment's parts: the end of one for a message, all of them for the record."""
+"""The logs of an environment's parts: the end of one for a message, or copies of all."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def tail(root: Path, name: str) -> str:
 
 
 def copy(root: Path, destination: Path) -> None:
-    """Copy every log to ``destination``, next to what is there. Raises :class:`OSError`."""
+    """Copy every log to ``destination``; files that are already there stay. Raises :class:`OSError`."""
     if (root / "logs").is_dir():
         shutil.copytree(root / "logs", destination, dirs_exist_ok=True)

@@ -1,6 +1,6 @@
-"""Start many parts that wait for each other, in one thread: milestones are asked in turn whether they are reached, and start what follows.
+"""Starts many parts that wait for each other, in one thread: it checks in turn whether milestones are reached, and then starts what follows.
 
-One thread, because it can be interrupted at any instant and then nothing goes on starting things.
+One thread, because it can be interrupted at any instant, and nothing is started after that.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from closeshave.environments.errors import EnvironmentFailed
 
 PAUSE_S = 0.05
-"""Between rounds in which nothing was reached: asking takes processor time from those who are starting."""
+"""Seconds between rounds in which nothing was reached, because checking takes processor time from the starting parts."""
 CHECK_S = 0.3
-"""How often is looked for parts that died."""
+"""Seconds between checks for parts that have ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
-    """Something to wait for, and what to do once it is there."""
+    """A condition to wait for, and what to do once it is true."""
 
     name: str
     reached: Callable[[], bool]
     after: tuple[str, ...] = ()
-    """Names of the milestones that come before: until they are reached this one is not asked."""
+    """Names of the milestones that must be reached before this one is checked."""
     then: Callable[[], None] = lambda: None
 
 
@@ -35,7 +35,7 @@ def reach_all(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Mapping[str, float]:
-    """Reach every milestone; returns when, in seconds from now. ``check`` is called now and then, and raises when a part died.
+    """Wait for every milestone; returns when each was reached, in seconds from now. ``check`` is called regularly and raises when a part has ended.
 
     Raises :class:`EnvironmentFailed` naming what was not reached after ``timeout_s`` seconds.
     """

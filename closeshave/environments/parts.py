@@ -1,4 +1,4 @@
-"""Where the server programs come from: installed packages, the PATH, or a build kept per user."""
+"""Finds the server programs: in installed packages, on the PATH, or as a build of this user."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Parts:
     """The directory of PostgreSQL's programs; ``None``: they are on the PATH."""
     postgres_version: str
     nobody: Wrapper
-    """How to start PostgreSQL when the present user may not."""
+    """How to start PostgreSQL if the current user must not run it (root)."""
     valkey: Path
     haproxy: Path
     etcd: Etcd
@@ -57,9 +57,9 @@ class Parts:
 
 
 def resolve(postgres: Literal["wheel", "path"], say: Callable[[str], None], *, toxiproxy: bool = True, etcd_killed: bool = True) -> Parts:
-    """Find every part, building what must be built: ``toxiproxy`` only if it is wanted, etcd only if its members will be killed.
+    """Find every part, and build what must be built: ``toxiproxy`` only if it is wanted, etcd only if its members will be killed.
 
-    Raises :class:`EnvironmentFailed` for one that cannot be done without.
+    Raises :class:`EnvironmentFailed` if a required part is missing.
     """
     bin_dir = find_postgres(postgres)
     postgres_version = read_postgres_version(bin_dir)
@@ -98,7 +98,7 @@ def resolve(postgres: Literal["wheel", "path"], say: Callable[[str], None], *, t
 
 
 def _not_wanted(_say: Callable[[str], None]) -> None:
-    """In place of a search."""
+    """Used instead of a search for Toxiproxy."""
 
 
 def _given_up(builders: Iterable[Future[Any]]) -> bool:
@@ -163,7 +163,7 @@ def _packaged_etcd(why: str) -> Etcd:
 
 
 def find_toxiproxy(say: Callable[[str], None], *, retry: bool = False) -> Path | str:
-    """Toxiproxy from the PATH, else built by Go; where there is none, the reason."""
+    """Toxiproxy from the PATH, else built by Go; or the reason why there is none."""
     if found := shutil.which("toxiproxy-server"):
         return Path(found)
     try:

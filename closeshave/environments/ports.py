@@ -1,4 +1,4 @@
-"""TCP ports: a block for each environment, claimed machine-wide, so that two environments never collide.
+"""TCP ports: a block for each environment, claimed on the whole machine, so that two environments never use the same ports.
 
 Blocks lie below the ephemeral range (32768), from which the kernel takes ports for outgoing connections at random.
 """
@@ -26,7 +26,7 @@ class PortsTaken(OSError):
 
 @dataclass(slots=True)
 class Book:
-    """Gives every purpose of every part its own port, in the order of first asking; the same question gets the same answer."""
+    """Assigns a port to every purpose of every part, in the order of the first calls; the same arguments always give the same port."""
 
     first: int
     _given: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -42,14 +42,14 @@ class Book:
 
 
 def claims_dir() -> Path:
-    """The machine-wide directory of claims, one empty file ``FIRST-COUNT`` naming its owner's root."""
+    """The machine's directory of claims: one file ``FIRST-COUNT`` for each, which names its owner's root."""
     return Path(tempfile.gettempdir()) / "closeshave-ports"
 
 
 def claim(root: Path, count: int, first: int | None = None, directory: Path | None = None) -> int:
     """Claim ``count`` consecutive ports for the environment at ``root`` (which must exist) and return the first.
 
-    ``first`` asks for one certain block. Raises :class:`PortsTaken` when that, or every block, is claimed or listened on.
+    ``first`` requests a certain block. Raises :class:`PortsTaken` when that block, or every block, is claimed or in use.
     """
     directory = directory or claims_dir()
     with _locked(directory):
@@ -71,7 +71,7 @@ def claim(root: Path, count: int, first: int | None = None, directory: Path | No
 
 
 def release(root: Path, directory: Path | None = None) -> None:
-    """Give back every port that the environment at ``root`` has claimed."""
+    """Release every port that the environment at ``root`` has claimed."""
     directory = directory or claims_dir()
     with _locked(directory):
         for path in directory.glob("*-*"):
@@ -86,7 +86,7 @@ def still_listened_on(ports: range) -> list[int]:
 
 
 def _live_claims(directory: Path) -> list[range]:
-    """The claimed blocks; a claim whose environment is gone is dropped on the way."""
+    """The claimed blocks; claims of environments that are gone are removed."""
     found = []
     for path in directory.glob("*-*"):
         if (named := _NAMED.fullmatch(path.name)) is None:
@@ -126,7 +126,7 @@ def _listened_on(port: int) -> bool:
 
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
-    """Hold the machine-wide lock; it goes with the process that holds it."""
+    """Hold the machine's lock; it is released when the process that holds it ends."""
     try:
         directory.mkdir()
         directory.chmod(0o1777)

@@ -1,4 +1,4 @@
-"""Short questions to live servers. A server that does not answer is an answer too: ``None`` or 0, never an exception."""
+"""Short requests to running servers. If a server does not answer, the result is ``None`` or 0, never an exception."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def valkey_info(port: int, section: str) -> dict[str, Any] | None:
 
 
 def sentinel_group(port: int, group: str) -> dict[str, Any] | None:
-    """What the sentinel at ``port`` knows of the group that it watches."""
+    """What the sentinel at ``port`` reports about the group."""
     try:
         with sentinel.session(port, decode=False) as client:
             return cast("dict[str, Any]", client.sentinel_master(group))
@@ -58,7 +58,7 @@ def sentinel_group(port: int, group: str) -> dict[str, Any] | None:
 
 
 def takes_writes(port: int, database: str, user: str) -> bool:
-    """Whether a committed write succeeds at the database behind ``port``; it reaches the log on disk and leaves no row."""
+    """Whether a write can be committed at the database behind ``port``; it is written to the log on disk and leaves no row."""
     try:
         with postgres.connect(port, database, user) as connection:
             connection.execute("SELECT pg_logical_emit_message(true, 'closeshave', 'takes writes')")

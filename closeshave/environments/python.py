@@ -1,4 +1,4 @@
-"""The interpreter that parts written in Python run on."""
+"""The interpreter for parts written in Python."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from closeshave.environments.servers import valkey_start
 
 
 def python_environ() -> dict[str, str]:
-    """What a Python process of an environment needs to find this package: parts run with another working directory than the harness."""
+    """Environment variables with which a Python process of an environment finds this package: it runs in another working directory than the harness."""
     home = Path(__file__).parents[2]
     if home.name in {"site-packages", "dist-packages"}:
         return {}
@@ -22,7 +22,7 @@ def python_environ() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Python:
-    """Where a part finds Python and this package. By default as the harness itself."""
+    """Where a part finds Python and this package. By default the same as for the harness."""
 
     program: str = sys.executable
     environ: Mapping[str, str] = field(default_factory=python_environ)

@@ -1,4 +1,4 @@
-"""Where the environments of this user live: one directory each, below one base, so that any process finds them by looking."""
+"""The directories of this user's environments, below a few base directories, so that any process can find them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from closeshave.files.jsonfile import Damaged
 from closeshave.vocabulary import STATE_VARIABLE
 
 FILE = "environment.json"
-"""Written before the first process starts, so that what a crashed start left behind can be found and cleaned."""
+"""Written before the first process starts, so that the rest of a crashed start can be found and removed."""
 
 OWNER = "owner"
-"""Holds the run directory of the trial that an environment belongs to; absent where a person started it."""
+"""Holds the run directory of the trial that owns the environment; absent if a person started it."""
 
 MEMORY = Path("/dev/shm")  # noqa: S108  the platform's memory file system, not a guessable temporary file
 MEMORY_BYTES_MIN = 4 << 30
-"""Free space from which memory is preferred to a disk for the state of an environment."""
+"""With this much free space, a file system in memory is preferred to a disk for an environment's state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +40,19 @@ class Claim:
     port_count: Annotated[int, Field(ge=0, le=65535)] = 0
     """0 until ports are claimed."""
     kind: Annotated[str, Field(pattern="^(embedded|containers|remote)$")] = "embedded"
-    """The kind of environment, which knows how to take it away."""
+    """The kind of environment, which says how to remove it."""
 
 
 _CODEC = TypeAdapter(Claim)
 
 
 def base() -> Path:
-    """Where the next environment goes: what ``CLOSESHAVE_STATE_DIR`` says, else memory when it has room, else the temporary directory."""
+    """The base directory of the next environment: ``CLOSESHAVE_STATE_DIR``, else a file system in memory with room, else the temporary directory."""
     return next((place for place in _bases() if _has_room(place)), _bases()[-1])
 
 
 def new_root(name: str) -> Path:
-    """Make the directory of a new environment, with a name that no other has."""
+    """Create the directory of a new environment, with a unique name."""
     base_dir = base()
     # Others may pass through but not look: the database servers may run as a user of their own.
     base_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
@@ -75,7 +75,7 @@ def find(name: str) -> Path | None:
 
 
 def _called(root: Path) -> str | None:
-    """What an environment is called; ``None`` where its claim is damaged or just gone: that must not hide the others."""
+    """The name of an environment; ``None`` if its claim is damaged or gone, so that it does not hide the others."""
     try:
         return read_claim(root).name
     except (OSError, Damaged):
@@ -83,7 +83,7 @@ def _called(root: Path) -> str | None:
 
 
 def own(root: Path, run: Path) -> None:
-    """Note that the environment belongs to a trial and goes with it."""
+    """Note that the environment belongs to a trial and is removed with it."""
     write_atomically(root / OWNER, str(run))
 
 
@@ -112,7 +112,7 @@ def read_claim(root: Path) -> Claim:
 
 
 def _bases() -> tuple[Path, ...]:
-    """Where environments may live, best first: all are searched, since the room that chose one changes."""
+    """The possible base directories, best first. All are searched, because the free space that decides between them changes."""
     if chosen := os.environ.get(STATE_VARIABLE):
         return (Path(chosen).absolute(),)
     folder = f"closeshave-{os.getuid()}"

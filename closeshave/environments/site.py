@@ -1,4 +1,4 @@
-"""What every driver needs to know to describe its processes: where, what, with which programs, on which ports. No effects."""
+"""What every module of ``servers/`` needs to describe its processes: directory, definition, programs, ports, addresses. No effects."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from closeshave.environments.ports import Book
 from closeshave.environments.stack import Stack
 
 SERVER_NICE = 5
-"""The load generator shares the machine and has to keep its schedule: every server yields to it."""
+"""Niceness of servers: the load generator runs on the same machine and must keep its schedule."""
 APP_NICE = 10
-"""Applications yield to the servers: a starved etcd would demote healthy primaries."""
+"""Niceness of applications, above that of the servers: an etcd without processor time would demote healthy primaries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One environment about to be described."""
+    """One environment that is being described."""
 
     id: str
     root: Path
@@ -35,20 +35,20 @@ class Site:
         return self.addresses.bind
 
     def address(self, name: str, seen_from: str | None = None) -> str:
-        """Where the part ``name`` is reached from the region ``seen_from``; without one, the address that works from any region."""
+        """The address of the part ``name`` as seen from the region ``seen_from``; without a region, the address that works from any."""
         return self.addresses.of(name, seen_from)
 
     def config(self, name: str) -> Path:
-        """Where the file ``name`` of settings lies."""
+        """The path of the settings file ``name``."""
         return self.root / "config" / name
 
     def data(self, name: str) -> Path:
-        """Where the part ``name`` keeps its state."""
+        """The directory of the state of the part ``name``."""
         return self.root / "data" / name
 
 
 def placed(prefix: str, regions: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """A name and the region for each of several like parts; a second one in the same region is that region's second zone, ``-b``."""
+    """A name and the region for each of several similar parts; a second one in the same region is in that region's second zone, ``-b``."""
     seen: Counter[str] = Counter()
     for region in regions:
         zone = f"-{chr(ord('a') + seen[region])}" if seen[region] else ""

@@ -1,4 +1,4 @@
-"""Platforms that the harness itself runs: the sections of their environment files. All kinds have the same parts and differ in how these are run."""
+"""Environment files of platforms that the harness itself runs. All kinds have the same parts and differ in how these are run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from closeshave.topology import Shard, Topology
 
 @dataclass(frozen=True, slots=True)
 class ShardOf:
-    """One shard as an environment file states it; see :class:`closeshave.topology.Shard`."""
+    """One shard in an environment file; see :class:`closeshave.topology.Shard`."""
 
     __pydantic_config__ = STRICT
 
@@ -34,7 +34,7 @@ class ShardOf:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A pair of Valkey nodes that Sentinel watches as one: a tier, or the cell of a tier that residency keeps inside a region."""
+    """A pair of Valkey nodes that Sentinel watches as one group: a tier, or the part of a tier whose data must stay in a region."""
 
     __pydantic_config__ = STRICT
 
@@ -47,14 +47,14 @@ class Group:
     replica: str
     """The region of its replica."""
     serves: tuple[str, ...]
-    """Home regions whose entries it holds."""
+    """Home regions whose entries this group holds."""
     append_only: bool = False
     """Whether every write goes to a log on disk, so that a restart keeps it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """How PostgreSQL and Patroni are run. Patroni refuses shorter times than these defaults."""
+    """Settings of PostgreSQL and Patroni. Patroni refuses shorter times than these defaults."""
 
     __pydantic_config__ = STRICT
 
@@ -83,13 +83,13 @@ class Seed:
 
     @property
     def sizes(self) -> SeedSizes:
-        """The same, as the stand-in's seed takes it."""
+        """The same in the form that the stand-in's seed needs."""
         return SeedSizes(barbers_per_franchise=self.barbers_per_franchise, accounts_per_region=self.accounts_per_region)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """A whole platform of real servers on this machine, whichever way they are run."""
+    """A whole platform of real servers on this machine, as processes or containers."""
 
     __pydantic_config__ = STRICT
 
@@ -123,29 +123,29 @@ class Stack:
     rate_limit_scale: Annotated[NotNegative, stated(exclusiveMinimum=0)] = 1.0
     """Multiplies the limits that the API sets per client address."""
     evidence: Literal["rehearsed"] = "rehearsed"
-    """What its runs can show: a stand-in proves nothing about a platform."""
+    """The label of its runs: a stand-in proves nothing about a real platform."""
     description: str = ""
     """A sentence for people."""
 
     @property
     def topology(self) -> Topology:
-        """Where franchises live, as every other room knows it."""
+        """The shards of franchises, in the form that other packages use."""
         shards = tuple(Shard(shard.id, shard.first, shard.last, shard.home, shard.standby) for shard in self.shards)
         return Topology(self.regions, shards, self.resident)
 
     @property
     def capabilities(self) -> Capabilities:
-        """Everything that the API states, and the franchise extension."""
+        """Everything in the API, and the franchise extension."""
         return Capabilities()
 
     @property
     def hooks(self) -> tuple[Hook, ...]:
-        """None: the harness itself breaks what it runs."""
+        """None: the harness itself injects faults here."""
         return ()
 
     @property
     def secrets(self) -> Secrets:
-        """None: what this environment's parts share they make themselves."""
+        """None: the parts of this environment create their secrets themselves."""
         return Secrets()
 
     def group_serving(self, tier: str, home: str) -> Group:
@@ -163,14 +163,14 @@ class Embedded(Stack):
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """What the engine runs each part from. Those that are named by default are built on this machine by ``closeshave env images``."""
+    """The image of each part. The default images are built on this machine by ``closeshave env images``."""
 
     __pydantic_config__ = STRICT
 
     platform: str = "closeshave/platform:local"
     """The stand-in's applications and the payment provider."""
     database: str = "closeshave/database:local"
-    """PostgreSQL and the Patroni that looks after it."""
+    """PostgreSQL and Patroni."""
     etcd: str = "closeshave/etcd:local"
     """The members of etcd."""
     valkey: str = "closeshave/valkey:local"

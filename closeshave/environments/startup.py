@@ -1,4 +1,4 @@
-"""The order in which an environment comes up, from prepared files to every shard writable and every region ready."""
+"""The order in which an environment starts, from prepared files to every shard writable and every region ready."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ INDEPENDENT = ("etcd", "valkey", "toxiproxy", "payments", "edge")
 
 
 class Starter(Protocol):
-    """How processes of one kind of environment come to run."""
+    """Starts the processes of one kind of environment."""
 
     def expect(self, role: str) -> None:
-        """Prepare what processes of this role share: they will be started soon."""
+        """Prepare what processes of this role share, because they will be started soon."""
 
     def start(self, process: Process) -> None:
         """Begin to start a process. Raises :class:`EnvironmentFailed` or :class:`OSError`."""
 
     def started(self) -> Sequence[Process]:
-        """Those that run by now, and so must stay alive. Raises :class:`EnvironmentFailed` when one could not be started."""
+        """The processes that run by now and must not end. Raises :class:`EnvironmentFailed` when one could not be started."""
 
     def __enter__(self) -> object: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Start nothing more. After an error nothing goes on starting once this has returned."""
+        """Start no further process. After an error no start is in progress any more once this has returned."""
 
 
 @dataclass(slots=True)
@@ -50,16 +50,16 @@ class Startup:
 
     layout: Layout
     templates: Mapping[int, Path]
-    """Shard ID → the directory that its members' data is copied from."""
+    """Shard ID → the directory from which its members' data is copied."""
     databases: Wrapper
-    """Who must own the copies."""
+    """The user that must own the copies."""
     starter: Starter
     _copies: dict[str, Helper] = field(default_factory=dict)
 
     def run(self) -> Mapping[str, float]:
-        """Start everything and wait until all of it serves; returns when each milestone was reached, in seconds.
+        """Start everything and wait until all parts serve; returns when each milestone was reached, in seconds.
 
-        Raises :class:`EnvironmentFailed` when a part dies or does not get ready in time.
+        Raises :class:`EnvironmentFailed` when a part ends or is not ready in time.
         """
         homes, _ = pairs(self._deployment)
         with self.starter:
@@ -158,7 +158,7 @@ class Startup:
 
 
 def copy_command(source: Path, destination: Path, owner: int | None) -> list[str]:
-    """How to copy a whole directory, for another owner where one is given."""
+    """The command that copies a whole directory, with another owner if one is given."""
     copy = ["cp", "-a", "--reflink=auto", str(source), str(destination)]
     return copy if owner is None else ["/bin/sh", "-c", '"$@" && chown -R "$0" "$5"', f"{owner}:{owner}", *copy]
 

@@ -1,4 +1,4 @@
-"""What every part of a running environment does now, asked from the parts themselves."""
+"""The current state of every part of a running environment, asked from the parts themselves."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from closeshave.plurals import counted
 
 @dataclass(frozen=True, slots=True)
 class PartStatus:
-    """One process and the role that it plays now."""
+    """One process and its current role."""
 
     name: str
     role: str
     region: str | None
     running: bool
     detail: str
-    """Its live state in a few words: ``primary, timeline 2``, ``replica, link up``, ``leader``, ``ready``."""
+    """Its current state in a few words: ``primary, timeline 2``, ``replica, link up``, ``leader``, ``ready``."""
 
 
 def status(root: Path) -> tuple[PartStatus, ...]:
-    """Every part of the environment at ``root``. Raises :class:`FileNotFoundError` where none is fully up."""
+    """Every part of the environment at ``root``. Raises :class:`FileNotFoundError` if no environment has started completely there."""
     deployment = load(root)
     with ThreadPoolExecutor(8) as askers:
         return tuple(askers.map(lambda process: _status(deployment, process), deployment.processes))

@@ -1,6 +1,6 @@
-"""A shard's database made once: an empty cluster, the application's role, the seeded franchises; stopped cleanly, kept per user, copied later.
+"""Builds a shard's database once for each user: a cluster with the application's role and the seeded franchises, stopped cleanly, to be copied later.
 
-One template for each shard, since shards with one system identifier would take each other's WAL for their own. Run as a program
+One template for each shard, because shards with the same system identifier would accept each other's WAL. Run as a program
 (``python -m closeshave.environments.template RECIPE``) so that waiting for it can be interrupted, and it can be killed like any other part.
 """
 
@@ -36,12 +36,12 @@ START_S_MAX = 30.0
 UNUSED_DAYS_MAX = 14
 
 SHAPERS = ("seed.py", "schema.sql", "passwords.py", "regions.py")
-"""The stand-in's sources that decide what a template holds."""
+"""The stand-in's sources on which the contents of a template depend."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that shapes the template of one shard."""
+    """Everything on which the template of one shard depends."""
 
     shard: Shard
     topology: Topology
@@ -52,12 +52,12 @@ class Recipe:
 
     @property
     def parameters(self) -> dict[str, str | int]:
-        """PostgreSQL's settings, those that the shard will run under."""
+        """PostgreSQL's settings, the same as those of the running shard."""
         return patroni.parameters(int(self.postgres_version.split(".")[0]))
 
     @property
     def path(self) -> Path:
-        """Where the finished template lies: another place for every difference in what shapes it."""
+        """The directory of the finished template: a different one for every recipe."""
         names = (patroni.DATABASE, patroni.USER, patroni.SUPERUSER, patroni.REPLICATION_USER)
         shapers = (self.shard, self.topology, self.sizes, self.sizes.password, self.postgres_version, self.parameters, names)
         shaping = hashlib.sha256(repr(shapers).encode())
@@ -70,12 +70,12 @@ CODEC = TypeAdapter(Recipe)
 
 
 def recipes(definition: Stack, postgres: Path, version: str, nobody: Wrapper) -> list[Recipe]:
-    """One for each shard, made with the programs in the directory ``postgres``."""
+    """One recipe for each shard, with the programs in the directory ``postgres``."""
     return [Recipe(shard, definition.topology, definition.seed.sizes, postgres, version, nobody) for shard in definition.topology.shards]
 
 
 def build(recipe: Recipe) -> None:
-    """Make the template unless it exists: beside its place, then renamed, so that it is there whole or not at all.
+    """Build the template unless it exists: in another directory that is renamed at the end, so that it is never incomplete.
 
     Raises :class:`CommandFailed`, :class:`psycopg.Error` or :class:`OSError`.
     """
@@ -113,7 +113,7 @@ def _fill(recipe: Recipe, directory: Path) -> None:
 
 @contextmanager
 def _server(recipe: Recipe, directory: Path) -> Iterator[str]:
-    """Run PostgreSQL over ``directory`` on a socket in the file system (no port to collide with); yields the socket's directory."""
+    """Run PostgreSQL over ``directory`` on a Unix socket, so that it needs no port; yields the socket's directory."""
     sockets = Path(tempfile.mkdtemp(prefix="closeshave-"))
     recipe.nobody.own(sockets)
     # The directory is synced once at the end; until then nothing here is worth a wait.
@@ -156,7 +156,7 @@ def touch(template: Path) -> None:
 
 
 def command(order: Path) -> list[str]:
-    """How to build the recipe in the file ``order`` in a process of its own."""
+    """The command that builds the recipe in the file ``order``."""
     return [sys.executable, "-m", "closeshave.environments.template", str(order)]
 
 

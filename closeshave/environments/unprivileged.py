@@ -1,4 +1,4 @@
-"""PostgreSQL refuses to run as root, and as a user without a name: how to start it as the user nobody without changing the owner of its files."""
+"""How to start PostgreSQL as the user nobody, because it refuses to run as root or as a user without a name."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ NOBODY = 65534
 
 @dataclass(frozen=True, slots=True)
 class Wrapper:
-    """Words to put before a command, and who must own the files that it writes (``None``: the user that starts it)."""
+    """The words to put before a command, and the user that must own the files that it writes (``None``: the user that starts it)."""
 
     words: tuple[str, ...] = ()
     owner: int | None = None
 
     def own(self, directory: Path) -> None:
-        """Give ``directory`` and all below it to the user that the wrapped command runs as."""
+        """Make the user of the wrapped command the owner of ``directory`` and everything below it."""
         if self.owner is not None:
             for path in (directory, *directory.rglob("*")):
                 os.chown(path, self.owner, self.owner, follow_symlinks=False)
 
 
 _NAMESPACE = Wrapper(("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}"))
-"""A user namespace in which the caller is called nobody; outside of it nothing changes."""
+"""A user namespace in which the caller is the user nobody; outside of it nothing changes, so files keep their owner."""
 
 _SETPRIV = Wrapper(("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"), NOBODY)
-"""Really another user, where namespaces are forbidden: it must be able to read the programs."""
+"""The real user nobody, if namespaces are forbidden: it must be able to read the programs."""
 
 
 def needed() -> bool:
-    """Whether PostgreSQL would refuse the present user."""
+    """Whether PostgreSQL would refuse the current user."""
     try:
         pwd.getpwuid(os.getuid())
     except KeyError:
@@ -46,7 +46,7 @@ def needed() -> bool:
 
 
 def wrapper(probes: Sequence[Sequence[str]]) -> Wrapper:
-    """The first wrapper under which every command of ``probes`` runs; the empty one where none is needed.
+    """The first wrapper under which every command of ``probes`` runs; the empty one if none is needed.
 
     Raises :class:`EnvironmentFailed` with what was tried.
     """

@@ -1,8 +1,8 @@
-"""Start many Python programs at the price of one import: an interpreter loads what they share and forks a child for each.
+"""Starts many Python programs with one import: an interpreter imports the modules that they share and forks a child for each.
 
-Eight applications and eight Patronis would spend half of a start, on two cores, importing the same modules. A child becomes what
-``processes.start`` would have started, down to its log, its session and its niceness, and is recorded the same; started again later, it is
-started in the ordinary way from the same :class:`Process`.
+On two cores, eight applications and eight Patronis would need half of the start to import the same modules. A child is the same as if
+``processes.start`` had started it: its log, session and niceness, and its record. A later restart is done in the usual way from the same
+:class:`Process`.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ MODULES = MappingProxyType(
         "app": ("closeshave.standin.app",),
     }
 )
-"""What the processes of a role import."""
+"""The modules that the processes of a role import."""
 
 _CODEC = TypeAdapter(Process)
 
 
 class Warm:
-    """An interpreter that has imported ``modules``, waiting to become processes of the environment."""
+    """An interpreter that has imported ``modules`` and forks processes of the environment."""
 
     def __init__(self, root: Path, environment_id: str, name: str, modules: Sequence[str], words: Sequence[str] = ()) -> None:
         """Start it under the wrapper ``words``. Raises :class:`OSError`."""
@@ -71,15 +71,15 @@ class Warm:
         processes.record(self._root, process, int(answer))
 
     def close(self) -> None:
-        """Let the interpreter end; what it started goes on."""
+        """End the interpreter; the processes that it started go on."""
         self._interpreter.communicate()
 
 
 class WarmStarter:
-    """Starts the processes of an environment as plain ones, those of Python from warm interpreters."""
+    """Starts the processes of an environment as plain processes, those in Python from warm interpreters."""
 
     def __init__(self, root: Path, environment_id: str, nobody: Wrapper) -> None:
-        """``nobody`` is how PostgreSQL, and so Patroni, is started."""
+        """``nobody``: how PostgreSQL, and so Patroni, is started."""
         self._root, self._id = root, environment_id
         self._words = {"patroni": nobody.words}
         self._warm: dict[str, Warm] = {}
@@ -98,14 +98,14 @@ class WarmStarter:
         self._started.append(process)
 
     def started(self) -> Sequence[Process]:
-        """All that were started so far."""
+        """All processes that were started so far."""
         return self._started
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Let the interpreters end; after an error they end with the environment."""
+        """End the interpreters; after an error they end with the environment."""
         if kind is None:
             for warm in self._warm.values():
                 warm.close()
@@ -132,7 +132,7 @@ def main() -> None:
 
 
 def _become(root: Path, process: Process) -> None:
-    """Turn this forked child into ``process``."""
+    """Make this forked child the process ``process``."""
     os.setsid()
     os.nice(process.nice)
     rank_session(os.getpid(), process.nice)

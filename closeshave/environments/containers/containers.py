@@ -1,4 +1,4 @@
-"""Start and end the environment in containers. Looking at it is as with the embedded one: every port is published under its own number."""
+"""Starts and ends the environment in containers. It is observed like the embedded one, because every port is published under its own number."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from closeshave.plurals import counted
 def up(definition: Containers, *, root: Path | None = None, say: Say) -> Deployment:
     """Start the environment below ``root`` (a fresh directory by default) and return once every part of it serves.
 
-    Raises :class:`EnvironmentFailed`. Whatever ends it early, an interruption too, leaves no container, no network and no directory.
+    Raises :class:`EnvironmentFailed`. If it ends early, also by an interruption, no container, no network and no directory are left.
     """
     root = root or registry.new_root(definition.name)
     if problem := obstacle(definition.images):
@@ -42,7 +42,7 @@ def up(definition: Containers, *, root: Path | None = None, say: Say) -> Deploym
 def down(root: Path, *, logs_to: Path | None = None) -> tuple[str, ...]:
     """Remove every container and network of the environment at ``root``, its directory and its claims, in whatever state it is.
 
-    Returns what could not be removed; empty when all is gone. ``logs_to`` keeps a copy of its logs.
+    Returns what could not be removed; empty when everything is gone. ``logs_to``: a directory for a copy of its logs.
     """
     try:
         left = engine.sweep(registry.read_claim(root).id)
@@ -56,7 +56,7 @@ def down(root: Path, *, logs_to: Path | None = None) -> tuple[str, ...]:
 
 
 def obstacle(images: Images) -> str | None:
-    """Why no environment can be started here from these images, known before anything is; ``None`` when one can."""
+    """Why no environment can be started here from these images, checked before anything starts; ``None`` when one can."""
     if reason := engine.check():
         return reason
     try:

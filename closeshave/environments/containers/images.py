@@ -1,4 +1,4 @@
-"""The images that parts run from by default, made of what is installed on this machine: no registry is asked."""
+"""The default images of parts, built from the programs installed on this machine: no registry is needed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SEARCHED = "/usr/bin:/bin:/usr/sbin:/sbin"
 LOCALE = Path("/usr/lib/locale/C.utf8")
 NOBODY = 65534
 PLATFORM = ("closeshave.standin.app", "closeshave.standin.payments", "uvloop", "httptools", "hiredis")
-"""Modules of the platform's programs, and what these look for while they run."""
+"""Modules of the platform's programs, and modules that these import while they run."""
 DATABASE = ("patroni.__main__", "patroni.dcs.etcd3", "psycopg", "psycopg_binary")
 ENVIRON = (f"PATH={inside.POSTGRES}:{SEARCHED}", f"PYTHONPATH={inside.PACKAGES}", "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1")
 
@@ -36,7 +36,7 @@ class Recipe:
     tag: str
     fill: Callable[[Tree, Say], None]
     sources: str = ""
-    """Which state of our own sources it holds, if users of the image need to know."""
+    """The digest of the harness's own sources in it, if users of the image need to know it."""
 
 
 def recipes(images: Images) -> Iterator[Recipe]:
@@ -50,7 +50,7 @@ def recipes(images: Images) -> Iterator[Recipe]:
 
 
 def build(say: Say) -> tuple[str, ...]:
-    """Make the default images that are missing or made of something that has changed since; returns the tags of those made.
+    """Build the default images that are missing or whose contents have changed; returns the tags of those built.
 
     Raises :class:`closeshave.control.engine.EngineFailed` and :class:`EnvironmentFailed`.
     """
@@ -60,7 +60,7 @@ def build(say: Say) -> tuple[str, ...]:
 
 
 def make(recipe: Recipe, say: Say) -> bool:
-    """Make one image; false when there is nothing to do."""
+    """Build one image; false when it is up to date."""
     tree = _base()
     recipe.fill(tree, say)
     tree.add_libraries()
@@ -78,7 +78,7 @@ def make(recipe: Recipe, say: Say) -> bool:
 
 
 def _made_by() -> str:
-    """Images that are made in another way than before are others."""
+    """The digest of the code that builds images: if it changes, all images are built again."""
     return "".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("images.py", "interpreter.py", "tree.py"))
 
 

@@ -1,4 +1,4 @@
-"""Where things are inside the images of this project: the programs' names are those that other images have them by on their PATH."""
+"""Paths inside the images of this project. Programs have the names that they have on the PATH of other images."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 POSTGRES = Path("/opt/closeshave/postgres/bin")
 """The directory of PostgreSQL's programs, in the image of the database."""
 PYTHON = "python3"
-"""In the images of the platform, of the database (with Patroni) and of Valkey (with nothing but the standard library)."""
+"""Python in the images of the platform, of the database (with Patroni) and of Valkey (with the standard library only)."""
 PACKAGES = Path("/opt/closeshave/packages")
-"""Python packages, this one too; ``PYTHONPATH`` leads there."""
+"""The directory of Python packages, including this one; ``PYTHONPATH`` names it."""
 VALKEY = Path("valkey-server")
 HAPROXY = Path("haproxy")
 ETCD = Path("etcd")

@@ -20,7 +20,7 @@ from closeshave.environments.containers.tree import BYTE_CODE, Tree
 UNUSED = ("site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "pydoc_data")
 OWN = closeshave.__name__
 STATIC = f"config-{sys.version_info.major}.{sys.version_info.minor}"
-"""What begins so in the standard library is for those who build interpreters of their own."""
+"""Directories of the standard library that begin with this are only needed to build Python itself."""
 OPTIMIZED = re.compile(r"\.opt-[12]\.pyc$")
 IMPORT = """
 import importlib, json, sys
@@ -31,7 +31,7 @@ print(json.dumps({name: getattr(module, "__file__", None) for name, module in sy
 
 
 def add_interpreter(tree: Tree) -> None:
-    """The interpreter with its standard library, where it is on this machine; ``python3`` on the PATH leads there."""
+    """Add the interpreter with its standard library, under its path on this machine; ``python3`` on the PATH is a link to it."""
     program = Path(sys.executable).resolve()
     library = Path(sysconfig.get_path("stdlib"))
     statics = [path.name for path in library.iterdir() if path.name.startswith(STATIC)]
@@ -43,9 +43,9 @@ def add_interpreter(tree: Tree) -> None:
 
 
 def add_packages(tree: Tree, modules: Iterable[str]) -> None:
-    """This package, and every installed one that takes part when these modules are imported. Raises :class:`RuntimeError` when they cannot be.
+    """Add this package, and every installed one that is loaded when these modules are imported. Raises :class:`RuntimeError` if they cannot be imported.
 
-    They are imported here and now, in a process of their own: which also leaves their byte code, without which each start would make it again.
+    They are imported now, in a new process. This also writes their byte code, which otherwise every start of a container would compile again.
     """
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
         "PYTHONPYCACHEPREFIX": str(_kept())
@@ -62,7 +62,7 @@ def add_packages(tree: Tree, modules: Iterable[str]) -> None:
 
 
 def _add_own(tree: Tree, modules: Iterable[Path]) -> None:
-    """Those modules of this package, and what is no module beside them. The others change often, and are not missed."""
+    """Add these modules of this package, and its files that are not modules. The other modules change often and are not needed."""
     home = Path(closeshave.__file__).parent
     data = {file for module in modules for file in module.parent.iterdir() if file.is_file() and file.suffix not in {".py", BYTE_CODE}}
     for file in sorted({*modules, *data}):
@@ -70,7 +70,7 @@ def _add_own(tree: Tree, modules: Iterable[Path]) -> None:
 
 
 def add_distribution(tree: Tree, distribution: Distribution, *, without: Iterable[str] = ()) -> None:
-    """All files of an installed package but its commands, with their byte code."""
+    """Add all files of an installed package except its commands, with their byte code."""
     skipped = set(without)
     for file in _files(distribution):
         if ".." in file.parts or file.suffix == BYTE_CODE or skipped & set(file.parts):
@@ -79,7 +79,7 @@ def add_distribution(tree: Tree, distribution: Distribution, *, without: Iterabl
 
 
 def _files(distribution: Distribution) -> Iterable[PurePosixPath]:
-    """All of a package, from the directory that packages are installed in."""
+    """All files of a package, relative to the directory in which packages are installed."""
     # Left by a pip that found no wheel to make of the sources (Debian's does so in a new environment). Paths in it count from the directory
     # of the package's own metadata, whatever that is called.
     listed = distribution.read_text("installed-files.txt")
@@ -103,5 +103,5 @@ def _byte_code(file: PurePosixPath, source: Path) -> tuple[PurePosixPath, Path]:
 
 
 def _kept() -> Path:
-    """The byte code of what images are made of: not beside the sources, where we may not be allowed to write."""
+    """The directory for the byte code of images: not beside the sources, where this user may not be allowed to write."""
     return cache.directory() / "bytecode"

@@ -1,4 +1,4 @@
-"""The embedded layout put into containers: the same parts, ports and files, other addresses, and programs by the names that images know."""
+"""The layout in containers: the same parts, ports and files as the embedded one, other addresses, and programs by their names in images."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ IMAGES: Mapping[str, str] = MappingProxyType(
         "toxiproxy": "toxiproxy",
     }
 )
-"""Role → the image that its processes run from, as environment files call it."""
+"""Role → the image of its processes, by its name in environment files."""
 
 LAUNCHER = "valkey_start.py"
 PREFIX_LENGTH = 8
-"""Characters of the environment's ID that names of containers and networks carry: 32 bits, and few environments on one machine."""
+"""How many characters of the environment's ID are in the names of containers and networks: 32 bits are enough for one machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Users:
 
     everybody: str
     databases: str
-    """PostgreSQL refuses root."""
+    """Never root, which PostgreSQL refuses."""
 
 
 def lay_out(id: str, root: Path, definition: Containers, parts: Parts, first_port: int, *, block: IPv4Network, users: Users) -> Layout:
@@ -70,7 +70,7 @@ def size(definition: Containers, parts: Parts) -> tuple[int, int]:
 
 
 def parts_inside(root: Path, images: Images, *, postgres_version: str, etcd_rejoins_empty: bool = False) -> Parts:
-    """The programs as they are called inside the images, where they are on the PATH."""
+    """The programs by their names inside the images, where they are on the PATH."""
     return Parts(
         postgres=None,
         postgres_version=postgres_version,

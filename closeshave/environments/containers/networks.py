@@ -1,7 +1,8 @@
 """Networks of an environment in containers, and the address of every part on each. Pure: the same parts and block give the same plan.
 
 Every part is on the *front*, which publishes its ports and allows no traffic between parts. Each region has a network of its own, and one more, the
-*wan*, lies between the regions: only what has business in another region is on it. What belongs to no region has a foot in each.
+*wan*, connects the regions: only parts that communicate with other regions are on it. Parts that belong to no region are on the networks of all
+regions.
 """
 
 from __future__ import annotations
@@ -20,36 +21,36 @@ STAY_AT_HOME = frozenset({"app"})
 """Roles that reach other regions only through the proxies of their region."""
 
 POOLS = tuple(map(IPv4Network, ("10.213.0.0/16", "172.29.0.0/16", "192.168.192.0/18")))
-"""Private ranges (RFC 1918) to take a block from; a company's routes may well cover one of them whole."""
+"""Private ranges (RFC 1918) from which a block is taken. Several, because a company's routes may cover one of them completely."""
 
 RESERVED = 3
-"""Addresses that no part can have: the network itself, the engine's end of it, broadcast."""
+"""How many addresses of a network no part can have: the network itself, the engine's address, broadcast."""
 FIRST_HOST = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Who is on which network, and where; the :class:`closeshave.environments.addresses.Addresses` of the environment."""
+    """Which process is on which network with which address; the :class:`closeshave.environments.addresses.Addresses` of the environment."""
 
     networks: tuple[Network, ...]
     attachments: Mapping[str, tuple[Attachment, ...]]
-    """Process → where it is, the front first."""
+    """Process → its networks and addresses, the front first."""
     regions: Mapping[str, str | None]
     """Process → the region that it belongs to."""
     trusted: tuple[str, ...]
     bind: str = "0.0.0.0"  # noqa: S104 - all interfaces of a container, which only the other parts reach
 
     def of(self, name: str, seen_from: str | None) -> str:
-        """The address in the region's own network for parts of the same region, else the one between regions.
+        """The address in the region's own network for parts of the same region, else the one in the network between regions.
 
-        For a part that is on no network between regions it is the first of its other addresses.
+        For a part that is not on the network between regions, the first of its other addresses.
         """
         if seen_from is not None and self.regions[name] in (None, seen_from):
             return self._on(name, REGION, seen_from) or self.told(name)
         return self.told(name)
 
     def told(self, name: str) -> str:
-        """The address of a part that is the same for all other parts."""
+        """The address of a part that every other part can use."""
         return self._on(name, WAN, None) or self.attachments[name][1].address
 
     def _on(self, name: str, purpose: str, region: str | None) -> str | None:
@@ -58,7 +59,7 @@ class Plan:
 
 
 def plan(prefix: str, processes: Sequence[Process], regions: Sequence[str], block: IPv4Network) -> Plan:
-    """Place the processes. Names of networks start with ``prefix``; a process ends in the same number on every network that it is on."""
+    """Assign networks and addresses. Names of networks start with ``prefix``; a process's address ends in the same number on each of its networks."""
     subnets = block.subnets(new_prefix=32 - _host_bits(len(processes)))
     kinds = [(FRONT, None), (WAN, None), *((REGION, region) for region in regions)]
     networks = {
@@ -75,7 +76,7 @@ def plan(prefix: str, processes: Sequence[Process], regions: Sequence[str], bloc
 
 
 def prefix_length(processes: int, regions: int) -> int:
-    """How large a block so many processes in so many regions need, as the length of its prefix in bits."""
+    """The block of addresses that so many processes in so many regions need, as the length of its prefix in bits."""
     return 32 - _host_bits(processes) - (regions + 1).bit_length()
 
 

@@ -1,4 +1,4 @@
-"""Which version of the stand-in an image holds: an image from before a change would be tested instead of the current source."""
+"""Which version of the stand-in an image holds, so that an image that is older than the current source is not tested by mistake."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from closeshave.environments.containers.tree import BYTE_CODE
 
 
 def digest() -> str:
-    """Changes with every source of the stand-in, and with nothing else."""
+    """A digest that changes with every source file of the stand-in, and with nothing else."""
     home = Path(standin.__file__).parent
     sums = hashlib.sha256()
     for path in sorted(path for path in home.rglob("*") if path.is_file() and path.suffix != BYTE_CODE):

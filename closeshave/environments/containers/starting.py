@@ -1,4 +1,4 @@
-"""Start containers several at a time: the engine is slow with each, and works on some at once."""
+"""Starts several containers at a time: the engine needs long for each, but can start some at once."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from closeshave.environments.construction import Say
 from closeshave.environments.errors import EnvironmentFailed
 
 URGENT = frozenset({"etcd", "patroni"})
-"""Roles that all others wait for in the end: they never queue behind those."""
+"""Roles that all others wait for: they never wait behind the others."""
 AT_ONCE = 3
-"""Of the urgent ones, and as many of the others."""
+"""How many urgent containers are started at a time, and as many of the others."""
 TELL_EVERY = 10
 
 
 class ConcurrentStarter:
-    """Starts the processes of an environment in containers, in two lanes, each in the order in which it is asked."""
+    """Starts the processes of an environment in containers, from two queues (urgent and others), each in order."""
 
     def __init__(self, root: Path, environment_id: str, say: Say) -> None:
         self._root, self._id, self._say = root, environment_id, say
@@ -31,15 +31,15 @@ class ConcurrentStarter:
         self._started: list[Process] = []
 
     def expect(self, role: str) -> None:
-        """Nothing is shared between containers."""
+        """Does nothing: containers share nothing."""
 
     def start(self, process: Process) -> None:
-        """Have it started soon; :meth:`started` says when it is."""
+        """Queue its start; :meth:`started` returns it once it runs."""
         lane = self._lanes[process.role in URGENT]
         self._starting[lane.submit(processes.start, self._root, self._id, process)] = process
 
     def started(self) -> Sequence[Process]:
-        """Those that run by now. Raises :class:`EnvironmentFailed` when one could not be started."""
+        """The processes that run by now. Raises :class:`EnvironmentFailed` when one could not be started."""
         for future in [future for future in self._starting if future.done()]:
             process = self._starting.pop(future)
             try:
@@ -55,7 +55,7 @@ class ConcurrentStarter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Wait for what is being started; after an error nothing that waits is begun any more."""
+        """Wait for the starts in progress; after an error no queued start is begun any more."""
         for lane in self._lanes.values():
             lane.shutdown(wait=True, cancel_futures=kind is not None)
         if kind is None:

@@ -1,4 +1,4 @@
-"""The files of an image, gathered from this machine and written as one tar."""
+"""The files of an image, collected from this machine and written as one tar file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import IO
 BYTE_CODE = ".pyc"
 ELF = b"\x7fELF"
 MERGED = {"bin", "sbin", "lib", "lib64"}
-"""Directories that are links to those of the same name below ``/usr``, as in every distribution of today."""
+"""Directories that are links to those of the same name below ``/usr``, as in current distributions."""
 LIBRARY = re.compile(r"(?:=> |^\s+)(/\S+) \(0x", re.MULTILINE)
 
 
@@ -31,11 +31,11 @@ class Tree:
     """Directories in which all users may write."""
 
     def put(self, path: str | PurePosixPath, source: Path) -> None:
-        """A file of this machine, links followed."""
+        """Add a file of this machine; links are followed."""
         self.files[_merged(path)] = source.resolve()
 
     def put_all(self, path: PurePosixPath, source: Path, *, without: Iterable[str] = ()) -> None:
-        """All files below a directory, but for those below subdirectories of these names."""
+        """Add all files below a directory, except those below subdirectories with these names."""
         skipped = set(without)
         for directory, below, files in os.walk(source):
             below[:] = sorted(set(below) - skipped)
@@ -44,7 +44,7 @@ class Tree:
                     self.put(path / file.relative_to(source), file)
 
     def add_libraries(self) -> None:
-        """Every shared library that the files load and that is not among them, under its own path."""
+        """Add every shared library that the files load and that is missing, under its own path."""
         programs = [str(source) for source in set(self.files.values()) if _is_elf(source)]
         # It ends with 1 when one of them loads nothing.
         listed = subprocess.run(["ldd", *programs], capture_output=True, text=True, timeout=120, check=False).stdout
@@ -59,9 +59,9 @@ class Tree:
                 self.put(library, Path(library))
 
     def digest(self, *more: str) -> str:
-        """Changes with whatever goes in: told by sizes and times of change, as reading it all would take as long as writing it.
+        """A digest of the contents, from sizes and times of change, because reading all files would take as long as writing the image.
 
-        Byte code does not count as a change: every import may write it.
+        Byte code does not count, because every import may write it.
         """
         sums = hashlib.sha256()
         for path, source in sorted(self.files.items()):
@@ -73,7 +73,7 @@ class Tree:
         return sums.hexdigest()[:16]
 
     def write(self, output: IO[bytes]) -> None:
-        """Write the tar: everything belongs to root, times are kept, as Python's byte code is only good for a source of its time."""
+        """Write the tar file: all files belong to root, and times are kept, because Python's byte code is valid only for a source of the same time."""
         with tarfile.open(fileobj=output, mode="w") as tar:
             for name in sorted(self._directories()):
                 entry = tarfile.TarInfo(name)

@@ -1,4 +1,4 @@
-"""This machine's time zone for parts in containers: they write local times into their logs, and images only have UTC."""
+"""This machine's time zone, for parts in containers: they write local times into their logs, and images have only UTC."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ VARIABLE = "TZ"
 
 
 def here() -> str:
-    """As this machine's clocks show it now, for ``TZ``."""
+    """The current offset of this machine's clock, as a value for ``TZ``."""
     return posix(datetime.now().astimezone().utcoffset() or timedelta())
 
 
 def posix(ahead: timedelta) -> str:
-    """A zone so far ahead of Greenwich in the words of POSIX, which need no zone files, and which count what is missing to Greenwich. Pure."""
+    """A zone with this offset from UTC in the form of POSIX, which needs no zone files and has the opposite sign. Pure."""
     minutes = round(ahead.total_seconds() / 60)
     hours, rest = divmod(abs(minutes), 60)
     sign, missing = ("-", "") if minutes < 0 else ("+", "-")

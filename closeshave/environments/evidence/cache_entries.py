@@ -1,8 +1,8 @@
-"""What the caches hold in the end, each node asked by itself, and for a sample of their entries what the databases say.
+"""What each cache node holds at the end, and for a sample of the entries the values in the databases.
 
-Every entry is named, since where it is kept is a promise too; what it holds is compared for :data:`COMPARED_MAX` entries of each primary, drawn at
-random. The cache is read first and the database after it, so a change in between shows as a difference and cannot hide one; what differs is read
-again for :data:`SETTLE_S`, because the platform may still be dropping what a lost tier kept it from dropping.
+Every entry is listed, because its region is a promise too. Contents are compared for :data:`COMPARED_MAX` random entries of each primary. The cache
+is read first and the database after it, so that a change in between shows as a difference and cannot hide one. Entries that differ are read again for
+:data:`SETTLE_S` seconds, because the platform may still be removing entries that it could not remove while a tier was lost.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from closeshave.standin.franchises import PAGE, entry, franchise_of
 
 TIER = "cache"
 SCANNED_MAX = 100_000
-"""Keys of one node: more than its memory holds entries."""
+"""The highest number of keys of one node: more than its memory can hold."""
 COMPARED_MAX = 2_000
 SETTLE_S = 2.0
 AGAIN_S = 0.2
@@ -38,14 +38,14 @@ TRIES_AGAIN = 3
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What a cache holds of a franchise, and what the database says; both JSON."""
+    """A franchise in the cache and in the database, both as JSON."""
 
     cached: str
     stored: str
 
     @property
     def differs(self) -> bool:
-        """Whether they say different things, in whatever order."""
+        """Whether their contents differ; the order of members does not matter."""
         return self.cached != self.stored and bool(_content(self.cached) != _content(self.stored))
 
 
@@ -77,7 +77,7 @@ def _held(deployment: Deployment, promoted: Mapping[int, Member], store: Store, 
 
 
 def _settled(deployment: Deployment, promoted: Mapping[int, Member], node: redis.Redis, drawn: Sequence[int]) -> dict[int, Pair]:
-    """The pairs of the drawn franchises, those that differ as they are when the time to settle is over; without those dropped meanwhile."""
+    """The pairs of the drawn franchises. Differing ones are read again until the time to settle is over; entries removed meanwhile are left out."""
     pairs = _pairs(deployment, promoted, node, drawn)
 
     def agree() -> bool:
@@ -102,7 +102,7 @@ def _pairs(deployment: Deployment, promoted: Mapping[int, Member], node: redis.R
 
 
 def _stored(deployment: Deployment, promoted: Mapping[int, Member], franchises: Iterable[int]) -> dict[int, str]:
-    """What the database of its shard says of each franchise; nothing of one that no shard holds."""
+    """Each franchise as its shard's database has it; without those that no shard has."""
     of_shard: dict[int, list[int]] = {}
     for franchise in franchises:
         shard = deployment.topology.shard_of(franchise)
@@ -129,7 +129,7 @@ def _text(raw: bytes | str) -> str:
 
 
 def _content(page: str) -> Any:
-    """The page; where a cache holds what is no JSON, that text itself."""
+    """The page; if the cache holds text that is not JSON, that text."""
     try:
         return foreign.loads(page)
     except ValueError:
@@ -145,7 +145,7 @@ def _version(page: str) -> int | None:
 
 @contextmanager
 def _asking(store: Store) -> Iterator[redis.Redis]:
-    """The node itself. Raises :class:`FinalStateUnreadable`, whatever fails in it."""
+    """A client of the node itself. Raises :class:`FinalStateUnreadable` for every failure."""
     try:
         with sentinel.session(store.port, decode=False, again=TRIES_AGAIN, timeout_s=TIMEOUT_S) as node:
             yield node

@@ -1,4 +1,4 @@
-"""What was read on the lost sides of partitions before these were rewound."""
+"""Rows that were read on the old primaries of partitions before these were rewound."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from closeshave.history import DIVERGED
 
 
 def read(root: Path, since_wall_s: float) -> pa.Table | None:
-    """Rows of bookings made since ``since_wall_s`` (seconds since the epoch); ``None`` where no two sides were ever read.
+    """Rows of bookings made since ``since_wall_s`` (seconds since the epoch); ``None`` if there was nothing to read.
 
-    Raises :class:`FinalStateUnreadable` for a file that is torn.
+    Raises :class:`FinalStateUnreadable` for a damaged file.
     """
     path = root / FILE
     if not path.exists():

@@ -1,4 +1,4 @@
-"""How many requests each edge endpoint counted: an independent check of what the senders report."""
+"""How many requests each edge endpoint counted: an independent check of the senders' counts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class EdgeCountsUnreadable(OSError):
 
 
 def read(deployment: Deployment) -> tuple[EdgeCount, ...]:
-    """The running totals of every edge, in the order of the deployment, without the harness's own. Raises :class:`EdgeCountsUnreadable`."""
+    """The running totals of every edge, in the order of the deployment, without the harness's own requests. Raises :class:`EdgeCountsUnreadable`."""
     try:
         own = Counter(str(line.get("region")) for line in read_lines(Path(deployment.root, OWN_REQUESTS)))
     except ValueError as error:
@@ -57,7 +57,7 @@ def total(statistics: str, frontend: str, region: str) -> int:
 def between(before: Sequence[EdgeCount], after: Sequence[EdgeCount]) -> tuple[EdgeCount, ...]:
     """Requests of each edge between two readings.
 
-    Raises :class:`EdgeCountsUnreadable` when a counter is missing from one of them or went back, as it does when its process is started again.
+    Raises :class:`EdgeCountsUnreadable` when a counter is missing from one of them or went back, which happens when its process is restarted.
     """
     first, last = ({count.region: count.requests for count in counts} for counts in (before, after))
     if unpaired := sorted(first.keys() ^ last.keys()):

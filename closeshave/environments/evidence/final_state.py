@@ -1,7 +1,7 @@
 """The final state of the platform, read directly and not through a proxy.
 
-Bookings come from each shard's promoted primary, captures from the provider's own ledger, entries from each cache, and where a region's rows
-may not leave it, each database member says what it holds of them.
+Bookings come from each shard's promoted primary, captures from the provider's own ledger, entries from each cache. If a region's rows must not leave
+it, each database member reports how many of them it holds.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from closeshave.vocabulary import MarkKind
 
 ROWS_AT_ONCE = 20_000
 CALM_S = 0.5
-"""How long primaries must show no transaction: a request between two transactions, at the provider say, shows none either."""
+"""How long primaries must show no transaction: a request between two transactions, for example at the provider, shows none either."""
 
 _BOOKINGS_SINCE = """
 SELECT id AS booking, franchise_id AS franchise, %(shard)s::int AS found_on, barber_id AS barber,
@@ -50,11 +50,11 @@ SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
   AND state IS DISTINCT FROM 'idle'
 """
-"""A session whose state is hidden may not be idle, so it counts as active."""
+"""A session whose state this user may not see counts as active."""
 
 
 def primaries(deployment: Deployment) -> dict[int, Member]:
-    """The one primary of each shard as Patroni reports it, asked at the members themselves.
+    """The only primary of each shard, as Patroni reports it at the members themselves.
 
     Raises :class:`FinalStateUnreadable` naming the shards that have none, or more than one.
     """
@@ -65,7 +65,7 @@ def primaries(deployment: Deployment) -> dict[int, Member]:
 
 
 def _primaries(deployment: Deployment) -> tuple[dict[int, Member], dict[int, str]]:
-    """The one primary of each shard that has one, and of every other shard why there is none to read."""
+    """The primary of each shard that has exactly one, and for every other shard why none can be read."""
     found: dict[int, list[Member]] = {shard.id: [] for shard in deployment.topology.shards}
     for member in deployment.members:
         if probe.http_status(member.api_port, "/primary") == 200:
@@ -79,7 +79,7 @@ def _primaries(deployment: Deployment) -> tuple[dict[int, Member], dict[int, str
 
 
 def quiesce(deployment: Deployment, timeout_s: float) -> None:
-    """Wait until each shard has its primary and no transaction of the application is open in any: then nothing is in flight.
+    """Wait until each shard has its primary and no shard has an open transaction of the application: then nothing is in flight.
 
     Raises :class:`FinalStateUnreadable` with what is still in the way after ``timeout_s`` seconds.
     """
@@ -104,11 +104,12 @@ def quiesce(deployment: Deployment, timeout_s: float) -> None:
 
 
 def export(deployment: Deployment, run: Path, since_wall_s: float, say: Callable[[str], None]) -> None:
-    """Write ``final_state/`` of the run: all bookings and captures made since ``since_wall_s`` (seconds since the epoch), and what parts hold.
+    """Write ``final_state/`` of the run: all bookings and captures made since ``since_wall_s`` (seconds since the epoch), and the contents of caches
+    and members.
 
-    Captures come first, since they depend on no database. A shard that cannot be read is noted in the timeline (``part-missing``, ``final state of
-    shard 2: why``), and the others are read anyway. Raises :class:`FinalStateUnreadable` where none can be, and for what else cannot, and then
-    leaves the file that it concerns out.
+    Captures come first, because they depend on no database. A shard that cannot be read is noted in the timeline (``part-missing``, ``final state of
+    shard 2: why``), and the others are still read. Raises :class:`FinalStateUnreadable` if no shard can be read, or another part cannot; the file of
+    that part is not written.
     """
     captured = captures(Path(deployment.payments.ledger), since_wall_s)
     save_rows(run / CAPTURES_FILE, captured)
@@ -141,7 +142,7 @@ def export(deployment: Deployment, run: Path, since_wall_s: float, say: Callable
 def captures(ledger: Path, since_wall_s: float) -> pa.Table:
     """The provider's captures since ``since_wall_s``. A provider that never charged has no ledger.
 
-    Raises :class:`FinalStateUnreadable` naming the line that is torn or is no capture.
+    Raises :class:`FinalStateUnreadable` naming a line that is incomplete or not a capture.
     """
     rows = []
     for number, line in enumerate(ledger.read_bytes().splitlines(keepends=True) if ledger.exists() else (), start=1):
@@ -174,7 +175,7 @@ def _bookings(deployment: Deployment, member: Member, since_wall_s: float) -> pa
 
 
 def _in_flight(deployment: Deployment) -> str:
-    """Which primaries have open transactions, in words; empty when none has. Raises :class:`FinalStateUnreadable`."""
+    """Which primaries have open transactions, as text; empty when none has. Raises :class:`FinalStateUnreadable`."""
     return "; ".join(_open_transactions(deployment, primaries(deployment)))
 
 

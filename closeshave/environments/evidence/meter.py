@@ -1,4 +1,4 @@
-"""What the host and each group of processes used between two looks, and what they had to wait for: CPU, memory, storage and network."""
+"""What the host and each group of processes used between two samples, and what they had to wait for: CPU, memory, storage and network."""
 
 from __future__ import annotations
 
@@ -37,42 +37,44 @@ class Usage:
     region: str | None
     processes: int
     cpu_s: float
-    """CPU seconds used in the interval by those that lived at its end; the host's is user and system time."""
+    """CPU seconds used in the interval by processes that ran at its end; for the host, user and system time."""
     memory_bytes: int
-    """Resident at the interval's end: a group's own pages (none that are shared), the host's use."""
+    """Resident bytes at the interval's end: of a group only unshared pages; of the host the memory in use."""
     read_bytes: int | None
     written_bytes: int | None
-    """Storage, in the interval. ``None`` for a group some of whose processes may not be looked at."""
+    """Bytes of storage traffic in the interval. ``None`` for a group with processes that may not be inspected."""
     user_s: float | None = None
     system_s: float | None = None
     idle_s: float | None = None
     iowait_s: float | None = None
     steal_s: float | None = None
-    """CPU seconds in the interval, summed over all cores; from here on of the host only."""
+    """CPU seconds in the interval, summed over all cores. This field and the following ones are of the host only."""
     load_1min: float | None = None
     memory_available_bytes: int | None = None
     received_bytes: int | None = None
     sent_bytes: int | None = None
-    """Network in the interval, loopback included."""
+    """Bytes of network traffic in the interval, including loopback."""
     others_s: float | None = None
     """CPU seconds of programs that belong to no group; the kernel's own threads are not counted."""
     delay_s: float | None = None
-    """From here on of groups: how long their threads waited for a processor, summed (run-queue delay)."""
+    """This field and the following ones are of groups. Seconds that their threads waited for a processor, summed (run-queue delay)."""
     blocked_s: float | None = None
-    """How long they waited for storage, summed; ``None`` where the kernel does not count it."""
+    """Seconds that they waited for storage, summed; ``None`` if the kernel does not count it."""
     major_faults: int | None = None
     stopped: int | None = None
     """Processes that were stopped by a signal at the interval's end."""
     cpu_stall_s: float | None = None
     memory_stall_s: float | None = None
     io_stall_s: float | None = None
-    """Pressure stall information: seconds of the interval in which some task was held up for lack of it. Of the whole host, and of a group whose
-    processes have control groups of their own (containers): the worst of these."""
+    """Pressure stall information: seconds of the interval in which some task had to wait for the resource.
+
+    For the whole host, and for a group whose processes have control groups of their own (containers), of which the worst counts.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Stalls:
-    """Cumulative seconds of pressure stall information, each ``None`` where it is not told."""
+    """Cumulative seconds of pressure stall information; ``None`` where the kernel does not report it."""
 
     cpu_s: float | None
     memory_s: float | None
@@ -84,7 +86,7 @@ class Stalls:
         return cls(*(proctable.stalled_s(f"{prefix}{what}{suffix}") for what in ("cpu", "memory", "io")))
 
     def since(self, before: Stalls) -> Stalls:
-        """What was added."""
+        """The increase since ``before``."""
         return Stalls(_added(before.cpu_s, self.cpu_s), _added(before.memory_s, self.memory_s), _added(before.io_s, self.io_s))
 
 
@@ -103,11 +105,11 @@ class Look:
     """Of owned processes."""
     host: HostCounters
     waits_ns: Mapping[Incarnation, Mapping[int, int]] | None = None
-    """Of owned processes, by thread; ``None`` where this kernel does not count."""
+    """Of owned processes, by thread; ``None`` if this kernel does not count it."""
     stalls: Mapping[str, Stalls] = field(default_factory=dict)
-    """By control group; of the whole host under the empty name."""
+    """By control group; the empty name is the whole host."""
     contained: Mapping[int, str] = field(default_factory=dict)
-    """The control group of each owned process that has another one than the sampler."""
+    """The control group of each owned process whose control group is not the sampler's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class HostCounters:
 
     @classmethod
     def read(cls) -> HostCounters:
-        """As they are now. Storage is ``None`` where the kernel shows no disks, as in some sandboxes."""
+        """The current counters. Storage is ``None`` if the kernel shows no disks, as in some sandboxes."""
         cpu, memory, disks, network = psutil.cpu_times(), psutil.virtual_memory(), psutil.disk_io_counters(), psutil.net_io_counters()
         return cls(
             user_s=cpu.user + cpu.nice,
@@ -171,11 +173,11 @@ def look(own: Callable[[Mapping[int, Entry]], Mapping[int, Group]]) -> Look:
 
 
 GROUPS = next((str(path) for path in (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified")) if (path / "cgroup.procs").exists()), "")
-"""Where control groups of version 2 are; empty where there are none."""
+"""The mount point of control groups version 2; empty if there is none."""
 
 
 def _contained(owned: Mapping[int, Group]) -> dict[int, str]:
-    """Processes in a control group that is not the sampler's own: one that is shared does not show which process was delayed."""
+    """Processes in a control group other than the sampler's: a shared group does not show which process was delayed."""
     if not GROUPS:
         return {}
     here = proctable.control_group(os.getpid())
@@ -184,9 +186,9 @@ def _contained(owned: Mapping[int, Group]) -> dict[int, str]:
 
 
 def usage(before: Look, after: Look) -> list[Usage]:
-    """What was used from one look to the next: the host first, then each group that has processes now.
+    """What was used between two samples: the host first, then each group that has processes now.
 
-    A process that was born and died in between is not seen: what it used shows in the host's row only.
+    A process that started and ended in between is not seen: its use is only in the host's row.
     """
     ticks = {entry.incarnation: entry.cpu_ticks for entry in before.entries.values()}
     members: dict[Group, list[Entry]] = defaultdict(list)
@@ -215,7 +217,7 @@ def usage(before: Look, after: Look) -> list[Usage]:
 
 
 def _moved(before: Mapping[Incarnation, Io | None], now: Io | None, incarnation: Incarnation, *, born: bool) -> Io | None:
-    """Storage traffic since ``before``; all of it for one born since, none yet for an older one that has only now been found to belong."""
+    """Storage traffic since ``before``: all of it for a process started since, and 0 for an older one that was only now assigned to a group."""
     earlier = before.get(incarnation, Io(0, 0) if born else now)
     return None if now is None or earlier is None else Io(now.read_bytes - earlier.read_bytes, now.written_bytes - earlier.written_bytes)
 
@@ -240,7 +242,7 @@ def _held_up(before: Look, after: Look, entries: Sequence[Entry]) -> dict[str, A
 
 
 def _waited_ns(before: Look, after: Look, entry: Entry) -> int:
-    """By each thread in the interval; all of it for one born since, none yet for an older process that has only now been found to belong."""
+    """Waiting time of each thread in the interval: all of it for a process started since, and 0 for an older one that was only now assigned to a group."""
     assert after.waits_ns is not None
     now = after.waits_ns.get(entry.incarnation, {})
     known = (before.waits_ns or {}).get(entry.incarnation)
@@ -251,7 +253,7 @@ def _waited_ns(before: Look, after: Look, entry: Entry) -> int:
 
 
 def _others_s(before: Look, after: Look) -> float:
-    """CPU time of other programs: what is seen of them, or more where the host was busier than all that is seen explains."""
+    """CPU time of other programs: the sum over those that are seen, or more if the host was busier than all seen processes explain."""
     used = after.host.user_s - before.host.user_s + after.host.system_s - before.host.system_s
     used -= after.host.interrupts_s - before.host.interrupts_s
     ours = _spent_s(before, after, lambda look, entry: entry.pid in look.owners)
@@ -261,11 +263,11 @@ def _others_s(before: Look, after: Look) -> float:
 
 
 UNEXPLAINED = 0.1
-"""Of all cores' time: the host's times are counted by ticks and a process's are exact, and what is born and dies unseen is ours as well as others'."""
+"""Tolerance, as a share of all cores' time: the host's times are counted in ticks, and short processes that no sample sees may be the harness's own."""
 
 
 def _spent_s(before: Look, after: Look, belongs: Callable[[Look, Entry], bool]) -> float:
-    """By those that live, and by their children that ended in the interval: these are charged to who asked how they ended."""
+    """CPU time of running processes, and of their children that ended in the interval: the kernel adds it to the parent that waited for them."""
     living = [entry for entry in after.entries.values() if belongs(after, entry)]
     earlier = {entry.incarnation: entry for entry in before.entries.values()}
     own = sum(entry.cpu_ticks - (earlier[entry.incarnation].cpu_ticks if entry.incarnation in earlier else 0) for entry in living)

@@ -1,4 +1,4 @@
-"""Where the rows of bound regions are: each database member counts for itself, primary or standby, wherever it stands."""
+"""Where the rows are that must not leave their region: each database member is counted, primary or standby, in whatever region."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COUNT = "SELECT count(*) FROM franchises WHERE id BETWEEN %s AND %s"
 
 
 def read(deployment: Deployment) -> pa.Table:
-    """A row for each member and each shard whose franchises are bound to their region. Raises :class:`FinalStateUnreadable`."""
+    """One row for each member of each shard whose franchises are bound to their region. Raises :class:`FinalStateUnreadable`."""
     bound = [shard for shard in deployment.topology.shards if shard.home in deployment.topology.resident]
     rows = [row for member in deployment.members for row in _held(deployment, member, bound)] if bound else []
     return pa.Table.from_pylist(rows, schema=PLACEMENTS)

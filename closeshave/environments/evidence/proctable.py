@@ -1,4 +1,4 @@
-"""All processes of this machine at one instant, straight from ``/proc``: one short read a process, cheap enough for once a second."""
+"""All processes of this machine at one instant, from ``/proc``: one short read for each process, cheap enough for once a second."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ class Entry:
     pid: int
     parent: int
     started_ticks: int
-    """After boot."""
+    """Ticks after boot."""
     cpu_ticks: int
     """User and system time of its own, without children."""
     ended: bool = False
-    """It only waits for its parent to ask how it ended (a zombie)."""
+    """It has ended and its parent has not yet waited for it (a zombie)."""
     stopped: bool = False
-    """By a signal (SIGSTOP) or a debugger."""
+    """Stopped by a signal (SIGSTOP) or a debugger."""
     kernel: bool = False
     """A thread of the kernel, not a program."""
     child_ticks: int = 0
-    """User and system time of its children that have ended and were asked how."""
+    """User and system time of its children that have ended and were waited for."""
     major_faults: int = 0
-    """Pages that it had to wait for until they were read from storage."""
+    """Page faults for which it had to wait until the page was read from storage."""
     blocked_ticks: int = 0
-    """Time that it waited for storage; stays 0 where the kernel does not count it (``kernel.task_delayacct``)."""
+    """Ticks that it waited for storage; stays 0 if the kernel does not count it (``kernel.task_delayacct``)."""
     name: str = field(default="", compare=False)
-    """Of the program, at most 15 characters."""
+    """The program's name, at most 15 characters."""
 
     @property
     def incarnation(self) -> tuple[int, int]:
-        """What no other process ever has: a process ID alone is used again."""
+        """Identifies this process uniquely, because process IDs are used again."""
         return self.pid, self.started_ticks
 
 
@@ -78,7 +78,7 @@ def parse_stat(text: str) -> Entry:
 
 
 def table() -> dict[int, Entry]:
-    """Every process that lives now, by ID."""
+    """Every current process, by ID."""
     found = {}
     for name in os.listdir("/proc"):  # noqa: PTH208 - every second, for hundreds of processes: Path objects would double the cost
         if name.isdecimal() and (text := _read(f"/proc/{name}/stat")):
@@ -89,7 +89,7 @@ def table() -> dict[int, Entry]:
 
 
 def owners(entries: Mapping[int, Entry], roots: Mapping[int, Owner]) -> dict[int, Owner]:
-    """Who owns each process: the nearest root among itself and its ancestors; processes below no root are left out."""
+    """The owner of each process: the nearest root among itself and its ancestors; processes below no root are left out."""
     found: dict[int, Owner] = {}
     for pid in entries:
         path: list[int] = []
@@ -105,19 +105,19 @@ def owners(entries: Mapping[int, Entry], roots: Mapping[int, Owner]) -> dict[int
 
 
 def memory_bytes(pid: int) -> int:
-    """Resident memory that is the process's own: without pages shared with others, so that a sum over processes means something."""
+    """Resident memory of the process without pages shared with others, so that a sum over processes counts no page twice."""
     fields = _read(f"/proc/{pid}/statm").split()
     return (int(fields[1]) - int(fields[2])) * PAGE_BYTES if fields else 0
 
 
 def io(pid: int) -> Io | None:
-    """The process's storage traffic; ``None`` when it has ended or belongs to a user whose processes we may not read."""
+    """The process's storage traffic; ``None`` when it has ended or belongs to a user whose processes may not be read."""
     numbers = dict(line.split(": ") for line in _read(f"/proc/{pid}/io").splitlines())
     return Io(int(numbers["read_bytes"]), int(numbers["write_bytes"])) if numbers else None
 
 
 def waits_counted() -> bool:
-    """Whether this kernel counts how long threads wait for a processor: a process that runs has had its turn at least once."""
+    """Whether this kernel counts how long threads wait for a processor: the count of a running process is above 0 then."""
     words = _read("/proc/self/schedstat", at_most=128).split()
     return len(words) > 2 and int(words[2]) > 0
 
@@ -136,7 +136,7 @@ def waits_ns(pid: int) -> dict[int, int]:
 
 
 def stalled_s(pressure: str) -> float | None:
-    """Seconds in which at least one task was held up, from a file of pressure stall information; ``None`` where there is none."""
+    """Seconds in which at least one task had to wait, from a file of pressure stall information; ``None`` if there is none."""
     for line in _read(pressure).splitlines():
         if line.startswith("some "):
             return int(line.rpartition("total=")[2]) / 1e6

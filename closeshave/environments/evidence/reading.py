@@ -1,4 +1,4 @@
-"""One database member, asked for a final state: directly, with bounded waits, and with a reason when it cannot answer."""
+"""Reads a final state from one database member: directly, with limited waits, and with a reason when it cannot answer."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ READ_TIMEOUT_S = 120
 
 
 class FinalStateUnreadable(OSError):
-    """The final state cannot be read, and why: which shard, which cache, or which line of the ledger. No partial file is written."""
+    """The final state cannot be read; the message says why and names the shard, cache or line of the ledger. No partial file is written."""
 
 
 @contextmanager
 def session(deployment: Deployment, member: Member) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-    """A connection to the member itself. Raises :class:`FinalStateUnreadable`, whatever fails in it."""
+    """A connection to the member itself. Raises :class:`FinalStateUnreadable` for every failure."""
     try:
         with postgres.connect(
             member.port, deployment.database, deployment.user, statement_timeout_s=READ_TIMEOUT_S, autocommit=False

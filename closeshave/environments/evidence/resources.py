@@ -1,7 +1,7 @@
 """What the machine and every group of processes used during a run, once a second: so that a report can say *why*.
 
-``python -m closeshave.environments.evidence.resources --deployment ROOT --run RUN`` appends to ``RUN/spool/resources.jsonl`` until it is told to stop or
-its parent is gone; :func:`collect` makes ``RUN/resources.parquet`` of it.
+``python -m closeshave.environments.evidence.resources --deployment ROOT --run RUN`` appends to ``RUN/spool/resources.jsonl`` until SIGTERM or until
+its parent is gone; :func:`collect` converts it to ``RUN/resources.parquet``.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ RUN_MARK = RUN_VARIABLE
 """Every process that a harness starts carries the name of its run directory in this variable."""
 
 SENDER = "closeshave.traffic.bare_locust"
-"""The module that every load generator, and no other helper, is started as."""
+"""The module with which every load generator, and no other helper, is started."""
 
 LOCUST, HARNESS, ENGINE = Group("locust", None), Group("harness", None), Group("engine", None)
 
 ENGINES = ("dockerd", "docker-proxy", "containerd", "runc", "podman", "conmon", "rootlessport", "slirp4netns", "pasta")
-"""How names of programs begin that carry a container environment's traffic and do what the harness asks of its containers."""
+"""The beginnings of the names of programs that forward a container environment's traffic and carry out the harness's commands."""
 
 _TEXT: Any = pa.dictionary(pa.int32(), pa.string())  # its stub knows less than the library: as a field type it is refused
 SCHEMA = pa.schema(
@@ -62,13 +62,13 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """The sampler's process, as its starter holds it."""
+    """The handle of the sampler's process."""
 
     process: subprocess.Popen[bytes]
 
     @classmethod
     def start(cls, root: Path, run: Path, withheld: Iterable[str] = ()) -> Sampler:
-        """Sample the environment under ``root`` and this process's own helpers into ``run``; ``withheld`` names variables that it has no use for.
+        """Sample the environment under ``root`` and this process's own helpers into ``run``; ``withheld`` names variables that it does not need.
 
         Raises :class:`OSError`.
         """
@@ -88,7 +88,7 @@ class Sampler:
         return cls(process)
 
     def stop(self) -> int:
-        """End it; returns its exit code, 0 when all was well."""
+        """End it; returns its exit code, 0 for success."""
         self.process.terminate()
         try:
             return self.process.wait(STOP_TIMEOUT_S)
@@ -98,7 +98,7 @@ class Sampler:
 
 
 def collect(run: Path) -> None:
-    """Make ``resources.parquet`` of what the sampler wrote. Raises :class:`OSError` when it wrote nothing, or what is no sample."""
+    """Convert the sampler's file to ``resources.parquet``. Raises :class:`OSError` if it is empty or damaged."""
     try:
         table = samples(read_lines(run / SPOOL))
     except ValueError as error:
@@ -109,7 +109,7 @@ def collect(run: Path) -> None:
 
 
 def samples(lines: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """The sampler's lines as a table with the columns of :data:`SCHEMA`. Raises :class:`ValueError` for one that is no sample."""
+    """The sampler's lines as a table with the columns of :data:`SCHEMA`. Raises :class:`ValueError` for a line that is not a sample."""
     try:
         rows = [{**usage, "at_ns": line["at_ns"], "interval_s": line["interval_s"]} for line in lines for usage in line["usage"]]
         return pa.Table.from_pylist(rows, schema=SCHEMA)
@@ -121,7 +121,7 @@ def samples(lines: Iterable[Mapping[str, Any]]) -> pa.Table:
 class Census:
     """Which process belongs to which group: by the environment's records first, else by the run's mark.
 
-    Records are read again only when one was written; everything else costs a look into the process table.
+    Records are read again only when one was written; otherwise only the process table is read.
     """
 
     deployment: Deployment
@@ -144,13 +144,13 @@ class Census:
         return {**self._engine(entries), **proctable.owners(entries, {**rest, **environment})}
 
     def _engine(self, entries: Mapping[int, Entry]) -> dict[int, Group]:
-        """The container engine's own processes, where the environment has any use for one; what others run in its containers is not among them."""
+        """The container engine's own processes, if the environment uses one; without other users' containers."""
         if not self.deployment.networks:
             return {}
         return {pid: ENGINE for pid, entry in entries.items() if entry.name.startswith(ENGINES)}
 
     def _environment(self, entries: Mapping[int, Entry]) -> dict[int, Group]:
-        """The processes that the environment started, and the daemons (PostgreSQL) that no longer descend from these."""
+        """The processes that the environment started, and daemons (PostgreSQL) that are not their descendants any more."""
         self._read_records(entries)
         roots = {pid: group for (pid, started), group in self._recorded.items() if pid in entries and entries[pid].started_ticks == started}
         root = Path(self.deployment.root)
@@ -187,7 +187,7 @@ class Census:
 
 
 def sample(census: Census, spool: Path, stop: threading.Event) -> None:
-    """Append a line a second to ``spool`` until ``stop`` is set or the census's parent is not this process's any more."""
+    """Append a line to ``spool`` every second until ``stop`` is set or this process has another parent than the census says."""
     before, before_ns = meter.look(census.owners), now_ns()
     due_ns = before_ns
     while os.getppid() == census.parent:
@@ -205,7 +205,7 @@ def sample(census: Census, spool: Path, stop: threading.Event) -> None:
 
 
 def main() -> None:
-    """Sample until told to stop."""
+    """Sample until SIGTERM."""
     parser = argparse.ArgumentParser(description="Record what the host and every group of processes use, once a second.")
     parser.add_argument("--deployment", type=Path, required=True, help="root of the running environment")
     parser.add_argument("--run", type=Path, required=True, help="run directory")

@@ -1,7 +1,7 @@
-"""The platform's own signals about failures, read from the logs of its parts: when it noticed, when it promoted, when it demoted.
+"""The platform's own signals about failures, read from the logs of its parts: when it noticed a failure, promoted or demoted a server.
 
-One pure parser a role turns a line into what it says; :func:`read` only finds the files and places times on the monotonic axis. What counts
-is what a part decides and acts on. A standby whose WAL stream breaks, say, only complains, several times a second: that is no signal.
+One pure parser for each role turns a line into a signal; :func:`read` only finds the files and converts times to the monotonic clock. Only decisions
+and actions of a part count. A standby whose WAL stream breaks, for example, logs this several times a second, which is not a signal.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from closeshave.history import Signal
 from closeshave.vocabulary import SignalKind
 
 YEARS = 1971, 9998
-"""A time beyond them has none in some zone, or on some clock."""
+"""Years beyond these cannot be converted in every zone or on every clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What one log line says. A naive ``wall`` is local time, as most parts write it."""
+    """A signal in one log line. A naive ``wall`` is local time, as most parts write it."""
 
     wall: datetime
     kind: str
@@ -51,7 +51,7 @@ _POSTGRES_END = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) \S+ \[\d+\]
 
 
 def patroni(line: str, shard: int) -> Word | None:
-    """What a line of a Patroni member of ``shard`` says; ``None`` for the usual. Of its PostgreSQL's lines only the end of all sessions counts."""
+    """The signal in a line of a Patroni member of ``shard``; ``None`` for other lines. Of PostgreSQL's lines only the end of all sessions counts."""
     if ended := _POSTGRES_END.match(line):
         return _word(_instant(ended[1], "%Y-%m-%d %H:%M:%S.%f"), SignalKind.STOPPED, f"shard:{shard}", ended[2])
     found = _PATRONI_LINE.match(line)
@@ -75,7 +75,7 @@ _SENTINEL_EVENTS = (
 
 
 def sentinel(line: str) -> Word | None:
-    """What a line of a Sentinel says of a group of stores; its fellow sentinels, votes and epochs do not count."""
+    """The signal in a Sentinel's line about a group of stores; lines about other sentinels, votes and epochs do not count."""
     found = _SENTINEL_LINE.match(line)
     if found is None:
         return None
@@ -92,10 +92,10 @@ _HAPROXY_EMPTY = re.compile(r"(?:proxy|backend) (?P<backend>\S+) has no server a
 
 
 def haproxy(line: str, regions: Collection[str], groups: Collection[str], region: str | None) -> Word | None:
-    """What a line of a HAProxy (log format ``iso``) says: a server is gone, or the last one of a backend.
+    """The signal in a line of a HAProxy (log format ``iso``): a server is down, or the last one of a backend.
 
-    Backends are named after what they lead to: the scope is the shard, or the group of stores (one of ``groups``), or the region (one of
-    ``regions``) in the names of server and backend, or else ``region``, the proxy's own.
+    Backends are named after their servers: the scope is the shard, the group of stores (one of ``groups``) or the region (one of ``regions``) in the
+    names of server and backend, or else ``region``, the proxy's own.
     """
     found = _HAPROXY_LINE.match(line)
     if found is None:
@@ -132,7 +132,7 @@ def _word(wall: datetime | None, kind: str, scope: str, detail: str) -> Word | N
 def read(logs: Path, deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int) -> list[Signal]:
     """Every signal between two instants of the monotonic clock (ns), in order of time.
 
-    ``logs`` holds a file ``NAME.log`` for each process. Raises :class:`OSError` when the log of a part that speaks cannot be read.
+    ``logs`` holds a file ``NAME.log`` for each process. Raises :class:`OSError` when a log that may hold signals cannot be read.
     """
     found = [
         Signal(at_ns, word.kind, word.scope, path.name, word.detail)

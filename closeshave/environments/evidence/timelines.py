@@ -1,4 +1,4 @@
-"""Patroni's history of timelines: each promotion that a shard has ever had, as it keeps it in etcd, independent of the logs of its members.
+"""Patroni's history of timelines: each promotion of a shard, as Patroni stores it in etcd, independent of the logs of its members.
 
 It is a second source for when a shard got another primary, and the only one if a member's log is lost or has an unknown format.
 """
@@ -25,7 +25,7 @@ def read(deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int) -
 
 
 def parse(lines: list[object], shard: int, anchor: Anchor) -> Iterator[Signal]:
-    """What Patroni's lines say: timeline that ended, position, reason, instant and new leader; the last two are missing where it forgot. Pure."""
+    """The promotions in Patroni's lines: ended timeline, position, reason, instant and new leader; Patroni sometimes lacks the last two. Pure."""
     for line in lines:
         match line:
             case [int(timeline), int(position), str(reason), str(at), *leader]:

@@ -1,1 +1,1 @@
-"""A remote platform: named and fingerprinted in a file, loaded within its caps, never started or stopped by the harness."""
+"""A remote platform: described in a file with its fingerprint, loaded within its caps, never started or stopped by the harness."""

@@ -1,4 +1,4 @@
-"""The client address that a platform sees: where it returns that, one request shows whether it uses ``X-Forwarded-For``."""
+"""The client address that a platform sees: if the platform returns it, one request shows whether it uses ``X-Forwarded-For``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 ROUTE = "/health/"
 SENT = "10.77.13.9"
-"""An address as customers have them, reserved for documentation."""
+"""A test address (reserved for documentation)."""
 NAMES = ("client_ip", "clientIp", "client_address", "remote_addr", "remote_address", "ip")
 
 
@@ -17,13 +17,13 @@ class Known:
     """How the platform answered with and without the header."""
 
     honoured: bool | None
-    """``None``: it does not tell."""
+    """Whether the platform uses the header; ``None`` if it does not show that."""
     as_: str = ""
-    """The address by which it knows this machine, with the header or without; empty when it does not tell."""
+    """The address that it sees for this machine, with or without the header; empty if it does not show it."""
 
 
 def known(without: Any, with_header: Any) -> Known:
-    """From two answers of a health route. Pure."""
+    """Conclude from two answers of a health route. Pure."""
     plain, forwarded = told(without), told(with_header)
     if not forwarded:
         return Known(None, plain)

@@ -1,6 +1,6 @@
-"""The few calls that the harness itself makes of a platform outside the measured window: register, log in, read back, cancel.
+"""The few calls that the harness itself sends to a platform outside the measured window: register, log in, read back, cancel.
 
-The customers' traffic has its own client; this one sends one call after the other, and waits when the platform asks it to.
+The customers' traffic has its own client; this one sends one call after the other, and waits when a rate limit says so.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from closeshave.files import foreign
 
 TIMEOUT_S = 15.0
 PATIENCE_S = 120.0
-"""How long a limit of the platform is waited for, all in all, before a call counts as refused."""
+"""How long a call waits for rate limits of the platform, in total, before it counts as refused."""
 
 
 class Refused(RuntimeError):
@@ -31,7 +31,7 @@ class Refused(RuntimeError):
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
         self.status = status
-        """Of the answer; 0 where there was none."""
+        """The status of the answer; 0 if there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Api:
     def __init__(
         self, url: str, capabilities: Capabilities, patience_s: float = PATIENCE_S, pace: Pace = FREE, proxy: Proxy | None = None
     ) -> None:
-        """``pace`` is shared by all that speak to one platform at the same time: its cap counts them together."""
+        """``pace`` is shared by all clients of one platform, because its cap counts their requests together."""
         self.url, self._capabilities, self._patience_s, self._pace = url, capabilities, patience_s, pace
         self._client = web.client(TIMEOUT_S, proxy)
 
@@ -61,7 +61,7 @@ class Api:
         self._client.close()
 
     def register(self, account: Account) -> None:
-        """Make the account. Raises :class:`Refused`; one that exists already is fine."""
+        """Register the account. Raises :class:`Refused`, but not if the account already exists."""
         wanted = {"first_name": "Close", "last_name": "Shave", "email": account.email, "password": account.password}
         answer = self._ask("POST", "/api/v2/auth/register-client", address_of(account.email), wanted)
         if answer.status_code != 200 and b"already" not in answer.content:
@@ -86,7 +86,7 @@ class Api:
         return replace(caller, token=token, refresh_token=str(body.get("refresh_token") or caller.refresh_token))
 
     def whoami(self, caller: Caller) -> str | None:
-        """The platform's ID of the caller; ``None`` when it does not tell. Raises :class:`Refused`."""
+        """The platform's ID of the caller; ``None`` if the answer has none. Raises :class:`Refused`."""
         told = self.get(caller, "/api/v2/auth/me")
         return str(told["id"]) if isinstance(told, dict) and told.get("id") is not None else None
 
@@ -102,7 +102,7 @@ class Api:
         return Page(_json(answer, f"GET {path}"), answer.headers.get("link", ""))
 
     def book(self, caller: Caller, wanted: Mapping[str, object], franchise: int | None, key: str) -> dict[str, Any]:
-        """A booking, as answered. Raises :class:`Refused`."""
+        """Book; returns the booking as answered. Raises :class:`Refused`."""
         answer = self._ask("POST", "/api/v2/appointments/", caller.address, wanted, _headers(caller, franchise) | {"Idempotency-Key": key})
         told = _json(answer, "booking")
         if answer.status_code not in {200, 201} or not isinstance(told, dict):
@@ -120,7 +120,7 @@ class Api:
     def _ask(
         self, method: str, path: str, address: str, wanted: Mapping[str, object] | None, headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
-        """One call, and again when a limit asks for patience. Raises :class:`Refused` when there is no answer."""
+        """Send one call, and repeat it when a rate limit says to wait. Raises :class:`Refused` when there is no answer."""
         sent = dict(headers or {})
         if self._capabilities.forwarded_for:
             sent["X-Forwarded-For"] = address
@@ -140,7 +140,7 @@ class Api:
 
 
 def _json(answer: httpx.Response, what: str) -> Any:
-    """What an answer holds. Raises :class:`Refused` where it is no JSON."""
+    """The JSON of an answer. Raises :class:`Refused` if it is not JSON."""
     try:
         return foreign.loads(answer.content)
     except ValueError:
@@ -148,7 +148,7 @@ def _json(answer: httpx.Response, what: str) -> Any:
 
 
 def _token(answer: httpx.Response, body: Any, what: str) -> str:
-    """The access token of an answer. Raises :class:`Refused` where it holds none, or one that no header can carry."""
+    """The access token of an answer. Raises :class:`Refused` if there is none, or if it cannot be sent in a header."""
     token = body.get("access_token") if answer.status_code == httpx.codes.OK and isinstance(body, dict) else None
     if not token:
         raise Refused(f"{what} answers {answer.status_code}", answer.status_code)
@@ -169,6 +169,6 @@ def _retry_after_s(answer: httpx.Response) -> float | None:
 
 
 def address_of(email: str) -> str:
-    """An address of 10.0.0.0/8 for a customer, always the same: limits are per address, and customers are people of their own."""
+    """An address of 10.0.0.0/8 for a customer, always the same, because limits are per address and customers do not share one."""
     digest = hashlib.blake2b(email.encode(), digest_size=3).digest()
     return f"10.{digest[0]}.{digest[1]}.{digest[2] or 1}"

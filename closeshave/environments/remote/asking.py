@@ -23,9 +23,9 @@ from closeshave.files import foreign
 
 TIMEOUT_S = 10.0
 SILENCE_S = 1.5
-"""How long a server may keep a refused connection before it counts as one that keeps it."""
+"""A server that keeps a connection this long after a refusal counts as keeping it."""
 PATIENCE_S = 130.0
-"""How long a limit is waited for, all in all, where a question must be answered: what was booked is taken back."""
+"""How long a request that must be answered waits for rate limits, in total: bookings of the examination must be cancelled."""
 HEALTH: Mapping[str, str] = {
     "health": "/health",
     "health/": "/health/",
@@ -37,25 +37,25 @@ HEALTH: Mapping[str, str] = {
     "health/dependencies": "/health/dependencies",
     "metrics": "/metrics",
 }
-"""Questions that anybody may ask."""
+"""Requests that need no account."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What one call was answered."""
+    """The answer to one call."""
 
     status: int
-    """0: not at all."""
+    """0 if there was no answer."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Names in small letters."""
     body: Any = None
     """JSON, or ``None``."""
     trouble: str = ""
     dropped: bool = False
-    """The connection was closed without ``Connection: close``."""
+    """Whether the connection was closed without ``Connection: close``."""
     took_s: float = 0.0
     text: str = ""
-    """The beginning of an answer that is no JSON."""
+    """The beginning of an answer that is not JSON."""
 
     @property
     def good(self) -> bool:
@@ -72,7 +72,7 @@ class Heard:
 
 
 class Asker:
-    """Asks one region of a platform, and keeps what it heard by the name of the question."""
+    """Sends requests to one region of a platform, and keeps the answers by the name of the request."""
 
     def __init__(self, url: str, proxy: Proxy | None = None) -> None:
         self.url, self._proxy = url, proxy
@@ -80,17 +80,17 @@ class Asker:
         self.heard: dict[str, Heard] = {}
 
     def ask(self, name: str, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Any:
-        """Ask and keep the answer; returns its JSON."""
+        """Send a request and keep the answer; returns its JSON."""
         self.heard[name] = self.hear(method, path, body, headers)
         return self.heard[name].body
 
     def hear(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Heard:
-        """Ask without keeping the answer."""
+        """Send a request without keeping the answer."""
         self._client.cookies.clear()
         return _hear(self._client, method, self.url + path, body, headers)
 
     def insist(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Heard:
-        """Ask, and again when a limit asks for patience."""
+        """Send a request, and repeat it when a rate limit says to wait."""
         until = time.monotonic() + PATIENCE_S
         while True:
             answer = self.hear(method, path, body, headers)
@@ -107,7 +107,7 @@ class Asker:
         return Page(answer.body, answer.headers.get("link", ""))
 
     def ask_at_once(self, name: str, times: int, path: str, body: object, headers: Mapping[str, str]) -> list[Heard]:
-        """The same change so many times at the same instant, each on a connection of its own; the last answer is kept too."""
+        """Send the same change several times at the same instant, each on a connection of its own; the last answer is also kept."""
         clients = [web.client(TIMEOUT_S, self._proxy) for _ in range(times)]
         try:
             for client in clients:
@@ -129,9 +129,9 @@ class Asker:
         return found
 
     def ask_without_csrf(self) -> None:
-        """A change without a CSRF pair, on a connection of its own: is it refused, and is the connection then dropped in silence?
+        """Send a change without a CSRF pair on a connection of its own: is it refused, and is the connection then closed without notice?
 
-        Not asked through a proxy, whose connection it would be.
+        Not done through a proxy, because the connection would be the proxy's.
         """
         if self._proxy is not None:
             return
@@ -169,7 +169,7 @@ class Asker:
 
 
 def ask_as_anybody(asker: Asker, fingerprint: str) -> None:
-    """All that needs no account and changes nothing."""
+    """Send all requests that need no account and change nothing."""
     asker.ask("fingerprint", "GET", fingerprint)
     for name, path in HEALTH.items():
         asker.ask(name, "GET", path)
@@ -179,7 +179,7 @@ def ask_as_anybody(asker: Asker, fingerprint: str) -> None:
 
 
 def message(body: Any) -> str:
-    """What a refusal says, in the shapes that the API has. Pure."""
+    """The message of a refusal, in any of the forms that the API uses. Pure."""
     if not isinstance(body, dict):
         return ""
     told = body.get("error") or body.get("detail") or body.get("message")

@@ -1,6 +1,6 @@
-"""What the customers of a run were charged, as the platform's own list of payments shows it: the final state's captures.
+"""What the customers of a run were charged, from the platform's own list of payments: the captures of the final state.
 
-The list is the platform's word, not its provider's: a charge that it does not know of itself is not seen. What it shows twice was charged twice.
+The list is the platform's, not its provider's: a charge that the platform does not know of is not seen. A payment that it shows twice was charged twice.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from closeshave.topology import Topology
 
 PATH = "/api/v2/payments/history"
 CAPTURED = frozenset({"completed", "succeeded", "captured", "paid", "refunded", "partially_refunded"})
-"""Of a payment that took money; what was given back was taken before."""
+"""Statuses of payments that took money; a refunded payment took money before."""
 PAYING = frozenset({"pay_intent", "pay_confirm"})
 WHAT = "charges"
 
 
 class Unlisted(OSError):
-    """The payments of the run are not known; says why."""
+    """The payments of the run are not known; the message says why."""
 
 
 def export(definition: Remote, deployment: Deployment, run: Path) -> Mapping[str, str]:
-    """Write the captures of this run's bookings; returns why they are not known where they are not, and then writes nothing.
+    """Write the captures of this run's bookings. If they are not known, it writes nothing and returns why.
 
-    Charges that are known in part fail for what the rest would explain: a payment that is missing from half a list is not missing.
+    Captures that are only partly known are not written: a payment that is missing from half a list may not be missing.
     """
     if PAYING & set(deployment.capabilities.steps_off) or definition.read_back.api == "none":
         return {}
@@ -81,7 +81,7 @@ def _list(reader: Reader, franchise: int | None) -> Iterable[Mapping[str, Any]]:
 
 
 def captures(told: Iterable[tuple[Mapping[str, Any], int | None]], booked: Record, topology: Topology, read_at_s: float) -> list[Row]:
-    """Of the rows, each with the franchise that its list was asked for, those that took money for bookings of the run, the oldest first.
+    """Those rows (each with the franchise of its list) that took money for bookings of the run, the oldest first.
 
     Raises :class:`Unlisted` for one that cannot be understood. ``at`` gives their order, counted in microseconds from when they were read: by the
     platform's own clock one could be older than the run. Pure.

@@ -1,4 +1,4 @@
-"""Environment files of kind ``remote``: which platform it is, what it can do, its caps, and how it is read and broken."""
+"""Environment files of kind ``remote``: which platform it is, what it can do, its caps, how its final state is read, and its operator's hooks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Stage = Literal["development", "staging", "production"]
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What the platform says of itself, so that a wrong address or a changed one is noticed before it is loaded."""
+    """How the platform identifies itself, so that a wrong address, or another platform at the same address, is noticed before it is loaded."""
 
     __pydantic_config__ = STRICT
 
@@ -40,7 +40,7 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class ShardAt:
-    """A range of franchises and the region at home in which it lives; a platform without franchises needs none."""
+    """A range of franchises and its home region; a platform without franchises needs none."""
 
     __pydantic_config__ = STRICT
 
@@ -58,7 +58,7 @@ class ShardAt:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """Who the customers are: people listed in a file, or that many made by self-registration in each region."""
+    """The customers' accounts: listed in a file, or registered by the harness, so many in each region."""
 
     __pydantic_config__ = STRICT
 
@@ -70,16 +70,16 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """How the final state is read: from the databases where their addresses are given, else through the API."""
+    """How the final state is read: from the databases if their addresses are given, else through the API."""
 
     __pydantic_config__ = STRICT
 
     sql: Mapping[Whole, str] = field(default_factory=dict)
-    """Shard → name of the environment variable that holds its connection string. The string itself never stands in a file."""
+    """Shard → name of the environment variable that holds its connection string. The string itself is never written in a file."""
     query: str = QUERY
-    """What is asked of each database; ``%(tag)s`` is what every booking of the run carries in its notes."""
+    """The query for each database; ``%(tag)s`` is the text in the notes of every booking of the run."""
     api: Literal["customer", "admin", "none"] = "customer"
-    """Each customer's own bookings, all of them as an administrator, or not at all."""
+    """Each customer's own bookings, all bookings as an administrator, or none."""
     admin: str | None = None
     """Name of the environment variable that holds ``email:password`` of the administrator."""
 
@@ -97,14 +97,14 @@ class Caps:
     duration: Lasting
     """Of one run: a plan's ``limits.duration`` is at most this."""
     regions_at_once: Annotated[Whole, Field(le=1000)] = 0
-    """Blast radius: regions that may be broken at the same time."""
+    """Blast radius: how many regions may be affected at the same time."""
     shards_at_once: Annotated[Whole, Field(le=1000)] = 0
     """Blast radius: shards that may be broken at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """Where the platform's own measurements are."""
+    """The platform's own monitoring."""
 
     __pydantic_config__ = STRICT
 
@@ -153,7 +153,7 @@ class Remote:
 
     @property
     def topology(self) -> Topology:
-        """Where franchises live; a platform without franchises is one shard with one franchise in its first region."""
+        """The shards of franchises; a platform without franchises has one shard with one franchise in its first region."""
         regions = tuple(self.regions)
         shards = tuple(Shard(shard.id, shard.first, shard.last, shard.home, shard.standby or shard.home) for shard in self.shards)
         return Topology(regions, shards or (Shard(1, 1, 1, regions[0], regions[-1]),), self.resident)
@@ -168,7 +168,7 @@ class Remote:
 
 
 def inconsistencies(definition: Remote) -> Iterator[tuple[Location, str]]:
-    """What is wrong with a definition that is well-formed: where, and what would be right."""
+    """What is wrong with a well-formed definition: where, and what would be right."""
     if not definition.regions:
         yield ("regions",), "name at least one region and its base URL"
         return
@@ -211,7 +211,7 @@ def _wrong_shards(definition: Remote) -> Iterator[tuple[Location, str]]:
     expected = 1
     for index, shard in enumerate(definition.shards):
         if shard.first != expected or shard.last < shard.first:
-            yield ("shards", index, "first"), f"ranges ascend without gap or overlap: this one starts at {expected} and is not empty"
+            yield ("shards", index, "first"), f"ranges must ascend without gap or overlap: this one must start at {expected} and must not be empty"
         expected = shard.last + 1
     known = {shard.id for shard in definition.topology.shards}
     for shard_id in definition.read_back.sql:
@@ -261,7 +261,7 @@ def _wrong_proxy(definition: Remote) -> Iterator[tuple[Location, str]]:
 
 
 def _is_here(url: str) -> bool:
-    """Whether a URL's host is this very machine, by its name or number."""
+    """Whether a URL's host is this machine, by name or by address."""
     parts = _address(url)
     host = (parts and parts.hostname) or ""
     try:
@@ -277,7 +277,7 @@ def _calls(hook: Hook) -> Iterator[tuple[str, Call]]:
 
 
 def _address(url: str) -> SplitResult | None:
-    """The parts of a URL whose host can be asked for; ``None`` for one that no client takes, such as ``http://a..b``."""
+    """The parts of a URL with a valid host; ``None`` for a URL that no client accepts, such as ``http://a..b``."""
     try:
         httpx.URL(url).host.encode("idna")
     except (httpx.InvalidURL, ValueError):

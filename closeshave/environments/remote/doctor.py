@@ -1,4 +1,4 @@
-"""What the answers of a platform mean: which routes answer, which shapes differ, what it cannot do. Pure."""
+"""The doctor's findings from a platform's answers: which routes answer, which answers differ from the API, what it cannot do. Pure."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from closeshave.plurals import counted, plural
 Level = Literal["ok", "note", "missing"]
 ROUTES = ("public services", "register", "login", "refresh", *READ, "availability check", "book", "read_booking", "my bookings", "reschedule",
           "pay_intent", "pay_confirm", "cancel")  # fmt: skip
-"""Questions that a platform of this API answers with 2xx."""
+"""Requests that a platform of this API answers with 2xx."""
 UNUSED = frozenset({"franchise networks", "franchise health", "dashboard appointments", "dashboard overview", "dashboard client metrics",
                     "payments history", "availability check", "services"})  # fmt: skip
-"""Nothing that a run does needs them."""
+"""Requests that no run needs."""
 
 
 NOTHING = Noticed()
@@ -33,11 +33,11 @@ class Remark:
     level: Level
     saw: str
     advice: str = ""
-    """What the environment file should say about it; empty when it need not."""
+    """What the environment file should say about it; empty when nothing."""
 
 
 def findings(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed = NOTHING) -> tuple[Remark, ...]:
-    """Everything worth saying, in the order in which it was asked."""
+    """All findings, in the order of the requests."""
     return (
         *_health(heard),
         *_routes(heard),
@@ -95,7 +95,7 @@ def _routes(heard: Mapping[str, Heard]) -> Iterator[Remark]:
 
 
 def _times(noticed: Noticed, heard: Mapping[str, Heard]) -> Iterator[Remark]:
-    """How free times can be found; says also how many."""
+    """How free times can be found, and how many there are."""
     if not noticed.looked:
         return
     if noticed.day is None:

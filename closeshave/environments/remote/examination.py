@@ -1,4 +1,7 @@
-"""``closeshave doctor --environment`` and ``--url``: look, ask, and propose the file. A platform that must not be loaded is not written to either."""
+"""``closeshave doctor --environment`` and ``--url``: examine a platform and propose its file.
+
+On a platform that must not be loaded nothing is changed either.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +25,13 @@ from closeshave.files.yamlfile import InvalidFile, Problem
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What an examination found."""
+    """The result of an examination."""
 
     definition: Remote
     findings: tuple[Remark, ...]
     proposed: Proposal
     refused: bool
-    """Whether it is not the platform of the file, or one at which a test would move real money."""
+    """Whether it is not the platform of the file, or a test there would move real money."""
 
     @property
     def proposal(self) -> dict[str, object]:
@@ -37,7 +40,7 @@ class Examined:
 
 
 def examine(definition: Remote) -> Examined:
-    """Ask the platform. On production, and on one that is not recognised, nothing is registered, booked or changed."""
+    """Examine the platform. On production, and on one that is not recognised, nothing is registered, booked or changed."""
     wrong = tuple(Remark("guard", "missing", said) for said in guard.unsound(definition, look(definition)))
     reading_only = bool(wrong) or definition.stage == "production"
     heard, noticed, people = _ask(definition, write=not reading_only)
@@ -50,7 +53,10 @@ def examine(definition: Remote) -> Examined:
 
 
 def examine_url(url: str, stage: Stage | None) -> Examined:
-    """The same of a platform of which only the address is known. Raises :class:`InvalidFile` for an address that is none, or that says nothing."""
+    """Examine a platform of which only the address is known.
+
+    Raises :class:`InvalidFile` for an invalid address, or one that does not identify itself.
+    """
     if (problem := wrong_url(url)) is not None:
         raise InvalidFile(Problem("--url", 0, "", problem))
     url = url.rstrip("/")
@@ -69,18 +75,18 @@ def examine_url(url: str, stage: Stage | None) -> Examined:
 
 
 def propose(path: Path, examined: Examined) -> Path:
-    """Write a corrected file beside the original; returns where. Raises :class:`InvalidFile` where a proposal already exists."""
+    """Write a corrected file beside the original; returns its path. Raises :class:`InvalidFile` if a proposal already exists."""
     return proposal.write(path.with_name(f"{path.name}.proposed"), proposal.edited(path, examined.proposed))
 
 
 def write_first(directory: Path, examined: Examined) -> Path:
-    """Write a whole first file into a directory; returns where. Raises :class:`InvalidFile` where one of its name lies already."""
+    """Write a whole first file into a directory; returns its path. Raises :class:`InvalidFile` if a file of this name exists."""
     definition = examined.definition
     return proposal.write(directory / f"{definition.name}.yaml", proposal.document(definition, examined.proposed))
 
 
 def _ask(definition: Remote, *, write: bool) -> tuple[dict[str, Heard], Noticed, tuple[Remark, ...]]:
-    """What the first region answers; with ``write`` as a customer too."""
+    """Examine the first region; with ``write`` also as a customer who books."""
     region, url = next(iter(definition.regions.items()))
     with closing(Asker(url, definition.proxy)) as asker:
         ask_as_anybody(asker, definition.fingerprint.path)

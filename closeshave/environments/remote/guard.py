@@ -1,4 +1,4 @@
-"""Whether a platform may be loaded at all: every refusal, decided from what the file says, what the platform says and what was permitted. Pure."""
+"""Whether a platform may be loaded at all: every reason to refuse, from the file, the platform's answers and the operator's permission. Pure."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from closeshave.plan import Plan
 
 
 def refusals(definition: Remote, seen: Sequence[Seen], given: Permission, key: bytes, now_s: float) -> Iterator[str]:
-    """Why this platform must not be loaded, a sentence each; none when it may."""
+    """Why this platform must not be loaded, one sentence each; none when it may."""
     yield from unsound(definition, seen)
     if definition.stage == "production":
         yield from _not_permitted(definition, given, key, now_s)
 
 
 def unsound(definition: Remote, seen: Sequence[Seen]) -> Iterator[str]:
-    """Why this is not the platform of the file, or one at which a test would move real money, a sentence each."""
+    """Why this is not the platform of the file, or why a test there would move real money, one sentence each."""
     for region in seen:
         yield from _wrong_platform(definition, region)
         yield from _wrong_keys(definition, region)
 
 
 def over_caps(definition: Remote, plan: Plan, requests_per_session: float) -> Iterator[str]:
-    """What of a plan goes beyond the caps of the file, a sentence each. ``requests_per_session`` is the scenario's mean."""
+    """What in a plan exceeds the caps of the file, one sentence each. ``requests_per_session`` is the scenario's mean."""
     caps, topology = definition.caps, definition.topology
     plan = replace(plan, traffic=replace(plan.traffic, requests_per_session=requests_per_session))
     canaries_per_s = offered.of_canaries(plan, topology)
@@ -52,7 +52,7 @@ def over_caps(definition: Remote, plan: Plan, requests_per_session: float) -> It
 
 
 def unprepared(definition: Remote, plan: Plan, environ: Mapping[str, str], found: Callable[[str], object]) -> Iterator[str]:
-    """What the proxy and the hooks of the plan's faults lack on this machine, a sentence each: better said now than in the middle of a fault.
+    """What the proxy and the hooks of the plan's faults lack on this machine, one sentence each, so that it is known before a fault is injected.
 
     ``found`` returns the path of a program, or nothing if there is none.
     """
@@ -75,7 +75,7 @@ def _aim(scope: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
 
 
 def _too_broad(definition: Remote, plan: Plan) -> Iterator[str]:
-    """Blast radius: what is broken at the same instant, at its worst."""
+    """Blast radius: the most regions and shards that are affected at the same instant."""
     windows = [(plan.starts_s(fault.phase) + fault.at, fault.hold, fault) for fault in plan.faults]
     for key, most in (("region", definition.caps.regions_at_once), ("shard", definition.caps.shards_at_once)):
         for at_s, _, fault in windows:
@@ -85,7 +85,7 @@ def _too_broad(definition: Remote, plan: Plan) -> Iterator[str]:
                 str(other.scope[key]) for from_s, hold_s, other in windows if key in other.scope and from_s <= at_s < from_s + hold_s
             }
             if len(together) > most:
-                yield f"fault {fault.id} would break {len(together)} {key}s at once ({', '.join(sorted(together))}); {definition.name} allows {most}"
+                yield f"fault {fault.id} would affect {len(together)} {key}s at once ({', '.join(sorted(together))}); {definition.name} allows {most}"
 
 
 def _wrong_platform(definition: Remote, region: Seen) -> Iterator[str]:

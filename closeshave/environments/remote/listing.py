@@ -1,6 +1,6 @@
-"""Reads lists to their end: by their total, by pages, by a cursor or by a link to the next page. A list that is incomplete says so.
+"""Reads lists to their end: by their total, by pages, by a cursor or by a link to the next page. A list that is not complete is marked as such.
 
-Platforms answer lists in pages and say so in many ways, or in none. If only a part of a list were read and the rest counted as lost, a correct
+Platforms return lists in pages, and show that in many ways or not at all. If only a part of a list was read and the rest counted as lost, a correct
 platform would fail. So the reader says whether a list is complete, and if not, why.
 """
 
@@ -16,28 +16,28 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 from closeshave.plurals import counted
 
 PAGES_MAX = 1000
-"""More pages than that no run of ours fills: such a list has no end."""
+"""No run fills more pages than this: a longer list is treated as endless."""
 AGAIN_PAGES_MAX = 50
 ROUND = frozenset({20, 25, 30, 50, 100, 200, 250, 500, 1000})
-"""Numbers of rows at which platforms cut a page off. A list of just so many, without a total, may go on."""
+"""Usual page sizes of platforms. A list of exactly so many rows, without a total, may be incomplete."""
 ROWS = ("appointments", "items", "results", "data", "bookings", "rows", "payments")
 TOTALS = ("total", "total_count", "totalCount", "count")
 NEXT_LINKS = ("next", "next_url", "nextUrl", "next_page_url", "nextPageUrl")
 CURSORS = ("next_cursor", "nextCursor", "cursor", "next_page_token", "nextPageToken", "continuation_token")
 PLACES = ("", "meta", "pagination", "paging", "page_info", "pageInfo", "links", "_links")
-"""Where a body says what concerns its pages: beside its rows, or in one of these members."""
+"""Members of a body that may describe its pages; the description may also be beside the rows."""
 
 Get = Callable[[str], "Page"]
-"""Asks a path with its query. Raises whatever its owner raises when there is no good answer."""
+"""Requests a path with its query. Raises the exception of its owner when there is no good answer."""
 
 
 class NoList(ValueError):
-    """The answer holds no list; says what it is."""
+    """The answer holds no list; the message says what it holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer, as it came."""
+    """One answer, unchanged."""
 
     body: Any
     link: str = ""
@@ -49,16 +49,16 @@ class Listed:
     """A list, as far as it could be read."""
 
     rows: tuple[Any, ...]
-    """Each once, as answered."""
+    """The rows as answered, each once."""
     pages: int
     size: int
-    """Rows of the first page."""
+    """The number of rows of the first page."""
     way: str
     """How the rest was read: ``one page``, ``skip``, ``offset``, ``page``, ``cursor`` or ``next link``."""
     lacking: str = ""
-    """Why it is not known to be whole; empty when it is."""
+    """Why the list may be incomplete; empty when it is complete."""
     cut_at: int | None = None
-    """Set if only its round number of rows suggests that it is not complete: if a longer page was seen there, it is complete."""
+    """Set if only its round number of rows suggests that it is incomplete. If a longer page is seen at the same route, it is complete."""
 
 
 def read(get: Get, base: str, path: str) -> Listed:
@@ -104,7 +104,7 @@ class _Reading:
         self._keep(page)
 
     def to_the_end(self) -> Listed:
-        """Go on by the way that the platform itself names, else by the first that it answers."""
+        """Continue in the way that the platform itself names, else in the first way that it answers."""
         total = total_of(self.first)
         if (link := next_link(self.first, self.first_link)) or (cursor_of(self.first) is not None):
             return self._follow(link, total)
@@ -129,7 +129,7 @@ class _Reading:
         return Listed(tuple(self.rows.values()), self.pages, self.size, "one page", why, self.size)
 
     def _follow(self, link: str, total: int | None) -> Listed:
-        """By next links and cursors. Only ever to the same host."""
+        """Follow next links and cursors, but only to the same host."""
         body, header, at, seen = self.first, self.first_link, self.path, {self.path}
         way = "next link" if link else "cursor"
         while True:
@@ -155,7 +155,7 @@ class _Reading:
             body, header, at = page.body, page.link, onward
 
     def _ways(self) -> Iterator[tuple[str, Callable[[int], str]]]:
-        """Queries for the page after so many have been read, in the order in which a body hints at them."""
+        """Queries for the page after so many have been read; those that the body suggests come first."""
         size = max(1, self.size)
         ways: dict[str, Callable[[int], str]] = {
             "skip": lambda done: _with(self.path, {"skip": done * size, "limit": size}),
@@ -168,7 +168,7 @@ class _Reading:
             yield way, ways[way]
 
     def _first_page(self) -> int:
-        """The number of the first page, which platforms count from 0 or from 1: where page 1 shows other rows than the first did, from 0."""
+        """The number of the first page, 0 or 1: it is 0 if page 1 shows other rows than the first answer."""
         if self.first_number is None:
             said = _whole_number(_member(self.first, "page"))
             if said is None:
@@ -179,7 +179,7 @@ class _Reading:
         return self.first_number
 
     def _walk(self, way: str, query: Callable[[int], str], total: int | None) -> Listed | None:
-        """On by one way; ``None`` when the platform does not honour it."""
+        """Read on in one way; ``None`` if the platform ignores it."""
         done = 1
         while True:
             if self.pages >= PAGES_MAX:
@@ -207,7 +207,7 @@ class _Reading:
         return "" if total is None or len(self.rows) >= total else f"says that it has {counted(total, 'row')}, but shows {len(self.rows):,}"
 
     def _ask(self, path: str) -> Page | str:
-        """A further page, or why there is none."""
+        """Request a further page; returns why there is none."""
         try:
             page = self.get(path)
             rows_of(page.body)
@@ -216,7 +216,7 @@ class _Reading:
         return page
 
     def _keep(self, page: Page) -> bool:
-        """Keep its rows, each once; whether any was new."""
+        """Keep its rows, each once; returns whether any was new."""
         self.pages += 1
         before = len(self.rows)
         for row in rows_of(page.body):
@@ -242,7 +242,7 @@ def rows_of(body: Any) -> list[Any]:
 
 
 def total_of(body: Any) -> int | None:
-    """How many rows the list says that it holds. Pure."""
+    """The total number of rows according to the body. Pure."""
     for name in TOTALS:
         if (told := _whole_number(_member(body, name))) is not None:
             return told
@@ -274,7 +274,7 @@ def next_link(body: Any, header: str) -> str:
 
 
 def cursor_of(body: Any) -> str | None:
-    """What to ask the next page with, where the body says so. Pure."""
+    """The query for the next page, if the body has a cursor. Pure."""
     for name in CURSORS:
         told = _member(body, name)
         if isinstance(told, dict):
@@ -292,7 +292,7 @@ def identity(row: Any) -> str:
 
 
 def _parameter(body: Any) -> str:
-    """The name under which a cursor is given back."""
+    """The name of the query parameter for a cursor."""
     for name in CURSORS:
         if _member(body, name) is not None:
             return {"next_page_token": "page_token", "nextPageToken": "pageToken", "continuation_token": "continuation_token"}.get(
@@ -320,7 +320,7 @@ def _whole_number(told: Any) -> int | None:
 
 
 def _resolved(base: str, at: str, link: str) -> tuple[str, str]:
-    """Where a link leads from a page: another host's name, or nothing, and the path with its query."""
+    """The target of a link on a page: the name of another host (or empty), and the path with its query."""
     try:
         parts = urlsplit(urljoin(base + at, link))
     except ValueError:

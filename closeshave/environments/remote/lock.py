@@ -1,4 +1,4 @@
-"""Only one harness of this machine loads a platform at a time: a file lock that ends with its process, however that ends."""
+"""Only one harness of this machine loads a platform at a time: a file lock, which is released when its process ends, in whatever way."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from pathlib import Path
 
 
 class Locked(RuntimeError):
-    """Another harness loads this platform; says which."""
+    """Another harness loads this platform; the message says which."""
 
 
 class Lock:
     """Held from :meth:`take` to :meth:`release` or the death of this process, whichever comes first."""
 
     def __init__(self, regions: Mapping[str, str]) -> None:
-        """``regions``: base URL by region. Platforms that share an address share a lock."""
+        """``regions``: base URL by region. Platforms with a common address share a lock."""
         # A directory of all users, so that two users of this machine exclude each other too.
         base = Path(tempfile.gettempdir()) / "closeshave-targets"
         self._paths = sorted({base / hashlib.sha256(url.encode()).hexdigest()[:24] for url in regions.values()})
         self._held: list[int] = []
 
     def take(self, holder: str) -> None:
-        """Take it for ``holder``, a line that is shown to others who find it taken. Raises :class:`Locked` at once when it is, :class:`OSError`."""
+        """Take it for ``holder``, a line that others see while it is taken. Raises :class:`Locked` at once if it is taken, and :class:`OSError`."""
         for path in self._paths:
             path.parent.mkdir(exist_ok=True, mode=0o1777)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)

@@ -16,14 +16,14 @@ from closeshave.files import foreign
 
 TIMEOUT_S = 10.0
 SHOWN = ("/", "/health", "/health/detailed", "/openapi.json", "/api/v2/payments/config")
-"""Where platforms are known to show their payment keys to anybody."""
+"""Paths at which platforms are known to show their payment keys publicly."""
 _LIVE = re.compile(r"\b(?:sk|pk|rk)_live_[0-9A-Za-z]+")
 """Stripe's prefixes of keys that move real money (docs.stripe.com/keys)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a region said. Never holds a key, only whether one was shown."""
+    """The answers of one region. Never holds a key, only whether one was shown."""
 
     region: str
     answer: Mapping[str, str]
@@ -35,7 +35,7 @@ class Seen:
 
 
 def look(definition: Remote) -> tuple[Seen, ...]:
-    """Ask every region for its fingerprint, and a few pages for keys that should not be there. Redirects are not followed."""
+    """Read the fingerprint of every region, and a few pages that must not show a live payment key. Redirects are not followed."""
     with web.client(TIMEOUT_S, definition.proxy) as client:
         return tuple(_look(client, definition, region, url) for region, url in definition.regions.items())
 
@@ -57,7 +57,7 @@ def _look(client: httpx.Client, definition: Remote, region: str, url: str) -> Se
 
 
 def members(document: Any, names: tuple[str, ...]) -> dict[str, str]:
-    """The named members of a JSON document, nested ones by dots, as text; what is not there is left out. Pure."""
+    """The named members of a JSON document (nested ones with dots), as text; missing ones are left out. Pure."""
     found = {}
     for name in names:
         value = document

@@ -1,4 +1,4 @@
-"""What a platform's answers mean for its environment file: one question each. Pure."""
+"""What a platform's answers mean for its environment file: one function for each question. Pure."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ STEPS = frozenset(
     {"login", "refresh", "profile", "franchise", "public services", "barbers", "slots", "book", "read_booking", "reschedule", "cancel"}
     | {"pay_intent", "pay_confirm"}
 )
-"""Of these a journey may leave out what does not answer; the operation has the question's name, but for services, which it reads as anybody may."""
+"""Journeys can leave these operations out if they are not answered.
+
+An operation has the same name as its request, except for services, which are read without an account.
+"""
 TAKEN = re.compile(r"already (booked|has an appointment)|not available", re.IGNORECASE)
 LIMIT = re.compile(r"(\d{1,9}) per (\d{1,6}) ?(second|minute|hour|day)", re.IGNORECASE)
 OPERATION = {"login": "login", "slots": "slots", "slots of a barber": "slots", "book": "book", "book another": "book", "same key": "book",
              "conflict": "book", "at once": "book", "reschedule": "reschedule", "cancel": "cancel", "pay_intent": "pay_intent",
              "pay_confirm": "pay_confirm"}  # fmt: skip
-"""Question → the operation whose limit it counts to."""
+"""Request → the operation to whose rate limit it counts."""
 
 
 def steps_off(heard: Mapping[str, Heard]) -> frozenset[str]:
-    """Operations that this platform does not support. A limit that was met, and a list that another way leads around, are no reason."""
+    """Operations that this platform does not support. A reached rate limit does not count, nor does a list that can be replaced by another one."""
     off = {name.removeprefix("public ") for name in STEPS if name in heard and not heard[name].good and heard[name].status != 429}
     if off & {"pay_intent", "pay_confirm"}:
         off |= {"pay_intent", "pay_confirm"}
@@ -34,19 +37,19 @@ def steps_off(heard: Mapping[str, Heard]) -> frozenset[str]:
 
 
 def slots_by_barber(noticed: Noticed) -> bool | None:
-    """Whether lists of one barber have free times; ``None`` when no answer shows it."""
+    """Whether lists of one barber have free times; ``None`` if no answer shows it."""
     if any(noticed.listed.values()):
         return True
     return False if noticed.merged and noticed.listed else None
 
 
 def idle_barbers(noticed: Noticed) -> tuple[int, ...]:
-    """Listed people who took no booking at any time that was tried, while others did."""
+    """Listed barbers who accepted no booking at any time that was tried, while others did."""
     return tuple(who for who in noticed.refused if isinstance(who, int)) if noticed.took else ()
 
 
 def zone(noticed: Noticed) -> tuple[str | None, tuple[str, ...]]:
-    """The zone that the platform names or a booking fits, and others that it fits as well and that keep other hours at another season."""
+    """The zone that the platform names or that fits a booking, and other zones that fit as well but have other hours in another season."""
     fits = zones.fitting(noticed.booked.asked, noticed.booked.answered) if noticed.booked else ()
     if noticed.zone is not None and (noticed.zone in fits or not fits):
         return noticed.zone, ()
@@ -54,13 +57,13 @@ def zone(noticed: Noticed) -> tuple[str | None, tuple[str, ...]]:
 
 
 def honours_addresses(heard: Mapping[str, Heard]) -> address.Known:
-    """Whether ``X-Forwarded-For`` is."""
+    """Whether the platform uses ``X-Forwarded-For``."""
     told = [heard[name].body if name in heard else None for name in ("health/", "client address")]
     return address.known(*told)
 
 
 def limits_met(heard: Mapping[str, Heard]) -> dict[str, str]:
-    """Operation → its limit as a 429 told it, written as a file writes it."""
+    """Operation → its limit as stated in a 429, in the form of environment files."""
     found = {}
     for name, one in heard.items():
         told = LIMIT.search(message(one.body)) if one.status == 429 else None
@@ -70,18 +73,18 @@ def limits_met(heard: Mapping[str, Heard]) -> dict[str, str]:
 
 
 def ready_by(heard: Mapping[str, Heard]) -> Literal["code", "body"]:
-    """The body where it speaks the words that readiness has there."""
+    """``body`` if the body of the health route has the words for readiness, else ``status``."""
     told = heard["ready"].body if "ready" in heard else None
     return "body" if isinstance(told, dict) and foreign.is_one_of(told.get("status"), {"ready", "not_ready", "error"}) else "code"
 
 
 def tells_franchises(heard: Mapping[str, Heard]) -> bool:
-    """Whether answers tell where they come from."""
+    """Whether answers name the region that they come from."""
     return any({"x-region", "x-cache", "server-timing"} & set(one.headers) for one in heard.values())
 
 
 def honours_keys(heard: Mapping[str, Heard]) -> bool | None:
-    """Whether the same key gave the same booking; ``None`` when it was not asked."""
+    """Whether the same key gave the same booking; ``None`` if this was not tested."""
     if "book" not in heard or "same key" not in heard:
         return None
     first, again = heard["book"].body, heard["same key"]
@@ -89,7 +92,7 @@ def honours_keys(heard: Mapping[str, Heard]) -> bool | None:
 
 
 def fingerprint(heard: Mapping[str, Heard]) -> tuple[str, dict[str, str]] | None:
-    """A path and what it says of the platform, preferring the one that names its stage; ``None`` when no health route says anything."""
+    """A path and the members that identify the platform, preferring the path that names its stage; ``None`` if no health route identifies it."""
     best: tuple[str, dict[str, str]] | None = None
     for name in ("health", "health/"):
         body = heard[name].body if name in heard and heard[name].good else None

@@ -1,4 +1,4 @@
-"""What a platform's own monitoring said: alerts that fired while it was loaded, from its Prometheus."""
+"""Alerts of a platform's own monitoring that fired while it was loaded, from its Prometheus."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ QUERY = 'ALERTS{alertstate="firing"}'
 
 
 def signals(prometheus: str, anchor: Anchor, since_ns: int, until_ns: int, proxy: Proxy | None = None) -> list[Signal]:
-    """Alerts that began to fire in between. Raises :class:`OSError` when the monitoring does not answer."""
+    """Alerts that began to fire between two instants. Raises :class:`OSError` when the monitoring does not answer."""
     asked = {"query": QUERY, "start": str(_wall_s(anchor, since_ns)), "end": str(_wall_s(anchor, until_ns)), "step": str(STEP_S)}
     try:
         with web.client(TIMEOUT_S, proxy) as client:

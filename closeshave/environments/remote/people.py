@@ -1,4 +1,4 @@
-"""The customers of a remote platform: listed in a file, or registered by themselves for this run."""
+"""The customers of a remote platform: listed in a file, or registered by the harness for this run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLUMNS = ("email", "password", "region")
 
 
 def people(definition: Remote, beside: Path, say: Say) -> tuple[Account, ...]:
-    """Accounts that exist. ``beside`` is the directory that a relative path counts from. Raises :class:`EnvironmentFailed`."""
+    """Existing accounts. ``beside`` is the directory from which a relative path counts. Raises :class:`EnvironmentFailed`."""
     if definition.accounts.file is not None:
         return read(beside / definition.accounts.file, tuple(definition.regions))
     made, pace = [], Pace(definition.caps.requests_per_s)
@@ -41,12 +41,12 @@ def people(definition: Remote, beside: Path, say: Say) -> tuple[Account, ...]:
 
 
 def new_account(region: str) -> Account:
-    """A user who does not exist yet."""
+    """A user that does not exist yet."""
     return Account(f"closeshave-{secrets.token_hex(6)}@example.com", f"Cs-{secrets.token_urlsafe(12)}-1", region)
 
 
 def read(path: Path, regions: tuple[str, ...]) -> tuple[Account, ...]:
-    """The accounts of a CSV file. Raises :class:`EnvironmentFailed` naming the line and what would be right, never what stands there."""
+    """The accounts of a CSV file. Raises :class:`EnvironmentFailed` naming the line and what would be right, but never the contents of the line."""
     try:
         rows = _rows(path.read_bytes())
     except UnicodeDecodeError:
@@ -64,7 +64,7 @@ def read(path: Path, regions: tuple[str, ...]) -> tuple[Account, ...]:
 
 
 def _rows(data: bytes) -> list[dict[str, str]]:
-    """As spreadsheets write them, too: a mark at the beginning, semicolons or tabs where a comma is the decimal sign, names in capitals."""
+    """Also in the forms that spreadsheets write: with a byte order mark, with semicolons or tabs instead of commas, with names in capitals."""
     text = data.decode("utf-8-sig")
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)

@@ -1,4 +1,4 @@
-"""Permission to load production: a token that expires, good for one platform, made and checked on this machine.
+"""Permission to load production: a token that expires, is valid for one platform, and is created and checked on this machine.
 
 It is a seal, not a shared secret: every user who can run the harness here can create one. It prevents accidents: a nightly job or a
 shell's history cannot load production tomorrow because it was allowed today.
@@ -18,12 +18,12 @@ from closeshave.plurals import counted
 from closeshave.vocabulary import TOKEN_VARIABLE
 
 VARIABLE = TOKEN_VARIABLE
-"""Tokens are given in the environment, never as an argument, where every user of the machine could read them."""
+"""Tokens are given in an environment variable, never as an argument, which every user of the machine could read."""
 HOURS_MAX = 24.0
 
 
 class Refused(ValueError):
-    """A token that permits nothing; says why."""
+    """The token does not permit the run; the message says why."""
 
 
 def grant(definition: Remote, key: bytes, expires_s: int) -> str:
@@ -60,7 +60,7 @@ def own_key() -> bytes:
 
 
 def _seal(definition: Remote, key: bytes, expires_s: int) -> str:
-    """HMAC-SHA-256 (RFC 2104) over all that makes the platform this one: another address or fingerprint needs another token."""
+    """HMAC-SHA-256 (RFC 2104) over everything that identifies the platform: another address or fingerprint needs another token."""
     told = repr(
         (definition.name, sorted(definition.regions.items()), definition.fingerprint.path, sorted(definition.fingerprint.expect.items()))
     )

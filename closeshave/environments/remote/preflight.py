@@ -1,7 +1,7 @@
-"""Asked once before each run, outside the window: by what address the platform knows its customers, and in which zone it keeps its appointments.
+"""Tests once before each run, outside the measured window: which client address the platform sees, and in which time zone it books.
 
-A file may be wrong about both, and a platform may have been set up again since: a wrong zone makes every booking a phantom, and customers who share
-one address are refused by limits that were meant for one.
+A file may be wrong about both, and the platform may have changed since: with a wrong zone every booking looks like a phantom, and customers who share
+one address are refused by limits that are meant for a single customer.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from closeshave.files import foreign
 TAG = "closeshave:before-the-run"
 TIMEOUT_S = 10.0
 DAYS = (20, 12, 26, 5)
-"""Days ahead that are looked at for a free time."""
+"""How many days ahead are searched for a free time."""
 TIMES_TRIED = 6
-"""Refusals of listed times until the zone counts as not to be learnt."""
+"""After so many refusals of listed times the zone counts as unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """What the run uses."""
+    """The result, which the run uses."""
 
     capabilities: Capabilities
     missing: dict[str, str] = field(default_factory=dict)
@@ -44,16 +44,16 @@ class Learnt:
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """One booking: what was asked for and what was answered."""
+    """One booking: the requested time and the answered time."""
 
     asked: datetime
-    """Local to the business, naive."""
+    """The business's local time, naive."""
     answered: datetime
-    """Aware."""
+    """With its zone."""
 
 
 def learn(definition: Remote, accounts: Sequence[Account], say: Say) -> Learnt:
-    """Ask. Books once with the first account, and cancels. Raises :class:`EnvironmentFailed` where the file is wrong about the zone."""
+    """Test both. Books once with the first account, and cancels. Raises :class:`EnvironmentFailed` if the file is wrong about the zone."""
     url, able = next(iter(definition.regions.values())), definition.capabilities
     missing = {}
     if able.forwarded_for and (why := _not_honoured(url, definition.proxy)):
@@ -67,7 +67,7 @@ def learn(definition: Remote, accounts: Sequence[Account], say: Say) -> Learnt:
 
 
 def judge(stated: str | None, named: str | None, booked: Booked | None, today: date) -> tuple[str | None, str]:
-    """The zone to go by, and why it is not certain (empty when it is). Raises :class:`EnvironmentFailed` for a stated one that is wrong. Pure."""
+    """The zone to use, and why it is not certain (empty when it is). Raises :class:`EnvironmentFailed` if the file states a wrong one. Pure."""
     if stated is not None:
         if booked is not None and booked.asked.replace(tzinfo=ZoneInfo(stated)) != booked.answered:
             fits = zones.fitting(booked.asked, booked.answered)
@@ -97,7 +97,7 @@ def judge(stated: str | None, named: str | None, booked: Booked | None, today: d
 
 
 def _not_honoured(url: str, proxy: Proxy | None) -> str:
-    """Why customers share an address although the file says otherwise; empty when they do not, or the platform does not tell."""
+    """Why customers share an address although the file says otherwise; empty if they do not, or if the platform does not show it."""
     answers: list[Any] = []
     with web.client(TIMEOUT_S, proxy) as client:
         for headers in ({}, {"X-Forwarded-For": address.SENT}):
@@ -133,7 +133,7 @@ def _zone(definition: Remote, accounts: Sequence[Account], say: Say) -> tuple[st
 
 
 def _book(api: Api, caller: Caller, franchise: int | None, say: Say) -> tuple[str | None, Booked | None]:
-    """The zone that lists of free times name, and one booking that was taken back. Raises :class:`Refused`."""
+    """The zone that lists of free times name, and one booking that was cancelled again. Raises :class:`Refused`."""
     named, tried = None, 0
     for day in (datetime.now(UTC).date() + timedelta(days=ahead) for ahead in DAYS):
         listed = api.get(caller, f"/api/v2/appointments/slots?appointment_date={day.isoformat()}", franchise)
@@ -158,7 +158,7 @@ def _book(api: Api, caller: Caller, franchise: int | None, say: Say) -> tuple[st
 
 
 def _free(listed: Any) -> Iterator[time]:
-    """Every second free time of a list: neighbours are often refused for the same reason."""
+    """Every second free time of a list, because neighbouring times are often refused for the same reason."""
     slots = listed.get("slots") if isinstance(listed, dict) else None
     times = [slot.get("time") for slot in slots if isinstance(slot, dict)] if isinstance(slots, list) else []
     for told in times[::2]:

@@ -1,4 +1,4 @@
-"""The environment file that a platform should have, from the doctor's answers: complete, with a comment beside each guess. Pure except for writing."""
+"""The environment file for a platform, from the doctor's findings: complete, with a comment beside each guess. Pure except for writing."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ REGION = "main"
 GENTLE = Caps(requests_per_s=60, requests=100_000, duration=3600.0, regions_at_once=1, shards_at_once=1)
 """For a platform whose limits are unknown."""
 REGISTERED = 10
-"""Customers of a first file: registering is limited to some 20 an hour."""
+"""The number of customers in a first file: platforms allow about 20 registrations an hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Sections of the file as they should be; a section that is not here stays as it is."""
+    """Proposed sections of the file; other sections stay as they are."""
 
     sections: Mapping[str, Any]
     remarks: Mapping[str, str] = field(default_factory=dict)
-    """Key of ``capabilities``, or a section → what stands beside it."""
+    """Key of ``capabilities``, or a section → the comment beside it."""
 
     @property
     def capabilities(self) -> dict[str, Any]:
-        """As the file writes them; only what differs from a platform that can do everything."""
+        """In the form of the file; only differences from a platform that can do everything."""
         return dict(self.sections.get("capabilities", {}))
 
 
 def propose(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed = NOTHING) -> Proposal:
-    """What the file should say."""
+    """The proposed changes of the file."""
     able, remarks = _capabilities(definition.capabilities, heard, noticed)
     plain = asdict(Capabilities())
     sections: dict[str, Any] = {"capabilities": {name: value for name, value in asdict(able).items() if value != plain[name]}}
@@ -61,13 +61,13 @@ def propose(definition: Remote, heard: Mapping[str, Heard], noticed: Noticed = N
 
 
 def first(url: str, stage: Stage, fingerprint: Fingerprint, name: str) -> Remote:
-    """A definition of a platform of which only the address is known."""
+    """A first definition of a platform of which only the address is known."""
     accounts = Accounts(register=REGISTERED)
     return Remote(kind="remote", name=name, regions={REGION: url}, fingerprint=fingerprint, caps=GENTLE, stage=stage, accounts=accounts)
 
 
 def stage_of(told: Mapping[str, str], url: str) -> Stage | None:
-    """As the platform says; on this machine itself nothing but development; else unknown."""
+    """The stage: as the platform says; development if it is on this machine; else unknown."""
     if found := STAGES.get(told.get("environment", "").lower()):
         return found
     return "development" if urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"} else None
@@ -99,12 +99,12 @@ def document(definition: Remote, proposal: Proposal) -> CommentedMap:
 
 
 def edited(path: Path, proposal: Proposal) -> CommentedMap:
-    """The file with these sections; all else and its comments stay."""
+    """The file with these sections; all other lines and comments stay."""
     return _changed(_yaml().load(path.read_text(encoding="utf-8")), proposal)
 
 
 def write(path: Path, whole: CommentedMap) -> Path:
-    """Write it; returns where. Raises :class:`InvalidFile` where something lies already."""
+    """Write it; returns the path. Raises :class:`InvalidFile` if the file already exists."""
     text = io.StringIO()
     _yaml().dump(whole, text)
     try:
@@ -173,7 +173,7 @@ def _fits(zone: str, noticed: Noticed) -> bool:
 
 
 def _fingerprint(stated: Fingerprint, heard: Mapping[str, Heard]) -> dict[str, Any] | None:
-    """Another one than stated where that does not hold: the same members at another route, else what the routes tell."""
+    """The stated fingerprint if it still matches; else the same members at another route, else what the routes show."""
     expected = dict(stated.expect)
     for path, name in ((stated.path, "fingerprint"), ("/health/", "health/"), ("/health", "health")):
         if name in heard and members(heard[name].body, tuple(expected)) == expected:

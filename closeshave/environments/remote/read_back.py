@@ -1,6 +1,7 @@
-"""The final state of a remote platform: bookings that carry the run's tag, from its databases or, where there is no way to them, its API.
+"""The final state of a remote platform: bookings with the run's tag, from its databases or, if these cannot be reached, from its API.
 
-What can be read is read. A dead shard, or a customer whose list cannot be read completely, is named, and verdicts about that part stay open.
+Everything that can be read is read. A shard that does not answer, or a customer whose list is incomplete, is named, and verdicts about that part are
+inconclusive.
 """
 
 from __future__ import annotations
@@ -32,24 +33,24 @@ from closeshave.topology import Topology
 
 MINE, EVERYBODYS = "/api/v2/appointments/", "/api/v2/appointments/all/list"
 GIVE_UP_AFTER = 2
-"""Refusals of a shard, one after the other, until it counts as dead: each may take a time-out, and customers are many."""
+"""After so many refusals in a row a shard counts as down: each may take until a time-out, and there are many customers."""
 WHOLE = "final state"
 
 
 class Unreadable(OSError):
-    """The final state cannot be read back; says what is missing."""
+    """The final state cannot be read back; the message says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A booking of the run, and who may cancel it."""
+    """A booking of the run, and the account that may cancel it."""
 
     row: Row
     id: int | str
-    """As the platform told it."""
+    """As the platform returned it."""
     reader: Reader
     asked: int | None
-    """The franchise that the list was asked for, where the platform has franchises."""
+    """The franchise of the list, if the platform has franchises."""
 
     def cancel(self) -> None:
         """Raises :class:`Refused`."""
@@ -58,11 +59,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What could be read, and what not."""
+    """What could be read, and what could not."""
 
     found: tuple[Found, ...]
     lacking: Mapping[str, str]
-    """``final state of shard 2`` or ``final state of client 1007`` → why it is not known whole."""
+    """``final state of shard 2`` or ``final state of client 1007`` → why it is incomplete."""
 
 
 def export(definition: Remote, deployment: Deployment, run: Path) -> tuple[int, Mapping[str, str]]:
@@ -85,7 +86,10 @@ def export(definition: Remote, deployment: Deployment, run: Path) -> tuple[int, 
 
 @contextmanager
 def from_api(definition: Remote, deployment: Deployment, run: Path, tag: str) -> Iterator[Read]:
-    """Each booking with this tag, once; who found it can cancel it within the block. Raises :class:`Unreadable` when nothing can be read."""
+    """Each booking with this tag, once; within the block the account that found it can cancel it.
+
+    Raises :class:`Unreadable` when nothing can be read.
+    """
     reading = _Reading(definition, deployment, record.read(run), tag)
     pace = Pace(definition.caps.requests_per_s)
     with ExitStack() as open_ones:
@@ -106,7 +110,7 @@ class _Reading:
         self._everybodys = definition.read_back.api == "admin"
         self._found: dict[tuple[int, int], Found] = {}
         self._seen: set[str] = set()
-        """Rows as told: what a platform shows for every franchise alike is one booking, however often it is shown."""
+        """The rows as returned: a booking that a platform shows for every franchise is one booking."""
         self._lists: list[tuple[str, Listed]] = []
         self._lacking: dict[str, str] = {}
         self._refused: Counter[int] = Counter()
@@ -129,7 +133,7 @@ class _Reading:
             self._keep(reader, listed, franchise, self._part(reader, shard))
 
     def done(self) -> Read:
-        """All that was found. Raises :class:`Unreadable` when no list could be read."""
+        """Everything that was found. Raises :class:`Unreadable` when no list could be read."""
         if not self._good:
             raise Unreadable(f"bookings cannot be read back: {next(iter(self._lacking.values()), 'there is no account to read them with')}")
         given_up = {f"{WHOLE} of shard {shard}": f"its lists cannot be read: {GIVE_UP_AFTER} requests in a row were refused"
@@ -141,7 +145,7 @@ class _Reading:
         return Read(tuple(self._found.values()), given_up | self._lacking)
 
     def _part(self, reader: Reader, shard: int) -> str:
-        """What of the final state one list concerns: a shard where there are several or everybody's bookings are read, else one customer."""
+        """The part of the final state that one list covers: a shard, if there are several or if an administrator reads all bookings, else one customer."""
         if self._everybodys or len(self._topology.shards) > 1 or reader.client is None:
             return f"{WHOLE} of shard {shard}"
         return f"{WHOLE} of client {reader.client}"
@@ -166,7 +170,7 @@ class _Reading:
 
 
 def placed(told: Row, topology: Topology, booked: Record, asked: int | None = None) -> Row:
-    """A row with its franchise and the shard that answers for it: as told, else as the run itself remembers. Pure."""
+    """A row with its franchise and shard: as returned, else as the run itself recorded it. Pure."""
     franchise = told["franchise"] or booked.franchise_of(told, asked, topology)
     shard = topology.shard_of(franchise)
     # The API does not say on which shard a row lies: it counts for the shard of the franchise that was requested.
@@ -209,7 +213,7 @@ def _select(definition: Remote, variable: str, tag: str) -> list[dict[str, Any]]
 
 
 def readers(definition: Remote, deployment: Deployment) -> tuple[Account, ...]:
-    """Whose lists are read. Raises :class:`Unreadable` where the administrator is not known."""
+    """The accounts whose lists are read. Raises :class:`Unreadable` if the administrator is not known."""
     if definition.read_back.api != "admin":
         return deployment.accounts
     variable = definition.read_back.admin or ""
@@ -220,7 +224,7 @@ def readers(definition: Remote, deployment: Deployment) -> tuple[Account, ...]:
 
 
 def asked(deployment: Deployment) -> Iterator[tuple[int, int | None]]:
-    """Shard and franchise to ask for: a platform with franchises answers for one at a time, so one of each shard stands for it."""
+    """Shard and franchise to request: a platform with franchises answers for one at a time, so one franchise of each shard is used."""
     if not deployment.capabilities.franchises:
         yield deployment.topology.shards[0].id, None
         return

@@ -1,4 +1,4 @@
-"""A user who reads bookings back: with the tokens of the run while they are valid, else logged in again. Log-ins are slow and few are allowed."""
+"""Reads bookings back as a user: with the tokens of the run while they are valid, else after a new log-in. Log-ins are slow, and few are allowed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from closeshave.files import foreign
 LOGGED_IN = "accounts.json"
 """In the run's private directory while it runs: the customers' tokens, written by the process that logged them in."""
 _CALLERS: dict[tuple[str, str], Caller] = {}
-"""Of this process: reading back and tidying up follow each other, and the run's tokens are gone in between."""
+"""Log-ins of this process: clean-up follows reading back, and the run's tokens are removed in between."""
 
 
 class Reader:
@@ -78,7 +78,7 @@ def forget(root: str) -> None:
 
 
 def _stored(run: Path, account: Account) -> Caller | None:
-    """What the run's log-in was given; ``None`` where there is nothing of use."""
+    """The tokens of the run's log-in; ``None`` if there are none that can be used."""
     try:
         told: Any = foreign.loads((private.place(run) / LOGGED_IN).read_bytes())
         mine = next(one for one in told if one["email"] == account.email)

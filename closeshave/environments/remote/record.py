@@ -1,4 +1,4 @@
-"""Where the run itself booked: gives the franchise of a booking that is read back when the platform does not. Pure except for reading."""
+"""Where the run itself booked: the franchise of a booking that is read back, if the platform does not return it. Pure except for reading."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Record:
     """The franchises of the run's own requests."""
 
     by_booking: Franchises = field(default_factory=dict)
-    """Booking → where it was booked; several where IDs repeat between shards."""
+    """Booking → the franchises in which it was booked; several if IDs repeat between shards."""
     by_slot: Franchises = field(default_factory=dict)
-    """``(client, barber, starts_at)`` → where it was asked for."""
+    """``(client, barber, starts_at)`` → the franchises in which it was requested."""
 
     def franchise_of(self, row: Mapping[str, Any], asked: int | None, topology: Topology) -> int:
-        """Where a booking that does not tell it lies: as the run remembers, else where the list was asked for, else the first."""
+        """The franchise of a booking without one: as the run recorded it, else that of the list, else the first."""
         by_id = self.by_booking.get(row["booking"], frozenset())
         by_slot = self.by_slot.get((row["client"], row["barber"], row["starts_at"]), frozenset())
         shard = topology.shard_of(asked) if asked is not None else None
@@ -41,7 +41,7 @@ class Record:
 
 
 def read(run: Path) -> Record:
-    """The record of a run; empty where it wrote none. Raises :class:`OSError` for a file that is none."""
+    """The record of a run; empty if it wrote none. Raises :class:`OSError` for a damaged file."""
     path = run / EFFECTS_FILE
     if not path.exists():
         return Record()

@@ -1,4 +1,4 @@
-"""What the kind ``remote`` does for a trial: it uses a running platform, and leaves it as it was."""
+"""What the kind ``remote`` does for a trial: it uses a running platform, and leaves it as it found it."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from closeshave.plan import Plan
 from closeshave.plurals import counted
 
 _HELD: dict[str, Lock] = {}
-"""The locks of this process by environment; a lock is a process's, not a file's."""
+"""The locks of this process, by environment; a lock belongs to a process, not to a file."""
 DEFINITION = "definition.json"
-"""In the root: what only reading back needs, which no other room is to know."""
+"""A file in the root: settings that only reading back needs, and that no other package reads."""
 CANCELLED = frozenset({"cancelled", "canceled"})
 _CODEC = TypeAdapter(Remote)
 
 
 def place(definition: Remote) -> Path:
-    """The directory of this platform on this machine. It outlives runs, and restarts of the machine too: an open fault must be found again."""
+    """The directory of this platform on this machine. It survives runs and restarts of the machine, so that an open fault is found again."""
     base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "closeshave" / "remote"
     named = hashlib.sha256(repr(sorted(definition.regions.items())).encode()).hexdigest()[:12]
     root = base / f"{definition.name}-{named}"
@@ -46,7 +46,7 @@ def place(definition: Remote) -> Path:
 
 
 def admit(definition: Remote, plan: Plan, permission: Permission) -> tuple[str, ...]:
-    """Look at the platform, decide whether it may be loaded, and if so hold its lock from then on."""
+    """Examine the platform, decide whether it may be loaded, and if so take its lock."""
     refused = [
         *objections(definition, plan),
         *guard.refusals(definition, look(definition), permission, own_key(), time.time()),
@@ -70,7 +70,7 @@ def objections(definition: Remote, plan: Plan) -> tuple[str, ...]:
 
 
 def up(definition: Remote, root: Path, say: Say) -> Deployment:
-    """Describe the platform, have customers for it, and ask what its file may be wrong about. Nothing is started.
+    """Describe the platform, find or register its customers, and test what its file may be wrong about. Nothing is started.
 
     Raises :class:`EnvironmentFailed`.
     """
@@ -108,7 +108,7 @@ def up(definition: Remote, root: Path, say: Say) -> Deployment:
 
 
 def missing(definition: Remote) -> dict[str, str]:
-    """What this platform cannot do, and what that costs. Pure."""
+    """What this platform cannot do, and the consequence of each. Pure."""
     able = definition.capabilities
     found = dict.fromkeys(able.steps_off, "the platform does not support this operation; customers leave it out")
     if not able.franchises:
@@ -135,7 +135,7 @@ def missing(definition: Remote) -> dict[str, str]:
 
 
 def down(root: Path, _logs_to: Path | None) -> tuple[str, ...]:
-    """Remove the accounts and the lock of this run. The platform itself, a ledger of open faults, and how these are undone stay as they are."""
+    """Remove the accounts and the lock of this run. The platform itself and the ledger of open faults with their undo stay."""
     if (root / FILE).exists():
         # The file itself stays: healing a fault that this run left open needs its hooks.
         _release(load(root).name)
@@ -146,11 +146,11 @@ def down(root: Path, _logs_to: Path | None) -> tuple[str, ...]:
 
 
 def quiesce(_deployment: Deployment, _timeout_s: float) -> None:
-    """From outside it is unknown what a platform still has in flight; reading back decides."""
+    """Does nothing: from outside it is unknown what a platform still has in flight."""
 
 
 def export(deployment: Deployment, run: Path, _since_wall_s: float, say: Say) -> Mapping[str, str]:
-    """Write bookings and charges of this run into its ``final_state/``; returns what is missing of it, and why. Raises :class:`OSError`."""
+    """Write bookings and charges of this run into its ``final_state/``; returns what is missing, and why. Raises :class:`OSError`."""
     definition = _definition(deployment)
     found, lacking = read_back.export(definition, deployment, run)
     say(f"final state: {counted(found, 'booking')} of this run, read back from the platform")
@@ -167,7 +167,7 @@ def signals(deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int
 
 
 def tidy(deployment: Deployment, run: Path, say: Say) -> tuple[str, ...]:
-    """Cancel every booking of this run that is still standing; returns those that cannot be."""
+    """Cancel every booking of this run that still exists; returns those that cannot be cancelled."""
     definition, left, cancelled = _definition(deployment), [], 0
     try:
         with read_back.from_api(definition, deployment, run, f"closeshave:{run.name}") as read:

@@ -15,7 +15,7 @@ BIGGEST = 2**63 - 1
 
 
 class Odd(ValueError):
-    """A row that is no booking; says what is odd about it."""
+    """A row that is not a valid booking; the message says why."""
 
 
 def row(told: Mapping[str, Any]) -> Row:
@@ -69,7 +69,7 @@ def _birth(told: object) -> float | None:
 
 
 def cents(told: object) -> int | None:
-    """Amounts are in units, as numbers or text; what is not an amount is unknown."""
+    """Amounts are in units, as numbers or text; anything else is unknown."""
     try:
         amount = float(str(told))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Whether each region of a platform is ready, by what its file says: the status code or the body."""
+"""Whether each region of a platform is ready: by the status code or the body, as its file says."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def status(root: Path) -> tuple[PartStatus, ...]:
 
 
 def is_ready(code: int, body: Any, by: str) -> bool:
-    """The real application always answers 200; its real state is in the body. Pure."""
+    """Whether an answer means ready. The real application always answers 200; its state is in the body. Pure."""
     if by == "code":
         return code == 200
     return isinstance(body, dict) and body.get("status") == "ready"

@@ -1,4 +1,4 @@
-"""A customer's whole visit, as the doctor makes it: every route of the profile is called, and afterwards every booking is cancelled."""
+"""The doctor's visit as a customer: every route of the profile is called, and afterwards every booking is cancelled."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from closeshave.files import foreign
 
 TAG = "closeshave:doctor"
 DAYS = (20, 6, 13, 27, 9)
-"""Days ahead that are looked at until one has free times."""
+"""How many days ahead are searched for free times."""
 BARBERS_MAX = 8
-"""So many of the listed barbers are tried."""
+"""At most so many of the listed barbers are tried."""
 TRIES = 3
-"""Times that are tried with one barber until it counts as one who takes no bookings."""
+"""After so many refused times a barber counts as one who accepts no bookings."""
 GUESSES = ("10:00", "11:00", "14:00", "15:30")
-"""Tried where no list shows a free time."""
+"""Times that are tried if no list shows a free time."""
 MINE = "/api/v2/appointments/"
 READ: Mapping[str, str] = {
     "profile": "/api/v2/auth/me",
@@ -47,40 +47,42 @@ CANCELLED = frozenset({"cancelled", "canceled"})
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """What is known only from several answers together."""
+    """Findings that need several answers together."""
 
     looked: bool = False
-    """Whether free times were asked for at all."""
+    """Whether free times were requested at all."""
     day: date | None = None
-    """The day on which free times were found, by whichever way."""
+    """The day on which free times were found."""
     merged: int = 0
-    """Free times on it in the list merged over barbers."""
+    """The number of free times on this day in the list merged over barbers."""
     barbers: tuple[Any, ...] = ()
     """IDs as listed."""
     listed: Mapping[Any, int] = field(default_factory=dict)
-    """Barber → free times in its own list on that day, for those that were asked."""
+    """Barber → number of free times in its own list on that day, for the requested lists."""
     took: tuple[Any, ...] = ()
     """Barbers with whom a booking was accepted."""
     refused: Mapping[Any, str] = field(default_factory=dict)
-    """Barbers who refused every time that was tried → what they said last."""
+    """Barbers who refused every time that was tried → the last refusal."""
     booked: Booked | None = None
     zone: str | None = None
-    """As a list of free times names it."""
+    """The time zone as a list of free times names it."""
     at_once: tuple[int, ...] = ()
-    """The statuses of two bookings of one slot at the same instant, in order: which of them came first is chance. Of several tries the one in
-    which most were taken."""
+    """The sorted statuses of two bookings of one slot at the same instant (their order is random).
+
+    Of several tries, the one with the most accepted bookings.
+    """
     mine: Listed | None = None
     """The customer's own list."""
     paged: bool | None = None
-    """Whether ``skip`` and ``limit`` cut the list; ``None``: not seen."""
+    """Whether ``skip`` and ``limit`` work for the list; ``None`` if unknown."""
     cancelled: int = 0
-    """Bookings that were still standing at the end and were taken back."""
+    """The number of bookings that remained at the end and were cancelled."""
     left: tuple[str, ...] = ()
-    """What could not be taken back."""
+    """Bookings that could not be cancelled."""
 
 
 def visit(asker: Asker, account: Account, *, register: bool) -> Noticed:
-    """Register or not, log in, ask everything, tidy up. What cannot be done is in what was heard."""
+    """Register if wanted, log in, send all requests, and cancel all bookings. Failures are among the kept answers."""
     if register:
         wanted = {"first_name": "Close", "last_name": "Shave", "email": account.email, "password": account.password}
         asker.ask("register", "POST", "/api/v2/auth/register-client", wanted)
@@ -91,7 +93,7 @@ def visit(asker: Asker, account: Account, *, register: bool) -> Noticed:
 
 
 class _Visit:
-    """One customer at one platform."""
+    """The visit of one customer at one platform."""
 
     def __init__(self, asker: Asker, logged_in: Mapping[str, Any]) -> None:
         self._asker, self._renewal = asker, logged_in.get("refresh_token", "")
@@ -103,13 +105,13 @@ class _Visit:
             "X-Franchise-Id": "1",
         }
         self._known: set[Any] = set()
-        """IDs of bookings that were there before."""
+        """IDs of bookings that existed before."""
         self._booked: set[Any] = set()
-        """IDs of bookings that answers named."""
+        """IDs of bookings in answers."""
         self._found: dict[str, Any] = {}
 
     def whole(self) -> Noticed:
-        """Everything, and whatever happens the tidying up."""
+        """The whole visit; all bookings are cancelled whatever happens."""
         self._asker.ask("refresh", "POST", "/api/v2/auth/refresh", {"refresh_token": self._renewal})
         for name, path in READ.items():
             self._asker.ask(name, "GET", path, None, self._headers)
@@ -125,7 +127,7 @@ class _Visit:
     # -- looking ---------------------------------------------------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        """For free times: merged over barbers, of each barber, on one day after the other."""
+        """Search for free times, merged over barbers and of each barber, on one day after the other."""
         told = self._asker.heard["barbers"].body
         barbers = (
             [one["id"] for one in told if isinstance(one, dict) and isinstance(one.get("id"), int | str)] if isinstance(told, list) else []
@@ -167,7 +169,7 @@ class _Visit:
     # -- booking ---------------------------------------------------------------------------------------------------------------------------
 
     def _book(self) -> None:
-        """With each barber until it is known who takes bookings; with the first who does everything else that a customer can do."""
+        """Book with each barber to find out who accepts bookings; with the first who does, also try everything else that a customer can do."""
         took, refused = [], {}
         first: tuple[Any, dict[str, Any]] | None = None
         for barber in self._found["barbers"][:BARBERS_MAX] or (None,):
@@ -195,7 +197,7 @@ class _Visit:
         self._asker.ask("guest", "POST", "/api/v2/appointments/guest", {}, self._headers)
 
     def _to_try(self, barber: Any) -> Iterator[str]:
-        """Times spread over the day: neighbours are refused for the same reason."""
+        """Times spread over the day, because neighbouring times are often refused for the same reason."""
         yield from _spread(self._own.get(barber) or self._merged or list(GUESSES))
 
     def _wish(self, at: str, barber: Any) -> dict[str, Any]:
@@ -212,7 +214,7 @@ class _Visit:
         return answer
 
     def _everything(self, wish: Mapping[str, Any], key: str, booked: Mapping[str, Any]) -> None:
-        """What a customer can do with a booking; and two of one slot, one after the other and at once."""
+        """Everything that a customer can do with a booking; and two bookings of one slot, one after the other and at once."""
         with suppress(ValueError):
             asked = datetime.combine(self._day, time.fromisoformat(wish["time"]))
             self._found["booked"] = Booked(asked, datetime.fromtimestamp(epoch_s(booked.get("start_time")), UTC))
@@ -236,7 +238,7 @@ class _Visit:
         self._asker.ask("delete", "DELETE", path, None, self._headers)
 
     def _contest(self, wish: Mapping[str, Any], times: Sequence[str]) -> None:
-        """Two at once, at several times of the day: in one contest the requests may be served one after the other by chance, or no barber may work."""
+        """Request one slot twice at once, at several times of the day: in one try the requests may happen to be served in turn, or no barber may work."""
         most = -1
         for at in _spread(times):
             answers = [self._noted(one) for one in self._asker.ask_at_once("at once", 2, MINE, dict(wish) | {"time": at}, self._headers)]
@@ -273,7 +275,7 @@ class _Visit:
                 self._found["paged"] = len(listing.rows_of(self._asker.page(self._headers, f"{MINE}?skip=0&limit=1").body)) == 1
 
     def _tidy(self) -> None:
-        """Cancel what answers named and what the list shows of ours: a refusal or a 500 may have booked anyway."""
+        """Cancel the bookings that answers named and those in the customer's list: a refused request or a 500 may have booked too."""
         standing = self._standing()
         left = {}
         for booking in standing:
@@ -285,13 +287,13 @@ class _Visit:
         if standing:
             # Believed is only what the platform shows.
             left |= {
-                booking: left.get(booking, "is still standing after its cancel") for booking in self._standing() if booking in standing
+                booking: left.get(booking, "still exists after its cancel") for booking in self._standing() if booking in standing
             }
         self._found["cancelled"] = len(standing) - len(left)
         self._found["left"] = tuple(f"booking {booking}: {why}" for booking, why in left.items())
 
     def _standing(self) -> list[Any]:
-        """IDs of our bookings that are not cancelled; where no list can be read, of all that answers named."""
+        """IDs of the visit's bookings that are not cancelled; if no list can be read, of all that answers named."""
         rows = [row for row in self._mine() if _is_booking(row)]
         # Some platforms hide notes from customers; what was not there before is ours.
         ours = [
@@ -304,7 +306,7 @@ class _Visit:
         return [row["id"] for row in ours if not foreign.is_one_of(row.get("status"), CANCELLED)] + unseen
 
     def _stands(self, booking: Any) -> bool:
-        """Of a booking that no list shows."""
+        """Whether a booking that no list shows still exists."""
         answer = self._asker.insist("GET", _path(booking), None, self._headers)
         status = answer.body.get("status") if isinstance(answer.body, dict) else None
         return answer.good and not foreign.is_one_of(status, CANCELLED)

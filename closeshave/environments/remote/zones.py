@@ -8,18 +8,18 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 DEFAULT = "America/New_York"
-"""What the API assumes of a business that states none."""
+"""The API's default for a business without a zone."""
 LIKELY = (
     "UTC", DEFAULT, "America/Chicago", "America/Denver", "America/Los_Angeles", "America/Argentina/Buenos_Aires", "America/Sao_Paulo",
     "Europe/London", "Europe/Berlin", "Europe/Athens", "Asia/Kolkata", "Asia/Singapore", "Asia/Tokyo", "Australia/Sydney",
 )  # fmt: skip
-"""Of zones that fit alike the first of these is proposed: the API's own default and UTC before any other."""
+"""If several zones fit, the first of these is proposed: the API's own default and UTC before any other."""
 DAYS_AHEAD = 31
-"""So many days are booked; zones that keep the same hours on all of them make no difference to a run."""
+"""How many days ahead can be booked; zones with the same hours on all of them make no difference to a run."""
 
 
 def fitting(asked: datetime, answered: datetime) -> tuple[str, ...]:
-    """The zones in which the local time ``asked`` (naive) is the instant ``answered`` (aware), the likely ones first; none for a nonsensical pair."""
+    """The zones in which the local time ``asked`` (naive) is the instant ``answered`` (aware), the most likely first; none for an impossible pair."""
     offset = asked.replace(tzinfo=UTC) - answered.astimezone(UTC)
     if abs(offset) > timedelta(hours=15):
         return ()
@@ -28,7 +28,7 @@ def fitting(asked: datetime, answered: datetime) -> tuple[str, ...]:
 
 
 def differing(zones: Iterable[str], today: date) -> tuple[str, ...]:
-    """Of these zones those that keep other hours than the first on some day that can be booked."""
+    """Those of these zones that have other hours than the first on some day that can be booked."""
     first, *others = zones
     days = [datetime.combine(today + timedelta(days=ahead), time(12)) for ahead in range(DAYS_AHEAD)]
 

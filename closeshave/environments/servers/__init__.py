@@ -1,1 +1,1 @@
-"""The servers of an environment, one module each: how it is configured, started and queried."""
+"""The servers of an environment, one module for each: its configuration, processes and queries."""

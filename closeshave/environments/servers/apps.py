@@ -42,7 +42,7 @@ def processes(site: Site) -> tuple[Process, ...]:
 
 
 def settings(site: Site) -> dict[Path, Settings]:
-    """The settings of every application process, by the file in which they are written."""
+    """The settings of every application process, by file."""
     return {
         site.config(f"{name}.json"): _settings(site, name, region, port)
         for region in site.definition.regions
@@ -51,7 +51,7 @@ def settings(site: Site) -> dict[Path, Settings]:
 
 
 def signing_key(site: Site) -> Path:
-    """Where the key lies that every process of the platform signs tokens with."""
+    """The file with the key with which every process of the platform signs tokens."""
     return site.config("signing-key.pem")
 
 

@@ -1,4 +1,4 @@
-"""etcd: where Patroni keeps who is the leader. One member in each of the regions that the environment file names."""
+"""etcd, where Patroni stores which member is the leader. One member in each of the regions that the environment file names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def client_ports(site: Site) -> tuple[int, ...]:
 
 
 def endpoints(site: Site, region: str) -> list[str]:
-    """Where Patroni in ``region`` finds every member, as ``host:port``."""
+    """The addresses of all members for Patroni in ``region``, as ``host:port``."""
     return [f"{site.address(name, region)}:{site.ports.port(name, 'client')}" for name, _ in placed("etcd", site.definition.etcd)]
 
 

@@ -1,7 +1,7 @@
-"""Start a member of an etcd that must not trust its data after a kill: ``etcd_rejoin.py OTHERS ETCD OPTION …``.
+"""Starts a member of an etcd that cannot trust its data after a kill: ``etcd_rejoin.py OTHERS ETCD OPTION …``.
 
-etcd 3.5.0 to 3.5.2 can corrupt a killed member's data (etcd issue 13766). So a member that has run before leaves the cluster, is added again
-under a new identity, and starts empty to copy everything from the others. The first start is an ordinary one. Only for the fallback.
+etcd 3.5.0 to 3.5.2 can corrupt a killed member's data (etcd issue 13766). So a member that has run before is removed from the cluster, added again
+under a new identity, and starts empty to copy all data from the others. The first start is a normal one. Only used with the packaged etcd.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ REJOIN_S_MAX = 60.0
 
 
 def main() -> None:
-    """Rejoin if need be, then turn into the server. ``OTHERS`` are the client addresses (``host:port``) of the other members."""
+    """Rejoin if necessary, then execute the server in this process. ``OTHERS`` are the client addresses (``host:port``) of the other members."""
     others, server = [address for address in sys.argv[1].split(",") if address], sys.argv[2:]
     data = Path(option(server, "data-dir"))
     if (data / "member").exists():
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def rejoin(others: Sequence[str], name: str, peer_url: str) -> str:
-    """Replace the member ``name`` by an empty one; returns the cluster as ``--initial-cluster`` wants it. Raises :class:`TimeoutError`."""
+    """Replace the member ``name`` by an empty one; returns the value for ``--initial-cluster``. Raises :class:`TimeoutError`."""
     joined: list[str] = []
 
     def tried() -> bool:
@@ -62,7 +62,7 @@ def initial_cluster(members: Sequence[dict[str, Any]], name: str, peer_url: str)
 
 
 def existing(cluster: str) -> list[str]:
-    """The options by which a member joins a cluster that runs already."""
+    """The options with which a member joins a running cluster."""
     return [f"--initial-cluster={cluster}", "--initial-cluster-state=existing"]
 
 

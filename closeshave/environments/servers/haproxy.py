@@ -1,4 +1,4 @@
-"""HAProxy: one in each region, which leads to the current primary; and the edges, where customers enter and regions replace each other."""
+"""HAProxy: one in each region, which forwards to the current primaries; and the edges, where customers enter and where another region takes over."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def region_process_name(region: str) -> str:
 
 
 def balancer_port(site: Site, region: str) -> int:
-    """Where the region's applications are reached, whichever of them are ready."""
+    """The port of the region's balancer over its ready applications."""
     return site.ports.port(region_process_name(region), "apps")
 
 
@@ -90,7 +90,7 @@ def edge_settings(site: Site) -> str:
 
 
 def _ingress(site: Site, region: str) -> str:
-    """Where edges reach the region, through the link that can be cut for its customers alone. They have a foot in every region."""
+    """The address at which edges reach the region, through the link that can be cut for its customers only. Edges are on the networks of all regions."""
     host, port = toxiproxy.entrance(site, toxiproxy.ingress_link(site, region), region)
     return f"{host}:{port}"
 
@@ -105,7 +105,7 @@ def edges(site: Site) -> tuple[Edge, ...]:
 
 
 def processes(site: Site) -> tuple[Process, ...]:
-    """One a region, and one for all edges, which no region's loss takes away."""
+    """One for each region, and one for all edges, which belongs to no region and so survives the loss of any."""
     shards = [f"shard{shard.id}-{role}" for shard in site.definition.shards for role in ("primary", "replica")]
     purposes = [*shards, *(group.name for group in site.definition.tiers), "apps"]
     proxies = [_process(site, region_process_name(region), "haproxy", region, purposes) for region in site.definition.regions]
@@ -177,7 +177,7 @@ def _balancer(site: Site, region: str, apps: Sequence[tuple[str, int]]) -> str:
 
 
 def _region_watch(region: str, ingress: str) -> str:
-    """One check a region, that every endpoint follows: checks cost the applications work."""
+    """One health check for each region, used by all endpoints, because checks cost the applications work."""
     lines = [
         f"backend region-{region}",
         _HTTP_OUT.rstrip(),

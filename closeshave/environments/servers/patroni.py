@@ -12,11 +12,11 @@ from closeshave.environments.site import SERVER_NICE, Site, placed
 
 DATABASE = "bookings"
 USER = "bookings"
-"""Database and role of the application; loopback is trusted, so no role has a password that matters."""
+"""Database and role of the application; connections are trusted, so no role needs a real password."""
 SUPERUSER = "postgres"
 REPLICATION_USER = "replicator"
 NAMESPACE = "/closeshave/"
-"""Where Patroni keeps its keys in etcd."""
+"""The prefix of Patroni's keys in etcd."""
 
 
 def admitted(trusted: Iterable[str]) -> list[str]:
@@ -38,7 +38,7 @@ def members(site: Site) -> tuple[Member, ...]:
 
 
 def processes(site: Site) -> tuple[Process, ...]:
-    """One Patroni for each member; the PostgreSQL that it looks after writes its ID into ``pid_file``."""
+    """One Patroni for each member; the PostgreSQL that it manages writes its process ID into ``pid_file``."""
     return tuple(
         Process(
             name=member.process,
@@ -54,7 +54,7 @@ def processes(site: Site) -> tuple[Process, ...]:
 
 
 def files(site: Site) -> dict[str, str]:
-    """The settings of every member; JSON, which Patroni reads as the YAML that it is."""
+    """The settings of every member, as JSON, which Patroni reads as YAML."""
     return {f"{member.process}.json": json.dumps(settings(site, member), indent=1) for member in members(site)}
 
 
@@ -112,7 +112,7 @@ def settings(site: Site, member: Member) -> Mapping[str, Any]:
 
 
 def parameters(postgres_major: int) -> dict[str, str | int]:
-    """PostgreSQL's own settings: small, quick to notice a lost peer, and leaving nothing in shared memory when killed."""
+    """PostgreSQL's own settings: little memory, quick to notice a lost peer, and no shared memory left after a kill."""
     chosen: dict[str, str | int] = {
         "shared_buffers": "32MB",
         "dynamic_shared_memory_type": "mmap",
@@ -142,7 +142,7 @@ def parameters(postgres_major: int) -> dict[str, str | int]:
 
 
 def leaders(etcd_port: int) -> dict[str, str]:
-    """Shard (``shard1``) → the name of the member that holds its leader lock; asked from etcd, so that it costs Patroni nothing."""
+    """Shard (``shard1``) → the name of the member that holds its leader lock; read from etcd, so that Patroni has no work from it."""
     found = {}
     for path, value in etcd.values(etcd_port, NAMESPACE).items():
         scope, _, key = path.removeprefix(NAMESPACE).partition("/")

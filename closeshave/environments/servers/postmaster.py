@@ -1,4 +1,4 @@
-"""PostgreSQL servers found by their data directories, and ended so that no shared memory stays behind."""
+"""Finds PostgreSQL servers by their data directories, and ends them so that no shared memory is left."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SYSV_SEGMENTS = Path("/proc/sysvipc/shm")
 
 @dataclass(frozen=True, slots=True)
 class Postmaster:
-    """What ``postmaster.pid`` says: the server's process, and the System V segment that marks its data directory as in use."""
+    """The contents of ``postmaster.pid``: the server's process, and the System V segment that marks its data directory as in use."""
 
     pid: int
     data: Path
@@ -34,7 +34,7 @@ class Postmaster:
 
 
 def parse(text: str, data: Path) -> Postmaster | None:
-    """Read the text of a ``postmaster.pid``; ``None`` when it is torn."""
+    """Read the text of a ``postmaster.pid``; ``None`` when it is incomplete."""
     lines = text.splitlines()
     try:
         pid = abs(int(lines[0]))
@@ -55,7 +55,7 @@ def below(root: Path) -> list[Postmaster]:
 
 
 def end(servers: Iterable[Postmaster], timeout_s: float = 3.0) -> list[processes.Identity]:
-    """End the servers at once, letting them free their shared memory; kill what does not end in time. Returns survivors."""
+    """End all servers at the same time, so that they free their shared memory; kill those that do not end in time. Returns those that still run."""
     live = [identity for server in servers if (identity := server.identity)]
     everyone = processes.with_descendants(live)
     # Frozen ones would not hear the signal.
@@ -67,9 +67,9 @@ def end(servers: Iterable[Postmaster], timeout_s: float = 3.0) -> list[processes
 
 
 def free_segments(servers: Iterable[Postmaster]) -> list[int]:
-    """Remove the segments that killed servers left; returns those that could not be removed.
+    """Remove the shared memory segments of killed servers; returns those that could not be removed.
 
-    A segment counts as left only when its creator was that very server and nothing is attached to it.
+    A segment is removed only if that server created it and no process is attached to it.
     """
     stuck = []
     for server in servers:

@@ -1,4 +1,7 @@
-"""Toxiproxy: one process a region, on the kinds of links that the environment file names. Others, or all where it cannot be had, lead straight on."""
+"""Toxiproxy: one process for each region, on the kinds of links that the environment file names.
+
+Other links are direct; all are if there is no Toxiproxy.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ def process_name(region: str) -> str:
 
 
 def app_links(site: Site, region: str) -> tuple[Link, ...]:
-    """What the region's applications go through: to each shard's primary and standby, each cache group, the payment provider."""
+    """The links of the region's applications: to each shard's primary and standby, each cache group, the payment provider."""
     proxy = f"haproxy-{region}"
     databases = [
         _link(site, region, f"shard{shard.id}-{role}", "app-database", proxy, f"shard{shard.id}-{role}", shard=shard.id)
@@ -28,17 +31,17 @@ def app_links(site: Site, region: str) -> tuple[Link, ...]:
 
 
 def replication_link(site: Site, member: Member) -> Link:
-    """What a member's peers go through to stream from it, or to rewind against it."""
+    """The link through which a member's peers stream from it, or rewind against it."""
     return _link(site, member.region, f"{member.process}-replication", "replication", member.process, "sql", shard=member.shard)
 
 
 def ingress_link(site: Site, region: str) -> Link:
-    """What every edge goes through to reach the region's applications."""
+    """The link through which every edge reaches the region's applications."""
     return _link(site, region, "ingress", "ingress", f"haproxy-{region}", "apps")
 
 
 def links(site: Site, members: Iterable[Member]) -> tuple[Link, ...]:
-    """Every link of the environment that a Toxiproxy carries."""
+    """Every link of the environment that leads through a Toxiproxy."""
     apps = [link for region in site.definition.regions for link in app_links(site, region)]
     replication = [replication_link(site, member) for member in members]
     every = (*apps, *replication, *(ingress_link(site, region) for region in site.definition.regions))
@@ -50,7 +53,7 @@ def _carried(site: Site, link: Link) -> bool:
 
 
 def entrance(site: Site, link: Link, seen_from: str | None) -> tuple[str, int]:
-    """Host and port to connect to, from the region ``seen_from``, in order to take ``link``."""
+    """Host and port to which a part in the region ``seen_from`` connects to use ``link``."""
     if not _carried(site, link):
         return site.address(link.upstream, seen_from), link.upstream_port
     return site.address(process_name(link.region), seen_from), link.port
@@ -68,7 +71,7 @@ def files(site: Site, links: tuple[Link, ...]) -> dict[str, str]:
 
 
 def proxies(site: Site, links: tuple[Link, ...], region: str) -> list[dict[str, str | bool]]:
-    """The region's links in Toxiproxy's own words."""
+    """The region's links in Toxiproxy's own format."""
     return [
         {
             "name": link.name,

@@ -11,7 +11,7 @@ DOWN_AFTER_MS = 1000
 FAILOVER_TIMEOUT_MS = 3000
 MEMORY_MAX = "64mb"
 SENTINEL_USER = "sentinel"
-"""Sentinels have a user of their own at every node, so that a fault can come between them and a node that its clients still reach."""
+"""Sentinels have a user of their own at every node, so that a fault can lock them out of a node that its clients still reach."""
 
 
 def stores(site: Site) -> tuple[Store, ...]:
@@ -32,18 +32,18 @@ def sentinels(site: Site) -> tuple[Sentinel, ...]:
 
 
 def declared_primary(site: Site, group: Group) -> Store:
-    """The node that the environment file says is the primary; which one is now, only Sentinel knows."""
+    """The node that is the primary according to the environment file; the current primary is known only to Sentinel."""
     return next(store for store in stores(site) if store.group == group.name)
 
 
 def store_processes(site: Site) -> tuple[Process, ...]:
-    """Every node, started so that it first asks the sentinels which role it has."""
+    """Every node, started by a launcher that first asks the sentinels for its role."""
     groups = {group.name: group for group in site.definition.tiers}
     return tuple(_store_process(site, store, groups[store.group]) for store in stores(site))
 
 
 def sentinel_processes(site: Site) -> tuple[Process, ...]:
-    """Every sentinel; each keeps what it learns in its own settings file."""
+    """Every sentinel; each stores its state in its own settings file."""
     return tuple(
         Process(
             name=sentinel.process,
@@ -63,7 +63,7 @@ def files(site: Site) -> dict[str, str]:
 
 
 def sentinel_settings(site: Site, sentinel: Sentinel) -> str:
-    """The text of a sentinel's settings: the groups with the addresses of their primaries, and how many must agree that one is down."""
+    """The text of a sentinel's settings: the groups with the addresses of their primaries, and how many sentinels must agree that one is down."""
     quorum = len(site.definition.sentinels) // 2 + 1
     lines = [f"port {sentinel.port}", f"bind {site.bind}", f'dir "{site.root}"', "protected-mode no"]
     for group in site.definition.tiers:
@@ -86,7 +86,7 @@ def replicates(store: Store) -> bool:
 
 
 def agrees(sentinel: Sentinel, group: str, others: int) -> bool:
-    """Whether the sentinel sees the group's primary well, its replica, and ``others`` sentinels."""
+    """Whether the sentinel sees the group's primary healthy, its replica, and ``others`` sentinels."""
     known = probe.sentinel_group(sentinel.port, group)
     return known is not None and known["flags"] == "master" and known["num-slaves"] == 1 and known["num-other-sentinels"] == others
 

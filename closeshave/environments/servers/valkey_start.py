@@ -1,9 +1,9 @@
-"""Become a Valkey node in the role that its group gives it now: ``valkey_start.py GROUP PORT NODES SENTINELS SERVER [OPTION …]``.
+"""Starts a Valkey node in its current role: ``valkey_start.py GROUP PORT NODES SENTINELS SERVER [OPTION …]``.
 
-A primary that was killed and comes back after a failover would take writes for the seconds until a sentinel demotes it, and lose them. So
-before it starts it asks: a node of the group that is primary stays primary; else the sentinel with the newest configuration is believed, once
-no failover is under way; if none answers (the first start), the first of ``NODES`` is primary, as the environment file says. Run isolated
-(``-I -S``) with nothing but the standard library, to start in some 20 ms.
+A killed primary that restarts after a failover would accept writes for the seconds until a sentinel demotes it, and lose them. So it asks for its
+role before it starts: a node of the group that is primary stays primary; else the sentinel with the newest configuration decides, once no failover is
+under way; if none answers (the first start), the first of ``NODES`` is primary, as in the environment file. It runs isolated (``-I -S``) with the
+standard library only, to start in about 20 ms.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Address = tuple[str, int]
 
 
 def main() -> None:
-    """Decide the role, then turn into the server."""
+    """Decide the role, then execute the server in this process."""
     group, port, nodes, sentinels = sys.argv[1:5]
     server = sys.argv[5:]
     host, primary = find_primary(group, int(port), addresses(nodes), addresses(sentinels))
@@ -35,7 +35,7 @@ def addresses(text: str) -> list[Address]:
 
 
 def find_primary(group: str, own_port: int, nodes: list[Address], sentinels: list[Address]) -> Address:
-    """The group's primary, from the most reliable source. No two parts have the same port, wherever they live."""
+    """The group's primary, from the most reliable source. It is recognised by its port: no two parts have the same."""
     deadline = time.monotonic() + FAILOVER_S_MAX
     while True:
         for peer in nodes:
@@ -49,7 +49,7 @@ def find_primary(group: str, own_port: int, nodes: list[Address], sentinels: lis
 
 
 def ask(address: Address, question: str) -> str:
-    """What the server at ``address`` answers; empty when it does not."""
+    """The answer of the server at ``address``; empty if there is none."""
     received = b""
     try:
         with socket.create_connection(address, TIMEOUT_S) as connection:
@@ -63,7 +63,7 @@ def ask(address: Address, question: str) -> str:
 
 
 def parse(reply: str) -> tuple[int, Address, bool] | None:
-    """Configuration epoch, the primary's address and whether a failover is under way; ``None`` when the sentinel knows no primary."""
+    """Configuration epoch, the primary's address and whether a failover is under way; ``None`` if the sentinel knows no primary."""
     words = [line for line in reply.split("\r\n") if not line.startswith(("$", "*"))]
     known = dict(zip(words[::2], words[1::2], strict=False))
     try:
