@@ -1,4 +1,4 @@
-"""When a trial has to stop by itself. Pure: what was counted and the instant come from outside, the reason goes out."""
+"""When a trial must stop by itself. Pure: takes counts and an instant, and returns the reason."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from closeshave.trial.slots import Slots
 
 MONTH_S = 30 * 86_400
 ENOUGH = 50
-"""Requests below which no share is taken for leakage."""
+"""With fewer requests no share counts as leakage."""
 PROBES_MISSED = 20
-"""Canaries slower than the plan's limit for blindness may skip this many probes instead."""
+"""Canaries that are slower than the plan's limit for blindness count as blind after this many missing probes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a trial has to keep to."""
+    """The limits of a trial."""
 
     aborts: Aborts
     error_budget: float | None
-    """Share of requests that may be not good by the target; ``None`` without an availability objective over everything."""
+    """Share of requests that the target allows to be not good; ``None`` without an availability objective over everything."""
     topology: Topology
     probes_per_s: float
-    """Canaries' planned rate, all places together."""
+    """The planned rate of all canaries together."""
 
     @property
     def blind_s(self) -> float:
-        """How long canaries may go unrecorded."""
+        """After how many seconds without a recorded canary the trial stops."""
         return max(self.aborts.blind, PROBES_MISSED / self.probes_per_s) if self.probes_per_s > 0 else float("inf")
 
 
 @dataclass(slots=True)
 class Watch:
-    """Everything that was seen of a running trial so far. Instants are seconds on any one clock."""
+    """Everything that was counted in a running trial so far. Instants are seconds on one clock."""
 
     bounds: Bounds
     started_s: float
@@ -47,14 +47,14 @@ class Watch:
     _bad: int = 0
     _probed_s: float = field(init=False)
     _outside: deque[tuple[float, int, int]] = field(default_factory=deque)
-    """Samples of what was outside the scopes of all faults, without a gap: the instant, requests, not good ones."""
+    """Consecutive samples of requests outside the scopes of all faults: the instant, the number, the number of not good ones."""
     _slots: Slots = field(default_factory=Slots)
 
     def __post_init__(self) -> None:
         self._probed_s = self.started_s
 
     def look(self, at_s: float, tallies: Sequence[Tally], effects: Iterable[Effect], broken: Sequence[Fault]) -> str:
-        """Why the trial must stop now, in a sentence; empty when it may go on. ``broken`` are the faults in effect."""
+        """Why the trial must stop now, as a sentence; empty when it may go on. ``broken`` are the faults in effect."""
         customers = [tally for tally in tallies if tally.source == "customers"]
         self._requests += sum(tally.count for tally in customers)
         self._bad += sum(tally.bad for tally in customers)
@@ -69,7 +69,7 @@ class Watch:
         return f"no canary was recorded for {silent_s:.0f} s" if silent_s > self.bounds.blind_s else ""
 
     def _overspent(self, at_s: float) -> str:
-        """The month's budget is the share that may fail, of all requests in 30 days at this run's own rate."""
+        """The month's budget is the share that may fail of all requests in 30 days at this run's rate."""
         if not self.bounds.error_budget or not self._requests or at_s <= self.started_s:
             return ""
         a_month = self.bounds.error_budget * self._requests / (at_s - self.started_s) * MONTH_S

@@ -1,7 +1,7 @@
-"""Byte code of what the harness's processes import: made before a load begins, so that none of them compiles beside it.
+"""Compiles the byte code of all modules that the harness's processes import, before a load begins, so that none of them compiles during it.
 
-Installers make it, unless they are told not to (``pip install --no-compile``), and Python itself where it may write beside the sources. Where neither was
-the case it is kept in the user's cache directory, and every process that the harness starts is told so by ``PYTHONPYCACHEPREFIX``.
+Usually installers write it (except ``pip install --no-compile``), or Python itself if it may write beside the sources. If neither did, it is stored
+in the user's cache directory, and every process that the harness starts finds it by ``PYTHONPYCACHEPREFIX``.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from closeshave.environments import cache
 
 HOME = Path(__file__).parents[1]
 PACKAGES = ("locust", "gevent", "chaoslib", "fastapi", "asyncpg", "patroni")
-"""What only processes that the harness starts import. Whether the byte code of the rest is kept shows by theirs."""
+"""Packages that only processes started by the harness import. If their byte code is missing, that of the others is missing too."""
 IMPORTED = (
     "locust.main", "closeshave.traffic.openmodel", "closeshave.traffic.journeys", "closeshave.faults.forking", "closeshave.faults.watch",
     "closeshave.environments.warm", "closeshave.standin.app", "closeshave.standin.payments", "patroni.__main__", "patroni.api", "patroni.ha",
     "patroni.postgresql", "patroni.dcs.etcd3",
 )  # fmt: skip
-"""What these processes are, and what they load while they run; Locust first, since it patches what others import."""
+"""The modules of these processes, and modules that they load while they run; Locust first, because it patches modules that others import."""
 
 _PREFIX, _NO_WRITING = "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE"
 _WITHIN_S = 120.0
@@ -41,10 +41,10 @@ for name in sys.argv[1:]:
 
 
 def make(say: Callable[[str], None], *, home: Path = HOME, packages: Sequence[str] = PACKAGES, imported: Sequence[str] = IMPORTED) -> None:
-    """Make what is missing of it; a few milliseconds where nothing is. ``say`` is told before it takes longer. Never raises for want of it: it only
+    """Compile what is missing; takes a few milliseconds if nothing is. ``say`` is called before it takes longer. Never raises: missing byte code only
     costs time.
 
-    ``home`` is compiled whole; ``packages`` by importing ``imported``, once, in a process of its own.
+    ``home`` is compiled completely; ``packages`` by importing ``imported`` once in a new process.
     """
     own, others = sorted(home.rglob("*.py")), list(_sources(packages))
     missing = [source for source in (*own, *others) if not _kept(source)]
@@ -59,7 +59,7 @@ def make(say: Callable[[str], None], *, home: Path = HOME, packages: Sequence[st
             # Forced: what is of the same second counts as new there.
             compileall.compile_file(source, force=True, quiet=2)
     if any(source in missing for source in others):
-        say("the byte code of Python's packages is made, once")
+        say("compiling the byte code of Python packages (once)")
         _import(imported)
 
 
@@ -71,7 +71,7 @@ def _sources(packages: Iterable[str]) -> Iterator[Path]:
 
 
 def _kept(source: Path) -> bool:
-    """Whether its byte code is where Python looks for it, and of this source."""
+    """Whether its byte code is where Python looks for it, and belongs to this source."""
     try:
         with Path(cache_from_source(str(source))).open("rb") as file:
             magic, flags, time_s, size = _HEADER.unpack(file.read(_HEADER.size))
@@ -83,13 +83,13 @@ def _kept(source: Path) -> bool:
 
 
 def _writable(source: Path) -> bool:
-    """Whether Python would leave byte code beside it."""
+    """Whether Python would write byte code beside it."""
     there = source.parent / "__pycache__"
     return os.access(there, os.W_OK) and there.is_dir() if there.exists() else os.access(source.parent, os.W_OK)
 
 
 def _import(modules: Sequence[str]) -> None:
-    """Python writes the byte code of what it imports, and of nothing else."""
+    """Import modules, because Python writes the byte code only of imported modules."""
     environ = {name: value for name, value in variables.for_parts().items() if name != _NO_WRITING}
     command = [sys.executable, "-c", _IMPORT, *modules]
     nowhere = subprocess.DEVNULL

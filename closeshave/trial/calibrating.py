@@ -1,8 +1,8 @@
 """The calibration: a short load that rises to the planned rate, on the environment that was just started, before the load that is judged.
 
-It is no part of the run's history. Its customers book like others, under another tag and another seed, on days of their own, before the instant from
-which the final state is read; their requests have no time to think, so that a session costs what it costs at once. It ends as soon as the machine has no
-more to give. What it saw, and what follows from that, is in ``calibration.json``; how it follows is :mod:`closeshave.trial.calibration`'s.
+It is not part of the run's history. Its customers book like others, but with another tag and another seed, on other days, and before the instant from
+which the final state is read. They have no think time, so that a session's cost is seen at once. It ends as soon as the machine has no processor time
+left. ``calibration.json`` holds the measurements and the result; :mod:`closeshave.trial.calibration` computes the result.
 """
 
 from __future__ import annotations
@@ -43,28 +43,28 @@ PLACE = "calibration"
 """Directory below the run's in which the senders of the calibration keep their records and logs, while it lasts."""
 RISE_S = 18.0
 FROM = 0.1
-"""Of the planned rate."""
+"""The share of the planned rate at which the rising load begins."""
 CANARIES_AT = 0.5
-"""Of their planned rates: as much as many a run will have of them."""
+"""The share of their planned rates at which canaries probe: about as much as in many calibrated runs."""
 SKIPPED_S = 2.0
-"""At the beginning: connections are opened and caches are empty."""
+"""Seconds at the beginning that do not count, because connections are opened and caches are empty."""
 LEAST_S = 7.0
-"""The calibration lasts at least so long, also on a machine without processor time left: a shorter one would measure chance."""
+"""The calibration lasts at least so long, even on a machine without processor time left, because a shorter one would not be reliable."""
 LOOK_S = 1.0
-"""Between two looks whether the machine has more to give."""
+"""Seconds between checks whether the machine has processor time left."""
 SEED_APART = 7_919_000_003
-"""Added to the plan's seed: the same customers with the same keys, a moment earlier, would be repetitions of those that are judged."""
+"""Added to the plan's seed: with the same seed its requests would have the same idempotency keys as those that are judged later."""
 POLL_S = 0.1
 QUIET_S = 20.0
 
 
 class TooLittle(Exception):
-    """This machine sustains so little of the plan that no load is sent: the run is inconclusive."""
+    """This machine sustains so little of the plan's rate that no load is sent: the run is inconclusive."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """``calibration.json``: what was measured and what follows; ``calibration.decide`` of the one is the other."""
+    """``calibration.json``: what was measured, and the result of ``calibration.decide``."""
 
     samples: tuple[Sample, ...]
     wanted: Wanted
@@ -77,7 +77,7 @@ CODEC = TypeAdapter(Record)
 
 @dataclass(slots=True)
 class _Counts:
-    """What the senders had put on the wire at some instants."""
+    """How many requests the senders had sent at some instants."""
 
     at_ns: list[int]
     customers: list[int]
@@ -95,9 +95,9 @@ class _Counts:
 
 
 def calibrate(trial: Trial) -> None:
-    """Find the rate that this machine sustains, and carry the trial's plan on at that rate.
+    """Find the rate that this machine sustains, and change the trial's plan to that rate.
 
-    Raises :class:`TooLittle` where it is below :data:`closeshave.trial.calibration.FLOOR`, :class:`EnvironmentFailed` where nothing could be measured,
+    Raises :class:`TooLittle` if it is below :data:`closeshave.trial.calibration.FLOOR`, :class:`EnvironmentFailed` if nothing could be measured,
     :class:`GeneratorFailed`, :class:`OSError`.
     """
     written = trial.prepared.written
@@ -121,7 +121,7 @@ def calibrate(trial: Trial) -> None:
 
 
 def _go_on(trial: Trial, found: Found, machine: Machine) -> None:
-    """Fix the rate, write it down everywhere, and tell what follows from it."""
+    """Set the rate, write it to the run's files, and report its consequences."""
     trial.prepared = trial.prepared.calibrated(found.scale) if found.scale >= FLOOR else trial.prepared
     prepared = trial.prepared
     rate = replace(
@@ -155,7 +155,7 @@ def _go_on(trial: Trial, found: Found, machine: Machine) -> None:
 
 
 def _measured(trial: Trial, machine: Machine) -> list[Sample]:
-    """Carry the rising load out and count. Its senders are gone afterwards, whatever happened."""
+    """Run the rising load and count. Its senders have ended afterwards, whatever happens."""
     place = trial.run / PLACE
     (place / "logs").mkdir(parents=True, exist_ok=True)
     (place / RECORDS).mkdir(exist_ok=True)
@@ -180,7 +180,7 @@ def _measured(trial: Trial, machine: Machine) -> list[Sample]:
 
 
 def _watch(trial: Trial, machine: Machine, place: Path, counts: _Counts, start_ns: int, generators: Sequence[Generator]) -> int:
-    """Until the load has risen to its end, or the machine has no more to give; returns when that was. Raises :class:`GeneratorFailed`."""
+    """Wait until the load has risen to its end, or the machine has no processor time left; returns when that was. Raises :class:`GeneratorFailed`."""
     end_ns, look_ns = start_ns + round(RISE_S * 1e9), start_ns + round(LEAST_S * 1e9)
     while (now := now_ns()) < end_ns:
         counts.look(place)
@@ -204,7 +204,7 @@ def _load(trial: Trial, place: Path) -> Load:
 
 
 def _rising(written: Plan) -> Plan:
-    """Of the plan the customers and the canaries, without contests and without time to think; at no time of day."""
+    """The plan's customers and canaries, without contests, think time and time of day."""
     profile = read_profile(written.traffic.profile)
     phase = Phase("calibration", Role.WARM_UP, RISE_S, written.peak_per_s * profile.peak, Ramp("ramp", FROM, 1.0))
     return replace(
@@ -222,7 +222,7 @@ def _rising(written: Plan) -> Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Interval:
-    """A line of the sampler's."""
+    """One line of the resource sampler."""
 
     ended_ns: int
     seconds: float
@@ -242,7 +242,7 @@ def _intervals(run: Path) -> Iterator[_Interval]:
 
 
 def _samples(intervals: Iterable[_Interval], counts: _Counts, from_ns: int, to_ns: int) -> Iterator[Sample]:
-    """The intervals that lie wholly between the two instants."""
+    """The intervals that lie completely between the two instants."""
     for one in intervals:
         began_ns = one.ended_ns - round(one.seconds * 1e9)
         if began_ns < from_ns or one.ended_ns > to_ns:
@@ -257,7 +257,7 @@ def _samples(intervals: Iterable[_Interval], counts: _Counts, from_ns: int, to_n
 
 
 def _requests(place: Path, kind: str) -> Iterator[int]:
-    """By the senders' own counters. Raises :class:`OSError` for counters that cannot be read."""
+    """The number of requests by the senders' own counters. Raises :class:`OSError` for counters that cannot be read."""
     for path in (place / RECORDS).glob(f"{kind}-*.counters.json"):
         try:
             yield int(record_of(path.read_bytes())["requests"])

@@ -1,17 +1,17 @@
-"""Which share of a plan's rates this machine sustains: samples of a rising load in, a factor out. Pure.
+"""Computes which share of a plan's rates this machine sustains, from samples of a rising load. Pure.
 
 Platform, senders and harness share the machine's processors. A short load rises towards the planned rate before the real one starts, and each second
-says how many requests were sent and how much processor time all of that took. A straight line through these seconds (least squares) says what stands
-whatever the load is, and what a request costs; how many requests a session brings, the plan says. The rates are scaled so that all together take at
-most :data:`SHARE` of the processors that may be used, and never above the plan's.
+says how many requests were sent and how much processor time all of that took. A straight line through these seconds (least squares) gives the use
+that does not depend on the load, and the cost of a request; the plan gives the number of requests of a session. The rates are scaled so that all
+together take at most :data:`SHARE` of the processors that may be used, and never above the plan's.
 
-Choices, each with what its opposite would do:
+Rules, each with the effect of the opposite rule:
 
-* Processor time, not response times. A platform that has become slow by waiting costs as much as before, so it gets the planned rate and fails
-  at it. Scaled until its answers are quick, every platform would keep every bound.
-* A platform that has become slow by computing gets a smaller rate. That must not hide it: the processor time of a session and the rate are figures of
-  their own in the summary and the report, with the planned rate beside them, and below :data:`FLOOR` nothing is judged.
-* A platform that refuses, errs or hangs costs little, and gets the planned rate.
+* Processor time, not response times. A platform that has become slow by waiting uses as much processor time as before, so it gets the planned rate
+  and fails at it. If the rate was lowered until answers are quick, every platform would keep every bound.
+* A platform that has become slow by computing gets a smaller rate. So that this is not hidden, the summary and the report show the processor time of
+  a session, the rate and the planned rate, and below :data:`FLOOR` nothing is judged.
+* A platform that refuses, fails or hangs uses little processor time, and gets the planned rate.
 """
 
 from __future__ import annotations
@@ -25,27 +25,28 @@ import numpy as np
 from closeshave.trial import fitting
 
 SHARE = 0.55
-"""Of the processors, at most. Beyond some two thirds queues grow fast; what is left carries bursts, fail-overs and repairs."""
+"""The largest share of the processors in use. Above about two thirds queues grow fast; the rest is for bursts, fail-overs and repairs."""
 FLOOR = 0.2
-"""Of the planned rates, at least, or the run is inconclusive before it starts.
+"""The least share of the planned rates; below it the run is inconclusive before it starts.
 
-A recovery is detected by 20 probes of one canary. The shipped plans send 10 a second and hold a shard's fault for 14 s or more: at a fifth of the rate 20
-probes take 10 s, which with the 3 to 4 s of a fail-over is just within that. Below it, a run can judge no recovery, and no longer the plan that was
-written. It also limits what scaling can forgive: a platform that takes more than five times the processor time fits no machine that sustained the plan.
+A recovery is detected by 20 probes of one canary. The shipped plans send 10 a second and hold a shard's fault for 14 s or more: at a fifth of the
+rate 20 probes take 10 s, which with the 3 to 4 s of a fail-over is just within that. Below it, a run cannot judge a recovery, and is too different
+from its plan. It also limits what scaling can hide: if a platform needs more than five times the processor time, no machine that sustained the plan
+sustains it any more.
 """
 SATURATED = 0.9
-"""Of the processors, ours and others' use together: seconds that took more tell what the machine gave, and not what was asked of it."""
+"""Share of the processors in use by all programs above which a second counts as saturated: it shows the machine's limit, and not the demand."""
 SECONDS_MIN = 4
-"""So many unsaturated seconds make a line; fewer are taken as a ratio, which charges all that stands to the requests."""
+"""At least so many unsaturated seconds are needed for a line. With fewer, a ratio is used, which counts the constant use as a cost of the requests."""
 
 
 class NothingMeasured(ValueError):
-    """The samples say nothing: there are none, or nothing was sent."""
+    """There are no samples, or no request was sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one interval of the calibration saw, a second or so."""
+    """The counts of one interval of the calibration, about a second long."""
 
     seconds: float
     customers: float
@@ -73,14 +74,14 @@ class Machine:
     """The processors of the machine."""
 
     processors: float
-    """Those that the harness may use: :func:`closeshave.control.processors.available`."""
+    """Number of processors that the harness may use: :func:`closeshave.control.processors.available`."""
     present: float
-    """All that the machine has. Other programs may use those that the harness may not."""
+    """Number of processors of the machine. Other programs may use those that the harness may not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the plan sends at its highest rate."""
+    """What the plan sends at its highest rate, per second."""
 
     sessions_per_s: float
     requests_per_session: float
@@ -92,21 +93,21 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the machine sustains, and the figures behind it."""
+    """The share of the rates that the machine sustains, and the figures from which it follows."""
 
     scale: float
-    """Share of the planned rates, with two digits, rounded down; at most 1, and 0 where not even the smallest share fits."""
+    """Share of the planned rates, with two digits, rounded down; at most 1, and 0 if not even the smallest share fits."""
     budget_cores: float
-    """Processors that environment, senders and harness may use together."""
+    """Number of processors that environment, senders and harness may use together."""
     others_cores: float
-    """How many of the processors that the harness may use were taken by other programs: the median over all seconds."""
+    """How many of the processors that the harness may use were used by other programs: the median over all seconds."""
     standing_cores: float
-    """Processors in use without any load."""
+    """Number of processors in use without load."""
     cpu_s_per_request: float
     cpu_s_per_session: float
-    """Processor seconds of one customer's visit, over all parts."""
+    """Processor seconds of one customer's visit, summed over all parts."""
     planned_cores: float
-    """Processors that the plan as written would use."""
+    """Number of processors that the plan as written would use."""
 
 
 def decide(samples: Sequence[Sample], wanted: Wanted, machine: Machine) -> Found:
@@ -136,7 +137,7 @@ def decide(samples: Sequence[Sample], wanted: Wanted, machine: Machine) -> Found
 
 
 def beside(sample: Sample, machine: Machine) -> float:
-    """At least so many of the processors that the harness may use were used by other programs."""
+    """The least number of the processors that the harness may use and that other programs used."""
     return max(0.0, sample.others_s / sample.seconds - max(0.0, machine.present - machine.processors))
 
 
@@ -146,7 +147,7 @@ def saturated(sample: Sample, machine: Machine) -> bool:
 
 
 def _line(unsaturated: Sequence[Sample], samples: Sequence[Sample]) -> tuple[float, float]:
-    """Processors in use at no request, and processor seconds a request; neither is below 0."""
+    """Processors in use without a request, and processor seconds of a request; neither is below 0."""
     x = np.array([each.requests_per_s for each in unsaturated])
     y = np.array([each.cores for each in unsaturated])
     if len(unsaturated) < SECONDS_MIN or float(np.ptp(x)) <= 0:

@@ -1,4 +1,4 @@
-"""The faults that a nemesis may draw: every kind that its patterns match, at every place of the environment that its scopes allow."""
+"""The faults that a nemesis may draw: every kind that its patterns match, at every scope of the environment that it allows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def kinds_of(nemesis: Nemesis, environment: str, kinds: Mapping[str, Kind]) -> t
 
 
 def choices(nemesis: Nemesis, topology: Topology, kinds: Sequence[Kind]) -> tuple[Choice, ...]:
-    """Every kind at every place, in a fixed order."""
+    """Every kind at every scope, in a fixed order."""
     places = _places(nemesis, topology)
     return tuple(
         Choice(kind.name, dict(zip(kind.scope, aimed, strict=True)), kind.expected)

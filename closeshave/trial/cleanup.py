@@ -1,4 +1,4 @@
-"""Afterwards, whatever happened: stop load, heal, save the evidence, take an owned environment down."""
+"""After a trial, whatever happened: stop the load, heal faults, save the evidence, remove an owned environment."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from closeshave.trial.state import Trial
 from closeshave.vocabulary import MarkKind
 
 DOWN_AGAIN_S = 60.0
-"""How long what cannot be taken down is tried again: a container engine that is restarted is back by then, with what it ran."""
+"""How long a failed removal is repeated: long enough for a container engine to restart."""
 QUIESCE_S = 30.0
 QUIESCE_EARLY_S = 2.0
 """How long to wait until nothing is in flight any more; an operator who stops a trial waits less."""
 
 
 def clean_up(trial: Trial, *, early: bool) -> None:
-    """Each step runs also when the one before it failed; ``early`` for a trial that did not reach its end."""
+    """Do every step, even if an earlier one failed; ``early`` for a trial that did not reach its end."""
     with ExitStack() as steps:
         # Run in reverse of this order; ExitStack goes on to the next when one raises.
         if trial.guard is not None:
@@ -81,7 +81,7 @@ def _heal_what_is_open(trial: Trial) -> None:
 
 
 def _abandon_faults(trial: Trial) -> None:
-    """An owned environment is about to be destroyed, which undoes every fault at once: no need to wait for replicas to rejoin."""
+    """End the experiments without healing: the owned environment is removed, which undoes every fault, so that no wait for replicas is needed."""
     for child in trial.children.values():
         if child.poll() is None:
             child.kill()
@@ -116,7 +116,7 @@ def _collect_signals(trial: Trial) -> None:
 def _collect_records(trial: Trial) -> None:
     if trial.generators:
         for blind in collect.collect(trial.run).blind:
-            trial.say("it is unknown what its customers did at the end", f"{blind.worker} was killed", "yellow")
+            trial.say("it is unknown what its customers did after that", f"{blind.worker} was killed", "yellow")
         for what, why in learning.notes(trial.run / RECORDS).items():
             trial.mark(MarkKind.PART_MISSING, f"{what}: {why}")
             trial.say(why, what, "yellow")
@@ -125,12 +125,12 @@ def _collect_records(trial: Trial) -> None:
 
 
 def _forget_credentials(trial: Trial) -> None:
-    """Remove tokens and passwords. A step of its own, so that it does not depend on the success of another."""
+    """Remove tokens and passwords. A separate step, so that it does not depend on another one."""
     private.forget(trial.run)
 
 
 def _leave(trial: Trial) -> None:
-    """Take an owned environment down; leave any other as it was."""
+    """Remove an owned environment; release any other."""
     if trial.attach is not None or trial.root is None:
         return
     if trial.deployment is None:
@@ -142,7 +142,7 @@ def _leave(trial: Trial) -> None:
 
 
 def _is_down(trial: Trial) -> bool:
-    """Take it down, and record what is left. After an error something is left too, so the janitor must then not be dismissed."""
+    """Remove it, and record what is left. After an error something is left too, so that the janitor is not dismissed."""
     assert trial.root is not None  # or there would be nothing to take down
     try:
         trial.left = trial.driver.down(trial.root, trial.run / "logs")
@@ -162,7 +162,7 @@ def _release(trial: Trial, guard: Janitor) -> None:
 def _take_down(trial: Trial) -> None:
     if trial.root is None:
         return
-    trial.say("taking the environment down")
+    trial.say("removing the environment")
     if not _is_down(trial):
         trial.say(", ".join(trial.left), f"not everything could be removed; trying again for {DOWN_AGAIN_S:g} s", "yellow")
         poll_until(lambda: _is_down(trial), DOWN_AGAIN_S, interval_s=1.0)

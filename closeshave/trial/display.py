@@ -1,7 +1,7 @@
-"""What a person sees while a trial runs: one line a milestone, and a bar for the time that is left.
+"""The progress of a trial on the terminal: one line for each milestone, and a bar for the remaining time.
 
-Text is data: what a platform or a file says is never read as markup. Nothing here raises: a line that cannot be shown (the terminal is gone,
-its pipe is closed, its disk is full) is no reason to stop a trial, and less so to leave a clean-up undone.
+Text from a platform or a file is never read as markup. Nothing here raises: a line that cannot be shown (the terminal is gone, its pipe is closed,
+its disk is full) must not stop a trial or its clean-up.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Display:
         self._began = time.monotonic()
 
     def say(self, text: str, heading: str = "", style: str = "") -> None:
-        """One milestone; ``heading`` stands before it, in ``style``."""
+        """Show one milestone; ``heading`` is printed before it, in ``style``."""
         with suppress(*_WHATEVER):
             line = Text(f"{time.monotonic() - self._began:6.1f} s", style="dim").append("  ", style="not dim")
             if heading:
@@ -37,7 +37,7 @@ class Display:
 
     @contextmanager
     def bar(self, total_s: float) -> Iterator[Bar]:
-        """A bar over ``total_s`` seconds; silent where the output is no terminal."""
+        """A bar over ``total_s`` seconds; it shows nothing if the output is not a terminal."""
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -63,6 +63,6 @@ class Bar:
         self._task = task
 
     def show(self, elapsed_s: float, what: str) -> None:
-        """Move to ``elapsed_s`` seconds and say what is going on."""
+        """Move to ``elapsed_s`` seconds and show what is going on."""
         with suppress(*_WHATEVER):
             self._progress.update(self._task, completed=elapsed_s, description=clean(what))

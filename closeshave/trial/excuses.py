@@ -1,8 +1,8 @@
-"""A running trial must not stop because other programs took its machine.
+"""Keeps a running trial from stopping because other programs disturbed its machine.
 
-A disturbance is known a moment later than its effect, so failures wait :data:`WAIT_S` before they count. On a local platform, failures during a
-disturbance or soon after are then ignored. On a remote platform, on which others depend, they are not: there the trial stops to do no harm, whatever
-the cause, and only says that other programs may have caused it.
+A disturbance is known slightly later than its effect, so failures count only after :data:`WAIT_S` seconds. On a local platform, failures during a
+disturbance or soon after are ignored. On a remote platform, which others may use, they are not: there the trial stops whatever the cause, to do no
+harm, and only says that other programs may have caused it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from closeshave.plan import Fault
 from closeshave.traffic.live import Tally
 
 WAIT_S = 3.0
-"""Of the sampler a second, of its line another one, and one to spare."""
+"""A second until the sampler sees it, one until its line is written, and one of reserve."""
 REMEMBERED = 60
-"""Lines of the sampler, one a second."""
+"""Number of lines of the sampler, one for each second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """One look at the records, and what was broken then."""
+    """The counts at one instant, and the faults in effect then."""
 
     at_s: float
     tallies: Sequence[Tally]
@@ -42,7 +42,7 @@ class Counted:
 
 @dataclass(slots=True)
 class Excuses:
-    """Holds counts back until it is known whether they count."""
+    """Keeps counts back until it is known whether the machine was disturbed."""
 
     run: Path
     spares: bool
@@ -53,7 +53,7 @@ class Excuses:
     _doubts: tuple[Doubt, ...] = ()
 
     def due(self, now: Counted) -> list[Counted]:
-        """What counts now, the oldest first, this look among the others when its time has come."""
+        """The counts whose waiting time is over, the oldest first. ``now`` is added to the waiting ones."""
         self._waiting.append(now)
         self._read()
         found = []
@@ -62,7 +62,7 @@ class Excuses:
         return found
 
     def cause(self, at_s: float) -> str:
-        """How other programs disturbed the machine at this instant or soon before it; empty when they did not."""
+        """How other programs disturbed the machine at this instant or shortly before; empty when they did not."""
         at_ns = round(at_s * 1e9)
         return next((one.cause for one in self._doubts if one.started_ns <= at_ns < one.ended_ns + TAIL_NS_LEAST), "")
 

@@ -1,4 +1,4 @@
-"""A plan at another rate: by what its rates are to be multiplied so that it fits, whatever the reasons are, and what it is then. Pure.
+"""A plan at another rate: the largest factor on its rates that fits, and the plan with this factor. Pure.
 
 The caps of a remote platform, the processors of this machine and ``--rate-scale`` all end in one factor, and the same factor always makes the
 same plan of the same file.
@@ -14,13 +14,13 @@ from closeshave.plan import Plan, Role
 
 LEAST, MOST = 0.001, 10.0
 STEP_S = 1.0
-"""Phases grow by whole steps."""
+"""Phases become longer in steps of this many seconds."""
 
 
 def largest(fits: Callable[[float], bool]) -> float | None:
-    """The largest factor of two digits that fits, ``None`` where none does. ``fits`` holds up to some factor, and for none above it.
+    """The largest factor of two digits that fits, or ``None``. ``fits`` must be true up to some factor, and false above it.
 
-    Two digits, rounded down: so 1.1 times the factor never fits, unless it is above the largest that may be asked for.
+    It has two digits and is rounded down, so 1.1 times the factor never fits, unless that is above the largest allowed factor.
     """
     low, high = LEAST, MOST
     if not fits(low):
@@ -40,9 +40,8 @@ def largest(fits: Callable[[float], bool]) -> float | None:
 def fitted(plan: Plan, factor: float) -> Plan:
     """The plan at ``factor`` times its rates; at less than its rates its calm phases last longer, so that they bring as many requests as planned.
 
-    They grow by the same share each, and never so far that the plan lasts longer than its ``limits.duration``. Phases with faults keep their
-    lengths: what is judged in them is counted from the injection. ``limits.requests`` is never more than what was written, times the factor
-    where that is above 1.
+    All become longer by the same share, but the plan never lasts longer than its ``limits.duration``. Phases with faults keep their lengths, because
+    their figures are counted from the injection. ``limits.requests`` stays as written, times the factor if that is above 1.
     """
     scaled = plan.scaled(factor)
     room_s = plan.limits.duration - plan.duration_s
@@ -56,5 +55,5 @@ def fitted(plan: Plan, factor: float) -> Plan:
 
 
 def _grown_s(length_s: float, share: float) -> float:
-    """Rounded down, so that all together stay within the limit of time; but not by a step for what a division loses."""
+    """Rounded down, so that all phases together stay within the limit; a rounding error of the division does not cost a step."""
     return max(length_s, math.floor(length_s * share / STEP_S + 1e-9) * STEP_S)

@@ -1,4 +1,4 @@
-"""An operator's stop: the first signal ends the trial in good order, and no later one can disturb the cleaning up."""
+"""An operator's stop: the first signal ends the trial in order, and later ones cannot disturb the clean-up."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
-    """Raised once, in the main thread, where the operator's signal found it. Not an Exception: nothing may handle it by accident."""
+    """Raised once in the main thread at the operator's signal. Not an Exception, so that no handler catches it by accident."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
 
 
 class Interrupts:
-    """While active, the first stopping signal raises :class:`Interrupted`; after :meth:`shield` every signal is only noticed."""
+    """While active, the first stopping signal raises :class:`Interrupted`; after :meth:`shield` signals are only noted."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._raising = True
         self.received: str | None = None
-        """The name of the first signal that came, also when it came while shielded."""
+        """The name of the first signal, also if it came after :meth:`shield`."""
 
     def shield(self) -> None:
-        """From now on clean-up is under way: a signal no longer raises."""
+        """Called before the clean-up: from now on signals do not raise."""
         self._raising = False
 
     def handle(self, number: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""The load and the faults: start both when they are due, and notice every helper that dies."""
+"""Runs the load and the faults: starts both when they are due, and notices every helper that dies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from closeshave.vocabulary import MarkKind
 
 TICK_S = 0.1
 HEAL_WAIT_S = 120.0
-"""How long after the load's end a fault may still be healing before the trial takes over from its child."""
+"""Seconds after the load's end in which an experiment may still heal, before the trial heals the fault itself."""
 
 
 def load_and_break(trial: Trial) -> None:
@@ -57,7 +57,7 @@ def load_and_break(trial: Trial) -> None:
 
 
 def _watch(trial: Trial, times: tuple[PhaseTime, ...], bar: Bar) -> None:
-    """Until the load's end: start each fault when it is due, notice every helper that dies, and stop when the plan's aborts say so."""
+    """Until the load's end: start each fault when it is due, notice every helper that dies, and stop when the plan's abort rules require it."""
     start_ns, end_ns = times[0].started_ns, times[-1].ended_ns
     waiting = list(schedule.due(trial.prepared.plan, start_ns))
     begun: list[schedule.Due] = []
@@ -99,7 +99,7 @@ def _await_forks(trial: Trial, forks: ForkServer) -> None:
 
 
 def _begin(trial: Trial, fault: Fault, at_ns: int) -> experiment.Child:
-    """Forked where that is possible: starting an interpreter during the load would disturb it."""
+    """Start the experiment by a fork if possible, because starting an interpreter would disturb the load."""
     if trial.forks is not None:
         try:
             return trial.forks.fork(experiment.order(trial.serving, trial.run, fault, at_ns))
@@ -109,7 +109,7 @@ def _begin(trial: Trial, fault: Fault, at_ns: int) -> experiment.Child:
 
 
 def _unhealed(trial: Trial, fault: str) -> bool:
-    """Still running, or its child died before the heal was proven: no other fault may be injected then."""
+    """Whether a fault's experiment still runs, or died before the heal was proven: then no other fault may be injected."""
     return trial.children[fault].poll() is None or ledger.Ledger(trial.run).find(fault) is not None
 
 
@@ -128,7 +128,7 @@ def _check_helpers(trial: Trial) -> None:
 
 
 def _let_faults_finish(trial: Trial) -> None:
-    """The load is over: give running experiments their time to heal and to prove it."""
+    """After the load, wait for running experiments to heal and to prove it."""
     for generator in trial.generators:
         generator.finish(15)
     if running := [name for name, child in trial.children.items() if child.poll() is None]:

@@ -1,4 +1,4 @@
-"""Look at the running load once a second, and stop the trial when going on would cost more than it can show."""
+"""Checks the running load once a second, and stops the trial when an abort rule requires it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOOK_EVERY_NS = 1_000_000_000
 
 
 class Monitor:
-    """Holds what was seen of one trial since its load began at ``start_ns``."""
+    """The state of the checks of one trial since its load began at ``start_ns``."""
 
     def __init__(self, trial: Trial, start_ns: int) -> None:
         plan, topology = trial.prepared.plan, trial.manifest.topology
@@ -41,7 +41,7 @@ class Monitor:
         self._looked_ns = start_ns
 
     def look(self) -> None:
-        """Look, unless the last look was just now. Raises :class:`SafetyStop`, and :class:`EnvironmentLost`."""
+        """Check, unless the last check was just now. Raises :class:`SafetyStop` and :class:`EnvironmentLost`."""
         at_ns = now_ns()
         if at_ns - self._looked_ns < LOOK_EVERY_NS:
             return

@@ -1,4 +1,4 @@
-"""Faults drawn from a seed, within limits. Pure and deterministic: the same plan, choices and seed give the same faults, on any machine."""
+"""Random faults drawn from a seed, within limits. Pure and deterministic: the same plan, candidates and seed give the same faults on any machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from closeshave.vocabulary import NEMESIS
 FILE = NEMESIS
 """In a run directory: the faults that were drawn for it, so that a later judging uses the same ones."""
 PREFIX = "nemesis-"
-"""What the IDs of drawn faults begin with."""
+"""The IDs of drawn faults begin with this."""
 _CODEC = TypeAdapter(tuple[Fault, ...])
 
 
@@ -48,8 +48,8 @@ class _Window:
 def draw(plan: Plan, choices: Sequence[Choice], fits: Callable[[tuple[Fault, ...]], bool]) -> tuple[Fault, ...]:
     """The faults that the plan's nemesis adds to the plan's own, in the order of their instants; none without a nemesis.
 
-    ``fits`` says whether these faults, in effect together, stay within the caps and are not entangled. An instant at which nothing fits is
-    left free. ``choices`` come in an order of their own, not that of a hash.
+    ``fits`` says whether these faults may be in effect at the same time: they stay within the caps, and healing one does not heal another. If nothing
+    fits at an instant, no fault is drawn for it. ``choices`` must come in a fixed order.
     """
     nemesis = plan.nemesis
     if nemesis is None or not choices:
@@ -70,12 +70,12 @@ def draw(plan: Plan, choices: Sequence[Choice], fits: Callable[[tuple[Fault, ...
 
 
 def save(run: Path, faults: Iterable[Fault]) -> None:
-    """Keep the drawn faults in a run directory."""
+    """Write the drawn faults into a run directory."""
     write_atomically(run / FILE, _CODEC.dump_json(tuple(faults), indent=1))
 
 
 def load(run: Path) -> tuple[Fault, ...]:
-    """The faults that were drawn for a run; none where there was no nemesis. Raises :class:`closeshave.files.jsonfile.Damaged`."""
+    """The faults that were drawn for a run; none if there was no nemesis. Raises :class:`closeshave.files.jsonfile.Damaged`."""
     try:
         return jsonfile.read(run / FILE, _CODEC)
     except FileNotFoundError:
@@ -97,7 +97,7 @@ def _rested(nemesis: Nemesis, windows: Sequence[_Window], at_s: float) -> float:
 
 
 def _whole_ms(at_s: float) -> float:
-    """Never earlier, not even by a rounding error: a search for the first instant after an end would not end."""
+    """Rounded up to a whole millisecond, never down: otherwise the search for the first instant after an end would not end."""
     whole_s = math.ceil(at_s * 1000) / 1000
     return whole_s if whole_s >= at_s else whole_s + 0.001
 
@@ -115,14 +115,14 @@ def _free(nemesis: Nemesis, windows: Sequence[_Window], at_s: float) -> bool:
 
 
 def _together(plan: Plan, nemesis: Nemesis, drawn: Sequence[Fault], at_s: float) -> list[Fault]:
-    """The faults that are in effect at some time together with one from ``at_s`` on."""
+    """The faults that would be in effect at the same time as one from ``at_s`` on."""
     mine = _Window(at_s, at_s + nemesis.hold)
     timed = zip((*plan.faults, *drawn), _windows(plan, nemesis, drawn), strict=True)
     return [fault for fault, window in timed if window.overlaps(mine)]
 
 
 def _windows(plan: Plan, nemesis: Nemesis, drawn: Sequence[Fault]) -> list[_Window]:
-    """Of every fault so far, in seconds after the nemesis's phase began."""
+    """When every fault so far is in effect, in seconds after the nemesis's phase began."""
     origin_s = plan.starts_s(nemesis.phase)
     begun = [(plan.starts_s(fault.phase) - origin_s + fault.at, fault.hold) for fault in (*plan.faults, *drawn)]
     return [_Window(begins_s, begins_s + hold_s) for begins_s, hold_s in begun]

@@ -1,4 +1,4 @@
-"""What can be said of a plan before it runs: what will be judged, what will not and why, and warnings."""
+"""What is known about a plan before it runs: what will be judged, what will not and why, and warnings."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def resolution(prepared: Prepared) -> str:
 
 
 def foreseen(prepared: Prepared) -> list[str]:
-    """Which objectives the trial will have enough requests for at its rate; for each of the others, what would be enough. One sentence each."""
+    """For which objectives the trial will have enough requests at its rate, and for each of the others what would be enough. One sentence each."""
     target, topology = prepared.target, prepared.definition.topology
     found = prospects.prospects(prepared.plan, target, topology)
     enough = [_name(each.objective) for each in found if each.enough]
@@ -72,7 +72,7 @@ def foreseen(prepared: Prepared) -> list[str]:
 
 
 def _short(plan: Plan, found: Prospect, planned: Prospect) -> str:
-    """Too few requests, and what would be enough."""
+    """The sentence for an objective with too few requests: what would be enough."""
     name, bound = _named(found.objective)
     lasting_s = prospects.lasting_s(plan, found)
     if planned.enough:
@@ -91,7 +91,7 @@ def _short(plan: Plan, found: Prospect, planned: Prospect) -> str:
 
 
 def _automatic(prepared: Prepared) -> str:
-    """What ``rate: auto`` means here, before the calibration has measured this machine."""
+    """The sentence about ``rate: auto``, before the calibration has measured this machine."""
     if not drivers.of(prepared.definition.kind).ours:
         return "rate: auto has no effect on a remote platform: its rates are as planned, or as --rate-scale says"
     if not prepared.calibrates:
@@ -106,7 +106,7 @@ def _automatic(prepared: Prepared) -> str:
 
 
 def _samples(prepared: Prepared) -> list[tuple[str, ...]]:
-    """How many requests each objective needs, how many the plan brings, and down to which share of its rate they are enough."""
+    """How many requests each objective needs, how many the plan sends, and down to which share of its rate they are enough."""
     target, topology = prepared.target, prepared.definition.topology
     shares = [step / 100 for step in range(1, 101)]
     smaller = [prospects.prospects(fitting.fitted(prepared.written, share), target, topology) for share in shares]

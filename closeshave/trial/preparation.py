@@ -1,4 +1,4 @@
-"""Everything that can be found wrong with a trial before anything is started."""
+"""Finds everything that is wrong with a trial before anything is started."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from closeshave.traffic.profiles import read_profile
 from closeshave.trial import candidates, fitting, nemesis
 
 REPLAY_OVER_S = chance.WINDOW_S
-"""As long as a live cap looks back."""
+"""The window in seconds for replayed arrivals, the same as that of a live cap."""
 DISK_BYTES_MIN = 1 << 30
-"""A run writes some hundred megabytes; less than this free is refused before the start instead of found out in the middle."""
+"""A run writes some hundred megabytes; with less than this free it does not start, instead of failing in the middle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +40,22 @@ class Prepared:
     """A trial that is ready to start: read, checked, and consistent."""
 
     plan: Plan
-    """Its faults are all there are: those that were written down, and those that its nemesis drew."""
+    """The plan with all faults: those in its file and those that its nemesis drew."""
     drawn: tuple[Fault, ...]
-    """The latter alone."""
+    """Only the drawn faults."""
     target: Target
     definition: Definition
     inputs: Inputs
     written: Plan
     """The same plan at the rates and lengths of its file."""
     rate_scale: float = 1.0
-    """By what the written plan's rates were multiplied."""
+    """The factor on the rates of the plan's file."""
     rate_by: Literal["plan", "option", "calibration"] = "plan"
-    """Who chose that."""
+    """What set the factor."""
 
     @property
     def calibrates(self) -> bool:
-        """Whether the rate is still to be found by a calibration on this machine."""
+        """Whether a calibration on this machine must still find the rate."""
         return self.rate_by == "plan" and self.written.rate == "auto" and drivers.of(self.definition.kind).ours
 
     def calibrated(self, scale: float) -> Prepared:
@@ -64,7 +64,7 @@ class Prepared:
 
     @property
     def rate(self) -> Rate:
-        """The rate of the trial beside that of its plan."""
+        """The rates of the trial and of its plan."""
         return Rate(
             by=self.rate_by,
             scale=self.rate_scale,
@@ -90,7 +90,7 @@ def prepare(
     rate_scale: float | None = None,
     accounts: Path | None = None,
 ) -> Prepared:
-    """Read the plan and what it names, or what the command names instead, and check them against each other.
+    """Read the plan and the files that it (or the command) names, and check that they fit together.
 
     ``rate_scale`` multiplies the rates of sessions, contests and canaries; without it they are the plan's, until a calibration finds what this
     machine sustains where the plan asks for one. ``accounts`` is another file of customers than the environment's. Raises :class:`InvalidFile` with
@@ -151,7 +151,7 @@ def _with_accounts(definition: Definition, path: Path) -> Definition:
 
 
 def check_disk(directory: Path) -> None:
-    """Raise :class:`OSError` when the run could not be written to the end."""
+    """Raise :class:`OSError` when there is too little disk space for the run."""
     directory.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(directory).free
     if free < DISK_BYTES_MIN:
@@ -185,7 +185,7 @@ def _draw(plan: Plan, definition: Definition) -> tuple[Fault, ...]:
 
 
 def _troubles(plan: Plan, definition: Definition) -> list[str]:
-    """What is wrong with the plan's faults taken together."""
+    """What is wrong with the combination of the plan's faults."""
     return [*guard.over_caps(plan), *guard.entangled(plan, definition.topology)]
 
 
@@ -223,13 +223,13 @@ def _fault_problems(prepared: Prepared) -> list[Problem]:
 
 
 def _linkless(prepared: Prepared) -> list[str]:
-    """Faults on links that the environment file leaves without a Toxiproxy."""
+    """Faults on links that have no Toxiproxy by the environment file."""
     there = drivers.of(prepared.definition.kind).links_of(prepared.definition)
     return [] if there is None else catalogue.lacking(prepared.plan.faults, there, f"{prepared.inputs.environment} (links)")
 
 
 def _target_problems(prepared: Prepared) -> list[Problem]:
-    """Names in a target that exist nowhere, and objectives that the plan lists but cannot judge."""
+    """Unknown names in a target, and objectives that the plan lists but cannot judge."""
     path, plan = prepared.inputs.target, prepared.plan
     names = {*kinds.NAMES, *(hook.kind for hook in prepared.definition.hooks)}
     known: dict[str, tuple[str, Collection[str]]] = {
@@ -271,7 +271,7 @@ def _hook_problems(prepared: Prepared) -> list[Problem]:
 
 
 def _conventions_problems(prepared: Prepared) -> list[Problem]:
-    """What the environment file says of the platform's API, where that is not possible."""
+    """Impossible statements of the environment file about the platform's API."""
     able, path = prepared.definition.capabilities, prepared.inputs.environment
     unknown = [operation for operation in (*able.steps_off, *able.limits) if operation not in conventions.OPERATIONS]
     messages = [f"{operation!r} is not an operation; available: {', '.join(sorted(conventions.OPERATIONS))}" for operation in unknown]
@@ -285,7 +285,7 @@ def _conventions_problems(prepared: Prepared) -> list[Problem]:
 
 
 def _sending_problems(prepared: Prepared) -> list[Problem]:
-    """What is too much for the platform in the plan, and the rate scale that would fit."""
+    """What in the plan exceeds the platform's limits, and the rate scale that would fit."""
     definition, path, written = prepared.definition, prepared.inputs.plan, prepared.written
     driver = drivers.of(definition.kind)
 
@@ -309,7 +309,7 @@ def _sending_problems(prepared: Prepared) -> list[Problem]:
 
 
 def _loudest(plan: Plan) -> Plan:
-    """The plan at the highest rates that its traffic profile and its replayed arrivals bring about."""
+    """The plan at the highest rates that its traffic profile and its replayed arrivals cause."""
     peak = read_profile(plan.traffic.profile).peak
     return replace(
         plan,
@@ -330,7 +330,7 @@ def _replayed_per_s(shape: Replayed, duration_s: float) -> float:
 
 
 def _short_holds(plan: Plan, target: Target) -> Iterator[str]:
-    """Faults that are healed before the promised recovery time is over, with no tighter bound that could fail the platform before that."""
+    """Warnings about faults that are healed before the promised recovery time is over, and without a tighter bound that could fail the platform before."""
     bounds = [one for one in asked.asked(plan, target).objectives if one.measure is Measure.RECOVERY and one.at_most is not None]
     for fault in plan.faults:
         if fault.expected is Expected.RESTORED:

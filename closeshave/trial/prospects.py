@@ -1,7 +1,7 @@
-"""Which objectives of its target a plan has requests enough to settle, told before it starts, and what would be enough. Pure.
+"""For which objectives of its target a plan sends enough requests for a verdict, computed before it starts, and how many would be enough. Pure.
 
-Told is the best case: so many requests settle a share or a percentile if not one of them breaks the promise. A platform that breaks it now and then
-needs more, so what is said here to be too little is too little for certain, and what is said to be enough may yet be too little.
+This is the best case: so many requests decide about a share or a percentile if none of them breaks the promise. If some do, more are needed. So too
+few is certain, but enough may still be too few.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from closeshave.topology import Topology
 from closeshave.traffic.arrivals import rate_of
 
 SHAPE_POINTS = 200
-"""At which a shape's mean is taken."""
+"""Number of points at which a shape's mean is computed."""
 DECILES = 10
 COMES = 0.9
-"""Of the requests that a session may bring, by which plans are held against caps, so many come on average: 9.9 of 11 with ``booking.py``."""
+"""The share of the most requests of a session (with which caps are checked) that is sent on average: 9.9 of 11 with ``booking.py``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +33,21 @@ class Prospect:
 
     objective: Objective
     needs: int
-    """Requests without a single breach that settle it, in each of its parts."""
+    """How many requests without a breach decide about it, in each of its parts."""
     expects: float
-    """Requests that the plan will send, on average, in the smallest of its parts."""
+    """How many requests the plan will send on average in the smallest of its parts."""
     per_s: float
-    """The same for each second of its phases."""
+    """The same per second of its phases."""
     parts: int
 
     @property
     def enough(self) -> bool:
-        """Whether it can be settled at all."""
+        """Whether a verdict is possible."""
         return self.expects >= self.needs
 
     @property
     def settles(self) -> float:
-        """The highest share that so many requests settle, without a breach."""
+        """The highest share about which the expected requests can decide, without a breach."""
         return (1 - self.objective.confidence) ** (1 / self.expects) if self.expects >= 1 else 0.0
 
 
@@ -57,7 +57,7 @@ def prospects(plan: Plan, target: Target, topology: Topology) -> tuple[Prospect,
 
 
 def lasting_s(plan: Plan, found: Prospect) -> float | None:
-    """How long the whole plan would have to last at its rate to settle it; ``None`` where more of its phases would not help."""
+    """How long the whole plan would have to last at its rate for a verdict, in seconds; ``None`` if longer phases would not help."""
     if found.per_s <= 0 or not _grows(plan, found.objective):
         return None
     return plan.duration_s + math.ceil((found.needs - found.expects) / found.per_s)
@@ -93,12 +93,12 @@ def _allowed(objective: Objective) -> float:
 
 
 def _parts(objective: Objective, topology: Topology) -> int:
-    """The number of parts of about equal size that its requests fall into; 0 where their sizes are unknown before the run."""
+    """The number of parts of about equal size into which its requests are divided; 0 if their sizes are unknown before the run."""
     return {"all": 1, "region": len(topology.regions), "shard": len(topology.shards), "franchise_decile": DECILES}.get(objective.per, 0)
 
 
 def _of_session(plan: Plan, objective: Objective) -> float:
-    """Requests of a session that it counts, on average."""
+    """The average number of a session's requests that the objective counts."""
     traffic = plan.traffic
     if objective.operations:
         return sum(_of_operations(plan, objective.operations))
@@ -106,7 +106,7 @@ def _of_session(plan: Plan, objective: Objective) -> float:
 
 
 def _of_operations(plan: Plan, operations: tuple[str, ...]) -> Iterator[float]:
-    """Log-ins keep a pace of their own: they are no more than one a second, whatever the rate is."""
+    """Log-ins have a rate of their own: at most one per second, whatever the rate of sessions."""
     for operation in operations:
         mean = plan.traffic.per_session.get(operation, 0.0)
         yield min(mean, offered.LOGINS_PER_S / plan.peak_per_s) if operation == "login" and plan.peak_per_s else mean

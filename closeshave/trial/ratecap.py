@@ -1,4 +1,4 @@
-"""The live cap: compares what the senders really send with the most that a platform's owner allows."""
+"""The live cap: compares the senders' real rate with the highest rate that a platform's owner allows."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from closeshave.files import record_of
 from closeshave.traffic.runfiles import RECORDS
 
 OVER_S = WINDOW_S
-"""How long the mean rate must be above the cap: bursts of Poisson arrivals are no excess."""
+"""The window for the mean rate in seconds, so that bursts of random arrivals do not exceed the cap."""
 
 
 @dataclass(slots=True)
 class RateCap:
-    """Watches the senders' own counters, which each of them writes down several times a second."""
+    """Checks the senders' own counters, which each of them writes several times a second."""
 
     allowed_per_s: float
     _counted: deque[tuple[float, int]] = field(default_factory=deque)
 
     def exceeded(self, requests: int, now_s: float) -> str:
-        """Why the trial must stop: more than the cap in the last ten seconds. Empty while all is well, and before ten seconds are known."""
+        """Why the trial must stop: a higher rate than the cap in the last ten seconds. Empty otherwise, and in the first ten seconds."""
         while len(self._counted) > 1 and self._counted[1][0] <= now_s - OVER_S:
             self._counted.popleft()
         self._counted.append((now_s, requests))
@@ -36,8 +36,10 @@ class RateCap:
 
 
 def requests(run: Path) -> int:
-    """What all senders of a run have put on the wire so far, by their own counters. Raises :class:`OSError` for counters that cannot be read: a cap
-    that nobody watches is none."""
+    """How many requests all senders of a run have sent so far, by their own counters.
+
+    Raises :class:`OSError` for counters that cannot be read, because without them the cap cannot be checked.
+    """
     try:
         return sum(int(record_of(path.read_bytes())["requests"]) for path in (run / RECORDS).glob("*.counters.json"))
     except (ValueError, KeyError, TypeError, OverflowError) as error:

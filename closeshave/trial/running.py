@@ -1,8 +1,8 @@
-"""Carry a trial out, from a prepared plan to a run directory that can be judged.
+"""Carries out a trial, from a prepared plan to a run directory that can be judged.
 
-Order matters more than anything here. The janitor lives before the first process of the environment does; a fault is started only when
-nothing else is broken; whatever happens, load stops, faults are healed, evidence is saved and an owned environment is gone before a verdict
-is spoken. Nothing in this room decides what a history means.
+The order matters. The janitor runs before the first process of the environment; a fault is started only when no other one is open; whatever happens,
+the load is stopped, faults are healed, evidence is saved and an owned environment is removed before anything is judged. Nothing in this package
+judges a history.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _be_admitted(prepared: Prepared, permission: Permission) -> None:
 
 
 def _find_its_links(prepared: Prepared, root: Path) -> None:
-    """An environment that was started for another plan may lack the Toxiproxy that a fault needs. Raises :class:`InvalidFile`."""
+    """Check that the environment has the Toxiproxy that each fault needs: it may have been started for another plan. Raises :class:`InvalidFile`."""
     try:
         straight = load(root).straight
     except (OSError, ValueError):
@@ -147,7 +147,7 @@ def _carry_out(trial: Trial, stop: Interrupts, after_up: Callable[[Deployment], 
 
 
 def _end(trial: Trial, ending: tuple[Ending | None, str] | None) -> None:
-    """Say and note how it ended, and put everything in order: whatever one step raises (the disk may be full), the others are taken."""
+    """Show and record how it ended, and clean up: if one step raises (the disk may be full), the others are still done."""
     early = ending is not None
     with ExitStack() as steps:
         # Run in reverse of this order; ExitStack goes on to the next when one raises.

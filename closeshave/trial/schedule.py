@@ -10,7 +10,7 @@ from closeshave.history import PhaseTime
 from closeshave.plan import Fault, Plan
 
 EARLY_NS = 8_000_000_000
-"""How long before its instant a fault's child process is started when nothing is in the way."""
+"""How long before its injection a fault's child process is normally started, in nanoseconds."""
 LEAD_NS = 4_000_000_000
 """The shortest time that a child needs before it can inject: it must import Chaos Toolkit first, on a busy machine."""
 
@@ -41,7 +41,7 @@ class Go(StrEnum):
 
 
 def phases(plan: Plan, start_ns: int) -> tuple[PhaseTime, ...]:
-    """The plan's phases laid end to end from ``start_ns``."""
+    """The plan's phases, one after the other from ``start_ns``."""
     found = []
     at = start_ns
     for phase in plan.phases:

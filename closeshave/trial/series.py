@@ -1,8 +1,8 @@
 """A series: many trials on one environment, one after the other. A series that was stopped can be continued later.
 
-For everything that needs more than one run: the matrix of planted defects, a gate, a search for the capacity. The environment is started once. Before
-each trial its open faults are healed; if that fails, it is started again. A trial that the harness or the machine spoilt is run again. Which trials are
-done is recorded in a file beside the runs.
+For everything that needs more than one run: the matrix of planted defects, a gate, a capacity search. The environment is started once. Before each
+trial its open faults are healed; if that fails, it is started again. A trial that the harness or the machine disturbed is run again. A file beside
+the runs records which trials are done.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ from closeshave.trial.preparation import Prepared
 from closeshave.vocabulary import Exit
 
 FILE = "series.jsonl"
-"""Beside the runs of a series: a line for each trial that is done."""
+"""A file beside the runs of a series, with one line for each finished trial."""
 ATTEMPTS_MAX = 3
 
 Act = Callable[[Deployment], None]
-"""Acts on the environment when it serves, before any load."""
+"""Called when the environment serves, before any load."""
 Sound = Callable[[Conclusion], bool]
-"""Whether a run answers the question, and was not spoilt by the harness or the machine."""
+"""Whether a run is valid: neither the harness nor the machine disturbed it."""
 
 
 class Stopped(Exception):
-    """The operator stopped it."""
+    """The operator stopped the trial."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A trial of a series that is done."""
+    """A finished trial of a series."""
 
     key: str
-    """What it was run for; unique in the series."""
+    """The purpose of the trial; unique in the series."""
     run: str
     """The name of its directory below the runs."""
     attempts: int
@@ -66,7 +66,7 @@ def came_to_an_end(conclusion: Conclusion) -> bool:
 
 @dataclass(slots=True)
 class Series:
-    """A running environment, and where the runs on it go."""
+    """A running environment, and the directory of the runs on it."""
 
     runs: Path
     console: Console
@@ -77,7 +77,7 @@ class Series:
 
     @property
     def deployed(self) -> Deployment:
-        """What runs there."""
+        """The deployment of the environment."""
         return deployment.load(self.root)
 
     def up(self) -> None:
@@ -88,7 +88,7 @@ class Series:
         driver.up(definition, self.root, Display(self.console).say, True)
 
     def down(self) -> None:
-        """Take it away."""
+        """Remove the environment."""
         drivers.at(self.root).down(self.root, None)
 
     def spoil(self) -> None:
@@ -96,7 +96,7 @@ class Series:
         self._spoilt = True
 
     def mend(self) -> None:
-        """Make sure that the next trial finds a whole environment: heal what the last one left open, or start again."""
+        """Make sure that the environment is healthy for the next trial: heal faults that the last one left open, or start it again."""
         if ledger.unhealed(self.root / ledger.FILE):
             self._spoilt = bool(heal_environment(self.root, Display(self.console).say)) or self._spoilt
         if self._spoilt:
@@ -115,9 +115,9 @@ class Series:
     def once(
         self, key: str, prepared: Prepared, before: Act | None = None, *, sound: Sound = came_to_an_end, attempts_max: int = ATTEMPTS_MAX
     ) -> Conclusion:
-        """The trial of this key: its recorded run, else the first sound run, or the last of ``attempts_max``. Raises :class:`Stopped`.
+        """The trial with this key: its recorded run, else the first valid run, or the last of ``attempts_max``. Raises :class:`Stopped`.
 
-        A last run that is not sound is returned and not recorded: the next call runs the trial again.
+        If the last run is not valid either, it is returned but not recorded, so that the next call runs the trial again.
         """
         if (earlier := self._earlier(key)) is not None:
             return earlier
@@ -130,7 +130,7 @@ class Series:
         return conclusion
 
     def kept(self) -> dict[str, Kept]:
-        """By key. A damaged line is ignored."""
+        """The finished trials by key. A damaged line is ignored."""
         path, found = self.runs / FILE, {}
         for line in path.read_bytes().splitlines() if path.exists() else ():
             with contextlib.suppress(ValueError):
@@ -139,7 +139,7 @@ class Series:
         return found
 
     def _earlier(self, key: str) -> Conclusion | None:
-        """Judged again from its files; ``None`` if they are gone or cannot be judged."""
+        """The recorded run, judged again from its files; ``None`` if they are gone or cannot be judged."""
         known = self.kept().get(key)
         if known is None:
             return None
@@ -154,7 +154,7 @@ _Any = TypeVar("_Any", bound=Series)
 
 @contextlib.contextmanager
 def on(environment: _Any) -> Iterator[_Any]:
-    """Start the environment of a series, and take it away afterwards."""
+    """Start the environment of a series, and remove it afterwards."""
     try:
         environment.up()
         yield environment

@@ -1,6 +1,7 @@
-"""Two acknowledged bookings of one slot, as far as that can be told while the load runs. Pure: what was seen and the instant come from outside.
+"""Finds two acknowledged bookings of one slot while the load runs. Pure: takes effects and an instant.
 
-Overlaps of different starts, and everything that needs the final state, are for the judges; this only has to be cheap and never wrong.
+Overlaps of different starts, and everything that needs the final state, are left to the judges; this check must be cheap and never report a false
+breach.
 """
 
 from __future__ import annotations
@@ -12,25 +13,25 @@ from closeshave.history import Effect
 from closeshave.plan import Fault
 
 ACTIONS = frozenset({"create", "cancel", "reschedule"})
-"""What takes a slot or gives it back."""
+"""Actions that take or release a slot."""
 SETTLED_S = 2.0
-"""Until then a second acknowledgement may be waiting for the record of a cancel that another worker has not written yet."""
+"""A second acknowledgement waits this long, because another worker may not have written the record of a cancel yet."""
 
 
 @dataclass(slots=True)
 class Slots:
-    """Slots that customers hold, as far as can be told without the final state."""
+    """Slots that customers hold, as far as is known without the final state."""
 
     _held: dict[tuple[int, int | None, int | None], int] = field(default_factory=dict)
     """Franchise, barber and start → the booking."""
     _released: set[int] = field(default_factory=set)
-    """Bookings that a customer tried to cancel or move: their slots may be given to others."""
+    """Bookings that a customer tried to cancel or move: the platform may give their slots to others."""
     _doubts: list[tuple[float, int, str]] = field(default_factory=list)
-    """When a slot was acknowledged twice, the earlier booking, and the story."""
+    """When a slot was acknowledged twice, the earlier booking, and the message."""
     _broken: frozenset[str] = frozenset()
 
     def look(self, at_s: float, effects: Iterable[Effect], broken: Sequence[Fault]) -> str:
-        """The story of a slot that two bookings were acknowledged for; empty when there is none."""
+        """A message about a slot for which two bookings were acknowledged; empty when there is none."""
         now = frozenset(fault.id for fault in broken)
         if now != self._broken:
             # Bookings may be lost with a primary; then their slots may be booked again. A loss objective judges that.

@@ -1,4 +1,4 @@
-"""Before the load: the janitor first, then the environment, then what is known of both."""
+"""Before the load: start the janitor, then the environment, then record the machine and the log-ins."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from closeshave.vocabulary import DESCRIPTION, MarkKind
 
 
 def bring_up(trial: Trial) -> None:
-    """Have an environment that serves. Raises :class:`SafetyStop`, :class:`EnvironmentFailed`, :class:`JanitorFailed`."""
+    """Start or attach an environment that serves. Raises :class:`SafetyStop`, :class:`EnvironmentFailed`, :class:`JanitorFailed`."""
     if trial.attach is not None:
         trial.root = trial.attach
         _refuse_what_is_broken(trial.attach)
@@ -44,7 +44,7 @@ def bring_up(trial: Trial) -> None:
 
 
 def describe(trial: Trial) -> None:
-    """Write the machine and the rate of the run: only figures of equal conditions may be compared. Raises :class:`OSError`."""
+    """Record the machine and the rate of the run, because only figures of the same conditions may be compared. Raises :class:`OSError`."""
     plain = compiled.why_plain()
     description = {
         **fingerprint.describe(trial.deployment, trial.prepared.plan.seed, trial.manifest.rate),
@@ -54,13 +54,13 @@ def describe(trial: Trial) -> None:
 
 
 def log_in(trial: Trial) -> None:
-    """Have every customer's tokens. Raises :class:`closeshave.traffic.logins.LoginFailed`, :class:`OSError`."""
+    """Log in every customer. Raises :class:`closeshave.traffic.logins.LoginFailed`, :class:`OSError`."""
     count = logins.log_in(trial.serving, trial.run, trial.say, trial.driver.rate_cap(trial.prepared.definition))
     trial.say(counted(count, "customer is logged in", "customers are logged in"))
 
 
 def options(prepared: Prepared) -> tuple[str, ...]:
-    """With which options the command repeats this trial: its rate among them, where it is not the plan's."""
+    """The options with which the command repeats this trial, including its rate if that is not the plan's."""
     told: tuple[str, ...] = ("--seed", str(prepared.plan.seed), "--processes", str(prepared.plan.traffic.processes))
     if prepared.rate_by != "plan":
         told += ("--rate-scale", f"{prepared.rate_scale:g}")

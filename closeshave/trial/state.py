@@ -26,16 +26,16 @@ SENDERS: tuple[Literal["customers"], Literal["canary"]] = ("customers", "canary"
 
 
 class SafetyStop(Exception):
-    """The trial stopped itself: going on could leave something broken or prove nothing."""
+    """The trial stopped itself, because going on could leave something broken or prove nothing."""
 
 
 class EnvironmentLost(EnvironmentFailed):
-    """The whole environment has ended; nothing is left to ask."""
+    """The whole environment has ended."""
 
 
 @dataclass(slots=True)
 class Trial:
-    """One run in progress: what the steps below share. Everything lasting is in files; this only holds handles."""
+    """One run in progress: what its steps share. Everything lasting is in files; this object only holds handles."""
 
     prepared: Prepared
     run: Path
@@ -53,9 +53,9 @@ class Trial:
     """Whether requests may have been sent that changed the platform."""
     edges_before: tuple[history.EdgeCount, ...] | None = None
     lost: bool = False
-    """Whether nothing of the environment is left to be asked."""
+    """Whether the whole environment has ended."""
     left: tuple[str, ...] = ()
-    """What could not be taken down."""
+    """What could not be removed."""
 
     @property
     def driver(self) -> Driver:
@@ -64,17 +64,17 @@ class Trial:
 
     @property
     def serving(self) -> Deployment:
-        """The deployment, once it is there. Before that, asking is a bug."""
+        """The deployment. Must not be used before the environment serves."""
         assert self.deployment is not None
         return self.deployment
 
     @property
     def owned(self) -> bool:
-        """Whether the environment was started by this trial and goes with it."""
+        """Whether the environment was started by this trial, and is removed with it."""
         return self.attach is None and self.driver.ours
 
     def sample(self) -> None:
-        """Record from now on what the machine and every group of processes use, unless that is done already. Raises :class:`OSError`."""
+        """Start to record what the machine and every group of processes use, unless it is already recorded. Raises :class:`OSError`."""
         if self.sampler is None:
             self.sampler = Sampler.start(Path(self.serving.root), self.run, self.serving.secrets.all)
 
@@ -83,7 +83,7 @@ class Trial:
         self.display.say(text, heading, style)
 
     def mark(self, kind: str, detail: str = "") -> None:
-        """Put a mark on the timeline, now."""
+        """Add a mark to the timeline."""
         history.record(self.run, Mark(now_ns(), kind, detail))
 
 

@@ -11,17 +11,17 @@ from closeshave.files import write_atomically
 from closeshave.vocabulary import STOP
 
 FILE = STOP
-"""In a run directory: the operator asked for the stop. Written before the signal, because the signal alone means the same as Ctrl-C."""
+"""A file in a run directory: the operator requested the stop. Written before the signal, because the signal alone means the same as Ctrl-C."""
 
 
 def running(runs: Path) -> tuple[Path, ...]:
-    """The runs below ``runs`` whose harness lives, oldest first."""
+    """The runs below ``runs`` whose harness is running, oldest first."""
     beats = ((path.parent, heartbeat.read(path.parent)) for path in sorted(runs.glob(f"*/{heartbeat.FILE}")))
     return tuple(run for run, beat in beats if beat is not None and beat.harness.alive)
 
 
 def ask(run: Path, timeout_s: float) -> bool:
-    """Stop a run and wait until it has healed, cleaned up and ended; says whether it ended within ``timeout_s`` seconds.
+    """Stop a run and wait until it has healed, cleaned up and ended; returns whether it ended within ``timeout_s`` seconds.
 
     Raises :class:`LookupError` when it is not running.
     """
@@ -34,5 +34,5 @@ def ask(run: Path, timeout_s: float) -> bool:
 
 
 def asked(run: Path) -> bool:
-    """Whether the operator asked for this run's stop."""
+    """Whether the operator requested the stop of this run."""
     return (run / FILE).exists()

@@ -1,4 +1,4 @@
-"""Unforeseen errors: shown as one sentence, with the traceback in a file. Never a traceback on a terminal, never exit code 1."""
+"""Unexpected errors: shown as one sentence, with the traceback in a file. Never a traceback on a terminal, never exit code 1."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from closeshave.vocabulary import HARNESS_ERROR, LOGS
 
 FILE = HARNESS_ERROR
-"""In the logs of a run."""
+"""The name of the file in the logs of a run."""
 
 
 def told(error: BaseException) -> str:
@@ -21,9 +21,9 @@ def told(error: BaseException) -> str:
 
 
 def keep(error: BaseException, run: Path | None) -> str:
-    """Write the traceback into the run's logs, or where that cannot be, into a file of the temporary directory; returns where it is.
+    """Write the traceback into the run's logs, or if that fails into a file of the temporary directory; returns where it is.
 
-    Raises nothing: what cannot be kept is said.
+    Never raises: if it cannot be written, the returned text says so.
     """
     text = f"{datetime.now(UTC).isoformat(timespec='seconds')}\n{''.join(traceback.format_exception(error))}\n"
     data = text.encode("utf-8", "backslashreplace")

@@ -77,7 +77,7 @@ def _read_once(get: Get, base: str, path: str) -> Listed:
 
 
 def whole_after_all(listed: Listed, longest_page: int) -> Listed:
-    """The list without a doubt that a longer page, seen elsewhere at the same route, takes away. Pure."""
+    """The list; its doubt is removed if a longer page was seen at the same route. Pure."""
     if listed.cut_at is None or longest_page <= listed.cut_at:
         return listed
     return Listed(listed.rows, listed.pages, listed.size, listed.way)
