@@ -18,7 +18,7 @@ from closeshave.files import write_atomically
 
 PLACES: Mapping[str, str] = {"shard": '"1"', "region": "us-east-1", "tier": "cache", "process": "etcd-us-east-1"}
 LOST_REGION = "us-west-2"
-"""The default scope of an experiment. The region is one whose loss the embedded environment can survive."""
+"""The default scopes of experiments, and the region that ``region.lost`` loses: the embedded environment can survive its loss."""
 HOLD_S = 20
 HOLDS_S: Mapping[str, int] = {
     "data.acknowledgement-lost": 15,

@@ -1,4 +1,4 @@
-"""What customers do: arrivals, population, journeys, the dialect of the API, log-ins, canaries. The load engine sends their requests.
+"""What customers do: arrivals, population, journeys, the requests of the API, log-ins, canaries. The load engine sends their requests.
 
 May import: caps, clients, clock, control, deployment, files, history, loadgen, plan, plurals, private, shapes, topology, vocabulary.
 """

@@ -1,4 +1,4 @@
-"""The customers' accounts once they are logged in: a file that the log-in writes before the window and the generators read."""
+"""The logged-in customers' accounts: a file that the log-in writes before the measured window, and that the generators read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from closeshave.files import write_atomically
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """An account and what the platform gave it at log-in."""
+    """An account and its tokens from the log-in."""
 
     email: str
     password: str
@@ -26,14 +26,14 @@ class LoggedIn:
 
 
 REFRESH_AFTER_NS = 8 * 60 * 1_000_000_000
-"""An access token is good for 15 minutes; some pass between the log-in and the load."""
+"""An access token is valid for 15 minutes, of which some pass between the log-in and the load."""
 
 
 class Wallet:
     """The accounts of a generator by home region, with tokens that are renewed while it runs."""
 
     def __init__(self, accounts: Sequence[LoggedIn], regions: Iterable[str], issued_ns: int) -> None:
-        """``issued_ns``: when the tokens were new. A region without accounts uses those of all regions. Raises :class:`ValueError` for none."""
+        """``issued_ns``: when the tokens were issued. A region without accounts uses those of all regions. Raises :class:`ValueError` for none."""
         if not accounts:
             raise ValueError("no customer is logged in: the file of accounts is empty")
         self._accounts = {account.email: account for account in accounts}
@@ -44,23 +44,23 @@ class Wallet:
         }
 
     def pick(self, region: str, number: int, among: int | None = None) -> LoggedIn:
-        """One of the accounts at home in ``region``, or of the first ``among`` of them; any number will do."""
+        """One of the accounts at home in ``region``, or of the first ``among`` of them, chosen by ``number`` (any integer)."""
         emails = self._at_home[region][:among]
         return self._accounts[emails[number % len(emails)]]
 
     def claim_refresh(self, email: str, now_ns: int) -> bool:
-        """Whether this account's token is old and not yet being renewed: a caller that gets true must renew it."""
+        """Whether this account's token is old and is not being renewed already: a caller that gets true must renew it."""
         if now_ns - self._issued_ns[email] < REFRESH_AFTER_NS:
             return False
         self._issued_ns[email] = now_ns
         return True
 
     def refresh_token(self, email: str) -> str:
-        """What a new token is asked for with."""
+        """The refresh token of the account."""
         return self._accounts[email].refresh_token
 
     def renew(self, email: str, token: str, refresh_token: str) -> None:
-        """Keep new tokens of an account."""
+        """Store new tokens of an account."""
         self._accounts[email] = replace(self._accounts[email], token=token, refresh_token=refresh_token)
 
 
@@ -68,7 +68,7 @@ _CODEC: TypeAdapter[tuple[LoggedIn, ...]] = TypeAdapter(tuple[LoggedIn, ...])
 
 
 def save(path: Path, accounts: Sequence[LoggedIn]) -> None:
-    """Write the file whole or not at all, for this user's eyes only."""
+    """Write the file completely or not at all, readable only by this user."""
     write_atomically(path, _CODEC.dump_json(tuple(accounts)), 0o600)
 
 

@@ -1,4 +1,4 @@
-"""What an answer means: Jepsen's outcome, whether the customer got what was promised, and what the body said. Pure."""
+"""What an answer means: its outcome (as in Jepsen), whether the customer got the promised answer, and the contents of the body. Pure."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from closeshave.traffic.dialect import Slot, is_zone
 from closeshave.traffic.limits import STATED, Limits
 
 Body = Mapping[str, Any] | list[Any] | None
-"""A parsed JSON body; ``None`` when there is none or it is no JSON."""
+"""A parsed JSON body; ``None`` when there is none or it is not JSON."""
 
 Check = Callable[[Body], bool]
-"""Whether a body of a successful answer is what was asked for."""
+"""Whether the body of a successful answer is the one that was requested."""
 
 _TIMES = frozenset(f"{hour:02}:{minute:02}" for hour in range(24) for minute in range(60))
 _WITH_SECONDS = re.compile(r":[0-5][0-9](\.[0-9]{1,9})?")
 _ZONES_APART_S, _ZONE_STEP_S = 26 * 3600, 900
-"""From the first zone to have a day to the last; all are quarters of an hour apart."""
+"""All possible offsets from UTC, in steps of 15 minutes."""
 
 _CONFLICT = re.compile(r"already booked|not available at|already has an appointment", re.IGNORECASE)
 """The API distinguishes a conflict from other refusals by its message only."""
 
 MAY_CONFLICT = frozenset({"book", "reschedule", "canary_write"})
-"""Operations that ask for a slot; a conflict on any other operation is not a promised answer."""
+"""Operations that request a slot; a conflict on any other operation is not a promised answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What the platform says about itself in headers; absent is ``None``."""
+    """What the platform reports about an answer in headers; ``None`` if a header is missing."""
 
     served_by: str | None
     cache: str | None
@@ -46,7 +46,7 @@ class Trace:
 
 
 def parse(body: bytes) -> Body:
-    """The JSON of a body, ``None`` where it is none."""
+    """The JSON of a body, ``None`` if it is not JSON."""
     try:
         loaded = foreign.loads(body)
     except ValueError:
@@ -59,9 +59,8 @@ def classify(
 ) -> Meaning:
     """What ``answer`` to ``request`` means.
 
-    ``sent_before`` is how many requests of this kind the same address had sent in the window of the stated limit (``limits``): a 429 is a
-    promised answer only to somebody who is over it. ``idle``: the sender knows that the chair never took a booking, so that *not available* there
-    is no word of a conflict.
+    ``sent_before`` is how many requests of this kind the same address had sent in the window of the stated limit (``limits``): a 429 is a promised
+    answer only above the limit. ``idle``: this barber has never accepted a booking, so that *not available* there does not mean a conflict.
     """
     if answer.failure is not None:
         return outcomes.of_failure(answer.failure.value, writes=request.writes, may_have_arrived=answer.may_have_arrived)
@@ -77,7 +76,10 @@ def _promised_refusal(kind: str, status: int, body: Body, sent_before: int, limi
 
 
 def says_not_available(body: Body) -> bool:
-    """Whether a refusal only says that the barber is not available: true of one who is booked, and of one who never takes bookings."""
+    """Whether a refusal only says that the barber is not available.
+
+    A platform may say this of a booked barber, and of one who never accepts bookings.
+    """
     return "not available at" in message(body).lower()
 
 
@@ -87,7 +89,7 @@ def is_conflict(status: int, body: Body) -> bool:
 
 
 def message(body: Body) -> str:
-    """The text of an error answer in any of the API's shapes; empty when there is none."""
+    """The text of an error answer in any of the API's forms; empty when there is none."""
     if not isinstance(body, dict):
         return ""
     error = body.get("error")
@@ -97,7 +99,7 @@ def message(body: Body) -> str:
 
 
 def trace(headers: Mapping[str, str]) -> Trace:
-    """What ``X-Region``, ``X-Cache`` and ``Server-Timing`` say."""
+    """The contents of ``X-Region``, ``X-Cache`` and ``Server-Timing``."""
     durations = timings(headers.get("server-timing", ""))
     return Trace(headers.get("x-region"), headers.get("x-cache"), durations.get("db"), durations.get("cache"))
 
@@ -106,7 +108,7 @@ def trace(headers: Mapping[str, str]) -> Trace:
 
 
 def anything(body: Body) -> bool:
-    """Any JSON will do."""
+    """Accepts any JSON."""
     return body is not None
 
 
@@ -121,14 +123,14 @@ def having(*names: str) -> Check:
 
 
 def a_token(body: Body) -> bool:
-    """An access token that can be sent as it was received, and a CSRF token likewise if there is one: a token that cannot be sent is useless."""
+    """Accepts an access token that can be sent in a header, and a CSRF token likewise if there is one."""
     if not isinstance(body, dict) or not foreign.sendable(body.get("access_token")):
         return False
     return body.get("csrf_token") is None or foreign.sendable(body["csrf_token"])
 
 
 def an_intent(body: Body) -> bool:
-    """A payment that has an ID by which it can be confirmed."""
+    """Accepts a payment with an ID, which is needed to confirm it."""
     told = body.get("payment_intent_id") if isinstance(body, dict) else None
     return (isinstance(told, str) and told != "") or whole(told) is not None
 
@@ -136,7 +138,7 @@ def an_intent(body: Body) -> bool:
 def a_slot_list(body: Body) -> bool:
     """Free times as text, ``HH:MM`` with or without seconds, in a zone that exists if one is stated.
 
-    ``01:00 PM`` is not valid: read as a time at night, it would book another time than was offered.
+    ``01:00 PM`` is not valid: read as 01:00, it would book another time than the offered one.
     """
     if not isinstance(body, dict) or not isinstance(slots := body.get("slots"), list):
         return False
@@ -151,7 +153,7 @@ def _with_seconds(at: str) -> bool:
 
 
 def booked(slot: Slot, franchise: int) -> Check:
-    """An appointment with an ID, at the asked time, with the asked barber, in the asked franchise if the answer names it.
+    """Accepts an appointment with an ID, at the requested time, with the requested barber, and in the requested franchise if the answer names it.
 
     If the zone of the request is unknown, the answer may be in any zone.
     """
@@ -176,17 +178,17 @@ def _at(slot: Slot, told: int | None) -> bool:
 
 
 def whole(told: object) -> int | None:
-    """A whole number; ``None`` for what is none, as ``true`` is none."""
+    """A whole number; ``None`` for anything else, also for ``true``."""
     return told if isinstance(told, int) and not isinstance(told, bool) else None
 
 
 def booking_of(booking: int) -> Check:
-    """The appointment with this very ID."""
+    """Accepts the appointment with this ID."""
     return lambda body: isinstance(body, dict) and body.get("id") == booking
 
 
 def starts_at(body: Mapping[str, Any]) -> int | None:
-    """Seconds since the epoch of an answer's ``start_time``, which is UTC without saying so; ``None`` when it is missing or no time."""
+    """Seconds since the epoch of an answer's ``start_time``, which is in UTC without an offset; ``None`` when it is missing or not a time."""
     try:
         told = datetime.fromisoformat(str(body.get("start_time")))
     except ValueError:
@@ -203,16 +205,16 @@ def cents(amount: object) -> int | None:
 
 
 def free_times(body: Body) -> list[str]:
-    """Local ``HH:MM`` of the free slots in an answer to ``slots``; none in one that is no list of them."""
+    """Local ``HH:MM`` of the free slots in an answer to ``slots``; none if it is not such a list."""
     return times_of(body) if a_slot_list(body) else []
 
 
 def times_of(body: Body) -> list[str]:
-    """The same of an answer that is known to be one (:func:`a_slot_list`): searches are most of the traffic, and need no second look."""
+    """The same without the check, for an answer that :func:`a_slot_list` has accepted: searches are most of the traffic."""
     return [slot["time"] for slot in body["slots"] if slot.get("available", True)] if isinstance(body, dict) else []
 
 
 def ids(body: Body) -> list[int]:
-    """The IDs in a list of objects; what has none, or a text for one, is passed by."""
+    """The IDs in a list of objects; objects without an ID, or with a text as ID, are ignored."""
     told = [each.get("id") for each in body if isinstance(each, dict)] if isinstance(body, list) else []
     return [one for one in map(whole, told) if one is not None]

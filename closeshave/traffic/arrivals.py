@@ -1,6 +1,6 @@
-"""When sessions arrive: a Poisson process per region whose rate follows the phases and the time of day, computed before the first is sent.
+"""When sessions arrive: for each region a Poisson process whose rate follows the phases and the time of day, computed before the first one is sent.
 
-The rate is taken as constant within cells of at most a second, a tenth of that where a phase's rate moves. In each cell the count is Poisson
+The rate counts as constant within cells of at most a second, or of a tenth of a second if a phase's rate changes. In each cell the count is Poisson
 and, given the count, the instants are uniform: an exact sample of a piecewise-constant Poisson process (Kingman, *Poisson Processes*, 1993,
 section 2.4).
 """
@@ -35,14 +35,14 @@ class Arrivals:
     at_ns: npt.NDArray[np.int64]
     """Nanoseconds after the load's start, ascending."""
     region: npt.NDArray[np.int16]
-    """Index into the regions that were asked for."""
+    """Index into the given regions."""
 
     def __len__(self) -> int:
         return len(self.at_ns)
 
 
 def rate_of(shape: Shape | None, peak_per_s: float, duration_s: float) -> Rate:
-    """Sessions per second over a phase that lasts ``duration_s`` and whose highest rate is ``peak_per_s``. What is replayed has no rate."""
+    """Sessions per second over a phase that lasts ``duration_s`` and whose highest rate is ``peak_per_s``. Replayed arrivals have no rate."""
     match shape:
         case Ramp():
             return rates.Ramp(shape.start * peak_per_s, shape.end * peak_per_s, duration_s)
@@ -59,7 +59,7 @@ def rate_of(shape: Shape | None, peak_per_s: float, duration_s: float) -> Rate:
 
 
 def cells(phases: Sequence[LoadPhase]) -> list[tuple[float, float, float]]:
-    """``(start, length, sessions per second)`` of the cells in which the rate is taken as constant; seconds, gapless, in order."""
+    """``(start, length, sessions per second)`` of the cells in which the rate counts as constant; in seconds, without gaps, in order."""
     found = []
     for phase in phases:
         count = max(1, int(np.ceil(phase.duration_s / (SHAPED_CELL_S if phase.shape else CELL_S))))
@@ -73,8 +73,8 @@ def cells(phases: Sequence[LoadPhase]) -> list[tuple[float, float, float]]:
 def poisson(phases: Sequence[LoadPhase], shares: Mapping[str, float], factor: Factor, rng: np.random.Generator) -> Arrivals:
     """Arrivals over ``phases``, the rate of a region being ``sessions_per_s`` x its share x its factor at that time.
 
-    ``shares`` add up to 1. The same generator state gives the same arrivals; none lies at or after the end of the last phase. What a phase
-    replays arrives as it did, whatever its time of day. Raises what :func:`replayed` raises.
+    ``shares`` add up to 1. The same generator state gives the same arrivals; none lies at or after the end of the last phase. Replayed arrivals stay
+    as recorded, whatever the time of day. Raises what :func:`replayed` raises.
     """
     grid = cells(phases)
     starts = np.array([start for start, _, _ in grid])

@@ -1,7 +1,7 @@
 """``python -m closeshave.traffic.bare_locust``: Locust with its arguments only, without configuration files of the user.
 
-Locust itself reads ``~/.locust.conf``, and ``locust.conf`` and ``pyproject.toml`` where it is started: a ``run-time = 1s`` in one of them would end a
-trial's load before its first request, with exit code 0.
+Locust itself reads ``~/.locust.conf``, and ``locust.conf`` and ``pyproject.toml`` in its working directory: a ``run-time = 1s`` in one of them would
+end a trial's load early, with exit code 0.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ NO_FILES: tuple[str, ...] = ()
 
 
 def forget_files() -> None:
-    """Make Locust's parsers read no configuration files. Raises :class:`RuntimeError` for a Locust whose parsers are others."""
+    """Make Locust's parsers read no configuration files. Raises :class:`RuntimeError` for a version of Locust with other parsers."""
     for make in (argument_parser.get_parser, argument_parser.get_empty_argument_parser):
         before = make.__defaults__ or ()
         if argument_parser.DEFAULT_CONFIG_FILES not in before:

@@ -12,7 +12,7 @@ _NAN = float("nan")
 
 
 class EngineBook:
-    """Takes over what a journey has judged. The journeys count for themselves, so the records tell their counters."""
+    """Records operations that a journey has classified. The journeys count by themselves, so the records report their counters."""
 
     def __init__(self, records: Records) -> None:
         self.counters = records.told = Counters()
@@ -24,7 +24,7 @@ class EngineBook:
         return self._records.next_id
 
     def record(self, operation: Operation, method: str, effect: Effect | None = None) -> None:
-        """Keep a finished operation and what it did; ``method`` is for Locust's statistics."""
+        """Record a finished operation and its effect; ``method`` is for Locust's statistics."""
         if effect is not None:
             self._records.add_effect(effect)
         code = self._records.texts.code

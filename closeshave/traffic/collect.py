@@ -12,7 +12,7 @@ from closeshave.traffic.runfiles import RECORDS
 
 
 def collect(run: Path) -> Converted:
-    """Convert every worker's records below ``run``; doing it again replaces the files. Raises :class:`ValueError` for files that are no records."""
+    """Convert every worker's records below ``run``; a second call replaces the files. Raises :class:`ValueError` for files that are not records."""
     converted = convert(run / RECORDS, run / history.OPERATIONS_FILE)
     convert_effects(run / RECORDS, run / history.EFFECTS_FILE)
     for one in converted.sent:

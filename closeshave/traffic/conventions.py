@@ -1,4 +1,4 @@
-"""How requests to one platform differ: what is left out of requests, which operations are left out of journeys, which days who books."""
+"""How requests to one platform differ: headers and operations that are left out, and the days that customers and canaries book."""
 
 from __future__ import annotations
 
@@ -17,47 +17,47 @@ OPERATIONS = frozenset(
     {"franchise", "services", "barbers", "slots", "login", "refresh", "profile", "book", "read_booking", "reschedule", "cancel"}
     | {"pay_intent", "pay_confirm", "change_shop"}
 )
-"""Everything that a journey may leave out."""
+"""All operations that a journey may leave out."""
 
 OWN_DAYS, CANARY_DAYS = range(1, 30), range(2, 29)
-"""Days from today that are booked: the platform takes bookings for 30; the last, and for canaries the first, may be another day elsewhere."""
+"""Days from today that are booked, of the platform's 30: the last one (and for canaries the first) may be another date in another zone."""
 SHARED_DAYS, SHARED_CANARY_DAYS = range(1, 22), range(22, 29)
-"""The same where customers and canaries book at one shop: no canary may take a customer's slot, or be refused for one."""
+"""The same if customers and canaries book at the same shop, so that neither takes the other's slots."""
 LAST_DAYS = 3
-"""Of either, for a load that comes before another one: what it booked holds slots and customers of which the other's records know nothing."""
+"""How many days of either are reserved for a load before the judged one (a calibration): its bookings are not in the records of the judged load."""
 Days = Literal["all", "first", "last"]
 
 
 @dataclass(frozen=True, slots=True)
 class Conventions:
-    """The rules that all senders of a load follow."""
+    """The rules for all senders of a load."""
 
     withheld: frozenset[str] = frozenset()
-    """Headers that are left out."""
+    """Names of headers that are left out."""
     steps_off: frozenset[str] = frozenset()
     limits: Limits = field(default_factory=lambda: limits.STATED)
     keyed_bookings: bool = True
     days: range = OWN_DAYS
     canary_days: range = CANARY_DAYS
     slots_by_barber: bool = True
-    """A list of one barber's free times may be asked for."""
+    """Whether lists of one barber's free times can be requested."""
     zone: str | None = None
-    """Where the business lives, unless an answer says otherwise."""
+    """The business's time zone, unless an answer says otherwise."""
     idle_barbers: frozenset[int] = frozenset()
-    """Listed, and taking no bookings."""
+    """Barbers who are listed but accept no bookings."""
     one_address: Tally | None = None
-    """Of all customers together, where they cannot bring addresses of their own."""
+    """The common tally of rate limits, if customers cannot have addresses of their own."""
 
     def tally(self) -> Tally:
-        """What a new customer's address has sent: nothing yet, unless all customers share it."""
+        """The tally of a new customer's address: empty, unless all customers share one address."""
         return self.one_address or Tally(self.limits)
 
     def learnt(self) -> Learnt:
-        """What a new process knows of the platform: what it was told."""
+        """What a new process knows about the platform from its settings."""
         return Learnt(None if self.slots_by_barber else False, self.idle_barbers)
 
     def apply(self, request: Request) -> Request:
-        """The request in the form for this platform."""
+        """The request in this platform's form."""
         if not self.withheld:
             return request
         headers: Mapping[str, str] = {name: value for name, value in request.headers.items() if name not in self.withheld}
@@ -84,9 +84,9 @@ def of(capabilities: Capabilities, topology: Topology, which: Days = "all") -> C
 
 
 def _of(days: range, which: Days) -> range:
-    """The part of these days."""
+    """The days of this load."""
     return {"all": days, "first": days[:-LAST_DAYS], "last": days[-LAST_DAYS:]}[which]
 
 
 EVERYTHING = Conventions()
-"""A platform that can do all that the API states."""
+"""The conventions of a platform with the whole API."""

@@ -1,7 +1,7 @@
 """Requests of the booking API in the form of BookedBarber V2, with the franchise extension. Pure.
 
-What the API demands and why a plain client fails on it: collections need their trailing slash, every change needs a CSRF pair (a cookie and
-an equal header), times are business-local, and limits are counted per client address, which each customer brings as ``X-Forwarded-For``.
+Peculiarities of the API: collections need their trailing slash, every change needs a CSRF pair (a cookie and an equal header), times are in the
+business's zone, and limits are counted for each client address, which each customer sends as ``X-Forwarded-For``.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import orjson
 from closeshave.loadgen.transport import Request
 
 MINUTES = {"Haircut": 30, "Shave": 20, "Haircut & Shave": 45}
-"""Services and how long they take."""
+"""Services and their duration in minutes."""
 
 DEFAULT_ZONE = "America/New_York"
-"""What the API assumes of a business that states no time zone."""
+"""The API's default for a business without a time zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Caller:
     address: str
 
     def at(self, franchise: int) -> Caller:
-        """The same customer with another franchise in mind."""
+        """The same customer at another franchise."""
         return replace(self, franchise=franchise)
 
     def admitted(self, token: str, csrf: str | None = None) -> Caller:
@@ -48,16 +48,16 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A time at a barber's chair. ``day`` and ``time`` (HH:MM) are local to the business in ``zone``."""
+    """A time at a barber. ``day`` and ``time`` (HH:MM) are local to the business in ``zone``."""
 
     barber: int | None
     day: date
     time: str
     zone: str
     merged: bool = field(default=False, compare=False)
-    """It was in a list merged over all barbers: some barber is free then, not necessarily this one."""
+    """Whether it comes from a list merged over all barbers: some barber is free then, not necessarily this one."""
     zone_assumed: bool = field(default=False, compare=False)
-    """The zone is not known."""
+    """Whether the zone is only assumed."""
 
     @property
     def starts_at(self) -> int:
@@ -66,7 +66,7 @@ class Slot:
 
 
 def local_to_epoch(day: date, time: str, zone: str) -> int:
-    """Seconds since the epoch of a business-local ``HH:MM`` on ``day``. Raises :class:`ValueError` or :class:`KeyError` for nonsense."""
+    """Seconds since the epoch of a local ``HH:MM`` on ``day``. Raises :class:`ValueError` or :class:`KeyError` for invalid values."""
     hour, minute = time.split(":")[:2]
     return int(datetime(day.year, day.month, day.day, int(hour), int(minute), tzinfo=ZoneInfo(zone)).timestamp())
 
@@ -83,17 +83,16 @@ def is_zone(name: str) -> bool:
 
 
 def new_key(prefix: str, run: str, rng: random.Random) -> str:
-    """An idempotency key, ``prefix_uuid4``; the prefix has no underscore or the API refuses it.
+    """An idempotency key, ``prefix_uuid4``; the API refuses a prefix with an underscore.
 
-    ``run`` is part of what the key is made of: a platform remembers keys for a day, and another run of the same seed must not be given the
-    bookings of this one.
+    The key depends on ``run``: a platform remembers keys for a day, and another run with the same seed must not get the bookings of this one.
     """
     digest = hashlib.blake2b(f"{run}:{rng.getrandbits(128)}".encode(), digest_size=16).digest()
     return f"{prefix}_{uuid.UUID(bytes=digest, version=4)}"
 
 
 def new_address(rng: random.Random) -> str:
-    """A client address of 10.0.0.0/8: private, so that no log names a real host of the Internet."""
+    """A private client address of 10.0.0.0/8, so that no log names a real host of the Internet."""
     return f"10.{rng.randrange(256)}.{rng.randrange(256)}.{rng.randrange(1, 255)}"
 
 
@@ -101,22 +100,22 @@ def new_address(rng: random.Random) -> str:
 
 
 def franchise_page(caller: Caller) -> Request:
-    """The shop's own page: its locations."""
+    """Read the shop's page: its locations."""
     return _get("franchise", "/api/v2/locations/", caller)
 
 
 def change_shop(caller: Caller, name: str) -> Request:
-    """A new name for the shop; for its administrators."""
+    """Change the name of the shop; for its administrators."""
     return _send("change_shop", "PUT", f"/api/v2/locations/{caller.franchise}", caller, {"name": name})
 
 
 def services(caller: Caller) -> Request:
-    """What the shop offers, as anybody may read it."""
+    """The services of the shop; needs no account."""
     return _get("services", "/api/v2/public/services/", caller, bearer=False)
 
 
 def barbers(caller: Caller) -> Request:
-    """Who cuts there."""
+    """The barbers of the shop."""
     return _get("barbers", "/api/v2/barbers/", caller)
 
 
@@ -127,13 +126,13 @@ def slots(caller: Caller, day: date, barber: int | None = None) -> Request:
 
 
 def check_barber(caller: Caller, barber: int, day: date, start: str, end: str) -> Request:
-    """Whether one barber is free between two local times of ``day``."""
+    """Ask whether one barber is free between two local times of ``day``."""
     asked = f"check_date={day.isoformat()}&start_time={start}&end_time={end}"
     return _get("check_barber", f"/api/v2/barber-availability/check/{barber}?{asked}", caller)
 
 
 def later(time: str, minutes: int) -> str:
-    """So many minutes after a local ``HH:MM`` of opening hours, which end before midnight."""
+    """The time so many minutes after a local ``HH:MM``; opening hours end before midnight."""
     hour, minute = map(int, time.split(":")[:2])
     total = hour * 60 + minute + minutes
     return f"{total // 60 % 24:02}:{total % 60:02}"
@@ -167,7 +166,7 @@ def me(caller: Caller) -> Request:
 
 
 def book(caller: Caller, slot: Slot, service: str, notes: str, key: str) -> Request:
-    """An appointment at ``slot``; the same key asks for the same appointment."""
+    """Book an appointment at ``slot``; the same key means the same appointment."""
     wanted: dict[str, object] = {"date": slot.day.isoformat(), "time": slot.time, "service": service, "notes": notes}
     if slot.barber is not None:
         wanted["barber_id"] = slot.barber

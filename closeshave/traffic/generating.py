@@ -1,4 +1,4 @@
-"""How Locust generates a load: a user class that does nothing, and in every worker a greenlet that does the work. Locust processes only."""
+"""How Locust generates a load: a user class that does nothing, and in every worker a greenlet that does the work. For Locust processes only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class OpenModel(User):
-    """The one user that Locust spawns, somewhere: it only stands for the senders, of which every worker drives its share."""
+    """The single user that Locust spawns in one of the workers. It does nothing; every worker runs its share of the senders."""
 
     abstract = True
     fixed_count = 1
@@ -33,14 +33,14 @@ class OpenModel(User):
 
     @task
     def stand_by(self) -> None:
-        """Let the senders work."""
+        """Wait while the senders work."""
         Event().wait()
 
 
 def drive(model: type[OpenModel], environment: Environment) -> None:
-    """Carry out this worker's share of the load that ``CLOSESHAVE_LOAD`` names, then end Locust.
+    """Send this worker's share of the load that ``CLOSESHAVE_LOAD`` names, then end Locust.
 
-    What goes wrong ends this process with exit code 1, because Locust itself would log it and go on.
+    An error ends this process with exit code 1, because Locust itself would log it and go on.
     """
     assert environment.runner is not None
     load = read_load(Path(os.environ[runfiles.VARIABLE]))

@@ -1,6 +1,7 @@
-"""A load generator as the trial handles it: Locust in subprocesses with an unpatched parent; they communicate by files in the run directory.
+"""Starts and stops a load generator for the trial: Locust in subprocesses, so that this process is not patched by gevent; they communicate by files
+in the run directory.
 
-One process, or Locust's own master with as many workers as the plan says. A worker that dies does not end the load: the records tell.
+One process, or Locust's own master with as many workers as the plan says. A worker that dies does not end the load: its records show it.
 """
 
 from __future__ import annotations
@@ -34,17 +35,17 @@ class GeneratorFailed(Exception):
 
 @dataclass(slots=True)
 class Generator:
-    """Locust's process, its workers, and the files with their orders."""
+    """Locust's process, its workers, and the files through which they are controlled."""
 
     kind: SenderKind
     run: Path
     log: Path
     process: subprocess.Popen[bytes]
-    """The only one, or the workers' master."""
+    """The only process, or the workers' master."""
     names: tuple[str, ...]
-    """Of the workers."""
+    """The names of the workers."""
     workers: tuple[Identity, ...] = field(default=())
-    """Once they are ready."""
+    """The workers' processes, once they are ready."""
 
     @classmethod
     def start(cls, kind: SenderKind, load: Load) -> Generator:
@@ -68,9 +69,9 @@ class Generator:
         return cls(kind, run, log, process, tuple(runfiles.worker(kind, index) for index in range(_processes(kind, load))))
 
     def wait_ready(self, timeout_s: float) -> None:
-        """Wait until all workers could start at once.
+        """Wait until all workers are ready to start.
 
-        Raises :class:`GeneratorFailed` when one cannot, or they are not ready after ``timeout_s``.
+        Raises :class:`GeneratorFailed` when one fails, or when they are not ready after ``timeout_s``.
         """
         ready = [runfiles.ready_file(self.run, name) for name in self.names]
         failed = [runfiles.failed_file(self.run, name) for name in self.names]
@@ -91,12 +92,12 @@ class Generator:
 
     @property
     def priority(self) -> Priority:
-        """The least that any of its workers has."""
+        """The lowest priority of its workers."""
         held = {priority.priority(worker.pid) for worker in self.workers}
         return next((each for each in reversed(Priority) if each in held), Priority.NONE)
 
     def go(self, start_ns: int) -> None:
-        """Let the load start at this instant of the monotonic clock."""
+        """Start the load at this instant of the monotonic clock, in nanoseconds."""
         write_atomically(runfiles.go_file(self.run, self.kind), str(start_ns))
 
     def poll(self) -> int | None:
@@ -109,7 +110,7 @@ class Generator:
         return self.stop()
 
     def stop(self) -> int:
-        """End it: it stops sending at once, records what is under way and exits, or else is killed. Returns the exit code."""
+        """End it: it stops sending at once, records requests in flight and exits; if not, it is killed. Returns the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             if not poll_until(lambda: self.process.poll() is not None, STOP_TIMEOUT_S):

@@ -35,7 +35,7 @@ def is_loopback(host: str) -> bool:
 
 @cache
 def named() -> frozenset[str]:
-    """The base URLs that environment files name. Production, and what states no stage, is loaded by ``closeshave run`` alone."""
+    """The base URLs that environment files name as development or staging. Other platforms may only be loaded by ``closeshave run``."""
     found: set[str] = set()
     for name in available("environments"):
         with suppress(InvalidFile):

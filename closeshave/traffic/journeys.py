@@ -1,7 +1,7 @@
-"""The Locust user that booking journeys are written on: tasks and wait times as Locust has them, steps of the booking API as methods.
+"""The Locust user for booking journeys: tasks and wait times as in Locust, steps of the booking API as methods.
 
-To be imported in a Locust process only. Under ``locust -f`` such a user registers itself as a new client and works in Locust's closed
-model. The harness runs the same class openly: a visit for each computed arrival, with an account that was logged in before.
+For Locust processes only. Under ``locust -f`` such a user registers itself as a new client and works in Locust's closed model. The harness runs the
+same class in the open model: a visit for each computed arrival, with an account that was logged in before.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ FRANCHISES = 100_000
 
 
 class BookingUser(User):
-    """A customer of the booking platform. Subclasses add Locust tasks made of ``self.steps``, and think with ``self.think()``."""
+    """A customer of the booking platform. Subclasses add Locust tasks that call ``self.steps``, and pause with ``self.think()``."""
 
     abstract = True
     contest: ClassVar[bool] = False
-    """Whether the harness lets it arrive as a contest of two customers, rather than as an ordinary visit."""
+    """Whether the harness starts it as a contest of two customers, and not as a normal visit."""
     tasks_per_visit: ClassVar[float] = 1.0
     """Mean number of tasks that a customer of the open model does before leaving."""
     profiles_per_visit: ClassVar[float] = 1.0
-    """Mean number of looks at one's profile among them."""
+    """Mean number of profile requests among them."""
     login_share: float = 0.1
-    """Share of those that begin with a log-in."""
+    """Share of the profile requests that begin with a log-in."""
     think_time_scale: float = 1.0
 
     def __init__(self, environment: Environment, session: Session | None = None, companion: Callable[[], Session] | None = None) -> None:
-        """Under plain Locust only the environment is given; the harness brings the session, and a way to get another one for a rival."""
+        """Plain Locust passes only the environment; the harness also passes the session, and a function that makes another one for a rival."""
         super().__init__(environment)
         self.session: Session = session or self._visitor()
         self.steps = Steps(self.session)
@@ -65,19 +65,19 @@ class BookingUser(User):
         return self.session.rng
 
     def chance(self, probability: float) -> bool:
-        """Yes with this probability."""
+        """True with this probability."""
         return self.rng.random() < probability
 
     def think(self) -> None:
-        """Pause within a task, as long as between two."""
+        """Pause within a task, as long as between two tasks."""
         self.session.wait(self.thinking_s())
 
     def thinking_s(self) -> float:
-        """How long to think now, in seconds, from the class's Locust ``wait_time``."""
+        """The length of the next pause in seconds, from the class's Locust ``wait_time``."""
         return float(self.wait_time())
 
     def rival(self) -> Self:
-        """Another customer for the same franchise, due at the same time as this one."""
+        """Another customer of the same franchise, due at the same time as this one."""
         other = type(self)(self.environment, self._companion() if self._companion else None)
         if self._companion is None:
             other.on_start()
@@ -86,11 +86,11 @@ class BookingUser(User):
         return other
 
     def wait_for(self, other: Self) -> None:
-        """What this customer does next follows what the other did last."""
+        """Make this customer's next step due after the other's last answer."""
         self.session.due_ns = max(self.session.due_ns, other.session.due_ns)
 
     def compete(self, rival: Self, act: Callable[[Self], None]) -> None:
-        """Both do the same at the same instant, each on its own; returns when both have an answer."""
+        """Both customers call ``act`` at the same instant, each with its own session; returns when both have an answer."""
         rival.session.due_ns = self.session.due_ns
         self.session.surroundings.learnt.held += 1
         other = gevent.spawn(rival.try_to, act)
@@ -101,12 +101,12 @@ class BookingUser(User):
             rival.session.transport.close()
 
     def try_to(self, act: Callable[[Self], None]) -> None:
-        """Do it, unless the load ends before it is due."""
+        """Call ``act``, unless the load ends before it is due."""
         with contextlib.suppress(Over):
             act(self)
 
     def visit(self, tasks: int) -> Iterator[int]:
-        """The open model's visit: so many tasks by their weights. Yields the instants until which it thinks in between, holding nothing.
+        """The visit in the open model: so many tasks by their weights. Yields the instants until which it pauses in between, without a greenlet.
 
         Raises :class:`Over` at the load's end.
         """
@@ -120,7 +120,7 @@ class BookingUser(User):
             self.session.transport.close()
 
     def on_start(self) -> None:
-        """Under plain Locust: become a client of the platform. Stops this user when the platform does not take it."""
+        """Under plain Locust: register with the platform. Stops this user when the platform refuses."""
         reply = self.session.call(dialect.register(self.session.caller), answers.a_token)
         if not reply.meaning.good or not isinstance(reply.body, dict):
             raise StopUser
@@ -160,7 +160,7 @@ class BookingUser(User):
 
 
 def _book(engine: Engine) -> EngineBook:
-    """The one book of a Locust process, which counts for all its users."""
+    """The recorder of a Locust process, which all its users share."""
     book = _books.get(engine)
     if book is None:
         book = _books[engine] = EngineBook(engine.records)
@@ -171,5 +171,5 @@ _books: WeakKeyDictionary[Engine, EngineBook] = WeakKeyDictionary()
 
 
 def thinking(mean_s: float) -> Callable[[Any], float]:
-    """A Locust ``wait_time``: exponential with this mean, times the plan's scale."""
+    """A Locust ``wait_time``: exponentially distributed with this mean in seconds, times the plan's scale."""
     return lambda user: user.rng.expovariate(1 / mean_s) * user.think_time_scale

@@ -1,7 +1,8 @@
-"""What the senders of one process learn about a platform during the load, and what they achieved.
+"""What the senders of one process find out about a platform during the load, and what they could do.
 
-Some platforms list barbers who take no bookings, and answer every list of one barber's free times with none: customers find out as people do, and
-go on by another way. What a journey could not do at all is reported at the end, because an invariant that could not be broken was not tested.
+Some platforms list barbers who accept no bookings, or return an empty list of free times for every single barber: customers find this out during the
+load and continue in another way. Steps that a journey could not do at all are reported at the end, because an invariant that could not be broken was
+not tested.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from closeshave.files import jsonfile, write_atomically
 from closeshave.plurals import counted
 
 REFUSALS = 3
-"""A barber who was never booked and is *not available* so often in a row takes no bookings."""
+"""A barber who was never booked and was *not available* so often in a row accepts no bookings."""
 EMPTY_LISTS = 3
-"""So many lists of one barber that were empty, while the merged one was not, and none that was not: such lists tell nothing here."""
+"""After so many empty lists of one barber (with a merged list that was not empty), and no other one, such lists are not used on this platform."""
 REFUSED_WHOLE = 5
-"""An operation that was asked for so often, and refused each time, is refused whole."""
+"""An operation that was requested so often, and refused each time, counts as refused completely."""
 
 SUFFIX = ".learnt.json"
 
 Chair = tuple[int, int]
-"""Franchise and barber."""
+"""A franchise and a barber."""
 
 
 @dataclass(slots=True)
@@ -36,40 +37,40 @@ class Learnt:
     """Shared by all customers of a process. Cheap: it is called only for bookings, and for lists from which a customer books."""
 
     lists_by_barber: bool | None = None
-    """Whether lists of one barber's free times have entries; ``None`` until one has, or enough have not."""
+    """Whether lists of one barber's free times have entries; ``None`` until this is known."""
     idle_barbers: Collection[int] = ()
-    """Who takes no bookings, as the environment file says."""
+    """Barbers who accept no bookings, from the environment file."""
     zone_assumed: bool = False
-    """The zone of the business is not known."""
+    """Whether the zone of the business is only assumed."""
     lists: int = 0
     empty: int = 0
     asked: int = 0
-    """Bookings that were asked for."""
+    """The number of requested bookings."""
     booked: int = 0
     refused: int = 0
     contests: int = 0
-    """Arrivals of two customers who want the same."""
+    """The number of contests that arrived."""
     held: int = 0
-    """Of these, the ones in which both asked for the same start at the same barber."""
+    """Of these, the number in which both customers requested the same start at the same barber."""
     served: set[str] = field(default_factory=set)
     """Operations that were answered well at least once."""
     turned_away: Counter[tuple[str, int]] = field(default_factory=Counter)
-    """Refusals by operation and status."""
+    """The number of refusals by operation and status."""
     found_out: bool = False
-    """Whether it was found during the load, and not stated, that lists of one barber are always empty."""
+    """Whether it was found out during the load that lists of one barber are always empty."""
     checks_barbers: bool = True
-    """Whether it can be asked if one barber is free; false once there turned out to be no such route."""
+    """Whether the platform has the route that checks one barber; false once it was not found."""
     _told_nothing: int = 0
     _took: set[Chair] = field(default_factory=set)
     _refusals: Counter[Chair] = field(default_factory=Counter)
 
     def looked(self, *, empty: bool) -> None:
-        """A customer who wants to book got a list."""
+        """Note that a customer who wants to book got a list."""
         self.lists += 1
         self.empty += empty
 
     def compared(self, *, one: bool, merged: bool) -> None:
-        """A list of one barber, and where that was empty the one merged over all, had free times or not."""
+        """Note whether a list of one barber, and the merged list if that was empty, had free times."""
         if one:
             self.lists_by_barber = True
         elif merged:
@@ -78,27 +79,27 @@ class Learnt:
                 self.lists_by_barber, self.found_out = False, True
 
     def took(self, franchise: int, barber: int | None) -> None:
-        """A booking was acknowledged."""
+        """Note that a booking was acknowledged."""
         self.booked += 1
         if barber is not None:
             self._took.add((franchise, barber))
             self._refusals.pop((franchise, barber), None)
 
     def refused_by(self, franchise: int, barber: int | None, *, unavailable: bool) -> None:
-        """A booking was refused as a conflict; ``unavailable``: with the words that also tell of a barber who never takes bookings."""
+        """Note that a booking was refused as a conflict; ``unavailable``: with a message that is also used for barbers who never accept bookings."""
         if barber is not None and unavailable and (franchise, barber) not in self._took:
             self._refusals[franchise, barber] += 1
 
     def refusing(self, franchise: int, barber: int | None) -> bool:
-        """Whether this barber has refused a booking and never taken one."""
+        """Whether this barber has refused a booking and never accepted one."""
         return barber is not None and (franchise, barber) in self._refusals
 
     def idle(self, franchise: int, barber: int | None) -> bool:
-        """Whether this barber takes no bookings, as far as anybody knows."""
+        """Whether this barber accepts no bookings, as far as is known."""
         return barber is not None and (barber in self.idle_barbers or self._refusals.get((franchise, barber), 0) >= REFUSALS)
 
     def save(self, path: Path) -> None:
-        """Write down what is to be told at the end."""
+        """Write the findings to a file."""
         told = {
             "found_out": self.found_out, "zone_assumed": self.zone_assumed, "lists": self.lists, "empty": self.empty, "asked": self.asked,
             "booked": self.booked, "refused": self.refused, "contests": self.contests, "held": self.held, "served": sorted(self.served),
@@ -109,9 +110,9 @@ class Learnt:
 
 
 def notes(spool: Path) -> dict[str, str]:
-    """What could not be done, and why, of all customers' workers that wrote it down below ``spool``: by name, in a sentence each.
+    """What customers could not do, and why, from the files of all workers below ``spool``: by name, one sentence each.
 
-    Raises :class:`closeshave.files.jsonfile.Damaged` for a file that is none of a worker's.
+    Raises :class:`closeshave.files.jsonfile.Damaged` for a file that no worker wrote.
     """
     customers = [asdict(jsonfile.read(path, _CODEC)) for path in sorted(spool.glob(f"customers-*{SUFFIX}"))]
     canaries = [asdict(jsonfile.read(path, _CODEC)) for path in sorted(spool.glob(f"canary-*{SUFFIX}"))]
@@ -120,7 +121,7 @@ def notes(spool: Path) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """What a worker wrote down, as :meth:`Learnt.save` does."""
+    """The contents of a worker's file, as :meth:`Learnt.save` writes it."""
 
     found_out: bool
     zone_assumed: bool
@@ -140,7 +141,7 @@ _CODEC = TypeAdapter(_Written)
 
 
 def summed(customers: Iterable[Mapping[str, Any]], canaries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """The same of what the workers wrote down. Pure."""
+    """The same from the contents of the files. Pure."""
     mine = list(customers)
     everybody = [*mine, *canaries]
     found = {}

@@ -1,4 +1,4 @@
-"""Rate limits per client address: what the API states, what a platform states otherwise, and whether a plan stays within them. Pure."""
+"""Rate limits for each client address: the API's, those of a platform that differ, and whether a plan stays within them. Pure."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ STATED: Limits = {
     "pay_intent": (50, 60.0),
     "pay_confirm": (50, 60.0),
 }
-"""As the API states them; docs/remote.md says how a platform states others."""
+"""The limits of the API; docs/remote.md says how to state others for a platform."""
 
 
 def stated(otherwise: Mapping[str, str]) -> Limits:
-    """The API's limits with those that a platform states otherwise, such as ``30 per 1h``. Raises :class:`ValueError` naming the operation."""
+    """The API's limits, with those of a platform that differ, such as ``30 per 1h``. Raises :class:`ValueError` naming the operation."""
     return {**STATED, **{operation: _read(operation, text) for operation, text in otherwise.items()}}
 
 
@@ -45,13 +45,13 @@ def _read(operation: str, text: str) -> tuple[int, float]:
 
 @dataclass(slots=True)
 class Tally:
-    """What one client address has sent lately."""
+    """The recent requests of one client address."""
 
     limits: Limits
     _sent: dict[str, deque[int]] = field(default_factory=dict)
 
     def count(self, operation: str, at_ns: int) -> int:
-        """How many requests of ``operation`` were sent within the window of its limit before this one, which is counted from now on."""
+        """How many requests of ``operation`` were sent within the window of its limit before this one; also counts this one."""
         limit = self.limits.get(operation)
         if limit is None:
             return 0
@@ -63,9 +63,9 @@ class Tally:
 
 
 def exceeded(plan: Plan, topology: Topology, limits: Limits, off: frozenset[str]) -> Iterator[str]:
-    """Which limits a plan breaks when all that it sends comes from one address, a sentence with the numbers each.
+    """Which limits a plan exceeds if all requests come from one address, one sentence with the numbers each.
 
-    The plan's rates at their highest, times the scenario's mean per session, within the limit's window wherever that window is fullest.
+    Computed from the plan's highest rates and the scenario's mean number of requests for each session, in the window with the most requests.
     """
     for operation, (allowed, window_s) in limits.items():
         if operation in off:
@@ -96,7 +96,7 @@ def _rate(plan: Plan, topology: Topology, operation: str) -> Callable[[float], f
 
 
 def _most(plan: Plan, rate: Callable[[float], float], window_s: float) -> float:
-    """The most within any window: rates are constant within phases, so a fullest window begins or ends where a phase does."""
+    """The most requests within any window: rates are constant within phases, so a window with the most begins or ends where a phase does."""
     edges = [(plan.starts_s(phase.name), plan.starts_s(phase.name) + phase.duration, rate(phase.sessions_per_s)) for phase in plan.phases]
     begins = [at for start, end, _ in edges for at in (start, end - window_s)]
     return max(sum(per_s * max(0.0, min(end, at + window_s) - max(start, at)) for start, end, per_s in edges) for at in begins)

@@ -1,4 +1,7 @@
-"""What a running load has recorded since the last look: counts by place, and the effects. The only reader of records that are still growing."""
+"""What a running load has recorded since the last call: counts by region and shard, and effects.
+
+The only reader of files that are still being written.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +25,15 @@ _EFFECT = TypeAdapter(Effect)
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Operations of one sender at one place that ended since the last look."""
+    """Operations of one sender in one region and shard that ended since the last call."""
 
     source: str
     region: str
-    """Whose edge was entered."""
+    """The region of the edge."""
     shard: int
     count: int
     bad: int
-    """Those whose customer did not get the promised answer."""
+    """The number of those whose customer did not get the promised answer."""
 
 
 @dataclass(slots=True)
@@ -46,16 +49,16 @@ class _Worker:
 
 
 class Live:
-    """Reads each record once; a look costs what came since the last one, and no sender ever waits for it."""
+    """Reads each record once; no sender ever waits for it."""
 
     def __init__(self, run: Path, void: Collection[str] = ()) -> None:
-        """``void`` are errors of operations that say nothing of the platform, and are not counted."""
+        """``void`` are errors of operations that say nothing about the platform; these are not counted."""
         self._directory = run / RECORDS
         self._void = frozenset(void)
         self._workers: dict[Path, _Worker] = {}
 
     def tallies(self) -> tuple[Tally, ...]:
-        """Counts of what was recorded since the last look, by sender, region and shard."""
+        """Counts of operations that were recorded since the last call, by sender, region and shard."""
         totals: Counter[tuple[str, str, int]] = Counter()
         bad: Counter[tuple[str, str, int]] = Counter()
         for worker in self._known():
@@ -65,7 +68,7 @@ class Live:
         return tuple(Tally(*place, count, bad[place]) for place, count in sorted(totals.items()))
 
     def effects(self, actions: Collection[str]) -> tuple[Effect, ...]:
-        """The effects of these actions that were written since the last look, in each worker's order."""
+        """The effects of these actions that were written since the last call, in each worker's order."""
         return tuple(effect for worker in self._known() for effect in _new_effects(worker, actions))
 
     def _known(self) -> list[_Worker]:
@@ -78,7 +81,7 @@ class Live:
 
 
 def _counted(worker: _Worker, void: Collection[str]) -> Iterator[tuple[tuple[str, str, int], int, int]]:
-    """Sender, region and shard, with the number of new rows and how many of them are not good."""
+    """Sender, region and shard, with the number of new rows, and how many of them are not good."""
     with worker.files.rows.open("rb") as file:
         file.seek(worker.rows_at)
         data = file.read()
@@ -118,7 +121,7 @@ def _new_effects(worker: _Worker, actions: Collection[str]) -> list[Effect]:
 
 
 def _whole_lines(path: Path, at: int) -> tuple[list[bytes], int]:
-    """The lines that were finished after the byte ``at``, and where the next one begins."""
+    """The complete lines after the byte ``at``, and where the next one begins."""
     with path.open("rb") as file:
         file.seek(at)
         data = file.read()

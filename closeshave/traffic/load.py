@@ -1,4 +1,4 @@
-"""The settings of the generators: one frozen value in ``load.json``, written by the trial before they start and read by each of them."""
+"""The settings of the generators: one frozen value in ``load.json``, which the trial writes before they start."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ ACCOUNTS_FILE = "accounts.json"
 
 @dataclass(frozen=True, slots=True)
 class LoadPhase:
-    """A stretch of the load at an offered rate; ``starts_s`` counts from the load's start."""
+    """A phase of the load; ``starts_s`` counts from the load's start."""
 
     name: str
     role: Role
     starts_s: float
     duration_s: float
     sessions_per_s: float
-    """The highest rate, where there is a shape."""
+    """The rate, or the highest rate if there is a shape."""
     shape: Shape | None = None
 
     @property
@@ -43,7 +43,7 @@ class LoadPhase:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Everything a generator needs to know, apart from the instant at which to start."""
+    """Everything that a generator needs to know, except the instant of the start."""
 
     run: str
     """The run directory."""
@@ -54,19 +54,19 @@ class Load:
     canaries: Canaries
     topology: Topology
     edges: Mapping[str, str]
-    """Region → URL of its edge endpoint, no trailing slash."""
+    """Region → URL of its edge endpoint, without a trailing slash."""
     tokens: str
     """Path of the file of logged-in accounts."""
     requests: int
-    """The customers' generator stops by itself once it has sent so many."""
+    """The customers' generator stops by itself after so many requests."""
     canary_requests: int = 0
-    """And the canaries' once it has sent so many, out of the same plan's largest number; 0 if there is none."""
+    """The canaries' generator stops by itself after so many requests, which are part of the plan's largest number; 0 if there is no limit."""
     capabilities: Capabilities = field(default_factory=Capabilities)
-    """What the platform can do and allows."""
+    """What the platform can do, and its limits."""
     proxy: Proxy | None = None
-    """Through which the edges are asked."""
+    """The proxy for requests to the edges."""
     withheld: tuple[str, ...] = ()
-    """Environment variables that hold secrets of which a generator has no use."""
+    """Environment variables with secrets that a generator does not need."""
     days: Days = "all"
     """Which of the bookable days this load books: two loads of one trial must not compete for slots."""
 
@@ -76,12 +76,12 @@ class Load:
         return self.phases[-1].ends_s
 
     def most(self, kind: SenderKind) -> int | None:
-        """How many requests the generator of this kind may send, all its workers together; ``None`` without a limit."""
+        """How many requests all workers of the generator of this kind may send together; ``None`` without a limit."""
         return self.requests if kind == "customers" else self.canary_requests or None
 
     @property
     def tag(self) -> str:
-        """What everything created by this run carries in its notes."""
+        """The text in the notes of everything that this run creates."""
         return f"closeshave:{self.run_id}"
 
     def save(self) -> Path:
@@ -100,7 +100,7 @@ def load(path: Path) -> Load:
 
 
 def plan_load(plan: Plan, deployment: Deployment, run: Path, run_id: str) -> Load:
-    """The load that ``plan`` asks for on ``deployment``. Pure."""
+    """The load of ``plan`` on ``deployment``. Pure."""
     phases = tuple(
         LoadPhase(phase.name, phase.role, plan.starts_s(phase.name), phase.duration, phase.sessions_per_s, phase.shape)
         for phase in plan.phases
@@ -125,5 +125,5 @@ def plan_load(plan: Plan, deployment: Deployment, run: Path, run_id: str) -> Loa
 
 
 def part(total: int, worker: int, workers: int) -> int:
-    """How many of ``total`` things are the worker's of this index; all workers' parts together are the total."""
+    """The share of ``total`` for the worker with this index; the shares of all workers add up to the total."""
     return total // workers + (worker < total % workers)

@@ -1,4 +1,4 @@
-"""Logs every account in once, before the load: a password hash is slow by design, and a trial does not measure that load."""
+"""Logs every account in once, before the load: password hashes are slow by design, and a trial does not measure that."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from closeshave.traffic.conventions import Conventions
 from closeshave.traffic.load import ACCOUNTS_FILE
 
 AT_ONCE = 4
-"""More would only queue at the password hash."""
+"""Log-ins at the same time; more would only wait for the password hash."""
 TIMEOUT_S = 30.0
-"""While other programs used the machine, a password hash of half a second was seen to take more than ten."""
+"""Time-out in seconds. While other programs used the machine, a password hash of half a second took more than ten seconds."""
 PATIENCE_S = 90.0
-"""How long one account may be refused before it counts as lost."""
+"""Seconds for which an account may be refused before its log-in counts as failed."""
 PATIENCE_WITH_A_LIMIT_S = 180.0
-"""The same for a rate limit, which says when to try again."""
+"""The same if the reason is a rate limit, which says when to try again."""
 SHARE_OF_A_LIMIT = 0.8
-"""Of a limit that all share; others have logged in from this address a moment ago."""
+"""The part of a shared rate limit that log-ins use, because there may have been other log-ins from this address just before."""
 OLD_S = 5 * 60.0
-"""Tokens that are older when the last customer is logged in are renewed: they are good for 15 minutes, and the load is to begin with new ones."""
+"""Tokens that are older than this after the last log-in are renewed: they are valid for 15 minutes, and the load should begin with new ones."""
 TOLD_EVERY_S = 15.0
 
 
@@ -44,7 +44,7 @@ class LoginFailed(Exception):
 
 
 class _Limited(LoginFailed):
-    """A rate limit refused the request; says when to try again."""
+    """A rate limit refused the request, and said when to try again."""
 
     def __init__(self, message: str, wait_s: float) -> None:
         super().__init__(message)
@@ -52,14 +52,14 @@ class _Limited(LoginFailed):
 
 
 class _Paced(httpx.Client):
-    """A client whose requests keep a pace, whichever thread sends them."""
+    """A client that limits the rate of its requests over all threads."""
 
     def __init__(self, pace: Pace, proxy: Proxy | None) -> None:
         super().__init__(timeout=TIMEOUT_S, trust_env=False, verify=web.trusted(), proxy=web.through(proxy))
         self._pace = pace
 
     def send(self, request: httpx.Request, **how: Any) -> httpx.Response:
-        """When it is its turn."""
+        """Send a request when it is its turn."""
         self._pace.wait()
         return super().send(request, **how)
 
@@ -67,8 +67,8 @@ class _Paced(httpx.Client):
 def log_in(deployment: Deployment, run: Path, say: Callable[[str], None], per_s: float | None = None) -> int:
     """Log in every account through its region's edge and write ``accounts.json`` into the run's private directory; returns how many there are.
 
-    ``per_s`` is the most requests a second that the platform's owner allows, where there is one. Raises :class:`LoginFailed` with the first
-    account that was refused, :class:`OSError`.
+    ``per_s`` is the highest number of requests per second that the platform's owner allows, if there is a limit. Raises :class:`LoginFailed` with the
+    first account that was refused, :class:`OSError`.
     """
     gap_s = spacing_s(deployment, len(deployment.accounts))
     expected = f", one every {gap_s:.1f} s: about {gap_s * len(deployment.accounts):.0f} s" if gap_s else ""
@@ -90,7 +90,7 @@ def log_in(deployment: Deployment, run: Path, say: Callable[[str], None], per_s:
 
 
 def spacing_s(deployment: Deployment, count: int) -> float:
-    """Seconds between two log-ins: 0 where each customer has an address, and limits, of its own, and where the shared limit allows all at once. Pure."""
+    """Seconds between two log-ins: 0 if each customer has its own address and limits, or if the shared limit allows all at once. Pure."""
     shared = not deployment.capabilities.forwarded_for or "forwarded_for" in deployment.missing
     limit = conventions.of(deployment.capabilities, deployment.topology).limits.get("login")
     if not shared or limit is None or count <= limit[0] * SHARE_OF_A_LIMIT:
@@ -99,13 +99,13 @@ def spacing_s(deployment: Deployment, count: int) -> float:
 
 
 def _at(client: httpx.Client, deployment: Deployment, account: Account, due_s: float, lost: list[LoginFailed]) -> tuple[LoggedIn, float]:
-    """Log in when it is due; returns that time too, as ``time.monotonic``."""
+    """Log in when it is due; also returns that time, as ``time.monotonic``."""
     time.sleep(max(0.0, due_s - time.monotonic()))
     return _patiently(client, deployment, account, lost), time.monotonic()
 
 
 def _patiently(client: httpx.Client, deployment: Deployment, account: Account, lost: list[LoginFailed]) -> LoggedIn:
-    """``lost`` is an account whose log-in took too long: one is enough, and no other has to wait as long."""
+    """Log in, and repeat it for a while. ``lost`` holds an account whose log-in took too long: after one, the others do not wait as long."""
     began = time.monotonic()
     while True:
         if lost:
@@ -126,7 +126,7 @@ def _patiently(client: httpx.Client, deployment: Deployment, account: Account, l
 
 
 def _renewed(client: httpx.Client, deployment: Deployment, old: LoggedIn) -> LoggedIn:
-    """The same customer with a new token; with the old one where the platform gives none, which the load then renews itself."""
+    """The same customer with a new token; with the old one if the platform gives none, and the load then renews it."""
     spoken = conventions.of(deployment.capabilities, deployment.topology)
     caller = dialect.Caller(old.email, old.password, old.token, old.csrf, deployment.topology.shards[0].first, dialect.new_address(_lots()))
     try:
@@ -158,7 +158,7 @@ def _admits(body: answers.Body) -> bool:
 
 
 def _franchise_near(deployment: Deployment, account: Account) -> int:
-    """Any at home where the account is; a region that is home to none uses one of another region."""
+    """A franchise in the account's home region; if there is none, one of another region."""
     at_home = [shard.first for shard in deployment.topology.shards if shard.home == account.region]
     return at_home[0] if at_home else deployment.topology.shards[0].first
 

@@ -1,6 +1,6 @@
-"""The open model under the harness: a worker's share of a load, from the word that it is ready to its last record. Locust processes only.
+"""The open model: sends a worker's share of a load, from its ready signal to its last record. For Locust processes only.
 
-The workers and the trial meet in files of the run directory: each worker says that it is ready, the trial says when all of them start.
+Workers and trial communicate by files in the run directory: each worker says that it is ready, the trial says when all of them start.
 """
 
 from __future__ import annotations
@@ -43,32 +43,32 @@ _LOG = logging.getLogger(__name__)
 
 GO_POLL_S = 0.005
 GRACE_S = 1.5
-"""How long requests under way may take once the worker was told to stop: an operator waits for it."""
+"""Seconds that requests in flight may take after a stop, for which an operator waits."""
 CREW = 20_000
-"""Most visits that hold a greenlet at once: to await an answer, or to think within a task. Between tasks they hold none."""
+"""The most visits with a greenlet at the same time: they wait for an answer, or pause within a task. Between tasks they need none."""
 
 Visit = Iterator[int]
-"""A customer at work: yields the instants at which it continues, in monotonic nanoseconds."""
+"""A running visit: yields the instants at which it continues, in monotonic nanoseconds."""
 
 
 class Senders(Protocol):
-    """What a worker sends: its arrivals, and how one is carried out."""
+    """The arrivals of a worker, and how one is carried out."""
 
     at_ns: npt.NDArray[np.int64]
     """This worker's arrivals, ascending, nanoseconds after the start."""
 
     def __init__(self, load: Load, worker: Worker) -> None:
-        """Plan everything; may raise anything."""
+        """Compute all arrivals; may raise any exception."""
         ...
 
     def begin(self, index: int, due_ns: int) -> Visit:
-        """Carry out the arrival of this index."""
+        """Carry out the arrival with this index."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What the worker says of itself: what is due and not yet begun counts as intended too."""
+    """The worker's own counts: arrivals that are due and not yet begun count as intended too."""
 
     counters: Counters
     agenda: Arrivals
@@ -88,10 +88,10 @@ class _Told:
 
 
 class Worker:
-    """One Locust process at a load: what its customers share, and its course from ready to recorded."""
+    """One Locust process of a load: what its customers share, and its steps from ready to recorded."""
 
     def __init__(self, load: Load, kind: SenderKind, environment: Environment) -> None:
-        """Open the records. Raises :class:`FileExistsError` when a worker of this name has been there before."""
+        """Open the records. Raises :class:`FileExistsError` when a worker of this name has already written some."""
         self.environment, self.place = environment, place_of(environment)
         self.name = runfiles.worker(kind, self.place.index)
         self.conventions = conventions.of(load.capabilities, load.topology, load.days)
@@ -111,11 +111,11 @@ class Worker:
 
     @property
     def orphaned(self) -> bool:
-        """Whether the process that started this one has ended: nothing could stop this load or judge it."""
+        """Whether the process that started this one has ended: then nothing could stop or judge this load."""
         return os.getppid() != self._parent
 
     def surroundings(self) -> Surroundings:
-        """What all customers of this worker share."""
+        """The objects that all customers of this worker share."""
         asleep = partial(sleep_until, self.engine.loop)
         return Surroundings(
             Source(self._kind),
@@ -130,7 +130,7 @@ class Worker:
         )
 
     def run(self, senders: Senders) -> None:
-        """Announce readiness, wait for the start, send until the end, record everything. Returns when nothing is under way any more."""
+        """Signal ready, wait for the start, send until the end, record everything. Returns when no request is in flight any more."""
         # What exists by now stays: the collector need not look at it again while requests wait.
         gc.collect()
         gc.freeze()
@@ -149,12 +149,12 @@ class Worker:
         self._close(finished=not self._broken and not self.told_to_stop)
 
     def stop(self, **_: Any) -> None:
-        """Start nothing more, give requests under way a moment, then end them as *stopped*; everything sent is recorded on return."""
+        """Start nothing more, wait shortly for requests in flight, then end them as *stopped*; everything sent is recorded on return."""
         self.told_to_stop = True
         self._close(finished=False)
 
     def _serve(self, senders: Senders, agenda: Arrivals, due_ns: int, visit: Visit | None) -> None:
-        """Begin the next arrival, or take up a visit that has thought long enough."""
+        """Begin the next arrival, or continue a visit whose pause is over."""
         if visit is None:
             visit = senders.begin(agenda.begun - 1, due_ns)
         try:
@@ -167,7 +167,7 @@ class Worker:
                     agenda.take()
 
     def _broke_off(self, error: Exception) -> None:
-        """An error in a scenario ends one visit, is logged, and leaves the load unfinished."""
+        """Handle an error in a scenario: it ends one visit, is logged, and the load counts as unfinished."""
         _LOG.error("a visit ended with an error", exc_info=error)
         self._broken += 1
 
@@ -201,7 +201,7 @@ class Worker:
         self.window.closed = True
 
     def _await_answers(self) -> None:
-        """Wait until what was sent is recorded, for a moment; what is not by then stays a difference that the reconciliation names."""
+        """Wait shortly until all sent requests are recorded; those that are not by then show as a difference in the reconciliation."""
         with gevent.Timeout(GRACE_S, exception=False):
             while self._book.counters.sent > self._book.recorded:
                 gevent.sleep(GO_POLL_S)

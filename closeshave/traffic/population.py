@@ -1,7 +1,7 @@
-"""Which franchise a customer chooses: Zipf popularity over all franchises, by home region.
+"""Which franchise a customer chooses: popularity by Zipf's law over all franchises, by home region.
 
-The rank is either shuffled over the IDs or tied to them (older franchises, with smaller IDs, are larger), because the two load shards
-differently: tied, the first shard carries most of the traffic.
+The rank is either random over the IDs or follows them (older franchises, with smaller IDs, are larger). The load of shards differs between the two:
+if the rank follows the IDs, the first shard has most of the traffic.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ import numpy.typing as npt
 from closeshave.topology import Shard, Topology
 
 CANARY_FRANCHISES = 20
-"""The last so many IDs of each shard's range are left to canaries; in a range too small for that, the last one.
+"""This many IDs at the end of each shard's range are reserved for canaries; if the range is too small for that, only the last one.
 
-A shard of one shop alone is shared: customers and canaries then book on days of their own (``conventions.py``).
+A shard with a single shop is shared: customers and canaries then book on different days (``conventions.py``).
 """
 
 
 def reserved(shard: Shard) -> range:
-    """The franchises of ``shard`` that only canaries visit."""
+    """The franchises of ``shard`` that are reserved for canaries."""
     size = shard.last - shard.first + 1
     return range(shard.last - min(CANARY_FRANCHISES, max(1, size // 10)) + 1, shard.last + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Franchises by home region with the probability that a customer of that region wants them."""
+    """Franchises by home region, with the probability that a customer of that region chooses them."""
 
     regions: tuple[str, ...]
     ids: tuple[npt.NDArray[np.int32], ...]

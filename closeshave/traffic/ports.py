@@ -1,4 +1,4 @@
-"""A port for Locust's master, on loopback and out of the range from which the kernel takes ports for connections."""
+"""A free port for Locust's master, on loopback and outside the range from which the kernel takes ports for connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scheduling priority of senders over the platform, where both share processors: a late sender would measure its own delay."""
+"""Gives senders a higher scheduling priority than the platform if both share processors: a late sender would measure its own delay."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from closeshave.traffic.runfiles import SenderKind
 
 NICE = -10
-"""Better than the platform's, for kernels and users that permit no more."""
+"""A niceness below the platform's, for kernels and users without permission for real time."""
 PRIORITY: dict[SenderKind, int] = {"customers": 1, "canary": 2}
-"""Among real-time threads. Canaries are few, and must be on time when the customers' senders keep every processor busy."""
+"""Real-time priorities. Canaries send little, and must be on time even if the customers' senders use every processor."""
 TIME_SHARED = (os.SCHED_OTHER, os.SCHED_BATCH, os.SCHED_IDLE)
 
 
@@ -22,15 +22,15 @@ class Priority(StrEnum):
     REAL_TIME = "real-time"
     """It runs as soon as it is woken."""
     NICE = "nice"
-    """A larger share: it may still wait some tens of milliseconds for the platform's."""
+    """It gets a larger share of the processors, but may wait some tens of milliseconds for the platform's threads."""
     NONE = "none"
 
 
 def prefer(pid: int) -> None:
-    """Give a process that was just started, and those that it will start, a better niceness than the platform's, as far as is permitted.
+    """Give a process that was just started, and its later children, a lower niceness than the platform's, as far as this is permitted.
 
-    Linux shares processors out among sessions first ("autogroups", sched(7)), and a generator has a session of its own: there its nice value
-    counts only inside it, so the session gets one too.
+    Linux divides processors between sessions first ("autogroups", sched(7)), and a generator has its own session: a process's niceness counts only
+    inside its session, so the session gets one too.
     """
     with contextlib.suppress(PermissionError, ProcessLookupError):
         os.setpriority(os.PRIO_PROCESS, pid, NICE)
@@ -39,17 +39,17 @@ def prefer(pid: int) -> None:
 
 
 def hasten(pid: int, kind: SenderKind) -> None:
-    """Let the main thread of a sender run in real time, where that is permitted; its other threads, and what it starts later, do not.
+    """Let the main thread of a sender run in real time if this is permitted; its other threads and its later children do not.
 
-    A niceness divides time, and says nothing of when: one busy thread in a container's control group kept a sender of niceness -10 waiting
-    for 36 ms. A real-time thread that never sleeps is held to 95 % of a processor by the kernel (``sched_rt_runtime_us``, sched(7)).
+    A niceness divides time, but does not say when a thread runs: one busy thread in a container's control group delayed a sender with niceness -10 by
+    36 ms. A real-time thread that never sleeps is held to 95 % of a processor by the kernel (``sched_rt_runtime_us``, sched(7)).
     """
     with contextlib.suppress(OSError):  # not ours to set, no budget for it in this control group, or gone
         os.sched_setscheduler(pid, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY[kind]))
 
 
 def priority(pid: int) -> Priority:
-    """What this process really has; none, too, when it is gone."""
+    """The priority that this process really has; ``NONE`` also if it has ended."""
     try:
         if os.sched_getscheduler(pid) & ~os.SCHED_RESET_ON_FORK not in TIME_SHARED:
             return Priority.REAL_TIME

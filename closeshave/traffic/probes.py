@@ -1,4 +1,4 @@
-"""What canaries do when, computed before the start: probes for each shard from each region at a steady rate, each at a slot of its own."""
+"""The canaries' schedule, computed before the start: probes for each shard from each region at a steady rate, each with a slot of its own."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from closeshave.traffic.population import reserved
 
 SLOT_MINUTES, DAY_MINUTES = 30, 24 * 60
 _HOUR = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])(?::[0-5][0-9])?")
-"""A shop that is open until midnight closes at 24:00."""
+"""Minutes of a day: a shop that is open until midnight closes at 24:00."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A write and its read, two probes: the write is due ``at_ns`` nanoseconds after the start."""
+    """A write and its read, which are two probes: the write is due ``at_ns`` nanoseconds after the start."""
 
     at_ns: int
     region: str
@@ -33,8 +33,11 @@ class Probe:
 
 
 def schedule(topology: Topology, canaries: Canaries, duration_s: float) -> list[Probe]:
-    """All probes in order of time. Those of one shard from elsewhere are spread over their common period, so that together they ask evenly; those of
-    different shards are shifted against each other, so that probes do not come in volleys."""
+    """All probes in time order.
+
+    Probes of one shard from other regions are spread evenly over their common period; those of different shards are shifted, so that they are not
+    sent all at once.
+    """
     found = []
     for place, shard in enumerate(topology.shards):
         away = [region for region in topology.regions if region != shard.home]
@@ -50,7 +53,7 @@ def schedule(topology: Topology, canaries: Canaries, duration_s: float) -> list[
 
 @dataclass(frozen=True, slots=True)
 class Chair:
-    """A barber at a franchise that only canaries visit, and the slots that can be booked there."""
+    """A barber at a franchise that is reserved for canaries, and the slots that can be booked there."""
 
     franchise: int
     barber: int
@@ -60,7 +63,7 @@ class Chair:
 
 
 def slots(chairs: Sequence[Chair], today: date, rng: np.random.Generator, days: range = CANARY_DAYS) -> Iterator[tuple[int, Slot]]:
-    """``(franchise, slot)`` of every slot at these chairs, each once, in an order that spreads over chairs and days."""
+    """``(franchise, slot)`` of every slot at these barbers, each once, in an order that is spread over barbers and days."""
     every = [
         (chair.franchise, Slot(chair.barber, today + timedelta(days=ahead), time, chair.zone))
         for chair in chairs
@@ -71,10 +74,10 @@ def slots(chairs: Sequence[Chair], today: date, rng: np.random.Generator, days: 
 
 
 def chairs(franchise: int, listed: Body, when: Body, idle: Collection[int] = (), zone: str | None = None) -> list[Chair]:
-    """The chairs of a franchise from its answers to ``barbers`` and ``slots``, without those of ``idle`` barbers.
+    """The barbers of a franchise from its answers to ``barbers`` and ``slots``, without ``idle`` ones.
 
-    ``zone`` is used if the answer states none. Raises :class:`ValueError` when the answers are not as stated: a platform says so
-    before the load, not in the middle of it.
+    ``zone`` is used if the answer states none. Raises :class:`ValueError` when the answers differ from the API, so that this is known before the
+    load.
     """
     who = [barber for barber in answers.ids(listed) if barber not in idle]
     if not who or not isinstance(when, dict) or not answers.a_slot_list(when):
@@ -92,22 +95,22 @@ def chairs(franchise: int, listed: Body, when: Body, idle: Collection[int] = (),
 
 
 def capacity(chairs: Sequence[Chair], days: range = CANARY_DAYS) -> int:
-    """How many slots there are at these chairs."""
+    """How many slots there are at these barbers."""
     return sum(len(chair.times) for chair in chairs) * len(days)
 
 
 def _minutes(time: object) -> int | None:
-    """Minutes after midnight of an hour of opening or closing; ``None`` for what is none."""
+    """Minutes after midnight of an opening or closing time; ``None`` for anything else."""
     if not isinstance(time, str) or not (told := _HOUR.fullmatch(time)):
         return None
     return int(told[1]) * 60 + int(told[2])
 
 
 def franchises(topology: Topology, shard: int) -> range:
-    """Where the canaries of this shard book."""
+    """The franchises at which the canaries of this shard book."""
     return reserved(topology.shard(shard))
 
 
 def needed(probes: Sequence[Probe], shard: int) -> int:
-    """How many slots the probes of a shard use up."""
+    """How many slots the probes of a shard need."""
     return sum(probe.shard == shard for probe in probes)

@@ -1,8 +1,8 @@
-"""How the rate follows the time of day: a nominal instant at which the load starts, and a factor for each local hour and weekday.
+"""How the rate follows the time of day: a nominal start time of the load, and a factor for each local hour and weekday.
 
-A trial of minutes cannot wait for the evening, so a profile says *which* evening it is, and may let the nominal clock run faster than the
-wall's. Half of the booking happens outside opening hours, evenings and Fridays peak: the shapes are files in ``scenarios/profiles``. A
-campaign's flash crowd comes on top, in the trial's own seconds.
+A trial of minutes cannot wait for the evening, so a profile states a nominal time, and may let the nominal clock run faster than the real one. Half
+of all bookings are made outside opening hours, with peaks in the evening and on Fridays: the profiles are files in ``scenarios/profiles``. The flash
+crowd of a campaign is added, in the trial's own seconds.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ REGION_ZONES: Mapping[str, str] = {
     "ap-southeast-1": "Asia/Singapore",
     "sa-east-1": "America/Argentina/Buenos_Aires",
 }
-"""Where the customers of a region keep their evenings; a region not listed keeps UTC."""
+"""The time zone of a region's customers; UTC for a region that is not listed."""
 
 
 YEARS = 1971, 2999
 CYCLE_S = 146_097 * 86_400
-"""400 years of the Gregorian calendar, which are whole weeks."""
+"""400 years of the Gregorian calendar, which are a whole number of weeks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """A campaign's message goes out: at once ``peak`` times the traffic, and what it adds halves every ``half_life``."""
+    """A campaign's message is sent: the traffic is at once ``peak`` times as high, and the additional part halves every ``half_life`` seconds."""
 
     __pydantic_config__ = STRICT
 
@@ -72,7 +72,7 @@ class Profile:
     speed: Positive = 1.0
     """Nominal seconds that pass in one second of the trial."""
     crowd: Crowd | None = None
-    """A flash crowd on top of it, in all regions at once."""
+    """An additional flash crowd, in all regions at once."""
     zones: Mapping[str, str] = field(default_factory=dict)
     """Region → time zone (an IANA name), for regions that are not known here, or known otherwise; a region that is in neither keeps UTC."""
 
@@ -92,7 +92,7 @@ class Profile:
 
     @property
     def peak(self) -> float:
-        """The highest factor that there can be, anywhere and at any time."""
+        """The highest factor of any region at any time."""
         return max(self.hours) * max(self.days) * (self.crowd.peak if self.crowd else 1.0)
 
     def factor(self, region: str, elapsed_s: float) -> float:

@@ -14,19 +14,19 @@ RECORDS = "spool"
 """Directory below the run's in which workers keep their records."""
 
 SenderKind = Literal["customers", "canary"]
-"""What a generator sends."""
+"""Which senders a generator has."""
 
 FIRST_NUMBER = {"customers": 1, "canary": 0}
-"""Number of a generator's first worker; operation IDs are made of it, so that no two workers of a run may share one."""
+"""Number of a generator's first worker; operation IDs contain the number, so no two workers of a run may have the same."""
 
 
 def worker(kind: SenderKind, index: int) -> str:
-    """What a generator's worker is called."""
+    """The name of a generator's worker."""
     return f"{kind}-{FIRST_NUMBER[kind] + index}"
 
 
 def ready_file(run: Path, worker: str) -> Path:
-    """Written by a worker when it could start at once, everything imported and computed: its process ID."""
+    """Written by a worker that is ready to start, with everything imported and computed; holds its process ID."""
     return run / "generators" / f"{worker}.ready"
 
 

@@ -1,4 +1,4 @@
-"""The slots that canaries book, each once: chairs that have refused and never taken a booking come last."""
+"""The slots that canaries book, each once: barbers who have refused and never accepted a booking come last."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from closeshave.traffic.dialect import Slot
 from closeshave.traffic.learning import Learnt
 
 Seat = tuple[int, Slot]
-"""Franchise and slot."""
+"""A franchise and a slot."""
 
 
 class Seats:
-    """An iterator over as many seats as it was given. Which of them are put aside depends on what was learnt by then."""
+    """An iterator over the given slots. Which of them are put last depends on what was learnt by then."""
 
     def __init__(self, seats: Iterator[Seat], learnt: Learnt) -> None:
         self._seats, self._learnt = seats, learnt

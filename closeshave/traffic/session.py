@@ -1,7 +1,7 @@
-"""One customer's visit: sends a request when it is due, classifies the answer, records it, waits for the next.
+"""One customer's visit: sends a request when it is due, classifies the answer, records it, and waits for the next one.
 
-Open model: the first request is intended at the visit's arrival, each further one when the answer before it came, plus the time to think.
-What is not due before the load ends is not intended; what is due is sent, however late.
+Open model: the first request is intended at the visit's arrival, each further one at the previous answer plus the think time. A request that is not
+due before the load ends is not intended; one that is due is sent, however late.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from closeshave.traffic.learning import Learnt
 from closeshave.traffic.limits import Tally
 
 LEFT_OUT = Meaning(Outcome.FAIL, good=False, error="left_out")
-"""Of an operation that was not sent, because the platform does not support it."""
+"""The status of an operation that was not sent, because the platform does not support it."""
 
 
 BEFORE_THE_END_S = 0.05
-"""How long before the load's end a last step is due that would otherwise come after it."""
+"""A last step that would be due after the load's end is due this long before it instead."""
 
 
 class Over(Exception):
@@ -42,11 +42,11 @@ class Counters:
     intended: int = 0
     sent: int = 0
     requests: int = 0
-    """HTTP requests put on the wire: less than ``sent`` where no connection was available."""
+    """Sent HTTP requests: fewer than ``sent`` if no connection was available."""
 
 
 class Book(Protocol):
-    """Where operations are kept: :class:`closeshave.traffic.book.EngineBook`."""
+    """Records operations; implemented by :class:`closeshave.traffic.book.EngineBook`."""
 
     counters: Counters
 
@@ -55,7 +55,7 @@ class Book(Protocol):
         ...
 
     def record(self, operation: Operation, method: str, effect: Effect | None = None) -> None:
-        """Keep a finished operation, the method of its request, and what it did."""
+        """Record a finished operation, the method of its request, and its effect."""
         ...
 
 
@@ -64,9 +64,9 @@ class Window:
     """When steps may start, shared by all customers of a generator."""
 
     end_ns: int | None = None
-    """No step that is due at or after this starts; ``None`` for no end (closed model)."""
+    """No step that is due at or after this instant is started; ``None`` without an end (closed model)."""
     requests: int | None = None
-    """The generator stops by itself after so many."""
+    """The generator stops by itself after so many requests."""
     closed: bool = False
 
     def admits(self, due_ns: int, sent: int) -> bool:
@@ -83,17 +83,17 @@ class Surroundings:
     source: Source
     topology: Topology
     tag: str
-    """What they leave in the notes of all that they create."""
+    """The text in the notes of everything that they create."""
     window: Window
     book: Book
     sleep_until: Callable[[int], None]
-    """Lets other customers run until this instant of the monotonic clock, in nanoseconds."""
+    """Waits until this instant of the monotonic clock, in nanoseconds; other customers run meanwhile."""
     wall_s: Callable[[], float]
     """Seconds since the epoch."""
     conventions: Conventions = EVERYTHING
     """How requests to this platform differ."""
     learnt: Learnt = field(default_factory=Learnt)
-    """What they find out about it."""
+    """What they find out about the platform."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,28 +106,28 @@ class Reply:
 
 
 Effects = Callable[[int, Meaning, Body], Effect | None]
-"""``(operation ID, meaning, body)`` → what the operation did to the platform's state, or that it read of it."""
+"""``(operation ID, meaning, body)`` → how the operation changed the platform's state, or what it read of it."""
 
 
 @dataclass(slots=True)
 class Session:
-    """A customer at work. ``due_ns`` is when the next step is intended, on the monotonic clock."""
+    """A customer during a visit. ``due_ns`` is when the next step is intended, on the monotonic clock."""
 
     id: str
     journey: str
     region: str
-    """Whose edge is entered."""
+    """The region of the edge."""
     caller: Caller
     client: str | None
-    """The platform's ID of the customer, where it is known."""
+    """The platform's ID of the customer, if it is known."""
     transport: Transport
     surroundings: Surroundings
     rng: random.Random
     due_ns: int
     open_model: bool = True
-    """Closed (plain Locust): a step is intended when it is sent."""
+    """Whether the model is open. In the closed one (plain Locust) a step is intended when it is sent."""
     names: Mapping[str, str] = field(default_factory=dict)
-    """What the history calls operations that it does not call as the API's client does."""
+    """Names of operations in the history that differ from those of the API's client."""
     _tally: Tally = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,7 +135,7 @@ class Session:
 
     @property
     def shard(self) -> int:
-        """The shard of the franchise in mind; 0 when no shard holds it."""
+        """The shard of the current franchise; 0 when no shard holds it."""
         return self.shard_of(self.caller.franchise)
 
     def shard_of(self, franchise: int) -> int:
@@ -148,8 +148,8 @@ class Session:
     ) -> Reply:
         """Carry out one operation, now due, and record it. Raises :class:`Over` when the load has ended before it was due.
 
-        ``idle``: it asks for a chair that is known to take no bookings. One that the platform does not support is left out: nothing is sent or
-        counted, and there is no good answer.
+        ``idle``: the barber is known to accept no bookings. An operation that the platform does not support is left out: nothing is sent or counted,
+        and there is no good answer.
         """
         conventions = self.surroundings.conventions
         if request.kind in conventions.steps_off:
@@ -177,11 +177,11 @@ class Session:
         return self._keep(request, answer, check, effects, intended_ns, attempt, idle)
 
     def wait(self, seconds: float) -> None:
-        """Do nothing for ``seconds`` after the last answer. Raises :class:`Over` when the next step would be due after the load's end."""
+        """Wait for ``seconds`` after the last answer. Raises :class:`Over` when the next step would be due after the load's end."""
         self.surroundings.sleep_until(self.rest(seconds))
 
     def wait_at_most(self, seconds: float) -> None:
-        """As :meth:`wait`, but where the load ends sooner only until just before its end. Raises :class:`Over` when it has ended already."""
+        """As :meth:`wait`, but if the load ends sooner, only until just before its end. Raises :class:`Over` when it has ended already."""
         end_ns = self.surroundings.window.end_ns
         if end_ns is not None:
             left_s = (end_ns - (self.due_ns if self.open_model else now_ns())) / 1e9

@@ -1,4 +1,4 @@
-"""What a customer can do at the booking platform, a method for each step, with the record that the judges of integrity need of it."""
+"""The steps of a customer at the booking platform, one method each, with the effects that the judges of integrity need."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ RETRY_AFTER_S = 1.0
 
 
 LOOK_AGAIN_AFTER_S = 2.5
-"""How long a refused customer waits before reading the list again: by then every replica has what its primary acknowledged, and a slot that is
-still free was free."""
+"""How long a refused customer waits before reading the list again: by then replicas are up to date, so a slot that is still offered was free."""
 NO_ROUTE = frozenset({404, 405, 501})
 SLOT_S = 1800
 
@@ -41,7 +40,7 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A payment that was announced; the amount in cents, ``None`` when the platform did not tell it."""
+    """A payment that was announced; the amount in cents, ``None`` when the answer had none."""
 
     id: str
     amount: int | None
@@ -57,15 +56,15 @@ class Steps:
     # -- looking ---------------------------------------------------------------------------------------------------------------------------
 
     def franchise_page(self) -> None:
-        """Look at the shop."""
+        """Read the shop's page."""
         self.session.call(dialect.franchise_page(self.session.caller))
 
     def services(self) -> None:
-        """Look at what is offered."""
+        """List the services."""
         self.session.call(dialect.services(self.session.caller), answers.a_list)
 
     def barbers(self) -> list[int | None]:
-        """Look at who cuts; returns the IDs of those who take bookings, as far as anybody knows.
+        """List the barbers; returns the IDs of those who accept bookings, as far as is known.
 
         ``None`` among them stands for any barber, if the platform names none; empty when there was no good answer.
         """
@@ -76,10 +75,10 @@ class Steps:
         return [barber for barber in answers.ids(reply.body) if not learnt.idle(franchise, barber)] or [None]
 
     def slots(self, day: date, barber: int | None = None, *, to_book: bool = False) -> list[Slot]:
-        """Look for free times; none when there was no good answer.
+        """List free times; empty when there was no good answer.
 
-        A caller who asks for one barber's times, or sets ``to_book``, wants to book: then the offer is kept. If lists of one barber are always empty
-        (stated, or seen while the load runs) the list merged over all barbers shows when some barber is free.
+        A caller who requests one barber's times, or sets ``to_book``, wants to book: then the offered times are recorded. If lists of one barber are
+        always empty (by the environment file, or as seen during the load), the list merged over all barbers is used.
         """
         learnt = self.session.surroundings.learnt
         if barber is None and not to_book:
@@ -123,9 +122,9 @@ class Steps:
         return [Slot(wanted, day, time, zone, merged, assumed) for time in answers.times_of(body)]
 
     def _look_again(self, slot: Slot, service: str) -> None:
-        """After a refusal: is the time still on offer? Once, a moment later, from a list of this barber if there is one, or from the same list as before.
+        """After a refusal, list free times once more, slightly later: of this barber if such lists work, or the same list as before.
 
-        Just before the load ends it is asked sooner: then an offered time proves nothing, but a time that is not offered has a holder.
+        Just before the load's end this is done sooner: then an offered time proves nothing, but a time that is not offered is held by someone.
         """
         self.session.wait_at_most(LOOK_AGAIN_AFTER_S)
         if slot.merged and slot.barber is not None and self.session.surroundings.learnt.checks_barbers:
@@ -134,7 +133,10 @@ class Steps:
             self._list(slot.day, None if slot.merged else slot.barber, slot.barber)
 
     def _check(self, slot: Slot, barber: int, service: str) -> None:
-        """Is this barber free all that time? Recorded like a list of this barber's times: a merged list does not say who is free."""
+        """Check whether this barber is free for the whole time.
+
+        Recorded like a list of this barber's times, because a merged list does not say who is free.
+        """
         minutes = dialect.MINUTES[service]
 
         def effects(operation: int, meaning: Meaning, body: Body) -> Effect | None:
@@ -151,7 +153,7 @@ class Steps:
     # -- keeping a shop -------------------------------------------------------------------------------------------------------------------
 
     def read_shop(self) -> int | None:
-        """Look at the shop's page for its version; ``None`` when there was no good answer."""
+        """Read the version of the shop's page; ``None`` when there was no good answer."""
 
         def effects(operation: int, meaning: Meaning, body: Body) -> Effect | None:
             return self._noted(operation, "read_shop", version=_shop_version(body)) if meaning.outcome is Outcome.OK else None
@@ -160,7 +162,7 @@ class Steps:
         return _shop_version(reply.body) if reply.meaning.good else None
 
     def change_shop(self, name: str, version: int) -> bool:
-        """Give the shop a new name; its page's version is then at least ``version``. Whether the platform acknowledged it."""
+        """Change the shop's name; its page's version is then at least ``version``. Returns whether the platform acknowledged it."""
 
         def effects(operation: int, _meaning: Meaning, _body: Body) -> Effect:
             return self._noted(operation, "change_shop", version=version)
@@ -170,7 +172,7 @@ class Steps:
     # -- choosing --------------------------------------------------------------------------------------------------------------------------
 
     def some_day(self) -> date:
-        """A day within the time that can be booked, today in the customer's guess excepted."""
+        """A random day that can be booked, except today."""
         zone = ZoneInfo(self.session.surroundings.conventions.zone or dialect.DEFAULT_ZONE)
         today = datetime.fromtimestamp(self.session.surroundings.wall_s(), zone).date()
         return today + timedelta(days=self.session.rng.choice(self.session.surroundings.conventions.days))
@@ -178,14 +180,14 @@ class Steps:
     # -- the account -----------------------------------------------------------------------------------------------------------------------
 
     def log_in(self) -> None:
-        """Log in with the password, and go on with the new token."""
+        """Log in with the password, and use the new token from then on."""
         caller = self.session.caller
         reply = self.session.call(dialect.log_in(caller), answers.a_token)
         if reply.meaning.good and isinstance(reply.body, dict):
             self.session.caller = caller.admitted(str(reply.body["access_token"]), reply.body.get("csrf_token"))
 
     def renew(self, wallet: Wallet) -> None:
-        """Get a new token for the account where the old one soon expires, as a customer's app does by itself."""
+        """Renew the account's token if it soon expires, as a customer's app does."""
         caller = self.session.caller
         if not wallet.claim_refresh(caller.email, now_ns()):
             return
@@ -197,15 +199,15 @@ class Steps:
             self.session.caller = caller.admitted(token)
 
     def profile(self) -> None:
-        """Look at one's own profile."""
+        """Read the customer's own profile."""
         self.session.call(dialect.me(self.session.caller), answers.having("id"))
 
     # -- appointments ----------------------------------------------------------------------------------------------------------------------
 
     def book(self, slot: Slot, service: str, submissions: int = 1) -> Booking | None:
-        """Book ``slot``; ``None`` when another customer was first or it failed. Repeats the request once, with the same key, when the outcome is unknown.
+        """Book ``slot``; ``None`` when it was refused or failed. Repeats the request once, with the same key, when the outcome is unknown.
 
-        The impatient send the form more than once: further ``submissions`` follow the answer, by the same key.
+        Impatient customers submit a form more than once: further ``submissions`` with the same key follow the answer.
         """
         session = self.session
         key = self._key("book")
@@ -227,7 +229,7 @@ class Steps:
         return Booking(reply.body["id"], slot, service)
 
     def _learn(self, slot: Slot, reply: Reply) -> None:
-        """The barber in the answer to a booking."""
+        """Note the barber in the answer to a booking."""
         learnt, franchise = self.session.surroundings.learnt, self.session.caller.franchise
         learnt.asked += 1
         if reply.meaning.outcome is Outcome.OK:
@@ -238,7 +240,7 @@ class Steps:
                 learnt.refused_by(franchise, slot.barber, unavailable=answers.says_not_available(reply.body))
 
     def read_booking(self, booking: Booking) -> None:
-        """Read one's own booking back."""
+        """Read the customer's own booking."""
 
         def effects(operation: int, meaning: Meaning, body: Body) -> Effect | None:
             if not isinstance(body, dict) or "id" not in body:
@@ -252,7 +254,7 @@ class Steps:
         self.session.call(dialect.read_booking(self.session.caller, booking.id), answers.booking_of(booking.id), effects)
 
     def reschedule(self, booking: Booking, slot: Slot) -> Booking:
-        """Move the booking; returns it where it is now, as far as the customer knows."""
+        """Move the booking; returns it with its current slot, as far as the customer knows."""
         moved = replace(booking, slot=slot)
         reply = self.session.call(
             dialect.reschedule(self.session.caller, booking.id, slot),
@@ -282,7 +284,7 @@ class Steps:
         return Intent(str(reply.body["payment_intent_id"]), _cents(reply.body, "amount"))
 
     def confirm(self, booking: Booking, intent: Intent, submissions: int = 1) -> None:
-        """Pay what was announced; the impatient send it more than once, by the same key."""
+        """Confirm an announced payment; further ``submissions`` use the same key."""
         key = self._key("pay")
         request = dialect.confirm(self.session.caller, booking.id, intent.id, key)
         for attempt in range(1, submissions + 1):
@@ -342,15 +344,15 @@ def _shop_version(body: Body) -> int | None:
 
 
 def choose(slots: Sequence[Slot], session: Session) -> Slot | None:
-    """Any of the free times; ``None`` when there is none."""
+    """A random free time; ``None`` when there is none."""
     return session.rng.choice(slots) if slots else None
 
 
 def services_at(slot: Slot) -> list[str]:
     """Services that a customer can request at ``slot`` so that a refusal can be explained.
 
-    A list of one barber shows later whether all of the time was free or a part of it was taken. A list merged over all barbers shows that some barber is
-    free at each of two times, but not that it is the same barber: from such a list only services of one step are booked.
+    A list of one barber shows later whether the whole time was free or a part of it was taken. A list merged over all barbers shows that some barber
+    is free at each of two times, but not that it is the same one: from such a list only services of one step are booked.
     """
     return [service for service, minutes in dialect.MINUTES.items() if 60 * minutes <= SLOT_S or not slot.merged]
 

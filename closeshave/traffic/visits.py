@@ -1,4 +1,4 @@
-"""Every customer's visit of a load, computed before the first one starts: when it starts, from where, at which franchise. Pure."""
+"""All customers' visits of a load, computed before the first one starts: when, from which region, at which franchise. Pure."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from closeshave.traffic.load import Load, LoadPhase
 from closeshave.traffic.population import Population, populate
 
 POPULAR = 1000
-"""Contests happen at the so many most popular franchises of a region, where two customers meet in life."""
+"""Contests take place at this many most popular franchises of a region, where real customers compete too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visits:
-    """Columns, one row a visit, in the order of arrival."""
+    """Columns, one row for each visit, in the order of arrival."""
 
     at_ns: npt.NDArray[np.int64]
     """Nanoseconds after the load's start."""
     contest: npt.NDArray[np.bool_]
-    """Two customers after the same slot, rather than one who looks around."""
+    """Whether two customers compete for one slot, instead of one customer's visit."""
     home: npt.NDArray[np.int16]
     """Index into ``load.topology.regions``."""
     entered: npt.NDArray[np.int16]
-    """The region whose edge is entered; differs from ``home`` for those who roam."""
+    """The region of the edge; differs from ``home`` for customers who are travelling."""
     franchise: npt.NDArray[np.int32]
     account: npt.NDArray[np.int64]
-    """To be taken modulo the number of accounts at home."""
+    """The account's number, modulo the number of accounts at home."""
     seed: npt.NDArray[np.int64]
-    """Of everything that the customer decides by chance on the way."""
+    """The seed for everything that the customer decides at random."""
 
     def __len__(self) -> int:
         return len(self.at_ns)
@@ -87,9 +87,9 @@ def _entered(load: Load, home: npt.NDArray[np.int16], rng: np.random.Generator) 
 
 
 def login_share(load: Load, profile_views_per_session: float, logins_per_s: float) -> float:
-    """The probability that looking at one's profile begins with a log-in, so that log-ins stay at ``logins_per_s`` at the highest rate.
+    """The probability that a profile request begins with a log-in, so that there are ``logins_per_s`` log-ins per second at the highest rate.
 
-    Pure and fixed in advance, because a limiter that looks at the clock would make a run depend on how fast the platform was.
+    Pure and fixed in advance, because a limiter that reads the clock would make a run depend on the speed of the platform.
     """
     peak: Mapping[str, float] = {phase.name: phase.sessions_per_s for phase in load.phases}
     return min(1.0, logins_per_s / (max(peak.values()) * profile_views_per_session))

@@ -45,7 +45,7 @@ class Users:
 
     everybody: str
     databases: str
-    """Never root, which PostgreSQL refuses."""
+    """The user of the databases: never root, which PostgreSQL refuses."""
 
 
 def lay_out(id: str, root: Path, definition: Containers, parts: Parts, first_port: int, *, block: IPv4Network, users: Users) -> Layout:

@@ -8,7 +8,7 @@ from typing import Any
 
 ROUTE = "/health/"
 SENT = "10.77.13.9"
-"""A test address (reserved for documentation)."""
+"""A private address, like those that the harness gives its customers."""
 NAMES = ("client_ip", "clientIp", "client_address", "remote_addr", "remote_address", "ip")
 
 

@@ -19,7 +19,7 @@ from closeshave.plan import Expected
 from closeshave.plurals import counted
 
 ROOM_BYTES = 8 << 20
-"""Kernels with version 1 of control groups refuse a limit below the memory in use."""
+"""The limit is set this much above the memory in use: kernels with version 1 of control groups refuse a limit below it."""
 KILLED_WITHIN_S = 5.0
 FIRST_TO_GO = "echo 1000 > /proc/1/oom_score_adj"
 """The kernel must choose the application, and no other process of its container."""

@@ -42,8 +42,10 @@ SAME_DAY_S = 12 * 3600
 STEP_S = 1800
 """The step between the times of lists, used if all lists offer too few times to find it."""
 LISTS_ENOUGH = 500
-"""At least so many lists are needed to find the step. A list with only two times of a day, hours apart, does not: with these hours as the step, its
-first time would count as free for hours."""
+"""At least so many offered times are needed to find the step.
+
+From a list with only two times, hours apart, the step would be hours, and its first time would count as free for hours.
+"""
 
 
 @dataclass(frozen=True, slots=True)

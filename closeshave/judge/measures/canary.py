@@ -28,11 +28,11 @@ ENOUGH = 20
 LEAST_SHARE = 0.4
 """The share of the planned probes that every window must have. Less than half, because while writes fail there are no reads."""
 QUICK_NS = 25_000_000
-"""An answer within this time and three times the usual one waited for nothing, or only for other requests that a hang released."""
+"""An answer within this time plus three times the usual one waited for nothing, or only for other requests that a hang released."""
 APART_NS = 5_000_000
 """Requests sent closer together than this are answered together in any case."""
 SLOW_LEAST_NS = 50_000_000
-"""The same limit, if it is unknown what is usual."""
+"""The limit if it is unknown what is usual."""
 RELEASED_PART = 4
 """Answered together: the time between the answers is no more than this part of the time between the requests."""
 LATENESS_PART = 10

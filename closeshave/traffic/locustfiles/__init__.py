@@ -1,1 +1,1 @@
-"""What Locust runs in a trial: each file has one user that is the generator itself."""
+"""The files that Locust runs in a trial: each has one user, which is the generator itself."""

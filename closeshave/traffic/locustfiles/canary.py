@@ -1,7 +1,7 @@
-"""Canaries: probes at a steady rate for every shard from every region, outside the customers' traffic and in a process of their own.
+"""Canaries: probes at a steady rate for every shard from every region, apart from the customers' traffic and in a separate process.
 
-A probe books at a franchise that only canaries visit, reads the booking back and, for some, cancels it later. Each has a connection and a
-client address of its own, and a greenlet of its own while it waits: one that hangs times out after two seconds and delays no other.
+A probe books at a franchise that only canaries use, reads the booking back, and some probes cancel it later. Each has its own connection, client
+address and greenlet: one that hangs times out after two seconds and delays no other.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from closeshave.traffic.steps import Steps
 TIMEOUT_S = 2.0
 CANCEL_AFTER_S = 5.0
 ACCOUNTS = 4
-"""Per region: few, so that each is used often enough for its token to be renewed in time even where probes are rare."""
+"""Accounts for each region: few, so that each is used often enough for its token to be renewed in time even if probes are rare."""
 SERVICE = "Haircut"
 SETUP_PATIENCE_S = 60.0
 ASKED_DAYS = 3
-"""A barber who takes bookings is free on one of so many days, or at one of so many times."""
+"""A barber who accepts bookings has a free time on one of so many days, or at one of so many times."""
 NAMES = {
     "book": "canary_write",
     "read_booking": "canary_read",
@@ -48,7 +48,7 @@ NAMES = {
 
 
 class Canaries:
-    """Turns a planned probe into a booking, its reading and perhaps its cancelling."""
+    """Carries out a planned probe: a booking, its read and perhaps its cancel."""
 
     def __init__(self, load: Load, worker: Worker) -> None:
         self._load, self._engine = load, worker.engine
@@ -65,7 +65,7 @@ class Canaries:
         self._cancel_share = min(1.0, CANARY_CANCELS_PER_S / max(CANARY_CANCELS_PER_S, writes_per_s))
 
     def begin(self, index: int, due_ns: int) -> Visit:
-        """Carry out the probe of this index."""
+        """Carry out the probe with this index."""
         probe = self._probes[index]
         franchise, slot = next(self._slots[probe.shard])
         session = self._session(f"canary-{index}", franchise, probe.region, due_ns)
@@ -120,9 +120,9 @@ class Canaries:
         return [chair for chair in found if self._serves(region, caller, chair, day, answers.free_times(when))] or found
 
     def _serves(self, region: str, caller: dialect.Caller, chair: Chair, day: date, free: list[str]) -> bool:
-        """Whether a barber takes bookings, as far as the platform shows it without a booking: some who are listed are never free.
+        """Whether a barber accepts bookings, as far as the platform shows it without a booking: some listed barbers are never free.
 
-        Where all share one address its limit on lists is the load's.
+        If all customers share one address, the limit on lists is left to the load.
         """
         if self._conventions.slots_by_barber and self._conventions.one_address is None:
             return any(
@@ -136,7 +136,7 @@ class Canaries:
         return not said or any(said)
 
     def _once(self, region: str, request: Request) -> answers.Body:
-        """A question of the setup that may go unanswered."""
+        """A request of the setup that may fail."""
         transport = EngineTransport(self._engine, self._load.edges[region])
         try:
             answer = transport.send(self._conventions.apply(request))
@@ -145,7 +145,7 @@ class Canaries:
             transport.close()
 
     def _ask(self, region: str, request: Request) -> answers.Body:
-        """A question of the setup, which is outside every count."""
+        """A request of the setup, which is not counted."""
         transport = EngineTransport(self._engine, self._load.edges[region])
         deadline_ns = now_ns() + int(SETUP_PATIENCE_S * 1e9)
         try:

@@ -1,6 +1,6 @@
 """Customers in the open model: ``locust -f scenarios/booking.py,…/customers.py OpenModel``, with ``CLOSESHAVE_LOAD`` naming ``load.json``.
 
-Every class of the scenario that is a :class:`BookingUser` takes part; Locust itself spawns only the one user below, which drives them.
+Every :class:`BookingUser` of the scenario takes part; Locust itself spawns only the user below, which runs them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from closeshave.traffic.visits import Visits, login_share, plan_visits
 
 
 class Customers:
-    """Turns a row of the planned visits into a customer at work."""
+    """Carries out planned visits: each row becomes a customer."""
 
     def __init__(self, load: Load, worker: Worker) -> None:
         self._load, self._worker = load, worker
@@ -42,7 +42,7 @@ class Customers:
             kind.login_share = login_share(load, kind.profiles_per_visit, LOGINS_PER_S)
 
     def begin(self, index: int, due_ns: int) -> Visit:
-        """Carry out the visit of this worker's row."""
+        """Carry out the visit of this row of the worker."""
         row = self._worker.place.index + index * self._worker.place.count
         rng = random.Random(int(self._visits.seed[row]))  # noqa: S311 -- a customer's chance, not a secret
         contest = bool(self._visits.contest[row])
@@ -86,7 +86,7 @@ class Customers:
 
 
 def _kinds(*, contest: bool) -> list[type[BookingUser]]:
-    """The scenario's classes of customers of this sort. Raises :class:`ValueError` when it has none."""
+    """The scenario's classes of customers for contests, or for normal visits. Raises :class:`ValueError` when it has none."""
     found = [kind for kind in BookingUser.__subclasses__() if not kind.abstract and kind.contest is contest]
     if not found:
         raise ValueError(f"the scenario has no BookingUser with contest = {contest}")
