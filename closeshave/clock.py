@@ -8,18 +8,18 @@ from datetime import UTC, datetime
 
 
 def now_ns() -> int:
-    """This instant on the machine's monotonic clock, in nanoseconds. Comparable between processes, not between machines."""
+    """The current instant of the machine's monotonic clock, in nanoseconds. Comparable between processes, not between machines."""
     return time.monotonic_ns()
 
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """The same instant on both clocks, so that wall-clock times (logs, databases) can be placed on the monotonic axis."""
+    """The same instant on both clocks, so that wall-clock times (logs, databases) can be converted to monotonic ones."""
 
     monotonic_ns: int
     wall_ns: int
     uncertainty_ns: int
-    """Half the time between the two readings of the monotonic clock around the wall clock's."""
+    """Half the time between the two readings of the monotonic clock around that of the wall clock."""
 
     @classmethod
     def take(cls) -> Anchor:
@@ -30,11 +30,11 @@ class Anchor:
         return cls(monotonic_ns=(before + after) // 2, wall_ns=wall, uncertainty_ns=(after - before + 1) // 2)
 
     def to_monotonic_ns(self, wall: datetime) -> int:
-        """Where an aware wall-clock time lies on the monotonic axis, to the microsecond that :class:`datetime` can hold."""
+        """Convert an aware wall-clock time to monotonic nanoseconds, with the microsecond resolution of :class:`datetime`."""
         elapsed = wall - datetime.fromtimestamp(self.wall_ns / 1e9, UTC)
         micros = elapsed.days * 86_400_000_000 + elapsed.seconds * 1_000_000 + elapsed.microseconds
         return self.monotonic_ns + micros * 1_000
 
     def to_wall(self, monotonic_ns: int) -> datetime:
-        """The wall-clock time (UTC) of an instant on the monotonic axis."""
+        """The wall-clock time (UTC) of a monotonic instant."""
         return datetime.fromtimestamp((self.wall_ns + monotonic_ns - self.monotonic_ns) / 1e9, UTC)

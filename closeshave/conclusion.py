@@ -1,4 +1,4 @@
-"""From a run directory alone to verdicts and a report: what ``judge`` and ``report`` redo offline, as often as wanted."""
+"""Computes verdicts and a report from a run directory alone; ``judge`` and ``report`` repeat this offline."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from closeshave.vocabulary import ENDING, PLAN, TARGET, Ending
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """The verdicts on a run, the evidence behind them, and the exit code of the command."""
+    """The verdicts on a run, their evidence, and the exit code of the command."""
 
     run: Path
     recorded: history.History
@@ -35,8 +35,8 @@ def note_ending(run: Path, ending: Ending | None) -> None:
 def conclude(run: Path) -> Conclusion:
     """Judge the run; writes nothing.
 
-    Raises :class:`closeshave.files.rundir.NoRun` when ``run`` is no run directory or does not tell how it ended, :class:`InvalidFile` when its plan or
-    target cannot be read, :class:`OSError`.
+    Raises :class:`closeshave.files.rundir.NoRun` when ``run`` is not a run directory or does not say how it ended, :class:`InvalidFile` when its plan
+    or target cannot be read, :class:`OSError`.
     """
     recorded, plan, target, ending = read(run)
     assessment = judge.assess(recorded, plan, target)
@@ -56,7 +56,7 @@ def read(run: Path) -> tuple[history.History, Plan, Target, Ending | None]:
 
 
 def _carried_out(written: Plan, manifest: history.Manifest) -> Plan:
-    """The plan as it was carried out: at the recorded rates and lengths, even where this version would calculate others."""
+    """The plan as it was carried out: with the recorded rates and lengths, even if this version would calculate others."""
     scaled = written.scaled(manifest.rate_scale)
     if not manifest.lengths_s:
         return scaled
@@ -88,6 +88,6 @@ def _ending(run: Path) -> Ending | None:
 
 
 def publish(conclusion: Conclusion) -> Path:
-    """Write every artefact of the report into the run directory; returns the page. Raises :class:`OSError`."""
+    """Write all files of the report into the run directory; returns the path of the page. Raises :class:`OSError`."""
     said = conclusion
     return report.write(said.run, said.recorded, said.plan, said.target, said.assessment, said.exit_code)

@@ -1,7 +1,7 @@
-"""A running environment, written down: which parts exist, where they listen, how to start each again.
+"""The description of a running environment: which parts exist, where they listen, how to start each again.
 
-The environment writes this file when it is up; traffic, faults and judges read it. It is the only thing that the acting rooms share besides
-the plan and the history. It says where parts *are*, never which role they play now (roles drift: ask Patroni or Sentinel).
+The environment writes this file when it has started; traffic, faults and judges read it. Besides the plan and the history it is the only thing that
+these packages share. It says where parts *are*, never which role they have now: roles change, so ask Patroni or Sentinel.
 """
 
 from __future__ import annotations
@@ -23,22 +23,29 @@ FILE = "deployment.json"
 """Name of the file inside :attr:`Deployment.root`."""
 
 OWN_REQUESTS = "own-requests.jsonl"
-"""In the root too: a line (``region``) for each request that the harness itself sent through an edge to prove a heal. No sender sent it, so
-whoever compares the edges' counters with the senders takes it away."""
+"""A file in the root: one line (``region``) for each request that the harness itself sent through an edge to prove a heal.
+
+It is subtracted when the edges' counters are compared with the senders'.
+"""
 
 DIVERGED = "diverged.jsonl"
-"""In the root too: rows (as :class:`closeshave.history.Diverged`) that a database member held and its shard's leader did not, read just before the
-two were joined again. It is the one moment at which both sides of a partition can be read: after it the old side is rewound."""
+"""A file in the root with rows (:class:`closeshave.history.Diverged`) that a database member held and its shard's leader did not.
+
+They are read just before the two sides of a partition are joined again, because afterwards the old side is rewound.
+"""
 
 OPERATIONS = OPERATIONS_VARIABLE
-"""A variable in :attr:`Process.environ` that names a JSON file: an operator's orders to this process while it runs. The file may be absent."""
+"""A variable in :attr:`Process.environ` that names a JSON file with an operator's instructions to this process while it runs.
+
+The file may be missing.
+"""
 OVERRIDES = OVERRIDES_VARIABLE
-"""A variable that holds a JSON object: settings of an application process that differ from its file's, as another release would bring them."""
+"""A variable with a JSON object: settings of an application process that differ from its file's, as in another release."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A container's place in a network."""
+    """A container's connection to a network."""
 
     network: str
     """Name of the engine's network."""
@@ -48,17 +55,17 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """The container that a process runs in: all that a container engine needs to make it again, beside the process itself."""
+    """The container of a process: everything that a container engine needs to create it again, besides the process itself."""
 
     name: str
-    """Its name at the engine, unique on the machine."""
+    """Its name in the engine, unique on the machine."""
     image: str
     attachments: tuple[Attachment, ...]
     """The first is the network through which its ports are published on 127.0.0.1, each under its own number; it is never cut."""
     mounts: tuple[str, ...] = ()
-    """Directories and files of this machine, seen inside at the very same path; ``:ro`` after one that is only read."""
+    """Directories and files of this machine, with the same path inside; ``:ro`` after one that is only read."""
     user: str = ""
-    """``UID:GID``; the image's own user where it is empty."""
+    """``UID:GID``; empty: the image's own user."""
     memory_bytes_max: int | None = None
 
 
@@ -75,26 +82,29 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process of an environment, in a container or not, and all that is needed to start it again in the same way."""
+    """One process of an environment, in a container or not, and everything that is needed to start it again in the same way."""
 
     name: str
     """Unique in the deployment, e.g. ``shard1-us-west-2`` or ``app-us-east-1-0``."""
     role: str
     """``etcd``, ``patroni``, ``valkey``, ``sentinel``, ``haproxy``, ``toxiproxy``, ``app``, ``edge`` or ``payments``."""
     region: str | None
-    """The failure domain that it belongs to; ``None`` for what must survive the loss of every region (edge endpoints, payment provider)."""
+    """Its failure domain; ``None`` for processes that must survive the loss of every region (edge endpoints, payment provider)."""
     argv: tuple[str, ...]
     environ: Mapping[str, str] = field(default_factory=dict)
-    """Added to the environment variables of the process that starts it."""
+    """Added to the environment variables of the starting process."""
     ports: tuple[int, ...] = ()
-    """TCP ports that it listens on, loopback."""
+    """TCP ports on loopback on which it listens."""
     nice: int = 0
     pid_file: str | None = None
     """A file in which a daemon of this process writes its own ID in the first line (Patroni's ``postmaster.pid``)."""
     container: Container | None = None
     """Its container; ``None`` when it runs directly on this machine."""
     address: str = "127.0.0.1"
-    """Where other parts of the environment reach it. The harness always uses :data:`closeshave.clients.address.HOST`, with the same ports."""
+    """The address at which other parts of the environment reach it.
+
+    The harness always uses :data:`closeshave.clients.address.HOST`, with the same ports.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +115,16 @@ class Member:
     shard: int
     region: str
     port: int
-    """PostgreSQL itself, not through any proxy."""
+    """The port of PostgreSQL itself, not of a proxy."""
     api_port: int
-    """Patroni's REST API."""
+    """The port of Patroni's REST API."""
     name: str
     """The member's name inside its Patroni cluster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """One Valkey node. ``group`` is the name that Sentinel monitors it under: a tier, or a tier's cell kept inside one region."""
+    """One Valkey node. ``group`` is its name in Sentinel: a tier, or the part of a tier that stays inside one region."""
 
     process: str
     tier: str
@@ -154,30 +164,30 @@ class Link:
     shard: int | None = None
     tier: str | None = None
     upstream: str = ""
-    """The process that listens there."""
+    """The process that listens at the upstream port."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Where customers enter: a region's public endpoint, which fails over to the next healthy region."""
+    """A region's public endpoint for customers, which fails over to the next healthy region."""
 
     region: str
     url: str
-    """``http://127.0.0.1:port``, no trailing slash."""
+    """``http://127.0.0.1:port``, without a trailing slash."""
     stats_url: str
-    """HAProxy's statistics as CSV, for the counters of this endpoint."""
+    """The URL of HAProxy's statistics as CSV, for the counters of this endpoint."""
     frontend: str
     """The name of the endpoint's frontend in those statistics."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payments:
-    """The payment provider's stub."""
+    """The stub of the payment provider."""
 
     process: str
     url: str
     ledger: str
-    """Path of the provider's own ledger: JSON lines, one a capture."""
+    """Path of the provider's own ledger: JSON lines, one for each capture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,16 +201,16 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a platform's API can do and allows; by default everything, as the stand-in does."""
+    """What a platform's API can do and allows; by default everything, as for the stand-in."""
 
     __pydantic_config__ = STRICT
 
     franchises: bool = True
-    """``X-Franchise-Id`` chooses the franchise, and answers tell their region, shard, cache and times in headers."""
+    """``X-Franchise-Id`` chooses the franchise, and answers state their region, shard, cache and times in headers."""
     keyed_bookings: bool = True
-    """``Idempotency-Key`` is honoured on appointments."""
+    """``Idempotency-Key`` works for appointments."""
     forwarded_for: bool = True
-    """Each customer may bring an address of its own in ``X-Forwarded-For``; otherwise all share the harness's, and its limits."""
+    """Each customer can have its own address in ``X-Forwarded-For``; otherwise all share the harness's address and its limits."""
     steps_off: tuple[str, ...] = ()
     """Operations that this platform does not support, such as ``pay_intent``; a journey leaves them out."""
     ready_by: Literal["code", "body"] = "code"
@@ -208,23 +218,23 @@ class Capabilities:
     limits: Mapping[str, Annotated[str, stated(pattern=r"^\d{1,9} per (\d+(ms|s|m|h|d))+$")]] = field(default_factory=dict)
     """Stated limits per client address where they differ from the API's: operation → ``30 per 1h``."""
     slots_by_barber: bool = True
-    """A list of free times can be asked of one barber; otherwise such lists are empty, and only the list merged over all barbers has free times."""
+    """A list of one barber's free times can be requested; otherwise such lists are empty, and only the list merged over all barbers has free times."""
     zone: str | None = None
     """IANA name of the zone in which the business states dates and times, such as ``America/New_York``; ``None`` if unknown."""
     idle_barbers: tuple[Count, ...] = ()
-    """People whom the platform lists as barbers but who take no bookings, such as an administrator; customers do not book with them."""
+    """Listed barbers who accept no bookings, such as an administrator; customers do not book with them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """What a call must find: a status or a member of the answer. A text search alone could match an answer of a broken platform."""
+    """What the answer to a call must contain: a status, or members of its JSON. A text search alone could match an answer of a broken platform."""
 
     __pydantic_config__ = ConfigDict(**STRICT, json_schema_extra={"anyOf": [{"required": ["status"]}, {"required": ["members"]}]})
 
     status: Annotated[Whole, stated(minimum=100, maximum=599)] | None = None
     """The status of the HTTP answer; any other status is a failure. A command has none."""
     members: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
-    """Where in the JSON of the answer or output → what must be there: ``checks.database.status: healthy``; a number chooses from a list."""
+    """Path in the JSON of the answer or output → expected value: ``checks.database.status: healthy``; a number chooses from a list."""
 
     def __post_init__(self) -> None:
         if self.status is None and not self.members:
@@ -235,7 +245,7 @@ class Expect:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One thing that a hook does: a command (no shell sees it) or an HTTP request."""
+    """One call of a hook: a command (without a shell) or an HTTP request."""
 
     __pydantic_config__ = ConfigDict(**STRICT, json_schema_extra={"oneOf": [{"required": ["command"]}, {"required": ["http"]}]})
 
@@ -246,11 +256,11 @@ class Call:
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
     """Of the HTTP request."""
     headers_from: Mapping[str, str] = field(default_factory=dict)
-    """Header → name of the environment variable that holds its value: secrets never stand in a file."""
+    """Header → name of the environment variable that holds its value: secrets are never written in a file."""
     body: str = ""
     """Of the HTTP request, as text."""
     expect: Expect | str | None = None
-    """What the answer must be, or a text that it must contain. Without it, exit code 0 or a 2xx is a success."""
+    """The expected answer, or a text that it must contain. Without it, exit code 0 or a 2xx is a success."""
     timeout: Lasting = 30.0
     """After it the call is ended, with every process that it started, and counts as failed."""
 
@@ -267,7 +277,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """How one kind of fault is injected into a platform that the harness does not run: calls that its operator provides."""
+    """How one kind of fault is injected into a platform that the harness does not run: by calls that its operator provides."""
 
     __pydantic_config__ = STRICT
 
@@ -290,20 +300,22 @@ class Hook:
     lasting: bool = True
     """Whether the fault stays in effect until it is undone; false for one that the platform repairs by itself, such as a deleted pod."""
     ends: Literal["at-once", "when-observed"] | Asked | None = None
-    """When the old primary acknowledges no more: by the return of ``inject``, when ``observe`` first succeeds, or when another call says so. Left out,
-    it is at some time from the start of ``inject`` to the first sign of it: a request that fails, the observation, a promotion."""
+    """When the old primary has stopped acknowledging: at the return of ``inject``, when ``observe`` first succeeds, or when another call reports it.
+
+    If it is left out, it is at some time between the start of ``inject`` and the first sign: a failed request, the observation, a promotion.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """The HTTP proxy through which a platform is reached that this machine cannot reach directly."""
+    """The HTTP proxy to a platform that this machine cannot reach directly."""
 
     __pydantic_config__ = STRICT
 
     url: Annotated[str, stated(pattern=r"^http://[^@/]+:\d+/?$")]
     """The proxy's own address, plain HTTP with its port: ``http://proxy.example.com:3128``."""
     login: str | None = None
-    """Name of the environment variable that holds ``user:password`` for the proxy: secrets never stand in a file."""
+    """Name of the environment variable that holds ``user:password`` for the proxy: secrets are never written in a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,11 +323,11 @@ class Secrets:
     """Names of the environment variables that hold secrets, by the processes that need them. Other processes do not get them."""
 
     reading: tuple[str, ...] = ()
-    """The trial itself, which reads bookings back."""
+    """For the trial itself, which reads bookings back."""
     hooks: tuple[str, ...] = ()
-    """Needed to inject, heal and verify: by the trial, the faults' processes and the janitor."""
+    """For the trial, the faults' processes and the janitor, which inject, heal and verify."""
     proxy: tuple[str, ...] = ()
-    """Needed to send requests to the platform: by all of these and the senders."""
+    """For all of these and the senders, which send requests to the platform."""
 
     @property
     def not_for_senders(self) -> tuple[str, ...]:
@@ -342,33 +354,33 @@ class Deployment:
     name: str
     kind: str
     root: str
-    """Directory that holds all of its state; gone after ``down``."""
+    """The directory of its whole state; removed by ``down``."""
     topology: Topology
     processes: tuple[Process, ...]
     members: tuple[Member, ...]
     stores: tuple[Store, ...]
     sentinels: tuple[Sentinel, ...]
     links: tuple[Link, ...]
-    """Empty where Toxiproxy is not available, or where no fault of the plan needs it."""
+    """Empty if Toxiproxy is not available, or if no fault of the plan needs it."""
     edges: tuple[Edge, ...]
     payments: Payments
     etcd_ports: tuple[int, ...]
     database: str
     user: str
-    """Database and role for readers; loopback is trusted."""
+    """Database and role for readers; connections on loopback are trusted."""
     accounts: tuple[Account, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
-    """Parts that are not available (``toxiproxy``) and why; what needs them is *not run* or inconclusive."""
+    """Parts that are not available (``toxiproxy``) and why; verdicts that need them are *not run* or inconclusive."""
     capabilities: Capabilities = Capabilities()
     hooks: tuple[Hook, ...] = ()
-    """Faults that the platform's operator carries out; the harness only calls."""
+    """Hooks with which the platform's operator lets the harness inject faults."""
     straight: tuple[str, ...] = ()
-    """Kinds of links without a Toxiproxy in between: the environment was started for a plan that breaks none of them."""
+    """Kinds of links without a Toxiproxy: the environment was started for a plan that disturbs none of them."""
     networks: tuple[Network, ...] = ()
-    """Networks of a container engine; empty where every part shares the machine's own."""
+    """Networks of a container engine; empty if every part is on the machine's own network."""
     proxy: Proxy | None = None
-    """Requests to the hosts of :attr:`edges` go through it, and no others."""
+    """The proxy for requests to the hosts of :attr:`edges`, and for no others."""
     secrets: Secrets = Secrets()
 
     def process(self, name: str) -> Process:
@@ -391,9 +403,9 @@ class Deployment:
         return next(edge for edge in self.edges if edge.region == region)
 
     def save(self, directory: Path | None = None, *, accounts: bool = True) -> Path:
-        """Write the file atomically into the root, or another directory; readers see the old one or the new one.
+        """Write the file atomically into the root or another directory: readers see either the old or the new one.
 
-        With accounts, which have passwords, it is for this user's eyes only.
+        With accounts, which have passwords, only this user can read it.
         """
         path = (directory or Path(self.root)) / FILE
         told = self if accounts else replace(self, accounts=())

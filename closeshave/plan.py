@@ -1,6 +1,6 @@
-"""What a trial will do: YAML files read into frozen values. No effects beyond reading the files.
+"""Plans: what a trial will do, read from YAML files into frozen values. No effects besides reading the files.
 
-A plan names its environment and its target (:mod:`closeshave.target`), so that one promise is written once and many plans test it.
+A plan names its environment and its target (:mod:`closeshave.target`), so that a promise is written once and many plans test it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _NEITHER_FEW_NOR_ALL = percentage_not(r"0*[0-4]?\d(\.\d+)?", r"0*100(\.0+)?")
 
 
 class Role(StrEnum):
-    """What a phase is for: only ``calm`` is judged by steady-state objectives, and only ``fault`` may hold faults."""
+    """The role of a phase: only ``calm`` is judged by steady-state objectives, and only ``fault`` may hold faults."""
 
     WARM_UP = "warm-up"
     """Fills caches and pools; not judged."""
@@ -73,7 +73,7 @@ class Expected(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A stretch of the trial at one offered rate, or at one that moves in a stated shape."""
+    """A phase of the trial, with one offered rate or a rate that changes in a stated shape."""
 
     __pydantic_config__ = STRICT
 
@@ -86,11 +86,11 @@ class Phase:
     sessions_per_s: Positive
     """Arrivals of customers per second, over all regions; each makes some ten requests. With a shape, the highest rate."""
     shape: Shape | None = None
-    """How the rate moves within the phase; constant without one."""
+    """How the rate changes within the phase; constant without a shape."""
 
     def __post_init__(self) -> None:
         if self.duration <= 0:
-            raise ValueError("a phase lasts longer than 0")
+            raise ValueError("a phase must be longer than 0")
         if self.sessions_per_s <= 0:
             raise ValueError("sessions_per_s must be above 0")
 
@@ -108,9 +108,9 @@ class Fault:
     phase: str
     """Name of the phase in which it is injected and healed; its role must be ``fault``."""
     at: Seconds
-    """Start of injection, after the start of its phase."""
+    """Start of the injection, in seconds after the start of its phase."""
     hold: Lasting
-    """Time from injection to healing by the harness: how long the platform has to recover by itself."""
+    """Seconds from injection to healing by the harness: the time that the platform has to recover by itself."""
     expected: Expected
     """What the platform is expected to do: it decides how recovery is judged."""
     scope: Mapping[str, Place] = field(default_factory=dict)
@@ -138,31 +138,31 @@ class Fault:
 PER_SESSION: Mapping[str, float] = MappingProxyType(
     {"slots": 6.9, "login": 0.58, "book": 0.3, "reschedule": 0.03, "cancel": 0.1, "pay_intent": 0.15, "pay_confirm": 0.15}
 )
-"""Means of ``booking.py``: nine tasks a visit by their weights. Log-ins are counted as if every read of a profile began with one."""
+"""Means of ``booking.py``: nine tasks for each visit, by their weights. Log-ins are counted as if every profile request began with one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Who the customers are."""
+    """The customers of a plan."""
 
     __pydantic_config__ = STRICT
 
     scenario: str = "booking.py"
     """A Locust file below ``scenarios/``: what customers do."""
     processes: Annotated[Count, Field(le=256)] = 1
-    """Processes that share the customers' load; about one for each processor that the platform leaves free."""
+    """How many processes share the customers' load; about one for each processor that the platform does not need."""
     profile: str = "flat"
-    """How the rate follows the time of day: a name that the scenario's traffic profiles know."""
+    """How the rate follows the time of day: the name of a traffic profile of the scenarios."""
     zipf: Annotated[NotNegative, Field(le=10)] = 0.8
     """Exponent of the franchises' popularity: the franchise of rank r is chosen in proportion to 1 / r^zipf. At 0 all are equally popular."""
     popular_ids: Literal["shuffled", "oldest-first"] = "shuffled"
-    """Whether popularity is independent of the franchise ID or tied to it (older franchises are larger)."""
+    """Whether popularity is independent of the franchise ID or follows it (older franchises are larger)."""
     roaming: Fraction = 0.02
     """Share of sessions that enter through a region other than the franchise's home, from 0 to 1."""
     think_time_scale: NotNegative = 1.0
     """Multiplies every think time, in which a customer reads and decides: below 1 for short plans."""
     contests_per_s: NotNegative = 1.0
-    """Pairs of customers per second who ask for the same slot at the same moment: without such races no double booking can happen."""
+    """Contests per second: pairs of customers who request the same slot at the same time. Without them no double booking can happen."""
 
     def __post_init__(self) -> None:
         if self.processes < 1:
@@ -178,7 +178,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Canaries:
-    """Probes of a steady rate that tell when a scope works again. A probe is one request: writes and their reads take turns."""
+    """Probes at a steady rate that show when a scope works again. A probe is one request: writes and their reads alternate."""
 
     __pydantic_config__ = STRICT
 
@@ -200,7 +200,7 @@ class Canaries:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Where a trial stops whatever happens."""
+    """Limits at which a trial stops in any case."""
 
     __pydantic_config__ = STRICT
 
@@ -212,7 +212,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Nemesis:
-    """Faults drawn at random from a seed, within limits, instead of listed. They are drawn before anything starts; ``validate`` shows them."""
+    """Random faults, drawn from a seed and within limits. They are drawn before anything starts; ``validate`` shows them."""
 
     __pydantic_config__ = STRICT
 
@@ -221,13 +221,13 @@ class Nemesis:
     kinds: Annotated[tuple[str, ...], stated(minItems=1)]
     """Patterns of kinds to draw from, like ``shard.*``."""
     every: Lasting
-    """From one injection to the next on average; each gap is drawn between half of it and one and a half."""
+    """Mean time from one injection to the next in seconds; each gap is drawn between 0.5 and 1.5 times this."""
     hold: Lasting
     """How long each fault is in effect before it is healed."""
     overlap_max: Annotated[Whole, Field(le=100), stated(minimum=1)] = 1
     """Faults in effect at the same time, those of the plan included."""
     rest: Seconds = 30.0
-    """Kept free of injections after a fault's hold: a fault that is injected during a recovery would measure that recovery."""
+    """Seconds without injections after a fault's hold: a fault that is injected during a recovery would measure that recovery."""
     scopes: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
     """Where faults may be injected, by key of a scope, as in ``region: [us-west-2]``; everywhere by default."""
     seed: Whole | None = None
@@ -237,7 +237,7 @@ class Nemesis:
         if not self.kinds:
             raise ValueError("kinds must name at least one pattern, like shard.*")
         if self.every <= 0 or self.hold <= 0:
-            raise ValueError("every and hold last longer than 0")
+            raise ValueError("every and hold must be longer than 0")
         if empty := [key for key, places in self.scopes.items() if not places]:
             raise ValueError(f"scopes: name at least one {empty[0]}, or leave it out to allow all")
         if self.overlap_max < 1:
@@ -246,7 +246,7 @@ class Nemesis:
 
 @dataclass(frozen=True, slots=True)
 class Aborts:
-    """When a trial stops by itself and heals at once, because going on would cost more than it could show."""
+    """Abort rules: when a trial stops by itself and heals at once."""
 
     __pydantic_config__ = STRICT
 
@@ -257,19 +257,21 @@ class Aborts:
     window: Lasting = 10.0
     """For how long leakage must last before the trial stops."""
     integrity: bool | None = None
-    """Stop at the first breach that can be seen live: two acknowledged bookings of one slot. By default on a platform itself, and not on a
-    stand-in, which harms nobody and had better be judged to the end."""
+    """Stop at the first breach that can be seen during the load: two acknowledged bookings of one slot.
+
+    By default true for a real platform, and false for the stand-in, where a breach does no harm and the run is better judged to its end.
+    """
     blind: Lasting = 15.0
-    """How long the recording of canaries may pause: without canaries nothing measures what a fault does."""
+    """For how many seconds no canary may be recorded: without canaries the effect of a fault is not measured."""
 
     def __post_init__(self) -> None:
         if not (self.budget > 0 and 0 < self.leakage <= 1 and self.window > 0 and self.blind > 0):
-            raise ValueError("budget, window and blind are above 0, leakage is above 0 and at most 100%")
+            raise ValueError("budget, window and blind must be above 0; leakage must be above 0 and at most 100%")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A trial, described as one value."""
+    """The description of a trial."""
 
     __pydantic_config__ = STRICT
 
@@ -296,7 +298,7 @@ class Plan:
     aborts: Aborts = Aborts()
     """When the trial stops by itself and heals."""
     rate: Literal["auto", "fixed"] = "fixed"
-    """``auto``: on an environment of our own a calibration before the load multiplies the rates by what this machine sustains, at most by 1."""
+    """``auto``: on the harness's own environment, a calibration multiplies the rates by the share that this machine sustains, at most 1."""
     description: str = ""
     """A sentence for people."""
     tests: tuple[str, ...] = ()
@@ -304,13 +306,13 @@ class Plan:
 
     @property
     def duration_s(self) -> float:
-        """All phases together."""
+        """Length of all phases together, in seconds."""
         return sum(phase.duration for phase in self.phases)
 
     def scaled(self, factor: float) -> Plan:
-        """The same plan at ``factor`` times its rates: of sessions, contests and canaries, and so of the requests that it may send in all.
+        """The same plan with ``factor`` times its rates of sessions, contests and canaries, and of the largest number of requests.
 
-        A canary's rate sets the resolution of recovery times.
+        A canary's rate determines the resolution of recovery times.
         """
         if factor == 1:
             return self
@@ -323,22 +325,22 @@ class Plan:
         )
 
     def lasting(self, lengths_s: tuple[float, ...]) -> Plan:
-        """The same plan with phases of these lengths, in seconds and in their order. Raises :class:`ValueError` for another number of them."""
+        """The same plan with phases of these lengths, in seconds and in order. Raises :class:`ValueError` for another number of lengths."""
         phases = tuple(replace(phase, duration=length_s) for phase, length_s in zip(self.phases, lengths_s, strict=True))
         return replace(self, phases=phases)
 
     @property
     def peak_per_s(self) -> float:
-        """The highest rate of sessions that any phase states."""
+        """The highest rate of sessions in any phase, per second."""
         return max((phase.sessions_per_s for phase in self.phases), default=0.0)
 
     @property
     def calm_s(self) -> float:
-        """All calm phases together."""
+        """Length of all calm phases together, in seconds."""
         return sum(phase.duration for phase in self.phases if phase.role is Role.CALM)
 
     def starts_s(self, name: str) -> float:
-        """When the phase starts, in seconds after the trial's. Raises :class:`KeyError`."""
+        """When the phase starts, in seconds after the start of the trial. Raises :class:`KeyError`."""
         elapsed = 0.0
         for phase in self.phases:
             if phase.name == name:
@@ -360,7 +362,7 @@ def read_plan(path: Path) -> Plan:
 
 
 _Trouble = tuple[tuple[str | int, ...], str]
-"""Where in a plan something is wrong, and how to correct it."""
+"""The key of a problem in a plan, and how to correct it."""
 
 
 def _inconsistencies(plan: Plan) -> list[_Trouble]:
@@ -408,9 +410,9 @@ def _wrong_nemesis(plan: Plan, phases: Mapping[str, Phase]) -> Iterator[_Trouble
 
 
 def _no_fault_phase(name: str, phases: Mapping[str, Phase]) -> str:
-    """Why no fault may be in the phase of this name; empty when it may."""
+    """Why no fault may be in the phase with this name; empty when one may."""
     if name not in phases:
         return f"{name!r} is not a phase of this plan; available: {', '.join(phases)}"
     if phases[name].role is not Role.FAULT:
-        return f"{name!r} is a {phases[name].role} phase; faults belong in fault phases"
+        return f"{name!r} is a {phases[name].role} phase; faults must be in fault phases"
     return ""

@@ -1,7 +1,7 @@
-"""Where a run keeps what nobody else may read: its customers' passwords and tokens. Never in the run directory, which is passed around.
+"""A directory for a run's secrets: its customers' passwords and tokens. They are never in the run directory, which is shared with others.
 
-A directory of its own below the user's runtime directory, else below the temporary one; 0700, like all above it that is ours. The trial removes
-it, or the janitor when the trial has died; what both left behind (both were killed, the machine was switched off) goes with the next command.
+It is below the user's runtime directory, or else below the temporary one, with mode 0700, as have the directories above it that the harness creates.
+The trial removes it, or the janitor when the trial has died. If both were killed, the next command removes it.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from closeshave.control.processes import Identity, identify
 from closeshave.files import write_atomically
 
 HOLDER = "holder.json"
-"""Names the harness's process that owns the directory. When that process has ended, the directory can be removed."""
+"""A file that names the harness's process that owns the directory. When that process has ended, the directory can be removed."""
 STRANGE_S = 86_400.0
-"""A directory without a holder that can be looked up is kept for so long: it may be just being created, or belong to another container."""
+"""Seconds for which a directory without a known owner is kept: it may be just being created, or belong to another container."""
 
 
 def place(run: Path) -> Path:
-    """The private directory of a run, whether it is there or not. The same in every process of a run."""
+    """The private directory of a run, whether it exists or not. The same in every process of a run."""
     told = str(run.resolve())
     return _bases()[0] / f"{run.name}-{hashlib.sha256(told.encode(errors='surrogateescape')).hexdigest()[:12]}"
 
 
 def make(run: Path) -> Path:
-    """Make the private directory of a run, and remove those of runs that are dead.
+    """Create the private directory of a run, and remove those of runs whose harness has ended.
 
-    Raises :class:`OSError`, also when somebody else could look into it.
+    Raises :class:`OSError`, also if other users could read it.
     """
     base = _bases()[0]
     base.mkdir(mode=0o700, exist_ok=True)
@@ -50,13 +50,13 @@ def make(run: Path) -> Path:
 
 
 def forget(run: Path) -> None:
-    """Remove the private directory of a run; without effect when it is gone. Raises :class:`OSError` when it cannot be removed."""
+    """Remove the private directory of a run; does nothing if it does not exist. Raises :class:`OSError` when it cannot be removed."""
     with suppress(FileNotFoundError):
         shutil.rmtree(place(run))
 
 
 def sweep() -> None:
-    """Remove the private directories of runs whose harness is dead, wherever this user's may lie. Never raises; the next sweep tries again."""
+    """Remove all private directories of this user's runs whose harness has ended. Never raises; the next call tries again."""
     for base in _bases():
         with suppress(OSError):
             for own in base.iterdir() if _own(base) else ():
@@ -66,7 +66,7 @@ def sweep() -> None:
 
 
 def _bases() -> tuple[Path, ...]:
-    """Where private directories may lie; the first is where they are made. A command of cron's may have no runtime directory."""
+    """The possible base directories; new ones are created in the first. A command that cron starts may have no runtime directory."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     temporary = Path(tempfile.gettempdir()) / f"closeshave-private-{os.getuid()}"
     if runtime and Path(runtime).is_absolute() and os.access(runtime, os.W_OK | os.X_OK):
@@ -75,7 +75,7 @@ def _bases() -> tuple[Path, ...]:
 
 
 def _own(base: Path) -> bool:
-    """Whether it is a directory that only this user can look into. Raises :class:`OSError` where there is nothing."""
+    """Whether it is a directory that only this user can read. Raises :class:`OSError` if it does not exist."""
     found = base.lstat()
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
 

@@ -1,7 +1,7 @@
-"""Quantiles of the distributions that verdicts and limits rest on, to the last digit those of ``scipy.stats``.
+"""Quantiles of the distributions for verdicts and limits, exactly equal to those of ``scipy.stats``.
 
-They call the functions below it: to import ``scipy.stats`` takes a second of processor time, which every process that judges, validates or starts a
-trial would spend.
+They call the functions below it, because importing ``scipy.stats`` takes a second of processor time in every process that judges, validates or starts
+a trial.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from scipy import special  # type: ignore[import-untyped]  # scipy ships no type
 
 
 def beta(share: float, a: Any, b: Any) -> Any:
-    """The value that a beta distribution with these parameters (positive numbers, or arrays of them) stays below with this probability."""
+    """The quantile of a beta distribution with these parameters (positive numbers, or arrays of them) for this probability."""
     return special.betaincinv(a, b, share)
 
 
 def normal(share: float) -> float:
-    """The value that the standard normal distribution stays below with this probability."""
+    """The quantile of the standard normal distribution for this probability."""
     return float(special.ndtri(share))
 
 
 def binomial(share: float, n: int, chance: float) -> int:
-    """The fewest successes such that ``n`` trials have at most so many with this probability."""
+    """The quantile of a binomial distribution: the least number of successes that ``n`` trials do not exceed with at least this probability."""
     most = max(0, int(np.ceil(special.bdtrik(share, n, chance))))
     # The inverse is continuous, and may miss the whole number by one.
     while most > 0 and at_most(most - 1, n, chance) >= share:
@@ -34,12 +34,12 @@ def binomial(share: float, n: int, chance: float) -> int:
 
 
 def at_most(successes: int, n: int, chance: float) -> float:
-    """How likely ``n`` trials have so many successes at the most."""
+    """The probability that ``n`` trials have at most so many successes."""
     return float(special.bdtr(successes, n, chance))
 
 
 def poisson_exceeded(share: float, mean: float) -> float:
-    """The least number of events that is exceeded with at most this probability, where so many are expected."""
+    """The least number of events that is exceeded with at most this probability, for this mean."""
     kept = 1.0 - share
     most = np.ceil(special.pdtrik(kept, mean))
     before = np.maximum(most - 1, 0)

@@ -1,6 +1,6 @@
-"""What is in a fault's scope: one answer for judges, for the running trial and for healing. Pure.
+"""What is in a fault's scope, for judges, for the running trial and for healing. Pure.
 
-A scope names a shard, a region, a tier, a process, or nothing. For a shard there are three answers:
+A scope names a shard, a region, a tier, a process, or nothing. A shard has one of three relations to it:
 
 * *struck*: the fault may cost its data. The scope names the shard, or the region of its declared primary.
 * *standing by*: the scope names only the region of its standby. Its customers are outside the scope, and judges compare them with themselves. But its
@@ -18,11 +18,11 @@ from closeshave.topology import Shard, Topology
 
 TIERS = ("cache", "sessions", "ratelimit")
 STATELESS = frozenset({"service", "dependency"})
-"""Families whose faults are healed without touching a database or a cache."""
+"""Families of faults that are healed without a change of a database or a cache."""
 
 
 class Part(IntEnum):
-    """What a fault has to do with a shard; the larger the more."""
+    """How much a fault concerns a shard; a larger value means more."""
 
     UNTOUCHED = 0
     STANDING_BY = 1
@@ -30,7 +30,7 @@ class Part(IntEnum):
 
 
 def part(scope: Mapping[str, str | int], shard: Shard) -> Part:
-    """What a fault of this scope has to do with a shard; of what names neither shard nor region: nothing with its data."""
+    """How a scope concerns a shard; ``UNTOUCHED`` if it names neither shard nor region."""
     if "shard" in scope:
         return Part.STRUCK if shard.id == int(scope["shard"]) else Part.UNTOUCHED
     region = scope.get("region")
@@ -45,10 +45,10 @@ def struck(fault: Fault, topology: Topology) -> list[int]:
 
 
 def holds(fault: Fault, region: str, shard: int, topology: Topology) -> bool:
-    """Whether what enters at ``region`` and concerns ``shard`` lies in the scope.
+    """Whether requests that enter at ``region`` and concern ``shard`` are in the scope.
 
-    A shard's scope is its franchises, at any region. A region's scope is what enters there, and the shards at home there. A tier serves everyone, and so
-    does a scope that this version does not know: to leave out somebody who was affected would be the worse mistake.
+    A shard's scope is its franchises, at any region. A region's scope is the requests that enter there, and the shards at home there. The scope of a
+    tier is everything, and so is a scope that this version does not know: leaving out an affected request would be the worse error.
     """
     by_shard = "shard" not in fault.scope or shard == int(fault.scope["shard"])
     lost = fault.scope.get("region", region)
@@ -56,17 +56,17 @@ def holds(fault: Fault, region: str, shard: int, topology: Topology) -> bool:
 
 
 def may_suffer(fault: Fault, region: str, shard: int, topology: Topology) -> bool:
-    """Whether a running trial expects what enters there and concerns this shard to suffer: it lies in the scope, or the shard stands by there."""
+    """Whether a running trial expects such requests to fail: they are in the scope, or only the shard's standby is."""
     if holds(fault, region, shard, topology):
         return True
     return any(shard == each.id and part(fault.scope, each) is Part.STANDING_BY for each in topology.shards)
 
 
 def parts(kind: str, scope: Mapping[str, str | int], topology: Topology) -> frozenset[str]:
-    """The parts that a fault and its healing touch, by name: ``shard 1``, ``tier cache``, ``region us-west-2``.
+    """The parts that a fault and its healing affect, by name: ``shard 1``, ``tier cache``, ``region us-west-2``.
 
-    A region's loss takes its shards' members and, as a topology does not tell where stores are, perhaps some of every tier. A fault without a
-    scope takes everything, unless it is one of a stateless family.
+    The loss of a region affects its shards' members and, because a topology does not say where stores are, possibly every tier. A fault without a
+    scope affects everything, unless its family is stateless.
     """
     family = kind.split(".", maxsplit=1)[0]
     named = {f"{key} {value}" for key, value in scope.items()}
@@ -82,7 +82,7 @@ def parts(kind: str, scope: Mapping[str, str | int], topology: Topology) -> froz
 
 
 def meet(one: Fault, other: Fault, topology: Topology) -> frozenset[str]:
-    """The parts that both touch: healing one of the faults would heal, or be kept from healing by, the other. Empty when they may overlap."""
+    """The parts that both affect: there, healing one fault would heal the other, or the other would prevent it. Empty when they may overlap."""
     return parts(one.kind, one.scope, topology) & parts(other.kind, other.scope, topology)
 
 

@@ -1,6 +1,6 @@
-"""How the rate moves within a phase, as a plan says it: shares of the phase's rate, which is the highest one. Frozen values.
+"""How the rate changes within a phase of a plan, as shares of the phase's rate, which is the highest one. Frozen values.
 
-What rate that is at an instant: :func:`closeshave.traffic.arrivals.rate_of`.
+:func:`closeshave.traffic.arrivals.rate_of` computes the rate at an instant.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _DAY_H = 24
 
 def _share(name: str, value: float) -> None:
     if not 0 <= value <= 1:
-        raise ValueError(f"{name} is a share of the phase's rate, from 0 to 1")
+        raise ValueError(f"{name} must be a share of the phase's rate, from 0 to 1")
 
 
 @dataclass(frozen=True, slots=True)
 class Ramp:
-    """In a straight line over the whole phase."""
+    """A linear change over the whole phase."""
 
     __pydantic_config__ = STRICT
 
@@ -58,7 +58,7 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Spike:
-    """A flash crowd on top of a base rate: it comes at once and then decays exponentially, as after a campaign's message."""
+    """A flash crowd in addition to a base rate: it begins at once and then decays exponentially, as after a campaign's message."""
 
     __pydantic_config__ = STRICT
 
@@ -74,12 +74,12 @@ class Spike:
     def __post_init__(self) -> None:
         _share("base", self.base)
         if self.half_life <= 0:
-            raise ValueError("half_life lasts longer than 0")
+            raise ValueError("half_life must be longer than 0")
 
 
 @dataclass(frozen=True, slots=True)
 class Diurnal:
-    """A whole day in one phase: 24 levels joined by straight lines between the middles of their hours."""
+    """A whole day in one phase: 24 levels, with linear changes between the middles of their hours."""
 
     __pydantic_config__ = STRICT
 
@@ -97,7 +97,7 @@ class Diurnal:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """Arrivals from a file: seconds after the phase's start, one a line, ascending. Those after the phase's end are left out."""
+    """Arrivals from a file: seconds after the phase's start, one per line, ascending. Those after the phase's end are left out."""
 
     __pydantic_config__ = STRICT
 

@@ -1,4 +1,4 @@
-"""What a platform promises, and the objectives that test it: YAML files read into frozen values. No effects beyond reading the files."""
+"""Targets: what a platform promises, and the objectives that test it, read from YAML files into frozen values. No effects besides reading the files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from closeshave.plan import Fault
 
 
 class Measure(StrEnum):
-    """What an objective bounds."""
+    """The measures that an objective can bound."""
 
     AVAILABILITY = "availability"
     """Share of the intended requests that were answered well."""
@@ -68,18 +68,18 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MeasureKind:
-    """What a measure is. A new one is a member of :class:`Measure`, its row in :data:`MEASURES`, and a judge."""
+    """The properties of a measure. A new measure needs a member of :class:`Measure`, a row in :data:`MEASURES`, and a judge."""
 
     title: str
-    """For reports."""
+    """The title in reports."""
     figure: Literal["time", "share", "rate", "count"]
-    """The form in which a bound on it is written; breaches have no bound."""
+    """The form of its bounds in files; breaches have no bound."""
     unit: Literal["s", "ratio", "1/s", "times", "count"]
-    """Of a verdict's figures."""
+    """The unit of a verdict's figures."""
     of: Literal["requests", "fault", "run"]
-    """Customers' requests in a window of time, what one fault did, or the whole run."""
+    """What it measures: customers' requests in a window of time, the effect of one fault, or the whole run."""
     more_is_better: bool = False
-    """Bounded by ``at_least``; all others by ``at_most``."""
+    """Whether it is bounded by ``at_least``; all others are bounded by ``at_most``."""
 
 
 MEASURES: Mapping[Measure, MeasureKind] = MappingProxyType(
@@ -112,7 +112,7 @@ TIMES = _those(of="requests", figure="time")
 SHARES = _those(of="requests", figure="share")
 """Measures that are shares of requests."""
 PER_FAULT = _those(of="fault")
-"""Measures of what one fault did."""
+"""Measures of the effect of one fault."""
 FROM_BELOW = _those(more_is_better=True)
 """Measures of which more is better: bounded by ``at_least``, all others by ``at_most``."""
 
@@ -183,7 +183,7 @@ def _stated_rules() -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A bound on one measure, in one scope and window: what a verdict answers."""
+    """A bound on one measure, in one scope and window; each gets at least one verdict."""
 
     __pydantic_config__ = ConfigDict(**STRICT, json_schema_extra={"allOf": [*_stated_rules()]})
 
@@ -204,12 +204,12 @@ class Objective:
     operations: tuple[str, ...] = ()
     """Kinds of operations that count, as the dialect of the API names them (``slots``, ``book``, ``login``); all when empty."""
     except_operations: tuple[str, ...] = ()
-    """Kinds of operations that do not count, such as log-ins, which are slow by design and have a bound of their own."""
+    """Kinds of operations that do not count, such as log-ins, which are slow by design and have their own bound."""
     window: Literal["calm", "run", "fault", "degraded"] = "calm"
     """The phases that count: the calm ones, those of faults, or both (``run``). ``degraded`` is the weaker promise for as long as a fault of ``faults``
     that the plan lets degrade is in effect."""
     sliding: Lasting | None = None
-    """The objective holds in every stretch of this length, not only over the whole window. For shares, times and the burn rate."""
+    """The objective must hold in every interval of this length, not only over the whole window. For shares, times and the burn rate."""
     faults: tuple[str, ...] = ()
     """For recovery, loss, leakage and ``degraded`` windows: patterns of fault kinds, like ``shard.*``."""
     invariants: tuple[str, ...] = ()
@@ -237,9 +237,9 @@ class Objective:
             ),
             (not integrity and (self.measure in FROM_BELOW) != (self.at_least is not None), wrong_side(self.measure)),
             (bounds and not _sound(self.measure, bounds[0]), f"a bound on {self.measure} is {_WRITTEN[MEASURES[self.measure].figure]}"),
-            (self.percentile is not None and not 0 < self.percentile < 1, "a percentile lies between 0% and 100%"),
-            (not CONFIDENCE_LEAST < self.confidence < 1, "confidence lies between 50% and 100%"),
-            (self.at_least_chances is not None and self.at_least_chances < 1, "at_least_chances is at least 1"),
+            (self.percentile is not None and not 0 < self.percentile < 1, "a percentile must be between 0% and 100%"),
+            (not CONFIDENCE_LEAST < self.confidence < 1, "confidence must be between 50% and 100%"),
+            (self.at_least_chances is not None and self.at_least_chances < 1, "at_least_chances must be at least 1"),
             (self.operations and self.except_operations, "operations and except_operations exclude each other"),
             (
                 self.measure not in STEADY and (self.operations or self.except_operations or self.per != "all"),
@@ -267,7 +267,7 @@ class Objective:
 
     @property
     def bound(self) -> float | None:
-        """Whichever of the two is set."""
+        """The bound that is set: ``at_most`` or ``at_least``."""
         return self.at_most if self.at_most is not None else self.at_least
 
     def covers(self, fault: Fault) -> bool:
@@ -277,7 +277,7 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A promise of a target system, by the ID that the ledger of claims lists it under."""
+    """A promise of a target system, with its ID in the list of claims."""
 
     __pydantic_config__ = STRICT
 
@@ -288,12 +288,12 @@ class Claim:
     how: tuple[Literal["load", "fault", "drill", "probe", "capacity", "attest"], ...]
     """Ways in which it can be settled. Plans have ``load`` and ``fault``; a promise that needs another way is listed as not run."""
     owner: str = ""
-    """Who attests to it, where a harness cannot measure it."""
+    """The person or team that attests to it, if the harness cannot measure it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One system's promises and the objectives that put them to the test."""
+    """The promises of a system and the objectives that test them."""
 
     __pydantic_config__ = STRICT
 
@@ -356,18 +356,18 @@ def read_target(path: Path) -> Target:
 
 
 def wrong_side(measure: Measure) -> str:
-    """Which bound a measure needs, as a sentence."""
+    """A sentence that says which bound a measure needs."""
     return f"{measure} needs a lower bound: at_least" if measure in FROM_BELOW else f"{measure} needs an upper bound: at_most"
 
 
 def _sound(measure: Measure, bound: float) -> bool:
-    """Whether a bound lies in the measure's range. Which unit it was written in only the file tells."""
+    """Whether a bound is in the measure's range. Its unit is known only from the file."""
     unit = MEASURES[measure].figure
     return math.isfinite(bound) and (0 <= bound <= 1 if unit == "share" else bound > 0 if unit == "rate" else bound >= 0)
 
 
 def _misfits(raw: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Where an objective states a quantity that does not belong to its measure, and what would be right."""
+    """Quantities of an objective that do not fit its measure: the key, and what would be right."""
     listed = raw.get("objectives")
     for index, objective in enumerate(listed if isinstance(listed, list) else ()):
         measure = objective.get("measure") if isinstance(objective, dict) else None
@@ -379,7 +379,7 @@ def _misfits(raw: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
 
 
 def _misfit(measure: Measure, key: str, text: object) -> str:
-    """Why this cannot be what the key of an objective on ``measure`` says; empty when it can."""
+    """Why this text is not valid for the key of an objective on ``measure``; empty when it is."""
     if key in {"at_most", "at_least"}:
         if measure is Measure.INTEGRITY:
             return "integrity takes no bound: a single breach fails it"
@@ -393,15 +393,15 @@ def _misfit(measure: Measure, key: str, text: object) -> str:
     except ValueError as error:
         return _told(text, read_as, unit, error)
     troubles = {
-        "percentile": (not 0 < value < 1, "a percentile lies between 0% and 100%, both excluded; write 95%"),
-        "confidence": (not CONFIDENCE_LEAST < value < 1, "confidence lies between 50% and 100%, both excluded; write 95%"),
+        "percentile": (not 0 < value < 1, "a percentile must be between 0% and 100%, both excluded; write 95%"),
+        "confidence": (not CONFIDENCE_LEAST < value < 1, "confidence must be between 50% and 100%, both excluded; write 95%"),
     }
     wrong, why = troubles.get(key, (unit == "rate" and value <= 0, f"{read_as} is {_WRITTEN[unit]}"))
     return f"{text}: {why}" if wrong else ""
 
 
 def _told(text: object, read_as: str, unit: str, error: ValueError) -> str:
-    """What is wrong with a quantity, and how it is written."""
+    """What is wrong with a quantity, and how to write it."""
     if unit == "time":
         try:
             plain(text)
@@ -412,7 +412,7 @@ def _told(text: object, read_as: str, unit: str, error: ValueError) -> str:
 
 
 def _collide(one: Objective, other: Objective) -> bool:
-    """Whether both could give a verdict of the same ID. Verdicts on faults carry the fault's name, others the part's."""
+    """Whether both could give a verdict with the same ID. The ID contains the fault for measures of faults, else the part."""
     if one.id != other.id:
         return False
     if not (one.faults and other.faults):

@@ -1,7 +1,6 @@
-"""Where franchises live: regions, shards by franchise range, and what residency forbids.
+"""The topology: regions, shards by franchise range, and regions whose data must not leave them.
 
-Frozen values only. Everything here is stated by an environment file and never changes during a trial; which process is primary *now* is not
-topology, it is read live.
+Frozen values from an environment file, which never change during a trial. Which process is primary *now* is not part of the topology.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ class Shard:
     home: str
     """The region of the declared primary, and of the franchises' customers."""
     standby: str
-    """The region of the standby; equal to ``home`` where residency keeps it there (a second zone)."""
+    """The region of the standby; equal to ``home`` if data must stay in the region (then it is in a second zone)."""
 
     def __contains__(self, franchise: int) -> bool:
         return self.first <= franchise <= self.last
@@ -32,11 +31,11 @@ class Topology:
     regions: tuple[str, ...]
     shards: tuple[Shard, ...]
     resident: tuple[str, ...] = ()
-    """Regions whose franchises' rows and cache entries may not leave the region (E24)."""
+    """Regions whose franchises' rows and cache entries must not leave the region (E24)."""
 
     @property
     def franchises(self) -> int:
-        """How many franchises the shards hold together."""
+        """The number of franchises in all shards."""
         return sum(shard.last - shard.first + 1 for shard in self.shards)
 
     def shard_of(self, franchise: int) -> Shard | None:

@@ -1,6 +1,6 @@
-"""The words by which processes and versions of the harness understand each other: marks, endings, exit codes, files of a run, environment variables.
+"""Names that processes and versions of the harness share: marks, endings, exit codes, files of a run, environment variables.
 
-They stand in files that outlive the process which wrote them, so a word that was written once keeps its meaning.
+They are stored in files, so a name that was once written must keep its meaning.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from enum import IntEnum, StrEnum
 
 
 class MarkKind(StrEnum):
-    """Marks on the timeline of a run, beside the lives of faults and the platform's own signals."""
+    """Marks on the timeline of a run, in addition to the edges of faults and the platform's own signals."""
 
     PHASE_STARTED = "phase-started"
     """Detail: the phase."""
     SENDER_PRIORITY = "precedence"
-    """Detail: which generator, and what its senders were given."""
+    """Detail: the generator, and the priority of its senders."""
     PART_MISSING = "part-missing"
-    """Detail: ``part: why``; what needs the part is not run, or inconclusive."""
+    """Detail: ``part: why``; verdicts that need the part are not run, or inconclusive."""
     FAULT_SKIPPED = "fault-skipped"
     """Detail: the fault's ID, as with the next two."""
     FAULT_NOT_OBSERVED = "fault-not-observed"
@@ -27,7 +27,7 @@ class MarkKind(StrEnum):
     HEAL_UNPROVEN = "heal-unproven"
     GENERATOR_DIED = "generator-died"
     ENVIRONMENT_LOST = "environment-lost"
-    """The instant from which answers are no evidence: soon after, all of the environment had ended, by no fault."""
+    """The instant from which answers are no evidence: soon after, the whole environment had ended, and not because of a fault."""
     HARNESS_ERROR = "harness-error"
     LEFT_BEHIND = "left-behind"
     ABORT = "abort"
@@ -35,21 +35,21 @@ class MarkKind(StrEnum):
 
 
 class SignalKind(StrEnum):
-    """The platform's own words, as they are read from its logs and alerts."""
+    """The platform's own signals, read from its logs and alerts."""
 
     SUSPECTED = "suspected"
-    """A part was noticed missing."""
+    """The platform noticed that a part is missing."""
     PROMOTED = "promoted"
     """There is a new primary."""
     DEMOTED = "demoted"
-    """Decided, begun or done."""
+    """A demotion was decided, begun or done."""
     STOPPED = "stopped"
     """A server has ended its last session."""
     ALERT = "alert"
 
 
 class Ending(StrEnum):
-    """Why a run ended before its end; the one word of :data:`ENDING`."""
+    """Why a run ended early; the word in the file :data:`ENDING`."""
 
     INTERRUPTED = "interrupted"
     SAFETY = "safety"
@@ -57,7 +57,7 @@ class Ending(StrEnum):
 
 
 class Exit(IntEnum):
-    """What a command ends with. When several apply: 130 > 5 > 4 > 1 > 3."""
+    """The exit code of a command. When several apply: 130 > 5 > 4 > 1 > 3."""
 
     PASS = 0
     """Pass; of other commands than those that judge: done."""
@@ -84,49 +84,49 @@ EXIT_OF: Mapping[Ending, Exit] = {
 # -- files of a run directory ------------------------------------------------------------------------------------------------------------------
 
 PLAN, TARGET, ENVIRONMENT = "plan.yaml", "target.yaml", "environment.yaml"
-"""As the user wrote them."""
+"""Copies of the user's files."""
 MANIFEST, TIMELINE = "manifest.json", "timeline.jsonl"
 SENT, EDGE_COUNTS, BLIND = "sent.jsonl", "edges.json", "blind.json"
 OPERATIONS_FILE, EFFECTS_FILE, ODD_EFFECTS = "operations.parquet", "effects.parquet", "effects-odd.jsonl"
-"""The last holds effects that do not fit the columns of their table, as they were recorded."""
+"""The last file holds effects that do not fit the columns of their table, as they were recorded."""
 BOOKINGS_FILE, CAPTURES_FILE = "final_state/bookings.parquet", "final_state/captures.parquet"
 CACHE_ENTRIES_FILE, PLACEMENTS_FILE = "final_state/cache_entries.parquet", "final_state/placements.parquet"
 DIVERGED_FILE = "final_state/diverged.parquet"
 RESOURCES_FILE = "resources.parquet"
 """What the machine and every group of processes used, about once a second."""
 DESCRIPTION = "environment.json"
-"""The machine, the programs and the environment."""
+"""Description of the machine, the programs and the environment."""
 NEMESIS, CALIBRATION = "nemesis.json", "calibration.json"
 ENDING = "ending"
-"""One word of :class:`Ending` when a run did not end by itself."""
+"""Holds one word of :class:`Ending` if the run ended early."""
 STOP = "stop"
-"""The operator asked for the stop."""
+"""Exists if the operator requested the stop."""
 RERUN = "rerun.sh"
 SUMMARY, JUNIT, MARKDOWN, PAGE, CHARTS = "summary.json", "junit.xml", "summary.md", "report.html", "charts"
 LOGS, SPOOL, FINAL_STATE = "logs", "spool", "final_state"
-"""Directories; the second is for what senders and the sampler write while they run."""
+"""Directories; the second is for files that senders and the sampler write while they run."""
 HARNESS_ERROR = "harness-error.log"
-"""In the logs: the traceback of what nobody foresaw."""
+"""In the logs: the traceback of an unexpected error."""
 
 # -- environment variables ---------------------------------------------------------------------------------------------------------------------
 
 RUN_VARIABLE = "CLOSESHAVE_RUN_ID"
-"""Every process that the harness itself starts carries the run's ID in it, so that the janitor finds it."""
+"""Holds the run's ID in every process that the harness starts, so that the janitor finds it."""
 ENVIRONMENT_VARIABLE = "CLOSESHAVE_ENVIRONMENT_ID"
-"""Every process of an environment carries the environment's ID in it: the last resort of a sweep."""
+"""Holds the environment's ID in every process of an environment, so that clean-up finds it even without a record."""
 TOKEN_VARIABLE = "CLOSESHAVE_TOKEN"  # noqa: S105 - the name of a variable
-"""The permission to load production: the command's alone."""
+"""Holds the permission to load production; only the command itself gets it."""
 LOAD_VARIABLE = "CLOSESHAVE_LOAD"
-"""Tells a Locust process where ``load.json`` is."""
+"""Holds the path of ``load.json`` for a Locust process."""
 STATE_VARIABLE = "CLOSESHAVE_STATE_DIR"
-"""Another directory than the user's own for what is known of running environments."""
+"""Holds another directory than the default for the state of environments."""
 SUBSTITUTE_VARIABLE = "CLOSESHAVE_ALTERED"
-"""Holds the name of the deployment's process whose place a process takes, or of a fault's helper."""
+"""Holds the name of the deployment's process that this process replaces, or the name of a fault's helper."""
 OPERATIONS_VARIABLE = "CLOSESHAVE_OPERATIONS"
-"""Names a JSON file: what an operator tells a process of the platform while it runs. The file may be absent."""
+"""Names a JSON file with an operator's instructions to a running process of the platform. The file may be missing."""
 OVERRIDES_VARIABLE = "CLOSESHAVE_SETTINGS_OVERRIDES"
-"""Holds a JSON object: settings of an application process that differ from its file's, as another release would bring them."""
+"""Holds a JSON object: settings of an application process that differ from its file's, as in another release."""
 STANDIN_VARIABLE = "CLOSESHAVE_STANDIN_SETTINGS"
 """Holds the settings of a process of the stand-in."""
 WORKERS_VARIABLE = "CLOSESHAVE_WORKERS"
-"""How many Locust workers there are, where ``--processes`` does not say it."""
+"""The number of Locust workers, if ``--processes`` does not give it."""

@@ -1,12 +1,12 @@
-"""How much more than its mean a plan may send by chance, so that a live cap does not stop what was admitted. Pure.
+"""How much more than its mean a plan may send by chance, so that the live cap does not stop a plan that was admitted. Pure.
 
-Sessions and contests arrive by chance (Poisson), and a trial that really sends more than a platform's owner allows for ten seconds stops
-itself. The count of requests in a window is a compound Poisson variable: arrivals of rate r that bring R requests each have in w seconds the
-mean ``r w E[R]`` and the variance ``r w E[R^2]`` (Ross, *Introduction to Probability Models*, on compound Poisson processes), as if all
-requests of a visit fell into one window: thinking spreads them, which only lessens the variance. A scaled Poisson variable of this mean and
-variance stands for it, because it leans to the right as the true one does and a normal one does not (Bohm and Zech, "Statistics of weighted
-Poisson events", Nuclear Instruments and Methods A 748, 2014). A live cap looks at many windows: that one of them is over has at most the
-sum of their chances (Boole), whatever they share.
+Sessions and contests arrive by chance (Poisson), and a trial that really sends more than a platform's owner allows for ten seconds stops itself. The
+count of requests in a window is a compound Poisson variable: arrivals of rate r that bring R requests each have in w seconds the mean ``r w E[R]``
+and the variance ``r w E[R^2]`` (Ross, *Introduction to Probability Models*, on compound Poisson processes), as if all requests of a visit fell into
+one window: thinking spreads them, which only lessens the variance. It is approximated by a scaled Poisson variable with this mean and variance, which
+is skewed to the right like the true one, unlike a normal one (Bohm and Zech, "Statistics of weighted Poisson events", Nuclear Instruments and Methods
+A 748, 2014). A live cap checks many windows: the probability that one of them is over is at most the sum of their probabilities (Boole), even if they
+overlap.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from closeshave.plan import Phase, Plan
 from closeshave.topology import Topology
 
 WINDOW_S = 10.0
-"""Over how long a live cap takes the mean."""
+"""The length of a live cap's window, in seconds."""
 WINDOWS_PER_S = 2.0
-"""How many windows count as one of their own. The cap windows more often, but windows that begin less than that apart share nearly all they hold."""
+"""Windows that begin at least this far apart count as separate ones. The cap checks more often, but closer windows share nearly all their requests."""
 SDS_MIN = 3.0
-"""Room for chance, at the least, in standard deviations of the mean over a window."""
+"""The least room for chance, in standard deviations of the mean over a window."""
 STOPPED_BY_CHANCE = 0.005
 """Share of runs that the live cap may stop although their plan was admitted."""
 SESSIONS_VARY = 1.2
-"""``E[R^2] / E[R]^2`` of a visit: its tasks are 1 + Poisson(8), and what a booking brings with it comes at once."""
+"""``E[R^2] / E[R]^2`` of a visit: its tasks are 1 + Poisson(8), and the further requests of a booking follow at once."""
 
 
 def sd_per_s(plan: Plan, phase: Phase) -> float:
-    """Standard deviation of a phase's requests a second, taken over :data:`WINDOW_S`."""
+    """Standard deviation of a phase's requests per second, as a mean over :data:`WINDOW_S`."""
     # Products, not powers: of what is far too large these become infinite instead of raising.
     session, contest = offered.of_session(plan), offered.CONTEST_REQUESTS
     squares_per_s = phase.sessions_per_s * SESSIONS_VARY * session * session + plan.traffic.contests_per_s * contest * contest
@@ -39,10 +39,9 @@ def sd_per_s(plan: Plan, phase: Phase) -> float:
 
 
 def at_most_per_s(plan: Plan, phase: Phase, topology: Topology) -> float:
-    """What a phase sends at the most over :data:`WINDOW_S`, in requests a second: its mean and the room that chance needs.
+    """The most that a phase sends over :data:`WINDOW_S`, in requests per second: its mean and the room for chance.
 
-    Of whole runs one in 200 sends more at some time (:data:`STOPPED_BY_CHANCE`), and the room is three standard deviations at the least.
-    What is no number stays none.
+    One in 200 whole runs sends more at some time (:data:`STOPPED_BY_CHANCE`), and the room is at least three standard deviations. NaN stays NaN.
     """
     mean_per_s, sd = offered.of_phase(plan, phase, topology), sd_per_s(plan, phase)
     by_chance_per_s = mean_per_s - offered.steady(plan, phase, topology)

@@ -1,4 +1,4 @@
-"""A pace that callers keep together, so that what is sent outside the measured window stays within a platform's cap too."""
+"""A rate limit that callers share, so that requests outside the measured window stay within a platform's cap too."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import time
 from collections.abc import Callable
 
 SHARE = 0.8
-"""Share of a cap that is used: the other side counts in its own seconds, and requests may arrive late."""
+"""The share of a cap that is used: the platform counts in its own windows, and requests may arrive late."""
 
 
 class Pace:
-    """Lets calls through one after the other, never two within the same gap. A late call does not shorten the next gap."""
+    """Lets calls through one after the other, with a least gap between two. A late call does not shorten the next gap."""
 
     def __init__(
         self, per_s: float | None, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        """``per_s`` is the cap in requests a second; without one (``None``) calls do not wait."""
+        """``per_s`` is the cap in requests per second; ``None``: calls do not wait."""
         self._gap_s = 0.0 if per_s is None else 1 / (SHARE * per_s)
         self._clock, self._sleep = clock, sleep
         self._lock, self._free_s = threading.Lock(), float("-inf")
 
     def wait(self) -> None:
-        """Return when the caller may send one request. Threads may share a pace."""
+        """Return when the caller may send one request. Safe for several threads."""
         if not self._gap_s:
             return
         with self._lock:
@@ -34,4 +34,4 @@ class Pace:
 
 
 FREE = Pace(None)
-"""For platforms without a cap."""
+"""A pace for platforms without a cap."""

@@ -1,3 +1,3 @@
-"""Where the harness reaches every part: at one address of this machine, each part at its own ports, in a container or not."""
+"""The address at which the harness reaches every part, in a container or not: one address of this machine, with each part's own ports."""
 
 HOST = "127.0.0.1"

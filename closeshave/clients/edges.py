@@ -1,4 +1,4 @@
-"""The edges' own statistics: what they counted, and where they lead; the harness's requests are not counted among the customers'."""
+"""The edges' own statistics: their counters, and their view of regions; the harness's requests are not counted among the customers'."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ FRONTEND = "FRONTEND"
 
 
 def requests(edge: Edge) -> int:
-    """Requests of the endpoint since it started; 0 when it does not tell."""
+    """The number of requests of the endpoint since it started; 0 if it does not answer."""
     return next((int(row["req_tot"]) for row in _rows(edge) if (row["pxname"], row["svname"]) == (edge.frontend, FRONTEND)), 0)
 
 
 def reaches(edge: Edge, region: str) -> str:
-    """What the endpoint holds of a region as a place to send its customers to: ``UP``, ``DOWN`` …; empty when it does not tell."""
+    """The endpoint's status of a region: ``UP``, ``DOWN`` …; empty if it does not answer."""
     return next((row["status"] for row in _rows(edge) if (row["pxname"], row["svname"]) == (edge.frontend, region)), "")
 
 

@@ -1,4 +1,4 @@
-"""Patroni's own view of a shard, read live from any member's REST API, and its switchover."""
+"""Patroni's current view of a shard, read from any member's REST API, and its switchover."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from closeshave.deployment import Deployment, Member
 
 TIMEOUT_S = 2.0
 SWITCHOVER_TIMEOUT_S = 20.0
-"""A switchover answers when it is done."""
+"""Seconds for a switchover, which is answered when it is done."""
 OUT_OF_TOUCH_S = 3.0
-"""Patroni queries etcd every second, and reports in whole seconds when it last had an answer."""
+"""Seconds without etcd after which a member counts as cut off: Patroni queries etcd every second, and reports the last answer in whole seconds."""
 LEADING = frozenset({"leader", "master", "primary", "standby_leader"})
 RUNNING = frozenset({"running", "streaming"})
 
 
 class NoLeader(RuntimeError):
-    """A shard has no leader that Patroni knows of, or no member that answers."""
+    """A shard has no leader known to Patroni, or no member answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One member as the cluster's view has it."""
+    """One member in the cluster's view."""
 
     member: Member
     leads: bool
     state: str
     """``running``, ``streaming``, ``starting``, ``crashed`` …"""
     timeline: int | None
-    """``None`` while the member does not tell."""
+    """``None`` while the member does not report it."""
 
     @property
     def runs(self) -> bool:
-        """PostgreSQL serves on this member, whatever its role."""
+        """Whether PostgreSQL serves on this member, whatever its role."""
         return self.state in RUNNING
 
 
@@ -48,7 +48,7 @@ def members_of(deployment: Deployment, shard: int) -> tuple[Member, ...]:
 
 
 def cluster(deployment: Deployment, shard: int) -> tuple[Seen, ...]:
-    """The shard's members as the first one that answers sees them. Raises :class:`NoLeader` when none answers."""
+    """The shard's members in the view of the first one that answers. Raises :class:`NoLeader` when none answers."""
     members = {member.name: member for member in members_of(deployment, shard)}
     for member in members.values():
         try:
@@ -64,7 +64,7 @@ def cluster(deployment: Deployment, shard: int) -> tuple[Seen, ...]:
 
 
 def leader(deployment: Deployment, shard: int) -> Member:
-    """The member that leads now: the cluster says so, and so does the member itself. Raises :class:`NoLeader`."""
+    """The current leader: the cluster says so, and so does the member itself. Raises :class:`NoLeader`."""
     for seen in cluster(deployment, shard):
         if seen.leads and seen.runs and _says_primary(seen.member):
             return seen.member
@@ -74,7 +74,7 @@ def leader(deployment: Deployment, shard: int) -> Member:
 def unsettled(deployment: Deployment, shard: int) -> str:
     """Why a failover could not succeed at the moment; empty when the leader runs and every other member streams on its timeline.
 
-    A member whose last rejoin Patroni has not noted yet would not be promoted. Raises :class:`NoLeader`.
+    Patroni would not promote a member whose last rejoin it has not noted yet. Raises :class:`NoLeader`.
     """
     lead = leader(deployment, shard)
     seen = {each.member: each for each in cluster(deployment, shard)}
@@ -86,7 +86,7 @@ def unsettled(deployment: Deployment, shard: int) -> str:
 
 
 def switchover(deployment: Deployment, shard: int, to: Member) -> str:
-    """Ask for a switchover to a healthy standby and return Patroni's answer. Raises :class:`NoLeader` or :class:`httpx.HTTPError`."""
+    """Request a switchover to a healthy standby and return Patroni's answer. Raises :class:`NoLeader` or :class:`httpx.HTTPError`."""
     now = leader(deployment, shard)
     answer = ports.CLIENT.post(
         ports.url(now.api_port, "/switchover"), json={"leader": now.name, "candidate": to.name}, timeout=SWITCHOVER_TIMEOUT_S
@@ -96,19 +96,19 @@ def switchover(deployment: Deployment, shard: int, to: Member) -> str:
 
 
 def reinitialize(member: Member) -> None:
-    """Let a member that cannot rejoin throw its data away and copy its leader's. Raises :class:`httpx.HTTPError`."""
+    """Make a member that cannot rejoin delete its data and copy its leader's. Raises :class:`httpx.HTTPError`."""
     ports.CLIENT.post(ports.url(member.api_port, "/reinitialize"), json={"force": True}, timeout=TIMEOUT_S).raise_for_status()
 
 
 def reached_etcd_s(member: Member) -> float | None:
-    """When a member last reached etcd, in seconds since the epoch; ``None`` when it does not tell."""
+    """When a member last reached etcd, in seconds since the epoch; ``None`` if it does not report it."""
     answer = ports.get(ports.url(member.api_port, "/patroni"))
     seen = None if answer is None else answer.json().get("dcs_last_seen")
     return None if seen is None else float(seen)
 
 
 def out_of_touch(members: Iterable[Member]) -> list[str]:
-    """The processes of those members that answer and have not reached etcd for a while, by their own report."""
+    """The processes of those members that answer and report that they have not reached etcd for a while."""
     asked = tuple(members)
     with ThreadPoolExecutor(max(1, len(asked))) as pool:
         seen = zip(asked, pool.map(reached_etcd_s, asked), strict=True)

@@ -1,4 +1,4 @@
-"""TCP and HTTP on loopback: does a port answer, and what."""
+"""TCP and HTTP on loopback: whether a port answers, and its answer."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from closeshave.clients.address import HOST
 TIMEOUT_S = 1.0
 KEEPS_S = 0.05
 Failed = httpx.HTTPError
-"""Raised by :data:`CLIENT` for no answer, and where it is asked to for a status that is no success."""
+"""Raised by :data:`CLIENT` for no answer, and if requested for an error status."""
 # One client, because each new one reads the machine's certificates first; no proxy settings, because everything is loopback.
 CLIENT = httpx.Client(trust_env=False, verify=False, timeout=TIMEOUT_S)  # noqa: S501 - plain HTTP, no certificate to verify
 
 
 def url(port: int, path: str = "") -> str:
-    """Of the part that listens at this port."""
+    """The URL of the part that listens at this port."""
     return f"http://{HOST}:{port}{path}"
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL by SQL, straight at a member's own port: is it writable, does it stream."""
+"""PostgreSQL by SQL, directly at a member's own port: role, writes, replication, sessions."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from closeshave.deployment import Deployment, Member
 
 TIMEOUT_S = 2
 Unavailable = psycopg.Error
-"""Raised by everything here when the server does not answer as it should."""
+"""Raised by all functions here when the server does not answer correctly."""
 Locked = psycopg.errors.LockNotAvailable
-"""One of them: another session held a lock for longer than ``lock_timeout``."""
+"""Raised when another session held a lock for longer than ``lock_timeout``."""
 NO_SLOT = ("too many clients", "connection slots are reserved")
-"""How a server says that it has no session to give. (A refused connection carries no SQLSTATE that the driver would tell.)"""
+"""Messages of a server that has no free session. (The driver gives no SQLSTATE for a refused connection.)"""
 COMPUTING = "select count(*) from generate_series(1, 400000) as n where n % 7 = 3"
-"""Some 50 ms of a CPU, and nothing else."""
+"""A query that needs about 50 ms of CPU time and nothing else."""
 RECENT_BOOKINGS = """
     select franchise_id, id, idempotency_key, status::text, version, extract(epoch from created_at)::float8
     from bookings where created_at > now() - interval '1 hour' order by created_at, id
 """
 State = tuple[int, int, str | None, str, int, float]
-"""Of a booking: franchise, ID, key, status, version, and when it was made (seconds since the epoch)."""
+"""A booking: franchise, ID, key, status, version, and when it was made (seconds since the epoch)."""
 FILLING_BYTES = 64 << 10
 FILLING_STEPS_MAX = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a server says of itself."""
+    """What a server reports about itself."""
 
     in_recovery: bool
     started_s: float
@@ -44,7 +44,7 @@ class Standing:
 def connect(
     port: int, database: str, user: str, *, statement_timeout_s: int = TIMEOUT_S, autocommit: bool = True
 ) -> psycopg.Connection[tuple[Any, ...]]:
-    """A connection to whatever server listens behind a port. Raises :data:`Unavailable`; so does a statement that takes too long."""
+    """A connection to the server at a port. Raises :data:`Unavailable`, as does a statement that takes too long."""
     return psycopg.connect(
         host=HOST,
         port=port,
@@ -73,7 +73,7 @@ def standing(deployment: Deployment, member: Member) -> Standing:
 
 
 def streaming(deployment: Deployment, primary: Member) -> int:
-    """How many replicas stream from ``primary`` now. Raises :data:`Unavailable`."""
+    """How many replicas currently stream from ``primary``. Raises :data:`Unavailable`."""
     with session(deployment, primary) as connection:
         row = connection.execute("select count(*) from pg_stat_replication where state = 'streaming'").fetchone()
     assert row is not None
@@ -81,7 +81,7 @@ def streaming(deployment: Deployment, primary: Member) -> int:
 
 
 def write(deployment: Deployment, primary: Member) -> str:
-    """Commit a real WAL record that touches no table, and return its position. Raises :data:`Unavailable`, as on a standby."""
+    """Commit a WAL record that changes no table, and return its position. Raises :data:`Unavailable`, also on a standby."""
     with session(deployment, primary) as connection:
         row = connection.execute("select pg_logical_emit_message(true, 'closeshave', 'heal proof')").fetchone()
     assert row is not None
@@ -103,7 +103,7 @@ def received(deployment: Deployment, standby: Member, position: str) -> bool:
 
 
 def leading_timeline(deployment: Deployment, member: Member) -> int | None:
-    """The timeline that a server writes on; ``None`` for a standby, which writes on none. Raises :data:`Unavailable`."""
+    """The timeline that a server writes; ``None`` for a standby, which writes none. Raises :data:`Unavailable`."""
     with session(deployment, member) as connection:
         # The name of a WAL file begins with its timeline. The control file would tell it too, but not before the next checkpoint.
         row = connection.execute("select case when not pg_is_in_recovery() then pg_walfile_name(pg_current_wal_lsn()) end").fetchone()
@@ -111,13 +111,13 @@ def leading_timeline(deployment: Deployment, member: Member) -> int | None:
 
 
 def recent_bookings(deployment: Deployment, member: Member) -> list[State]:
-    """The state of whatever was booked within the last hour, in the order of its creation. Raises :data:`Unavailable`."""
+    """The state of all bookings of the last hour, in the order of their creation. Raises :data:`Unavailable`."""
     with session(deployment, member) as connection:
         return connection.execute(RECENT_BOOKINGS).fetchall()
 
 
 def sessions(deployment: Deployment, member: Member, name: str) -> int:
-    """How many sessions of an application there are. Raises :data:`Unavailable`."""
+    """How many sessions an application has. Raises :data:`Unavailable`."""
     with session(deployment, member) as connection:
         row = connection.execute("select count(*) from pg_stat_activity where application_name = %s", (name,)).fetchone()
     assert row is not None
@@ -130,7 +130,7 @@ def is_full(error: psycopg.Error) -> bool:
 
 
 def computing_s(deployment: Deployment, member: Member) -> float:
-    """How many seconds a computation takes that needs a CPU and nothing else. Raises :data:`Unavailable`."""
+    """How many seconds a computation takes that needs only CPU time. Raises :data:`Unavailable`."""
     with session(deployment, member) as connection:
         began_s = time.monotonic()
         connection.execute(COMPUTING)
@@ -138,7 +138,7 @@ def computing_s(deployment: Deployment, member: Member) -> float:
 
 
 def wal_segment_bytes(deployment: Deployment, member: Member) -> int:
-    """The size of the files that the write-ahead log is kept in. Raises :data:`Unavailable`."""
+    """The size of the files of the write-ahead log, in bytes. Raises :data:`Unavailable`."""
     with session(deployment, member) as connection:
         row = connection.execute("select setting::int from pg_settings where name = 'wal_segment_size'").fetchone()
     assert row is not None
@@ -146,7 +146,7 @@ def wal_segment_bytes(deployment: Deployment, member: Member) -> int:
 
 
 def fill_segment(deployment: Deployment, primary: Member, beyond: int) -> None:
-    """Write WAL records that touch no table until the file in use has got beyond so many bytes. Raises :data:`Unavailable`."""
+    """Write WAL records that change no table until the current file is longer than so many bytes. Raises :data:`Unavailable`."""
     with session(deployment, primary) as connection:
         for _ in range(FILLING_STEPS_MAX):
             row = connection.execute("select file_offset from pg_walfile_name_offset(pg_current_wal_insert_lsn())").fetchone()

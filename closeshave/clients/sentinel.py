@@ -17,7 +17,7 @@ from closeshave.deployment import Deployment, Sentinel, Store
 
 TIMEOUT_S = 1.0
 Unavailable = redis.RedisError
-"""Raised by everything here when a store or sentinel does not answer as it should."""
+"""Raised by all functions here when a store or sentinel does not answer correctly."""
 
 
 class NoPrimary(RuntimeError):
@@ -26,19 +26,19 @@ class NoPrimary(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Replication:
-    """What a store says of itself."""
+    """What a store reports about its role."""
 
     primary: bool
     primary_port: int | None
-    """Of the primary that it follows."""
+    """The port of the primary that it follows."""
     linked: bool
-    """It follows a primary and the link is up."""
+    """Whether it follows a primary and the link is up."""
     replicas: int
 
 
 @contextmanager
 def session(port: int, *, decode: bool = True, again: int = 0, timeout_s: float = TIMEOUT_S) -> Iterator[redis.Redis]:
-    """A connection to a store or a sentinel. ``decode``: answers are text; ``again``: how often it is tried anew where it fails."""
+    """A connection to a store or a sentinel. ``decode``: answers are text; ``again``: how often a failed call is repeated."""
     connection = redis.Redis(
         host=HOST,
         port=port,
@@ -55,17 +55,17 @@ def session(port: int, *, decode: bool = True, again: int = 0, timeout_s: float 
 
 
 def groups_of(deployment: Deployment, tier: str) -> tuple[str, ...]:
-    """The groups of a tier (several where residency keeps a cell of its own), as declared."""
+    """The declared groups of a tier (several if residency requires one inside a region)."""
     return tuple(dict.fromkeys(store.group for store in deployment.stores if store.tier == tier))
 
 
 def stores_of(deployment: Deployment, group: str) -> tuple[Store, ...]:
-    """The stores of a group; the first one listed is its declared primary."""
+    """The stores of a group; the first one is its declared primary."""
     return tuple(store for store in deployment.stores if store.group == group)
 
 
 def watchers(deployment: Deployment, group: str) -> tuple[Sentinel, ...]:
-    """The sentinels that watch a group now and answer."""
+    """The sentinels that currently watch a group and answer."""
     found = []
     for sentinel in deployment.sentinels:
         try:
@@ -99,10 +99,10 @@ class View:
 
     port: int
     flags: str
-    """``master``, and beside it ``s_down``, ``o_down``, ``failover_in_progress``, ``disconnected`` … while something is wrong."""
+    """``master``, and ``s_down``, ``o_down``, ``failover_in_progress``, ``disconnected`` … while something is wrong."""
 
     def settled_on(self, store: Store) -> bool:
-        """Whether this sentinel holds ``store`` for the primary and sees nothing wrong with it."""
+        """Whether this sentinel considers ``store`` the primary and reports no problem."""
         return self.port == store.port and self.flags == "master"
 
 
@@ -132,7 +132,7 @@ def replication(store: Store) -> Replication:
 
 
 def write(store: Store) -> int:
-    """Write a key and take it away again; returns how many replicas had it within half a second. Raises :data:`Unavailable`."""
+    """Write a key and delete it again; returns how many replicas had it within half a second. Raises :data:`Unavailable`."""
     with session(store.port) as connection:
         connection.set("closeshave:heal-proof", "1", ex=5)
         copies = connection.wait(1, 500)
@@ -150,7 +150,7 @@ def follow(deployment: Deployment, store: Store, primary_: Store | None) -> None
 
 
 def failover(deployment: Deployment, group: str) -> None:
-    """Ask one sentinel to promote a replica. Raises :data:`Unavailable` when it refuses, as while another failover runs."""
+    """Ask one sentinel to promote a replica. Raises :data:`Unavailable` when it refuses, for example during another failover."""
     for sentinel in watchers(deployment, group)[:1]:
         with session(sentinel.port) as connection:
             connection.sentinel_failover(group)

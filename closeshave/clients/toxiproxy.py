@@ -1,7 +1,7 @@
-"""Toxiproxy servers through toxiproxy-python: one server an instance, every call with a timeout, every change read back.
+"""Toxiproxy servers through toxiproxy-python: one object for each server, every call with a timeout, every change read back.
 
-The library keeps the address of its one server in class attributes, waits for ever and takes an HTTP 500 for success; this module gives its
-classes another consumer of the API that does none of that.
+The library keeps the address of a single server in class attributes, has no timeouts and treats an HTTP 500 as success; this module gives its classes
+another consumer of the API without these problems.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from toxiproxy.api import APIConsumer  # type: ignore[import-untyped] # it ships
 from closeshave.clients import ports
 
 Unavailable = requests.RequestException
-"""Raised by everything here when a server does not answer in time or not with success. Removing a toxic under load can hang its API for good
+"""Raised by all functions here when a server does not answer in time, or with an error. Removing a toxic under load can hang its API for good
 (Toxiproxy's issue 558): then its process has to be started again, which also removes the toxic."""
 
 OWNER_END = "~"
 TOXICITY_STEP = 1e-6
-"""The server keeps toxicity in single precision."""
+"""Tolerance: the server stores toxicity in single precision."""
 _SERVER: ContextVar[Server] = ContextVar("server")
 
 
@@ -35,7 +35,7 @@ class NotAsAsked(RuntimeError):
 
 
 class _Consumer(APIConsumer):  # type: ignore[misc] # untyped base
-    """Sends the library's calls to the server in whose name they are made."""
+    """Sends the library's calls to the server of the current context."""
 
     @classmethod
     def get(cls, url: str, params: object = None, **given: object) -> Any:
@@ -65,7 +65,7 @@ toxiproxy.server.APIConsumer = toxiproxy.proxy.APIConsumer = _Consumer
 
 @dataclass(frozen=True, slots=True)
 class Toxic:
-    """One disturbance of one direction of a proxy's connections. ``toxicity`` is the share of connections (not requests) it hits."""
+    """A disturbance of one direction of a proxy's connections. ``toxicity`` is the share of connections (not requests) that it affects."""
 
     type: str
     """``latency``, ``bandwidth``, ``timeout``, ``reset_peer``, ``slow_close``, ``slicer`` or ``limit_data``."""
@@ -74,16 +74,16 @@ class Toxic:
     """``downstream`` (towards the client) or ``upstream``."""
     toxicity: float = 1.0
     owner: str = ""
-    """Who put it there: two faults on one link must not take each other's toxics away."""
+    """The fault that added it, so that two faults on one link do not remove each other's toxics."""
 
     @property
     def name(self) -> str:
-        """Under which the server keeps it: one of each type and direction a proxy and owner."""
+        """Its name at the server: one for each type, direction, proxy and owner."""
         return f"{self.owner}{OWNER_END}{self.type}_{self.stream}" if self.owner else f"{self.type}_{self.stream}"
 
 
 def _listed(name: str, said: Mapping[str, Any]) -> Toxic:
-    """A toxic as the server's JSON has it."""
+    """A toxic from the server's JSON."""
     owner, _, _ = name.rpartition(OWNER_END)
     return Toxic(said["type"], said["attributes"], said["stream"], said["toxicity"], owner)
 
@@ -96,7 +96,7 @@ class Server:
     timeout_s: float = 2.0
 
     def version(self) -> str:
-        """What it says of itself."""
+        """The server's version."""
         with self._speaking():
             return str(_Consumer.get("/version").json()["version"])
 
@@ -116,11 +116,11 @@ class Server:
         return {proxy: tuple(_listed(toxic["name"], toxic) for toxic in about["toxics"]) for proxy, about in said.items()}
 
     def add(self, proxy: str, *toxics: Toxic) -> None:
-        """Put toxics on a proxy. Raises :class:`NotAsAsked` when the server lists them otherwise, :class:`KeyError` without such a proxy."""
+        """Add toxics to a proxy. Raises :class:`NotAsAsked` when the server lists them differently, :class:`KeyError` without such a proxy."""
         self.add_all([(proxy, toxic) for toxic in toxics])
 
     def add_all(self, wanted: Sequence[tuple[str, Toxic]]) -> None:
-        """Put toxics on proxies, read back once at the end. Raises as :meth:`add`."""
+        """Add toxics to proxies, read back once at the end. Raises as :meth:`add`."""
         with self._speaking():
             proxies = toxiproxy.Toxiproxy().proxies()
             for proxy, toxic in wanted:
@@ -136,11 +136,11 @@ class Server:
                 raise NotAsAsked(f"{proxy}: requested {toxic}, but it lists {listed}")
 
     def remove(self, proxy: str, *toxics: Toxic) -> None:
-        """Take toxics off a proxy, if they are there. Raises :class:`NotAsAsked` when one is still listed, :class:`KeyError`."""
+        """Remove toxics from a proxy, if they exist. Raises :class:`NotAsAsked` when one is still listed, :class:`KeyError`."""
         self.remove_all([(proxy, toxic) for toxic in toxics])
 
     def remove_all(self, unwanted: Sequence[tuple[str, Toxic]]) -> None:
-        """Take toxics off proxies, read back once at the end. Raises as :meth:`remove`."""
+        """Remove toxics from proxies, read back once at the end. Raises as :meth:`remove`."""
         with self._speaking():
             proxies = toxiproxy.Toxiproxy().proxies()
             for proxy, toxic in self._listed(unwanted):
@@ -154,14 +154,14 @@ class Server:
         return [(proxy, toxic) for proxy, toxic in toxics if any(each.name == toxic.name for each in listing[proxy])]
 
     def switch(self, proxy: str, *, enabled: bool) -> None:
-        """Let a proxy listen, or close it with all its connections. Raises :class:`NotAsAsked`, :class:`KeyError`."""
+        """Enable a proxy, or disable it and close all its connections. Raises :class:`NotAsAsked`, :class:`KeyError`."""
         with self._speaking():
             (self._proxy(proxy).enable if enabled else self._proxy(proxy).disable)()
         if self.proxies()[proxy] is not enabled:
             raise NotAsAsked(f"{proxy} should be {'enabled' if enabled else 'disabled'}, but is not")
 
     def disturbances(self) -> tuple[str, ...]:
-        """Everything that is not as after a fresh start: toxics and closed proxies, by name; empty when all links are clear."""
+        """Every difference from a fresh start: toxics and disabled proxies, by name; empty when all links are undisturbed."""
         found = []
         listing = self.listing()
         for proxy, enabled in self.proxies().items():

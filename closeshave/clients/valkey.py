@@ -1,4 +1,4 @@
-"""A store by itself, straight at its own port: how much it holds, how much it may hold, and whom it listens to."""
+"""A single store, directly at its own port: its keys, its memory limit, and whether it accepts its sentinels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from closeshave.deployment import Process, Store
 
 UNITS = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
 SENTINEL_USER = "sentinel"
-"""As whom the sentinels of an environment speak to its stores, if they have a user of their own."""
+"""The user with which the sentinels of an environment connect to its stores, if they have their own."""
 
 
 def keys(store: Store) -> int:
@@ -29,7 +29,7 @@ def flush(store: Store) -> int:
 
 
 def shortages(store: Store) -> int:
-    """How often it was short of memory since it started: keys evicted, and writes refused because nothing may be evicted."""
+    """How often it lacked memory since it started: evicted keys, and writes that were refused because nothing may be evicted."""
     with session(store.port) as connection:
         evicted = int(connection.info("stats")["evicted_keys"])
         refused = connection.info("errorstats").get("errorstat_OOM")
@@ -37,13 +37,13 @@ def shortages(store: Store) -> int:
 
 
 def limit_bytes(store: Store) -> int:
-    """The most memory that it may use now; 0 is without limit."""
+    """Its current memory limit in bytes; 0 means no limit."""
     with session(store.port) as connection:
         return int(cast("dict[str, str]", connection.config_get("maxmemory"))["maxmemory"])
 
 
 def declared_limit_bytes(process: Process) -> int | None:
-    """The most memory that it may use by the command line that starts it; ``None`` when that says nothing. Pure."""
+    """Its memory limit in bytes by its command line; ``None`` if that states none. Pure."""
     words = dict(zip(process.argv, process.argv[1:], strict=False))
     said = words.get("--maxmemory", "").lower()
     if not said:
@@ -52,7 +52,7 @@ def declared_limit_bytes(process: Process) -> int | None:
 
 
 def limit(store: Store, most_bytes: int) -> None:
-    """Set the most memory that it may use, and read it back. Raises :class:`RuntimeError` when it says otherwise."""
+    """Set its memory limit in bytes, and read it back. Raises :class:`RuntimeError` when it differs."""
     with session(store.port) as connection:
         connection.config_set("maxmemory", most_bytes)
     if (said := limit_bytes(store)) != most_bytes:
@@ -60,7 +60,7 @@ def limit(store: Store, most_bytes: int) -> None:
 
 
 def footing_bytes(store: Store) -> tuple[int, int]:
-    """The memory that it uses for keys and values, and for everything else."""
+    """The bytes that it uses for keys and values, and for everything else."""
     with session(store.port) as connection:
         memory = connection.info("memory")
     return int(memory["used_memory_dataset"]), int(memory["used_memory_overhead"])
@@ -74,7 +74,7 @@ def hears_sentinels(store: Store) -> bool | None:
 
 
 def hear_sentinels(store: Store, *, hear: bool) -> None:
-    """Obey the sentinels, or refuse them every command, PING too; read back. Raises :class:`RuntimeError`."""
+    """Make it accept its sentinels' commands, or refuse all of them (also PING); read back. Raises :class:`RuntimeError`."""
     with session(store.port) as connection:
         connection.acl_setuser(SENTINEL_USER, enabled=True, categories=["+@all" if hear else "-@all"])
     if hears_sentinels(store) is not hear:

@@ -1,4 +1,4 @@
-"""Ask a server a small question in its own protocol, straight or through a link, and take the time until it says anything."""
+"""Sends a server a small request in its own protocol, directly or through a link, and measures the time to the first byte."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from closeshave.clients.address import HOST
 from closeshave.deployment import Link
 
 POSTGRES = bytes.fromhex("0000000804d2162f")
-"""SSLRequest: any PostgreSQL answers it with one byte, before anything else is said."""
+"""SSLRequest: PostgreSQL answers it with one byte, as the first message of a connection."""
 VALKEY = b"PING\r\n"
 HTTP = b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 QUESTIONS = {
@@ -26,21 +26,21 @@ ANSWERED, SILENT = "answered", "silent"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back."""
+    """The result of a request."""
 
     after_s: float
-    """Until it came, or until it was clear that nothing would."""
+    """Seconds until the first byte, or until it was clear that none comes."""
     saw: str
     """``answered``, ``silent``, or how the connection ended: ``closed``, ``ConnectionResetError`` …"""
 
 
 def through(link: Link, timeout_s: float) -> Reply:
-    """Ask the far end of a link at its entrance."""
+    """Send a request through a link."""
     return ask(link.port, QUESTIONS[link.kind], timeout_s)
 
 
 def ask(port: int, question: bytes, timeout_s: float) -> Reply:
-    """Connect to a loopback port, ask, and wait for the first byte."""
+    """Connect to a loopback port, send a request, and wait for the first byte."""
     began_s = time.monotonic()
     try:
         with socket.create_connection((HOST, port), timeout_s) as connection:

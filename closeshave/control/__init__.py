@@ -1,4 +1,4 @@
-"""How a process is started, signalled, limited and entered: here, or in a container (:mod:`.engine`).
+"""How a process is started, signalled, limited and entered: on this machine, or in a container (:mod:`.engine`).
 
 :mod:`.processes` finds processes by record and signals them, :mod:`.variables` selects which environment variables they get, :mod:`.processors` says
 how many processors they may use.

@@ -45,14 +45,14 @@ class Contained:
         return engine.execute(self.container.name, argv)
 
     def place(self, file: Path, root: Path) -> Path:
-        """It sees only the environment's root of this machine."""
+        """The process sees only the environment's root of this machine."""
         there = root / "config" / file.name
         shutil.copyfile(file, there)
         there.chmod(0o644)
         return there
 
     def missing(self) -> tuple[Attachment, ...]:
-        """As the engine has it; an ended container starts on all of them anyway."""
+        """As the engine has it; an ended container is connected to all of them when it starts."""
         if not self.running:
             return ()
         here = engine.attached(self.container.name)
@@ -83,5 +83,5 @@ class Contained:
         return self.container.memory_bytes_max
 
     def killed_for_memory(self) -> bool:
-        """As the kernel told the engine."""
+        """As the kernel reported it to the engine."""
         return engine.oom_killed(self.container.name)

@@ -1,6 +1,6 @@
-"""Keep processes from growing any file beyond a size, and find and free processes with such a limit; see ``rlimits.py``.
+"""Limits the size of files that processes write, and finds and frees processes with such a limit; see ``rlimits.py``.
 
-In a container it is done from inside, as the user whose processes they are: from outside it would need privileges.
+In a container it is done from inside, as the user of the processes: from outside it would need privileges.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from closeshave.deployment import Deployment, Process
 
 
 def begin(deployment: Deployment, process: Process, bytes_max: int) -> tuple[str, ...]:
-    """Limit a process, its daemon and all that they run, parents first; returns who was limited."""
+    """Limit a process, its daemon and all their children, parents first; returns the limited processes."""
     pids = _inside(process, "limit", bytes_max) if process.container else rlimits.limit(_family(deployment, process), bytes_max)
     return tuple(f"{process.name} pid {pid} can write at most {bytes_max} bytes into a file" for pid in pids)
 
@@ -29,7 +29,7 @@ def lift(deployment: Deployment, parts: Iterable[Process]) -> list[str]:
 
 
 def limited(deployment: Deployment, parts: Iterable[Process]) -> list[str]:
-    """Who of these processes may not write as far into a file as it could, each with the name of its process."""
+    """Those processes whose soft limit is below the hard one, each with the name of its process."""
     return [
         f"{process.name} pid {pid}"
         for process in parts

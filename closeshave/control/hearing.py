@@ -1,4 +1,4 @@
-"""Who has been heard lately, wherever the listener runs: a network namespace shows its own connections only."""
+"""When data last arrived at each port, for listeners on this machine or in containers: a network namespace shows only its own connections."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from closeshave.deployment import Deployment, Process
 
 
 def heard_ms(deployment: Deployment, names: Iterable[str]) -> dict[int, int]:
-    """What :func:`sockets.heard_ms` says where these processes listen: on this machine, or on the networks of each one's container.
+    """The result of :func:`sockets.heard_ms` in the network namespaces of these processes.
 
-    Raises :class:`OSError` where the kernel does not tell.
+    Raises :class:`OSError` if the kernel does not report it.
     """
     wanted = set(names)
     contained = [process for process in deployment.processes if process.name in wanted and process.container]
@@ -35,7 +35,7 @@ def _heard_by(deployment: Deployment, process: Process) -> dict[int, int]:
 
 
 def _printed_beside(deployment: Deployment, process: Process) -> str:
-    """To enter its network namespace needs privileges: if we have none, the engine does."""
+    """Entering its network namespace needs privileges; if this process has none, the engine does it."""
     assert process.container is not None
     # One that has Python: the applications'.
     image = next(other.container.image for other in deployment.processes if other.role == "app" and other.container is not None)

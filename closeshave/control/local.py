@@ -13,7 +13,7 @@ from closeshave.control.engine.allowance import Allowance
 from closeshave.deployment import Attachment, Process
 
 _STARTED: list[subprocess.Popen[bytes]] = []
-"""Children of this very process, kept so that they can be reaped and leave no zombie."""
+"""Children of this process, kept so that they can be reaped and leave no zombies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Local:
         return child.pid
 
     def outer_pid(self, first: int | None, number: int) -> int | None:  # noqa: ARG002 - every machine is asked the same
-        """There is one table of processes."""
+        """The same ID: there is only one table of processes."""
         return number
 
     def execute(self, argv: Sequence[str]) -> str:
@@ -56,7 +56,7 @@ class Local:
         return subprocess.run(list(argv), check=True, capture_output=True, text=True).stdout
 
     def place(self, file: Path, root: Path) -> Path:  # noqa: ARG002 - every machine is asked the same
-        """Where it is."""
+        """The path itself."""
         return file
 
     def missing(self) -> tuple[Attachment, ...]:
@@ -88,15 +88,15 @@ class Local:
         return None
 
     def killed_for_memory(self) -> bool:
-        """The kernel does not tell."""
+        """False: the kernel does not report it."""
         return False
 
 
 def rank_session(pid: int, nice: int) -> None:
     """Give the session of ``pid`` this niceness as a whole.
 
-    Where Linux groups processes by session (``sched_autogroup_enabled``, sched(7)), nice values count only inside a session, and each of our
-    processes has one of its own: without this the load generator would come no earlier than eight applications.
+    If Linux groups processes by session (``sched_autogroup_enabled``, sched(7)), nice values count only inside a session, and each process of the
+    harness has its own session: without this the load generator would have no priority over eight applications.
     """
     with contextlib.suppress(OSError):  # no such grouping here, or no permission to set it: then nice alone must be enough
         Path(f"/proc/{pid}/autogroup").write_text(str(nice), encoding="utf-8")

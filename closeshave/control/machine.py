@@ -1,7 +1,8 @@
 """Where one process of an environment runs, and the operations on it.
 
-There are two places: this machine itself (:mod:`.local`) and a container (:mod:`.contained`). A third, such as a pod or another machine, needs one more
-class and a line in :func:`of`. Code that injects faults, starts processes or signals them uses these operations and never asks where a process runs.
+There are two kinds: this machine itself (:mod:`.local`) and a container (:mod:`.contained`). A third kind, such as a pod or another machine, needs
+one more class and a line in :func:`of`. Code that injects faults, starts processes or signals them uses these operations and never asks where a
+process runs.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from closeshave.control.local import Local
 from closeshave.deployment import Attachment, Process
 
 MachineFailed = EngineFailed
-"""An operation that failed or is not possible now, as a sentence."""
+"""The exceptions of an operation that failed or is not possible now; the message is one sentence."""
 
 
 class Machine(Protocol):
-    """The place of one process. An operation that cannot be done raises :data:`MachineFailed`."""
+    """The machine or container of one process. An operation that fails raises :data:`MachineFailed`."""
 
     @property
     def own_limits(self) -> bool:
@@ -30,12 +31,12 @@ class Machine(Protocol):
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
-        """The networks that it is declared to be on; empty where it is on the machine's own."""
+        """Its declared networks; empty if it is on the machine's own."""
         ...
 
     @property
     def running(self) -> bool:
-        """Whether the place exists: a container ends with its process."""
+        """Whether it exists: a container ends with its process."""
         ...
 
     def launch(self, root: Path, environment_id: str) -> int:
@@ -43,7 +44,7 @@ class Machine(Protocol):
         ...
 
     def outer_pid(self, first: int | None, number: int) -> int | None:
-        """The ID on this machine of the process that has the ID ``number`` there; ``first`` is the place's first process, ``None`` when it has ended."""
+        """The ID on this machine of the process with the ID ``number`` there; ``first`` is the first process there. ``None`` when it has ended."""
         ...
 
     def execute(self, argv: Sequence[str]) -> str:
@@ -55,15 +56,15 @@ class Machine(Protocol):
         ...
 
     def missing(self) -> tuple[Attachment, ...]:
-        """The networks that it should be on but is not; none while it does not run."""
+        """Declared networks to which it is not connected; none while it does not run."""
         ...
 
     def connect(self, attachment: Attachment) -> None:
-        """Put it on a network."""
+        """Connect it to a network."""
         ...
 
     def disconnect(self, network: str) -> None:
-        """Take it off a network. Its connections stay open, and nothing gets through."""
+        """Disconnect it from a network. Its TCP connections stay open, but nothing gets through."""
         ...
 
     def allowance(self) -> Allowance:
@@ -83,10 +84,10 @@ class Machine(Protocol):
         ...
 
     def killed_for_memory(self) -> bool:
-        """Whether the kernel has killed it, or a part of it, because its memory was used up."""
+        """Whether the kernel has killed it, or a part of it, because it reached its memory limit."""
         ...
 
 
 def of(process: Process) -> Machine:
-    """Where this process runs."""
+    """The machine of this process."""
     return Local(process) if process.container is None else Contained(process, process.container)

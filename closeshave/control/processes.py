@@ -1,7 +1,7 @@
 """The operating-system processes of an environment: start, find, signal, sweep; by record, never by guessing names.
 
-A process ID alone lies after reuse, so every record holds the start time too. Records are files below the deployment's root, so the trial, an
-experiment's child and the janitor all see the same processes and none has to be the parent.
+A process ID may be used again by another process, so every record also holds the start time. Records are files below the deployment's root, so that
+the trial, an experiment and the janitor all see the same processes and none must be the parent.
 
 A process in a container is a process of this machine too, and is known by its ID on this machine; only its start and its signals are different.
 """
@@ -27,29 +27,29 @@ from closeshave.files import record_of, write_atomically
 from closeshave.vocabulary import ENVIRONMENT_VARIABLE
 
 MARK = ENVIRONMENT_VARIABLE
-"""Every process of an environment carries the environment's ID in this variable: the last resort of a sweep."""
+"""Every process of an environment has the environment's ID in this variable, so that clean-up finds it even without a record."""
 
 PID_FILE_SLACK_S = 2.0
-"""The kernel computes start times from a boot time in whole seconds."""
+"""Tolerance of start times in seconds: the kernel computes them from a boot time in whole seconds."""
 
 PID_MAX = 2**22
-"""Linux gives no process a higher ID (proc(5), pid_max)."""
+"""The highest process ID of Linux (proc(5), pid_max)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One incarnation of a process: its ID and when it started (seconds since the epoch, as the kernel reports)."""
+    """A process, identified by its ID and its start time (seconds since the epoch, as the kernel reports)."""
 
     pid: int
     started: float
 
     @property
     def alive(self) -> bool:
-        """Still running: the same incarnation, and not a zombie that only waits to be reaped."""
+        """Whether this process still runs and is not a zombie."""
         return self.handle() is not None
 
     def handle(self) -> psutil.Process | None:
-        """The live process, or ``None`` when this incarnation has ended."""
+        """The running process, or ``None`` when it has ended."""
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.pid)
             if abs(process.create_time() - self.started) < 0.05 and process.status() != psutil.STATUS_ZOMBIE:
@@ -58,7 +58,7 @@ class Identity:
 
 
 def read_identity(path: Path) -> Identity | None:
-    """The process that a file names by ``pid`` and ``started``; ``None`` where it is missing, or names none."""
+    """The process in a file with ``pid`` and ``started``; ``None`` if the file is missing or damaged."""
     with contextlib.suppress(OSError, ValueError):
         told = record_of(path.read_bytes())
         pid, started = told.get("pid"), told.get("started")
@@ -68,7 +68,7 @@ def read_identity(path: Path) -> Identity | None:
 
 
 def identify(pid: int) -> Identity | None:
-    """The incarnation that runs under ``pid`` now, ``None`` when there is none."""
+    """The process with the ID ``pid`` now, ``None`` when there is none."""
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
         if process.status() != psutil.STATUS_ZOMBIE:
@@ -86,7 +86,7 @@ def start(root: Path, environment_id: str, process: Process) -> Identity:
 
 
 def record(root: Path, process: Process, pid: int) -> Identity:
-    """Note that ``process`` runs as ``pid``, so that every other process finds it."""
+    """Record that ``process`` runs as ``pid``, so that other processes find it."""
     identity = identify(pid) or Identity(pid, time.time())
     _record(root, process).parent.mkdir(exist_ok=True)
     write_atomically(_record(root, process), json.dumps({"pid": identity.pid, "started": identity.started}))
@@ -94,14 +94,14 @@ def record(root: Path, process: Process, pid: int) -> Identity:
 
 
 def find(root: Path, process: Process) -> Identity | None:
-    """The live incarnation of ``process``, ``None`` when it is not running."""
+    """The running process of ``process``, ``None`` when it is not running."""
     reap()
     identity = read_identity(_record(root, process))
     return identity if identity is not None and identity.alive else None
 
 
 def daemon(root: Path, process: Process) -> Identity | None:
-    """The daemon that ``process`` looks after and that wrote its ID into ``pid_file`` (Patroni's postmaster)."""
+    """The daemon of ``process`` that wrote its ID into ``pid_file`` (Patroni's postmaster)."""
     if process.pid_file is None:
         return None
     path = Path(process.pid_file)
@@ -122,7 +122,7 @@ def known_as(root: Path, process: Process, pid: int) -> Identity | None:
 
 
 def family(root: Path, process: Process) -> list[Identity]:
-    """Every live process that belongs to ``process``: itself, its daemon and all their descendants; parents first."""
+    """Every running process that belongs to ``process``: itself, its daemon and all their descendants; parents first."""
     roots = [identity for identity in (find(root, process), daemon(root, process)) if identity]
     return with_descendants(roots)
 
@@ -182,7 +182,7 @@ def stopped(targets: Iterable[Identity]) -> list[Identity]:
 
 
 def gone(targets: Iterable[Identity], timeout_s: float) -> list[Identity]:
-    """Wait until every target has ended; returns those that still live after ``timeout_s`` seconds."""
+    """Wait until every target has ended; returns those that still run after ``timeout_s`` seconds."""
     waiting = list(targets)
     poll_until(lambda: not any(target.alive for target in waiting), timeout_s, interval_s=0.005)
     return [target for target in waiting if target.alive]
@@ -199,7 +199,7 @@ def marked(environment_id: str) -> list[Identity]:
 
 
 def sweep(environment_id: str, also: Iterable[Identity] = (), timeout_s: float = 5.0) -> list[Identity]:
-    """Kill everything that carries the mark, and ``also``, until nothing is left; returns survivors (empty when all is well)."""
+    """Kill every process with the mark, and ``also``, until none is left; returns those that still run (empty when none does)."""
     extra = list(also)
     deadline = time.monotonic() + timeout_s
     while True:
@@ -211,7 +211,7 @@ def sweep(environment_id: str, also: Iterable[Identity] = (), timeout_s: float =
 
 
 def poll_until(ready: Callable[[], bool], timeout_s: float, interval_s: float = 0.03) -> bool:
-    """Ask ``ready`` until it says yes or ``timeout_s`` seconds have passed; says which."""
+    """Call ``ready`` until it returns true or ``timeout_s`` seconds have passed; returns whether it returned true."""
     deadline = time.monotonic() + timeout_s
     while not ready():
         if time.monotonic() > deadline:

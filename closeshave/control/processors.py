@@ -1,4 +1,4 @@
-"""How many processors this process and its children may use: fewer than the machine has, where affinity or a quota of a control group says so."""
+"""How many processors this process and its children may use: fewer than the machine has if affinity or a quota of a control group limits them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 Read = Callable[[str], str | None]
-"""Reads a file's text; ``None`` where it cannot be read."""
+"""Reads a file's text; ``None`` if it cannot be read."""
 
 _UNLIMITED = frozenset({"max", "-1"})
 
 
 def available(read: Read | None = None, affinity: int | None = None) -> float:
-    """The processors that may be used together, as a number that need not be whole: 1.5 for a quota of 150 ms in 100 ms.
+    """The number of processors that may be used together, not always a whole number: 1.5 for a quota of 150 ms in 100 ms.
 
-    It is the smallest of what the affinity allows and of what this process's control group and each one above it allow (``cpu.max`` of version
-    2, ``cpu.cfs_quota_us`` of version 1). What is not told limits nothing. ``read`` and ``affinity`` stand for the system in tests.
+    It is the smallest of the limits by the affinity, by this process's control group and by each group above it (``cpu.max`` of version 2,
+    ``cpu.cfs_quota_us`` of version 1). An unknown limit counts as none. Tests pass ``read`` and ``affinity`` instead of the system's.
     """
     read = read or _text
     count = float(len(os.sched_getaffinity(0)) if affinity is None else affinity)

@@ -1,8 +1,8 @@
-"""How far processes may write into any file (``RLIMIT_FSIZE``, getrlimit(2)): limit them, find who is limited, free them.
+"""Limits up to which size processes may write a file (``RLIMIT_FSIZE``, getrlimit(2)), finds limited processes, and frees them.
 
 Only the soft limit is lowered, so that no privilege is needed to raise it again. Children of a limited process are limited from their start.
 
-This file needs nothing but Python, because it is run inside of containers too, where it stands for all processes but itself:
+This file needs only the standard library, because it also runs inside containers, where it handles all processes except itself:
 ``python3 -c TEXT limit BYTES``, ``free`` or ``limited``. It then prints the process IDs as JSON.
 """
 
@@ -45,12 +45,12 @@ def free(pids: Pids) -> list[int]:
 
 
 def limited(pids: Pids) -> list[int]:
-    """Who may not write as far into a file as it could."""
+    """The processes whose soft limit is below the hard one."""
     return [pid for pid in pids() if _is_limited(pid)]
 
 
 def _set(pid: int, bytes_max: int | None) -> bool:
-    """Set the soft limit, to the hard one by ``None``; false for a process that has ended."""
+    """Set the soft limit (``None``: to the hard one); false for a process that has ended."""
     try:
         _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard if bytes_max is None else bytes_max, hard))

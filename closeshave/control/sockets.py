@@ -1,8 +1,8 @@
-"""What the kernel knows of others' TCP connections: whether anybody has sent anything through a port, without sending anything oneself.
+"""What the kernel knows about the TCP connections of other processes: whether data arrived through a port, without sending any.
 
 Linux reports it by ``sock_diag(7)`` over netlink, to any user; the layout is that of ``struct inet_diag_msg`` and ``struct tcp_info``.
 
-This file needs nothing but Python, because it is run where only that is available (see ``hearing.py``): it then prints what it heard as JSON.
+This file needs only the standard library, because it also runs where nothing else is available (see ``hearing.py``): then it prints its result as JSON.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ ESTABLISHED = 1 << 1
 HEADER = struct.Struct("=IHHII")
 ATTRIBUTE = struct.Struct("=HH")
 MESSAGE_BYTES = 72
-"""Of ``struct inet_diag_msg``, after which its attributes follow."""
+"""The size of ``struct inet_diag_msg``, which is followed by attributes."""
 LAST_DATA_RECEIVED_AT, BYTES_RECEIVED_AT = 52, 128
-"""In ``struct tcp_info``: milliseconds since data came in, and how much ever did."""
+"""Offsets in ``struct tcp_info``: milliseconds since the last received data, and the number of received bytes."""
 
 
 def heard_ms() -> dict[int, int]:
-    """Local port → how many milliseconds ago a client's data last came in through it, on any connection that is open now.
+    """Local port → how many milliseconds ago a client's data last arrived through it, on any open connection.
 
-    Ports on which no open connection has received anything are missing. Raises :class:`OSError` where the kernel does not tell.
+    Ports on which no open connection has received data are missing. Raises :class:`OSError` if the kernel does not report it.
     """
     heard: dict[int, int] = {}
     for port, info in _connections():
@@ -42,7 +42,7 @@ def heard_ms() -> dict[int, int]:
 def _connections() -> Iterator[tuple[int, bytes]]:
     """Local port and ``struct tcp_info`` of every established connection of this machine, both ends each.
 
-    IPv4 by either family: a server that listens on all addresses often does so on an IPv6 socket that takes both, as any of Go does.
+    IPv4 connections of both socket families: a server that listens on all addresses often uses an IPv6 socket for both, as every Go program does.
     """
     for family in (socket.AF_INET, socket.AF_INET6):
         yield from _connections_of(family)

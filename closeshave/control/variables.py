@@ -1,5 +1,5 @@
-"""What the processes that the harness starts are given of its environment: no secret of which they have no use, and to the parts of an environment
-nothing that could change what they are: libpq, Patroni and etcd all read variables of their own, a password among them.
+"""Which environment variables the processes that the harness starts get: no secret that they do not need. Parts of an environment get no variable
+that could change their behaviour: libpq, Patroni and etcd all read variables of their own, passwords among them.
 """
 
 from __future__ import annotations
@@ -24,5 +24,5 @@ def without(names: Iterable[str]) -> dict[str, str]:
 
 
 def for_parts() -> dict[str, str]:
-    """What a part of an environment is given of it: where programs, this package, languages and temporary files are."""
+    """The variables for a part of an environment: paths of programs and of this package, language, temporary directory."""
     return {name: value for name, value in without(()).items() if name in NEEDED or name.startswith(FAMILIES)}

@@ -1,4 +1,4 @@
-"""Files: written so that they survive a crash, and read as what they should hold, or as one clear error.
+"""Files: written so that they survive a crash, and read as the expected value or as one clear error.
 
 This module writes them: completely or not at all, or appended line by line. :mod:`.yamlfile` reads what people write, :mod:`.jsonfile` what the
 harness wrote itself, :mod:`.foreign` and :mod:`.plaintext` what others wrote; :mod:`.seal` is a checksum beside a file, :mod:`.shipped` finds
@@ -20,8 +20,8 @@ from typing import Any
 def write_atomically(path: Path, content: bytes | str, mode: int = 0o666) -> None:
     """Replace ``path`` so that a reader, or a crash, sees the old content or the new, never a mixture.
 
-    ``mode`` (less the umask) holds from the first byte on: 0o600 for what nobody else may read. Text is UTF-8; what cannot be
-    (a lone surrogate, as in a path that is no text) becomes a question mark. Raises :class:`OSError`; nothing new is left then.
+    ``mode`` (less the umask) holds from the first byte on: 0o600 for files that no other user may read. Text is UTF-8; characters that UTF-8 cannot
+    encode (lone surrogates, as in a path that is not text) become question marks. Raises :class:`OSError`; no new file is left then.
     """
     data = content.encode("utf-8", "replace") if isinstance(content, str) else content
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
@@ -40,8 +40,8 @@ def write_atomically(path: Path, content: bytes | str, mode: int = 0o666) -> Non
 def append_line(path: Path, record: Mapping[str, Any], *, durable: bool = False) -> None:
     """Append one JSON line with a single ``write``, so that lines of several processes never interleave.
 
-    ``durable`` waits for the disk (fsync): for what must be known after a power cut, such as a fault about to be injected. Raises
-    :class:`OSError`, also when there was room for a part of the line only.
+    ``durable`` waits for the disk (fsync): for records that must survive a power cut, such as a fault that is about to be injected. Raises
+    :class:`OSError`, also when there was room only for a part of the line.
     """
     line = (json.dumps(record, separators=(",", ":"), default=str) + "\n").encode()
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -55,9 +55,9 @@ def append_line(path: Path, record: Mapping[str, Any], *, durable: bool = False)
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a JSON-lines file; a torn last line (the writer was killed) is left out, a missing file is empty.
+    """The records of a JSON-lines file; an incomplete last line (the writer was killed) is left out, a missing file is empty.
 
-    Raises :class:`ValueError` naming the line that is no record, :class:`OSError`.
+    Raises :class:`ValueError` naming a line that is not a record, and :class:`OSError`.
     """
     if not path.exists():
         return
@@ -71,7 +71,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def record_of(data: bytes) -> dict[str, Any]:
-    """The JSON object that :func:`append_line` made of a record, paths that are no text and all. Raises :class:`ValueError` for anything else."""
+    """The JSON object that :func:`append_line` wrote, also with paths that are not text. Raises :class:`ValueError` for anything else."""
     try:
         told = json.loads(data)
     except RecursionError:

@@ -1,7 +1,7 @@
-"""What others wrote, read: JSON and text of a platform, a server or an operator's command. Whatever the bytes are, there is a value or one error.
+"""Reads foreign input: JSON and text of a platform, a server or an operator's command. Whatever the bytes are, the result is a value or one error.
 
-The libraries' own readers raise more than they say: a body whose ``Content-Type`` names the charset ``hex``, lists a thousand deep that can be read and
-not written, half a surrogate that no header and no file takes.
+The libraries' own readers raise exceptions that they do not document: for a body whose ``Content-Type`` names the charset ``hex``, for lists a
+thousand levels deep that can be read but not written, for half a surrogate that no header or file accepts.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from urllib.parse import SplitResult, quote, urlsplit
 import orjson
 
 DEEPEST = 64
-"""Levels of lists and objects; no API nests deeper, and recursion over what does would end in Python's own limit."""
+"""The deepest level of lists and objects; no API nests deeper, and recursion over a deeper value would reach Python's own limit."""
 _SENDABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
 def loads(data: bytes | str) -> Any:
-    """The JSON of a text. Raises :class:`ValueError` for what is none by RFC 8259, or nested deeper than :data:`DEEPEST`."""
+    """The JSON of a text. Raises :class:`ValueError` for text that is not JSON by RFC 8259, or that is nested deeper than :data:`DEEPEST`."""
     loaded = orjson.loads(data)
     if too_deep(data, loaded):
         raise ValueError(f"nested deeper than {DEEPEST} levels")
@@ -27,7 +27,7 @@ def loads(data: bytes | str) -> Any:
 
 
 def too_deep(data: bytes | str, loaded: Any) -> bool:
-    """Whether ``loaded``, read from ``data``, is nested deeper than :data:`DEEPEST`. Cheap for what has few brackets, as most answers have."""
+    """Whether ``loaded``, read from ``data``, is nested deeper than :data:`DEEPEST`. Cheap for data with few brackets, which is the usual case."""
     opened = data.count(b"[") + data.count(b"{") if isinstance(data, bytes) else data.count("[") + data.count("{")
     if opened <= DEEPEST:
         return False
@@ -41,17 +41,17 @@ def too_deep(data: bytes | str, loaded: Any) -> bool:
 
 
 def is_one_of(told: object, words: Collection[str]) -> bool:
-    """Whether what was told is one of these words: a list or an object is none, and cannot even be looked for in a set."""
+    """Whether a value is one of these words; false for a list or an object, which cannot be looked up in a set."""
     return isinstance(told, str) and told in words
 
 
 def text(data: bytes) -> str:
-    """A text in UTF-8, whatever its headers say; what is none is replaced."""
+    """Decode as UTF-8, whatever the headers say; invalid bytes are replaced."""
     return data.decode("utf-8", "replace")
 
 
 def address(url: str) -> SplitResult | None:
-    """The parts of a URL; ``None`` for what is none, as with a bracket that is not closed or a port beyond 65535."""
+    """The parts of a URL; ``None`` for an invalid one, such as one with an open bracket or a port above 65535."""
     try:
         parts = urlsplit(url)
         _ = parts.port, parts.hostname
@@ -61,12 +61,12 @@ def address(url: str) -> SplitResult | None:
 
 
 def segment(told: object) -> str:
-    """An ID as one segment of a path, or as a value of a query: whatever is in it, it asks for nothing else."""
+    """An ID, quoted as one segment of a path or one value of a query, so that it cannot change the request."""
     written = quote(str(told), safe="")
     # Dots alone are no name but a way up (RFC 3986, section 3.3), and a quoted one is the same dot.
     return written if written.strip(".") else f"{written}%00"
 
 
 def sendable(told: object) -> bool:
-    """Whether a token can be sent in a header, as it was told: a text of visible ASCII (RFC 9110, section 5.5), in which no line ends."""
+    """Whether a token can be sent in a header unchanged: text of visible ASCII (RFC 9110, section 5.5) without line ends."""
     return isinstance(told, str) and _SENDABLE.fullmatch(told) is not None

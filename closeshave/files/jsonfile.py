@@ -1,4 +1,4 @@
-"""JSON files that the harness itself wrote, read as what they should hold: a value, or an error that names the file and the place in it."""
+"""Reads JSON files that the harness itself wrote: as the expected value, or as an error that names the file and the place in it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
 SHOWN = 3
-"""So many errors of a file are reported; the others mostly follow from them."""
+"""At most so many errors of a file are reported; further ones are mostly caused by these."""
 
 
 class Damaged(ValueError):
-    """A file that the harness wrote does not hold what was written into it; no user's input is wrong. Names the file, never its content, which may
-    be a password."""
+    """A file that the harness wrote is damaged; no user's input is wrong.
+
+    The message names the file, never its content, which may be a password.
+    """
 
 
 def read(path: Path, codec: TypeAdapter[T]) -> T:
-    """The value in ``path``. Raises :class:`Damaged` for a file that holds none, :class:`FileNotFoundError` and other :class:`OSError`."""
+    """The value in ``path``. Raises :class:`Damaged` for a file without a valid value, :class:`FileNotFoundError` and other :class:`OSError`."""
     try:
         return codec.validate_json(path.read_bytes())
     except ValidationError as error:

@@ -6,9 +6,9 @@ import unicodedata
 
 
 def clean(text: object, longest: int | None = None) -> str:
-    """Text from a history made safe to print anywhere: no control characters, no lone surrogates, not longer than ``longest``.
+    """Make text from a history safe to print anywhere: no control characters, no lone surrogates, at most ``longest`` characters.
 
-    A terminal would obey the first (escape sequences), XML 1.0 forbids them, and UTF-8 cannot encode the second.
+    A terminal would carry out control characters (escape sequences), and XML 1.0 forbids them; UTF-8 cannot encode lone surrogates.
     """
     kept = "".join("\ufffd" if _unprintable(character) else character for character in str(text))
     return kept if longest is None or len(kept) <= longest else f"{kept[: longest - 1]}…"

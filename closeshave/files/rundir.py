@@ -1,4 +1,4 @@
-"""The directory of one run: where it lies, what it is called, and the copies that make it readable years later."""
+"""The directory of one run: its path and name, and the copies of its inputs that keep it readable."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from closeshave.vocabulary import CHARTS, ENVIRONMENT, FINAL_STATE, LOGS, PLAN, 
 
 
 class NoRun(Exception):
-    """A directory that cannot be judged, because it does not say what was run or how the run ended."""
+    """A directory cannot be judged, because it does not say what was run or how the run ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The files that a user wrote and that a run keeps verbatim."""
+    """The files of a user that a run keeps as exact copies."""
 
     plan: Path
     target: Path
@@ -28,7 +28,7 @@ class Inputs:
 
 
 def create(runs: Path, plan: str, started: datetime, token: str) -> Path:
-    """Make the directory of a new run below ``runs``: ``20261121-014500-nightly-3f2a``. Raises :class:`OSError`, as when the disk is full."""
+    """Create the directory of a new run below ``runs``: ``20261121-014500-nightly-3f2a``. Raises :class:`OSError`, for example when the disk is full."""
     run = runs / f"{started:%Y%m%d-%H%M%S}-{plan}-{token}"
     for part in (LOGS, SPOOL, CHARTS, FINAL_STATE):
         (run / part).mkdir(parents=True, exist_ok=False)
@@ -43,7 +43,7 @@ def keep(run: Path, inputs: Inputs, options: Iterable[str]) -> None:
 
 
 def write_rerun(run: Path, options: Iterable[str]) -> None:
-    """Write ``rerun.sh`` with these options, in place of an earlier one: at the rate that was calibrated, once it is known."""
+    """Write ``rerun.sh`` with these options, replacing an earlier one: once the calibrated rate is known, with that rate."""
     arguments = " ".join(map(shlex.quote, options))
     script = (
         "#!/bin/sh\n# Runs this trial again: the same plan, target, environment and seed.\nset -eu\n"

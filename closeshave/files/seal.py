@@ -1,4 +1,4 @@
-"""A checksum beside each finished file of a history: a byte that flips on a disk would else be read as another figure, and judged.
+"""A checksum beside each finished file of a history: otherwise a changed byte on the disk could be judged as another figure.
 
 Parquet's own checksums cover the values of a page, not its header, which says how many there are and which of them are null.
 """
@@ -16,7 +16,7 @@ CHUNK_BYTES = 1 << 20
 
 
 def finish(scratch: Path, path: Path) -> None:
-    """Give a finished file its name, then seal it. If the process is killed in between, the file is whole and has no seal."""
+    """Rename a finished file, then write its checksum. If the process is killed in between, the file is complete but has no checksum."""
     seal = _seal(path)
     checksum = _checksum(scratch)
     # The last file's seal must not be found beside this one.
@@ -26,7 +26,7 @@ def finish(scratch: Path, path: Path) -> None:
 
 
 def broken(path: Path) -> str:
-    """What is wrong with the file by its seal; empty when it is as it was written, or was never sealed. Raises :class:`OSError`."""
+    """Why the file differs from its checksum; empty when it does not, or when it has none. Raises :class:`OSError`."""
     with suppress(FileNotFoundError):
         sealed = _seal(path).read_text(errors="replace", encoding="utf-8")
         if (found := _checksum(path)) != sealed:

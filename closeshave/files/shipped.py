@@ -12,9 +12,9 @@ SHIPPED = PACKAGE / "shipped"
 
 
 def locate(folder: str, name: str) -> Path:
-    """The file that a user means by ``name``: a path as given, else below ``./folder``, the checkout's folder, or the wheel's.
+    """The file that a user means by ``name``: the given path, else a file below ``./folder``, the checkout's folder, or the wheel's.
 
-    Raises :class:`InvalidFile` that lists what there is.
+    Raises :class:`InvalidFile` with a list of the available files.
     """
     given = Path(name)
     candidates = [given] if given.suffix else []

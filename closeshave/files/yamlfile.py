@@ -33,13 +33,13 @@ T = TypeVar("T")
 LARGEST_BYTES = 1 << 20
 DEEPEST = 64
 MOST_VALUES = 100_000
-"""Of a file that a person writes: bytes, lists and mappings within each other, and values once every alias stands for what it names."""
+"""Limits of a file that a person writes: bytes, nesting of lists and mappings, and values after all aliases are expanded."""
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 """What files call things by: a part of a verdict's ID or of a directory's name."""
 
 STRICT = ConfigDict(extra="forbid", strict=False, allow_inf_nan=False)
-"""For ``__pydantic_config__`` of every dataclass read from YAML: an unknown key is an error, never ignored, and no number is ``.nan`` or ``.inf``."""
+"""The ``__pydantic_config__`` of every dataclass that is read from YAML: an unknown key is an error, and so is the number ``.nan`` or ``.inf``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Problem:
 
 
 class InvalidFile(ValueError):
-    """A file that a user wrote is wrong; nothing was started. Carries every problem found, not only the first."""
+    """A user's file is wrong; nothing was started. Holds every problem that was found, not only the first."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -65,7 +65,7 @@ class InvalidFile(ValueError):
 
 
 def read(path: Path, type_: type[T]) -> T:
-    """Read ``path`` as one value of ``type_``. Raises :class:`InvalidFile` (also when the file is missing or no YAML)."""
+    """Read ``path`` as one value of ``type_``. Raises :class:`InvalidFile`, also when the file is missing or not YAML."""
     raw = document(path)
     try:
         return TypeAdapter(type_).validate_python(raw)
@@ -74,7 +74,7 @@ def read(path: Path, type_: type[T]) -> T:
 
 
 def document(path: Path) -> Any:
-    """The YAML document of ``path`` with its line numbers kept. Raises :class:`InvalidFile`."""
+    """The YAML document of ``path`` with its line numbers. Raises :class:`InvalidFile`."""
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST_BYTES + 1)
@@ -109,7 +109,7 @@ def document(path: Path) -> Any:
 
 
 def _written_out(node: Any, sizes: dict[int, int]) -> int:
-    """How many values there are where aliases are written out. Raises :class:`ValueError` for more than anybody writes."""
+    """How many values there are after aliases are expanded. Raises :class:`ValueError` for more than the limit."""
     if not isinstance(node, Mapping | list | tuple | AbstractSet):
         return 1
     if id(node) in sizes:
@@ -123,7 +123,7 @@ def _written_out(node: Any, sizes: dict[int, int]) -> int:
 
 
 def _brackets(text: str) -> int:
-    """How many brackets are open at the same place at most, whether they stand in quotes or not."""
+    """The most brackets that are open at the same place, also counting brackets in quotes."""
     most = depth = 0
     for bracket in re.findall(r"[\[\]{}]", text):
         depth += 1 if bracket in "[{" else -1
@@ -132,7 +132,7 @@ def _brackets(text: str) -> int:
 
 
 def line_of(raw: Any, location: tuple[str | int, ...]) -> int:
-    """The line (from 1) of the deepest part of ``location`` that the document has."""
+    """The line (from 1) of the deepest part of ``location`` that exists in the document."""
     line = 1
     for part in location:
         marks = getattr(raw, "lc", None)
@@ -148,9 +148,9 @@ def line_of(raw: Any, location: tuple[str | int, ...]) -> int:
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 LONGEST_S = 3660 * 86400.0
-"""Ten years: no duration of a plan or a promise is longer, and a number with four hundred digits is none."""
+"""Ten years, the longest duration of a plan or a promise; this also refuses a number with four hundred digits."""
 MOST = 1e6
-"""The largest rate or factor that a file may state: ten times what the largest of the promised platforms carries."""
+"""The largest rate or factor that a file may state: ten times the rate of the largest platform in the targets."""
 
 
 def seconds(text: object) -> float:
@@ -167,9 +167,9 @@ def seconds(text: object) -> float:
 
 
 def lasting(duration_s: float) -> float:
-    """The duration. Raises :class:`ValueError` for none at all."""
+    """The duration. Raises :class:`ValueError` for 0."""
     if duration_s <= 0:
-        raise ValueError("lasts longer than 0")
+        raise ValueError("must be longer than 0")
     return duration_s
 
 
@@ -211,7 +211,7 @@ def whole(text: object) -> int:
 def quantity(text: object) -> float:
     """``99.99%`` → 0.9999, a duration → seconds, a plain number as it is. Raises :class:`ValueError`.
 
-    Which of the three a key takes is for its reader to say: see :func:`closeshave.target.read_target`.
+    The reader of a key decides which of the three it accepts: see :func:`closeshave.target.read_target`.
     """
     if match := re.fullmatch(r"(\d{1,9}(?:\.\d{1,30})?) ?%", str(text)):
         return float(f"{match[1]}e-2")
@@ -302,7 +302,7 @@ NotNegative = Annotated[float, BeforeValidator(plain), Field(ge=0, le=MOST)]
 Fraction = Annotated[float, BeforeValidator(plain), Field(ge=0, le=1)]
 """A number from 0 to 1."""
 Count = Annotated[int, BeforeValidator(whole), Field(ge=1, le=10**9)]
-"""How many, at least one."""
+"""A whole number, at least 1."""
 Whole = Annotated[int, BeforeValidator(whole), Field(ge=0, le=2**62)]
 """A whole number from 0 on."""
 Name = Annotated[str, AfterValidator(name), WithJsonSchema({"type": "string", "pattern": NAME})]
@@ -331,7 +331,7 @@ _BOUNDS = {
 
 
 def _merged(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """One problem a key: where several things would have been right, each of them says that it is not there."""
+    """At most one problem for each key: if several types were allowed, pydantic reports one problem for each of them."""
     found: dict[tuple[int, str], Problem] = {}
     for problem in problems:
         known = found.get((problem.line, problem.key))
@@ -341,7 +341,7 @@ def _merged(problems: Iterable[Problem]) -> Iterator[Problem]:
 
 
 def _written(raw: Any, location: tuple[str | int, ...]) -> Iterator[str | int]:
-    """The location as it stands in the file: without the names of what a value was tried to be read as."""
+    """The location in the file: without the names of the types that pydantic tried for a value."""
     for index, part in enumerate(location):
         there = (isinstance(raw, dict) and part in raw) or (isinstance(raw, list) and isinstance(part, int) and part < len(raw))
         if there:

@@ -1,6 +1,6 @@
-"""What a trial did and saw, as files: the only thing that judges read.
+"""The record of a trial, as files: the only input of the judges.
 
-A history holds its rows as columns (pandas over Parquet), because a run may have ten million of them. The row dataclasses state what a row means,
+A history holds its rows as columns (pandas over Parquet), because a run may have ten million rows. The row dataclasses define the meaning of a row,
 and tests build small histories from them.
 
 May import: clock, files, plurals, topology, vocabulary.

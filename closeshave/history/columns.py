@@ -1,4 +1,4 @@
-"""Rows as columns: the Parquet schemas, and frames whose absent integers stay integers."""
+"""Rows as columns: the Parquet schemas, and frames in which missing integers stay integers."""
 
 from __future__ import annotations
 
@@ -57,12 +57,15 @@ PLACEMENTS = pa.schema(_PLACEMENT)
 
 
 def frame(rows: Iterable[Any], schema: pa.Schema) -> pd.DataFrame:
-    """Rows (instances of a row dataclass) as a frame with the dtypes that reading the Parquet file gives. Integers that may be absent are nullable."""
+    """Rows (instances of a row dataclass) as a frame with the same dtypes as after reading the Parquet file.
+
+    Integers that may be missing are nullable.
+    """
     return to_frame(pa.Table.from_pylist([asdict(row) for row in rows], schema=schema))
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
-    """A frame in which absent integers stay integers (nullable ``Int64``) and repeated text is categorical."""
+    """A frame in which missing integers stay integers (nullable ``Int64``) and repeated text is categorical."""
     # Here alone: it takes two seconds of processor time, which every process that only records would spend in the middle of a trial.
     import pandas as pd  # noqa: PLC0415
 

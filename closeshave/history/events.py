@@ -1,4 +1,4 @@
-"""What is on the timeline of a run: the edges of faults, the platform's own signals, and marks."""
+"""Events on the timeline of a run: the edges of faults, the platform's own signals, and marks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class FaultEdge(StrEnum):
-    """The edges of a fault's life, in order."""
+    """The edges of a fault, in order."""
 
     PLANNED = "planned"
     INJECTED = "injected"
@@ -20,7 +20,7 @@ class FaultEdge(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FaultEvent:
-    """A fault passed an edge of its life; ``evidence`` holds what it touched and what the probe saw."""
+    """A fault passed an edge; ``evidence`` holds what it touched and what the probe saw."""
 
     fault: str
     edge: str

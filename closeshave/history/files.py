@@ -1,4 +1,4 @@
-"""The files of a run directory, and how each is written: whole or not at all, or a line at a time."""
+"""Writes the files of a run directory: completely or not at all, or line by line."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ def record(run: Path, event: FaultEvent | Signal | Mark) -> None:
 
 
 def record_sent(run: Path, sent: Sent) -> None:
-    """Append a sender's own counts; the newest line of a worker is used."""
+    """Append a sender's own counts; of each worker the newest line counts."""
     append_line(run / SENT, asdict(sent))
 
 
 def save_manifest(run: Path, manifest: Manifest) -> None:
-    """Write the manifest, whole or not at all."""
+    """Write the manifest, completely or not at all."""
     write_atomically(run / MANIFEST, MANIFEST_CODEC.dump_json(manifest, indent=1))
 
 
 def load_manifest(run: Path) -> Manifest:
-    """Raises :class:`FileNotFoundError` or :class:`ValueError`: without its manifest a directory is no run."""
+    """Read the manifest. Raises :class:`FileNotFoundError` or :class:`ValueError`: without a manifest a directory is not a run."""
     return MANIFEST_CODEC.validate_json((run / MANIFEST).read_bytes())
 
 
 def save_edges(run: Path, counts: Iterable[EdgeCount]) -> None:
-    """Write what the edge endpoints counted."""
+    """Write the counts of the edge endpoints."""
     write_atomically(run / EDGE_COUNTS, EDGES_CODEC.dump_json(tuple(counts)))
 
 
@@ -56,11 +56,11 @@ def save_blind(run: Path, windows: Iterable[Blind]) -> None:
 
 
 WRITING: Mapping[str, Any] = MappingProxyType({"compression": "zstd", "compression_level": 1})
-"""How Parquet files are written. They are sealed as a whole, so their pages need no checksums of their own."""
+"""Options of Parquet files. The whole file has a checksum, so its pages need none."""
 
 
 def save_rows(path: Path, rows: pa.Table) -> None:
-    """Write a Parquet file whole or not at all, and seal it."""
+    """Write a Parquet file completely or not at all, with its checksum."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".writing")
     pq.write_table(rows, scratch, **WRITING)

@@ -1,8 +1,9 @@
-"""IDs of a platform as numbers: most are, and judges compare them by the million; those that are text get a number that is the same everywhere.
+"""IDs of a platform as numbers, because judges compare millions of them. Most IDs are numbers; a text ID gets a number that is the same in all
+processes.
 
-No table is shared between the processes that meet an ID first: the number follows from the text. It lies between 2 to the 51st and 2 to the
-52nd: above what platforms count to, below the numbers that they draw, and exact in every format. (Two of a hundred thousand IDs share one with
-a chance of two in a million, and that is noticed.) Which text a number stands for is kept in ``ids.jsonl``.
+The number is computed from the text, so that processes need no common table. It lies between 2 to the 51st and 2 to the 52nd: above the counters of
+platforms, below random numbers, and exact in every format. (Among a hundred thousand IDs two have the same number with a probability of two in a
+million, which is detected.) ``ids.jsonl`` holds the text of each number.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ from __future__ import annotations
 import hashlib
 
 FILE = "ids.jsonl"
-"""In a run directory: ``{"number": …, "text": …}`` for each ID that is no number."""
+"""A file in a run directory: ``{"number": …, "text": …}`` for each text ID."""
 BIGGEST = 2**63 - 1
 TEXTS = 2**51
-"""The least number of an ID that is text."""
+"""The least number of a text ID."""
 
 
 def number(told: object) -> int | None:
-    """The number of an ID: its own where it is one, also told as text; of other text always the same high one. ``None`` for what is no ID."""
+    """The number of an ID: itself if it is a number, also one written as text; for other text a high number that is always the same.
+
+    ``None`` for anything else.
+    """
     if isinstance(told, bool) or not isinstance(told, int | str) or told == "":
         return None
     text = str(told)

@@ -1,4 +1,4 @@
-"""Read a run directory as far as it can be read, and say what could not be read."""
+"""Reads a run directory as far as possible, and reports what could not be read."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 
 
 def load(run: Path) -> History:
-    """Read a run directory. What is missing or broken is named in ``damage``, down to the line; only a missing or broken manifest raises."""
+    """Read a run directory. Missing or damaged parts are named in ``damage``, down to the line; only a missing or damaged manifest raises."""
     # The default allocator keeps what decompression needed, which for ten million rows is an eighth of all that judging takes.
     pa.set_memory_pool(pa.system_memory_pool())
     damage: list[str] = []
     manifest = load_manifest(run)
     events = _lines(run / TIMELINE, lambda line: EVENT_CODECS[line.pop("type")].validate_python(line), damage)
     if manifest.phases and not events:
-        damage.append(f"{TIMELINE} is empty: it does not even say that phases started")
+        damage.append(f"{TIMELINE} is empty, so it is unknown when the phases started")
     sent = _lines(run / SENT, SENT_CODEC.validate_python, damage)
     operations = _rows(run / OPERATIONS_FILE, OPERATIONS, damage)
     effects = _rows(run / EFFECTS_FILE, EFFECTS, damage)
@@ -100,7 +100,7 @@ def _beside(columns: dict[str, pd.Series]) -> pd.DataFrame:
 
 
 def _whole(path: Path, codec: TypeAdapter[Any], otherwise: Any, damage: list[str]) -> Any:
-    """A JSON file; ``otherwise`` where there is none, or none that can be read."""
+    """A JSON file; ``otherwise`` if it is missing or damaged."""
     if not path.exists():
         return otherwise
     try:
@@ -111,7 +111,7 @@ def _whole(path: Path, codec: TypeAdapter[Any], otherwise: Any, damage: list[str
 
 
 def _lines(path: Path, parse: Callable[[Any], Any], damage: list[str]) -> list[Any]:
-    """The records of a JSON-lines file. A line that is incomplete or no record is reported and left out; the others are still used."""
+    """The records of a JSON-lines file. A line that is incomplete or not a record is reported and left out; the others are still used."""
     found = []
     for number, line in enumerate(path.read_bytes().splitlines(keepends=True) if path.exists() else (), start=1):
         if not line.endswith(b"\n"):
@@ -125,5 +125,5 @@ def _lines(path: Path, parse: Callable[[Any], Any], damage: list[str]) -> list[A
 
 
 def _told(error: Exception, path: Path) -> str:
-    """The first line of an error, with the file's name for its path: a verdict is read where the run's directory is no more."""
+    """The first line of an error, with the file's name instead of its path, which readers of a verdict may not have."""
     return f"{type(error).__name__}: {error}".partition("\n")[0].replace(str(path), path.name)

@@ -15,7 +15,7 @@ class Outcome(StrEnum):
 
 
 class Source(StrEnum):
-    """Who sent an operation. Canaries are never counted among the customers; ``setup`` is outside every judgement."""
+    """Who sent an operation. Canaries are never counted among the customers; ``setup`` is not judged."""
 
     CUSTOMERS = "customers"
     CANARY = "canary"
@@ -25,9 +25,12 @@ class Source(StrEnum):
 RATE_LIMITED = "rate_limited"
 """The error of an operation that a 429 refused although its address was within the stated limit."""
 PROXY = "proxy"
-"""The error of an operation that a proxy on the way to the platform did not pass on. It says nothing of the platform."""
+"""The error of an operation that a proxy did not forward to the platform. It says nothing about the platform."""
 SHORTAGE = "shortage"
-"""The error of an operation that the load machine could not send: descriptors, ports, buffers or memory were short. It says nothing of the platform."""
+"""The error of an operation that the load machine could not send, because it lacked descriptors, ports, buffers or memory.
+
+It says nothing about the platform.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Operation:
     journey: str
     """The customer's journey: ``browse``, ``book``, ``contest``; ``canary`` for canaries."""
     region: str
-    """The region whose edge was entered."""
+    """The region of the edge that received it."""
     shard: int
     franchise: int
     intended_ns: int
@@ -50,11 +53,11 @@ class Operation:
     ended_ns: int
     outcome: str
     good: bool
-    """The customer got the promised answer: a 2xx, a true conflict, a refusal within the stated rate limit."""
+    """Whether the customer got the promised answer: a 2xx, a true conflict, a refusal within the stated rate limit."""
     status: int
     """HTTP status; 0 when there was no answer."""
     error: str | None = None
-    """Why there was none, or why it is not good: ``timeout``, ``reset``, ``refused``, ``wrong_body`` …"""
+    """Why there was no answer, or why it is not good: ``timeout``, ``reset``, ``refused``, ``wrong_body`` …"""
     attempt: int = 1
     bytes: int = 0
     served_by: str | None = None
@@ -68,7 +71,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One row more for an operation that changes state or belongs to a session."""
+    """An additional row for an operation that changes state or belongs to a session."""
 
     operation: int
     action: str
@@ -78,7 +81,7 @@ class Effect:
     key: str | None = None
     """The idempotency key that was sent."""
     booking: int | None = None
-    """As answered; ``None`` when no answer told it."""
+    """The booking's ID as answered; ``None`` if no answer gave it."""
     barber: int | None = None
     starts_at: int | None = None
     """The slot, seconds since the epoch."""
@@ -127,39 +130,39 @@ class Capture:
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """A franchise's entry in a cache after heal and quiesce, read from the node itself; for a sample of them, what it should hold beside it."""
+    """A franchise's entry in a cache after heal and quiesce, read from the node itself; for a sample of entries, also the value in the database."""
 
     store: str
     """The node."""
     region: str
-    """Where that node stands."""
+    """The region of that node."""
     key: str
     franchise: int
     cached: str | None = None
-    """What the cache holds, as JSON; ``None`` where only the key was looked at."""
+    """The cached value, as JSON; ``None`` if only the key was read."""
     stored: str | None = None
-    """What the promoted primary says, read after the cache, in the same form."""
+    """The value at the promoted primary, read after the cache, in the same form."""
     cached_version: int | None = None
     stored_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """What one database member holds of a region whose rows may not leave it, counted at that member itself."""
+    """How many rows of a region, whose rows must not leave it, one database member holds; counted at that member."""
 
     member: str
     shard: int
     region: str
-    """Where the member stands."""
+    """The region of the member."""
     resident: str
-    """The region that the rows are bound to."""
+    """The region that the rows must not leave."""
     franchises: int
-    """How many of its franchises' own rows are there."""
+    """How many of that region's franchises the member holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diverged:
-    """A booking, or a state of it, that a member on the lost side of a partition held and the leader of its shard did not."""
+    """A booking, or a state of it, that a member on the losing side of a partition held and the leader of its shard did not."""
 
     member: str
     shard: int

@@ -1,4 +1,4 @@
-"""A run as a whole: its manifest, the senders' own counts, and all that a judge may look at."""
+"""A whole run: its manifest, the senders' own counts, and everything that judges use."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ class Sent:
     """Operations that were due, whether sent or not."""
     sent: int
     recorded: int
-    """Rows that it handed to its spool."""
+    """Rows that it wrote to its spool."""
     finished: bool
-    """It ended by itself and wrote this last."""
+    """Whether it ended by itself and wrote this at its end."""
     requests: int = 0
-    """HTTP requests that it believes it put on the wire, redirects and retries included."""
+    """HTTP requests that it sent by its own count, including redirects and retries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blind:
-    """A worker was killed: nothing is known of its share of the load from ``from_ns`` to ``to_ns``."""
+    """A worker was killed: nothing is known about its share of the load from ``from_ns`` to ``to_ns``."""
 
     source: str
     worker: str
@@ -60,12 +60,12 @@ class EdgeCount:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """At which rate a run offered its load, beside the one that was planned, and who chose it. Rates are those of the fullest phase."""
+    """The offered rate of a run, the planned rate, and what decided. Rates are those of the phase with the highest rate."""
 
     by: Literal["plan", "option", "calibration"]
-    """The plan as written, ``--rate-scale``, or what this machine was measured to sustain."""
+    """What decided: the plan as written, ``--rate-scale``, or the calibration of this machine."""
     scale: float
-    """Times the planned rates of sessions, contests and canaries."""
+    """The factor on the planned rates of sessions, contests and canaries."""
     planned_sessions_per_s: float
     """Sessions per second of the fullest phase, as the plan is written."""
     sessions_per_s: float
@@ -81,9 +81,9 @@ class Rate:
     cpu_s_per_session: float | None = None
     """Processor time of one session in seconds, over all parts. A platform that has become more expensive shows here, whatever the rate is."""
     standing_cores: float | None = None
-    """Processors in use without any load."""
+    """Number of processors in use without load."""
     others_cores: float | None = None
-    """Processors that other programs used meanwhile."""
+    """Number of processors that other programs used meanwhile."""
     least_scale: float | None = None
     """Below this share of the planned rates no load is sent, and the run is inconclusive."""
 
@@ -95,7 +95,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What is true of the whole run and known when it starts, plus the phases as they happened."""
+    """Facts about the whole run that are known when it starts, and the phases as they happened."""
 
     id: str
     plan: str
@@ -113,22 +113,22 @@ class Manifest:
     interrupted: str | None = None
     """Why the run ended early; ``None`` when it ran to its end."""
     payments_ledger: bool = True
-    """Whether the payment provider's own ledger can be read; else its absence is no damage, and what needs it is unknown."""
+    """Whether the payment provider's own ledger can be read. If not, a missing ledger is not damage, and verdicts that need it are inconclusive."""
     edge_counters: bool = True
-    """Whether the edges count requests themselves; else the senders' counts cannot be compared with anything."""
+    """Whether the edges count requests themselves. If not, the senders' counts cannot be compared with theirs."""
     rate_scale: float = 1.0
-    """By what the plan's rates of sessions, contests and canaries were multiplied (``--rate-scale``, or a calibration)."""
+    """The factor on the plan's rates of sessions, contests and canaries (``--rate-scale``, or a calibration)."""
     lengths_s: tuple[float, ...] = ()
-    """How long each phase of the plan was to last; as written where it is empty."""
+    """The planned length of each phase in seconds; empty: as written in the plan."""
     rate: Rate | None = None
     """``None`` for runs of older versions."""
     looked_inside: bool = False
-    """Whether the final state includes the content of each cache and database member; a remote platform cannot be asked for that."""
+    """Whether the final state includes the contents of each cache and database member, which cannot be read from a remote platform."""
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Everything a judge may look at. Frames have the columns of their row dataclass; missing evidence is ``None``, never an empty frame."""
+    """Everything that judges use. Frames have the columns of their row dataclass; missing evidence is ``None``, never an empty frame."""
 
     manifest: Manifest
     operations: pd.DataFrame
@@ -143,10 +143,10 @@ class History:
     resources: pd.DataFrame | None = None
     """What the machine and every group of processes used, about once a second; see ``closeshave/environments/evidence/resources.py``."""
     damage: tuple[str, ...] = ()
-    """What could not be read and why; each makes the judgements that need it inconclusive."""
+    """What could not be read, and why; verdicts that need it are inconclusive."""
     blind: tuple[Blind, ...] = ()
     """The times for which killed workers recorded nothing."""
     cache_entries: pd.DataFrame | None = None
     placements: pd.DataFrame | None = None
     diverged: pd.DataFrame | None = None
-    """What only the lost side of a partition held; ``None`` where there were no two sides to read."""
+    """What only the losing side of a partition held; ``None`` if there were no two sides to read."""

@@ -1,7 +1,6 @@
-"""A :class:`closeshave.loadgen.transport.Transport` on the engine's connections: it sends the requests of the booking journeys.
+"""A :class:`closeshave.loadgen.transport.Transport` on the engine's connections, for the requests of the booking journeys.
 
-Journeys judge and record answers themselves, so this sends one request and reports what came of it: no retries, no redirects, no cookies, no
-record of its own.
+Journeys classify and record answers themselves, so this sends one request and returns the result: no retries, no redirects, no cookies, no record.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from closeshave.loadgen.transport import CONNECT_TIMEOUT_S, TOTAL_TIMEOUT_S, Ans
 from closeshave.loadgen.wire import build, constant_lines, split
 
 IDLE_LIMIT_NS = 4_000_000_000
-"""A connection unused for longer is not used again: servers close idle ones after five seconds or more, and a request that crosses such a
-close would be a failure without a cause."""
+"""A connection that was idle for longer is not used again: servers close idle ones after five seconds or more, and a request at that moment would
+fail although the platform works."""
 
 PROXY_REFUSES = 407
-"""Statuses that only a proxy sends, which then has not forwarded the request."""
+"""Statuses that only a proxy sends, and that mean that it has not forwarded the request."""
 
 _FAILURES: Mapping[Reason, Failure] = {
     Reason.DNS: Failure.UNREACHABLE,
@@ -43,26 +42,26 @@ _FAILURES: Mapping[Reason, Failure] = {
 }
 
 _under_way: set[greenlet] = set()
-"""The greenlets that wait for an answer now, in this process."""
+"""The greenlets of this process that currently wait for an answer."""
 
 
 class Stopped(BaseException):
-    """Thrown into a customer whose request is under way when the generator must end now. Not an error: it must not be caught."""
+    """Raised in a customer's greenlet whose request is in flight when the generator must end. Not an error: it must not be caught."""
 
 
 def stop_waiting() -> None:
-    """Let every request under way end at once, as :attr:`Failure.STOPPED`, so that its sender can still record it."""
+    """End every request in flight at once, as :attr:`Failure.STOPPED`, so that its sender can still record it."""
     for waiting in list(_under_way):
         gevent.kill(waiting, Stopped)
 
 
 class EngineTransport:
-    """One customer's requests to one edge, on connections of their own."""
+    """Sends one customer's requests to one edge, on connections of its own."""
 
     def __init__(
         self, engine: Engine, url: str, *, connect_timeout_s: float = CONNECT_TIMEOUT_S, total_timeout_s: float = TOTAL_TIMEOUT_S
     ) -> None:
-        """Raises :class:`ValueError` for a URL that is none."""
+        """Raises :class:`ValueError` for an invalid URL."""
         self._engine = engine
         self._origin, prefix = split(url)
         self._prefix = prefix.rstrip("/")

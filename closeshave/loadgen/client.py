@@ -1,6 +1,6 @@
-"""What tasks call: ``client.get("/path")``. One client is one customer's view of one platform: base URL, headers, cookies, connections, identity.
+"""The HTTP client of tasks: ``client.get("/path")``. One client is one customer at one platform: base URL, headers, cookies, connections, identity.
 
-Every request that is put on the wire, each retry and redirect included, is one row of the records, so that they equal what the server saw.
+Every request that is sent, including each retry and redirect, is one row of the records, so that they equal what the server saw.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from closeshave.loadgen.trace import NOTHING, trace
 from closeshave.loadgen.wire import DEFAULT_HEADERS, IDEMPOTENT, Origin, build, constant_lines, merged, split, text_of
 
 Check = Callable[[Response], bool]
-"""Whether a successful answer is what was asked for."""
+"""Whether a successful answer has the expected contents."""
 
 _NAN: Final = float("nan")
 _READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 Effects = Callable[[Response, int], Effect | None]
-"""``(response, operation ID)`` → what the request did to the platform's state; ``None`` for nothing that anybody could tell."""
+"""``(response, operation ID)`` → how the request changed the platform's state; ``None`` if that is not known."""
 
 _REMEMBERED = 64
-"""Targets whose plain requests a client remembers."""
+"""For how many targets a client keeps the bytes of plain requests."""
 _JSON: Final[Mapping[str, str]] = {"Content-Type": "application/json"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEEPS_METHOD = frozenset({307, 308})
@@ -47,10 +47,10 @@ _now_ns: Final = time.monotonic_ns
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long to wait, in nanoseconds, each from the start of its attempt."""
+    """Time-outs in nanoseconds, each from the start of its attempt."""
 
     connect_ns: int = 5_000_000_000
-    """Until the connection stands, name look-up, every address and TLS included; also the wait for a bounded pool."""
+    """Until the connection is established, including name look-up, every address and TLS; also the wait for a bounded pool."""
     first_byte_ns: int = 30_000_000_000
     total_ns: int = 60_000_000_000
 
@@ -71,9 +71,9 @@ class Client:
         traces: bool = False,
         proxy: Proxy | None = None,
     ) -> None:
-        """``pools`` gives the pool for an origin, connected through ``proxy`` where that is asked. ``retries`` counts further attempts after a
-        connection had grown stale; ``traces`` keeps what the platform tells in ``X-Region``, ``X-Cache`` and ``Server-Timing``. Raises
-        :class:`ValueError` for a base URL that is none.
+        """``pools`` gives the pool for an origin, connected through ``proxy`` if the origin needs it. ``retries`` is the number of further attempts
+        after a stale connection; ``traces`` records ``X-Region``, ``X-Cache`` and ``Server-Timing``. Raises :class:`ValueError` for an invalid base
+        URL.
         """
         self.origin, prefix = split(base_url)
         self._prefix = prefix.rstrip("/")
@@ -85,9 +85,9 @@ class Client:
         self._form = proxy.form(self.origin) if proxy else ""
         self._constant = self._lines(self.origin, self._headers)
         self._plain_gets: dict[str, bytes] = {}
-        """Requests that say nothing but their target, by target: the same bytes each time."""
+        """The bytes of plain requests (only a target), by target."""
         self._last_told: tuple[object, ...] = ()
-        """What a row of the hot path says besides its times, and the bytes that say it."""
+        """The fields of a row of the hot path except its times, and their bytes."""
         self._last_tail = b""
         self._timeouts = timeouts or Timeouts()
         self._first_byte_ns, self._total_ns = self._timeouts.first_byte_ns, self._timeouts.total_ns
@@ -96,10 +96,10 @@ class Client:
         self.customer: SupportsIndex = 0
         self.franchise: SupportsIndex = 0
         self.shard: SupportsIndex = 0
-        """What the records say about who asks; numpy's integers will do."""
+        """The customer, franchise and shard in the records; numpy's integers are accepted."""
         self._journey = self._region = 0
         self.intended_ns = 0
-        """When the next request was due; 0 for a closed model, in which it is due when it is sent. Used up by that request."""
+        """When the next request is due; 0 in a closed model, in which it is due when it is sent. Reset by that request."""
 
     # -- for tasks -------------------------------------------------------------------------------------------------------------------------
 
@@ -151,11 +151,11 @@ class Client:
         return self.request("DELETE", path, **options)
 
     def tag(self, *, journey: str = "", region: str = "") -> None:
-        """What the records say about the requests from now on, besides :attr:`customer`, :attr:`franchise` and :attr:`shard`."""
+        """Set the journey and region in the records of all requests from now on."""
         self._journey, self._region = self._texts.code(journey or None), self._texts.code(region or None)
 
     def set_header(self, name: str, value: str) -> None:
-        """Send ``name`` with every request from now on: a bearer token. Raises :class:`ValueError` for a line end."""
+        """Send this header with every request from now on, for example a bearer token. Raises :class:`ValueError` for a line end."""
         if "\n" in value or "\r" in value:
             raise ValueError(f"a line end inside header {name}")
         self._headers = merged(self._headers, {name: value})
@@ -163,7 +163,7 @@ class Client:
         self._plain_gets.clear()
 
     def connect(self) -> None:
-        """Have a connection ready before it is needed; one that cannot be had is left for the first request to find out."""
+        """Open a connection before it is needed; if that fails, the first request will report it."""
         with contextlib.suppress(TransportError):
             self._pool.give(self._pool.take(_now_ns() + self._timeouts.connect_ns), True)
 
@@ -182,10 +182,10 @@ class Client:
     ) -> Response:
         """Send a request and wait for its answer.
 
-        ``name`` groups requests in records and statistics (default: the path); ``json`` is sent as JSON, ``data`` as it is; ``check`` decides
-        whether a successful answer is good; ``effect`` says what a write did, for the judges of integrity, and is recorded with it; with
-        ``catch_response`` the answer is recorded at the end of a ``with`` block, after the task's own ``response.failure(…)``. Never raises for
-        what a network or a server does; :class:`ValueError` for a request that cannot be written.
+        ``name`` groups requests in records and statistics (default: the path); ``json`` is sent as JSON, ``data`` as it is; ``check`` decides whether
+        a successful answer is good; ``effect`` returns what a write did, for the judges of integrity, and is recorded with it; with
+        ``catch_response`` the answer is recorded at the end of a ``with`` block, after the task's own ``response.failure(…)``. Never raises because
+        of a network or a server; raises :class:`ValueError` for an invalid request.
         """
         if method not in METHOD_CODES:
             raise ValueError(f"unsupported HTTP method: {method!r}")
@@ -206,9 +206,9 @@ class Client:
         return self._conclude(response, method, target, wire, headers, data, kind, check, catch_response, allow_redirects, effect)
 
     def _get_plainly(self, path: str, name: str | None, allow_redirects: bool) -> Response:
-        """:meth:`request` for most requests of a large load, in one piece: a GET that says nothing but its target, and a connection that is idle.
+        """:meth:`request` for most requests of a large load, in one function: a GET with only a target, on an idle connection.
 
-        Whatever turns out otherwise goes on in :meth:`_attempt` and :meth:`_conclude`.
+        All other cases continue in :meth:`_attempt` and :meth:`_conclude`.
         """
         target = self._prefix + path
         wire = self._plain_gets.get(target) or self._plain_get(target)
@@ -253,7 +253,7 @@ class Client:
         allow_redirects: bool,
         effect: Effects | None,
     ) -> Response:
-        """What follows a first attempt: others, what the answer asks for, the verdict, the record."""
+        """After the first attempt: further attempts, cookies and redirects, classification, record."""
         message = response.message
         if message is None:
             response = self._try_again(response, self._pool, method, wire, kind)
@@ -280,7 +280,7 @@ class Client:
     # -- attempts ------------------------------------------------------------------------------------------------------------------------------
 
     def _attempt(self, pool: Pool, method: str, wire: bytes, kind: int, intended_ns: int) -> Response:
-        """One request on the wire, and its answer. ``intended_ns`` is 0 when it is due now. Not recorded yet, unless it is broken off."""
+        """Send one request and receive its answer. ``intended_ns`` is 0 when it is due now. Not recorded yet, except when it is interrupted."""
         timeouts = self._timeouts
         self._counters.sent += 1
         started_ns = _now_ns()
@@ -298,7 +298,7 @@ class Client:
         return Response(message, due_ns, started_ns, ended_ns)
 
     def _broken_off(self, error: BaseException, method: str, kind: int, due_ns: int, started_ns: int) -> Response:
-        """An attempt that has no answer. Raises ``error`` again where it is the greenlet's end."""
+        """Handle an attempt without an answer. Raises ``error`` again if it ends the greenlet."""
         if isinstance(error, TransportError):
             self._counters.unsent += not error.sent
             return Response.failed(error, due_ns, started_ns, _now_ns())
@@ -309,7 +309,7 @@ class Client:
         raise error
 
     def _try_again(self, response: Response, pool: Pool, method: str, wire: bytes, kind: int) -> Response:
-        """Attempts on other connections while pooled ones turn out to have grown stale, as long as sending twice is safe."""
+        """Repeat on other connections while pooled ones are stale, as long as sending twice is safe."""
         for _ in range(self._retries):
             error = response.transport_error
             if error is None or not error.stale or (error.sent and method not in IDEMPOTENT):
@@ -332,7 +332,7 @@ class Client:
         *,
         allow_redirects: bool,
     ) -> Response:
-        """Do what the answer asks of a client: keep its cookies, go where it points."""
+        """Keep the cookies of an answer, and follow its redirect."""
         if response.message is not None and response.message.head.sets_cookies:
             self._take_cookies(response, self.origin, target)
         if response.status in _REDIRECTS and allow_redirects and "location" in response.headers:
@@ -342,7 +342,7 @@ class Client:
     def _follow(
         self, response: Response, method: str, origin: Origin, target: str, headers: Mapping[str, str] | None, data: bytes | None, kind: int
     ) -> Response:
-        """Go where a redirect points, hop by hop; each hop that is left behind is recorded as it was."""
+        """Follow redirects; each answer on the way is recorded."""
         hops, attempt = 0, response.attempt
         while hops < self._redirects and (there := _pointed_at(response, origin, target)) is not None:
             judge(response, method, None, redirect_promised=True)
@@ -429,7 +429,7 @@ class Client:
 
 
 def _pointed_at(response: Response, origin: Origin, target: str) -> tuple[Origin, str] | None:
-    """Where a redirect leads; ``None`` for an answer that is no redirect or cannot be followed: to an app, or to a port that is not a number."""
+    """The target of a redirect; ``None`` for an answer that is not a redirect or cannot be followed (another scheme, a port that is not a number)."""
     if response.message is None or response.status not in _REDIRECTS:
         return None
     location = next((value for name, value in response.message.head.fields() if name == "location"), None)
@@ -442,7 +442,7 @@ def _pointed_at(response: Response, origin: Origin, target: str) -> tuple[Origin
 
 
 def _passes(check: Check, response: Response) -> bool:
-    """A check that stumbles over a body has found it wrong."""
+    """Whether the check accepts the response; false if the check raises."""
     try:
         return bool(check(response))
     except Exception:  # noqa: BLE001 - whatever shape a body has, its row is recorded
@@ -450,9 +450,9 @@ def _passes(check: Check, response: Response) -> bool:
 
 
 def judge(response: Response, method: str, check: Check | None, *, redirect_promised: bool = False) -> None:
-    """Set outcome, good and error of ``response`` by the one table (:mod:`closeshave.loadgen.outcomes`), and ``check`` for a success.
+    """Set outcome, good and error of ``response`` by the table in :mod:`closeshave.loadgen.outcomes`, and by ``check`` for a success.
 
-    ``redirect_promised``: a redirect is what was asked for, or somebody follows it.
+    ``redirect_promised``: a redirect is the expected answer, or is followed.
     """
     status, writes = response.status, method not in _READS
     error = response.transport_error

@@ -1,8 +1,8 @@
-"""Whether the hot modules of this package run compiled: the very same sources, translated to C by mypyc.
+"""Whether the hot modules of this package run compiled: the same sources, translated to C by mypyc.
 
-A wheel carries them, and ``make compiled`` makes them in a checkout, in the directory ``_compiled`` beside the sources with a seal of these. What does
-not fit the sources (they were changed since) or the interpreter is left alone: then all of the package is plain Python, which does the same and
-takes longer. ``CLOSESHAVE_PLAIN_ENGINE=1`` asks for that.
+Wheels contain them, and ``make compiled`` builds them in a checkout, in the directory ``_compiled`` with hashes of the sources. If they do not fit
+the sources (changed since) or the interpreter, they are not used: then the whole package is plain Python, which does the same but takes longer.
+``CLOSESHAVE_PLAIN_ENGINE=1`` requests this.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ SEAL = "seal.json"
 MODULES = (
     "carrier", "client", "connection", "cookies", "loop", "parser", "pool", "records", "response", "rows", "scheduler", "tls", "wire",
 )  # fmt: skip
-"""What a request passes through. The rest runs once a second, once a connection, or inside numpy."""
+"""The modules that every request uses. The others run once a second, once for each connection, or inside numpy."""
 PLAIN = "CLOSESHAVE_PLAIN_ENGINE"
 
 
 def why_plain(directory: Path = DIRECTORY, sources: Path = SOURCES) -> str | None:
     """Why the engine runs as plain Python; ``None`` when it runs compiled."""
     if os.environ.get(PLAIN, "0") not in {"", "0"}:
-        return f"{PLAIN} asks for it"
+        return f"{PLAIN} requests it"
     try:
         sealed = json.loads((directory / SEAL).read_bytes())
     except FileNotFoundError:
-        return "nothing was compiled; 'make compiled' does it in a checkout that has a C compiler, and wheels carry it"
+        return "it is not compiled; 'make compiled' does that in a checkout with a C compiler, and wheels contain it compiled"
     except (OSError, ValueError) as error:
         return f"what was compiled cannot be read: {error}"
     if not all((directory / f"{module}{EXTENSION_SUFFIXES[0]}").exists() for module in MODULES):

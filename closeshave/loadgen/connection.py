@@ -1,7 +1,7 @@
-"""One connection: a request goes out, its answer comes back, on a greenlet that sleeps in between.
+"""One connection: sends a request and receives its answer, on a greenlet that sleeps in between.
 
-``exchange`` is the hot path of the whole engine. On it, in order: one assignment moves the deadline, one makes the greenlet the one to wake, a
-``send``, a switch to the hub, a ``recv``, and the parser's quick way. Everything that can go otherwise is in the methods below it.
+``exchange`` is the hot path of the whole engine. Its steps: one assignment sets the deadline, one sets the greenlet to wake, a ``send``, a switch to
+the hub, a ``recv``, and the parser's fast path. All other cases are in the methods below it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Connection:
     )  # fmt: skip
 
     def __init__(self, loop: Loop, family: int, memo: HeadMemo) -> None:
-        """An unconnected socket. Raises :class:`TransportError` when the process may open no more, or the machine has no such family."""
+        """An unconnected socket. Raises :class:`TransportError` when the process has no descriptor left, or the machine has no such address family."""
         try:
             self._sock = _raw_socket(family, socket.SOCK_STREAM)
         except OSError as error:
@@ -52,16 +52,16 @@ class Connection:
         self._loop, self._ready, self._pause = loop, loop.ready, loop.pause
         self._parser = ResponseParser(memo)
         self.tls: TlsLayer | None = None
-        """The encryption, once it stands."""
+        """The TLS layer, once it is established."""
         self.on_close: Callable[[], None] | None = None
-        """The owner's wish to know, set once the connection stands."""
+        """Called by :meth:`close`; set once the connection is established."""
         self._sent = 0
         self.deadline_ns = self.watched_ns = NEVER_NS
         self.exchanges = 0
-        """Answers received so far; above 0 the connection may have grown stale."""
+        """Answers received so far; above 0 the connection may be stale."""
         self.open = True
         self.stands = False
-        """Whether the address has taken the connection."""
+        """Whether the address has accepted the connection."""
         try:
             loop.register(self.fd, self._when_idle)
         except OSError as error:
@@ -128,7 +128,7 @@ class Connection:
         return whole if whole is not None else self._receive(data, total_due_ns, bodiless)
 
     def _finish_sending(self, wire: bytes, total_due_ns: int, bodiless: bool) -> Message:
-        """Send what the socket's buffer had no room for, unless the server answers before it has heard everything."""
+        """Send the rest of a request that the socket's buffer had no room for, unless the server answers before that."""
         cut_short = False
         self._loop.want(self.fd, EPOLLIN | EPOLLOUT)
         while self._sent < len(wire) and not cut_short:
@@ -145,7 +145,7 @@ class Connection:
         return message
 
     def _receive(self, data: bytes | None, total_due_ns: int, bodiless: bool) -> Message:
-        """The rest of the answer; ``data`` is what has come so far: ``None`` for nothing, ``b""`` for the server's end."""
+        """Receive the rest of the answer; ``data`` is what has come so far: ``None`` for nothing, ``b""`` if the server has closed."""
         parser = self._parser
         parser.start(bodiless=bodiless)
         while True:
@@ -170,7 +170,7 @@ class Connection:
         return message
 
     def _read(self) -> bytes | None:
-        """What the socket has now, decrypted: ``None`` for nothing, ``b""`` for the end. Raises :class:`OSError`."""
+        """The received bytes, decrypted: ``None`` for nothing, ``b""`` for the end. Raises :class:`OSError`."""
         try:
             data = self._recv(_RECEIVE_BYTES)
         except BlockingIOError:
@@ -203,9 +203,9 @@ class Connection:
     # -- the ends of its life ------------------------------------------------------------------------------------------------------------------
 
     def connect(self, address: Address, due_ns: int, tls: TlsLayer | None, tunnel: bytes = b"") -> None:
-        """Connect, and shake hands where there is TLS; ``tunnel`` asks the proxy at ``address`` for the way on, before that.
+        """Connect, and do the TLS handshake if needed; before that, ``tunnel`` is the request to the proxy at ``address`` for a tunnel.
 
-        Raises :class:`TransportError` with nothing sent; the connection is closed then.
+        Raises :class:`TransportError`; then no request was sent, and the connection is closed.
         """
         self.deadline_ns = due_ns
         if due_ns < self.watched_ns:
@@ -231,7 +231,7 @@ class Connection:
         self._ready[self.fd] = self._when_idle
 
     def _refused(self, error: OSError, address: Address) -> Reason:
-        """Why there is no connection, by the error of the attempt."""
+        """The reason why there is no connection, from the error of the attempt."""
         if is_shortage(error) and (error.errno != errno.EADDRNOTAVAIL or of_ports(*address)):
             return Reason.SHORTAGE
         if error.errno in _UNREACHABLE:
@@ -239,11 +239,11 @@ class Connection:
         return Reason.REFUSED if self.tls is None else Reason.TLS
 
     def expire(self) -> None:
-        """The loop's word that the deadline has passed: wake the greenlet with no events."""
+        """Called by the loop when the deadline has passed: wake the greenlet without events."""
         self._ready[self.fd](0)
 
     def close(self) -> None:
-        """Give up the socket; again does nothing."""
+        """Close the socket; a second call does nothing."""
         if not self.open:
             return
         self.open = False
@@ -266,7 +266,7 @@ class Connection:
         self._loop.want(self.fd, EPOLLIN)
 
     def _dig(self, request: bytes) -> None:
-        """Have a proxy connect this connection to the platform."""
+        """Ask a proxy to connect this connection to the platform."""
         while request:
             # As below: smaller than any socket buffer.
             gone = self._send(request)

@@ -1,6 +1,6 @@
-"""After the load: the workers' records become ``operations.parquet`` and ``effects.parquet`` and are reconciled with what each worker says of itself.
+"""After the load: converts the workers' records to ``operations.parquet`` and ``effects.parquet``, and compares them with each worker's own counts.
 
-Block by block, so that memory does not grow with the run; column by column, never row by row. Doing it again replaces the file.
+It works in blocks, so that memory does not grow with the run, and by columns, never by rows. A second conversion replaces the files.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ BLOCK_ROWS = 500_000
 _NUMBERS = ("shard", "franchise", "intended_ns", "started_ns", "ended_ns", "status", "attempt", "bytes")
 
 _PLAIN_EFFECTS = pa.schema([(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type) for field in EFFECTS])
-"""JSON has no dictionaries."""
+"""The schema of effects with plain text columns, because JSON has no dictionary encoding."""
 _IDS = ("booking", "barber")
 _NEEDED = ("operation", "action", "franchise", "shard")
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What was found in the records."""
+    """The counts of a conversion."""
 
     operations: int
     sent: tuple[Sent, ...]
     blind: tuple[Blind, ...]
-    """Of each worker that was killed: from its last record to the last one of the run."""
+    """For each killed worker: the time from its last record to the last one of the run."""
     torn: int
-    """Records cut short: the last thing that a killed worker was writing."""
+    """The number of incomplete records, which a killed worker was writing."""
 
     @property
     def reconciled(self) -> bool:
-        """Every worker ended by itself, and what it says that it sent is there."""
+        """Whether every worker ended by itself and all its sent requests are recorded."""
         return all(one.finished and one.sent == one.recorded for one in self.sent) and self.torn == 0
 
 
@@ -64,7 +64,7 @@ class WorkerRecords:
 
     @classmethod
     def open(cls, path: Path) -> WorkerRecords:
-        """Open the files beside a ``.rows`` file. Raises :class:`OSError`, or :class:`ValueError` for a file that is none of this version."""
+        """Open the files beside a ``.rows`` file. Raises :class:`OSError`, or :class:`ValueError` for a file of another version."""
         size = path.stat().st_size
         with path.open("rb") as file:
             header = file.read(HEADER.size)
@@ -80,7 +80,7 @@ class WorkerRecords:
 
     @property
     def said(self) -> Mapping[str, Any]:
-        """What the worker said of itself last; empty when it was killed before it said anything, or what it said is damaged."""
+        """The worker's last own counts; empty if it was killed before the first ones, or if they are damaged."""
         try:
             said = foreign.loads(self.files.counters.read_bytes())
         except (FileNotFoundError, ValueError):
@@ -89,7 +89,7 @@ class WorkerRecords:
         return said if whole and isinstance(said.get("finished"), bool) else {}
 
     def blocks(self) -> Iterator[tuple[int, Rows]]:
-        """The rows, block by block, with the place of each block's first."""
+        """The rows in blocks, with the position of each block's first row."""
         for start in range(0, len(self.rows), BLOCK_ROWS):
             yield start, np.asarray(self.rows[start : start + BLOCK_ROWS])
 
@@ -100,7 +100,7 @@ def open_all(directory: Path) -> list[WorkerRecords]:
 
 
 def convert(directory: Path, target: Path) -> Converted:
-    """Write all records below ``directory`` to the Parquet file ``target``, whole or not at all. Raises as :func:`open_all` does."""
+    """Write all records below ``directory`` to the Parquet file ``target``, completely or not at all. Raises as :func:`open_all` does."""
     workers = open_all(directory)
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_suffix(".writing")
@@ -122,9 +122,9 @@ def convert(directory: Path, target: Path) -> Converted:
 def convert_effects(directory: Path, target: Path) -> int:
     """Write the effects below ``directory`` to the Parquet file ``target``; returns how many.
 
-    The last line of a killed worker may be torn, and effects are written before their operations: what has no operation is left out. What does
-    not fit (a version beyond 64 bits) is unknown in the table, and kept as it was in ``effects-odd.jsonl`` beside it; IDs that are text are
-    numbers by ``ids.jsonl``. The other effects do not suffer from either.
+    The last line of a killed worker may be incomplete, and effects are written before their operations: an effect without an operation is left out. A
+    value that does not fit (a version of more than 64 bits) is unknown in the table, and its line is copied to ``effects-odd.jsonl``; text IDs are
+    numbers by ``ids.jsonl``. Other effects are not affected.
     """
     tables = [EFFECTS.empty_table()]
     odd, texts = list[bytes](), dict[int, str]()
@@ -163,7 +163,10 @@ def _read_effects(whole: bytes, odd: list[bytes], texts: dict[int, str]) -> pa.T
 
 
 def _fitted(line: bytes, odd: list[bytes], texts: dict[int, str]) -> dict[str, Any] | None:
-    """The row of a line as its table can hold it; ``None`` for one that cannot be assigned. Odd lines are added to ``odd``, IDs to ``texts``."""
+    """The row of a line in the form of the table; ``None`` for one without an operation.
+
+    Lines that do not fit are added to ``odd``, text IDs to ``texts``.
+    """
     try:
         told = foreign.loads(line)
     except ValueError:
@@ -199,7 +202,7 @@ def _value(value: object, type_: pa.DataType) -> Any:
 
 
 def _whole_table(worker: WorkerRecords, start: int, rows: Rows) -> pa.Table:
-    """Raises :class:`ValueError` if a row names a text or an outcome that does not exist: no sender writes that."""
+    """Raises :class:`ValueError` if a row has the code of a text or an outcome that does not exist, which no sender writes."""
     try:
         return _table(worker, start, rows)
     except pa.ArrowException as error:
@@ -235,7 +238,7 @@ def _blind(workers: list[WorkerRecords]) -> tuple[Blind, ...]:
 
 
 def _sent(worker: WorkerRecords) -> Sent:
-    """The worker's own counters, with the rows that are really there. A worker killed before its first flush says nothing of itself."""
+    """The worker's own counters, and the number of recorded rows. A worker that was killed before its first flush has no counters."""
     name, recorded, said = worker.files.rows.stem, len(worker.rows), worker.said
     if not said:
         return Sent(worker.source.value, name, intended=recorded, sent=recorded, recorded=recorded, finished=False)

@@ -1,6 +1,6 @@
-"""A customer's cookies, as far as a client of one platform needs them (RFC 6265): name, value, host or domain, path, lifetime, Secure.
+"""A customer's cookies, as a client of one platform needs them (RFC 6265): name, value, host or domain, path, lifetime, Secure.
 
-Not here: the public-suffix list (nothing that this client talks to sets a cookie for a whole country) and SameSite (there are no pages).
+Not supported: the public-suffix list (no platform sets a cookie for a whole top-level domain) and SameSite (there are no pages).
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from closeshave.loadgen.wire import Origin
 
 _MAX_AGE = re.compile(r"-?[0-9]+")
 _AGE_S_MAX = 400 * 86_400
-"""What browsers make of a longer one (RFC 6265bis, 5.6.2)."""
+"""The longest lifetime; browsers shorten longer ones to this (RFC 6265bis, 5.6.2)."""
 _LONGEST = 4096
-"""Characters of a cookie; a longer one is ignored."""
+"""The most characters of a cookie; a longer one is ignored."""
 _MOST = 180
-"""Cookies of one customer; the oldest makes room."""
+"""The most cookies of one customer; then the oldest is removed."""
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _REMEMBERED = 16
-"""Paths for which a jar remembers its header."""
+"""For how many paths a jar keeps the computed header."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """One cookie; ``expires_s`` is wall-clock seconds since the epoch, ``None`` for the session's life."""
+    """One cookie; ``expires_s`` is wall-clock seconds since the epoch, ``None`` until the end of the session."""
 
     name: str
     value: str
@@ -78,7 +78,7 @@ def parse_cookie(header: str, origin: Origin, path: str, now_s: float) -> Cookie
 
 
 def _is_above(domain: str, host: str) -> bool:
-    """Whether cookies of a host may be for all of a domain: one of several labels, and of a name, never of an address."""
+    """Whether cookies of a host may be for a whole domain: a name of several labels, never an address."""
     if not host.endswith("." + domain) or "." not in domain:
         return False
     try:
@@ -104,12 +104,12 @@ class CookieJar:
     def __init__(self) -> None:
         self._cookies: dict[tuple[str, str, str], Cookie] = {}
         self.empty = True
-        """Whether there is none: an attribute, because every request asks."""
+        """Whether there is no cookie: an attribute, because every request reads it."""
         self._headers: dict[tuple[Origin, str], str] = {}
-        """Answers of :meth:`header` that hold until a cookie changes; kept only while none of them can expire."""
+        """Results of :meth:`header` until a cookie changes; kept only while no cookie can expire."""
 
     def set(self, name: str, value: str, origin: Origin) -> None:
-        """Put a session cookie of the customer's own (a CSRF token) into the jar."""
+        """Add a session cookie of the customer (a CSRF token)."""
         self._keep(Cookie(name, value, origin.host, True, "/", False, None), 0.0)
 
     def get(self, name: str) -> str | None:
@@ -118,7 +118,7 @@ class CookieJar:
         return values[-1] if values else None
 
     def take(self, header: str, origin: Origin, path: str, now_s: float) -> None:
-        """Obey a ``Set-Cookie`` header."""
+        """Process a ``Set-Cookie`` header."""
         cookie = parse_cookie(header, origin, path, now_s)
         if cookie is not None:
             self._keep(cookie, now_s)

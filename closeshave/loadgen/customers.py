@@ -1,7 +1,7 @@
-"""A million customers who think most of the time: each is a row in arrays, due at some instant; none has a greenlet while it thinks.
+"""A million customers with long think times: each is a row in arrays with the instant of its next step, and has no greenlet while it thinks.
 
-Rows wait in a calendar of buckets, one for each tick of time. When a tick comes, its rows are sorted by their exact instants: a few thousand at
-a time, a millisecond's work for numpy, so that the order of all the others never matters.
+Rows wait in buckets, one for each tick of time. When a tick comes, its rows are sorted by their exact instants: a few thousand at a time, which takes
+numpy a millisecond. The other rows need not be sorted.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ class Customers:
     """Customers 0 … ``count`` − 1 with their state and the instant at which each acts next. An :class:`~.scheduler.Agenda`."""
 
     def __init__(self, count: int, start_ns: int, think_mean_s: float, rng: np.random.Generator, until_ns: int = NEVER_NS) -> None:
-        """A stationary start: what is left of each think time at the start is drawn as it would be seen at a random instant.
+        """The start is stationary: the rest of each think time at the start is drawn as at a random instant.
 
-        Think times are Erlang of order two: nobody acts in no time, and hardly anybody sleeps for ten times the mean. ``rng`` also draws every
-        later one, a block at a time. Whoever would be due after ``until_ns`` stays away. Raises :class:`ValueError` unless ``count`` and
+        Think times are Erlang-distributed of order two: very short ones and ones of ten times the mean are rare. ``rng`` also draws all later ones,
+        in blocks. A customer who would be due after ``until_ns`` does not act any more. Raises :class:`ValueError` unless ``count`` and
         ``think_mean_s`` are positive.
         """
         if count < 1 or think_mean_s <= 0:
             raise ValueError(f"{count} customers who think {think_mean_s} s")
         self.state = bytearray(count)
-        """What each is up to; a number that the journey gives meaning to."""
+        """The state of each customer: a number that the journey defines."""
         self._stage_ns, self._rng = think_mean_s / _STAGES * 1e9, rng
         self._thinks: list[int] = []
         self._until_ns = until_ns
         self._due = array("q", bytes(8 * count))
         self._buckets: dict[int, array[int]] = {}
         self._late: list[tuple[int, int]] = []
-        """Due within the tick that is being worked off already."""
+        """Customers due within the current tick."""
         self._rows: list[int] = []
         self._dues: list[int] = []
         self._at = 0
@@ -50,7 +50,7 @@ class Customers:
         return len(self._due)
 
     def take(self) -> tuple[int, int]:
-        """The customer who is due next: when, and who."""
+        """The next due customer: when, and which."""
         if self._late and self._late[0][0] == self.next_ns:
             item = heapq.heappop(self._late)
         else:
@@ -83,7 +83,7 @@ class Customers:
             self.next_ns = self._next()
 
     def overdue(self, now_ns: int) -> int:
-        """How many customers are due and have not been taken."""
+        """How many customers are due and not yet taken."""
         waiting = sum(due <= now_ns for due in self._dues[self._at :]) + sum(due <= now_ns for due, _ in self._late)
         dues = np.frombuffer(self._due, np.int64)
         return waiting + sum(
@@ -104,7 +104,7 @@ class Customers:
             self._buckets[tick] = array("I", rows.tobytes())
 
     def _next(self) -> int:
-        """When the next one is due; opens the next tick's bucket when the present one is worked off."""
+        """When the next customer is due; opens the next tick's bucket when the current one is done."""
         while self._at >= len(self._rows) and not self._late and self._buckets:
             self._open_next()
         own = self._dues[self._at] if self._at < len(self._rows) else NEVER_NS
@@ -123,7 +123,7 @@ class Customers:
 
 
 class Tokens:
-    """Texts of a million customers, such as bearer tokens, end to end in one block: no object per customer."""
+    """Texts of a million customers, such as bearer tokens, in one block of bytes, without an object for each customer."""
 
     def __init__(self, tokens: bytes, starts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
         """``starts`` has one more entry than there are tokens: where each starts, and the end of the last."""

@@ -1,4 +1,4 @@
-"""Names to addresses: looked up once per interval, however many connections are opened."""
+"""Resolves names: one look-up per interval, however many connections are opened."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _look_up(host: str, port: int) -> list[Any]:
 
 
 def _literal(host: str, port: int) -> Address | None:
-    """An address written as numbers needs no look-up, nor the threads that make one."""
+    """An address in numbers needs no look-up and no thread for it."""
     try:
         version = ipaddress.ip_address(host).version
     except ValueError:
@@ -49,7 +49,7 @@ class _Entry:
 
 
 class Resolver:
-    """Remembers addresses for an interval, in the order in which they last worked."""
+    """Keeps addresses for an interval, in the order in which they last worked."""
 
     def __init__(
         self, interval_s: float = DEFAULT_INTERVAL_S, lookup: Lookup = _look_up, clock: Callable[[], float] = time.monotonic
@@ -59,7 +59,7 @@ class Resolver:
         self._lock = RLock()
 
     def resolve(self, host: str, port: int) -> list[Address]:
-        """Addresses to try, in order. When a look-up fails, the old addresses serve on; with none, raises :class:`TransportError`."""
+        """Addresses to try, in order. When a look-up fails, the old addresses stay in use; without any, raises :class:`TransportError`."""
         entry = self._entries.get((host, port))
         if entry is not None and entry.fresh_until_s > self._clock():
             return entry.addresses
@@ -74,7 +74,7 @@ class Resolver:
         return entry.addresses
 
     def failed(self, host: str, port: int, address: Address) -> None:
-        """``address`` could not be connected to: others go first from now on."""
+        """Note that ``address`` could not be connected to: others are tried first from now on."""
         entry = self._entries.get((host, port))
         if entry is not None and len(entry.addresses) > 1 and address in entry.addresses:
             entry.addresses = [other for other in entry.addresses if other != address] + [address]

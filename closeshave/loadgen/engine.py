@@ -1,4 +1,4 @@
-"""All that the users of one worker process share: the loop, names, TLS sessions, connections, records, Locust's statistics."""
+"""Everything that the users of one worker process share: the loop, names, TLS sessions, connections, records, Locust's statistics."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from closeshave.loadgen.wire import Origin, split
 
 _LOG = logging.getLogger(__name__)
 _SLICE_ROWS = 1000
-"""Rows that are summed up at a time: a fraction of a millisecond's work."""
+"""How many rows are summed at a time, which takes a fraction of a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +33,23 @@ class Settings:
     """The settings of a worker's engine."""
 
     records: Path | None = None
-    """Directory of the records; ``None`` keeps only statistics."""
+    """Directory of the records; ``None``: only statistics."""
     source: Source = Source.CUSTOMERS
     worker: str = "worker-0"
     number: int = 0
-    """The worker's number among all of the run, from 0."""
+    """The worker's number in the run, from 0."""
     tls: TlsSettings = field(default_factory=TlsSettings)
     proxy: Proxy | None = None
     dns_interval_s: float = DEFAULT_INTERVAL_S
     pool_limit: int | None = None
-    """Most connections of a shared pool."""
+    """The most connections of a shared pool."""
 
 
 class Engine:
-    """One worker's engine. Make it after fork, in the greenlet world (after gevent's monkey patching, if there is any)."""
+    """One worker's engine. Create it after the fork, and after gevent's monkey patching if there is any."""
 
     def __init__(self, settings: Settings, observer: Observer | None = None) -> None:
-        """``observer`` sees every row soon after it was written: Locust's statistics.
+        """``observer`` gets every row soon after it was written, for Locust's statistics.
 
         Raises :class:`FileExistsError` when the worker's records exist already."""
         self.settings = settings
@@ -72,7 +72,7 @@ class Engine:
         retries: int = 1,
         traces: bool = False,
     ) -> Client:
-        """A client whose connections are the worker's, or with ``own_connections`` its own, as a browser's are."""
+        """A client that shares the worker's connections, or with ``own_connections`` has its own, like a browser."""
         pools = _OwnPools(self).pool if own_connections else self.pool
         return Client(
             base_url,
@@ -98,7 +98,7 @@ class Engine:
         return Pool(self._connector, origin)
 
     def warm(self, base_url: str, connections: int) -> None:
-        """Have so many shared connections open before they are needed; those that cannot be had are left for the load itself to find out."""
+        """Open so many shared connections before they are needed; if that fails, the load's own requests will report it."""
         pool = self.pool(split(base_url)[0])
         gevent.joinall([gevent.spawn(_open_one, pool) for _ in range(min(connections, self.settings.pool_limit or connections))])
 
@@ -108,9 +108,9 @@ class Engine:
         return self._connector.opened
 
     def close(self, *, overdue: int = 0, finished: bool = True) -> None:
-        """Write the last records and give everything up. ``overdue`` counts arrivals that were due but never begun.
+        """Write the last records and close everything. ``overdue`` counts arrivals that were due but not begun.
 
-        ``finished``: the worker has done all that it was to do.
+        ``finished``: the worker has done all its work.
         """
         self._flusher.kill()
         self._unobserved.append(self.records.close(overdue=overdue, finished=finished))

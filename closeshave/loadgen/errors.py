@@ -9,16 +9,16 @@ from closeshave.history import SHORTAGE as SHORT
 
 
 class Reason(StrEnum):
-    """What a network, a server or a stop can do to a request."""
+    """Why a request failed: the network, the server, or a stop."""
 
     DNS = "dns"
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
     CONNECT_TIMEOUT = "connect_timeout"
     POOL_TIMEOUT = "pool_timeout"
-    """No connection of a bounded pool came free in time."""
+    """No connection of a bounded pool became free in time."""
     TLS = "tls"
-    """The handshake failed: certificate not trusted, wrong name, no common version, or the server said no."""
+    """The handshake failed: certificate not trusted, wrong name, no common version, or refused by the server."""
     FIRST_BYTE_TIMEOUT = "first_byte_timeout"
     TOTAL_TIMEOUT = "total_timeout"
     RESET = "reset"
@@ -27,21 +27,21 @@ class Reason(StrEnum):
     TRUNCATED = "truncated"
     """The server closed the connection in the middle of an answer."""
     PROTOCOL = "protocol"
-    """What came is not HTTP/1.x, contradicts itself, or exceeds a limit."""
+    """The answer is not HTTP/1.x, contradicts itself, or exceeds a limit."""
     PROXY = UNPASSED
-    """The proxy could not be reached, or did not pass it on; the platform had no part in that."""
+    """The proxy could not be reached, or did not forward the request; it says nothing about the platform."""
     SHORTAGE = SHORT
-    """This machine had no descriptor, port, buffer, thread or memory for it; the platform had no part in that."""
+    """This machine had no descriptor, port, buffer, thread or memory for it; it says nothing about the platform."""
     STOPPED = "stopped"
-    """The generator was told to stop while the request was under way."""
+    """The generator was stopped while the request was in flight."""
 
 
 class TransportError(Exception):
     """No usable answer.
 
-    ``sent`` is false only if no byte of the request can have reached the server: it certainly did not happen. ``answered`` tells whether a first
-    byte of an answer came: then the server has seen the request, and sending it again would be a second one. ``stale`` means that a connection
-    that had worked before ended before any byte of this answer: most likely the server had closed it while it was idle.
+    ``sent`` is false only if no byte of the request can have reached the server: it certainly did not happen. ``answered``: a first byte of an answer
+    came, so the server has seen the request, and sending it again would be a second request. ``stale``: a connection that had worked before ended
+    before any byte of this answer, most likely because the server had closed it while it was idle.
     """
 
     def __init__(self, reason: Reason, detail: str = "", *, sent: bool, answered: bool = False, stale: bool = False) -> None:

@@ -1,10 +1,10 @@
 """One epoll for all sockets and timers of a worker, watched by the gevent hub with a single watcher.
 
-gevent would give every socket two libev watchers and start and stop one for each wait: about 20 µs a request. Here a socket is registered once
-for its lifetime; when it is ready, the hub switches straight to the greenlet that waits for it. Level-triggered: a greenlet that waits has
-drained its socket, and an idle socket that becomes readable has been closed by the server (or is at fault), and is dropped at once.
+gevent would give every socket two libev watchers and start and stop one for each wait: about 20 µs for each request. Here a socket is registered once
+for its lifetime; when it is ready, the hub switches directly to the greenlet that waits for it. The epoll is level-triggered: a waiting greenlet has
+read everything from its socket, and an idle socket that becomes readable was closed by the server (or has an error), and is closed at once.
 
-Make the loop after ``fork``: an epoll shared by two processes delivers the one's events to the other.
+Create the loop after ``fork``: an epoll that two processes share delivers events to the wrong one.
 """
 
 from __future__ import annotations
@@ -24,42 +24,42 @@ from closeshave.loadgen.timerfd import TimerFd
 EPOLLIN, EPOLLOUT = select.EPOLLIN, select.EPOLLOUT
 
 NEVER_NS: Final = 1 << 61
-"""Later than anything, and still an integer that compiled code need not put into an object."""
+"""Later than any instant, and small enough for an unboxed integer in compiled code."""
 
 _READ = 1
 """libev's EV_READ: the hub's watcher waits for the epoll's own descriptor to become readable."""
 _BATCH = 256
 _ROUNDS = 8
-"""How often the epoll may be asked again before libev's loop (timers, other greenlets) gets its turn."""
+"""How often the epoll may be polled again before libev's loop (timers, other greenlets) runs."""
 _BUSY = 4
-"""It is asked again after this many events at once: likely more have come meanwhile, and a turn of libev costs more than an empty poll."""
+"""It is polled again after this many events at once: probably more have come meanwhile, and a round of libev costs more than an empty poll."""
 
 
 _SWEEP = 1024
-"""Entries of closed connections that the heap of deadlines may hold before it is swept."""
+"""How many entries of closed connections the heap of deadlines may hold before they are removed."""
 
 
 class Expiring(Protocol):
-    """Something with a deadline that moves with every request."""
+    """An object with a deadline that changes with every request."""
 
     deadline_ns: int
-    """When to expire it; :data:`NEVER_NS` while nothing is awaited."""
+    """When it expires; :data:`NEVER_NS` while it waits for nothing."""
     watched_ns: int
-    """When the loop will next look at it; :data:`NEVER_NS` when it will not."""
+    """When the loop will next check it; :data:`NEVER_NS` when it will not."""
 
     def expire(self) -> None:
-        """The deadline has passed."""
+        """Called when the deadline has passed."""
         ...
 
 
 class Loop:
-    """Wakes what waits: greenlets for sockets, callbacks for timers, deadlines."""
+    """Wakes greenlets for sockets, and calls callbacks for timers and deadlines."""
 
     def __init__(self) -> None:
         """Open the epoll and start watching it from this thread's hub. Raises :class:`OSError`."""
         self.epoll = get_original("select", "epoll")()
         self.ready: dict[int, Callable[[int], Any]] = {}
-        """By descriptor: called with the events, in the hub. A waiting greenlet's ``switch`` or a callback that never blocks."""
+        """By descriptor: called with the events, in the hub. It is a waiting greenlet's ``switch`` or a callback that never blocks."""
         hub = gevent.get_hub()
         # The hub's own ``switch`` is Python code that looks for a hook that only the hub itself has.
         self.pause: Callable[[], Any] = greenlet.switch.__get__(hub)
@@ -74,12 +74,12 @@ class Loop:
         self.register(self._timer.fd, self._look_at_deadlines)
 
     def register(self, fd: int, callback: Callable[[int], Any]) -> None:
-        """Wake ``callback`` when ``fd`` is readable. Change what is called by assigning to :attr:`ready`."""
+        """Call ``callback`` when ``fd`` is readable. To change the callback, assign to :attr:`ready`."""
         self.epoll.register(fd, EPOLLIN)
         self.ready[fd] = callback
 
     def unregister(self, fd: int) -> None:
-        """Unregister ``fd``; call before closing it, since its number may be given out again at once."""
+        """Unregister ``fd``; call this before closing it, because its number may be used again at once."""
         if self.ready.pop(fd, None) is not None:
             self.epoll.unregister(fd)
 
@@ -88,10 +88,10 @@ class Loop:
         self.epoll.modify(fd, events)
 
     def watch(self, item: Expiring) -> None:
-        """See to it that ``item`` is looked at when its deadline has passed.
+        """Make sure that ``item`` is checked when its deadline has passed.
 
-        Lazy: a request moves its connection's deadline by assignment, and this is needed only if the deadline lies before the next look. So a
-        connection costs one entry in a heap per timeout period, not one timer per request.
+        A request changes its connection's deadline by assignment, and this call is needed only if the deadline is before the next check. So a
+        connection costs one entry in a heap for each timeout period, not one timer for each request.
         """
         item.watched_ns = item.deadline_ns
         self._sequence += 1
@@ -101,7 +101,7 @@ class Loop:
             self._timer.arm(item.deadline_ns)
 
     def forget(self, item: Expiring) -> None:
-        """Never look at ``item`` again: it is gone. Its entry is swept out once such entries are most of the heap."""
+        """Never check ``item`` again, because it is closed. Its entry is removed once such entries are most of the heap."""
         item.deadline_ns = NEVER_NS
         if item.watched_ns == NEVER_NS:
             return
@@ -114,7 +114,7 @@ class Loop:
             self._stale = 0
 
     def close(self) -> None:
-        """Stop watching and give up the descriptors; sockets are their connections' own."""
+        """Stop watching and close the descriptors, except sockets, which belong to their connections."""
         self._watcher.stop()
         self._watcher.close()
         self.unregister(self._timer.fd)
@@ -122,7 +122,7 @@ class Loop:
         self.epoll.close()
 
     def _dispatch(self) -> None:
-        """The hot path of the hub: hand each ready descriptor to the greenlet that waits for it."""
+        """The hot path of the hub: switch to the greenlet that waits for each ready descriptor."""
         poll, ready = self.epoll.poll, self.ready
         for _ in range(_ROUNDS):
             events = poll(0, _BATCH)

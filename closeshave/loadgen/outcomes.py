@@ -1,6 +1,6 @@
-"""The one table of what an answer or its absence means: Jepsen's outcome, and whether it is what was promised. Pure.
+"""The only table of what an answer, or no answer, means: the outcome (as in Jepsen), and whether it is the promised answer. Pure.
 
-Booking journeys and the plain client both go by it; what a conflict is, and which refusals a stated limit explains, only the journeys know.
+Booking journeys and the plain client both use it; only the journeys know conflicts, and refusals that a stated limit explains.
 
 | what came | a read | a write |
 |---|---|---|
@@ -29,7 +29,7 @@ _NOT_DONE = frozenset({304, 307, 308})
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """The three things that the history keeps of an answer; ``error`` is ``None`` exactly when it is good."""
+    """What the history records of an answer; ``error`` is ``None`` exactly when it is good."""
 
     outcome: Outcome
     good: bool
@@ -40,7 +40,7 @@ GOOD = Meaning(Outcome.OK, good=True)
 
 
 def of_answer(status: int, *, writes: bool, right_body: bool) -> Meaning:
-    """What an answer with this status means; ``right_body`` matters for a success only."""
+    """The meaning of an answer with this status; ``right_body`` matters only for a success."""
     if 200 <= status < 300 and right_body:
         return GOOD
     error = WRONG_BODY if 200 <= status < 300 else RATE_LIMITED if status == 429 else f"status_{status}"
@@ -49,5 +49,5 @@ def of_answer(status: int, *, writes: bool, right_body: bool) -> Meaning:
 
 
 def of_failure(error: str, *, writes: bool, may_have_arrived: bool) -> Meaning:
-    """What it means that no answer came, for this reason."""
+    """The meaning of no answer, for this reason."""
     return Meaning(Outcome.INFO if writes and may_have_arrived else Outcome.FAIL, good=False, error=error)

@@ -1,7 +1,7 @@
-"""HTTP/1.1 answers from bytes: incremental, pure, and quick for the common case of a small answer in one piece.
+"""Parses HTTP/1.1 answers: incremental, pure, and fast for the common case of a small answer in one piece.
 
-Message framing follows RFC 9112, section 6.3. Where that section leaves a choice, this client refuses: an answer that contradicts itself (two
-lengths, a length and chunks) is an error, since a load generator that guesses measures something else.
+Message framing follows RFC 9112, section 6.3. If that section leaves a choice, this client refuses: an answer that contradicts itself (two lengths, a
+length and chunks) is an error, because a guess could make a wrong measurement.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _MAX_CHUNK_LINE_BYTES = 4096
 _ENOUGH_FOR_A_VERSION = 12
 _MAX_DIGITS = 18
 _MAX_MEMBERS = 1000
-"""Of a gzip file; each costs a copy of the rest."""
+"""The most members of a gzip file; each costs a copy of the rest."""
 _REMEMBERED = 64
-"""Header blocks."""
+"""The most header blocks that are kept."""
 
 CHUNKED, UNTIL_CLOSE = -1, -2
-"""Values of :attr:`Head.length` for bodies whose length no header states."""
+"""Values of :attr:`Head.length` for bodies without a stated length."""
 
 _VERSIONS = frozenset({b"HTTP/1.1 ", b"HTTP/1.0 "})
 _AFTER_STATUS = frozenset({b" ", b"\r", b""})
@@ -31,11 +31,11 @@ _ONE = ord("1")
 _FRAMING = re.compile(
     rb"\r\n(content-length|transfer-encoding|connection|content-encoding|set-cookie)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE
 )
-"""Everything in a header block that decides how to go on. Searched once, in C, instead of splitting the block into lines."""
+"""The headers that decide how to read on. Searched once, in C, instead of splitting the block into lines."""
 
 
 class Head:
-    """A status line and its headers, and what they mean for reading on."""
+    """A status line and its headers, and how to read on."""
 
     # No dataclass: one is made for almost every answer, and compiled code calls no constructor that was made at run time as quickly as this one.
     __slots__ = ("coding", "keep_alive", "length", "raw", "sets_cookies", "simple", "status")
@@ -45,17 +45,17 @@ class Head:
         """The block without the empty line at its end."""
         self.status = status
         self.length = length
-        """Bytes of body, :data:`CHUNKED` or :data:`UNTIL_CLOSE`."""
+        """Number of bytes of the body, :data:`CHUNKED` or :data:`UNTIL_CLOSE`."""
         self.keep_alive = keep_alive
-        """Neither the version nor a ``Connection`` header announces the close."""
+        """Whether the connection stays open by the version and the ``Connection`` header."""
         self.coding = coding
-        """What was done to the body, in the order in which it was done, by commas: ``gzip``, ``deflate``, or a coding that is not supported. Or empty."""
+        """The content codings of the body in their order, with commas: ``gzip``, ``deflate``, or unsupported ones. Or empty."""
         self.sets_cookies = sets_cookies
         self.simple = status >= 200 and length >= 0 and not coding
-        """A final answer with a stated length and no coding: the quick way applies."""
+        """Whether it is a final answer with a stated length and no coding, so that the fast path applies."""
 
     def fields(self) -> Iterator[tuple[str, str]]:
-        """Names (in small letters) and values in the order in which they came."""
+        """Names (in lower case) and values in the received order."""
         for line in self.raw.split(b"\r\n")[1:]:
             name, _, value = line.partition(b":")
             yield name.strip().lower().decode("latin-1"), value.strip().decode("latin-1")
@@ -94,7 +94,7 @@ def parse_head(raw: bytes) -> Head:
 
 
 def _in_lines(raw: bytes) -> bytes:
-    """With CR LF at each line's end. Raises :class:`ProtocolError` for a CR elsewhere, which some take for a line's end and others do not."""
+    """The block with CR LF at each line's end. Raises :class:`ProtocolError` for a CR elsewhere, which clients interpret differently."""
     ends = raw.count(b"\r\n")
     if raw.count(b"\n") != ends:
         raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
@@ -123,46 +123,46 @@ def _agreed_length(value: bytes, before: int) -> int:
 
 
 def _added(before: bytes, value: bytes) -> bytes:
-    """One more ``Content-Encoding`` line. Whether its codings can be undone is asked once there is a body: an answer to HEAD has none."""
+    """Add a ``Content-Encoding`` line. Whether the codings are supported is checked when there is a body; an answer to HEAD has none."""
     named = [coding.strip().lower().removeprefix(b"x-") for coding in value.split(b",")]
     return b",".join([*filter(None, [before]), *(coding for coding in named if coding not in {b"", b"identity"})])
 
 
 class Message:
-    """A whole answer as it came from the wire."""
+    """A whole received answer."""
 
     __slots__ = ("body", "head", "reusable", "wire_bytes")
 
     def __init__(self, head: Head, body: bytes, wire_bytes: int, reusable: bool) -> None:
         self.head = head
         self.body = body
-        """Decoded."""
+        """The decoded body."""
         self.wire_bytes = wire_bytes
-        """Bytes of the body as sent, without chunk framing."""
+        """Number of bytes of the body as sent, without chunk framing."""
         self.reusable = reusable
-        """The connection may carry another request."""
+        """Whether the connection may carry another request."""
 
 
 class HeadMemo:
-    """The last header block of a simple answer and its meaning, and those of some before it.
+    """Keeps the last header blocks of simple answers with their meaning.
 
-    Answers of one endpoint often repeat it byte for byte within the second of their Date header.
+    Answers of one endpoint often have the same header block within one second of their Date header.
     """
 
     __slots__ = ("block", "head", "heads", "total")
 
     def __init__(self) -> None:
         self.block = b""
-        """With the empty line at its end."""
+        """The last block with the empty line at its end."""
         self.total = -1
-        """Bytes of the whole answer."""
+        """Number of bytes of the whole answer."""
         self.head: Head | None = None
         self.heads: dict[bytes, Head] = {}
-        """By block: answers of several endpoints take turns."""
+        """Meaning by block, because answers of several endpoints alternate."""
 
 
 class ResponseParser:
-    """One connection's answers, one after the other. Feed bytes as they come; take the message when it is there."""
+    """Parses one connection's answers, one after the other: feed received bytes, and take the message when it is complete."""
 
     __slots__ = ("_bodiless", "_body", "_buffer", "_head", "_memo", "_state", "_taken", "_wanted", "interim")
 
@@ -184,7 +184,7 @@ class ResponseParser:
         self.interim = 0
 
     def whole(self, data: bytes) -> Message | None:
-        """The quick way: the answer if ``data`` is exactly one simple answer to a request that was no HEAD, else ``None``. Keeps no state.
+        """The fast path: the answer if ``data`` is exactly one simple answer to a request other than HEAD, else ``None``. Keeps no state.
 
         Raises :class:`ProtocolError`.
         """
@@ -212,7 +212,7 @@ class ResponseParser:
         return Message(head, data[end + 4 :], head.length, head.keep_alive)
 
     def feed(self, data: bytes) -> Message | None:
-        """Take in bytes; the message once it is complete, else ``None``. Bytes after its end make the connection unfit for reuse.
+        """Add received bytes; returns the message once it is complete, else ``None``. With bytes after its end the connection is not used again.
 
         Raises :class:`ProtocolError`.
         """
@@ -224,14 +224,14 @@ class ResponseParser:
                 return message
 
     def eof(self) -> Message | None:
-        """The server closed: the message if it was one that ends so, else ``None`` (nothing or not all of it came)."""
+        """The server has closed: returns the message if it ends that way, else ``None`` (it is incomplete or missing)."""
         if self._state is ResponseParser._in_body_until_close:
             return self._finish(reusable=False)
         return None
 
     @property
     def begun(self) -> bool:
-        """Whether any byte of an answer has come."""
+        """Whether any byte of an answer was received."""
         return self._state is not ResponseParser._in_head or bool(self._buffer) or self.interim > 0
 
     # -- states: each consumes what it can and either moves on or leaves the state as it is ----------------------------------------------
@@ -338,7 +338,7 @@ class ResponseParser:
 
 
 def _empty_line(buffer: bytearray) -> tuple[int, int]:
-    """Where a header block ends and where what follows it begins; (-1, -1) while it has no end. Lines may end in LF alone."""
+    """Where a header block ends, and where the rest begins; (-1, -1) if the end is missing. Lines may end in LF alone."""
     ends = [(at, size) for at, size in ((buffer.find(b"\n\r\n"), 3), (buffer.find(b"\n\n"), 2)) if at >= 0]
     if not ends:
         return -1, -1
@@ -347,7 +347,7 @@ def _empty_line(buffer: bytearray) -> tuple[int, int]:
 
 
 def decode(body: bytes, coding: bytes) -> bytes:
-    """Undo content codings. Raises :class:`ProtocolError` for what is not so coded, cut short, or grows beyond the limit."""
+    """Decode content codings. Raises :class:`ProtocolError` for data that is invalid, incomplete, or longer than the limit."""
     if not coding or not body:
         return body
     for one in reversed(coding.split(b",")):
@@ -376,7 +376,7 @@ def _gunzip(body: bytes) -> bytes:
 
 
 def _inflate(body: bytes, bits: int, room: int) -> tuple[bytes, bytes]:
-    """One stream's data, ``room`` bytes at most, and what comes behind it."""
+    """One stream's data, at most ``room`` bytes, and the bytes after it."""
     unpacker = zlib.decompressobj(bits)
     try:
         plain = unpacker.decompress(body, room + 1)

@@ -1,4 +1,4 @@
-"""Exact percentiles of response times by region and operation, from all records at once: nothing is sampled, nothing rounded."""
+"""Exact percentiles of response times by region and operation, from all records: without sampling or rounding."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ QUANTILES = (0.5, 0.95, 0.99, 0.999)
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """Response times, intended to end, of one operation in one region."""
+    """Response times (intended to end) of one operation in one region."""
 
     region: str
     kind: str
     count: int
     response_ns: tuple[int, ...]
-    """One for each quantile asked for: the smallest recorded time that at least that share of all does not exceed (nearest rank)."""
+    """One for each requested quantile: the smallest recorded time that at least this share does not exceed (nearest rank)."""
 
 
 def percentiles(directory: Path, quantiles: Sequence[float] = QUANTILES) -> list[Percentiles]:
-    """Of all records below ``directory``, by region and operation in the order of their names. Needs 12 bytes of memory a record."""
+    """Percentiles of all records below ``directory``, by region and operation in the order of their names. Needs 12 bytes of memory for each record."""
     workers = open_all(directory)
     total = sum(len(worker.rows) for worker in workers)
     response_ns, groups = np.empty(total, np.int64), np.empty(total, np.uint16)
@@ -51,7 +51,7 @@ def percentiles(directory: Path, quantiles: Sequence[float] = QUANTILES) -> list
 
 
 class _Groups:
-    """Translates one worker's codes of region and operation to the run's groups."""
+    """Maps one worker's codes of region and operation to the run's groups."""
 
     def __init__(self, worker: WorkerRecords, names: dict[tuple[str, str], int]) -> None:
         self._worker, self._names = worker, names

@@ -1,4 +1,4 @@
-"""Connections to one origin, kept alive between requests: one pool for all customers, or one for each, as its owner chooses."""
+"""Connections to one origin, kept open between requests: one pool for all customers, or one for each."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from closeshave.loadgen.wire import Origin
 
 
 class Connector:
-    """Opens connections: name, address after address, tunnel, TLS."""
+    """Opens connections: resolves the name, tries its addresses, opens a tunnel, starts TLS."""
 
     def __init__(self, loop: Loop, resolver: Resolver, sessions: TlsSessions, proxy: Proxy | None = None) -> None:
         self.loop, self.resolver, self.sessions, self.proxy = loop, resolver, sessions, proxy
         self.opened = 0
 
     def connect(self, origin: Origin, memo: HeadMemo, due_ns: int) -> Connection:
-        """A connection to the first address that takes one by ``due_ns``. Raises :class:`TransportError`, nothing sent.
+        """A connection to the first address that accepts one by ``due_ns``. Raises :class:`TransportError`; then nothing was sent.
 
-        Where this machine was short of something for one of them, that is the reason: it is unknown what that address would have said.
+        If this machine lacked something for one of them, that is the reported reason, because it is unknown whether that address would have worked.
         """
         short: TransportError | None = None
         via = self._via(origin)
@@ -69,7 +69,7 @@ class Connector:
         return connection
 
     def _addresses(self, origin: Origin, due_ns: int, otherwise: Reason) -> list[Address]:
-        """A name server may answer too late."""
+        """Resolve the name in time: a name server may answer too late."""
         late = gevent.Timeout(max(0.001, (due_ns - time.monotonic_ns()) / 1e9))
         try:
             with late:
@@ -84,7 +84,7 @@ class Connector:
             raise TransportError(otherwise, str(error), sent=False) from error.__cause__
 
     def _layer(self, origin: Origin) -> TlsLayer:
-        """The encryption of a new connection. The first one reads the authorities, and without a descriptor for that would trust nobody ever after."""
+        """The TLS layer of a new connection. The first one reads the authorities; without a descriptor for that, no later one would trust any server."""
         if not self.sessions.ready and of_descriptors():
             raise TransportError(Reason.SHORTAGE, "no descriptor to read the authorities with", sent=False)
         try:
@@ -95,7 +95,7 @@ class Connector:
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
-    """A greenlet that waits for a connection of a bounded pool, or for the permission to open one."""
+    """A greenlet that waits for a connection of a bounded pool, or for permission to open one."""
 
     wake: Callable[[object], object]
     deadline_ns: int
@@ -115,7 +115,7 @@ class _Waiter:
 
 
 class Pool:
-    """Idle connections, the most recently used first; at most ``limit`` in all where one is given, and then first come, first served."""
+    """Connections, idle ones in the order of their last use; with ``limit`` at most so many, and waiting requests are served in order."""
 
     def __init__(self, connector: Connector, origin: Origin, limit: int | None = None) -> None:
         """Raises :class:`ValueError` for a limit below 1."""
@@ -124,7 +124,7 @@ class Pool:
         self._connector, self._origin, self._limit = connector, origin, limit
         self._memo = HeadMemo()
         self.idle: list[Connection] = []
-        """For :meth:`take` and the client's hot path, which looks here itself; some may have been closed by the server."""
+        """Idle connections, for :meth:`take` and the client's hot path; the server may have closed some."""
         self._waiting: deque[_Waiter] = deque()
         self._closed = False
         self.bounded = limit is not None
@@ -132,7 +132,7 @@ class Pool:
         """Connections that are open or being opened."""
 
     def take(self, due_ns: int) -> Connection:
-        """An open connection, for this greenlet alone until it is given back. Raises :class:`TransportError`, nothing sent, at ``due_ns``."""
+        """An open connection for this greenlet until it is given back. Raises :class:`TransportError` at ``due_ns``; then nothing was sent."""
         idle = self.idle
         while idle:
             connection = idle.pop()
@@ -143,7 +143,7 @@ class Pool:
         return self._open(due_ns)
 
     def give(self, connection: Connection, reusable: bool) -> None:
-        """Take back a connection after an answer; one that failed has closed itself and is not given back."""
+        """Give back a connection after an answer; one that failed has closed itself and is not given back."""
         tls = connection.tls
         if reusable and tls is None and not self._waiting and not self._closed:
             self.idle.append(connection)
@@ -158,7 +158,7 @@ class Pool:
             self.idle.append(connection)
 
     def close(self) -> None:
-        """Close what is idle now, and each other connection when it is given back."""
+        """Close idle connections now, and all others when they are given back."""
         self._closed = True
         for connection in self.idle:
             connection.close()
@@ -180,9 +180,9 @@ class Pool:
             self._grant(None)
 
     def _grant(self, connection: Connection | None) -> bool:
-        """Let the first who waits have ``connection``, or open one; whether anybody did wait.
+        """Give ``connection``, or the permission to open one, to the first waiting greenlet; returns whether there was one.
 
-        By way of the hub: a greenlet that switched to another directly would never be resumed.
+        Through the hub: a greenlet that switched directly to another one would never be resumed.
         """
         while self._waiting:
             waiter = self._waiting.popleft()

@@ -1,6 +1,6 @@
-"""The way to some hosts through a proxy: a tunnel for TLS, absolute URLs for plain HTTP (RFC 9110, section 9.3.6; RFC 9112, section 3.2.2). Pure.
+"""Requests to some hosts through a proxy: a tunnel for TLS, absolute URLs for plain HTTP (RFC 9110, section 9.3.6; RFC 9112, section 3.2.2). Pure.
 
-What the proxy itself does not pass on is its own doing and says nothing of the platform: :attr:`Reason.PROXY`.
+A request that the proxy does not forward says nothing about the platform: :attr:`Reason.PROXY`.
 """
 
 from __future__ import annotations
@@ -14,40 +14,40 @@ from closeshave.loadgen.wire import Origin, split
 
 HEAD_BYTES_MAX = 65536
 _NOT_REACHED = {502: Reason.UNREACHABLE, 503: Reason.UNREACHABLE, 504: Reason.CONNECT_TIMEOUT}
-"""What a proxy answers when the platform could not be connected to."""
+"""Statuses of a proxy that could not connect to the platform."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy that is spoken to in plain HTTP, and the hosts that are asked through it; all others are asked straight."""
+    """A proxy (in plain HTTP), and the hosts that are reached through it; all others are reached directly."""
 
     host: str
     port: int
     hosts: frozenset[str]
     login: str = field(default="", repr=False)
-    """``user:password``; empty where it wants none."""
+    """``user:password``; empty if it needs none."""
 
     @classmethod
     def of(cls, url: str, hosts: Iterable[str], login: str = "") -> Proxy:
-        """``hosts`` are given by URLs of theirs. Raises :class:`ValueError` for a URL that is none."""
+        """``hosts`` are given as URLs. Raises :class:`ValueError` for an invalid URL."""
         at = split(url)[0]
         return cls(at.host, at.port, frozenset(split(each)[0].host for each in hosts), login)
 
     @property
     def itself(self) -> Origin:
-        """Where it is connected to."""
+        """The proxy's own origin."""
         return Origin(False, self.host, self.port)
 
     def form(self, origin: Origin) -> str:
-        """What stands before the path in the request line: nothing in a tunnel, and where no proxy is asked."""
+        """The part of the request line before the path: empty in a tunnel, and without a proxy."""
         return f"http://{origin.authority}" if self._rewrites(origin) else ""
 
     def lines(self, origin: Origin) -> str:
-        """Header lines of each request that the proxy reads, each with its line end."""
+        """Header lines of each request that are for the proxy, each with its line end."""
         return self._authorization() if self._rewrites(origin) else ""
 
     def tunnel(self, origin: Origin) -> bytes:
-        """The request for a tunnel; empty where none is needed."""
+        """The request for a tunnel; empty if none is needed."""
         if not origin.tls or origin.host not in self.hosts:
             return b""
         host = f"[{origin.host}]" if ":" in origin.host else origin.host
@@ -64,9 +64,9 @@ class Proxy:
 
 
 def tunnelled(received: bytes) -> bool:
-    """Whether the answer to a request for a tunnel is there, and good; ``False``: more of it has to come.
+    """Whether the answer to a request for a tunnel is complete and positive; ``False``: it is incomplete.
 
-    Raises :class:`TransportError` for one that is not good; nothing was sent to the platform then.
+    Raises :class:`TransportError` for a negative one; then nothing was sent to the platform.
     """
     while True:
         head, end, rest = received.partition(b"\r\n\r\n")
@@ -87,7 +87,7 @@ def tunnelled(received: bytes) -> bool:
 
 
 def _status(head: bytes) -> int:
-    """Of an answer's head; 0 for what is no HTTP."""
+    """The status in an answer's head; 0 if it is not HTTP."""
     words = head.split(b"\r\n", 1)[0].split(b" ", 2)
     good = len(words) > 1 and words[0].startswith(b"HTTP/1.") and len(words[1]) == 3 and words[1].isdigit()
     return int(words[1]) if good else 0

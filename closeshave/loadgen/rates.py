@@ -1,8 +1,8 @@
-"""When things arrive: rates over time, and instants computed from them before the first is sent. Pure numpy; randomness is an argument.
+"""Arrivals: rates over time, and instants computed from them before the first request is sent. Pure numpy; randomness is an argument.
 
 The rate is integrated over a fine grid, and instants are found by inverting the integral (time rescaling: Cinlar, *Introduction to Stochastic
-Processes*, 1975, section 4.7). So evenly spaced and Poisson arrivals of any shape come from the same few lines, exact for a rate that is constant
-within a cell.
+Processes*, 1975, section 4.7). So the same code computes evenly spaced and Poisson arrivals of any shape, exactly for a rate that is constant within
+a cell.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from closeshave.files.yamlfile import LONGEST_S
 
 Times = npt.NDArray[np.float64]
-"""Seconds after the start, or rates at such."""
+"""Seconds after the start, or rates at these instants."""
 Instants = npt.NDArray[np.int64]
 """Nanoseconds after the start, ascending."""
 
@@ -36,7 +36,7 @@ class Rate(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """The same all the time."""
+    """A constant rate."""
 
     rate_per_s: float
 
@@ -47,7 +47,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Ramp:
-    """From one rate to another in a straight line over ``over_s`` seconds, and on at the second."""
+    """A linear change from one rate to another over ``over_s`` seconds, then constant."""
 
     from_per_s: float
     to_per_s: float
@@ -60,7 +60,7 @@ class Ramp:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Rates one after the other, each for ``each_s`` seconds; the last goes on."""
+    """Rates one after the other, each for ``each_s`` seconds; the last one continues."""
 
     rates_per_s: tuple[float, ...]
     each_s: float
@@ -73,7 +73,7 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Spike:
-    """A flash crowd on top of a base rate: it comes at once and halves every ``half_life_s`` seconds, as after a campaign's message."""
+    """A flash crowd in addition to a base rate: it begins at once and halves every ``half_life_s`` seconds, as after a campaign's message."""
 
     base_per_s: float
     peak_per_s: float
@@ -89,7 +89,7 @@ class Spike:
 
 @dataclass(frozen=True, slots=True)
 class Diurnal:
-    """A day's shape: ``peak_per_s`` times one of 24 hourly factors, joined by straight lines between the middles of the hours."""
+    """A day's profile: ``peak_per_s`` times one of 24 hourly factors, with linear changes between the middles of the hours."""
 
     peak_per_s: float
     hours: tuple[float, ...]
@@ -124,12 +124,12 @@ def evening(peak_per_s: float) -> Diurnal:
 
 
 def friday(peak_per_s: float) -> Diurnal:
-    """A Friday from 14:00 on, the week's busiest stretch."""
+    """A Friday from 14:00 on, the busiest time of the week."""
     return Diurnal(peak_per_s, FRIDAY_HOURS, starts_at_h=14.0)
 
 
 def campaign(base_per_s: float) -> Spike:
-    """A campaign's message goes out a minute after the start: ten times the traffic, halving every two minutes."""
+    """A campaign's message is sent a minute after the start: ten times the traffic, halving every two minutes."""
     return Spike(base_per_s, base_per_s * 10, at_s=60.0, half_life_s=120.0)
 
 
@@ -137,23 +137,23 @@ def campaign(base_per_s: float) -> Spike:
 
 
 def evenly(rate: Rate, duration_s: float) -> Instants:
-    """One arrival each time that the integral of the rate passes a half-integer: equal gaps for a constant rate."""
+    """One arrival whenever the integral of the rate passes a half-integer: equal gaps for a constant rate."""
     edges, total = _integral(rate, duration_s)
     return _invert(np.arange(0.5, total[-1]), edges, total, duration_s)
 
 
 def poisson(rate: Rate, duration_s: float, rng: np.random.Generator) -> Instants:
-    """A Poisson process: a Poisson count over all, and given the count, uniform on the integral. The same state of ``rng`` gives the same."""
+    """A Poisson process: a Poisson count, and given the count, uniform instants on the integral. The same state of ``rng`` gives the same arrivals."""
     edges, total = _integral(rate, duration_s)
     count = rng.poisson(total[-1])
     return _invert(np.sort(rng.random(count)) * total[-1], edges, total, duration_s)
 
 
 def replay(path: Path) -> Instants:
-    """Instants from a file: seconds after the start, one a line, ascending. Raises :class:`OSError`, or :class:`ValueError` for anything else."""
+    """Instants from a file: seconds after the start, one per line, ascending. Raises :class:`OSError`, or :class:`ValueError` for anything else."""
     at_s = np.loadtxt(path, dtype=np.float64, ndmin=1)
     if at_s.ndim > 1:
-        raise ValueError(f"{path}: one instant a line")
+        raise ValueError(f"{path}: one instant per line is needed")
     # Written so that what is no number is refused too.
     if at_s.size and not (at_s[0] >= 0 and at_s[-1] <= LONGEST_S and np.all(np.diff(at_s) >= 0)):
         raise ValueError(f"{path}: instants must ascend from 0")
@@ -161,7 +161,7 @@ def replay(path: Path) -> Instants:
 
 
 def share(instants: Instants, worker: int, workers: int) -> Instants:
-    """The part of one of several workers: every ``workers``-th arrival, so that all parts together are the whole, none twice."""
+    """The share of one of several workers: every ``workers``-th arrival, so that each arrival belongs to exactly one worker."""
     return instants[worker::workers]
 
 

@@ -1,8 +1,8 @@
-"""Keeps a worker's rows: into memory with each request, to Locust's statistics and to the disk a few times a second.
+"""Records a worker's rows: in memory with each request, and a few times a second to Locust's statistics and to the disk.
 
-Order matters for what a kill leaves behind: texts before the rows that use them, effects before their operations, counters last, so that they
-never claim a row that is not there. A killed worker loses what it did since the last flush: :data:`FLUSH_INTERVAL_S` at most, as long as its
-hub is not stuck.
+The order matters if the worker is killed: texts are written before the rows that use them, effects before their operations, counters last, so that
+they never count a missing row. A killed worker loses its records since the last flush: at most :data:`FLUSH_INTERVAL_S` seconds, unless its hub is
+blocked.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from closeshave.loadgen.rows import DTYPE, HEADER, MAGIC, ROW, operation_id
 FLUSH_INTERVAL_S = 0.25
 
 MOST_TEXTS = 60_000
-"""Different texts of a worker's records; a code has two bytes."""
+"""The most different texts of a worker's records; a code has two bytes."""
 OTHER = "other"
-"""What every further text is kept as."""
+"""The text that replaces all further ones."""
 _OWN_WORD = re.compile(rf"status_\d{{3}}|wrong_body|{RATE_LIMITED}|{'|'.join(Reason)}")
-"""Why a request was not answered well: there is always room for these."""
+"""Errors of requests: there is always room for these texts."""
 
 Rows: TypeAlias = npt.NDArray[np.void]
 """Rows with the fields of :data:`closeshave.loadgen.rows.DTYPE`."""
 
 
 Observer = Callable[[Rows, "Texts"], None]
-"""Sees every row once, with the texts that its codes stand for."""
+"""Gets every row once, with the texts of its codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,57 +50,57 @@ class RecordFiles:
 
     @classmethod
     def of(cls, directory: Path, worker: str) -> RecordFiles:
-        """Where ``worker`` keeps its records below ``directory``."""
+        """The files of ``worker`` below ``directory``."""
         return cls(*(directory / f"{worker}.{suffix}" for suffix in ("rows", "texts", "effects.jsonl", "counters.json")))
 
 
 @dataclass(slots=True)
 class Counters:
-    """What the worker says of itself; compared with what was recorded and with what the server counted."""
+    """The worker's own counts; compared with the records and with the server's counts."""
 
     intended: int = 0
     """Arrivals that were due, whether begun or not."""
     sent: int = 0
-    """Requests handed to the client, each attempt by itself."""
+    """Requests given to the client; each attempt counts."""
     unsent: int = 0
-    """Of these, the ones of which no byte left: no connection was to be had."""
+    """Those of them of which no byte was sent, because there was no connection."""
 
     @property
     def requests(self) -> int:
-        """How many may have reached the server."""
+        """The number of requests that may have reached the server."""
         return self.sent - self.unsent
 
 
 class Counted(Protocol):
-    """What a worker's counters tell at a flush."""
+    """The counters of a worker at a flush."""
 
     @property
     def intended(self) -> int:
-        """What was due, whether begun or not."""
+        """The number of due arrivals, whether begun or not."""
         ...
 
     @property
     def sent(self) -> int:
-        """Requests handed over for sending."""
+        """The number of requests given to the client."""
         ...
 
     @property
     def requests(self) -> int:
-        """How many may have reached the server."""
+        """The number of requests that may have reached the server."""
         ...
 
 
 class Texts:
-    """Codes for repeated text."""
+    """Codes for repeated texts."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         self._codes: dict[str | None, int] = {None: 0}
         self.known: Callable[[str | None], int | None] = self._codes.get
-        """The code of a text that has one: the hot path's way around :meth:`code`."""
+        """The code of a known text, for the hot path instead of :meth:`code`."""
 
     def code(self, text: str | None) -> int:
-        """The code of ``text``, 0 for none. After :data:`MOST_TEXTS` different ones the rest is :data:`OTHER`, save the engine's own words."""
+        """The code of ``text``, 0 for none. After :data:`MOST_TEXTS` different texts all others are :data:`OTHER`, except the engine's own words."""
         code = self._codes.get(text)
         if code is None and text is not None:
             # A row is never lost because it has no name: is an ID part of an operation's name?
@@ -119,20 +119,20 @@ class Texts:
 class Records:
     """One worker's records. Not safe for threads; the worker's greenlets share it.
 
-    Without a directory nothing is written, and rows are only handed to whoever flushes.
+    Without a directory nothing is written, and :meth:`flush` only returns the rows.
     """
 
     def __init__(self, directory: Path | None, source: Source, worker: str, number: int) -> None:
-        """Create the worker's files. Raises :class:`FileExistsError` when it has been there before: two must never share a spool."""
+        """Create the worker's files. Raises :class:`FileExistsError` if they exist: two workers must never share a spool."""
         self.counters = Counters()
         self.told: Counted = self.counters
-        """What is written at a flush; another's counters where another than the engine's client counts."""
+        """The counters that are written at a flush; others than the engine's client may replace them."""
         self.texts = Texts()
         self.recorded = 0
         self._source, self._worker, self._number = source, worker, number
         self._rows, self._effects = bytearray(), bytearray()
         self.add: Callable[[bytes], None] = self._rows.extend
-        """Take over one packed row: ``add(ROW.pack(…))``."""
+        """Add one packed row: ``add(ROW.pack(…))``."""
         self._texts_written = 0
         self._files: RecordFiles | None = None
         if directory is not None:
@@ -146,11 +146,11 @@ class Records:
 
     @property
     def next_id(self) -> int:
-        """The ID of the operation that is recorded next."""
+        """The ID of the next recorded operation."""
         return operation_id(self._number, self.recorded + len(self._rows) // ROW.size)
 
     def add_effect(self, effect: Effect) -> None:
-        """Take over what an operation did; before the operation's own row. What a platform told is kept whatever it looks like."""
+        """Add the effect of an operation, before the operation's own row. Values of a platform are recorded whatever they are."""
         try:
             line = orjson.dumps(effect)
         except TypeError:
@@ -158,10 +158,10 @@ class Records:
         self._effects += line + b"\n"
 
     def flush(self, *, overdue: int = 0, finished: bool = False, closed: bool = False) -> Rows:
-        """Hand everything to the operating system, where a kill of this process cannot reach it; returns the new rows.
+        """Write everything to the operating system, so that it survives a kill of this process; returns the new rows.
 
-        ``overdue`` counts what is due but was not yet taken up. No fsync: it may take as long as a request, and only a power cut needs it.
-        Raises :class:`OSError` when the disk takes no more: what it did not take is kept for the next time, and no file ends in half a row.
+        ``overdue`` counts arrivals that are due but not yet begun. No fsync: it may take as long as a request, and is only needed for a power cut.
+        Raises :class:`OSError` when the disk is full: the rest is kept for the next flush, and no file ends in half a row.
         """
         rows = bytes(self._rows)
         if self._files is not None:
@@ -180,7 +180,7 @@ class Records:
         return np.frombuffer(rows, DTYPE)
 
     def close(self, *, overdue: int = 0, finished: bool = True) -> Rows:
-        """Flush for the last time: nothing of what the worker did is missing. ``finished``: it did all that it was to do."""
+        """Flush for the last time. ``finished``: the worker has done all its work."""
         rows = self.flush(overdue=overdue, finished=finished, closed=True)
         if self._files is not None:
             for descriptor in (self._texts_fd, self._effects_fd, self._rows_fd):
@@ -200,19 +200,19 @@ class Records:
 
 
 def _lines(texts: list[str]) -> bytes:
-    """A line a text. A text that is none in UTF-8 (a lone surrogate) must not end the writing of all the others."""
+    """One line for each text. A text that UTF-8 cannot encode (a lone surrogate) must not stop the writing of the others."""
     return "".join(text.replace("\n", " ") + "\n" for text in texts).encode("utf-8", "backslashreplace")
 
 
 def _writable(value: object) -> object:
-    """As JSON can hold it: a text without lone surrogates, a number of 64 bits; everything else as the text that Python shows."""
+    """The value in a form that JSON can hold: text without lone surrogates, a number of 64 bits; everything else as Python's text for it."""
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**63):
         return value
     return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def _append(descriptor: int, data: bytes) -> None:
-    """All of it or nothing: behind half a row every further one would be read wrongly."""
+    """Write all of it or nothing: after half a row all further ones would be read wrongly."""
     before, view = os.fstat(descriptor).st_size, memoryview(data)
     try:
         while view:

@@ -1,4 +1,4 @@
-"""What a task gets for a request: the answer, or why there is none. Never an exception: a load test's business is to see failures."""
+"""The result of a request for a task: the answer, or why there is none. Never an exception, because failures are normal in a load test."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Response:
     good = True
     outcome_code = OK
     effects: Callable[[Response, int], Effect | None] | None = None
-    """Asked when it is recorded, with the operation's ID, for what the request did."""
+    """Called with the operation's ID when it is recorded; returns what the request did."""
     _headers: dict[str, str] | None = None
     _finish: tuple[Finish, str, int] | None = None
 
@@ -42,24 +42,24 @@ class Response:
 
     @classmethod
     def failed(cls, error: TransportError, intended_ns: int, started_ns: int, ended_ns: int) -> Self:
-        """No answer, and why."""
+        """A response without an answer."""
         response = cls(None, intended_ns, started_ns, ended_ns)
         response.transport_error = error
         return response
 
     @property
     def status(self) -> int:
-        """The answer's status, 0 when there is none."""
+        """The HTTP status, 0 when there is no answer."""
         return self.message.head.status if self.message is not None else 0
 
     @property
     def ok(self) -> bool:
-        """The customer got the promised answer."""
+        """Whether the customer got the promised answer."""
         return self.good
 
     @property
     def outcome(self) -> Outcome:
-        """It happened, it certainly did not, or it may have."""
+        """The outcome: it happened, it certainly did not, or it may have."""
         return OUTCOMES[self.outcome_code]
 
     @property
@@ -74,12 +74,12 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The body as UTF-8; what is none is replaced."""
+        """The body as UTF-8; invalid bytes are replaced."""
         return self.content.decode("utf-8", "replace")
 
     @property
     def headers(self) -> dict[str, str]:
-        """Headers by name in small letters; repeated ones joined by a comma."""
+        """Headers by name in lower case; repeated ones are joined by a comma."""
         if self._headers is None:
             self._headers = {}
             for name, value in self.message.head.fields() if self.message is not None else ():
@@ -93,16 +93,16 @@ class Response:
     # -- catch_response=True: the task's own verdict, recorded at the end of its with block ----------------------------------------------
 
     def defer(self, finish: Finish, method: str, kind: int) -> None:
-        """Let ``finish`` record this response at the end of the ``with`` block, once the task has judged it."""
+        """Let ``finish`` record this response at the end of the ``with`` block, after the task has checked it."""
         self._finish = finish, method, kind
 
     def failure(self, why: str) -> None:
-        """The answer is not what was asked for. Raises :class:`RuntimeError` once it has been recorded."""
+        """Mark the answer as wrong. Raises :class:`RuntimeError` once it has been recorded."""
         self._open_for_verdict()
         self.good, self.error = False, why
 
     def success(self) -> None:
-        """The answer is what was asked for, whatever its status. Raises :class:`RuntimeError` once it has been recorded."""
+        """Mark the answer as right, whatever its status. Raises :class:`RuntimeError` once it has been recorded."""
         self._open_for_verdict()
         self.good, self.error = True, None
 

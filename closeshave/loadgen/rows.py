@@ -1,4 +1,4 @@
-"""The fixed record of one request: 64 bytes, read by numpy a million at a time."""
+"""The fixed record of one request: 64 bytes, which numpy reads a million at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROW: Final = struct.Struct("<qqqIIIffHHHHHHhhBBBB")
 """In the order of :data:`DTYPE`."""
 
 TIMES: Final = struct.Struct("<qqq")
-"""The beginning of a row, for rows whose remainder is the last one's."""
+"""The beginning of a row, for rows whose rest equals that of the previous one."""
 
 DTYPE = np.dtype(
     [
@@ -39,12 +39,12 @@ METHOD_CODES: Final = {method: code for code, method in enumerate(METHODS)}
 
 MAGIC = b"CSHAVE02"
 HEADER = struct.Struct("<8sII16s")
-"""Magic, the worker's number (it makes operation IDs unique in a run), the row's size, and who sent (:class:`closeshave.history.Source`)."""
+"""Magic, the worker's number (for operation IDs that are unique in a run), the row's size, and the source (:class:`closeshave.history.Source`)."""
 
 SEQUENCE_BITS = 40
 WORKERS_MAX = 2**22
-"""A worker's number is below it, so that operation IDs fit 63 bits."""
-"""An operation's ID is the worker's number above so many bits of its row's place in the file."""
+"""A worker's number is below this, so that operation IDs fit 63 bits."""
+"""An operation's ID has the worker's number in the upper bits, and in so many lower bits its row's position in the file."""
 
 assert ROW.size == DTYPE.itemsize == 64
 

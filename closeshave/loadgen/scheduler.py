@@ -1,7 +1,7 @@
-"""The open model: what is due is begun at its time or as soon after as possible, on greenlets from a pool; nothing due is ever dropped.
+"""The open model: due items are begun at their time or as soon after as possible, on greenlets from a pool; no due item is dropped.
 
-An *agenda* knows what is due when; the scheduler arms one timer in the shared epoll for the next instant, and hands each due item to a greenlet
-of its crew. If the whole crew is busy, what is due stays on the agenda with its intended time until a greenlet comes free.
+An *agenda* knows which item is due when; the scheduler sets one timer in the shared epoll for the next instant, and gives each due item to a greenlet
+of its crew. If the whole crew is busy, due items stay on the agenda with their intended time until a greenlet is free.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ from closeshave.loadgen.timerfd import TimerFd
 _now_ns: Final = time.monotonic_ns
 
 _RECRUITS = 4
-"""Greenlets that join the crew at once, at most."""
+"""The most greenlets that are added to the crew at once."""
 
 Serve = Callable[[int, Any], None]
-"""``(intended_ns, subject)``: does what is due, on a greenlet that may wait. ``subject`` is the agenda's; ``None`` for a plain arrival."""
+"""``(intended_ns, subject)``: carries out a due item, on a greenlet that may wait. ``subject`` comes from the agenda; ``None`` for a plain arrival."""
 
 
 class Agenda(Protocol):
-    """What is due when."""
+    """Which items are due when."""
 
     next_ns: int
     """When the next item is due, monotonic nanoseconds; :data:`NEVER_NS` while there is none."""
 
     def take(self) -> tuple[int, Any]:
-        """Remove the next item: when it was due and what it is. Only while :attr:`next_ns` is not NEVER_NS."""
+        """Remove and return the next item with its instant. Only while :attr:`next_ns` is not NEVER_NS."""
         ...
 
     def overdue(self, now_ns: int) -> int:
-        """How many items are due and not taken."""
+        """How many items are due and not yet taken."""
         ...
 
 
 class Arrivals:
-    """Arrivals computed up front, and sessions that have been parked to think (the partly-open model)."""
+    """Arrivals that were computed before, and sessions that were parked for their think time (the partly-open model)."""
 
     def __init__(self, instants: Instants, start_ns: int) -> None:
         """``instants`` count from ``start_ns``."""
@@ -57,7 +57,7 @@ class Arrivals:
         self.next_ns = self._next()
 
     def take(self) -> tuple[int, Any]:
-        """The next arrival, or the next session that has thought long enough."""
+        """The next arrival, or the next session whose think time is over."""
         if self._parked and self._parked[0][0] == self.next_ns:
             due_ns, _, subject = heapq.heappop(self._parked)
         else:
@@ -67,7 +67,7 @@ class Arrivals:
         return due_ns, subject
 
     def park(self, subject: Any, until_ns: int) -> None:
-        """Take ``subject`` up again at ``until_ns``."""
+        """Continue ``subject`` at ``until_ns``."""
         self._parkings += 1
         heapq.heappush(self._parked, (until_ns, self._parkings, subject))
         self.next_ns = self._next()
@@ -98,10 +98,10 @@ def _position(due: array[int], now_ns: int) -> int:
 
 
 class Scheduler:
-    """Works off an agenda with a crew of at most ``crew`` greenlets, grown as needed."""
+    """Carries out an agenda with at most ``crew`` greenlets, which are added as needed."""
 
     def __init__(self, loop: Loop, agenda: Agenda, serve: Serve, crew: int, report: Callable[[Exception], None]) -> None:
-        """``report`` gets what ``serve`` raises; the crew goes on. Raises :class:`ValueError` for a crew of none."""
+        """``report`` gets exceptions of ``serve``; the crew goes on. Raises :class:`ValueError` for a crew below 1."""
         if crew < 1:
             raise ValueError(f"a crew of {crew}")
         self._loop, self._agenda, self._serve, self._limit, self._report = loop, agenda, serve, crew, report
@@ -130,12 +130,12 @@ class Scheduler:
             self._end()
 
     def look_again(self) -> None:
-        """Something was put on the agenda from outside the crew; it may be due before what the timer was armed for."""
+        """Call this after adding an item from outside the crew: it may be due before the instant of the timer."""
         if self._agenda.next_ns < self._armed_ns:
             self._rearm()
 
     def _when_due(self, _events: int) -> None:
-        """The timer's callback, in the hub: begin all that is due."""
+        """The timer's callback, in the hub: begin all due items."""
         agenda, idle = self._agenda, self._idle
         now_ns, recruited = _now_ns(), 0
         while agenda.next_ns <= now_ns:

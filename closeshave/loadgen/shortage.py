@@ -1,7 +1,7 @@
-"""Is it this machine that ran out of something? Then a request that failed says nothing about the platform.
+"""Whether this machine lacked something: then a failed request says nothing about the platform.
 
-Most shortages say so by their error number. Two do not: the C library tells that it could not open a descriptor as *name unknown* or *try again*,
-and a machine without an address of a family refuses a connection by the very number that stands for *no port left*.
+Most shortages have their own error number. Two do not: if the C library cannot open a descriptor for a name look-up, it reports *name unknown* or
+*try again*, and a machine without an address of a family reports the same number as for *no port left*.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Any
 from gevent.monkey import get_original
 
 NUMBERS = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
-"""No descriptor left for the process or the machine, no port, no buffer, no memory."""
+"""Errors for: no descriptor left for the process or the machine, no port, no buffer, no memory."""
 
 LOOK_UP_NEEDS = 4
-"""Descriptors that a look-up of a name holds at once: files that it reads, sockets to name servers."""
+"""The number of descriptors that a name look-up needs at once: files that it reads, sockets to name servers."""
 
 _raw_socket = get_original("socket", "socket")
 
 
 def is_shortage(error: BaseException) -> bool:
-    """Whether ``error`` says that this machine, not the other side, could not go on. Cheap; for the number of *no port left* see :func:`of_ports`."""
+    """Whether ``error`` means that this machine lacked something. Cheap; for the number of *no port left* see :func:`of_ports`."""
     if isinstance(error, OSError):
         return error.errno in NUMBERS
     # The interpreter has no class of its own for a thread that the system does not grant.
@@ -31,9 +31,9 @@ def is_shortage(error: BaseException) -> bool:
 
 
 def of_ports(family: int, address: Any) -> bool:
-    """Whether *address not available* on the way to ``address`` means that no port is left, rather than that this machine has no address there.
+    """Whether *address not available* for ``address`` means that no port is left, and not that this machine has no address of this family.
 
-    Connecting a datagram socket sends nothing and needs an address just the same, but its ports are others.
+    Tested with a datagram socket: connecting it sends nothing and also needs an address, but uses other ports.
     """
     try:
         with _raw_socket(family, socket.SOCK_DGRAM) as trial:
@@ -44,7 +44,7 @@ def of_ports(family: int, address: Any) -> bool:
 
 
 def of_descriptors() -> bool:
-    """Whether this process cannot open what a look-up needs, whatever the look-up itself said."""
+    """Whether this process cannot open the descriptors for a look-up, whatever error the look-up reported."""
     held: list[int] = []
     try:
         for _ in range(LOOK_UP_NEEDS):

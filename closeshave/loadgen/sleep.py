@@ -1,6 +1,6 @@
-"""Waiting for an instant on the shared epoll's timer.
+"""Waits for an instant with the shared epoll's timer.
 
-gevent's own timers come up to a millisecond late, because the loop under it sleeps in whole milliseconds; a timerfd has the kernel's resolution.
+gevent's own timers are up to a millisecond late, because its loop sleeps in whole milliseconds; a timerfd has the kernel's resolution.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from closeshave.loadgen.loop import NEVER_NS, Loop
 
 @dataclass(slots=True, eq=False)
 class _Sleeper:
-    """A greenlet and when it continues (:class:`closeshave.loadgen.loop.Expiring`)."""
+    """A greenlet and the instant at which it continues (:class:`closeshave.loadgen.loop.Expiring`)."""
 
     deadline_ns: int
     wake: Callable[[object], object]
@@ -29,7 +29,7 @@ class _Sleeper:
 
 
 def sleep_until(loop: Loop, due_ns: int) -> None:
-    """Let others run until ``due_ns`` of the monotonic clock, or for one turn of the loop when that has passed."""
+    """Let other greenlets run until ``due_ns`` of the monotonic clock, or for one round of the loop if that has passed."""
     if due_ns <= time.monotonic_ns():
         gevent.sleep(0)
         return

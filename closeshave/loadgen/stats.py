@@ -1,4 +1,4 @@
-"""Locust's statistics from the records, in batches: the same numbers that ``request.fire`` would make, but exact to the millisecond."""
+"""Locust's statistics from the records, in batches: the same numbers as from ``request.fire``, but exact to the millisecond."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _NS_PER_MS = 1e6
 
 
 class EngineStats:
-    """Adds rows to a :class:`locust.stats.RequestStats`. Response times count from the intended time, as a customer counts."""
+    """Adds rows to a :class:`locust.stats.RequestStats`. Response times count from the intended time."""
 
     def __init__(self, stats: RequestStats) -> None:
         self._stats = stats
 
     def observe(self, rows: Rows, texts: Texts) -> None:
-        """Count ``rows``, each once: to its operation's entry and to the total."""
+        """Add ``rows`` to the entry of their operation and to the total."""
         offset_s = time.time() - time.monotonic()
         operations = rows["kind"].astype(np.int32) * len(METHODS) + rows["method"]
         for operation in np.unique(operations).tolist():
@@ -53,7 +53,7 @@ class EngineStats:
             self._remember(entry)
 
     def _remember(self, entry: StatsEntry) -> None:
-        """What Locust itself does once a second, for its "current" percentiles; there is no public way to ask for it."""
+        """Do what Locust itself does once a second for its "current" percentiles; there is no public function for it."""
         second = int(time.time())
         if entry.use_response_times_cache and second not in (entry.response_times_cache or ()):
             entry._cache_response_times(second)  # noqa: SLF001

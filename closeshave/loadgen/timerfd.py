@@ -1,4 +1,4 @@
-"""Linux timerfd: a timer that is a file descriptor, so that one epoll wakes for sockets and for due times alike.
+"""Linux timerfd: a timer as a file descriptor, so that one epoll waits for both sockets and instants.
 
 Python has it since 3.13 only (``os.timerfd_create``); until then libc is called directly.
 """
@@ -39,14 +39,14 @@ class TimerFd:
         self._spec_pointer = ctypes.byref(self._spec)
 
     def arm(self, at_ns: int) -> None:
-        """Become readable at ``at_ns`` (monotonic nanoseconds), at once if that is past; replaces what was armed before. Raises :class:`OSError`."""
+        """Become readable at ``at_ns`` (monotonic nanoseconds), at once if that is past; replaces the instant set before. Raises :class:`OSError`."""
         # A value of zero would disarm it.
         self._spec.value_s, self._spec.value_ns = divmod(max(at_ns, 1), 1_000_000_000)
         if _libc.timerfd_settime(self.fd, _TFD_TIMER_ABSTIME, self._spec_pointer, None) != 0:
             raise OSError(ctypes.get_errno(), "timerfd_settime")
 
     def drain(self) -> None:
-        """Take the expiry out, so that the descriptor is no longer readable."""
+        """Read the expiry, so that the descriptor is not readable any more."""
         try:
             os.read(self.fd, 8)
         except BlockingIOError:
@@ -54,5 +54,5 @@ class TimerFd:
             return
 
     def close(self) -> None:
-        """Give up the descriptor."""
+        """Close the descriptor."""
         os.close(self.fd)

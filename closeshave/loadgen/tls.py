@@ -1,6 +1,6 @@
-"""TLS as a layer between bytes and bytes: no socket in sight, so that the connection's one way of sending and receiving serves both.
+"""TLS as a layer from bytes to bytes, without a socket, so that connections send and receive in the same way with and without it.
 
-Over memory BIOs a record costs one ``recv`` where OpenSSL on a socket makes two (its header, then its body).
+With memory BIOs a record costs one ``recv``; OpenSSL on a socket makes two (header, then body).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ _RECORD_BYTES = 65536
 
 @dataclass(frozen=True, slots=True)
 class TlsSettings:
-    """Whom to trust. Verification is on unless it is switched off in so many words."""
+    """Which servers to trust. Verification is on unless it is switched off explicitly."""
 
     ca_file: str | None = None
-    """PEM file of authorities to trust instead of the system's."""
+    """PEM file of trusted authorities, instead of the system's."""
     verify: bool = True
     server_name: str | None = None
-    """Name to ask for (SNI) and to check the certificate against, where it is not the URL's host."""
+    """The name for SNI and for the check of the certificate, if it is not the URL's host."""
 
     def context(self) -> ssl.SSLContext:
         """A client context. Raises :class:`OSError` or :class:`ssl.SSLError` for a file that cannot be read."""
@@ -36,7 +36,7 @@ class TlsSettings:
 
 
 class TlsSessions:
-    """The newest session ticket per origin, so that a new connection skips the certificates. One per context."""
+    """The newest session ticket of each origin, so that a new connection need not exchange certificates. One object for each context."""
 
     def __init__(self, settings: TlsSettings) -> None:
         self._settings = settings
@@ -56,7 +56,7 @@ class TlsSessions:
         return TlsLayer(self._context, name, self._newest.get(origin))
 
     def remember(self, origin: Origin, layer: TlsLayer) -> None:
-        """Keep the ticket that ``layer`` has received, if any."""
+        """Keep the session ticket of ``layer``, if it has received one."""
         session = layer.session
         if session is not None and session.has_ticket:
             self._newest[origin] = session
@@ -72,7 +72,7 @@ class TlsLayer:
         self._sslobj = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name, session=session)
         self._read, self._write = self._sslobj.read, self._sslobj.write
         self.ragged = False
-        """The peer's end came without its close_notify: whatever has no stated length may have been cut short."""
+        """Whether the peer closed without a close_notify: then a body without a stated length may be incomplete."""
         self.remembered = False
 
     @property
@@ -86,7 +86,7 @@ class TlsLayer:
         return bool(self._sslobj.session_reused)
 
     def shake(self, received: bytes) -> tuple[bool, bytes]:
-        """Go on with the handshake: ``(done, bytes to send)``. Raises :class:`ssl.SSLError`, certificate errors included."""
+        """Continue the handshake: ``(done, bytes to send)``. Raises :class:`ssl.SSLError`, also for certificate errors."""
         if received:
             self._incoming.write(received)
         try:
@@ -101,7 +101,7 @@ class TlsLayer:
         return self._outgoing.read()
 
     def open(self, received: bytes) -> bytes | None:
-        """Decrypt what has come; ``b""`` when it holds no data yet, ``None`` at the peer's orderly end. Raises :class:`ssl.SSLError`."""
+        """Decrypt received bytes; ``b""`` if they hold no data yet, ``None`` at the peer's regular end. Raises :class:`ssl.SSLError`."""
         incoming, read = self._incoming, self._read
         incoming.write(received)
         plain = b""

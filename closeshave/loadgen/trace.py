@@ -11,7 +11,7 @@ _NAN = float("nan")
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """As a row keeps it: times not told are NaN, texts not told ``None``."""
+    """In the form of a row: unknown times are NaN, unknown texts ``None``."""
 
     served_by: str | None
     cache: str | None

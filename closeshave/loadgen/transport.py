@@ -1,4 +1,4 @@
-"""The interface between journeys and the client that sends their requests: a request goes in; an answer, or the reason why there is none, comes out.
+"""The interface between journeys and the client that sends their requests: it takes a request, and returns an answer or the reason why there is none.
 
 Journeys and canaries know only this; :mod:`closeshave.loadgen.carrier` sends their requests on the engine's connections.
 """
@@ -15,11 +15,11 @@ from closeshave.history import SHORTAGE as SHORT
 
 CONNECT_TIMEOUT_S = 1.0
 TOTAL_TIMEOUT_S = 5.0
-"""How long a customer waits for an answer."""
+"""How many seconds a customer waits for an answer."""
 
 
 class Failure(StrEnum):
-    """Why no answer came. What happens before the connection stands certainly had no effect; what happens after it may have had one."""
+    """Why no answer came. A failure before the connection is established certainly had no effect; a later one may have had one."""
 
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
@@ -29,11 +29,11 @@ class Failure(StrEnum):
     CLOSED = "closed"
     PROTOCOL = "protocol"
     PROXY = UNPASSED
-    """The proxy on the way could not be reached, or did not pass it on."""
+    """The proxy could not be reached, or did not forward the request."""
     SHORTAGE = SHORT
     """This machine had no descriptor, port, buffer, thread or memory for it."""
     STOPPED = "stopped"
-    """The generator was told to stop while the request was under way."""
+    """The generator was stopped while the request was in flight."""
 
     @property
     def before_sending(self) -> bool:
@@ -43,7 +43,7 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, and which operation of the history it is."""
+    """One HTTP request, and the kind of its operation in the history."""
 
     kind: str
     method: str
@@ -56,17 +56,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. ``status`` is 0 and ``failure`` set when nothing usable did. Times are monotonic nanoseconds."""
+    """The answer to a request. ``status`` is 0 and ``failure`` set if there is no usable one. Times are monotonic nanoseconds."""
 
     started_ns: int
     ended_ns: int
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Names in small letters."""
+    """Names in lower case."""
     body: bytes = b""
     failure: Failure | None = None
     sent: bool = True
-    """Whether a byte of the request may have left; irrelevant for a failure that always comes before sending."""
+    """Whether a byte of the request may have been sent; irrelevant for a failure that always comes before sending."""
 
     @property
     def may_have_arrived(self) -> bool:
@@ -75,12 +75,12 @@ class Answer:
 
 
 class Transport(Protocol):
-    """Carries one customer's requests to one edge. Never retries or follows redirects by itself: one request here is one on the wire."""
+    """Sends one customer's requests to one edge. Never retries or follows redirects: one call is one HTTP request."""
 
     def send(self, request: Request) -> Answer:
-        """Send and wait for the whole answer, at most as long as the carrier's timeouts allow. Never raises for what a network can do."""
+        """Send and wait for the whole answer, within the time-outs. Never raises because of the network."""
         ...
 
     def close(self) -> None:
-        """Give up the customer's connections."""
+        """Close the customer's connections."""
         ...

@@ -1,8 +1,8 @@
-"""Locust user classes on the engine: closed, open, partly open, and crowds. Their tasks read like any Locust task.
+"""Locust user classes on the engine: closed, open, partly open, and crowds. Their tasks are written like other Locust tasks.
 
 * :class:`EngineUser`, closed: each user does one task after the other, as Locust's own users do.
-* :class:`OpenUser`, open: each arrival of a rate does one task, however many others are still at it. A task that is a generator makes it partly
-  open: ``yield 12.5`` lets the session think so many seconds without holding a greenlet, and its next step is due at the end of them.
+* :class:`OpenUser`, open: each arrival of a rate does one task, however many others are not finished. A task that is a generator makes it partly
+  open: after ``yield 12.5`` the session thinks for so many seconds without a greenlet, and its next step is due at the end of them.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class _WithClient(User):
     abstract = True
 
     own_connections: ClassVar[bool] = False
-    """Whether each user has connections of its own, as a browser has, or all of a worker share theirs."""
+    """Whether each user has its own connections, like a browser, or all users of a worker share them."""
     default_headers: ClassVar[Mapping[str, str]] = {}
     timeouts: ClassVar[Timeouts] = Timeouts()
     traces: ClassVar[bool] = False
-    """Keep what the platform reports in headers (region, cache, timings) with each record."""
+    """Whether to record what the platform reports in headers (region, cache, timings)."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -56,7 +56,7 @@ class _WithClient(User):
 
     @classmethod
     def base_url(cls, environment: Environment) -> str:
-        """Where requests go. Raises :class:`locust.exception.LocustError` when no host is set."""
+        """The URL of the host. Raises :class:`locust.exception.LocustError` when none is set."""
         host = cls.host or environment.host
         if host is None:
             raise LocustError("no host: set it on the user class or with --host")
@@ -76,7 +76,7 @@ class EngineUser(_WithClient):
             self.tasks = [EngineUser._work]
 
     def _work(self) -> None:
-        """Do task after task, as Locust's own loop does: what a task raises is Locust's to handle, and it then begins this one again."""
+        """Do task after task, as Locust's own loop does: Locust handles exceptions of a task, and then calls this again."""
         tasks, count, random_ = self._plain_tasks, len(self._plain_tasks), random.random
         thinks = type(self).wait_time is not User.wait_time
         while self._state != LOCUST_STATE_STOPPING:
@@ -86,14 +86,14 @@ class EngineUser(_WithClient):
         raise StopUser
 
     def wait(self) -> None:
-        """Think between tasks. A user with no think time goes on at once: every request gives way to the others anyway."""
+        """Think between tasks. A user without think time goes on at once, because every request lets other greenlets run."""
         pause_s = self.wait_time()
         if pause_s > 0:
             gevent.sleep(pause_s)
 
 
 class OpenUser(_WithClient):
-    """An open-model population. Every worker drives its share of the arrivals, whatever number of users Locust is told to spawn: ``-u 1`` will do.
+    """An open-model population. Every worker carries out its share of the arrivals, whatever number of users Locust spawns: ``-u 1`` is enough.
 
     Set :attr:`rate` and :attr:`duration_s`, or override :meth:`arrivals`.
     """
@@ -104,11 +104,11 @@ class OpenUser(_WithClient):
     duration_s: ClassVar[float] = 60.0
     seed: ClassVar[int] = 1
     crew: ClassVar[int] = 2000
-    """Most sessions with a request in flight at once; beyond it arrivals are late, and show it."""
+    """The most sessions with a request in flight at once; above that, arrivals are late, which the records show."""
     warm: ClassVar[int] = 100
-    """Customers, and shared connections for them, made ready before the first arrival."""
+    """How many customers and shared connections are prepared before the first arrival."""
     grace_s: ClassVar[float] = 60.0
-    """How long after the last arrival what is under way may go on."""
+    """How many seconds after the last arrival unfinished sessions may go on."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -117,27 +117,27 @@ class OpenUser(_WithClient):
 
     @classmethod
     def arrivals(cls) -> Instants:
-        """All arrivals of the test, nanoseconds after its start; the same in every worker, and for the same seed."""
+        """All arrivals of the test, in nanoseconds after its start; the same in every worker and for the same seed."""
         return poisson(cls.rate, cls.duration_s, np.random.default_rng(cls.seed))
 
 
 class CrowdUser(_WithClient):
-    """A closed population too large for a greenlet each: customers who think are rows in arrays, and take a greenlet only for :meth:`step`.
+    """A closed population that is too large for one greenlet each: thinking customers are rows in arrays, and use a greenlet only for :meth:`step`.
 
-    Override :meth:`step`: one customer's next request or two. Every worker drives its share of the customers; ``-u 1`` will do.
+    Override :meth:`step`: one customer's next request or two. Every worker carries out its share of the customers; ``-u 1`` is enough.
     """
 
     abstract = True
 
     customers: ClassVar[int] = 1_000_000
     think_mean_s: ClassVar[float] = 100.0
-    """Mean of the think time between two steps; Erlang of order two."""
+    """Mean think time between two steps in seconds, Erlang-distributed of order two."""
     duration_s: ClassVar[float] = 60.0
     seed: ClassVar[int] = 1
     crew: ClassVar[int] = 2000
-    """Most customers with a request in flight at once; beyond it they are late, and show it."""
+    """The most customers with a request in flight at once; above that, they are late, which the records show."""
     warm: ClassVar[int] = 100
-    """Members of the crew, and shared connections for them, made ready before the start."""
+    """How many greenlets of the crew and shared connections are prepared before the start."""
     grace_s: ClassVar[float] = 60.0
 
     def __init__(self, environment: Environment) -> None:
@@ -145,7 +145,7 @@ class CrowdUser(_WithClient):
         self.tasks = [_stand_by]
 
     def step(self, customer: int, state: int) -> int:
-        """What ``customer`` does now, by way of :attr:`client`, and the state (0–255) in which to think afterwards."""
+        """Carry out the customer's next requests with :attr:`client`; returns the state (0–255) for the think time afterwards."""
         raise NotImplementedError
 
 
@@ -154,13 +154,13 @@ def _stand_by(_user: User) -> None:
 
 
 _CONNECTING = 100
-"""Customers with connections of their own who connect at a time before the start."""
+"""How many customers with their own connections connect at the same time before the start."""
 
 _Population = TypeVar("_Population", OpenUser, CrowdUser)
 
 
 def _made_ready(population: type[_Population], environment: Environment, count: int) -> list[_Population]:
-    """The first customers, and connections for them; what exists by then the garbage collector need not look at again."""
+    """Prepare the first customers and connections, and exclude all existing objects from garbage collection."""
     visitors = [population(environment) for _ in range(count)]
     if population.own_connections:
         Pool(_CONNECTING).map(lambda visitor: visitor.client.connect(), visitors)
@@ -172,7 +172,7 @@ def _made_ready(population: type[_Population], environment: Environment, count: 
 
 
 def drive(population: type[OpenUser], environment: Environment) -> None:
-    """Carry out this worker's share of a population's arrivals: begin them all, and see them through or to the end of the grace."""
+    """Carry out this worker's share of a population's arrivals: begin all, and wait until they end or until the grace time is over."""
     engine, place = engine_of(environment), place_of(environment)
     arrivals = share(population.arrivals(), place.index, place.count)
     visitors = _made_ready(population, environment, min(population.warm, population.crew))
@@ -187,7 +187,7 @@ def drive(population: type[OpenUser], environment: Environment) -> None:
 
 
 def drive_crowd(population: type[CrowdUser], environment: Environment) -> None:
-    """Carry out this worker's share of a crowd: the customers whose number leaves its own index when divided by the number of workers."""
+    """Carry out this worker's share of a crowd: the customers whose number modulo the number of workers is its index."""
     engine, place = engine_of(environment), place_of(environment)
     count = len(range(place.index, population.customers, place.count))
     rng = np.random.default_rng((population.seed, place.index))
@@ -205,7 +205,7 @@ def drive_crowd(population: type[CrowdUser], environment: Environment) -> None:
 
 
 class _Crowd:
-    """Lets customers step. They share the crew's clients, or have one each where they are to have connections of their own."""
+    """Calls the customers' steps. They share the crew's clients, or have one each if they need their own connections."""
 
     def __init__(self, population: type[CrowdUser], environment: Environment, agenda: Customers, visitors: list[CrowdUser]) -> None:
         self._population, self._environment, self._agenda = population, environment, agenda
@@ -215,7 +215,7 @@ class _Crowd:
         self.served = 0
 
     def serve(self, intended_ns: int, row: int) -> None:
-        """One customer's step, and the next thought."""
+        """One customer's step, and its next think time."""
         self.served += 1
         agenda = self._agenda
         customer = row * self._place.count + self._place.index
@@ -231,7 +231,7 @@ class _Crowd:
             agenda.think(row, time.monotonic_ns())
 
     def report(self, error: Exception) -> None:
-        """A step raised: Locust's own event, and on with the load."""
+        """Handle an exception of a step: fire Locust's own event, and go on."""
         _fire_user_error(self._environment, self._population, error)
 
     def _visitor(self, row: int) -> CrowdUser:
@@ -241,7 +241,7 @@ class _Crowd:
 
 
 class _Visits:
-    """Runs a task for each arrival on an instance of the user class, which the next arrival inherits with an empty cookie jar."""
+    """Runs a task for each arrival on an instance of the user class, which the next arrival uses again with an empty cookie jar."""
 
     def __init__(self, population: type[OpenUser], environment: Environment, agenda: Arrivals, visitors: list[OpenUser]) -> None:
         self._population, self._environment, self._agenda = population, environment, agenda
@@ -250,7 +250,7 @@ class _Visits:
         self._rng = random.Random(population.seed)  # noqa: S311 - chooses tasks, keeps no secrets
 
     def serve(self, intended_ns: int, session: tuple[OpenUser, Session] | None) -> None:
-        """Begin a session, or take up a parked one."""
+        """Begin a session, or continue a parked one."""
         if session is None:
             visitor = self._free.pop() if self._free else self._population(self._environment)
             visitor.client.intended_ns = intended_ns
@@ -264,7 +264,7 @@ class _Visits:
         self._step(visitor, steps)
 
     def report(self, error: Exception) -> None:
-        """A task raised: Locust's own event, and on with the load."""
+        """Handle an exception of a task: fire Locust's own event, and go on."""
         _fire_user_error(self._environment, self._population, error)
 
     def _step(self, visitor: OpenUser, steps: Session) -> None:

@@ -1,6 +1,6 @@
 """HTTP/1.1 requests as bytes. Pure.
 
-A header that could smuggle a line into the request is refused, not escaped: it is a bug of the journey that sends it.
+A header with a line end is refused, not escaped: it is a bug of the journey that sends it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _UNSAFE = re.compile(r"[^\x21-\x7e]")
 _HOST = re.compile(
     r"[0-9a-z_](?:[0-9a-z_-]{0,61}[0-9a-z_])?(?:\.[0-9a-z_](?:[0-9a-z_-]{0,61}[0-9a-z_])?)*\.?|[0-9a-f.]*:[0-9a-f:.]*(?:%[0-9a-z]+)?"
 )
-"""Labels of a name or an address of numbers, as :func:`urlsplit` gives them: in small letters, without brackets."""
+"""Labels of a name, or an address in numbers, as :func:`urlsplit` returns them: in lower case, without brackets."""
 
 DEFAULT_HEADERS: Mapping[str, str] = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", "User-Agent": "closeshave"}
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where requests go: what decides which pooled connections may carry them."""
+    """The origin of requests: scheme, host and port. A pool has connections to one origin."""
 
     tls: bool
     host: str
@@ -43,7 +43,7 @@ class Origin:
 
 
 def split(url: str) -> tuple[Origin, str]:
-    """The origin of an absolute URL and the target (path and query) to ask it for. Raises :class:`ValueError` for anything but http and https."""
+    """The origin of an absolute URL, and the target (path and query). Raises :class:`ValueError` for anything but http and https."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
         raise ValueError(f"not an http or https URL: {url!r}")
@@ -53,7 +53,7 @@ def split(url: str) -> tuple[Origin, str]:
 
 
 def _host(told: str) -> str:
-    """A host as name servers and certificates know it. Raises :class:`ValueError` for what can be none."""
+    """A host in the form for name servers and certificates. Raises :class:`ValueError` for an invalid one."""
     host = unquote(told, errors="strict") if "%" in told and ":" not in told else told
     if not host.isascii():
         # By IDNA 2003, Python's own; raises UnicodeError, which is a ValueError.
@@ -64,7 +64,7 @@ def _host(told: str) -> str:
 
 
 def merged(*several: Mapping[str, str]) -> dict[str, str]:
-    """One header of each name, whatever its case: the last one counts."""
+    """One header for each name, ignoring case: the last one counts."""
     found: dict[str, tuple[str, str]] = {}
     for headers in several:
         for name, value in headers.items():
@@ -73,7 +73,7 @@ def merged(*several: Mapping[str, str]) -> dict[str, str]:
 
 
 def constant_lines(origin: Origin, headers: Mapping[str, str]) -> str:
-    """The header lines that all requests of a client share, each with its line end; built once. Raises :class:`ValueError` for a line end."""
+    """The header lines of all requests of a client, each with its line end; built once. Raises :class:`ValueError` for a line end."""
     return _written(merged({"Host": origin.authority}, headers))
 
 
@@ -87,7 +87,7 @@ def _written(headers: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=1024)
 def _left(constant: str, names: tuple[str, ...]) -> tuple[str, bool]:
-    """The constant lines that headers of these names leave standing, and whether these can be written as they are."""
+    """The constant lines that headers of these names do not replace, and whether the headers can be written unchanged."""
     own = {name.lower() for name in names}
     if "transfer-encoding" in own:
         raise ValueError("the engine sets Transfer-Encoding itself; do not set this header")
@@ -96,7 +96,7 @@ def _left(constant: str, names: tuple[str, ...]) -> tuple[str, bool]:
 
 
 def _replaced(constant: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
-    """The constant lines that a request's own headers leave standing, and these, one of each name and none that says how long the body is."""
+    """The constant lines that a request's own headers do not replace, and these headers: one for each name, without ``Content-Length``."""
     left, as_they_are = _left(constant, tuple(headers))
     if as_they_are:
         return left, headers
@@ -104,15 +104,16 @@ def _replaced(constant: str, headers: Mapping[str, str]) -> tuple[str, Mapping[s
 
 
 def text_of(value: str) -> str:
-    """A header's value, read as latin-1, as the UTF-8 that it may be; bytes that are none stay what they are in a target of :func:`build`."""
+    """Decode a header's value, which was read as Latin-1, as UTF-8; invalid bytes are kept for a target of :func:`build`."""
     return value if value.isascii() else value.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 def build(method: str, target: str, constant: str, headers: Mapping[str, str] | None, body: bytes | None, form: str = "") -> bytes:
-    """A request. ``constant`` comes from :func:`constant_lines`; each of ``headers``, this request's own, replaces the one of its name there.
+    """The bytes of a request. ``constant`` comes from :func:`constant_lines`; each of ``headers``, this request's own, replaces the one with its name
+    there.
 
-    ``form`` stands before the target where a proxy reads it. A fragment of the target is the caller's alone and is not sent. Raises
-    :class:`ValueError` for what cannot be written: a header with a line end in it, or with letters beyond Latin-1.
+    ``form`` is written before the target if a proxy reads it. A fragment of the target is not sent. Raises :class:`ValueError` for a header with a
+    line end or with letters that Latin-1 does not have.
     """
     own = ""
     if headers:

@@ -1,7 +1,7 @@
-"""Finds the engine of this Locust process, and this process's part of the load: one engine a process, made when its first user is.
+"""Finds the engine of this Locust process (created with its first user), and this process's share of the load.
 
-With ``--processes N`` Locust forks workers that connect to a master in the parent. Arrivals are split by worker without overlap, and all workers
-count them from one instant, which the master tells them once all are ready; they share the machine and so its monotonic clock.
+With ``--processes N`` Locust forks workers that connect to a master in the parent. Each arrival belongs to one worker, and all workers count from the
+same instant, which the master sends once all are ready; they are on the same machine and so have the same monotonic clock.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from closeshave.vocabulary import WORKERS_VARIABLE
 _LOG = logging.getLogger(__name__)
 _READY_MESSAGE, _START_MESSAGE, _DONE_MESSAGE = "closeshave-ready", "closeshave-start", "closeshave-done"
 _LEAD_S = 0.5
-"""From the word to start to the first arrival: time for every worker to hear it."""
+"""Seconds from the start message to the first arrival, so that every worker receives it before."""
 _REPEAT_S = 1.0
 _PATIENCE_S = 60.0
-"""How long the first worker that is ready waits for the last."""
+"""How many seconds the first ready worker waits for the last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which of how many workers this process is."""
+    """The index of this worker, and the number of workers."""
 
     index: int
     count: int
@@ -74,7 +74,7 @@ def run_until_stopped(environment: Environment, greenlet: gevent.Greenlet[..., A
 
 
 def tell_done(environment: Environment) -> None:
-    """All arrivals of this process have been seen through: the test ends here, or once every other worker says so too."""
+    """Note that all arrivals of this process are done: the test ends now, or once every other worker is done too."""
     runner = environment.runner
     while isinstance(runner, WorkerRunner):
         # Again and again: until the master has noticed that a worker was killed, it waits for that one too.
@@ -97,7 +97,7 @@ def place_of(environment: Environment) -> Place:
 
 
 def start_ns_of(environment: Environment) -> int:
-    """The instant from which this test's arrivals count; ask when ready for it: the master lets all workers start once all of them are.
+    """The instant from which this test's arrivals count. Call it when ready: the master sends the instant once all workers are.
 
     Raises :class:`gevent.Timeout` when the others do not get ready.
     """
@@ -147,9 +147,9 @@ def _listen(environment: Environment, **_: Any) -> None:
 
 
 def _when_all(runner: MasterRunner, message: str, least: int, act: Callable[[], object]) -> None:
-    """Act once every living worker, and at least so many, have sent ``message``.
+    """Call ``act`` once every running worker, and at least so many, have sent ``message``.
 
-    In a greenlet of its own, since a quit must not end the one that hears messages.
+    In a separate greenlet, because a quit must not end the one that receives messages.
     """
     heard: set[str] = set()
 

@@ -1,7 +1,7 @@
-"""A container engine on this machine: make, signal, limit, connect and sweep away the containers of an environment.
+"""The client of a container engine on this machine: create, signal, limit, connect and remove the containers of an environment.
 
-Names of containers and networks in, plain values out. Docker's own packages are imported with the first call that needs them, so that whoever
-runs no containers does not pay for them. Every failure is an :class:`EngineFailed` with one sentence.
+Names of containers and networks in, plain values out. Docker's own packages are imported with the first call that needs them, so that they cost
+nothing without containers. Every failure is an :class:`EngineFailed` with one sentence.
 """
 
 from __future__ import annotations

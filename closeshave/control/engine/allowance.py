@@ -1,4 +1,4 @@
-"""What a running container may use at the moment, read back from the engine."""
+"""The current limits of a running container, read back from the engine."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from closeshave.control.engine.limits import PERIOD_US
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """Limits in force; ``None`` is without one."""
+    """Limits in force; ``None`` means no limit."""
 
     cpu_share: float | None
-    """Of one CPU."""
+    """Share of one CPU."""
     memory_bytes_max: int | None
 
 
 def allowance(container: str) -> Allowance:
-    """What a container may use now. Raises :class:`~closeshave.control.engine.client.EngineFailed`."""
-    with asking(f"look at the limits of {container}"):
+    """The current limits of a container. Raises :class:`~closeshave.control.engine.client.EngineFailed`."""
+    with asking(f"read the limits of {container}"):
         api = client().client.api
         said = api.inspect_container(container)["HostConfig"]
         machine_bytes: int = api.info()["MemTotal"]

@@ -1,4 +1,4 @@
-"""The one connection to the engine, and its refusals as one sentence each."""
+"""The connection to the engine, and its errors as one sentence each."""
 
 # ruff: noqa: PLC0415 - Docker's packages take 0.4 s to import: only code that uses an engine should wait for them
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from testcontainers.core.docker_client import DockerClient
 
 TIMEOUT_S = 60
-"""For one answer of the engine, which may be starting twenty containers at once."""
+"""Seconds for one answer of the engine, which may be starting twenty containers at once."""
 UNIX = "unix://"
 DEFAULT_HOST = f"{UNIX}/var/run/docker.sock"
 DESKTOP = "Docker Desktop"
 
 
 class EngineFailed(RuntimeError):
-    """The container engine is not there, or refused; one sentence that a person can act on."""
+    """The container engine does not run, or refused; one sentence that a person can act on."""
 
 
 @cache
 def client() -> DockerClient:
-    """The connection that all calls of this process share, also from several threads. Raises :class:`EngineFailed`."""
+    """The connection that all calls of this process share. Safe for several threads. Raises :class:`EngineFailed`."""
     from docker.errors import DockerException
     from testcontainers.core.docker_client import DockerClient
 
@@ -46,7 +46,7 @@ def check() -> str | None:
     if not host.startswith(UNIX):
         return f"the container engine at {host} is not on this machine, so its processes are not visible here: use an engine with a socket on this machine"
     try:
-        with asking("tell about itself"):
+        with asking("describe itself"):
             info = client().client.api.info()
     except EngineFailed as error:
         return str(error)
@@ -59,7 +59,7 @@ def check() -> str | None:
 
 @contextmanager
 def asking(what: str) -> Iterator[None]:
-    """Whatever goes wrong inside becomes :class:`EngineFailed`: the engine could not ``what``, because."""
+    """Every error inside becomes an :class:`EngineFailed`: "the container engine could not ``what``", and why."""
     from docker.errors import APIError, DockerException, ImageNotFound
     from requests.exceptions import RequestException
 

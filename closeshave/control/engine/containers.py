@@ -1,4 +1,4 @@
-"""Containers that are there: asked, killed, frozen. ``making.py`` makes them, ``networks.py`` connects them."""
+"""Existing containers: query, kill, freeze. ``making.py`` creates them, ``networks.py`` connects them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 AT_ONCE = 16
 FIRST = 1
-"""The ID inside of a container's first process."""
+"""The ID of a container's first process inside the container."""
 
 
 def alive(container: str) -> int | None:
-    """The ID on this machine of a container's first process while it runs, frozen or not; ``None`` when it does not, or there is none."""
+    """The ID on this machine of a container's first process while it runs, frozen or not; ``None`` when it does not run or does not exist."""
     handle = find(container)
     return handle.attrs["State"]["Pid"] or None if handle else None
 
@@ -29,13 +29,13 @@ def paused(container: str) -> bool:
 
 
 def oom_killed(container: str) -> bool:
-    """Whether the kernel has killed one of its processes because the container's memory was used up."""
+    """Whether the kernel has killed one of its processes because the container reached its memory limit."""
     handle = find(container)
     return handle is not None and bool(handle.attrs["State"]["OOMKilled"])
 
 
 def kill(containers: Iterable[str]) -> None:
-    """End containers by SIGKILL, all at once; those that do not run are left as they are."""
+    """End containers by SIGKILL, all at once; those that do not run stay as they are."""
     _each(containers, "kill", lambda handle: handle.kill(), lambda name: alive(name) is None)
 
 
@@ -45,7 +45,7 @@ def pause(containers: Iterable[str]) -> None:
 
 
 def unpause(containers: Iterable[str]) -> None:
-    """Let frozen containers go on."""
+    """Resume frozen containers."""
     _each(containers, "unpause", lambda handle: handle.unpause(), lambda name: not paused(name))
 
 
@@ -60,7 +60,7 @@ def execute(container: str, argv: Sequence[str]) -> str:
 
 
 def find(container: str) -> Handle | None:
-    """What the engine knows of a container now, ``None`` when it knows none of this name or ID."""
+    """What the engine knows about a container now; ``None`` when it has none with this name or ID."""
     from docker.errors import NotFound  # noqa: PLC0415 - see client.py
 
     with asking(f"look for {container}"):
@@ -71,7 +71,7 @@ def find(container: str) -> Handle | None:
 
 
 def _each(containers: Iterable[str], verb: str, act: Callable[[Handle], object], is_so: Callable[[str], bool]) -> None:
-    """Do something to containers in parallel. One that refuses because it is so already, or came to be so meanwhile, is no failure."""
+    """Do ``act`` to containers in parallel. An error does not count if the container is already in the wanted state."""
 
     def one(name: str) -> None:
         handle = find(name)

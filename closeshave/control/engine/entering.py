@@ -1,4 +1,4 @@
-"""Run a program of this machine on the networks of a container: a container of its own beside it takes the engine up to seconds."""
+"""Runs a program of this machine in the network namespace of a container, because another container for it would take the engine up to seconds."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ TIMEOUT_S = 5.0
 
 
 def enter(pid: int, argv: Sequence[str]) -> str | None:
-    """What a program prints that runs in the network namespace of this process; ``None`` where we may not enter it, or the program fails.
+    """The output of a program that runs in the network namespace of this process; ``None`` if this is not permitted or the program fails.
 
-    Entering wants ``CAP_SYS_ADMIN`` (setns(2)), which root has.
+    Entering needs ``CAP_SYS_ADMIN`` (setns(2)), which root has.
     """
     try:
         done = subprocess.run(

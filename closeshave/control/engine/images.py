@@ -1,4 +1,4 @@
-"""Images of the engine: which are there, and new ones from a tar of all their files."""
+"""Images of the engine: which exist, and new ones from a tar of all their files."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ CHUNK_BYTES = 1 << 20
 
 
 def image_exists(image: str) -> bool:
-    """Whether the engine has this image, so that nothing need be fetched."""
+    """Whether the engine has this image, so that no download is needed."""
     return _find(image) is not None
 
 
 def image_digest(image: str) -> str | None:
-    """What :func:`import_image` was told that the image is made of; ``None`` when there is none, or somebody else's."""
+    """The digest that :func:`import_image` stored for the image; ``None`` if there is no such image or it was made in another way."""
     found = _find(image)
     return found.labels.get(DIGEST) if found else None
 
 
 def image_sources(image: str) -> str | None:
-    """Which state of our own sources :func:`import_image` was told that the image holds; ``None`` as above."""
+    """The digest of the harness's own sources that :func:`import_image` stored for the image; ``None`` as above."""
     found = _find(image)
     return found.labels.get(SOURCES) if found else None
 
 
 def import_image(tar: IO[bytes], image: str, environ: Iterable[str], digest: str, sources: str) -> None:
-    """Make an image of one layer; ``environ`` are ``NAME=value``. One that had this name is removed. Raises :class:`EngineFailed`."""
+    """Create an image with one layer; ``environ`` are ``NAME=value``. An older image with this name is removed. Raises :class:`EngineFailed`."""
     last = _find(image)
     name, _, tag = image.rpartition(":")
     changes = [*(f"ENV {variable}" for variable in environ), f"LABEL {DIGEST}={digest} {SOURCES}={sources}"]

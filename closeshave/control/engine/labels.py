@@ -1,4 +1,4 @@
-"""What every container and network of an environment carries, so that a sweep needs no record."""
+"""The labels of every container and network of an environment, so that they can be removed without a record."""
 
 from __future__ import annotations
 

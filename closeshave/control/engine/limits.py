@@ -1,19 +1,22 @@
-"""CPU and memory that a running container may use."""
+"""Limits the CPU and memory of a running container."""
 
 from __future__ import annotations
 
 from closeshave.control.engine.client import asking, client
 
 PERIOD_US = 100_000
-"""The kernel's default, if none is set."""
+"""The kernel's default period, in microseconds."""
 QUOTA_US = 1_000
-"""The least that the kernel grants in a period. Of a usual period of 100 ms a small server would hardly ever use up a tenth, and be as fast as
-before; in the shortest one that the share allows, whatever takes longer than this millisecond has to wait, as on a slow processor."""
+"""The least quota of a period, in microseconds.
+
+In the usual period of 100 ms a small server would rarely use up a tenth, and would not become slower. So the shortest period for the share is used:
+work that takes longer than this millisecond has to wait, as on a slow processor.
+"""
 UNLIMITED = -1
 
 
 def limit_cpu(container: str, share: float | None) -> None:
-    """Let a container use this share of one CPU and no more, or by ``None`` as much as it wants."""
+    """Limit a container to this share of one CPU; ``None`` removes the limit."""
     with asking(f"limit the CPU of {container}"):
         period_us = PERIOD_US if share is None else max(QUOTA_US, round(QUOTA_US / share))
         quota_us = UNLIMITED if share is None else round(share * period_us)
@@ -21,9 +24,9 @@ def limit_cpu(container: str, share: float | None) -> None:
 
 
 def limit_memory(container: str, bytes_max: int | None) -> None:
-    """Let a container use so much memory and no swap, or by ``None`` all that the machine has.
+    """Limit a container to so much memory without swap; ``None`` removes the limit.
 
-    Less than it uses already is refused where the kernel cannot take the rest back (control groups of the first version).
+    A limit below the memory in use is refused by control groups of version 1.
     """
     with asking(f"limit the memory of {container}"):
         limit = client().client.api.info()["MemTotal"] if bytes_max is None else bytes_max

@@ -1,4 +1,4 @@
-"""A container made from a process's own description, so that it can be made again at any time just as it was."""
+"""Creates a container from the description of its process, so that it can be created again at any time in the same way."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ READ_ONLY = ":ro"
 NOTICED_WITHIN_S = 10.0
 SEEN_WITHIN_S = 2.0
 INTO_LOG = 'log=$1; shift; exec "$@" >>"$log" 2>&1'
-"""What the shell runs: the process takes its place, so that it is the container's first one."""
+"""The shell's script: the process replaces the shell, so that it is the container's first process."""
 SHARES = 1024
 NICE_STEP = 1.25
-"""The kernel's own: a step of niceness is a tenth of a CPU between two that compete for it (``sched_prio_to_weight``, sched(7))."""
+"""The kernel's weight of each niceness: one step moves about a tenth of a CPU between two competitors (``sched_prio_to_weight``, sched(7))."""
 
 
 def run(root: Path, environment_id: str, process: Process) -> int:
     """Start a process in a new container, with nothing but its own environment variables; returns the first process's ID on this machine.
 
-    ``root`` is seen inside under its own path, and what the process prints goes to ``logs/NAME.log`` in it. A stopped container of the same
+    ``root`` has the same path inside the container, and the process's output goes to ``logs/NAME.log`` in it. A stopped container of the same
     name is removed first. Raises :class:`EngineFailed`; then no container is left.
     """
     container = _container(process)
@@ -96,7 +96,7 @@ def _mount(words: str) -> Mount:
 
 
 def _log(root: Path, process: Process, container: Container) -> Path:
-    """The file for what the process prints, writable for the user that it runs as."""
+    """The file for the process's output, writable for the user that it runs as."""
     log = root / "logs" / f"{process.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.touch()
@@ -107,7 +107,7 @@ def _log(root: Path, process: Process, container: Container) -> Path:
 
 
 def _make_room(name: str) -> None:
-    """Remove an ended container of this name. Raises :class:`EngineFailed` when it runs: two of one name there cannot be."""
+    """Remove an ended container with this name. Raises :class:`EngineFailed` when it still runs."""
     deadline = time.monotonic() + NOTICED_WITHIN_S
     # The engine learns a little later than we that a process has died.
     while (handle := find(name)) and handle.attrs["State"]["Running"] and inner_pid(handle.attrs["State"]["Pid"]) != FIRST:
@@ -125,7 +125,7 @@ def _make_room(name: str) -> None:
 def _first_process(process: Process, handle: Handle) -> int:
     deadline = time.monotonic() + SEEN_WITHIN_S
     while time.monotonic() <= deadline:
-        with asking(f"look at {process.name}"):
+        with asking(f"inspect {process.name}"):
             handle.reload()
             state = handle.attrs["State"]
             if not state["Running"]:

@@ -1,4 +1,4 @@
-"""Processes of containers as the kernel shows them: in which container one runs, and which ID it has inside. No engine is asked."""
+"""Processes of containers as the kernel shows them: the container of a process, and its ID inside. Does not use the engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _GONE = (FileNotFoundError, ProcessLookupError)
 
 
 def container_of(pid: int) -> str | None:
-    """The ID of the container that a process runs in; ``None`` when it runs in none, or in the one that we run in ourselves.
+    """The ID of the container of a process; ``None`` when it runs in none, or in the same one as this process.
 
     The engine names each container's control group after it (cgroups(7)).
     """
@@ -31,7 +31,7 @@ def inner_pid(pid: int) -> int | None:
 
 
 def known_inside_as(first: int, number: int) -> int | None:
-    """The process that is called ``number`` in the namespace of ``first``, itself or one below it; ``None`` when there is none."""
+    """The process with the ID ``number`` in the namespace of ``first`` or one below it; ``None`` when there is none."""
     waiting = deque([first])
     while waiting:
         pid = waiting.popleft()

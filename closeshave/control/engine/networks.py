@@ -1,4 +1,4 @@
-"""Networks of an environment, and which container is in which: a partition is a container taken out of one."""
+"""Networks of an environment and the containers in them: a partition disconnects a container from a network."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ ROUTES = Path("/proc/net/route")
 
 
 def make_network(network: Network, environment_id: str, root: Path) -> None:
-    """Make a network. The engine itself takes the subnet's first address. Raises :class:`EngineFailed`.
+    """Create a network. The engine itself takes the subnet's first address. Raises :class:`EngineFailed`.
 
-    On a ``front`` nobody reaches anybody, and ports are published on 127.0.0.1; the others lead nowhere else.
+    On a ``front`` no container reaches another, and ports are published on 127.0.0.1; the other networks have no outside connection.
     """
     from docker.types import IPAMConfig, IPAMPool  # noqa: PLC0415 - see client.py
 
@@ -37,14 +37,14 @@ def make_network(network: Network, environment_id: str, root: Path) -> None:
 
 
 def attached(container: str) -> frozenset[str]:
-    """The names of the networks that a container is in now."""
+    """The names of a container's current networks."""
     with asking(f"look for {container}"):
         networks: dict[str, object] = client().client.api.inspect_container(container)["NetworkSettings"]["Networks"]
     return frozenset(networks)
 
 
 def disconnect(container: str, network: str) -> None:
-    """Take a container out of a network: from then on not a packet passes, in either direction. Nothing to do when it is not in it."""
+    """Disconnect a container from a network: from then on no packet passes, in either direction. Does nothing if it is not connected."""
     try:
         with asking(f"disconnect {container} from {network}"):
             client().client.api.disconnect_container_from_network(container, network)
@@ -54,7 +54,7 @@ def disconnect(container: str, network: str) -> None:
 
 
 def connect(container: str, attachment: Attachment) -> None:
-    """Put a container into a network, at its own address. Nothing to do when it is in it."""
+    """Connect a container to a network, with its own address. Does nothing if it is connected."""
     try:
         with asking(f"connect {container} to {attachment.network}"):
             client().client.api.connect_container_to_network(container, attachment.network, ipv4_address=attachment.address)
@@ -64,7 +64,7 @@ def connect(container: str, attachment: Attachment) -> None:
 
 
 def taken_subnets() -> list[IPv4Network]:
-    """What a new network must not overlap: networks of the engine, and what this machine has routes to."""
+    """Subnets that a new network must not overlap: networks of the engine, and routes of this machine."""
     with asking("list its networks"):
         listed = client().client.api.networks()
     pools = [pool["Subnet"] for network in listed for pool in network["IPAM"]["Config"] or [] if "." in pool.get("Subnet", "")]

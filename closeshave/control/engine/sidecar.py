@@ -1,4 +1,4 @@
-"""Run a program in the network namespace of a container, to see what the container sees."""
+"""Runs a program in the network namespace of a container, to see the same connections as the container."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from closeshave.control.engine.labels import labels
 
 
 def run_beside(container: str, image: str, argv: Sequence[str]) -> str:
-    """Run a program of ``image`` in the network namespace of ``container``, in a container of its own that is gone afterwards.
+    """Run a program of ``image`` in the network namespace of ``container``, in another container that is removed afterwards.
 
     Returns what it printed. Raises :class:`~closeshave.control.engine.client.EngineFailed`, also when it fails.
     """

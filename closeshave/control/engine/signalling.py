@@ -1,4 +1,4 @@
-"""Signals to processes of containers. What is meant for a container's first process is meant for the container as a whole."""
+"""Signals to processes of containers. A signal to a container's first process is a signal to the whole container."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from closeshave.control.engine.containers import FIRST, alive, execute, kill, pa
 from closeshave.control.engine.namespace import inner_pid
 
 DEAD_WITHIN_S = 0.3
-"""What has been killed is gone by then, unless it is frozen or was not ours to kill."""
+"""A killed process has ended by then, unless it is frozen or this user may not kill it."""
 LOOK_EVERY_S = 0.005
 
 
@@ -34,7 +34,7 @@ def send(targets: Mapping[str, Iterable[int]], number: signal.Signals) -> set[in
 
 
 def _kill(pids: Mapping[str, list[int]], firsts: Mapping[str, int]) -> set[int]:
-    """Whole containers by our own signal where that is allowed: all at once, while the engine would take its time with each."""
+    """Kill whole containers by a signal of this process if permitted: all at once, while the engine would need time for each."""
     reached = {
         pid for container, those in pids.items() if container not in firsts for pid in those if _send(container, pid, signal.SIGKILL)
     }

@@ -1,4 +1,4 @@
-"""Remove every container and network that carries an environment's label, also without any record of it."""
+"""Removes every container and network with an environment's label, even without a record of them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from docker.models.networks import Network
 
 ROUNDS = 3
-"""A container that was just being created shows up in the next one."""
+"""Rounds: a container that was being created appears in the next one."""
 
 
 def sweep(environment_id: str) -> list[str]:
-    """Remove all that is labelled with this environment: containers in any state with their volumes, then networks.
+    """Remove everything with this environment's label: containers in any state with their volumes, then networks.
 
-    Returns what is left; empty when all is well. Raises :class:`EngineFailed` when the engine cannot be asked.
+    Returns what is left; empty when everything is removed. Raises :class:`EngineFailed` when the engine does not answer.
     """
     for _ in range(ROUNDS):
         containers, networks = _labelled(environment_id)
@@ -36,7 +36,7 @@ def sweep(environment_id: str) -> list[str]:
 
 def _labelled(environment_id: str) -> tuple[list[Container], list[Network]]:
     chosen = {"label": f"{ENVIRONMENT}={environment_id}"}
-    with asking("list what it runs"):
+    with asking("list its containers"):
         engine = client().client
         return engine.containers.list(all=True, filters=chosen, ignore_removed=True), engine.networks.list(filters=chosen)
 
