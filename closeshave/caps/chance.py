@@ -21,7 +21,7 @@ from closeshave.topology import Topology
 WINDOW_S = 10.0
 """The length of a live cap's window, in seconds."""
 WINDOWS_PER_S = 2.0
-"""Windows that begin at least this far apart count as separate ones. The cap checks more often, but closer windows share nearly all their requests."""
+"""How many windows per second count as separate ones. The cap checks more often, but closer windows share nearly all their requests."""
 SDS_MIN = 3.0
 """The least room for chance, in standard deviations of the mean over a window."""
 STOPPED_BY_CHANCE = 0.005

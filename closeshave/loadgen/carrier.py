@@ -22,7 +22,7 @@ IDLE_LIMIT_NS = 4_000_000_000
 fail although the platform works."""
 
 PROXY_REFUSES = 407
-"""Statuses that only a proxy sends, and that mean that it has not forwarded the request."""
+"""A status that only a proxy sends, and that means that it has not forwarded the request."""
 
 _FAILURES: Mapping[Reason, Failure] = {
     Reason.DNS: Failure.UNREACHABLE,

@@ -1,4 +1,4 @@
-"""Accounts: each lives in the shard of its home region, and is found from everywhere by its address."""
+"""Accounts: each is stored in the shard of its home region, and can be found from every region by its address."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Accounts:
         self._shards = shards
 
     async def by_email(self, email: str, likely_region: str) -> Row | None:
-        """The account of an address, asked for at ``likely_region`` first, then everywhere.
+        """The account of an address, searched in ``likely_region`` first, then in all shards.
 
         Raises :class:`Unavailable` when it was not found but a shard that may hold it cannot answer.
         """
@@ -72,7 +72,7 @@ class Accounts:
         return rows[0]
 
     async def add(self, person: Person, region: str) -> Row:
-        """A new account homed in ``region``. Raises :class:`Refused` when the address has one already, anywhere."""
+        """Create an account with the home region ``region``. Raises :class:`Refused` when the address already has an account in any region."""
         home = self._shards.of_accounts(region) or self._shards.topology.shards[0]
         if await self.by_email(person.email, region):
             raise Refused(400, "Email already registered")

@@ -1,4 +1,4 @@
-"""Rows in the shapes of the API."""
+"""Rows in the form of the API."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from closeshave.topology import Shard
 
 
 def booking_answer(booking: Row) -> dict[str, Any]:
-    """A booking as the API shows it: UTC without an offset, price in whole currency units; ``version`` and ``franchise_id`` on top."""
+    """A booking as the API shows it: UTC without an offset, price in whole currency units; ``version`` and ``franchise_id`` are additional."""
     return {
         "id": booking["id"],
         "user_id": booking["client_id"],

@@ -27,7 +27,7 @@ SHUTDOWN_S = 2
 
 
 def application(settings: Settings) -> ASGIApp:
-    """The ASGI application of one instance: entrance, short way, FastAPI."""
+    """The ASGI application of one instance: :mod:`.entrance`, :mod:`.direct`, FastAPI."""
 
     signing_key = Path(settings.signing_key).read_bytes()
 
@@ -57,7 +57,7 @@ def application(settings: Settings) -> ASGIApp:
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until SIGTERM."""
     settings = settings_file.of_process(os.environ)
     uvicorn.run(
         application(settings),

@@ -1,7 +1,7 @@
-"""Paying for a booking, exactly once.
+"""Charges for a booking, exactly once.
 
-A payment's row is there before the provider is asked to charge, and the key of the charge follows from the row. Whatever is cut off in
-between, confirming again asks with the same key, gets the same capture and records it.
+A payment's row is stored before the provider is asked to charge, and the key of the charge is computed from the row. If a step in between fails, a
+repeated confirmation uses the same key, gets the same capture and records it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Billing:
         self._provider = provider
 
     async def intend(self, shard: Shard, booking_id: int, client: int, key: str | None) -> Row:
-        """The payment of a booking; asking again gives the same one."""
+        """The payment of a booking; a repeated call returns the same one."""
         await self._claim(shard, key, f"intent {booking_id}", booking_id)
         booking = await self._bookings.one(shard, booking_id, client)
         if payment := await self._payment(shard, booking_id):
@@ -63,7 +63,7 @@ class Billing:
         return payment
 
     async def confirm(self, shard: Shard, booking_id: int, intent: str, client: int, key: str | None) -> Row:
-        """Charge the intent, or find that it was charged; either way the payment as captured."""
+        """Charge the intent, or find that it was charged; returns the captured payment in both cases."""
         await self._claim(shard, key, f"confirm {booking_id} {intent}", booking_id)
         booking = await self._bookings.one(shard, booking_id, client)
         payment = await self._payment(shard, booking_id)
@@ -80,7 +80,7 @@ class Billing:
         return payment
 
     async def settle(self, shard: Shard, booking_id: int) -> None:
-        """Record a capture that the provider is said to have made, if it says so itself; settling again changes nothing."""
+        """Record a capture after an event, if the provider confirms it; a repeated call changes nothing."""
         payment = await self._payment(shard, booking_id)
         if payment is None or payment["status"] == "captured":
             return

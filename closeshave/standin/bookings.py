@@ -1,7 +1,7 @@
 """Bookings in a shard's database: made, moved, cancelled and read.
 
-Two customers may want the same time at the same moment. Looking first (who is free?) only picks a barber; the exclusion constraint decides,
-and ``ON CONFLICT DO NOTHING`` makes losing an empty answer rather than an error. The loser tries the next free barber.
+Two customers may request the same time at the same moment. A query first chooses a free barber; the exclusion constraint decides, and with ``ON
+CONFLICT DO NOTHING`` a conflict gives an empty result and not an error. Then the next free barber is tried.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ FROM opening_hours h WHERE h.franchise_id = $1
 """
 
 _ATTEMPTS = 3
-"""A change of a booking that another request changes at the same time."""
+"""How often a change is tried if other requests change the booking at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Guest:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a customer would like to book; the times are the shop's own."""
+    """A customer's request for a booking; times are in the shop's zone."""
 
     franchise: int
     day: date
@@ -78,15 +78,15 @@ class Wish:
     client: int | None
     guest: Guest | None = None
     barber: int | None = None
-    """``None``: any free barber."""
+    """The requested barber; ``None``: any free barber."""
     notes: str | None = None
     key: str | None = None
-    """Idempotency key: the same one gives the same booking."""
+    """Idempotency key: the same key gives the same booking."""
 
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """Changes to a booking; ``None`` leaves what is."""
+    """Changes to a booking; ``None`` leaves the value."""
 
     day: date | None = None
     at: time | None = None
@@ -95,7 +95,7 @@ class Amendment:
 
 
 class Bookings:
-    """The operations. All raise what :class:`Shards` raises, :class:`Refused` for what may not be, :class:`Conflict` for what is taken."""
+    """Operations on bookings. All raise what :class:`Shards` raises, :class:`Refused` for an invalid request, :class:`Conflict` for a taken slot."""
 
     __slots__ = ("_shards",)
 
@@ -103,10 +103,10 @@ class Bookings:
         self._shards = shards
 
     async def make(self, shard: Shard, wish: Wish, now: datetime) -> Row:
-        """The new booking, committed; or the one that was made with the same key before.
+        """Make a booking and commit it; or return the one that was made with the same key before.
 
-        A repeated request fails like one that came too late: the time is taken, by its own booking. So the key is looked up only where booking again
-        was refused, and costs the others nothing; the database lets no key book twice.
+        A repeated request is refused because its own booking has the slot. So the key is looked up only after a refusal, and costs other requests
+        nothing; a database constraint keeps a key from booking twice.
         """
         try:
             return await self._book(shard, wish, now)
@@ -134,14 +134,14 @@ class Bookings:
         raise Conflict if offer["free"] else Conflict(f"Barber is not available at {wish.at:%H:%M} on {wish.day}")
 
     async def one(self, shard: Shard, id: int, client: int | None) -> Row:
-        """A booking as the primary has it. ``client`` sees only their own; ``None`` is an administrator and sees all."""
+        """A booking from the primary. A ``client`` can read only their own; ``None`` is an administrator who can read all."""
         rows = await self._shards.read_latest(shard, _ONE, id)
         if not rows or (client is not None and rows[0]["client_id"] != client):
             raise Refused(404, "Appointment not found")
         return rows[0]
 
     async def of_client(self, client: int, franchise: int | None, shard: Shard | None) -> list[Row]:
-        """A customer's bookings at one franchise; at all of them when none is named."""
+        """A customer's bookings at one franchise, or at all if none is named."""
         if shard is None:
             return await self._shards.read_everywhere(_OF_CLIENT, client)
         return await self._shards.read_latest(shard, _OF_CLIENT_AT, client, franchise)
@@ -167,10 +167,10 @@ class Bookings:
             latest = await self.one(shard, id, client)
             if latest["version"] == booking["version"]:
                 raise Conflict
-        raise Conflict("The appointment is being changed by somebody else")
+        raise Conflict("The appointment is being changed by another request")
 
     async def cancel(self, shard: Shard, id: int, client: int | None) -> Row:
-        """Cancel a booking; cancelling again changes nothing and answers the same."""
+        """Cancel a booking; a repeated call changes nothing and returns the same."""
         booking = await self.one(shard, id, client)
         rows = await self._shards.write(shard, _CANCEL, id)
         return rows[0] if rows else (booking if booking["status"] == "cancelled" else await self.one(shard, id, client))
@@ -196,7 +196,7 @@ class Bookings:
         return before
 
     async def _target(self, shard: Shard, booking: Row, amendment: Amendment, now: datetime) -> tuple[datetime, int]:
-        """When and with whom the amended booking would be."""
+        """The start and the barber of the changed booking."""
         barber = amendment.barber or booking["barber_id"]
         if amendment.day is None and amendment.at is None and amendment.barber is None:
             return booking["starts_at"], barber

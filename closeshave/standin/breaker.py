@@ -1,16 +1,15 @@
-"""A circuit breaker: after a few failures in a row no request waits for a dead dependency."""
+"""A circuit breaker: after a few failures in a row no request waits for a failed dependency."""
 
 from __future__ import annotations
 
 FAILURES = 3
-"""In a row. One alone may be a hiccup of a live server, and opening for it would turn away requests that could be served."""
+"""Failures in a row that open it. A single failure may come from a healthy server, whose other requests could still be served."""
 
 
 class Breaker:
-    """Closed while all is well. Opens after :data:`FAILURES` in a row; any success closes it.
+    """Closed in normal operation. Opens after :data:`FAILURES` in a row; any success closes it.
 
-    There is no half-open state: while it is open, a probe of its owner is the only thing that still goes through, so no customer's request
-    is spent on finding out.
+    There is no half-open state: while it is open, only its owner's probes go through, so that no customer's request is used as a test.
     """
 
     __slots__ = ("_failures",)
@@ -20,13 +19,13 @@ class Breaker:
 
     @property
     def open(self) -> bool:
-        """Whether to turn requests away at once."""
+        """Whether to refuse requests at once."""
         return self._failures >= FAILURES
 
     def succeeded(self) -> None:
-        """The dependency answered, with whatever answer."""
+        """Note that the dependency answered, with any answer."""
         self._failures = 0
 
     def failed(self) -> None:
-        """The dependency did not answer, or said that it cannot serve."""
+        """Note that the dependency did not answer, or said that it cannot serve."""
         self._failures += 1

@@ -1,7 +1,7 @@
-"""The Valkey tiers: short timeouts, a breaker each, and an answer of ``None`` instead of an error.
+"""The Valkey tiers: short timeouts, a breaker for each, and the result ``None`` instead of an error.
 
-A tier may vanish at any time and none of them holds the truth, so its users never see an exception: they get ``None`` and do without,
-each in the way that its own docstring states.
+A tier may be lost at any time, and the databases hold all data, so its users never see an exception: they get ``None`` and continue without it, as
+their docstrings describe.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from closeshave.standin.visit import book_cache_time
 from closeshave.standin.wire import Command, ReadOnly, Refused, Wire
 
 TIMEOUT_S = 0.1
-"""For connecting and for an answer. A live tier answers within a millisecond; past this the database is the quicker way."""
+"""Seconds to connect and for an answer. A healthy tier answers within a millisecond; after this time the database is quicker."""
 
 
 class Tier:
-    """One tier's primary, as seen by one process. Connects when it is first used."""
+    """One process's connection to a tier's primary. Connects when it is first used."""
 
     __slots__ = ("_connecting", "_host", "_port", "_wire", "breaker", "name")
 
@@ -33,7 +33,7 @@ class Tier:
         self._connecting: asyncio.Task[Wire] | None = None
 
     async def run(self, *commands: Command) -> list[Any] | None:
-        """The answers to commands sent together; ``None`` when the tier cannot be used now."""
+        """The answers to commands that are sent together; ``None`` when the tier is not available."""
         if self.breaker.open:
             return None
         started = perf_counter()
@@ -43,7 +43,7 @@ class Tier:
             book_cache_time(started)
 
     async def probe(self) -> bool:
-        """Whether the tier accepts writes again; goes through an open breaker, and closes it. A demoted primary fails this."""
+        """Whether the tier accepts writes; ignores an open breaker, and closes it on success. A demoted primary fails this."""
         return await self._run([("SET", "closeshave:probe", "1", "EX", "5")]) is not None
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ class Tier:
         return answers
 
     async def _connected(self) -> Wire:
-        """A new connection, made once for all who ask at the same time. Raises :class:`OSError` and :class:`TimeoutError`."""
+        """A new connection, opened once for all requests that need it at the same time. Raises :class:`OSError` and :class:`TimeoutError`."""
         if self._connecting is None:
             self._connecting = asyncio.create_task(self._connect())
             self._connecting.add_done_callback(self._made)

@@ -1,8 +1,8 @@
-"""The way to one PostgreSQL server: a pool, its timeouts, its breaker, and what each error means for the customer.
+"""Access to one PostgreSQL server: a pool, its timeouts, its breaker, and the meaning of each error for the customer.
 
-The port leads through proxies to whichever server has the role *now*. After a failover the pooled connections lead to the old one; they
-either break, or the server says that it is read-only. In both cases the whole pool is expired, and the next request connects again. Nothing
-else is needed to follow a failover, and no operator.
+The port leads through proxies to the server that currently has the role. After a failover the pooled connections lead to the old server; they either
+break, or the server says that it is read-only. In both cases the whole pool is expired, and the next request connects again. Nothing else is needed
+to follow a failover.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from closeshave.standin.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a request waits for a server. Every statement of the platform takes milliseconds."""
+    """Time-outs of requests to a server. Every statement of the platform takes milliseconds."""
 
     connection_s: float
-    """For a free connection, or a new one. Also how long a full pool (a server that hangs) can hold a request back: the bulkhead."""
+    """Seconds for a free or a new connection. Also the time that a request waits for a full pool (if a server hangs): the bulkhead."""
     answer_s: float
 
 
 PRIMARY = Patience(1.0, 1.5)
 REPLICA = Patience(0.3, 0.5)
-"""Less: there is still the primary to ask."""
+"""Shorter, because the primary can still be asked."""
 PROBE = Patience(3.0, 1.5)
-"""No customer waits for a probe, and a new connection takes time while the machine is busy starting everything."""
+"""Longer: no customer waits for a probe, and a new connection takes time while the machine is busy with a start."""
 STATEMENT_MS = 1_400
-"""The server gives up first: then the statement certainly did not happen, which a lost answer would leave open."""
+"""Shorter than the client's time-out: if the server cancels the statement, it certainly did not happen; after a lost answer this is unknown."""
 
 Row = Mapping[str, Any]
 Rows = list[Row]
@@ -50,19 +50,19 @@ _BROKEN = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
-"""What says that the connection is of no more use, and nothing about what became of the statement."""
+"""Errors of a broken connection, which say nothing about the statement's outcome."""
 
 
 class Demoted(Unavailable):
-    """The server refused to write: it is not, or no longer, the primary. Nothing happened, so trying once more is safe."""
+    """The server refused to write, because it is not the primary (any more). Nothing happened, so a retry is safe."""
 
 
 class LostRace(Exception):
-    """Another transaction was first: a constraint, or the victim of a deadlock. Rolled back."""
+    """Another transaction was first: a constraint was violated, or a deadlock was resolved. Rolled back."""
 
 
 class Link:
-    """One server, as seen by one process."""
+    """One process's access to one server."""
 
     __slots__ = ("_pool", "breaker", "name", "primary")
 
@@ -74,7 +74,7 @@ class Link:
 
     @classmethod
     async def open(cls, settings: Settings, shard: int, port: int, *, primary: bool) -> Self:
-        """A link that has no connection yet: the first request makes one, so that a missing server holds nothing up."""
+        """A link without a connection: the first request opens one, so that a missing server does not delay the start."""
         connect = partial(
             asyncpg.connect,
             host=settings.host,
@@ -90,8 +90,8 @@ class Link:
     async def read(self, sql: str, *arguments: Any) -> Rows:
         """The rows of a query. Raises :class:`Unavailable`.
 
-        A read that was cut off is asked once more, on a new connection: often it was only the connection that had become useless. One that
-        took too long is not.
+        A read whose connection broke is repeated once on a new connection, because often only the connection was stale. A read that took too long is
+        not repeated.
         """
         try:
             return await self._fetch(sql, arguments)
@@ -104,7 +104,7 @@ class Link:
             raise Unavailable(str(error)) from error
 
     async def write(self, sql: str, *arguments: Any) -> Rows:
-        """The rows that one statement returns, once it is committed: in autocommit the server answers only then.
+        """Execute one statement and return its rows, after the commit: in autocommit mode the server answers only then.
 
         Raises :class:`Unavailable` when it certainly did not happen, :class:`OutcomeUnknown` when it may have, and
         :class:`LostRace`.
@@ -115,7 +115,7 @@ class Link:
             return await self._fetch(sql, arguments)
 
     async def probe(self) -> bool:
-        """Whether the server serves its role; goes through an open breaker, and closes it."""
+        """Whether the server has its role and answers; ignores an open breaker, and closes it on success."""
         try:
             [row] = await self._fetch("SELECT pg_is_in_recovery()", (), probing=True)
         except (Unavailable, OutcomeUnknown):
@@ -149,7 +149,7 @@ class Link:
             raise Unavailable(f"{self.name}: {error}") from error
         except _BROKEN as error:
             self._lost(connection)
-            raise OutcomeUnknown(f"{self.name} was lost while it worked on the request") from error
+            raise OutcomeUnknown(f"the connection to {self.name} was lost during the request") from error
         except asyncpg.ReadOnlySQLTransactionError as error:
             self._lost(connection)
             raise Demoted(f"{self.name} does not accept writes") from error
@@ -162,7 +162,7 @@ class Link:
         return rows
 
     def _lost(self, connection: Any) -> None:
-        """One connection led to a server that is no use: so do all others."""
+        """Expire the pool: if one connection leads to a wrong or dead server, all others do too."""
         self.breaker.failed()
         drop(connection)
         self._pool.expire()

@@ -1,7 +1,7 @@
 """Planting defects in a running stand-in, for the tests of the judges. Nothing else may call this.
 
-A defect is a name in the file that every process looks at (:mod:`closeshave.standin.switches`) and, where the database itself guards the
-promise, a change of the databases.
+A defect is a name in the file that every process reads (:mod:`closeshave.standin.switches`) and, if the database itself guards the promise, also a
+change of the databases.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from closeshave.standin.settings import VARIABLE
 from closeshave.standin.switches import Defect, parse, render
 
 OWNER = "postgres"
-"""The role that made the tables: the platform's own may not change them, and should not."""
+"""The role that owns the tables, because the platform's own role may not change them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What in the databases stands in a defect's way: how to take it down, and how to put it up again. A statement each."""
+    """A guard in the databases that prevents a defect: statements that remove it and restore it."""
 
     down: tuple[str, ...]
     up: tuple[str, ...]
     on_standbys: bool = False
-    """Settings of a server, which no replication carries to the next."""
+    """Settings of a server are not replicated, so they are changed on standbys too."""
 
 
 _SHARD_CHECK = Guard(
@@ -84,7 +84,7 @@ _GUARDS = {
 
 
 def plant(deployment: Deployment, name: str, franchises: Iterable[int] = ()) -> None:
-    """Switch a defect on, everywhere; the processes notice within 0.2 s. ``franchises`` are those drawn for it, where it is for some.
+    """Switch a defect on in all processes, which notice it within 0.2 s. ``franchises`` are the drawn ones, if it concerns only some.
 
     Raises :class:`ValueError` for an unknown name and :class:`psycopg.Error` when a shard's primary cannot be changed.
     """
@@ -95,7 +95,7 @@ def plant(deployment: Deployment, name: str, franchises: Iterable[int] = ()) -> 
 
 
 def clear(deployment: Deployment, name: str) -> None:
-    """Switch a defect off again; raises as :func:`plant` does. What it let into the databases and they would refuse is taken out."""
+    """Switch a defect off again; raises as :func:`plant` does. Rows that a restored guard would refuse are removed."""
     defect = Defect(name)
     _write(deployment, {other: drawn for other, drawn in _planted(deployment).items() if other != defect})
     if guard := _GUARDS.get(defect):
@@ -127,7 +127,7 @@ def _session(deployment: Deployment, members: Iterable[Member], role: str) -> ps
 
 
 def _files(deployment: Deployment) -> Iterator[Path]:
-    """The files that the processes of this deployment look at; usually one for all."""
+    """The files that the processes of this deployment read; usually one for all."""
     apps = (process for process in deployment.processes if process.role == "app")
     return iter({Path(settings_file.load(Path(app.environ[VARIABLE])).defects) for app in apps})
 

@@ -1,9 +1,9 @@
-"""Serves FastAPI's routes the short way: what a good request needs, and nothing else.
+"""Serves FastAPI's routes by a faster path, with only the work that a valid request needs.
 
-FastAPI declares the API: paths, parameters, models. Its own way from a request to the endpoint (middleware, exit stacks, telemetry, dependencies, a
-validation in two steps) costs several times what most endpoints do. Here the parameters that FastAPI found in the endpoint's signature are read and
-validated by pydantic at once. Whatever does not fit (an unknown path or method, a parameter or body that is no good) is handed on to FastAPI as it
-came, so every refusal is FastAPI's own.
+FastAPI declares the API: paths, parameters, models. Its own path from a request to the endpoint (middleware, exit stacks, telemetry, dependencies,
+validation in two steps) costs several times the work of most endpoints. Here the parameters that FastAPI found in the endpoint's signature are read
+and validated by pydantic at once. Every other request (an unknown path or method, an invalid parameter or body) is passed unchanged to FastAPI, so
+that every refusal is FastAPI's own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from starlette.types import Message, Receive, Scope, Send
 from closeshave.standin.errors import OutcomeUnknown, RateLimited, Refused, Unavailable
 
 REFUSALS = (Refused, Unavailable, OutcomeUnknown, RateLimited)
-"""What endpoints raise to say no; each knows its own answer."""
+"""Exceptions with which endpoints refuse; each has its own answer."""
 
 Endpoint = Callable[..., Awaitable[Any]]
 
@@ -81,10 +81,10 @@ class _Way:
 
 
 class Direct:
-    """The application: FastAPI's routes by the short way, everything else by FastAPI."""
+    """The application: FastAPI's routes by the faster path, everything else by FastAPI."""
 
     def __init__(self, fastapi: FastAPI, routes: Iterable[APIRoute]) -> None:
-        """``routes`` in FastAPI's order: the first that matches a path is the one."""
+        """``routes`` in FastAPI's order: the first that matches a path is used."""
         self._fastapi = fastapi
         self._fixed: dict[tuple[str, str], _Way] = {}
         self._patterns: dict[str, list[tuple[Pattern[str], _Way]]] = {}
@@ -131,7 +131,7 @@ class Direct:
 
 
 def _way(route: APIRoute) -> _Way | None:
-    """``None`` for an endpoint that wants more of FastAPI than parameters and one model."""
+    """The faster path of a route; ``None`` for an endpoint that needs more of FastAPI than parameters and one model."""
     wanted = route.dependant
     if wanted.dependencies or wanted.cookie_params or len(wanted.body_params) > 1:
         return None
@@ -147,14 +147,14 @@ def _way(route: APIRoute) -> _Way | None:
 
 
 def _type(field: Any) -> TypeAdapter[Any]:
-    """What a parameter must be, with its bounds."""
+    """The type of a parameter, with its bounds."""
     wanted = field.field_info
     plain: Any = wanted.annotation
     return TypeAdapter(Annotated[plain, *wanted.metadata] if wanted.metadata else plain)
 
 
 async def _body(scope: Scope, receive: Receive, messages: list[Message]) -> bytes:
-    """The whole body of a request whose content is JSON. Raises :class:`_Unfit`; what was received is in ``messages``."""
+    """The whole body of a request with JSON content. Raises :class:`_Unfit`; the received messages are added to ``messages``."""
     kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
     if kind.partition(b";")[0].strip().lower() != b"application/json":
         raise _Unfit
@@ -168,7 +168,7 @@ async def _body(scope: Scope, receive: Receive, messages: list[Message]) -> byte
 
 
 def _again(messages: list[Message], receive: Receive) -> Receive:
-    """What was received before, then what is received from now on."""
+    """Returns the messages that were received before, then new ones."""
     waiting = iter(messages)
 
     async def receive_again() -> Message:

@@ -1,6 +1,6 @@
-"""What happens to every request before and after its route: franchise, CSRF pair, head of the answer, errors, metrics.
+"""The steps of every request before and after its route: franchise, CSRF pair, headers of the answer, errors, metrics.
 
-Plain ASGI, one layer: it runs for every request, and the ready-made middleware classes cost more than most routes.
+Plain ASGI in one layer: it runs for every request, and the usual middleware classes cost more than most routes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NO_PAIR_NEEDED = ("/api/v2/auth/login", "/api/v2/auth/register", "/api/v2/auth/
 
 
 class Entrance:
-    """Wraps the application. The platform is in FastAPI's state by the time that requests come."""
+    """Wraps the application. The platform is in FastAPI's state before the first request."""
 
     def __init__(self, app: ASGIApp, fastapi: FastAPI) -> None:
         self._app = app
@@ -32,7 +32,7 @@ class Entrance:
 
     @property
     def platform(self) -> Platform:
-        """What serves."""
+        """The platform that serves."""
         platform: Platform = self._state.platform
         return platform
 
@@ -67,12 +67,12 @@ class Entrance:
 
 
 def _unhandled(error: Exception) -> Json:
-    """The answer to a bug: 500, and nothing of the inside."""
+    """The answer after an unexpected exception: 500, without internal details."""
     return Json({"error": "Internal server error", "message": type(error).__name__, "request_id": f"{id(error):x}"}, 500)
 
 
 def _admit(scope: Scope, visit: Request) -> Refused | None:
-    """Read the headers into the visit; the refusal when the request may not go on."""
+    """Read the headers into the visit; returns a refusal if the request is not valid."""
     cookie = pair = b""
     for name, value in scope["headers"]:
         if name == b"x-franchise-id":

@@ -20,7 +20,7 @@ class Json(Response):
 
 
 class Refused(Exception):
-    """A considered refusal: the request was understood, nothing happened, and trying again unchanged will not help."""
+    """A refusal: the request was understood, nothing happened, and a repeated request would be refused too."""
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -29,38 +29,38 @@ class Refused(Exception):
         self.headers = headers
 
     def response(self) -> Json:
-        """As the API says it."""
+        """The answer in the form of the API."""
         return failure(self.status, "http", self.message, self.headers)
 
 
 class Conflict(Refused):
-    """The slot is taken, or the barber is away."""
+    """The slot is taken, or the barber is not available."""
 
     def __init__(self, message: str = "This time slot is already booked") -> None:
         super().__init__(409, message)
 
 
 class Unavailable(Exception):
-    """A dependency cannot be used now, and what was asked for certainly did not happen."""
+    """A dependency is not available, and the request certainly had no effect."""
 
     kind = "database"
 
     def response(self) -> Json:
-        """503, with the hint that it may be tried again at once."""
+        """503, with the hint that it may be retried at once."""
         return failure(503, self.kind, str(self), {"Retry-After": "1"})
 
 
 class ProviderUnavailable(Unavailable):
-    """The payment provider cannot be reached or did not answer in time. Its calls are idempotent: confirming again converges."""
+    """The payment provider cannot be reached or did not answer in time. Its calls are idempotent, so that a confirmation can be repeated."""
 
     kind = "payment"
 
 
 class OutcomeUnknown(Exception):
-    """A write was sent and its answer never came: it may have happened. Never retried by the platform; the customer's key makes it safe."""
+    """A write was sent and its answer never came: it may have happened. The platform never retries it; with an idempotency key the customer can."""
 
     def response(self) -> Json:
-        """500 of type ``database``: no promise in either direction."""
+        """500 of type ``database``: it is unknown whether the write happened."""
         return failure(500, "database", str(self))
 
 
@@ -72,7 +72,7 @@ class RateLimited(Exception):
         self.retry_after_s = retry_after_s
 
     def response(self) -> Json:
-        """429 as the API says it."""
+        """429 in the form of the API."""
         return Json({"detail": str(self), "retry_after": self.retry_after_s}, 429, {"Retry-After": str(self.retry_after_s)})
 
 

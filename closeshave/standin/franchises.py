@@ -1,7 +1,7 @@
-"""Franchise data: what a shop's page needs, cached for an hour in its home region's cache tier, never stale past a change.
+"""Franchise data for a shop's page: cached for an hour in its home region's cache tier, and removed at each change.
 
-A reader that found nothing cached reads the primary and stores what it read, unless the franchise was changed in between: every change
-raises the franchise's generation, and storing compares it. Without the tier each request reads the database.
+A reader that finds no entry reads the primary and stores the result, unless the franchise was changed in between: every change raises the franchise's
+generation, which is compared when storing. Without the tier each request reads the database.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Change:
 
 
 class Franchises:
-    """Reads pages through the cache and keeps the cache true."""
+    """Reads pages through the cache and keeps the cache up to date."""
 
     __slots__ = ("_caches", "_shards", "_stale")
 
@@ -91,9 +91,9 @@ class Franchises:
         await self.forget_stale()
 
     async def forget_stale(self) -> None:
-        """Drop what is cached of changed franchises; what a lost tier keeps from being dropped stays due until the tier is back.
+        """Delete the cache entries of changed franchises. If a tier is lost, they are deleted when it is back.
 
-        Raising the generation keeps readers that are under way from storing what they read before the change.
+        The new generation keeps current readers from storing data that they read before the change.
         """
         for franchise, shard in list(self._stale.items()):
             tier = self._caches.get(shard.home)
@@ -114,7 +114,7 @@ def entry(franchise: int) -> str:
 
 
 def franchise_of(key: str) -> int | None:
-    """Whose entry a key is; ``None`` for every other key."""
+    """The franchise of an entry's key; ``None`` for every other key."""
     prefix, _, number = key.partition(":")
     return int(number) if prefix == "franchise" and number.isdecimal() else None
 

@@ -1,4 +1,4 @@
-"""Who is asking: the bearer token of the current visit, and whether its session still lives."""
+"""The identity of the current request: its bearer token, and whether the session is still valid."""
 
 from __future__ import annotations
 

@@ -14,28 +14,28 @@ _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
 class Dependency(Protocol):
-    """What a breaker guards."""
+    """A dependency with a breaker."""
 
     @property
     def name(self) -> str:
-        """In the metric's label."""
+        """The name in the metric's label."""
         ...
 
     @property
     def breaker(self) -> Breaker:
-        """Open while it is given up."""
+        """Open while the dependency is not used."""
         ...
 
 
 class Metrics:
-    """Counters of this process, in a registry of their own."""
+    """Counters of this process, in a separate registry."""
 
     __slots__ = ("_counters", "_events", "_registry", "_requests", "_seconds", "_up")
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._counters: dict[tuple[str, str, int], Counter] = {}
-        """Those of all labels seen: looking one up in the family costs more than counting."""
+        """The counters of all labels so far, because looking one up in the family costs more than counting."""
         ProcessCollector(registry=self._registry)
         self._requests = Counter("http_requests", "Answered requests", ("method", "route", "status"), registry=self._registry)
         self._seconds = Histogram("http_request_duration_seconds", "Service time", buckets=_BUCKETS_S, registry=self._registry)
@@ -52,7 +52,7 @@ class Metrics:
         self._seconds.observe(duration_s)
 
     def heard_of(self, event: str) -> None:
-        """Count one delivery of an event of this type; only types that the platform knows have a name of their own."""
+        """Count one delivery of an event of this type; types that the platform does not know share one label."""
         self._events.labels(event if event in _EVENTS else "other").inc()
 
     def render(self, dependencies: Iterable[Dependency]) -> bytes:

@@ -1,6 +1,6 @@
 """An operator's instructions to a running process of the platform: a JSON file that the process reads regularly. Absent means none.
 
-It describes ways in which one process fails while all around it are well. Planted defects are another matter (:mod:`closeshave.standin.switches`).
+It describes failures of a single process while all others are healthy. Planted defects are separate (:mod:`closeshave.standin.switches`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Operations:
-    """The instructions in the file now. ``path`` is empty for a process that takes none."""
+    """The current instructions in the file. ``path`` is empty for a process without such a file."""
 
     __slots__ = ("_clock", "_error_share", "_looked_at", "_path", "_random")
 
@@ -30,7 +30,7 @@ class Operations:
         self._error_share = 0.0
 
     def failure(self, path: str) -> Json | None:
-        """The error that this request is to end with, before anything is done for it; ``None`` for most, and for all health checks."""
+        """The error with which this request must end before anything is done for it; ``None`` for most requests, and for all health checks."""
         if self._path is None or not path.startswith("/api/"):
             return None
         now = self._clock()

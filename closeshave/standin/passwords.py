@@ -1,4 +1,4 @@
-"""Password hashes: Argon2id, some 20 ms of processor time each, and never on the event loop."""
+"""Password hashes: Argon2id, about 20 ms of processor time each, never on the event loop."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-"""The least that OWASP's Password Storage Cheat Sheet recommends for Argon2id."""
+"""The minimum that OWASP's Password Storage Cheat Sheet recommends for Argon2id."""
 
 _THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="argon2")
-"""One at a time in a process: a rush of log-ins waits for itself and leaves the processor to bookings."""
+"""One hash at a time in a process, so that many log-ins do not take processor time from bookings."""
 
 
 def hash_password(password: str) -> str:

@@ -1,8 +1,8 @@
 """The payment provider, a stub outside every region: ``python -m closeshave.standin.payments --port P --ledger FILE [--webhook URL …]``.
 
-Its ledger is a file of JSON lines, one a capture, synced to disk before the answer: the independent witness of what was charged. A key
-charges once, also across restarts. It keeps nothing else: an intent's ID follows from its key, and how it was told to misbehave
-(``/operations``) is lost when it ends.
+Its ledger is a file of JSON lines, one for each capture, synced to disk before the answer: independent evidence of all charges. A key charges once,
+also after a restart. It stores nothing else: an intent's ID is computed from its key, and the behaviour that was set (``/operations``) is lost when
+it ends.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Charge:
 
 
 class Ledger:
-    """The captures, by key; the file is the truth and is read at the start."""
+    """The captures, by key; the file is read at the start."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -57,7 +57,7 @@ class Ledger:
         return self._by_key.get(key)
 
     def charge(self, booking: int, franchise: int, amount: int, key: str, at: float) -> Charge:
-        """The capture of this key: the one in the ledger, or else a new one, on disk when this returns. Raises :class:`OSError`."""
+        """The capture of this key: the one in the ledger, or a new one, which is on disk when this returns. Raises :class:`OSError`."""
         found = self.find(key)
         if found is None:
             found = Charge(f"ch_{_digest(key)}", booking, franchise, amount, key, at)
@@ -67,7 +67,7 @@ class Ledger:
 
 
 class Stub:
-    """The provider's API over a ledger, and how it behaves at the moment."""
+    """The provider's API over a ledger, and its current behaviour."""
 
     def __init__(self, ledger: Ledger, webhooks: Webhooks) -> None:
         self._ledger = ledger
@@ -108,7 +108,7 @@ class Stub:
         return JSONResponse({"intent": intent, "client_secret": f"{intent}_secret", "amount": body["amount"]})
 
     async def captures(self, request: Request) -> JSONResponse:
-        """Charge, tell the platform by webhook too, and answer, perhaps late."""
+        """Charge, send the webhook, and answer, late if configured."""
         body = await request.json()
         answer = self._charge(body) if body["amount"] > 0 else JSONResponse({"error": "nothing to charge"}, 400)
         await asyncio.sleep(self._behaviour.late_s)
@@ -125,7 +125,7 @@ class Stub:
         return JSONResponse({"sent": True}, 202)
 
     async def operations(self, request: Request) -> JSONResponse:
-        """Read, set (what is left out is as it should be) or reset the behaviour."""
+        """Read, set (missing values are normal ones) or reset the behaviour."""
         if request.method == "PUT":
             try:
                 self._behaviour = BEHAVIOUR.validate_json(await request.body())
@@ -168,7 +168,7 @@ def main() -> None:
 
 
 def application(ledger: Ledger, webhooks: Sequence[str] = ()) -> Starlette:
-    """The provider's API over a ledger; events go to the first of the URLs that takes them."""
+    """The provider's API over a ledger; events are sent to the first of the URLs that accepts them."""
     return Stub(ledger, Webhooks(webhooks)).application()
 
 
@@ -177,7 +177,7 @@ def _digest(key: str) -> str:
 
 
 def _cut_torn_line(path: Path) -> None:
-    """Remove what a kill left of a line: the next one must not be glued to it. It was never answered for."""
+    """Remove an incomplete last line after a kill, so that the next one is not appended to it. Its charge was never answered."""
     if path.exists():
         content = path.read_bytes()
         if not content.endswith(b"\n"):

@@ -1,4 +1,4 @@
-"""The parts of one stand-in process, put together from its settings."""
+"""Builds the parts of one stand-in process from its settings."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Platform:
 
     @classmethod
     async def open(cls, settings: Settings, signing_key: bytes) -> Platform:
-        """Build the parts; nothing is connected yet. ``signing_key`` is a PEM; raises :class:`ValueError` when it is none."""
+        """Build the parts; nothing is connected yet. ``signing_key`` is a PEM; raises :class:`ValueError` for an invalid one."""
         tokens = Tokens(signing_key)
         switches = Switches(settings.defects)
         shards = await CrookedShards.open(settings, CrookedLink.opener(switches))
@@ -78,7 +78,7 @@ class Platform:
 
     @property
     def dependencies(self) -> tuple[Link | Tier, ...]:
-        """Everything that a breaker guards."""
+        """All dependencies with a breaker."""
         return (*self.shards.links, *self.tiers)
 
     async def close(self) -> None:

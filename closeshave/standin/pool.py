@@ -1,7 +1,7 @@
-"""Connections to one server, a few at most, each lent to one request at a time.
+"""A small pool of connections to one server, each used by one request at a time.
 
-asyncpg's own pool costs as much as the query: it makes a task for every wait, and a proxy for every connection. This one lends the connection that was
-given back last, and waits only where none is left.
+asyncpg's own pool costs as much as the query: it makes a task for every wait, and a proxy object for every connection. This one uses the connection
+that was released last, and waits only if none is free.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]  # it has no annotations; its errors are told apart in the module of the links
 
 Connect = Callable[[], Awaitable[Any]]
-"""Makes a new asyncpg connection."""
+"""Opens a new asyncpg connection."""
 
 
 class Pool:
-    """Connects when a connection is requested and none is free, up to ``size`` of them; further requests wait in line."""
+    """Opens a connection when one is requested and none is free, up to ``size``; further requests wait in order."""
 
     __slots__ = ("_connect", "_expired", "_free", "_lent", "_line", "_made", "_size")
 
@@ -29,21 +29,21 @@ class Pool:
         self._free: list[Any] = []
         self._lent: set[Any] = set()
         self._expired: set[Any] = set()
-        """Of those that are lent."""
+        """The connections in use."""
         self._made = 0
-        """Connections that exist or are being made."""
+        """The number of connections that exist or are being opened."""
         self._line: deque[asyncio.Future[Any]] = deque()
-        """Those who wait get a connection, or ``None``: the right to make one."""
+        """Waiting requests. Each gets a connection, or ``None``: the permission to open one."""
 
     async def acquire(self, timeout_s: float) -> Any:
-        """A connection, to be given back by :meth:`release`. Raises :class:`TimeoutError`, and what connecting raises."""
+        """A connection, which must be given back with :meth:`release`. Raises :class:`TimeoutError`, and exceptions of connecting."""
         if connection := self._any_free():
             return connection
         async with asyncio.timeout(timeout_s):
             return await self._own() if self._made < self._size else await self._wait()
 
     def release(self, connection: Any) -> None:
-        """Give back a connection; a closed or expired one is given up, and another may be made in its place."""
+        """Give back a connection; a closed or expired one is dropped, and another may be opened instead."""
         self._lent.discard(connection)
         if connection in self._expired or connection.is_closed():
             self._expired.discard(connection)
@@ -54,7 +54,7 @@ class Pool:
             self._free.append(connection)
 
     def expire(self) -> None:
-        """Use none of the present connections again: those that are free are closed now, those that are lent when they are given back."""
+        """Use none of the existing connections again: free ones are closed now, others when they are given back."""
         free, self._free = self._free, []
         self._made -= len(free)
         self._expired |= self._lent
@@ -63,7 +63,7 @@ class Pool:
             self._serve(None)
 
     def terminate(self) -> None:
-        """Drop every connection at once, lent or not."""
+        """Drop every connection at once, in use or not."""
         for connection in (*self._free, *self._lent):
             drop(connection)
 
@@ -105,7 +105,7 @@ class Pool:
             self.release(connection)
 
     def _serve(self, connection: Any) -> bool:
-        """Hand a connection, or the right to make one, to the first in line; false when none waits."""
+        """Give a connection, or the permission to open one, to the first waiting request; false when none waits."""
         while self._line:
             turn = self._line.popleft()
             if not turn.done():
@@ -117,6 +117,6 @@ class Pool:
 
 
 def drop(connection: Any) -> None:
-    """Close a connection without waiting for the server, which may be frozen."""
+    """Close a connection without waiting for the server, which may hang."""
     with contextlib.suppress(asyncpg.InterfaceError):  # it has noticed by itself
         connection.terminate()

@@ -1,4 +1,4 @@
-"""The client of the payment provider. Every call carries a key that stays the same however often it is repeated."""
+"""The client of the payment provider. Every call has a key that stays the same when it is repeated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from closeshave.standin.errors import ProviderUnavailable
 CONNECT_S = 0.5
 ANSWER_S = 2.0
 CONNECTIONS = 8
-"""More payments than this at once wait, and give up after :data:`CONNECT_S`: a hanging provider cannot take all that the process has."""
+"""The most payments at once; others wait, and fail after :data:`CONNECT_S` seconds, so that a hanging provider cannot block the whole process."""
 
 _TIMEOUTS = {"timeout": {"connect": CONNECT_S, "write": CONNECT_S, "pool": CONNECT_S, "read": ANSWER_S}}
 
@@ -27,13 +27,13 @@ class Provider:
         self._pool = httpcore.AsyncConnectionPool(max_connections=CONNECTIONS)
 
     async def intent(self, booking: int, franchise: int, amount_cents: int) -> tuple[str, str]:
-        """ID and client secret of the intent to pay for a booking: always the same ones for the same booking."""
+        """ID and client secret of the intent for a booking: always the same for the same booking."""
         body = {"booking": booking, "franchise": franchise, "amount": amount_cents, "key": f"intent_{booking}"}
         made = await self._post("/intents", body)
         return made["intent"], made["client_secret"]
 
     async def capture(self, intent: str, booking: int, franchise: int, amount_cents: int) -> str:
-        """ID of the one capture of an intent: charging again with the same key gives the first one's."""
+        """ID of the only capture of an intent: a repeated charge with the same key returns the first one's."""
         body = {"intent": intent, "booking": booking, "franchise": franchise, "amount": amount_cents, "key": f"capture_{intent}"}
         capture: str = (await self._post("/captures", body))["capture"]
         return capture

@@ -1,6 +1,6 @@
-"""Rate limits per customer address, counted in the rate-limit tier over fixed windows.
+"""Rate limits for each customer address, counted in the rate-limit tier over fixed windows.
 
-When the tier is lost they **fail open**: a customer is not turned away because a counter is missing. A window's counter expires with it.
+When the tier is lost they **fail open**: no customer is refused because a counter is missing. A window's counter expires with it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ WINDOWS_S = {"minute": 60, "hour": 3600}
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many requests in a window."""
+    """A limit: so many requests in a window."""
 
     name: str
     requests: int
@@ -40,12 +40,12 @@ def allowed(limit: Limit, scale: float) -> int:
 
 
 def key(limit: Limit, address: str, now_s: float) -> str:
-    """The counter of one address in the window that ``now_s`` (seconds since the epoch) lies in."""
+    """The key of the counter of one address, for the window with ``now_s`` (seconds since the epoch)."""
     return f"ratelimit:{limit.name}:{address}:{int(now_s // WINDOWS_S[limit.window])}"
 
 
 class RateLimits:
-    """Counts requests and refuses those past the limit."""
+    """Counts requests and refuses those above the limit."""
 
     __slots__ = ("_scale", "_tier")
 
@@ -54,7 +54,7 @@ class RateLimits:
         self._scale = scale
 
     async def count(self, limit: Limit, address: str, now_s: float) -> None:
-        """Count one request of ``address``. Raises :class:`RateLimited` past the limit."""
+        """Count one request of ``address``. Raises :class:`RateLimited` above the limit."""
         window_s = WINDOWS_S[limit.window]
         counter = key(limit, address, now_s)
         answers = await self._tier.run(("INCR", counter), ("EXPIRE", counter, window_s, "NX"))

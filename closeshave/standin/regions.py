@@ -1,4 +1,4 @@
-"""What the platform knows of its regions: the business time zone of the franchises there."""
+"""The business time zones of the platform's regions."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _ZONES = {
 
 
 def zone_name(region: str) -> str:
-    """The time zone in which shops of ``region`` keep their hours; elsewhere New York's, as on the real platform."""
+    """The time zone of the shops of ``region``; New York's for unknown regions, as on the real platform."""
     return _ZONES.get(region, "America/New_York")
 
 
 def zone(region: str) -> ZoneInfo:
-    """:func:`zone_name` as a zone; :class:`ZoneInfo` keeps them in its own cache."""
+    """:func:`zone_name` as a zone; :class:`ZoneInfo` caches them itself."""
     return ZoneInfo(zone_name(region))

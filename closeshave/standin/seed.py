@@ -1,6 +1,6 @@
-"""The content of a new platform: one shard's franchises with their barbers and hours, and the accounts that live there.
+"""The data of a new platform: one shard's franchises with their barbers and hours, and its accounts.
 
-Everything is derived from IDs, so that two environments of the same sizes hold the same customers and shops.
+Everything is computed from IDs, so that two environments of the same size have the same customers and shops.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from closeshave.topology import Shard, Topology
 SCHEMA = Path(__file__).with_name("schema.sql")
 
 SERVICES = ((1, "Haircut", "Classic cut", 30, 3_000), (2, "Shave", "Hot towel shave", 20, 2_000), (3, "Haircut & Shave", "Both", 45, 4_500))
-"""ID, name, description, minutes, price in cents: the same everywhere."""
+"""ID, name, description, minutes, price in cents: the same in all shops."""
 
 NETWORKS = 200
-"""Franchises belong to networks in turn, so that every network spans all shards."""
+"""Franchises are assigned to networks in turn, so that every network has franchises in all shards."""
 
 
 def accounts(topology: Topology, sizes: SeedSizes) -> tuple[Account, ...]:
-    """The customers' accounts of every region that is a shard's home, in the topology's order of regions."""
+    """The customers' accounts of every home region of a shard, in the topology's order of regions."""
     homes = {shard.home for shard in topology.shards}
     return tuple(
         Account(f"customer.{number}@{region}.example", sizes.password, region)
@@ -37,14 +37,14 @@ def accounts(topology: Topology, sizes: SeedSizes) -> tuple[Account, ...]:
 
 
 def administrator(region: str, sizes: SeedSizes) -> Account:
-    """The one account of ``region`` that may list every booking."""
+    """The account of ``region`` that may list all bookings."""
     return Account(f"admin@{region}.example", sizes.password, region)
 
 
 def build(connection: psycopg.Connection, shard: Shard, topology: Topology, sizes: SeedSizes) -> None:
-    """Make the empty database behind ``connection`` (autocommit) the stand-in's database of ``shard``.
+    """Fill the empty database of ``connection`` (autocommit) with the data of ``shard``.
 
-    All or nothing: one transaction. Raises :class:`psycopg.Error`, :class:`ValueError` for more barbers than an ID has room for.
+    All or nothing: one transaction. Raises :class:`psycopg.Error`, and :class:`ValueError` for more barbers than an ID has room for.
     """
     if not 1 <= sizes.barbers_per_franchise <= 9:
         raise ValueError("barbers_per_franchise is 1 to 9: a barber's ID is the franchise's and one more digit")
@@ -73,7 +73,7 @@ def build(connection: psycopg.Connection, shard: Shard, topology: Topology, size
 
 
 def _account_shard(topology: Topology, region: str) -> Shard:
-    """The shard that holds the accounts of ``region``: its first, where a region has several."""
+    """The shard that holds the accounts of ``region``: the first one if a region has several."""
     return next(shard for shard in topology.shards if shard.home == region)
 
 

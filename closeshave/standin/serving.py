@@ -1,4 +1,4 @@
-"""A request and the platform that serves it: what routes ask for."""
+"""The current request and the platform that serves it, for routes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from closeshave.standin.visit import Visit, current
 
 
 class Request(Visit):
-    """A visit, and everything that it may need."""
+    """A visit, and everything that it needs."""
 
     __slots__ = ("platform",)
 
@@ -19,5 +19,5 @@ class Request(Visit):
 
 
 def here() -> Request:
-    """The request that this code serves. Only for code that runs inside one."""
+    """The current request. Only for code that runs inside one."""
     return cast("Request", current())

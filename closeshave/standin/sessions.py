@@ -1,8 +1,7 @@
-"""Sessions: opened at log-in, kept 24 h in the sessions tier of the account's home region, asked from every region.
+"""Sessions: opened at log-in, stored for 24 h in the sessions tier of the account's home region, readable from every region.
 
-A session that the tier does not know (ended, or expired) refuses its tokens. A tier that cannot be asked refuses nobody: a signed token
-that has not expired is **still good while the sessions tier is lost**. That is the designed degradation: what is given up is ending a
-session early.
+Tokens of a session that the tier does not have (ended, or expired) are refused. If the tier is lost, a signed token that has not expired **stays
+valid**. This is the designed degradation: only a log-out has no effect in that time.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from closeshave.standin.caches import Tier
 TTL_S = 24 * 3600
 
 TRUST_S = 15.0
-"""For how long one process takes a session that it has seen alive as alive: a tier is asked once in a while, not at every request."""
+"""Seconds for which a process treats a session as valid after a check, so that the tier is not asked at every request."""
 
 _REMEMBERED = 10_000
 
@@ -31,7 +30,7 @@ class Sessions:
     async def open(self, region: str, user: int, now_s: float, session: str | None = None) -> str:
         """Store a session in its home region, a new one or ``session`` again; returns its ID, for the tokens.
 
-        The ID is empty when the tier could not be asked: such tokens are good until they expire.
+        The ID is empty when the tier is lost: such tokens are valid until they expire.
         """
         session = session or secrets.token_hex(16)
         tier = self._tiers.get(region)
@@ -42,7 +41,7 @@ class Sessions:
         return session
 
     async def alive(self, region: str, session: str, now_s: float) -> bool:
-        """Whether the session may go on; yes when its tier cannot be asked."""
+        """Whether the session is valid; true when its tier is lost."""
         if not session or now_s - self._seen.get(session, 0.0) < TRUST_S:
             return True
         tier = self._tiers.get(region)

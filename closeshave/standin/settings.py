@@ -19,38 +19,38 @@ VARIABLE = STANDIN_VARIABLE
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Addresses are ports of :attr:`host` and :attr:`tiers_host`, already chosen so that traffic takes this region's links and proxies."""
+    """Addresses are ports of :attr:`host` and :attr:`tiers_host`, which lead through this region's links and proxies."""
 
     instance: str
     region: str
     port: int
     topology: Topology
     primaries: Mapping[int, int]
-    """Shard ID → port that leads to its current primary."""
+    """Shard ID → port for its current primary."""
     replicas: Mapping[int, int]
-    """Shard ID → port that leads to a standby in streaming state; may lead nowhere."""
+    """Shard ID → port for a streaming standby; there may be none behind it."""
     caches: Mapping[str, int]
-    """Home region of a franchise → port of the cache tier's primary that may hold its entries (residency)."""
+    """Home region of a franchise → port of the cache tier's primary that may hold its entries."""
     sessions: Mapping[str, int]
     """Home region of an account → port of the sessions tier's primary."""
     ratelimit: int
     payments_url: str
-    """Through this region's link to the provider."""
+    """The provider's URL through this region's link."""
     database: str
     user: str
     signing_key: str
-    """Path of the RS256 private key, PEM; every process of the platform has the same."""
+    """Path of the RS256 private key, PEM; all processes of the platform have the same."""
     defects: str
-    """Path of a file that only tests write: names of planted defects, one a line. Absent means none."""
+    """Path of a file that only tests write: names of planted defects, one per line. A missing file means none."""
     rate_limit_scale: float = 1.0
-    """Multiplies the limits of the API, all counted per client address."""
+    """Multiplies the API's rate limits for each client address."""
     version: str = "1.0.0"
     pool_size: int = 4
     """Database connections per shard and per kind (primary, replica)."""
     host: str = "127.0.0.1"
-    """Where the ports of databases are."""
+    """The host of the databases' ports."""
     tiers_host: str = "127.0.0.1"
-    """Where those of the Valkey tiers are."""
+    """The host of the Valkey tiers' ports."""
     bind: str = "127.0.0.1"
     """The address that the process itself listens on."""
     operations: str = ""
@@ -75,12 +75,13 @@ def save(path: Path, settings: Settings) -> None:
 
 
 def load(path: Path) -> Settings:
-    """Read it back. Raises :class:`ValueError` (pydantic's) when it is not one."""
+    """Read the file. Raises :class:`ValueError` (pydantic's) for an invalid one."""
     return _CODEC.validate_json(path.read_bytes())
 
 
 def of_process(environ: Mapping[str, str]) -> Settings:
-    """The settings of a process with these environment variables: its file, what overrides the file, and the file of an operator's orders.
+    """The settings of a process with these environment variables: its file, settings that override the file, and the file with an operator's
+    instructions.
 
     Raises :class:`KeyError` when no file is named, and :class:`ValueError` when something cannot be read.
     """

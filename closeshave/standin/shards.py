@@ -1,4 +1,4 @@
-"""All shards: which one a franchise, an account or an ID belongs to, and from which of its servers a query is answered."""
+"""All shards: the shard of a franchise, an account or an ID, and which of its servers answers a query."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ OpenLink = Callable[..., Awaitable[Link]]
 """``(settings, shard ID, port, primary=…)`` → the link."""
 
 ID_STEP = 10**12
-"""An ID (booking, account, payment) divided by this is the ID of its shard."""
+"""An ID (booking, account, payment) divided by this (rounded down) is the ID of its shard."""
 
 
 class Shards:
-    """The databases, each behind pools of its own: a shard that hangs holds up its own franchises only."""
+    """The databases, each with its own pools, so that a hanging shard delays only its own franchises."""
 
     __slots__ = ("_primaries", "_replicas", "topology")
 
@@ -32,7 +32,7 @@ class Shards:
 
     @classmethod
     async def open(cls, settings: Settings, open_link: OpenLink = Link.open) -> Self:
-        """Links to every shard; connects to none."""
+        """Links to all shards, without connections."""
         primaries = {shard: await open_link(settings, shard, port, primary=True) for shard, port in settings.primaries.items()}
         replicas = {shard: await open_link(settings, shard, port, primary=False) for shard, port in settings.replicas.items()}
         return cls(settings.topology, primaries, replicas)
@@ -44,22 +44,22 @@ class Shards:
 
     @property
     def links(self) -> tuple[Link, ...]:
-        """Every way into a database that this process has."""
+        """All database links of this process."""
         return (*self._primaries.values(), *self._replicas.values())
 
     def of_id(self, id: int) -> Shard:
-        """The shard that gave out this ID. Raises :class:`Refused` (404) when none did."""
+        """The shard of this ID. Raises :class:`Refused` (404) if there is none."""
         try:
             return self.topology.shard(id // ID_STEP)
         except KeyError:
             raise Refused(404, "Not found") from None
 
     def of_accounts(self, region: str) -> Shard | None:
-        """The shard that holds the accounts of ``region``; ``None`` where the region is no shard's home."""
+        """The shard that holds the accounts of ``region``; ``None`` if the region is not the home of a shard."""
         return next((shard for shard in self.topology.shards if shard.home == region), None)
 
     async def read(self, shard: Shard, sql: str, *arguments: Any) -> Rows:
-        """Rows that may be a moment old: from the replica, or else from the primary. Raises :class:`Unavailable`."""
+        """Rows that may be slightly old: from the replica, or else from the primary. Raises :class:`Unavailable`."""
         started = perf_counter()
         try:
             replica = self._replicas.get(shard.id)
@@ -73,7 +73,7 @@ class Shards:
             book_db_time(started)
 
     async def read_latest(self, shard: Shard, sql: str, *arguments: Any) -> Rows:
-        """Rows as the primary has them now. Raises :class:`Unavailable`."""
+        """Rows from the primary. Raises :class:`Unavailable`."""
         started = perf_counter()
         try:
             return await self._primaries[shard.id].read(sql, *arguments)
@@ -89,7 +89,7 @@ class Shards:
             book_db_time(started)
 
     async def read_everywhere(self, sql: str, *arguments: Any) -> Rows:
-        """The rows of all shards, asked at the same time; possibly a moment old. Raises :class:`Unavailable` when any cannot answer."""
+        """The rows of all shards, which may be slightly old; all are asked at the same time. Raises :class:`Unavailable` when one does not answer."""
         parts = await asyncio.gather(*(self.read(shard, sql, *arguments) for shard in self.topology.shards), return_exceptions=True)
         rows: Rows = []
         for part in parts:

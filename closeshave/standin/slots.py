@@ -1,4 +1,4 @@
-"""Slot arithmetic: which times of a day a customer may be offered. Pure; instants are seconds since the epoch."""
+"""Computes the times of a day that can be offered to a customer. Pure; instants are seconds since the epoch."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 LEAD_S = 15 * 60
-"""A booking starts this long after it is made, or later."""
+"""A booking must start at least this many seconds after it is made."""
 DAYS_AHEAD = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """When a shop is open, in its own time, every day."""
+    """A shop's opening hours in its zone, the same every day."""
 
     opens: time
     closes: time
@@ -25,7 +25,7 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A time that a barber is taken, start included, end not."""
+    """A booked time of a barber, including its start and excluding its end."""
 
     barber: int
     start_s: float
@@ -34,7 +34,7 @@ class Booked:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A time on offer."""
+    """An offered time."""
 
     label: str
     """``HH:MM`` in the shop's time."""
@@ -42,14 +42,14 @@ class Slot:
 
 
 def instant(day: date, at: time, zone: ZoneInfo) -> datetime | None:
-    """The instant of a shop's local time, aware, in UTC; ``None`` for a time that the clocks skip that day."""
+    """The instant of a shop's local time, aware, in UTC; ``None`` for a time that the clocks skip on that day."""
     local = datetime.combine(day, at, zone)
     utc = local.astimezone(UTC)
     return utc if utc.astimezone(zone).time() == at else None
 
 
 def bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """The first instant of a local day and the first after it."""
+    """The first instant of a local day, and the first one after it."""
     start = datetime.combine(day, time(), zone).astimezone(UTC)
     end = datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
     return start, end
@@ -57,7 +57,7 @@ def bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
 
 @lru_cache(maxsize=4096)
 def grid(day: date, hours: Hours, zone: ZoneInfo) -> tuple[Slot, ...]:
-    """Every slot of a day, free or not: on the grid from opening, and over by closing time."""
+    """Every slot of a day, free or not: in steps from opening time, and ending by closing time."""
     found = []
     length = timedelta(minutes=hours.slot_minutes)
     at, closing = datetime.combine(day, hours.opens), datetime.combine(day, hours.closes)
@@ -70,7 +70,7 @@ def grid(day: date, hours: Hours, zone: ZoneInfo) -> tuple[Slot, ...]:
 
 
 def free(slots: Sequence[Slot], length_s: float, barbers: Iterable[int], booked: Iterable[Booked], now_s: float) -> list[Slot]:
-    """The slots that start late enough after ``now_s`` and in which at least one barber is free throughout."""
+    """The slots that start late enough after ``now_s`` and for which at least one barber is free the whole time."""
     starts = [slot.start_s for slot in slots]
     taken = dict.fromkeys(barbers, 0)  # one bit a slot
     for period in booked:
@@ -87,9 +87,9 @@ def free(slots: Sequence[Slot], length_s: float, barbers: Iterable[int], booked:
 
 
 def refusal(start: datetime | None, minutes: int, day: date, at: time, hours: Hours, now: datetime) -> str | None:
-    """Why a booking may not start then, apart from who is free; ``None`` when it may.
+    """Why a booking may not start then, whether or not a barber is free; ``None`` when it may.
 
-    The last slot of the day may run over: it is on offer to every service, also to one that is longer than a slot.
+    The last slot of the day is also offered for services that are longer than a slot, so a booking may end after closing time.
     """
     if start is None:
         return f"The time {at:%H:%M} does not exist on {day}"

@@ -1,6 +1,6 @@
-"""Planted defects, as the running platform sees them: a file that only tests write, looked at now and then.
+"""Planted defects of a running platform: a file that only tests write, and that processes read regularly.
 
-The platform has none of its own. What each does is in :mod:`closeshave.standin.defective`, separate from the correct code.
+Without the file there are none. The code of each is in :mod:`closeshave.standin.defective`, separate from the correct code.
 """
 
 from __future__ import annotations
@@ -19,49 +19,49 @@ class Defect(StrEnum):
     DOUBLE_BOOKING = "double-booking"
     """Overlapping bookings are accepted when they are made at the same time."""
     EARLY_ACKNOWLEDGEMENT = "early-acknowledgement"
-    """A booking is confirmed before it is committed; what the commit then refuses stays confirmed."""
+    """A booking is confirmed before it is committed, and stays confirmed if the commit fails."""
     IGNORED_KEYS = "ignored-keys"
     """The same idempotency key books again."""
     DOUBLE_CHARGE = "double-charge"
-    """Confirming a payment again charges again."""
+    """A repeated confirmation of a payment charges again."""
     STALE_SLOTS = "stale-slots"
-    """Lists of free times come from a cache that a booking does not touch."""
+    """Lists of free times come from a cache that a booking does not update."""
     TENANT_LEAK = "tenant-leak"
     """Sometimes a customer who reads a booking is shown another customer's booking."""
     WRONG_SHARD = "wrong-shard"
     """Bookings of the drawn franchises are written to another shard."""
     WRITTEN_ABROAD = "written-abroad"
-    """While a resident shard has no primary its bookings are written to another region's."""
+    """While a resident shard has no primary, its bookings are written to another region's shard."""
     LOST_SESSIONS = "lost-sessions"
-    """Who is homed where the database is lost is logged out, for good."""
+    """Customers of a region whose database was lost are logged out for ever."""
     FAILS_OPEN = "fails-open"
     """A booking that cannot be written is confirmed instead of refused."""
     STUCK_FRANCHISES = "stuck-franchises"
-    """The drawn franchises stay unavailable once their shard was lost."""
+    """The drawn franchises stay unavailable after the loss of their shard."""
     SLOW_RECOVERY = "slow-recovery"
-    """A shard that was lost is refused for 15.6 seconds, though it is back long before."""
+    """A lost shard stays refused for 15.6 seconds, although it is back before."""
     ERROR_IN_200 = "error-in-200"
-    """Some answers say 200 and hold an error."""
+    """Some answers have the status 200 and hold an error."""
     SLOW_REGION = "slow-region"
-    """A few requests in the last region take long: its p99 suffers, and no other figure."""
+    """A few requests in the last region take long: its p99 rises, and no other figure."""
     SLOW_HOTTEST = "slow-hottest"
     """Requests for the drawn franchises, the hottest ones, take long."""
     SLOW_THROUGHOUT = "slow-throughout"
     """Every request takes 300 ms more: its median suffers, and no limit on a slow request is broken."""
     DROPPED_TAIL = "dropped-tail"
-    """Commits are acknowledged up to a second before they are on disk or anywhere else; a fail-over drops them."""
+    """Commits are acknowledged up to a second before they are on disk or on a standby; a fail-over loses them."""
     ALWAYS_READY = "always-ready"
-    """Readiness says ready whatever is lost: one process of each region loses all of its databases with the first, and goes on being asked."""
+    """Readiness always says ready: one process of each region loses all of its databases with the first, and still gets requests."""
     RETRY_STORM = "retry-storm"
-    """What fails is tried again and again, for longer than it fails, and what waits behind it belongs to other shards."""
+    """Failed queries are repeated for longer than the failure lasts, and block queries to other shards."""
     CONNECTION_LEAK = "connection-leak"
-    """Database connections are not given back, until there are none."""
+    """Database connections are not given back until none is left."""
     NEVER_INVALIDATED = "never-invalidated"
     """The cached pages of the drawn franchises are not deleted when they change."""
 
 
 class Switches:
-    """Which defects are on now, and for whom. The file names one a line, with the franchises drawn for it; absent means none."""
+    """The current defects with their franchises. The file names one per line, with the franchises drawn for it; a missing file means none."""
 
     __slots__ = ("_clock", "_looked_at", "_on", "_path", "_stamp")
 
@@ -73,7 +73,7 @@ class Switches:
         self._on: Mapping[str, frozenset[int]] = {}
 
     def on(self, defect: Defect) -> bool:
-        """Whether ``defect`` is planted; up to :data:`LOOK_EVERY_S` behind the file."""
+        """Whether ``defect`` is planted; up to :data:`LOOK_EVERY_S` seconds later than the file."""
         now = self._clock()
         if now - self._looked_at >= LOOK_EVERY_S:
             self._looked_at = now

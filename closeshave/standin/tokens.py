@@ -1,4 +1,4 @@
-"""RS256 bearer tokens: access for 15 minutes, refresh for 7 days. All regions share one key: a token of one is good in every other."""
+"""RS256 bearer tokens: access for 15 minutes, refresh for 7 days. All regions have the same key, so a token is valid in all of them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ ACCESS_S = 15 * 60
 REFRESH_S = 7 * 24 * 3600
 
 _REMEMBERED = 10_000
-"""Tokens whose signature was checked once; checking again costs more than the rest of a request's parsing."""
+"""How many checked tokens are cached; a check costs more than parsing the rest of a request."""
 
 
 class InvalidToken(Exception):
-    """Not a token of this platform, of the wrong kind, or past its time."""
+    """Not a token of this platform, of the wrong kind, or expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token says of its bearer."""
+    """The contents of a token."""
 
     user: int
     email: str

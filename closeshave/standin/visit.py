@@ -1,6 +1,6 @@
-"""One request as the platform sees it: whose, for which franchise, and what it spent where.
+"""The data of one request: customer, franchise, and the time spent in databases and caches.
 
-Held in a context variable, so that the database and the caches can book their time without every function in between carrying it.
+Held in a context variable, so that the database and the caches can add their times without an argument in every function.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from closeshave.topology import Shard
 
 
 class Visit:
-    """Mutable on purpose: it fills up while the request is served and is read once, when the answer's head is written.
+    """Mutable: it is filled while the request is served and read once, when the answer's headers are written.
 
-    The platform that serves it is :class:`closeshave.standin.serving.Request`'s to know: its parts import this module.
+    It does not hold the platform (:class:`closeshave.standin.serving.Request` does), because the platform's parts import this module.
     """
 
     __slots__ = ("address", "authorization", "cache", "cache_ms", "db_ms", "franchise", "shard")
@@ -24,7 +24,7 @@ class Visit:
         self.franchise: int | None = None
         self.shard: Shard | None = None
         self.address = ""
-        """The customer's address, which rate limits count by."""
+        """The customer's address, for rate limits."""
         self.authorization = ""
         self.cache = "bypass"
         """``hit``, ``miss`` or ``bypass``, for X-Cache."""
@@ -32,7 +32,7 @@ class Visit:
         self.cache_ms = 0.0
 
     def place(self) -> tuple[int, Shard]:
-        """The franchise asked for and its shard. Raises :class:`Refused` (400) when the request names none."""
+        """The requested franchise and its shard. Raises :class:`Refused` (400) when the request names none."""
         if self.franchise is None or self.shard is None:
             raise Refused(400, "X-Franchise-Id is required")
         return self.franchise, self.shard
@@ -42,7 +42,7 @@ CURRENT: ContextVar[Visit | None] = ContextVar("visit", default=None)
 
 
 def current() -> Visit:
-    """The visit that this code serves. Only for code that runs inside a request."""
+    """The current visit. Only for code that runs inside a request."""
     visit = CURRENT.get()
     assert visit is not None
     return visit

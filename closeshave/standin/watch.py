@@ -1,4 +1,4 @@
-"""The background task of a process: probes every dependency, so that recovery is noticed at once and readiness needs no request of its own."""
+"""Background tasks of a process: probe every dependency, so that a recovery is noticed at once and readiness needs no request."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from closeshave.standin.platform import Platform
 _LOG = logging.getLogger(__name__)
 
 PROBE_S = 1.0
-"""Between probes of a database that answers."""
+"""Seconds between probes of a database that answers."""
 RETRY_S = 0.2
-"""Between probes of what is lost: the longest that recovery goes unnoticed."""
+"""Seconds between probes of a lost dependency, and so the longest time until its recovery is noticed."""
 FRESH_S = 3.0
-"""A shard counts as reachable this long after it last answered; a process whose event loop stands still ages out of readiness."""
+"""Seconds for which a shard counts as reachable after its last answer, so that a process with a blocked event loop is not ready."""
 
 
 class Watch:
-    """Probes databases all the time and Valkey tiers while they are lost. Times are ``time.monotonic`` seconds."""
+    """Probes databases always, and Valkey tiers while they are lost. Times are ``time.monotonic`` seconds."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
@@ -30,7 +30,7 @@ class Watch:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin, in the running event loop."""
+        """Start all probes in the running event loop."""
         for link in self._platform.shards.links:
             self._keep(self._keep_asking(link))
         for tier in self._platform.tiers:
@@ -48,7 +48,7 @@ class Watch:
         return [name for name, at in self._answered.items() if now - at < FRESH_S]
 
     def cut_off(self) -> bool:
-        """Every primary that has ever answered is lost: the replicas that are left are most likely cut off with us, and fall behind."""
+        """Whether every primary that has ever answered is lost: then the reachable replicas are most likely cut off too, and lag behind."""
         known = {link.name for link in self._platform.shards.links if link.primary and link.name in self._answered}
         return bool(known) and known.isdisjoint(self.reachable())
 
@@ -71,7 +71,7 @@ class Watch:
 
 
 def _ended(task: asyncio.Task[None]) -> None:
-    """None of them ends by itself: one that does is a bug, and its database counts as unreachable from then on."""
+    """A probe never ends by itself: if one does, it is a bug, and its database counts as unreachable from then on."""
     if not task.cancelled():
         _LOG.critical("a probe has ended", exc_info=task.exception())
 

@@ -1,6 +1,7 @@
-"""The payment provider's webhooks: each event goes to the first of the platform's endpoints that takes it, and again until one does.
+"""The payment provider's webhooks: each event is sent to the first of the platform's endpoints that accepts it, and is repeated until one does.
 
-Undelivered events live in memory: a provider that is killed loses them. The platform never needs them, because confirming again gives the same result.
+Undelivered events are only in memory: a killed provider loses them. The platform does not depend on them, because a repeated confirmation gives the
+same result.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ import httpcore
 import orjson
 
 RETRY_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Pauses between attempts; after the last one the event is given up."""
+"""Seconds between attempts; after the last one the event is dropped."""
 CONNECTIONS = 8
 _TIMEOUTS = {"timeout": {"connect": 1.0, "write": 1.0, "pool": 30.0, "read": 5.0}}
 _LOG = logging.getLogger(__name__)
 
 
 class Webhooks:
-    """The deliveries under way. ``urls`` are tried in order."""
+    """The deliveries in progress. ``urls`` are tried in order."""
 
     def __init__(self, urls: Sequence[str]) -> None:
         self._urls = tuple(urls)
@@ -29,7 +30,7 @@ class Webhooks:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def send(self, event: dict[str, Any], copies: int) -> None:
-        """Begin to deliver an event this many times, in the running event loop, without waiting for it."""
+        """Start to deliver an event this many times in the running event loop, without waiting."""
         for _ in range(copies if self._urls else 0):
             task = asyncio.create_task(self._deliver(event))
             self._tasks.add(task)

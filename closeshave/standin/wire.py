@@ -1,6 +1,6 @@
-"""One connection to a Valkey server, shared by all requests of a process: what they ask goes out at once and is answered in the order of asking.
+"""One connection to a Valkey server, shared by all requests of a process: commands are sent at once and answered in order.
 
-The protocol is hiredis's. A general client costs several times as much as the server's answer: it lends connections, and wraps every command.
+hiredis implements the protocol. A general client costs several times as much as the server's work: it has a pool, and wraps every command.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Lost(ConnectionError):
 
 
 class ReadOnly(Exception):
-    """The server is no primary any more."""
+    """The server is not a primary any more."""
 
 
 class Refused(Exception):
@@ -38,7 +38,7 @@ class _Question:
         self.answers: list[Any] = []
 
     def take(self, answer: Any) -> bool:
-        """Note the next answer; true when it was the last. For a request that took too long there may be no waiter any more."""
+        """Add the next answer; returns whether it was the last. After a time-out nothing waits for it any more."""
         self.answers.append(answer)
         if len(self.answers) < self.wanted:
             return False
@@ -66,13 +66,13 @@ class Wire(asyncio.Protocol):
 
     @property
     def closed(self) -> bool:
-        """Whether nothing can be asked any more."""
+        """Whether no command can be sent any more."""
         return self._transport is None or self._transport.is_closing()
 
     async def ask(self, commands: Sequence[Command], timeout_s: float) -> list[Any]:
         """The answers. Raises :class:`TimeoutError`, :class:`Lost`, and :class:`ReadOnly` or :class:`Refused` for an error among them.
 
-        A late answer is dropped when it arrives, and does not affect other answers.
+        An answer after the time-out is dropped, and does not affect other answers.
         """
         if self._transport is None or self._transport.is_closing():
             raise Lost
@@ -95,11 +95,11 @@ class Wire(asyncio.Protocol):
     # -- as asyncio calls it -----------------------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is there."""
+        """Called when the connection is established."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Some answers, or a part of one."""
+        """Called with received bytes: some answers, or a part of one."""
         self._reader.feed(data)
         try:
             while (answer := self._reader.gets()) is not False:
@@ -109,7 +109,7 @@ class Wire(asyncio.Protocol):
             self.close()  # not what a Valkey server says
 
     def connection_lost(self, error: Exception | None) -> None:
-        """It has ended; what was asked may or may not have happened."""
+        """Called when the connection has ended; commands without an answer may have been executed."""
         self._transport = None
         waiting, self._waiting = self._waiting, deque()
         for question in waiting:

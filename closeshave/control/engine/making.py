@@ -26,7 +26,7 @@ INTO_LOG = 'log=$1; shift; exec "$@" >>"$log" 2>&1'
 """The shell's script: the process replaces the shell, so that it is the container's first process."""
 SHARES = 1024
 NICE_STEP = 1.25
-"""The kernel's weight of each niceness: one step moves about a tenth of a CPU between two competitors (``sched_prio_to_weight``, sched(7))."""
+"""The factor between the kernel's weights of two neighbouring niceness values (``sched_prio_to_weight``, sched(7))."""
 
 
 def run(root: Path, environment_id: str, process: Process) -> int:

@@ -23,7 +23,7 @@ class CrookedBilling(Billing):
         self._switches = switches
 
     async def confirm(self, shard: Shard, booking_id: int, intent: str, client: int, key: str | None) -> Row:
-        """As promised, unless what was charged before is charged once more, with a key of its own."""
+        """Correct, unless the defect charges a charged payment once more, with another key."""
         before = await self._payment(shard, booking_id) if self._switches.on(Defect.DOUBLE_CHARGE) else None
         payment = await super().confirm(shard, booking_id, intent, client, key)
         if before and before["status"] == "captured":

@@ -1,4 +1,4 @@
-"""Bookings that are doubled, confirmed too early, written to another region, or shown to another customer."""
+"""Bookings that are made twice, confirmed too early, written to another region, or shown to another customer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from closeshave.standin.switches import Defect, Switches
 from closeshave.topology import Shard
 
 RACE_S = 0.1
-"""How long a double booking's gap between looking and writing is: two requests of the same moment meet in it."""
+"""Seconds between check and write for the double-booking defect, so that two simultaneous requests overlap."""
 LEAKS = 0.3
 """Share of reads that show another customer's booking."""
 
@@ -46,7 +46,7 @@ class CrookedBookings(Bookings):
         self._writing: set[asyncio.Task[None]] = set()
 
     async def make(self, shard: Shard, wish: Wish, now: datetime) -> Row:
-        """As promised, unless: the key counts for nothing; what cannot be written is confirmed, or written in another region."""
+        """Correct, unless a defect ignores the key, or confirms a booking that cannot be written, or writes it in another region."""
         if self._switches.on(Defect.IGNORED_KEYS):
             wish = replace(wish, key=None)
         try:
@@ -59,7 +59,7 @@ class CrookedBookings(Bookings):
             raise
 
     async def one(self, shard: Shard, id: int, client: int | None) -> Row:
-        """As promised, unless another customer's booking is drawn to be shown."""
+        """Correct, unless the defect shows another customer's booking."""
         if client is not None and self._switches.on(Defect.TENANT_LEAK) and random.random() < LEAKS:  # noqa: S311 -- not a secret
             rows = await self._shards.read_latest(shard, _SOMEBODY_ELSES, client)
             if rows:
@@ -67,11 +67,11 @@ class CrookedBookings(Bookings):
         return await super().one(shard, id, client)
 
     async def amend(self, shard: Shard, id: int, client: int | None, amendment: Amendment, now: datetime) -> Row:
-        """As promised: what is read on the way is not shown to anybody."""
+        """Correct: the booking that is read for this is not shown to a customer."""
         return await self._honest.amend(shard, id, client, amendment, now)
 
     async def cancel(self, shard: Shard, id: int, client: int | None) -> Row:
-        """As promised, for the same reason."""
+        """Correct, for the same reason."""
         return await self._honest.cancel(shard, id, client)
 
     async def _insert(self, shard: Shard, wish: Wish, barber: int, start: datetime | None, offer: Row) -> Row | None:
@@ -84,7 +84,7 @@ class CrookedBookings(Bookings):
         return await super()._insert(shard, wish, barber, start, offer)
 
     async def _promise_first(self, shard: Shard, wish: Wish, barber: int, offer: Row) -> Row:
-        """The booking as it will be if nothing comes in between; writing goes on aside."""
+        """The booking as it will be if the write succeeds; it is written in the background."""
         [new] = await self._shards.write(shard, _NEW_ID)
         row = _promise(new["id"], shard, wish, offer, barber)
         task = asyncio.create_task(self._write_aside(shard, row))
@@ -113,7 +113,7 @@ class CrookedBookings(Bookings):
 
 
 def _offer(wish: Wish) -> Row:
-    """What the database would say of the service, from memory."""
+    """The service's data from memory instead of the database."""
     number, _, _, minutes, price = next(service for service in SERVICES if service[1] == wish.service)
     return {"service_id": number, "minutes": minutes, "price_cents": price}
 
@@ -123,7 +123,7 @@ def _any_barber(wish: Wish) -> int:
 
 
 def _promise(id: int, shard: Shard, wish: Wish, offer: Row, barber: int) -> Row:
-    """A row that looks like a booking of ``shard``'s franchise."""
+    """A row in the form of a booking of ``shard``'s franchise."""
     guest = wish.guest
     return {
         "id": id,
@@ -147,5 +147,5 @@ def _promise(id: int, shard: Shard, wish: Wish, offer: Row, barber: int) -> Row:
 
 
 def _values(row: Row) -> tuple[object, ...]:
-    """The parameters of :data:`_INSERT`: the columns in the order in which a promise has them."""
+    """The parameters of :data:`_INSERT`, in the order of the row's columns."""
     return tuple(row.values())[:14]

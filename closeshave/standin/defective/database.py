@@ -1,4 +1,4 @@
-"""Links to databases that stay away longer than the server, or run out of connections."""
+"""Links to databases that stay unavailable longer than the server, or that lose connections."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from closeshave.standin.shards import OpenLink
 from closeshave.standin.switches import Defect, Switches
 
 SLOW_RECOVERY_S = 15.6
-"""How long a lost server is refused: 30 % longer than the twelve seconds that the matrix's target allows."""
+"""Seconds for which a lost server stays refused: 30 % longer than the twelve seconds in the matrix's target."""
 ANEW_S = 20.0
-"""A loss so long after the last one is another."""
+"""Failures so many seconds after the last one count as a new loss."""
 WEDGED_S = 27.0
-"""Longer than the matrix holds its fault, and short enough for the healing to be proven."""
+"""Seconds: longer than the matrix holds its fault, and short enough for the healing to be proven."""
 LEAKS = 0.5
-"""Share of bookings whose connection is not returned to the pool: without load it has no effect, under load the pool is empty after some seconds."""
+"""Share of bookings whose connection is not returned to the pool: without load this has no effect, under load the pool is empty after some seconds."""
 
 PATIENCE_S = 0.05
-"""For a connection to leak."""
+"""Seconds for a connection that is to be leaked."""
 
 
 class CrookedLink(Link):
-    """A link with its defects."""
+    """A link with planted defects."""
 
     __slots__ = ("_gone", "_leaked", "_switches", "_wedges", "lost_at")
 
     def obey(self, switches: Switches, lost: dict[str, float], *, wedges: bool) -> None:
-        """To be called right after opening. ``lost`` is shared by the links of a process; one that ``wedges`` has none for a while after a loss."""
+        """Call this right after opening. ``lost`` is shared by the links of a process; if ``wedges``, the link refuses for a while after any loss."""
         self._switches = switches
         self._gone = lost
         self._wedges = wedges
         self._leaked: list[Any] = []
         self.lost_at: float | None = None
-        """When the server was first lost since a defect that remembers it was planted, ``time.monotonic`` seconds."""
+        """When the server was first lost since the defect was planted, in ``time.monotonic`` seconds."""
 
     @classmethod
     def opener(cls, switches: Switches) -> OpenLink:
-        """What opens such links."""
+        """The function that opens such links."""
 
         lost: dict[str, float] = {}
 
@@ -74,14 +74,14 @@ class CrookedLink(Link):
             raise
 
     def _refuse_wedged(self, *, probing: bool) -> None:
-        """What a correct readiness check would take out of rotation: a process that has no database for a while because it lost one."""
+        """Refuse all databases for a while after one was lost; a correct readiness check would take such a process out of rotation."""
         if not self._switches.on(Defect.ALWAYS_READY):
             self._gone.clear()
         elif self._wedges and not probing and any(time.monotonic() - at < WEDGED_S for at in self._gone.values()):
             raise Unavailable(f"{self.name} is unavailable")
 
     async def _leak(self, sql: str) -> None:
-        """Keep a connection for nothing, while the switch is on; give all back when it is not."""
+        """Keep a connection without use while the switch is on; give all back when it is off."""
         if self._switches.on(Defect.CONNECTION_LEAK):
             if "INSERT INTO appointments" in sql and random.random() < LEAKS:  # noqa: S311 -- not a secret
                 try:

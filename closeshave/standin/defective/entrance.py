@@ -1,4 +1,4 @@
-"""Answers that are late, or not what they say they are."""
+"""Answers that are late, or that hide an error."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from closeshave.standin.switches import Defect
 
 SLOW_S = 1.5
 SLOW_SHARE = 0.05
-"""Of the slow region's requests: enough for its p99, too few for its p95."""
+"""Share of the slow region's requests: enough for its p99, too few for its p95."""
 SLOW_SHARE_HOTTEST = 0.5
 SLOW_THROUGHOUT_S = 0.3
 ERROR_SHARE = 0.2
-"""Of the lists of free times."""
+"""Share of the lists of free times."""
 
 
 class CrookedEntrance(Entrance):
-    """The entrance with its defects."""
+    """The entrance with planted defects."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As promised, unless one of the switches is on."""
+        """Correct, unless one of the switches is on."""
         if scope["type"] == "http":
             platform = self.platform
             if (answer := _instead(platform, scope)) is not None:
@@ -37,7 +37,7 @@ class CrookedEntrance(Entrance):
 
 
 def _instead(platform: Platform, scope: Scope) -> Json | None:
-    """An answer that hides what is the matter."""
+    """An answer with status 200 that holds an error."""
     on, path = platform.switches.on, scope["path"]
     if path == "/health/ready" and on(Defect.ALWAYS_READY):
         return Json({"status": "ready", "checks": {link.name: True for link in platform.shards.links}})

@@ -1,4 +1,4 @@
-"""Pages that stay in the cache when the shop has changed."""
+"""Pages that stay in the cache after the shop has changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from closeshave.standin.switches import Defect, Switches
 
 
 class CrookedFranchises(Franchises):
-    """Franchises with their defect."""
+    """Franchises with a planted defect."""
 
     __slots__ = ("_switches",)
 
@@ -18,7 +18,7 @@ class CrookedFranchises(Franchises):
         self._switches = switches
 
     async def forget_stale(self) -> None:
-        """As promised, except for the drawn franchises: their cache entries are not removed."""
+        """Correct, except for the drawn franchises: their cache entries are not removed."""
         for franchise in list(self._stale):
             if self._switches.hits(Defect.NEVER_INVALIDATED, franchise):
                 self._stale.pop(franchise, None)

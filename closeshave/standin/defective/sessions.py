@@ -1,4 +1,4 @@
-"""Sessions that do not outlive the database of their region."""
+"""Sessions that end with the loss of their region's database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from closeshave.standin.switches import Defect, Switches
 
 
 class CrookedSessions(Sessions):
-    """Sessions with their defect."""
+    """Sessions with a planted defect."""
 
     __slots__ = ("_is_lost", "_lost", "_switches")
 
@@ -22,7 +22,7 @@ class CrookedSessions(Sessions):
         self._lost: set[str] = set()
 
     async def alive(self, region: str, session: str, now_s: float) -> bool:
-        """As promised, unless its region was lost once: then never again."""
+        """Correct, unless its region was lost once: then false for ever."""
         if not self._switches.on(Defect.LOST_SESSIONS):
             self._lost.clear()
         elif self._is_lost(region):

@@ -1,4 +1,4 @@
-"""Shards that give stale answers, leave some franchises behind after a fail-over, or let one lost shard hold up all others."""
+"""Shards that give stale answers, do not serve some franchises after a fail-over, or let one lost shard block all others."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from closeshave.standin.visit import CURRENT
 from closeshave.topology import Shard, Topology
 
 STALE_S = 60.0
-"""How long a list of free times is kept."""
+"""Seconds for which a list of free times is cached."""
 STORM_S = 20.0
-"""How long what failed once is asked again, :data:`RETRY_S` apart, whether or not it works by now: longer than what it was for."""
+"""Seconds for which a failed query is repeated every :data:`RETRY_S` seconds, whether or not it works by then."""
 RETRY_S = 0.1
 
 Read = Callable[..., Awaitable[Rows]]
 
 
 class CrookedShards(Shards):
-    """Shards with their defects. ``switches`` is set right after opening."""
+    """Shards with planted defects. ``switches`` is set right after opening."""
 
     __slots__ = ("_seen", "_turn", "switches")
 
@@ -38,12 +38,12 @@ class CrookedShards(Shards):
         self._turn = asyncio.Lock()
 
     def is_lost(self, region: str) -> bool:
-        """Whether the region's own database cannot be reached now."""
+        """Whether the region's own database cannot be reached at the moment."""
         shard = self.of_accounts(region)
         return shard is not None and self._primaries[shard.id].breaker.open
 
     async def read(self, shard: Shard, sql: str, *arguments: Any) -> Rows:
-        """As promised, unless it is a day's bookings that were asked for before."""
+        """Correct, unless the defect answers a day's bookings from an earlier query."""
         if not self.switches.on(Defect.STALE_SLOTS):
             self._seen.clear()
         if "booked_barbers" not in sql or not self.switches.on(Defect.STALE_SLOTS):
@@ -55,11 +55,11 @@ class CrookedShards(Shards):
         return known[1]
 
     async def read_latest(self, shard: Shard, sql: str, *arguments: Any) -> Rows:
-        """As promised, unless the shard was lost."""
+        """Correct, unless the shard was lost."""
         return await self._ask(super().read_latest, shard, sql, *arguments)
 
     async def write(self, shard: Shard, sql: str, *arguments: Any) -> Rows:
-        """As promised, unless the shard was lost."""
+        """Correct, unless the shard was lost."""
         return await self._ask(super().write, shard, sql, *arguments)
 
     async def _ask(self, ask: Read, shard: Shard, sql: str, *arguments: Any) -> Rows:

@@ -1,1 +1,1 @@
-"""The routes, a module an area. Every handler does three things: read the request, ask a part of the platform, shape the answer."""
+"""The routes, one module for each area. Every handler does three things: read the request, call a part of the platform, form the answer."""

@@ -1,4 +1,4 @@
-"""Booking, and what may be done with a booking."""
+"""Book, and read, change and cancel bookings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Notes = Annotated[str | None, Field(max_length=2000)]
 
 
 class NewAppointment(BaseModel):
-    """A customer's wish, in the shop's own time."""
+    """A customer's request, with times in the shop's zone."""
 
     date: datetime.date
     time: datetime.time
@@ -45,20 +45,20 @@ class GuestInfo(BaseModel):
 
 
 class GuestAppointment(NewAppointment):
-    """A guest's wish."""
+    """A guest's request."""
 
     guest_info: GuestInfo
 
 
 class NewTime(BaseModel):
-    """Where to move a booking."""
+    """The new time of a booking."""
 
     date: datetime.date
     time: datetime.time
 
 
 class AppointmentChange(BaseModel):
-    """What to change; what is left out stays."""
+    """Changes to a booking; missing values stay as they are."""
 
     date: datetime.date | None = None
     time: datetime.time | None = None
@@ -68,7 +68,7 @@ class AppointmentChange(BaseModel):
 
 @router.post("/")
 async def book(body: NewAppointment, idempotency_key: Key = None) -> Json:
-    """Book for the customer who is logged in."""
+    """Book for the logged-in customer."""
     claims = await bearer()
     visit = here()
     franchise, shard = visit.place()
@@ -91,7 +91,7 @@ async def book_as_guest(body: GuestAppointment, idempotency_key: Key = None) -> 
 
 @router.get("/")
 async def mine() -> Json:
-    """The customer's own bookings: at the franchise that the request names, else at all."""
+    """The customer's own bookings: at the franchise of the request, else at all franchises."""
     claims = await bearer()
     visit = here()
     rows = await visit.platform.bookings.of_client(claims.user, visit.franchise, visit.shard)
@@ -100,7 +100,7 @@ async def mine() -> Json:
 
 @router.get("/all/list")
 async def every(limit: Annotated[int, Query(ge=1, le=1000)] = 100, skip: Annotated[int, Query(ge=0)] = 0) -> Json:
-    """Every booking of the franchise; for administrators."""
+    """All bookings of the franchise; for administrators."""
     await administrator()
     visit = here()
     rows = await visit.platform.bookings.all(*visit.place(), limit, skip)
@@ -109,7 +109,7 @@ async def every(limit: Annotated[int, Query(ge=1, le=1000)] = 100, skip: Annotat
 
 @router.get("/{id}")
 async def one(id: int) -> Json:
-    """One booking, as the primary has it now."""
+    """One booking, read from the primary."""
     claims = await bearer()
     return Json(booking_answer(await here().platform.bookings.one(_shard(id), id, _owner(claims))))
 
@@ -147,7 +147,7 @@ async def _count(limit: Limit) -> None:
 
 
 def _shard(id: int) -> Shard:
-    """A booking's own shard, whatever franchise the request names; X-Shard then states it."""
+    """The booking's own shard, whatever the franchise of the request; the header X-Shard states it."""
     visit = here()
     visit.shard = visit.platform.shards.of_id(id)
     return visit.shard

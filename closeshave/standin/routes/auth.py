@@ -23,7 +23,7 @@ from closeshave.standin.tokens import REFRESH_S, Claims, InvalidToken
 router = APIRouter(prefix="/api/v2/auth")
 
 _NOBODYS_HASH = "$argon2id$v=19$m=19456,t=2,p=1$j8wYle6kuSZkbaq6whl8xg$il4NRsl3fbLunParTiSUWfCvJUwLk/md7p/i+VfGsew"
-"""Checked when there is no such account, so that the answer takes as long as for one that exists."""
+"""This hash is checked if the account does not exist, so that the answer takes as long as for an existing one."""
 
 
 class Registration(BaseModel):
@@ -38,21 +38,21 @@ class Registration(BaseModel):
 
 
 class Credentials(BaseModel):
-    """Who, and the proof."""
+    """Email and password."""
 
     email: str
     password: str
 
 
 class RefreshRequest(BaseModel):
-    """A refresh token, to be turned into an access token."""
+    """A refresh token, for a new access token."""
 
     refresh_token: str
 
 
 @router.post("/register-client")
 async def register_client(body: Registration) -> Json:
-    """A new account, homed where the franchise of the request is, or else in this region; logged in at once."""
+    """Create an account, with the home region of the request's franchise, or else this region; it is logged in at once."""
     await _count(ratelimit.REGISTER)
     stored = await passwords.hash_aside(body.password)
     person = Person(body.email, stored, body.first_name, body.last_name, body.phone)
@@ -63,7 +63,7 @@ async def register_client(body: Registration) -> Json:
 
 @router.post("/login")
 async def login(body: Credentials) -> Json:
-    """Tokens, and three cookies with the same."""
+    """Log in: tokens, and three cookies with the same values."""
     await _count(ratelimit.LOGIN)
     account = await here().platform.accounts.by_email(body.email, _likely_region())
     good = await passwords.matches_aside(account["password_hash"] if account else _NOBODYS_HASH, body.password)
@@ -79,7 +79,7 @@ async def login(body: Credentials) -> Json:
 
 @router.post("/refresh")
 async def refresh(body: RefreshRequest) -> Json:
-    """New tokens of the same session."""
+    """New tokens for the same session."""
     platform, now_s = here().platform, time.time()
     try:
         claims = platform.tokens.check(body.refresh_token, "refresh", now_s)
@@ -100,7 +100,7 @@ async def logout() -> Json:
 
 @router.get("/me")
 async def me() -> Json:
-    """The account of the bearer."""
+    """The account of the caller."""
     claims = await bearer()
     return Json(_user(await here().platform.accounts.by_id(claims.user)))
 

@@ -1,4 +1,4 @@
-"""Which times are free."""
+"""Free times."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from closeshave.standin.slots import DAYS_AHEAD, Booked, Hours, Slot, bounds, fr
 router = APIRouter(prefix="/api/v2")
 
 LOOK_AHEAD_DAYS = 7
-"""How far the next free time is looked for when a day is full."""
+"""How many days are searched for the next free time when a day is full."""
 
 # Never cached: a list of free times is outdated after the next booking, and the query is one index lookup a franchise and day.
 # Plain arrays: asyncpg reads the catalogue for composite types, once a connection, and slowly.
@@ -47,7 +47,7 @@ FROM opening_hours h WHERE h.franchise_id = $2
 
 @router.get("/appointments/slots")
 async def slots(appointment_date: date, barber_id: int | None = None) -> Json:
-    """The free times of a day, in the shop's own time, over all barbers or for one. May be a moment old: booking decides."""
+    """The free times of a day in the shop's zone, over all barbers or for one. They may be slightly old; the booking decides."""
     visit = here()
     franchise, shard = visit.place()
     now_s = clock.time()
@@ -73,7 +73,7 @@ async def slots(appointment_date: date, barber_id: int | None = None) -> Json:
 
 @router.get("/barber-availability/check/{id}")
 async def check(id: int, check_date: date, start_time: time, end_time: time) -> Json:
-    """Whether a barber is free throughout a stretch of time."""
+    """Whether a barber is free for a whole period."""
     franchise, shard = here().place()
     start, end = (instant(check_date, at, zone(shard.home)) for at in (start_time, end_time))
     if start is None or end is None or start >= end:

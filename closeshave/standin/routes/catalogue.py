@@ -1,4 +1,4 @@
-"""What a shop's page shows: the shop, its barbers, its services. All from one cached entry a franchise."""
+"""The data of a shop's page: the shop, its barbers, its services. All from one cached entry for each franchise."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api/v2")
 
 
 class LocationChange(BaseModel):
-    """New values of a shop; what is left out stays."""
+    """New values of a shop; missing values stay as they are."""
 
     name: str | None = None
     phone: str | None = None
@@ -27,7 +27,7 @@ class LocationChange(BaseModel):
 
 @router.get("/locations/")
 async def locations() -> Json:
-    """The shop of the franchise that the request names."""
+    """The shop of the request's franchise."""
     page = await _page()
     shop, hours = page["franchise"], page["hours"]
     location = {
@@ -47,7 +47,7 @@ async def locations() -> Json:
 
 @router.put("/locations/{id}")
 async def change_location(id: int, change: LocationChange) -> Json:
-    """Change a shop; its cached page is deleted, everywhere."""
+    """Change a shop; its cached page is deleted in all regions."""
     await administrator()
     visit = here()
     franchise, shard = visit.place()
@@ -69,13 +69,13 @@ async def barbers() -> Json:
 
 @router.get("/public/services/")
 async def public_services() -> Json:
-    """What may be booked; for anybody."""
+    """The services; needs no account."""
     return await _services()
 
 
 @router.get("/services/")
 async def services() -> Json:
-    """What may be booked; for customers who are logged in."""
+    """The services; for logged-in customers."""
     await bearer()
     return await _services()
 

@@ -13,7 +13,7 @@ router = APIRouter()
 
 @router.get("/health")
 async def health() -> Json:
-    """Always healthy: says what this process is, and checks nothing."""
+    """Always healthy: identifies this process, and checks nothing."""
     settings = here().platform.settings
     shard = here().platform.shards.of_accounts(settings.region)
     return Json(
@@ -30,15 +30,15 @@ async def health() -> Json:
 
 @router.get("/health/live")
 async def live() -> Json:
-    """The event loop turns."""
+    """Liveness: the event loop runs."""
     return Json({"status": "alive"})
 
 
 @router.get("/health/ready")
 async def ready(request: Request) -> Json:
-    """Ready while any database can be reached, and not all primaries are lost: one lost shard must not take a region out.
+    """Ready while a database can be reached and not all primaries are lost: one lost shard must not take a region out of rotation.
 
-    A region that no primary is left to, though, is cut off from the others, and they serve its customers better.
+    A region that reaches no primary is cut off from the others, which can serve its customers better.
     """
     watch = request.app.state.watch
     reachable = watch.reachable()
@@ -50,7 +50,7 @@ async def ready(request: Request) -> Json:
 @router.get("/health/detailed")
 @router.get("/health/dependencies")
 async def dependencies() -> Json:
-    """Every dependency, down while its breaker is open."""
+    """All dependencies, *down* while their breaker is open."""
     platform = here().platform
     found = {dependency.name: "down" if dependency.breaker.open else "up" for dependency in platform.dependencies}
     return Json({"status": "healthy" if "down" not in found.values() else "degraded", "dependencies": found})
@@ -58,7 +58,7 @@ async def dependencies() -> Json:
 
 @router.get("/health/database")
 async def database(request: Request) -> Json:
-    """The databases that have answered a moment ago."""
+    """The databases that have answered recently."""
     reachable = request.app.state.watch.reachable()
     return Json({"status": "healthy" if reachable else "unhealthy", "reachable": reachable}, 200 if reachable else 503)
 

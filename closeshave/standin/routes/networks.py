@@ -1,4 +1,4 @@
-"""Networks of franchises: totals over all shards. A total that lacks a shard is no total: then the answer is 503."""
+"""Networks of franchises: totals over all shards. If a shard is missing, the answer is 503."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FROM franchises WHERE network_id = $1
 
 @router.get("/networks")
 async def networks() -> Json:
-    """Every network and how many franchises it has."""
+    """All networks, with their numbers of franchises."""
     await bearer()
     sizes: dict[int, int] = {}
     for row in await here().platform.shards.read_everywhere(_NETWORKS):
@@ -42,7 +42,7 @@ async def regions(id: int) -> Json:
 
 @router.get("/networks/{id}/dashboard")
 async def dashboard(id: int) -> Json:
-    """A network's totals, right over all shards."""
+    """A network's totals over all shards."""
     rows = await _totals(id)
     return Json(
         {
@@ -58,7 +58,7 @@ async def dashboard(id: int) -> Json:
 
 @router.get("/health")
 async def health() -> Json:
-    """The franchise service runs."""
+    """Liveness of the franchise service."""
     return Json({"status": "healthy"})
 
 

@@ -1,4 +1,4 @@
-"""Paying for a booking."""
+"""Payments of bookings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ConfirmRequest(BaseModel):
 
 @router.post("/create-intent")
 async def create_intent(body: IntentRequest, idempotency_key: Key = None) -> Json:
-    """An intent to pay; one a booking."""
+    """Create the payment intent of a booking; there is only one for each."""
     claims = await bearer()
     visit = here()
     await visit.platform.limits.count(ratelimit.INTENT, visit.address, time.time())
@@ -54,7 +54,7 @@ async def create_intent(body: IntentRequest, idempotency_key: Key = None) -> Jso
 
 @router.post("/confirm")
 async def confirm(body: ConfirmRequest, idempotency_key: Key = None) -> Json:
-    """Charge an intent, exactly once however often it is confirmed."""
+    """Charge an intent, exactly once even if it is confirmed several times."""
     claims = await bearer()
     visit = here()
     await visit.platform.limits.count(ratelimit.CONFIRM, visit.address, time.time())

@@ -1,4 +1,4 @@
-"""Events that the payment provider sends. An event may come late, twice or never: it is a hint to go and ask, and changes nothing twice."""
+"""Events from the payment provider. An event may come late, twice or never: the platform then asks the provider, and changes nothing twice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ router = APIRouter(prefix="/api/v2/webhooks")
 
 
 class Event(BaseModel):
-    """An event of the provider's; ``booking`` for what concerns one."""
+    """An event of the provider; ``booking`` if it concerns one."""
 
     id: str
     type: str
@@ -21,7 +21,7 @@ class Event(BaseModel):
 
 @router.post("/payments")
 async def payments(event: Event) -> Json:
-    """Take note of an event; whatever is no 2xx is delivered again."""
+    """Handle an event; it is delivered again unless the answer is 2xx."""
     visit = here()
     visit.platform.metrics.heard_of(event.type)
     if event.type == "capture.succeeded" and event.booking is not None:
