@@ -1,6 +1,6 @@
 """Compiles the hot modules of the load engine: into wheels, where there is a C compiler, and by ``make compiled`` beside the sources of a checkout.
 
-Why, and what it brings: docs/decisions/0015-compiled-hot-modules.md.
+The reasons and the gain: docs/decisions/0015-compiled-hot-modules.md.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 ROOT = Path(__file__).parent
 SOURCES = Path("closeshave", "loadgen")
 GROUP = "closeshave.loadgen.engine_hot"
-"""Name of the one library that holds all of them, found like a module of the package."""
+"""Name of the library that holds all of them, which is found like a module of the package."""
 NEEDED = ("mypy==2.4.1", "setuptools>=80,<81")
-"""To compile, besides the compiler; as in pyproject.toml."""
+"""Packages that are needed to compile, besides the compiler; the same as in pyproject.toml."""
 PLAIN = "the load engine stays plain Python, which takes more processor time for each request: this machine lacks {}"
 UNAVAILABLE = 69
-"""Exit code (sysexits.h)."""
+"""Exit code for "not available" (sysexits.h)."""
 WITHOUT_TYPES = ("--config-file=", "--no-site-packages", "--ignore-missing-imports", "--follow-imports=silent")
-"""Options of mypy: what others' packages are is not known where a wheel is built, so it is known nowhere."""
+"""Options of mypy: other packages are not installed where a wheel is built, so their types are never used."""
 
 
 class CompiledEngine(BuildHookInterface[BuilderConfig]):
-    """Hatch's hook of a wheel. Without a compiler, or when it fails, the wheel is plain Python and says so."""
+    """Hatch's build hook. Without a compiler, or when compiling fails, the wheel is plain Python, with a warning."""
 
     PLUGIN_NAME = "custom"
 
     def dependencies(self) -> list[str]:
-        """What to install before the build."""
+        """Packages to install before the build."""
         return [] if lacking() else list(NEEDED)
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Add what was compiled. An editable install is left to ``make compiled``: it must stay quick."""
+        """Add the compiled modules. For an editable install use ``make compiled`` instead, so that installing stays quick."""
         if version != "standard":
             return
         if what := lacking():
@@ -58,7 +58,7 @@ class CompiledEngine(BuildHookInterface[BuilderConfig]):
 
 
 def compile_into(directory: Path) -> None:
-    """Leave the compiled modules and the seal of their sources in ``directory``. Exits with what is wrong."""
+    """Write the compiled modules and the hashes of their sources to ``directory``. Exits with a message if this fails."""
     from mypyc.build import mypycify  # noqa: PLC0415 - not there where nothing is compiled
     from setuptools import Distribution  # noqa: PLC0415
     from setuptools.command.build_ext import build_ext  # noqa: PLC0415
@@ -81,7 +81,7 @@ def compile_into(directory: Path) -> None:
 
 
 def lacking() -> str:
-    """What this machine lacks to compile; empty where it lacks nothing."""
+    """What this machine lacks to compile; empty if nothing."""
     compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
     if shutil.which(compiler) is None:
         return f"a C compiler ({compiler})"
@@ -90,7 +90,7 @@ def lacking() -> str:
 
 
 def _decision() -> Any:
-    """``closeshave.loadgen.compiled``, from the sources beside this file whatever is installed."""
+    """``closeshave.loadgen.compiled``, from the sources beside this file and not from an installed package."""
     spec = importlib.util.spec_from_file_location("compiled", ROOT / SOURCES / "compiled.py")
     assert spec is not None
     assert spec.loader is not None
@@ -100,7 +100,7 @@ def _decision() -> Any:
 
 
 def main() -> int:
-    """Compile, unless that was done for these very sources; :data:`UNAVAILABLE` where it cannot be."""
+    """Compile, unless it was done for these sources; returns :data:`UNAVAILABLE` if it is not possible."""
     if what := lacking():
         sys.stderr.write(f"{PLAIN.format(what)}\n")
         return UNAVAILABLE

@@ -1,1 +1,1 @@
-"""How fast the load engine is, against k6, wrk and Locust's own client: ``python -m benchmarks``."""
+"""How fast the load engine is, compared with k6, wrk and Locust's own client: ``python -m benchmarks``."""

@@ -24,15 +24,15 @@ MEASURES: dict[str, tuple[Loading, ...]] = {
     "crowd": (crowd.run,),
     "judging": (judging.run,),
 }
-"""Name → what is measured one after the other, on one server."""
+"""Name → the measurements, which run one after the other on one server."""
 ALONE = {"platform": platform.run}
-"""Those that load no nginx."""
+"""Measures without nginx."""
 
 
 def main() -> int:
-    """0 when every bar was met, 1 otherwise."""
+    """Returns 0 when every bar was met, 1 otherwise."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="short looks, once each; prints, writes nothing")
+    parser.add_argument("--quick", action="store_true", help="short measurements, once each; writes nothing")
     parser.add_argument("--only", nargs="+", choices=[*MEASURES, *ALONE], default=[*MEASURES, *ALONE], help="some of the measures")
     options = parser.parse_args()
     # Twenty thousand connections, at both ends.
@@ -62,7 +62,7 @@ def _measured(name: str, effort: Effort) -> Iterator[list[Result]]:
 
 
 def _told(measure: Callable[[], list[Result]]) -> list[Result]:
-    """What is measured, and under what circumstances."""
+    """The measures and the circumstances, as text."""
     before = circumstances.now()
     found = measure()
     told = circumstances.around(before, circumstances.now())

@@ -1,4 +1,4 @@
-"""Under what circumstances a figure was measured: the machine's own speed, what else it did, which code was measured and with which programs."""
+"""The circumstances of a figure: the machine's own speed, its other load, the measured code, and the versions of programs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 
 def now() -> Mapping[str, float]:
-    """What changes from one measurement to the next."""
+    """Circumstances that change between measurements."""
     return {
         "load average": round(os.getloadavg()[0], 2),
         "machine, million loops a CPU-second": round(_best(_loops, LOOPS) / 1e6, 1),
@@ -28,12 +28,12 @@ def now() -> Mapping[str, float]:
 
 
 def around(before: Mapping[str, float], after: Mapping[str, float]) -> Mapping[str, str]:
-    """Both ends of a measurement as one."""
+    """The circumstances before and after a measurement, joined."""
     return {name: f"{before[name]:g} to {after[name]:g}" for name in before}
 
 
 def of_run() -> Mapping[str, object]:
-    """What stays the same for a whole run."""
+    """Circumstances that stay the same for a whole run."""
     plain = compiled.why_plain()
     return {
         "commit": commit(),
@@ -45,13 +45,13 @@ def of_run() -> Mapping[str, object]:
 
 
 def versions() -> Mapping[str, str]:
-    """Of the interpreter, of what the engine stands on, and of the programs that it is compared with."""
+    """Versions of the interpreter, of the engine's dependencies, and of the compared programs."""
     packages = {name: version(name) for name in ("gevent", "greenlet", "locust", "numpy")}
     return {"python": platform.python_version(), "kernel": platform.release(), **packages, **programs.versions()}
 
 
 def commit() -> str:
-    """The checked-out commit, marked where files differ from it; ``unknown`` outside a checkout."""
+    """The checked-out commit, marked if files differ from it; ``unknown`` outside a checkout."""
     where = Path(__file__).parent
     try:
         told = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=where, capture_output=True, text=True, check=True)
@@ -61,7 +61,7 @@ def commit() -> str:
 
 
 def _best(work: Callable[[], None], times: int) -> float:
-    """How many a second of one processor: the best of several tries, since nothing makes a machine faster than it is."""
+    """How many per second of one processor: the best of several tries, because other programs can only make it slower."""
 
     def once() -> float:
         began = time.process_time()
@@ -72,13 +72,13 @@ def _best(work: Callable[[], None], times: int) -> float:
 
 
 def _loops() -> None:
-    """Nothing but the interpreter."""
+    """Loops that use only the interpreter."""
     for _ in range(LOOPS):
         pass
 
 
 def _exchanges() -> None:
-    """Little but the kernel: a byte into a socket and out of its peer."""
+    """Exchanges that mostly use the kernel: a byte through a pair of sockets."""
     here, there = socket.socketpair()
     with here, there:
         for _ in range(EXCHANGES):

@@ -13,7 +13,7 @@ from closeshave.loadgen.percentiles import percentiles
 
 
 def main() -> None:
-    """Do it."""
+    """Process the records of the directory on the command line."""
     directory = Path(sys.argv[1])
     started = time.monotonic()
     converted = convert(directory, directory / "operations.parquet")

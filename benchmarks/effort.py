@@ -1,4 +1,4 @@
-"""How long to look, and how often: the published figures and a short form for working on the engine."""
+"""How long and how often to measure: for the published figures, and a short form for work on the engine."""
 
 from __future__ import annotations
 

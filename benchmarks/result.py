@@ -1,4 +1,4 @@
-"""One line of the table, and the file in which the figures of a run are published: one file a run, and no run writes into another's."""
+"""One line of the table, and the file with the figures of a run: one file for each run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RESULTS = Path(__file__).with_name("results")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A measured figure and the bar that it has to reach."""
+    """A measured figure and the required value (bar)."""
 
     measure: str
     value: float
@@ -24,16 +24,16 @@ class Result:
     bar: str
     met: bool
     ratio_to: str | None = None
-    """What ``value`` is a ratio to; ``None`` for an absolute figure."""
+    """The tool to which ``value`` is a ratio; ``None`` for an absolute figure."""
     tools: Mapping[str, float] = field(default_factory=dict)
-    """The figures behind it: medians, and what else was seen."""
+    """The figures from which it is computed: medians, and further ones."""
     circumstances: Mapping[str, str] = field(default_factory=dict)
-    """Of the measurement: the machine's own speed and its load, before and after."""
+    """The circumstances of the measurement: the machine's own speed and its load, before and after."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run of the benchmarks and its file, which is replaced as a whole after every measurement."""
+    """A run of the benchmarks and its file, which is written again completely after every measurement."""
 
     path: Path
     told: Mapping[str, object]
@@ -49,7 +49,7 @@ class Run:
         return cls(path, {"began": began.isoformat(timespec="seconds"), "measures": list(measures), **of_run})
 
     def add(self, found: Sequence[Result]) -> None:
-        """Take ``found`` in, and write all there is so far. Raises :class:`OSError`."""
+        """Add ``found``, and write all results so far. Raises :class:`OSError`."""
         self.results.extend(found)
         self.path.parent.mkdir(exist_ok=True)
         whole = {**self.told, "ended": datetime.now(UTC).isoformat(timespec="seconds"), "results": [asdict(each) for each in self.results]}
@@ -57,7 +57,7 @@ class Run:
 
 
 def at_least(measure: str, value: float, unit: str, bar: float, **more: object) -> Result:
-    """A figure that has to reach ``bar``."""
+    """A figure that must reach ``bar``."""
     return Result(measure, value, unit, f">= {bar:g}", value >= bar, **more)  # type: ignore[arg-type]  # the fields after met, by name
 
 
@@ -67,7 +67,7 @@ def at_most(measure: str, value: float, unit: str, bar: float, **more: object) -
 
 
 def table(results: list[Result]) -> str:
-    """For people: a line a measure."""
+    """A table with one line for each measure."""
     lines = []
     for result in results:
         ratio = f" x {result.ratio_to}" if result.ratio_to else ""

@@ -1,4 +1,4 @@
-"""CPU time that each part of a running environment has used, by the kernel's word."""
+"""CPU time that each part of a running environment has used, by the kernel's count."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Parts = Mapping[str, float]
 """Part → CPU seconds."""
 
 MACHINE = "the whole machine"
-"""Beside the parts: all that ran, ours or not."""
+"""The CPU time of all programs on the machine."""
 
 _PARTS = {
     "app": "stand-in",
@@ -30,11 +30,12 @@ _PARTS = {
     "locust": "generator",
     "harness": "harness",
 }
-"""By role of :class:`closeshave.deployment.Process`, and what a trial starts beside it."""
+"""Names of parts by role of :class:`closeshave.deployment.Process`, and of the trial's own processes."""
 
 
 def look(deployment: Deployment, run_id: str = "", harness: int = 0) -> Parts:
-    """What each part has used since its start, and the machine since its own. ``harness`` is the process ID of the trial ``run_id``, where there is one.
+    """The CPU time of each part since its start, and of the machine since its start. ``harness`` is the process ID of the trial ``run_id``, if there
+    is one.
 
     Children that have ended count with the process that waited for them, so short-lived ones are not missed.
     """
@@ -51,7 +52,7 @@ def look(deployment: Deployment, run_id: str = "", harness: int = 0) -> Parts:
 
 
 def between(before: Parts, after: Parts) -> Parts:
-    """What was used from one look to the next."""
+    """The CPU time between two calls of :func:`look`."""
     return {part: cpu_s - before.get(part, 0.0) for part, cpu_s in after.items()}
 
 

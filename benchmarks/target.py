@@ -1,4 +1,4 @@
-"""nginx on one core: the server that is loaded. An instance of its own, in a directory of its own, never the system's service."""
+"""nginx on one core: the server under load. A separate instance in its own directory, never the system's service."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Target:
     """A running nginx. Use as a context manager."""
 
     def __init__(self, *, prefer: bool, workers: int = 1) -> None:
-        """Start it on free ports, with ``prefer`` before other programs.
+        """Start it on free ports, with ``prefer`` at a higher priority than other programs.
 
         Raises :class:`programs.MissingProgramError`, or :class:`TimeoutError` when it does not come up."""
         self.root = Path(tempfile.mkdtemp(prefix="closeshave-bench-"))
@@ -100,23 +100,23 @@ class Target:
 
     @property
     def url(self) -> str:
-        """Plain."""
+        """The URL for plain HTTP."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def tls_url(self) -> str:
-        """TLS 1.3, certificate for localhost in :attr:`ca_file`."""
+        """The URL for TLS 1.3; the certificate for localhost is in :attr:`ca_file`."""
         return f"https://localhost:{self.tls_port}"
 
     def requests(self) -> int:
-        """How many requests the server has handled; each call is one of them."""
+        """How many requests the server has handled; each call of this counts too."""
         with urllib.request.urlopen(f"{self.url}/status", timeout=30) as answer:
             found = re.search(r"\n (\d+) (\d+) (\d+) ", answer.read().decode())
         assert found is not None
         return int(found[3])
 
     def stall(self, seconds: float) -> float:
-        """Stop the server's worker for so long; how long it really was, in seconds."""
+        """Stop the server's worker for so long; returns how long it really was, in seconds."""
         worker = psutil.Process(self._process.pid).children()[0]
         before = time.monotonic()
         worker.send_signal(signal.SIGSTOP)

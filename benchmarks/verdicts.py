@@ -1,4 +1,5 @@
-"""``python -m benchmarks.verdicts write|judge RUN OPERATIONS``: a made-up run directory of so many operations, and what it costs to judge it.
+"""``python -m benchmarks.verdicts write|judge RUN OPERATIONS``: writes a synthetic run directory with so many operations, or measures how long it
+takes to judge it.
 
 A tenth of the operations are writes with their effects, half of the bookings are paid, and each booking is in the final state. One primary is killed.
 """
@@ -50,7 +51,7 @@ TARGET = Target(
 
 
 def write(run: Path, count: int) -> None:
-    """The run directory."""
+    """Write the run directory."""
     rng = np.random.default_rng(1)
     span_ns = PHASES[-1][3] * 10**9
     intended = START_NS + (np.arange(count) * (span_ns / count)).astype(np.int64)
@@ -113,7 +114,7 @@ def _save(path: Path, columns: dict[str, Any], schema: pa.Schema, text: pa.DataT
 
 
 def judge(run: Path) -> dict[str, float]:
-    """Seconds of wall clock and of processor, peak of memory in GiB, and how many verdicts."""
+    """Seconds of wall clock and of processor, peak of memory in GiB, and the number of verdicts."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     started, busy = time.monotonic(), time.process_time()

@@ -1,7 +1,7 @@
 """``python -m proving [FAMILY …] [--environment containers] [--of RUN …]``: run the plans in ``scenarios/faults``, print and write the table.
 
-On another environment than the embedded one the plans that name that environment have their turn too. With ``--of`` nothing is carried out: the
-table is made from runs that are there.
+On another environment than the embedded one, plans that name that environment are run too. With ``--of`` nothing is run: the table is made from
+existing runs.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ HERE = Path(__file__).parents[1]
 PLANS = HERE / "scenarios" / "faults"
 RUNS = HERE / "reports" / "runs" / "faults"
 WIDTH = 150
-"""Of a log, which is no terminal."""
+"""Width of the output if it is not a terminal."""
 USUAL = "embedded"
-"""The environment that most plans name; they work on others just as well."""
+"""The environment that most plans name; they work on others too."""
 PAGES = HERE / "docs"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0 when every kind is as it should be, 1 when one is not, 130 when the operator stopped it."""
+    """Returns 0 when every kind is as expected, 1 when one is not, 130 when the operator stopped it."""
     told = _parse(arguments)
     console = Console(stderr=True, width=None if sys.stderr.isatty() else WIDTH)
     found: list[Row] = []
@@ -64,12 +64,12 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def plans(environment: str) -> list[Path]:
-    """The plans that are carried out on an environment: the usual ones, and those that need just this one."""
+    """The plans for an environment: the usual ones, and those that name this one."""
     return [path for path in sorted(PLANS.glob("*.yaml")) if read_plan(path).environment in {USUAL, environment}]
 
 
 def _runs(told: argparse.Namespace, console: Console) -> Iterator[tuple[Path, str]]:
-    """Each run's directory, and in a word how it ended when it did not end by itself."""
+    """Each run's directory, and how it ended if it ended early."""
     if told.of:
         yield from ((run, "") for run in told.of)
         return

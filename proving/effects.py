@@ -1,14 +1,14 @@
-"""When a fault first showed in its scope's operations. Pure: a history in, an instant out.
+"""When a fault first showed in its scope's operations. Pure: computes an instant from a history.
 
-*Normal* is the last minute before the injection in which nothing was broken, calm or between two faults: recent, because a machine has busier
-and quieter minutes. An operation is *hurt* when its customer did not get the promised answer, or waited longer than a certain share of its kind
-normally do: 99 %, so that a few very late ones tell, or half, so that many that are a little late do. The fault shows at the first operation
-at which so many of those due since the injection, in the last second or the last ten, are hurt that the normal share, or that of the seconds
-just before the injection, would bring it about once in a million times (binomial).
+*Normal* is the last minute before the injection without a fault in effect, in calm or between two faults: recent, because the load of a machine
+changes. An operation is *affected* when its customer did not get the promised answer, or waited longer than a certain share of its kind normally do:
+99 %, so that a few very late ones count, or half, so that many slightly late ones count. The fault shows at the first operation at which so many of
+those due since the injection, in the last second or the last ten, are affected that the normal share, or that of the seconds just before the
+injection, would cause this once in a million times (binomial).
 
-One kind of operation by itself is looked at too: what payments suffer would drown in all the reading around them. So are errors by
-themselves, of which a few say much where there normally are none, and reads that say that no cache answered them: that a database stands in
-for a lost cache is an effect, though a platform worth its name is hardly slower for it.
+Each kind of operation is also tested by itself, because an effect on payments alone would not show among all the reads. So are errors by themselves,
+of which a few are significant if there are normally none, and reads that no cache answered: that the database replaces a lost cache is an effect,
+even if a good platform is hardly slower.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ CHANCE = 1e-6
 QUANTILES = (0.5, 0.99)
 WINDOWS_NS = (1_000_000_000, 10_000_000_000)
 BEFORE_NS = 5_000_000_000
-"""Bad operations in this stretch before the injection are not caused by the fault."""
+"""Bad operations in so many seconds before the injection are not caused by the fault."""
 NORMAL_S = 60
 NORMAL_MIN = 20
-"""A kind of operation that was seen less often has no normal to be compared with."""
+"""A kind of operation with fewer samples has no normal for a comparison."""
 AFTERMATH_NS = 2_000_000_000
-"""What was sent while a fault was being proven healed may still be slow."""
+"""Operations that were sent while a heal was being proven may still be slow."""
 
 
 def shown_ns(evidence: Evidence, life: Life, within_s: float) -> int | None:
@@ -49,7 +49,7 @@ def shown_ns(evidence: Evidence, life: Life, within_s: float) -> int | None:
 
 
 def normal_of(evidence: Evidence, before_ns: int) -> Flags:
-    """The operations of the last minute before an instant, counting only the time in which nothing was broken."""
+    """The operations of the last minute before an instant, counting only time without a fault in effect."""
     whole = (evidence.intended_ns < before_ns) & within(evidence.intended_ns, spans(evidence.history.manifest, "run"))
     for life in lives(evidence):
         if life.injected_ns is not None:
@@ -73,7 +73,7 @@ def _hurt(evidence: Evidence, normal: Flags, quantile: float) -> Flags:
 
 
 def _uncached(evidence: Evidence) -> Flags:
-    """Which operations were answered past the cache."""
+    """Which operations no cache answered."""
     return member(evidence.operations["cache"], ("miss", "bypass"))
 
 
@@ -88,7 +88,7 @@ def _groups(evidence: Evidence, rows: Flags) -> Iterator[Flags]:
 
 
 def _shown_by(evidence: Evidence, rows: Flags, hurt: Flags, normal: Flags, between_ns: tuple[int, int]) -> int | None:
-    """The instant at which the first of these operations was due that makes chance an unlikely story."""
+    """When the first operation was due at which chance is too unlikely an explanation."""
     start_ns, until_ns = between_ns
     usual = int(np.count_nonzero(rows & normal))
     if usual < NORMAL_MIN:

@@ -1,4 +1,4 @@
-"""What a run shows of each of its faults. Pure."""
+"""The results of a run for each of its faults. Pure."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from closeshave.vocabulary import MarkKind
 from proving.effects import shown_ns
 
 LATE_MS_MAX = 250.0
-"""The bar: how far from its scheduled instant an injection may begin."""
+"""How far from its scheduled instant an injection may begin, in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One fault on the proving ground. What is unknown is ``None``."""
+    """One fault in the table. Unknown values are ``None``."""
 
     kind: str
     scope: str
     late_ms: float | None
     """From the scheduled instant to the injection's beginning."""
     observed_s: float | None
-    """From the injection to an independent probe's seeing it."""
+    """From the injection until an independent probe saw it."""
     effect_s: float | None
-    """From the injection to customers' or canaries' operations showing it."""
+    """From the injection until operations of customers or canaries showed it."""
     effect_within_s: float | None
-    """The kind's own deadline for that; ``None`` where customers should not notice."""
+    """The kind's own deadline for that; ``None`` if customers should not notice it."""
     undone_s: float | None
     """From the injection to the beginning of its undo."""
     proven_s: float | None
@@ -39,7 +39,7 @@ class Row:
 
     @property
     def effect_due(self) -> bool:
-        """Whether operations had to show it and did not."""
+        """Whether operations should have shown it and did not."""
         return self.effect_within_s is not None and self.effect_s is None
 
     @property
@@ -55,7 +55,7 @@ def rows(evidence: Evidence, kinds: Mapping[str, Kind]) -> tuple[Row, ...]:
 
 
 def superseded(found: Sequence[Row], newer: Sequence[Row]) -> list[Row]:
-    """The rows of several runs: of a kind that was run again only the last run counts."""
+    """The rows of several runs: for each kind only the last run counts."""
     again = {row.kind for row in newer}
     return [*(row for row in found if row.kind not in again), *newer]
 

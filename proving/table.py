@@ -1,4 +1,4 @@
-"""The rows of the proving ground as a table: on the terminal and as a page."""
+"""The results as a table: on the terminal and as a page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Made by `python -m proving --environment {environment}` (`make faults` does it o
 
 
 def terminal(rows: Sequence[Row]) -> Table:
-    """For the terminal: a fault that is not as expected is red."""
+    """The table for the terminal: a fault that is not as expected is red."""
     table = Table()
     for head in HEADS:
         table.add_column(head, no_wrap=head in {"kind", "scope"})
@@ -33,7 +33,7 @@ def terminal(rows: Sequence[Row]) -> Table:
 
 
 def page(rows: Sequence[Row], environment: str, when: str) -> str:
-    """For the documentation, in Markdown."""
+    """The page for the documentation, in Markdown."""
     good = sum(row.well for row in rows)
     introduction = INTRODUCTION.format(environment=environment, late_ms_max=LATE_MS_MAX)
     lines = [introduction, f"{good} of {len(rows)} kinds are as expected; measured {when}.", ""]

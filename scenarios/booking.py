@@ -1,9 +1,9 @@
-"""Customers of a barber franchise: they look a lot, book now and then, and sometimes two want the same chair.
+"""Customers of a barber franchise: they search often, book sometimes, and sometimes two request the same slot.
 
 Runs by itself (``locust -f scenarios/booking.py --host http://127.0.0.1:8000``, web UI included) and under the harness.
 
 The mix, in requests: search and availability 70 %, franchise page 20, log-in and profile 6, book 3, cancel 1 (look-to-book ratios of
-travel and appointment sites). What a booking brings with it (reading it back, paying, moving it) comes on top.
+travel and appointment sites). The further requests of a booking (reading it back, paying, moving it) are additional.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from closeshave.traffic.steps import choose, services_at
 
 
 class Customer(BookingUser):
-    """A customer who books an appointment, sooner or later."""
+    """A customer who sometimes books an appointment."""
 
     weight = 20
     wait_time = thinking(mean_s=2.5)
@@ -25,17 +25,17 @@ class Customer(BookingUser):
 
     @task(67)
     def search(self) -> None:
-        """Is anything free that day?"""
+        """List the free times of a day."""
         self.steps.slots(self.steps.some_day())
 
     @task(17)
     def look_around(self) -> None:
-        """What kind of shop is it, who works there, what do they do?"""
+        """Read the shop's page, its barbers and services."""
         self.rng.choice((self.steps.franchise_page, self.steps.services, self.steps.barbers))()
 
     @task(6)
     def profile(self) -> None:
-        """One's own account; some have to log in first, at the low rate that a password hash allows."""
+        """Read the customer's own profile; some log in first, at the low rate that a password hash allows."""
         if self.chance(self.login_share):
             self.steps.log_in()
         else:
@@ -43,7 +43,7 @@ class Customer(BookingUser):
 
     @task(3)
     def book(self) -> None:
-        """Choose a barber and a time, book, and live with it: read it, pay it, move it, drop it."""
+        """Choose a barber and a time, book, and then read, pay, move or cancel the booking."""
         steps = self.steps
         barbers = steps.barbers()
         if not barbers:
@@ -84,7 +84,7 @@ class Rivals(BookingUser):
 
     @task
     def race(self) -> None:
-        """Both look at the same free slot, then both book it."""
+        """Both find the same free slot, then both request it."""
         steps = self.steps
         barbers = steps.barbers()
         if not barbers:

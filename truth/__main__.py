@@ -1,4 +1,4 @@
-"""``python -m truth [--short] [--only NAME …] [--again]``: carry out the matrix, print it, write ``docs/truth.md``; goes on where it stopped."""
+"""``python -m truth [--short] [--only NAME …] [--again]``: carry out the matrix, print it, write ``docs/truth.md``; continues an interrupted matrix."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ from truth.stage import HERE, Stage, Stopped, stage
 
 RUNS = HERE.parent / "reports" / "runs" / "truth"
 RESULTS = "results.json"
-"""In the directory of the runs."""
+"""The file of results in the directory of the runs."""
 PAGE = HERE.parent / "docs" / "truth.md"
 CLEAN = ("calm",) * 11 + ("failover",) * 5 + ("europe",) * 2 + ("region",) * 2
 """The plans of the consecutive clean runs."""
 HOME = "embedded"
-"""The environment that the page is about."""
+"""The environment of the page."""
 SHORT = ("clean-01", "double-booking", "wrong-shard", "double-charge", "dropped-records", "worker-killed")
-"""What CI carries out: three defects, two damages, one clean run."""
+"""The cases in CI: three defects, two damages, one clean run."""
 
 WHAT = """
-Is the judge ever fooled? Plants defects in the stand-in platform and damages the harness, one case at a time on one embedded environment, and says
-whether each was judged as it must be. Prints the matrix and writes docs/truth.md. Results are kept: the next call goes on where this one stopped.
+Is the judge right? Plants defects in the stand-in platform and damages the harness, one case at a time on one embedded environment, and
+says whether each was judged as it must be. Prints the matrix and writes docs/truth.md. Results are kept: the next call continues where this
+one stopped.
 """
 
 Work = Callable[[Stage], Result]
 
 
 def main() -> int:
-    """0 when every case that was carried out is right, 1 otherwise, 130 when interrupted."""
+    """Returns 0 when every case that was carried out is right, 1 otherwise, 130 when interrupted."""
     parser = argparse.ArgumentParser(prog="python -m truth", description=WHAT)
     parser.add_argument("--short", action="store_true", help="three defects, two damages, one clean run; writes nothing")
     parser.add_argument("--only", nargs="+", metavar="CASE", help="only these cases, again")
@@ -67,7 +68,7 @@ def main() -> int:
 
 
 def cases(runs: Path) -> dict[str, Work]:
-    """Everything that can be done, by name, in the order in which it is."""
+    """All cases by name, in order."""
     work: dict[str, Work] = {
         f"clean-{number:02}": partial(judging.clean, name=f"clean-{number:02}", plan=plan) for number, plan in enumerate(CLEAN, 1)
     }
@@ -79,7 +80,7 @@ def cases(runs: Path) -> dict[str, Work]:
 def carry_out(
     todo: list[str], work: dict[str, Work], kept: dict[str, Result], options: argparse.Namespace, console: Console, *, save: bool
 ) -> dict[str, Result]:
-    """Do what is to be done on one environment, and keep each result at once."""
+    """Carry out cases on one environment, and save each result at once."""
     runs: Path = options.runs
     if not todo:
         return kept
@@ -109,7 +110,7 @@ def carry_out(
 
 
 def _damage(environment: Stage, case: damages.Damage, runs: Path) -> Result:
-    """Damage to files is done to a clean run: the last one here, or one more."""
+    """Carry out a case of damage. Files are damaged in a copy of the last clean run; if there is none, one is made."""
     clean = None
     if case.spoil is not None:
         if not (passed := _clean_runs(runs, case.plan)):

@@ -1,4 +1,4 @@
-"""The command, as an operator of a remote platform calls it, with its own state directory."""
+"""Calls the command as an operator of a remote platform would, with a separate state directory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Ended:
         return found
 
     def summary(self) -> dict[str, Any]:
-        """Of its only run."""
+        """The summary of its only run."""
         told: dict[str, Any] = json.loads((self.run / "summary.json").read_text())
         return told
 

@@ -1,4 +1,4 @@
-"""Damage to the harness itself, done from outside: what each does, on which plan, and the verdict that must be inconclusive, with its reason."""
+"""Damage to the harness itself, done from outside: what each case does, its plan, and the verdict that must be inconclusive, with its reason."""
 
 from __future__ import annotations
 
@@ -29,34 +29,34 @@ from truth.scene import Scene
 DROPPED = 0.001
 OFF_NS = 200_000_000
 FILE_BYTES = 200_000
-"""A recorder's file may grow so long, as on a full disk: some seconds of records."""
+"""The largest size of a recorder's file, as on a full disk: some seconds of records."""
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One way to harm a trial. Exactly one of ``act`` and ``spoil`` is there."""
+    """One kind of damage to a trial. Exactly one of ``act`` and ``spoil`` is set."""
 
     name: str
     what: str
     verdicts: tuple[str, ...]
-    """IDs, of which one must be inconclusive for this reason."""
+    """IDs of verdicts, of which one must be inconclusive for this reason."""
     reason: str
-    """A regular expression that its reason must match."""
+    """A regular expression that the reason must match."""
     plan: str = "calm"
     act: Callable[[Scene], None] | None = None
-    """While the trial runs."""
+    """Called while the trial runs."""
     spoil: Callable[[Path], object] | None = None
-    """To a copy of a clean run's directory; a context manager that it returns is held while the run is judged."""
+    """Called with a copy of a clean run's directory; a context manager that it returns is open while the run is judged."""
 
 
 def kill_generator(scene: Scene) -> None:
-    """SIGKILL to the customers' generator in the middle of the calm phase."""
+    """Send SIGKILL to the customers' generator in the middle of the calm phase."""
     scene.sleep_until_phase("calm", 8)
     send([identity for pid in scene.workers("customers") if (identity := identify(pid))], signal.SIGKILL)
 
 
 def fill_disk(scene: Scene) -> None:
-    """No file of the customers' generator may grow any more."""
+    """Limit the size of files of the customers' generator, so that it cannot write any more."""
     scene.sleep_until_phase("calm", 8)
     for pid in scene.workers("customers"):
         # As long as any of its files is now: the next record finds no room.
@@ -64,7 +64,7 @@ def fill_disk(scene: Scene) -> None:
 
 
 def starve(scene: Scene) -> None:
-    """The customers' generator without its real-time priority on one processor, with eight others that never sleep and go first."""
+    """Run the customers' generator without real-time priority on one processor, with eight processes that never sleep and have precedence."""
     scene.sleep_until_phase("calm", 6)
     core = min(os.sched_getaffinity(0))
     workers = [int(thread.name) for pid in scene.workers("customers") for thread in Path(f"/proc/{pid}/task").iterdir()]
@@ -84,7 +84,7 @@ def starve(scene: Scene) -> None:
 
 
 def resume_always(scene: Scene) -> None:
-    """Every process that the fault stops is resumed at once, so that the fault never takes effect."""
+    """Resume every process that the fault stops at once, so that the fault never takes effect."""
     scene.sleep_until_phase("broken", 3)
     pids = scene.processes_of("app", "ap-southeast-1")
     while not scene.over():
@@ -94,7 +94,7 @@ def resume_always(scene: Scene) -> None:
 
 
 def resume_early(scene: Scene) -> None:
-    """The fault takes effect, is seen, and is over four seconds later, long before it is healed."""
+    """End the fault four seconds after it was observed, long before the harness heals it."""
     poll_until(lambda: scene.saw(FaultEdge.OBSERVED) or scene.over(), 120)
     deadline = time.monotonic() + 4
     poll_until(lambda: time.monotonic() >= deadline or scene.over(), 10)
@@ -103,7 +103,7 @@ def resume_early(scene: Scene) -> None:
 
 
 def blind_canaries(scene: Scene) -> None:
-    """The canaries' generator stands still from before the fault until it must have recovered, and then goes on: it is unknown whether it had."""
+    """Stop the canaries' generator from before the fault until after its recovery, so that the recovery is not seen."""
     scene.sleep_until_phase("broken", 2)
     workers = scene.workers("canary")
     for pid in workers:
@@ -114,7 +114,7 @@ def blind_canaries(scene: Scene) -> None:
 
 
 def lock_out(scene: Scene) -> None:
-    """The role that reads the final state may not log in on one shard any more once the load is over."""
+    """After the load, forbid log-ins on one shard to the role that reads the final state."""
     scene.sleep_until_phase("calm", 28)
     shard = scene.deployment.topology.shards[1]
     members = [member for member in scene.deployment.members if member.shard == shard.id]
@@ -129,14 +129,14 @@ def lock_out(scene: Scene) -> None:
 
 
 def drop_records(run: Path) -> None:
-    """One operation in a thousand is lost between the recorder and the history."""
+    """Remove one operation in a thousand from the history."""
     table = pq.read_table(run / history.OPERATIONS_FILE)
     kept = np.random.default_rng(7).random(table.num_rows) >= DROPPED
     history.save_rows(run / history.OPERATIONS_FILE, table.filter(pa.array(kept)))
 
 
 def shift_clock(run: Path) -> None:
-    """The canaries' clock is 200 ms ahead of all others."""
+    """Shift the canaries' times by 200 ms."""
     table = pq.read_table(run / history.OPERATIONS_FILE)
     canary = pa.array([source == "canary" for source in table["source"].to_pylist()])
     for name in ("intended_ns", "started_ns", "ended_ns"):
@@ -146,13 +146,13 @@ def shift_clock(run: Path) -> None:
 
 
 def truncate(run: Path) -> None:
-    """The end of a Parquet file, which says what is in it, is missing."""
+    """Remove the end of a Parquet file, which describes its contents."""
     path = run / history.OPERATIONS_FILE
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
 
 
 def raising_judge(_run: Path) -> object:
-    """A judge with a bug."""
+    """Replace a judge by one that raises."""
 
     def raises(_analysis: object) -> NoReturn:
         raise ZeroDivisionError("division by zero")

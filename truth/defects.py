@@ -1,4 +1,4 @@
-"""The planted platform defects: which plan shows each, which verdict is meant for it, and what a right witness is."""
+"""The planted platform defects: the plan and the verdict that show each one, and what a right witness is."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from truth import drawing
 from truth.drawing import NOBODY, Drawn
 
 Right = Callable[[Witness, Drawn], bool]
-"""Whether a witness proves this defect."""
+"""Whether a witness proves the defect."""
 Draw = Callable[[Plan, Topology], Drawn]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A defect of the platform. Verdicts are named by their ID; with several, any of them fails."""
+    """A defect of the platform. ``verdicts`` are IDs; if there are several, at least one of them must fail."""
 
     defect: str
     plan: str

@@ -1,7 +1,8 @@
-"""``python -m truth.elsewhere``: is the judge fooled by a platform that shares no code with ours? Writes ``docs/truth-plain.md``; resumes.
+"""``python -m truth.elsewhere``: is the judge right about a platform that shares no code with ours? Writes ``docs/truth-plain.md``; continues an
+interrupted call.
 
-A platform that shares no code with ours, with the habits of the real application, is tested as an unknown one: its operator writes down its
-address, the doctor completes the file, a shipped plan is fitted by the one option that ``validate`` names, and is carried out. Nothing else is set.
+A platform that shares no code with ours and behaves like the real application is tested as an unknown one: its operator writes a file with its
+address, the doctor completes the file, a shipped plan is fitted by the option that ``validate`` names, and is carried out. Nothing else is set.
 """
 
 from __future__ import annotations
@@ -33,27 +34,27 @@ PAGE = HERE.parent / "docs" / "truth-plain.md"
 RESULTS = "results.json"
 PLAN = "smoke"
 ZONES = {"utc": "UTC", "new-york": "America/New_York"}
-"""Business zones by the names that cases have."""
+"""Business zones by their name in cases."""
 CLEAN_EACH = 10
-"""Clean runs in each zone."""
+"""The number of clean runs in each zone."""
 PASSES_MIN = 0.9
 Struck = Mapping[str, list[int]]
-"""What the platform itself knows of its defects: by name, the bookings (or starts of slots) that each hit."""
+"""What the platform itself recorded about its defects: by name, the bookings (or starts of slots) that each affected."""
 
 
 class NotDone(RuntimeError):
-    """A step before the run did not do what a new user needs from it; says which, and what it printed."""
+    """A step before the run failed; the message says which, and what it printed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A defect, how often it strikes, the verdict meant for it, and what in a witness of that verdict the platform must know of."""
+    """A defect, how often it happens, its verdict, and what in a witness of that verdict the platform must have recorded."""
 
     defect: Defect
     share: float
     verdict: str
     named: Callable[[Mapping[str, Any]], set[int]]
-    """What a witness accuses: bookings, or starts of slots."""
+    """What a witness names: bookings, or starts of slots."""
 
 
 def _booking(witness: Mapping[str, Any]) -> set[int]:
@@ -74,7 +75,7 @@ CASES = (
 
 
 def main() -> int:
-    """0 when every case that was carried out is right, 1 otherwise, 130 when interrupted."""
+    """Returns 0 when every case that was carried out is right, 1 otherwise, 130 when interrupted."""
     parser = argparse.ArgumentParser(prog="python -m truth.elsewhere", description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="CASE", help="only these cases, again")
     parser.add_argument("--again", action="store_true", help="discard the results so far and run every case")
@@ -96,7 +97,7 @@ def main() -> int:
         with interrupts(console.print):
             _carry_out({name: work[name] for name in todo}, kept, options.runs, console)
     except Interrupted:
-        console.print("stopped; the next call goes on from here")
+        console.print("stopped; the next call continues here")
         return 130
     page = render({name: kept[name] for name in work if name in kept})
     if options.runs == RUNS:
@@ -120,7 +121,7 @@ def _carry_out(todo: Mapping[str, Callable[[Path], Result]], kept: dict[str, Res
 
 
 def cases() -> dict[str, Callable[[Path], Result]]:
-    """Everything that can be done, by name: what it does in a directory of its own."""
+    """All cases by name: the function that carries each out in a directory."""
     work: dict[str, Callable[[Path], Result]] = {}
     for short, zone in ZONES.items():
         for case in CASES:
@@ -135,7 +136,7 @@ def cases() -> dict[str, Callable[[Path], Result]]:
 
 
 def convict(at: Path, name: str, case: Case, zone: str) -> Result:
-    """A platform with the defect: the verdict meant for it fails, and every witness of it is one of those that the platform knows of."""
+    """Test a platform with the defect: its verdict must fail, and the platform must have recorded what each witness names."""
     with _platform(zone, "provider") as platform:
         platform.operate(f"plant/{case.defect}?share={case.share}")
         ended = meet(at, name, platform)
@@ -155,13 +156,13 @@ def convict(at: Path, name: str, case: Case, zone: str) -> Result:
 
 
 def proven(case: Case, witnesses: Sequence[Mapping[str, Any]], struck: Struck) -> bool:
-    """Whether there are witnesses, and each accuses something that the defect hit. Pure."""
+    """Whether there are witnesses, and each names something that the defect affected. Pure."""
     hit = set(struck[case.defect])
     return bool(witnesses) and all(case.named(witness) & hit for witness in witnesses)
 
 
 def acquit(at: Path, name: str, zone: str, payments: str) -> Result:
-    """A correct platform: the whole run passes."""
+    """Test a correct platform: the whole run must pass."""
     with _platform(zone, payments) as platform:
         ended = meet(at, name, platform)
     summary = ended.summary()
@@ -178,7 +179,7 @@ def acquit(at: Path, name: str, zone: str, payments: str) -> Result:
 
 
 def meet(at: Path, name: str, platform: Plain) -> Ended:
-    """From the operator's first file to a judged run, as a new user would do it. Raises :class:`NotDone`."""
+    """All steps of a new user, from the operator's first file to a judged run. Raises :class:`NotDone`."""
     shutil.rmtree(at, ignore_errors=True)
     at.mkdir(parents=True)
     path = file.write(at / f"{name}.yaml", platform)
@@ -197,7 +198,7 @@ def meet(at: Path, name: str, platform: Plain) -> Ended:
 
 
 def fitted(validated: Ended) -> tuple[str, ...]:
-    """The option that ``validate`` names, or none where the plan fits as it is. Raises :class:`NotDone` when it names none."""
+    """The option that ``validate`` names, or none if the plan fits as it is. Raises :class:`NotDone` if it refuses the plan and names none."""
     if validated.code == 0:
         return ()
     found = re.search(r"--rate-scale[ =]([0-9.]*[0-9])", validated.said)
@@ -215,14 +216,14 @@ def enough(results: Mapping[str, Result]) -> bool:
 
 
 def render(results: Mapping[str, Result]) -> str:
-    """Markdown of everything that was found."""
+    """All results as Markdown."""
     of = {sort: [one for one in results.values() if one.sort == sort] for sort in ("defect", "clean")}
     convicted = sum(one.status == "fail" for one in of["clean"])
     lines = [
-        "# Is the judge fooled by a platform that shares no code with ours?",
+        "# Is the judge right about a platform that shares no code with ours?",
         "",
-        "`make truth-plain` tests a platform that shares no code with the stand-in and has the habits of the real application: lists of slots by",
-        "barber are always empty, lists are paged, the business zone is told nowhere, all customers share the limits of one address, an",
+        "`make truth-plain` tests a platform that shares no code with the stand-in and behaves like the real application: lists of slots by",
+        "barber are always empty, lists are paged, no answer states the business zone, all customers share the limits of one address, an",
         "administrator is listed as a barber, a part of the readiness says `ready` while the whole does not, a log-in takes 300 ms. `closeshave",
         "doctor` completes the operator's file; `smoke` runs with the one option that `closeshave validate` names; nothing else is set. The",
         "platform itself records what its defects affected, and every witness must be one of those.",

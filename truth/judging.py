@@ -1,4 +1,4 @@
-"""Each case carried out and held against what it must give."""
+"""Carries out each case and compares the result with the required one."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from truth.result import Result, brief
 from truth.stage import HERE, Stage
 
 ATTEMPTS = 3
-"""A run in which the machine, and not what was planted, kept the harness from its schedule says nothing, and is done again."""
+"""A run in which the machine, and not the planted defect, delayed the harness is not valid and is repeated."""
 CLEAN = "clean"
-"""A file in the directory of a run that may be spoilt later to see whether the judge notices."""
+"""A file that marks the directory of a clean run whose copies may be damaged."""
 PAGES = "cache"
 """The tier that holds cached pages."""
 UNSOUND = ("generator/", "reconciled", "complete", "host", "clock")
 
 
 def defect(stage: Stage, case: Case) -> Result:
-    """Plant it, carry out its plan, take it out again."""
+    """Plant the defect, carry out its plan, remove the defect."""
     deployed = stage.deployed
     plan = read_plan(HERE / "plans" / f"{case.plan}.yaml")
     drawn = case.draw(plan, deployed.topology)
 
     def anew() -> None:
-        """A defect remembers what it saw: without being off for a moment it would be of the last run."""
+        """Switch the defect off and on, because it remembers failures of the last run."""
         defects.clear(deployed, case.defect)
         time.sleep(2 * LOOK_EVERY_S)  # the processes' own interval: there is nothing to ask them
         defects.plant(deployed, case.defect, drawn.franchises)
@@ -69,7 +69,7 @@ def _flush_pages(deployed: Deployment) -> None:
 
 
 def damage(stage: Stage, case: Damage, clean_run: Path | None) -> Result:
-    """Carry it out on a trial that runs, or on a copy of a clean one."""
+    """Damage a running trial, or a copy of a clean one."""
     if case.act is not None:
         with scene.damaged(stage.runs, case.act) as begin:
             conclusion = stage.carry_out(case.plan, begin)
@@ -90,7 +90,7 @@ def damage(stage: Stage, case: Damage, clean_run: Path | None) -> Result:
 
 
 def clean(stage: Stage, name: str, plan: str) -> Result:
-    """A correct platform: everything must pass."""
+    """Test a correct platform: everything must pass."""
     conclusion, attempts = _sound(stage, plan, lambda found: found.assessment.status is Status.PASS)
     wrong = [verdict for verdict in conclusion.assessment.verdicts if verdict.gates and verdict.status is not Status.PASS]
     if not wrong:
@@ -106,7 +106,7 @@ def clean(stage: Stage, name: str, plan: str) -> Result:
 def _sound(
     stage: Stage, plan: str, enough: Callable[[Conclusion], bool], prepare: Callable[[], None] = lambda: None
 ) -> tuple[Conclusion, int]:
-    """The first run that is enough, or in which the harness was sound; the last one otherwise. And how many there were."""
+    """The first run that is enough or in which the harness was not disturbed, else the last one; and the number of runs."""
     for attempt in range(1, ATTEMPTS + 1):
         prepare()
         conclusion = stage.carry_out(plan)
@@ -116,7 +116,7 @@ def _sound(
 
 
 def _unsound(conclusion: Conclusion) -> bool:
-    """Nothing fails, and something that is the harness's own affair is not in order."""
+    """Whether nothing fails and a check of the harness itself is not passed."""
     verdicts = conclusion.assessment.verdicts
     troubled = any(verdict.status is Status.INCONCLUSIVE and verdict.id.startswith(UNSOUND) for verdict in verdicts)
     return troubled and not any(verdict.status is Status.FAIL and verdict.gates for verdict in verdicts)
@@ -127,7 +127,7 @@ def _of(conclusion: Conclusion, names: tuple[str, ...]) -> list[Verdict]:
 
 
 def _convicts(case: Case, drawn: Drawn) -> Callable[[Verdict], bool]:
-    """Fails, with witnesses that are all of this defect."""
+    """Whether the verdict fails, and all of its witnesses prove this defect."""
     return lambda verdict: (
         verdict.status is Status.FAIL and bool(verdict.witnesses) and all(case.right(witness, drawn) for witness in verdict.witnesses)
     )

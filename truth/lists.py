@@ -1,4 +1,4 @@
-"""The shapes in which platforms answer lists, as the scripted server does. Pure."""
+"""The forms in which platforms return lists, for the scripted server. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 SHAPES = ("skip", "page", "cursor", "next link", "whole", "everywhere")
-"""A total with ``skip`` and ``limit``; numbered pages; a cursor; the address of the next page; all at once, without a word of it; and a total with all
-of a customer's bookings, whichever franchise was asked for."""
+"""A total with ``skip`` and ``limit``; numbered pages; a cursor; the address of the next page; all rows without a total; and a total with all of a
+customer's bookings, whatever the requested franchise."""
 
 
 def answer(shape: str, size: int, rows: Sequence[Any], query: Mapping[str, str], path: str) -> Any:
-    """The body for a question with this query: no more than ``size`` rows of ``rows``, but for *whole*, which knows no pages."""
+    """The body for a request with this query: at most ``size`` rows, except for *whole*, which has no pages."""
     if shape == "whole":
         return list(rows)
     begin = int(query.get("cursor", query.get("skip", 0)))

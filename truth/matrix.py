@@ -18,13 +18,13 @@ def false_alarm_bound(failures: int, n: int) -> float:
 
 
 def render(results: Mapping[str, Result]) -> str:
-    """Markdown of everything that was found."""
+    """All results as Markdown."""
     of = {sort: [result for result in results.values() if result.sort == sort] for sort in ("defect", "damage", "clean")}
     planned = {"defect": len(defects.CASES), "damage": len(damages.CASES)}
     right = {sort: sum(result.right for result in found) for sort, found in of.items()}
     whats = {case.name: case.what for case in damages.CASES}
     lines = [
-        "# Is the judge ever fooled?",
+        "# Is the judge right?",
         "",
         "`make truth` plants defects in the stand-in platform and damages the harness, one at a time, on one embedded environment. The plan,",
         "the target and the environment are the same files for a clean platform and for a broken one; a judge sees only the history. Defects of",
@@ -72,7 +72,7 @@ def _clean_line(runs: Sequence[Result], passed: int) -> str:
 
 
 def mark(result: Result) -> str:
-    """A mark that stands out where a case is not right."""
+    """A mark for a case: right or wrong."""
     return "✓" if result.right else "**missed**"
 
 

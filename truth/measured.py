@@ -1,8 +1,8 @@
-"""``python -m truth.measured``: what the harness measures of a server that does what its script says; writes ``docs/measured-error.md``.
+"""``python -m truth.measured``: compares the harness's figures with a server that follows a script; writes ``docs/measured-error.md``.
 
-The real generators, the real recorder, the real life of a fault (an operator's hook, in a process of its own) and the real judges; only the platform is a
-script. Forty random scripts, each with an outage of known manner, length and share, known lost acknowledgements, errors and late answers. What was true
-is the server's own record: from the arrival of the call to the instant from which no request suffered.
+Generators, recorder, the process of a fault (an operator's hook) and judges are the real ones; only the platform is a script. There are forty random
+scripts, each with an outage of known kind, length and share, known lost acknowledgements, errors and late answers. The true values are the server's
+own record: from the arrival of the call to the instant from which no request was affected.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ RESULTS = HERE.parent / "reports" / "runs" / "truth" / "measured.json"
 PAGE = HERE.parent / "docs" / "measured-error.md"
 ROOMS = ("judge", "faults", "loadgen", "traffic", "history", "environments/remote")
 SOURCES = (*(f"closeshave/{room}" for room in ROOMS), "truth")
-"""What has a part in what is measured."""
+"""The sources on which the measurement depends."""
 SCRIPTS = 40
 INSIDE_LEAST = 0.95
-"""Of the true recoveries, so many must lie inside the interval that is stated for them."""
+"""The share of true recoveries that must be inside their stated intervals."""
 BIAS_S_MOST = 0.05
 LOSS_CLOSE_S = 0.005
-"""An acknowledgement is some milliseconds under way, and the server and its client note different ends of them."""
+"""Tolerance: an acknowledgement takes some milliseconds, and the server and its client note different ends of it."""
 CALM_S, FAULT_S = 5.0, 17.0
 AT_S, HOLD_S = 1.0, 11.0
 SESSIONS_PER_S = 10.0
@@ -74,7 +74,7 @@ PERCENTILES = (0.5, 0.95, 0.99)
 
 
 def target(bound_s: float) -> Target:
-    """What is promised: a recovery within a bound near the true one, so that it is tested."""
+    """The target: a recovery within a bound near the true one, so that the verdict is tested."""
     objectives = (
         Objective("availability", (), Measure.AVAILABILITY, at_least=0.5, window="run"),
         *(Objective(f"p{p * 100:g}", (), Measure.LATENCY, at_most=5.0, percentile=p, window="run") for p in PERCENTILES),
@@ -87,16 +87,16 @@ def target(bound_s: float) -> Target:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One script: what was, what was measured, and how finely. Times in seconds."""
+    """One script: true values, measured values and their intervals. Times in seconds."""
 
     script: Script
     recovery_true_s: float
-    """From the arrival of the call to the instant from which no request suffered, by the server's clock."""
+    """From the arrival of the call to the instant from which no request was affected, by the server's clock."""
     recovery_s: float | None
     interval_s: tuple[float, float] | None
     bound_s: float
     recovery: str
-    """The verdict on it."""
+    """The verdict on the recovery."""
     observed: bool
     healed: bool
     loss_true_s: float
@@ -105,25 +105,25 @@ class Measured:
     lost_true: int
     lost: int | None
     lost_elsewhere: str
-    """The verdict on writes that are lost by no fault."""
+    """The verdict on writes that were lost without a fault."""
     phantom: int | None
     doubled: int | None
-    """Both are 0 of this server."""
+    """Both must be 0 for this server."""
     listed: bool
-    """Whether the list that was read back is the server's own, row for row."""
+    """Whether the list that was read back equals the server's own."""
     good_true: tuple[int, int]
-    """Good answers and requests, by the server's count."""
+    """Good answers and all requests, by the server's count."""
     good: tuple[int, int]
     percentiles_exact: bool
 
     @property
     def inside(self) -> bool:
-        """Whether the true recovery lies in the interval stated for it."""
+        """Whether the true recovery is in its stated interval."""
         return self.interval_s is not None and self.interval_s[0] <= self.recovery_true_s <= self.interval_s[1]
 
     @property
     def wrong(self) -> list[str]:
-        """What no script may end in, in a few words each."""
+        """The errors of this script, in a few words each."""
         honest = self.recovery_true_s <= self.bound_s
         low_s, high_s = self.loss_interval_s or (0.0, -1.0)
         loss = low_s - LOSS_CLOSE_S <= self.loss_true_s <= high_s + LOSS_CLOSE_S
@@ -145,10 +145,10 @@ class Measured:
 
 
 def main() -> int:
-    """0 when every script was measured right."""
+    """Returns 0 when every script was measured right."""
     parser = argparse.ArgumentParser(prog="truth.measured", description=__doc__)
     parser.add_argument("--scripts", type=int, default=SCRIPTS)
-    parser.add_argument("--most", type=int, default=SCRIPTS, help="Carry out at most so many in this call; the next one goes on.")
+    parser.add_argument("--most", type=int, default=SCRIPTS, help="Carry out at most so many in this call; the next call continues.")
     options = parser.parse_args()
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     now = code()
@@ -179,7 +179,7 @@ def code(root: Path = HERE.parent) -> str:
 
 
 def measured(seed: int) -> Measured:
-    """The script of this seed, carried out and judged."""
+    """Carry out and judge the script of this seed."""
     return measure(Script.drawn(seed))
 
 
@@ -227,7 +227,7 @@ def _carry_out(run: Path, server: Scripted) -> None:
 
 
 def platform(run: Path, server: Scripted) -> Deployment:
-    """The server as the fault's own process knows it: a remote platform, with a hook of its operator's."""
+    """The deployment of the server for the fault's process: a remote platform, with a hook of its operator."""
     called = {what: Call(http=f"{server.url}/control/{what}", method="GET") for what in ("inject", "observe", "undo")}
     check = Call(http=f"{server.url}/control/check", method="GET", expect=Expect(members={"status": "ready"}))
     hook = Hook(FAULT.kind, FAULT.scope, called["inject"], called["observe"], called["undo"], check, lasting=False)
@@ -244,13 +244,13 @@ def platform(run: Path, server: Scripted) -> Deployment:
 
 
 def definition(server: Scripted) -> Remote:
-    """The server as an environment file would describe it: its bookings are read back through its API, as each customer."""
+    """The server in the form of an environment file: its bookings are read back through its API, as each customer."""
     urls = dict.fromkeys(REGIONS, server.url)
     return Remote("remote", "scripted", urls, Fingerprint("/health", {"status": "ready"}), Caps(1000, 100_000, 60))
 
 
 def _write_down(run: Path, server: Scripted, anchor: Anchor) -> None:
-    """What a trial would have recorded around the load."""
+    """Write the files that a trial would have recorded around the load."""
     script, at = server.script, server.at_ns
     times = (PhaseTime("calm", "calm", at(0), at(CALM_S)), PhaseTime("fault", "fault", at(CALM_S), at(CALM_S + FAULT_S)))
     manifest = Manifest("measured", PLAN.name, "scripted", "scripted", script.seed, "rehearsed", "0", "", anchor, TOPOLOGY, times, "")
@@ -305,7 +305,7 @@ def _compare(run: Path, server: Scripted) -> Measured:
 
 
 def _shown(row: Mapping[str, Any]) -> tuple[object, ...]:
-    """What is the same of a booking as it was read back and as the server remembers it."""
+    """The fields of a booking that are compared between the list and the server's record."""
     return row["booking"], row["franchise"], row["barber"], row["client"], row["starts_at"], row["minutes"], row["status"], row["version"]
 
 
@@ -315,7 +315,7 @@ def _kept(each: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def _troubles(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What the table shows that it must not."""
+    """The problems in the table."""
     bias_s, inside = _bias_s(rows), sum(bool(row["inside"]) for row in rows)
     found = [f"script {row['script']['seed']}: {', '.join(row['wrong'])}" for row in rows if row["wrong"]]
     found += [f"the bias of recovery is {bias_s:+.3f} s"] if abs(bias_s) > BIAS_S_MOST else []
@@ -323,12 +323,12 @@ def _troubles(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _bias_s(rows: Sequence[Mapping[str, Any]]) -> float:
-    """The mean of measured minus true, where a recovery was measured."""
+    """The mean of measured minus true recovery, over the measured ones."""
     return statistics.fmean(row["recovery_s"] - row["recovery_true_s"] for row in rows if row["recovery_s"] is not None)
 
 
 def page(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The table."""
+    """The page with the table."""
     inside, verdicts = sum(bool(row["inside"]) for row in rows), [row["recovery"] for row in rows]
     heads = ("seed", "mode", "share", "takes effect after", "call returns after", "recovery true", "measured", "interval", "allowed", "verdict",
              "loss true", "interval", "lost writes", "list", "good of requests", "percentiles", "")  # fmt: skip

@@ -1,8 +1,8 @@
-"""Other programs on the machine: each burns processors, fills memory, keeps the disk busy or stops parts of the harness.
+"""Noisy neighbours, which are other programs on the machine: each uses processors, fills memory, keeps the disk busy or stops parts of the harness.
 
-``python -m truth.neighbours NAME --seed N [--run DIRECTORY]`` is one of them. It ends with the process that started it, whatever that one died of: the
-kernel kills it then (``PR_SET_PDEATHSIG``, prctl(2)), and each of its own children with it. What it writes has no name in any directory, and what it
-stops is let go after seconds by a separate process that does not depend on any other.
+``python -m truth.neighbours NAME --seed N [--run DIRECTORY]`` is one of them. It ends with the process that started it, in whatever way that one
+ends: the kernel kills it then (``PR_SET_PDEATHSIG``, prctl(2)), and its own children too. Its files have no name in any directory, and a separate
+process resumes after seconds what it stops.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 SHORTEST_S, LONGEST_S = 0.2, 20.0
-"""Of bursts and of the rests between them."""
+"""The range of lengths of bursts and of the pauses between them, in seconds."""
 MEMORY_BYTES = 3 << 30
-"""Its limit of address space: it fills a third of a small machine, and cannot endanger a larger one."""
+"""The limit of its address space: a third of a small machine, and harmless on a larger one."""
 FILE_BYTES = 256 << 20
 STOPS_S = (0.5, 4.0)
 WHOLE = 1 << 20
 
 
 def burn(_random: random.Random, _run: Path | None, cores: int) -> None:
-    """So many processes that never sleep."""
+    """Run so many processes that never sleep."""
     for _ in range(cores - 1):
         _fork(lambda: _spin(float("inf")))
     _spin(float("inf"))
 
 
 def burst(chance: random.Random, _run: Path | None, cores: int) -> None:
-    """Bursts of 0.2 to 20 s on so many processors, and rests of such lengths between them."""
+    """Run bursts of 0.2 to 20 s on so many processors, with pauses of such lengths between them."""
     while True:
         until = time.monotonic() + _some_s(chance)
         children = [_fork(partial(_spin, until)) for _ in range(cores)]
@@ -51,7 +51,7 @@ def burst(chance: random.Random, _run: Path | None, cores: int) -> None:
 
 
 def fill(_random: random.Random, _run: Path | None) -> None:
-    """Most of what its limit allows, written over and over."""
+    """Allocate most of the allowed memory and write to it repeatedly."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     with mmap.mmap(-1, MEMORY_BYTES * 3 // 4) as memory:
         block = os.urandom(WHOLE)
@@ -62,7 +62,7 @@ def fill(_random: random.Random, _run: Path | None) -> None:
 
 
 def thrash(_random: random.Random, run: Path | None) -> None:
-    """Write a file without a name through to the disk, read it back from there, again and again."""
+    """Write an unnamed file to the disk and read it back, repeatedly."""
     block = os.urandom(WHOLE)
     with tempfile.TemporaryFile(dir=run) as file:
         while True:
@@ -91,7 +91,7 @@ def stop(chance: random.Random, run: Path | None) -> None:
 
 
 def build(_random: random.Random, _run: Path | None) -> None:
-    """A build as polite people run it: every processor, at niceness 19."""
+    """A build at niceness 19 on every processor."""
     os.nice(19)
     with contextlib.suppress(OSError):
         # Processors are shared out among sessions first (sched(7)), so politeness must be the session's.
@@ -113,7 +113,7 @@ NEIGHBOURS: dict[str, Callable[[random.Random, Path | None], None]] = {
 
 @contextlib.contextmanager
 def beside(name: str, seed: int, run: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """This neighbour, while the block lasts."""
+    """Run this neighbour while the block lasts."""
     command = [sys.executable, "-m", __name__, name, "--seed", str(seed), "--run", str(run), "--parent", str(os.getpid())]
     process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)
     try:
@@ -124,7 +124,7 @@ def beside(name: str, seed: int, run: Path) -> Iterator[subprocess.Popen[bytes]]
 
 
 def _some_s(chance: random.Random) -> float:
-    """As often short as long: even on a logarithmic scale."""
+    """A random time, uniform on a logarithmic scale."""
     return float(SHORTEST_S * (LONGEST_S / SHORTEST_S) ** chance.random())
 
 
@@ -135,7 +135,7 @@ def _spin(until_s: float) -> None:
 
 
 def _fork(work: Callable[[], None]) -> int:
-    """A child that does this and ends; it ends with its parent too. Returns its ID."""
+    """Fork a child that does ``work`` and ends; it also ends with its parent. Returns its ID."""
     parent = os.getpid()
     child = os.fork()
     if child == 0:
@@ -146,7 +146,7 @@ def _fork(work: Callable[[], None]) -> int:
 
 
 def end_with(parent: int) -> None:
-    """From now on this process is killed when ``parent`` ends, of whatever."""
+    """From now on this process is killed when ``parent`` ends, in whatever way."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         # It ended before the kernel was told.
@@ -154,7 +154,7 @@ def end_with(parent: int) -> None:
 
 
 def main() -> None:
-    """Be one of them until killed."""
+    """Run one of them until it is killed."""
     parser = argparse.ArgumentParser(description="Be a noisy neighbour until killed.")
     parser.add_argument("name", choices=NEIGHBOURS)
     parser.add_argument("--seed", type=int, default=1)

@@ -1,7 +1,7 @@
 """``python -m truth.noisy [--only NAME …] [--again]``: does a correct platform never fail next to noisy neighbours, and does a defective one still fail?
 
-The clean platform and planted defects on one embedded environment, each trial beside a neighbour of :mod:`truth.neighbours`. Results are kept, and
-the next call goes on where this one stopped; the page is ``docs/noisy.md``.
+The clean platform and planted defects on one embedded environment, each trial next to a neighbour of :mod:`truth.neighbours`. Results are kept, and
+the next call continues where this one stopped; the page is ``docs/noisy.md``.
 """
 
 from __future__ import annotations
@@ -39,26 +39,26 @@ SEED = 20261129
 ENVIRONMENT_FAILED = 4
 ATTEMPTS = 3
 ENDED = "the environment failed: "
-"""A trial that could not run next to its neighbour, most often because log-ins were not answered in time, tested no verdict."""
+"""The reason of a trial that could not run next to its neighbour, usually because log-ins were not answered in time, begins with this."""
 
 TIMELESS = ("double-booking", "early-acknowledgement", "double-charge")
-"""Defects that no time has to do with."""
+"""Defects that do not depend on time."""
 BESIDE_DEFECTS = ("every core", "bursts on every core", "disk")
 RESTING = "bursts on every core"
-"""The neighbour beside which a slow platform fails: he rests as long as he works."""
+"""The neighbour next to which a slow platform must fail: its pauses are as long as its bursts."""
 SLOW = ("slow-hottest", "slow-throughout")
-"""Half of the requests of the hottest franchises take 1.5 s more, or every request 300 ms more: times alone fail these."""
+"""Half of the requests of the hottest franchises take 1.5 s more, or every request takes 300 ms more: these defects show only in times."""
 
 WHAT = """
-Do noisy neighbours make a good platform fail? Ten trials of each of two plans beside neighbours that burn processors, fill memory, keep the
-disk busy or stop parts of the harness: none may fail. Planted defects that do not depend on time must fail beside them too. Prints a
-line for each case and writes docs/noisy.md. Results are kept: the next call continues where this one stopped.
+Do noisy neighbours make a good platform fail? Ten trials of each of two plans next to neighbours that use processors, fill memory, keep the
+disk busy or stop parts of the harness: none may fail. Planted defects that do not depend on time must still fail. Prints a line for each
+case and writes docs/noisy.md. Results are kept: the next call continues where this one stopped.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One trial beside a neighbour."""
+    """One trial next to a neighbour."""
 
     name: str
     plan: str
@@ -68,7 +68,7 @@ class Case:
 
 
 def cases() -> dict[str, Case]:
-    """All of them by name, in the order in which they are carried out: the neighbours take turns."""
+    """All cases by name, in order; the neighbours take turns."""
     names = list(neighbours.NEIGHBOURS)
     clean = [
         Case(f"{plan}-{number:02}", plan, names[(number - 1 + offset) % len(names)], SEED + number)
@@ -86,7 +86,7 @@ def cases() -> dict[str, Case]:
 
 
 def main() -> int:
-    """0 when every case that was carried out is right, 1 otherwise, 130 when interrupted."""
+    """Returns 0 when every case that was carried out is right, 1 otherwise, 130 when interrupted."""
     parser = argparse.ArgumentParser(prog="python -m truth.noisy", description=WHAT)
     parser.add_argument("--only", nargs="+", metavar="CASE", help="run only these cases, again")
     parser.add_argument("--again", action="store_true", help="discard earlier results and run every case")
@@ -103,7 +103,7 @@ def main() -> int:
         with interrupts(console.print):
             _carry_out(todo, kept, options.runs, console)
     except (Stopped, Interrupted):
-        console.print("stopped; the next call goes on from here")
+        console.print("stopped; the next call continues here")
         return 130
     page = render({name: kept[name] for name in work if name in kept})
     console.print(page, markup=False)
@@ -137,7 +137,7 @@ def _carry_out(todo: list[Case], kept: dict[str, Result], runs: Path, console: C
 
 
 def _told(environment: Stage, case: Case) -> Result:
-    """The first trial that came to an end; where the neighbour keeps every log-in from being answered in time nothing was judged."""
+    """The first trial that came to its end. If no log-in was answered in time because of the neighbour, nothing was judged."""
     for attempt in range(1, ATTEMPTS + 1):
         environment.mend()
         found = replace(carry_out(environment, case), attempts=attempt)
@@ -147,7 +147,7 @@ def _told(environment: Stage, case: Case) -> Result:
 
 
 def carry_out(environment: Stage, case: Case) -> Result:
-    """The trial, with the neighbour from before its first log-in to its end, and the defect planted if there is one."""
+    """Carry out the trial, with the neighbour from before its first log-in to its end, and with the defect planted if there is one."""
     with damaged(environment.runs, partial(_be_noisy, case)) as begin:
         conclusion = environment.carry_out(case.plan, begin) if case.defect is None else _planted(environment, case, case.defect, begin)
     return _innocent(case, conclusion) if case.defect is None else _guilty(case, case.defect, conclusion)
@@ -171,7 +171,7 @@ def _planted(environment: Stage, case: Case, defect: defects.Case, begin: Callab
 
 
 def _innocent(case: Case, conclusion: Conclusion) -> Result:
-    """Right unless it fails. A trial that could not be carried out beside its neighbour says so, and fails nothing."""
+    """The result is right unless the trial fails. A trial that could not be carried out fails nothing."""
     failing = [each for each in conclusion.assessment.verdicts if each.gates and each.status is Status.FAIL]
     doubtful = [each for each in conclusion.assessment.verdicts if each.gates and each.status is Status.INCONCLUSIVE]
     shown = failing or doubtful
@@ -195,7 +195,7 @@ def _result(case: Case, conclusion: Conclusion, *, right: bool, shown: list[Verd
 
 
 def render(found: Mapping[str, Result]) -> str:
-    """The page."""
+    """All results as a page."""
     work = cases()
     clean = [each for each in found.values() if each.sort == "clean" and not each.verdict.startswith(ENDED)]
     unheld = sum(each.verdict.startswith(ENDED) for each in found.values())
@@ -204,9 +204,9 @@ def render(found: Mapping[str, Result]) -> str:
     passed, convicted = sum(each.status == Status.PASS for each in clean), sum(each.right for each in guilty)
     bound = f", so at 95 % confidence fewer than {false_alarm_bound(failed, len(clean)):.0%} of such runs do" if clean else ""
     lines = [
-        "# Beside noisy neighbours",
+        "# Next to noisy neighbours",
         "",
-        "`make noisy` runs trials on one embedded environment beside programs that burn processors, fill memory, keep the disk busy or stop parts of",
+        "`make noisy` runs trials on one embedded environment next to programs that use processors, fill memory, keep the disk busy or stop parts of",
         "the harness. A noisy machine may cost a pass; it never makes a fail. `closeshave/judge/evidence/host.py` says with all thresholds what",
         "counts as a disturbance, and `closeshave/judge/evidence/backlog.py` how long it lasts.",
         "",

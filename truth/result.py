@@ -1,4 +1,4 @@
-"""What came of each case, kept in a file so that an interrupted matrix goes on where it stopped."""
+"""The result of each case, in a file, so that an interrupted matrix can be continued."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class Result:
     """``defect``, ``damage`` or ``clean``."""
     plan: str
     right: bool
-    """The verdict was what it must be."""
+    """Whether the verdict was the required one."""
     status: str
-    """Of the whole run."""
+    """The status of the whole run."""
     verdict: str
-    """ID of the verdict meant for it, with its status; for a clean platform what was not a pass."""
+    """ID of its verdict, with the status; for a clean platform the verdicts that did not pass."""
     reason: str
     witness: str
     run: str
     attempts: int
-    """Runs it took until the harness itself was sound."""
+    """The number of runs until the harness was not disturbed."""
     detection: float | None
-    """Probability that the run could show a defect of drawn franchises; ``None`` where it is for all."""
+    """Probability that the run could show a defect of drawn franchises; ``None`` for a defect of all."""
     seed: int
 
 
@@ -43,12 +43,12 @@ def load(path: Path) -> dict[str, Result]:
 
 
 def save(path: Path, results: Mapping[str, Result]) -> None:
-    """Write them, whole or not at all."""
+    """Write the results, completely or not at all."""
     write_atomically(path, json.dumps({name: asdict(result) for name, result in results.items()}, indent=1) + "\n")
 
 
 def brief(verdict: Verdict) -> str:
-    """The first witness in a line."""
+    """The first witness in one line."""
     if not verdict.witnesses:
         return ""
     shown = verdict.witnesses[0]

@@ -1,4 +1,4 @@
-"""Customers who make a platform show its defects: they book more than they look, submit twice, look again, and manage shops.
+"""Customers who make a platform show its defects: they book often, submit twice, read lists again, and manage shops.
 
 Runs by itself (``locust -f truth/scenario.py``) and under the harness, like any scenario.
 """
@@ -24,22 +24,22 @@ class Customer(BookingUser):
 
     @task(40)
     def search(self) -> None:
-        """Is anything free that day?"""
+        """List the free times of a day."""
         self.steps.slots(self.steps.some_day())
 
     @task(14)
     def look_around(self) -> None:
-        """What kind of shop is it, who works there, what do they do?"""
+        """Read the shop's page, its barbers and services."""
         self.rng.choice((self.steps.franchise_page, self.steps.services, self.steps.barbers))()
 
     @task(4)
     def profile(self) -> None:
-        """One's own account."""
+        """Read the customer's own profile."""
         self.steps.profile()
 
     @task(12)
     def book(self) -> None:
-        """Look, book (twice, by the same key), look whether the time is gone, read the booking, pay (twice), drop it."""
+        """List free times, book (twice, with the same key), list again, read the booking, pay (twice), cancel."""
         steps = self.steps
         barbers = steps.barbers()
         if not barbers:
@@ -67,7 +67,7 @@ class Customer(BookingUser):
 
 
 LOOK_AGAIN_S = 2.5
-"""By then a replica has what the primary acknowledged."""
+"""Seconds after which a replica has what the primary acknowledged."""
 
 
 class Manager(BookingUser):
@@ -79,7 +79,7 @@ class Manager(BookingUser):
 
     @task
     def rename(self) -> None:
-        """Log in as the region's administrator, read the page, change it, read it again."""
+        """Log in as the region's administrator, read the page, change it, and read it again."""
         session, steps = self.session, self.steps
         if not session.caller.email.startswith("admin@"):
             session.caller = replace(session.caller, email=f"admin@{session.region}.example")
@@ -98,7 +98,7 @@ class Rivals(BookingUser):
 
     @task
     def race(self) -> None:
-        """Both look at the same free slot, then both book it."""
+        """Both find the same free slot, then both request it."""
         steps = self.steps
         barbers = steps.barbers()
         if not barbers:

@@ -1,4 +1,4 @@
-"""A trial as seen by code that damages it: its run directory as it grows, its processes, its phases."""
+"""A running trial for code that damages it: its run directory, its processes, its phases."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _HOG = "import os, sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\nos.nice(-20
 
 @dataclass(slots=True)
 class Scene:
-    """What an act of damage may use. Everything is looked up when asked for, in files and the process table."""
+    """Information for code that damages a trial. Everything is read when it is needed, from files and the process table."""
 
     run: Path
     deployment: Deployment
     ended: threading.Event = field(default_factory=threading.Event)
 
     def over(self) -> bool:
-        """The trial has ended."""
+        """Whether the trial has ended."""
         return self.ended.is_set()
 
     def sleep_until_phase(self, name: str, seconds: float) -> None:
-        """Return that long after the start of a phase, or when the trial is over."""
+        """Wait until so many seconds after the start of a phase, or until the trial has ended."""
         poll_until(lambda: self.over() or self._since(name) >= seconds, 600, 0.02)
 
     def workers(self, kind: str) -> list[int]:
@@ -50,7 +50,7 @@ class Scene:
         return any(line["type"] == "fault" and line["edge"] == edge for line in lines)
 
     def hog(self, core: int) -> subprocess.Popen[bytes]:
-        """A process that takes all that it gets of one processor."""
+        """Start a process that uses one processor completely."""
         process = subprocess.Popen([sys.executable, "-c", _HOG, str(core)], start_new_session=True)
         # Processors are shared out among sessions first (sched(7)).
         with contextlib.suppress(OSError):
@@ -67,7 +67,7 @@ class Scene:
 
 @contextlib.contextmanager
 def damaged(runs: Path, act: Callable[[Scene], None]) -> Iterator[Callable[[Deployment], None]]:
-    """What a trial is given to do before its load: it starts the damage aside. Raises what the damage raised."""
+    """A context manager whose value a trial calls before its load: it starts the damage in a thread. Raises what the damage raised."""
     ended, trouble = threading.Event(), list[BaseException]()
     threads = []
 

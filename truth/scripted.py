@@ -1,8 +1,7 @@
-"""A server that does what its script says: an outage of known kind, length and share, acknowledged bookings that it loses, and late answers.
+"""A server that follows a script: an outage of known kind, length and share, acknowledged bookings that it loses, and late answers.
 
-Plain asyncio and HTTP/1.1, in a thread of its own. The outage begins with a call of its operator's, as a hook makes it, or some time after it; the call
-returns at once or when all is over. It writes down all that it did by the monotonic clock of the machine, so that what the harness measures can be held
-against what was.
+Plain asyncio and HTTP/1.1, in a separate thread. The outage begins with a hook's call, or some time after it; the call returns at once or at the end.
+The server records everything by the machine's monotonic clock, so that the harness's figures can be compared with it.
 """
 
 from __future__ import annotations
@@ -31,50 +30,50 @@ MODES = ("503", "hang", "reset", "slow")
 FOREVER_S = 1e6
 TAKEN = 409
 CUT_OFF = 0
-"""No status: the connection is reset."""
+"""Instead of a status: the connection is reset."""
 TIMES = [f"{hour:02}:{minute:02}" for hour in range(9, 17) for minute in (0, 30)]
 MINUTES = 30
-"""Of every booking, so that a time that is on offer is available."""
+"""The length of every booking, so that an offered time is available."""
 CUSTOMERS = tuple((1001 + number, REGIONS[number % len(REGIONS)]) for number in range(4))
-"""Client and region. Few, so that each has many bookings."""
+"""Clients and their regions. Few, so that each has many bookings."""
 EARLIER = 130
-"""Bookings that each customer has of each shard from before the run: what is the run's own begins on a later page."""
+"""The number of older bookings of each customer at each shard, so that the run's own bookings begin on a later page of the list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What will happen, drawn from a seed. Times in seconds; the outage's after the arrival of the call that begins it."""
+    """A script, drawn from a seed. Times in seconds; those of the outage count from the arrival of the call that begins it."""
 
     seed: int
     mode: str
-    """What happens to a request during the outage: refused, kept until it is over, cut off, or answered late."""
+    """What happens to a request during the outage: refused, held until its end, connection reset, or answered late."""
     bites_s: float
-    """So long after the call the outage begins."""
+    """The outage begins so long after the call."""
     outage_s: float
     """Its length; :data:`FOREVER_S` lasts until it is undone."""
     share: float
-    """Of the first shard's requests during the outage that suffer it."""
+    """Share of the first shard's requests that the outage affects."""
     late_s: float
-    """How late answers are in the mode *slow*: later than the canaries allow."""
+    """The delay of answers in the mode *slow*: more than the canaries' latency bound."""
     returns_s: float
-    """So long after its arrival the call returns."""
+    """The call returns so long after its arrival."""
     lost_s: float
-    """Bookings of that shard acknowledged so shortly before the outage are lost."""
+    """Bookings of that shard that were acknowledged at most so long before the outage are lost."""
     errors: float
     """Share of customers' requests that fail at any time."""
     slow: float
     """Share of requests that take :attr:`slow_s`."""
     slow_s: float
     allowed: float
-    """The objective's bound is this much of the true recovery."""
+    """The objective's bound, as a multiple of the true recovery."""
     lists: str
     """One of :data:`truth.lists.SHAPES`."""
     page_rows: int
-    """So many entries of a list are returned at once."""
+    """The page size of lists."""
 
     @classmethod
     def drawn(cls, seed: int) -> Script:
-        """The script of a seed: every mode in turn, every other outage partial, every third late, every fifth behind a blocking call."""
+        """The script of a seed: the modes in turn; every second outage is partial, every third begins late, every fifth has a blocking call."""
         rng = random.Random(seed)  # noqa: S311 -- not a secret
         outage_s = FOREVER_S if seed % 10 == 0 else rng.uniform(1.5, 4.5)
         bites_s = rng.uniform(0.3, 2.0) if seed % 3 == 0 else 0.0
@@ -98,17 +97,17 @@ class Script:
 
 @dataclass(slots=True)
 class Kept:
-    """What really happened. Instants are monotonic nanoseconds."""
+    """The server's record. Instants are monotonic nanoseconds."""
 
     customers: int = 0
     customers_good: int = 0
     called_ns: int | None = None
-    """When the call arrived that begins the outage."""
+    """When the call that begins the outage arrived."""
     began_ns: int | None = None
     ended_ns: int | None = None
-    """From when on no request suffers any more."""
+    """From when on no request is affected any more."""
     bookings: dict[int, dict[str, Any]] = field(default_factory=dict)
-    """As acknowledged, with ``acknowledged_ns``."""
+    """The acknowledged bookings, with ``acknowledged_ns``."""
 
 
 class Scripted:
@@ -118,9 +117,9 @@ class Scripted:
         self.script = script
         self.kept = Kept()
         self.start_ns: int | None = None
-        """The load's start, from which the script counts; before it, all is well."""
+        """The load's start, from which the script counts; before it there are no errors."""
         self.over = False
-        """Whether the load is over: reading back is answered well from then on."""
+        """Whether the load is over: from then on all requests are answered well."""
         self.url = ""
         self._ids = itertools.count(1)
         self._slot: dict[tuple[int, datetime], list[int]] = {}
@@ -134,7 +133,7 @@ class Scripted:
         }
 
     def at_ns(self, seconds: float) -> int:
-        """The instant of the load's time."""
+        """The monotonic instant so many seconds after the load's start."""
         assert self.start_ns is not None
         return self.start_ns + round(seconds * 1e9)
 
@@ -247,7 +246,7 @@ class Scripted:
         return 500 if not canary and self._rng.random() < self.script.errors else 200
 
     def _content(self, method: str, target: Any, franchise: int, client: int, wanted: dict[str, Any]) -> tuple[int, Any]:
-        """Status and body as the API's, just good enough for the harness's checks."""
+        """Status and body in the form of the API, sufficient for the harness's checks."""
         path, last = target.path, target.path.rstrip("/").rsplit("/", 1)[-1]
         query = {name: values[0] for name, values in parse_qs(target.query).items()}
         if path.endswith("/appointments/slots"):
@@ -267,13 +266,13 @@ class Scripted:
         return 200, _other(last, client, wanted, query)
 
     def _slots(self, franchise: int, query: dict[str, str]) -> dict[str, Any]:
-        """Times at which the barber is free who is asked for, or anybody."""
+        """Times at which the requested barber, or any barber, is free."""
         asked = [int(query["barber_id"])] if "barber_id" in query else _barbers(franchise)
         slots = [{"time": time, "available": bool(self._free(franchise, asked, query["appointment_date"], time))} for time in TIMES]
         return {"slots": slots, "business_hours": {"start": "09:00", "end": "17:00"}, "slot_duration_minutes": MINUTES, "timezone": "UTC"}
 
     def _free(self, franchise: int, barbers: list[int], day: str, time: str) -> list[int]:
-        """Those of these barbers who are not booked then."""
+        """Those of these barbers who are free then."""
         held = (self.kept.bookings[number] for number in self._slot.get((franchise, _start(day, time)), ()))
         taken = {each["barber"] for each in held if each["status"] != "cancelled" and not self.lost(each)}
         return [barber for barber in barbers if barber not in taken]
@@ -300,7 +299,7 @@ class Scripted:
         return self._made(franchise, _barbers(franchise)[0], client, datetime(2020, 1, 1, tzinfo=UTC), "somebody's own")
 
     def _list(self, franchise: int, client: int, query: dict[str, str], path: str) -> Any:
-        """A customer's bookings: of the shard that was asked for, or of all."""
+        """A customer's bookings: at the requested shard, or at all."""
         asked = [shard for shard in TOPOLOGY.shards if self.script.lists == "everywhere" or franchise in shard]
         rows = [each for shard in asked for each in self._earlier.get((client, shard.id), ())]
         rows += [each for each in self.kept.bookings.values()
@@ -309,7 +308,7 @@ class Scripted:
 
 
 def _other(last: str, client: int, wanted: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
-    """What is answered to all that is about no booking."""
+    """Answers to all other requests."""
     if last == "login":
         known = int(wanted["email"].partition("@")[0])
         return {"access_token": token(known), "refresh_token": "r", "user": {"id": known}}
@@ -319,12 +318,12 @@ def _other(last: str, client: int, wanted: dict[str, Any], query: dict[str, str]
 
 
 def token(client: int) -> str:
-    """What the server knows a customer by."""
+    """The token of a customer."""
     return f"token-{client}"
 
 
 def _client(headers: dict[str, str]) -> int:
-    """Whose token a request has; 0 without a token."""
+    """The customer of a request's token; 0 without a token."""
     told = headers.get("authorization", "").rpartition("-")[2]
     return int(told) if told.isdecimal() else 0
 

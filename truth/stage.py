@@ -1,4 +1,4 @@
-"""The one environment of a matrix, and trials of its plans on it: a series."""
+"""The environment of a matrix, and a series of trials of its plans on it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Stage(Series):
     """A series of trials of the plans below ``truth/plans``."""
 
     def carry_out(self, plan: str, before: Callable[[Deployment], None] | None = None) -> Conclusion:
-        """One trial of the plan of this name, judged. ``before`` acts when the environment serves, before any load. Raises :class:`Stopped`."""
+        """One trial of the plan with this name, judged. ``before`` is called when the environment serves, before any load. Raises :class:`Stopped`."""
         prepared = prepare(str(HERE / "plans" / f"{plan}.yaml"), target=str(TARGET), environment=self.environment)
         return self.trial(prepared, before)
 
 
 def stage(runs: Path, console: Console, environment_name: str) -> AbstractContextManager[Stage]:
-    """Start the environment; gone afterwards."""
+    """Start the environment, and remove it afterwards."""
     return series.on(Stage(runs, console, environment_name))

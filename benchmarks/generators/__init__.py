@@ -20,12 +20,12 @@ def locust_command(name: str, url: str, *options: str) -> list[str]:
 
 
 def environ(**values: object) -> dict[str, str]:
-    """Variables for a generator, which has to find this very package."""
+    """Variables for a generator, which must find this package."""
     return {"PYTHONPATH": str(_ROOT)} | {f"BENCH_{name.upper()}": str(value) for name, value in values.items()}
 
 
 def run_locust(name: str, url: str, log: Path, variables: Mapping[str, str], *options: str) -> None:
-    """Run a generator on its core to its end. Raises :class:`RuntimeError` with its last words when it fails."""
+    """Run a generator on its core until it ends. Raises :class:`RuntimeError` with its last output when it fails."""
     code = programs.start(GENERATOR_CORE, locust_command(name, url, *options), variables, log).wait()
     if code != 0:
         raise RuntimeError(f"{name} ended with {code}: {log.read_text()[-2000:]}")

@@ -6,7 +6,7 @@ from closeshave.loadgen.users import EngineUser
 
 
 class Closed(EngineUser):
-    """Asks again as soon as the answer is there."""
+    """Sends the next request as soon as the answer has arrived."""
 
     @task
     def ask(self) -> None:

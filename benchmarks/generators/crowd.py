@@ -14,7 +14,7 @@ STEPS = ("/json", "/api/v2/appointments/slots?appointment_date=2026-11-23", "/ap
 
 
 def tokens(count: int) -> Tokens:
-    """A token of :data:`TOKEN_BYTES` letters for each customer, no two alike."""
+    """A token of :data:`TOKEN_BYTES` letters for each customer, all different."""
     letters = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef", np.uint8)
     block = letters[np.random.default_rng(7).integers(0, len(letters), (count, TOKEN_BYTES), dtype=np.uint8)]
     return Tokens(block.tobytes(), np.arange(count + 1, dtype=np.int64) * TOKEN_BYTES)
@@ -24,7 +24,7 @@ TOKENS = tokens(CUSTOMERS)
 
 
 class Crowd(CrowdUser):
-    """Looks, thinks, looks at something else."""
+    """Requests a page, thinks, requests another page."""
 
     customers = CUSTOMERS
     think_mean_s = CUSTOMERS / RATE_PER_S
@@ -32,7 +32,7 @@ class Crowd(CrowdUser):
     own_connections = os.environ.get("BENCH_OWN_CONNECTIONS") == "1"
 
     def step(self, customer: int, state: int) -> int:
-        """The next page of the journey, as this customer."""
+        """Request the next page of the journey as this customer."""
         client = self.client
         client.franchise = customer % 100_000 + 1
         path = STEPS[state]

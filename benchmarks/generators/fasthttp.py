@@ -4,7 +4,7 @@ from locust import FastHttpUser, task
 
 
 class Closed(FastHttpUser):
-    """Asks again as soon as the answer is there."""
+    """Sends the next request as soon as the answer has arrived."""
 
     @task
     def ask(self) -> None:

@@ -1,4 +1,4 @@
-"""Open model on the engine: evenly spaced arrivals, each one GET. BENCH_RATE a second for BENCH_SECONDS."""
+"""Open model on the engine: evenly spaced arrivals, each one GET. BENCH_RATE per second for BENCH_SECONDS."""
 
 import os
 

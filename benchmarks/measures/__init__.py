@@ -1,1 +1,1 @@
-"""One module a measure of the table; each has ``run(target, effort)`` and gives its results."""
+"""One module for each measure of the table; each has ``run(target, effort)``, which yields its results."""

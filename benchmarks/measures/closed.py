@@ -18,7 +18,7 @@ _LOOPS = {"k6": 1, "k6, 100 an iteration": 100}
 
 
 def small_get(target: Target, effort: Effort) -> list[Result]:
-    """Against everything else."""
+    """Compare with all other tools."""
     tools = [*_engines(target, "closed", target.url, effort), *_k6s("closed.js", target.url, effort), _fasthttp(target.url, effort)]
     if (wrk := programs.wrk()) is not None:
         seconds = str(effort.window.total_s + 2)
@@ -49,7 +49,7 @@ def tls(target: Target, effort: Effort) -> list[Result]:
 
 
 def _engines(target: Target, generator: str, url: str, effort: Effort) -> list[Tool]:
-    """As it is here, and where it is compiled as plain Python too."""
+    """The engine as installed, and if it is compiled also as plain Python."""
     # The shell gives each repeat a directory of its own for its records, and then becomes Locust.
     command = locust_command(generator, url, "-u", str(USERS), "-r", str(USERS), "-t", f"{effort.window.total_s + 30}s")
     records = f'--records "$(mktemp -d {target.root}/records-XXXXXX)/rows"'
@@ -67,7 +67,7 @@ def _fasthttp(url: str, effort: Effort) -> Tool:
 
 
 def _k6s(script: str, url: str, effort: Effort) -> list[Tool]:
-    """Two configurations: one request or journey an iteration, and a hundred."""
+    """Two configurations: one request or journey per iteration, and a hundred."""
     flags = ["--no-summary", "--no-thresholds", "--no-usage-report", "--quiet"]
     command = [programs.k6(), "run", "--vus", str(USERS), "--duration", f"{effort.window.total_s + 10}s", *flags, str(_K6 / script)]
     return [Tool(name, command, environ(url=url, loop=loop)) for name, loop in _LOOPS.items()]

@@ -1,4 +1,4 @@
-"""A million customers, and twenty thousand with a connection each: memory of the whole generator, lateness, and who was recorded."""
+"""A million customers, and twenty thousand with a connection each: memory of the whole generator, lateness, and recorded identities."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CUSTOMERS, RATE_PER_S = 1_000_000, 10_000
 CONNECTED, CONNECTED_RATE_PER_S, CONNECTED_S = 20_000, 2_000, 60.0
 _GIB = 1 << 30
 _SPLIT = ("--processes", "2")
-"""A connection each may be more descriptors than one process may have."""
+"""Options for the crowd with a connection each: its connections may need more descriptors than one process may have."""
 
 
 def run(target: Target, effort: Effort) -> list[Result]:

@@ -1,4 +1,4 @@
-"""Judging: ten million operations with bookings, payments, faults and a final state, on one core, in a process of its own."""
+"""Judging ten million operations with bookings, payments, faults and a final state, on one core, in a separate process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 def run(target: Target, effort: Effort) -> list[Result]:
-    """Time and peak of memory, and that twice as many take about twice as long."""
+    """Time and peak of memory, and the ratio to half as many operations."""
     whole, half = (_judged(target.root / f"judged-{operations}", operations) for operations in (effort.operations, effort.operations // 2))
     name = f"{effort.operations / 1e6:g} million operations judged"
     return [

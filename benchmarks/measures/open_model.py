@@ -1,4 +1,4 @@
-"""The open model: does the schedule hold at 40,000/s, and does a stalled server show as it truly was?"""
+"""The open model: is the schedule kept at 40,000/s, and do the percentiles show a server's stall correctly?"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STALL_RATE_PER_S, STALL_RUN_S, STALL_S, STALL_AT_S = 500, 20, 2.0, 9.0
 
 
 def schedule(target: Target, effort: Effort) -> list[Result]:
-    """Several times: one pause of the machine decides a p99."""
+    """Measured several times, because one pause of the machine decides a p99."""
     runs = [_on_schedule(target, effort, number) for number in range(effort.repeats)]
     lateness_ms = {f"run {number}, ms": recorded.lateness_ms_p99 for number, (recorded, _) in enumerate(runs, start=1)}
     due = int(RATE_PER_S * effort.open_s)
@@ -34,7 +34,7 @@ def schedule(target: Target, effort: Effort) -> list[Result]:
 
 
 def _on_schedule(target: Target, effort: Effort, number: int) -> tuple[Recorded, int]:
-    """What was recorded, and how many requests the server saw."""
+    """The recorded figures, and how many requests the server saw."""
     before = target.requests()
     records = target.root / f"open-records-{number}"
     variables = environ(rate=RATE_PER_S, seconds=effort.open_s)
@@ -63,7 +63,7 @@ def omission(target: Target, _effort: Effort) -> list[Result]:
 
 
 class _Stall:
-    """Stalls the server once, a while after the load has begun."""
+    """Stalls the server once, some time after the load has begun."""
 
     def __init__(self, target: Target) -> None:
         self._target, self._lasted_s = target, 0.0

@@ -1,7 +1,7 @@
-"""The whole embedded platform: what a request costs it, part by part, and what it costs while it is idle.
+"""The whole embedded platform: the CPU time of a request for each part, and the CPU use while it is idle.
 
-CPU time is the kernel's (``/proc/PID/stat``: all threads of every process, and its children that have ended), so no part is believed about itself. The
-load is a trial of its own, at a fixed rate and with nothing broken; the generator is shown but not counted in.
+CPU time is the kernel's (``/proc/PID/stat``: all threads of every process, and its children that have ended), so no part's own figures are used. The
+load is a trial at a fixed rate without faults; the generator is shown but not counted.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ from closeshave.trial.preparation import Prepared, prepare
 PLAN = Path(__file__).parents[1] / "plans" / "platform.yaml"
 BAR_PER_CPU_S = 320.0
 IDLE_BAR_CPU_S = 0.5
-"""CPU seconds a second."""
+"""CPU seconds per second."""
 SETTLE_S, IDLE_S = 3.0, 15.0
 WAIT_S = 90.0
-"""For the load to start: an account after the other is logged in before."""
+"""Seconds until the load starts, because all accounts are logged in before."""
 EDGE_S = 0.5
-"""Of the calm phase at either end that is left out."""
+"""Seconds at either end of the calm phase that are left out."""
 UNCOUNTED = "generator"
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What was used, and how many requests were sent, between two instants."""
+    """The CPU time, and the number of requests, between two instants."""
 
     seconds: float
     spent_s: Parts
     requests: Mapping[str, int]
-    """By operation."""
+    """The number of requests by operation."""
 
     @property
     def counted_s(self) -> float:
-        """CPU seconds of all parts but the generator."""
+        """CPU seconds of all parts except the generator."""
         return sum(cpu_s for part, cpu_s in self.parts_s.items() if part != UNCOUNTED)
 
     @property
@@ -62,7 +62,7 @@ class Window:
 
     @property
     def others_s(self) -> float:
-        """CPU seconds of programs that have nothing to do with this: beside them a request costs more than alone."""
+        """CPU seconds of other programs: with them a request costs more than without."""
         return max(0.0, self.spent_s[MACHINE] - sum(self.parts_s.values()))
 
     @property
@@ -72,7 +72,7 @@ class Window:
 
 
 def run(effort: Effort) -> list[Result]:
-    """Start the platform, look at it idle, then under load."""
+    """Start the platform, and measure it idle and then under load."""
     # The platform must not outlive a benchmark that is told to end.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     prepared = prepare(str(PLAN))
@@ -113,7 +113,7 @@ def _idle(deployment: Deployment, seconds: float) -> Window:
 
 
 def _loaded(deployment: Deployment, runs: Path) -> Window:
-    """Carry the trial out as anybody would, by the command, and look at both ends of its calm phase."""
+    """Run the trial with the command, and measure at both ends of its calm phase."""
     command = [sys.executable, "-m", "closeshave", "run", str(PLAN), "--attach", deployment.root, "--runs", str(runs)]
     with tempfile.TemporaryFile() as output:
         trial = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "COLUMNS": "150"})
@@ -156,7 +156,7 @@ def _requests(run: Path, began_ns: int, ended_ns: int) -> Mapping[str, int]:
 
 
 def _table(idle: Window, loaded: Window) -> str:
-    """For people: a line a part."""
+    """A table with one line for each part."""
     lines = [f"{'part':22} {'ms a request':>13} {'% of a core':>12} {'idle, % of a core':>18}"]
     order = sorted({*idle.parts_s, *loaded.parts_s}, key=lambda part: -loaded.parts_s.get(part, 0.0))
 

@@ -1,4 +1,4 @@
-"""What a finished generator run left behind, read from its records."""
+"""The figures of a finished generator run, read from its records."""
 
 from __future__ import annotations
 

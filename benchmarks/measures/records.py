@@ -1,4 +1,4 @@
-"""Records: exactly what the server saw, and ten million of them reconciled, converted and summed up."""
+"""Records: whether they equal what the server saw, and how long ten million take to reconcile, convert and sum up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REGIONS, _KINDS, _WORKERS = 5, 8, 2
 
 
 def exact(target: Target, effort: Effort) -> list[Result]:
-    """Whether the records are what the server saw."""
+    """Whether the records equal what the server saw."""
     before = target.requests()
     records = target.root / "exact-records"
     variables = environ(rate=_RATE_PER_S, seconds=effort.exact_requests / _RATE_PER_S)
@@ -35,7 +35,7 @@ def exact(target: Target, effort: Effort) -> list[Result]:
 
 
 def ten_million(target: Target, effort: Effort) -> list[Result]:
-    """How long it takes to digest them, and in how much memory."""
+    """How long it takes to process them, and how much memory."""
     whole = _digest(target.root / "many", effort.operations)
     half = _digest(target.root / "half", effort.operations // 2)
     # Linear: twice as many take at most twice as long, and a tenth for noise.
@@ -50,7 +50,7 @@ def ten_million(target: Target, effort: Effort) -> list[Result]:
 
 
 def _digest(directory: Path, operations: int) -> dict[str, float]:
-    """Write so many made-up records, and let a process of its own do the work, so that its peak of memory is its own."""
+    """Write so many synthetic records, and process them in a separate process, so that its peak of memory is not mixed with others."""
     for worker in range(_WORKERS):
         _write(directory, worker, operations // _WORKERS)
     started = time.monotonic()

@@ -1,1 +1,1 @@
-"""A booking platform that shares no code with ours: the real application's API with its habits, each a switch, and with planted defects."""
+"""A booking platform that shares no code with ours: the API of the real application with its behaviours, and planted defects."""

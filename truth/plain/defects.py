@@ -1,4 +1,4 @@
-"""What can be planted in the plain platform: a share of what it affects is done wrongly, and the rest correctly."""
+"""Defects that can be planted in the plain platform: a share of the affected requests is handled wrongly, the others correctly."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from enum import StrEnum
 
 
 class Defect(StrEnum):
-    """A way to break a promise."""
+    """A planted defect."""
 
     DOUBLE_BOOKING = "double-booking"
-    """Of the bookings of a taken chair: accepted anyway."""
+    """A share of the bookings of a taken slot is accepted."""
     LOST_BOOKING = "lost-booking"
-    """Of the bookings that are acknowledged: not kept."""
+    """A share of the acknowledged bookings is not stored."""
     DOUBLE_CHARGE = "double-charge"
-    """Of the payments that are confirmed: captured twice."""
+    """A share of the confirmed payments is captured twice."""
     REFUSED_THOUGH_FREE = "refused-though-free"
-    """Of the bookings of a free chair: refused with the words of a conflict."""
+    """A share of the bookings of a free slot is refused as a conflict."""
 
 
 class Planted:
-    """The shares that are in force. Not thread-safe: asked under the shop's lock."""
+    """The current defects with their shares. Not thread-safe: used under the shop's lock."""
 
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(seed)  # noqa: S311 -- not a secret
         self._shares: dict[Defect, float] = {}
         self.struck: dict[Defect, list[int]] = {defect: [] for defect in Defect}
-        """What each hit: the booking, or for one that was refused its start in seconds since the epoch."""
+        """What each defect affected: the booking, or for a refused one its start in seconds since the epoch."""
 
     def plant(self, defect: Defect, share: float) -> None:
-        """From now on; a share of 0 takes it out again."""
+        """Plant a defect from now on; a share of 0 removes it."""
         self._shares[defect] = share
 
     def strikes(self, defect: Defect, what: int) -> bool:
-        """Whether this time is one of them; it is remembered."""
+        """Whether the defect affects this one; if so, it is recorded."""
         struck = self._rng.random() < self._shares.get(defect, 0.0)
         if struck:
             self.struck[defect].append(what)
@@ -41,5 +41,5 @@ class Planted:
 
     @property
     def shares(self) -> dict[str, float]:
-        """By name, those in force."""
+        """The current defects by name."""
         return {defect.value: share for defect, share in self._shares.items() if share}

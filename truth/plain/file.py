@@ -1,6 +1,6 @@
-"""What the operator of a plain platform writes before anybody has asked it anything: its address, how gently it is treated, how it is broken.
+"""The environment file that the operator of a plain platform writes before its first request: its address, limits and hooks.
 
-Only what its operator alone can know. Its capabilities, its zone and which barbers take bookings must be found by the doctor.
+It holds only what the operator alone can know. The doctor must find its capabilities, its zone and which barbers accept bookings.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from truth.plain.habits import RAISED, Limit
 from truth.plain.running import Plain
 
 OUTAGE_S = 4
-"""How long its database is down when the primary is killed: it recovers by itself."""
+"""Seconds for which its database is down after the primary is killed; then it recovers by itself."""
 UNSTATED = frozenset({"register", "guest"})
-"""Limits that no customer of a plan meets."""
+"""Limits that no customer of a plan reaches."""
 
 
 def write(path: Path, platform: Plain) -> Path:
-    """As YAML; named as the file is."""
+    """Write the file as YAML; the environment has the file's name."""
     with path.open("w") as file:
         YAML(typ="safe").dump(beginning(platform, path.stem), file)
     return path
 
 
 def beginning(platform: Plain, name: str) -> dict[str, Any]:
-    """The document."""
+    """The contents of the file."""
     return {
         "kind": "remote",
         "name": name,

@@ -1,4 +1,4 @@
-"""What a deployment of the real application does, habit by habit; each can be switched on alone."""
+"""Behaviours (habits) of deployments of the real application; each can be switched on separately."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 Limit = tuple[int, float, str]
-"""Requests, seconds, and the word that the refusal uses."""
+"""Requests, seconds, and the unit that the refusal names."""
 
 STATED: Mapping[str, Limit] = {
     "login": (50, 60.0, "minute"),
@@ -21,7 +21,7 @@ STATED: Mapping[str, Limit] = {
     "pay_intent": (50, 60.0, "minute"),
     "pay_confirm": (50, 60.0, "minute"),
 }
-"""As the application states them for one address."""
+"""The application's limits for one address."""
 
 RAISED: Mapping[str, Limit] = {
     **STATED,
@@ -34,12 +34,12 @@ RAISED: Mapping[str, Limit] = {
     "pay_intent": (600, 60.0, "minute"),
     "pay_confirm": (600, 60.0, "minute"),
 }
-"""As an operator raises them for a test that comes from one address."""
+"""Limits that an operator raised for a test from one address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """One deployment. By default the tame one that the tests of single parts use; :data:`SEEN` has every habit of the real application."""
+    """The behaviours of one deployment. The defaults are for tests of single parts; :data:`SEEN` has all behaviours of the real application."""
 
     stage: str = "staging"
     zone: str = "America/New_York"
@@ -48,22 +48,22 @@ class Habits:
     administrator_listed: bool = False
     """``/barbers/`` begins with a person without hours: every booking with them is refused as "not available"."""
     filtered_slots: bool = True
-    """Slots can be asked of one barber; otherwise such a list is always empty."""
+    """Whether lists of one barber's slots have entries; otherwise such a list is always empty."""
     page_rows: int | None = None
-    """Lists hold at most so many rows beside their ``total``; ``skip`` and ``limit`` lead to the rest."""
+    """Lists hold at most so many rows, and a ``total``; ``skip`` and ``limit`` give the rest."""
     forwarded_for: bool = True
-    """``X-Forwarded-For`` is believed; otherwise all clients behind one address share its limits."""
+    """Whether ``X-Forwarded-For`` is used; otherwise all clients behind one address share its limits."""
     limits: Mapping[str, Limit] = field(default_factory=lambda: STATED)
     ready_in_parts: bool = False
     """``/health/ready`` lists each part too, and one of them stays ``ready`` while the whole is not."""
     health_names_stage: bool = True
     """``/health`` has ``environment``; otherwise only ``/health/`` has it, with ``client_ip``."""
     login_ms: float = 0.0
-    """Duration of hashing a password on an idle core."""
+    """Milliseconds to hash a password on an idle core."""
     payments: Literal["provider", "refused", "broken"] = "broken"
-    """Captured in a ledger of its own; refused whole by 400, as without a provider; or answered by 500."""
+    """Payments are captured in a separate ledger; all refused by 400, as without a provider; or all answered by 500."""
     tells_birth: bool = False
-    """A booking states when it was made."""
+    """Whether a booking states when it was made."""
 
 
 SEEN = Habits(
@@ -79,7 +79,7 @@ SEEN = Habits(
     payments="provider",
     tells_birth=True,
 )
-"""As the real application was seen; the business zone and payments differ between deployments."""
+"""The observed behaviours of the real application; the business zone and payments differ between deployments."""
 
 
 def scaled(limits: Mapping[str, Limit], scale: float) -> Mapping[str, Limit]:
@@ -88,7 +88,7 @@ def scaled(limits: Mapping[str, Limit], scale: float) -> Mapping[str, Limit]:
 
 
 def changed(habits: Habits, given: Iterable[str]) -> Habits:
-    """With some habits otherwise, each as ``name=value`` (JSON, or a text as it is). Raises :class:`ValueError` for a name that is none."""
+    """The habits with some changed, each as ``name=value`` (JSON, or plain text). Raises :class:`ValueError` for an unknown name."""
     known = {each.name for each in fields(Habits)}
     changes = {}
     for text in given:

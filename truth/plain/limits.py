@@ -1,4 +1,4 @@
-"""The plain platform's limits per client address, each in a window that slides."""
+"""The plain platform's limits for each client address, in sliding windows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Limits:
         self._sent: dict[tuple[str, str], deque[float]] = {}
 
     def refusal(self, what: str, address: str, now_s: float) -> str | None:
-        """What to tell an address that is over its limit; ``None`` counts the request."""
+        """The refusal for an address above its limit; ``None`` otherwise, and the request is counted."""
         allowed, window_s, word = self._stated[what]
         sent = self._sent.setdefault((what, address), deque())
         while sent and sent[0] <= now_s - window_s:

@@ -1,4 +1,4 @@
-"""What the operator can do to the plain platform: break it, repair it, plant defects."""
+"""The operator's actions on the plain platform: break it, repair it, plant defects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Operator:
         self._platform, self._dead = platform, dead
 
     def act(self, path: str, values: Mapping[str, float]) -> bool:
-        """Do what the path says; false when that is nothing."""
+        """Carry out the action of this path; false if there is none."""
         match path.split("/")[1:]:
             case ["break", "database"]:
                 self._platform.database_down = True
@@ -42,7 +42,7 @@ class Operator:
         return {"broken": broken, "whole": not broken, "planted": self._platform.shop.planted.shares}
 
     def ledger(self) -> list[dict[str, object]]:
-        """The payment provider's own: every capture, with its time in seconds since the epoch."""
+        """The payment provider's own ledger: every capture, with its time in seconds since the epoch."""
         with self._platform.shop.lock:
             return [
                 {"id": one.id, "intent": one.intent, "booking": one.booking, "cents": one.cents, "at": one.at.timestamp()}
@@ -50,7 +50,7 @@ class Operator:
             ]
 
     def struck(self) -> dict[str, list[int]]:
-        """What each planted defect hit, by its name."""
+        """What each planted defect affected, by name."""
         with self._platform.shop.lock:
             return {defect.value: list(hit) for defect, hit in self._platform.shop.planted.struck.items()}
 

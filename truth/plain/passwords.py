@@ -1,4 +1,4 @@
-"""Hashing a password: slow by design, and real work, which takes longer on a busy machine."""
+"""Password hashing that is slow by design: it is real work, so it takes longer on a busy machine."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import hashlib
 import time
 
 TRIED = 20_000
-"""Rounds by which the machine's pace is measured."""
+"""Number of rounds with which the machine's speed is measured."""
 
 
 class Hasher:
-    """Works about ``work_ms`` of a core for each password, at the pace that the machine had at the start."""
+    """Uses about ``work_ms`` of a core for each password, by the machine's speed at the start."""
 
     def __init__(self, work_ms: float) -> None:
         self._rounds = 0
@@ -20,7 +20,7 @@ class Hasher:
             self._rounds = max(1, round(TRIED * work_ms / 1e3 / (time.thread_time() - began_s)))
 
     def work(self) -> None:
-        """Once through. Lets other threads run."""
+        """Hash one password. Other threads run meanwhile."""
         if self._rounds:
             _hash(self._rounds)
 

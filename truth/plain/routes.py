@@ -34,11 +34,11 @@ class Asked:
 
     @property
     def path(self) -> str:
-        """Without the query."""
+        """The path without the query."""
         return urlsplit(self.target).path
 
     def query(self, name: str) -> str | None:
-        """One parameter."""
+        """One parameter of the query."""
         return parse_qs(urlsplit(self.target).query).get(name, [None])[0]
 
     def json(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answered:
-    """An answer; ``drop`` closes the connection afterwards without saying so."""
+    """An answer; ``drop`` closes the connection afterwards without announcing it."""
 
     status: int
     body: object
@@ -75,7 +75,7 @@ class Platform:
         self.database_down = self.live_key = False
 
     def answer(self, asked: Asked) -> Answered:
-        """Whatever the application would say, a refusal too."""
+        """The application's answer, which may be a refusal."""
         try:
             return self._answer(asked)
         except Refusal as refusal:
@@ -102,19 +102,19 @@ class Platform:
         return Answered(404, {"error": {"type": "http", "message": "Not Found"}})
 
     def limited(self, what: str, asked: Asked) -> Answered | None:
-        """The refusal of an address that asks too often."""
+        """The refusal of an address above its limit."""
         told = self.limits.refusal(what, asked.address, asked.now.timestamp())
         return None if told is None else Answered(429, {"detail": told, "retry_after": 60}, {"Retry-After": "60"})
 
     def who(self, asked: Asked) -> Person:
-        """The bearer of the request."""
+        """The user of the request."""
         scheme, _, token = asked.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             raise Refusal(401, "Not authenticated")
         return self.shop.bearer(token, asked.now)
 
     def own(self, asked: Asked, id: str) -> Booking:
-        """A booking of the bearer's."""
+        """A booking of this user."""
         person = self.who(asked)
         booking = self.shop.bookings.get(int(id))
         if booking is None or (booking.client != person.id and person.role != "admin"):
@@ -142,7 +142,7 @@ def _told(platform: Platform, booking: Booking) -> dict[str, object]:
 
 
 def _page(platform: Platform, asked: Asked, rows: Sequence[Booking]) -> Answered:
-    """A list of bookings, the latest first: all of it, or as many as a page holds beside how many there are."""
+    """A list of bookings, the latest first: all of them, or one page with the total."""
     ordered = sorted(rows, key=lambda booking: (booking.starts, booking.id), reverse=True)
     if platform.habits.page_rows is not None:
         skip, limit = int(asked.query("skip") or 0), int(asked.query("limit") or platform.habits.page_rows)

@@ -22,17 +22,17 @@ class Plain:
     control: str
 
     def operate(self, what: str) -> None:
-        """What can be done to it: ``break/database``, ``break/process``, ``mend``, ``plant/double-booking?share=0.3``."""
+        """Call an operator's action: ``break/database``, ``break/process``, ``mend``, ``plant/double-booking?share=0.3``."""
         httpx.post(f"{self.control}/{what}", trust_env=False).raise_for_status()
 
     def ask(self, what: str) -> Any:
-        """What only its operator knows: ``state``, ``struck``, ``ledger``."""
+        """Read an operator's view: ``state``, ``struck``, ``ledger``."""
         return httpx.get(f"{self.control}/{what}", trust_env=False).raise_for_status().json()
 
 
 @contextmanager
 def plain(*options: str) -> Iterator[Plain]:
-    """One on free ports, gone with the block."""
+    """Run one on free ports while the block lasts."""
     command = [sys.executable, "-m", "truth.plain.server", *options]
     process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

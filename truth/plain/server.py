@@ -1,8 +1,8 @@
 """``python -m truth.plain.server``: the plain platform on a port of its own, and its operator's controls on another.
 
-Controls: ``POST /break/database``, ``/break/process`` (connections are dropped), ``POST /mend``, ``GET /state``. A break with ``?for=4`` is over
-by itself after four seconds. They are what an operator's hooks call; customers cannot reach them. And three that are for whoever tries a judge:
-``POST /plant/DEFECT?share=0.3`` (what there is: ``defects.py``), ``GET /struck`` (what each hit), ``GET /ledger`` (the payment provider's own).
+Controls: ``POST /break/database``, ``/break/process`` (connections are dropped), ``POST /mend``, ``GET /state``. A break with ``?for=4`` ends by
+itself after four seconds. An operator's hooks call them; customers cannot reach them. Three more are for tests of a judge: ``POST
+/plant/DEFECT?share=0.3`` (defects are in ``defects.py``), ``GET /struck`` (what each affected), ``GET /ledger`` (the payment provider's own).
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from truth.plain.shop import Shop
 
 
 class Server(ThreadingHTTPServer):
-    """Takes bursts of connections, and dies with its process."""
+    """An HTTP server that accepts bursts of connections; its threads end with its process."""
 
     daemon_threads = True
     request_queue_size = 512
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A customer who closed the connection is no error; everything else is logged, as by default."""
+        """Ignore a connection that the customer closed; log everything else, as by default."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]  # the base class's own types of a socket
 
 
 def public(platform: Platform, dead: threading.Event) -> type[BaseHTTPRequestHandler]:
-    """The handler of what customers reach."""
+    """The handler of customers' requests."""
 
     class Public(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -77,7 +77,7 @@ def public(platform: Platform, dead: threading.Event) -> type[BaseHTTPRequestHan
 
 
 def controls(operator: Operator) -> type[BaseHTTPRequestHandler]:
-    """The handler of what the platform's operator reaches."""
+    """The handler of the operator's requests."""
 
     class Controls(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -1,4 +1,4 @@
-"""What the plain platform knows: people, chairs, bookings, payments. One lock, one process, nothing kept on disk."""
+"""The state of the plain platform: people, slots, bookings, payments. One lock, one process, nothing on disk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ACCESS_S = 15 * 60.0
 
 
 class Refusal(Exception):
-    """An answer that is not the one asked for."""
+    """A refusal with its status."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -55,13 +55,13 @@ class Booking:
 
     @property
     def ends(self) -> datetime:
-        """When the chair is free again."""
+        """When the barber is free again."""
         return self.starts + timedelta(minutes=MINUTES[self.service])
 
 
 @dataclass
 class Payment:
-    """Money announced, and perhaps taken: a row of the platform's list of payments."""
+    """A payment that was announced and perhaps captured: a row of the platform's list of payments."""
 
     id: int
     intent: str
@@ -119,7 +119,7 @@ class Shop:
         return {"access_token": access, "refresh_token": refresh, "token_type": "bearer"}
 
     def bearer(self, token: str, now: datetime) -> Person:
-        """Whose token it is."""
+        """The user of a token."""
         person, until = self.tokens.get(token, (0, now))
         if until <= now:
             raise Refusal(401, "Could not validate credentials")
@@ -137,7 +137,7 @@ class Shop:
         ]
 
     def book(self, client: int | None, day: date, at: time, service: str, barber: int | None, notes: str | None, now: datetime) -> Booking:
-        """Take a chair. Conflicts are told apart by their message only."""
+        """Book a slot. Kinds of conflicts differ only in their message."""
         if service not in MINUTES:
             raise Refusal(400, f"Invalid service: {service}")
         starts = datetime.combine(day, at, self.zone).astimezone(UTC)
@@ -163,12 +163,12 @@ class Shop:
         return booking
 
     def is_free(self, barber: int, day: date, starts: time, ends: time) -> bool:
-        """Whether the barber is free all that time; a person without hours never is."""
+        """Whether the barber is free for the whole time; a person without hours never is."""
         first, last = (datetime.combine(day, at, self.zone).astimezone(UTC) for at in (starts, ends))
         return barber in {person.id for person in self.barbers} and OPENS <= starts < CLOSES and self._is_free(barber, first, last)
 
     def move(self, booking: Booking, day: date, at: time) -> None:
-        """Another time with the same barber."""
+        """Move to another time with the same barber."""
         starts = datetime.combine(day, at, self.zone).astimezone(UTC)
         ends = starts + timedelta(minutes=MINUTES[booking.service])
         if not self._is_free(booking.barber, starts, ends, but=booking.id):
@@ -178,19 +178,19 @@ class Shop:
         self._by_chair.setdefault((booking.barber, self._day(starts)), []).append(booking)
 
     def _day(self, at: datetime) -> date:
-        """The business's own: no opening hours cross its midnight."""
+        """The day in the business's zone: opening hours never cross its midnight."""
         return at.astimezone(self.zone).date()
 
     # -- money ---------------------------------------------------------------------------------------------------------------------------
 
     def announce(self, booking: Booking, client: int, now: datetime) -> Payment:
-        """An intent to pay."""
+        """Create a payment intent."""
         payment = Payment(len(self.payments) + 1, f"pi_{uuid.uuid4().hex}", booking.id, client, round(PRICES[booking.service] * 100), now)
         self.payments[payment.intent] = payment
         return payment
 
     def take(self, intent: str, booking: int, now: datetime) -> Payment:
-        """Capture what was announced, once however often it is confirmed."""
+        """Capture a payment, once even if it is confirmed several times."""
         payment = self.payments.get(intent)
         if payment is None or payment.booking != booking:
             raise Refusal(404, "Booking not found")
