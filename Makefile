@@ -47,10 +47,10 @@ fuzz-runs: $(INSTALLED) ## Five hundred damaged runs, arguments, locales, pipes 
 bench: compiled ## Measure the load engine against k6 and wrk, and the platform's cost of a request (needs nginx and wrk; long)
 	$(BIN)/python -m benchmarks
 
-truth: $(INSTALLED) ## Is the judge ever fooled? Planted defects and damage, each judged (about an hour; keeps results and resumes)
+truth: $(INSTALLED) ## Is the judge right? Planted defects and damage, each judged (about an hour; keeps results and resumes)
 	$(BIN)/python -m truth
 
-truth-plain: $(INSTALLED) ## Is the judge fooled by a platform that shares no code with ours? (about an hour; keeps results and resumes)
+truth-plain: $(INSTALLED) ## Is the judge right about a platform that shares no code with ours? (about an hour; keeps results and resumes)
 	$(BIN)/python -m truth.elsewhere
 
 noisy: $(INSTALLED) ## Do noisy neighbours make a good platform fail? (about 50 minutes; keeps results and resumes)

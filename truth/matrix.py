@@ -56,7 +56,7 @@ def render(results: Mapping[str, Result]) -> str:
         ]),
         "",
         (f"Seeds: {', '.join(sorted({str(result.seed) for result in results.values()}))} (plans), 1 to 3 (drawn franchises). "
-        "*runs* includes those that the machine spoilt (a late generator, and nothing failed): they are repeated, three runs at most."),
+        "*runs* includes runs that the machine disturbed (a late generator, and nothing failed): they are repeated, three runs at most."),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 

@@ -96,13 +96,13 @@ def _inconsistencies(definition: Stack) -> Iterator[tuple[Location, str]]:
         if len(regions) % 2 == 0:
             yield (key,), "an odd number of members is needed, so that a majority survives the loss of one"
     if definition.apps_per_region < 1:
-        yield ("apps_per_region",), "at least 1"
+        yield ("apps_per_region",), "must be at least 1"
     if definition.rate_limit_scale <= 0:
         yield ("rate_limit_scale",), "must be above 0"
     if not 1 <= definition.seed.barbers_per_franchise <= 9:
-        yield ("seed", "barbers_per_franchise"), "is 1 to 9"
+        yield ("seed", "barbers_per_franchise"), "must be from 1 to 9"
     if definition.seed.accounts_per_region < 1:
-        yield ("seed", "accounts_per_region"), "at least 1"
+        yield ("seed", "accounts_per_region"), "must be at least 1"
     if definition.database.ttl < definition.database.loop_wait + 2 * definition.database.retry_timeout:
         yield ("database", "ttl"), "Patroni needs ttl >= loop_wait + 2 * retry_timeout"
     if definition.ports != "auto" and not FIRST <= definition.ports <= LAST:
@@ -127,7 +127,7 @@ def _unknown_regions(definition: Stack) -> Iterator[tuple[Location, str]]:
 
 def _wrong_shards(definition: Stack) -> Iterator[tuple[Location, str]]:
     if not definition.shards:
-        yield ("shards",), "at least one"
+        yield ("shards",), "name at least one shard"
     if len({shard.id for shard in definition.shards}) != len(definition.shards):
         yield ("shards",), "two shards have the same ID"
     expected = 1

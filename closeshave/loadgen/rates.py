@@ -109,7 +109,7 @@ class Diurnal:
         return self.peak_per_s * factor
 
 
-# Half of all booking happens outside opening hours; Friday's afternoon runs into its evening (facts of the trade, see docs/performance.md).
+# Half of all booking happens outside opening hours; Friday's afternoon runs into its evening.
 EVENING_HOURS = (
     0.10, 0.06, 0.04, 0.03, 0.03, 0.05, 0.10, 0.20, 0.32, 0.42, 0.48, 0.52, 0.55, 0.50, 0.48, 0.50, 0.58, 0.70, 0.85, 0.97, 1.00, 0.88, 0.55, 0.25,
 )  # fmt: skip

@@ -47,7 +47,7 @@ def build(connection: psycopg.Connection, shard: Shard, topology: Topology, size
     All or nothing: one transaction. Raises :class:`psycopg.Error`, and :class:`ValueError` for more barbers than an ID has room for.
     """
     if not 1 <= sizes.barbers_per_franchise <= 9:
-        raise ValueError("barbers_per_franchise is 1 to 9: a barber's ID is the franchise's and one more digit")
+        raise ValueError("barbers_per_franchise must be from 1 to 9: a barber's ID is the franchise's and one more digit")
     with connection.transaction(), connection.cursor() as cursor:
         for name, value in (("shard", shard.id), ("first", shard.first), ("last", shard.last), ("home", shard.home)):
             cursor.execute("SELECT set_config(%s, %s, true)", (f"standin.{name}", str(value)))

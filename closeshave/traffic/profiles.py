@@ -47,7 +47,7 @@ class Crowd:
 
     def __post_init__(self) -> None:
         if self.peak < 1 or self.half_life <= 0:
-            raise ValueError("peak is at least 1, and half_life lasts longer than 0")
+            raise ValueError("peak must be at least 1, and half_life longer than 0")
 
     def factor(self, elapsed_s: float) -> float:
         """The factor ``elapsed_s`` seconds after the load's start."""
@@ -84,7 +84,7 @@ class Profile:
         if self.starts_at.tzinfo is None:
             raise ValueError("starts_at needs its offset from UTC")
         if not YEARS[0] <= self.starts_at.year <= YEARS[1]:
-            raise ValueError(f"starts_at lies between the years {YEARS[0]} and {YEARS[1]}")
+            raise ValueError(f"starts_at must be between the years {YEARS[0]} and {YEARS[1]}")
         if unknown := [zone for zone in self.zones.values() if not is_zone(zone)]:
             raise ValueError(f"{unknown[0]!r} is not a time zone; one looks like America/New_York, Europe/Madrid or UTC")
         if self.speed <= 0:

@@ -83,7 +83,7 @@ print(engine.check())
     said = run(sys.executable, "-c", script)
     assert said.returncode == 0, said.stderr
     first, second = said.stdout.splitlines()
-    assert "did not answer when asked to list what it runs; has it been stopped or restarted?" in first
+    assert "did not answer when asked to list its containers; has it been stopped or restarted?" in first
     assert "did not answer" in second
 
 

@@ -165,7 +165,7 @@ def test_what_was_booked_is_cancelled_whatever_was_answered(tmp_path, bend):
 
 
 @pytest.mark.parametrize(
-    ("answers", "says"), [(None, "is still standing after its cancel"), (FAILED, "answers 400 (Failed to cancel appointment)")]
+    ("answers", "says"), [(None, "still exists after its cancel"), (FAILED, "answers 400 (Failed to cancel appointment)")]
 )
 def test_what_cannot_be_cancelled_is_named(tmp_path, answers, says):
     """Believed is what the list shows, not what the cancel answered; each booking with the reason."""

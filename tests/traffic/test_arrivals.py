@@ -106,5 +106,5 @@ def test_a_file_that_cannot_be_replayed_is_refused(tmp_path: Path, text: str) ->
     """Instants ascend from 0."""
     file = tmp_path / "arrivals.txt"
     file.write_text(text)
-    with pytest.raises(ValueError, match=r"ascend|could not convert|one instant a line"):
+    with pytest.raises(ValueError, match=r"ascend|could not convert|one instant per line"):
         arrivals.replayed(file, 10)

@@ -120,7 +120,7 @@ def missing(definition: Remote) -> dict[str, str]:
     if not able.keyed_bookings:
         found["keyed bookings"] = "a booking has no idempotency key: a retry after an unknown outcome may book again"
     if not definition.read_back.sql and len(definition.topology.shards) > 1:
-        found["placement"] = "read back through the API, which does not tell on which shard a booking lies"
+        found["placement"] = "read back through the API, which does not state the shard of a booking"
     if definition.proxy is not None:
         found["direct connection"] = (
             "the platform is reached through a proxy: times include the proxy's, and the proxy's own answers in plain HTTP (502, 503, 504) "
