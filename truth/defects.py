@@ -44,7 +44,7 @@ def _by_weight(count: int, seed: int) -> Draw:
 ONE_IN_A_THOUSAND = 100
 SOME = 1000
 MORE_NS = 300_000_000
-"""What the slowness of every request adds to each."""
+"""The time that the planted slowness adds to every request, in nanoseconds."""
 
 CASES = (
     Case("double-booking", "calm", ("integrity/double_booked",), lambda witness, _: "overlap_minutes" in witness),
