@@ -42,7 +42,7 @@ fuzz: $(INSTALLED) ## Coverage-guided fuzzing of everything that reads foreign b
 	nice -n 19 $(BIN)/python -m tests.fuzz --seconds $(FUZZ_S) $(FUZZ)
 
 fuzz-runs: $(INSTALLED) ## Five hundred damaged runs, arguments, locales, pipes and disks: only the judges may cause exit code 1 (half an hour)
-	CLOSESHAVE_FUZZED_RUNS=500 $(BIN)/python -m pytest tests/core/test_fuzzed_runs.py
+	CLOSESHAVE_FUZZED_RUNS=500 $(BIN)/python -m pytest tests/cli/test_fuzzed_runs.py
 
 bench: compiled ## Measure the load engine against k6 and wrk, and the platform's cost of a request (needs nginx and wrk; long)
 	$(BIN)/python -m benchmarks

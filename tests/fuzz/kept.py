@@ -31,7 +31,7 @@ from closeshave.traffic import load as loads
 from closeshave.traffic.live import Live
 from closeshave.trial import nemesis, stopping
 from closeshave.trial.excuses import Excuses
-from tests.core import stored
+from tests import stored
 from tests.fuzz.answered import _definition, _deployment
 from tests.fuzz.places import emptied, place, written
 

@@ -12,7 +12,7 @@ from closeshave.history import Rate
 from closeshave.judge import assess
 from closeshave.judge.verdict import Status
 from closeshave.report import rate as words
-from tests.core import stored
+from tests import stored
 from tests.judge.test_assess import whole
 
 PLANNED = Rate("plan", 1.0, 23.0, 23.0, 135.0, 135.0)

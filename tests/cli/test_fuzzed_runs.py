@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core import stored
+from tests import stored
 
 CASES = int(os.environ.get("CLOSESHAVE_FUZZED_RUNS", "6"))
 FIRST = int(os.environ.get("CLOSESHAVE_FUZZED_FROM", "1"))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.core import stored
+from tests import stored
 
 COMMAND = [sys.executable, "-m", "closeshave"]
 ENVIRON = {"PATH": "/usr/bin:/bin", "COLUMNS": "400"}

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import InvalidFile
 from closeshave.trial.preparation import prepare
-from tests.core.test_cli import closeshave
+from tests.cli.test_cli import closeshave
 from tests.remote.definitions import document, write
 
 CAPS = {"requests_per_s": 50, "requests": 200_000, "duration": "10m", "regions_at_once": 1, "shards_at_once": 1}

@@ -12,8 +12,7 @@ import sys
 
 import pytest
 
-from tests import mounting
-from tests.core import stored
+from tests import mounting, stored
 
 SIZE_KB = 2048
 
