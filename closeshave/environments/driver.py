@@ -58,7 +58,7 @@ class Driver:
     """
     signals: Callable[[Deployment, Anchor, int, int], list[Signal]]
     """The platform's own signals (alerts, failovers) between two monotonic instants, in nanoseconds."""
-    tidy: Callable[[Deployment, Path, Say], tuple[str, ...]]
+    clean_up: Callable[[Deployment, Path, Say], tuple[str, ...]]
     """Removes what a run left in an environment that stays running, and releases it; returns what could not be removed."""
     narrow: Callable[[Any, Collection[str]], Any] = lambda definition, _kinds: definition
     """The same environment with Toxiproxy only on links of these kinds, if the harness decides that."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from closeshave.deployment import LINK_KINDS, Deployment
 from closeshave.environments.addresses import ONE_MACHINE, Addresses
 from closeshave.environments.parts import Parts
-from closeshave.environments.ports import Book
+from closeshave.environments.ports import PortAllocator
 from closeshave.environments.servers import apps, etcd, haproxy, patroni, toxiproxy, valkey
 from closeshave.environments.site import Site
 from closeshave.environments.stack import Stack
@@ -34,7 +34,7 @@ class Layout:
 
 def lay_out(id: str, root: Path, definition: Stack, parts: Parts, first_port: int, addresses: Addresses = ONE_MACHINE) -> Layout:
     """Describe the environment ``id`` below ``root`` with its ports from ``first_port`` on."""
-    site = Site(id, root, definition, parts, Book(first_port), addresses)
+    site = Site(id, root, definition, parts, PortAllocator(first_port), addresses)
     members = patroni.members(site)
     stores = valkey.stores(site)
     links = toxiproxy.links(site, members)

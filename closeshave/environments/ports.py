@@ -25,7 +25,7 @@ class PortsTaken(OSError):
 
 
 @dataclass(slots=True)
-class Book:
+class PortAllocator:
     """Assigns a port to every purpose of every part, in the order of the first calls; the same arguments always give the same port."""
 
     first: int

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from closeshave.environments.addresses import ONE_MACHINE, Addresses
 from closeshave.environments.parts import Parts
-from closeshave.environments.ports import Book
+from closeshave.environments.ports import PortAllocator
 from closeshave.environments.stack import Stack
 
 SERVER_NICE = 5
@@ -26,7 +26,7 @@ class Site:
     root: Path
     definition: Stack
     parts: Parts
-    ports: Book
+    ports: PortAllocator
     addresses: Addresses = ONE_MACHINE
 
     @property

@@ -18,7 +18,7 @@ from chaoslib.loader import load_experiment  # type: ignore[import-untyped] # it
 from closeshave.clock import now_ns
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.child import ORDER, Order
-from closeshave.faults.journal import Keeper, failed_rollbacks
+from closeshave.faults.journal import JournalWriter, failed_rollbacks
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.runmark import RUN_MARK
 from closeshave.faults.toolkit import stop_file
@@ -62,8 +62,8 @@ def _experiment(order: Order, halt: Path) -> dict[str, Any]:
     # "always": by default an interrupted experiment, the one that needs it most, is not rolled back.
     settings = {"runtime": {"rollbacks": {"strategy": "always"}}}
     # Chaos Toolkit installs a handler that raises wherever SIGTERM finds it, inside a rollback too; ours is put back once it has.
-    keeper = Keeper(Path(order.run) / f"journal-{order.fault}.json", running=lambda: _obey(halt))
-    journal: dict[str, Any] = run_experiment(experiment, settings, (configuration, {}), event_handlers=[keeper])
+    writer = JournalWriter(Path(order.run) / f"journal-{order.fault}.json", running=lambda: _obey(halt))
+    journal: dict[str, Any] = run_experiment(experiment, settings, (configuration, {}), event_handlers=[writer])
     return journal
 
 

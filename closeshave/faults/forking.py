@@ -54,7 +54,7 @@ def serve() -> str | None:
             _answer(answers, f"started {pid} {path}")
 
 
-def become(order: Path) -> None:
+def detach(order: Path) -> None:
     """Detach from the server: a session of its own, no standard input, and output to the log of the fault."""
     # A session of its own: Ctrl-C at the terminal is for the trial, which then asks the experiment to heal.
     os.setsid()
@@ -87,5 +87,5 @@ def _ended() -> list[tuple[int, int]]:
 if __name__ == "__main__":
     given = serve()
     if given is not None:
-        become(Path(given))
+        detach(Path(given))
         sys.exit(experiment.main(Path(given)))

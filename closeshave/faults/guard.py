@@ -53,7 +53,7 @@ def over_caps(plan: Plan, caps: Caps = Caps()) -> list[str]:
     return found
 
 
-def entangled(plan: Plan, topology: Topology) -> list[str]:
+def conflicting(plan: Plan, topology: Topology) -> list[str]:
     """Pairs of faults in effect at the same time of which healing one would change what the other broke, one sentence for each pair. Pure."""
     return [
         f"{one.id} and {other.id} are in effect at the same time and both affect {', '.join(sorted(shared))}: start one only after the other has healed"

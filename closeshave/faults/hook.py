@@ -39,7 +39,7 @@ def label(hook: Hook) -> str:
     return f"{hook.kind} on {', '.join(f'{key} {value}' for key, value in hook.scope.items()) or 'everything'}"
 
 
-def worthless(hook: Hook, do: Do, stop: Callable[[], bool]) -> str:
+def proves_nothing_because(hook: Hook, do: Do, stop: Callable[[], bool]) -> str:
     """Why the heal check proves nothing: it repeatedly reports a healthy platform while the fault is seen in effect. Empty when it does not.
 
     Called between two observations, so that a fault that has just ended does not count.
@@ -96,7 +96,7 @@ class Meanwhile:
 
     def _check(self) -> None:
         """Only a complete answer counts: a check that was cut short because the call returned is repeated while the fault is held."""
-        why = worthless(self.hook, self.do, self.over.is_set)
+        why = proves_nothing_because(self.hook, self.do, self.over.is_set)
         if not self.over.is_set():
             self.seen = {**self.seen, "worthless": why}
 
@@ -143,8 +143,8 @@ def bind(kind: Kind, hook: Hook, environ: Mapping[str, str], way: Way = straight
         well, saw = ask("observe", hook.observe, hook.observe.timeout)
         return Sighting(f"the hook for {label(hook)}", saw) if well else None
 
-    def fooled(_aim: Aim, _injection: Injection, stop: Callable[[], bool]) -> str:
-        return worthless(hook, do, stop)
+    def why_worthless(_aim: Aim, _injection: Injection, stop: Callable[[], bool]) -> str:
+        return proves_nothing_because(hook, do, stop)
 
     def undo(_aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
         well, saw = ask("undo", hook.undo, left_s(deadline_ns))
@@ -165,7 +165,7 @@ def bind(kind: Kind, hook: Hook, environ: Mapping[str, str], way: Way = straight
         unfit=unfit,
         inject=inject,
         look=look,
-        fooled=fooled,
+        why_worthless=why_worthless,
         undo=undo,
         prove=prove,
         parameters=(),

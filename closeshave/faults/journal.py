@@ -13,7 +13,7 @@ from chaoslib.run import RunEventHandler  # type: ignore[import-untyped] # it sh
 from closeshave.files import write_atomically
 
 
-class Keeper(RunEventHandler):  # type: ignore[misc] # chaoslib is untyped
+class JournalWriter(RunEventHandler):  # type: ignore[misc] # chaoslib is untyped
     """Writes the journal after every activity; ``running`` is called once Chaos Toolkit has installed its own signal handlers."""
 
     def __init__(self, path: Path, running: Callable[[], None]) -> None:

@@ -43,7 +43,7 @@ class Kill:
     touched: tuple[str, ...]
 
 
-def whole(deployment: Deployment, processes: Iterable[Process]) -> tuple[Victim, ...]:
+def victims_of(deployment: Deployment, processes: Iterable[Process]) -> tuple[Victim, ...]:
     """All processes that belong to these: daemons and descendants too, in the order in which they should die.
 
     A process that starts others (Patroni, a postmaster) comes before them, so that it cannot start them again in between.

@@ -97,14 +97,14 @@ class Injection:
 
 
 @dataclass(frozen=True, slots=True)
-class Stroke:
+class Step:
     """A further step of a fault while it is held, such as the next interruption of a flapping link."""
 
     after_s: float
     """Seconds after the injection began."""
     does: str
     """What the step does, for the timeline."""
-    strike: Callable[[Aim, int, Say], tuple[str, ...]]
+    act: Callable[[Aim, int, Say], tuple[str, ...]]
     """Does it until a deadline (monotonic nanoseconds) and returns what was done. Never called after healing has begun."""
 
 
@@ -176,9 +176,9 @@ class Kind:
     """Whether it stays in effect until it is undone, so that its probe keeps seeing it; false for a single event, like a flush."""
     ask_every_s: float = 0.02
     """Seconds between repeated checks (fit? in effect? healed?) while the answer is no."""
-    fooled: Callable[[Aim, Injection, Callable[[], bool]], str] = field(default=lambda _aim, _injection, _stop: "")
+    why_worthless: Callable[[Aim, Injection, Callable[[], bool]], str] = field(default=lambda _aim, _injection, _stop: "")
     """Checked while the fault is seen in effect: why its proof of healing would succeed now too, and so proves nothing; empty when it would not."""
-    course: Callable[[Aim], Iterable[Stroke]] = field(default=lambda _aim: ())
+    course: Callable[[Aim], Iterable[Step]] = field(default=lambda _aim: ())
     """Further steps while it is held, in time order; may be endless, because the end of the hold ends it."""
 
     def aim(self, deployment: Deployment, scope: Mapping[str, object], parameters: Mapping[str, object]) -> Aim:

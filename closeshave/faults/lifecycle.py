@@ -16,7 +16,7 @@ from closeshave.control import engine
 from closeshave.deployment import FILE, Deployment
 from closeshave.faults import links
 from closeshave.faults.catalogue import KINDS, of
-from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting, Stroke
+from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting, Step
 from closeshave.faults.ledger import Ledger, OpenFault, Undo
 from closeshave.faults.overlapping import others_in_effect
 from closeshave.faults.waiting import SECOND_NS, after, until, wait_until
@@ -47,7 +47,7 @@ def inject(
 
     def fit() -> bool:
         nonlocal reason
-        reason = _engineless(aim.deployment) or links.straight(aim.deployment, kind.links) or kind.unfit(aim)
+        reason = _engineless(aim.deployment) or links.without_toxiproxy(aim.deployment, kind.links) or kind.unfit(aim)
         return not reason or stop()
 
     if not until(fit, max(strike_ns or 0, after(FIT_WITHIN_S)), max(kind.ask_every_s, 0.05)):
@@ -84,8 +84,8 @@ def observe(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[],
         if seen_before := injection.seen:
             sighting = Sighting(str(seen_before["probe"]), str(seen_before["saw"]))
             ledger.passed(fault, FaultEdge.OBSERVED, int(seen_before["at_ns"]), asdict(sighting))
-            why = str(seen_before["worthless"]) if "worthless" in seen_before else kind.fooled(aim, injection, stop)
-            _note_fooled(ledger, fault, why)
+            why = str(seen_before["worthless"]) if "worthless" in seen_before else kind.why_worthless(aim, injection, stop)
+            _note_worthless(ledger, fault, why)
             return sighting
 
         def seen() -> bool:
@@ -98,11 +98,11 @@ def observe(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[],
         record(ledger.run, Mark(now_ns(), MarkKind.FAULT_NOT_OBSERVED, fault))
         return None
     ledger.passed(fault, FaultEdge.OBSERVED, now_ns(), asdict(sighting))
-    _note_fooled(ledger, fault, kind.fooled(aim, injection, stop))
+    _note_worthless(ledger, fault, kind.why_worthless(aim, injection, stop))
     return sighting
 
 
-def _note_fooled(ledger: Ledger, fault: str, why: str) -> None:
+def _note_worthless(ledger: Ledger, fault: str, why: str) -> None:
     if why:
         record(ledger.run, Mark(now_ns(), MarkKind.HEAL_CHECK_WORTHLESS, f"{fault}: {why}"))
 
@@ -119,16 +119,16 @@ def look_again(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[
     return False
 
 
-def strike(ledger: Ledger, fault: str, aim: Aim, stroke: Stroke, deadline_ns: int, say: Say) -> None:
+def carry_out_step(ledger: Ledger, fault: str, aim: Aim, step: Step, deadline_ns: int, say: Say) -> None:
     """Do a further step of a fault while it is held; nothing once healing has begun, because it would undo the healing."""
     with ledger.healing(fault, deadline_ns):
         standing = ledger.find(fault)
         if standing is None or standing.edge == FaultEdge.HEALED:
             return
         began_ns = now_ns()
-        done = stroke.strike(aim, deadline_ns, say)
+        done = step.act(aim, deadline_ns, say)
         changes = f" ({counted(len(done), 'change')})" if done else ""
-        record(ledger.run, Mark(began_ns, MarkKind.NOTE, f"{fault}: {stroke.does}{changes}"))
+        record(ledger.run, Mark(began_ns, MarkKind.NOTE, f"{fault}: {step.does}{changes}"))
 
 
 def undo(ledger: Ledger, standing: OpenFault, kind: Kind, aim: Aim, deadline_ns: int, say: Say) -> None:

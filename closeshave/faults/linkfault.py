@@ -9,9 +9,9 @@ from closeshave.clients.toxiproxy import Toxic
 from closeshave.clients.wire import Reply
 from closeshave.deployment import Link
 from closeshave.faults import links, proofs
+from closeshave.faults.affected import Affected
 from closeshave.faults.kind import Aim, Injection, Proof, Say, Sighting
 from closeshave.faults.links import Disturbance
-from closeshave.faults.whole import Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class LinkFault:
     toxics: Callable[[Aim], tuple[Toxic, ...]]
     shows: Callable[[Aim], Callable[[Reply], bool]]
     """Whether an answer through such a link shows the disturbance."""
-    whole: Callable[[Aim], Whole]
+    affected: Callable[[Aim], Affected]
     timeout_s: Callable[[Aim], float] = lambda _aim: links.SILENT_S
     """Seconds until a request counts as not answered."""
     questions: int = 1
@@ -36,7 +36,7 @@ class LinkFault:
 
     def unfit(self, aim: Aim) -> str:
         """Unfit if no link can be disturbed, or while the parts that it would disturb are unhealthy."""
-        return links.unfit(aim.deployment) or self.whole(aim).unfit()
+        return links.unfit(aim.deployment) or self.affected(aim).unfit()
 
     def inject(self, aim: Aim, strike_ns: int) -> Injection:
         """Put the toxics on."""
@@ -49,11 +49,13 @@ class LinkFault:
     def undo(self, aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
         """Take the toxics off, and repair what may have broken meanwhile."""
         done = links.clear(aim.deployment, links.owner(self.kind, aim), deadline_ns, say)
-        return (*done, *self.whole(aim).mend(deadline_ns, say, at_home=_at_home(aim)))
+        return (*done, *self.affected(aim).mend(deadline_ns, say, at_home=_at_home(aim)))
 
     def prove(self, aim: Aim) -> tuple[Proof, ...]:
         """No toxic of this fault is listed anywhere, and everything is healthy."""
-        return proofs.together([links.cleared(aim.deployment, links.owner(self.kind, aim)), *self.whole(aim).checks(at_home=_at_home(aim))])
+        return proofs.together(
+            [links.cleared(aim.deployment, links.owner(self.kind, aim)), *self.affected(aim).checks(at_home=_at_home(aim))]
+        )
 
 
 def _at_home(aim: Aim) -> bool:

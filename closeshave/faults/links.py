@@ -72,12 +72,12 @@ def owner(kind: str, aim: Aim) -> str:
     return f"{kind}@{aim.label}"
 
 
-def straight(deployment: Deployment, kinds: Iterable[str]) -> str:
+def without_toxiproxy(deployment: Deployment, kinds: Iterable[str]) -> str:
     """Why one of these kinds of links cannot be disturbed here although others can; empty if each has a Toxiproxy, or if no link has one."""
-    bare = [kind for kind in kinds if kind in deployment.straight]
-    if not bare:
+    without = [kind for kind in kinds if kind in deployment.straight]
+    if not without:
         return ""
-    return f"{' and '.join(bare)} links have no Toxiproxy here, because the environment was started for a plan that breaks none of them"
+    return f"{' and '.join(without)} links have no Toxiproxy here, because the environment was started for a plan that breaks none of them"
 
 
 def unfit(deployment: Deployment) -> str:

@@ -15,7 +15,7 @@ from closeshave.faults.kind import Proof
 from closeshave.files import append_line
 from closeshave.plurals import counted
 
-IN_TOUCH_S = 5.0
+REACHED_WITHIN_S = 5.0
 """Patroni's round takes a second, and a retry three (``loop_wait``, ``retry_timeout``)."""
 READY_PATH = "/health/ready"
 Check = Callable[[], Proof]
@@ -126,13 +126,15 @@ def etcd(deployment: Deployment) -> Check:
     return check
 
 
-def in_touch(deployment: Deployment) -> Check:
+def patronis_reach_etcd(deployment: Deployment) -> Check:
     """Every Patroni has reached etcd within its last few rounds."""
 
     def check() -> Proof:
         seen = {member.process: patroni.reached_etcd_s(member) for member in deployment.members}
-        left = [name for name, at_s in seen.items() if at_s is None or time.time() - at_s > IN_TOUCH_S]
-        return Proof(f"{len(seen)} Patronis reach etcd", not left, f"not {', '.join(left)}" if left else f"all within {IN_TOUCH_S:g} s")
+        left = [name for name, at_s in seen.items() if at_s is None or time.time() - at_s > REACHED_WITHIN_S]
+        return Proof(
+            f"{len(seen)} Patronis reach etcd", not left, f"not {', '.join(left)}" if left else f"all within {REACHED_WITHIN_S:g} s"
+        )
 
     return check
 
@@ -151,7 +153,7 @@ def applications(deployment: Deployment) -> Check:
     return check
 
 
-def doors(deployment: Deployment, shards: Iterable[int] = ()) -> Check:
+def edges(deployment: Deployment, shards: Iterable[int] = ()) -> Check:
     """Every edge endpoint leads to its own region again, whose applications reach these shards through their region's proxies."""
 
     def check() -> Proof:

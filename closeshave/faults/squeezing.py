@@ -33,7 +33,7 @@ def squeeze(
         place.limit_cpu(share)
         return (f"container of {process.name} limited to {share:g} of a CPU",)
     said = (target.pid, target.started, share, period_s, strike_ns, LASTS_S_MAX)
-    started = extra_processes.help_with(deployment, helper, "squeeze", *map(repr, said))
+    started = extra_processes.start_helper(deployment, helper, "squeeze", *map(repr, said))
     wait_until(strike_ns)
     return (f"{process.name} pid {target.pid}", f"{helper} pid {started.pid}")
 

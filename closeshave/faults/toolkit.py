@@ -84,11 +84,11 @@ def hold(kind: str, configuration: Configuration) -> str:
         return "nothing to hold: the fault was not injected"
     began_ns = int(standing.evidence["began_ns"])
     ends_ns = began_ns + round(call.hold_s * SECOND_NS)
-    for stroke in call.kind.course(call.aim):
-        at_ns = began_ns + round(stroke.after_s * SECOND_NS)
+    for step in call.kind.course(call.aim):
+        at_ns = began_ns + round(step.after_s * SECOND_NS)
         if at_ns >= ends_ns or not wait_until(at_ns, call.stopped):
             break
-        lifecycle.strike(call.ledger, call.fault, call.aim, stroke, ends_ns, say=logger.info)
+        lifecycle.carry_out_step(call.ledger, call.fault, call.aim, step, ends_ns, say=logger.info)
     if not wait_until(ends_ns, call.stopped):
         return "stopped"
     still = lifecycle.look_again(call.ledger, call.fault, call.kind, call.aim, call.stopped)

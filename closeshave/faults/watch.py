@@ -66,10 +66,10 @@ def watch(duty: Duty, lease: Lease) -> None:
             beat = heartbeat.read(duty.run)
             lease = lease.renewed(beat, now_ns())
             if beat is not None and not beat.harness.alive:
-                clear_up(duty, "the harness has died")
+                clean_up(duty, "the harness has died")
                 return
             if lease.over(now_ns()):
-                clear_up(duty, f"the harness has sent no heartbeat for {lease.seconds:g} s")
+                clean_up(duty, f"the harness has sent no heartbeat for {lease.seconds:g} s")
                 return
             if (healing is None or healing.done()) and _outlived(duty):
                 healing = pool.submit(_heal, duty, "a fault was not healed in time")
@@ -82,7 +82,7 @@ def _outlived(duty: Duty) -> bool:
     return any(fault.expired(now_ns()) and fault.edge != FaultEdge.HEALED for fault in ledger.Ledger(duty.run).open())
 
 
-def clear_up(duty: Duty, why: str) -> None:
+def clean_up(duty: Duty, why: str) -> None:
     """End the run's processes, then remove or heal its environment."""
     say(why)
     beat = heartbeat.read(duty.run)

@@ -71,7 +71,7 @@ def named(tests: Sequence[str], objective: Objective) -> bool:
 
 def unmatched(plan: Plan, objective: Objective) -> Iterator[str]:
     """The objective's patterns of faults that match neither a known kind nor a fault of the plan."""
-    yield from (each for each in objective.faults if kinds.strange(each, {*kinds.NAMES, *(fault.kind for fault in plan.faults)}))
+    yield from (each for each in objective.faults if kinds.matches_nothing(each, {*kinds.NAMES, *(fault.kind for fault in plan.faults)}))
 
 
 def unable(plan: Plan, objective: Objective) -> str:
@@ -103,7 +103,7 @@ def _why(plan: Plan, target: Target, claim: Claim) -> str:
     return "not run in this plan: no objective in this target"
 
 
-def silent(plan: Plan, target: Target, objectives: Sequence[Objective], verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+def without_verdict(plan: Plan, target: Target, objectives: Sequence[Objective], verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
     """An inconclusive verdict for each of these objectives that got none, so that no tested promise is missing from the report."""
     reasons: dict[str, tuple[Objective, str]] = {}
     for objective in objectives:
@@ -130,7 +130,7 @@ def _answers(plan: Plan, target: Target, objective: Objective, verdicts: Sequenc
     """What this objective should have a verdict on, and whether it has one."""
     strangers = tuple(unmatched(plan, objective))
     for pattern in strangers:
-        yield f"{pattern} matches no kind of fault{kinds.meant(pattern)}", False
+        yield f"{pattern} matches no kind of fault{kinds.suggestion(pattern)}", False
     if strangers:
         return
     if trouble := unable(plan, objective):

@@ -50,7 +50,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
     fault_figures = [_guarded(f"figures of {life.fault.id}", partial(_told, analysis, life), NO_FIGURES, broken) for life in lives]
     load_figures = _guarded("load", partial(load.figures, evidence), UNKNOWN_LOAD, broken)
     integrity_figures = _guarded("figures of integrity", partial(integrity.figures, analysis, findings), UNKNOWN, broken)
-    verdicts += asked.silent(plan, target, tested.objectives, verdicts)
+    verdicts += asked.without_verdict(plan, target, tested.objectives, verdicts)
     verdicts += broken
     gating = [verdict for verdict in verdicts if verdict.gates]
     return Assessment(

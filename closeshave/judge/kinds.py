@@ -57,12 +57,12 @@ NAMES: frozenset[str] = frozenset(
 """As in ``closeshave/faults/catalogue.py``; a test compares the two."""
 
 
-def strange(pattern: str, names: Collection[str] = NAMES) -> bool:
+def matches_nothing(pattern: str, names: Collection[str] = NAMES) -> bool:
     """Whether a pattern matches none of the names."""
     return not any(fnmatch.fnmatch(name, pattern) for name in names)
 
 
-def meant(pattern: str, names: Collection[str] = NAMES) -> str:
+def suggestion(pattern: str, names: Collection[str] = NAMES) -> str:
     """``(did you mean shard.*?)``: the name closest to a pattern that matches nothing; empty where none is close."""
     families = {f"{name.split('.')[0]}.*" for name in names if "." in name}
     close = difflib.get_close_matches(pattern, sorted({*names, *families}), n=1, cutoff=0.7)

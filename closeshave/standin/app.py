@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from closeshave.standin import settings as settings_file
-from closeshave.standin.defective.entrance import CrookedEntrance
+from closeshave.standin.defective.entrance import DefectiveEntrance
 from closeshave.standin.direct import REFUSALS, Direct
 from closeshave.standin.errors import Json, failure
 from closeshave.standin.platform import Platform
@@ -53,7 +53,7 @@ def application(settings: Settings) -> ASGIApp:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(404, _missing)
     routes = [route for area in areas for route in area.router.routes if isinstance(route, APIRoute)]
-    return CrookedEntrance(Direct(app, routes), app)
+    return DefectiveEntrance(Direct(app, routes), app)
 
 
 def main() -> None:

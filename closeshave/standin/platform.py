@@ -11,12 +11,12 @@ from closeshave.standin.billing import Billing
 from closeshave.standin.bookings import Bookings
 from closeshave.standin.caches import Tier
 from closeshave.standin.database import Link
-from closeshave.standin.defective.billing import CrookedBilling
-from closeshave.standin.defective.bookings import CrookedBookings
-from closeshave.standin.defective.database import CrookedLink
-from closeshave.standin.defective.franchises import CrookedFranchises
-from closeshave.standin.defective.sessions import CrookedSessions
-from closeshave.standin.defective.shards import CrookedShards
+from closeshave.standin.defective.billing import DefectiveBilling
+from closeshave.standin.defective.bookings import DefectiveBookings
+from closeshave.standin.defective.database import DefectiveLink
+from closeshave.standin.defective.franchises import DefectiveFranchises
+from closeshave.standin.defective.sessions import DefectiveSessions
+from closeshave.standin.defective.shards import DefectiveShards
 from closeshave.standin.franchises import Franchises
 from closeshave.standin.metrics import Metrics
 from closeshave.standin.operations import Operations
@@ -53,7 +53,7 @@ class Platform:
         """Build the parts; nothing is connected yet. ``signing_key`` is a PEM; raises :class:`ValueError` for an invalid one."""
         tokens = Tokens(signing_key)
         switches = Switches(settings.defects)
-        shards = await CrookedShards.open(settings, CrookedLink.opener(switches))
+        shards = await DefectiveShards.open(settings, DefectiveLink.opener(switches))
         shards.switches = switches
         caches = _tiers("cache", settings.tiers_host, settings.caches)
         sessions = _tiers("sessions", settings.tiers_host, settings.sessions)
@@ -63,13 +63,13 @@ class Platform:
             settings=settings,
             shards=shards,
             tiers=(*dict.fromkeys(caches.values()), *dict.fromkeys(sessions.values()), ratelimit),
-            franchises=CrookedFranchises(shards, caches, switches),
-            bookings=CrookedBookings(shards, switches),
+            franchises=DefectiveFranchises(shards, caches, switches),
+            bookings=DefectiveBookings(shards, switches),
             accounts=Accounts(shards),
-            billing=CrookedBilling(shards, Bookings(shards), provider, switches),
+            billing=DefectiveBilling(shards, Bookings(shards), provider, switches),
             provider=provider,
             tokens=tokens,
-            sessions=CrookedSessions(sessions, switches, shards.is_lost),
+            sessions=DefectiveSessions(sessions, switches, shards.is_lost),
             limits=RateLimits(ratelimit, settings.rate_limit_scale),
             switches=switches,
             operations=Operations(settings.operations, random.random),

@@ -29,7 +29,7 @@ from closeshave.loadgen.sleep import sleep_until
 from closeshave.loadgen.worker import engine_of
 from closeshave.topology import Shard, Topology
 from closeshave.traffic import answers, dialect, hosts
-from closeshave.traffic.book import EngineBook
+from closeshave.traffic.recorder import EngineRecorder
 from closeshave.traffic.session import Over, Session, Surroundings, Window
 from closeshave.traffic.steps import Steps
 
@@ -144,7 +144,7 @@ class BookingUser(User):
         topology = Topology(("edge",), (Shard(1, 1, FRANCHISES, "edge", "edge"),))
         engine = engine_of(self.environment)
         asleep = partial(sleep_until, engine.loop)
-        around = Surroundings(Source.CUSTOMERS, topology, "closeshave:locust", Window(), _book(engine), asleep, time.time)
+        around = Surroundings(Source.CUSTOMERS, topology, "closeshave:locust", Window(), _recorder(engine), asleep, time.time)
         return Session(
             name,
             type(self).__name__.lower(),
@@ -159,15 +159,15 @@ class BookingUser(User):
         )
 
 
-def _book(engine: Engine) -> EngineBook:
+def _recorder(engine: Engine) -> EngineRecorder:
     """The recorder of a Locust process, which all its users share."""
-    book = _books.get(engine)
-    if book is None:
-        book = _books[engine] = EngineBook(engine.records)
-    return book
+    recorder = _recorders.get(engine)
+    if recorder is None:
+        recorder = _recorders[engine] = EngineRecorder(engine.records)
+    return recorder
 
 
-_books: WeakKeyDictionary[Engine, EngineBook] = WeakKeyDictionary()
+_recorders: WeakKeyDictionary[Engine, EngineRecorder] = WeakKeyDictionary()
 
 
 def thinking(mean_s: float) -> Callable[[Any], float]:

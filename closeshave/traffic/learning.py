@@ -28,7 +28,7 @@ REFUSED_WHOLE = 5
 
 SUFFIX = ".learnt.json"
 
-Chair = tuple[int, int]
+FranchiseBarber = tuple[int, int]
 """A franchise and a barber."""
 
 
@@ -61,8 +61,8 @@ class Learnt:
     checks_barbers: bool = True
     """Whether the platform has the route that checks one barber; false once it was not found."""
     _told_nothing: int = 0
-    _took: set[Chair] = field(default_factory=set)
-    _refusals: Counter[Chair] = field(default_factory=Counter)
+    _took: set[FranchiseBarber] = field(default_factory=set)
+    _refusals: Counter[FranchiseBarber] = field(default_factory=Counter)
 
     def looked(self, *, empty: bool) -> None:
         """Note that a customer who wants to book got a list."""

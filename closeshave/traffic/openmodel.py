@@ -34,8 +34,8 @@ from closeshave.loadgen.sleep import sleep_until
 from closeshave.loadgen.stats import EngineStats
 from closeshave.loadgen.worker import place_of
 from closeshave.traffic import conventions, learning, runfiles
-from closeshave.traffic.book import EngineBook
 from closeshave.traffic.load import Load, part
+from closeshave.traffic.recorder import EngineRecorder
 from closeshave.traffic.runfiles import SenderKind
 from closeshave.traffic.session import Counters, Over, Surroundings, Window
 
@@ -102,7 +102,7 @@ class Worker:
         proxy = None if load.proxy is None else Proxy.of(load.proxy.url, load.edges.values(), ":".join(web.login(load.proxy) or ()))
         settings = Settings(Path(load.run) / runfiles.RECORDS, Source(kind), self.name, number, proxy=proxy)
         self.engine = Engine(settings, EngineStats(environment.stats).observe)
-        self._book = EngineBook(self.engine.records)
+        self._recorder = EngineRecorder(self.engine.records)
         self._load, self._kind, self._run = load, kind, Path(load.run)
         self._parent = os.getppid()
         self._broken = 0
@@ -122,7 +122,7 @@ class Worker:
             self._load.topology,
             self._load.tag,
             self.window,
-            self._book,
+            self._recorder,
             asleep,
             time.time,
             self.conventions,
@@ -140,7 +140,7 @@ class Worker:
             return
         end_ns = self.window.end_ns = start_ns + round(self._load.duration_s * 1e9)
         agenda = Arrivals(senders.at_ns, start_ns)
-        self.engine.records.told = _Told(self._book.counters, agenda, self.window)
+        self.engine.records.told = _Told(self._recorder.counters, agenda, self.window)
         # Nothing more may be due before then, but a generator that ends before its load does is a dead one to those who watch it.
         agenda.park(iter(()), end_ns)
         watcher = gevent.spawn(self._watch_parent)
@@ -203,5 +203,5 @@ class Worker:
     def _await_answers(self) -> None:
         """Wait shortly until all sent requests are recorded; those that are not by then show as a difference in the reconciliation."""
         with gevent.Timeout(GRACE_S, exception=False):
-            while self._book.counters.sent > self._book.recorded:
+            while self._recorder.counters.sent > self._recorder.recorded:
                 gevent.sleep(GO_POLL_S)

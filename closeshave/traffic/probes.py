@@ -52,7 +52,7 @@ def schedule(topology: Topology, canaries: Canaries, duration_s: float) -> list[
 
 
 @dataclass(frozen=True, slots=True)
-class Chair:
+class CanaryBarber:
     """A barber at a franchise that is reserved for canaries, and the slots that can be booked there."""
 
     franchise: int
@@ -62,18 +62,18 @@ class Chair:
     """Local ``HH:MM``."""
 
 
-def slots(chairs: Sequence[Chair], today: date, rng: np.random.Generator, days: range = CANARY_DAYS) -> Iterator[tuple[int, Slot]]:
+def slots(barbers: Sequence[CanaryBarber], today: date, rng: np.random.Generator, days: range = CANARY_DAYS) -> Iterator[tuple[int, Slot]]:
     """``(franchise, slot)`` of every slot at these barbers, each once, in an order that is spread over barbers and days."""
     every = [
-        (chair.franchise, Slot(chair.barber, today + timedelta(days=ahead), time, chair.zone))
-        for chair in chairs
+        (each.franchise, Slot(each.barber, today + timedelta(days=ahead), time, each.zone))
+        for each in barbers
         for ahead in days
-        for time in chair.times
+        for time in each.times
     ]
     return (every[index] for index in rng.permutation(len(every)).tolist())
 
 
-def chairs(franchise: int, listed: Body, when: Body, idle: Collection[int] = (), zone: str | None = None) -> list[Chair]:
+def canary_barbers(franchise: int, listed: Body, when: Body, idle: Collection[int] = (), zone: str | None = None) -> list[CanaryBarber]:
     """The barbers of a franchise from its answers to ``barbers`` and ``slots``, without ``idle`` ones.
 
     ``zone`` is used if the answer states none. Raises :class:`ValueError` when the answers differ from the API, so that this is known before the
@@ -91,12 +91,12 @@ def chairs(franchise: int, listed: Body, when: Body, idle: Collection[int] = (),
             f"franchise {franchise} answers business_hours {str(told)[:60]!r} and slot_duration_minutes {str(minutes)[:20]}: hours are like 09:00"
         )
     times = tuple(f"{at // 60:02}:{at % 60:02}" for at in range(first, last - minutes + 1, minutes))
-    return [Chair(franchise, barber, when.get("timezone") or zone or DEFAULT_ZONE, times) for barber in who]
+    return [CanaryBarber(franchise, barber, when.get("timezone") or zone or DEFAULT_ZONE, times) for barber in who]
 
 
-def capacity(chairs: Sequence[Chair], days: range = CANARY_DAYS) -> int:
+def capacity(barbers: Sequence[CanaryBarber], days: range = CANARY_DAYS) -> int:
     """How many slots there are at these barbers."""
-    return sum(len(chair.times) for chair in chairs) * len(days)
+    return sum(len(each.times) for each in barbers) * len(days)
 
 
 def _minutes(time: object) -> int | None:

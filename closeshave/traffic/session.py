@@ -45,8 +45,8 @@ class Counters:
     """Sent HTTP requests: fewer than ``sent`` if no connection was available."""
 
 
-class Book(Protocol):
-    """Records operations; implemented by :class:`closeshave.traffic.book.EngineBook`."""
+class Recorder(Protocol):
+    """Records operations; implemented by :class:`closeshave.traffic.recorder.EngineRecorder`."""
 
     counters: Counters
 
@@ -85,7 +85,7 @@ class Surroundings:
     tag: str
     """The text in the notes of everything that they create."""
     window: Window
-    book: Book
+    recorder: Recorder
     sleep_until: Callable[[int], None]
     """Waits until this instant of the monotonic clock, in nanoseconds; other customers run meanwhile."""
     wall_s: Callable[[], float]
@@ -156,12 +156,12 @@ class Session:
             return Reply(LEFT_OUT, None, Answer(self.due_ns, self.due_ns))
         request = conventions.apply(request)
         request = replace(request, kind=self.names.get(request.kind, request.kind))
-        around, book = self.surroundings, self.surroundings.book
+        around, recorder = self.surroundings, self.surroundings.recorder
         intended_ns = self.due_ns if self.open_model else now_ns()
-        if not around.window.admits(intended_ns, book.counters.sent):
+        if not around.window.admits(intended_ns, recorder.counters.sent):
             raise Over
-        book.counters.intended += 1
-        book.counters.sent += 1
+        recorder.counters.intended += 1
+        recorder.counters.sent += 1
         started_ns = now_ns()
         try:
             answer = self.transport.send(request)
@@ -171,8 +171,8 @@ class Session:
             if self.open_model:
                 self._keep(request, Answer(started_ns, now_ns(), failure=Failure.STOPPED), check, effects, intended_ns, attempt, idle)
             else:
-                book.counters.intended -= 1
-                book.counters.sent -= 1
+                recorder.counters.intended -= 1
+                recorder.counters.sent -= 1
             raise
         return self._keep(request, answer, check, effects, intended_ns, attempt, idle)
 
@@ -194,7 +194,7 @@ class Session:
         Raises :class:`Over` when that is after the load's end.
         """
         due_ns = (self.due_ns if self.open_model else now_ns()) + int(seconds * 1e9)
-        if not self.surroundings.window.admits(due_ns, self.surroundings.book.counters.sent):
+        if not self.surroundings.window.admits(due_ns, self.surroundings.recorder.counters.sent):
             raise Over
         self.due_ns = due_ns
         return due_ns
@@ -202,9 +202,9 @@ class Session:
     def _keep(
         self, request: Request, answer: Answer, check: Check, effects: Effects | None, intended_ns: int, attempt: int, idle: bool
     ) -> Reply:
-        book = self.surroundings.book
+        recorder = self.surroundings.recorder
         if answer.may_have_arrived:
-            book.counters.requests += 1
+            recorder.counters.requests += 1
         body = answers.parse(answer.body) if answer.status else None
         sent_before = self._tally.count(request.kind, answer.started_ns)
         meaning = answers.classify(request, answer, body, check, sent_before, self._tally.limits, idle=idle)
@@ -214,14 +214,14 @@ class Session:
         elif 400 <= answer.status < 500:
             learnt.turned_away[request.kind, answer.status] += 1
         operation = self._operation(request, answer, meaning, intended_ns, attempt)
-        book.record(operation, request.method, effects(operation.id, meaning, body) if effects else None)
+        recorder.record(operation, request.method, effects(operation.id, meaning, body) if effects else None)
         self.due_ns = answer.ended_ns
         return Reply(meaning, body, answer)
 
     def _operation(self, request: Request, answer: Answer, meaning: Meaning, intended_ns: int, attempt: int) -> Operation:
         told = answers.trace(answer.headers)
         return Operation(
-            id=self.surroundings.book.next_id(),
+            id=self.surroundings.recorder.next_id(),
             source=self.surroundings.source.value,
             kind=request.kind,
             journey=self.journey,

@@ -10,7 +10,7 @@ from closeshave.faults.kind import Kind
 from closeshave.plan import Nemesis
 from closeshave.scope import TIERS
 from closeshave.topology import Topology
-from closeshave.trial.nemesis import Choice
+from closeshave.trial.nemesis import Candidate
 
 
 def kinds_of(nemesis: Nemesis, environment: str, kinds: Mapping[str, Kind]) -> tuple[Kind, ...]:
@@ -19,11 +19,11 @@ def kinds_of(nemesis: Nemesis, environment: str, kinds: Mapping[str, Kind]) -> t
     return tuple(kinds[name] for name in named if environment in kinds[name].environments)
 
 
-def choices(nemesis: Nemesis, topology: Topology, kinds: Sequence[Kind]) -> tuple[Choice, ...]:
+def possible_faults(nemesis: Nemesis, topology: Topology, kinds: Sequence[Kind]) -> tuple[Candidate, ...]:
     """Every kind at every scope, in a fixed order."""
     places = _places(nemesis, topology)
     return tuple(
-        Choice(kind.name, dict(zip(kind.scope, aimed, strict=True)), kind.expected)
+        Candidate(kind.name, dict(zip(kind.scope, aimed, strict=True)), kind.expected)
         for kind in kinds
         for aimed in itertools.product(*(places.get(key, ()) for key in kind.scope))
     )
@@ -42,7 +42,7 @@ def problems(nemesis: Nemesis, environment: str, topology: Topology, kinds: Mapp
         found += [
             ("scopes", f"{kind.name} needs a scope: give {key}: [...]") for key in kind.scope if key not in _places(nemesis, topology)
         ]
-    if not found and not choices(nemesis, topology, kinds_of(nemesis, environment, kinds)):
+    if not found and not possible_faults(nemesis, topology, kinds_of(nemesis, environment, kinds)):
         found.append(("kinds", f"no kind that they match works on {environment} environments"))
     return found
 

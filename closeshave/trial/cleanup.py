@@ -136,7 +136,7 @@ def _leave(trial: Trial) -> None:
     if trial.deployment is None:
         trial.driver.down(trial.root, None)
         return
-    for what in trial.driver.tidy(trial.serving, trial.run, trial.say):
+    for what in trial.driver.clean_up(trial.serving, trial.run, trial.say):
         trial.mark(MarkKind.LEFT_BEHIND, what)
         trial.say(what, "left behind", "yellow")
 

@@ -23,7 +23,7 @@ _CODEC = TypeAdapter(tuple[Fault, ...])
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Candidate:
     """A fault that a nemesis may draw."""
 
     kind: str
@@ -45,26 +45,26 @@ class _Window:
         return self.begins_s < other.ends_s and other.begins_s < self.ends_s
 
 
-def draw(plan: Plan, choices: Sequence[Choice], fits: Callable[[tuple[Fault, ...]], bool]) -> tuple[Fault, ...]:
+def draw(plan: Plan, candidates: Sequence[Candidate], fits: Callable[[tuple[Fault, ...]], bool]) -> tuple[Fault, ...]:
     """The faults that the plan's nemesis adds to the plan's own, in the order of their instants; none without a nemesis.
 
     ``fits`` says whether these faults may be in effect at the same time: they stay within the caps, and healing one does not heal another. If nothing
-    fits at an instant, no fault is drawn for it. ``choices`` must come in a fixed order.
+    fits at an instant, no fault is drawn for it. ``candidates`` must come in a fixed order.
     """
     nemesis = plan.nemesis
-    if nemesis is None or not choices:
+    if nemesis is None or not candidates:
         return ()
     random = Random(f"nemesis {plan.seed if nemesis.seed is None else nemesis.seed}")  # noqa: S311 - must be repeatable, not secret
     last_s = next(phase.duration for phase in plan.phases if phase.name == nemesis.phase) - nemesis.hold
     drawn: list[Fault] = []
     at_s = random.uniform(0, nemesis.every)
     while (at_s := _rested(nemesis, _windows(plan, nemesis, drawn), at_s)) <= last_s:
-        # All choices in a random order, not one at random: a crowded instant takes what still fits.
-        shuffled = random.sample(choices, len(choices))
+        # All candidates in a random order, not one at random: a crowded instant takes what still fits.
+        shuffled = random.sample(candidates, len(candidates))
         if _free(nemesis, _windows(plan, nemesis, drawn), at_s):
-            candidates = (_fault(nemesis, choice, len(drawn) + 1, at_s) for choice in shuffled)
+            faults = (_fault(nemesis, candidate, len(drawn) + 1, at_s) for candidate in shuffled)
             others = _together(plan, nemesis, drawn, at_s)
-            drawn += itertools.islice((fault for fault in candidates if fits((*others, fault))), 1)
+            drawn += itertools.islice((fault for fault in faults if fits((*others, fault))), 1)
         at_s += random.uniform(0.5, 1.5) * nemesis.every
     return tuple(drawn)
 
@@ -82,8 +82,8 @@ def load(run: Path) -> tuple[Fault, ...]:
         return ()
 
 
-def _fault(nemesis: Nemesis, choice: Choice, number: int, at_s: float) -> Fault:
-    return Fault(f"{PREFIX}{number}", choice.kind, nemesis.phase, at_s, nemesis.hold, choice.expected, choice.scope)
+def _fault(nemesis: Nemesis, candidate: Candidate, number: int, at_s: float) -> Fault:
+    return Fault(f"{PREFIX}{number}", candidate.kind, nemesis.phase, at_s, nemesis.hold, candidate.expected, candidate.scope)
 
 
 def _rested(nemesis: Nemesis, windows: Sequence[_Window], at_s: float) -> float:

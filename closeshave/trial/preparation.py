@@ -179,14 +179,14 @@ def _draw(plan: Plan, definition: Definition) -> tuple[Fault, ...]:
     def fits(faults: tuple[Fault, ...]) -> bool:
         return set(_troubles(replace(plan, faults=faults), definition)) <= before
 
-    menu = candidates.choices(plan.nemesis, definition.topology, kinds)
-    able = [choice for choice in menu if catalogue.able(choice.kind, choice.scope, definition.kind, definition.hooks)]
+    possible = candidates.possible_faults(plan.nemesis, definition.topology, kinds)
+    able = [each for each in possible if catalogue.able(each.kind, each.scope, definition.kind, definition.hooks)]
     return nemesis.draw(plan, able, fits)
 
 
 def _troubles(plan: Plan, definition: Definition) -> list[str]:
     """What is wrong with the combination of the plan's faults."""
-    return [*guard.over_caps(plan), *guard.entangled(plan, definition.topology)]
+    return [*guard.over_caps(plan), *guard.conflicting(plan, definition.topology)]
 
 
 def _nemesis_problems(prepared: Prepared) -> list[Problem]:
@@ -242,8 +242,8 @@ def _target_problems(prepared: Prepared) -> list[Problem]:
     for index, objective in enumerate(prepared.target.objectives):
         for key, (what, there) in known.items():
             for pattern in getattr(objective, key):
-                if kinds.strange(pattern, there) if key == "faults" else pattern not in there:
-                    message = f"{pattern!r} is {what}{kinds.meant(pattern, there)}; available: {', '.join(sorted(there))}"
+                if kinds.matches_nothing(pattern, there) if key == "faults" else pattern not in there:
+                    message = f"{pattern!r} is {what}{kinds.suggestion(pattern, there)}; available: {', '.join(sorted(there))}"
                     found.append(Problem(str(path), line_of(raw, ("objectives", index, key)), f"objectives.{index}.{key}", message))
     raw, path = document(prepared.inputs.plan), prepared.inputs.plan
     for index, pattern in enumerate(plan.tests):
@@ -251,7 +251,7 @@ def _target_problems(prepared: Prepared) -> list[Problem]:
         troubles = [trouble for objective in about if (trouble := asked.unable(plan, objective))]
         ids = sorted({objective.id for objective in prepared.target.objectives})
         said = (
-            f"{pattern!r} is not an objective of {prepared.target.name}{kinds.meant(pattern, ids)}; available: {', '.join(ids)}"
+            f"{pattern!r} is not an objective of {prepared.target.name}{kinds.suggestion(pattern, ids)}; available: {', '.join(ids)}"
             if not about
             else ""
         )

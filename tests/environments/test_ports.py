@@ -37,7 +37,7 @@ def listener(port=0):
 @given(st.lists(st.tuples(st.text(max_size=3), st.text(max_size=3))), st.integers(1, 30_000))
 def test_every_purpose_gets_a_port_of_its_own_and_keeps_it(purposes, first):
     """Consecutive from the first, the same answer for the same question."""
-    book = ports.Book(first)
+    book = ports.PortAllocator(first)
     given_ports = {purpose: book.port(*purpose) for purpose in purposes}
     assert sorted(given_ports.values()) == list(range(first, first + book.count))
     assert all(book.port(*purpose) == port for purpose, port in given_ports.items())

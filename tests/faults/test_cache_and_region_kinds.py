@@ -14,8 +14,8 @@ from closeshave.deployment import Deployment, Process
 from closeshave.faults import lifecycle
 from closeshave.faults.catalogue import KINDS, check
 from closeshave.faults.freezing import StillRunning, freeze
-from closeshave.faults.killing import whole
-from closeshave.faults.kind import Aim, Say, Stroke
+from closeshave.faults.killing import victims_of
+from closeshave.faults.kind import Aim, Say, Step
 from closeshave.faults.ledger import Ledger, Undo
 from closeshave.faults.repair import revive
 from closeshave.faults.waiting import after
@@ -94,7 +94,7 @@ def test_nothing_is_injected_once_healing_has_begun(edge: FaultEdge, struck: boo
         strokes.append("struck")
         return ("one change",)
 
-    lifecycle.strike(ledger, "f", Aim(toy, {}, {}), Stroke(1.0, "it is down", strike), after(5), print)
+    lifecycle.carry_out_step(ledger, "f", Aim(toy, {}, {}), Step(1.0, "it is down", strike), after(5), print)
     assert bool(strokes) is struck
     assert (("note", "f: it is down (1 change)") in marks(run)) is struck
 
@@ -102,7 +102,7 @@ def test_nothing_is_injected_once_healing_has_begun(edge: FaultEdge, struck: boo
 def test_frozen_process_is_stopped_until_it_is_resumed(toy: Deployment) -> None:
     """It lives, takes no part in anything, and goes on as the same process."""
     part = toy.process("near-0")
-    victims = whole(toy, [part])
+    victims = victims_of(toy, [part])
     done = freeze(victims, now_ns())
     assert done.began_ns <= done.still_ns
     everyone = [victim.identity for victim in victims]

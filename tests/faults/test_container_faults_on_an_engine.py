@@ -92,7 +92,7 @@ def serves_on(platform: Deployment, old: Mapping[int, str], _shard: int) -> bool
 
 def led_elsewhere(platform: Deployment, old: Mapping[int, str], _shard: int) -> bool:
     """Its customers are served by another region, and no primary moves."""
-    door = proofs.doors(platform, ())
+    door = proofs.edges(platform, ())
     return "us-west-2 is served by" in door().saw and leaders(platform) == old
 
 

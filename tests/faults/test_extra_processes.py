@@ -45,7 +45,9 @@ def test_squeezed_process_runs_on_when_its_helper_ends(ended: str, toy: Deployme
     assert target is not None
     handle = target.handle()
     assert handle is not None
-    helper = extra_processes.help_with(toy, "squeeze-near-0", "squeeze", *map(repr, (target.pid, target.started, 0.2, 0.2, now_ns(), 60.0)))
+    helper = extra_processes.start_helper(
+        toy, "squeeze-near-0", "squeeze", *map(repr, (target.pid, target.started, 0.2, 0.2, now_ns(), 60.0))
+    )
     assert until(lambda: handle.status() == "stopped", after(20), interval_s=0.01)
     assert list(extra_processes.running(toy, ["squeeze-near-0"])) == [helper]
     if ended == "told":
@@ -62,6 +64,8 @@ def test_squeezer_ends_with_its_target(toy: Deployment) -> None:
     """When there is nobody left to squeeze the helper has no reason to go on."""
     target = processes.find(Path(toy.root), toy.process("near-0"))
     assert target is not None
-    helper = extra_processes.help_with(toy, "squeeze-near-0", "squeeze", *map(repr, (target.pid, target.started, 0.5, 0.1, now_ns(), 60.0)))
+    helper = extra_processes.start_helper(
+        toy, "squeeze-near-0", "squeeze", *map(repr, (target.pid, target.started, 0.5, 0.1, now_ns(), 60.0))
+    )
     processes.send([target], signal.SIGKILL)
     assert processes.gone([helper], 20) == []

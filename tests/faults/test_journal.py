@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from chaoslib.experiment import run_experiment  # type: ignore[import-untyped] # it ships no types
 
-from closeshave.faults.journal import Keeper, failed_rollbacks
+from closeshave.faults.journal import JournalWriter, failed_rollbacks
 
 SETTINGS = {"runtime": {"rollbacks": {"strategy": "always"}}}
 
@@ -22,7 +22,7 @@ def activity(module: str, func: str, **arguments: Any) -> dict[str, Any]:
 def journal(path: Path, *rollbacks: dict[str, Any]) -> dict[str, Any]:
     """The journal of a real run of Chaos Toolkit: one action, and these rollbacks."""
     experiment = {"title": "t", "description": "d", "method": [activity("os.path", "basename", p="/tmp/x")], "rollbacks": list(rollbacks)}
-    told: dict[str, Any] = run_experiment(experiment, SETTINGS, ({}, {}), event_handlers=[Keeper(path, running=lambda: None)])
+    told: dict[str, Any] = run_experiment(experiment, SETTINGS, ({}, {}), event_handlers=[JournalWriter(path, running=lambda: None)])
     return told
 
 

@@ -14,7 +14,7 @@ from closeshave.clock import now_ns
 from closeshave.control import processes
 from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment, Process
-from closeshave.faults.killing import StillAlive, kill, postmaster, whole
+from closeshave.faults.killing import StillAlive, kill, postmaster, victims_of
 from closeshave.faults.waiting import after
 from tests.faults import toys
 
@@ -30,8 +30,8 @@ def started(toy: Deployment, process: Process) -> Process:
 def test_descendants_die_too_and_are_named(toy: Deployment) -> None:
     """What a process started dies with it; each is listed by program, part and process ID."""
     part = started(toy, Process("parent", "app", None, (sys.executable, "-c", PARENT)))
-    assert poll_until(lambda: len(whole(toy, [part])) == 2, 20)
-    victims = whole(toy, [part])
+    assert poll_until(lambda: len(victims_of(toy, [part])) == 2, 20)
+    victims = victims_of(toy, [part])
     done = kill(victims, now_ns())
     assert [touched.split()[1:] for touched in done.touched] == [["parent", "pid", str(victim.identity.pid)] for victim in victims]
     assert not any(victim.identity.alive for victim in victims)
@@ -41,18 +41,18 @@ def test_descendants_die_too_and_are_named(toy: Deployment) -> None:
 def test_kill_waits_for_its_instant(toy: Deployment) -> None:
     """Nothing dies before the injection, and everything is dead when it says so."""
     strike = after(0.2)
-    done = kill(whole(toy, [toy.process("near-0")]), strike)
+    done = kill(victims_of(toy, [toy.process("near-0")]), strike)
     assert strike <= done.began_ns <= done.dead_ns <= now_ns()
 
 
 def test_no_process_to_kill_is_an_error(toy: Deployment) -> None:
     """A fault that finds no process has not happened, and must not look as if it had."""
     part = toy.process("near-0")
-    victims = whole(toy, [part])
+    victims = victims_of(toy, [part])
     kill(victims, now_ns())
     with pytest.raises(StillAlive, match="no process to kill"):
         kill(victims, now_ns())
-    assert whole(toy, [part]) == ()
+    assert victims_of(toy, [part]) == ()
 
 
 def test_left_behind_pid_file_names_no_process(toy: Deployment, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def outlives_ttl(platform: Deployment, old: Mapping[int, str], shard: int) -> bo
     """Every primary serves on for longer than its key in etcd would live, and is reached from every region."""
     shards = [shard.id for shard in platform.topology.shards]
     assert wait_until(after(TTL_S + 5))
-    return leaders(platform) == old and proofs.doors(platform, shards)().holds
+    return leaders(platform) == old and proofs.edges(platform, shards)().holds
 
 
 def keeps_others_out(platform: Deployment, old: Mapping[int, str], shard: int) -> bool:

@@ -81,7 +81,7 @@ def test_reads_are_repeated_when_they_are_bad_or_late(status: int, after_s: floa
     """Ten reads with two retries each: once when all is well, three times when not; every request is noted, and no more are sent."""
     with door(status, after_s) as server:
         toy = with_edge(toy, server)
-        storm = extra_processes.help_with(toy, "storm", "storm", toy.root, toys.FAR, "20", "2", str(patience_s), str(now_ns()), "0.5")
+        storm = extra_processes.start_helper(toy, "storm", "storm", toy.root, toys.FAR, "20", "2", str(patience_s), str(now_ns()), "0.5")
         assert processes.gone([storm], 30) == []
         assert server.count == noted(toy) == 10 * each
 
@@ -90,7 +90,7 @@ def test_storm_that_is_ended_waits_for_what_is_under_way(toy: Deployment) -> Non
     """Told to end, it sends nothing more, and everything that it noted was received."""
     with door(200, 0.5) as server:
         toy = with_edge(toy, server)
-        storm = extra_processes.help_with(toy, "storm", "storm", toy.root, toys.FAR, "50", "2", "5", str(now_ns()), "60")
+        storm = extra_processes.start_helper(toy, "storm", "storm", toy.root, toys.FAR, "50", "2", "5", str(now_ns()), "60")
         assert until(lambda: server.count > 10, after(20))
         extra_processes.end([storm], polite_s=10)
         assert not storm.alive

@@ -42,7 +42,7 @@ from closeshave.loadgen.transport import Answer, Failure, Request
 from closeshave.loadgen.wire import Origin, build, constant_lines
 from closeshave.traffic import answers, conventions, dialect, logins, probes
 from closeshave.traffic.accounts import LoggedIn, Wallet
-from closeshave.traffic.book import EngineBook
+from closeshave.traffic.recorder import EngineRecorder
 from closeshave.traffic.session import LEFT_OUT, Session, Surroundings, Window
 from closeshave.traffic.steps import Booking, Steps
 from tests.fuzz import script
@@ -79,7 +79,7 @@ class Answering:
 def steps(data: bytes) -> None:
     """A visit that takes every step: each request has a row, and each effect a place in its table."""
     records, transport = Records(None, Source.CUSTOMERS, "w", 1), Answering(script.read(data))
-    book, rng = EngineBook(records), random.Random(len(data))
+    book, rng = EngineRecorder(records), random.Random(len(data))
     for able in (Capabilities(), Capabilities(slots_by_barber=False, keyed_bookings=False, forwarded_for=False)):
         spoken = conventions.of(able, ONE)
         around = Surroundings(
@@ -125,11 +125,11 @@ _LOGGED_IN = LoggedIn("a@example.com", "pw", "us-east-1", "T", "R", "C", "9")
 
 
 def setup(data: bytes) -> None:
-    """Canaries find their chairs, and customers are logged in; or a sentence says why not."""
+    """Canaries find their barbers, and customers are logged in; or a sentence says why not."""
     told = script.read(data)
     bodies = itertools.cycle(told)
     with suppress(ValueError):
-        found = probes.chairs(25_000, answers.parse(next(bodies).body), answers.parse(next(bodies).body), {1})
+        found = probes.canary_barbers(25_000, answers.parse(next(bodies).body), answers.parse(next(bodies).body), {1})
         for chair in found:
             for at in chair.times:
                 assert dialect.Slot(chair.barber, SLOT.day, at, chair.zone).starts_at

@@ -16,7 +16,7 @@ from closeshave.loadgen.convert import convert, convert_effects
 from closeshave.loadgen.percentiles import percentiles
 from closeshave.loadgen.records import RecordFiles, Records
 from closeshave.loadgen.rows import ROW
-from closeshave.traffic.book import EngineBook
+from closeshave.traffic.recorder import EngineRecorder
 
 
 def write(directory: Path, worker: int, count: int, *, finished: bool = True) -> None:
@@ -172,7 +172,7 @@ def test_an_effect_that_does_not_fit_takes_no_other_along(
 def test_a_journeys_operation_survives_the_way_through_the_records(tmp_path: Path) -> None:
     """What the book takes over is what the Parquet file says, and the journey's counters are what is reconciled."""
     records = Records(tmp_path, Source.CANARY, "canary-2", 2)
-    book = EngineBook(records)
+    book = EngineRecorder(records)
     book.counters.intended += 1
     book.counters.sent += 1
     operation = Operation(

@@ -17,7 +17,7 @@ from closeshave.environments.remote import doctor, examination, meaning
 from closeshave.environments.remote.asking import Heard
 from closeshave.environments.remote.proposal import propose
 from closeshave.environments.remote.visiting import Noticed
-from tests.remote.crooked import bent, books, told
+from tests.remote.defective import bent, books, told
 from tests.remote.definitions import document, remote, write
 from truth.plain.routes import Answered
 from truth.plain.running import plain
@@ -131,7 +131,7 @@ def everybodys(platform):
 
 
 FAILED = Answered(500, {"error": "Internal server error"})
-CROOKED = {
+DEFECTIVE = {
     "every second booking is answered by 500": lambda count: lambda asked, answer: FAILED if books(asked) and next(count) % 2 else answer,
     "every booking is answered by 500": lambda _count: lambda asked, answer: FAILED if books(asked) else answer,
     "at another time than asked": lambda _count: (
@@ -154,7 +154,7 @@ CROOKED = {
 }
 
 
-@pytest.mark.parametrize("bend", CROOKED.values(), ids=CROOKED)
+@pytest.mark.parametrize("bend", DEFECTIVE.values(), ids=DEFECTIVE)
 def test_what_was_booked_is_cancelled_whatever_was_answered(tmp_path, bend):
     """Found by the answers where these tell, else by listing one's own bookings."""
     with bent(bend(itertools.count())) as platform:

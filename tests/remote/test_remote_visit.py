@@ -64,7 +64,7 @@ def test_a_visit_reads_back_page_by_page_and_takes_back_what_it_booked(tmp_path,
         assert visits.export(visited, run, 0.0, lambda _line: None) == {}
         rows = pq.read_table(run / BOOKINGS_FILE).to_pylist()
         assert len(rows) == 7
-        assert visits.tidy(visited, run, lambda _line: None) == ()
+        assert visits.clean_up(visited, run, lambda _line: None) == ()
         with httpx.Client(base_url=platform.url, trust_env=False) as client:
             told = {"email": "admin@plain.test", "password": "Plain-1234"}
             token = client.post("/api/v2/auth/login", json=told).json()["access_token"]

@@ -85,7 +85,7 @@ def test_every_client_of_the_platform_goes_through_it(behind, definition, tmp_pa
         metrics.signals(URL, Anchor.take(), 0, 1, visited.way(URL))
     assert any(b"/api/v1/query_range" in head for head in proxy.asked)
     assert preflight.learn(definition, visited.accounts, print)
-    assert visits.tidy(visited, run, print) == ()
+    assert visits.clean_up(visited, run, print) == ()
     assert load(root).proxy == definition.proxy
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert LOGIN.partition(":")[2].encode() not in kept

@@ -17,8 +17,8 @@ from closeshave.loadgen.convert import Converted
 from closeshave.loadgen.records import MOST_TEXTS, OTHER, RecordFiles, Records
 from closeshave.loadgen.rows import ROW
 from closeshave.loadgen.transport import TOTAL_TIMEOUT_S
-from closeshave.traffic.book import EngineBook
 from closeshave.traffic.collect import collect
+from closeshave.traffic.recorder import EngineRecorder
 from closeshave.traffic.runfiles import RECORDS
 
 TEXTS = st.none() | st.sampled_from(["timeout", "reset", "eu-west-1", "Zürich", ""])
@@ -40,10 +40,12 @@ EFFECT = st.builds(
 )  # fmt: skip
 
 
-def records_of(run: Path, worker: str = "customers-1", number: int = 1, source: Source = Source.CUSTOMERS) -> tuple[Records, EngineBook]:
+def records_of(
+    run: Path, worker: str = "customers-1", number: int = 1, source: Source = Source.CUSTOMERS
+) -> tuple[Records, EngineRecorder]:
     """A worker's records and the journeys' book in them."""
     records = Records(run / RECORDS, source, worker, number)
-    return records, EngineBook(records)
+    return records, EngineRecorder(records)
 
 
 def plain(number: int = 0, ended_ns: int = 3) -> Operation:
@@ -51,7 +53,7 @@ def plain(number: int = 0, ended_ns: int = 3) -> Operation:
     return Operation(0, "customers", "slots", "customer", "us-east-1", 1, number + 1, 1, 2, ended_ns, "ok", good=True, status=200)
 
 
-def record(book: EngineBook, operation: Operation, effect: Effect | None = None) -> None:
+def record(book: EngineRecorder, operation: Operation, effect: Effect | None = None) -> None:
     """As a session does it: the book says which ID is next."""
     id = book.next_id()  # noqa: A001 -- what an operation calls it
     book.counters.sent += 1

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from closeshave.traffic.canary_slots import CanarySlots
 from closeshave.traffic.dialect import Slot
 from closeshave.traffic.learning import EMPTY_LISTS, REFUSALS, SUFFIX, Learnt, notes
-from closeshave.traffic.seats import Seats
 
 Life = Callable[[Learnt], None]
 
@@ -123,7 +123,7 @@ def _seats() -> Iterator[tuple[int, Slot]]:
 def test_canaries_leave_a_chair_that_refused_for_the_end() -> None:
     """All seats come, each once: first those of chairs that took bookings, or have not been tried."""
     learnt = Learnt()
-    seats = Seats(_seats(), learnt)
+    seats = CanarySlots(_seats(), learnt)
     assert next(seats)[1].barber == 5
     learnt.refused_by(1, 5, unavailable=True)
     rest = [slot for _, slot in seats]
@@ -136,7 +136,7 @@ def test_a_chair_that_took_bookings_stays_in_turn() -> None:
     learnt = Learnt()
     learnt.took(1, 5)
     learnt.refused_by(1, 5, unavailable=True)
-    assert [slot.barber for _, slot in Seats(_seats(), learnt)] == [5, 6] * 3
+    assert [slot.barber for _, slot in CanarySlots(_seats(), learnt)] == [5, 6] * 3
 
 
 def test_one_booking_that_was_taken_makes_up_for_all_refusals(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from closeshave.deployment import Account, Capabilities
 from closeshave.environments.remote.api import Api, Refused
 from closeshave.traffic import accounts, logins
 from closeshave.traffic.load import ACCOUNTS_FILE
-from tests.remote.crooked import bent
+from tests.remote.defective import bent
 from tests.remote.definitions import remote
 from tests.remote.test_read_back import deployed
 from truth.plain.habits import STATED, Habits

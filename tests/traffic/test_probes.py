@@ -10,7 +10,7 @@ import pytest
 
 from closeshave.plan import Canaries
 from closeshave.traffic import probes
-from closeshave.traffic.probes import Chair
+from closeshave.traffic.probes import CanaryBarber
 from tests.traffic.loads import FOUR
 
 
@@ -46,16 +46,16 @@ def test_no_probes_where_none_are_wanted() -> None:
 
 def test_a_slot_is_never_used_twice() -> None:
     """Every chair, day and time once, and as many as the capacity says."""
-    chairs = [Chair(25_000, 7, "UTC", ("09:00", "09:30")), Chair(25_000, 8, "UTC", ("09:00", "09:30"))]
-    every = list(probes.slots(chairs, date(2026, 11, 21), np.random.default_rng(1)))
-    assert len(every) == len({(slot.barber, slot.starts_at) for _, slot in every}) == probes.capacity(chairs)
+    barbers = [CanaryBarber(25_000, 7, "UTC", ("09:00", "09:30")), CanaryBarber(25_000, 8, "UTC", ("09:00", "09:30"))]
+    every = list(probes.slots(barbers, date(2026, 11, 21), np.random.default_rng(1)))
+    assert len(every) == len({(slot.barber, slot.starts_at) for _, slot in every}) == probes.capacity(barbers)
 
 
 def test_chairs_are_what_the_api_says() -> None:
     """Each barber, with the times between opening and closing in the business's own zone."""
     when = {"business_hours": {"start": "09:00", "end": "11:00"}, "slot_duration_minutes": 30, "timezone": "Asia/Singapore", "slots": []}
-    expected = Chair(25_000, 7, "Asia/Singapore", ("09:00", "09:30", "10:00", "10:30"))
-    assert probes.chairs(25_000, [{"id": 7}], when) == [expected]
+    expected = CanaryBarber(25_000, 7, "Asia/Singapore", ("09:00", "09:30", "10:00", "10:30"))
+    assert probes.canary_barbers(25_000, [{"id": 7}], when) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_chairs_are_what_the_api_says() -> None:
 )
 def test_hours_are_told_in_several_ways(changes: dict[str, object], first: str, last: str) -> None:
     """The API's own where none are told; a shop that closes at midnight closes at 24:00."""
-    (chair,) = probes.chairs(25_000, [{"id": 7}, {"id": 8}], {"slots": [], **changes}, {8}, "UTC")
-    assert (chair.barber, chair.zone, chair.times[0], chair.times[-1]) == (7, "UTC", first, last)
+    (found,) = probes.canary_barbers(25_000, [{"id": 7}, {"id": 8}], {"slots": [], **changes}, {8}, "UTC")
+    assert (found.barber, found.zone, found.times[0], found.times[-1]) == (7, "UTC", first, last)
 
 
 @pytest.mark.parametrize(
@@ -91,11 +91,11 @@ def test_hours_are_told_in_several_ways(changes: dict[str, object], first: str, 
 def test_hours_that_are_none_are_said_before_the_load(changes: dict[str, object]) -> None:
     """They raised other errors, ran for ever, or broke customers in the middle of it."""
     with pytest.raises(ValueError, match="franchise 25000"):
-        probes.chairs(25_000, [{"id": 7}], {"slots": [], **changes})
+        probes.canary_barbers(25_000, [{"id": 7}], {"slots": [], **changes})
 
 
 @pytest.mark.parametrize(("who", "when"), [(None, {}), ([], None), ({"error": 1}, {})])
 def test_an_api_that_says_nothing_is_refused(who: None, when: None) -> None:
     """Canaries that cannot book must not start."""
     with pytest.raises(ValueError, match="franchise 25000"):
-        probes.chairs(25_000, who, when)
+        probes.canary_barbers(25_000, who, when)

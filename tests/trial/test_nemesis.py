@@ -32,13 +32,13 @@ def plan(evil: Nemesis, *faults: Fault, seed: int = 1, storm_s: float = 300) -> 
 def drawn(of: Plan) -> tuple[Fault, ...]:
     """What the plan's nemesis draws, within the caps that real plans have."""
     assert of.nemesis is not None
-    menu = candidates.choices(of.nemesis, TOPOLOGY, candidates.kinds_of(of.nemesis, "embedded", KINDS))
+    possible = candidates.possible_faults(of.nemesis, TOPOLOGY, candidates.kinds_of(of.nemesis, "embedded", KINDS))
 
     def fits(faults: tuple[Fault, ...]) -> bool:
         whole = replace(of, faults=faults)
-        return not [*guard.over_caps(whole), *guard.entangled(whole, TOPOLOGY)]
+        return not [*guard.over_caps(whole), *guard.conflicting(whole, TOPOLOGY)]
 
-    return nemesis.draw(of, menu, fits)
+    return nemesis.draw(of, possible, fits)
 
 
 nemeses = st.builds(
@@ -81,7 +81,7 @@ def test_what_is_drawn_stays_within_every_limit(evil: Nemesis, own: list[Fault],
         overlap = other.at < one.at + one.hold
         assert overlap or other.at >= one.at + one.hold + evil.rest - 0.001 or (one in own and other in own)
     assert guard.over_caps(replace(of, faults=whole)) == []
-    assert guard.entangled(replace(of, faults=whole), TOPOLOGY) == []
+    assert guard.conflicting(replace(of, faults=whole), TOPOLOGY) == []
     assert len({fault.id for fault in whole}) == len(whole)
 
 

@@ -11,7 +11,7 @@ import pytest
 from closeshave.history import EFFECTS_FILE
 from tests.remote import plans
 from tests.remote.command import call
-from tests.remote.crooked import bent, books
+from tests.remote.defective import bent, books
 from truth.plain.habits import STATED, Habits, scaled
 from truth.plain.running import Plain
 

@@ -166,7 +166,7 @@ def signals(deployment: Deployment, anchor: Anchor, since_ns: int, until_ns: int
     return metrics.signals(prometheus, anchor, since_ns, until_ns, deployment.way(prometheus)) if prometheus else []
 
 
-def tidy(deployment: Deployment, run: Path, say: Say) -> tuple[str, ...]:
+def clean_up(deployment: Deployment, run: Path, say: Say) -> tuple[str, ...]:
     """Cancel every booking of this run that still exists; returns those that cannot be cancelled."""
     definition, left, cancelled = _definition(deployment), [], 0
     try:
@@ -212,5 +212,5 @@ REMOTE = Driver(
     quiesce=quiesce,
     export=export,
     signals=signals,
-    tidy=tidy,
+    clean_up=clean_up,
 )

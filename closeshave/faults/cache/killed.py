@@ -10,7 +10,7 @@ from closeshave.control import processes
 from closeshave.deployment import Store
 from closeshave.faults.cache import tier
 from closeshave.faults.freezing import freeze
-from closeshave.faults.killing import kill, whole
+from closeshave.faults.killing import kill, victims_of
 from closeshave.faults.kind import Aim, Injection, Kind, Sighting
 from closeshave.plan import Expected
 
@@ -32,7 +32,7 @@ def inject_tier_lost(aim: Aim, strike_ns: int) -> Injection:
 def inject_primary_hung(aim: Aim, strike_ns: int) -> Injection:
     """Freeze the current primary of each group of the tier."""
     leads = tier.leads_of(aim)
-    done = freeze(whole(aim.deployment, [aim.deployment.process(store.process) for store in leads]), strike_ns)
+    done = freeze(victims_of(aim.deployment, [aim.deployment.process(store.process) for store in leads]), strike_ns)
     names = tuple(store.process for store in leads)
     return Injection(aim.label, done.touched, done.began_ns, done.still_ns, targets=names, members=names)
 
@@ -63,7 +63,7 @@ def _targets(aim: Aim, injection: Injection) -> list[Store]:
 
 def _kill(aim: Aim, victims: Sequence[Store], leads: Sequence[Store], strike_ns: int) -> Injection:
     doomed = [aim.deployment.process(store.process) for store in victims]
-    done = kill(whole(aim.deployment, doomed), strike_ns)
+    done = kill(victims_of(aim.deployment, doomed), strike_ns)
     targets = tuple(process.name for process in doomed)
     return Injection(aim.label, done.touched, done.began_ns, done.dead_ns, targets, tuple(store.process for store in leads))
 

@@ -28,7 +28,7 @@ FAULT = LinkFault(
     links=ways,
     toxics=lambda aim: (Toxic("latency", {"latency": int(aim.parameters["latency_ms"])}),),
     shows=lambda aim: links.late(latency_s(aim)),
-    whole=tier.whole,
+    affected=tier.affected,
     timeout_s=lambda aim: latency_s(aim) + links.PATIENCE_S,
 )
 

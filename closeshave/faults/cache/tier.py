@@ -5,8 +5,8 @@ from __future__ import annotations
 from closeshave.clients import sentinel
 from closeshave.deployment import Store
 from closeshave.faults import proofs
+from closeshave.faults.affected import Affected
 from closeshave.faults.kind import Aim, Parameter, Proof, Say
-from closeshave.faults.whole import Whole
 
 SWITCH_BACK = Parameter("switch_back", bool, default=True, about="Healing makes the declared primary the primary again.")
 HEAL_WITHIN_S = 90.0
@@ -28,25 +28,25 @@ def leads_of(aim: Aim) -> tuple[Store, ...]:
     return tuple(sentinel.primary(aim.deployment, group) for group in sentinel.groups_of(aim.deployment, name_of(aim)))
 
 
-def whole(aim: Aim) -> Whole:
+def affected(aim: Aim) -> Affected:
     """The tier's stores and groups."""
     processes = tuple(store.process for store in stores_of(aim))
-    return Whole(aim.deployment, processes, sentinel.groups_of(aim.deployment, name_of(aim)))
+    return Affected(aim.deployment, processes, sentinel.groups_of(aim.deployment, name_of(aim)))
 
 
 def unfit(aim: Aim) -> str:
     """Unfit until every group's replicas are connected and its sentinels agree: before that there is no replica to fail over to."""
-    return whole(aim).unfit() if stores_of(aim) else f"this environment has no tier {name_of(aim)!r}"
+    return affected(aim).unfit() if stores_of(aim) else f"this environment has no tier {name_of(aim)!r}"
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
     """Start every store, make it follow the primary that Sentinel knows, and fail back to the declared primary."""
-    return whole(aim).mend(deadline_ns, say, at_home=bool(aim.parameters.get("switch_back", False)))
+    return affected(aim).mend(deadline_ns, say, at_home=bool(aim.parameters.get("switch_back", False)))
 
 
 def checks(aim: Aim) -> list[proofs.Check]:
     """Stores run, accept writes and follow one primary that all sentinels name, the declared one if wanted."""
-    return whole(aim).checks(at_home=bool(aim.parameters.get("switch_back", False)))
+    return affected(aim).checks(at_home=bool(aim.parameters.get("switch_back", False)))
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from closeshave.clients.toxiproxy import Toxic
 from closeshave.deployment import Link
 from closeshave.faults import links
-from closeshave.faults.kind import Aim, Kind, Parameter, Stroke
+from closeshave.faults.affected import Affected
+from closeshave.faults.kind import Aim, Kind, Parameter, Step
 from closeshave.faults.linkfault import LinkFault
 from closeshave.faults.waiting import after, wait_until
-from closeshave.faults.whole import Whole
 from closeshave.plan import Expected
 
 SWALLOW_S = Parameter("swallow_s", float, default=0.15, about="Seconds for which answers are dropped.", at_least=0.02, at_most=1.0)
@@ -29,7 +29,7 @@ def ways(aim: Aim) -> tuple[Link, ...]:
     return tuple(link for link in found if link.name.endswith("-primary"))
 
 
-def course(aim: Aim) -> Iterator[Stroke]:
+def course(aim: Aim) -> Iterator[Step]:
     """The first interruption, made by the injection, ends when it was observed; then the next ones follow."""
     answers = f"answers of shard {aim.scope['shard']}"
     disturbance = FAULT.disturbance(aim)
@@ -39,9 +39,9 @@ def course(aim: Aim) -> Iterator[Stroke]:
         wait_until(after(float(aim.parameters["swallow_s"])))
         return disturbance.pause()
 
-    yield Stroke(0.0, f"{answers} arrive again", lambda *_: disturbance.pause())
+    yield Step(0.0, f"{answers} arrive again", lambda *_: disturbance.pause())
     for turn in itertools.count(1):
-        yield Stroke(turn * float(aim.parameters["every_s"]), f"{answers} were dropped", swallow)
+        yield Step(turn * float(aim.parameters["every_s"]), f"{answers} were dropped", swallow)
 
 
 FAULT = LinkFault(
@@ -49,7 +49,7 @@ FAULT = LinkFault(
     links=ways,
     toxics=lambda _aim: (Toxic("timeout", {"timeout": 0}),),
     shows=lambda _aim: links.silent,
-    whole=lambda aim: Whole(aim.deployment, (), (), shards=(int(aim.scope["shard"]),)),
+    affected=lambda aim: Affected(aim.deployment, (), (), shards=(int(aim.scope["shard"]),)),
 )
 KIND = Kind(
     name=FAULT.kind,

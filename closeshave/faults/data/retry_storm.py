@@ -13,7 +13,7 @@ from closeshave.clock import now_ns
 from closeshave.control import processes
 from closeshave.faults import extra_processes
 from closeshave.faults.freezing import freeze
-from closeshave.faults.killing import whole
+from closeshave.faults.killing import victims_of
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
 from closeshave.faults.service import fleet
 from closeshave.faults.waiting import SECOND_NS, after, wait_until
@@ -41,9 +41,9 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     """Start the helper before the injection; at the injection it begins to send, and the applications are paused for a while."""
     before = _per_s(aim)
     said = [aim.deployment.root, fleet.region_of(aim), *(aim.parameters[parameter.name] for parameter in (RATE, RETRIES, PATIENCE_S))]
-    storm = extra_processes.help_with(aim.deployment, helper(aim), "storm", *map(str, (*said, strike_ns, LASTS_S_MAX)), nice=NICE)
+    storm = extra_processes.start_helper(aim.deployment, helper(aim), "storm", *map(str, (*said, strike_ns, LASTS_S_MAX)), nice=NICE)
     apps = fleet.fleet(aim)
-    victims = whole(aim.deployment, apps)
+    victims = victims_of(aim.deployment, apps)
     touched: tuple[str, ...] = (f"{helper(aim)} pid {storm.pid}",)
     wait_until(strike_ns)
     began_ns = now_ns()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from closeshave.clients import ports
 from closeshave.faults.dependency import provider
 from closeshave.faults.freezing import freeze
-from closeshave.faults.killing import kill, whole
+from closeshave.faults.killing import kill, victims_of
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
 from closeshave.plan import Expected
 
@@ -15,7 +15,7 @@ HANG = Parameter("hang", bool, default=False, about="Stop it by SIGSTOP instead:
 def inject(aim: Aim, strike_ns: int) -> Injection:
     """Kill it by SIGKILL, or stop it."""
     process = provider.process(aim.deployment)
-    victims = whole(aim.deployment, [process])
+    victims = victims_of(aim.deployment, [process])
     if aim.parameters["hang"]:
         frozen = freeze(victims, strike_ns)
         return Injection(process.name, frozen.touched, frozen.began_ns, frozen.still_ns, (process.name,))

@@ -22,7 +22,7 @@ ASKED = 20
 """So many calls in a row must succeed."""
 
 
-class NotAsTold(RuntimeError):
+class SettingsMismatch(RuntimeError):
     """The provider acknowledged a change of its behaviour, and reading it back showed something else."""
 
 
@@ -47,7 +47,7 @@ def unfit(aim: Aim) -> str:
 
 
 def inject(aim: Aim, strike_ns: int, **told: float) -> Injection:
-    """Change its settings at an instant, and read them back. Raises :class:`NotAsTold` or :class:`ports.Failed`."""
+    """Change its settings at an instant, and read them back. Raises :class:`SettingsMismatch` or :class:`ports.Failed`."""
     wait_until(strike_ns)
     began_ns = now_ns()
     tell(aim.deployment, told)
@@ -56,10 +56,10 @@ def inject(aim: Aim, strike_ns: int, **told: float) -> Injection:
 
 
 def tell(deployment: Deployment, told: Mapping[str, float]) -> None:
-    """Set these settings, and all others to normal. Raises :class:`NotAsTold` or :class:`ports.Failed`."""
+    """Set these settings, and all others to normal. Raises :class:`SettingsMismatch` or :class:`ports.Failed`."""
     ports.CLIENT.put(f"{deployment.payments.url}/operations", json=dict(told)).raise_for_status()
     if (said := behaviour(deployment)) != {**AS_IT_SHOULD, **told}:
-        raise NotAsTold(f"it was set to {dict(told)}, but the provider reports {said}")
+        raise SettingsMismatch(f"it was set to {dict(told)}, but the provider reports {said}")
 
 
 def behaviour(deployment: Deployment) -> Mapping[str, float] | None:
@@ -101,7 +101,7 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
             lambda: _reached(deployment),
             links.cleared(deployment, OWNER),
             proofs.applications(deployment),
-            proofs.doors(deployment),
+            proofs.edges(deployment),
         ]
     )
 

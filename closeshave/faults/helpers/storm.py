@@ -38,7 +38,7 @@ class Storm:
     at_ns: int
     lasts_s: float
 
-    async def rage(self, over: asyncio.Event, draw: random.Random) -> None:
+    async def run(self, over: asyncio.Event, draw: random.Random) -> None:
         """Start reads at their instants, until the time is over or ``over`` is set; then wait for the requests in flight."""
         deployment = deployments.load(self.root)
         door = urlsplit(deployment.edge(self.region).url)
@@ -101,7 +101,7 @@ async def _set_within(event: asyncio.Event, seconds: float) -> bool:
 async def _main(storm: Storm) -> None:
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
-    await storm.rage(over, random.Random(storm.at_ns))  # noqa: S311 - nothing secret about it
+    await storm.run(over, random.Random(storm.at_ns))  # noqa: S311 - nothing secret about it
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ FAULT = LinkFault(
     links=network.ingress,
     toxics=lambda _aim: links.SILENCE,
     shows=lambda _aim: links.silent,
-    whole=domain.whole,
+    affected=domain.affected,
 )
 KIND = Kind(
     name=FAULT.kind,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from closeshave.clients import patroni, postgres, sentinel
 from closeshave.deployment import Process
 from closeshave.faults import proofs
+from closeshave.faults.affected import Affected
 from closeshave.faults.kind import Aim, Parameter, Proof, Say
-from closeshave.faults.whole import Whole
 
 SWITCH_BACK = Parameter("switch_back", bool, default=True, about="Healing moves every primary back to its declared member.")
 ROLES_S = 3.0
@@ -48,21 +48,21 @@ def leads_of(aim: Aim) -> tuple[str, ...]:
     return (*(lead.process for lead in own), *(store.process for store in stores if store.region == here))
 
 
-def whole(aim: Aim) -> Whole:
+def affected(aim: Aim) -> Affected:
     """The processes of the region, and the shards and store groups with a member in it."""
-    return Whole(aim.deployment, tuple(process.name for process in owned(aim)), groups_of(aim), shards_of(aim))
+    return Affected(aim.deployment, tuple(process.name for process in owned(aim)), groups_of(aim), shards_of(aim))
 
 
 def unfit(aim: Aim) -> str:
     """Unfit until every shard and group with a member in the region is healthy, so that only the fault can cause a later loss."""
-    return whole(aim).unfit() if owned(aim) else f"this environment has no region {name_of(aim)!r}"
+    return affected(aim).unfit() if owned(aim) else f"this environment has no region {name_of(aim)!r}"
 
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
     """Start every process of the region in order, wait until shards and tiers are whole, switch roles back."""
-    return whole(aim).mend(deadline_ns, say, at_home=bool(aim.parameters.get("switch_back", False)))
+    return affected(aim).mend(deadline_ns, say, at_home=bool(aim.parameters.get("switch_back", False)))
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
     """Everything of the region runs, and its shards, tiers and edges are healthy again."""
-    return proofs.together(whole(aim).checks(at_home=bool(aim.parameters.get("switch_back", False))))
+    return proofs.together(affected(aim).checks(at_home=bool(aim.parameters.get("switch_back", False))))

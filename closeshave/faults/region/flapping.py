@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from closeshave.deployment import LINK_KINDS
 from closeshave.faults import links
-from closeshave.faults.kind import Aim, Kind, Parameter, Stroke
+from closeshave.faults.kind import Aim, Kind, Parameter, Step
 from closeshave.faults.linkfault import LinkFault
 from closeshave.faults.region import domain, network
 from closeshave.plan import Expected
@@ -16,14 +16,14 @@ DOWN_S = Parameter("down_s", float, default=3.0, about="How long the links are i
 UP_S = Parameter("up_s", float, default=3.0, about="How long they work in between, in seconds.", at_least=0.5)
 
 
-def course(aim: Aim) -> Iterator[Stroke]:
+def course(aim: Aim) -> Iterator[Step]:
     """The links work and fail in turn, after the injection has cut them for the first time."""
     down_s, up_s = float(aim.parameters["down_s"]), float(aim.parameters["up_s"])
     disturbance = FAULT.disturbance(aim)
     for turn in itertools.count():
         began_s = turn * (down_s + up_s)
-        yield Stroke(began_s + down_s, f"{domain.name_of(aim)} is up", lambda *_: disturbance.pause())
-        yield Stroke(began_s + down_s + up_s, f"{domain.name_of(aim)} is down", lambda *_: disturbance.begin())
+        yield Step(began_s + down_s, f"{domain.name_of(aim)} is up", lambda *_: disturbance.pause())
+        yield Step(began_s + down_s + up_s, f"{domain.name_of(aim)} is down", lambda *_: disturbance.begin())
 
 
 FAULT = LinkFault(
@@ -31,7 +31,7 @@ FAULT = LinkFault(
     links=network.all_of,
     toxics=lambda _aim: links.SILENCE,
     shows=lambda _aim: links.silent,
-    whole=domain.whole,
+    affected=domain.affected,
 )
 KIND = Kind(
     name=FAULT.kind,

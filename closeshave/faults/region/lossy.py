@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from closeshave.clients.toxiproxy import Toxic
 from closeshave.deployment import LINK_KINDS
-from closeshave.faults.kind import Aim, Kind, Parameter, Stroke
+from closeshave.faults.kind import Aim, Kind, Parameter, Step
 from closeshave.faults.linkfault import LinkFault
 from closeshave.faults.region import domain, network
 from closeshave.plan import Expected
@@ -19,13 +19,11 @@ QUESTIONS = 8
 LOST = frozenset({"closed", ConnectionResetError.__name__, BrokenPipeError.__name__})
 
 
-def course(aim: Aim) -> Iterator[Stroke]:
+def course(aim: Aim) -> Iterator[Step]:
     """Choose connections again: Toxiproxy chooses once for each connection, so pools would soon hold only those that are never reset."""
     draw_s = float(aim.parameters["draw_s"])
     disturbance = FAULT.disturbance(aim)
-    return (
-        Stroke(turn * draw_s, "other connections are chosen to be reset", lambda *_: disturbance.renew()) for turn in itertools.count(1)
-    )
+    return (Step(turn * draw_s, "other connections are chosen to be reset", lambda *_: disturbance.renew()) for turn in itertools.count(1))
 
 
 FAULT = LinkFault(
@@ -33,7 +31,7 @@ FAULT = LinkFault(
     links=network.all_of,
     toxics=lambda aim: (Toxic("reset_peer", {"timeout": 0}, toxicity=float(aim.parameters["share"])),),
     shows=lambda _aim: lambda reply: reply.saw in LOST,
-    whole=domain.whole,
+    affected=domain.affected,
     questions=QUESTIONS,
     enough=any,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from closeshave.clients import ports
-from closeshave.faults.killing import kill, whole
+from closeshave.faults.killing import kill, victims_of
 from closeshave.faults.kind import Aim, Injection, Kind, Sighting
 from closeshave.faults.region import domain
 from closeshave.plan import Expected
@@ -14,7 +14,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     """Kill every process of the region by SIGKILL at once, PostgreSQL's children included."""
     leads = domain.leads_of(aim)
     owned = domain.owned(aim)
-    done = kill(whole(aim.deployment, owned), strike_ns)
+    done = kill(victims_of(aim.deployment, owned), strike_ns)
     return Injection(aim.label, done.touched, done.began_ns, done.dead_ns, tuple(process.name for process in owned), leads)
 
 

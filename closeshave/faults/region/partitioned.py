@@ -51,7 +51,7 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
 
 def prove(aim: Aim) -> tuple[Proof, ...]:
     """All processes are on their networks, every Patroni reaches etcd, and the region and its shards and tiers are healthy."""
-    return (cutting.joined(domain.owned(aim)), proofs.in_touch(aim.deployment)(), *domain.prove(aim))
+    return (cutting.joined(domain.owned(aim)), proofs.patronis_reach_etcd(aim.deployment)(), *domain.prove(aim))
 
 
 def _cuts(aim: Aim) -> tuple[Cut, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from closeshave.faults.kind import Aim, Kind, Parameter, Stroke
+from closeshave.faults.kind import Aim, Kind, Parameter, Step
 from closeshave.faults.region import domain, lost
 from closeshave.plan import Expected
 
@@ -11,10 +11,10 @@ OUTAGE_S = Parameter(
 )
 
 
-def course(aim: Aim) -> tuple[Stroke, ...]:
+def course(aim: Aim) -> tuple[Step, ...]:
     """Start the region again and move its primaries back, while the fault is held."""
     does = f"{domain.name_of(aim)} is started again and its primaries are moved back, under load"
-    return (Stroke(float(aim.parameters["outage_s"]), does, domain.undo),)
+    return (Step(float(aim.parameters["outage_s"]), does, domain.undo),)
 
 
 KIND = Kind(

@@ -23,7 +23,7 @@ FAULT = LinkFault(
     links=network.all_of,
     toxics=lambda aim: (Toxic("latency", {"latency": int(aim.parameters["latency_ms"])}),),
     shows=lambda aim: links.late(latency_s(aim)),
-    whole=domain.whole,
+    affected=domain.affected,
     timeout_s=lambda aim: latency_s(aim) + links.PATIENCE_S,
 )
 KIND = Kind(

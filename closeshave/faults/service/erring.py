@@ -6,7 +6,7 @@ import json
 
 from closeshave.clock import now_ns
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
-from closeshave.faults.service.fleet import ASKED, INSTANCE, asked, instance, prove, ready, undo, unfit, word
+from closeshave.faults.service.fleet import ASKED, INSTANCE, asked, instance, instruction_file, prove, ready, undo, unfit
 from closeshave.faults.waiting import wait_until
 from closeshave.files import write_atomically
 from closeshave.plan import Expected
@@ -19,8 +19,8 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     app = instance(aim)
     wait_until(strike_ns)
     began_ns = now_ns()
-    write_atomically(word(app), json.dumps({"error_share": aim.parameters["share"]}))
-    return Injection(aim.label, (f"{app.name}, by its instruction file {word(app).name}",), began_ns, now_ns(), (app.name,))
+    write_atomically(instruction_file(app), json.dumps({"error_share": aim.parameters["share"]}))
+    return Injection(aim.label, (f"{app.name}, by its instruction file {instruction_file(app).name}",), began_ns, now_ns(), (app.name,))
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | None:

@@ -57,7 +57,7 @@ def ready(app: Process) -> bool:
     return ports.status(ports.url(app.ports[0], proofs.READY_PATH)) == 200
 
 
-def word(app: Process) -> Path:
+def instruction_file(app: Process) -> Path:
     """The file with an operator's instructions for this process. Raises :class:`KeyError` for a process without one."""
     return Path(app.environ[OPERATIONS])
 
@@ -78,8 +78,8 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
     """Remove all instructions, end helpers and processes with other settings, and run the region's applications as declared, one after the other."""
     done = []
     for app in fleet(aim):
-        if word(app).exists():
-            word(app).unlink(missing_ok=True)
+        if instruction_file(app).exists():
+            instruction_file(app).unlink(missing_ok=True)
             done.append(f"removed the instruction from {app.name}")
         strangers = extra_processes.running(aim.deployment, [squeezer(app), app.name])
         if strangers:
@@ -103,7 +103,7 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
             lambda: _as_declared(aim),
             lambda: _answering(aim),
             proofs.applications(aim.deployment),
-            proofs.doors(aim.deployment),
+            proofs.edges(aim.deployment),
         ]
     )
 
@@ -112,7 +112,7 @@ def _as_declared(aim: Aim) -> Proof:
     """No helper, no process with other settings, no instructions to any of them."""
     names = [name for app in fleet(aim) for name in (app.name, squeezer(app))]
     left = [f"{name} pid {identity.pid}" for identity, name in extra_processes.running(aim.deployment, names).items()]
-    left += [str(word(app)) for app in fleet(aim) if word(app).exists()]
+    left += [str(instruction_file(app)) for app in fleet(aim) if instruction_file(app).exists()]
     return Proof("no application has a trace of the fault", not left, ", ".join(left) or "nothing")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from closeshave.clients import ports
 from closeshave.faults.freezing import freeze
-from closeshave.faults.killing import whole
+from closeshave.faults.killing import victims_of
 from closeshave.faults.kind import Aim, Injection, Kind, Sighting
 from closeshave.faults.service.fleet import INSTANCE, instance, prove, undo, unfit
 from closeshave.plan import Expected
@@ -13,7 +13,7 @@ from closeshave.plan import Expected
 def inject(aim: Aim, strike_ns: int) -> Injection:
     """Stop it by SIGSTOP."""
     app = instance(aim)
-    done = freeze(whole(aim.deployment, [app]), strike_ns)
+    done = freeze(victims_of(aim.deployment, [app]), strike_ns)
     return Injection(aim.label, done.touched, done.began_ns, done.still_ns, (app.name,))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from closeshave.clients import ports
-from closeshave.faults.killing import kill, whole
+from closeshave.faults.killing import kill, victims_of
 from closeshave.faults.kind import Aim, Injection, Kind, Sighting
 from closeshave.faults.service.fleet import INSTANCE, instance, prove, undo, unfit
 from closeshave.plan import Expected
@@ -12,7 +12,7 @@ from closeshave.plan import Expected
 def inject(aim: Aim, strike_ns: int) -> Injection:
     """Kill it by SIGKILL."""
     app = instance(aim)
-    done = kill(whole(aim.deployment, [app]), strike_ns)
+    done = kill(victims_of(aim.deployment, [app]), strike_ns)
     return Injection(aim.label, done.touched, done.began_ns, done.dead_ns, (app.name,))
 
 

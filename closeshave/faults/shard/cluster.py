@@ -78,7 +78,7 @@ def prove(aim: Aim, *more: proofs.Check) -> tuple[Proof, ...]:
             proofs.running(aim.deployment, [process.name for process in processes_of(aim)]),
             proofs.shard(aim.deployment, shard_of(aim), at_home=at_home),
             proofs.applications(aim.deployment),
-            proofs.doors(aim.deployment, [shard_of(aim)]),
+            proofs.edges(aim.deployment, [shard_of(aim)]),
         ]
     )
 

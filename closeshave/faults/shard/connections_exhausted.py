@@ -26,7 +26,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     name = helper(aim, HOLDER)
     evict = "evict" if aim.parameters["evict"] else "spare"
     said = (lead.port, aim.deployment.database, aim.deployment.user, name, evict, strike_ns, LASTS_S_MAX)
-    holder = extra_processes.help_with(aim.deployment, name, "hold_slots", *map(str, said))
+    holder = extra_processes.start_helper(aim.deployment, name, "hold_slots", *map(str, said))
     wait_until(strike_ns)
     began_ns = now_ns()
     return Injection(aim.label, (f"{name} pid {holder.pid}",), began_ns, now_ns(), targets=(lead.process,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from closeshave.clients import ports
 from closeshave.deployment import Process
 from closeshave.faults import proofs, repair
-from closeshave.faults.killing import kill, whole
+from closeshave.faults.killing import kill, victims_of
 from closeshave.faults.kind import Aim, Injection, Proof, Say, Sighting
 
 
@@ -25,7 +25,7 @@ def unfit(aim: Aim) -> str:
 
 def lose(aim: Aim, lost: tuple[Process, ...], strike_ns: int) -> Injection:
     """Kill members by SIGKILL at once."""
-    done = kill(whole(aim.deployment, lost), strike_ns)
+    done = kill(victims_of(aim.deployment, lost), strike_ns)
     return Injection(aim.label or "etcd", done.touched, done.began_ns, done.dead_ns, tuple(process.name for process in lost))
 
 
@@ -53,9 +53,9 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
         [
             proofs.running(aim.deployment, [process.name for process in members(aim)]),
             proofs.etcd(aim.deployment),
-            proofs.in_touch(aim.deployment),
+            proofs.patronis_reach_etcd(aim.deployment),
             *(proofs.shard(aim.deployment, shard, at_home=True) for shard in shards),
             proofs.applications(aim.deployment),
-            proofs.doors(aim.deployment, shards),
+            proofs.edges(aim.deployment, shards),
         ]
     )

@@ -31,7 +31,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
         hottest = [int(row[0]) for row in connection.execute(HOTTEST, {"franchises": aim.parameters["franchises"]})]
     name = helper(aim, HOLDER)
     said = (lead.port, aim.deployment.database, aim.deployment.user, name, ",".join(map(str, hottest)), strike_ns, LASTS_S_MAX)
-    holder = extra_processes.help_with(aim.deployment, name, "hold_rows", *map(str, said))
+    holder = extra_processes.start_helper(aim.deployment, name, "hold_rows", *map(str, said))
     wait_until(strike_ns)
     began_ns = now_ns()
     touched = (f"{name} pid {holder.pid}", f"bookings of franchises {', '.join(map(str, hottest))}")

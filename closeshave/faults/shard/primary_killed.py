@@ -11,7 +11,7 @@ from closeshave.clients import patroni, ports, postgres
 from closeshave.clock import now_ns
 from closeshave.control.processes import Identity, known_as, send
 from closeshave.deployment import Member
-from closeshave.faults.killing import kill, postmaster, whole
+from closeshave.faults.killing import kill, postmaster, victims_of
 from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
 from closeshave.faults.shard.cluster import ROLES_S, SWITCH_BACK, named, prove, shard_of, standbys, undo, unfit
 from closeshave.faults.waiting import SECOND_NS, wait_until
@@ -35,7 +35,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     try:
         process = aim.deployment.process(lead.process)
         if aim.parameters["node"]:
-            done = kill(whole(aim.deployment, [process]), strike_ns)
+            done = kill(victims_of(aim.deployment, [process]), strike_ns)
         else:
             first, *children = postmaster(aim.deployment, process)
             done = kill([first], strike_ns, dying_with_them=children)

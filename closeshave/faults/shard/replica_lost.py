@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from closeshave.clients import patroni, ports
 from closeshave.deployment import Member
-from closeshave.faults.killing import kill, whole
+from closeshave.faults.killing import kill, victims_of
 from closeshave.faults.kind import Aim, Injection, Kind, Sighting
 from closeshave.faults.shard.cluster import ROLES_S, named, prove, shard_of, standbys, undo, unfit
 from closeshave.plan import Expected
@@ -18,7 +18,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 def lose(aim: Aim, members: tuple[Member, ...], strike_ns: int) -> Injection:
     """Kill whole nodes by SIGKILL."""
     targets = tuple(member.process for member in members)
-    done = kill(whole(aim.deployment, [aim.deployment.process(name) for name in targets]), strike_ns)
+    done = kill(victims_of(aim.deployment, [aim.deployment.process(name) for name in targets]), strike_ns)
     return Injection(aim.label, done.touched, done.began_ns, done.dead_ns, targets)
 
 

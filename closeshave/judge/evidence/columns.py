@@ -100,7 +100,7 @@ def pairs(left: Sequence[Ints], right: Sequence[Ints]) -> tuple[Ints, Ints]:
     return np.repeat(np.arange(count), each), order[np.repeat(begin, each) + nth]
 
 
-def last_told(reads: pd.DataFrame, known: pd.DataFrame, by: list[str], what: str) -> Ints:
+def latest_known(reads: pd.DataFrame, known: pd.DataFrame, by: list[str], what: str) -> Ints:
     """For each read, the greatest ``what`` among the rows of ``known`` that had ended when it started; -1 where none had."""
     if not len(reads) or not len(known):
         return np.full(len(reads), -1, dtype=np.int64)

@@ -25,18 +25,18 @@ ASKED_NS = 60 * SECOND_NS
 class Evidence(Recorded):
     """The argument of every judge."""
 
-    spared: Flags | None = None
-    """Operations that are assumed to have kept every promise; see :meth:`sparing`."""
+    assumed_good: Flags | None = None
+    """Operations that are assumed to have kept every promise; see :meth:`assuming_good`."""
 
-    def sparing(self, rows: Flags) -> Evidence:
+    def assuming_good(self, rows: Flags) -> Evidence:
         """The same run, as if these operations had been answered well and at once.
 
         A verdict that still fails was proven by the other operations alone. Leaving the operations out instead would be wrong: if another program
         disturbs only the good minutes of an hour, the rest of the hour looks worse than the whole, and a pass would become a fail.
         """
-        found = replace(self, spared=rows)
+        found = replace(self, assumed_good=rows)
         # What was derived already and does not depend on them is not derived again.
-        found.__dict__.update({name: value for name, value in self.__dict__.items() if name not in {"spared", "good", "response_ns"}})
+        found.__dict__.update({name: value for name, value in self.__dict__.items() if name not in {"assumed_good", "good", "response_ns"}})
         # Which lookups a warm cache can serve is a question of what was asked, and stays.
         found.__dict__["revisits"] = self.revisits
         return found
@@ -45,7 +45,7 @@ class Evidence(Recorded):
     def response_ns(self) -> Ints:
         """From intended to end, so that a stall of the platform counts for every request that had to wait behind it (coordinated omission)."""
         took = np.where(self.ended_ns == NEVER_NS, NEVER_NS, self.ended_ns - self.intended_ns)
-        return took if self.spared is None else np.where(self.spared, 0, took)
+        return took if self.assumed_good is None else np.where(self.assumed_good, 0, took)
 
     @cached_property
     def good(self) -> Flags:
@@ -57,7 +57,7 @@ class Evidence(Recorded):
         if len(unexplained):
             good = good.copy()
             good[unexplained] = False
-        return good if self.spared is None else good | self.spared
+        return good if self.assumed_good is None else good | self.assumed_good
 
     @cached_property
     def differences(self) -> Differences:

@@ -38,7 +38,7 @@ class Life:
     touched: tuple[str, ...]
 
     @property
-    def hurting_until_ns(self) -> int:
+    def unaided_until_ns(self) -> int:
         """Until when the harness did nothing about the fault: the start of healing, or the horizon."""
         return self.horizon_ns if self.healed_ns is None else min(self.healed_ns, self.horizon_ns)
 
@@ -126,7 +126,7 @@ def demoted_ns(evidence: Evidence, life: Life) -> int | None:
     said = [signal for signal in signals_of(evidence, life) if signal.kind == SignalKind.DEMOTED and signal.scope in shards]
     if not said:
         return None
-    first, until = said[0], promoted_ns(evidence, life) or life.hurting_until_ns
+    first, until = said[0], promoted_ns(evidence, life) or life.unaided_until_ns
     own = [signal for signal in signals_of(evidence, life) if signal.source == first.source and first.at_ns <= signal.at_ns <= until]
     ended = _first(signal.at_ns for signal in own if signal.kind == SignalKind.STOPPED)
     return ended if ended is not None else max((signal.at_ns for signal in own if signal.kind == SignalKind.DEMOTED), default=first.at_ns)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from closeshave.history import Outcome
 from closeshave.judge.evidence.backlog import near
-from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, last_told, member, pairs, told
+from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, latest_known, member, pairs, told
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.holding import earliest
 from closeshave.judge.evidence.windows import NEVER_NS, spans, within
@@ -45,14 +45,14 @@ def stale_offers(analysis: Analysis) -> Finding:
     offers = offers[calm & listing & equal(offers["outcome"], Outcome.OK) & told(offers, "barber")].reset_index(drop=True)
     started, ended = offers["started_ns"].to_numpy(), offers["ended_ns"].to_numpy()
     held = analysis.holdings
-    chair, chair_held = _numbers(offers, SLOT[:2]), _numbers(held, SLOT[:2])
+    barber, barber_held = _numbers(offers, SLOT[:2]), _numbers(held, SLOT[:2])
     from_ns, until_ns, booking = held["from_ns"].to_numpy(), held["until_ns"].to_numpy(), ints(held["booking"], -1)
     # Most lists are asked for before anybody books there, and need not be read.
-    place, other = pairs(chair, chair_held)
+    place, other = pairs(barber, barber_held)
     since_ns = earliest(len(offers), place, from_ns[other], NEVER_NS - MOMENT_NS)
-    telling = np.flatnonzero(since_ns + MOMENT_NS < started)
-    listed = _listed(offers, telling)
-    place, other = pairs([*(column[listed.place] for column in chair), listed.start], [*chair_held, ints(held["starts_at"], -1)])
+    relevant = np.flatnonzero(since_ns + MOMENT_NS < started)
+    listed = _listed(offers, relevant)
+    place, other = pairs([*(column[listed.place] for column in barber), listed.start], [*barber_held, ints(held["starts_at"], -1)])
     start, place = listed.start[place], listed.place[place]
     throughout = (from_ns[other] + MOMENT_NS < started[place]) & (until_ns[other] > ended[place])
     columns = (column[throughout].tolist() for column in (place, start, booking[other], from_ns[other]))
@@ -70,7 +70,7 @@ def stale_offers(analysis: Analysis) -> Finding:
         for index in first_and_worst(guilty, started, started, ints(offers["operation"], -1))
     )
     chances = _could_be_wrong(listed, offers, held)
-    idle = "" if len(telling) else f"no customer listed the free times of a barber with a time booked for more than {MOMENT_NS / 1e9:g} s"
+    idle = "" if len(relevant) else f"no customer listed the free times of a barber with a time booked for more than {MOMENT_NS / 1e9:g} s"
     exposure = Exposure(
         chances,
         f"{plural(chances, 'list', 'lists')} of a day with a time that had been booked for more than {MOMENT_NS / 1e9:g} s",
@@ -90,10 +90,10 @@ class Listed:
     """The time, in seconds since the epoch."""
 
 
-def _listed(offers: pd.DataFrame, telling: Ints) -> Listed:
+def _listed(offers: pd.DataFrame, relevant: Ints) -> Listed:
     """The times that these lists offer."""
     values = offers["read_values"].to_numpy()
-    found = [(place, int(start)) for place in telling.tolist() for start in json.loads(str(values[place]))]
+    found = [(place, int(start)) for place in relevant.tolist() for start in json.loads(str(values[place]))]
     places, starts = zip(*found, strict=True) if found else ((), ())
     return Listed(np.array(places, dtype=np.int64), np.array(starts, dtype=np.int64))
 
@@ -142,7 +142,7 @@ def stale_pages(analysis: Analysis) -> Finding:
     changes = rows[equal(rows["action"], "change_shop")]
     calm = within(rows["started_ns"].to_numpy(), spans(analysis.evidence.history.manifest, "calm"))
     reads = rows[calm & equal(rows["action"], "read_shop")].sort_values("started_ns", kind="stable").reset_index(drop=True)
-    newest = last_told(reads, changes, SHOP, "version")
+    newest = latest_known(reads, changes, SHOP, "version")
     behind = np.where(newest >= 0, newest - reads["version"].to_numpy(dtype=np.int64), 0)
     guilty, doubt = undisturbed(analysis.evidence, behind > 0, reads["started_ns"].to_numpy(), reads["ended_ns"].to_numpy())
     behind = np.where(guilty, behind, 0)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import Outcome
-from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, last_told, told
+from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, latest_known, told
 from closeshave.judge.evidence.timeline import shards_of
 from closeshave.judge.evidence.witness import first_and_worst, row
 from closeshave.judge.evidence.writes import MUTATING, among, effect, joined
@@ -41,7 +41,7 @@ def stale(analysis: Analysis) -> Finding:
     rows = rows[(rows["seen"] >= 0) & ~among(rows, analysis.writes.rows[analysis.forgiven])].reset_index(drop=True)
     rows["booking"] = rows["booking"].astype("int64")
     reads = rows[equal(rows["action"], "read")].sort_values("started_ns", kind="stable").reset_index(drop=True)
-    newest = last_told(reads, rows, BOOKING, "seen")
+    newest = latest_known(reads, rows, BOOKING, "seen")
     behind = np.where(_taken(analysis, reads, newest), 0, newest - reads["seen"].to_numpy(dtype=np.int64))
     witnesses = tuple(
         row(

@@ -50,7 +50,7 @@ def held(evidence: Evidence) -> Flags:
     return evidence.good & (evidence.response_ns <= round(evidence.plan.canaries.latency * 1e9))
 
 
-def telling(evidence: Evidence, lost: Iterable[int] = ()) -> Flags:
+def informative(evidence: Evidence, lost: Iterable[int] = ()) -> Flags:
     """Probes that say something about the platform: writes, and reads of writes that are not ``lost`` (IDs of writes).
 
     A probe that its own sender delayed, and that was then answered as promised, says nothing: the harness made it late, and the platform was not

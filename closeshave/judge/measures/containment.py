@@ -65,7 +65,7 @@ def leakage(evidence: Evidence, life: Life, excused: Flags | None = None) -> Lea
     ``excused`` are disturbed requests. They are counted so that they cannot fail the platform: near the fault as answered well, and at the furthest
     franchises, which are the reference, as they were.
     """
-    end_ns = life.hurting_until_ns
+    end_ns = life.unaided_until_ns
     wrong = evidence.customers & _wrong(evidence)
     nobody = np.zeros_like(wrong)
     if life.injected_ns is None:
@@ -81,19 +81,19 @@ def leakage(evidence: Evidence, life: Life, excused: Flags | None = None) -> Lea
         return _unknown("there were no requests outside its scope both in calm and while it was in effect", nobody)
     far = of_shards(evidence, furthest(found))
     # If other programs had not disturbed the calm phase, fewer requests would have gone wrong in it, and the rise would be larger.
-    yardstick = _of(before & far, during & far, wrong if excused is None else wrong & ~(excused & before))
-    if yardstick.low[0] > STEADY:
-        rose = f"the share of their bad requests rose by {yardstick.estimate[0]:.1%}"
+    reference = _of(before & far, during & far, wrong if excused is None else wrong & ~(excused & before))
+    if reference.low[0] > STEADY:
+        rose = f"the share of their bad requests rose by {reference.estimate[0]:.1%}"
         return _unknown(
             f"the franchises furthest from the fault got worse too ({rose}): either the fault affected all customers, or something else caused this",
             nobody,
         )
-    if yardstick.high[0] - yardstick.low[0] > 2 * STEADY:
+    if reference.high[0] - reference.low[0] > 2 * STEADY:
         return _unknown("the franchises furthest from the fault sent too few requests to compare with", nobody)
-    return _told(evidence, before, during, wrong if excused is None else wrong & ~(excused & during), yardstick, n)
+    return _told(evidence, before, during, wrong if excused is None else wrong & ~(excused & during), reference, n)
 
 
-def _told(evidence: Evidence, before: Flags, during: Flags, wrong: Flags, yardstick: Change, n: int) -> Leakage:
+def _told(evidence: Evidence, before: Flags, during: Flags, wrong: Flags, reference: Change, n: int) -> Leakage:
     franchise = evidence.franchise
     size = int(franchise[before | during].max()) + 1
     counted = [_count(franchise, rows, size) for rows in (before & wrong, before, during & wrong, during)]
@@ -102,8 +102,8 @@ def _told(evidence: Evidence, before: Flags, during: Flags, wrong: Flags, yardst
     weight = all_before + all_during
     # One false name among all who could be named, in at most 5 runs of 100 (Bonferroni).
     nameable = max(1, int(np.count_nonzero((all_before > 0) & (all_during > 0))))
-    strict = rise(bad_before, all_before, bad_during, all_during, 1 - (1 - CONFIDENCE) / nameable).minus(yardstick)
-    plain = rise(bad_before, all_before, bad_during, all_during, CONFIDENCE).minus(yardstick)
+    strict = rise(bad_before, all_before, bad_during, all_during, 1 - (1 - CONFIDENCE) / nameable).minus(reference)
+    plain = rise(bad_before, all_before, bad_during, all_during, CONFIDENCE).minus(reference)
     worse = strict.low > 0
     unsure = ~worse & (plain.high > EFFECT)
     named = seen[worse][np.lexsort((seen[worse], -weight[worse]))]
@@ -112,7 +112,7 @@ def _told(evidence: Evidence, before: Flags, during: Flags, wrong: Flags, yardst
     shards = shard_ids(evidence.history.manifest.topology, seen)
     for shard in np.unique(shards[unsure]):
         pool = np.isin(franchise, seen[unsure & (shards == shard)])
-        together = _of(before & pool, during & pool, wrong).minus(yardstick)
+        together = _of(before & pool, during & pool, wrong).minus(reference)
         of_pool = float(weight[unsure & (shards == shard)].sum())
         low, high = max(0.0, float(together.low[0])), max(0.0, float(together.high[0]))
         least += of_pool * low

@@ -47,7 +47,7 @@ def counted(evidence: Evidence, objective: Objective, rows: Flags) -> Counted:
             return Counted(rows, evidence.good, 1 - min(1.0, _bound(objective.at_most) * allowed))
         case Measure.CACHE_HIT_RATIO:
             hit = equal(evidence.operations["cache"], "hit")
-            hit = hit if evidence.spared is None else hit | evidence.spared
+            hit = hit if evidence.assumed_good is None else hit | evidence.assumed_good
             return Counted(rows & (evidence.revisits if objective.warm else evidence.lookups), hit, _bound(objective.at_least))
         case Measure.LATENCY | Measure.DATABASE_TIME | Measure.CACHE_TIME:
             timed, times_ns = times(evidence, objective.measure, rows)
@@ -67,8 +67,8 @@ def times(evidence: Evidence, measure: Measure, rows: Flags) -> tuple[Flags, Int
     timed = rows & ~np.isnan(stated)
     times_ns = np.zeros(len(rows), dtype=np.int64)
     times_ns[timed] = np.rint(stated[timed].astype(np.float64) * 1e6).astype(np.int64)
-    if evidence.spared is not None:
-        times_ns[evidence.spared] = 0
+    if evidence.assumed_good is not None:
+        times_ns[evidence.assumed_good] = 0
     return timed, times_ns
 
 

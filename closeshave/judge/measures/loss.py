@@ -124,7 +124,7 @@ def _refused_ns(evidence: Evidence, writes: Writes, life: Life) -> int | None:
         np.isin(evidence.shard, shards)
         & ~evidence.good
         & (evidence.started_ns >= (life.injected_ns or 0))
-        & (evidence.started_ns < life.hurting_until_ns)
+        & (evidence.started_ns < life.unaided_until_ns)
     )
     rows = writes.rows
     took = np.isin(ints(rows["shard"], -1), shards) & (rows["outcome"] == "ok").to_numpy(dtype=np.bool_)

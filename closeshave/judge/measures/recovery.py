@@ -71,14 +71,14 @@ def measure(evidence: Evidence, life: Life, lost: Iterable[int] = ()) -> Recover
     if start is None:
         raise ValueError(f"{life.fault.id} was never injected")
     hold_ns = round(evidence.plan.canaries.hold * 1e9)
-    rows = evidence.canaries & operations_of(evidence, life.fault) & canary.telling(evidence, lost)
+    rows = evidence.canaries & operations_of(evidence, life.fault) & canary.informative(evidence, lost)
     blind = canary.blindness(evidence, rows, life.fault, start, life.horizon_ns)
     probes = np.flatnonzero(rows & (evidence.intended_ns >= start) & (evidence.intended_ns < life.horizon_ns))
     # By time, then by ID: the order of the file must not matter.
     probes = probes[np.lexsort((evidence.ids[probes], evidence.intended_ns[probes]))]
     seen = canary.sequence(evidence, probes, before=np.flatnonzero(rows & (evidence.intended_ns < start)))
     # Restored means after the operator's step, so for it the whole stretch up to the horizon is looked at.
-    until = life.horizon_ns if life.fault.expected is Expected.RESTORED else life.hurting_until_ns
+    until = life.horizon_ns if life.fault.expected is Expected.RESTORED else life.unaided_until_ns
     failed, sure = np.zeros(len(evidence.operations), dtype=np.bool_), np.zeros(len(evidence.operations), dtype=np.bool_)
     failed[probes[seen.bad]] = True
     doubtful = evidence.touched[probes]
@@ -106,7 +106,7 @@ def measure(evidence: Evidence, life: Life, lost: Iterable[int] = ()) -> Recover
         restored_ns=restored,
         failing_ns=alone.low_ns if alone is not None else None,
         # What is said after the harness began to heal may be said of the healing.
-        detected_ns=min((signal.at_ns for signal in signals_of(evidence, life) if signal.at_ns < life.hurting_until_ns), default=None),
+        detected_ns=min((signal.at_ns for signal in signals_of(evidence, life) if signal.at_ns < life.unaided_until_ns), default=None),
         working_ns=_working(evidence, life, probes, seen.bad & (seen.due < until)),
         self_recovered=_by_itself(life, start if impact is None else high, hold_ns),
         probes=len(probes),

@@ -38,7 +38,7 @@ def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
         evidence.customers
         & operations_of(evidence, life.fault)
         & (evidence.intended_ns >= since_ns)
-        & (evidence.intended_ns < life.hurting_until_ns)
+        & (evidence.intended_ns < life.unaided_until_ns)
     )
     if not rows.any():
         return ()
@@ -64,7 +64,7 @@ def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
     named = ", ".join(map(str, behind[:5])) + (" …" if len(behind) > 5 else "")
     reason = f"{counted(len(behind), 'franchise')} had no service after {life.fault.id} although the others had recovered: {named}"
     if not alone:
-        first = next(iter(evidence.doubts_within(since_ns, life.hurting_until_ns)), None)
+        first = next(iter(evidence.doubts_within(since_ns, life.unaided_until_ns)), None)
         doubt = first.cause if first else "other programs disturbed their requests"
         return (replace(enough(verdict, exposure), status=Status.INCONCLUSIVE, reason=f"{reason}; but {doubt}"),)
     guilty = rows & np.isin(franchise, behind) & ~evidence.good

@@ -88,7 +88,7 @@ def _stretches(analysis: Analysis, objective: Objective) -> Iterator[Stretch]:
         start = life.injected_ns
         never = f"{life.fault.id} was never injected" if start is None else ""
         never = never or ("" if life.observed_ns is not None else f"{life.fault.id} was injected, but no probe saw it take effect")
-        yield Stretch(() if start is None else (Span(start, life.hurting_until_ns),), life.fault.id, never)
+        yield Stretch(() if start is None else (Span(start, life.unaided_until_ns),), life.fault.id, never)
 
 
 def _named(objective: Objective, part: Part, stretch: Stretch) -> Part:
@@ -118,7 +118,7 @@ def _cautious(evidence: Evidence, objective: Objective, part: Part, covered: Seq
         return replace(whole, reason=told) if whole.status is Status.INCONCLUSIVE and disturbed else whole
     by_lateness = bool(np.any(part.rows & limited))
     if whole.status is Status.FAIL and not (by_lateness and objective.measure is Measure.THROUGHPUT):
-        alone = decide(evidence.sparing(excused), objective, part, covered)
+        alone = decide(evidence.assuming_good(excused), objective, part, covered)
         if alone.status is Status.FAIL:
             # The figures count all requests; the witnesses are requests that nothing excuses.
             return replace(whole, witnesses=alone.witnesses, reason=f"{whole.reason}{_apart(share)}")

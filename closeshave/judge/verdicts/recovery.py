@@ -88,7 +88,7 @@ def _answer(evidence: Evidence, life: Life, found: Recovery, bound_s: float | No
 def _not_alone(evidence: Evidence, life: Life, found: Recovery, bound_s: float | None) -> tuple[Status, str]:
     """When the harness healed the fault, or when the history ends, the scope had not yet recovered and held."""
     name, failing_s = life.fault.id, _since(found.failing_ns, life) or 0.0
-    given_s = _since(life.hurting_until_ns, life) or 0.0
+    given_s = _since(life.unaided_until_ns, life) or 0.0
     healed = life.healed_ns is not None and life.healed_ns <= life.horizon_ns
     until = f"before the harness healed {name}" if healed else f"before the history of {name} ends"
     if bound_s is not None and failing_s > bound_s + _uncertainty_s(evidence):

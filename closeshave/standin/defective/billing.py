@@ -13,7 +13,7 @@ from closeshave.standin.switches import Defect, Switches
 from closeshave.topology import Shard
 
 
-class CrookedBilling(Billing):
+class DefectiveBilling(Billing):
     """Billing with its defect."""
 
     __slots__ = ("_switches",)

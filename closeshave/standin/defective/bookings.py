@@ -33,7 +33,7 @@ _NEW_ID = "SELECT new_id() AS id"
 _SOMEBODY_ELSES = "SELECT * FROM appointments WHERE client_id <> $1 ORDER BY id DESC LIMIT 1"
 
 
-class CrookedBookings(Bookings):
+class DefectiveBookings(Bookings):
     """Bookings with their defects."""
 
     __slots__ = ("_honest", "_numbers", "_switches", "_writing")

@@ -27,7 +27,7 @@ PATIENCE_S = 0.05
 """Seconds for a connection that is to be leaked."""
 
 
-class CrookedLink(Link):
+class DefectiveLink(Link):
     """A link with planted defects."""
 
     __slots__ = ("_gone", "_leaked", "_switches", "_wedges", "lost_at")

@@ -21,7 +21,7 @@ ERROR_SHARE = 0.2
 """Share of the lists of free times."""
 
 
-class CrookedEntrance(Entrance):
+class DefectiveEntrance(Entrance):
     """The entrance with planted defects."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,7 +8,7 @@ from closeshave.standin.shards import Shards
 from closeshave.standin.switches import Defect, Switches
 
 
-class CrookedFranchises(Franchises):
+class DefectiveFranchises(Franchises):
     """Franchises with a planted defect."""
 
     __slots__ = ("_switches",)

@@ -9,7 +9,7 @@ from closeshave.standin.sessions import Sessions
 from closeshave.standin.switches import Defect, Switches
 
 
-class CrookedSessions(Sessions):
+class DefectiveSessions(Sessions):
     """Sessions with a planted defect."""
 
     __slots__ = ("_is_lost", "_lost", "_switches")

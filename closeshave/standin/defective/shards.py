@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from closeshave.standin.database import Link, Rows
-from closeshave.standin.defective.database import CrookedLink
+from closeshave.standin.defective.database import DefectiveLink
 from closeshave.standin.errors import OutcomeUnknown, Unavailable
 from closeshave.standin.shards import Shards
 from closeshave.standin.switches import Defect, Switches
@@ -25,7 +25,7 @@ RETRY_S = 0.1
 Read = Callable[..., Awaitable[Rows]]
 
 
-class CrookedShards(Shards):
+class DefectiveShards(Shards):
     """Shards with planted defects. ``switches`` is set right after opening."""
 
     __slots__ = ("_seen", "_turn", "switches")
@@ -73,7 +73,7 @@ class CrookedShards(Shards):
 
     def _was_lost(self, shard: Shard) -> bool:
         link = self._primaries[shard.id]
-        return isinstance(link, CrookedLink) and link.lost_at is not None
+        return isinstance(link, DefectiveLink) and link.lost_at is not None
 
     async def _storm(self, ask: Read, shard: Shard, sql: str, *arguments: Any) -> Rows:
         """After a failure, repeat the request again and again, and block all others meanwhile."""

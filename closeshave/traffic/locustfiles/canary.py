@@ -20,12 +20,12 @@ from closeshave.loadgen.carrier import EngineTransport
 from closeshave.loadgen.transport import Request
 from closeshave.traffic import accounts, answers, dialect, probes
 from closeshave.traffic.accounts import Wallet
+from closeshave.traffic.canary_slots import CanarySlots
 from closeshave.traffic.generating import OpenModel
 from closeshave.traffic.limits import CANARY_CANCELS_PER_S
 from closeshave.traffic.load import Load
 from closeshave.traffic.openmodel import Visit, Worker
-from closeshave.traffic.probes import Chair
-from closeshave.traffic.seats import Seats
+from closeshave.traffic.probes import CanaryBarber
 from closeshave.traffic.session import Session
 from closeshave.traffic.steps import Steps
 
@@ -58,7 +58,7 @@ class Canaries:
         # The run too: another run of the same seed on the same platform would find its slots taken.
         self._rng = random.Random(f"{load.seed}:{load.run_id}")  # noqa: S311 -- not a secret
         self._zone_untold = False
-        self._slots = {shard.id: Seats(self._free_slots(shard.id), worker.learnt) for shard in load.topology.shards}
+        self._slots = {shard.id: CanarySlots(self._free_slots(shard.id), worker.learnt) for shard in load.topology.shards}
         self.at_ns = np.array([probe.at_ns for probe in self._probes], dtype=np.int64)
         self._around = worker.surroundings()
         writes_per_s = len(self._probes) / len(load.topology.shards) / load.duration_s
@@ -95,42 +95,42 @@ class Canaries:
 
     def _free_slots(self, shard: int) -> Iterator[tuple[int, dialect.Slot]]:
         """Slots for all probes of a shard. Raises :class:`ValueError` when its reserved franchises have too few."""
-        wanted, chairs, days = probes.needed(self._probes, shard), list[Chair](), self._conventions.canary_days
+        wanted, barbers, days = probes.needed(self._probes, shard), list[CanaryBarber](), self._conventions.canary_days
         ours = list(probes.franchises(self._load.topology, shard))
         self._rng.shuffle(ours)
         for franchise in ours:
-            if probes.capacity(chairs, days) > wanted:
+            if probes.capacity(barbers, days) > wanted:
                 break
-            chairs += self._chairs(franchise, self._load.topology.shard(shard).home)
-        if probes.capacity(chairs, days) < wanted:
-            raise ValueError(f"shard {shard}: {wanted} probes, but only {probes.capacity(chairs, days)} slots at the canaries' franchises")
-        found = probes.slots(chairs, datetime.now(UTC).date(), np.random.default_rng(self._rng.getrandbits(63)), days)
+            barbers += self._barbers(franchise, self._load.topology.shard(shard).home)
+        if probes.capacity(barbers, days) < wanted:
+            raise ValueError(f"shard {shard}: {wanted} probes, but only {probes.capacity(barbers, days)} slots at the canaries' franchises")
+        found = probes.slots(barbers, datetime.now(UTC).date(), np.random.default_rng(self._rng.getrandbits(63)), days)
         assumed, merged = self._conventions.zone is None and self._zone_untold, not self._conventions.slots_by_barber
         return ((franchise, replace(slot, zone_assumed=assumed, merged=merged)) for franchise, slot in found)
 
-    def _chairs(self, franchise: int, region: str) -> list[Chair]:
+    def _barbers(self, franchise: int, region: str) -> list[CanaryBarber]:
         account = self._wallet.pick(region, 0)
         caller = dialect.Caller(account.email, "", account.token, account.csrf, franchise, dialect.new_address(self._rng))
         listed = self._ask(region, dialect.barbers(caller))
         day = datetime.now(UTC).date() + timedelta(days=self._conventions.canary_days[0])
         when = self._ask(region, dialect.slots(caller, day))
-        found = probes.chairs(franchise, listed, when, self._conventions.idle_barbers, self._conventions.zone)
+        found = probes.canary_barbers(franchise, listed, when, self._conventions.idle_barbers, self._conventions.zone)
         self._zone_untold |= isinstance(when, dict) and when.get("timezone") is None
         # If no barber seems to take bookings, the test shows nothing, and the load will find out.
-        return [chair for chair in found if self._serves(region, caller, chair, day, answers.free_times(when))] or found
+        return [barber for barber in found if self._serves(region, caller, barber, day, answers.free_times(when))] or found
 
-    def _serves(self, region: str, caller: dialect.Caller, chair: Chair, day: date, free: list[str]) -> bool:
+    def _serves(self, region: str, caller: dialect.Caller, barber: CanaryBarber, day: date, free: list[str]) -> bool:
         """Whether a barber accepts bookings, as far as the platform shows it without a booking: some listed barbers are never free.
 
         If all customers share one address, the limit on lists is left to the load.
         """
         if self._conventions.slots_by_barber and self._conventions.one_address is None:
             return any(
-                answers.free_times(self._once(region, dialect.slots(caller, day + timedelta(days=ahead), chair.barber)))
+                answers.free_times(self._once(region, dialect.slots(caller, day + timedelta(days=ahead), barber.barber)))
                 for ahead in range(ASKED_DAYS)
             )
         told = [
-            self._once(region, dialect.check_barber(caller, chair.barber, day, at[:5], dialect.later(at, 15))) for at in free[:ASKED_DAYS]
+            self._once(region, dialect.check_barber(caller, barber.barber, day, at[:5], dialect.later(at, 15))) for at in free[:ASKED_DAYS]
         ]
         said = [each["is_available"] for each in told if isinstance(each, dict) and "is_available" in each]
         return not said or any(said)

@@ -1,4 +1,4 @@
-"""The booking journeys' operations and effects in the engine's records: their :class:`closeshave.traffic.session.Book`."""
+"""The booking journeys' operations and effects in the engine's records: their :class:`closeshave.traffic.session.Recorder`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _OUTCOME_CODES = {outcome.value: code for outcome, code in OUTCOME_CODES.items()
 _NAN = float("nan")
 
 
-class EngineBook:
+class EngineRecorder:
     """Records operations that a journey has classified. The journeys count by themselves, so the records report their counters."""
 
     def __init__(self, records: Records) -> None:

@@ -10,7 +10,7 @@ from closeshave.faults.kind import Say
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class Affected:
     """Processes, and the shards and store groups that they are part of."""
 
     deployment: Deployment
@@ -45,5 +45,5 @@ class Whole:
             *(proofs.shard(self.deployment, shard, at_home=at_home) for shard in self.shards),
             *(proofs.group(self.deployment, group, at_home=at_home) for group in self.groups),
             proofs.applications(self.deployment),
-            proofs.doors(self.deployment, self.shards),
+            proofs.edges(self.deployment, self.shards),
         ]

@@ -8,22 +8,22 @@ from collections.abc import Iterator
 from closeshave.traffic.dialect import Slot
 from closeshave.traffic.learning import Learnt
 
-Seat = tuple[int, Slot]
+CanarySlot = tuple[int, Slot]
 """A franchise and a slot."""
 
 
-class Seats:
+class CanarySlots:
     """An iterator over the given slots. Which of them are put last depends on what was learnt by then."""
 
-    def __init__(self, seats: Iterator[Seat], learnt: Learnt) -> None:
-        self._seats, self._learnt = seats, learnt
-        self._aside: deque[Seat] = deque()
+    def __init__(self, slots: Iterator[CanarySlot], learnt: Learnt) -> None:
+        self._slots, self._learnt = slots, learnt
+        self._aside: deque[CanarySlot] = deque()
 
-    def __iter__(self) -> Iterator[Seat]:
+    def __iter__(self) -> Iterator[CanarySlot]:
         return self
 
-    def __next__(self) -> Seat:
-        for franchise, slot in self._seats:
+    def __next__(self) -> CanarySlot:
+        for franchise, slot in self._slots:
             if not self._learnt.refusing(franchise, slot.barber):
                 return franchise, slot
             self._aside.append((franchise, slot))
