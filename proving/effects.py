@@ -31,7 +31,7 @@ BEFORE_NS = 5_000_000_000
 NORMAL_S = 60
 NORMAL_MIN = 20
 """A kind of operation with fewer samples has no normal for a comparison."""
-AFTERMATH_NS = 2_000_000_000
+AFTER_HEALING_NS = 2_000_000_000
 """Operations that were sent while a heal was being proven may still be slow."""
 
 
@@ -53,7 +53,7 @@ def normal_of(evidence: Evidence, before_ns: int) -> Flags:
     whole = (evidence.intended_ns < before_ns) & within(evidence.intended_ns, spans(evidence.history.manifest, "run"))
     for life in lives(evidence):
         if life.injected_ns is not None:
-            ended_ns = NEVER_NS if life.verified_ns is None else life.verified_ns + AFTERMATH_NS
+            ended_ns = NEVER_NS if life.verified_ns is None else life.verified_ns + AFTER_HEALING_NS
             whole &= ~((evidence.intended_ns >= life.injected_ns) & (evidence.intended_ns < ended_ns))
     # Back through the gaps between faults, second by second, until there is a minute of them.
     seconds = evidence.intended_ns // 1_000_000_000

@@ -112,7 +112,7 @@ NEIGHBOURS: dict[str, Callable[[random.Random, Path | None], None]] = {
 
 
 @contextlib.contextmanager
-def beside(name: str, seed: int, run: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running(name: str, seed: int, run: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run this neighbour while the block lasts."""
     command = [sys.executable, "-m", __name__, name, "--seed", str(seed), "--run", str(run), "--parent", str(os.getpid())]
     process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)

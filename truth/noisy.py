@@ -43,7 +43,7 @@ ENDED = "the environment failed: "
 
 TIMELESS = ("double-booking", "early-acknowledgement", "double-charge")
 """Defects that do not depend on time."""
-BESIDE_DEFECTS = ("every core", "bursts on every core", "disk")
+NEIGHBOURS_OF_DEFECTS = ("every core", "bursts on every core", "disk")
 RESTING = "bursts on every core"
 """The neighbour next to which a slow platform must fail: its pauses are as long as its bursts."""
 SLOW = ("slow-hottest", "slow-throughout")
@@ -79,7 +79,7 @@ def cases() -> dict[str, Case]:
     guilty = [
         Case(f"{name}, {neighbour}", planted[name].plan, neighbour, SEED, planted[name])
         for name in TIMELESS
-        for neighbour in BESIDE_DEFECTS
+        for neighbour in NEIGHBOURS_OF_DEFECTS
     ]
     slow = [Case(f"{name}, {RESTING}", planted[name].plan, RESTING, SEED, planted[name]) for name in SLOW]
     return {case.name: case for case in (*clean, *guilty, *slow)}
@@ -154,7 +154,7 @@ def carry_out(environment: Stage, case: Case) -> Result:
 
 
 def _be_noisy(case: Case, scene: Scene) -> None:
-    with neighbours.beside(case.neighbour, case.seed, scene.run):
+    with neighbours.running(case.neighbour, case.seed, scene.run):
         scene.ended.wait()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from closeshave.control import engine, processes, sockets
 from closeshave.control.engine.entering import enter
-from closeshave.control.engine.sidecar import run_beside
+from closeshave.control.engine.sidecar import run_sidecar
 from closeshave.deployment import Deployment, Process
 
 
@@ -31,15 +31,15 @@ def heard_ms(deployment: Deployment, names: Iterable[str]) -> dict[int, int]:
 def _heard_by(deployment: Deployment, process: Process) -> dict[int, int]:
     first = processes.find(Path(deployment.root), process)
     printed = enter(first.pid, [sys.executable, "-I", "-S", sockets.__file__]) if first else None
-    return {int(port): ago_ms for port, ago_ms in json.loads(printed or _printed_beside(deployment, process)).items()}
+    return {int(port): ago_ms for port, ago_ms in json.loads(printed or _printed_by_sidecar(deployment, process)).items()}
 
 
-def _printed_beside(deployment: Deployment, process: Process) -> str:
+def _printed_by_sidecar(deployment: Deployment, process: Process) -> str:
     """Entering its network namespace needs privileges; if this process has none, the engine does it."""
     assert process.container is not None
     # One that has Python: the applications'.
     image = next(other.container.image for other in deployment.processes if other.role == "app" and other.container is not None)
     try:
-        return run_beside(process.container.name, image, ["python3", "-c", Path(sockets.__file__).read_text(encoding="utf-8")])
+        return run_sidecar(process.container.name, image, ["python3", "-c", Path(sockets.__file__).read_text(encoding="utf-8")])
     except engine.EngineFailed as error:
         raise OSError(str(error)) from error

@@ -34,7 +34,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class EnvironmentRoot:
     """The directory of an environment, and the ID that marks everything that belongs to it."""
 
     root: Path
@@ -42,20 +42,20 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class BuildInputs:
     """What is needed to build one kind of environment."""
 
     recipes: Sequence[template.Recipe]
     """How the database of each shard is made."""
     port_count: int
-    lay_out: Callable[[Ground, int], Layout]
+    lay_out: Callable[[EnvironmentRoot, int], Layout]
     """Describes the environment, with ports from the given one on, and claims what else it needs of the machine."""
     databases: Wrapper
     """The user that must own the files that databases write."""
-    starter: Callable[[Ground], Starter]
+    starter: Callable[[EnvironmentRoot], Starter]
 
 
-def up(definition: Stack, root: Path, say: Say, gather: Callable[[Say], Means], down: Callable[[Path], Sequence[str]]) -> Deployment:
+def up(definition: Stack, root: Path, say: Say, gather: Callable[[Say], BuildInputs], down: Callable[[Path], Sequence[str]]) -> Deployment:
     """Start an environment below ``root`` and return once every part of it serves. ``gather`` finds what is needed to build it.
 
     Raises :class:`EnvironmentFailed`. If it ends early, also by an interruption, ``down`` leaves no process and no directory.
@@ -64,7 +64,7 @@ def up(definition: Stack, root: Path, say: Say, gather: Callable[[Say], Means], 
     if root.exists() and any(root.iterdir()):
         raise EnvironmentFailed(f"{root} is not empty: an environment needs a directory of its own")
     try:
-        return _build(definition, Ground(root, secrets.token_hex(8)), say, gather)
+        return _build(definition, EnvironmentRoot(root, secrets.token_hex(8)), say, gather)
     except BaseException as error:
         left = down(root)
         if left and isinstance(error, EnvironmentFailed):
@@ -74,20 +74,20 @@ def up(definition: Stack, root: Path, say: Say, gather: Callable[[Say], Means], 
         raise
 
 
-def _build(definition: Stack, ground: Ground, say: Say, gather: Callable[[Say], Means]) -> Deployment:
+def _build(definition: Stack, place: EnvironmentRoot, say: Say, gather: Callable[[Say], BuildInputs]) -> Deployment:
     began = time.monotonic()
-    ground.root.mkdir(parents=True, exist_ok=True)
-    registry.write_claim(ground.root, registry.Claim(ground.id, definition.name, kind=definition.kind))
-    (ground.root / "logs").mkdir()
-    means = gather(say)
+    place.root.mkdir(parents=True, exist_ok=True)
+    registry.write_claim(place.root, registry.Claim(place.id, definition.name, kind=definition.kind))
+    (place.root / "logs").mkdir()
+    inputs = gather(say)
     found = time.monotonic()
-    templates = _templates(means.recipes, ground, say)
-    _check_room(ground.root, templates)
+    templates = _templates(inputs.recipes, place, say)
+    _check_room(place.root, templates)
     seeded = time.monotonic()
-    layout = means.lay_out(ground, _claim_ports(definition, ground, means.port_count))
-    _write(layout, means.databases)
+    layout = inputs.lay_out(place, _claim_ports(definition, place, inputs.port_count))
+    _write(layout, inputs.databases)
     written = time.monotonic()
-    milestones = Startup(layout, templates, means.databases, means.starter(ground)).run()
+    milestones = Startup(layout, templates, inputs.databases, inputs.starter(place)).run()
     layout.deployment.save()
     times = {
         "parts": found - began,
@@ -96,22 +96,22 @@ def _build(definition: Stack, ground: Ground, say: Say, gather: Callable[[Say], 
         **{f"+ {name}": at for name, at in milestones.items()},
     }
     times["total"] = time.monotonic() - began
-    write_atomically(ground.root / "startup.json", json.dumps(times, indent=1))
+    write_atomically(place.root / "startup.json", json.dumps(times, indent=1))
     say(_summary(times))
     return layout.deployment
 
 
-def _templates(recipes: Sequence[template.Recipe], ground: Ground, say: Say) -> Mapping[int, Path]:
+def _templates(recipes: Sequence[template.Recipe], place: EnvironmentRoot, say: Say) -> Mapping[int, Path]:
     """The template of every shard, made now if it is missing."""
     helpers = {}
     for recipe in recipes:
         if recipe.path.exists():
             template.touch(recipe.path)
             continue
-        (ground.root / "config").mkdir(exist_ok=True)
-        order = ground.root / "config" / f"template-shard{recipe.shard.id}.json"
+        (place.root / "config").mkdir(exist_ok=True)
+        order = place.root / "config" / f"template-shard{recipe.shard.id}.json"
         order.write_bytes(template.CODEC.dump_json(recipe))
-        helpers[recipe.shard] = Helper(ground.root, ground.id, order.stem, template.command(order))
+        helpers[recipe.shard] = Helper(place.root, place.id, order.stem, template.command(order))
     if helpers:
         franchises = sum(shard.last - shard.first + 1 for shard in helpers)
         say(
@@ -139,10 +139,10 @@ def _check_room(root: Path, templates: Mapping[int, Path]) -> None:
         )
 
 
-def _claim_ports(definition: Stack, ground: Ground, count: int) -> int:
+def _claim_ports(definition: Stack, place: EnvironmentRoot, count: int) -> int:
     wanted = None if definition.ports == "auto" else definition.ports
-    first = ports.claim(ground.root, count, wanted)
-    registry.write_claim(ground.root, registry.Claim(ground.id, definition.name, first, count, definition.kind))
+    first = ports.claim(place.root, count, wanted)
+    registry.write_claim(place.root, registry.Claim(place.id, definition.name, first, count, definition.kind))
     return first
 
 

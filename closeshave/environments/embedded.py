@@ -6,13 +6,13 @@ from pathlib import Path
 
 from closeshave.deployment import Deployment
 from closeshave.environments import construction, registry, template
-from closeshave.environments.construction import Ground, Means, Say
-from closeshave.environments.demolition import down
+from closeshave.environments.construction import BuildInputs, EnvironmentRoot, Say
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.layout import Layout, lay_out, ports_needed
 from closeshave.environments.parts import resolve
 from closeshave.environments.stack import Embedded
 from closeshave.environments.status import PartStatus, status
+from closeshave.environments.teardown import down
 from closeshave.environments.warm import WarmStarter
 
 __all__ = ["EnvironmentFailed", "PartStatus", "down", "status", "up"]
@@ -26,19 +26,19 @@ def up(definition: Embedded, *, root: Path | None = None, say: Say, etcd_killed:
     Raises :class:`EnvironmentFailed`. Whatever ends it early, an interruption too, leaves nothing running and no directory.
     """
 
-    def gather(say: Say) -> Means:
+    def gather(say: Say) -> BuildInputs:
         parts = resolve(definition.database.binaries, say, toxiproxy=bool(definition.links), etcd_killed=etcd_killed)
         assert parts.postgres is not None, "on this machine it was found somewhere"
 
-        def described(ground: Ground, first_port: int) -> Layout:
-            return lay_out(ground.id, ground.root, definition, parts, first_port)
+        def described(place: EnvironmentRoot, first_port: int) -> Layout:
+            return lay_out(place.id, place.root, definition, parts, first_port)
 
-        return Means(
+        return BuildInputs(
             recipes=template.recipes(definition, parts.postgres, parts.postgres_version, parts.nobody),
             port_count=ports_needed(definition, parts),
             lay_out=described,
             databases=parts.nobody,
-            starter=lambda ground: WarmStarter(ground.root, ground.id, parts.nobody),
+            starter=lambda place: WarmStarter(place.root, place.id, parts.nobody),
         )
 
     return construction.up(definition, root or registry.new_root(definition.name), say, gather, down)

@@ -25,7 +25,7 @@ KNOWN_WITHIN_S = 5.0
 """How long a stop waits for the process that it has to stop."""
 END_WITHIN_S = 5.0
 LOOK_EVERY_S = 0.05
-UNTOLD = -signal.SIGKILL
+UNKNOWN_CODE = -signal.SIGKILL
 """The exit code of a process that has ended when the server that could report its code has ended too."""
 
 
@@ -140,7 +140,7 @@ class Forked:
         gone = self._gone() and self.server.process.poll() is not None
         pid = self.server.pid(self.order)
         code = None if pid is None else self.server.code(pid)
-        return UNTOLD if code is None and gone else code
+        return UNKNOWN_CODE if code is None and gone else code
 
     def wait(self, timeout: float | None = None) -> int:
         """Its exit code, once it has ended. Raises :class:`subprocess.TimeoutExpired` after ``timeout`` seconds."""

@@ -87,13 +87,13 @@ def _rows(path: Path, schema: pa.Schema | None, damage: list[str]) -> pd.DataFra
             return None
         names = schema.names if schema is not None else pq.read_schema(path).names
         # Column by column: a table of ten million rows and its frame side by side would need twice the memory.
-        return _beside({name: to_frame(pq.read_table(path, columns=[name], schema=schema))[name] for name in names})
+        return _of_columns({name: to_frame(pq.read_table(path, columns=[name], schema=schema))[name] for name in names})
     except (pa.ArrowException, OSError, ValueError) as error:
         damage.append(f"{path.name} cannot be read: {_told(error, path)}")
         return None
 
 
-def _beside(columns: dict[str, pd.Series]) -> pd.DataFrame:
+def _of_columns(columns: dict[str, pd.Series]) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - see to_frame
 
     return pd.DataFrame(columns, copy=False)

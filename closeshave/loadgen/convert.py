@@ -138,13 +138,13 @@ def convert_effects(directory: Path, target: Path) -> int:
             tables.append(kept.select(EFFECTS.names).cast(EFFECTS))
     found = pa.concat_tables(tables).unify_dictionaries()
     save_rows(target, found)
-    _keep_beside(target.parent / ODD_EFFECTS, b"".join(line + b"\n" for line in odd))
+    _save_or_remove(target.parent / ODD_EFFECTS, b"".join(line + b"\n" for line in odd))
     told = (orjson.dumps({"number": number, "text": text}) + b"\n" for number, text in sorted(texts.items()))
-    _keep_beside(target.parent / ids.FILE, b"".join(told))
+    _save_or_remove(target.parent / ids.FILE, b"".join(told))
     return int(found.num_rows)
 
 
-def _keep_beside(path: Path, content: bytes) -> None:
+def _save_or_remove(path: Path, content: bytes) -> None:
     if content:
         write_atomically(path, content)
     else:

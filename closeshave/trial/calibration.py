@@ -115,7 +115,7 @@ def decide(samples: Sequence[Sample], wanted: Wanted, machine: Machine) -> Found
     seconds, customers = sum(each.seconds for each in samples), sum(each.customers for each in samples)
     if seconds <= 0 or customers <= 0:
         raise NothingMeasured("no requests were sent in the calibration")
-    others_cores = statistics.median(beside(each, machine) for each in samples)
+    others_cores = statistics.median(used_by_others(each, machine) for each in samples)
     standing_cores, cpu_s = _line([each for each in samples if not saturated(each, machine)], samples)
     by_customers_per_s = wanted.sessions_per_s * wanted.requests_per_session + wanted.contests_per_s * wanted.requests_per_contest
     by_canaries_per_s = sum(each.canaries for each in samples) / seconds / wanted.canaries_at
@@ -136,14 +136,14 @@ def decide(samples: Sequence[Sample], wanted: Wanted, machine: Machine) -> Found
     )
 
 
-def beside(sample: Sample, machine: Machine) -> float:
+def used_by_others(sample: Sample, machine: Machine) -> float:
     """The least number of the processors that the harness may use and that other programs used."""
     return max(0.0, sample.others_s / sample.seconds - max(0.0, machine.present - machine.processors))
 
 
 def saturated(sample: Sample, machine: Machine) -> bool:
     """Whether the machine had no processor time left."""
-    return sample.cores + beside(sample, machine) > SATURATED * machine.processors
+    return sample.cores + used_by_others(sample, machine) > SATURATED * machine.processors
 
 
 def _line(unsaturated: Sequence[Sample], samples: Sequence[Sample]) -> tuple[float, float]:

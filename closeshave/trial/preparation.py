@@ -110,8 +110,8 @@ def prepare(
     written, read = read, fitting.fitted(read, scale)
     inputs = Inputs(
         plan=plan_path,
-        target=_beside(plan_path, "target", "environments/targets", target or read.target),
-        environment=_beside(plan_path, "environment", "environments", environment or read.environment),
+        target=_found(plan_path, "target", "environments/targets", target or read.target),
+        environment=_found(plan_path, "environment", "environments", environment or read.environment),
     )
     definition = read_definition(inputs.environment)
     if accounts is not None:
@@ -158,10 +158,10 @@ def check_disk(directory: Path) -> None:
         raise OSError(f"only {free >> 20} MiB are free below {directory}; a run needs {DISK_BYTES_MIN >> 20} MiB")
 
 
-def _beside(plan: Path, key: str, folder: str, name: str) -> Path:
-    neighbour = plan.parent / name
-    if neighbour.suffix and neighbour.is_file():
-        return neighbour.resolve()
+def _found(plan: Path, key: str, folder: str, name: str) -> Path:
+    path = plan.parent / name
+    if path.suffix and path.is_file():
+        return path.resolve()
     try:
         return locate(folder, name)
     except InvalidFile as error:

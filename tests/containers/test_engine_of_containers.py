@@ -19,7 +19,7 @@ from closeshave.control.engine import namespace
 from closeshave.control.engine.allowance import allowance
 from closeshave.control.engine.client import client
 from closeshave.control.engine.entering import enter
-from closeshave.control.engine.sidecar import run_beside
+from closeshave.control.engine.sidecar import run_sidecar
 from closeshave.environments.evidence import proctable
 from closeshave.environments.evidence.meter import Group
 from closeshave.environments.evidence.resources import Census
@@ -230,7 +230,7 @@ def test_who_speaks_to_a_part_is_heard_on_its_own_networks(scene):
         client_.sendall(b"GET")
         for text in (
             enter(identity.pid, [sys.executable, "-I", "-S", sockets.__file__]),
-            run_beside(process.container.name, Images().platform, ["python3", "-c", Path(sockets.__file__).read_text()]),
+            run_sidecar(process.container.name, Images().platform, ["python3", "-c", Path(sockets.__file__).read_text()]),
         ):
             assert text is not None
             assert str(PORTS[0]) in json.loads(text)

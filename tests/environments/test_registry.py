@@ -4,9 +4,9 @@ import pytest
 
 from closeshave import deployment
 from closeshave.environments import embedded, registry
-from closeshave.environments.demolition import down
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.registry import Claim
+from closeshave.environments.teardown import down
 from tests.faults import toys
 
 

@@ -15,7 +15,7 @@ from closeshave.clock import now_ns
 from closeshave.control import processes
 from closeshave.deployment import Deployment
 from closeshave.faults import child, forkserver, runmark
-from closeshave.faults.forkserver import UNTOLD, ForkServer, NoServer
+from closeshave.faults.forkserver import UNKNOWN_CODE, ForkServer, NoServer
 from closeshave.plan import Expected, Fault
 from closeshave.trial import loading
 from tests.faults import toys
@@ -59,7 +59,7 @@ def test_a_dead_server_leaves_its_experiments_alone(toy: Deployment, run: Path, 
     server.process.kill()
     server.process.wait()
     assert experiment.poll() is None
-    assert child.stop(experiment, 60) == UNTOLD
+    assert child.stop(experiment, 60) == UNKNOWN_CODE
     assert edges(run)[-1] == "verified-healed"
 
 
@@ -76,7 +76,7 @@ def test_what_a_hanging_server_has_not_begun_never_begins_after_a_stop(toy: Depl
     experiment = server.fork(order(toy, run))
     assert experiment.poll() is None
     experiment.terminate()
-    assert experiment.wait(5) == UNTOLD
+    assert experiment.wait(5) == UNKNOWN_CODE
     assert edges(run) == []
     assert not [helper for helper in runmark.helpers(run) if psutil.Process(helper.pid).status() != psutil.STATUS_ZOMBIE]
 

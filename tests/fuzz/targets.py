@@ -50,7 +50,7 @@ _LISTED = (
     Target("environment", "tests.fuzz.written:environment", (*_YAML, "closeshave.environments", "closeshave.deployment"), share=2),
     Target("profile", "tests.fuzz.written:profile", (*_YAML, "closeshave.traffic.profiles")),
     Target("replayed", "tests.fuzz.written:replayed", ("closeshave.traffic",)),
-    Target("accounts", "tests.fuzz.written:accounts", ("closeshave.environments.remote.people",)),
+    Target("accounts", "tests.fuzz.written:accounts", ("closeshave.environments.remote.accounts",)),
     # -- files that the harness wrote, damaged since
     Target(
         "run", "tests.fuzz.kept:run", ("closeshave.history", "closeshave.files.seal", "closeshave.conclusion", "closeshave.judge"), share=2

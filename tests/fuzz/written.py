@@ -7,7 +7,7 @@ from contextlib import suppress
 from closeshave.environments import drivers
 from closeshave.environments.definition import read_definition
 from closeshave.environments.errors import EnvironmentFailed
-from closeshave.environments.remote.people import read
+from closeshave.environments.remote.accounts import read
 from closeshave.files.yamlfile import InvalidFile
 from closeshave.files.yamlfile import read as read_yaml
 from closeshave.plan import read_plan

@@ -4,7 +4,7 @@ import pytest
 
 from closeshave.environments.definition import read_remote
 from closeshave.environments.errors import EnvironmentFailed
-from closeshave.environments.remote import people
+from closeshave.environments.remote import accounts
 
 ENVIRONMENT = """
 kind: remote
@@ -31,7 +31,7 @@ SPELLED = {
 def test_it_is_read_as_people_write_it(tmp_path, spelled):
     """All of these are one account."""
     (tmp_path / "accounts.csv").write_bytes(SPELLED[spelled])
-    (ana,) = people.read(tmp_path / "accounts.csv", ("here",))
+    (ana,) = accounts.read(tmp_path / "accounts.csv", ("here",))
     assert (ana.email, ana.password, ana.region) == ANA
 
 
@@ -52,7 +52,7 @@ def test_what_is_wrong_with_it_is_told_without_a_password(tmp_path, data, messag
     if data is not None:
         (tmp_path / "accounts.csv").write_bytes(data)
     with pytest.raises(EnvironmentFailed, match=message) as told:
-        people.read(tmp_path / "accounts.csv", ("here",))
+        accounts.read(tmp_path / "accounts.csv", ("here",))
     assert "Gehe" not in str(told.value)
 
 
@@ -67,4 +67,4 @@ def test_it_lies_beside_the_environment_file(tmp_path, monkeypatch, absolute):
     monkeypatch.chdir(place if not absolute else elsewhere)
     definition = read_remote((place / "mine.yaml") if absolute else (place / "mine.yaml").relative_to(place))
     monkeypatch.chdir(elsewhere)
-    assert [each.email for each in people.people(definition, elsewhere, print)] == [ANA[0]]
+    assert [each.email for each in accounts.existing(definition, elsewhere, print)] == [ANA[0]]

@@ -26,7 +26,7 @@ def test_a_neighbour_ends_with_its_parent_even_after_a_kill(name: str, tmp_path:
     """SIGKILL to the process that started it: nobody is left to end it, and still it ends, its children too."""
     program = (
         "import sys; from pathlib import Path; from truth import neighbours\n"
-        f"with neighbours.beside({name!r}, 1, Path({str(tmp_path)!r})) as one:\n    print(one.pid, flush=True); one.wait()"
+        f"with neighbours.running({name!r}, 1, Path({str(tmp_path)!r})) as one:\n    print(one.pid, flush=True); one.wait()"
     )
     starter = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
@@ -49,7 +49,7 @@ def _burnt(pid: int) -> int:
 
 def test_a_neighbour_ends_with_its_block(tmp_path: Path) -> None:
     """The ordinary end."""
-    with neighbours.beside("one core", 1, tmp_path) as one:
+    with neighbours.running("one core", 1, tmp_path) as one:
         assert processes.poll_until(lambda: _burnt(one.pid) > 0, 60)
     assert one.pid not in proctable.table()
 
@@ -60,7 +60,7 @@ def test_what_was_stopped_goes_on(tmp_path: Path) -> None:
     (tmp_path / "generators").mkdir()
     (tmp_path / "generators" / "customers.ready").write_text(str(sender.pid))
     try:
-        with neighbours.beside("stops senders", 5, tmp_path):
+        with neighbours.running("stops senders", 5, tmp_path):
             assert processes.poll_until(lambda: proctable.table()[sender.pid].stopped, 60, 0.05)
         assert processes.poll_until(lambda: not proctable.table()[sender.pid].stopped, neighbours.STOPS_S[1] + 15, 0.1)
     finally:

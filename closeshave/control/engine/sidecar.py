@@ -9,7 +9,7 @@ from closeshave.control.engine.client import asking, client
 from closeshave.control.engine.labels import labels
 
 
-def run_beside(container: str, image: str, argv: Sequence[str]) -> str:
+def run_sidecar(container: str, image: str, argv: Sequence[str]) -> str:
     """Run a program of ``image`` in the network namespace of ``container``, in another container that is removed afterwards.
 
     Returns what it printed. Raises :class:`~closeshave.control.engine.client.EngineFailed`, also when it fails.

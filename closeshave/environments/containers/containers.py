@@ -10,8 +10,8 @@ from pathlib import Path
 from closeshave.control import engine
 from closeshave.control.engine import EngineFailed
 from closeshave.deployment import Deployment
-from closeshave.environments import cache, construction, demolition, parts, registry, template
-from closeshave.environments.construction import Ground, Means, Say
+from closeshave.environments import cache, construction, parts, registry, teardown, template
+from closeshave.environments.construction import BuildInputs, EnvironmentRoot, Say
 from closeshave.environments.containers import sources
 from closeshave.environments.containers.layout import Users, lay_out, parts_inside, size
 from closeshave.environments.containers.networks import free_block
@@ -31,7 +31,7 @@ def up(definition: Containers, *, root: Path | None = None, say: Say) -> Deploym
     """
     root = root or registry.new_root(definition.name)
     if problem := obstacle(definition.images):
-        demolition.down(root)
+        teardown.down(root)
         raise EnvironmentFailed(problem)
     try:
         return construction.up(definition, root, say, _gather(definition), down)
@@ -52,7 +52,7 @@ def down(root: Path, *, logs_to: Path | None = None) -> tuple[str, ...]:
     except EngineFailed as error:
         left = [f"its containers: {error}"]
     # What still runs writes there, and is found again by what lies there.
-    return tuple(left) if left else demolition.down(root, logs_to=logs_to)
+    return tuple(left) if left else teardown.down(root, logs_to=logs_to)
 
 
 def obstacle(images: Images) -> str | None:
@@ -71,8 +71,8 @@ def obstacle(images: Images) -> str | None:
     return None
 
 
-def _gather(definition: Containers) -> Callable[[Say], Means]:
-    def gather(say: Say) -> Means:
+def _gather(definition: Containers) -> Callable[[Say], BuildInputs]:
+    def gather(say: Say) -> BuildInputs:
         postgres = parts.find_postgres(definition.database.binaries)
         version = parts.read_postgres_version(postgres)
         # Our own image of etcd is made of the one that is found here.
@@ -86,24 +86,24 @@ def _gather(definition: Containers) -> Callable[[Say], Means]:
         myself = f"{os.getuid()}:{os.getgid()}"
         users = Users(everybody=myself, databases=myself if owner is None else f"{owner}:{owner}")
 
-        def placed(ground: Ground, first_port: int) -> Layout:
+        def placed(place: EnvironmentRoot, first_port: int) -> Layout:
             # One at a time: a block is free until its networks are made.
             with cache.locked("networks"):
                 block = free_block(prefix_length, engine.taken_subnets())
-                layout = lay_out(ground.id, ground.root, definition, inside(ground.root), first_port, block=block, users=users)
+                layout = lay_out(place.id, place.root, definition, inside(place.root), first_port, block=block, users=users)
                 for network in layout.deployment.networks:
-                    engine.make_network(network, ground.id, ground.root)
+                    engine.make_network(network, place.id, place.root)
             say(
                 f"starting {len(layout.deployment.processes)} containers on {counted(len(layout.deployment.networks), 'network')} in {block}"
             )
             return layout
 
-        return Means(
+        return BuildInputs(
             recipes=template.recipes(definition, postgres, version, wrapper([(str(postgres / "postgres"), "--version")])),
             port_count=port_count,
             lay_out=placed,
             databases=Wrapper(owner=owner),
-            starter=lambda ground: ConcurrentStarter(ground.root, ground.id, say),
+            starter=lambda place: ConcurrentStarter(place.root, place.id, say),
         )
 
     return gather

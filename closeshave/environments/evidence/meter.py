@@ -90,7 +90,7 @@ class Stalls:
         return Stalls(_added(before.cpu_s, self.cpu_s), _added(before.memory_s, self.memory_s), _added(before.io_s, self.io_s))
 
 
-UNTOLD = Stalls(None, None, None)
+UNKNOWN = Stalls(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +229,7 @@ def _held_up(before: Look, after: Look, entries: Sequence[Entry]) -> dict[str, A
     blocked = sum(now.blocked_ticks - (then.blocked_ticks if then else 0) for now, then in zip(entries, was, strict=True))
     counted = any(entry.blocked_ticks for entry in after.entries.values())
     groups = {after.contained[entry.pid] for entry in entries if entry.pid in after.contained}
-    added = [after.stalls[name].since(before.stalls.get(name, UNTOLD)) for name in groups]
+    added = [after.stalls[name].since(before.stalls.get(name, UNKNOWN)) for name in groups]
     return {
         "delay_s": None if after.waits_ns is None else sum(_waited_ns(before, after, entry) for entry in entries) / 1e9,
         "blocked_s": blocked / TICKS_PER_S if counted else None,
@@ -295,7 +295,7 @@ def _capacity_s(before: HostCounters, after: HostCounters) -> float:
 
 def _host(earlier: Look, after: Look) -> Usage:
     before, now = earlier.host, after.host
-    stalls = after.stalls.get("", UNTOLD).since(earlier.stalls.get("", UNTOLD))
+    stalls = after.stalls.get("", UNKNOWN).since(earlier.stalls.get("", UNKNOWN))
     return Usage(
         role=HOST,
         region=None,

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.remote import doctor, guard, meaning, proposal
+from closeshave.environments.remote.accounts import new_account, read
 from closeshave.environments.remote.asking import Asker, Heard, ask_as_anybody
 from closeshave.environments.remote.definition import Fingerprint, Remote, Stage, wrong_url
 from closeshave.environments.remote.doctor import Remark
 from closeshave.environments.remote.look import look
-from closeshave.environments.remote.people import new_account, read
 from closeshave.environments.remote.proposal import Proposal
 from closeshave.environments.remote.visiting import Noticed, visit
 from closeshave.files.yamlfile import InvalidFile, Problem

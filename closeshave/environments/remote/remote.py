@@ -18,10 +18,10 @@ from closeshave.environments import registry
 from closeshave.environments.driver import Driver, Permission, Say
 from closeshave.environments.remote import charges, guard, metrics, preflight, read_back, reader
 from closeshave.environments.remote import status as statuses
+from closeshave.environments.remote.accounts import existing
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.lock import Lock, Locked
 from closeshave.environments.remote.look import look
-from closeshave.environments.remote.people import people
 from closeshave.environments.remote.permission import own_key
 from closeshave.files import jsonfile, write_atomically
 from closeshave.history import Signal
@@ -77,7 +77,7 @@ def up(definition: Remote, root: Path, say: Say) -> Deployment:
     registry.write_claim(root, registry.Claim(secrets.token_hex(8), definition.name, kind="remote"))
     (root / "logs").mkdir(exist_ok=True)
     write_atomically(root / DEFINITION, _CODEC.dump_json(definition))
-    accounts = people(definition, Path.cwd(), say)
+    accounts = existing(definition, Path.cwd(), say)
     learnt = preflight.learn(definition, accounts, say)
     deployment = Deployment(
         id=registry.read_claim(root).id,

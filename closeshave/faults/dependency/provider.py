@@ -17,7 +17,7 @@ from closeshave.plurals import counted
 
 OWNER = "dependency.payments"
 """The name that toxics on its links carry."""
-AS_IT_SHOULD: Mapping[str, float] = {"error_share": 0.0, "late_s": 0.0, "webhook_copies": 1}
+NORMAL: Mapping[str, float] = {"error_share": 0.0, "late_s": 0.0, "webhook_copies": 1}
 ASKED = 20
 """So many calls in a row must succeed."""
 
@@ -58,7 +58,7 @@ def inject(aim: Aim, strike_ns: int, **told: float) -> Injection:
 def tell(deployment: Deployment, told: Mapping[str, float]) -> None:
     """Set these settings, and all others to normal. Raises :class:`SettingsMismatch` or :class:`ports.Failed`."""
     ports.CLIENT.put(f"{deployment.payments.url}/operations", json=dict(told)).raise_for_status()
-    if (said := behaviour(deployment)) != {**AS_IT_SHOULD, **told}:
+    if (said := behaviour(deployment)) != {**NORMAL, **told}:
         raise SettingsMismatch(f"it was set to {dict(told)}, but the provider reports {said}")
 
 
@@ -86,7 +86,7 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
             return False
         return True
 
-    if behaviour(deployment) != AS_IT_SHOULD and until(behaved, deadline_ns):
+    if behaviour(deployment) != NORMAL and until(behaved, deadline_ns):
         done += ("set the payment provider to work normally",)
     return done + links.clear(deployment, OWNER, deadline_ns, say)
 
@@ -108,7 +108,7 @@ def prove(aim: Aim) -> tuple[Proof, ...]:
 
 def _behaving(deployment: Deployment) -> Proof:
     said, answered = behaviour(deployment), statuses(deployment)
-    holds = said == AS_IT_SHOULD and set(answered) == {200}
+    holds = said == NORMAL and set(answered) == {200}
     return Proof(
         f"the payment provider works normally and answers {ASKED} calls in a row", holds, f"{said}, {answered.count(200)} answered"
     )

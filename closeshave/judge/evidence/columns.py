@@ -78,7 +78,7 @@ def equal(column: pd.Series, value: str) -> Flags:
     return member(column, (value,))
 
 
-def told(rows: pd.DataFrame, *names: str) -> Flags:
+def filled(rows: pd.DataFrame, *names: str) -> Flags:
     """Rows in which none of these columns is empty."""
     found = np.ones(len(rows), dtype=np.bool_)
     for name in names:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import Outcome
-from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, pairs, told
+from closeshave.judge.evidence.columns import Flags, Ints, equal, filled, ints, pairs
 from closeshave.judge.evidence.windows import NEVER_NS
 from closeshave.judge.evidence.writes import Writes
 
@@ -15,9 +15,9 @@ def holdings(writes: Writes, forgiven: Flags) -> pd.DataFrame:
     """When each acknowledged slot was certainly held: rows of writes with ``from_ns`` and ``until_ns``."""
     rows = writes.rows
     certain = (writes.ok("create") | writes.ok("reschedule")) & ~forgiven
-    held = np.flatnonzero(certain & told(rows, "booking", "barber", "starts_at", "minutes"))
+    held = np.flatnonzero(certain & filled(rows, "booking", "barber", "starts_at", "minutes"))
     from_ns = rows["ended_ns"].to_numpy()[held]
-    releasing = np.flatnonzero(~equal(rows["action"], "create") & ~equal(rows["outcome"], Outcome.FAIL) & told(rows, "booking"))
+    releasing = np.flatnonzero(~equal(rows["action"], "create") & ~equal(rows["outcome"], Outcome.FAIL) & filled(rows, "booking"))
     one, by = of_same_booking(rows, held, releasing)
     # A move or cancel that was over before this write began released an older slot, not this one. One in flight at the same time may be either.
     later = rows["ended_ns"].to_numpy()[releasing[by]] > rows["started_ns"].to_numpy()[held[one]]

@@ -24,11 +24,11 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import Outcome
-from closeshave.judge.evidence.columns import Flags, Ints, equal, flags, ints, member, pairs, told
+from closeshave.judge.evidence.columns import Flags, Ints, equal, filled, flags, ints, member, pairs
 from closeshave.judge.evidence.holding import earliest, of_same_booking
 from closeshave.judge.evidence.recorded import Recorded
 from closeshave.judge.evidence.windows import NEVER_NS
-from closeshave.judge.evidence.writes import beside
+from closeshave.judge.evidence.writes import with_operations
 
 ASKING = ("create", "reschedule")
 """Actions that ask for a slot."""
@@ -73,7 +73,7 @@ def refusals(evidence: Recorded) -> Refusals:
     asked = np.zeros(len(effects), dtype=np.bool_)
     if refused.any():
         asked = member(effects["action"], ASKING) & effects["operation"].isin(evidence.ids[refused]).to_numpy(dtype=np.bool_)
-    rows = beside(evidence, asked)
+    rows = with_operations(evidence, asked)
     lost = (
         np.flatnonzero(refused & ~np.isin(evidence.ids, effects["operation"].to_numpy())) if refused.any() else np.zeros(0, dtype=np.int64)
     )
@@ -94,11 +94,11 @@ def _holders(evidence: Recorded, refused: pd.DataFrame) -> pd.DataFrame:
     """Slots that may have been held, and from when until when: of the refused barbers, or by the refused customers."""
     effects = evidence.history.effects
     near = effects["franchise"].isin(refused["franchise"]) | effects["client"].isin(refused["client"].dropna())
-    rows = beside(evidence, near.to_numpy(dtype=np.bool_) & member(effects["action"], (*ASKING, "cancel")))
+    rows = with_operations(evidence, near.to_numpy(dtype=np.bool_) & member(effects["action"], (*ASKING, "cancel")))
     rows = rows[~equal(rows["outcome"], Outcome.FAIL)]
-    own = np.flatnonzero(member(rows["action"], ASKING) & told(rows, "starts_at", "minutes"))
+    own = np.flatnonzero(member(rows["action"], ASKING) & filled(rows, "starts_at", "minutes"))
     # Only what was acknowledged gave a slot up for certain.
-    releasing = np.flatnonzero(~equal(rows["action"], "create") & equal(rows["outcome"], Outcome.OK) & told(rows, "booking"))
+    releasing = np.flatnonzero(~equal(rows["action"], "create") & equal(rows["outcome"], Outcome.OK) & filled(rows, "booking"))
     one, by = of_same_booking(rows, own, releasing)
     ended_ns = rows["ended_ns"].to_numpy()[releasing[by]]
     later = ended_ns > rows["started_ns"].to_numpy()[own[one]]
@@ -109,7 +109,7 @@ def _holders(evidence: Recorded, refused: pd.DataFrame) -> pd.DataFrame:
 def _meet(rows: pd.DataFrame, holders: pd.DataFrame, by: str) -> Flags:
     """Which refusals met a booking that may have stood at that moment: of the same ``barber``, or of the same ``client``."""
     found = np.zeros(len(rows), dtype=np.bool_)
-    mine, theirs = np.flatnonzero(told(rows, by, "starts_at")), np.flatnonzero(told(holders, by))
+    mine, theirs = np.flatnonzero(filled(rows, by, "starts_at")), np.flatnonzero(filled(holders, by))
     if not len(mine) or not len(theirs):
         return found
     if by == "barber":
@@ -143,7 +143,7 @@ def _read_back(evidence: Recorded, rows: pd.DataFrame, unexplained: Ints) -> dic
     offers = effects[equal(effects["action"], "offer")]
     filled = offers["read_values"].notna() & (offers["read_values"] != "[]")
     usual = {sort: bool(filled[offers["barber"].notna() == sort].any()) for sort in (True, False)}
-    lists = beside(evidence, equal(effects["action"], "offer") & effects["session"].isin(sessions).to_numpy(dtype=np.bool_))
+    lists = with_operations(evidence, equal(effects["action"], "offer") & effects["session"].isin(sessions).to_numpy(dtype=np.bool_))
     lists = lists[equal(lists["outcome"], Outcome.OK) & lists["read_values"].notna().to_numpy()]
     of_session = dict(iter(lists.groupby("session", observed=True)))
     # Barbers whose times begin at other minutes make the step of a merged list shorter than that of any of them.

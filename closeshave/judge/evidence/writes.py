@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import EFFECTS, Outcome
-from closeshave.judge.evidence.columns import Flags, Ints, dense, equal, ints, member, told
+from closeshave.judge.evidence.columns import Flags, Ints, dense, equal, filled, ints, member
 from closeshave.judge.evidence.recorded import Recorded
 from closeshave.judge.evidence.witness import plain
 
@@ -55,10 +55,10 @@ class Writes:
 
 def joined(evidence: Recorded, actions: tuple[str, ...]) -> pd.DataFrame:
     """The effects of these actions joined with their operations, in an order that does not depend on the order in the files."""
-    return beside(evidence, member(evidence.history.effects["action"], actions))
+    return with_operations(evidence, member(evidence.history.effects["action"], actions))
 
 
-def beside(evidence: Recorded, chosen: Flags) -> pd.DataFrame:
+def with_operations(evidence: Recorded, chosen: Flags) -> pd.DataFrame:
     """These effects joined with their operations, ordered by start."""
     order = evidence.order
     mine = np.flatnonzero(chosen[order.effect])
@@ -120,7 +120,7 @@ def _found(rows: pd.DataFrame, final: pd.DataFrame) -> Ints:
     place[known[both[np.asarray(kept[both] != sent[both], dtype=np.bool_)]]] = -1
     unnamed = np.flatnonzero((ints(rows["booking"], -1) < 0) & create)
     place[unnamed] = -1
-    unnamed = unnamed[told(rows, "key")[unnamed]]
+    unnamed = unnamed[filled(rows, "key")[unnamed]]
     if not len(unnamed):
         return place
     wanted = rows["key"].iloc[unnamed]

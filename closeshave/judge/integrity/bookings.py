@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import Outcome
-from closeshave.judge.evidence.columns import Flags, dense, equal, ints, shared, told
+from closeshave.judge.evidence.columns import Flags, dense, equal, filled, ints, shared
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.witness import first_and_worst, plain, row
 from closeshave.judge.evidence.writes import effect
@@ -63,8 +63,8 @@ def phantom(analysis: Analysis) -> Finding:
         asked[rest] = keys.isin(shared(rows["key"].iloc[possible], keys)).to_numpy(dtype=np.bool_)
     # Read back through an API the final state may not tell keys: then a create without an answer is known by its slot alone.
     untold = not final["key"].notna().any()
-    nameless = possible[~told(rows, "booking")[possible]]
-    keyless = nameless if untold else nameless[~told(rows, "key")[nameless]]
+    nameless = possible[~filled(rows, "booking")[possible]]
+    keyless = nameless if untold else nameless[~filled(rows, "key")[nameless]]
     if len(keyless):
         asked |= _slots(final).isin(_slots(rows.iloc[keyless]))
     # Rows without a known birth count as this run's.
@@ -133,7 +133,7 @@ def _retries(analysis: Analysis) -> int:
     rows = analysis.writes.rows
     status = ints(analysis.evidence.operations["status"], 0)[rows["position"].to_numpy()]
     turned_away = (equal(rows["outcome"], Outcome.FAIL) & (status == 0)) | (status == RATE_LIMITED_STATUS)
-    keys = rows["key"][equal(rows["action"], "create") & told(rows, "key") & ~turned_away]
+    keys = rows["key"][equal(rows["action"], "create") & filled(rows, "key") & ~turned_away]
     return len(keys) - int(keys.nunique())
 
 
@@ -146,10 +146,10 @@ def unresolved(analysis: Analysis) -> Finding:
     writes = analysis.writes
     rows = writes.rows
     doubtful = equal(rows["outcome"], Outcome.INFO)
-    nameless = ~told(rows, "key") & ~told(rows, "booking")
-    placed = told(rows, "starts_at") & (told(rows, "barber") | told(rows, "client"))
+    nameless = ~filled(rows, "key") & ~filled(rows, "booking")
+    placed = filled(rows, "starts_at") & (filled(rows, "barber") | filled(rows, "client"))
     unsettled = doubtful & equal(rows["action"], "create") & nameless & (writes.unread | ~placed)
-    unsettled |= doubtful & ~equal(rows["action"], "create") & ~told(rows, "booking")
+    unsettled |= doubtful & ~equal(rows["action"], "create") & ~filled(rows, "booking")
     count = int(np.count_nonzero(unsettled))
     what = plural(
         count,

@@ -22,7 +22,7 @@ from closeshave.judge.verdict import Exposure, Witness
 from closeshave.plurals import plural
 
 NAME = "stale_cache"
-UNTOLD = -1
+UNKNOWN_VERSION = -1
 
 
 def closed(evidence: Evidence) -> str:
@@ -41,7 +41,7 @@ def stale(analysis: Analysis) -> Finding:
     sample = entries[(entries["cached"].notna() & entries["stored"].notna()).to_numpy(dtype=np.bool_)]
     # In an order of their own, so that witnesses do not depend on the file's.
     sample = sample.sort_values(["franchise", "store", "key"], kind="stable").reset_index(drop=True)
-    behind = ints(sample["stored_version"], UNTOLD) - ints(sample["cached_version"], UNTOLD)
+    behind = ints(sample["stored_version"], UNKNOWN_VERSION) - ints(sample["cached_version"], UNKNOWN_VERSION)
     differing = [bool(differences(*texts)) for texts in zip(sample["cached"], sample["stored"], strict=True)]
     guilty = np.array(differing, dtype=np.bool_) & ~_lost_since(analysis, sample, behind)
     order = np.arange(len(sample))

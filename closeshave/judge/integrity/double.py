@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import BOOKINGS, EFFECTS, Outcome
-from closeshave.judge.evidence.columns import Flags, Ints, dense, equal, ints, told
+from closeshave.judge.evidence.columns import Flags, Ints, dense, equal, filled, ints
 from closeshave.judge.evidence.holding import earliest, of_same_booking
 from closeshave.judge.evidence.windows import NEVER_NS
 from closeshave.judge.evidence.witness import plain
@@ -74,7 +74,7 @@ def contests(analysis: Analysis) -> Flags:
     status = ints(analysis.evidence.operations["status"], 0)[rows["position"].to_numpy()]
     failed = equal(rows["outcome"], Outcome.FAIL)
     asks = (equal(rows["action"], "create") | equal(rows["action"], "reschedule")) & ~(failed & ~np.isin(status, CONFLICTS))
-    asks &= told(rows, "barber", "starts_at", "minutes")
+    asks &= filled(rows, "barber", "starts_at", "minutes")
     found = np.zeros(len(rows), dtype=np.bool_)
     places = np.flatnonzero(asks)
     group = dense(ints(rows["franchise"], -1)[places], ints(rows["barber"], -1)[places])
@@ -109,7 +109,7 @@ def contests(analysis: Analysis) -> Flags:
 
 def _released(rows: pd.DataFrame, asking: Ints) -> Ints:
     """When the first cancel or move of each booking was sent that was not refused: until then the booking existed, if it was made."""
-    releasing = np.flatnonzero(~equal(rows["action"], "create") & ~equal(rows["outcome"], Outcome.FAIL) & told(rows, "booking"))
+    releasing = np.flatnonzero(~equal(rows["action"], "create") & ~equal(rows["outcome"], Outcome.FAIL) & filled(rows, "booking"))
     one, by = of_same_booking(rows, asking, releasing)
     started_ns = rows["started_ns"].to_numpy()
     sent_ns = started_ns[releasing[by]]

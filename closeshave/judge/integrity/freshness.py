@@ -15,7 +15,7 @@ import pandas as pd
 
 from closeshave.history import Outcome
 from closeshave.judge.evidence.backlog import near
-from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, latest_known, member, pairs, told
+from closeshave.judge.evidence.columns import Flags, Ints, equal, filled, ints, latest_known, member, pairs
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.holding import earliest
 from closeshave.judge.evidence.windows import NEVER_NS, spans, within
@@ -42,7 +42,7 @@ def stale_offers(analysis: Analysis) -> Finding:
     calm = within(offers["started_ns"].to_numpy(), spans(evidence.history.manifest, "calm"))
     # A question about a single slot gets no list: the answer "no" says nothing about a day.
     listing = ~member(evidence.operations["kind"].iloc[offers["position"].to_numpy()], CHECKS)
-    offers = offers[calm & listing & equal(offers["outcome"], Outcome.OK) & told(offers, "barber")].reset_index(drop=True)
+    offers = offers[calm & listing & equal(offers["outcome"], Outcome.OK) & filled(offers, "barber")].reset_index(drop=True)
     started, ended = offers["started_ns"].to_numpy(), offers["ended_ns"].to_numpy()
     held = analysis.holdings
     barber, barber_held = _numbers(offers, SLOT[:2]), _numbers(held, SLOT[:2])
@@ -137,7 +137,7 @@ def _why(start: int, booking: int, since_ns: int, asked_ns: int) -> str:
 def stale_pages(analysis: Analysis) -> Finding:
     """Pages that show an older version than the one whose storing was acknowledged to the same session."""
     rows = joined(analysis.evidence, ("read_shop", "change_shop"))
-    rows = rows[equal(rows["outcome"], Outcome.OK) & told(rows, "version", "session")]
+    rows = rows[equal(rows["outcome"], Outcome.OK) & filled(rows, "version", "session")]
     rows = rows.assign(version=ints(rows["version"], -1))
     changes = rows[equal(rows["action"], "change_shop")]
     calm = within(rows["started_ns"].to_numpy(), spans(analysis.evidence.history.manifest, "calm"))

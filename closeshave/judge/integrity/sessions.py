@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from closeshave.history import Outcome
-from closeshave.judge.evidence.columns import Flags, Ints, equal, ints, latest_known, told
+from closeshave.judge.evidence.columns import Flags, Ints, equal, filled, ints, latest_known
 from closeshave.judge.evidence.timeline import shards_of
 from closeshave.judge.evidence.witness import first_and_worst, row
 from closeshave.judge.evidence.writes import MUTATING, among, effect, joined
@@ -36,7 +36,7 @@ def stale(analysis: Analysis) -> Finding:
     told_any = bool(rows["version"].notna().any()) or bool((versions >= 0).any())
     # "There is no such booking" is the oldest version of all.
     rows = rows.assign(seen=np.where(denied, 0, versions))
-    rows = rows[answered & told(rows, "session", "booking")]
+    rows = rows[answered & filled(rows, "session", "booking")]
     # A version that was lost with a fault was seen and is now missing; the fault's loss objective judges that.
     rows = rows[(rows["seen"] >= 0) & ~among(rows, analysis.writes.rows[analysis.forgiven])].reset_index(drop=True)
     rows["booking"] = rows["booking"].astype("int64")
@@ -93,7 +93,7 @@ def _versions(rows: pd.DataFrame) -> Ints:
     """The version in each row, from its column or from what a read returned; -1 if there is none."""
     known = ints(rows["version"], -1)
     values = rows["read_values"].to_numpy()
-    for place in np.flatnonzero((known < 0) & told(rows, "read_values")):
+    for place in np.flatnonzero((known < 0) & filled(rows, "read_values")):
         known[place] = _version_of(str(values[place]))
     return known
 

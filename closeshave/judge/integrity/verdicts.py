@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from closeshave.judge.evidence.columns import Flags, dense, equal, ints, told
+from closeshave.judge.evidence.columns import Flags, dense, equal, filled, ints
 from closeshave.judge.integrity import asking
 from closeshave.judge.integrity.finding import Finding, unknown
 from closeshave.judge.integrity.registry import INVARIANTS, UNKNOWN
@@ -101,7 +101,7 @@ def _acknowledged(analysis: Analysis) -> tuple[int, int]:
     created = equal(effects["action"], "create")[evidence.order.effect] & evidence.ok[evidence.order.position]
     effect, position = evidence.order.effect[created], evidence.order.position[created]
     booking = dense(ints(effects["franchise"], -1)[effect], ints(effects["booking"], -1)[effect])
-    named = told(effects, "booking")[effect]
+    named = filled(effects, "booking")[effect]
 
     def count(promised: Flags) -> int:
         return int(np.count_nonzero(promised & ~named)) + len(np.unique(booking[promised & named]))

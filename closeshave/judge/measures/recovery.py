@@ -12,7 +12,7 @@ Rules for the boundaries, each with an example in which the opposite rule would 
 * The search for t_r starts at the first probe that failed, not at t0. A primary that is cut off from etcd serves until its lease ends: ten good
   seconds, then ten seconds of outage. With a search from t0, the first five good seconds would already count as the recovery, before the fault takes
   effect.
-* t_r is an interval, because probes are not continuous (:mod:`.turning`). Canaries whose intervals overlap saw the same recovery; one that failed
+* t_r is an interval, because probes are not continuous (:mod:`.change_point`). Canaries whose intervals overlap saw the same recovery; one that failed
   long after another had recovered has its own interval, and the latest counts.
 * Failures after a full hold move t_r only if one canary fails twice in a row, or if more of a hold's probes fail than the share that counts as
   restored allows. Ten seconds of service between two outages are no recovery; a single slow answer in a minute of good ones is no outage.
@@ -35,7 +35,7 @@ from closeshave.judge.evidence.timeline import Life, operations_of, signals_of
 from closeshave.judge.evidence.writes import MUTATING
 from closeshave.judge.measures import canary
 from closeshave.judge.measures.canary import Sequence
-from closeshave.judge.measures.turning import COMPARED, STATED, Caution, Turn, beyond, turn
+from closeshave.judge.measures.change_point import COMPARED, STATED, Caution, ChangePoint, beyond, change_point
 from closeshave.plan import Expected
 
 
@@ -115,7 +115,7 @@ def measure(evidence: Evidence, life: Life, lost: Iterable[int] = ()) -> Recover
     )
 
 
-def _settled(seen: Sequence, until: int, hold_ns: int, share: float) -> Turn | None:
+def _settled(seen: Sequence, until: int, hold_ns: int, share: float) -> ChangePoint | None:
     """As :func:`_ended`, but without the probes after ``until`` if the outage had been over for a full hold by then.
 
     Healing may cause another outage: the harness switches back to the old primary. A slow canary has too few good probes between the two outages to
@@ -128,11 +128,11 @@ def _settled(seen: Sequence, until: int, hold_ns: int, share: float) -> Turn | N
     return alone if _held(alone, until, hold_ns) else whole
 
 
-def _held(found: Turn | None, until: int, hold_ns: int) -> bool:
+def _held(found: ChangePoint | None, until: int, hold_ns: int) -> bool:
     return found is not None and found.high_ns is not None and found.high_ns + hold_ns <= until
 
 
-def _ended(seen: Sequence, until: int, hold_ns: int, share: float) -> Turn | None:
+def _ended(seen: Sequence, until: int, hold_ns: int, share: float) -> ChangePoint | None:
     """The end of the last outage that began before ``until``; ``None`` when there was none."""
     first = _last_outage(seen, until, hold_ns, share)
     if first is None:
@@ -141,19 +141,19 @@ def _ended(seen: Sequence, until: int, hold_ns: int, share: float) -> Turn | Non
     ends = [each for number in np.unique(seen.canary[seen.bad]) if (each := _of_one(seen, int(number), hold_ns, share))]
     # One failure of a canary proves no outage of its own. Where none has more, one is all that an outage of a moment leaves.
     proven = [each for each in ends if each.proven] or ends
-    last = max(each.turn.low_ns for each in proven)
-    same = [each for each in proven if each.turn.high_ns is None or each.turn.high_ns > last]
-    back = min((each.turn.high_ns for each in same if each.turn.high_ns is not None), default=None)
+    last = max(each.change_point.low_ns for each in proven)
+    same = [each for each in proven if each.change_point.high_ns is None or each.change_point.high_ns > last]
+    back = min((each.change_point.high_ns for each in same if each.change_point.high_ns is not None), default=None)
     same += [
         each
         for each in ends
-        if each not in same and not each.proven and (back is None or each.turn.low_ns < back) and _after(each.turn, last)
+        if each not in same and not each.proven and (back is None or each.change_point.low_ns < back) and _after(each.change_point, last)
     ]
     members = np.isin(seen.canary, [each.canary for each in same])
-    return _turn(seen.where(members & (seen.due >= min(each.since_ns for each in same))), share)
+    return _change_point(seen.where(members & (seen.due >= min(each.since_ns for each in same))), share)
 
 
-def _after(one: Turn, instant: int) -> bool:
+def _after(one: ChangePoint, instant: int) -> bool:
     return one.high_ns is None or one.high_ns > instant
 
 
@@ -163,7 +163,7 @@ class _End:
 
     canary: int
     since_ns: int
-    turn: Turn
+    change_point: ChangePoint
     proven: bool
 
 
@@ -174,15 +174,15 @@ def _of_one(seen: Sequence, number: int, hold_ns: int, share: float) -> _End | N
     begins = [own.due[bad[gap + 1]] for gap in np.flatnonzero(np.diff(bad) > canary.ENOUGH)[::-1]]
     outages = (since for since in begins if _outage(own.where(own.due >= since), hold_ns, share).any())
     own = own.where(own.due >= next(outages, own.due[bad[0]]))
-    return _End(number, int(own.due[0]), _turn(own, share, COMPARED), bool(_outage(own, hold_ns, share).any()))
+    return _End(number, int(own.due[0]), _change_point(own, share, COMPARED), bool(_outage(own, hold_ns, share).any()))
 
 
-def _turn(seen: Sequence, share: float, caution: Caution = STATED) -> Turn:
-    """As :func:`turn`, with the probes in the order of their evidence: a failed one when it was sent, a good one when it was answered."""
+def _change_point(seen: Sequence, share: float, caution: Caution = STATED) -> ChangePoint:
+    """As :func:`change_point`, with the probes in the order of their evidence: a failed one when it was sent, a good one when it was answered."""
     at = np.where(seen.bad, seen.started, seen.ended)
     order = np.argsort(at, kind="stable")
     begin = int(np.argmax(seen.bad[order]))
-    found = turn(at[order][begin:], seen.bad[order][begin:], share, caution)
+    found = change_point(at[order][begin:], seen.bad[order][begin:], share, caution)
     released_ns = _released_ns(seen)
     if released_ns is None or found.high_ns is None or not found.low_ns <= released_ns <= found.high_ns:
         return found

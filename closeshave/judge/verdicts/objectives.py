@@ -31,9 +31,9 @@ from closeshave.plan import Expected
 from closeshave.plurals import plural
 from closeshave.target import MEASURES, TIMES, Measure, Objective
 
-TOLD_BY_FRANCHISES = frozenset({Measure.DATABASE_TIME, Measure.CACHE_TIME, Measure.CACHE_HIT_RATIO})
+REPORTED_BY_FRANCHISES = frozenset({Measure.DATABASE_TIME, Measure.CACHE_TIME, Measure.CACHE_HIT_RATIO})
 """Measures that only the headers of the franchise extension report."""
-SEEN_BY_FRANCHISES = frozenset({"shard", "franchise_decile"})
+PARTS_OF_FRANCHISES = frozenset({"shard", "franchise_decile"})
 """Parts that a platform without franchises does not have."""
 
 
@@ -71,7 +71,7 @@ def judge(analysis: Analysis, objective: Objective) -> tuple[Verdict, ...]:
 
 def _unable(evidence: Evidence, objective: Objective) -> str:
     """Why this platform cannot show whether it keeps the objective; empty when it can."""
-    if objective.measure in TOLD_BY_FRANCHISES or objective.per in SEEN_BY_FRANCHISES:
+    if objective.measure in REPORTED_BY_FRANCHISES or objective.per in PARTS_OF_FRANCHISES:
         return evidence.missing.get("franchises", "")
     if objective.operations and all(operation in evidence.missing for operation in objective.operations):
         return "; ".join(f"{operation}: {evidence.missing[operation]}" for operation in objective.operations)

@@ -1,24 +1,24 @@
-"""The turning point by itself: probes a tenth of a second apart, of which these failed."""
+"""The change point by itself: probes a tenth of a second apart, of which these failed."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from closeshave.judge.measures.turning import Turn, turn
+from closeshave.judge.measures.change_point import ChangePoint, change_point
 
 TENTH_NS = 100_000_000
 BIAS_TENTHS = 0.4
 """40 ms where a probe is sent every 100 ms. With its long tail cut off, the mean of the more partial ones is 60 ms short."""
 
 
-def turned(pattern: str, restored_share: float = 0.95) -> Turn:
+def turned(pattern: str, restored_share: float = 0.95) -> ChangePoint:
     """``x`` failed, ``.`` was answered well."""
     failed = np.array([letter == "x" for letter in pattern])
-    return turn(np.arange(len(pattern), dtype=np.int64) * TENTH_NS, failed, restored_share)
+    return change_point(np.arange(len(pattern), dtype=np.int64) * TENTH_NS, failed, restored_share)
 
 
-def tenths(found: Turn) -> tuple[float, float | None]:
+def tenths(found: ChangePoint) -> tuple[float, float | None]:
     """Its ends in probes after the first."""
     return found.low_ns / TENTH_NS, None if found.high_ns is None else found.high_ns / TENTH_NS
 
@@ -58,7 +58,7 @@ def test_the_interval_holds_the_end_of_partial_outages(share: tuple[float, float
             continue  # nobody saw this outage at all
         first = int(np.argmax(failed))
         at = np.arange(len(failed) - first, dtype=np.int64) * TENTH_NS
-        found = turn(at, failed[first:], 0.95)
+        found = change_point(at, failed[first:], 0.95)
         low, high = tenths(found)
         assert high is not None
         assert found.middle_ns is not None

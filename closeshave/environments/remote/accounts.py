@@ -18,10 +18,10 @@ from closeshave.plurals import counted
 COLUMNS = ("email", "password", "region")
 
 
-def people(definition: Remote, beside: Path, say: Say) -> tuple[Account, ...]:
-    """Existing accounts. ``beside`` is the directory from which a relative path counts. Raises :class:`EnvironmentFailed`."""
+def existing(definition: Remote, directory: Path, say: Say) -> tuple[Account, ...]:
+    """Existing accounts. ``directory`` is the directory from which a relative path counts. Raises :class:`EnvironmentFailed`."""
     if definition.accounts.file is not None:
-        return read(beside / definition.accounts.file, tuple(definition.regions))
+        return read(directory / definition.accounts.file, tuple(definition.regions))
     made, pace = [], Pace(definition.caps.requests_per_s)
     for region, url in definition.regions.items():
         api = Api(url, definition.capabilities, pace=pace, proxy=definition.proxy)

@@ -1,7 +1,7 @@
-"""When did an outage end? The turning point in a sequence of probes of which most failed before it and hardly any after it.
+"""When did an outage end? The change point in a sequence of probes of which most failed before it and hardly any after it.
 
 A change-point in a sequence of yes and no (Barry and Hartigan 1993, reduced to one change): before it every probe fails with one unknown probability,
-after it with another one that the plan's share for *restored* limits. Every gap between two probes may hold the turning point; its probability
+after it with another one that the plan's share for *restored* limits. Every gap between two probes may hold the change point; its probability
 follows from how many probes failed before and after it, times the gap's length, because every instant has the same prior probability.
 
 * A *total* outage, in which every probe failed, leaves one gap: from the last failed probe to the first good one. This needs about six failed
@@ -31,7 +31,7 @@ class Caution:
     """The prior probability of a total outage: a primary, a region or a link is lost for all requests."""
     below: float
     above: float
-    """The interval contains the turning point except for the tails below and above these."""
+    """The interval contains the change point except for the tails below and above these."""
 
 
 STATED = Caution(0.8, 0.01, 0.99)
@@ -41,7 +41,7 @@ COMPARED = Caution(0.92, 0.01, 0.955)
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ChangePoint:
     """An outage's end: between ``low_ns`` and ``high_ns``, most likely near ``middle_ns``; the last two are ``None`` while it may not be over."""
 
     low_ns: int
@@ -49,7 +49,7 @@ class Turn:
     middle_ns: int | None
 
 
-def turn(at_ns: Ints, failed: Flags, restored_share: float, caution: Caution = STATED) -> Turn:
+def change_point(at_ns: Ints, failed: Flags, restored_share: float, caution: Caution = STATED) -> ChangePoint:
     """The end of an outage that begins with the first of these probes, which failed. ``at_ns`` ascends.
 
     ``at_ns`` is when a failed probe was sent and when a good one was answered: the platform refused no later than it was asked, and served no earlier
@@ -70,12 +70,12 @@ def turn(at_ns: Ints, failed: Flags, restored_share: float, caution: Caution = S
     share = np.cumsum(weight) / weight.sum()
     low, high = int(np.searchsorted(share, caution.below, side="right")), int(np.searchsorted(share, caution.above))
     if high >= len(at_ns) - 1:
-        return Turn(int(at_ns[low]), None, None)
+        return ChangePoint(int(at_ns[low]), None, None)
     # Where several gaps are in question, up to the last but the open one: without its long tail the mean of a partial outage would read short.
     last = high + 1 if low == high else len(at_ns) - 1
     middles = at_ns[low:last] - at_ns[low] + np.diff(at_ns[low : last + 1]) / 2
     middle = min(int(at_ns[low]) + round(float(np.average(middles, weights=weight[low:last]))), int(at_ns[high + 1]))
-    return Turn(int(at_ns[low]), int(at_ns[high + 1]), middle)
+    return ChangePoint(int(at_ns[low]), int(at_ns[high + 1]), middle)
 
 
 def beyond(probes: Ints, share: float) -> Ints:
