@@ -1,4 +1,4 @@
-"""What a plan tests has a verdict, and every other promise has a reason: nothing vanishes by a typing error or an empty phase."""
+"""Everything that a plan tests has a verdict, and every other promise has a reason: nothing disappears because of a typing error or an empty phase."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ DEGRADED = Objective("weak", ("C1",), Measure.AVAILABILITY, at_least=0.9, window
 
 
 def test_the_names_of_kinds_are_those_of_the_catalogue() -> None:
-    """A kind that is added must be known to those who judge."""
+    """When a kind is added to the catalogue, the judges must know it."""
     assert set(KINDS) == kinds.NAMES
 
 
@@ -27,7 +27,7 @@ def test_the_names_of_kinds_are_those_of_the_catalogue() -> None:
     [("shrad.*", "recovery/no-verdict"), ("shard.primary-kiled", "recovery/no-verdict"), ("shard.*", None), ("cache.*", None)],
 )
 def test_an_objective_that_no_plan_can_ever_judge_makes_the_run_inconclusive(pattern: str, id: str | None) -> None:
-    """By one swapped letter a fail became a pass. A pattern that this plan has no fault for is another matter: it is not run here."""
+    """One wrong letter once turned a fail into a pass. A pattern for which only this plan has no fault is different: it is listed as not run."""
     run = Run((AVAILABILITY, replace(RECOVERY, faults=(pattern,))), (KILL,))
     run.steady(1000)
     said = run.assess()
@@ -39,13 +39,13 @@ def test_an_objective_that_no_plan_can_ever_judge_makes_the_run_inconclusive(pat
 
 
 def test_an_objective_per_operation_without_operations_is_named() -> None:
-    """There is no part to give a verdict on; that is no reason to say nothing."""
+    """There is no part to give a verdict on, but this must still be reported."""
     said = Run((replace(LATENCY, per="operation"),), ()).assess()
     assert "latency/no-verdict" in [verdict.id for verdict in said.verdicts]
 
 
 def test_a_good_run_names_no_cause(good_ids: list[str]) -> None:
-    """What was answered is not called silent."""
+    """An objective that has a verdict is not reported as one without."""
     assert [name for name in good_ids if name.endswith("/no-verdict")] == []
 
 
@@ -116,8 +116,8 @@ def test_a_plan_may_name_what_it_tests(tests: tuple[str, ...], ids: list[str]) -
     assert {row.why for row in found.not_run if row.id == "C5"} == {"its objective is not among those that this plan tests"}
 
 
-def test_what_is_not_asked_has_no_verdict_and_the_budget_stays() -> None:
-    """An objective that the plan leaves out neither fails nor passes; the error budget is a promise anyway."""
+def test_an_objective_that_the_plan_leaves_out_has_no_verdict_and_the_budget_stays() -> None:
+    """The objective neither fails nor passes; the error budget is still a promise."""
     run = Run((AVAILABILITY, LATENCY), ())
     run.steady(1000, took=5.0)
     whole, plan = run.history, replace(run.plan, tests=("availability",))
@@ -142,6 +142,6 @@ def test_operations_that_are_left_out_do_not_count() -> None:
 
 @pytest.mark.parametrize("more", [{"operations": ("slots",)}, {"window": "calm", "faults": ("shard.*",)}])
 def test_keys_that_contradict_each_other_are_refused(more: dict) -> None:  # type: ignore[type-arg]
-    """Rather than one of them winning in silence."""
+    """Otherwise one of them would be ignored without a message."""
     with pytest.raises(ValueError, match=r"exclude each other|faults is for"):
         replace(LATENCY, except_operations=("login",), **more)

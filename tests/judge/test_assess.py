@@ -1,4 +1,4 @@
-"""The whole assessment: is the evidence whole, did every judge speak, and what does the run come to?"""
+"""The whole assessment: whether the evidence is complete, whether every judge gave a verdict, and the status of the run."""
 
 from dataclasses import replace
 from typing import Any
@@ -50,8 +50,8 @@ def test_a_good_run_passes() -> None:
     assert {"availability/all", "recovery/kill", "loss/kill", "split-brain/kill", "integrity/lost", "healed/kill", "reconciled"} <= set(ids)
 
 
-def test_every_verdict_that_is_no_pass_has_a_reason() -> None:
-    """An empty run is inconclusive in every respect, and says why in each."""
+def test_every_verdict_except_a_pass_has_a_reason() -> None:
+    """An empty run is inconclusive in every verdict, and each gives its reason."""
     assessment = Run((AVAILABILITY, RECOVERY, LOSS, INTEGRITY), (KILL,)).assess()
     assert assessment.status is INCONCLUSIVE
     assert all(verdict.reason for verdict in assessment.verdicts if verdict.status is not PASS)
@@ -203,7 +203,7 @@ def test_a_damaged_harness_is_inconclusive(damage: Any) -> None:
 
 
 def test_unanswered_requests_explain_a_difference_at_the_edges() -> None:
-    """Between the answered ones and all that were put on the wire every count is right."""
+    """Every count between the number of answered requests and the number of sent requests is right."""
     run = whole()
     answered = len(run.operations)
     run.bad(50, status=0)
@@ -220,7 +220,7 @@ def _raises(*_: Any) -> Any:
 
 
 def test_a_judge_that_raises_is_inconclusive_and_the_others_still_judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its verdict names it; the others still speak."""
+    """Its verdict names the error; the others are given as usual."""
     monkeypatch.setattr(objectives, "judge", _raises)
     assessment = whole().assess()
     found = {verdict.id: verdict for verdict in assessment.verdicts}
@@ -240,14 +240,14 @@ def test_a_search_that_raises_is_inconclusive() -> None:
 
 
 def test_evidence_of_the_wrong_shape_raises_nowhere() -> None:
-    """A history without columns is inconclusive from end to end."""
+    """A history without columns is inconclusive in all verdicts."""
     run = whole()
     run.changes["operations"] = run.history.operations[["id"]]
     assert run.assess().status is INCONCLUSIVE
 
 
 def test_a_target_without_objectives_is_never_a_pass_by_itself() -> None:
-    """An empty history with nothing to judge by."""
+    """An empty history and no objective to judge."""
     run = Run()
     assert assess(run.history, run.plan, run.target).status is INCONCLUSIVE
 
@@ -285,8 +285,8 @@ def test_without_an_availability_objective_there_is_no_budget() -> None:
     assert run.assess().faults[0].budget_burnt is None
 
 
-def test_a_fault_that_never_came_has_no_figures() -> None:
-    """None of its instants is known, and none is made up."""
+def test_a_fault_that_was_never_injected_has_no_figures() -> None:
+    """None of its instants is known, and none is invented."""
     told = Run((RECOVERY, LOSS), (KILL,)).assess().faults[0]
     assert (told.injected_at_s, told.recovery_s, told.self_recovered, told.loss_window_s, told.healed_verified) == (
         None,
@@ -324,8 +324,8 @@ def test_figures_that_are_shown_only_do_not_gate() -> None:
         (FAIL, Ending.INTERRUPTED, 130),
     ],
 )
-def test_the_exit_code_tells_the_gravest(status: Status, ending: Ending | None, code: int) -> None:
-    """Why a run ended early comes before what its verdicts say."""
+def test_the_exit_code_states_the_most_severe_cause(status: Status, ending: Ending | None, code: int) -> None:
+    """The reason why a run ended early has precedence over its verdicts."""
     assessment: Assessment = replace(whole().assess(), status=status)
     assert exit_code(assessment, ending) == code
 

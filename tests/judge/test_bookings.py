@@ -1,4 +1,4 @@
-"""Bookings that are lost, that nobody asked for, that one key made twice, or that are where they should not be."""
+"""Bookings that are lost, that no request asked for, that one key made twice, or that are on the wrong shard."""
 
 import pytest
 
@@ -147,7 +147,7 @@ INNOCENT = (
 
 
 @pytest.mark.parametrize("plant", INNOCENT, ids=lambda plant: plant.__name__)
-def test_what_looks_like_a_breach_and_is_none_passes(plant: Plant) -> None:
+def test_what_only_looks_like_a_breach_passes(plant: Plant) -> None:
     """Every one of these is right behaviour."""
     assert not_passing(plant) == set()
 
@@ -163,24 +163,24 @@ def test_the_first_and_the_worst_are_shown() -> None:
 @pytest.mark.parametrize(
     ("franchise", "shard", "expected"), [(100, 1, PASS), (101, 2, PASS), (100, 2, FAIL), (101, 1, FAIL), (201, 2, FAIL)]
 )
-def test_ranges_are_held_to_their_last_franchise(franchise: int, shard: int, expected: Status) -> None:
-    """Shard 1 holds 1 to 100, shard 2 holds 101 to 200, and nobody holds 201."""
+def test_ranges_include_their_last_franchise(franchise: int, shard: int, expected: Status) -> None:
+    """Shard 1 holds 1 to 100, shard 2 holds 101 to 200, and no shard holds 201."""
     run = clean()
     run.book(30, 50, franchise=franchise, final=False)
     run.row(50, franchise=franchise, found_on=shard)
     assert verdict(run, "misplaced").status is expected
 
 
-def test_what_stays_in_doubt_is_inconclusive() -> None:
-    """A create with neither answer nor key, and nobody knows for whom or in whose chair: nobody can look it up."""
+def test_what_cannot_be_looked_up_is_inconclusive() -> None:
+    """A create with neither answer nor key, whose customer and barber are unknown: it cannot be found in the final state."""
     run = clean()
     run.book(30, None, final=False, key=None, barber=None, client=None, **UNANSWERED)
     assert verdict(run, "unresolved").status is Status.INCONCLUSIVE
     assert run.assess().integrity.breaches["unresolved"] == 1
 
 
-def test_a_create_without_an_answer_that_is_not_there_never_happened() -> None:
-    """The final state is known whole: its slot is empty."""
+def test_a_create_without_an_answer_and_without_a_row_never_happened() -> None:
+    """The final state is completely known, and the slot is empty."""
     run = clean()
     run.book(30, None, final=False, key=None, **UNANSWERED)
     assert verdict(run, "unresolved").status is Status.PASS
@@ -192,6 +192,6 @@ def unheard_without_a_key(run: Run) -> None:
     run.row(50, key=None, starts_at=EIGHT)
 
 
-def test_a_create_is_settled_by_its_slot_alone() -> None:
-    """It is there, so nothing is lost and nothing is a phantom."""
+def test_the_slot_alone_decides_what_became_of_a_create() -> None:
+    """The slot has a booking, so nothing is lost and nothing is a phantom."""
     assert not_passing(unheard_without_a_key) == set()

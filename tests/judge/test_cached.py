@@ -1,4 +1,6 @@
-"""Cache equals database after quiesce: what an entry says, whether anybody could look, and whose loss makes an entry newer than its database."""
+"""Cache equals database after quiesce: what an entry holds, whether the caches could be read, and which loss explains an entry newer than the
+database.
+"""
 
 import json
 from dataclasses import replace
@@ -24,8 +26,8 @@ def run(*objectives: Objective) -> Run:
     return made
 
 
-def test_entries_that_say_what_the_database_says_pass() -> None:
-    """In whatever order the two write their fields."""
+def test_entries_that_equal_the_database_pass() -> None:
+    """The order of the fields does not matter."""
     made = run()
     made.entry(2, cached='{"a": 1, "b": 2}', stored='{"b":2,"a":1}')
     verdict = made.verdict(VERDICT)
@@ -43,8 +45,8 @@ def test_entries_that_say_what_the_database_says_pass() -> None:
         ({"cached": "null", "stored": "{}"}, {""}),
     ],
 )  # fmt: skip
-def test_an_entry_that_says_something_else_is_a_breach(fields: dict[str, object], differs: set[str]) -> None:
-    """However long it would still live; the witness tells the key, what the cache holds and what the database holds."""
+def test_an_entry_that_differs_from_the_database_is_a_breach(fields: dict[str, object], differs: set[str]) -> None:
+    """Also when it would soon expire; the witness states the key, the content of the cache and the content of the database."""
     made = run()
     entry = made.entry(7, **fields)  # type: ignore[arg-type]
     verdict = made.verdict(VERDICT)
@@ -64,8 +66,8 @@ def test_the_first_and_the_one_furthest_behind_are_shown() -> None:
     assert made.shuffled(3).verdict(VERDICT) == made.verdict(VERDICT)
 
 
-def test_an_entry_of_which_only_the_key_was_looked_at_says_nothing() -> None:
-    """It is no part of the sample, and a cache that holds nothing proves nothing."""
+def test_an_entry_of_which_only_the_key_was_read_is_not_compared() -> None:
+    """It is not part of the sample, and an empty cache proves nothing."""
     made = Run((INTEGRITY,))
     made.entry(7, None)
     assert made.verdict(VERDICT).status is Status.INCONCLUSIVE
@@ -83,17 +85,17 @@ def test_an_entry_of_which_only_the_key_was_looked_at_says_nothing() -> None:
         ((INTEGRITY,), 7, (2, 1), Status.FAIL),  # nobody answers for the loss
     ],
 )
-def test_a_change_that_a_fault_took_along_may_still_be_cached(
+def test_a_change_that_was_lost_by_a_fault_may_still_be_cached(
     objectives: tuple[Objective, ...], franchise: int, versions: tuple[int, int], expected: Status
 ) -> None:
-    """The loss objective answers for it, and nobody twice."""
+    """The loss objective judges it, so it is not counted twice."""
     made = run(*objectives)
     made.entry(franchise, versions[0], now=versions[1])
     assert made.verdict(VERDICT).status is expected
 
 
-def test_where_caches_cannot_be_read_it_is_not_asked_and_says_so() -> None:
-    """A remote platform lets nobody into its caches: named, and no run waits for it, unless its target demands it."""
+def test_where_caches_cannot_be_read_the_invariant_is_listed_as_not_judged() -> None:
+    """The caches of a remote platform cannot be read: the invariant is listed, and the run waits for it only if the target demands it."""
     made = run()
     made.entries = None
     assert "caches" in {each.id: each.why for each in made.assess().not_asked}["stale_cache"]
@@ -104,8 +106,8 @@ def test_where_caches_cannot_be_read_it_is_not_asked_and_says_so() -> None:
     assert "caches" in verdict.reason
 
 
-def test_what_should_have_been_looked_at_and_was_not_is_inconclusive() -> None:
-    """The file is missing from a run that had it."""
+def test_caches_that_should_have_been_read_and_were_not_are_inconclusive() -> None:
+    """The file is missing from a run that should have it."""
     made = run()
     made.changes["cache_entries"] = None
     verdict = made.verdict(VERDICT)
@@ -122,7 +124,7 @@ values = st.recursive(
 @given(values, values)
 @settings(deadline=None)
 def test_a_page_differs_from_another_and_never_from_itself(one: object, two: object) -> None:
-    """Whatever it holds; a field that is null is a field that is not there."""
+    """With any content; a field that is null equals a field that is absent."""
     assert differences(json.dumps(one), json.dumps(one, indent=1)) == []
     assert bool(differences(json.dumps(one), json.dumps(two))) == (_bare(one) != _bare(two))
 

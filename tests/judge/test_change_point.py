@@ -1,4 +1,4 @@
-"""The change point by itself: probes a tenth of a second apart, of which these failed."""
+"""The change point alone: probes a tenth of a second apart, some of which failed."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ def tenths(found: ChangePoint) -> tuple[float, float | None]:
 
 @pytest.mark.parametrize("failed", [6, 10, 40])
 def test_a_total_outage_leaves_one_gap(failed: int) -> None:
-    """From the last failed probe to the first good one, be it never so short."""
+    """From the last failed probe to the first good one, also in a very short outage."""
     assert tenths(turned("x" * failed + "." * 60)) == (failed - 1, failed)
 
 
 @pytest.mark.parametrize(("failed", "beyond"), [(1, (10, 20)), (2, (10, 20)), (3, (1, 5)), (5, (0, 2))])
 def test_few_failures_may_be_all_that_was_seen_of_a_partial_outage(failed: int, beyond: tuple[int, int]) -> None:
-    """One probe in twenty a second failed, and the next fourteen were lucky, in an outage of 1.5 s and three requests of ten (it was passed)."""
+    """With three of ten requests failing for 1.5 s, one of twenty probes per second failed and the next fourteen succeeded by chance (such a run
+    passed once).
+    """
     low, high = tenths(turned("x" * failed + "." * 60))
     assert low == failed - 1
     assert high is not None
@@ -39,16 +41,16 @@ def test_few_failures_may_be_all_that_was_seen_of_a_partial_outage(failed: int, 
 
 
 @pytest.mark.parametrize("pattern", ["x.x", "xx.x", "x..x", "xxx.x", "x.x.x", "xxxx..x", "xx..x.x"])
-def test_a_good_answer_between_failures_makes_it_a_partial_one(pattern: str) -> None:
-    """The last failure was no slip after the end of a total outage, but for one in many: the interval reaches beyond it."""
+def test_a_good_answer_between_failures_makes_the_outage_partial(pattern: str) -> None:
+    """The last failure is unlikely to be a single one after a total outage: the interval extends beyond it."""
     low, high = tenths(turned(pattern + "." * 60))
     assert high is not None
     assert low < len(pattern) - 1 < high
 
 
 @pytest.mark.parametrize("share", [(0.2, 0.4), (0.3, 0.6), (0.6, 0.95)])
-def test_the_interval_holds_the_end_of_partial_outages(share: tuple[float, float]) -> None:
-    """Of 300 with an unknown share and length, at least 97 in 100; and not for being endless. On average its middle is right."""
+def test_the_interval_contains_the_end_of_partial_outages(share: tuple[float, float]) -> None:
+    """In at least 97 of 100 outages with an unknown share and length (300 are tried), and without being unlimited. Its middle is right on average."""
     luck = np.random.default_rng(7)
     inside, widths, errors = 0, [], []
     for _ in range(300):

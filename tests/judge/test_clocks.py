@@ -1,4 +1,4 @@
-"""Clocks are compared by what both senders' bookings were stored by; a sound machine is never accused."""
+"""Clocks are compared by the times at which the bookings of both senders were stored; a correct clock is never reported."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def run(offset_s: float, count: int = 12, took_s: float = 0.02) -> Run:
     ("offset_s", "status"), [(0.0, Status.PASS), (0.03, Status.PASS), (0.2, Status.INCONCLUSIVE), (-0.2, Status.INCONCLUSIVE)]
 )
 def test_clocks_that_differ_put_every_time_in_doubt(offset_s: float, status: Status) -> None:
-    """In both directions, and not for what is finer than any figure of a run."""
+    """In both directions; a difference smaller than the resolution of the figures does not count."""
     verdict = clocks.judge(Analysis(run(offset_s).evidence))
     assert verdict.status is status
     assert verdict.gates
     assert status is Status.PASS or "differ by at least 0.1" in verdict.reason
 
 
-def test_slow_answers_leave_room_for_doubt_about_the_offset_only() -> None:
-    """With answers of half a second nobody can tell 200 ms, and nobody is accused of it."""
+def test_slow_answers_make_the_offset_uncertain() -> None:
+    """With answers of half a second an offset of 200 ms cannot be measured, and is not reported."""
     assert clocks.judge(Analysis(run(0.2, took_s=0.5).evidence)).status is Status.PASS
 
 
-def test_too_few_bookings_tell_nothing() -> None:
-    """And are in nobody's way."""
+def test_too_few_bookings_are_no_evidence_about_clocks() -> None:
+    """They do not make the run inconclusive either."""
     assert not clocks.judge(Analysis(run(0.2, count=3).evidence)).gates

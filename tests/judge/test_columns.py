@@ -1,4 +1,4 @@
-"""Columns as plain arrays: many values at once, and what one value at a time would have said."""
+"""Columns as plain arrays: many values at once give the same result as one value at a time."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def test_every_franchise_has_the_shard_that_the_topology_gives_it(franchises: li
 
 @pytest.mark.parametrize("dtype", [pd.CategoricalDtype(["c", "a", "b"]), "str", "object"])
 @given(texts, st.sets(st.sampled_from(["a", "b", "z"])))
-def test_a_text_column_is_searched_alike_however_it_is_kept(dtype: Any, column: list[str | None], wanted: set[str]) -> None:
-    """What is absent is nobody's."""
+def test_a_text_column_is_searched_alike_in_every_storage_format(dtype: Any, column: list[str | None], wanted: set[str]) -> None:
+    """An absent value equals no text."""
     told = member(pd.Series(column, dtype=dtype), sorted(wanted)).tolist()
     assert told == [text is not None and text in wanted for text in column]

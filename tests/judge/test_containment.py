@@ -130,7 +130,7 @@ def nobody_outside(made: Run) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )  # fmt: skip
-def test_leakage_is_judged_by_what_surely_leaked(plant: Callable[[Run], None], expected: Status) -> None:
+def test_leakage_is_judged_by_what_is_proven(plant: Callable[[Run], None], expected: Status) -> None:
     """At most a quarter of the traffic outside may get worse."""
     made = run()
     plant(made)
@@ -152,8 +152,8 @@ def test_the_franchises_that_got_worse_are_named_and_weighed() -> None:
     assert made.assess().faults[0].leakage == 0.5
 
 
-def test_the_under_sampled_are_unknown_and_never_unaffected() -> None:
-    """They may hide as much as their common upper bound allows, and the weight of all of them is told."""
+def test_franchises_with_too_few_samples_are_unknown_and_never_unaffected() -> None:
+    """As many of them may be affected as their common upper bound allows, and the weight of all of them is stated."""
     made = run()
     small_ones(made)
     found = told(made)
@@ -162,8 +162,8 @@ def test_the_under_sampled_are_unknown_and_never_unaffected() -> None:
     assert found.at_most > found.worse == 0.0
 
 
-def test_a_leak_without_a_named_franchise_still_shows() -> None:
-    """Eighty small franchises that all fail: no one of them is sure, all of them together are."""
+def test_a_leak_is_found_also_if_no_single_franchise_proves_it() -> None:
+    """Eighty small franchises all fail: for none of them alone is it proven, for all together it is."""
     made = run()
     for franchise in (201, 202):
         traffic(made, franchise, 20)
@@ -174,7 +174,7 @@ def test_a_leak_without_a_named_franchise_still_shows() -> None:
 
 
 def test_a_tier_has_no_franchise_outside() -> None:
-    """It serves everyone, so there is no leak to speak of, and none is made up."""
+    """It serves all franchises, so leakage cannot be measured, and no figure is invented."""
     made = run((replace(KILL, kind="cache.tier-lost", expected=Expected.DEGRADES, scope={"tier": "cache"}),))
     quiet(made)
     assert "no franchise is outside" in told(made).unknown
@@ -190,7 +190,7 @@ def test_a_tier_has_no_franchise_outside() -> None:
     ],
 )
 def test_distance_is_counted_in_shared_regions(scope: dict[str, str | int], expected: dict[int, Distance]) -> None:
-    """Who shares no region with the fault is the yardstick."""
+    """The franchises that share no region with the fault are the reference."""
     made = run()
     found = distances(made.evidence, replace(KILL, scope=scope))
     assert found == expected

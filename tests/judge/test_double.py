@@ -77,13 +77,13 @@ INNOCENT = (neighbours, other_barber, given_on, moved_away)
 
 
 @pytest.mark.parametrize("plant", INNOCENT, ids=lambda plant: plant.__name__)
-def test_what_looks_like_a_breach_and_is_none_passes(plant: Plant) -> None:
+def test_what_only_looks_like_a_breach_passes(plant: Plant) -> None:
     """Every one of these is right behaviour."""
     assert not_passing(plant) == set()
 
 
 def test_a_double_booking_names_the_slot_and_both_bookings() -> None:
-    """The witness tells barber, time, overlap and the other booking."""
+    """The witness states the barber, the time, the overlap and the other booking."""
     run = clean()
     double_in_the_end(run)
     (witness,) = verdict(run, "double_booked").witnesses

@@ -1,4 +1,4 @@
-"""Platforms that show less than the stand-in: what they cannot show is said, neither passed nor held against them."""
+"""Platforms that show less than the stand-in: what they cannot show is reported, and neither passes nor fails."""
 
 from dataclasses import replace
 
@@ -38,8 +38,8 @@ def test_edges_without_counters_are_not_compared(counted: bool) -> None:
     assert found["reconciled"].status is Status.PASS
 
 
-def test_bookings_without_a_birth_tell_no_clock() -> None:
-    """Not everybody tells when a booking was stored: then there is nothing to compare, and nothing is held against the clocks."""
+def test_bookings_without_a_time_of_creation_are_no_evidence_about_clocks() -> None:
+    """Some platforms do not state when a booking was stored: then nothing can be compared, and the clocks are not reported."""
     run = clean()
     for number in range(20, 45):
         run.book(20 + number, number, session=f"s{number}")
@@ -62,7 +62,7 @@ def test_bookings_without_a_birth_tell_no_clock() -> None:
     ],
 )
 def test_an_objective_that_the_platform_cannot_show_is_inconclusive_for_that_reason(objective: Objective, missing: str) -> None:
-    """Once, and with the reason that its operator was told."""
+    """Once, with the reason that its operator was shown."""
     run = clean()
     run.objectives = (objective,)
     found = [verdict for verdict in judged(run, missing).values() if verdict.id.startswith(objective.id)]
@@ -76,14 +76,14 @@ def test_payments_that_are_never_made_are_not_judged() -> None:
 
 
 def test_payments_without_a_ledger_are_inconclusive() -> None:
-    """They were made, and it is unknown what the provider did."""
+    """They were made, and the provider's records are unknown."""
     found = judged(clean(), captures=False)
     assert found["integrity/duplicate_payments"].status is Status.INCONCLUSIVE
     assert "ledger is missing" in found["integrity/duplicate_payments"].reason
 
 
-def test_where_rows_lie_is_not_concluded_from_who_answered() -> None:
-    """Read back through the API, misplaced rows would look as if they lay well."""
+def test_the_shard_of_a_row_is_not_concluded_from_who_answered() -> None:
+    """In a final state that was read through the API, misplaced rows would seem to be on the right shard."""
     assert "integrity/misplaced" not in judged(clean(), "placement")
     assert "integrity/misplaced" not in judged(clean(), "franchises")
     demanding = clean()
@@ -92,8 +92,8 @@ def test_where_rows_lie_is_not_concluded_from_who_answered() -> None:
     assert (found["integrity/misplaced"].status, found["integrity/misplaced"].reason) == (Status.INCONCLUSIVE, WHY)
 
 
-def test_a_create_without_an_answer_is_known_by_its_slot_where_keys_are_not_told() -> None:
-    """It may have been carried out: a final state without keys must not make a phantom of it."""
+def test_a_create_without_an_answer_is_known_by_its_slot_where_the_platform_states_no_keys() -> None:
+    """It may have been carried out: a final state without keys must not make it a phantom."""
     run = Run((INTEGRITY,))
     for number in range(1, 4):
         run.book(20 + number, number, session=f"s{number}")

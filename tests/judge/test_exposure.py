@@ -1,4 +1,4 @@
-"""Nothing looked at proves nothing: every invariant with no chance to break, with few, with enough, and broken."""
+"""A verdict without observations proves nothing: every invariant with no chance to break, with few, with enough, and broken."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
 
 
 @given(st.integers(1, 10**9))
-def test_what_a_pass_would_have_missed_is_what_95_percent_would_show(chances: int) -> None:
-    """A defect in just this share of the chances shows at least once in 95 of 100 runs; it is about 3/n, and never more."""
+def test_a_pass_states_the_share_of_breaches_that_95_of_100_runs_would_show(chances: int) -> None:
+    """A defect in exactly this share of the chances shows at least once in 95 of 100 runs; it is about 3/n, and never more."""
     missed = Exposure(chances, "chances").missed_share_at_most
     assert (1 - missed) ** chances == pytest.approx(0.05, rel=1e-3)
     assert missed <= 3 / chances
@@ -51,7 +51,7 @@ def exposing(chances: int, least: int | None, status: Status) -> Verdict:
 def test_a_pass_needs_enough_exposure_and_a_breach_fails_with_any(
     chances: int, least: int | None, status: Status, expected: Status, said: str
 ) -> None:
-    """And every one of them says how many there were."""
+    """Every verdict states the number of chances."""
     found = exposing(chances, least, status)
     assert found.status is expected
     assert said in found.reason
@@ -155,7 +155,7 @@ def found(run: Run, name: str) -> Verdict | None:
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in REMOVALS}))
 def test_with_chances_and_without_a_breach_an_invariant_passes(name: str) -> None:
-    """Else the next test could not fail."""
+    """Otherwise the next test could not fail."""
     verdict = found(full(), name)
     assert verdict is not None
     assert verdict.exposure is not None
@@ -164,7 +164,9 @@ def test_with_chances_and_without_a_breach_an_invariant_passes(name: str) -> Non
 
 @pytest.mark.parametrize(("name", "removal"), REMOVALS, ids=lambda value: getattr(value, "__name__", value))
 def test_without_any_chance_no_invariant_passes(name: str, removal: Callable[[Run], None]) -> None:
-    """Named it is inconclusive, with the reason. Unnamed it is that, or it is not asked and says why; it never vanishes."""
+    """An invariant that the target names is inconclusive, with the reason. Another one is that, or is listed as not judged with the reason; none
+    disappears.
+    """
     run = full()
     removal(run)
     verdict, silent = found(run, name), {each.id: each.why for each in run.assess().not_asked}
@@ -181,7 +183,7 @@ def test_without_any_chance_no_invariant_passes(name: str, removal: Callable[[Ru
 @settings(max_examples=12, deadline=None)
 @given(st.sampled_from(REMOVALS), st.integers(1, 30), st.booleans())
 def test_no_history_without_a_chance_passes(chosen: tuple[str, Callable[[Run], None]], more: int, canaries: bool) -> None:
-    """However much else happened: bookings of chairs of their own, by customers or canaries."""
+    """Also with many other operations: bookings of different barbers, by customers or canaries."""
     name, removal = chosen
     run = full()
     for number in range(more):
@@ -193,8 +195,8 @@ def test_no_history_without_a_chance_passes(chosen: tuple[str, Callable[[Run], N
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in REMOVALS}))
-def test_fewer_chances_than_were_asked_for_are_too_few(name: str) -> None:
-    """And say both numbers."""
+def test_fewer_chances_than_the_target_demands_are_too_few(name: str) -> None:
+    """The reason states both numbers."""
     run = full()
     run.objectives = (replace(INTEGRITY, invariants=(name,), at_least_chances=1000),)
     verdict = found(run, name)
@@ -223,7 +225,7 @@ def test_fewer_chances_than_were_asked_for_are_too_few(name: str) -> None:
         pytest.param({"status": 0, "outcome": "info"}, 0, id="never answered"),
     ],
 )
-def test_what_is_a_contest(fields: dict[str, Any], contests: int) -> None:
+def test_a_contest_is_an_answered_request_for_a_slot_that_another_session_holds(fields: dict[str, Any], contests: int) -> None:
     """A request that was answered, for a slot that another session holds."""
     run = Run((INTEGRITY,))
     run.book(20, 1, starts_at=EIGHT, session="first", key="first")
@@ -233,8 +235,8 @@ def test_what_is_a_contest(fields: dict[str, Any], contests: int) -> None:
     assert exposure.chances == contests
 
 
-def test_two_at_once_are_one_contest_and_one_after_a_cancel_is_none() -> None:
-    """Of two the later one may double the slot; who comes when it is free again cannot."""
+def test_two_requests_at_once_are_one_contest_and_one_after_a_cancel_is_none() -> None:
+    """The later of two requests may double the slot; a request after the cancel cannot."""
     run = Run((INTEGRITY,))
     run.book(20, 1, took=0.5, starts_at=EIGHT, session="a")
     run.book(20.1, None, final=False, starts_at=EIGHT, session="b", key="b", **REFUSED)
@@ -246,7 +248,7 @@ def test_two_at_once_are_one_contest_and_one_after_a_cancel_is_none() -> None:
 
 
 def test_customers_who_never_book_are_reported() -> None:
-    """Lists that are always empty are the reason, and canaries on chairs of their own hide it from nobody."""
+    """The reason is that lists are always empty; canaries with their own barbers do not hide it."""
     run = Run((INTEGRITY,))
     for number in range(5):
         run.book(20 + number, number, source="canary", session=f"c{number}")
@@ -262,7 +264,7 @@ def test_customers_who_never_book_are_reported() -> None:
 
 
 @pytest.mark.parametrize("objective", [AVAILABILITY, LATENCY, RECOVERY, LOSS], ids=lambda objective: objective.id)
-def test_every_promise_tells_its_exposure_and_may_ask_for_more(objective: Objective) -> None:
+def test_every_promise_states_its_exposure_and_may_demand_more(objective: Objective) -> None:
     """Requests, probes, writes within the RPO."""
     run = whole()
     run.objectives = (objective,)
@@ -278,7 +280,7 @@ def test_every_promise_tells_its_exposure_and_may_ask_for_more(objective: Object
 
 
 def test_rows_that_were_read_twice_count_once() -> None:
-    """A platform may list one booking for several questions: no phantom, no double, no key of two."""
+    """A platform may list one booking in several answers: no phantom, no double booking, no key with two bookings."""
     run = clean()
     assert run.bookings is not None
     run.bookings += [*run.bookings, *run.bookings]
@@ -299,7 +301,7 @@ def in_part(run: Run, what: str = "shard 2") -> Run:
 
 @pytest.mark.parametrize("what", ["shard 2", "client 7"])
 def test_a_partly_read_final_state_cannot_pass_and_names_what_is_missing(what: str) -> None:
-    """What was booked there is not lost, and what is proven without a final state still is."""
+    """Bookings of the unread part are not lost, and what is proven without a final state still counts."""
     verdicts = {verdict.id: verdict for verdict in in_part(clean(), what).assess().verdicts}
     lost = verdicts["integrity/lost"]
     assert (lost.status, f"{what}: it does not answer" in lost.reason) == (INCONCLUSIVE, True)
@@ -328,8 +330,8 @@ def test_what_a_fault_cost_is_unknown_where_its_shard_was_not_read() -> None:
 
 
 @pytest.mark.parametrize("name", ["lost", "double_booked", "phantom", "refused_though_free"])
-def test_where_booking_is_off_invariants_of_bookings_are_asked_and_do_not_pass(name: str) -> None:
-    """A verdict that says why, rather than silence: what nobody could do proves nothing."""
+def test_where_booking_is_off_invariants_of_bookings_do_not_pass(name: str) -> None:
+    """A verdict states why: what no customer could do proves nothing."""
     run = full()
     without_bookings(run)
     run.marks.append(Mark(START_NS, "part-missing", "book: switched off in the environment file"))

@@ -1,4 +1,4 @@
-"""What was shown to people: free times that were long booked, pages that were changed, bookings of others, franchises left behind."""
+"""What customers were shown: free times that had long been booked, outdated pages, bookings of others, franchises without service after a recovery."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def booked(run: Run, at: float) -> None:
     ],
 )
 def test_a_list_does_not_offer_what_was_booked(asked: float, starts: tuple[int, ...], barber: int, status: Status | None) -> None:
-    """Only of the same chair, only what was held for a while, only in calm; ``None`` where nobody asked for a list that could have been wrong."""
+    """Only times of the same barber that were held for a while count, and only in calm; ``None`` if no customer requested a list that could have been
+    wrong.
+    """
     run = Run((INTEGRITY,))
     booked(run, 20)
     offer(run, asked, *starts, barber=barber)
@@ -60,8 +62,8 @@ def test_a_list_does_not_offer_what_was_booked(asked: float, starts: tuple[int, 
 
 
 @pytest.mark.parametrize(("kind", "status"), [("slots", INCONCLUSIVE), ("check_barber", None), ("canary_check", None)])
-def test_whoever_asks_after_one_slot_gets_no_list(kind: str, status: Status | None) -> None:
-    """A "no" to it is no empty list: where only such were asked, no list was."""
+def test_a_question_about_one_slot_is_not_a_list(kind: str, status: Status | None) -> None:
+    """The answer "no" is not an empty list: if only such questions were asked, no list was read."""
     run = Run((INTEGRITY,))
     booked(run, 20)
     operation = run.op(25, kind=kind, outcome="ok")
@@ -71,7 +73,7 @@ def test_whoever_asks_after_one_slot_gets_no_list(kind: str, status: Status | No
 
 
 def test_a_cancelled_booking_may_be_offered_again() -> None:
-    """From the sending of the cancel on nobody holds the time for certain."""
+    """From the moment at which the cancel is sent it is not certain that the time is held."""
     run = Run((INTEGRITY,))
     booked(run, 20)
     operation = run.op(30, kind="cancel")
@@ -113,7 +115,7 @@ def test_a_page_shows_what_was_changed(at: float, outcome: str, shown: int, stat
 )
 @pytest.mark.parametrize("outcome", ["ok", "fail"])
 def test_no_customer_sees_anothers_booking(shown: dict[str, int], status: Status, outcome: str) -> None:
-    """Neither by another number nor under the right one, and whatever the harness made of the answer."""
+    """Neither under another ID nor under the right one; it does not matter how the harness classified the answer."""
     run = Run((INTEGRITY,))
     note(run, 20, "read", booking=1_000_001, read_values=json.dumps(shown), outcome=outcome)
     verdict = found(run, "integrity/leaked")
@@ -126,7 +128,7 @@ def test_no_customer_sees_anothers_booking(shown: dict[str, int], status: Status
     [((False, False, False), FAIL), ((False, True, False), PASS), pytest.param((False, False), INCONCLUSIVE, id="too few to accuse")],
 )
 def test_a_franchise_without_service_after_the_recovery_was_left_behind(good: tuple[bool, ...], status: Status) -> None:
-    """All of its requests failed, although the canaries had been well for the hold time."""
+    """All of its requests failed, although the canaries had succeeded for the hold time."""
     run = Run((RECOVERY, INTEGRITY), (KILL,))
     run.life()
     run.probes(100, 190, down=((120.5, 124),))
@@ -182,7 +184,7 @@ def test_without_franchises_that_were_asked_often_enough_nothing_is_said_of_thos
     ("kind", "status", "expected"),
     [("profile", 200, PASS), ("profile", 401, FAIL), ("canary_write", 401, FAIL), pytest.param("login", 401, None, id="a wrong password")],
 )
-def test_whoever_was_logged_in_stays_so(kind: str, status: int, expected: Status | None) -> None:
+def test_a_customer_who_is_logged_in_stays_logged_in(kind: str, status: int, expected: Status | None) -> None:
     """A refusal as "not authenticated" is a lost session; a refused log-in is none."""
     run = Run((INTEGRITY,))
     run.op(20, kind=kind, status=status)

@@ -35,7 +35,7 @@ def test_a_clean_history_passes_every_judge() -> None:
 
 
 def test_an_empty_history_proves_nothing() -> None:
-    """Where nothing happened, nothing is proven; only of doubts there are certainly none. What nobody did is listed, each with the reason."""
+    """Where nothing happened, nothing is proven; only unresolved operations are certainly none. What no customer did is listed, each with the reason."""
     found, asked = Run((INTEGRITY,)).assess(), statuses(Run((INTEGRITY,)))
     assert asked == {**dict.fromkeys(CORE, INCONCLUSIVE), "unresolved": PASS}
     assert {each.id for each in found.not_asked} == set(INVARIANTS) - {*CORE, "unresolved"}
@@ -52,7 +52,7 @@ def test_without_a_final_state_nothing_is_known() -> None:
 
 @pytest.mark.parametrize("plant", BREACHES, ids=lambda plant: plant.__name__)
 def test_the_order_of_rows_does_not_matter(plant: Plant) -> None:
-    """Verdicts and witnesses are the same whatever order files hold their rows in."""
+    """Verdicts and witnesses are the same for every order of rows in the files."""
     run = clean()
     plant(run)
     assert run.shuffled(5).assess() == run.assess()

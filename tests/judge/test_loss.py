@@ -1,4 +1,4 @@
-"""Loss: KILL is injected at second 120 and the old primary of shard 1 is proven dead at 120.0 unless told otherwise; 5 s may be lost."""
+"""Loss: KILL is injected at second 120 and the old primary of shard 1 is proven dead at 120.0 unless a test says otherwise; 5 s may be lost."""
 
 from dataclasses import replace
 from typing import Any
@@ -29,7 +29,7 @@ def killed(missing_from: float | None = None, *, dead: float | None = 120.0, fau
 
 
 def test_nothing_missing_is_no_loss() -> None:
-    """A window of zero, resolved to the half second between acknowledgements."""
+    """A window of zero, with the resolution of half a second between acknowledgements."""
     run = killed()
     answer, told = run.verdict("loss/kill"), run.assess().faults[0]
     assert (answer.status, answer.measured, answer.n) == (PASS, 0.0, 10)
@@ -69,7 +69,7 @@ def test_exactly_at_the_bound_is_allowed_and_a_nanosecond_more_is_not(extra_ns: 
 
 
 def test_lost_writes_of_a_fault_are_no_breach_of_integrity() -> None:
-    """They are judged by the fault's own bound only, together with the charges that they orphan."""
+    """They are judged only by the fault's own bound, together with the orphan payments that they cause."""
     run = killed(119.0)
     run.act("capture", 119.7, booking=1038)
     run.capture(1038, at=119.7)
@@ -78,13 +78,13 @@ def test_lost_writes_of_a_fault_are_no_breach_of_integrity() -> None:
 
 
 def test_without_a_loss_objective_missing_writes_are_breaches() -> None:
-    """Nobody else would answer for them."""
+    """No other verdict would judge them."""
     run = replace(killed(119.0), objectives=(INTEGRITY,))
     assert (run.verdict("integrity/lost").status, run.verdict("integrity/lost").measured) == (FAIL, 2.0)
 
 
-def test_a_write_that_a_survivor_overtook_was_not_lost_by_the_fail_over() -> None:
-    """One of 105 is gone and those of 105.5 to 119.5 are there: replication loses the end of a log, never its middle."""
+def test_an_older_missing_write_than_one_that_survived_was_not_lost_by_the_failover() -> None:
+    """The write of 105 is missing and those of 105.5 to 119.5 are there: replication loses the end of a log, never its middle."""
     run = killed()
     run.book(105.2, 5000, final=False)
     assert (run.verdict("loss/kill").status, run.verdict("loss/kill").measured) == (PASS, 0.0)
@@ -94,15 +94,15 @@ def test_a_write_that_a_survivor_overtook_was_not_lost_by_the_fail_over() -> Non
 
 
 def test_writes_in_flight_together_prove_nothing_about_their_order() -> None:
-    """A survivor that started before the missing one's answer may have been committed before it."""
+    """A surviving write that started before the answer to the missing one may have been committed before it."""
     run = killed(119.5)
     run.book(119.4, 5000, took=0.4)  # there; acknowledged at 119.8, started before the missing one of 119.5
     assert run.verdict("integrity/lost").status is PASS
     assert run.assess().faults[0].lost_writes == 1
 
 
-def test_a_write_sent_before_and_answered_after_the_death_proves_nothing_of_the_old_log() -> None:
-    """It may have been carried out by the new primary: what was acknowledged before it can be lost anyway."""
+def test_a_write_sent_before_and_answered_after_the_death_proves_nothing_about_the_old_log() -> None:
+    """The new primary may have carried it out: writes that were acknowledged before it can still be lost."""
     run = killed(119.0)
     run.book(119.9, 5000, took=4.0)
     assert run.assess().faults[0].lost_writes == 2
@@ -110,15 +110,15 @@ def test_a_write_sent_before_and_answered_after_the_death_proves_nothing_of_the_
 
 
 def test_an_acknowledgement_on_its_way_when_the_primary_died_is_lost_with_a_window_of_zero() -> None:
-    """Sent at 119.999, acknowledged at 120.004, dead at 120: the loss is the fault's, and reaches back no time at all."""
+    """Sent at 119.999, acknowledged at 120.004, dead at 120: the fault caused the loss, and the window is zero."""
     run = killed()
     run.book(119.999, 5000, took=0.005, final=False)
     told = run.assess().faults[0]
     assert (told.lost_writes, told.loss_window_s) == (1, 0.0)
 
 
-def test_a_write_that_began_after_the_death_is_not_the_faults() -> None:
-    """Acknowledged by whoever came next, and missing: a breach."""
+def test_a_write_that_began_after_the_death_is_not_lost_by_the_fault() -> None:
+    """The next primary acknowledged it, and it is missing: a breach."""
     run = killed()
     run.book(123.0, 5000, final=False)
     assert run.assess().faults[0].lost_writes == 0
@@ -127,7 +127,7 @@ def test_a_write_that_began_after_the_death_is_not_the_faults() -> None:
 
 @pytest.mark.parametrize(("started", "expected"), [(122.9, PASS), (123.0, PASS), (123.1, FAIL)])
 def test_a_write_acknowledged_on_the_old_timeline_is_split_brain(started: float, expected: Status) -> None:
-    """Promoted at 123: what began after it, was acknowledged and is missing, an old primary took."""
+    """Promoted at 123: a write that began after it, was acknowledged and is missing was accepted by the old primary."""
     run = killed()
     run.signal(123.0)
     run.book(started, 5000, final=False)
@@ -137,7 +137,7 @@ def test_a_write_acknowledged_on_the_old_timeline_is_split_brain(started: float,
 
 
 def test_within_the_clocks_uncertainty_it_is_not_split_brain() -> None:
-    """The promotion was read from a log, in wall-clock time."""
+    """The instant of the promotion was read from a log, in wall-clock time."""
     run = killed()
     run.uncertainty_ns = 200_000_000
     run.signal(123.0)
@@ -164,7 +164,7 @@ def test_the_platforms_own_demotion_ends_the_old_primary() -> None:
     ],
 )
 def test_the_end_of_the_last_session_counts_and_not_the_decision(said: list[tuple[float, str, str]], window: float) -> None:
-    """Decided at 121: while its sessions are being ended, a primary acknowledges. Promoted was somebody else at 123."""
+    """The decision was at 121: while its sessions are being ended, a primary still acknowledges. The other member was promoted at 123."""
     run = killed(119.0, dead=None)
     run.signal(121.0, "demoted", source="old.log")
     for at, kind, source in said:
@@ -173,7 +173,7 @@ def test_the_end_of_the_last_session_counts_and_not_the_decision(said: list[tupl
     assert run.verdict("loss/kill").measured == pytest.approx(window)
 
 
-def test_what_a_cut_off_primary_acknowledged_until_it_stepped_down_is_the_faults_loss() -> None:
+def test_writes_that_a_cut_off_primary_acknowledged_until_it_stepped_down_are_lost_by_the_fault() -> None:
     """Cut off at 120, stepped down at 124, replaced at 125.5: those of 120 to 123.5 were lost with it, the oldest 3.99 s before its end."""
     run = killed(dead=None)
     for index in range(8):
@@ -193,8 +193,8 @@ def test_what_a_cut_off_primary_acknowledged_until_it_stepped_down_is_the_faults
         (123.5, "split-brain/kill", "acknowledged and is missing; 1 of them was read on the old primary before it was rewound"),
     ],
 )
-def test_what_the_lost_side_held_alone_is_told_beside_what_is_missing(started: float, judge: str, says: str) -> None:
-    """Read before the sides were joined: evidence of who took a write that nobody has any more. A stranger's row is nobody's."""
+def test_rows_of_the_old_primary_alone_are_stated_with_the_missing_writes(started: float, judge: str, says: str) -> None:
+    """Read before the sides were joined: they show who accepted a write that is missing now. Rows that the run did not write do not count."""
     run = killed(119.5)
     run.signal(123.0)
     run.book(started, 5000, final=False)
@@ -206,7 +206,7 @@ def test_what_the_lost_side_held_alone_is_told_beside_what_is_missing(started: f
 
 
 def test_a_booking_that_the_old_primary_took_and_cancelled_after_the_promotion_is_split_brain_too() -> None:
-    """A canary cancels its booking at once: elsewhere cancelled rows are kept, so that this one's absence tells who took both."""
+    """A canary cancels its booking at once. Other cancelled rows are kept, so its absence shows which primary accepted both."""
     run = killed()
     run.signal(123.0)
     run.book(110.0, 4000, final=False)
@@ -218,14 +218,14 @@ def test_a_booking_that_the_old_primary_took_and_cancelled_after_the_promotion_i
 
 
 def test_the_promotion_bounds_an_unobserved_end() -> None:
-    """Neither death nor demotion is known: by the promotion at 123 the old primary had lost its lease."""
+    """Neither death nor demotion is known: at the promotion at 123 the old primary had lost its lease."""
     run = killed(119.0, dead=None)
     run.signal(123.0, "promoted")
     assert run.verdict("loss/kill").measured == pytest.approx(3.99)
 
 
 def test_missing_writes_and_no_end_of_the_primary_are_breaches() -> None:
-    """Nothing says that any primary ended: the fault explains nothing."""
+    """No evidence says that a primary ended: the fault does not explain the missing writes."""
     run = killed(119.0, dead=None)
     assert run.verdict("integrity/lost").status is FAIL
 
@@ -252,7 +252,7 @@ def test_without_a_final_state_nothing_is_known() -> None:
 
 
 def test_ambiguous_writes_are_no_loss() -> None:
-    """A write without an answer may or may not be there; nobody was promised it."""
+    """A write without an answer may or may not be there; it was not acknowledged."""
     run = killed()
     run.book(119.8, None, final=False, key="doubt-1", outcome="info", good=False, status=0)
     run.book(119.9, None, final=False, key="doubt-2", outcome="info", good=False, status=0)
@@ -263,7 +263,7 @@ def test_ambiguous_writes_are_no_loss() -> None:
 
 
 def test_other_shards_lose_nothing_by_this_fault() -> None:
-    """A booking of shard 2 that is missing is a breach, whatever was killed on shard 1."""
+    """A missing booking of shard 2 is a breach, also if a primary of shard 1 was killed."""
     run = killed()
     run.book(119.9, 5000, final=False, shard=2, franchise=150)
     assert run.assess().faults[0].lost_writes == 0
@@ -303,7 +303,7 @@ def test_a_canarys_cancelled_bookings_still_show_a_loss() -> None:
 
 
 def test_a_lost_slot_may_be_booked_again() -> None:
-    """The slot of a lost booking is given to somebody else after the fail-over: that is the loss's doing, no double booking."""
+    """The slot of a lost booking is booked by another customer after the failover: the loss explains it, so it is no double booking."""
     run = killed(119.5)
     lost = run.effects[39]
     run.book(130.0, 6000, starts_at=lost.starts_at)
@@ -312,7 +312,7 @@ def test_a_lost_slot_may_be_booked_again() -> None:
 
 @pytest.mark.parametrize(("seen", "again", "expected"), [(119.8, 130.0, PASS), (110.0, 112.0, FAIL)])
 def test_an_unacknowledged_version_may_be_lost_with_its_primary(seen: float, again: float, expected: Status) -> None:
-    """A move without an answer was read back and is gone: after a fail-over that is its doing, without one in between nothing excuses it."""
+    """A move without an answer was read back and is missing now: a failover explains that; without one nothing does."""
     run = killed()
     run.book(105.2, 5000, session="s")
     run.act("reschedule", seen - 0.3, booking=5000, session="s", outcome="info", good=False, status=0)
@@ -322,7 +322,7 @@ def test_an_unacknowledged_version_may_be_lost_with_its_primary(seen: float, aga
 
 
 def test_a_tier_has_no_data_to_lose() -> None:
-    """A cache may forget; the loss objective says so instead of passing."""
+    """A cache may lose its entries; the loss objective says so instead of passing."""
     tier = replace(KILL, kind="cache.tier-lost", scope={"tier": "cache"})
     run = replace(killed(), faults=(tier,), objectives=(replace(LOSS, faults=("cache.*",)),))
     assert run.verdict("loss/kill").status is INCONCLUSIVE
@@ -349,7 +349,7 @@ def called(
 
 
 @pytest.mark.parametrize(("bites", "returned"), [(120.05, 120.02), (122.05, 120.02), (121.05, 128.0), (123.05, 140.0)])
-def test_when_a_calls_fault_takes_effect_is_seen_and_not_taken_from_its_return(bites: float, returned: float) -> None:
+def test_the_instant_at_which_a_calls_fault_takes_effect_is_observed_and_not_its_return(bites: float, returned: float) -> None:
     """Late, or before the call returned: t_f lies between the last acknowledgement and the first refusal, and the lost writes are the fault's."""
     run = called(bites, bites - 1.0, returned=returned)
     answer, told = run.verdict("loss/kill"), run.assess().faults[0]
@@ -362,7 +362,7 @@ def test_when_a_calls_fault_takes_effect_is_seen_and_not_taken_from_its_return(b
 
 @pytest.mark.parametrize(("bound", "expected"), [(0.8, FAIL), (0.95, INCONCLUSIVE), (1.2, PASS)])
 def test_a_bound_within_the_loss_windows_interval_is_neither_kept_nor_broken(bound: float, expected: Status) -> None:
-    """Died between 121.91 (acknowledged) and 122.005 (refused); the oldest lost write was acknowledged at 121.01."""
+    """The primary ended between 121.91 (acknowledged) and 122.005 (refused); the oldest lost write was acknowledged at 121.01."""
     assert called(122.0, 121.0, bound=bound).verdict("loss/kill").status is expected
 
 
@@ -374,7 +374,7 @@ def test_one_failure_while_others_are_acknowledged_is_no_sign_of_death() -> None
     assert run.verdict("integrity/lost").status is PASS
 
 
-def test_of_a_partial_fault_it_is_unknown_who_took_the_others() -> None:
+def test_in_a_partial_fault_it_is_unknown_which_primary_accepted_the_other_writes() -> None:
     """Every third request fails from 120.05, the rest are acknowledged, and what was acknowledged since 119.5 is gone: the fault's, within an interval."""
     run = Run((LOSS, INTEGRITY), (KILL,))
     run.life(observed=120.4, returned_ns=ns(120.02))
@@ -393,12 +393,12 @@ def test_of_a_partial_fault_it_is_unknown_who_took_the_others() -> None:
 
 @pytest.mark.parametrize("ended", [(119.9, 120.1), (121.9, 122.05)])
 def test_a_hook_may_say_when_the_primary_ends(ended: tuple[float, float]) -> None:
-    """Its word goes before what was seen: what was acknowledged after it is a breach."""
+    """Its statement has precedence over observations: a missing write that was acknowledged after it is a breach."""
     run = called(122.05, 119.0, ended_ns=[ns(each) for each in ended])
     assert (run.verdict("integrity/lost").status is PASS) is (ended[1] > 122)
 
 
-def test_a_call_without_an_observed_effect_excuses_nothing() -> None:
+def test_a_call_without_an_observed_effect_explains_nothing() -> None:
     """No refusal, no observation, no promotion: what is missing is a breach."""
     run = called(130.0, 119.0)
     run.events = [event for event in run.events if event.edge != "observed"]
@@ -407,7 +407,7 @@ def test_a_call_without_an_observed_effect_excuses_nothing() -> None:
 
 
 def test_the_order_of_rows_does_not_matter() -> None:
-    """Whatever order files hold their rows in, the answer is the same."""
+    """The result is the same for every order of rows in the files."""
     run = killed(119.0)
     run.signal(123.0)
     run.book(123.5, 5000, final=False)

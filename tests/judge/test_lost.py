@@ -1,4 +1,4 @@
-"""When all of the environment is taken away by no fault, what it answered while it went fails nothing; what it answered before stands."""
+"""If the whole environment is lost without a fault, its last answers fail nothing; what it answered before counts."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def going(bad_from: float) -> Run:
     return run
 
 
-def test_an_environment_that_is_taken_away_breaks_no_promise() -> None:
-    """It was whole at second 60 and then ended part by part: of all its verdicts none is a fail, and the whole is inconclusive."""
+def test_an_environment_that_is_lost_breaks_no_promise() -> None:
+    """It was complete at second 60 and then ended part by part: no verdict fails, and the run is inconclusive."""
     run = going(60.1)
     assert run.assess().status is FAIL, "without the mark these are outages"
     lost(run, 60)
@@ -41,16 +41,16 @@ def test_an_environment_that_is_taken_away_breaks_no_promise() -> None:
     assert "answers later than 60.0 s are not used" in run.verdict("complete").reason
 
 
-def test_what_it_broke_before_stands() -> None:
-    """An outage that began ten seconds earlier is the platform's own."""
+def test_what_it_broke_before_counts() -> None:
+    """An outage that began ten seconds earlier was caused by the platform."""
     run = going(60.1)
     lost(run, 70.1)
     assert run.verdict("availability/all").status is FAIL
 
 
 @pytest.mark.parametrize(("took", "recorded"), [(1.0, 1), (1.000000001, 0)])
-def test_an_answer_counts_if_it_came_while_all_was_there(took: float, recorded: int) -> None:
-    """One that was under way then may have been lost with the part that worked on it."""
+def test_an_answer_counts_if_it_came_while_all_parts_were_there(took: float, recorded: int) -> None:
+    """A request that was in progress then may have been lost with the part that handled it."""
     run = Run((AVAILABILITY,))
     run.op(59, took=took)
     lost(run, 60)
@@ -68,7 +68,7 @@ def test_a_recovery_longer_than_the_run_is_not_missing() -> None:
 
 
 def test_a_fault_that_was_open_then_is_not_called_unhealed() -> None:
-    """There is nothing left that could be healed."""
+    """Nothing is left that could be healed."""
     run = Run(EVERYTHING, (KILL,))
     run.life(healed=None, verified=None)
     run.steady(2000, 10, 125)

@@ -1,4 +1,4 @@
-"""A noisy machine may cost a pass; it never makes a fail. What was done to us is told from what the platform did to itself."""
+"""A noisy machine may cost a pass; it never makes a fail. The effects of other programs are distinguished from the platform's own."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ BUSY = range(40, 60)
          "stopped sender", "stopped part", "stopped helper", "late sampler", "late by its own work"],
 )  # fmt: skip
 def test_the_cause_of_a_delay_is_named(change: dict[str, float], cause: str) -> None:
-    """Twenty such seconds in a quiet record: one stretch that begins with the first of them, or none."""
+    """Twenty seconds with this cause in an otherwise quiet record: one stretch that begins with the first of them, or none."""
     found = disturbances(record((BUSY, change)))
     assert len(found) == bool(cause)
     for one in found:
@@ -78,13 +78,13 @@ def test_the_cause_of_a_delay_is_named(change: dict[str, float], cause: str) -> 
 
 @pytest.mark.parametrize("length", [1, 2, 5, 20])
 def test_bursts_are_separate_stretches(length: int) -> None:
-    """Between them the neighbour rests, and nothing is doubted but the tail."""
+    """Between bursts of the neighbour nothing is doubtful except the time until the backlog is gone."""
     found = disturbances(record((range(30, 30 + length), BOTH_CORES), (range(80, 80 + length), BOTH_CORES)))
     assert [(one.started_ns, one.ended_ns) for one in found] == [(ns(30), ns(30 + length)), (ns(80), ns(80 + length))]
 
 
-def test_what_a_fault_of_ours_stopped_is_its_own_doing() -> None:
-    """A part that stands still while the plan keeps it so is no neighbour's work; a sender always is."""
+def test_a_part_that_a_fault_stopped_is_not_disturbed_by_others() -> None:
+    """A part that is stopped by the plan's fault was not disturbed by a neighbour; a stopped sender always was."""
     run = Run((LATENCY,), (KILL,))
     run.life()
     run.steady(1000)
@@ -95,7 +95,7 @@ def test_what_a_fault_of_ours_stopped_is_its_own_doing() -> None:
 
 
 def test_what_was_not_recorded_is_doubtful() -> None:
-    """A sampler that was gone for half a minute says nothing of it; an old record is not held to that."""
+    """A sampler that recorded nothing for half a minute is no evidence of quiet; older records, which have other fields, are not held to that."""
     whole = record()
     gap = whole[(whole["at_ns"] <= ns(50)) | (whole["at_ns"] > ns(80))]
     [found] = disturbances(gap)
@@ -105,7 +105,7 @@ def test_what_was_not_recorded_is_doubtful() -> None:
 
 @pytest.mark.parametrize(("change", "expected"), [({}, 0), (BOTH_CORES, 1), (SELF, 0), (BUILD, 1)])
 def test_an_old_record_is_judged_by_the_old_rule(change: dict[str, float], expected: int) -> None:
-    """Nothing idle, and others took much of it: it cannot tell a polite build, and doubts too much rather than too little."""
+    """No idle time, and other programs used much: an old record cannot show a build at low priority, so too much is doubtful rather than too little."""
     found = disturbances(old(record((BUSY, change))))
     assert len(found) == expected
     assert all("hardly any idle" in one.cause for one in found)
@@ -132,7 +132,7 @@ def test_a_stretch_lasts_until_requests_are_as_usual(slow_until: float, ends: fl
 
 
 def test_a_platform_that_is_always_slow_leaves_no_backlog() -> None:
-    """How it answers when nobody disturbs it is its own usual."""
+    """Its usual response time is the one without disturbance."""
     run = Run((LATENCY,))
     run.steady(4000, took=0.5)
     run.changes["resources"] = record((range(40, 41), BOTH_CORES))
@@ -140,7 +140,7 @@ def test_a_platform_that_is_always_slow_leaves_no_backlog() -> None:
 
 
 def test_without_undisturbed_time_the_end_is_unknown() -> None:
-    """So the longest tail is taken."""
+    """So the longest possible backlog is assumed."""
     run = Run((LATENCY,))
     run.steady(20, 30, 40)
     run.changes["resources"] = record((range(40, 41), BOTH_CORES))
@@ -189,7 +189,7 @@ FAILING = {"took": 0.02, "outcome": "info", "good": False, "status": 503}
     ids=lambda value: getattr(value, "id", ""),
 )
 def test_what_only_a_neighbour_caused_fails_nothing(objective: Objective, how: dict[str, Any]) -> None:
-    """The same requests fail on a quiet machine, and are inconclusive where somebody held the platform up; the reason says who."""
+    """The same requests fail on a quiet machine, and are inconclusive where other programs delayed the platform; the reason names the cause."""
     run = slow_while(BUSY, (AVAILABILITY, objective), **how)
     run.operations = [replace(each, cache=each.cache or "hit") for each in run.operations]
     name = f"{objective.id}/all"
@@ -204,8 +204,8 @@ def test_what_only_a_neighbour_caused_fails_nothing(objective: Objective, how: d
     assert disturbed(run, BUSY, change=SELF).verdict(name).status is FAIL
 
 
-def test_a_slow_platform_fails_by_the_time_in_which_the_neighbour_rests() -> None:
-    """300 ms too slow throughout, beside bursts of 20 s in half of the time."""
+def test_a_slow_platform_fails_by_the_time_between_bursts_of_the_neighbour() -> None:
+    """300 ms too slow throughout, next to bursts of 20 s in half of the time."""
     run = disturbed(slow_while(range(10, 110), (LATENCY,), took=0.35), range(20, 40), range(60, 80), range(100, 110))
     found = run.verdict("latency/all")
     assert found.status is FAIL
@@ -215,13 +215,13 @@ def test_a_slow_platform_fails_by_the_time_in_which_the_neighbour_rests() -> Non
     ]
 
 
-def test_a_pass_on_half_a_machine_is_a_pass() -> None:
-    """Kept is kept."""
+def test_a_pass_in_spite_of_a_neighbour_is_a_pass() -> None:
+    """An objective that holds under disturbance holds."""
     assert disturbed(slow_while((), (LATENCY,)), range(10, 110)).verdict("latency/all").status is PASS
 
 
-def test_a_request_that_was_too_late_before_the_neighbour_came_is_not_his() -> None:
-    """Due at second 39, promised within 0.1 s, answered at second 41: it had broken its promise when he came at second 40."""
+def test_a_request_that_was_too_late_before_the_neighbour_started_is_the_platforms() -> None:
+    """Due at second 39, promised within 0.1 s, answered at second 41: it was already too late when the neighbour started at second 40."""
     run = Run((replace(LATENCY, percentile=0.9),))
     for index in range(1000):
         run.op(10 + index / 40, 0.02)
@@ -230,7 +230,7 @@ def test_a_request_that_was_too_late_before_the_neighbour_came_is_not_his() -> N
     assert disturbed(run, range(40, 42)).verdict("latency/all").status is FAIL
 
 
-def test_double_booking_fails_beside_any_neighbour() -> None:
+def test_double_booking_fails_next_to_any_neighbour() -> None:
     """Integrity is absolute."""
     run = Run((INTEGRITY,))
     run.book(50, 1, starts_at=EIGHT)
@@ -246,16 +246,16 @@ def stale_list() -> Run:
     return run
 
 
-def test_an_old_list_is_doubted_where_a_replica_may_have_been_held_up() -> None:
-    """How old it may be is a question of time."""
+def test_an_outdated_list_is_doubtful_where_a_replica_may_have_been_delayed() -> None:
+    """Its permitted age is a matter of time."""
     run = stale_list()
     assert run.verdict("integrity/stale_offers").status is FAIL
     assert disturbed(run, range(45, 52)).verdict("integrity/stale_offers").status is INCONCLUSIVE
     assert disturbed(run, range(120, 125)).verdict("integrity/stale_offers").status is FAIL
 
 
-def test_a_loss_is_doubted_where_the_standby_may_have_been_held_up() -> None:
-    """Seven seconds of bookings are missing where five are allowed, and before the end of the primary somebody took the machine."""
+def test_a_loss_is_doubtful_where_the_standby_may_have_been_delayed() -> None:
+    """Seven seconds of bookings are missing where five are allowed, and before the end of the primary other programs took the machine."""
     run = Run((LOSS,), (KILL,))
     run.life()
     for number in range(160):
@@ -268,7 +268,7 @@ def test_a_loss_is_doubted_where_the_standby_may_have_been_held_up() -> None:
 
 
 def test_a_leak_is_doubtful_where_other_programs_disturbed_the_affected() -> None:
-    """Beside a neighbour in the time of the fault nobody can say whose doing it was; when he is away, one can."""
+    """With a neighbour during the fault it is unknown what caused the leak; without one it is known."""
     made = containment.run()
     containment.two_neighbours(made)
     assert made.verdict("containment/kill").status is FAIL
@@ -279,8 +279,8 @@ def test_a_leak_is_doubtful_where_other_programs_disturbed_the_affected() -> Non
     assert disturbed(made, range(121, 123)).verdict("containment/kill").status is FAIL
 
 
-def test_who_was_left_behind_beside_a_neighbour_is_not_told() -> None:
-    """A franchise without service after the recovery, and the machine was not the platform's own in that time."""
+def test_a_franchise_left_behind_next_to_a_neighbour_is_inconclusive() -> None:
+    """A franchise has no service after the recovery, and in that time other programs took the machine."""
     run = Run((), (KILL,))
     run.life()
     run.probes(100, 190, down=((120, 125),))
@@ -292,7 +292,7 @@ def test_who_was_left_behind_beside_a_neighbour_is_not_told() -> None:
 
 
 def test_the_host_verdict_names_the_disturbance() -> None:
-    """Shown, not judged: with the cause, so that somebody can do something about it."""
+    """It is shown and not judged: with the cause, so that the operator can remove it."""
     found = disturbed(slow_while((), (LATENCY,)), BUSY).verdict("host")
     assert (found.status, found.gates) == (INCONCLUSIVE, False)
     assert "other programs disturbed the machine for 20 s of 180 s: other programs delayed the platform" in found.reason
@@ -333,7 +333,9 @@ def statuses(run: Run) -> dict[str, Status]:
 @settings(max_examples=25, deadline=None)
 @given(stretches, st.integers(2, 8), stretches, st.floats(0.2, 3.0))
 def test_a_neighbour_never_makes_a_fail(troubles: list[tuple[int, int]], share: int, his: list[tuple[int, int]], took: float) -> None:
-    """Whatever the platform does by itself, and whatever he makes slower or fails while he is there: a pass or a doubt does not become a fail."""
+    """For every behaviour of the platform, and every request that a neighbour delays or fails: a pass or an inconclusive verdict never becomes a
+    fail.
+    """
     before = history(troubles, share)
     quiet = statuses(replace(before, changes={"resources": record()}))
     there = [range(start, start + length) for start, length in his]
@@ -350,6 +352,6 @@ def test_a_neighbour_never_makes_a_fail(troubles: list[tuple[int, int]], share: 
 @settings(max_examples=25, deadline=None)
 @given(stretches, st.integers(2, 4), st.integers(112, 180), st.integers(1, 8))
 def test_what_undisturbed_evidence_fails_stays_failed(troubles: list[tuple[int, int]], share: int, start: int, length: int) -> None:
-    """A neighbour who comes when none of the judged requests are under way changes nothing."""
+    """A neighbour that runs while none of the judged requests is in progress changes nothing."""
     run = history(troubles, share)
     assert statuses(disturbed(run, range(start, start + length))) == statuses(replace(run, changes={"resources": record()}))

@@ -1,4 +1,4 @@
-"""Steady-state objectives on histories small enough to count by hand."""
+"""Steady-state objectives on histories small enough to calculate by hand."""
 
 from dataclasses import replace
 from typing import Any
@@ -32,7 +32,7 @@ def objective(measure: str, **fields: Any) -> Objective:
     ],
 )
 def test_availability_is_good_over_intended(good: int, bad: int, expected: Status) -> None:
-    """99 % is kept, broken, or cannot be told from so few."""
+    """99 % holds, does not hold, or cannot be decided from so few requests."""
     run = Run((objective("availability", at_least=0.99),))
     run.steady(good)
     for index in range(bad):
@@ -95,7 +95,7 @@ def test_latency_is_decided_by_the_share_within_the_bound(slow: int, took: float
 
 
 def test_response_time_counts_from_when_the_request_was_due() -> None:
-    """A request sent late has kept its customer waiting anyway."""
+    """The customer of a request that was sent late waited in any case."""
     run = Run((objective("latency", at_most=0.1, percentile=0.999),))
     run.steady(99, took=0.05)
     run.op(60, late=3.0, took=3.1)
@@ -113,7 +113,7 @@ def test_refusing_quickly_does_not_improve_latency() -> None:
 
 
 def test_each_region_has_its_own_verdict_also_one_without_requests() -> None:
-    """The regions come from the topology: silence is inconclusive, never absent."""
+    """The regions come from the topology: a region without requests is inconclusive, never absent."""
     run = Run((objective("availability", at_least=0.9, per="region"),))
     run.steady(100, region="east")
     assert run.verdict("availability/east").status is PASS
@@ -154,7 +154,7 @@ def test_only_the_kinds_that_the_objective_names_count() -> None:
 
 @pytest.mark.parametrize(("hits", "misses", "expected"), [(100, 0, PASS), (100, 100, FAIL), (0, 0, INCONCLUSIVE)])
 def test_the_hit_ratio_counts_lookups_only(hits: int, misses: int, expected: Status) -> None:
-    """Bypasses and answers that say nothing of a cache are no lookups."""
+    """Bypasses, and answers that state nothing about a cache, are not lookups."""
     run = Run((objective("cache_hit_ratio", at_least=0.9),))
     run.steady(hits, cache="hit")
     run.steady(misses, cache="miss")
@@ -179,7 +179,7 @@ def test_the_hit_ratio_counts_lookups_only(hits: int, misses: int, expected: Sta
     ],
 )
 def test_a_warm_hit_ratio_counts_what_was_looked_up_before(before: dict[str, Any], sent: float, counts: bool) -> None:
-    """The first lookup of a franchise misses the best cache of all; the second may not."""
+    """The first lookup of a franchise is a miss in any cache; the second need not be."""
     run = Run((objective("cache_hit_ratio", at_least=0.95, warm=True),))
     run.op(**{"franchise": 7, **before})
     run.op(sent, franchise=7, cache="miss")
@@ -189,7 +189,7 @@ def test_a_warm_hit_ratio_counts_what_was_looked_up_before(before: dict[str, Any
 
 @pytest.mark.parametrize(("hits", "misses", "expected"), [(100, 0, PASS), (30, 70, FAIL), (20, 0, INCONCLUSIVE)])
 def test_a_cold_start_neither_keeps_nor_breaks_a_warm_hit_ratio(hits: int, misses: int, expected: Status) -> None:
-    """However many franchises the run met for the first time."""
+    """For any number of franchises that are looked up for the first time."""
     run = Run((objective("cache_hit_ratio", at_least=0.95, warm=True),))
     for franchise in range(1, 200):
         run.op(9, cache="miss", franchise=franchise)
@@ -211,7 +211,7 @@ def test_database_time_is_what_the_platform_states() -> None:
     assert verdict.measured == pytest.approx(0.0125)
 
 
-def test_no_stated_time_is_no_evidence() -> None:
+def test_answers_without_a_stated_time_are_no_evidence() -> None:
     """A platform without Server-Timing is neither fast nor slow."""
     run = Run((objective("cache_time", at_most=0.05, percentile=0.95),))
     run.steady(100)
@@ -222,8 +222,8 @@ def test_no_stated_time_is_no_evidence() -> None:
     ("offered", "good", "expected"),
     [(1000, 1000, PASS), (1000, 999, FAIL), (999, 999, INCONCLUSIVE), (0, 0, INCONCLUSIVE)],
 )
-def test_throughput_is_not_refuted_by_a_plan_that_asks_for_less(offered: int, good: int, expected: Status) -> None:
-    """10 requests/s over 100 s of calm: exactly reached, missed by one, never asked for."""
+def test_throughput_is_not_refuted_by_a_plan_with_a_lower_rate(offered: int, good: int, expected: Status) -> None:
+    """10 requests/s over 100 s of calm: exactly reached, missed by one, never requested."""
     run = Run((objective("throughput", at_least=10.0),))
     run.steady(good)
     for index in range(offered - good):
@@ -252,7 +252,7 @@ def test_a_generator_may_be_late_by_a_tenth_of_the_tightest_bound(late: float, w
 
 
 def test_a_late_generator_does_not_hide_what_punctual_windows_prove() -> None:
-    """Failures in windows where the generator kept its schedule are the platform's own."""
+    """Failures in windows in which the generator kept its schedule count."""
     assert _with_late_generator(0.5, bad=50).verdict("availability/all").status is FAIL
 
 
@@ -273,8 +273,8 @@ def test_a_late_generator_fails_nothing() -> None:
         (150.0, PASS, INCONCLUSIVE),
     ],
 )
-def test_a_dead_workers_time_is_blind(bad_at: float | None, calm: Status, broken: Status) -> None:
-    """One of two workers dies at second 130: objectives that touch its share of the rest say so, and the others stand."""
+def test_a_dead_worker_makes_the_rest_of_its_time_blind(bad_at: float | None, calm: Status, broken: Status) -> None:
+    """One of two workers dies at second 130: objectives that its share affects say so, and the others are judged."""
     run = Run((objective("availability", at_least=0.95), replace(objective("availability", at_least=0.5, window="fault"), id="broken")))
     run.steady(100)
     run.steady(20, 110, 190)
@@ -291,7 +291,7 @@ def test_a_dead_workers_time_is_blind(bad_at: float | None, calm: Status, broken
 
 
 def test_one_late_request_in_a_hundred_is_no_late_window() -> None:
-    """The p99 of a window bears one late request in a hundred, and not two."""
+    """The p99 of a window tolerates one late request in a hundred, and not two."""
     for count, windows in ((1, 0), (2, 1)):
         run = Run((objective("latency", at_most=0.1, percentile=0.95),))
         run.steady(100 - count, 10, 20)
@@ -299,8 +299,8 @@ def test_one_late_request_in_a_hundred_is_no_late_window() -> None:
         assert run.assess().load.generator_limited_windows == windows
 
 
-def test_an_operation_that_never_ended_is_endless() -> None:
-    """Without an end there is no response time, and it is not counted as quick."""
+def test_an_operation_without_an_end_is_not_quick() -> None:
+    """It has no response time, and counts as slower than any bound."""
     run = Run((objective("latency", at_most=0.1, percentile=0.5),))
     run.steady(3)
     run.changes["operations"] = run.history.operations.assign(ended_ns=pd.array([ns(11), pd.NA, pd.NA], dtype="Int64"))

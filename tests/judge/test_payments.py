@@ -83,7 +83,7 @@ INNOCENT = (older_charge, doubtful_charge, paid_and_cancelled, paid_twice_by_one
 
 
 @pytest.mark.parametrize("plant", INNOCENT, ids=lambda plant: plant.__name__)
-def test_what_looks_like_a_breach_and_is_none_passes(plant: Plant) -> None:
+def test_what_only_looks_like_a_breach_passes(plant: Plant) -> None:
     """Every one of these is right behaviour."""
     assert not_passing(plant) == set()
 
@@ -107,7 +107,7 @@ def test_a_charge_of_an_earlier_run_hides_no_breach_of_this_one() -> None:
 
 
 def test_without_a_ledger_payments_are_unknown() -> None:
-    """The bookings are judged anyway."""
+    """The bookings are judged in any case."""
     run = clean()
     run.captures = None
     assert {name for name, status in statuses(run).items() if status is Status.INCONCLUSIVE} == {

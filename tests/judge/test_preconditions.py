@@ -1,4 +1,4 @@
-"""What must be true of a trial before any of its verdicts means something: writes under way, clocks, evidence that can be read."""
+"""What must be true of a trial so that its verdicts have a meaning: writes in progress, synchronous clocks, readable evidence."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,7 @@ PASS, FAIL, INCONCLUSIVE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
     ids=["a second before", "just earlier", "at the fault", "just later"],
 )
 def test_a_primary_without_writes_has_nothing_to_lose(sent: float, expected: Status) -> None:
-    """A write of the shard was sent within the second before the fault."""
+    """A write of the shard must have been sent within the second before the fault."""
     run = Run((LOSS,), (KILL,))
     run.life()
     run.book(sent, 1000)
@@ -39,14 +39,14 @@ def test_a_primary_without_writes_has_nothing_to_lose(sent: float, expected: Sta
 
 
 def test_without_a_loss_objective_writes_are_not_required() -> None:
-    """A fault of a tier, or one whose loss nobody bounds, needs none."""
+    """A fault of a tier, or one whose loss has no bound, needs none."""
     run = Run((RECOVERY,), (KILL,))
     run.life()
     assert "in-flight/kill" not in {verdict.id for verdict in run.assess().verdicts}
 
 
 @pytest.mark.parametrize(("uncertainty_s", "expected"), [(0.0, PASS), (4.999, PASS), (5.0, INCONCLUSIVE)])
-def test_clocks_as_uncertain_as_the_tightest_bound_tell_nothing(uncertainty_s: float, expected: Status) -> None:
+def test_clocks_as_uncertain_as_the_tightest_bound_prove_nothing(uncertainty_s: float, expected: Status) -> None:
     """The loss objective allows 5 s, the recovery objective 20 s."""
     run = Run((LOSS, RECOVERY), (KILL,), uncertainty_ns=round(uncertainty_s * 1e9))
     assert run.verdict("clock").status is expected
@@ -56,8 +56,8 @@ def test_clocks_as_uncertain_as_the_tightest_bound_tell_nothing(uncertainty_s: f
     ("precedence", "told"),
     [("customers: real-time", False), ("customers: nice", True), ("customers: none", True), ("canary: none", False), (None, False)],
 )
-def test_a_late_sender_that_had_to_wait_its_turn_says_what_would_help(precedence: str | None, told: bool) -> None:
-    """Its own precedence counts, not another sender's; a run that recorded none is not guessed about."""
+def test_a_late_sender_without_real_time_priority_gets_advice(precedence: str | None, told: bool) -> None:
+    """Its own priority counts, not another sender's; nothing is assumed about a run that recorded none."""
     run = Run((LATENCY,))
     run.steady(100, late=0.05)
     if precedence is not None:
@@ -70,8 +70,8 @@ def test_a_late_sender_that_had_to_wait_its_turn_says_what_would_help(precedence
 @pytest.mark.parametrize(
     ("interrupted", "told"), [("no canary was recorded for 9 s", "no canary was recorded for 9 s"), (None, "logs/fault-kill.log")]
 )
-def test_a_fault_that_never_was_says_why(interrupted: str | None, told: str) -> None:
-    """The run ended before it, or its experiment knows."""
+def test_a_fault_that_was_not_injected_says_why(interrupted: str | None, told: str) -> None:
+    """The run ended before it was due, or its experiment recorded the reason."""
     run = Run((RECOVERY,), (KILL,))
     run.changes["manifest"] = replace(run.history.manifest, interrupted=interrupted)
     assert told in run.verdict("observed/kill").reason
@@ -116,7 +116,7 @@ def test_a_stored_run_is_judged_as_it_was(stored: tuple[Path, Run]) -> None:
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("damage", ["truncated", "garbage", "empty"])
 def test_a_damaged_file_is_named_and_never_a_pass(stored: tuple[Path, Run], name: str, damage: str) -> None:
-    """Half of it, nonsense in its place, or nothing: the run is inconclusive, the platform is not blamed, and nothing raises."""
+    """Truncated, with invalid content, or empty: the run is inconclusive, the platform is not blamed, and nothing raises."""
     directory, run = stored
     whole_file = (directory / name).read_bytes()
     (directory / name).write_bytes({"truncated": whole_file[: len(whole_file) // 2], "garbage": b"\x00nonsense\n", "empty": b""}[damage])
@@ -129,8 +129,8 @@ def test_a_damaged_file_is_named_and_never_a_pass(stored: tuple[Path, Run], name
         assert {verdict.id: verdict.status for verdict in assessment.verdicts}["evidence"] is INCONCLUSIVE
 
 
-def test_effects_that_did_not_fit_are_told(stored: tuple[Path, Run]) -> None:
-    """Whoever judges knows that something of them is missing, and where it is."""
+def test_effects_that_did_not_fit_are_reported(stored: tuple[Path, Run]) -> None:
+    """The judges know that some effects are missing, and where these are."""
     directory, run = stored
     (directory / history.ODD_EFFECTS).write_bytes(b'{"version": "x"}\n{"version": "y"}\n')
     found = history.load(directory)
@@ -138,7 +138,7 @@ def test_effects_that_did_not_fit_are_told(stored: tuple[Path, Run]) -> None:
     assert assess(found, run.plan, run.target).status is INCONCLUSIVE
 
 
-def test_a_torn_line_is_named_and_the_others_still_tell(stored: tuple[Path, Run]) -> None:
+def test_an_incomplete_line_is_named_and_the_others_are_read(stored: tuple[Path, Run]) -> None:
     """The writer was killed in the middle of its last line."""
     directory, _ = stored
     with (directory / history.TIMELINE).open("ab") as file:
@@ -157,7 +157,7 @@ def test_a_torn_line_is_named_and_the_others_still_tell(stored: tuple[Path, Run]
     ids=["before the promotion", "at the promotion", "after it"],
 )
 def test_a_write_begun_after_the_promotion_is_no_loss_of_the_old_primary(started: float, split: int, lost: int) -> None:
-    """The old primary lived on until second 130 and acknowledged: that is a second primary, and no loss objective excuses it."""
+    """The old primary ran until second 130 and acknowledged: that is a second primary, and no loss objective explains it."""
     run = Run((LOSS,), (KILL,))
     run.events = [
         FaultEvent("kill", "injected", ns(120), {"dead_ns": ns(130)}), FaultEvent("kill", "observed", ns(120.5)),
@@ -182,7 +182,7 @@ def test_a_write_begun_after_the_promotion_is_no_loss_of_the_old_primary(started
     ],
 )
 def test_a_step_that_failed_is_named_without_the_directories_of_its_machine(detail: str, said: str) -> None:
-    """The file's name tells what is missing; where it lay tells nobody anything."""
+    """The file's name states what is missing; its directory is of no use to a reader."""
     run = whole()
     run.marks.append(Mark(ns(180), "harness-error", detail))
     verdict = run.verdict("complete")

@@ -1,4 +1,4 @@
-"""What holds of every history: order never matters, more failures never help, and less evidence never turns doubt or failure into a pass."""
+"""What holds for every history: order never matters, more failures never help, and less evidence never turns inconclusive or fail into a pass."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +21,7 @@ few = settings(max_examples=6, deadline=None)
 
 @given(st.lists(statuses), st.lists(statuses), st.lists(statuses))
 def test_merging_is_associative_and_its_order_does_not_matter(one: list[Status], two: list[Status], three: list[Status]) -> None:
-    """Merging parts and then the whole is merging everything; an empty part is a doubt, not a pass."""
+    """Merging parts first gives the same as merging everything at once; an empty part is inconclusive, not a pass."""
     parts = [part for part in (one, two, three) if part]
     assert worst(worst(part) for part in parts) is worst(status for part in parts for status in part)
     assert worst([*one, *two]) is worst([*two, *one])
@@ -97,8 +97,8 @@ def test_the_order_of_input_never_matters(run: Run, seed: int) -> None:
 
 @few
 @given(runs(), st.randoms(use_true_random=False))
-def test_the_verdicts_of_a_run_merge_to_its_status_however_they_are_parted(run: Run, random: Random) -> None:
-    """What gates decides, in any order and in parts of any size; what does not gate decides nothing."""
+def test_the_verdicts_of_a_run_merge_to_its_status_in_any_grouping(run: Run, random: Random) -> None:
+    """Gating verdicts decide, in any order and in groups of any size; the others decide nothing."""
     assessment = run.assess()
     gating = [verdict.status for verdict in assessment.verdicts if verdict.gates]
     random.shuffle(gating)
@@ -124,7 +124,7 @@ def failures(draw: st.DrawFn) -> dict[str, Any]:
 @few
 @given(runs(), failures())
 def test_an_added_failure_never_improves_a_verdict(run: Run, failure: dict[str, Any]) -> None:
-    """One more request that was not answered well: no verdict gets better."""
+    """With one more request that is not good, no verdict gets better."""
     before = {verdict.id: verdict.status for verdict in run.assess().verdicts}
     run.bad(**failure)
     after = {verdict.id: verdict.status for verdict in run.assess().verdicts}
@@ -165,7 +165,7 @@ def test_removing_evidence_never_turns_a_breach_into_a_pass(plant: Callable[[Run
 @few
 @given(runs(), st.sampled_from(sorted(REMOVALS)))
 def test_removing_evidence_never_turns_a_run_into_a_pass(run: Run, removal: str) -> None:
-    """Whatever the run was, without a kind of evidence that it had it is no pass."""
+    """Whatever its status, a run that lacks a kind of evidence that it had does not pass."""
     if run.assess().status is Status.PASS:
         return
     REMOVALS[removal](run)

@@ -1,4 +1,4 @@
-"""A run at less than its plan's rate: how much less is a figure beside the planned one, and too little is no run at all."""
+"""A run below its plan's rate: the rate is shown next to the planned one, and with too little of it the run is inconclusive."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +37,7 @@ TOO_SLOW = replace(FOUND, scale=0.19, sessions_per_s=4.37)
     ],
 )
 def test_too_little_of_the_plan_is_inconclusive(rate: Rate | None, status: Status | None) -> None:
-    """Where a machine was measured; whoever chose the rate answers for it."""
+    """If a calibration found the rate; a rate that the user chose is not judged."""
     run = whole()
     manifest = replace(run.history.manifest, rate=rate)
     found = assess(replace(run.history, manifest=manifest), run.plan, run.target)
@@ -73,13 +73,13 @@ def test_too_little_of_the_plan_is_inconclusive(rate: Rate | None, status: Statu
         ),
     ],
 )
-def test_the_rate_is_said_with_the_planned_one(rate: Rate, said: str) -> None:
-    """And with what it rests on, where it was measured."""
+def test_the_rate_is_stated_with_the_planned_one(rate: Rate, said: str) -> None:
+    """And with its basis, if a calibration found it."""
     assert words.sentence(rate) == said
 
 
 def test_a_machine_that_is_too_small_gets_advice() -> None:
-    """More of it, or a rate of one's own choice."""
+    """A larger machine, or a rate that the user chooses."""
     said = words.too_little(TOO_SLOW)
     assert (
         "sustains 4.37 sessions/s of the planned 23 sessions/s, less than the 20 % that is needed for verdicts, so no load was sent" in said
@@ -95,21 +95,21 @@ def kept(place: Path, **changes: object) -> Path:
 
 
 def test_a_run_is_judged_at_the_rate_and_the_lengths_that_it_had(tmp_path: Path) -> None:
-    """Not at those of its file, and not at those that a later version would make of it."""
+    """Not at those in its plan file, and not at those that a later version would calculate from it."""
     found = conclude(kept(tmp_path / "run", rate_scale=0.5, lengths_s=(10.0, 100.0, 80.0)))
     assert [phase.sessions_per_s for phase in found.plan.phases] == [0.5, 0.5, 0.5]
     assert [phase.duration for phase in found.plan.phases] == [10, 100, 80]
     assert found.assessment.status is Status.PASS
 
 
-def test_a_phase_that_was_to_grow_and_did_not_was_cut_short(tmp_path: Path) -> None:
-    """The record says that it was to last 150 s."""
+def test_a_phase_that_should_have_been_longer_was_cut_short(tmp_path: Path) -> None:
+    """The record says that it should have lasted 150 s."""
     found = conclude(kept(tmp_path / "run", lengths_s=(10.0, 150.0, 80.0)))
     assert any("the phase calm was cut short" in reason for reason in found.assessment.reasons)
 
 
 @pytest.mark.parametrize("lengths_s", [(10.0, 100.0), (10.0, 100.0, 80.0, 5.0), (10.0, -1.0, 80.0), (0.0, 1.0, 1.0)])
-def test_lengths_that_no_phases_have_are_damage(tmp_path: Path, lengths_s: tuple[float, ...]) -> None:
+def test_lengths_that_do_not_fit_the_phases_are_damage(tmp_path: Path, lengths_s: tuple[float, ...]) -> None:
     """It is unknown what was planned."""
     with pytest.raises(NoRun, match="lengths"):
         conclude(kept(tmp_path / "run", lengths_s=lengths_s))

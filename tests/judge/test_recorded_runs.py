@@ -17,7 +17,7 @@ RUNS = sorted(path.parent for path in RECORDED.glob("*/manifest.json"))
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
 def test_a_recorded_run_is_judged_as_it_was(run: Path) -> None:
-    """Every field of its summary that was there is as it was; further ones may have come."""
+    """Every field of its recorded summary is unchanged; newer fields may be added."""
     said = conclusion.conclude(run)
     findings = Findings(said.recorded, said.plan, said.target, said.assessment, said.exit_code)
     found, kept = json.loads(summary.render(findings)), json.loads((run / "summary.json").read_text(encoding="utf-8"))
@@ -34,7 +34,7 @@ def without_news(found: object, kept: object) -> object:
 
 
 def test_there_are_runs_of_every_status_that_was_recorded() -> None:
-    """A directory without runs would make the test above one that cannot fail."""
+    """Without runs in the directory the test above could not fail."""
     statuses = {json.loads((run / "summary.json").read_text(encoding="utf-8"))["status"] for run in RUNS}
     assert {"pass", "inconclusive"} <= statuses
     assert len(RUNS) >= 5

@@ -67,7 +67,7 @@ def test_a_bound_within_the_interval_is_neither_kept_nor_broken(back: float, exp
 
 
 def test_answered_exactly_at_the_bound_is_in_time() -> None:
-    """A nanosecond later nobody knows."""
+    """A nanosecond later it is unknown."""
     for extra_ns, expected in ((0, PASS), (1, INCONCLUSIVE)):
         run = Run((RECOVERY,), (KILL,))
         run.life()
@@ -78,7 +78,7 @@ def test_answered_exactly_at_the_bound_is_in_time() -> None:
 
 
 def test_an_excess_within_the_clock_uncertainty_fails_nothing() -> None:
-    """0.2 s of uncertainty on either side of the interval."""
+    """The clocks are uncertain by 0.2 s at either end of the interval."""
     for back, expected in ((140.2, INCONCLUSIVE), (140.4, FAIL), (139.9, INCONCLUSIVE), (139.7, PASS)):
         run = outage((120.0, back))
         run.uncertainty_ns = 200_000_000
@@ -89,8 +89,8 @@ def test_an_excess_within_the_clock_uncertainty_fails_nothing() -> None:
     ("back", "by_itself"),
     [(144.9, True), (145.0, False), (147.0, False), (151.0, False)],
 )
-def test_recovery_that_needed_the_harness_is_none(back: float, by_itself: bool) -> None:
-    """t_r + 5 s of hold must lie before t_h = 150: at 145.0 they are equal, and nothing tells the platform's work from the harness's."""
+def test_recovery_that_needed_the_harness_does_not_count(back: float, by_itself: bool) -> None:
+    """t_r + 5 s of hold must be before t_h = 150: at 145.0 they are equal, and the platform's work cannot be distinguished from the harness's."""
     slow = replace(RECOVERY, at_most=60.0)
     run = outage((120.0, back), objective=slow)
     answer = verdict(run)
@@ -114,7 +114,9 @@ def test_recovery_that_needed_the_harness_is_none(back: float, by_itself: bool) 
     ],
 )
 def test_a_recovery_fails_only_if_it_was_given_its_bound(back: float, bound: float, expected: Status, says: str) -> None:
-    """Healed at 150, after 30 s: who still fails then has broken 20 s and not 300 s; who came back 4 s before the healing may have come back."""
+    """Healed at 150, after 30 s: a platform that still fails then has broken a bound of 20 s and not one of 300 s; one that was back 4 s before may
+    have recovered.
+    """
     answer = verdict(outage((120.0, back), objective=replace(RECOVERY, at_most=bound)))
     assert answer.status is expected
     assert says in answer.reason
@@ -144,14 +146,14 @@ def test_known_recoveries_with_a_bound_shorter_than_the_hold(back: float, expect
 
 
 def test_an_operators_step_may_be_part_of_a_restoration() -> None:
-    """The same late recovery is fine where the plan expects *restored*, and within the time allowed."""
+    """The same late recovery passes if the plan expects *restored* and it is within the time allowed."""
     restored = replace(KILL, expected=Expected.RESTORED)
     assert verdict(outage((120.0, 152.0), fault=restored, objective=replace(RECOVERY, at_most=60.0))).status is PASS
     assert verdict(outage((120.0, 152.0), fault=restored)).status is FAIL
 
 
 def test_service_that_never_comes_back_fails() -> None:
-    """Nothing is ever good again: there is no recovery time, and it is a failure anyway."""
+    """No request is good again: there is no recovery time, and the verdict is a fail."""
     run = outage((120.0, 190.0))
     answer = verdict(run)
     assert (answer.status, answer.measured) == (FAIL, None)
@@ -160,12 +162,12 @@ def test_service_that_never_comes_back_fails() -> None:
 
 
 def test_service_that_never_comes_back_and_was_never_healed_fails() -> None:
-    """Without the edge *healed* the bound of 20 s still passed long ago."""
+    """Without the edge *healed* the bound of 20 s has passed in any case."""
     assert verdict(outage((120.0, 190.0), healed=None, verified=None)).status is FAIL
 
 
-def test_a_history_that_ends_too_soon_cannot_tell() -> None:
-    """Never healed, still down when the load ends after 70 s, and 100 s are allowed: nobody knows."""
+def test_a_history_that_ends_too_soon_is_inconclusive() -> None:
+    """Never healed, still failing when the load ends after 70 s, and 100 s are allowed."""
     run = outage((120.0, 190.0), healed=None, verified=None, objective=replace(RECOVERY, at_most=100.0))
     assert verdict(run).status is INCONCLUSIVE
 
@@ -177,7 +179,7 @@ def test_a_fault_that_is_tolerated_takes_no_time() -> None:
 
 
 def test_tolerates_means_no_probe_fails() -> None:
-    """One failed probe is one too many for a fault that was to go unnoticed; before the fault and after healing nobody counts."""
+    """One failed probe is too many for a fault that must be tolerated; probes before the fault and after healing do not count."""
     tolerates = replace(KILL, expected=Expected.TOLERATES)
     assert verdict(outage(fault=tolerates)).status is PASS
     assert verdict(outage((119.9, 120.0), (151.0, 152.0), fault=tolerates)).status is PASS
@@ -186,7 +188,7 @@ def test_tolerates_means_no_probe_fails() -> None:
 
 
 def test_good_seconds_before_the_fault_takes_effect_are_no_recovery() -> None:
-    """A primary cut off from its lease serves for 8 s more; the outage then lasts until 134."""
+    """A primary that is cut off from its lease still serves for 8 s; the outage then lasts until 134."""
     assert verdict(outage((128.0, 134.0))).measured == back_at(14.0)
 
 
@@ -196,7 +198,7 @@ def test_a_short_good_interval_is_no_recovery() -> None:
 
 
 def test_an_outage_caused_by_healing_does_not_count() -> None:
-    """Healed at 134 by a switch back, which costs 3 s more. The canary that asks once a second saw ten good answers between the two, no more."""
+    """Healed at 134 by a switchback, which costs 3 s more. Between the two the canary with one probe per second saw only ten good answers."""
     run = outage((120.0, 124.0), (134.4, 137.4), healed=134.0)
     run.probes(100, 190, per_s=1, region="west", down=((120, 124), (134.4, 137.4)))
     answer = verdict(run)
@@ -226,8 +228,10 @@ def test_a_slow_answer_counts_as_down() -> None:
 
 
 @pytest.mark.parametrize(("until", "bound", "expected"), [(128.43, 8.0, FAIL), (128.43, 8.5, INCONCLUSIVE), (128.43, 9.0, PASS)])
-def test_what_was_stuck_in_a_hang_was_not_served_before_its_end(until: float, bound: float, expected: Status) -> None:
-    """Everything hangs from 120 to 128.43 and is answered then: what was due in the last second of it came within the canaries' latency."""
+def test_requests_held_in_a_hang_were_not_served_before_its_end(until: float, bound: float, expected: Status) -> None:
+    """Everything hangs from 120 to 128.43 and is answered then: requests that were due in the last second of it were answered within the canaries'
+    latency.
+    """
     run = Run((replace(RECOVERY, at_most=bound),), (KILL,))
     run.life()
     run.probes(100, 120)
@@ -244,8 +248,8 @@ def test_what_was_stuck_in_a_hang_was_not_served_before_its_end(until: float, bo
     assert answer.measured == pytest.approx(until + 0.004 - 120)
 
 
-def test_a_slow_platform_is_not_stuck() -> None:
-    """Answers take 0.6 s after an outage, each its own: within the canaries' latency that is service."""
+def test_a_slow_platform_does_not_hang() -> None:
+    """After an outage each answer takes 0.6 s: within the canaries' latency that is service."""
     run = Run((RECOVERY,), (KILL,))
     run.life()
     run.probes(100, 122, down=((120, 122),))
@@ -255,7 +259,7 @@ def test_a_slow_platform_is_not_stuck() -> None:
 
 
 def test_a_hang_within_the_latency_is_no_outage() -> None:
-    """0.8 s, and everything was answered within 1 s: a fault that was to be tolerated was."""
+    """0.8 s, and everything was answered within 1 s: the fault was tolerated, as it should be."""
     run = Run((RECOVERY,), (replace(KILL, expected=Expected.TOLERATES),))
     run.life()
     run.probes(100, 120)
@@ -267,7 +271,7 @@ def test_a_hang_within_the_latency_is_no_outage() -> None:
 
 @pytest.mark.parametrize("kind", ["canary_cancel", "canary_refresh"])
 def test_cleaning_up_is_no_probe(kind: str) -> None:
-    """The cancel of a booking that the fault took is refused five seconds later; neither that nor a good one says anything of service."""
+    """The cancel of a booking that the fault lost is refused five seconds later; neither this answer nor a good one is evidence about service."""
     run = outage((120.0, 121.8))
     run.canary(125.0, ok=False, kind=kind, status=404)
     run.canary(120.5, kind=kind)
@@ -278,8 +282,8 @@ def test_cleaning_up_is_no_probe(kind: str) -> None:
 
 
 @pytest.mark.parametrize(("acknowledged", "final", "probe"), [(True, False, False), (False, True, False), (True, True, True)])
-def test_the_read_of_a_write_that_is_no_more_says_nothing(acknowledged: bool, final: bool, probe: bool) -> None:
-    """Lost with its primary, or never acknowledged; what is there and cannot be read is no service."""
+def test_the_read_of_a_missing_write_is_no_evidence(acknowledged: bool, final: bool, probe: bool) -> None:
+    """The write was lost with its primary, or never acknowledged. A booking that exists and cannot be read is no service."""
     run = Run((RECOVERY, LOSS), (replace(KILL, expected=Expected.TOLERATES),))
     run.life(dead_ns=ns(125))
     run.probes(100, 190)
@@ -290,8 +294,8 @@ def test_the_read_of_a_write_that_is_no_more_says_nothing(acknowledged: bool, fi
     assert (verdict(run).status is FAIL) is probe
 
 
-def test_partial_faults_end_no_earlier_by_lucky_probes() -> None:
-    """Every third request fails until 130: the last failed one was due at 129.9, and what followed may have been luck."""
+def test_partial_faults_do_not_end_earlier_because_of_lucky_probes() -> None:
+    """Every third request fails until 130: the last failed one was due at 129.9, and the next ones may have succeeded by chance."""
     run = Run((RECOVERY,), (KILL,))
     run.life()
     for index in range(900):
@@ -318,7 +322,7 @@ def test_the_share_at_which_service_counts_as_restored_is_the_plans(every: int, 
 
 
 def test_a_single_failure_soon_after_the_end_is_not_the_end() -> None:
-    """Down from 120 to 124, and one probe at 126 fails alone."""
+    """An outage from 120 to 124, and one probe at 126 that fails alone."""
     assert verdict(outage((120.0, 124.0), (126.0, 126.1))).confidence == pytest.approx((3.9, 4.01))
 
 
@@ -354,7 +358,7 @@ def starving(*stretches: tuple[int, int]) -> Any:
     ],
 )
 def test_failures_while_other_programs_disturb_fail_nothing(starved: Any, expected: Status, low: float) -> None:
-    """Down until 142, 20 s are allowed: failed by what failed undisturbed, or not at all."""
+    """An outage until 142, 20 s are allowed: only undisturbed failures can fail it."""
     run = outage((120.0, 142.0))
     run.changes["resources"] = starving(*starved)
     answer = verdict(run)
@@ -363,7 +367,7 @@ def test_failures_while_other_programs_disturb_fail_nothing(starved: Any, expect
 
 
 def test_a_fault_to_be_tolerated_is_not_refuted_by_failures_while_other_programs_disturb() -> None:
-    """The one probe that failed had to share the machine."""
+    """Other programs took the machine during the one probe that failed."""
     run = outage((130.0, 130.1), fault=replace(KILL, expected=Expected.TOLERATES))
     run.changes["resources"] = starving((129, 132))
     assert verdict(run).status is INCONCLUSIVE
@@ -381,7 +385,9 @@ def test_a_fault_to_be_tolerated_is_not_refuted_by_failures_while_other_programs
 def test_the_phases_of_canaries_never_turn_a_pass_into_a_fail(
     one: float, two: float, lasts: float, bound: float, share: float, luck: Random
 ) -> None:
-    """Whenever they happen to ask: of a bound that both intervals lie beyond nobody says pass and another fail; and they contain the truth."""
+    """For all instants of their probes: for a bound outside of both intervals there is never a pass with one and a fail with the other; and both
+    contain the true end.
+    """
     answers = [verdict(probed(phase, lasts, bound, share, luck)) for phase in (one, two)]
     assert {answer.status for answer in answers} != {PASS, FAIL}
     for answer in answers:
@@ -411,7 +417,7 @@ def probed(phase: float, lasts: float, bound: float, share: float, luck: Random)
 
 
 def test_probes_count_by_when_they_were_due() -> None:
-    """Due during the outage and answered well after it, in 3 s: a customer waited, so it was down then."""
+    """Due during the outage and answered long after it, in 3 s: a customer waited, so there was no service then."""
     run = Run((RECOVERY,), (KILL,))
     run.life()
     run.probes(100, 120)
@@ -420,7 +426,7 @@ def test_probes_count_by_when_they_were_due() -> None:
     assert verdict(run).measured == back_at(3.0)
 
 
-def test_recovery_by_an_answer_in_flight_is_none() -> None:
+def test_an_answer_in_flight_is_no_recovery() -> None:
     """A write sent before the injection and acknowledged during the outage does not count as working again."""
     run = outage((120.0, 124.0))
     run.book(119.9, 1, took=1.5)
@@ -452,7 +458,7 @@ def test_the_split_adds_up() -> None:
     ],
 )
 def test_parts_that_a_doubtful_stretch_touches_are_not_stated(starved: Any, expected: tuple[float | None, ...]) -> None:
-    """Noticed at 121, first write at 123.5, all well at 124; others had the machine in these seconds, and a backlog until all was well."""
+    """Noticed at 121, first write at 123.5, service at 124; other programs had the machine in these seconds, with a backlog until the end."""
     run = outage((120.0, 124.0))
     run.signal(121.0, "suspected")
     run.book(123.5, 1)
@@ -464,7 +470,9 @@ def test_parts_that_a_doubtful_stretch_touches_are_not_stated(starved: Any, expe
 @pytest.mark.parametrize(
     ("wrote", "noticed", "restore"), [(137.0, True, 0.0), (137.0, False, None), (141.0, True, None), (134.0, False, 2.955)]
 )
-def test_a_restoration_of_no_time_is_said_only_where_the_fail_over_took_it(wrote: float, noticed: bool, restore: float | None) -> None:
+def test_a_restoration_of_zero_is_stated_only_where_the_failover_took_the_whole_time(
+    wrote: float, noticed: bool, restore: float | None
+) -> None:
     """Away for 17 s. The first write at its end: all of it was failing over, where that is known. A write after its end splits nothing."""
     run = outage((120.0, 137.0))
     if noticed:
@@ -494,7 +502,7 @@ def test_a_tolerated_fault_may_be_noticed() -> None:
     assert (told.detect_s, told.fail_over_s, told.restore_s) == (1.0, None, None)
 
 
-def test_signals_of_elsewhere_and_of_before_detect_nothing() -> None:
+def test_signals_of_other_scopes_and_earlier_ones_detect_nothing() -> None:
     """Another shard's alarm and one from before the fault are not this fault's detection."""
     run = outage((120.0, 124.0))
     run.signal(121.0, "suspected", "shard:2")
@@ -518,7 +526,7 @@ def test_a_fault_that_was_never_injected_proves_nothing() -> None:
 
 
 def test_an_unproven_heal_is_never_a_pass() -> None:
-    """Healed, but nothing proved it."""
+    """Healed, but the proof of healing failed."""
     run = outage((120.0, 124.0), verified=None)
     assert run.verdict("healed/kill").status is INCONCLUSIVE
     assert figures(run).healed_verified is False
@@ -533,8 +541,8 @@ def test_without_canaries_it_is_unknown() -> None:
 
 
 @pytest.mark.parametrize("silent", [(120.0, 130.0), (125.0, 128.0), (180.0, 190.0)])
-def test_canaries_that_fall_silent_are_blind(silent: tuple[float, float]) -> None:
-    """No probe for seconds on end, during the fault or at the end: whatever happened then, nobody saw it."""
+def test_canaries_that_stop_probing_are_blind(silent: tuple[float, float]) -> None:
+    """No probe for seconds, during the fault or at the end: what happened then was not observed."""
     run = Run((RECOVERY,), (KILL,))
     run.life()
     run.probes(100, silent[0])
@@ -551,7 +559,7 @@ def held_up(run: Run, start: float, end: float, *, until: float, **fields: Any) 
 
 @pytest.mark.parametrize("until", [130.0, 141.0, 160.0])
 def test_probes_that_their_sender_delayed_neither_pass_nor_fail(until: float) -> None:
-    """Well before and well after; in between nobody asked. Whether that is shorter or longer than the allowed 20 s, the recovery is unknown."""
+    """Good before and good after, and no probe between. Whether the gap is shorter or longer than the allowed 20 s, the recovery is unknown."""
     run = Run((RECOVERY,), (KILL,))
     run.life(healed=170, verified=175)
     run.probes(100, 119)
@@ -561,8 +569,8 @@ def test_probes_that_their_sender_delayed_neither_pass_nor_fail(until: float) ->
     assert "the recovery could not be measured" in verdict(run).reason
 
 
-def test_a_few_probes_held_up_are_no_outage() -> None:
-    """Three tenths of a second of the sender's own: a fault that was to be tolerated was."""
+def test_a_few_probes_delayed_by_their_sender_are_no_outage() -> None:
+    """For three tenths of a second: the fault was tolerated, as it should be."""
     run = Run((RECOVERY,), (replace(KILL, expected=Expected.TOLERATES),))
     run.life()
     run.probes(100, 130)
@@ -573,7 +581,7 @@ def test_a_few_probes_held_up_are_no_outage() -> None:
 
 @pytest.mark.parametrize("fields", [{"ok": False}, {"late": 1.05, "took": 2.2}, {"late": 0.05, "took": 1.02}])
 def test_a_late_probe_that_failed_or_was_slow_by_itself_counts(fields: dict[str, Any]) -> None:
-    """An error, a second and more after it was sent, or lateness of no account: the platform's own doing."""
+    """An error more than a second after it was sent, or a lateness that does not matter: the platform was the cause."""
     run = Run((RECOVERY,), (replace(KILL, expected=Expected.TOLERATES),))
     run.life()
     run.probes(100, 190)
@@ -581,7 +589,7 @@ def test_a_late_probe_that_failed_or_was_slow_by_itself_counts(fields: dict[str,
     assert verdict(run).status is FAIL
 
 
-def test_canaries_that_probe_too_thinly_are_blind() -> None:
+def test_canaries_that_probe_too_rarely_are_blind() -> None:
     """Ten a second are planned; two a second would find the recovery, but miss most of what happens."""
     run = Run((RECOVERY,), (KILL,))
     run.life()
@@ -591,7 +599,7 @@ def test_canaries_that_probe_too_thinly_are_blind() -> None:
 
 
 def test_a_planned_canary_that_never_probed_is_blind() -> None:
-    """The plan wants one from the other region too: it is unknown what it would have seen."""
+    """The plan wants one from the other region too: its observations are unknown."""
     run = outage((120.0, 124.0))
     run.canaries = replace(run.canaries, away_per_s=1.0)
     assert "from west to shard 1 did not probe" in verdict(run).reason
@@ -600,7 +608,7 @@ def test_a_planned_canary_that_never_probed_is_blind() -> None:
 
 
 def test_canaries_that_failed_before_the_fault_are_blind() -> None:
-    """A canary that never worked cannot tell that service is down, nor that it is back."""
+    """A canary that never worked cannot show that service is lost, nor that it is back."""
     assert verdict(outage((100.0, 190.0))).status is INCONCLUSIVE
 
 
@@ -618,8 +626,8 @@ def test_canaries_that_failed_before_the_fault_are_blind() -> None:
         (1.0, (100.0, 106.0), False),
     ],
 )
-def test_a_slip_of_a_slow_canary_is_told_from_failing(per_s: float, down: tuple[float, float], blind: bool) -> None:
-    """Down are these seconds before the fault, for the canary from the other region alone; then all goes as it should."""
+def test_a_single_failure_of_a_slow_canary_is_distinguished_from_an_outage(per_s: float, down: tuple[float, float], blind: bool) -> None:
+    """Only the canary from the other region fails in these seconds before the fault; then everything works."""
     run = outage((120.0, 124.0))
     run.canaries = replace(run.canaries, away_per_s=per_s)
     for index in range(round(150 * per_s)):
@@ -630,8 +638,8 @@ def test_a_slip_of_a_slow_canary_is_told_from_failing(per_s: float, down: tuple[
     assert (answer.status is PASS) is not blind
 
 
-def test_what_an_earlier_fault_did_to_a_canary_is_not_held_against_it() -> None:
-    """A fault of another shard's region took the slow canary until 112.5; that it was well for 7 s is enough."""
+def test_a_canary_that_an_earlier_fault_affected_is_not_blind() -> None:
+    """A fault of another shard's region affected the slow canary until 112.5; 7 s of success are enough."""
     other = Fault("other", "shard.primary-killed", "break", 0, 5, Expected.RECOVERS, {"shard": 2})
     run = Run((RECOVERY,), (other, KILL))
     run.canaries = replace(run.canaries, away_per_s=1.0)
@@ -651,14 +659,14 @@ def test_every_canary_of_the_scope_must_hold() -> None:
 
 
 def test_canaries_whose_intervals_overlap_saw_the_same_recovery() -> None:
-    """The one that probes once a second failed at 128, and the other at 128.5: that it asks again only at 129 makes nobody's interval wider."""
+    """The canary with one probe per second failed at 128, and the other at 128.5: that the first one probes again only at 129 widens no interval."""
     run = outage((120.0, 128.6))
     run.probes(100, 190, per_s=1, region="west", down=((120, 128.5),))
     assert verdict(run).confidence == pytest.approx((8.5, 8.61))
 
 
 def test_a_slow_canary_that_failed_last_makes_the_interval_narrower() -> None:
-    """It was refused at 123.95, between the last failed probe and the first good one of the other."""
+    """Its probe failed at 123.95, between the last failed probe and the first good one of the other."""
     run = outage((120.0, 124.0))
     for index in range(90):
         run.canary(100.95 + index, region="west", ok=not 120 <= 100.95 + index < 124)
@@ -667,7 +675,7 @@ def test_a_slow_canary_that_failed_last_makes_the_interval_narrower() -> None:
 
 @pytest.mark.parametrize(("failed", "interval"), [(123.95, (3.95, 4.21)), (126.95, (3.9, 4.01))])
 def test_one_failure_of_a_slow_canary_is_no_outage_of_its_own(failed: float, interval: tuple[float, float]) -> None:
-    """Before the other was served again it belongs to that outage, which is then no total one; after it, it is one failure among good answers."""
+    """Before the other canary was served again it belongs to that outage, which is then partial; after it, it is one failure among good answers."""
     run = outage((120.0, 124.0))
     for index in range(90):
         at = round(100.95 + index, 6)
@@ -675,8 +683,8 @@ def test_one_failure_of_a_slow_canary_is_no_outage_of_its_own(failed: float, int
     assert verdict(run).confidence == pytest.approx(interval)
 
 
-def test_one_failure_after_the_first_to_be_served_is_no_part_of_the_outage() -> None:
-    """Two canaries were down, the slow one until it asked again at 124.45. A third failed once, at 124.2, when the quick one was served already."""
+def test_one_failure_after_the_first_canary_was_served_is_no_part_of_the_outage() -> None:
+    """Two canaries failed, the slow one until its probe at 124.45. A third failed once, at 124.2, when the fast one was already served."""
     run = outage((120.0, 124.0))
     for index in range(90):
         west, north = round(100.45 + index, 6), round(100.2 + index, 6)
@@ -700,8 +708,8 @@ def test_a_regions_scope_is_its_edge_and_its_shards() -> None:
     assert figures(run).detect_s == pytest.approx(1.0)
 
 
-def test_a_tiers_scope_is_everyone() -> None:
-    """A lost cache tier is felt everywhere, and its groups speak under their own names."""
+def test_a_tiers_scope_is_all_franchises() -> None:
+    """A lost cache tier affects all of them, and its groups signal under their own names."""
     lost = Fault("kill", "cache.tier-lost", "break", 10, 30, Expected.DEGRADES, {"tier": "cache"})
     run = Run((replace(RECOVERY, faults=("cache.*",)),), (lost,))
     run.life()
@@ -714,7 +722,7 @@ def test_a_tiers_scope_is_everyone() -> None:
 
 
 def test_a_fault_is_judged_only_until_the_next_one_begins() -> None:
-    """The second kill comes at 160: the outage after it is not the first one's relapse."""
+    """The second kill comes at 160: the outage after it does not count against the first one's recovery."""
     second = replace(KILL, id="again", at=50)
     run = Run((RECOVERY,), (KILL, second))
     run.life()
@@ -724,8 +732,8 @@ def test_a_fault_is_judged_only_until_the_next_one_begins() -> None:
     assert run.verdict("recovery/again").measured == back_at(3.0)
 
 
-def test_a_fault_that_is_overtaken_by_the_next_cannot_be_told() -> None:
-    """Still down when the second fault of the same scope begins, before the bound is over: whose outage is it?"""
+def test_a_fault_that_lasts_into_the_next_is_inconclusive() -> None:
+    """Still failing when the second fault of the same scope begins, before the bound has passed: the cause of the rest is unknown."""
     second = replace(KILL, id="again", at=20)
     run = Run((replace(RECOVERY, at_most=60.0),), (KILL, second))
     run.life(healed=160, verified=161)
@@ -735,7 +743,7 @@ def test_a_fault_that_is_overtaken_by_the_next_cannot_be_told() -> None:
 
 
 def test_faults_of_different_shards_do_not_disturb_each_other() -> None:
-    """A fault on shard 2 does not end the story of shard 1."""
+    """A fault on shard 2 does not end the recovery of shard 1."""
     other = replace(KILL, id="other", at=12, scope={"shard": 2})
     run = Run((RECOVERY,), (KILL, other))
     run.life()
@@ -746,8 +754,8 @@ def test_faults_of_different_shards_do_not_disturb_each_other() -> None:
     assert run.verdict("recovery/other").measured == back_at(2.0)
 
 
-def test_a_fault_at_the_edge_of_the_run_cannot_be_told() -> None:
-    """Injected 3 s before the load ends: there is no hold to see."""
+def test_a_fault_at_the_end_of_the_run_is_inconclusive() -> None:
+    """Injected 3 s before the load ends: there is no time for the hold."""
     late = replace(KILL, at=70, hold=5)
     run = Run((RECOVERY,), (late,))
     run.life(injected=187, observed=187.1, healed=None, verified=None)
@@ -756,7 +764,7 @@ def test_a_fault_at_the_edge_of_the_run_cannot_be_told() -> None:
 
 
 def test_what_the_plan_expects_is_judged_without_an_objective_too() -> None:
-    """No recovery objective covers the fault: whether it recovered is answered anyway, and fails nothing."""
+    """No recovery objective covers the fault: whether it recovered is stated in any case, and fails nothing."""
     answer = verdict(outage((120.0, 144.0), objective=None))
     assert (answer.status, answer.bound) == (PASS, None)
     unbounded = verdict(outage((120.0, 149.0), objective=None))
@@ -765,21 +773,21 @@ def test_what_the_plan_expects_is_judged_without_an_objective_too() -> None:
 
 
 def test_the_injection_begins_with_its_first_signal_sent() -> None:
-    """The evidence's ``began_ns`` is t0 where the event was written later; healing counts from its own beginning too."""
+    """If the event was written later, ``began_ns`` of the evidence is t0; healing also counts from its beginning."""
     run = outage((120.0, 124.0), injected=121)
     run.events[0] = replace(run.events[0], evidence={"began_ns": ns(120)})
     assert verdict(run).measured == back_at(4.0)
 
 
 def test_the_order_of_rows_does_not_matter() -> None:
-    """Whatever order files hold their rows in, the answer is the same."""
+    """The result is the same for every order of rows in the files."""
     run = outage((120.0, 124.0), (132.0, 133.0))
     run.probes(100, 190, per_s=1, region="west", down=((120, 129),))
     assert run.shuffled(7).assess() == run.assess()
 
 
 def test_a_fault_that_the_plan_does_not_know_is_named() -> None:
-    """Somebody broke something else: the run is not this plan's."""
+    """Another cause broke something: the run did not follow this plan."""
     run = outage((120.0, 124.0))
     run.life("stranger", injected=130)
     assert run.verdict("unplanned/stranger").status is INCONCLUSIVE

@@ -1,4 +1,4 @@
-"""Refused bookings: whether somebody held the slot, by our own history or by the list that was read back, and what the refusal is worth."""
+"""Refused bookings: whether another booking held the slot, by the history or by the list that was read again, and whether the refusal counts as good."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ UNTOLD = (nobody_looked, offered_at_once, somebody_is_free, another_barbers_list
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_a_conflict_needs_a_holder(plant: Plant, status: Status, good: bool) -> None:
-    """Held is good service; free is a breach; what nobody can tell is neither good nor a breach."""
+    """With a holder it is good service; with a free slot a breach; if it is unknown, neither good nor a breach."""
     run = Run((NAMED, replace(AVAILABILITY, at_least=1e-6)))
     run.book(15, 1, session="someone")
     plant(run)
@@ -186,7 +186,7 @@ def test_a_conflict_needs_a_holder(plant: Plant, status: Status, good: bool) -> 
 
 
 def test_a_long_service_needs_all_of_its_time() -> None:
-    """The first half hour is offered, the second is not: 45 minutes do not fit, and nobody was refused what was free."""
+    """The first half hour is offered, the second is not: 45 minutes do not fit, so the refusal was right."""
     run = Run((NAMED,))
     run.book(15, 1, session="someone")
     refuse(run, minutes=45)
@@ -206,10 +206,10 @@ def test_a_long_service_needs_all_of_its_time() -> None:
         (45, (EIGHT + 3600, EIGHT + 7200), 1, INCONCLUSIVE),
     ],
 )
-def test_the_list_that_was_chosen_from_may_tell_of_a_holder(
+def test_the_list_that_was_chosen_from_may_prove_a_holder(
     minutes: int, offered: tuple[int, ...], barber: int | None, status: Status
 ) -> None:
-    """Of 45 minutes it offered the first half hour and not the second, as long before the run somebody had booked that: to refuse it was right."""
+    """Of 45 minutes it offered the first half hour and not the second, because of a booking made long before the run: the refusal was right."""
     run = Run((NAMED,))
     run.book(15, 1, session="someone")
     lists(run, 39, *offered, barber=barber)
@@ -217,8 +217,8 @@ def test_the_list_that_was_chosen_from_may_tell_of_a_holder(
     assert run.verdict("integrity/refused_though_free").status is status
 
 
-def test_what_is_offered_whole_afterwards_was_free_whatever_an_earlier_list_lacked() -> None:
-    """The later list is nearer to the refusal than a guess about the earlier one."""
+def test_what_is_offered_completely_afterwards_was_free_also_if_an_earlier_list_lacked_it() -> None:
+    """The later list is closer to the refusal in time than the earlier one."""
     run = Run((NAMED,))
     run.book(15, 1, session="someone")
     lists(run, 39, EIGHT - 1800, EIGHT, EIGHT + 3600)
@@ -228,7 +228,9 @@ def test_what_is_offered_whole_afterwards_was_free_whatever_an_earlier_list_lack
 
 
 def test_a_list_of_two_times_hours_apart_does_not_offer_the_time_between() -> None:
-    """Of a nearly full day; other lists tell that times are half an hour apart. The second half hour is a stranger's: nobody was refused what was free."""
+    """On a nearly full day; other lists show that times are half an hour apart. The second half hour is held by an earlier booking: the refusal was
+    right.
+    """
     run = Run((NAMED,))
     run.book(15, 1, session="someone")
     lists(run, 12, EIGHT - 1800, EIGHT, session="someone")
@@ -239,7 +241,7 @@ def test_a_list_of_two_times_hours_apart_does_not_offer_the_time_between() -> No
 
 
 def test_times_of_other_barbers_do_not_shorten_the_step_of_one_barbers_list() -> None:
-    """Merged, the times of two barbers are five minutes apart. The barber who was asked for offered half past eight too: nothing shows a holder."""
+    """Merged, the times of two barbers are five minutes apart. The requested barber also offered 08:30: nothing shows a holder."""
     run = Run((NAMED,))
     run.book(15, 1, session="someone")
     lists(run, 12, EIGHT, EIGHT + 300, EIGHT + 1800, barber=None, session="someone")
@@ -249,7 +251,7 @@ def test_times_of_other_barbers_do_not_shorten_the_step_of_one_barbers_list() ->
 
 
 def test_a_customers_own_booking_does_not_prevent_moving_it() -> None:
-    """Half an hour later overlaps where it is now; that it is there is no reason to refuse."""
+    """Half an hour later overlaps its present time; this is no reason to refuse the move."""
     run = Run((NAMED,))
     run.book(15, 1, starts_at=EIGHT - 900, session="late")
     run.act("reschedule", 40, booking=1, barber=1, starts_at=EIGHT, minutes=30, session="late", **REFUSED)
@@ -257,8 +259,8 @@ def test_a_customers_own_booking_does_not_prevent_moving_it() -> None:
     assert run.verdict("integrity/refused_though_free").status is FAIL
 
 
-def test_any_barber_would_do() -> None:
-    """Who asked for no barber was refused although the merged list offers the time."""
+def test_a_refusal_by_any_barber_counts_against_the_merged_list() -> None:
+    """A request without a barber was refused although the merged list offers the time."""
     run = Run((NAMED,))
     run.book(15, 1, session="someone")
     refuse(run, barber=None)
@@ -267,7 +269,7 @@ def test_any_barber_would_do() -> None:
 
 
 def test_an_incomplete_history_fails_nothing() -> None:
-    """The record of who held the slot may be what is missing."""
+    """The missing part may be the record of the holder."""
     run = Run((NAMED,))
     run.book(15, 1, session="someone")
     still_offered(run)
@@ -277,7 +279,7 @@ def test_an_incomplete_history_fails_nothing() -> None:
 
 
 def test_a_refusal_whose_effect_was_lost_is_not_good() -> None:
-    """It is unknown which slot was asked for, and so not who held it."""
+    """It is unknown which slot was requested, and so who held it."""
     run = Run((NAMED, replace(AVAILABILITY, at_least=1e-6)))
     run.book(15, 1, session="someone")
     acknowledged(run)

@@ -1,4 +1,4 @@
-"""Residency: rows of a bound region's franchises stay on shards that stand inside it."""
+"""Residency: rows of a bound region's franchises stay on shards inside that region."""
 
 from dataclasses import replace
 
@@ -30,8 +30,8 @@ def run(*objectives: Objective) -> Run:
         (50, 1, Status.INCONCLUSIVE),  # nobody's data is bound: nothing was looked at
     ],
 )
-def test_rows_stay_where_they_are_bound_to(franchise: int, found_on: int, expected: Status) -> None:
-    """A row stands with its shard's primary and with its standby."""
+def test_rows_stay_in_the_region_to_which_they_are_bound(franchise: int, found_on: int, expected: Status) -> None:
+    """A row is on its shard's primary and on its standby."""
     made = run()
     made.row(1000, franchise, found_on=found_on)
     verdict = made.verdict("integrity/residency_breaches")
@@ -52,8 +52,8 @@ def looked_inside(*abroad: str) -> Run:
     return made
 
 
-def test_what_is_kept_at_home_passes() -> None:
-    """Shops, bookings and entries are looked at wherever somebody can look."""
+def test_rows_inside_their_region_pass() -> None:
+    """Shops, bookings and entries are checked wherever the harness can read them."""
     verdict = looked_inside().verdict("integrity/residency_breaches")
     assert (verdict.status, verdict.n) == (Status.PASS, 1 + 200 + 1)
 
@@ -67,7 +67,7 @@ def test_what_is_kept_at_home_passes() -> None:
     ],
 )
 def test_what_is_found_outside_its_region_is_a_breach(abroad: str, count: int, named: dict[str, object]) -> None:
-    """Where a part really stands counts, not where the environment's file puts its shard."""
+    """The real region of a part counts, not the one that the environment's file states for its shard."""
     verdict = looked_inside(abroad).verdict("integrity/residency_breaches")
     assert verdict.status is (Status.FAIL if count else Status.PASS)
     assert verdict.measured == count
@@ -78,14 +78,14 @@ def test_what_is_found_outside_its_region_is_a_breach(abroad: str, count: int, n
 @pytest.mark.parametrize("lost", ["placements", "cache_entries"])
 @pytest.mark.parametrize("abroad", ["", "d"])
 def test_evidence_of_half_the_parts_is_no_pass(lost: str, abroad: str) -> None:
-    """What should have been looked at and was not leaves doubt, and what was found stays found."""
+    """A part that should have been read and was not makes the verdict inconclusive; a breach that was found remains one."""
     made = looked_inside(abroad)
     made.changes[lost] = None
     found = abroad and lost == "cache_entries"
     assert made.verdict("integrity/residency_breaches").status is (Status.FAIL if found else Status.INCONCLUSIVE)
 
 
-def test_an_objective_of_its_own_takes_the_invariant_over() -> None:
+def test_an_objective_of_its_own_judges_the_invariant() -> None:
     """A breach of residency must not refute the promise that no booking is lost."""
     made = run(INTEGRITY, RESIDENCY)
     made.row(1000, 150, found_on=1)
@@ -96,7 +96,7 @@ def test_an_objective_of_its_own_takes_the_invariant_over() -> None:
 
 
 def test_without_bound_regions_there_is_nothing_to_judge() -> None:
-    """Neither a verdict nor a figure; asked for anyway, nobody can tell."""
+    """Neither a verdict nor a figure; an objective for it is inconclusive."""
     made = Run((INTEGRITY,))
     made.row(1000)
     assert "integrity/residency_breaches" not in {verdict.id for verdict in made.assess().verdicts}
@@ -106,6 +106,6 @@ def test_without_bound_regions_there_is_nothing_to_judge() -> None:
 
 
 def test_an_unknown_invariant_is_inconclusive() -> None:
-    """It names what there is not."""
+    """The reason names the unknown invariant."""
     made = run(replace(RESIDENCY, invariants=("no-such",)))
     assert made.verdict("residency/no-such").status is Status.INCONCLUSIVE

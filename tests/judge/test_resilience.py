@@ -1,4 +1,4 @@
-"""The resilience score: a gate that nobody can raise by not looking."""
+"""The resilience score: a gate that cannot be raised by testing less."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -66,7 +66,7 @@ def too_slow(run: Run) -> None:
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_the_score_is_a_gate(plant: Callable[[Run], None], at_least: float, at_most: float, zeroed: str) -> None:
-    """One family of six is tested: a sixth at best, and zero where anything vital is broken or unknown."""
+    """One family of six is tested: at most a sixth, and zero if anything essential is broken or unknown."""
     run = whole()
     plant(run)
     found = score(run)
@@ -74,14 +74,14 @@ def test_the_score_is_a_gate(plant: Callable[[Run], None], at_least: float, at_m
     assert zeroed in found.zeroed
 
 
-def test_coverage_stands_beside_the_score() -> None:
+def test_coverage_is_stated_with_the_score() -> None:
     """What was not tested is named."""
     found = score(whole())
     assert (found.coverage, found.tested) == (1 / 6, ("shard",))
     assert found.untested == ("cache", "region", "service", "dependency", "data")
 
 
-def test_a_fault_that_never_came_lowers_its_family() -> None:
+def test_a_fault_that_was_not_injected_lowers_its_family() -> None:
     """Two faults of shards were planned, and one was skipped: half a sixth."""
     run = whole()
     run.faults = (*run.faults, Fault("later", "shard.frozen", "break", 60, 10, run.faults[0].expected, {"shard": 2}))
@@ -91,8 +91,8 @@ def test_a_fault_that_never_came_lowers_its_family() -> None:
 @pytest.mark.parametrize(
     ("bound", "expected"), [(0.1, Status.PASS), (1 / 6, Status.PASS), (0.5, Status.INCONCLUSIVE)], ids=["kept", "exactly", "untested"]
 )
-def test_an_objective_may_ask_for_a_score(bound: float, expected: Status) -> None:
-    """What more tests could still reach refutes nothing."""
+def test_an_objective_may_demand_a_score(bound: float, expected: Status) -> None:
+    """A score that further tests could still reach is not refuted."""
     run = whole()
     run.objectives = (*run.objectives, Objective("resilience", ("C1",), Measure.RESILIENCE, at_least=bound))
     verdict = run.verdict("resilience")

@@ -1,4 +1,4 @@
-"""How sure a figure is."""
+"""The confidence of a figure."""
 
 import numpy as np
 import pytest
@@ -22,12 +22,12 @@ def test_the_number_of_requests_that_settle_is_the_known_one() -> None:
 
 
 def test_a_rate_on_its_bound_is_never_settled() -> None:
-    """No affordable sample tells a rate from the bound that it equals."""
+    """No affordable sample distinguishes a rate from the bound that it equals."""
     assert requests_to_settle(1, 100, 0.01, 0.95) is None
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 0), (3, 2), (-1, 5)])
-def test_what_is_no_sample_is_refused(successes: int, n: int) -> None:
+def test_an_impossible_sample_is_refused(successes: int, n: int) -> None:
     """More successes than trials, or no trial at all, is an error and not a figure."""
     with pytest.raises(ValueError, match="not a sample"):
         share_bounds(successes, n, 0.95)
@@ -59,8 +59,8 @@ def test_the_bounds_are_clopper_pearson(sample: tuple[int, int]) -> None:
         (100, 0.07, 7),
     ],
 )
-def test_a_percentile_is_a_value_that_was_seen(n: int, percentile: float, expected: int) -> None:
-    """Nearest rank over 1 … n, whatever binary fractions make of the product."""
+def test_a_percentile_is_an_observed_value(n: int, percentile: float, expected: int) -> None:
+    """Nearest rank over 1 … n, in spite of the rounding of binary fractions."""
     values = np.arange(n, 0, -1, dtype=np.int64)
     assert percentile_ns(values, percentile) == expected
 
@@ -78,7 +78,7 @@ def test_percentiles_and_shares_are_decided_alike(n: int, kept: int, percentile:
     assert (low > 2) == (share_high < percentile)
 
 
-def test_too_small_a_sample_bounds_nothing_from_above() -> None:
+def test_a_sample_that_is_too_small_has_no_upper_bound() -> None:
     """58 requests cannot bound a p95 at 95 % confidence, 59 can (0.95^59 < 0.05)."""
     assert percentile_bounds_ns(np.ones(58, dtype=np.int64), 0.95, 0.95)[1] == NEVER_NS
     assert percentile_bounds_ns(np.ones(59, dtype=np.int64), 0.95, 0.95)[1] == 1

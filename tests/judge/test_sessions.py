@@ -58,6 +58,6 @@ INNOCENT = (read_while_writing, read_by_somebody_else)
 
 
 @pytest.mark.parametrize("plant", INNOCENT, ids=lambda plant: plant.__name__)
-def test_what_looks_like_a_breach_and_is_none_passes(plant: Plant) -> None:
+def test_what_only_looks_like_a_breach_passes(plant: Plant) -> None:
     """Every one of these is right behaviour."""
     assert not_passing(plant) == set()

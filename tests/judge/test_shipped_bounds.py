@@ -1,4 +1,4 @@
-"""The shipped plans fail a platform that does not come back by itself, and say nothing then about a promise that they had no time for."""
+"""With the shipped plans a platform that does not recover by itself fails, and a promise for which they had no time is inconclusive."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def judged(name: str, fault: Fault, back_s: float) -> Run:
 
 
 @pytest.mark.parametrize(("name", "fault"), FAULTS)
-def test_a_platform_that_never_comes_back_alone_fails(name: str, fault: Fault) -> None:
-    """By the bound of our own; of five minutes, or of one, nobody can tell."""
+def test_a_platform_that_never_recovers_by_itself_fails(name: str, fault: Fault) -> None:
+    """By the harness's bound; the bounds of five minutes and of one are inconclusive."""
     assert fault.expected is not Expected.RESTORED
     run = judged(name, fault, fault.hold + 2)
     assert run.verdict(f"{OURS}/{fault.id}").status is Status.FAIL
@@ -38,7 +38,7 @@ def test_a_platform_that_never_comes_back_alone_fails(name: str, fault: Fault) -
 
 
 @pytest.mark.parametrize(("name", "fault"), FAULTS)
-def test_one_that_comes_back_soon_keeps_both(name: str, fault: Fault) -> None:
+def test_a_platform_that_recovers_soon_keeps_both_bounds(name: str, fault: Fault) -> None:
     """Two seconds are within every bound."""
     run = judged(name, fault, 2.0)
     assert {run.verdict(f"{objective}/{fault.id}").status for objective in (OURS, "recovery")} == {Status.PASS}

@@ -1,4 +1,4 @@
-"""``closeshave explain``: the story behind a verdict, in time order, each line with its place in the history."""
+"""``closeshave explain``: the operations behind a verdict, in time order, each line with its place in the history."""
 
 from rich.console import Console
 
@@ -26,7 +26,7 @@ def lost_after_a_fail_over() -> Run:
 
 
 def test_a_story_follows_the_booking_to_its_end() -> None:
-    """Asked for, acknowledged, paid, read, and missing in the end: in this order, with the witness marked."""
+    """Requested, acknowledged, paid, read, and missing in the end: in this order, with the witness marked."""
     told = lines(lost_after_a_fail_over(), "integrity/lost")
     assert [line.kind for line in told] == ["sent", "answered", "sent", "answered", "sent", "answered", "end", "end"]
     assert [line.at_ns for line in told[:6]] == sorted(line.at_ns for line in told[:6] if line.at_ns is not None)
@@ -36,15 +36,15 @@ def test_a_story_follows_the_booking_to_its_end() -> None:
     assert all(line.source for line in told)
 
 
-def test_the_faults_and_the_platforms_own_words_stand_between() -> None:
-    """A recovery is told by its fault's edges and the promotion."""
+def test_the_faults_edges_and_the_platforms_signals_are_listed_in_order() -> None:
+    """The lines for a recovery include its fault's edges and the promotion."""
     told = lines(whole(), "recovery/kill")
     assert [line.what.rpartition(": ")[2] for line in told if line.kind == "fault"] == ["injected", "observed", "healed", "verified-healed"]
     assert [line.what for line in told if line.kind == "signal"] == ["suspected", "promoted"]
 
 
-def test_two_customers_of_one_chair_are_both_told() -> None:
-    """A double booking quotes two rows, and the story follows each."""
+def test_both_customers_of_a_double_booking_are_listed() -> None:
+    """The witness has two rows, and the lines follow each."""
     run = whole()
     for booking in (5000, 5001):
         run.book(60 + booking - 5000, booking, starts_at=1_950_000_000, session=f"s{booking}")
@@ -52,7 +52,7 @@ def test_two_customers_of_one_chair_are_both_told() -> None:
     assert {line.what.split()[2] for line in told if line.kind == "end" and "holds" in line.what} == {"5000", "5001"}
 
 
-def test_what_a_history_says_is_printed_and_never_obeyed() -> None:
+def test_text_of_a_history_is_printed_as_data() -> None:
     """Markup and control characters from a history reach no terminal."""
     run = lost_after_a_fail_over()
     run.book(70, 5001, final=False, key="[red]\x1b[31mkey")
@@ -65,15 +65,15 @@ def test_what_a_history_says_is_printed_and_never_obeyed() -> None:
     assert "◀ witness" in printed
 
 
-def test_without_a_name_whatever_is_no_pass_is_told() -> None:
-    """Worst first; and of a good run there is nothing to tell."""
+def test_without_a_name_every_verdict_except_a_pass_is_explained() -> None:
+    """The worst first; for a good run there is nothing to explain."""
     chosen = story.choose(lost_after_a_fail_over().assess(), "")
     assert chosen[0].id in {"integrity/lost", "integrity/orphan_payments"}
     assert story.choose(whole().assess(), "") == ()
 
 
-def test_a_stale_entry_is_told_by_the_changes_of_its_shop() -> None:
-    """Who changed it and who looked, and in the end what the cache holds and what the database has."""
+def test_a_stale_entry_is_explained_by_the_changes_of_its_shop() -> None:
+    """Who changed it and who read it, and the final contents of the cache and the database."""
     run = whole()
     run.act("change_shop", 60, version=2, franchise=7)
     run.act("change_shop", 61, version=2, franchise=8)

@@ -1,4 +1,4 @@
-"""The target files: every promise is listed once, and every objective of theirs can be told from every other."""
+"""The target files: every promise is listed once, and every objective can be distinguished from all others."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ FILES = sorted(FOLDER.glob("*.yaml"))
 
 @pytest.mark.parametrize(("name", "letter", "count"), [(name, *rest) for name, rest in PROMISES.items()])
 def test_every_promise_has_its_claim(name: str, letter: str, count: int) -> None:
-    """Numbered without a gap: what no objective tests is listed anyway."""
+    """Numbered without a gap: a promise that no objective tests is listed too."""
     claims = [claim.id for claim in read_target(FOLDER / f"{name}.yaml").claims]
     assert claims == [f"{letter}{number:02}" for number in range(1, count + 1)]
 
@@ -35,7 +35,7 @@ def test_a_target_is_named_after_its_file(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_what_is_attested_has_an_owner(path: Path) -> None:
-    """Somebody must stand for what no harness can measure."""
+    """A person must be responsible for what no harness can measure."""
     assert [claim.id for claim in read_target(path).claims if "attest" in claim.how and not claim.owner] == []
 
 
@@ -76,7 +76,7 @@ WRONG = (
 
 @pytest.mark.parametrize("fields", WRONG)
 def test_an_objective_that_makes_no_sense_is_refused(tmp_path: Path, fields: str) -> None:
-    """Rather than judged by a guess of what was meant."""
+    """Its meaning is not guessed."""
     path = tmp_path / "t.yaml"
     path.write_text(f"name: t\ntitle: T\nclaims: []\nobjectives:\n  - {{id: a, claims: [], {fields}}}\n")
     with pytest.raises(InvalidFile):
@@ -99,7 +99,7 @@ MISFITS = (
 
 @pytest.mark.parametrize(("fields", "key", "told"), MISFITS, ids=[fields for fields, *_ in MISFITS])
 def test_a_quantity_that_does_not_belong_to_its_measure_is_refused_at_its_key(tmp_path: Path, fields: str, key: str, told: str) -> None:
-    """When the file is read, with what would be right: after the trial it is too late. Said once."""
+    """When the file is read, with what would be right: after the trial it is too late. The message appears once."""
     path = tmp_path / "t.yaml"
     path.write_text(f"name: t\ntitle: T\nclaims: []\nobjectives:\n  - {{id: a, claims: [], {fields}}}\n")
     with pytest.raises(InvalidFile) as raised:
@@ -117,8 +117,8 @@ def test_a_quantity_that_does_not_belong_to_its_measure_is_refused_at_its_key(tm
         ({"measure": Measure.LATENCY, "percentile": 0.0, "at_most": 1.0}, "between 0% and 100%"),
     ],
 )
-def test_an_objective_that_no_file_stated_is_refused_too(fields: dict[str, Any], told: str) -> None:
-    """By the objective itself: code makes some."""
+def test_an_objective_that_code_made_is_refused_too(fields: dict[str, Any], told: str) -> None:
+    """The objective itself checks this."""
     with pytest.raises(ValueError, match=told):
         Objective("a", (), **fields)
 

@@ -1,4 +1,4 @@
-"""Operations that say nothing of the platform: they count for no share and no time, and the run says what to change."""
+"""Operations that are no evidence about the platform: they count for no share and no time, and the run says what to change."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def judged(error: str | None, *, shared: bool, count: int = 200, at: float = 60.
 def test_requests_that_say_nothing_about_the_platform_fail_nothing(
     error: str, shared: bool, objectives: Status, check: tuple[str, Status] | None
 ) -> None:
-    """And a run with such requests is not the planned one; whatever else was not answered fails as ever."""
+    """A run with such requests is not the planned one; any other request that was not answered fails as usual."""
     found = judged(error, shared=shared)
     assert {found[f"{name}/all"].status for name in ("availability", "errors", "latency")} == {objectives}
     checks = {name: found[name].status for name in ("shortage", "proxy", "rate-limits") if name in found}
@@ -64,7 +64,7 @@ def test_a_shortage_in_the_warm_up_has_no_effect() -> None:
 
 @pytest.mark.parametrize(("error", "expected"), [(SHORTAGE, PASS), ("refused", FAIL)])
 def test_a_canary_that_could_not_be_sent_is_no_failed_probe(error: str, expected: Status) -> None:
-    """The last one before the fault is healed would else be the end of the outage."""
+    """Otherwise the last one before the fault is healed would be the end of the outage."""
     run = Run((RECOVERY,), (KILL,))
     run.life()
     run.probes(10, 190, down=((120, 122),))

@@ -35,7 +35,7 @@ def objective(measure: str, **fields: Any) -> Objective:
     ],
 )
 def test_a_bad_second_does_not_hide_in_a_good_minute(bad: int, whole: Status, sliding: Status) -> None:
-    """98 % of 4,000 requests in 100 s, and of those in each 10 s; the bad ones come within one second."""
+    """98 % of 4,000 requests in 100 s, and of those in each 10 s; all bad ones are within one second."""
     promises = (objective("availability", at_least=0.98), replace(objective("availability", at_least=0.98, sliding=10.0), id="sliding"))
     run = Run(promises)
     run.steady(4000 - bad)
@@ -48,14 +48,14 @@ def test_a_bad_second_does_not_hide_in_a_good_minute(bad: int, whole: Status, sl
 
 
 def test_a_window_without_requests_proves_nothing() -> None:
-    """Half of the calm was silent."""
+    """Half of the calm phase had no requests."""
     run = Run((objective("availability", at_least=0.9, sliding=10.0),))
     run.steady(2000, 10, 60)
     assert run.verdict("availability/all").status is INCONCLUSIVE
 
 
-def test_percentiles_slide_too() -> None:
-    """Five slow seconds in a hundred: the p90 of the whole is not broken, that of their window is."""
+def test_percentiles_are_judged_in_sliding_windows_too() -> None:
+    """Five slow seconds in a hundred: the p90 of the phase holds, that of their window does not."""
     run = Run((objective("latency", at_most=0.1, percentile=0.9, sliding=10.0), replace(objective("latency", at_most=0.1, percentile=0.9), id="whole")))  # fmt: skip  # noqa: E501
     run.steady(4000)
     for index in range(200):
@@ -69,7 +69,7 @@ def test_percentiles_slide_too() -> None:
 
 
 @pytest.mark.parametrize(("bad", "expected"), [(0, PASS), (5, INCONCLUSIVE), (20, FAIL)])
-def test_an_error_rate_is_what_availability_lacks(bad: int, expected: Status) -> None:
+def test_an_error_rate_is_one_minus_availability(bad: int, expected: Status) -> None:
     """At most 1 % of 500 requests; figures are of errors, not of successes."""
     run = Run((objective("error_rate", at_most=0.01),))
     run.steady(500 - bad)
@@ -151,8 +151,8 @@ CACHE = replace(KILL, kind="cache.tier-lost", expected=Expected.DEGRADES, scope=
     [((), PASS), ((120, 150), FAIL), ((110, 120), PASS), ((150, 160), PASS)],
     ids=["well", "while in effect", "just before", "after the heal"],
 )
-def test_the_weaker_promise_holds_from_the_injection_to_the_heal(failing: tuple[float, ...], expected: Status) -> None:
-    """90 % while the cache tier is gone; half-open, as phases are."""
+def test_the_weaker_objective_applies_from_the_injection_to_the_heal(failing: tuple[float, ...], expected: Status) -> None:
+    """90 % while the cache tier is lost; the end is excluded, as with phases."""
     run = Run((WEAKER,), (CACHE,))
     run.life()
     for index in range(800):
@@ -163,8 +163,8 @@ def test_the_weaker_promise_holds_from_the_injection_to_the_heal(failing: tuple[
 
 
 @pytest.mark.parametrize("missing", ["injected", "observed"])
-def test_the_weaker_promise_needs_a_fault_in_effect(missing: str) -> None:
-    """Without one there was no time in which to keep it."""
+def test_the_weaker_objective_needs_a_fault_in_effect(missing: str) -> None:
+    """Without one there was no time in which it applied."""
     run = Run((WEAKER,), (CACHE,))
     run.life()
     run.steady(500, 120, 150)
@@ -172,8 +172,8 @@ def test_the_weaker_promise_needs_a_fault_in_effect(missing: str) -> None:
     assert run.verdict("availability/kill").status is INCONCLUSIVE
 
 
-def test_faults_that_do_not_degrade_have_no_weaker_promise() -> None:
-    """What is to recover or to be tolerated is judged by the promises that always hold."""
+def test_faults_that_do_not_degrade_have_no_weaker_objective() -> None:
+    """A fault with *recovers* or *tolerates* is judged by the normal objectives."""
     run = Run((WEAKER,), (replace(CACHE, expected=Expected.RECOVERS),))
     run.life()
     assert not [verdict for verdict in run.assess().verdicts if verdict.id.startswith("availability/")]
@@ -183,7 +183,7 @@ def test_faults_that_do_not_degrade_have_no_weaker_promise() -> None:
 
 
 def test_slow_requests_in_clusters_prove_less() -> None:
-    """3 % slow of 1,500: spread evenly they keep a p95, in one stall it is unknown whether the next run has two of them."""
+    """3 % of 1,500 are slow: evenly distributed they keep a p95; in one stall it is unknown whether the next run has two stalls."""
     spread, stalled = Run((objective("latency", at_most=0.1, percentile=0.95),)), Run((objective("latency", at_most=0.1, percentile=0.95),))
     for run in (spread, stalled):
         run.steady(1455)
@@ -201,7 +201,7 @@ failures = st.lists(st.integers(0, 9), min_size=1, max_size=60)
 
 @given(failures, st.integers(0, 9), st.sampled_from([0.01, 0.05, 0.5]))
 def test_clustering_only_grows_with_another_failure(blocks: list[int], more: int, allowed: float) -> None:
-    """Wherever it falls: so an added failure never turns doubt into a pass."""
+    """At any position: so an added failure never turns an inconclusive verdict into a pass."""
 
     def effect(of: list[int]) -> float:
         block = np.array([*range(10), *range(10), *of])
