@@ -1,4 +1,4 @@
-"""A harness in a process of its own, to be killed: it beats, has a janitor, a helper and a fault that holds."""
+"""A harness in a process of its own that a test kills: it sends heartbeats, has a janitor, a helper and a fault that is held."""
 
 from __future__ import annotations
 

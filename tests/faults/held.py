@@ -1,4 +1,4 @@
-"""A fault in an experiment of its own, held until it has been seen and the platform has shown what it does about it, then undone."""
+"""A fault in an experiment of its own: held until it has been observed and the platform has reacted, then undone."""
 
 from __future__ import annotations
 

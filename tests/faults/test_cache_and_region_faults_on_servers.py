@@ -153,13 +153,13 @@ TIERS = ("cache", "sessions", "ratelimit")
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_hung_primary_is_replaced_and_comes_back_as_a_replica_first(tier: str, platform: Deployment, run: Path) -> None:
-    """Sentinel promotes the replica while the old primary is frozen; healing wakes it, and it leads again only when told."""
+    """Sentinel promotes the replica while the old primary is frozen; healing resumes it, and it becomes primary again only on command."""
     live("cache.primary-hung", {"tier": tier}, platform, run, promoted)
 
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_flushed_tier_is_filled_again(tier: str, platform: Deployment, run: Path) -> None:
-    """What the tier held is gone, customers go on, and their entries come back by themselves."""
+    """The tier's entries are gone, customers are still served, and their entries come back by themselves."""
 
     def held() -> bool:
         return all(valkey.keys(sentinel.primary(platform, group)) for group in sentinel.groups_of(platform, tier))
@@ -174,7 +174,7 @@ def test_flushed_tier_is_filled_again(tier: str, platform: Deployment, run: Path
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_tier_without_memory_evicts_or_refuses(tier: str, platform: Deployment, run: Path) -> None:
-    """Where entries may go, they are evicted; where they may not, new ones are refused; afterwards the declared limit holds."""
+    """Where entries may be evicted, they are; where they may not, new ones are refused; afterwards the declared limit is in force."""
     live("cache.memory-exhausted", {"tier": tier}, platform, run, parameters={"kept": 0.0})
     for store in (store for store in platform.stores if store.tier == tier):
         assert valkey.limit_bytes(store) == 64 << 20
@@ -182,13 +182,13 @@ def test_tier_without_memory_evicts_or_refuses(tier: str, platform: Deployment, 
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_slow_tier_answers_late(tier: str, platform: Deployment, run: Path) -> None:
-    """Every region waits for it as long as the fault says, and no longer afterwards."""
+    """Every region waits for it for the fault's latency, and no longer afterwards."""
     live("cache.slow", {"tier": tier}, platform, run)
 
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_tier_split_from_its_sentinels_gets_a_second_primary(tier: str, platform: Deployment, run: Path) -> None:
-    """The sentinels promote another store while the old one still takes its clients' writes; healing leaves one, the declared one."""
+    """The sentinels promote another store while the old one still accepts its clients' writes; after healing there is one, the declared one."""
 
     def two(platform: Deployment, run: Path) -> None:
         promoted(platform, run)
@@ -200,8 +200,8 @@ def test_tier_split_from_its_sentinels_gets_a_second_primary(tier: str, platform
     live("cache.split-from-sentinels", {"tier": tier}, platform, run, two)
 
 
-def test_customers_who_are_cut_off_are_served_elsewhere(platform: Deployment, run: Path) -> None:
-    """The edge notices by itself and sends them to the next region, though every process of theirs is well."""
+def test_customers_who_are_cut_off_are_served_by_the_next_region(platform: Deployment, run: Path) -> None:
+    """The edge detects it and sends them to the next region, although every process of their own region runs."""
 
     def elsewhere(platform: Deployment, _run: Path) -> None:
         def served() -> bool:
@@ -214,8 +214,8 @@ def test_customers_who_are_cut_off_are_served_elsewhere(platform: Deployment, ru
     live("region.customers-cut", {"region": REGION}, platform, run, elsewhere)
 
 
-def test_cut_data_links_stop_replication_and_reads_from_afar(platform: Deployment, run: Path) -> None:
-    """Nothing of the region's shard arrives at its standby elsewhere, while its primary stays where it is."""
+def test_cut_data_links_stop_replication_and_reads_from_other_regions(platform: Deployment, run: Path) -> None:
+    """Nothing of the region's shard arrives at its standby in another region, while its primary stays the same."""
     live("region.data-links-cut", {"region": REGION}, platform, run)
     named = events(run)["injected"]["evidence"]["links"]
     assert {"us-east-1-shard2-primary", "us-west-2-shard1-primary", "shard2-us-west-2-replication", "us-west-2-cache"} <= set(named)
@@ -233,8 +233,8 @@ def test_slow_region_is_slow_at_its_edge(platform: Deployment, run: Path) -> Non
     live("region.slow", {"region": REGION}, platform, run, late)
 
 
-def test_lossy_region_goes_on_losing(platform: Deployment, run: Path) -> None:
-    """Connections are reset again and again, not only those that were open at first."""
+def test_lossy_region_resets_connections_repeatedly(platform: Deployment, run: Path) -> None:
+    """New connections are reset too, not only those that were open at first."""
 
     def drawn_anew(_platform: Deployment, run: Path) -> None:
         assert until(lambda: sum("are chosen to be reset" in detail for _, detail in marks(run)) >= 3, after(20))
@@ -242,8 +242,8 @@ def test_lossy_region_goes_on_losing(platform: Deployment, run: Path) -> None:
     live("region.lossy", {"region": REGION}, platform, run, drawn_anew)
 
 
-def test_flapping_region_comes_and_goes(platform: Deployment, run: Path) -> None:
-    """It is up and down in turn until it is healed, and then up for good."""
+def test_flapping_region_goes_down_and_up_repeatedly(platform: Deployment, run: Path) -> None:
+    """It is down and up in turn until it is healed, and then up permanently."""
 
     def twice(_platform: Deployment, run: Path) -> None:
         assert until(lambda: len([detail for _, detail in marks(run) if f"{REGION} is " in detail]) >= 4, after(30))
@@ -253,8 +253,8 @@ def test_flapping_region_comes_and_goes(platform: Deployment, run: Path) -> None
     assert turns == (["up", "down"] * len(turns))[: len(turns)]
 
 
-def test_restored_region_is_home_again_before_the_fault_ends(platform: Deployment, run: Path) -> None:
-    """It is lost, its shard fails over, and it is brought back and leads again while the fault still holds."""
+def test_restored_region_has_its_roles_again_before_the_fault_ends(platform: Deployment, run: Path) -> None:
+    """It is lost, its shard fails over, and it is restored and primary again while the fault is still held."""
 
     def home(platform: Deployment, run: Path) -> None:
         assert until(lambda: any("moved back" in detail for _, detail in marks(run)), after(150)), log_of(run)
@@ -264,7 +264,7 @@ def test_restored_region_is_home_again_before_the_fault_ends(platform: Deploymen
 
 
 def test_toxics_on_unused_links_are_not_observed(platform: Deployment, run: Path) -> None:
-    """Injected and healed, and never said to have taken effect: the run about it cannot be conclusive."""
+    """Injected and healed, and never reported as observed: a run with this fault is inconclusive."""
     fault = Fault("f", "cache.slow", "storm", 0, 600, Expected.DEGRADES, {"tier": "cache"}, {})
     experiment = child.start(platform, run, fault, now_ns())
     try:

@@ -1,4 +1,4 @@
-"""What kinds of cache tiers and regions decide without any server: limits, refusals, and the course of those that have one."""
+"""Decisions of cache and region kinds that need no server: limits, refusals, and the steps of kinds that have some."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from tests.faults.timelines import marks
     ],
 )
 def test_declared_limit_is_read_from_the_command_line(words: tuple[str, ...], declared: int | None) -> None:
-    """In the units that the server itself takes."""
+    """In the units that the server itself accepts."""
     assert valkey.declared_limit_bytes(Process("a", "valkey", None, ("valkey-server", *words, "--save", ""))) == declared
 
 
 def test_partition_is_refused_where_regions_share_a_network() -> None:
-    """A cut that leaves etcd and Sentinel connected would be a lie, so there is none."""
+    """A cut that leaves etcd and Sentinel connected is not a partition, so it is refused."""
     fault = Fault("f", "region.partitioned", "storm", 0, 10, Expected.RECOVERS, {"region": "us-west-2"}, {})
     (problem,) = check(fault, environment="embedded")
     assert "region.partitioned does not work on embedded environments, because it needs networks" in problem
@@ -52,7 +52,7 @@ def test_partition_is_refused_where_regions_share_a_network() -> None:
     "kind", ["cache.slow", "region.slow", "region.lossy", "region.flapping", "region.data-links-cut", "region.customers-cut"]
 )
 def test_links_that_are_not_there_cannot_be_disturbed(kind: str, toy: Deployment) -> None:
-    """Without Toxiproxy such a fault is not injected, and the reason is told."""
+    """Without Toxiproxy such a fault is not injected, and the reason is stated."""
     scope = {"tier": "cache"} if kind.startswith("cache") else {"region": toys.NEAR}
     assert "no links that can be disturbed" in KINDS[kind].unfit(KINDS[kind].aim(toy, scope, {}))
 
@@ -73,8 +73,8 @@ def test_unknown_tier_is_no_target(kind: str, toy: Deployment) -> None:
         ("region.slow", {}, []),
     ],
 )
-def test_course_of_a_fault(kind: str, parameters: dict[str, float], after_s: list[float], toy: Deployment) -> None:
-    """Strokes come in the order of time, as often as the hold has room for."""
+def test_steps_of_a_fault(kind: str, parameters: dict[str, float], after_s: list[float], toy: Deployment) -> None:
+    """Steps come in time order, as many as fit into the hold."""
     aim = KINDS[kind].aim(toy, {"region": toys.NEAR}, parameters)
     assert [stroke.after_s for stroke in islice(KINDS[kind].course(aim), 5)] == after_s
 
@@ -84,7 +84,7 @@ def test_course_of_a_fault(kind: str, parameters: dict[str, float], after_s: lis
     [(FaultEdge.INJECTED, True), (FaultEdge.OBSERVED, True), (FaultEdge.HEALED, False), (FaultEdge.VERIFIED_HEALED, False)],
 )
 def test_nothing_is_injected_once_healing_has_begun(edge: FaultEdge, struck: bool, toy: Deployment, run: Path) -> None:
-    """Whoever heals, in whatever process, is never undone by a fault that goes on."""
+    """The steps of a fault never undo a healing, whichever process heals."""
     ledger = Ledger(run)
     ledger.plan("f", Undo("region.flapping", {"region": toys.NEAR}, {}, toy.root), ttl_s=60, strike_ns=0)
     ledger.passed("f", edge, now_ns(), {})
@@ -100,7 +100,7 @@ def test_nothing_is_injected_once_healing_has_begun(edge: FaultEdge, struck: boo
 
 
 def test_frozen_process_is_stopped_until_it_is_resumed(toy: Deployment) -> None:
-    """It lives, takes no part in anything, and goes on as the same process."""
+    """It exists but does nothing, and continues as the same process."""
     part = toy.process("near-0")
     victims = victims_of(toy, [part])
     done = freeze(victims, now_ns())
@@ -113,6 +113,6 @@ def test_frozen_process_is_stopped_until_it_is_resumed(toy: Deployment) -> None:
 
 
 def test_no_process_to_freeze_is_an_error() -> None:
-    """A fault that finds no process has not happened."""
+    """A fault that finds no process was not injected."""
     with pytest.raises(StillRunning):
         freeze([], now_ns())

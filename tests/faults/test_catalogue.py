@@ -1,4 +1,4 @@
-"""The catalogue of kinds, the check of plans against it, and the experiments that belong to it."""
+"""The catalogue of kinds, the check of plans against it, and its experiments."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def fault(kind: str, scope: Mapping[str, str | int], parameters: Mapping[str, st
     ],
 )
 def test_right_fault_has_no_problems(kind: str, scope: Mapping[str, str | int], parameters: Mapping[str, bool]) -> None:
-    """What the catalogue offers is accepted, on the embedded environment too."""
+    """The kinds of the catalogue are accepted, on the embedded environment too."""
     assert check(fault(kind, scope, parameters), environment="embedded") == []
 
 
@@ -63,13 +63,13 @@ def test_wrong_fault_is_refused(kind: str, scope: Mapping[str, str | int], param
 
 @pytest.mark.parametrize("kind", [replace(KINDS["region.lost"], undo=None), replace(KINDS["region.lost"], prove=None)])
 def test_kind_without_undo_is_refused(kind: Kind) -> None:
-    """What cannot be healed, or not be proven healed, is never injected."""
+    """A fault that cannot be healed, or not be proven healed, is never injected."""
     (problem,) = check(fault("region.lost", {"region": "us-west-2"}), kinds={"region.lost": kind})
     assert "no undo" in problem
 
 
 def test_kind_is_refused_where_it_does_not_work() -> None:
-    """An environment that a kind is not made for is named, never skipped in silence."""
+    """An environment for which a kind was not made is named, never skipped without a message."""
     (problem,) = check(fault("region.lost", {"region": "us-west-2"}), environment="remote")
     assert "does not work on remote environments" in problem
 
@@ -97,19 +97,19 @@ def test_experiment_takes_what_its_kind_takes(name: str) -> None:
 
 
 def test_experiments_are_made_from_the_catalogue() -> None:
-    """Made anew they are the same: ``python -m closeshave.faults.experiments chaos``."""
+    """Generated again they are the same: ``python -m closeshave.faults.experiments chaos``."""
     assert {str(path.relative_to(EXPERIMENTS)): path.read_text() for path in EXPERIMENTS.glob("*/*.yaml")} == experiments()
 
 
-def test_no_experiment_is_left_over() -> None:
+def test_no_experiment_is_without_a_kind() -> None:
     """Every file under ``chaos/`` belongs to a kind."""
     found = {f"{path.parent.name}.{path.stem}" for path in EXPERIMENTS.glob("*/*.yaml")}
     assert found == set(KINDS)
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))
-def test_kind_explains_itself(name: str) -> None:
-    """A kind says in sentences what it does, how it is seen and how it is undone."""
+def test_kind_describes_itself(name: str) -> None:
+    """In sentences: what it does, how it is observed and how it is undone."""
     kind = KINDS[name]
     for sentence in (kind.does, kind.observed_by, kind.undone_by, *(parameter.about for parameter in kind.parameters)):
         assert sentence.endswith(".")

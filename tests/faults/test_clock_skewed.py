@@ -1,4 +1,4 @@
-"""What a skewed clock leaves behind: nothing."""
+"""A skewed clock leaves nothing behind."""
 
 from types import SimpleNamespace
 from typing import cast
@@ -12,7 +12,7 @@ from closeshave.faults.service import clock_skewed, fleet
 SKEWED, OTHER = Identity(4711, 1.0), 4712
 
 
-def test_the_memory_of_the_skewed_process_is_given_back_and_no_other(tmp_path, monkeypatch):
+def test_the_shared_memory_of_the_skewed_process_is_removed_and_no_other(tmp_path, monkeypatch):
     """libfaketime names it after the process; that it was running is known only before it is ended."""
     running = {SKEWED: "app"}
     monkeypatch.setattr(clock_skewed, "SHARED_MEMORY", tmp_path)

@@ -1,4 +1,4 @@
-"""Faults that only a container engine can do, or does otherwise, on the environment in containers: each takes effect, is undone, and leaves nothing."""
+"""Faults that need a container engine, or work differently there, on the environment in containers: each takes effect, is undone, and leaves nothing."""
 
 from __future__ import annotations
 
@@ -111,8 +111,8 @@ CASES: list[tuple[str, Mapping[str, str | int], Check]] = [
 ]
 
 
-def test_every_kind_that_only_an_engine_can_do_is_here() -> None:
-    """The others are the same code that the embedded environment tries, with other signals."""
+def test_every_kind_that_needs_an_engine_is_tested_here() -> None:
+    """The others run the same code as in the tests of the embedded environment, with other signals."""
     assert {name for name, kind in KINDS.items() if "embedded" not in kind.environments} <= {name for name, _, _ in CASES}
 
 
@@ -125,15 +125,15 @@ def test_fault_takes_effect_and_is_undone(kind: str, scope: Mapping[str, str | i
 
 @pytest.mark.parametrize(("kind", "scope"), [(name, scope) for name, scope, _ in CASES[:5]], ids=[name for name, _, _ in CASES[:5]])
 def test_no_probe_sees_a_fault_that_is_not_there(kind: str, scope: Mapping[str, str | int], platform: Deployment) -> None:
-    """On a healthy environment each probe, told that it was just broken, sees nothing, and the proof of the heal holds."""
+    """On a healthy environment no probe observes a fault, although it is told that there was one, and the proof of healing holds."""
     links = tuple(link.name for link in platform.links if link.region == HERE and link.kind == "app-database")
     injection = Injection("nothing", (), after(0), None, targets=(), members=(leaders(platform)[1],), links=links)
     assert KINDS[kind].look(KINDS[kind].aim(platform, scope, {}), injection) is None
     assert until(lambda: healed(platform, kind, scope), after(20))
 
 
-def test_whoever_finds_the_ledger_joins_the_networks_again(platform: Deployment, run: Path) -> None:
-    """kill -9 of the experiment: a process that cut nothing puts everything back where it is declared."""
+def test_any_process_with_the_ledger_joins_the_networks_again(platform: Deployment, run: Path) -> None:
+    """kill -9 of the experiment: another process, which cut nothing, connects every container to its declared networks."""
     experiment = child.start(
         platform, run, Fault("f", "region.partitioned", "storm", 0, 600, Expected.RECOVERS, {"region": HERE}), after(AHEAD_S)
     )
@@ -146,7 +146,7 @@ def test_whoever_finds_the_ledger_joins_the_networks_again(platform: Deployment,
 
 
 def test_a_part_that_was_killed_while_it_was_cut_off_starts_on_all_its_networks(platform: Deployment) -> None:
-    """Two faults on the same container: the later start must not find half of its networks missing."""
+    """Two faults on the same container: the later start must not miss half of its networks."""
     kind = KINDS["shard.primary-partitioned"]
     aim = kind.aim(platform, {"shard": 4}, {})
     injection = kind.inject(aim, after(0))

@@ -1,4 +1,4 @@
-"""On which environments each kind works, what is cut from which network, and what says so: all of it without an engine."""
+"""On which environments each kind works, which networks are cut, and the messages about it; without an engine."""
 
 from __future__ import annotations
 
@@ -85,26 +85,26 @@ def platform(tmp_path: Path) -> Deployment:
 def test_networks_are_chosen_by_purpose_and_region(
     region: str | None, purposes: tuple[str, ...], names: set[str], platform: Deployment
 ) -> None:
-    """A network of a region is that region's; the others are everybody's."""
+    """A region's network belongs to that region; the others belong to all regions."""
     assert cutting.networks_of(platform, *purposes, region=region) == names
 
 
-def test_what_has_no_place_in_a_network_is_not_cut_from_it(platform: Deployment) -> None:
-    """A region is cut off by those of its parts that others reach; its applications are reached through them."""
+def test_parts_that_are_not_in_a_network_are_not_cut_from_it(platform: Deployment) -> None:
+    """A region is cut off by the parts of it that others reach; its applications are reached through them."""
     inside = list(platform.owned_by(toys.NEAR))
     assert [str(cut) for cut in cutting.cuts(inside, {"wan"})] == ["database off wan"]
     assert {cut.process for cut in cutting.cuts(inside, {"wan", toys.NEAR})} == {"app", "database"}
 
 
-def test_the_network_by_which_the_harness_looks_is_never_cut(platform: Deployment) -> None:
-    """Who is cut off must still be asked how it is, and healed."""
+def test_the_network_that_the_harness_uses_is_never_cut(platform: Deployment) -> None:
+    """A part that is cut off must still be checked and healed."""
     everything = cutting.networks_of(platform, "region", "wan")
     assert not any(cut.network == "front" for cut in cutting.cuts(platform.processes, everything))
 
 
 @pytest.mark.parametrize("name", ["region.partitioned", "region.customers-partitioned", "shard.primary-partitioned"])
 def test_where_nothing_runs_in_containers_nothing_can_be_cut(name: str, toy: Deployment) -> None:
-    """Told as the reason, should a plan get so far."""
+    """The fault says so as its reason."""
     kind = KINDS[name]
     assert "there is no network to cut" in kind.unfit(kind.aim(toy, {key: SCOPES[key] for key in kind.scope}, {}))
 
@@ -121,14 +121,14 @@ def test_where_nothing_runs_in_containers_nothing_can_be_cut(name: str, toy: Dep
     ],
     ids=["not there", "the same", "left behind", "never reached", "went another way", "the ID given again"],
 )
-def test_what_a_side_holds_beyond_the_other_was_written_there_alone(own: State, theirs: State | None, beyond: bool) -> None:
-    """A standby that lags still holds the state of yesterday, which is no evidence of anything."""
+def test_rows_of_one_side_only_count_if_they_were_written_there(own: State, theirs: State | None, beyond: bool) -> None:
+    """A standby that lags has outdated rows, which are no evidence."""
     assert divergence.beyond([own], [theirs] if theirs else []) == ([own] if beyond else [])
 
 
 @pytest.mark.parametrize(("seconds_ago", "silent"), [(0.0, False), (2.9, False), (4.0, True), (None, False)])
-def test_a_patroni_is_out_of_touch_when_it_says_so(seconds_ago: float | None, silent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that does not answer says nothing: it may as well be dead, which is another fault."""
+def test_a_patroni_is_cut_off_from_etcd_when_it_says_so(seconds_ago: float | None, silent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that does not answer is no evidence: it may be dead, which is another fault."""
     member = Member("database", 1, toys.NEAR, 1, 2, "database")
     monkeypatch.setattr(time, "time", lambda: 1000.0)
     monkeypatch.setattr(patroni, "reached_etcd_s", lambda _member: None if seconds_ago is None else 1000.0 - seconds_ago)

@@ -16,8 +16,8 @@ from closeshave.faults.waiting import after, until
 from tests.faults import toys
 
 
-def test_altered_process_takes_the_place_of_the_declared_one(toy: Deployment) -> None:
-    """It is recorded under its name, carries what was changed, and is found by whoever looks for it."""
+def test_substitute_takes_the_place_of_the_declared_process(toy: Deployment) -> None:
+    """It is recorded under the same name, has the changed settings, and is found by a search for it."""
     near = toy.process("near-0")
     extra_processes.end([identity for identity in [processes.find(Path(toy.root), near)] if identity])
     new = extra_processes.start(toy, near, {"SKEW": "+1"})
@@ -29,8 +29,8 @@ def test_altered_process_takes_the_place_of_the_declared_one(toy: Deployment) ->
     assert extra_processes.running(toy, ["near-0"]) == {}
 
 
-def test_what_is_stopped_ends_too(toy: Deployment) -> None:
-    """A process that hangs is woken up to hear that it is to end."""
+def test_a_stopped_process_ends_too(toy: Deployment) -> None:
+    """A hanging process is resumed so that it receives the signal to end."""
     new = extra_processes.start(toy, toy.process("near-0").__class__("other", "helper", None, ("sleep", "60")), {})
     os.kill(new.pid, signal.SIGSTOP)
     extra_processes.end([new], polite_s=5)
@@ -39,7 +39,9 @@ def test_what_is_stopped_ends_too(toy: Deployment) -> None:
 
 @pytest.mark.parametrize("ended", ["told", "killed"])
 def test_squeezed_process_runs_on_when_its_helper_ends(ended: str, toy: Deployment) -> None:
-    """While squeezed it is stopped most of the time; told to end, the helper leaves it running; killed, it is for the healer to resume it."""
+    """While squeezed it is stopped most of the time; when the helper is asked to end, it leaves the process running; when the helper is killed,
+    healing resumes it.
+    """
     near = toy.process("near-0")
     target = processes.find(Path(toy.root), near)
     assert target is not None
@@ -61,7 +63,7 @@ def test_squeezed_process_runs_on_when_its_helper_ends(ended: str, toy: Deployme
 
 
 def test_squeezer_ends_with_its_target(toy: Deployment) -> None:
-    """When there is nobody left to squeeze the helper has no reason to go on."""
+    """Without a process to squeeze the helper has no reason to run."""
     target = processes.find(Path(toy.root), toy.process("near-0"))
     assert target is not None
     helper = extra_processes.start_helper(

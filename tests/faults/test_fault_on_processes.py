@@ -1,4 +1,4 @@
-"""A region's loss from plan to proof, on a few real processes: in this process, in an experiment's own, and by hand."""
+"""A region's loss from plan to proof, on a few real processes: in this process, in an experiment of its own, and by hand."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def fault(hold_s: float) -> Fault:
 
 
 def test_life_of_a_fault(toy: Deployment, run: Path) -> None:
-    """Injected at its instant on exactly its scope, seen by another way, healed and proven; every edge on the timeline."""
+    """Injected at its instant on exactly its scope, observed independently, healed and proven; every edge on the timeline."""
     aim = LOST.aim(toy, {"region": toys.NEAR}, {})
     pids = {part.name: processes.find(Path(toy.root), part) for part in toy.processes}
     strike = after(LOST.lead_s(aim) + 0.2)
@@ -81,7 +81,7 @@ def test_life_of_a_fault(toy: Deployment, run: Path) -> None:
 
 
 def test_fault_without_effect_is_never_called_observed(toy: Deployment, run: Path) -> None:
-    """When the platform is back before the probe looks, the timeline has a mark and no edge that says observed."""
+    """If the platform is back before the probe runs, the timeline has a mark and no edge *observed*."""
     aim = LOST.aim(toy, {"region": toys.NEAR}, {})
     assert lifecycle.inject(Ledger(run), "f", LOST, aim, None, 5, never) is not None
     LOST.undo(aim, after(20), lambda _line: None)  # type: ignore[misc] # region.lost has an undo
@@ -109,7 +109,7 @@ def test_stop_before_the_injection_leaves_nothing(toy: Deployment, run: Path) ->
 
 
 def test_environment_is_healed_of_an_earlier_run(toy: Deployment, run: Path) -> None:
-    """What a run that nobody remembers left broken is found from the environment, and healed."""
+    """A fault that an earlier run left open is found from the environment, and healed."""
     aim = LOST.aim(toy, {"region": toys.NEAR}, {})
     assert lifecycle.inject(Ledger(run), "f", LOST, aim, None, 5, never) is not None
     assert guard.unhealed(Path(toy.root)) == ("f",)
@@ -118,7 +118,7 @@ def test_environment_is_healed_of_an_earlier_run(toy: Deployment, run: Path) -> 
     assert toys.alive(toy) == WHOLE
 
 
-def test_heal_resumes_what_hangs(toy: Deployment, run: Path) -> None:
+def test_heal_resumes_stopped_processes(toy: Deployment, run: Path) -> None:
     """A process that is stopped, not dead, is resumed rather than started twice."""
     aim = LOST.aim(toy, {"region": toys.NEAR}, {})
     before = processes.find(Path(toy.root), toy.process("near-0"))
@@ -143,7 +143,7 @@ def test_experiment_injects_holds_and_heals(toy: Deployment, run: Path, begin: B
     assert toys.alive(toy) == WHOLE
 
 
-def test_experiment_heals_at_once_when_told_to_stop(toy: Deployment, run: Path, begin: Begin) -> None:
+def test_experiment_heals_at_once_when_it_is_stopped(toy: Deployment, run: Path, begin: Begin) -> None:
     """SIGTERM ends the hold, never the heal."""
     experiment = begin(toy, run, fault(hold_s=300), now_ns())
     assert processes.poll_until(lambda: "observed" in edges(run), 60)
@@ -154,7 +154,7 @@ def test_experiment_heals_at_once_when_told_to_stop(toy: Deployment, run: Path, 
 
 
 def test_experiment_killed_in_mid_fault_is_healed_by_another(toy: Deployment, run: Path, begin: Begin) -> None:
-    """kill -9 of the experiment leaves a fault that whoever reads the ledger can heal."""
+    """After kill -9 of the experiment any process that reads the ledger can heal the fault."""
     experiment = begin(toy, run, fault(hold_s=300), now_ns())
     assert processes.poll_until(lambda: "injected" in edges(run), 60)
     experiment.kill()
@@ -166,7 +166,7 @@ def test_experiment_killed_in_mid_fault_is_healed_by_another(toy: Deployment, ru
 
 @pytest.mark.servers
 def test_experiment_runs_by_hand(toy: Deployment, tmp_path: Path) -> None:
-    """``chaos run`` against a running environment breaks it, heals it, and keeps its ledger in the environment's root."""
+    """``chaos run`` on a running environment injects the fault, heals it, and keeps its ledger in the environment's root."""
     chaos = Path(sys.executable).with_name("chaos")
     root = Path(__file__).parents[2]
     environ = {

@@ -1,4 +1,4 @@
-"""Every kind on the embedded environment: it takes effect, the platform does what it should, it is undone, nothing is left."""
+"""Every kind on the embedded environment: it takes effect, the platform reacts as expected, it is undone, nothing is left."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_region_is_lost_and_restored(platform: Deployment, run: Path) -> None:
 
 @pytest.mark.parametrize(("held_back_s", "loses"), [(0.0, False), (1.0, True)])
 def test_writes_are_lost_only_when_replication_is_held_back(held_back_s: float, loses: bool, platform: Deployment, run: Path) -> None:
-    """Held back, the acknowledged writes since the freeze are missing on the promoted primary, and none before it; else none is."""
+    """Held back, the acknowledged writes since then are missing on the promoted primary, and no earlier ones; otherwise none is missing."""
     shard = 4
     primary = patroni.leader(platform, shard)
     kind = KINDS["shard.primary-killed"]
@@ -192,7 +192,7 @@ def test_experiment_runs_by_hand_on_servers(platform: Deployment, tmp_path: Path
 
 
 def test_killed_harness_leaves_an_attached_environment_whole(platform: Deployment, run: Path) -> None:
-    """kill -9 in the middle of a region's loss: the janitor brings the region back, and proves it."""
+    """kill -9 in the middle of a region's loss: the janitor restores the region, and proves it."""
     with harness(run, Path(platform.root)) as process:
         assert until(lambda: "observed" in edges(run), after(60))
         guard = janitor_of(run)
@@ -204,7 +204,7 @@ def test_killed_harness_leaves_an_attached_environment_whole(platform: Deploymen
     assert_whole(platform)
 
 
-def test_killed_harness_takes_its_own_environment_along(run: Path) -> None:
+def test_killed_harness_leaves_nothing_of_its_own_environment(run: Path) -> None:
     """kill -9 of a harness that owns its environment: no process and no directory is left."""
     mine = embedded.up(read_embedded(locate("environments", "embedded")), say=print)
     try:

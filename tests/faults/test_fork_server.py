@@ -1,4 +1,4 @@
-"""The process that forks for each fault: what an experiment finds when it begins, and what becomes of it when the server dies or hangs."""
+"""The process that forks for each fault: the state in which an experiment begins, and what happens to it when the server dies or hangs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def order(toy: Deployment, run: Path, name: str = "west-lost") -> Path:
     return child.order(toy, run, Fault(name, "region.lost", "storm", 0, 300, Expected.RECOVERS, {"region": toys.NEAR}), now_ns())
 
 
-def test_it_has_what_an_interpreter_of_its_own_would_have(toy: Deployment, run: Path, server: ForkServer) -> None:
+def test_an_experiment_has_what_an_interpreter_of_its_own_would_have(toy: Deployment, run: Path, server: ForkServer) -> None:
     """Its own session, no input, its fault's log, and the mark by which a dead trial's helpers are found."""
     experiment = server.fork(order(toy, run))
     assert processes.poll_until(lambda: "injected" in edges(run), 30)
@@ -52,8 +52,8 @@ def test_it_has_what_an_interpreter_of_its_own_would_have(toy: Deployment, run: 
     assert child.stop(experiment, 60) == 0
 
 
-def test_a_dead_server_leaves_its_experiments_alone(toy: Deployment, run: Path, server: ForkServer) -> None:
-    """The fault is held and healed by its own process; only how that ended is told by nobody."""
+def test_a_dead_server_does_not_end_its_experiments(toy: Deployment, run: Path, server: ForkServer) -> None:
+    """The fault is held and healed by its own process; only its exit code is unknown."""
     experiment = server.fork(order(toy, run))
     assert processes.poll_until(lambda: "observed" in edges(run), 30)
     server.process.kill()
@@ -64,14 +64,16 @@ def test_a_dead_server_leaves_its_experiments_alone(toy: Deployment, run: Path, 
 
 
 def test_a_dead_server_takes_no_orders(toy: Deployment, run: Path, server: ForkServer) -> None:
-    """Who asked can start an interpreter instead."""
+    """The caller can start an interpreter instead."""
     server.kill()
     with pytest.raises(NoServer):
         server.fork(order(toy, run))
 
 
-def test_what_a_hanging_server_has_not_begun_never_begins_after_a_stop(toy: Deployment, run: Path, server: ForkServer) -> None:
-    """Else it would strike when the trial is over."""
+def test_an_experiment_that_a_hanging_server_has_not_begun_never_begins_after_a_stop(
+    toy: Deployment, run: Path, server: ForkServer
+) -> None:
+    """Otherwise it would inject its fault after the trial."""
     server.process.send_signal(signal.SIGSTOP)
     experiment = server.fork(order(toy, run))
     assert experiment.poll() is None
@@ -82,7 +84,7 @@ def test_what_a_hanging_server_has_not_begun_never_begins_after_a_stop(toy: Depl
 
 
 def test_a_server_that_hung_begins_late(toy: Deployment, run: Path, server: ForkServer) -> None:
-    """A harness that was stopped for a moment loses no fault."""
+    """A harness that was stopped for a moment omits no fault."""
     server.process.send_signal(signal.SIGSTOP)
     experiment = server.fork(order(toy, run))
     assert experiment.poll() is None
@@ -92,7 +94,7 @@ def test_a_server_that_hung_begins_late(toy: Deployment, run: Path, server: Fork
 
 
 def test_a_server_that_is_not_ready_in_time_takes_no_orders_later(toy: Deployment, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The trial says that each fault starts an interpreter of its own; then it must be so."""
+    """The trial reports that each fault starts an interpreter of its own; then this must be true."""
     monkeypatch.setattr(forkserver, "READY_WITHIN_S", 0.0)
     late, said = ForkServer.start(run), list[str]()
     loading._await_forks(SimpleNamespace(say=lambda text, *_style: said.append(text)), late)  # type: ignore[arg-type] # all that it asks of a trial

@@ -1,4 +1,4 @@
-"""On a file system that is really full the harness still shows that it lives, and the janitor still does what it is for."""
+"""On a full file system the heartbeat still works, and so does the janitor."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ with janitor.Heartbeat(run):
 """A harness that fills the disk, goes on for longer than its lease, and is killed."""
 
 
-def test_a_full_disk_is_no_death_and_no_reason_to_leave_anything(tmp_path: Path) -> None:
-    """A beat that cannot be written would have the janitor end a trial that only has to tidy up; a note that cannot be written kept it from destroying."""
+def test_a_full_disk_ends_no_trial_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Without heartbeats the janitor would end a trial that is only cleaning up; an error of its own log once kept it from destroying the
+    environment.
+    """
     mounting.needed()
     place = tmp_path / "full"
     place.mkdir()

@@ -41,7 +41,7 @@ def plan(*windows: tuple[str, float, float]) -> Plan:
     ],
 )
 def test_plan_stays_within_caps(windows: list[tuple[str, float, float]], says: list[str]) -> None:
-    """Length, number at a time and regions at a time are capped; faults that follow each other do not add up."""
+    """Length, number at a time and regions at a time are limited; faults one after another do not add up."""
     assert over_caps(plan(*windows), Caps()) == says
 
 
@@ -58,12 +58,12 @@ def test_lease_ends_when_no_beat_comes() -> None:
 
 
 def test_only_a_new_beat_renews_a_lease() -> None:
-    """The same beat read again proves nothing; a different one counts from now."""
+    """The same heartbeat read again proves nothing; a different one counts from now."""
     lease = Lease(5, beat(1), 0)
     assert lease.renewed(beat(1), 3 * SECOND).over(6 * SECOND)
     assert not lease.renewed(beat(2), 3 * SECOND).over(6 * SECOND)
 
 
 def test_lease_without_any_beat_ends_too() -> None:
-    """A harness that never gave a sign of life is not waited for for ever."""
+    """A harness that never sent a heartbeat is not waited for without end."""
     assert Lease(5, None, 0).renewed(None, 4 * SECOND).over(6 * SECOND)

@@ -1,4 +1,4 @@
-"""Faults that an operator's own commands do: called by the life of any fault, bounded, and never believed without being looked at."""
+"""Faults that an operator's commands inject: with the same lifecycle as all faults, a time limit, and every claim checked."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def quiet(_line: str) -> None:
     """Nobody listens."""
 
 
-def test_a_hook_lives_the_life_of_any_fault(tmp_path: Path, run: Path) -> None:
+def test_a_hook_has_the_lifecycle_of_any_fault(tmp_path: Path, run: Path) -> None:
     """In a process of its own, through the experiment of its kind: injected, observed, held, undone, proven."""
     platform = remote(tmp_path / "root", switch(tmp_path))
     experiment = child.start(platform, run, FAULT, now_ns() + 3_500_000_000)
@@ -81,8 +81,8 @@ def test_a_hook_lives_the_life_of_any_fault(tmp_path: Path, run: Path) -> None:
     assert not (tmp_path / "broken").exists()
 
 
-def test_a_call_that_returns_when_all_is_over_was_still_observed(tmp_path: Path, run: Path) -> None:
-    """Fail-over calls of clouds block for minutes: the observation is asked from their start."""
+def test_a_call_that_returns_after_the_fault_was_still_observed(tmp_path: Path, run: Path) -> None:
+    """Failover calls of clouds block for minutes: the observation begins with their start."""
     broken = tmp_path / "broken"
     blocking = command("sh", "-c", f"sleep 0.3; touch {broken}; sleep 1.5; rm {broken}; sleep 0.3")
     break_it(remote(tmp_path / "root", switch(tmp_path, inject=blocking)), run)
@@ -101,7 +101,9 @@ def test_a_call_that_returns_when_all_is_over_was_still_observed(tmp_path: Path,
     ],
 )
 def test_a_hook_says_when_the_primary_ends(tmp_path: Path, run: Path, ends: Any, from_s: float | None, until_s: float | None) -> None:
-    """The call returns at once, and it takes effect 0.8 s later: nothing is said of it, or that it ended with the call, or when it was seen."""
+    """The call returns at once and takes effect 0.8 s later: the hook says nothing about it, or that the primary ended with the call, or when it is
+    observed.
+    """
     broken = tmp_path / "broken"
     late = command(sys.executable, "-c", LATER, str(broken))
     if isinstance(ends, Asked):
@@ -131,7 +133,7 @@ if not os.fork():
 
 
 def test_a_hook_that_fails_is_named_and_undone(tmp_path: Path, run: Path) -> None:
-    """Its exit code is told; it is never called injected; the undo runs anyway."""
+    """Its exit code is stated; it is never reported as injected; the undo runs in any case."""
     platform = remote(tmp_path / "root", switch(tmp_path, inject=command("sh", "-c", f"touch {tmp_path / 'broken'}; exit 3")))
     with pytest.raises(hook.HookFailed, match=r"inject of the hook for shard\.primary-killed on shard 1 exit code 3"):
         break_it(platform, run)
@@ -142,7 +144,7 @@ def test_a_hook_that_fails_is_named_and_undone(tmp_path: Path, run: Path) -> Non
 
 
 def test_a_hook_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path, run: Path) -> None:
-    """Bounded by its timeout; children in sessions of their own die too; the undo runs anyway."""
+    """After its timeout; children in sessions of their own end too; the undo runs in any case."""
     hanging = "import subprocess, sys; p = subprocess.Popen(['sleep', '3141'], start_new_session=True); open(sys.argv[1], 'w').write(str(p.pid)); p.wait()"
     platform = remote(
         tmp_path / "root", switch(tmp_path, inject=command(sys.executable, "-c", hanging, str(tmp_path / "broken"), timeout=1.5))
@@ -159,8 +161,8 @@ def test_a_hook_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path, run
     assert not (tmp_path / "broken").exists()
 
 
-def test_a_hook_that_lies_is_not_believed(tmp_path: Path, run: Path) -> None:
-    """It says that it broke something and nothing is broken: not observed, so nothing was survived; the undo runs anyway."""
+def test_a_hook_that_reports_a_fault_without_effect_is_not_believed(tmp_path: Path, run: Path) -> None:
+    """It reports success and nothing is broken: not observed, so the platform survived nothing; the undo runs in any case."""
     platform = remote(tmp_path / "root", switch(tmp_path, inject=command("true")))
     break_it(platform, run)
     assert ("fault-not-observed", "broken") in marks(run)
@@ -170,7 +172,7 @@ def test_a_hook_that_lies_is_not_believed(tmp_path: Path, run: Path) -> None:
 
 
 def test_an_undo_that_fails_leaves_the_fault_open(tmp_path: Path, run: Path) -> None:
-    """Named, and found again by whoever heals later, even in another process."""
+    """It is named, and found again by a later healing, also in another process."""
     platform = remote(tmp_path / "root", switch(tmp_path, undo=command("false")))
     break_it(platform, run)
     (unproven,) = heal_open(run, platform, quiet)
@@ -179,8 +181,8 @@ def test_an_undo_that_fails_leaves_the_fault_open(tmp_path: Path, run: Path) -> 
     assert heal_open(run, remote(tmp_path / "root", switch(tmp_path)), quiet) == []
 
 
-def test_an_undo_that_lies_is_not_believed(tmp_path: Path, run: Path) -> None:
-    """The check decides whether it is whole."""
+def test_an_undo_that_reports_success_is_checked(tmp_path: Path, run: Path) -> None:
+    """The heal check decides whether the platform is healed."""
     platform = remote(tmp_path / "root", switch(tmp_path, undo=command("true")))
     break_it(platform, run)
     (unproven,) = heal_open(run, platform, quiet, within_s=0.5)
@@ -188,8 +190,8 @@ def test_an_undo_that_lies_is_not_believed(tmp_path: Path, run: Path) -> None:
     assert edges(run)[-1] == "healed"
 
 
-def test_a_platform_that_is_not_whole_is_not_broken_further(tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own check must pass before anything is planned."""
+def test_a_platform_that_is_not_healthy_is_not_broken_further(tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its heal check must pass before anything is planned."""
     monkeypatch.setattr(lifecycle, "FIT_WITHIN_S", 0.0)
     platform = remote(tmp_path / "root", switch(tmp_path, heal_check=command("false")))
     with pytest.raises(lifecycle.Unfit, match="the platform is not healthy"):
@@ -197,7 +199,7 @@ def test_a_platform_that_is_not_whole_is_not_broken_further(tmp_path: Path, run:
     assert Ledger(run).open() == ()
 
 
-def test_nothing_that_a_hook_prints_is_kept(tmp_path: Path, run: Path) -> None:
+def test_nothing_that_a_hook_prints_is_stored(tmp_path: Path, run: Path) -> None:
     """Neither on success nor on failure: an output may hold secrets."""
     loud = command("sh", "-c", f"echo sk_live_planted; echo sk_live_planted >&2; touch {tmp_path / 'broken'}", expect="planted")
     platform = remote(tmp_path / "root", switch(tmp_path, inject=loud, undo=command("sh", "-c", "echo sk_live_planted; exit 1")))
@@ -209,14 +211,14 @@ def test_nothing_that_a_hook_prints_is_kept(tmp_path: Path, run: Path) -> None:
     assert "sk_live" not in kept + "".join(said)
 
 
-def test_no_shell_sees_a_command(tmp_path: Path) -> None:
+def test_no_shell_interprets_a_command(tmp_path: Path) -> None:
     """Metacharacters are text."""
     done = carry_out(command("echo", "$(touch pwned); `touch pwned` && touch pwned", expect="$(touch pwned); `touch"), 5, {})
     assert done.well
     assert not Path("pwned").exists()
 
 
-def test_an_output_without_end_is_bounded() -> None:
+def test_an_endless_output_is_bounded() -> None:
     """In time and in memory."""
     done = carry_out(command("yes", expect="no"), 0.5, {})
     assert not done.well
@@ -237,7 +239,7 @@ def test_an_output_without_end_is_bounded() -> None:
         (Call(http="nonsense"), False, "got no answer: UnsupportedProtocol"),
     ],
 )
-def test_what_came_of_a_call_is_told_in_a_few_words(call: Call, well: bool, saw: str) -> None:
+def test_the_result_of_a_call_is_stated_in_a_few_words(call: Call, well: bool, saw: str) -> None:
     """Never an exception."""
     done = carry_out(call, 5, {})
     assert done.well is well
@@ -245,7 +247,7 @@ def test_what_came_of_a_call_is_told_in_a_few_words(call: Call, well: bool, saw:
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
-    """An operator's control plane: ``/break`` wants a token, ``/drip`` never ends."""
+    """An operator's API: ``/break`` requires a token, ``/drip`` never ends."""
 
     def do_POST(self) -> None:
         """Answer as the path says."""
@@ -276,7 +278,7 @@ def control() -> Iterator[str]:
 
 @pytest.mark.parametrize(("token", "well"), [("Bearer planted-secret", True), ("Bearer wrong", False)])
 def test_headers_come_from_the_environment(control: str, monkeypatch: pytest.MonkeyPatch, token: str, well: bool) -> None:
-    """A secret stands in no file, and is not told."""
+    """A secret is in no file and in no message."""
     monkeypatch.setenv("PLANTED_TOKEN", token)
     done = carry_out(
         Call(http=f"{control}/break", headers_from={"Authorization": "PLANTED_TOKEN"}, body='{"scope": 1}', expect="done"), 5, {}
@@ -286,7 +288,7 @@ def test_headers_come_from_the_environment(control: str, monkeypatch: pytest.Mon
 
 
 def test_an_answer_that_drips_is_bounded(control: str) -> None:
-    """Each byte in time, the whole never."""
+    """Each byte arrives in time, the whole answer never."""
     done = carry_out(Call(http=f"{control}/drip"), 0.5, {})
     assert (done.well, done.saw) == (False, "got no complete answer within 0.5 s")
 
@@ -298,7 +300,9 @@ BROKEN = b'{"status": "not_ready", "checks": [{"name": "database", "up": false}]
 
 
 class Readiness(http.server.BaseHTTPRequestHandler):
-    """A platform: ``/break`` and ``/mend`` it; ``/health/ready`` tells the truth in its body only, ``/code`` by its status too, ``/`` knows nothing."""
+    """A platform that ``/break`` breaks and ``/mend`` repairs; ``/health/ready`` shows the state in its body only, ``/code`` also by its status,
+    ``/`` not at all.
+    """
 
     broken = False
 
@@ -340,10 +344,10 @@ def platform_url() -> Iterator[str]:
         ("/code", Expect(status=200), False),
     ],
 )
-def test_a_heal_check_that_says_whole_while_the_fault_is_seen_is_named(
+def test_a_heal_check_that_passes_while_the_fault_is_observed_is_reported(
     tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch, platform_url: str, path: str, expect: Expect | str | None, fooled: bool
 ) -> None:
-    """Asked while the platform is broken: what says healthy then would say so ever after, and proves no healing."""
+    """It runs while the platform is broken: a check that passes then would always pass, and proves no healing."""
     monkeypatch.setattr(hook, "ASK_EVERY_S", 0.02)
     calls = {name: Call(http=f"{platform_url}/{name}", method="GET") for name in ("break", "mend")}
     seen = Call(http=f"{platform_url}/code", method="GET", expect=Expect(status=503))
@@ -369,8 +373,8 @@ def test_a_heal_check_that_says_whole_while_the_fault_is_seen_is_named(
         (Expect(members={"status.deeper": "x"}), False, "without the expected status.deeper"),
     ],
 )
-def test_members_of_a_json_are_looked_at_and_not_its_text(expect: Expect, well: bool, saw: str) -> None:
-    """By their path; what is told names the path, never the value."""
+def test_members_of_a_json_document_are_checked_and_not_its_text(expect: Expect, well: bool, saw: str) -> None:
+    """By their path; a message names the path, never the value."""
     done = carry_out(command("echo", WHOLE.decode(), expect=expect), 5, {})
     assert done.well is well
     assert saw in done.saw
@@ -378,8 +382,8 @@ def test_members_of_a_json_are_looked_at_and_not_its_text(expect: Expect, well: 
 
 
 @pytest.mark.parametrize(("values", "says"), [({}, "needs a status"), ({"status": 20}, "20 is not an HTTP status")])
-def test_an_expectation_of_nothing_is_refused(values: dict[str, Any], says: str) -> None:
-    """It would hold always."""
+def test_an_empty_expectation_is_refused(values: dict[str, Any], says: str) -> None:
+    """It would always be met."""
     with pytest.raises(ValueError, match=says):
         Expect(**values)
 
@@ -407,7 +411,7 @@ def test_a_fault_without_a_hook_is_refused_by_name(fault: Fault, hooks: tuple[Ho
     ("kind", "scope", "says"),
     [("shard.primary-kiled", {"shard": 1}, "there is no kind"), ("shard.primary-killed", {"region": "x"}, "takes no scope 'region'")],
 )
-def test_a_hook_of_no_kind_is_refused(kind: str, scope: dict[str, str | int], says: str) -> None:
-    """A hook is for a kind of the catalogue, on a scope that this kind has."""
+def test_a_hook_for_an_unknown_kind_or_scope_is_refused(kind: str, scope: dict[str, str | int], says: str) -> None:
+    """A hook belongs to a kind of the catalogue, on a scope that this kind has."""
     problems = catalogue.check_hook(replace(switch(Path("/x")), kind=kind, scope=scope))
     assert any(says in problem for problem in problems)

@@ -44,7 +44,7 @@ def test_attached_environment_is_healed(toy: Deployment, run: Path) -> None:
 
 
 def test_owned_environment_is_destroyed(toy: Deployment, run: Path) -> None:
-    """The command that takes the environment down is run; the ledger is closed without a word of healing."""
+    """The command that takes the environment down runs; the ledger is closed, and nothing claims a healing."""
     with harness(run, Path(toy.root), sys.executable, "-c", DESTROY, toy.root) as process:
         assert poll_until(lambda: "injected" in edges(run), 60)
         guard = janitor_of(run)
@@ -59,7 +59,7 @@ def test_owned_environment_is_destroyed(toy: Deployment, run: Path) -> None:
 
 @pytest.mark.servers
 def test_harness_that_hangs_is_ended(toy: Deployment, run: Path) -> None:
-    """A harness that is alive but silent for longer than its lease is killed before its environment is healed."""
+    """A harness that exists but sends no heartbeat for longer than its lease is killed before its environment is healed."""
     with harness(run, Path(toy.root)) as process:
         assert poll_until(lambda: "injected" in edges(run), 60)
         guard = janitor_of(run)
@@ -70,7 +70,7 @@ def test_harness_that_hangs_is_ended(toy: Deployment, run: Path) -> None:
 
 
 def test_what_the_harness_could_not_remove_is_tried_again_until_it_is_gone(toy: Deployment, run: Path) -> None:
-    """As when a container engine is away for a while: the harness goes, and the janitor stays for it."""
+    """For example when a container engine does not answer for a while: the harness ends, and the janitor keeps trying."""
     obstacle = run / "away"
     obstacle.touch()
     later = f"import os, sys\nif os.path.exists({str(obstacle)!r}): sys.exit(4)\n{DESTROY}"
@@ -87,7 +87,7 @@ def test_what_the_harness_could_not_remove_is_tried_again_until_it_is_gone(toy: 
 
 
 def test_dismissed_janitor_ends_quietly(toy: Deployment, run: Path) -> None:
-    """When everything is in order the janitor goes and touches nothing; its death is seen by whoever looks."""
+    """When everything is in order the janitor ends and touches nothing; its death can be detected."""
     with janitor.Heartbeat(run):
         guard = janitor.start(run, Path(toy.root), None)
         assert guard.alive
@@ -97,7 +97,7 @@ def test_dismissed_janitor_ends_quietly(toy: Deployment, run: Path) -> None:
 
 
 def test_janitor_is_detached(toy: Deployment, run: Path) -> None:
-    """It has a session of its own and no parent that could take it along, and ignores what ends a shell's jobs."""
+    """It has a session of its own, no parent whose end would end it, and ignores the signals that end a shell's jobs."""
     with janitor.Heartbeat(run):
         guard = janitor.start(run, Path(toy.root), None)
         try:

@@ -1,4 +1,4 @@
-"""Chaos Toolkit's journal: what it hides, and that it is there while it grows."""
+"""Chaos Toolkit's journal: its status is not trusted, and it is written while the experiment runs."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ GOOD, BAD = activity("os.path", "dirname", p="/tmp/x"), activity("os", "listdir"
 
 
 @pytest.mark.parametrize(("rollbacks", "failed"), [((), 0), ((GOOD,), 0), ((BAD,), 1), ((GOOD, BAD), 1), ((BAD, BAD), 2)])
-def test_failed_rollbacks_are_found_in_a_run_that_calls_itself_completed(
+def test_failed_rollbacks_are_found_in_a_run_with_the_status_completed(
     tmp_path: Path, rollbacks: tuple[dict[str, Any], ...], failed: int
 ) -> None:
-    """By name, with what they raised."""
+    """By name, with their errors."""
     told = journal(tmp_path / "journal.json", *rollbacks)
     assert told["status"] == "completed"
     found = failed_rollbacks(told)
@@ -41,12 +41,12 @@ def test_failed_rollbacks_are_found_in_a_run_that_calls_itself_completed(
     assert all(line.startswith("listdir: ") and "/nowhere/at/all" in line for line in found)
 
 
-def test_the_file_tells_the_same(tmp_path: Path) -> None:
-    """What a killed process leaves can be read the same way."""
+def test_the_file_has_the_same_content(tmp_path: Path) -> None:
+    """What a killed process leaves can be read in the same way."""
     told = journal(tmp_path / "journal.json", GOOD, BAD)
     assert failed_rollbacks(json.loads((tmp_path / "journal.json").read_text())) == failed_rollbacks(told)
 
 
 def test_a_journal_without_rollbacks_has_no_failed_ones() -> None:
-    """It ended before it came to them, and the ledger says that the fault is open."""
+    """It ended before its rollbacks, and the ledger says that the fault is open."""
     assert failed_rollbacks({}) == ()

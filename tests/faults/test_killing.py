@@ -1,4 +1,4 @@
-"""Killing: exactly who was meant, all of them, and proven."""
+"""Killing: exactly the processes that were meant, all of them, and proven."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_kill_waits_for_its_instant(toy: Deployment) -> None:
 
 
 def test_no_process_to_kill_is_an_error(toy: Deployment) -> None:
-    """A fault that finds no process has not happened, and must not look as if it had."""
+    """A fault that finds no process was not injected, and must not be reported as injected."""
     part = toy.process("near-0")
     victims = victims_of(toy, [part])
     kill(victims, now_ns())
@@ -56,7 +56,7 @@ def test_no_process_to_kill_is_an_error(toy: Deployment) -> None:
 
 
 def test_left_behind_pid_file_names_no_process(toy: Deployment, tmp_path: Path) -> None:
-    """The ID in the file of a killed daemon may be somebody else's by now: who started later is not the daemon."""
+    """The ID in the file of a killed daemon may belong to another process by now: one that started later is not the daemon."""
     file = tmp_path / "postmaster.pid"
     file.write_text(f"{os.getpid()}\n")
     process = replace(toy.process("near-0"), pid_file=str(file))

@@ -1,4 +1,4 @@
-"""The write-ahead ledger: what it says after any ending."""
+"""The write-ahead ledger: its content after every kind of ending."""
 
 from __future__ import annotations
 
@@ -76,15 +76,15 @@ def test_time_to_live_ends(book: Ledger, root: Path) -> None:
 
 
 def test_same_fault_is_not_planned_twice(book: Ledger, root: Path) -> None:
-    """A fault that is still open cannot be planned over."""
+    """A fault that is still open cannot be planned again."""
     book.plan("a", undo(root), ttl_s=1, strike_ns=0)
     with pytest.raises(RuntimeError, match="still open"):
         book.plan("a", undo(root), ttl_s=1, strike_ns=0)
 
 
 @pytest.mark.parametrize("torn", [b'{"fault": "b", "ed', b'{"fault"', b"\xc3"])
-def test_torn_line_is_passed_over(torn: bytes, book: Ledger, root: Path) -> None:
-    """A line that a crash cut short is passed over, and the next line does not grow onto it."""
+def test_incomplete_line_is_skipped(torn: bytes, book: Ledger, root: Path) -> None:
+    """A line that a crash cut short is skipped, and the next line is not appended to it."""
     book.plan("a", undo(root), ttl_s=1, strike_ns=0)
     with book.path.open("ab") as file:
         file.write(torn)
@@ -103,8 +103,8 @@ def test_every_edge_is_on_the_timeline(book: Ledger, root: Path) -> None:
     assert lines[1]["evidence"] == {"touched": ["x pid 1"]}
 
 
-def test_environment_remembers_who_broke_it(book: Ledger, root: Path) -> None:
-    """What a run left unhealed is found from the environment that it was done to, not only from that run's directory."""
+def test_environment_knows_the_ledgers_of_its_faults(book: Ledger, root: Path) -> None:
+    """What a run left unhealed is found from the environment too, not only from that run's directory."""
     assert ledger.unhealed(root / ledger.FILE) == ()
     book.plan("a", undo(root), ttl_s=1, strike_ns=0)
     assert ledger.unhealed(root / ledger.FILE) == ("a",)
@@ -112,7 +112,7 @@ def test_environment_remembers_who_broke_it(book: Ledger, root: Path) -> None:
 
 
 def test_destroyed_environment_needs_no_healing(book: Ledger, root: Path) -> None:
-    """A fault whose environment is gone is closed, but never called healed."""
+    """A fault whose environment is gone is closed, but never reported as healed."""
     book.plan("a", undo(root), ttl_s=1, strike_ns=0)
     (root / "deployment.json").unlink()
     assert ledger.unhealed(book.path) == ()
@@ -123,7 +123,7 @@ def test_destroyed_environment_needs_no_healing(book: Ledger, root: Path) -> Non
 
 
 def test_order_of_faults_is_the_order_of_plans() -> None:
-    """The reducer lists open faults as they were planned, so that healing can go backwards."""
+    """Open faults are listed in the order of their planning, so that healing can use the reverse order."""
     plan: dict[str, Any] = {
         "edge": "planned",
         "at_ns": 0,

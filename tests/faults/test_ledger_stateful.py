@@ -1,4 +1,4 @@
-"""Whatever happens to whoever, and whenever: an injected fault ends healed."""
+"""Whichever process dies, and at any instant: an injected fault ends healed."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ FAULTS = ("a", "b", "c")
 
 
 class Crash(BaseException):
-    """A kill -9: no handler runs, only what is on disk stays."""
+    """A kill -9: no handler runs, only files stay."""
 
 
 @dataclass
 class World:
-    """What faults really broke, and the instant (in steps from now) at which whoever acts is killed."""
+    """What faults really broke, and the instant (in steps from now) at which the acting process is killed."""
 
     broken: set[str] = field(default_factory=set)
     steps_left: int = 1_000
@@ -83,7 +83,7 @@ def kind_of(world: World) -> Kind:
 
 
 class CrashingLedger(Ledger):
-    """A ledger whose writer may die before, within or after any line."""
+    """A ledger whose writer may die before, during or after the writing of any line."""
 
     __slots__ = ("world",)
     world: World
@@ -111,7 +111,7 @@ def crashing(run: Path, world: World, ledger: type[CrashingLedger]) -> Ledger:
 
 
 class WriteBehindLedger(CrashingLedger):
-    """What a ledger must not be: it says what was planned only once that has happened."""
+    """A wrong ledger: it writes what was planned only after it has happened."""
 
     __slots__ = ("planned",)
     planned: tuple[str, Undo, float, int]
@@ -205,6 +205,6 @@ class WriteBehind(Interleavings):
 
 
 def test_the_property_fails_for_a_ledger_that_is_not_written_ahead() -> None:
-    """Somewhere between the injection and its line somebody dies, and nobody knows any more what is broken."""
+    """A process dies between the injection and its line, and no other process knows what is broken."""
     with pytest.raises(AssertionError):
         run_state_machine_as_test(WriteBehind, settings=settings(max_examples=200, deadline=None, database=None))

@@ -1,4 +1,4 @@
-"""Faults of links on real processes, small enough to be tried often: a server behind a real Toxiproxy, and customers who use it."""
+"""Faults of links on real processes, small enough to be repeated often: a server behind a real Toxiproxy, and customers who use it."""
 
 from __future__ import annotations
 
@@ -93,13 +93,13 @@ def live(kind: str, parameters: Mapping[str, int | float], hold_s: float, toy: D
         ("region.flapping", {"down_s": 1, "up_s": 1}),
     ],
 )
-def test_fault_of_links_lives_its_whole_life(kind: str, parameters: Mapping[str, int | float], region: Deployment, run: Path) -> None:
-    """It is seen by those who use the links, it ends with its hold, and no toxic is left."""
+def test_fault_of_links_is_observed_and_healed(kind: str, parameters: Mapping[str, int | float], region: Deployment, run: Path) -> None:
+    """It is observed by the users of the links, it ends with its hold, and no toxic is left."""
     live(kind, parameters, 3, region, run, used=("ingress", "app-payments"))
     assert edges(run) == WHOLE_LIFE
 
 
-def test_flapping_goes_on_while_it_holds_and_ends_up(region: Deployment, run: Path) -> None:
+def test_flapping_continues_while_it_is_held_and_ends_with_the_links_up(region: Deployment, run: Path) -> None:
     """Down first, then up and down in turn."""
     live("region.flapping", {"down_s": 1, "up_s": 1}, 4.5, region, run, used=("ingress",))
     turns = [detail for _, detail in marks(run) if f"{toys.NEAR} is " in detail]
@@ -108,7 +108,7 @@ def test_flapping_goes_on_while_it_holds_and_ends_up(region: Deployment, run: Pa
 
 @pytest.mark.parametrize(("used", "bites"), [(("ingress",), True), (("app-payments",), False), ((), False)])
 def test_fault_on_unused_links_has_no_effect(used: tuple[str, ...], bites: bool, region: Deployment, run: Path) -> None:
-    """Toxics that nobody meets are put on and taken off, and never called observed."""
+    """Toxics that no request meets are added and removed, and never reported as observed."""
     live("region.customers-cut", {}, 8, region, run, used)
     assert edges(run) == [edge for edge in WHOLE_LIFE if bites or edge != "observed"]
     assert (("fault-not-observed", "f") in marks(run)) is not bites
@@ -131,8 +131,8 @@ def test_toxiproxy_that_died_has_lost_its_toxics_and_comes_back_clear(region: De
 
 
 @pytest.mark.parametrize("kind", ["region.slow", "region.flapping"])
-def test_toxics_of_a_killed_experiment_are_taken_off_by_whoever_heals(kind: str, region: Deployment, run: Path) -> None:
-    """Their names and the ledger are enough, twice too."""
+def test_toxics_of_a_killed_experiment_are_removed_by_any_healing_process(kind: str, region: Deployment, run: Path) -> None:
+    """Their names and the ledger are enough; a second time does no harm."""
     fault = Fault("f", kind, "storm", 0, 600, Expected.DEGRADES, {"region": toys.NEAR}, {})
     with customers(region, ("ingress",)):
         experiment = child.start(region, run, fault, now_ns())

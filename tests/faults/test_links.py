@@ -1,4 +1,4 @@
-"""Links: who uses them, what comes back through them, and when a disturbed one counts as seen."""
+"""Links: who uses them, which answers come through them, and when a disturbed one counts as observed."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ def link(port: int, name: str = "a") -> Link:
     ("serve", "saw"),
     [(echoes, "answered"), (is_silent, "silent"), (closes, "closed"), (resets, "ConnectionResetError")],
 )
-def test_question_tells_how_a_connection_ends(serve: Serve, saw: str) -> None:
-    """An answer, silence, a close and a reset are four things."""
+def test_question_shows_how_a_connection_ends(serve: Serve, saw: str) -> None:
+    """An answer, silence, a close and a reset are four different results."""
     with server(serve) as port:
         assert wire.through(link(port), 0.2).saw == saw
 
@@ -106,8 +106,8 @@ def test_a_closed_port_is_a_refusal() -> None:
     assert wire.through(link(toys.free_port()), 0.2).saw == "ConnectionRefusedError"
 
 
-def test_kernel_tells_who_was_spoken_to() -> None:
-    """A port is heard of once a client has sent something, and no more when that client has gone."""
+def test_kernel_shows_which_ports_are_in_use() -> None:
+    """A port is in use once a client has sent something, and no longer when that client has disconnected."""
     with server(is_silent) as port:
         with socket.create_connection(("127.0.0.1", port)) as client:
             assert port not in sockets.heard_ms()
@@ -116,7 +116,7 @@ def test_kernel_tells_who_was_spoken_to() -> None:
         assert poll_until(lambda: port not in sockets.heard_ms(), 5)
 
 
-def test_kernel_tells_of_a_server_that_takes_both_families() -> None:
+def test_kernel_shows_a_server_that_accepts_both_address_families() -> None:
     """One that listens on all addresses by one IPv6 socket, as servers written in Go do, and a client that comes by IPv4."""
     if not socket.has_dualstack_ipv6():
         pytest.skip("this machine has no IPv6 sockets that take IPv4 too")
@@ -137,8 +137,8 @@ def test_kernel_tells_of_a_server_that_takes_both_families() -> None:
         (Reply(0.001, "ConnectionResetError"), False, False),
     ],
 )
-def test_reply_is_late_or_silent_only_when_it_is(reply: Reply, late: bool, silent: bool) -> None:
-    """A connection that ends is neither: something else is broken."""
+def test_reply_is_late_or_silent_only_if_nothing_else_is_broken(reply: Reply, late: bool, silent: bool) -> None:
+    """A connection that ends is neither late nor silent."""
     assert links.late(0.050)(reply) is late
     assert links.silent(reply) is silent
 
@@ -173,8 +173,8 @@ def looked(tmp_path: Path, ports: dict[str, int], *, used: tuple[str, ...], dist
         ((), ("a", "b"), False),
     ],
 )
-def test_fault_is_seen_on_links_in_use(used: tuple[str, ...], disturbed: tuple[str, ...], seen: bool, tmp_path: Path) -> None:
-    """All that somebody uses are disturbed, and somebody uses one; what is idle neither shows a fault nor hides one."""
+def test_fault_is_observed_on_links_in_use(used: tuple[str, ...], disturbed: tuple[str, ...], seen: bool, tmp_path: Path) -> None:
+    """All links in use are disturbed, and at least one is in use; an idle link neither shows a fault nor hides one."""
     with ExitStack() as servers:
         ports = {name: servers.enter_context(server(is_silent if name in disturbed else echoes)) for name in ("a", "b")}
         assert looked(tmp_path, ports, used=used, disturbed=disturbed) is seen
@@ -230,7 +230,7 @@ def paper() -> Deployment:
 def test_links_that_cross_a_regions_border(
     region: str, crosses: set[str], stays: set[str], paper: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One end inside and one outside, by where the data is led from; the customers' way and the payment provider are no other region."""
+    """One end inside and one outside, by the data's origin; the customers' link and the payment provider belong to no other region."""
     monkeypatch.setattr(patroni, "leader", lambda deployment, shard: patroni.members_of(deployment, shard)[0])
     monkeypatch.setattr(sentinel, "primary", lambda deployment, group: sentinel.stores_of(deployment, group)[0])
     names = {each.name for each in network.crossing(Aim(paper, {"region": region}, {}))}
@@ -239,7 +239,7 @@ def test_links_that_cross_a_regions_border(
 
 
 def test_crossing_links_follow_the_roles(paper: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a failover the same link leads elsewhere."""
+    """After a failover the same link leads to another region."""
     monkeypatch.setattr(patroni, "leader", lambda deployment, shard: patroni.members_of(deployment, shard)[1])
     monkeypatch.setattr(sentinel, "primary", lambda deployment, group: sentinel.stores_of(deployment, group)[1])
     names = {each.name for each in network.crossing(Aim(paper, {"region": "us-west-2"}, {}))}
@@ -264,7 +264,7 @@ ON_LINKS = {
 
 @pytest.mark.parametrize("kind", catalogue.KINDS)
 def test_a_kind_names_every_sort_of_link_that_it_works_on(kind: str, paper: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By these names a run decides which links get a Toxiproxy: one too few, and the fault would not take effect."""
+    """A run gives Toxiproxy to the links of these kinds: with one too few, the fault would not take effect."""
     monkeypatch.setattr(patroni, "leader", lambda deployment, shard: patroni.members_of(deployment, shard)[0])
     monkeypatch.setattr(sentinel, "primary", lambda deployment, group: sentinel.stores_of(deployment, group)[0])
     aim = Aim(paper, {"region": "us-west-2", "shard": 1, "tier": "cache"}, {})
@@ -273,8 +273,8 @@ def test_a_kind_names_every_sort_of_link_that_it_works_on(kind: str, paper: Depl
     assert set(ON_LINKS) <= set(catalogue.KINDS)
 
 
-def test_a_fault_on_links_that_lead_straight_is_refused(paper: Deployment, tmp_path: Path) -> None:
-    """Whoever asks for it, and however: it is not injected, and the reason is told."""
+def test_a_fault_on_links_without_toxiproxy_is_refused(paper: Deployment, tmp_path: Path) -> None:
+    """In every way in which it is started: it is not injected, and the reason is stated."""
     straight = replace(paper, root=str(tmp_path), links=(), straight=("app-cache", "ingress"))
     kind = catalogue.KINDS["cache.slow"]
     aim = kind.aim(straight, {"tier": "cache"}, {})
@@ -296,7 +296,7 @@ def plan_with(tmp_path: Path, environment: str) -> Path:
     return path
 
 
-def test_a_plan_that_breaks_links_which_the_environment_leaves_straight_is_refused_before_anything_starts(tmp_path: Path) -> None:
+def test_a_plan_that_breaks_links_without_toxiproxy_is_refused_before_anything_starts(tmp_path: Path) -> None:
     """The file says which kinds of links may be disturbed."""
     shipped = locate("environments", "embedded").read_text(encoding="utf-8")
     (tmp_path / "narrow.yaml").write_text(f"{shipped}\nlinks: [app-database, app-cache, ingress]\n", encoding="utf-8")

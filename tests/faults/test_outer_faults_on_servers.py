@@ -1,4 +1,4 @@
-"""Faults of the service, of what it depends on and of data on the embedded environment: each takes effect, is undone, and leaves nothing."""
+"""Faults of the service, of its dependencies and of data on the embedded environment: each takes effect, is undone, and leaves nothing."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _note(request: httpx.Request) -> None:
 
 
 class Customer(httpx.Client):
-    """Somebody at one door of the platform, with an address of their own."""
+    """A customer at one edge of the platform, with a source address of its own."""
 
     def __init__(self, url: str) -> None:
         number = next(ADDRESSES)
@@ -259,7 +259,7 @@ def is_charged_unawares(platform: Deployment) -> None:
 def test_dependency_fault_takes_effect_and_is_undone(
     kind: str, parameters: Mapping[str, bool | float], while_it_holds: Callable[[Deployment], None], platform: Deployment, run: Path
 ) -> None:
-    """The payment provider fails as its kind says; bookings go on, nobody is charged twice, and afterwards customers pay."""
+    """The payment provider fails as its kind says; bookings work, no customer is charged twice, and afterwards customers pay."""
     customer, booking = payer(platform)
 
     def somebody_pays() -> None:
@@ -300,7 +300,7 @@ def commits_unawares(platform: Deployment, bearer: str) -> None:
 
 
 def test_lost_acknowledgement_takes_effect_and_is_undone(platform: Deployment, run: Path) -> None:
-    """Commits whose answers never come are found by their key, and never made twice."""
+    """Commits whose answers never arrive are found by their key, and never made twice."""
     bearer = edge(platform).login(platform)
     life(platform, run, "data.acknowledgement-lost", {"shard": 1}, {}, lambda held: commits_unawares(held, bearer))
     pays(platform)
@@ -331,7 +331,7 @@ def test_storm_is_counted_to_the_last_request(platform: Deployment, run: Path) -
         ("data.retry-storm", {"region": REGION}),
     ],
 )
-def test_whoever_heals_needs_the_ledger_only(kind: str, scope: Mapping[str, str | int], platform: Deployment, run: Path) -> None:
+def test_any_process_can_heal_with_the_ledger_alone(kind: str, scope: Mapping[str, str | int], platform: Deployment, run: Path) -> None:
     """Its process killed in the middle, a fault is undone and proven by another, which finds helpers and all."""
     experiment = child.start(platform, run, Fault("f", kind, "storm", 0, 600, Expected.RECOVERS, scope), now_ns())
     try:

@@ -1,4 +1,4 @@
-"""Faults of the service, of what it depends on and of data are not injected into an environment that is not fit for them, and say why."""
+"""Faults of the service, of its dependencies and of data are not injected into an environment that is unfit for them, and say why."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def idle(tmp_path: Path) -> Deployment:
 def test_unfit_environment_says_why(
     kind: str, scope: Mapping[str, str | int], parameters: Mapping[str, int], says: str, idle: Deployment
 ) -> None:
-    """Nothing is broken that is broken already, or that is not there."""
+    """A part that is broken already, or that does not exist, is not broken."""
     assert says in KINDS[kind].unfit(KINDS[kind].aim(idle, scope, parameters))
 
 

@@ -1,4 +1,4 @@
-"""Faults that are open beside one another: who is healed with whom, and who waits for whom."""
+"""Faults that are open at the same time: which are healed together, and which wait for others."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_faults_that_share_a_part_are_healed_one_after_the_other(faults: list[Op
 
 
 class Broken:
-    """What faults of two shards broke, in a toy environment whose proof wants everything whole."""
+    """What faults of two shards broke, in a toy environment whose proof of healing demands that everything is healed."""
 
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
@@ -108,7 +108,7 @@ def aside() -> Iterator[ThreadPoolExecutor]:
 
 
 def test_a_proof_waits_for_a_fault_that_is_still_in_effect(run: Path, broken: Broken, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own time is long over when the other one is healed; then both are proven."""
+    """Its own time has long passed when the other one is healed; then both are proven."""
     monkeypatch.setattr(lifecycle, "ASK_OTHERS_S", 0.05)
     broken.inject(run, "one", 1)
     broken.inject(run, "two", 2)
@@ -122,7 +122,7 @@ def test_a_proof_waits_for_a_fault_that_is_still_in_effect(run: Path, broken: Br
 
 
 def test_a_proof_that_no_other_fault_disturbs_fails_in_time(run: Path, broken: Broken) -> None:
-    """What stays broken is named."""
+    """The part that stays broken is named."""
     broken.inject(run, "one", 1)
     broken.names.add("something")
     assert broken.heal(run, "one") == ["one: all: broken: ['something']"]
@@ -150,7 +150,7 @@ def test_faults_apart_are_undone_at_the_same_time(run: Path, broken: Broken) -> 
 def test_only_faults_in_effect_on_other_parts_are_waited_for(
     run: Path, toy: Deployment, edge: FaultEdge, shard: int, at_s: int, waits: bool
 ) -> None:
-    """Not those that are undone, that touch the same part (they wait for this one), or that have outlived their time."""
+    """Not those that are undone, that touch the same part (they wait for this one), or whose time has passed."""
     book = Ledger(run)
     for name, on in (("mine", 1), ("other", shard)):
         book.plan(name, Undo("shard.x", {"shard": on}, {}, toy.root), ttl_s=60, strike_ns=0)

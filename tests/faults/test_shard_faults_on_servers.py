@@ -1,4 +1,4 @@
-"""Every kind of fault of a shard on the embedded environment: it takes effect, the platform does what it should, it is undone, nothing is left."""
+"""Every kind of fault of a shard on the embedded environment: it takes effect, the platform reacts as expected, it is undone, nothing is left."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ CASES: list[tuple[str, Mapping[str, str | int], Check]] = [
 ]
 
 
-def test_every_kind_is_here() -> None:
+def test_every_kind_is_tested_here() -> None:
     """Each kind of the family has its case; the killed primary has tests of its own."""
     here = {kind.name for kind in KINDS if "embedded" in kind.environments}
     assert {name for name, _, _ in CASES} | {"shard.primary-killed"} == here
@@ -135,7 +135,7 @@ def test_shard_fault_takes_effect_and_is_undone(
 
 @pytest.mark.parametrize(("kind", "scope"), [(name, scope) for name, scope, _ in CASES], ids=[name for name, _, _ in CASES])
 def test_no_probe_sees_a_fault_that_is_not_there(kind: str, scope: Mapping[str, str | int], platform: Deployment) -> None:
-    """On a healthy environment each probe, told that it was just broken, sees nothing."""
+    """On a healthy environment no probe observes a fault, although it is told that there was one."""
     lead = leaders(platform)[int(scope.get("shard", 1))]
     targets = (str(scope["process"]),) if "process" in scope else (lead,) if scope else tuple(f"etcd-{region}" for region in ETCD)
     before = {lead: log_of(platform, lead).stat().st_size, "hottest": platform.topology.shard(int(scope.get("shard", 1))).first}
@@ -145,7 +145,7 @@ def test_no_probe_sees_a_fault_that_is_not_there(kind: str, scope: Mapping[str, 
 
 
 @pytest.mark.parametrize("kind", ["shard.connections-exhausted", "shard.slow-queries", "shard.replication-cut"])
-def test_whoever_finds_the_ledger_heals(kind: str, platform: Deployment, run: Path) -> None:
+def test_any_process_with_the_ledger_heals(kind: str, platform: Deployment, run: Path) -> None:
     """kill -9 of the experiment: helpers, stopped servers and toxics are found and ended by a process that started none of them."""
     experiment = child.start(platform, run, Fault("f", kind, "storm", 0, 600, Expected.RECOVERS, {"shard": 3}), after(AHEAD_S))
     assert until(lambda: "observed" in edges(run), after(60)), (run / "logs" / "fault-f.log").read_text()

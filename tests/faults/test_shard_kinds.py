@@ -1,4 +1,4 @@
-"""What the kinds of a shard take and refuse, and their parts that need no database: limits, squeezing, links."""
+"""What the kinds of a shard accept and refuse, and their parts that need no database: limits, squeezing, links."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def fault(kind: str, scope: Mapping[str, str | int], parameters: Mapping[str, st
     ],
 )
 def test_right_fault_has_no_problems(kind: str, scope: Mapping[str, str | int], parameters: Mapping[str, bool | float]) -> None:
-    """What the family offers is accepted."""
+    """The kinds of the family are accepted."""
     assert check(fault(kind, scope, parameters), environment="embedded") == []
 
 
@@ -82,13 +82,13 @@ def test_another_process_is_not_a_member_of_etcd(toy: Deployment) -> None:
 
 
 def test_link_that_does_not_exist_cannot_be_slowed(toy: Deployment) -> None:
-    """Where Toxiproxy was not available, the reason is what the fault says."""
+    """Without Toxiproxy, the fault states this as its reason."""
     without = replace(toy, missing={"toxiproxy": "no Go here"})
     assert "no Go here" in replication_delayed.KIND.unfit(replication_delayed.KIND.aim(without, {"shard": 1}, {}))
 
 
 def test_standbys_stream_through_their_primarys_link(toy: Deployment) -> None:
-    """Of all links only the one that leads to the primary for replication is meant."""
+    """Of all links only the one that leads to the primary for replication is used."""
     lead = Member("shard1-a", 1, toys.NEAR, 15001, 15002, "shard1-a")
     links = (
         Link("shard1-a-replication", "replication", toys.NEAR, 1, 2, 15001, shard=1),
@@ -108,7 +108,7 @@ def test_standbys_stream_through_their_primarys_link(toy: Deployment) -> None:
     ],
 )
 def test_server_that_is_full_says_so(said: str, full: bool) -> None:
-    """A server without a slot is told from one that is away."""
+    """A server without a free session is distinguished from one that does not answer."""
     assert postgres.is_full(postgres.Unavailable(said)) is full
 
 
@@ -122,8 +122,8 @@ def pair(toy: Deployment) -> Iterator[Process]:
     processes.send(processes.family(Path(toy.root), part), signal.SIGKILL)
 
 
-def test_limit_is_lifted_by_whoever_comes(toy: Deployment, pair: Process) -> None:
-    """A process and its child are limited, found by nothing but their limits, and given back all that they may have; twice does no harm."""
+def test_limit_is_lifted_by_any_process(toy: Deployment, pair: Process) -> None:
+    """A process and its child are limited, found by their limits only, and given back their full limits; a second time does no harm."""
     known = replace(toy, processes=(pair,))
     family = processes.family(Path(toy.root), pair)
     assert len(file_limit.begin(known, pair, 4096)) == 2
@@ -151,8 +151,8 @@ def test_limited_process_cannot_write_on(tmp_path: Path) -> None:
     assert disk_full.ERROR in said
 
 
-def test_squeezed_processes_are_stopped_most_of_the_time_and_runs_on_afterwards(toy: Deployment, pair: Process) -> None:
-    """Parent and child are stopped in turns; told to end, the helper leaves both running."""
+def test_squeezed_processes_are_stopped_most_of_the_time_and_run_afterwards(toy: Deployment, pair: Process) -> None:
+    """Parent and child are stopped in turns; when asked to end, the helper leaves both running."""
     parent, kid = processes.family(Path(toy.root), pair)
     assert squeeze.children(parent.pid) == [kid.pid]
     said = map(repr, (parent.pid, parent.started, 0.1, 0.1, now_ns(), 60.0))

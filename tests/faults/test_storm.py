@@ -22,7 +22,7 @@ from tests.faults import toys
 
 
 class Door(ThreadingHTTPServer):
-    """An edge that answers so, after a while."""
+    """An edge that answers in a given way after a delay."""
 
     request_queue_size = 128
 
@@ -78,7 +78,7 @@ def noted(toy: Deployment) -> int:
     ("status", "after_s", "patience_s", "each"), [(200, 0.0, 20, 1), (503, 0.0, 20, 3), (200, 0.6, 0.2, 3)], ids=["well", "bad", "late"]
 )
 def test_reads_are_repeated_when_they_are_bad_or_late(status: int, after_s: float, patience_s: float, each: int, toy: Deployment) -> None:
-    """Ten reads with two retries each: once when all is well, three times when not; every request is noted, and no more are sent."""
+    """Ten reads with two retries each: sent once when all are good, three times when none is; every request is recorded, and no more are sent."""
     with door(status, after_s) as server:
         toy = with_edge(toy, server)
         storm = extra_processes.start_helper(toy, "storm", "storm", toy.root, toys.FAR, "20", "2", str(patience_s), str(now_ns()), "0.5")
@@ -86,8 +86,8 @@ def test_reads_are_repeated_when_they_are_bad_or_late(status: int, after_s: floa
         assert server.count == noted(toy) == 10 * each
 
 
-def test_storm_that_is_ended_waits_for_what_is_under_way(toy: Deployment) -> None:
-    """Told to end, it sends nothing more, and everything that it noted was received."""
+def test_storm_that_is_ended_waits_for_requests_in_progress(toy: Deployment) -> None:
+    """It sends nothing more, and everything that it recorded was received."""
     with door(200, 0.5) as server:
         toy = with_edge(toy, server)
         storm = extra_processes.start_helper(toy, "storm", "storm", toy.root, toys.FAR, "50", "2", "5", str(now_ns()), "60")

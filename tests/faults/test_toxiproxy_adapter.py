@@ -65,7 +65,7 @@ def test_changes_are_read_back_and_undone(tmp_path: Path) -> None:
 
 
 def test_unknown_proxy_and_bad_toxic_are_errors(tmp_path: Path) -> None:
-    """What the server refuses, or does not have, is never taken for done."""
+    """What the server refuses, or does not have, never counts as done."""
     with toxiproxy_with("a", tmp_path) as server:
         with pytest.raises(KeyError):
             server.add("b", LATENCY)
@@ -83,8 +83,8 @@ def test_change_that_does_not_show_is_an_error(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("answer", ["error", "silence"])
-def test_sick_server_is_noticed(answer: str) -> None:
-    """An HTTP 500 is no success, and a server that never answers is given up on."""
+def test_failing_server_is_noticed(answer: str) -> None:
+    """An HTTP 500 is no success, and the wait for a server that never answers ends."""
     over = threading.Event()
 
     class Sick(BaseHTTPRequestHandler):
@@ -104,7 +104,7 @@ def test_sick_server_is_noticed(answer: str) -> None:
         sick.server_close()
 
 
-def test_owners_keep_apart(tmp_path: Path) -> None:
+def test_toxics_of_different_owners_are_independent(tmp_path: Path) -> None:
     """One fault's toxic on a link is taken away without touching the same toxic of another."""
     one, other = (Toxic("latency", {"latency": 40}, owner=owner) for owner in ("cache.slow@tier:cache", "region.slow@region:us-west-2"))
     with toxiproxy_with("a", tmp_path) as server:

@@ -1,4 +1,4 @@
-"""Reading a run's timeline as the tests of faults need it."""
+"""Reads a run's timeline as the tests of faults need it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A deployment of a few real processes, small enough for quick tests: HTTP servers in two regions, nothing clustered."""
+"""A deployment of a few real processes, small enough for quick tests: HTTP servers in two regions, no clusters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a running trial stops by itself: counts go in, a reason comes out, or none."""
+"""When a running trial stops by itself: the input is counts, the output is a reason or none."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def reasons(of: Watch, seconds: int, *tallies: Tally, broken=()) -> list[str]:
 
 
 def test_an_ordinary_trial_goes_on():
-    """Everything answered well, canaries recorded."""
+    """All requests answered well, canaries recorded."""
     assert set(reasons(watch(), 60, PROBE, Tally("customers", "east", 1, 100, 0), broken=[SHARD])) == {""}
 
 
@@ -53,12 +53,12 @@ def test_failure_outside_a_faults_scope_stops_the_trial(place, bad, broken, stop
 
 
 def test_a_few_requests_are_no_leakage():
-    """Too few to be a share of anything."""
+    """They are too few for a share."""
     assert not any(reasons(watch(), 20, PROBE, Tally("customers", "east", 2, 2, 2), broken=[SHARD]))
 
 
-def test_leakage_is_forgotten_between_faults():
-    """Ten seconds of which some were before the fault do not fail it."""
+def test_leakage_before_a_fault_does_not_count():
+    """Ten seconds of which some were before the fault do not stop the trial."""
     of = watch()
     bad = (PROBE, Tally("customers", "east", 2, 100, 100))
     assert not any(of.look(float(at), bad, (), [SHARD] if at % 8 else []) for at in range(1, 40))
@@ -72,7 +72,7 @@ def test_a_burnt_budget_stops_the_trial():
 
 
 def test_a_smaller_share_of_the_budget_may_be_set():
-    """A tenth of it is burnt ten times as soon; without an objective there is no budget to burn."""
+    """A tenth of it is used ten times as fast; without an objective there is no budget."""
     said = reasons(watch(budget=0.1), 60, PROBE, Tally("customers", "east", 1, 100, 100))
     assert next(at for at, reason in enumerate(said, 1) if reason) == 26
     free = Watch(Bounds(Aborts(), None, TOPOLOGY, 10.0), 0.0)
@@ -80,7 +80,7 @@ def test_a_smaller_share_of_the_budget_may_be_set():
 
 
 def test_blind_canaries_stop_the_trial():
-    """Without them nobody sees what a fault does; customers' requests are no substitute."""
+    """Without them the effect of a fault is not measured; customers' requests are no substitute."""
     of = watch(blind=5)
     assert not any(reasons(of, 10, PROBE))
     said = [of.look(float(at), (Tally("customers", "east", 1, 100, 0),), (), ()) for at in range(11, 20)]
@@ -88,13 +88,13 @@ def test_blind_canaries_stop_the_trial():
     assert "no canary was recorded for 6 s" in said[5]
 
 
-def test_slow_canaries_may_be_silent_for_longer():
-    """A platform that allows one probe in ten seconds is not blind after fifteen."""
+def test_slow_canaries_may_pause_for_longer():
+    """On a platform that allows one probe in ten seconds, fifteen seconds without a probe are not too long."""
     assert Bounds(Aborts(), None, TOPOLOGY, 0.1).blind_s == 200
     assert Bounds(Aborts(), None, TOPOLOGY, 0.0).blind_s == float("inf")
 
 
-def test_integrity_stops_the_trial_where_it_is_asked_to():
+def test_integrity_stops_the_trial_if_the_plan_says_so():
     """Two acknowledged bookings of one slot."""
     twice = [Effect(1, "create", 5, 1, booking=booking, barber=7, starts_at=900) for booking in (1, 2)]
     for asked in (True, False):

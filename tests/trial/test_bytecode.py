@@ -1,4 +1,4 @@
-"""Byte code is there before a load begins, wherever it can be kept."""
+"""Byte code is made before a load begins, wherever it can be stored."""
 
 import compileall
 import os
@@ -46,23 +46,23 @@ def compiled(site):
 IMPORTED = ["ours/__init__.py", "ours/part.py", "theirs/__init__.py", "theirs/used.py"]
 
 
-def test_it_is_made_beside_the_sources(installed):
-    """Ours whole, and of others' what is imported."""
+def test_it_is_made_next_to_the_sources(installed):
+    """For all of the harness's own modules, and for the modules of others that are imported."""
     assert len(make(installed)) == 1
     assert compiled(installed) == IMPORTED
     assert "PYTHONPYCACHEPREFIX" not in os.environ
 
 
-def test_where_it_is_nothing_is_done(installed, monkeypatch):
-    """Neither said nor started."""
+def test_existing_byte_code_is_left_as_it_is(installed, monkeypatch):
+    """Nothing is reported or started."""
     make(installed)
     monkeypatch.setattr(bytecode, "_import", None)
     monkeypatch.setattr(compileall, "compile_file", None)
     assert make(installed) == []
 
 
-def test_that_of_an_older_source_is_made_again(installed):
-    """An upgrade that compiles nothing leaves the old one behind."""
+def test_byte_code_of_an_older_source_is_made_again(installed):
+    """An upgrade that compiles nothing leaves the old byte code behind."""
     make(installed)
     old = Path(cache_from_source(str(installed / "ours" / "part.py"))).read_bytes()
     (installed / "ours" / "part.py").write_text("x = 1 + 1\n")
@@ -71,8 +71,8 @@ def test_that_of_an_older_source_is_made_again(installed):
 
 
 @pytest.mark.parametrize("why", ["taken", "forbidden"])
-def test_where_nothing_may_be_written_it_is_kept_in_the_cache(installed, monkeypatch, tmp_path, why):
-    """Processes that are started later are told where, and find it."""
+def test_where_sources_are_read_only_it_is_stored_in_the_cache(installed, monkeypatch, tmp_path, why):
+    """Processes that start later are told where, and find it."""
     if why == "taken":
         # Who is root may write into any directory, but into none that is a file.
         (installed / "theirs" / "__pycache__").write_text("")
@@ -89,7 +89,7 @@ def test_where_nothing_may_be_written_it_is_kept_in_the_cache(installed, monkeyp
 
 
 def test_a_cache_that_cannot_be_written_stops_nothing(installed, monkeypatch, tmp_path):
-    """Byte code saves time; nobody depends on it."""
+    """Byte code saves time; nothing depends on it."""
     (installed / "theirs" / "__pycache__").write_text("")
     (tmp_path / "cache").write_text("")
     assert make(installed) == []
@@ -97,13 +97,13 @@ def test_a_cache_that_cannot_be_written_stops_nothing(installed, monkeypatch, tm
 
 
 def test_what_is_imported_exists():
-    """A module that was renamed would silently be left out."""
+    """A module that was renamed would be left out without a message."""
     assert [name for name in bytecode.IMPORTED if name.startswith("closeshave") and find_spec(name) is None] == []
     assert [name for name in bytecode.PACKAGES if find_spec(name) is None] == []
 
 
-def test_who_makes_it_is_given_no_secret(installed, monkeypatch, tmp_path):
-    """It runs what others wrote, and needs none."""
+def test_the_process_that_makes_it_gets_no_secret(installed, monkeypatch, tmp_path):
+    """It runs code of others, and needs none."""
     told = tmp_path / "told"
     monkeypatch.setenv("PLANTED", "secret")
     (installed / "theirs" / "used.py").write_text(f"import os\nopen({str(told)!r}, 'w').write(' '.join(os.environ))\n")

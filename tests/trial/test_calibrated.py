@@ -28,8 +28,8 @@ def carried_out(tmp_path, monkeypatch, processors_available):
     return conclude(run), said.getvalue()
 
 
-def test_a_machine_with_room_carries_the_plan_out_as_written(tmp_path, monkeypatch):
-    """The samples are kept and decide the same again; nothing of the calibration is in what is judged."""
+def test_a_machine_with_enough_processors_carries_the_plan_out_as_written(tmp_path, monkeypatch):
+    """The samples are kept and lead to the same decision again; no request of the calibration is judged."""
     conclusion, said = carried_out(tmp_path, monkeypatch, 64.0)
     kept = CODEC.validate_json((conclusion.run / FILE).read_bytes())
     assert calibration.decide(kept.samples, kept.wanted, kept.machine) == kept.found
@@ -53,7 +53,7 @@ def test_a_machine_with_room_carries_the_plan_out_as_written(tmp_path, monkeypat
 
 
 def test_a_machine_that_is_too_small_is_not_loaded(tmp_path, monkeypatch):
-    """Inconclusive with the reason and what would help; the environment and the senders are gone."""
+    """Inconclusive with the reason and advice; the environment and the senders are gone."""
     before = set(registry.running())
     conclusion, said = carried_out(tmp_path, monkeypatch, 0.02)
     assert conclusion.exit_code == 3

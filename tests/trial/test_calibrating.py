@@ -34,7 +34,7 @@ def counts(per_s: int, seconds: int) -> calibrating._Counts:
 
 @given(st.integers(0, 9), st.integers(1, 9), st.integers(0, S - 1))
 def test_only_whole_intervals_within_the_calibration_count(first: int, length: int, offset_ns: int) -> None:
-    """The sampler's seconds do not begin with the load's."""
+    """The sampler's seconds do not begin at the same instants as the load's."""
     intervals = [calibrating._Interval(second * S + offset_ns, 1.0, 0.5, 0.25) for second in range(1, 19)]
     found = list(calibrating._samples(intervals, counts(100, 20), first * S, (first + length) * S))
     assert len(found) == (length if offset_ns == 0 and first + length <= 18 else length - 1)
@@ -44,8 +44,8 @@ def test_only_whole_intervals_within_the_calibration_count(first: int, length: i
         assert (one.own_s, one.others_s) == (0.5, 0.25)
 
 
-def test_all_the_samplers_figures_but_the_hosts_are_ours_and_other_programs_are_not(tmp_path) -> None:
-    """The host's own row would count everything twice. A line that is being written is left for the next look."""
+def test_all_the_samplers_rows_count_except_the_hosts_and_other_programs(tmp_path) -> None:
+    """The host's own row would count everything twice. A line that is still being written is read the next time."""
     usage = [
         {"role": "host", "cpu_s": 1.7, "others_s": 0.4},
         {"role": "postgres", "cpu_s": 0.5},
@@ -62,8 +62,8 @@ def test_all_the_samplers_figures_but_the_hosts_are_ours_and_other_programs_are_
 
 
 @pytest.mark.parametrize("name", [name for name in available("scenarios") if read_plan(locate("scenarios", name)).rate == "auto"])
-def test_the_rising_load_is_the_plans_own_without_its_waiting(name: str) -> None:
-    """Same scenario, mix and customers, up to the planned rate; another seed, so that it repeats nothing of what is judged."""
+def test_the_rising_load_is_the_plans_own_without_think_times(name: str) -> None:
+    """Same scenario, mix and customers, up to the planned rate; another seed, so that no request of the judged load is repeated."""
     written = read_plan(locate("scenarios", name))
     rising = calibrating._rising(written)
     (phase,) = rising.phases
@@ -92,8 +92,8 @@ def test_a_profile_with_a_crowd_is_calibrated_at_its_peak() -> None:
         (0.37, "bookedbarber-enterprise", False, "0.37"),
     ],
 )
-def test_who_chooses_the_rate(monkeypatch, scale, environment, calibrates, repeated) -> None:
-    """A calibration only on an environment of our own and only where nobody chose one; a chosen rate is in what repeats the run."""
+def test_a_calibration_chooses_the_rate_only_if_the_user_did_not(monkeypatch, scale, environment, calibrates, repeated) -> None:
+    """And only on an environment that the harness started; a chosen rate is in the command that repeats the run."""
     monkeypatch.setattr(guard, "unprepared", lambda *_: ())
     prepared = prepare("smoke", environment=environment, rate_scale=scale)
     assert prepared.calibrates is calibrates
@@ -130,7 +130,7 @@ def found(scale: float) -> Found:
     return Found(scale, 1.1, 0.0, 0.25, 0.0037, 0.041, 1.5)
 
 
-def test_a_smaller_rate_is_written_everywhere_and_told_before_the_load(tmp_path) -> None:
+def test_a_smaller_rate_is_written_everywhere_and_shown_before_the_load(tmp_path) -> None:
     """Manifest, fingerprint and repetition have it; the final state is read from then on."""
     trial, said = begun(tmp_path, "nightly")
     calibrating._go_on(trial, found(0.35), Machine(2, 2))
@@ -155,8 +155,8 @@ def test_a_smaller_rate_is_written_everywhere_and_told_before_the_load(tmp_path)
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.19])
-def test_below_the_floor_nothing_goes_on(tmp_path, scale) -> None:
-    """The plan stays as it was written, for whoever reads what was not carried out."""
+def test_below_the_smallest_rate_no_load_is_sent(tmp_path, scale) -> None:
+    """The plan is stored as it was written, because it was not carried out."""
     trial, said = begun(tmp_path, "smoke")
     with pytest.raises(calibrating.TooLittle, match="no load was sent"):
         calibrating._go_on(trial, found(scale), Machine(2, 2))

@@ -1,4 +1,4 @@
-"""What a machine sustains, found in samples of a rising load: never more than its share of the processors, and hardly less."""
+"""The rate that a machine sustains, found in samples of a rising load: never more than its share of the processors, and hardly less."""
 
 from dataclasses import replace
 
@@ -34,8 +34,8 @@ STANDING, COST = st.floats(0, 0.5), st.floats(0.0002, 0.02)
 
 
 @given(STANDING, COST)
-def test_what_is_known_is_found(standing: float, cpu_s: float) -> None:
-    """What stands whatever the load is, and what a request and a session cost."""
+def test_known_costs_are_found(standing: float, cpu_s: float) -> None:
+    """The constant use, and the cost of a request and of a session."""
     found = calibration.decide(rising(standing, cpu_s), WANTED, Machine(1000, 1000))
     assert found.standing_cores == pytest.approx(standing, abs=1e-6)
     assert found.cpu_s_per_request == pytest.approx(cpu_s, rel=1e-6)
@@ -44,7 +44,7 @@ def test_what_is_known_is_found(standing: float, cpu_s: float) -> None:
 
 @given(STANDING, COST, st.floats(0.3, 64))
 def test_the_rate_fits_and_a_tenth_more_does_not(standing: float, cpu_s: float, processors: float) -> None:
-    """Whatever the machine: at most its share of the processors is used, and no more is left unused than rounding to two digits leaves."""
+    """On every machine: at most its share of the processors is used, and the rest is no larger than rounding to two digits leaves."""
     found = calibration.decide(rising(standing, cpu_s), WANTED, Machine(processors, processors))
     assert 0 <= found.scale <= 1
     if found.scale:
@@ -54,8 +54,8 @@ def test_the_rate_fits_and_a_tenth_more_does_not(standing: float, cpu_s: float, 
 
 
 @given(STANDING, COST, st.floats(1, 5))
-def test_a_platform_that_costs_more_never_gets_more_and_shows_it(standing: float, cpu_s: float, times: float) -> None:
-    """The smaller rate is not all that tells: the cost of a session does."""
+def test_a_platform_that_costs_more_never_gets_a_higher_rate_and_the_cost_is_shown(standing: float, cpu_s: float, times: float) -> None:
+    """Not only the smaller rate shows it, but also the cost of a session."""
     before = calibration.decide(rising(standing, cpu_s), WANTED, Machine(1000, 1000))
     after = calibration.decide(rising(standing, times * cpu_s), WANTED, Machine(1000, 1000))
     assert after.cpu_s_per_session == pytest.approx(times * before.cpu_s_per_session, rel=1e-6)
@@ -67,8 +67,8 @@ def test_a_platform_that_costs_more_never_gets_more_and_shows_it(standing: float
 
 
 @given(STANDING, st.floats(0.004, 0.02))
-def test_seconds_in_which_the_machine_had_no_more_to_give_do_not_count(standing: float, cpu_s: float) -> None:
-    """They would make the platform look cheap: asked for more, it took the same."""
+def test_seconds_in_which_the_machine_was_saturated_do_not_count(standing: float, cpu_s: float) -> None:
+    """They would make the platform look cheap: more requests used the same processor time."""
     whole, capped = rising(standing, cpu_s), rising(standing, cpu_s, most=2.0)
     assume(sum(not calibration.saturated(each, TWO) for each in whole) >= calibration.SECONDS_MIN)
     seen, sure = calibration.decide(capped, WANTED, TWO), calibration.decide(whole, WANTED, TWO)
@@ -76,8 +76,8 @@ def test_seconds_in_which_the_machine_had_no_more_to_give_do_not_count(standing:
     assert seen.scale == sure.scale
 
 
-def test_a_machine_that_others_fill_is_saturated_too() -> None:
-    """Beside a neighbour on one of two processors the other one is full at half of what both would give."""
+def test_a_machine_that_other_programs_fill_is_saturated_too() -> None:
+    """With another program on one of two processors, the other one is full at half of what both would give."""
     one = Sample(1.0, 100, 30, 0.85, 1.0)
     assert calibration.saturated(one, TWO)
     assert not calibration.saturated(replace(one, others_s=0.0), TWO)
@@ -87,8 +87,8 @@ def test_a_machine_that_others_fill_is_saturated_too() -> None:
 
 
 @given(COST)
-def test_a_machine_that_is_full_at_once_is_not_taken_for_more_than_it_gave(cpu_s: float) -> None:
-    """Too few seconds for a line: all that was used is charged to the requests."""
+def test_a_machine_that_is_saturated_at_once_is_not_overestimated(cpu_s: float) -> None:
+    """Too few seconds for a line: all processor time is assigned to the requests."""
     samples = [replace(each, own_s=0.5) for each in rising(0.1, cpu_s, seconds=3)]
     found = calibration.decide(samples, WANTED, Machine(0.5, 2))
     assert found.standing_cores == 0
@@ -105,28 +105,28 @@ def test_a_machine_that_is_full_at_once_is_not_taken_for_more_than_it_gave(cpu_s
         (3.0, Machine(2, 2), 3.0),
     ],
 )
-def test_what_others_take_is_not_ours(others: float, machine: Machine, taken: float) -> None:
-    """But what they take of processors that we may not use anyway costs us nothing."""
+def test_the_use_of_other_programs_is_subtracted(others: float, machine: Machine, taken: float) -> None:
+    """But not what they use of processors that the harness may not use."""
     found = calibration.decide(rising(0.1, 0.004, others=others), WANTED, machine)
     assert found.others_cores == pytest.approx(taken)
     assert found.budget_cores == pytest.approx(SHARE * max(0.0, machine.processors - taken))
 
 
-def test_a_burst_of_others_is_not_all_the_time() -> None:
-    """A job of three seconds beside a calibration of fifteen takes nothing from the rate."""
+def test_a_burst_of_other_programs_does_not_lower_the_rate() -> None:
+    """A job of three seconds during a calibration of fifteen has no effect on the rate."""
     samples = [replace(each, others_s=2.0 if at in {4, 5, 6} else 0.01) for at, each in enumerate(rising(0.1, 0.004))]
     assert calibration.decide(samples, WANTED, TWO).others_cores == pytest.approx(0.01)
 
 
 def test_a_platform_that_waits_gets_the_planned_rate() -> None:
-    """Whether it answers late, refuses or hangs: it takes no processor time, and fails at the rate that was planned."""
+    """Whether it answers late, refuses or hangs: it uses no processor time, and fails at the planned rate."""
     late = calibration.decide(rising(0.1, 0.002), WANTED, TWO)
     refusing = calibration.decide([replace(each, customers=each.customers / 9) for each in rising(0.1, 0.0)], WANTED, TWO)
     assert late.scale == refusing.scale == 1.0
 
 
-def test_a_cost_that_falls_with_the_load_is_none() -> None:
-    """Noise around a load that costs next to nothing: what was used is then what stands."""
+def test_a_cost_that_falls_with_the_load_counts_as_zero() -> None:
+    """Noise around a load that costs almost nothing: the use is then the constant one."""
     samples = [replace(each, own_s=0.3 - 0.001 * at) for at, each in enumerate(rising(0, 0.0))]
     found = calibration.decide(samples, WANTED, TWO)
     assert found.cpu_s_per_request == 0
@@ -134,15 +134,15 @@ def test_a_cost_that_falls_with_the_load_is_none() -> None:
 
 
 @pytest.mark.parametrize("samples", [[], [Sample(1, 0, 30, 0.1, 0)], [Sample(0, 9, 30, 0.1, 0)]], ids=["none", "nothing sent", "no time"])
-def test_samples_that_say_nothing_are_refused(samples: list[Sample]) -> None:
-    """Nothing is no rate."""
+def test_samples_without_evidence_are_refused(samples: list[Sample]) -> None:
+    """No rate follows from nothing."""
     with pytest.raises(NothingMeasured):
         calibration.decide(samples, WANTED, TWO)
 
 
 @given(STANDING, COST)
-def test_the_decision_can_be_made_again_of_its_record(standing: float, cpu_s: float) -> None:
-    """As it lies in the run directory."""
+def test_the_decision_can_be_repeated_from_its_record(standing: float, cpu_s: float) -> None:
+    """As it is stored in the run directory."""
     samples = rising(standing, cpu_s)
     kept = CODEC.validate_json(CODEC.dump_json(Record(tuple(samples), WANTED, TWO, calibration.decide(samples, WANTED, TWO))))
     assert calibration.decide(kept.samples, kept.wanted, kept.machine) == kept.found
@@ -169,10 +169,10 @@ def calm_sessions(one: Plan) -> float:
 
 
 @given(LENGTHS, LENGTHS, LENGTHS, LENGTHS, st.floats(0, 800), RATES)
-def test_calm_grows_as_far_as_it_may_and_no_other_phase_does(
+def test_only_the_calm_phase_gets_longer_up_to_the_limit(
     warm_s: float, calm_s: float, more_s: float, fault_s: float, room_s: float, factor: float
 ) -> None:
-    """It brings as many sessions as planned, less at the most what rounding to seconds takes, unless the limit of time is in the way."""
+    """It has as many sessions as planned, apart from rounding to seconds, unless the limit of the duration prevents that."""
     written = plan(warm_s, calm_s, more_s, fault_s, room_s)
     found = fitting.fitted(written, factor)
     assert [phase.duration for phase in found.phases if phase.role is not Role.CALM] == [warm_s, fault_s]
@@ -192,7 +192,7 @@ def test_calm_grows_as_far_as_it_may_and_no_other_phase_does(
 def test_a_smaller_plan_never_sends_more_than_was_allowed(
     warm_s: float, calm_s: float, more_s: float, fault_s: float, room_s: float, factor: float
 ) -> None:
-    """And what it is allowed is enough for its greater length."""
+    """And its permission suffices for its greater length."""
     written = plan(warm_s, calm_s, more_s, fault_s, room_s)
     found = fitting.fitted(written, factor)
     assert found.limits.requests <= written.limits.requests
@@ -202,7 +202,7 @@ def test_a_smaller_plan_never_sends_more_than_was_allowed(
 
 @given(st.floats(0.05, 1), st.floats(0.05, 1))
 def test_the_same_factor_makes_the_same_plan(one: float, other: float) -> None:
-    """Whoever found it; and a greater one never makes a longer one."""
+    """For every origin of the factor; a greater factor never makes a longer plan."""
     written = plan(10, 135, 20, 150, 200)
     assert fitting.fitted(written, one) == fitting.fitted(written, one)
     small, large = sorted((one, other))

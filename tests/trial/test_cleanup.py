@@ -1,4 +1,4 @@
-"""The janitor is dismissed when nothing is left of an environment, and not before."""
+"""The janitor is dismissed when nothing of an environment is left, and not before."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ STUCK = ("its containers: the engine is away",)
 
 
 class Guard:
-    """A janitor that only remembers the last word that it was told."""
+    """A janitor that only remembers the last instruction."""
 
     told = ""
 
@@ -42,7 +42,7 @@ class Guard:
     ids=["at once", "when tried again", "after an error", "never", "always an error"],
 )
 def test_what_could_not_be_removed_is_left_to_the_janitor(tmp_path, monkeypatch, answers, told, marks):
-    """It is tried again first; the last answer of the environment's kind is its answer for good."""
+    """The removal is tried again first; the last answer of the environment's kind counts."""
     monkeypatch.setattr(cleanup, "DOWN_AGAIN_S", 0.05 if len(answers) == 1 else 5.0)
     left = list(answers)
 
@@ -68,14 +68,14 @@ def test_what_could_not_be_removed_is_left_to_the_janitor(tmp_path, monkeypatch,
 
 
 class Terminal:
-    """One that is gone, or that takes what it is told for markup."""
+    """One that is gone, or that interprets text as markup."""
 
     def print(self, *_args, **_options):
         raise ValueError("closing tag '[/api/v2/auth/login]' does not match any open tag")
 
 
-def test_nothing_that_is_shown_and_no_full_disk_stops_a_clean_up(tmp_path, monkeypatch):
-    """The terminal is gone and the run directory cannot be written: credentials are forgotten and the environment is taken down anyway."""
+def test_neither_a_lost_terminal_nor_a_full_disk_stops_a_clean_up(tmp_path, monkeypatch):
+    """The terminal is gone and the run directory cannot be written: credentials are removed and the environment is taken down in any case."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     down: list[Path] = []
     guard, run = Guard(), tmp_path / "absent" / "run"

@@ -38,7 +38,7 @@ def test_a_platform_that_accepts_double_bookings_fails_with_the_slot_as_witness(
 
 
 def test_replication_held_back_for_a_second_loses_about_that_second(tmp_path):
-    """The acknowledged writes that never reached the standby are counted, and the loss window is about as long as replication stood still."""
+    """The acknowledged writes that never reached the standby are counted, and the loss window is about as long as the pause of the replication."""
     conclusion = carried_out(tmp_path, plan_text("{replication_held_back: 1}"))
     (fault,) = conclusion.assessment.faults
     assert fault.lost_writes > 0

@@ -1,4 +1,4 @@
-"""What a trial shows: text is data, and nothing that is shown can stop it."""
+"""The display of a trial: text is data, and an error of the display stops nothing."""
 
 import io
 
@@ -20,7 +20,7 @@ FOREIGN = (
 @pytest.mark.parametrize("text", FOREIGN, ids=repr)
 @pytest.mark.parametrize("as_heading", [False, True])
 def test_text_from_elsewhere_is_shown_as_it_is(text, as_heading):
-    """Never read as markup, and never obeyed by a terminal."""
+    """Never interpreted as markup, nor by a terminal."""
     shown = io.StringIO()
     display = Display(Console(file=shown, width=200, force_terminal=False))
     display.say(*(("done", text) if as_heading else (text,)))
@@ -54,7 +54,7 @@ def test_a_display_that_fails_stops_nothing(error, monkeypatch):
 
 
 def test_the_bar_shows_names_of_phases_as_they_are():
-    """A phase may be called what it likes."""
+    """A phase may have any name."""
     shown = io.StringIO()
     display = Display(Console(file=shown, width=200, force_terminal=True))
     with display.bar(1.0) as bar:

@@ -1,4 +1,4 @@
-"""A running trial is not stopped for what somebody else did to its machine."""
+"""A running trial is not stopped because of what other programs did to its machine."""
 
 from __future__ import annotations
 
@@ -43,38 +43,38 @@ def bad(found: list[Counted]) -> list[int]:
     return [int(one.at_s - zero) for one in found if sum(tally.bad for tally in one.tallies)]
 
 
-def test_what_a_neighbour_did_does_not_count(tmp_path: Path) -> None:
-    """From the first second of his on, though it was known only later; then again when the longest election would be over."""
+def test_failures_while_a_neighbour_runs_do_not_count(tmp_path: Path) -> None:
+    """From its first second on, although it was known only later; they count again when the longest election would be over."""
     assert bad(looks(tmp_path, range(5, 8))) == [0, 1, 2, 3, 4, *range(18, 27)]
 
 
 def test_without_a_neighbour_everything_counts_a_moment_later(tmp_path: Path) -> None:
-    """Nothing is lost, and nothing is kept longer than it takes to know."""
+    """Nothing is lost, and nothing is delayed for longer than it takes to know."""
     found = looks(tmp_path, range(0))
     assert bad(found) == list(range(30 - round(WAIT_S)))
 
 
 def test_without_a_record_everything_counts(tmp_path: Path) -> None:
-    """A sampler that is gone must not keep a trial from stopping."""
+    """A sampler that has ended must not prevent a trial from stopping."""
     excuses = Excuses(tmp_path, spares=True)
     found = [one for second in range(10) for one in excuses.due(Counted(float(second), [BAD], [], []))]
     assert len(bad(found)) == 7
 
 
-def test_a_platform_that_others_depend_on_is_not_spared(tmp_path: Path) -> None:
-    """There the trial stops, whoever made it necessary."""
+def test_on_a_platform_that_others_use_everything_counts(tmp_path: Path) -> None:
+    """There the trial stops, whatever the cause."""
     assert bad(looks(tmp_path, range(5, 8), spares=False)) == list(range(27))
 
 
 def test_a_canary_that_could_not_be_sent_is_not_blind(tmp_path: Path) -> None:
-    """It is taken as seen while the machine was taken away."""
+    """It counts as seen while other programs took the machine."""
     found = looks(tmp_path, range(5, 8))
     seen = [int(one.at_s - ns(0) / 1e9) for one in found if any(tally.source == "canary" for tally in one.tallies)]
     assert seen == list(range(5, 18))
 
 
 @pytest.mark.parametrize(("second", "told"), [(3, False), (6, True)])
-def test_a_stop_says_that_it_may_be_others_doing(tmp_path: Path, second: int, told: bool) -> None:
+def test_a_stop_says_that_other_programs_may_be_the_cause(tmp_path: Path, second: int, told: bool) -> None:
     """The reason of a stop carries it."""
     excuses = Excuses(tmp_path, spares=False)
     for each in range(9):

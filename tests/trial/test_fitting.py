@@ -1,4 +1,4 @@
-"""By what a plan's rates are to be multiplied: the factor fits, a tenth more does not, and what is admitted stays within the cap."""
+"""The factor for a plan's rates: it fits, a tenth more does not, and the permitted load stays within the cap."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ ONE = Topology(("east",), (Shard(1, 1, 1, "east", "east"),))
 
 @given(st.floats(0.001, 12))
 def test_the_factor_fits_and_a_tenth_more_does_not(edge: float) -> None:
-    """Wherever the edge is; above the largest that may be asked for there is nothing to find."""
+    """For every limit; above the largest permitted factor nothing is searched."""
     found = fitting.largest(lambda factor: factor <= edge)
     assert found is not None
     assert found <= edge
@@ -30,7 +30,7 @@ def test_the_factor_fits_and_a_tenth_more_does_not(edge: float) -> None:
 
 
 def test_where_nothing_fits_nothing_is_proposed() -> None:
-    """A plan of two hours does not fit into one by going slowly."""
+    """A lower rate does not make a plan of two hours fit into one."""
     assert fitting.largest(lambda _factor: False) is None
 
 
@@ -52,8 +52,10 @@ def fifty(tmp_path_factory: pytest.TempPathFactory):
 
 
 @given(PLANS)
-def test_what_is_admitted_can_send_no_more_than_the_cap(fifty, plan: Plan) -> None:
-    """By another count than the guard's: what each customer, each pair of rivals and each canary may send, added up. What is no number is refused."""
+def test_an_accepted_plan_cannot_send_more_than_the_cap(fifty, plan: Plan) -> None:
+    """Counted in another way than the guard does: the sum of what each customer, each pair of rivals and each canary may send. A value that is not a
+    number is refused.
+    """
     told = [sentence for sentence in over_caps(fifty, plan, plan.traffic.requests_per_session) if "requests/s" in sentence]
     traffic, canaries = plan.traffic, plan.canaries
     parts = [plan.phases[0].sessions_per_s * traffic.requests_per_session, 9 * traffic.contests_per_s, canaries.home_per_s]
@@ -75,7 +77,7 @@ def test_what_is_admitted_can_send_no_more_than_the_cap(fifty, plan: Plan) -> No
     ],
 )
 def test_all_that_a_plan_can_send_counts(part: dict, more: float) -> None:  # type: ignore[type-arg]
-    """Contests, tries once more, log-ins, each by itself."""
+    """Contests, retries, log-ins, each alone."""
     bare = Plan(
         "p", "e", "t", 1, Limits(60, 100), (Phase("calm", Role.CALM, 60.0, 2.0),),
         traffic=Traffic(contests_per_s=0, per_session={}, requests_per_session=11.0), canaries=Canaries(home_per_s=1, away_per_s=0),
@@ -94,7 +96,7 @@ def by_chance(sessions_per_s: float, contests_per_s: float, duration_s: float) -
 @given(st.floats(0.05, 60), st.floats(0, 2), st.floats(20, 3600))
 @settings(max_examples=60)
 def test_the_scale_that_fits_leaves_room_for_chance(sessions_per_s: float, contests_per_s: float, duration_s: float) -> None:
-    """What is named leaves three standard deviations at the least; a tenth more does not fit."""
+    """The proposed scale leaves at least three standard deviations; a tenth more does not fit."""
     plan, cap_per_s = by_chance(sessions_per_s, contests_per_s, duration_s), 60.0
     found = fitting.largest(lambda factor: chance.at_most_per_s((one := plan.scaled(factor)), one.phases[0], ONE) <= cap_per_s)
     assert found is not None
@@ -115,8 +117,8 @@ def highest_per_s(plan: Plan, rng: np.random.Generator) -> float:
 
 
 @pytest.mark.parametrize(("sessions_per_s", "contests_per_s", "duration_s"), [(1, 1, 60), (2.2, 0.2, 320), (4, 1, 60), (20, 1, 120)])
-def test_what_arrives_by_chance_stays_under_the_cap(sessions_per_s: float, contests_per_s: float, duration_s: float) -> None:
-    """In 995 of 1,000 runs at the edge, whose cap is just what the plan is said to send at the most; and the room is no waste."""
+def test_random_arrivals_stay_under_the_cap(sessions_per_s: float, contests_per_s: float, duration_s: float) -> None:
+    """In 995 of 1,000 runs at the limit, whose cap is exactly the stated maximum of the plan; and the margin is not wasteful."""
     plan, rng = by_chance(sessions_per_s, contests_per_s, duration_s), np.random.default_rng(20261128)
     cap_per_s = chance.at_most_per_s(plan, plan.phases[0], ONE)
     highest = np.array([highest_per_s(plan, rng) for _ in range(1000)])
@@ -125,14 +127,14 @@ def test_what_arrives_by_chance_stays_under_the_cap(sessions_per_s: float, conte
     assert np.mean(highest <= mean_per_s + 0.7 * (cap_per_s - mean_per_s)) < 0.995
 
 
-def test_canaries_count_with_their_looks_and_cancels() -> None:
-    """Four probes a second are two bookings: two looks where they are refused, and two cancels."""
+def test_canaries_count_with_their_lists_and_cancels() -> None:
+    """Four probes per second are two bookings: two requests for lists if they are refused, and two cancels."""
     plan = Plan("p", "e", "t", 1, Limits(60, 100), (Phase("calm", Role.CALM, 60.0, 2.0),), canaries=Canaries(home_per_s=4, away_per_s=0))
     assert offered.of_canaries(plan, ONE) == 4 + 2 + 2
 
 
 def test_a_scaled_plan_is_the_same_at_other_rates() -> None:
-    """Sessions, contests and canaries, and the requests that they may come to; nothing else."""
+    """Sessions, contests and canaries, and the number of their requests; nothing else changes."""
     plan = Plan("p", "e", "t", 1, Limits(60, 100), (Phase("calm", Role.CALM, 60.0, 2.0),))
     half = plan.scaled(0.5)
     assert (half.phases[0].sessions_per_s, half.traffic.contests_per_s) == (1.0, 0.5)
@@ -143,6 +145,6 @@ def test_a_scaled_plan_is_the_same_at_other_rates() -> None:
 
 @pytest.mark.parametrize("name", [*available("scenarios/profiles")])
 def test_no_hour_of_a_profile_is_above_its_peak(name: str) -> None:
-    """Ten times the traffic of a campaign counts, too."""
+    """A campaign with ten times the traffic counts too."""
     profile = read_profile(Path(locate("scenarios/profiles", name)).stem)
     assert max(profile.factor(region, at_s) for region in ("us-east-1", "eu-west-1") for at_s in range(0, 600, 5)) <= profile.peak

@@ -1,4 +1,4 @@
-"""The disk below a run directory fills up in the middle of a trial: it ends as 4, and nothing of it stays but what was recorded."""
+"""The disk below a run directory fills up in the middle of a trial: it ends with code 4, and only what was recorded stays."""
 
 import os
 import subprocess
@@ -17,8 +17,8 @@ ROOM_MB = 1100
 
 
 @pytest.mark.parametrize("when", ["phase-started", '"edge": ?"observed"'], ids=["in the warm-up", "while a fault is in effect"])
-def test_a_disk_that_fills_up_ends_a_trial_as_4(tmp_path, when):
-    """Whatever could not be written: the environment is taken down, its fault with it, the passwords are gone, and a sentence says why."""
+def test_a_disk_that_fills_up_ends_a_trial_with_code_4(tmp_path, when):
+    """Whichever file could not be written: the environment and its fault are removed, the passwords are gone, and a sentence says why."""
     mounting.needed()
     assert started_by_this_test() == []
     before = registry.running()

@@ -1,4 +1,4 @@
-"""A trial notices that the ground has gone from under its environment."""
+"""A trial notices that its whole environment has ended."""
 
 import signal
 from dataclasses import replace
@@ -26,34 +26,34 @@ def end(deployment, parts):
     assert processes.gone(victims, 5) == []
 
 
-def test_while_anything_runs_it_is_for_the_judges(toy):
-    """The worst of faults leaves something: the edges, say."""
+def test_while_any_part_runs_the_trial_goes_on(toy):
+    """Even the worst fault leaves some parts running, for example the edges."""
     end(toy, toy.processes[1:])
     assert Liveness(toy, 0).gone(1) == ""
 
 
 def test_when_everything_has_ended_the_trial_stops(toy):
-    """Whatever was measured then would be no fault of the platform."""
+    """What would be measured then is no failure of the platform."""
     end(toy, toy.processes)
     assert Liveness(toy, 0).gone(1) == "every part of the environment has ended, and no fault caused that"
 
 
 def test_in_containers_the_likely_cause_is_named(toy):
-    """An engine that is restarted takes all of its containers along."""
+    """An engine that restarts ends all of its containers."""
     end(toy, toy.processes)
     network = Network("x-front", "front", None, "10.213.0.0/26")
     assert Liveness(replace(toy, networks=(network,)), 0).gone(1).endswith("; has the container engine been stopped or restarted?")
 
 
 def test_a_remote_platform_runs_no_process_here(toy):
-    """It has no processes, and is asked in other ways."""
+    """It has no processes on this machine, and is checked in other ways."""
     liveness = Liveness(replace(toy, processes=()), 0)
     assert liveness.gone(1) == ""
     assert not liveness.going(1)
 
 
-def test_evidence_ends_when_all_was_there_for_the_last_time(toy):
-    """Not when the last part ended: an engine that stops is seconds about it."""
+def test_evidence_ends_when_all_parts_ran_for_the_last_time(toy):
+    """Not when the last part ended: an engine takes seconds to stop."""
     liveness = Liveness(toy, 0)
     assert (liveness.gone(10), liveness.whole_ns) == ("", 10)
     end(toy, toy.processes[:1])
@@ -64,8 +64,8 @@ def test_evidence_ends_when_all_was_there_for_the_last_time(toy):
 
 
 @pytest.mark.parametrize(("ended", "going"), [(0, False), (2, False), (3, True)])
-def test_nothing_is_concluded_while_nearly_all_is_going(toy, ended, going):
-    """Less than a quarter is left, which no fault does; for as long as an engine gives its containers to end."""
+def test_nothing_is_concluded_while_nearly_all_parts_are_ending(toy, ended, going):
+    """Less than a quarter is left, which no fault causes; for as long as an engine gives its containers to end."""
     liveness = Liveness(toy, 0)
     liveness.gone(0)
     end(toy, toy.processes[:ended])

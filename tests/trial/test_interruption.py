@@ -1,4 +1,4 @@
-"""Whoever stops a trial, and however: nothing stays broken, nothing stays running, nothing that was recorded is lost."""
+"""However a trial is stopped: nothing stays broken, nothing stays running, and no record is lost."""
 
 import json
 import os
@@ -24,8 +24,8 @@ pytestmark = [pytest.mark.trial, pytest.mark.timeout(300)]
         pytest.param('"healed"', id="while it heals"),
     ],
 )
-def test_an_operators_stop_heals_takes_down_and_judges_what_there_is(trial, moment):
-    """Ctrl-C ends with exit code 130 within 15 seconds; the partial run is judged and says that it is not whole."""
+def test_an_operators_stop_heals_takes_down_and_judges_the_partial_run(trial, moment):
+    """Ctrl-C ends with exit code 130 within 15 seconds; the partial run is judged and says that it is incomplete."""
     running = trial(plan_text())
     if moment is None:
         assert processes.poll_until(lambda: running.root() is not None, 60)
@@ -68,7 +68,7 @@ def test_a_harness_killed_while_its_environment_starts_leaves_nothing(trial, aft
 
 
 def test_a_killed_janitor_stops_the_trial_safely(trial):
-    """Nobody would heal after the harness: so the trial stops itself with exit code 5 and cleans up."""
+    """No process would heal if the harness died: so the trial stops itself with exit code 5 and cleans up."""
     running = trial(plan_text())
     running.wait_for("phase-started")
     janitor = json.loads((running.run() / "janitor.json").read_text())["pid"]
@@ -90,7 +90,7 @@ def test_closeshave_stop_ends_a_trial_for_safety(trial, moment):
 
 
 def test_a_trial_that_burns_its_error_budget_stops_itself(trial):
-    """The plan allows a millionth of the month's; a lost primary costs more, and nobody waits for its heal."""
+    """The plan allows a millionth of the month's budget; a lost primary costs more, and the trial does not wait for the end of its hold."""
     running = trial(f"{plan_text()}aborts: {{budget: 0.0001%}}\n")
     assert running.process.wait(120) == 5
     assert "of the month's error budget is burnt" in str(running.summary()["reasons"])

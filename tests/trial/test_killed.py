@@ -1,7 +1,4 @@
-"""``kill -9`` of the harness and of its helpers at any moment: what was broken is healed, in time, and nobody has to do anything for it.
-
-The attached environment is one and the same for all of these tests: each of them starts a run over what the one before has left.
-"""
+"""``kill -9`` of the harness and of its helpers at any moment: what was broken is healed in time, without any action of an operator."""
 
 from __future__ import annotations
 
@@ -101,7 +98,7 @@ def healed_in_time(run: Path, environment: Deployment, at_ns: int) -> None:
 
 @pytest.mark.parametrize("moment", range(MOMENTS))
 def test_a_harness_killed_at_a_random_moment_leaves_nothing_broken(attached: Running, environment: Deployment, moment: int) -> None:
-    """Thirty moments from one seed, over all that a run does. The next one of these tests starts its run over what this one leaves."""
+    """Thirty moments from one seed, over the whole run. The next of these tests starts its run on what this one leaves."""
     at_s = random.Random(f"moment {moment}").uniform(0, LONGEST_S)
     ended = processes.poll_until(lambda: attached.process.poll() is not None, at_s)
     at_ns = killed(attached)
@@ -131,7 +128,7 @@ def helper(run: Path, *words: str) -> psutil.Process:
 
 
 def test_a_killed_experiment_ends_the_run_and_is_healed(attached: Running, environment: Deployment) -> None:
-    """Nobody holds or heals its fault any more: the trial stops, heals everything and says why."""
+    """No process holds or heals its fault any more: the trial stops, heals everything and says why."""
     attached.wait_for('"observed"')
     helper(attached.run(), "closeshave.faults.experiment", "app-killed").kill()
     assert attached.process.wait(120) == 5

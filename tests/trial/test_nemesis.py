@@ -65,10 +65,9 @@ written = st.lists(
     own=[Fault("own", "shard.primary-killed", "storm", 0.0, 6.0, Expected.RECOVERS, {"shard": 3})],
     seed=1,
 )
-def test_what_is_drawn_stays_within_every_limit(evil: Nemesis, own: list[Fault], seed: int) -> None:
-    """Holds end with the phase, no crowd is too large, nothing strikes into a healing, no two faults touch the same part, caps hold.
-
-    Instants are whole milliseconds.
+def test_drawn_faults_stay_within_every_limit(evil: Nemesis, own: list[Fault], seed: int) -> None:
+    """Holds end within the phase, never too many faults at once, no fault during a healing, no two faults on the same part, caps hold. Instants are
+    whole milliseconds.
     """
     of = plan(evil, *own, seed=seed)
     found = drawn(of)
@@ -88,20 +87,20 @@ def test_what_is_drawn_stays_within_every_limit(evil: Nemesis, own: list[Fault],
 @settings(deadline=None)
 @given(evil=nemeses, seed=st.integers())
 def test_the_same_seed_draws_the_same_faults(evil: Nemesis, seed: int) -> None:
-    """A run is repeated by its seed; the nemesis's own seed counts when it has one."""
+    """A run is repeated by its seed; the nemesis's own seed has precedence."""
     assert drawn(plan(evil, seed=seed)) == drawn(plan(evil, seed=seed))
     fixed = replace(evil, seed=5)
     assert drawn(plan(fixed, seed=seed)) == drawn(plan(fixed, seed=seed + 1))
 
 
 def test_another_seed_draws_other_faults() -> None:
-    """Of ten seeds no two agree."""
+    """Ten seeds give ten different draws."""
     found = [drawn(plan(EVIL, seed=seed)) for seed in range(10)]
     assert all(one != other for one, other in combinations(found, 2))
 
 
-def test_gaps_are_about_as_long_as_asked() -> None:
-    """With nothing in the way, injections come every so many seconds on average."""
+def test_gaps_are_about_as_long_as_requested() -> None:
+    """Without other constraints, injections come at the requested interval on average."""
     found = drawn(plan(replace(EVIL, rest=0, hold=1), storm_s=20_000))
     assert 900 < len(found) < 1_100
 
@@ -112,8 +111,8 @@ def test_overlap_happens_where_it_is_allowed() -> None:
     assert any(other.at < one.at + one.hold for one, other in combinations(found, 2))
 
 
-def test_drawn_faults_are_read_back_as_they_were_kept(tmp_path) -> None:
-    """Whoever judges a run later sees the very faults that it had."""
+def test_drawn_faults_are_read_back_as_they_were_stored(tmp_path) -> None:
+    """A later judging of a run sees the same faults."""
     found = drawn(plan(EVIL))
     nemesis.save(tmp_path, found)
     assert nemesis.load(tmp_path) == found
@@ -139,7 +138,7 @@ def prepared(tmp_path, text):
 
 
 def test_a_plan_with_a_nemesis_is_prepared_with_its_faults(tmp_path) -> None:
-    """Drawn faults are faults like any other, of the places that the nemesis may strike."""
+    """Drawn faults are like all others, within the scopes that the nemesis may use."""
     ready = prepared(tmp_path, "nemesis: {phase: storm, kinds: [shard.primary-*], every: 20s, hold: 10s, scopes: {shard: [2, 3]}}\n")
     assert ready.drawn
     assert ready.plan.faults == ready.drawn
@@ -159,7 +158,7 @@ def test_a_plan_with_a_nemesis_is_prepared_with_its_faults(tmp_path) -> None:
         ("{phase: storm, kinds: [shard.primary-killed], every: 1000m, hold: 10s, seed: 7}", "no fault fits into its phase"),
     ],
 )
-def test_a_nemesis_that_cannot_be_is_refused_with_its_line(tmp_path, text, says) -> None:
+def test_an_impossible_nemesis_is_refused_with_its_line(tmp_path, text, says) -> None:
     """The error says what would be right."""
     with pytest.raises(InvalidFile) as caught:
         prepared(tmp_path, f"nemesis: {text}\n")

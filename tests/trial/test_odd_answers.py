@@ -1,4 +1,4 @@
-"""Whole trials of a platform whose answers are odd: one of them takes nothing else along, and no text of the platform's keeps a trial from clearing up."""
+"""Whole trials of a platform with unusual answers: one of them spoils nothing else, and no text of the platform prevents a trial from cleaning up."""
 
 import json
 from collections import Counter
@@ -29,8 +29,8 @@ def closeshave(tmp_path):
     return partial(call, tmp_path, XDG_RUNTIME_DIR=str(tmp_path / "runtime"))
 
 
-def test_a_version_that_is_a_time_costs_no_effect(tmp_path, closeshave):
-    """The fifth booking tells milliseconds since 1970 as its version."""
+def test_a_version_that_is_a_time_loses_no_effect(tmp_path, closeshave):
+    """The fifth booking has milliseconds since 1970 as its version."""
     booked: Counter[str] = Counter()
 
     def bend(asked, told):
@@ -49,8 +49,8 @@ def test_a_version_that_is_a_time_costs_no_effect(tmp_path, closeshave):
     assert len(versions) > 5
 
 
-def test_log_ins_that_are_refused_in_words_like_markup(tmp_path, closeshave):
-    """Exit code 4 and one message; all is tidied up, and nothing private is left."""
+def test_log_ins_that_are_refused_with_text_like_markup(tmp_path, closeshave):
+    """Exit code 4 and one message; everything is cleaned up, and nothing private is left."""
 
     def bend(asked, told):
         return replace(told, status=404, body={"error": MARKUP}) if asked.path == "/api/v2/auth/login" else told
@@ -68,7 +68,7 @@ def test_log_ins_that_are_refused_in_words_like_markup(tmp_path, closeshave):
 
 
 def test_a_phase_with_a_name_like_markup_is_refused_by_its_name(tmp_path, closeshave):
-    """As it is written; nothing is started."""
+    """The name is shown unchanged; nothing is started."""
     with bent(lambda _asked, told: told, ROOMY) as platform:
         plans.environment(tmp_path, Plain(platform.url, platform.url), hooks=[])
         phase = {"name": "evening peak [/eu]", "role": "calm", "duration": "6s", "sessions_per_s": 3}

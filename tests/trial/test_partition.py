@@ -1,4 +1,6 @@
-"""A region is cut off under write load and joined again: what it acknowledged alone is lost by asynchronous replication, and nothing by synchronous."""
+"""A region is cut off under write load and joined again: its own acknowledged writes are lost with asynchronous replication, and none with
+synchronous.
+"""
 
 from pathlib import Path
 
@@ -54,8 +56,8 @@ def acknowledged_alone(run):
 
 @pytest.mark.usefixtures("images")
 @pytest.mark.parametrize("synchronous", [False, True], ids=["asynchronous", "synchronous"])
-def test_the_judge_counts_what_the_old_side_held_alone(tmp_path, synchronous):
-    """Both sides' rows, counted by themselves, are as many as the judge says; nobody was split in two, and nothing else was broken."""
+def test_the_judge_counts_the_rows_of_the_old_side_alone(tmp_path, synchronous):
+    """The rows of both sides, counted separately, agree with the judge; no split brain, and nothing else was broken."""
     run, conclusion = partitioned(tmp_path, synchronous=synchronous)
     verdicts = {verdict.id: verdict for verdict in conclusion.assessment.verdicts}
     Console(width=200).print(*((verdict.id, verdict.status, verdict.measured, verdict.reason) for verdict in verdicts.values()), sep="\n")

@@ -1,4 +1,4 @@
-"""What a plan is said to have requests enough for is what the judges can settle, and nothing else."""
+"""The objectives for which a plan is said to have enough requests are those that the judges can decide."""
 
 from dataclasses import replace
 
@@ -48,7 +48,7 @@ OBJECTIVES: list[tuple[Objective, int, float]] = [
 
 
 @pytest.mark.parametrize(("objective", "needs", "expects"), OBJECTIVES)
-def test_needs_and_expectations_are_as_counted_by_hand(objective: Objective, needs: int, expects: float) -> None:
+def test_needs_and_expectations_are_as_calculated_by_hand(objective: Objective, needs: int, expects: float) -> None:
     """10 sessions/s for 100 s of 11 requests each."""
     (found,) = told(PLAN, objective)
     assert found.needs == needs
@@ -69,13 +69,13 @@ def test_needs_and_expectations_are_as_counted_by_hand(objective: Objective, nee
     ids=lambda objective: objective.id,
 )
 def test_objectives_that_cannot_be_foreseen_are_left_out(objective: Objective) -> None:
-    """It has its verdict afterwards anyway."""
+    """They have a verdict after the run in any case."""
     assert told(PLAN, objective) == ()
 
 
 @given(st.floats(0.5, 0.99999), st.floats(0.6, 0.999))
-def test_fewer_requests_than_needed_settle_nothing_and_as_many_do(bound: float, confidence: float) -> None:
-    """By the judges' own arithmetic, if not one of them breaks the promise."""
+def test_fewer_requests_than_needed_decide_nothing_and_as_many_do(bound: float, confidence: float) -> None:
+    """By the arithmetic of the judges, if no request breaks the promise."""
     (found,) = told(PLAN, replace(FOUR_NINES, at_least=bound, confidence=confidence))
     assert sampling.share_bounds(found.needs, found.needs, confidence)[0] >= bound - 1e-9
     if found.needs > 1:
@@ -83,15 +83,15 @@ def test_fewer_requests_than_needed_settle_nothing_and_as_many_do(bound: float, 
 
 
 @given(st.floats(0.05, 1))
-def test_what_so_many_settle_at_best_is_what_the_judge_would_say(factor: float) -> None:
-    """Of a sample of that size without a breach."""
+def test_the_best_result_of_so_many_requests_is_what_the_judge_would_say(factor: float) -> None:
+    """For a sample of that size without a breach."""
     (found,) = told(fitting.fitted(PLAN, factor), FOUR_NINES)
     n = int(found.expects)
     assert found.settles == pytest.approx(sampling.share_bounds(n, n, 0.95)[0], abs=1e-4)
 
 
-def test_a_plan_that_lasts_as_long_as_is_proposed_settles_it() -> None:
-    """At the same rate; where only phases with faults count, more calm does not help."""
+def test_a_plan_of_the_proposed_length_decides_the_objective() -> None:
+    """At the same rate; where only phases with faults count, a longer calm phase does not help."""
     (found,) = told(PLAN, FOUR_NINES)
     lasting_s = prospects.lasting_s(PLAN, found)
     assert lasting_s is not None
@@ -101,8 +101,8 @@ def test_a_plan_that_lasts_as_long_as_is_proposed_settles_it() -> None:
     assert prospects.lasting_s(PLAN, broken) is None
 
 
-def test_a_rate_that_moves_counts_by_its_mean() -> None:
-    """A ramp from nothing brings half."""
+def test_a_rate_that_changes_counts_by_its_mean() -> None:
+    """A ramp from zero has half of the sessions."""
     ramp = replace(PLAN, phases=(Phase("calm", Role.CALM, 100, 10, Ramp("ramp", 0.0, 1.0)),))
     assert told(ramp, FOUR_NINES)[0].expects == pytest.approx(prospects.COMES * 5_500)
 
@@ -123,14 +123,14 @@ def test_a_rate_that_moves_counts_by_its_mean() -> None:
         ),
     ],
 )
-def test_the_nightly_plan_says_what_it_will_not_settle(scale: float, said: list[str], unsaid: list[str]) -> None:
-    """At half its rate its limit of time lets calm grow enough; at 0.3 it does not, and what would do is told."""
+def test_the_nightly_plan_says_what_it_will_not_decide(scale: float, said: list[str], unsaid: list[str]) -> None:
+    """At half its rate the calm phase can become long enough within the limit; at 0.3 it cannot, and the sufficient rate is stated."""
     lines = " | ".join(outlook.foreseen(prepare("nightly", rate_scale=scale)))
     assert all(each in lines for each in said), lines
     assert not any(each in lines for each in unsaid), lines
 
 
-def test_what_is_proposed_does_settle_the_nightly_plan() -> None:
+def test_the_proposal_for_the_nightly_plan_is_enough() -> None:
     """The duration and the rate that it names."""
     prepared = prepare("nightly", rate_scale=0.3)
     longer = replace(prepared.written, limits=replace(prepared.written.limits, duration=599))
@@ -140,7 +140,7 @@ def test_what_is_proposed_does_settle_the_nightly_plan() -> None:
 
 
 def test_a_plan_that_is_too_short_as_written_is_not_blamed_on_the_machine() -> None:
-    """No machine would settle it."""
+    """It would be too short on any machine."""
     prepared = prepare("nightly")
     short = prepared.written.lasting((10, 30, 35, 45, 70))
     (line,) = [one for one in outlook.foreseen(replace(prepared, plan=short, written=short)) if "at least 99.99" in one]

@@ -1,4 +1,4 @@
-"""A platform's cap holds for what is really sent, not only for what was planned."""
+"""A platform's cap limits what is really sent, not only what was planned."""
 
 import json
 
@@ -20,7 +20,7 @@ from closeshave.trial.ratecap import RateCap, requests
     ],
 )
 def test_more_than_the_cap_for_ten_seconds_stops_the_trial(rates, stops):
-    """A burst that ten quiet seconds make up for does not."""
+    """A burst within ten seconds that stay below the cap on average does not."""
     cap, total, reasons = RateCap(50.0), 0, [RateCap(50.0).exceeded(0, 0.0)]
     cap.exceeded(0, 0.0)
     for second, rate in enumerate(rates, start=1):
@@ -31,7 +31,7 @@ def test_more_than_the_cap_for_ten_seconds_stops_the_trial(rates, stops):
 
 
 def test_all_senders_are_counted(tmp_path):
-    """Whatever their number."""
+    """For any number of them."""
     (tmp_path / "spool").mkdir()
     for worker, count in (("customers-1", 30), ("customers-2", 12), ("canary-0", 5)):
         (tmp_path / "spool" / f"{worker}.counters.json").write_text(json.dumps({"requests": count}))

@@ -1,4 +1,4 @@
-"""Whole trials against somebody else's platform: a plain server that shares no code with ours, broken by its operator's hooks."""
+"""Whole trials against a remote platform: a plain server that shares no code with the stand-in, broken by its operator's hooks."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def standing(platform):
 
 
 def test_faults_through_hooks_are_seen_judged_healed_and_cleaned_up(tmp_path, closeshave):
-    """A database and then the whole process: every edge of both lives, what is inconclusive is said with its reason, no booking is left."""
+    """A database and then the whole process: every edge of both faults, inconclusive verdicts with their reasons, no booking left."""
     with plain("--limits", "20") as platform:
         told = plans.hooks(platform)
         told[0]["inject"]["headers_from"] = {"Authorization": "PLANTED_SECRET"}
@@ -60,7 +60,7 @@ def test_faults_through_hooks_are_seen_judged_healed_and_cleaned_up(tmp_path, cl
 
 
 def test_a_double_booking_is_caught_through_the_api_alone(tmp_path, closeshave):
-    """The plain platform stops looking whether a chair is taken: exit code 1, and the slot as witness."""
+    """The plain platform no longer checks whether a barber is free: exit code 1, and the slot as witness."""
     with plain("--limits", "20") as platform:
         platform.operate("plant/double-booking")
         plans.environment(tmp_path, platform)
@@ -79,7 +79,7 @@ def test_a_double_booking_is_caught_through_the_api_alone(tmp_path, closeshave):
 
 @pytest.mark.parametrize("name", ["smoke", "nightly"])
 def test_the_shipped_plans_run_as_they_are(tmp_path, closeshave, name):
-    """Every fault is seen and proven healed, the platform recovers by itself, nothing fails, and what cannot be told is inconclusive with its reason."""
+    """Every fault is observed and proven healed, the platform recovers by itself, nothing fails, and inconclusive verdicts state their reason."""
     with plain("--limits", "1000", "--habit", "barbers=40") as platform:
         caps = {"requests_per_s": 500, "requests": 300_000, "duration": "10m", "regions_at_once": 1, "shards_at_once": 1}
         path = plans.environment(

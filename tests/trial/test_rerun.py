@@ -15,8 +15,8 @@ from truth.plain.running import plain
 pytestmark = [pytest.mark.trial, pytest.mark.timeout(400)]
 
 
-def test_customers_of_a_file_beside_the_environment_file_come_again(tmp_path):
-    """Named there by a relative path, which leads nowhere from the copy in the run directory."""
+def test_customers_of_a_file_next_to_the_environment_file_are_used_again(tmp_path):
+    """The file has a relative path there, which leads nowhere from the copy in the run directory."""
     place = tmp_path / "its own place"
     place.mkdir()
     people = "".join(f"customer{number}@plain.test,Plain-1234,us-east-1\n" for number in range(1, 7))

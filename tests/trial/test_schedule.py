@@ -56,12 +56,12 @@ FIRST, SECOND_FAULT = due(PLAN, START)
     ],
 )
 def test_a_fault_starts_only_when_nothing_else_is_broken(now_s, unhealed, expected):
-    """A fault waits for the one before it to be proven healed and is skipped, by name, when that takes too long."""
+    """A fault waits until the one before it is proven healed and is skipped, with its name, when that takes too long."""
     go, at_ns = decide(SECOND_FAULT, unhealed, END, START + round(now_s * SECOND))
     assert (go, round((at_ns - START) / SECOND, 3)) == expected
 
 
 def test_faults_that_the_plan_overlaps_start_together():
-    """Overlapping windows are the plan's wish, not a reason to wait."""
+    """Overlapping windows are planned, so they are no reason to wait."""
     twin = Due(SECOND_FAULT.fault, SECOND_FAULT.at_ns + SECOND)
     assert decide(twin, (SECOND_FAULT,), END, twin.at_ns - EARLY_NS)[0] is Go.START

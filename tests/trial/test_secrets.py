@@ -73,7 +73,7 @@ def private_files(place):
 
 @pytest.mark.parametrize("killed", ["", "trial", "trial and janitor"], ids=["to its end", "kill -9", "kill -9 of both"])
 def test_no_secret_is_in_a_run_at_any_moment(tmp_path, killed):
-    """They are beside it while they are needed, and gone with the trial; where it was killed the janitor removes them, or else the next command."""
+    """They are stored outside of it while they are needed, and gone with the trial; after a kill the janitor removes them, or else the next command."""
     with (
         plain("--accounts", "20", "--limits", "50") as platform,
         forward({"plain.invalid": int(platform.url.rsplit(":", 1)[1])}, LOGIN) as proxy,
@@ -144,7 +144,7 @@ def true_secrets(place):
     return found, modes
 
 
-def test_none_of_the_embedded_environment_is_told(tmp_path):
+def test_no_secret_of_the_embedded_environment_is_shown(tmp_path):
     """Its signing key, the customers' passwords and tokens: in no file of the run at any moment, logs of parts among them, in no command line. And its
     parts are given none of what the user has for other things."""
     for name in ("runtime", "state"):

@@ -1,4 +1,4 @@
-"""A series of trials on one environment: made whole in between, tried again where a trial was spoilt, gone on with later."""
+"""A series of trials on one environment: repaired in between, repeated where a trial was disturbed, continued later."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
 
 
 def test_what_was_carried_out_is_not_carried_out_again(world: World) -> None:
-    """Another series beside the same runs reads it back, and judges it anew."""
+    """Another series on the same runs reads it back, and judges it again."""
     first = world.series.once("a", PREPARED)
     again = Series(world.series.runs, world.series.console)
     again.root = world.series.root
@@ -68,28 +68,28 @@ def test_what_was_carried_out_is_not_carried_out_again(world: World) -> None:
 
 
 def test_runs_that_are_gone_are_carried_out_again(world: World) -> None:
-    """What is kept names a directory, and somebody may have cleared up."""
+    """The record names a directory, and a person may have deleted it."""
     world.series.once("a", PREPARED).run.rmdir()
     assert world.series.once("a", PREPARED).run.name == "run-2"
 
 
-def test_a_trial_that_failed_is_tried_again_on_another_environment(world: World) -> None:
-    """Whatever state it is in says nothing of the next trial."""
+def test_a_trial_that_failed_is_repeated_on_another_environment(world: World) -> None:
+    """So the state after the failure has no influence on the next trial."""
     world.codes[0] = FAILED
     assert world.series.once("a", PREPARED).run.name == "run-2"
     assert (world.said, world.series.kept()["a"].attempts) == (["up", "down", "up"], 2)
 
 
-def test_what_never_came_to_an_end_is_not_kept(world: World) -> None:
-    """So that the next call tries again."""
+def test_a_trial_that_never_ended_is_not_recorded(world: World) -> None:
+    """So the next call tries again."""
     world.codes[:2] = [FAILED, FAILED]
     assert world.series.once("a", PREPARED, attempts_max=2).exit_code == FAILED
     assert world.series.kept() == {}
     assert world.series.once("a", PREPARED).exit_code == 0
 
 
-def test_who_asks_says_what_is_sound(world: World) -> None:
-    """An inconclusive run may be the machine's doing."""
+def test_the_caller_decides_which_trials_count(world: World) -> None:
+    """An inconclusive run may be caused by the machine."""
     world.codes[0] = 3
     assert world.series.once("a", PREPARED, sound=lambda found: found.exit_code in {0, 1}).run.name == "run-2"
 
@@ -103,15 +103,15 @@ def test_what_was_left_broken_is_healed_or_the_environment_replaced(world: World
 
 
 def test_the_operators_stop_ends_the_series(world: World) -> None:
-    """And keeps nothing of the trial that was stopped."""
+    """The stopped trial is not recorded."""
     world.codes[0] = INTERRUPTED
     with pytest.raises(Stopped):
         world.series.once("a", PREPARED)
     assert world.series.kept() == {}
 
 
-def test_a_torn_line_keeps_nothing(world: World) -> None:
-    """The disk was full, or the machine died."""
+def test_an_incomplete_line_records_nothing(world: World) -> None:
+    """The disk was full, or the machine crashed."""
     world.series.once("a", PREPARED)
     with (world.series.runs / FILE).open("a") as file:
         file.write('{"key": "b", "ru\n{"key": 1}\n')

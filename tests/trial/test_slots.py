@@ -1,4 +1,4 @@
-"""Double bookings that can be told while the load runs, and what must not be taken for one."""
+"""Double bookings that are certain while the load runs, and what must not be mistaken for one."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def told(*looks: tuple[float, list[Effect]], broken=()) -> list[str]:
     return [slots.look(at_s, effects, broken) for at_s, effects in looks]
 
 
-def test_two_acknowledged_bookings_of_one_slot_are_told():
-    """Not at once, since the record of a cancel may still be on its way."""
+def test_two_acknowledged_bookings_of_one_slot_are_reported():
+    """Not at once, because the record of a cancel may still arrive."""
     said = told((1, [effect("create", 1)]), (2, [effect("create", 2)]), (3, []), (4, []))
     assert said[:3] == ["", "", ""]
     assert said[3] == "bookings 1 and 2 of franchise 5 were both acknowledged for the same slot of barber 7"
@@ -44,7 +44,7 @@ def test_what_is_no_double_booking_is_not_taken_for_one():
 
 
 def test_slots_are_forgotten_when_something_breaks_or_heals():
-    """What a lost primary took along is rightly booked again; that loss has a judge of its own."""
+    """A slot that a lost primary had booked may be booked again; the loss has its own verdict."""
     slots = Slots()
     assert slots.look(1, [effect("create", 1)], []) == ""
     assert slots.look(2, [effect("create", 2)], [FAULT]) == ""

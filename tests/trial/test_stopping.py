@@ -1,4 +1,4 @@
-"""``closeshave stop``: which run is meant, and how it is asked."""
+"""``closeshave stop``: which run it stops, and how."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ def beating(run, identity):
 
 
 def test_only_live_runs_are_found(tmp_path, harness):
-    """A run whose harness has ended is no run to be stopped."""
+    """A run whose harness has ended cannot be stopped."""
     (tmp_path / "never-begun").mkdir()
     assert stopping.running(tmp_path) == (tmp_path / "run",)
     harness.kill()
@@ -36,7 +36,7 @@ def test_only_live_runs_are_found(tmp_path, harness):
 
 
 def test_the_harness_is_told_by_a_file_and_a_signal(tmp_path, harness):
-    """The file says that it is the operator's stop and not Ctrl-C."""
+    """The file says that the operator stopped it, and not Ctrl-C."""
     assert not stopping.asked(tmp_path / "run")
     assert stopping.ask(tmp_path / "run", 20)
     assert stopping.asked(tmp_path / "run")
