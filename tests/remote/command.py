@@ -1,4 +1,4 @@
-"""The command, as whoever loads a remote platform calls it."""
+"""The command, as a user who loads a remote platform calls it."""
 
 from truth.command import Ended, call
 

@@ -1,4 +1,4 @@
-"""A platform that shares no code with ours."""
+"""A platform that shares no code with the stand-in."""
 
 import pytest
 

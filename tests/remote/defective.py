@@ -1,4 +1,4 @@
-"""The plain platform inside this process, with answers bent by a test: what it really did stays to be seen in its shop."""
+"""The plain platform inside this process, with answers that a test changes: what it really did can be read from its shop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Bend = Callable[[Asked, Answered], Answered]
 
 
 class Bent(Platform):
-    """Does what it should and tells what it should not."""
+    """Does what a correct platform does, and answers what it should not."""
 
     bend: Bend
 
@@ -29,7 +29,7 @@ class Bent(Platform):
 
 @dataclass(frozen=True)
 class Running:
-    """The platform's address, and what it really holds."""
+    """The platform's address, and what it really stores."""
 
     url: str
     shop: Shop

@@ -1,4 +1,4 @@
-"""A small server of lists: one shape of paging each, as public APIs have them, warts included."""
+"""A small server of lists: one form of paging each, as public APIs have them, peculiarities included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small server that tells bookings of several shards, with the habits that matter to whoever reads them back."""
+"""A small server that lists bookings of several shards, with the peculiarities that matter when they are read back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Told = Callable[[str, int | None], tuple[int, Any]]
 
 
 class Platform:
-    """What was asked of it, and what was cancelled. Passwords are not looked at; tokens are ``t:EMAIL``, and only those it gave out serve."""
+    """The requests that it got, and what was cancelled. Passwords are not checked; tokens are ``t:EMAIL``, and only those that it issued are valid."""
 
     def __init__(self, told: Told) -> None:
         self.told, self.log_ins, self.cancelled = told, [], []  # type: ignore[var-annotated]

@@ -1,4 +1,4 @@
-"""The file of accounts: found beside the environment file from anywhere, as spreadsheets write it, and never quoted."""
+"""The file of accounts: found next to the environment file from any directory, as spreadsheets write it, and never quoted."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_it_is_read_as_people_write_it(tmp_path, spelled):
     ],
     ids=str,
 )
-def test_what_is_wrong_with_it_is_told_without_a_password(tmp_path, data, message):
+def test_errors_in_it_are_reported_without_a_password(tmp_path, data, message):
     """The message goes to a terminal, and into the run's timeline."""
     if data is not None:
         (tmp_path / "accounts.csv").write_bytes(data)
@@ -57,8 +57,8 @@ def test_what_is_wrong_with_it_is_told_without_a_password(tmp_path, data, messag
 
 
 @pytest.mark.parametrize("absolute", [False, True])
-def test_it_lies_beside_the_environment_file(tmp_path, monkeypatch, absolute):
-    """Wherever the command is called, and however the environment file is named."""
+def test_it_is_found_next_to_the_environment_file(tmp_path, monkeypatch, absolute):
+    """From any directory, and for every way of naming the environment file."""
     place, elsewhere = tmp_path / "envs", tmp_path / "elsewhere"
     place.mkdir()
     elsewhere.mkdir()

@@ -1,4 +1,4 @@
-"""What customers were charged, from the platform's own list of payments: of this run, whole, or not at all and with the reason."""
+"""What customers were charged, from the platform's own list of payments: of this run, complete, or not at all and with the reason."""
 
 import json
 from dataclasses import replace
@@ -50,7 +50,7 @@ def export(tmp_path, run, platform, **changes):
 
 @pytest.mark.parametrize("settings", [{}, {"read_back": {"api": "admin", "admin": "ADMIN"}}], ids=["customers", "administrator"])
 def test_every_payment_of_the_run_is_read_over_all_pages(tmp_path, run, monkeypatch, settings):
-    """Sixty, at fifty a page; one that the run did not make is somebody else's, whoever asks."""
+    """Sixty, at fifty a page; a payment that the run did not make is left out, whoever reads the list."""
     monkeypatch.setenv("ADMIN", "admin@plain.test:Plain-1234")
     with plain("--as-seen", "--habit", "login_ms=0", "--accounts", "2") as platform:
         ours = paid(run, platform, 60)
@@ -61,7 +61,7 @@ def test_every_payment_of_the_run_is_read_over_all_pages(tmp_path, run, monkeypa
     assert [row["at"] for row in rows] == sorted({row["at"] for row in rows})
 
 
-def test_a_charge_that_was_made_twice_is_there_twice(tmp_path, run):
+def test_a_charge_that_was_made_twice_is_read_twice(tmp_path, run):
     """Each with its ID."""
     with plain("--as-seen", "--habit", "login_ms=0", "--accounts", "2") as platform:
         platform.operate("plant/double-charge")
@@ -81,7 +81,7 @@ def test_a_platform_that_takes_no_payments_is_not_asked(tmp_path, run, off):
 
 
 def test_a_list_that_cannot_be_read_is_named_and_nothing_is_written(tmp_path, run):
-    """Half a list would make what it lacks a breach."""
+    """With half a list, what it lacks would be a breach."""
     with plain("--as-seen", "--habit", "login_ms=0", "--accounts", "2") as platform:
         platform.operate("break/database")
         assert "logging customer1@plain.test in answers 500" in export(tmp_path, run, platform)["charges"]
@@ -102,20 +102,20 @@ def test_a_list_that_cannot_be_read_is_named_and_nothing_is_written(tmp_path, ru
     ],
 )
 def test_a_capture_is_a_payment_that_took_money_for_a_booking_of_the_run(tmp_path, row, found):
-    """Whatever else is in the list."""
+    """Other entries of the list do not count."""
     told = charges.captures([(row, None)], OURS, remote(tmp_path).topology, 100.0)
     assert [(one["booking"], one["amount"]) for one in told] == found
 
 
 @pytest.mark.parametrize("change", [{"amount": None}, {"amount": "much"}, {"id": None}])
 def test_a_payment_that_cannot_be_understood_makes_the_list_unknown(tmp_path, change):
-    """Left out, it would be a missing one."""
+    """If it were left out, it would count as missing."""
     with pytest.raises(Unlisted, match="a payment of booking 1 has no id or no amount"):
         charges.captures([({**ROW, **change}, None)], OURS, remote(tmp_path).topology, 100.0)
 
 
 def test_the_plain_platform_pages_its_payments(tmp_path, run):
-    """Or the first test here would prove nothing."""
+    """Otherwise the first test here would prove nothing."""
     with plain("--as-seen", "--habit", "login_ms=0", "--accounts", "2") as platform:
         paid(run, platform, 51)
         who = Customer(platform)

@@ -1,4 +1,4 @@
-"""Every environment that ships is valid, names nobody's real host, and states what may be broken."""
+"""Every shipped environment file is valid, names no real host, and states what may be broken."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_every_target_system_has_its_files():
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_an_environment_is_valid(path):
-    """Named as its file; its capabilities mean something."""
+    """Its name is that of its file; its capabilities have a meaning."""
     definition = read_definition(path)
     assert definition.name == path.stem
     spoken = conventions.of(definition.capabilities, definition.topology)
@@ -45,7 +45,7 @@ def test_an_example_names_no_real_platform(path):
 
 @pytest.mark.parametrize("stage", ["development", "staging", "production"])
 def test_the_real_application_is_recognised(stage):
-    """By the route that names its stage: ``/health`` without the slash does not. One of another stage is another platform."""
+    """By the route that states its stage: ``/health`` without the slash does not. One of another stage is another platform."""
     with plain("--as-seen", "--habit", f"stage={stage}") as platform:
         for path in REMOTE:
             definition = read_remote(path)
@@ -55,8 +55,8 @@ def test_the_real_application_is_recognised(stage):
 
 
 @pytest.mark.parametrize("path", REMOTE, ids=lambda path: path.stem)
-def test_hooks_are_for_kinds_and_places_that_exist(path):
-    """As ``validate`` asks of a plan."""
+def test_hooks_are_for_kinds_and_scopes_that_exist(path):
+    """As ``validate`` checks for a plan."""
     definition = read_definition(path)
     shards = {shard.id for shard in definition.topology.shards}
     for hook in definition.hooks:
@@ -66,7 +66,7 @@ def test_hooks_are_for_kinds_and_places_that_exist(path):
 
 
 @pytest.mark.parametrize("path", [path for path in REMOTE if "production" in path.stem], ids=lambda path: path.stem)
-def test_production_is_gentle(path):
+def test_production_has_strict_limits(path):
     """No payment steps, no region at once, a small rate."""
     definition = read_remote(path)
     assert definition.stage == "production"
@@ -88,7 +88,7 @@ def test_production_is_gentle(path):
     ],
 )
 def test_the_same_plans_fit_these_platforms(plan, environment, monkeypatch):
-    """As they stand, or at the rate that is named, once their operator's programs are there: what differs is the environment's file."""
+    """Unchanged, or at the proposed rate, once their operator's programs exist: only the environment's file differs."""
     monkeypatch.setattr(guard, "unprepared", lambda *_: ())
     try:
         assert prepare(plan, environment=environment).definition.name == environment
@@ -106,7 +106,7 @@ def test_the_same_plans_fit_these_platforms(plan, environment, monkeypatch):
         ("nightly", "appointment-booking", "'slots' would come from one address within 60 s; the platform allows 6,000"),
     ],
 )
-def test_what_a_platform_is_not_made_for_is_refused_by_name(plan, environment, says):
+def test_what_a_platform_cannot_do_is_refused_by_name(plan, environment, says):
     """Before the start."""
     with pytest.raises(InvalidFile) as refused:
         prepare(plan, environment=environment)

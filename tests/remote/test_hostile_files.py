@@ -1,4 +1,4 @@
-"""Hostile strings in environment files do nothing: an error that names the place, or text that stays text."""
+"""Hostile strings in environment files have no effect: an error that names the place, or text that stays text."""
 
 import os
 from dataclasses import asdict
@@ -80,7 +80,7 @@ def read_or_refuse(path):
 @pytest.mark.parametrize("where", PLACES)
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_a_hostile_text_is_an_error_or_stays_text(tmp_path, where, text):
-    """145 files: read, placed and looked at, as before a run."""
+    """145 files: read, laid out and checked, as before a run."""
     path = write(tmp_path / "environment.yaml", document(**PLACES[where](text)))
     problems, definition = read_or_refuse(path)
     if definition is None:
@@ -128,8 +128,8 @@ def test_hostile_yaml_is_an_error(tmp_path, command, text):
     assert b"Traceback" not in done.stderr
 
 
-def test_refusals_of_an_unreachable_host_take_nothing(tmp_path):
-    """Looked at by the driver itself, with no lock left behind."""
+def test_refusals_of_an_unreachable_host_leave_no_lock(tmp_path):
+    """The driver itself checks it, and no lock is left."""
     definition = read_remote(write(tmp_path / "environment.yaml", document()))
     plan = Plan("p", "e", "t", 1, Limits(60.0, 1000), (Phase("calm", Role.CALM, 30.0, 1.0),), canaries=Canaries(home_per_s=1, away_per_s=0))
     for _ in range(2):

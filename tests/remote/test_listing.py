@@ -1,4 +1,4 @@
-"""Lists of every shape are read to their end, each row once; one that cannot be read whole says why."""
+"""Lists of every form are read to their end, each row once; a list that cannot be read completely says why."""
 
 import httpx
 import pytest
@@ -43,7 +43,7 @@ def some(count):
 @pytest.mark.parametrize(("shape", "way"), WHOLE, ids=lambda value: getattr(value, "__name__", None))
 @pytest.mark.parametrize("count", [0, 1, 39, 40, 41, 99, 101, 250, 317])
 def test_a_list_is_read_to_its_end(shape, way, count):
-    """Whatever the number of its rows; each once."""
+    """For any number of its rows; each once."""
     found, _asked = read(shape, some(count))
     if found.cut_at is not None:
         found = listing.whole_after_all(found, found.cut_at + 1)
@@ -53,7 +53,7 @@ def test_a_list_is_read_to_its_end(shape, way, count):
 
 
 @pytest.mark.parametrize(("shape", "way"), WHOLE, ids=lambda value: getattr(value, "__name__", None))
-def test_it_is_read_by_the_way_that_the_platform_answers(shape, way):
+def test_it_is_read_in_the_form_that_the_platform_answers(shape, way):
     """Of 317 rows every paged one needs a second page."""
     assert read(shape, some(317))[0].way == way
 
@@ -71,8 +71,8 @@ def test_it_is_read_by_the_way_that_the_platform_answers(shape, way):
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
-def test_a_list_that_cannot_be_read_whole_says_why(shape, says):
-    """And shows what could be read."""
+def test_a_list_that_cannot_be_read_completely_says_why(shape, says):
+    """And returns what could be read."""
     found, _asked = read(shape, some(317))
     assert says in found.lacking
     assert 40 <= len(found.rows) <= 317
@@ -86,14 +86,14 @@ def test_an_endless_list_ends(monkeypatch):
     assert len(asked) == 60
 
 
-def test_a_page_on_another_host_is_not_asked_for():
+def test_a_page_on_another_host_is_not_requested():
     """Only the first page was."""
     _found, asked = read(lists.elsewhere, some(317))
     assert asked == ["/list"] or set(asked) == {"/list"}
 
 
-def test_a_longer_page_elsewhere_takes_the_doubt_away():
-    """A route that shows 130 rows at once does not cut at 100."""
+def test_a_longer_page_of_the_same_route_shows_that_nothing_was_cut_off():
+    """A route that returns 130 rows at once does not cut at 100."""
     doubtful, _asked = read(lists.everything, some(100))
     assert "exactly 100 rows" in doubtful.lacking
     assert listing.whole_after_all(doubtful, 130).lacking == ""
@@ -103,14 +103,14 @@ def test_a_longer_page_elsewhere_takes_the_doubt_away():
 
 
 @pytest.mark.parametrize("body", [None, 3, "text", {}, {"appointments": {}}, {"total": 3}])
-def test_what_is_no_list_says_what_it_is(body):
-    """Instead of an empty one."""
+def test_an_answer_that_is_not_a_list_is_described(body):
+    """Instead of an empty list."""
     with pytest.raises(NoList, match=r"answers with .* instead of a list"):
         listing.read(lambda _path: Page(body), "http://127.0.0.1", "/list")
 
 
 def test_odd_rows_are_rows():
-    """Numbers, text, objects without an ID: whoever reads them decides."""
+    """Numbers, text, objects without an ID: the caller decides about them."""
     found = listing.read(lambda _path: Page([3, "x", None, {"a": 1}, {"id": "t-1"}, {"id": 1}, {"id": 1}]), "http://127.0.0.1", "/list")
     assert found.rows == (3, "x", None, {"a": 1}, {"id": "t-1"}, {"id": 1})
 
@@ -118,7 +118,7 @@ def test_odd_rows_are_rows():
 @pytest.mark.parametrize(
     ("told", "total"), [("12", 12), (12, 12), ("9" * 5000, None), ("\u0663", None), (True, None), (-1, None), ("many", None)]
 )
-def test_a_total_is_a_number_or_not_told(told, total):
+def test_a_total_is_a_number_or_unknown(told, total):
     """Python reads digits of every script, and refuses five thousand of them."""
     assert listing.total_of({"items": [], "total": told}) == total
 
@@ -126,12 +126,12 @@ def test_a_total_is_a_number_or_not_told(told, total):
 @pytest.mark.parametrize(
     "url", ["http://a..b", "http://.example", f"http://{'a' * 70}.com", "http://xn--zzzzzz", "http://[::1", "http://a:99999", "http://a\tb"]
 )
-def test_what_no_client_takes_for_an_address_is_none(url):
-    """Clients raise at each of these in a way of their own, when they are first asked."""
+def test_what_no_client_accepts_as_an_address_is_invalid(url):
+    """Each client raises a different error for these, at the first request."""
     assert "is not a base URL" in str(wrong_url(url))
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "https://api.example.com", "http://[::1]:8000", "http://b\u00fccher.example"])
-def test_what_clients_take_is_an_address(url):
+def test_what_clients_accept_is_an_address(url):
     """Names beyond ASCII among them."""
     assert wrong_url(url) is None

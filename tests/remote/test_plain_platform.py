@@ -1,4 +1,4 @@
-"""The plain platform has the warts of the real application, or its tests would prove nothing."""
+"""The plain platform has the peculiarities of the real application; otherwise its tests would prove nothing."""
 
 import itertools
 import socket
@@ -39,7 +39,7 @@ def test_a_collection_without_its_slash_is_redirected(client):
 
 
 def test_a_change_without_a_csrf_pair_is_refused_and_the_connection_dropped(platform, client):
-    """403, and then silence without ``Connection: close``."""
+    """403, and then no further answer, without ``Connection: close``."""
     host, port = platform.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), 5) as raw:
         raw.sendall(b"POST /api/v2/appointments/ HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
@@ -50,7 +50,7 @@ def test_a_change_without_a_csrf_pair_is_refused_and_the_connection_dropped(plat
     assert b"connection: close" not in received.lower()
 
 
-def test_a_taken_chair_is_400_with_a_message(client):
+def test_a_busy_barber_is_400_with_a_message(client):
     """Never 409."""
     booked = client.post("/api/v2/appointments/", json=wish(barber_id=1))
     assert booked.status_code == 200
@@ -61,7 +61,7 @@ def test_a_taken_chair_is_400_with_a_message(client):
 
 
 def test_a_longer_service_overlaps_a_later_start(client):
-    """45 minutes from 11:00 hold the chair at 11:30."""
+    """45 minutes from 11:00 make the barber busy at 11:30."""
     assert client.post("/api/v2/appointments/", json=wish(at="11:00", barber_id=2, service="Haircut & Shave")).status_code == 200
     assert client.post("/api/v2/appointments/", json=wish(at="11:30", barber_id=2)).status_code == 400
 
@@ -74,8 +74,8 @@ def test_cancelling_works_by_put_and_fails_by_delete(client):
     assert client.post("/api/v2/appointments/", json=wish(days=9, barber_id=3)).status_code == 200
 
 
-def test_an_address_that_asks_too_often_is_told_when_to_come_back(client):
-    """The 101st look at slots in a minute is 429."""
+def test_an_address_over_its_limit_gets_retry_after(client):
+    """The 101st list of slots in a minute is 429."""
     path = f"/api/v2/appointments/slots?appointment_date={wish()['date']}"
     answers = [client.get(path) for _ in range(101)]
     assert [answer.status_code for answer in answers[:100]] == [200] * 100
@@ -95,8 +95,8 @@ def test_payments_fail_without_a_provider(client):
     assert client.post("/api/v2/payments/create-intent", json={"booking_id": 1}).status_code == 500
 
 
-def test_readiness_lies_in_its_code(fresh):
-    """200 whatever it finds; the body knows."""
+def test_readiness_is_wrong_in_its_status_code(fresh):
+    """It is always 200; the body states the result."""
     fresh.operate("break/database")
     answer = httpx.get(f"{fresh.url}/health/ready", trust_env=False)
     assert (answer.status_code, answer.json()["status"]) == (200, "not_ready")

@@ -1,4 +1,4 @@
-"""Before each run: the zone is learnt or checked by one booking that is taken back, and it is seen by what address customers are known."""
+"""Before each run: one booking, which is cancelled, shows the zone or confirms it; and the addresses by which customers are known are found."""
 
 from datetime import UTC, date, datetime
 
@@ -32,7 +32,7 @@ def booked(local, utc):
     ],
 )
 def test_zones_that_fit_a_booking(local, utc, first, fits, not_):
-    """The likely one first, with the clocks of that day."""
+    """The likely one first, with the daylight saving time of that day."""
     one = booked(local, utc)
     found = zones.fitting(one.asked, one.answered)
     assert found[0] == first
@@ -41,7 +41,7 @@ def test_zones_that_fit_a_booking(local, utc, first, fits, not_):
 
 
 def test_a_booking_on_another_day_fits_no_zone():
-    """Nor one that is off by seven minutes."""
+    """Nor one with a difference of seven minutes."""
     for utc in ("2026-12-13T15:00", "2026-12-10T15:07"):
         one = booked("2026-12-10T10:00", utc)
         assert zones.fitting(one.asked, one.answered) == ()
@@ -66,8 +66,8 @@ NEW_YORK_WINTER = booked("2026-12-10T10:00", "2026-12-10T15:00")
         (None, None, booked("2026-12-10T10:00", "2026-12-17T15:07"), WINTER, None, "fits no zone"),
     ],
 )
-def test_which_zone_a_run_goes_by(stated, named, pair, today, zone, says):
-    """The file's where nothing speaks against it, else what was learnt; what is not certain says so."""
+def test_the_zone_that_a_run_uses(stated, named, pair, today, zone, says):
+    """The file's if nothing contradicts it, else the one that was found; an uncertain one is marked as uncertain."""
     found, why = judge(stated, named, pair, today)
     assert found == zone
     assert says in why
@@ -100,15 +100,15 @@ def test_a_file_that_is_wrong_about_the_zone_is_refused(stated, named, pair, say
         (["odd"], {"client_ip": 7}, None),
     ],
 )
-def test_by_what_address_a_platform_knows_its_callers(without, with_header, honoured):
-    """Where it does not tell, nobody is accused."""
+def test_the_address_by_which_a_platform_knows_its_callers(without, with_header, honoured):
+    """If it does not state one, nothing is reported."""
     assert address.known(without, with_header).honoured is honoured
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
 @pytest.mark.parametrize("filtered", ["true", "false"])
-def test_the_zone_of_a_platform_is_learnt_and_nothing_stays(tmp_path, zone, filtered):
-    """By one booking, cancelled; a person without hours in the list of barbers does not matter."""
+def test_the_zone_of_a_platform_is_found_and_no_booking_stays(tmp_path, zone, filtered):
+    """By one booking, cancelled; a listed barber without working hours does not matter."""
     habits = ("--habit", f"zone={zone}", "--habit", f"filtered_slots={filtered}", "--habit", "administrator_listed=true")
     with plain("--accounts", "2", *habits) as platform:
         learnt = preflight.learn(able(tmp_path, platform), PEOPLE, lambda _line: None)
@@ -119,7 +119,7 @@ def test_the_zone_of_a_platform_is_learnt_and_nothing_stays(tmp_path, zone, filt
 
 
 def test_a_platform_that_moved_to_another_zone_is_refused(tmp_path):
-    """After its booking was taken back."""
+    """After the booking was cancelled."""
     with plain("--accounts", "2", "--habit", "zone=UTC") as platform:
         with pytest.raises(EnvironmentFailed, match="correct the zone"):
             preflight.learn(able(tmp_path, platform, zone="America/New_York"), PEOPLE, lambda _line: None)
@@ -127,8 +127,8 @@ def test_a_platform_that_moved_to_another_zone_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(("honoured", "stated", "missing"), [("true", True, False), ("false", True, True), ("false", False, False)])
-def test_a_header_that_is_not_honoured_is_noted(tmp_path, honoured, stated, missing):
-    """With the address by which everybody is known, and what to change; a file that says so already is right."""
+def test_a_header_that_is_ignored_is_reported(tmp_path, honoured, stated, missing):
+    """With the address by which all customers are known, and what to change; a file that already states it is right."""
     with plain("--accounts", "2", "--habit", f"forwarded_for={honoured}") as platform:
         learnt = preflight.learn(able(tmp_path, platform, forwarded_for=stated), PEOPLE, lambda _line: None)
     assert ("forwarded_for" in learnt.missing) is missing
@@ -138,7 +138,7 @@ def test_a_header_that_is_not_honoured_is_noted(tmp_path, honoured, stated, miss
 
 
 def test_where_nothing_can_be_booked_the_zone_stays_unknown(tmp_path):
-    """And says so; a file that states it is believed."""
+    """This is reported; a zone that the file states is used."""
     with plain("--accounts", "2") as platform:
         platform.operate("break/database")
         assert "zone" in preflight.learn(able(tmp_path, platform), PEOPLE, lambda _line: None).missing

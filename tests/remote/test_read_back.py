@@ -55,8 +55,8 @@ def test_bookings_are_read_from_a_real_database(tmp_path, run, monkeypatch):
         ({"api": "admin", "admin": "ADMIN"}, {}, "ADMIN"),
     ],
 )
-def test_what_cannot_be_read_is_said_without_a_secret(tmp_path, run, monkeypatch, settings, variables, reason):
-    """And nothing is written, which makes the judges of integrity inconclusive."""
+def test_what_cannot_be_read_is_reported_without_a_secret(tmp_path, run, monkeypatch, settings, variables, reason):
+    """And nothing is written, so the invariants of integrity are inconclusive."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     definition = remote(tmp_path, read_back=settings)
@@ -66,7 +66,7 @@ def test_what_cannot_be_read_is_said_without_a_secret(tmp_path, run, monkeypatch
     assert not (run / BOOKINGS_FILE).exists()
 
 
-def test_an_administrator_sees_everybodys_bookings(tmp_path, run, monkeypatch, fresh):
+def test_an_administrator_sees_all_bookings(tmp_path, run, monkeypatch, fresh):
     """One list instead of one for each customer."""
     definition = remote(tmp_path, url=fresh.url, read_back={"api": "admin", "admin": "ADMIN"}, capabilities={"franchises": False})
     monkeypatch.setenv("ADMIN", "admin@plain.test:Plain-1234")
@@ -78,7 +78,7 @@ def test_an_administrator_sees_everybodys_bookings(tmp_path, run, monkeypatch, f
     assert {row["barber"] for row in pq.read_table(run / BOOKINGS_FILE).to_pylist()} == {1, 2}
 
 
-def test_alerts_are_read_where_they_began_to_fire():
+def test_alerts_are_read_with_the_instant_at_which_they_began():
     """One signal for each series, at its first sample, in the scope that its labels name."""
     anchor = Anchor(monotonic_ns=5_000_000_000, wall_ns=1_000_000_000_000, uncertainty_ns=0)
     series = [
@@ -93,8 +93,8 @@ def test_alerts_are_read_where_they_began_to_fire():
     ]
 
 
-def test_what_a_platform_lacks_is_named_with_its_cost(tmp_path):
-    """Each missing capability, so that a verdict can give it as its reason."""
+def test_a_missing_capability_is_named_with_its_consequence(tmp_path):
+    """So that a verdict can give it as its reason."""
     able = {"franchises": False, "keyed_bookings": False, "steps_off": ["pay_intent"]}
     assert set(missing(remote(tmp_path, capabilities=able))) == {
         "franchises",

@@ -76,22 +76,22 @@ def created(operation, franchise, booking_id=None, client="1001"):
     return Effect(operation, "create", franchise, 1, booking=booking_id, barber=7, starts_at=at, client=client)
 
 
-def test_a_platform_that_lists_everything_whatever_is_asked_yields_each_booking_once(tmp_path, run):
-    """On the franchise where the run booked it: by its ID, or by its slot where no answer told one."""
+def test_a_platform_that_ignores_the_filters_of_a_list_yields_each_booking_once(tmp_path, run):
+    """On the franchise where the run booked it: by its ID, or by its slot if no answer stated one."""
     effects = [created(1, 17, 1), created(2, 63, 2), created(3, 88)]
     rows, lacking, _platform = read(tmp_path, run, lambda _who, _at: told(booking(1), booking(2), booking(3)), effects=effects)
     assert places(rows) == [(17, 1, 1), (63, 2, 2), (88, 3, 2)]
     assert lacking == {}
 
 
-def test_a_booking_that_tells_its_franchise_is_believed(tmp_path, run):
-    """Whatever was asked, and whatever the run remembers."""
+def test_the_franchise_that_a_booking_states_is_used(tmp_path, run):
+    """Whatever was requested, and whatever the run recorded."""
     rows, _lacking, _platform = read(tmp_path, run, lambda _who, _at: told(booking(1, franchise_id=99)), effects=[created(1, 17, 1)])
     assert places(rows) == [(99, 1, 2)]
 
 
 def test_a_booking_whose_id_is_text_is_cancelled_by_that_text(tmp_path, run):
-    """The number that it has in the history is nobody's at the platform."""
+    """The platform does not know the number that it has in the history."""
     with serving(lambda _who, _at: told(booking("b-1") | {"start_time": "2026-12-01T09:00:00"})) as platform:
         definition = remote(tmp_path, url=platform.url, capabilities={"franchises": False})
         deployment = replace(deployed(definition, tmp_path), accounts=(Account(EMAILS[0], "x", "us-east-1"),))
@@ -102,20 +102,20 @@ def test_a_booking_whose_id_is_text_is_cancelled_by_that_text(tmp_path, run):
 
 
 def test_one_id_on_two_shards_is_two_bookings(tmp_path, run):
-    """Sequences of shards know nothing of each other."""
+    """The sequences of shards are independent."""
     lists = {1: told(booking(1)), 51: told(booking(1, start_time="2026-12-02T09:00:00"))}
     rows, _lacking, _platform = read(tmp_path, run, lambda _who, at: lists[at], effects=[created(1, 17, 1), created(1, 63, 1)])
     assert places(rows) == [(17, 1, 1), (63, 1, 2)]
 
 
 def test_an_unknown_booking_is_one_phantom_not_one_for_each_shard(tmp_path, run):
-    """Shown for every shard alike."""
+    """Also if it is listed for every shard."""
     rows, _lacking, _platform = read(tmp_path, run, lambda _who, _at: told(booking(9)))
     assert places(rows) == [(1, 9, 1)]
 
 
-def test_of_a_dead_shard_the_others_are_still_read(tmp_path, run):
-    """And the dead one is named, after two refusals and not one for each customer."""
+def test_the_other_shards_are_read_if_one_is_dead(tmp_path, run):
+    """And the dead one is named, after two failed requests and not one for each customer."""
     asked = []
 
     def listing(who, at):
@@ -129,7 +129,7 @@ def test_of_a_dead_shard_the_others_are_still_read(tmp_path, run):
     assert asked.count(51) == 2
 
 
-def test_a_customer_whose_list_is_not_whole_is_named(tmp_path, run):
+def test_a_customer_whose_list_is_incomplete_is_named(tmp_path, run):
     """By the ID that its bookings carry; the others' lists count."""
     lists = {EMAILS[0]: told(booking(1)), EMAILS[1]: (200, {"appointments": [booking(2)], "total": 3})}
     rows, lacking, _platform = read(tmp_path, run, lambda who, _at: lists[who], shards=[], accounts=EMAILS[:2])
@@ -157,8 +157,8 @@ ODD = [
 
 
 @pytest.mark.parametrize("change", ODD, ids=repr)
-def test_an_odd_row_is_kept_aside_and_named_and_the_others_live(tmp_path, run, change):
-    """One booking more or less is unknown, not lost."""
+def test_an_unreadable_row_is_stored_separately_and_named_and_the_others_count(tmp_path, run, change):
+    """A single booking is unknown, not lost."""
     rows, lacking, _platform = read(tmp_path, run, lambda _who, _at: told(booking(1), booking(2) | change, booking(3)), shards=[])
     assert [one["booking"] for one in rows] == [1, 3]
     assert "left out" in lacking["final state of client 1001"]
@@ -166,7 +166,7 @@ def test_an_odd_row_is_kept_aside_and_named_and_the_others_live(tmp_path, run, c
 
 @pytest.mark.parametrize("odd", [None, 3, "text", ["x"]])
 def test_a_row_that_is_no_object_is_named(tmp_path, run, odd):
-    """It may be one of ours."""
+    """It may be a booking of the run."""
     rows, lacking, _platform = read(tmp_path, run, lambda _who, _at: told(booking(1), odd), shards=[])
     assert [one["booking"] for one in rows] == [1]
     assert "not a booking" in lacking["final state of client 1001"]
@@ -202,8 +202,8 @@ def test_members_of_other_types_are_read_or_unknown(change, name, kept):
     assert row(booking(1) | change)[name] == kept
 
 
-def test_a_row_says_what_is_odd():
-    """Shortly: what a platform answers may be long."""
+def test_the_problem_of_a_row_is_stated():
+    """In few words: what a platform answers may be long."""
     with pytest.raises(Odd, match="neither a number") as raised:
         row(booking(1) | {"id": ["x" * 10_000]})
     assert len(str(raised.value)) < 120
@@ -239,7 +239,7 @@ def test_the_tokens_of_the_run_are_used_again(tmp_path, run, monkeypatch):
         ([], None, 1),
     ],
 )
-def test_where_a_booking_lies_is_remembered(effects, asked, franchise):
-    """By ID and slot together, by ID on the shard that was asked, by slot, by ID, by what was asked."""
+def test_the_franchise_of_a_booking_is_found_from_the_runs_records(effects, asked, franchise):
+    """By ID and slot together, by ID on the requested shard, by slot, by ID, by the request."""
     topology = Topology(("r",), (Shard(1, 1, 50, "r", "r"), Shard(2, 51, 100, "r", "r")))
     assert record.of(map(asdict, effects)).franchise_of(row(booking(1)), asked, topology) == franchise

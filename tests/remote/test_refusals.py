@@ -1,4 +1,4 @@
-"""What must not be loaded is refused by the command: a clear message, exit code 2, and nothing was started."""
+"""A platform that must not be loaded is refused by the command: a clear message, exit code 2, and nothing was started."""
 
 from functools import partial
 
@@ -52,7 +52,7 @@ def test_what_must_not_be_loaded_is_refused(tmp_path, closeshave, options, chang
 
 
 def test_an_expired_token_permits_nothing(tmp_path, closeshave):
-    """Nor does one whose platform is not typed out."""
+    """Nor does one without the platform's name typed in full."""
     with plain("--habit", "stage=production") as platform:
         path = plans.environment(
             tmp_path, platform, stage="production", fingerprint={"path": "/health", "expect": {"environment": "production"}}
@@ -65,7 +65,7 @@ def test_an_expired_token_permits_nothing(tmp_path, closeshave):
 
 
 def test_a_locked_target_is_refused(tmp_path, closeshave):
-    """While somebody else loads it."""
+    """While another harness loads it."""
     with plain() as platform:
         definition = read_remote(plans.environment(tmp_path, platform))
         lock = Lock(definition.regions)

@@ -1,4 +1,4 @@
-"""The doctor of a platform: every route, every wart by name, the file that fits; and afterwards no booking of ours is left."""
+"""The doctor of a platform: every route, every peculiarity by name, the file that fits; and afterwards no booking of the examination is left."""
 
 import itertools
 import os
@@ -106,7 +106,7 @@ AS_SEEN = {
     ],
     ids=lambda habits: ",".join(habits) or "tame",
 )
-def test_each_habit_is_found_and_no_booking_is_left(tmp_path, habits, proposes):
+def test_each_peculiarity_is_found_and_no_booking_is_left(tmp_path, habits, proposes):
     """What the file should say, and every booking of the examination cancelled."""
     with plain(*itertools.chain(*(("--habit", f"{name}={value}") for name, value in habits.items()))) as platform:
         definition = remote(tmp_path, url=platform.url, fingerprint={"path": "/health/", "expect": {"environment": "staging"}})
@@ -155,8 +155,8 @@ DEFECTIVE = {
 
 
 @pytest.mark.parametrize("bend", DEFECTIVE.values(), ids=DEFECTIVE)
-def test_what_was_booked_is_cancelled_whatever_was_answered(tmp_path, bend):
-    """Found by the answers where these tell, else by listing one's own bookings."""
+def test_every_booking_is_cancelled_whatever_was_answered(tmp_path, bend):
+    """Found by the answers if these state an ID, else in the list of the customer's bookings."""
     with bent(bend(itertools.count())) as platform:
         examined = examination.examine(remote(tmp_path, url=platform.url))
         assert platform.shop.bookings
@@ -168,7 +168,7 @@ def test_what_was_booked_is_cancelled_whatever_was_answered(tmp_path, bend):
     ("answers", "says"), [(None, "still exists after its cancel"), (FAILED, "answers 400 (Failed to cancel appointment)")]
 )
 def test_what_cannot_be_cancelled_is_named(tmp_path, answers, says):
-    """Believed is what the list shows, not what the cancel answered; each booking with the reason."""
+    """The list decides, not the answer to the cancel; each booking with the reason."""
 
     def bend(asked, answer):
         if asked.path.endswith("/cancel") and answer.status == 200:
@@ -207,8 +207,8 @@ def _slots_only_on_a_later_day(asked, answer, days=itertools.count()):  # noqa: 
         (_slots_only_on_a_later_day, "ok", "16 free times"),
     ],
 )
-def test_after_an_empty_slot_list_it_goes_on_by_another_way(tmp_path, bend, level, saw):
-    """And books anyway: every question of a booking is asked."""
+def test_after_an_empty_slot_list_it_tries_other_times(tmp_path, bend, level, saw):
+    """And books anyway: every check that needs a booking is made."""
     with bent(bend) as platform:
         examined = examination.examine(remote(tmp_path, url=platform.url))
         assert platform.standing() == []
@@ -230,7 +230,7 @@ def test_a_platform_that_books_a_slot_twice_is_named(tmp_path):
 
 
 def test_a_platform_that_is_not_ready_is_named(tmp_path, fresh):
-    """By the whole's own word, whatever its parts say; and nothing that fails then is switched off for good without a word."""
+    """By the state of the whole, whatever its parts say; an operation that fails then is not switched off without a message."""
     fresh.operate("break/database")
     examined = examination.examine(remote(tmp_path, url=fresh.url))
     assert "its body says not_ready" in found(examined)["ready"].saw
@@ -238,8 +238,8 @@ def test_a_platform_that_is_not_ready_is_named(tmp_path, fresh):
 
 
 @pytest.mark.parametrize("text", ["Rate limit exceeded: 7 per 1 hour", "7 per 1 hour"])
-def test_a_limit_is_learnt_from_the_429_that_tells_it(text):
-    """And the operation is not switched off for it."""
+def test_a_limit_is_learnt_from_the_429_that_states_it(text):
+    """And the operation is not switched off because of it."""
     heard = {"same key": Heard(429, {}, {"detail": text}), "slots": Heard(429, {}, {"detail": "100 per 2 minute"})}
     assert meaning.limits_met(heard) == {"book": "7 per 1h", "slots": "100 per 2m"}
     assert meaning.steps_off(heard) == frozenset()
@@ -260,7 +260,7 @@ def test_a_limit_is_learnt_from_the_429_that_tells_it(text):
     ],
 )
 def test_which_operations_are_switched_off(heard, off):
-    """Those that do not work; that a chair is taken is no reason."""
+    """Those that do not work; a busy barber is no reason."""
     assert meaning.steps_off(heard) == off
 
 
@@ -269,7 +269,7 @@ def test_which_operations_are_switched_off(heard, off):
     [((), {"stage": "production"}), (("--live-key",), {}), ((), {"fingerprint": {"path": "/health", "expect": {"service": "another"}}})],
 )
 def test_where_the_guard_objects_and_on_production_nothing_is_booked(tmp_path, options, changes):
-    """Only what anybody may read is asked."""
+    """Only public data is requested."""
     with plain(*options) as platform:
         examined = examination.examine(remote(tmp_path, url=platform.url, **changes))
         assert everybodys(platform) == []
@@ -279,7 +279,7 @@ def test_where_the_guard_objects_and_on_production_nothing_is_booked(tmp_path, o
 
 
 def test_a_fingerprint_that_only_the_other_route_has_is_proposed(tmp_path):
-    """As on the real application, whose stage is told by the route with the slash alone."""
+    """As on the real application, whose stage is stated only by the route with the slash."""
     with plain("--habit", "health_names_stage=false") as platform:
         examined = examination.examine(remote(tmp_path, url=platform.url))
     assert examined.proposed.sections["fingerprint"]["path"] == "/health/"
@@ -294,7 +294,7 @@ def doctor_command(*arguments, cwd=None):
 
 
 def test_the_command_prints_a_table_and_proposes_a_file_that_is_valid(tmp_path, fresh):
-    """Beside the file, which stays; a proposal that is there is not overwritten."""
+    """Next to the file, which is not changed; an existing proposal is not overwritten."""
     path = write(tmp_path / "mine.yaml", document(fresh.url))
     before = path.read_text()
     done = doctor_command("--environment", path, "--write")
@@ -310,8 +310,8 @@ def test_the_command_prints_a_table_and_proposes_a_file_that_is_valid(tmp_path, 
     assert "nothing is overwritten" in again.stderr
 
 
-def test_of_an_address_alone_a_whole_first_file_is_written(tmp_path):
-    """One that needs nothing more, and that says what is a guess; a second time it is not overwritten."""
+def test_from_an_address_alone_a_complete_first_file_is_written(tmp_path):
+    """It is valid, and says which values are guesses; a second time it is not overwritten."""
     with plain(*itertools.chain(*(("--habit", f"{name}={value}") for name, value in AS_SEEN.items()))) as platform:
         done = doctor_command("--url", platform.url, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
@@ -331,7 +331,7 @@ def test_of_an_address_alone_a_whole_first_file_is_written(tmp_path):
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "http://127.0.0.1:1", "127.0.0.1"])
-def test_an_address_that_is_none_or_says_nothing_is_refused(tmp_path, url):
+def test_an_address_that_is_invalid_or_does_not_answer_is_refused(tmp_path, url):
     """With the reason, and no file."""
     done = doctor_command("--url", url, cwd=tmp_path)
     assert done.returncode == 2

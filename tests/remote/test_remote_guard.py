@@ -1,4 +1,4 @@
-"""A platform is loaded only when it is named, recognised, permitted, safe to pay at, and not asked too much."""
+"""A platform is loaded only if it is named, recognised, permitted, moves no real money, and the plan is within its limits."""
 
 from dataclasses import replace
 
@@ -38,14 +38,14 @@ def fault(id, **scope):
     ],
 )
 def test_a_platform_that_is_not_the_one_meant_is_refused(tmp_path, seen, sentence):
-    """Another answer than the file expects, none at all, or one that moves real money."""
+    """With another answer than the file expects, with none at all, or with a key that moves real money."""
     told = list(refusals(remote(tmp_path), [seen], Permission(), KEY, NOW_S))
     assert len(told) == 1
     assert sentence in told[0]
 
 
 def test_a_recognised_staging_platform_needs_no_token(tmp_path):
-    """Nothing stands in the way."""
+    """It is admitted."""
     assert list(refusals(remote(tmp_path), [RIGHT], Permission(), KEY, NOW_S)) == []
 
 
@@ -85,7 +85,7 @@ def test_production_needs_an_unexpired_token_and_its_name_typed(tmp_path, token,
     assert all(sentence in said for sentence, said in zip(sentences, told, strict=True))
 
 
-def test_a_token_does_not_outlive_a_change_of_address(tmp_path):
+def test_a_token_is_invalid_after_a_change_of_address(tmp_path):
     """Permission for one address is none for another."""
     before = remote(tmp_path, stage="production")
     token = permission.grant(before, KEY, int(NOW_S) + 60)
@@ -94,7 +94,7 @@ def test_a_token_does_not_outlive_a_change_of_address(tmp_path):
         permission.check(token, after, KEY, NOW_S)
 
 
-def test_a_token_is_good_until_its_last_second(tmp_path):
+def test_a_token_is_valid_until_its_last_second(tmp_path):
     """At its expiry it is not."""
     definition = remote(tmp_path)
     token = permission.grant(definition, KEY, 100)
@@ -162,8 +162,8 @@ def test_a_hook_that_cannot_be_called_is_refused(tmp_path, changes, sentence):
     ("document", "expected"),
     [({"a": {"b": 3}, "c": "x"}, {"a.b": "3", "c": "x"}), ({"a": 1}, {}), ([1], {}), (None, {}), ({"a": {"b": None}}, {})],
 )
-def test_members_are_found_by_their_dots(document, expected):
-    """What is not there is left out."""
+def test_members_are_found_by_their_dotted_names(document, expected):
+    """A missing one is left out."""
     assert members(document, ("a.b", "c")) == expected
 
 
@@ -176,8 +176,8 @@ def test_keys_that_move_real_money_are_known_by_their_prefix(text, shown):
     assert shows_live_key(text) is shown
 
 
-def test_a_look_at_a_real_platform_finds_its_fingerprint(tmp_path, platform):
-    """And nobody's is an answer about the network, not a crash."""
+def test_a_check_of_a_real_platform_finds_its_fingerprint(tmp_path, platform):
+    """If no platform answers, the result describes the network and nothing raises."""
     definition = remote(tmp_path, url=platform.url)
     assert look(definition) == (RIGHT,)
     unknown = remote(tmp_path, url="http://no-such-host.invalid")

@@ -21,8 +21,8 @@ def own_directory(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", None)
 
 
-def test_the_second_is_told_who_the_first_is():
-    """Also where only one of their regions is the same."""
+def test_the_second_gets_a_message_that_names_the_first():
+    """Also if only one of their regions is the same."""
     first, second = Lock(REGIONS), Lock({"elsewhere": "http://127.0.0.1:2"})
     first.take("run 1 of somebody")
     with pytest.raises(Locked, match="run 1 of somebody"):
@@ -33,14 +33,14 @@ def test_the_second_is_told_who_the_first_is():
 
 
 def test_regions_behind_one_address_are_one_platform():
-    """Who holds it does not stand in its own way."""
+    """A holder does not block itself."""
     lock = Lock({"us-east-1": "http://127.0.0.1:1", "us-west-2": "http://127.0.0.1:1"})
     lock.take("run 1")
     lock.release()
 
 
-def test_who_was_refused_holds_nothing():
-    """A lock is had whole or not at all."""
+def test_a_refused_harness_holds_nothing():
+    """A lock covers all regions or none."""
     first, second, third = Lock({"b": "http://127.0.0.1:2"}), Lock(REGIONS), Lock({"a": "http://127.0.0.1:1"})
     first.take("first")
     with pytest.raises(Locked):

@@ -1,4 +1,4 @@
-"""What a visit leaves behind on this machine: how to undo its faults, and nobody's password."""
+"""What a visit leaves on this machine: what is needed to undo its faults, and no password."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from truth.plain.running import plain
 
 
 def test_a_fault_that_a_visit_left_open_can_still_be_healed(tmp_path, monkeypatch):
-    """By ``closeshave heal``, after the run has gone: the hooks are kept, the accounts are not."""
+    """By ``closeshave heal``, after the run has ended: the hooks are kept, the accounts are not."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     broken = tmp_path / "broken"
     accounts = tmp_path / "accounts.csv"
@@ -48,8 +48,8 @@ def test_a_fault_that_a_visit_left_open_can_still_be_healed(tmp_path, monkeypatc
     assert (root / FILE).exists()
 
 
-def test_a_visit_reads_back_page_by_page_and_takes_back_what_it_booked(tmp_path, monkeypatch):
-    """From the first question to the last cancel, on a platform with the habits of the real application."""
+def test_a_visit_reads_back_page_by_page_and_cancels_what_it_booked(tmp_path, monkeypatch):
+    """From the first request to the last cancel, on a platform with the peculiarities of the real application."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     run = tmp_path / "20261121-070000-smoke-abcd"
     (run / "final_state").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""A proxy that the environment file names: whoever asks the platform asks it through that one, nobody else does, and its password is in no file."""
+"""A proxy that the environment file names: all requests to the platform use it, no others do, and its password is in no file."""
 
 import os
 import socket
@@ -58,8 +58,8 @@ def definition(behind, tmp_path, monkeypatch):
     return remote(tmp_path, url=URL, proxy=proxied, accounts={"file": str(people)}, hooks=[hook(f"{URL}/health/ready")], capabilities=able)
 
 
-def test_every_client_of_the_platform_goes_through_it(behind, definition, tmp_path):
-    """From the first look to the last cancel; none of them could reach the platform otherwise."""
+def test_every_client_of_the_platform_uses_it(behind, definition, tmp_path):
+    """From the first check to the last cancel; none of them could reach the platform otherwise."""
     _, proxy = behind
     (seen,) = look(definition)
     assert (seen.trouble, seen.answer["service"]) == ("", "plain-barbers")
@@ -92,8 +92,8 @@ def test_every_client_of_the_platform_goes_through_it(behind, definition, tmp_pa
     assert all(b"Proxy-Authorization" in head for head in proxy.asked)
 
 
-def test_what_is_elsewhere_is_asked_straight(behind, definition):
-    """A hook's control port, a Prometheus: they are no hosts of the platform's."""
+def test_other_hosts_are_reached_directly(behind, definition):
+    """A hook's control port, a Prometheus: they are no hosts of the platform."""
     platform, proxy = behind
     before = len(proxy.asked)
     visited = replace(visits.up(definition, visits.place(definition), print), accounts=())
@@ -106,7 +106,7 @@ def test_what_is_elsewhere_is_asked_straight(behind, definition):
 
 @pytest.mark.parametrize("given", ["", "harness:wrong"])
 def test_without_its_password_nothing_is_passed_on(behind, definition, monkeypatch, given):
-    """And the message does not show the one that was tried."""
+    """And the message does not show the password that was tried."""
     monkeypatch.setenv("CORPORATE", given)
     (seen,) = look(definition)
     assert seen.trouble or not seen.answer
@@ -117,7 +117,7 @@ def test_without_its_password_nothing_is_passed_on(behind, definition, monkeypat
 
 
 @pytest.mark.parametrize(("given", "refused"), [(None, True), ("", True), ("only-a-token", True), (LOGIN, False)])
-def test_its_password_is_there_before_anything_starts(definition, given, refused):
+def test_its_password_must_be_set_before_anything_starts(definition, given, refused):
     """In the variable that the file names."""
     environ = {} if given is None else {"CORPORATE": given}
     nothing: Any = SimpleNamespace(faults=())
@@ -155,8 +155,8 @@ def test_its_password_is_there_before_anything_starts(definition, given, refused
         ),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_an_address_is_told_without_its_password(tmp_path, changes, key, sentence):
-    """A copy of the file lies in each run directory, and a message in a log."""
+def test_an_error_in_its_address_is_reported_without_its_password(tmp_path, changes, key, sentence):
+    """A copy of the file is in each run directory, and a message in a log."""
     whole = {"regions": {"us-east-1": "https://platform.example.com"}, "proxy": {"url": "http://proxy.example.com:3128"}} | changes
     with pytest.raises(InvalidFile) as told:
         remote(tmp_path, **whole)
@@ -165,15 +165,15 @@ def test_what_is_wrong_with_an_address_is_told_without_its_password(tmp_path, ch
     assert "Planted-9" not in str(told.value)
 
 
-def test_a_proxy_is_all_that_a_file_needs(tmp_path):
+def test_a_proxy_without_a_login_needs_no_more_than_its_address(tmp_path):
     """Without a login where it wants none."""
     definition = remote(tmp_path, url="https://platform.example.com", proxy={"url": "http://proxy.example.com:3128"})
     assert definition.proxy == Proxy("http://proxy.example.com:3128")
     assert definition.secrets.all == ()
 
 
-def test_who_has_a_use_for_which_secret(tmp_path):
-    """Whoever reads back alone, whoever breaks and heals, whoever asks."""
+def test_each_process_gets_only_the_secrets_that_it_needs(tmp_path):
+    """Reading back, faults and senders each need different ones."""
     definition = remote(
         tmp_path, url="https://platform.example.com", hooks=[hook("https://ops.example.com", "OPS_TOKEN")],
         proxy={"url": "http://proxy.example.com:3128", "login": "CORPORATE"},

@@ -1,4 +1,4 @@
-"""Run as a program, in an interpreter that Locust has patched: sends requests to servers that misbehave and prints what came of them, as JSON."""
+"""Run as a program, in an interpreter that Locust has patched: sends requests to servers that misbehave and prints the results as JSON."""
 
 from __future__ import annotations
 

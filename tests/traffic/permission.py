@@ -1,4 +1,4 @@
-"""What the kernel permits to whoever runs the tests."""
+"""What the kernel permits to the user who runs the tests."""
 
 from __future__ import annotations
 

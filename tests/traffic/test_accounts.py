@@ -1,4 +1,4 @@
-"""Accounts are shared by visits and keep a token that is good, however long the load lasts."""
+"""Accounts are shared by visits and keep a valid token, however long the load lasts."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def test_accounts_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     assert accounts.load(tmp_path / "accounts.json") == EVERYBODY
 
 
-def test_a_customer_has_an_account_at_home() -> None:
-    """Any number picks one; a region without accounts borrows everybody's."""
+def test_a_customer_has_an_account_of_the_home_region() -> None:
+    """Any number selects one; a region without accounts uses those of all regions."""
     wallet = Wallet(EVERYBODY, ("x", "y", "z"), 0)
     assert {wallet.pick("x", number).email for number in range(10)} == {"a", "b"}
     assert {wallet.pick("y", number).email for number in range(10)} == {"c"}
@@ -34,7 +34,7 @@ def test_a_customer_has_an_account_at_home() -> None:
 
 
 def test_a_token_is_renewed_once_before_it_expires() -> None:
-    """By the first who finds it old; the next gets the new one."""
+    """By the first customer who finds it old; the next gets the new one."""
     wallet = Wallet(EVERYBODY, ("x",), 0)
     assert not wallet.claim_refresh("a", REFRESH_AFTER_NS - 1)
     assert wallet.claim_refresh("a", REFRESH_AFTER_NS)
@@ -46,6 +46,6 @@ def test_a_token_is_renewed_once_before_it_expires() -> None:
 
 
 def test_without_accounts_no_customer_is_logged_in() -> None:
-    """A load without accounts would send nothing that is worth recording."""
+    """A load without accounts would send nothing worth recording."""
     with pytest.raises(ValueError, match="no customer is logged in"):
         Wallet((), ("x",), 0)

@@ -1,4 +1,4 @@
-"""Customers and canaries against the embedded environment: the real parts, the stand-in platform, edges that count for themselves."""
+"""Customers and canaries against the embedded environment: real parts, the stand-in platform, edges with counters of their own."""
 
 from __future__ import annotations
 
@@ -83,13 +83,13 @@ def test_every_sender_is_reconciled(collected: Converted) -> None:
 
 
 def test_every_answer_is_good(rows: pd.DataFrame) -> None:
-    """Nothing is broken, so nothing is refused."""
+    """Nothing is broken, so no request is refused."""
     bad = rows[~rows["good"]]
     assert bad.empty, bad[["kind", "status", "error"]].value_counts().to_string()
 
 
-def test_the_mix_is_what_the_facts_say(rows: pd.DataFrame) -> None:
-    """Look to book, in requests of ordinary visits."""
+def test_the_mix_has_the_documented_ratio_of_searches_to_bookings(rows: pd.DataFrame) -> None:
+    """In requests of ordinary visits."""
     kinds = rows[rows["journey"] == "customer"]["kind"]
     classes = {
         "search": ("slots",), "franchise page": ("franchise", "services", "barbers"), "account": ("login", "profile"), "book": ("book",),
@@ -102,13 +102,13 @@ def test_the_mix_is_what_the_facts_say(rows: pd.DataFrame) -> None:
 
 
 def test_enough_is_booked(rows: pd.DataFrame) -> None:
-    """At least five a second, by customers, once the first visits have had the time to come that far."""
+    """At least five a second, by customers, once the first visits have had the time to book."""
     settled = rows[rows["intended_ns"] > rows["intended_ns"].min() + SETTLING_S * 1e9]
     assert len(settled.query("kind == 'book' and outcome == 'ok'")) / (DURATION_S - SETTLING_S) >= 5
 
 
 def test_the_edges_counted_the_same(run: Path, collected: Converted) -> None:
-    """Over all senders and edges: what left was received."""
+    """Over all senders and edges: every request that was sent was received."""
     counted = json.loads((run / history.EDGE_COUNTS).read_bytes())
     assert sum(edge["requests"] for edge in counted) == sum(sent.requests for sent in collected.sent)
 

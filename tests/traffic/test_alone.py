@@ -1,4 +1,4 @@
-"""The shipped scenario without the harness: plain Locust, headless and with its web UI, on the engine anyway."""
+"""The shipped scenario without the harness: plain Locust, headless and with its web UI, on the load engine."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_scenario_runs_under_plain_locust(platform: TinyPlatform, tmp_path: 
 
 @pytest.mark.servers
 def test_the_web_ui_shows_what_the_server_saw(platform: TinyPlatform, tmp_path: Path) -> None:
-    """Started, stopped and started again from the browser; each test counts from nothing."""
+    """Started, stopped and started again from the browser; the counts of each test begin at zero."""
     port = ports.free()
     command = [
         sys.executable, "-m", "locust", "-f", str(loads.SCENARIOS / "booking.py"), "--host", platform.url,

@@ -63,7 +63,7 @@ def meaning(request: Request, status: int, body: Any = None, failure: Failure | 
     ],
 )
 def test_statuses(request_: Request, status: int, body: Any, outcome: Outcome, good: bool, error: str | None) -> None:
-    """A conflict is good for whoever asks for a slot, by 409 or by message; a 5xx on a write may have happened."""
+    """A conflict is good for a request for a slot, by 409 or by message; a 5xx on a write may have happened."""
     assert meaning(request_, status, body) == Meaning(outcome, good, error)
 
 
@@ -82,13 +82,13 @@ def test_statuses(request_: Request, status: int, body: Any, outcome: Outcome, g
     ],
 )
 def test_no_answer(failure: Failure, on_read: Outcome, on_write: Outcome) -> None:
-    """Without a connection nothing happened; with one, a write may have happened whatever became of the answer."""
+    """Without a connection nothing happened; with one, a write may have happened."""
     assert meaning(READ, 0, failure=failure) == Meaning(on_read, False, failure.value)
     assert meaning(BOOK, 0, failure=failure) == Meaning(on_write, False, failure.value)
 
 
 def test_a_shortage_before_a_byte_left_certainly_did_nothing() -> None:
-    """The same word for both: only whether it may have arrived differs."""
+    """Both have the same error; only whether the request may have arrived differs."""
     unsent = Answer(0, 1, failure=Failure.SHORTAGE, sent=False)
     assert answers.classify(BOOK, unsent, None, answers.anything) == Meaning(FAIL, False, SHORTAGE)
     assert not unsent.may_have_arrived
@@ -121,7 +121,7 @@ GOOD_BOOKING = {"id": 3, "barber_id": 5, "start_time": "2026-12-01T14:00:00", "f
     ],
 )
 def test_an_acknowledgement_of_something_else_is_not_good(change: dict[str, Any], good: bool) -> None:
-    """Another time, barber or franchise, or no ID: the booking may have happened, and the customer has not what was asked."""
+    """Another time, barber or franchise, or no ID: the booking may have happened, but it is not what the customer requested."""
     found = meaning(BOOK, 200, GOOD_BOOKING | change, check=answers.booked(SLOT, 1))
     assert found == (Meaning(OK, True) if good else Meaning(INFO, False, "wrong_body"))
 
@@ -156,17 +156,17 @@ def test_an_acknowledgement_of_something_else_is_not_good(change: dict[str, Any]
     ],
 )
 def test_bodies(check: answers.Check, body: Any, good: bool) -> None:
-    """A read of the wrong thing has failed."""
+    """A read of something else has failed."""
     assert meaning(READ, 200, body, check=check) == (Meaning(OK, True) if good else Meaning(FAIL, False, "wrong_body"))
 
 
 @given(st.binary())
 def test_any_bytes_can_be_a_body(body: bytes) -> None:
-    """What is no JSON object or list is no body."""
+    """Bytes that are not a JSON object or list are no body."""
     assert isinstance(answers.parse(body), dict | list | None)
 
 
-def test_what_the_platform_tells_of_itself() -> None:
+def test_what_the_platform_states_about_itself() -> None:
     """Region, cache and times from headers; absent ones stay unknown."""
     told = answers.trace({"x-region": "eu-west-1", "x-cache": "miss", "server-timing": "db;dur=2"})
     assert told == answers.Trace("eu-west-1", "miss", 2.0, None)
@@ -175,7 +175,7 @@ def test_what_the_platform_tells_of_itself() -> None:
 
 @pytest.mark.parametrize(("amount", "expected"), [(30, 3000), (29.99, 2999), ("12.50", 1250), (None, None), ("free", None)])
 def test_amounts_are_cents(amount: object, expected: int | None) -> None:
-    """Without the dust of binary fractions."""
+    """Without rounding errors of binary fractions."""
     assert answers.cents(amount) == expected
 
 

@@ -1,4 +1,4 @@
-"""Sessions arrive as a Poisson process at the rate that was asked for, the same from the same seed."""
+"""Sessions arrive as a Poisson process at the requested rate, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def test_the_rate_of_each_phase_and_region_is_recovered(seed: int) -> None:
 @given(SEEDS)
 @settings(max_examples=10)
 def test_gaps_are_exponential(seed: int) -> None:
-    """Their standard deviation equals their mean, as in no schedule of a fixed beat."""
+    """Their standard deviation equals their mean, unlike in a regular schedule."""
     gaps = np.diff(arrivals.poisson(loads.phases((100, 100)), {"a": 1.0}, flat, np.random.default_rng(seed)).at_ns)
     assert gaps.std() / gaps.mean() == pytest.approx(1, abs=0.08)
 
 
 def test_a_region_at_rate_zero_has_no_arrivals() -> None:
-    """A factor of 0 silences a region, a factor of 2 doubles it."""
+    """A factor of 0 gives a region no arrivals, a factor of 2 doubles them."""
     factors = {"a": 0.0, "b": 2.0}
     found = arrivals.poisson(loads.phases((100, 100)), SHARES, lambda region, _: factors[region], np.random.default_rng(1))
     assert set(found.region.tolist()) == {1}
@@ -91,7 +91,7 @@ def test_a_shaped_phase_has_the_arrivals_of_its_shape() -> None:
 
 
 def test_what_was_recorded_is_replayed_at_its_instants(tmp_path: Path) -> None:
-    """Counted from the phase's start, up to its end, shared out among the regions."""
+    """Counted from the phase's start, up to its end, distributed over the regions."""
     file = tmp_path / "arrivals.txt"
     file.write_text("".join(f"{at_s}\n" for at_s in (0, 0.25, 3.5, 9.999, 10, 12)))
     before, phase = loads.phases((5, 0.0001), (10, 100))

@@ -1,4 +1,4 @@
-"""Customers and canaries at a platform with the habits of the real application, which nobody described to them."""
+"""Customers and canaries at a platform with the peculiarities of the real application, which its file does not state."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def members(url: str, count: int = 4) -> list[LoggedIn]:
 
 @pytest.mark.servers
 def test_customers_book_where_lists_of_one_barber_are_always_empty(tmp_path: Path) -> None:
-    """They hold contests, look again after each refusal, leave the barber alone who takes no bookings; canaries never ask that one."""
+    """They hold contests, read the list again after each refusal, avoid the barber who takes no bookings; canaries never request that one."""
     able = Capabilities(franchises=False, keyed_bookings=False, forwarded_for=False, limits=RAISED)
     with plain("--as-seen", "--habit", "zone=UTC", "--habit", "login_ms=0") as platform:
         accounts.save(tmp_path / "accounts.json", members(platform.url))

@@ -1,4 +1,4 @@
-"""The carrier under Locust says truly what came of each request, whatever the server does, and sends each exactly once."""
+"""The transport under Locust reports truly what happened to each request, whatever the server does, and sends each exactly once."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def seen() -> dict[str, Any]:
     ],
 )
 def test_two_requests(seen: dict[str, Any], behaviour: str, method: str, answer: int | str, connections: int) -> None:
-    """Each answer is what it was, each request was sent once, and a connection is used again only when nothing speaks against it."""
+    """Each answer is what it was, each request was sent once, and a connection is used again only if it can be."""
     found = seen[f"{behaviour}/{method}"]
     assert found["answers"] == [answer, answer]
     assert (found["requests"], found["connections"]) == (2, connections)
@@ -57,7 +57,7 @@ def test_two_requests(seen: dict[str, Any], behaviour: str, method: str, answer:
 
 @pytest.mark.parametrize("behaviour", ["hang", "drip"])
 def test_a_request_ends_in_time(seen: dict[str, Any], behaviour: str) -> None:
-    """A server that never answers, or drips, costs the total timeout and no more (a generous bound: the machine may be busy)."""
+    """A server that never answers, or sends very slowly, costs the total timeout and no more (with a large tolerance: the machine may be busy)."""
     assert 0.4 < seen[f"{behaviour}/GET"]["longest_s"] < 3
 
 
@@ -68,10 +68,10 @@ def test_bodies_and_headers_arrive(seen: dict[str, Any]) -> None:
 
 
 def test_without_a_connection_nothing_was_sent(seen: dict[str, Any]) -> None:
-    """Refused, or not taken up in time: the two that certainly had no effect."""
+    """Refused, or not established in time: these two certainly had no effect."""
     assert seen["nobody"] == {"refused": "refused", "full": "connect_timeout"}
 
 
 def test_a_stopped_request_says_so(seen: dict[str, Any]) -> None:
-    """It may have happened; its sender still gets to record it."""
+    """It may have happened; its sender still records it."""
     assert seen["stopped"] == "stopped"

@@ -1,4 +1,4 @@
-"""What the journeys' book takes over arrives in the run directory, whole, and what a killed worker leaves is known to be torn."""
+"""What the journeys record arrives in the run directory, complete, and an incomplete end of a killed worker's record is found."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ def test_workers_have_ids_of_their_own(tmp_path: Path) -> None:
     assert [sent.worker for sent in collected.sent] == ["customers-1", "customers-2"]
 
 
-def test_a_torn_row_is_dropped_and_counted(tmp_path: Path) -> None:
-    """A worker killed while writing leaves a part of a row and of a line: neither becomes a record, nor an effect without its operation."""
+def test_an_incomplete_row_is_dropped_and_counted(tmp_path: Path) -> None:
+    """A worker that was killed while writing leaves a part of a row and of a line: neither becomes a record, nor an effect without its operation."""
     records, book = records_of(tmp_path)
     for index in range(3):
         record(book, plain(index), Effect(0, "create", 1, 1, key=f"book_{index}"))
@@ -109,14 +109,14 @@ def test_a_torn_row_is_dropped_and_counted(tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / history.EFFECTS_FILE).num_rows == 2
 
 
-def test_a_worker_that_never_flushed_is_known(tmp_path: Path) -> None:
+def test_a_worker_that_never_flushed_is_reported(tmp_path: Path) -> None:
     """It left an empty file and no counters, and did not finish."""
     records_of(tmp_path, "canary-0", 0, Source.CANARY)
     assert collect(tmp_path).sent == (Sent("canary", "canary-0", 0, 0, 0, finished=False),)
 
 
-def test_a_killed_worker_is_blind_from_the_requests_it_took_with_it(tmp_path: Path) -> None:
-    """To the last record of anybody; a worker that closed its records is not, whether or not it did all of its work."""
+def test_a_killed_worker_is_blind_from_its_unrecorded_requests_on(tmp_path: Path) -> None:
+    """To the last record of any worker; a worker that closed its records is not, whether or not it did all of its work."""
     ends_ns = {"customers-1": 20_000_000_000, "customers-2": 60_000_000_000, "customers-3": 50_000_000_000}
     for number, (worker, ended_ns) in enumerate(ends_ns.items()):
         records, book = records_of(tmp_path, worker, number)
@@ -147,15 +147,15 @@ def test_no_records_are_no_operations(tmp_path: Path) -> None:
 
 
 def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
-    """What is no record must not become operations."""
+    """A file that is not a record must not become operations."""
     (tmp_path / RECORDS).mkdir()
     (tmp_path / RECORDS / "x.rows").write_bytes(b"nonsense that is long enough")
     with pytest.raises(ValueError, match="holds no records"):
         collect(tmp_path)
 
 
-def test_a_header_that_never_repeats_does_not_stop_the_book(tmp_path: Path) -> None:
-    """Past what a worker can tell apart, texts are anyway."""
+def test_a_header_that_never_repeats_does_not_stop_the_recorder(tmp_path: Path) -> None:
+    """Beyond the number that a worker can distinguish, texts become one value."""
     records, book = records_of(tmp_path)
     for index in range(MOST_TEXTS + 10):
         record(book, dataclasses.replace(plain(), served_by=f"region {index}"))

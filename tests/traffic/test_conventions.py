@@ -1,4 +1,4 @@
-"""A platform is spoken to as its capabilities say: what it does not know is left out, and its limits hold for one address or for each."""
+"""Requests follow the platform's capabilities: what it does not know is left out, and its limits apply to one address or to each."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def customer(
     ],
 )
 def test_headers_that_a_platform_does_not_know_are_left_out(able: Capabilities, absent: set[str], present: set[str]) -> None:
-    """And the others are not."""
+    """And the others are sent."""
     session, _, transport = customer(able, (200, []))
     Steps(session).barbers()
     (sent,) = transport.asked
@@ -62,7 +62,7 @@ def test_headers_that_a_platform_does_not_know_are_left_out(able: Capabilities, 
 
 
 def test_steps_that_are_off_are_neither_sent_nor_counted() -> None:
-    """The journey goes on without them, and nobody waits for them."""
+    """The journey continues without them, and no customer waits for them."""
     off = Capabilities(steps_off=("pay_intent", "pay_confirm", "cancel", "reschedule", "read_booking", "profile", "login", "refresh"))
     session, kept, transport = customer(off)
     steps, booking = Steps(session), Booking(3, SLOT, "Haircut")
@@ -77,15 +77,15 @@ def test_steps_that_are_off_are_neither_sent_nor_counted() -> None:
     assert session.due_ns == due_ns
 
 
-def test_a_form_is_not_sent_twice_where_its_key_means_nothing() -> None:
-    """Or the impatient would book again."""
+def test_a_form_is_not_sent_twice_where_keys_are_ignored() -> None:
+    """Otherwise impatient customers would book twice."""
     session, _, transport = customer(Capabilities(keyed_bookings=False), (200, BOOKED))
     assert Steps(session).book(SLOT, "Haircut", submissions=3) is not None
     assert len(transport.asked) == 1
 
 
 def test_a_platform_without_franchises_is_one_shop_with_days_for_canaries() -> None:
-    """Customers and canaries never want the same slot."""
+    """Customers and canaries never request the same slot."""
     spoken = conventions.of(Capabilities(franchises=False), ONE)
     assert set(spoken.days).isdisjoint(spoken.canary_days)
     assert max(spoken.canary_days) <= 28
@@ -101,8 +101,8 @@ def test_all_customers_use_the_only_shop() -> None:
 
 
 @pytest.mark.parametrize(("forwarded", "good"), [(True, [False, False]), (False, [False, True])])
-def test_a_refusal_is_promised_by_what_the_address_has_sent(forwarded: bool, good: list[bool]) -> None:
-    """Of one's own, or of the one that all share: the second customer is over the limit that the first used up."""
+def test_a_refusal_is_good_only_if_the_address_is_over_its_limit(forwarded: bool, good: list[bool]) -> None:
+    """With addresses of their own, or with a shared one: the second customer is over the limit that the first used up."""
     able = Capabilities(forwarded_for=forwarded, limits={"slots": "1 per 1m"})
     spoken, found = conventions.of(able, ONE), []
     for _ in range(2):
@@ -117,7 +117,7 @@ def test_a_refusal_is_promised_by_what_the_address_has_sent(forwarded: bool, goo
     [("30 per 1h", (30, 3600.0)), ("5 per 90s", (5, 90.0)), ("0 per 1m", (0, 60.0))],
 )
 def test_limits_are_read_as_people_write_them(text: str, expected: tuple[int, float]) -> None:
-    """The others stay as the API states them."""
+    """The others are those that the API states."""
     assert limits.stated({"book": text})["book"] == expected
     assert limits.stated({"book": text})["slots"] == limits.STATED["slots"]
 
@@ -125,7 +125,7 @@ def test_limits_are_read_as_people_write_them(text: str, expected: tuple[int, fl
 @pytest.mark.parametrize(
     "text", ["30", "30 per", "thirty per 1h", "30 per 0", "-1 per 1h", "30 per 1h\n", "9" * 400 + " per 1h", "1 per fortnight"]
 )
-def test_what_is_no_limit_is_refused(text: str) -> None:
+def test_an_invalid_limit_is_refused(text: str) -> None:
     """With the operation."""
     with pytest.raises(ValueError, match=r"book|duration"):
         limits.stated({"book": text})
@@ -168,13 +168,13 @@ def test_a_plan_that_one_address_cannot_send_is_refused_with_the_numbers(
 
 
 def test_operations_that_are_off_have_no_limit() -> None:
-    """Nobody sends them."""
+    """They are never sent."""
     assert list(limits.exceeded(plan((600, 100)), ONE, {"pay_intent": (1, 60.0)}, frozenset({"pay_intent"}))) == []
 
 
 @given(st.lists(st.tuples(st.floats(1, 100), st.floats(0.01, 10)), min_size=1, max_size=5), st.floats(1, 200))
 def test_no_window_is_fuller_than_the_fullest(phases: list[tuple[float, float]], window_s: float) -> None:
-    """Tried at a hundred places."""
+    """Tried at a hundred positions."""
     given_plan = plan(*phases)
     most = limits._most(given_plan, lambda per_s: per_s, window_s)
     total_s = sum(duration for duration, _ in phases)
@@ -187,8 +187,8 @@ def test_no_window_is_fuller_than_the_fullest(phases: list[tuple[float, float]],
         assert inside <= most + 1e-6
 
 
-def test_every_request_of_the_dialect_is_an_operation_that_can_be_off() -> None:
-    """Or a file could not switch it off."""
+def test_every_request_of_the_dialect_is_an_operation_that_can_be_switched_off() -> None:
+    """Otherwise a file could not switch it off."""
     caller = Caller("a@example.com", "pw", "T", "C", 1, "10.1.2.3")
     made = [
         dialect.franchise_page(caller), dialect.services(caller), dialect.barbers(caller), dialect.slots(caller, SLOT.day), dialect.log_in(caller),
@@ -200,7 +200,7 @@ def test_every_request_of_the_dialect_is_an_operation_that_can_be_off() -> None:
 
 
 def test_conventions_change_nothing_for_a_platform_that_can_do_everything() -> None:
-    """Not even a copy is made."""
+    """Nothing is even copied."""
     request = Request("slots", "GET", "/", {"X-Franchise-Id": "1"})
     assert conventions.of(Capabilities(), FOUR).apply(request) is request
     assert Answer(0, 0).status == 0
@@ -208,7 +208,7 @@ def test_conventions_change_nothing_for_a_platform_that_can_do_everything() -> N
 
 @pytest.mark.parametrize("topology", [ONE, FOUR], ids=["one", "four"])
 def test_two_loads_of_one_trial_share_no_day(topology) -> None:
-    """What a calibration booked would hold slots, and customers, of which the run's own records know nothing."""
+    """Bookings of a calibration would hold slots, and limits of customers, that the run's own records do not contain."""
     every, first, last = (conventions.of(Capabilities(), topology, which) for which in ("all", "first", "last"))
     for days in ("days", "canary_days"):
         of_first, of_last = set(getattr(first, days)), set(getattr(last, days))

@@ -1,4 +1,4 @@
-"""Requests are what BookedBarber V2 wants, warts included."""
+"""Requests are what BookedBarber V2 wants, peculiarities included."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ LOGINS = [
 
 @pytest.mark.parametrize(("request_", "kind", "path", "bearer"), READS)
 def test_reads(request_: Request, kind: str, path: str, *, bearer: bool) -> None:
-    """A read names its franchise and client address, carries a token where it needs one, and changes nothing."""
+    """A read names its franchise and client address, has a token if it needs one, and changes nothing."""
     assert (request_.kind, request_.method, request_.path, request_.body, request_.writes) == (kind, "GET", path, None, False)
     assert request_.headers["X-Franchise-Id"] == "50001"
     assert request_.headers["X-Forwarded-For"] == "10.1.2.3"
@@ -63,7 +63,7 @@ def test_reads(request_: Request, kind: str, path: str, *, bearer: bool) -> None
 
 @pytest.mark.parametrize(("request_", "kind", "method", "path", "key", "body"), WRITES)
 def test_writes(request_: Request, kind: str, method: str, path: str, key: str | None, body: dict[str, object]) -> None:
-    """A write carries a token, an equal pair of CSRF cookie and header, and its idempotency key."""
+    """A write has a token, an equal pair of CSRF cookie and header, and its idempotency key."""
     assert (request_.kind, request_.method, request_.path, request_.writes) == (kind, method, path, True)
     assert orjson.loads(request_.body or b"") == body
     assert request_.headers["Cookie"] == "csrf_token=CSRF"
@@ -80,7 +80,7 @@ def test_log_ins_change_nothing_that_is_judged(request_: Request, kind: str, pat
     assert "Authorization" not in request_.headers
 
 
-def test_no_barber_is_asked_for_when_any_will_do() -> None:
+def test_no_barber_is_requested_if_any_will_do() -> None:
     """The API chooses then."""
     request = dialect.book(CALLER, Slot(None, SLOT.day, "10:00", "UTC"), "Shave", "", "book_k")
     assert "barber_id" not in orjson.loads(request.body or b"")
@@ -112,6 +112,6 @@ def test_local_times_become_instants(day: date, time: str, zone: str, epoch: int
 @pytest.mark.parametrize(
     ("merged", "services"), [(False, ["Haircut", "Shave", "Haircut & Shave"]), (True, ["Haircut", "Shave"])], ids=["one barber", "merged"]
 )
-def test_what_takes_two_steps_is_booked_from_the_list_of_one_barber_only(merged: bool, services: list[str]) -> None:
-    """Somebody is free at ten and somebody at half past: whether it is one barber, a merged list does not say, and a refusal could not be explained."""
+def test_a_service_of_two_steps_is_booked_from_the_list_of_one_barber_only(merged: bool, services: list[str]) -> None:
+    """A merged list offers ten and half past ten, but not whether by one barber: a refusal could not be explained."""
     assert services_at(Slot(None, date(2026, 8, 3), "10:00", "UTC", merged=merged)) == services

@@ -1,7 +1,4 @@
-"""A generator in its subprocess sends what was planned, records all of it, and ends when it should, or is told to, or is killed.
-
-Each test starts a Locust process, some three seconds; only the most telling ones run in a plain ``pytest``.
-"""
+"""A generator in its subprocess sends what was planned, records all of it, and ends at its end, when it is stopped, or when it is killed."""
 
 from __future__ import annotations
 
@@ -66,7 +63,7 @@ def ready(kind: SenderKind, load: Load) -> Generator:
 
 
 def test_all_that_was_intended_is_sent_and_recorded(platform: TinyPlatform, run: Path) -> None:
-    """Intended, sent, recorded, on the wire and counted by the server: one number. Every answer is good, and no booking overlaps."""
+    """Intended, sent, recorded, on the wire and counted by the server: all numbers are equal. Every answer is good, and no booking overlaps."""
     generator = ready("customers", loads.load(run, (2.0, 40), edges=everywhere(platform.url), traffic=BRISK))
     start_ns = now_ns() + SOON_NS
     generator.go(start_ns)
@@ -84,7 +81,7 @@ def test_all_that_was_intended_is_sent_and_recorded(platform: TinyPlatform, run:
 
 
 def test_two_workers_share_the_arrivals_without_overlap(platform: TinyPlatform, run: Path) -> None:
-    """Every planned arrival is some worker's, once, at its own time; nothing is lost on the way to the history; nobody is left."""
+    """Every planned arrival belongs to one worker, once, at its own time; nothing is lost on the way to the history; no process is left."""
     load = loads.load(run, (2.0, 40), edges=everywhere(platform.url), traffic=replace(BRISK, processes=2))
     generator = ready("customers", load)
     assert (generator.priority is Priority.REAL_TIME) == real_time_permitted(), "one that waits its turn is late"
@@ -102,7 +99,7 @@ def test_two_workers_share_the_arrivals_without_overlap(platform: TinyPlatform, 
 
 @pytest.mark.servers
 def test_of_two_rivals_one_wins(platform: TinyPlatform, run: Path) -> None:
-    """Of those who go for the same slot at the same instant, the other is told that it is taken."""
+    """Of two customers who request the same slot at the same instant, the other is refused."""
     traffic = Traffic(think_time_scale=0.02, contests_per_s=10.0)
     generator = ready("customers", loads.load(run, (2.0, 1), edges=everywhere(platform.url), traffic=traffic))
     generator.go(now_ns() + SOON_NS)
@@ -117,7 +114,7 @@ def test_of_two_rivals_one_wins(platform: TinyPlatform, run: Path) -> None:
 
 @pytest.mark.servers
 def test_canaries_write_and_read(platform: TinyPlatform, run: Path) -> None:
-    """Each at its rate, at franchises that no customer visits, and never in each other's way."""
+    """Each at its rate, at franchises that no customer visits, and without disturbing each other."""
     load = loads.load(run, (2.0, 1), edges=everywhere(platform.url), canaries=Canaries(home_per_s=5, away_per_s=1))
     generator = ready("canary", load)
     before = sum(platform.requests.values())
@@ -151,8 +148,8 @@ def test_a_canary_that_hangs_delays_no_other(platform: TinyPlatform, run: Path) 
 
 
 @pytest.mark.servers
-def test_a_dead_edge_is_recorded_and_poisons_nothing(platform: TinyPlatform, run: Path) -> None:
-    """Nobody listens in one region: its customers are refused, which certainly had no effect, and the others do not notice."""
+def test_a_dead_edge_is_recorded_and_affects_no_other_region(platform: TinyPlatform, run: Path) -> None:
+    """No server listens in one region: its customers' connections are refused, which certainly had no effect."""
     edges = everywhere(platform.url) | {"us-west-2": "http://127.0.0.1:1"}
     generator = ready("customers", loads.load(run, (2.0, 20), edges=edges, traffic=BRISK))
     generator.go(now_ns() + SOON_NS)
@@ -176,8 +173,8 @@ def test_it_stops_by_itself_at_the_limit_of_requests(platform: TinyPlatform, run
 
 
 @pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.servers)])
-def test_told_to_stop_it_records_what_was_under_way(platform: TinyPlatform, run: Path, processes: int) -> None:
-    """A request that nobody will wait for ends as *stopped*: it may have happened. Nothing sent goes unrecorded, nobody is left."""
+def test_when_stopped_it_records_requests_in_progress(platform: TinyPlatform, run: Path, processes: int) -> None:
+    """An unfinished request ends as *stopped*: it may have happened. Every sent request is recorded, and no process is left."""
     traffic = replace(BRISK, processes=processes)
     generator = ready("customers", loads.load(run, (60.0, 50), edges=everywhere(platform.url), traffic=traffic))
     generator.go(now_ns() + SOON_NS)
@@ -196,8 +193,8 @@ def test_told_to_stop_it_records_what_was_under_way(platform: TinyPlatform, run:
     assert set(stopped[stopped["kind"] == "slots"]["outcome"]) == {"fail"}
 
 
-def test_a_killed_one_leaves_all_but_its_last_second(platform: TinyPlatform, run: Path) -> None:
-    """What it had flushed is collected; that it did not finish is known."""
+def test_a_killed_generator_loses_only_its_last_second(platform: TinyPlatform, run: Path) -> None:
+    """What it had flushed is collected; that it did not finish is reported."""
     generator = ready("customers", loads.load(run, (60.0, 50), edges=everywhere(platform.url), traffic=BRISK))
     generator.go(now_ns() + SOON_NS)
     assert poll_until(lambda: sum(platform.requests.values()) > 400, 30)
@@ -213,7 +210,7 @@ def test_a_killed_one_leaves_all_but_its_last_second(platform: TinyPlatform, run
 
 @pytest.mark.servers
 def test_a_killed_worker_costs_its_own_last_second_and_is_named(platform: TinyPlatform, run: Path) -> None:
-    """The load goes on with the other one, to its end; of the dead one's share the rest is blind."""
+    """The load continues with the other worker, to its end; the rest of the dead one's share is blind."""
     traffic = replace(BRISK, processes=2)
     generator = ready("customers", loads.load(run, (12.0, 40), edges=everywhere(platform.url), traffic=traffic))
     start_ns = now_ns() + SOON_NS
@@ -235,7 +232,7 @@ def test_a_killed_worker_costs_its_own_last_second_and_is_named(platform: TinyPl
 
 @pytest.mark.servers
 def test_workers_without_their_master_end_by_themselves(platform: TinyPlatform, run: Path) -> None:
-    """Nobody is left to stop them: they record what they did and go."""
+    """No process is left to stop them: they write their records and end."""
     traffic = replace(BRISK, processes=2)
     generator = ready("customers", loads.load(run, (60.0, 40), edges=everywhere(platform.url), traffic=traffic))
     generator.go(now_ns() + SOON_NS)
@@ -249,7 +246,7 @@ def test_workers_without_their_master_end_by_themselves(platform: TinyPlatform, 
 
 
 @pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.servers)])
-def test_one_that_cannot_start_says_why(run: Path, processes: int) -> None:
+def test_a_generator_that_cannot_start_says_why(run: Path, processes: int) -> None:
     """Before the load, with the end of its log."""
     generator = Generator.start("customers", loads.load(run, (1.0, 1), traffic=Traffic(profile="xmas", processes=processes)))
     with pytest.raises(GeneratorFailed, match="xmas"):
@@ -257,8 +254,8 @@ def test_one_that_cannot_start_says_why(run: Path, processes: int) -> None:
 
 
 @pytest.mark.servers
-def test_a_scenario_that_breaks_leaves_the_load_unfinished(platform: TinyPlatform, run: Path) -> None:
-    """What was not sent for a mistake in a journey must not pass as a calm customer."""
+def test_a_scenario_with_an_error_leaves_the_load_unfinished(platform: TinyPlatform, run: Path) -> None:
+    """Requests that were not sent because of a mistake in a journey must not look like a calm customer."""
     scenario = run / "broken.py"
     shipped = (loads.SCENARIOS / "booking.py").read_text()
     scenario.write_text(shipped.replace("self.steps.slots(self.steps.some_day())", "self.steps.no_such_step()"))

@@ -1,4 +1,4 @@
-"""Plain Locust loads this machine, and platforms that a file names; nobody else's by a slip of the hand."""
+"""Plain Locust loads this machine, and platforms that a file names; no other host by mistake."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ from tests.traffic.loads import ROOT, SCENARIOS
     ],
 )
 def test_only_this_machine_and_named_platforms_are_loaded(url: str, named: list[str], allowed: bool) -> None:
-    """By the whole address, not by how it begins."""
+    """The whole address counts, not its beginning."""
     assert (hosts.refusal(url, named) == "") is allowed
 
 
 def test_production_is_not_named() -> None:
-    """Of the files that ship, staging is; what has no stage, or is production, is not."""
+    """Of the shipped files, those of staging name a platform; those without a stage, or for production, do not."""
     named = hosts.named()
     assert "https://staging-api.bookedbarber.example.com" in named
     assert "https://api.bookedbarber.example.com" not in named
 
 
 class Counting(BaseHTTPRequestHandler):
-    """Counts requests, whatever they are."""
+    """Counts all requests."""
 
     seen = 0
 
@@ -59,8 +59,8 @@ class Counting(BaseHTTPRequestHandler):
         """Nobody reads it."""
 
 
-def test_locust_by_hand_is_refused_elsewhere() -> None:
-    """With exit code 2 and the reason, before a single request; a name of this machine's that is no loopback stands for any other host."""
+def test_locust_by_hand_is_refused_for_other_hosts() -> None:
+    """With exit code 2 and the reason, before a single request; a name of this machine other than loopback represents any other host."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Counting)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     url = f"http://127.0.0.1.nip.example.com:{server.server_address[1]}"

@@ -1,4 +1,4 @@
-"""What could not be done is told at the end, once for all workers, and what could be done is not."""
+"""What could not be done is reported at the end, once for all workers, and what could be done is not."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def did_not_pay(learnt: Learnt) -> None:
         ((did_not_pay,), "profile refused", "each of 12 requests was answered 404"),
     ],
 )
-def test_what_customers_could_not_do_is_told(tmp_path: Path, workers: tuple[Life, ...], name: str, says: str) -> None:
+def test_what_customers_could_not_do_is_reported(tmp_path: Path, workers: tuple[Life, ...], name: str, says: str) -> None:
     """With the numbers, over all workers."""
     found = told(tmp_path, *workers)
     assert list(found) == [name] or name.endswith("refused")
@@ -89,19 +89,19 @@ def test_what_customers_could_not_do_is_told(tmp_path: Path, workers: tuple[Life
 
 
 @pytest.mark.parametrize("workers", [(booked,), (booked, found_nothing), (was_refused, booked), ()])
-def test_what_some_customer_did_can_be_done(tmp_path: Path, workers: tuple[Life, ...]) -> None:
-    """One booking is enough to say nothing."""
+def test_what_one_customer_did_can_be_done(tmp_path: Path, workers: tuple[Life, ...]) -> None:
+    """After one booking nothing is reported."""
     assert told(tmp_path, *workers) == {}
 
 
-def test_a_few_refusals_of_one_operation_are_not_all(tmp_path: Path) -> None:
-    """Below the least number, and where any was served."""
+def test_a_few_refusals_of_one_operation_are_not_reported(tmp_path: Path) -> None:
+    """Below the least number, and if any request was served."""
     assert "slots refused" not in told(tmp_path, did_not_pay)
     assert "pay_intent refused" not in notes(tmp_path)
 
 
-def test_what_canaries_find_out_is_told_too(tmp_path: Path) -> None:
-    """But that canaries booked is no customer's booking."""
+def test_what_canaries_find_out_is_reported_too(tmp_path: Path) -> None:
+    """But a canary's booking is no customer's booking."""
 
     def canary(learnt: Learnt) -> None:
         learnt.took(1, 7)
@@ -120,8 +120,8 @@ def _seats() -> Iterator[tuple[int, Slot]]:
     return ((1, Slot(barber, date(2026, 12, 1), f"{9 + number}:00", "UTC")) for number in range(3) for barber in (5, 6))
 
 
-def test_canaries_leave_a_chair_that_refused_for_the_end() -> None:
-    """All seats come, each once: first those of chairs that took bookings, or have not been tried."""
+def test_canaries_use_a_barber_who_refused_last() -> None:
+    """All slots are used, each once: first those of barbers who took bookings, or who have not been tried."""
     learnt = Learnt()
     seats = CanarySlots(_seats(), learnt)
     assert next(seats)[1].barber == 5
@@ -131,16 +131,16 @@ def test_canaries_leave_a_chair_that_refused_for_the_end() -> None:
     assert len(set(rest)) == 5
 
 
-def test_a_chair_that_took_bookings_stays_in_turn() -> None:
-    """A conflict there is one."""
+def test_a_barber_who_took_bookings_stays_in_turn() -> None:
+    """There a conflict is a real one."""
     learnt = Learnt()
     learnt.took(1, 5)
     learnt.refused_by(1, 5, unavailable=True)
     assert [slot.barber for _, slot in CanarySlots(_seats(), learnt)] == [5, 6] * 3
 
 
-def test_one_booking_that_was_taken_makes_up_for_all_refusals(tmp_path: Path) -> None:
-    """Whoever booked there in spite of them found out."""
+def test_one_booking_outweighs_all_refusals(tmp_path: Path) -> None:
+    """It shows that the barber accepts bookings."""
 
     def canary(learnt: Learnt) -> None:
         for _ in range(REFUSALS):

@@ -1,4 +1,4 @@
-"""Reading records that are still growing: each once, and none that is not whole."""
+"""Reading records that are still being written: each once, and no incomplete one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def add(records: Records, region: str, shard: int, *, good: bool = True, error: 
 
 
 def test_each_record_is_counted_once_by_sender_and_place(tmp_path: Path) -> None:
-    """Two workers give the same region different codes; a later look tells only what is new."""
+    """Two workers give the same region different codes; a later reading returns only what is new."""
     one, other = worker(tmp_path, "customers-1", 1), worker(tmp_path, "canary-0", 0, Source.CANARY)
     live = Live(tmp_path)
     for region in ("east", "west", "east"):
@@ -43,8 +43,8 @@ def test_each_record_is_counted_once_by_sender_and_place(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("void", "bad"), [((), 3), ((SHORTAGE,), 2), ((SHORTAGE, RATE_LIMITED), 1)])
-def test_what_says_nothing_of_the_platform_is_not_counted(tmp_path: Path, void: tuple[str, ...], bad: int) -> None:
-    """An error that comes up while the load runs is known from then on."""
+def test_operations_that_are_no_evidence_are_not_counted(tmp_path: Path, void: tuple[str, ...], bad: int) -> None:
+    """An error that first occurs while the load runs is known from then on."""
     records, live = worker(tmp_path, "customers-1", 1), Live(tmp_path, void)
     add(records, "east", 1)
     records.flush()
@@ -65,8 +65,8 @@ def test_workers_that_come_later_are_found(tmp_path: Path) -> None:
     assert live.tallies() == (Tally("customers", "east", 1, 1, 0),)
 
 
-def test_a_torn_record_is_left_for_the_next_look(tmp_path: Path) -> None:
-    """Half a row counts when its other half is there."""
+def test_an_incomplete_record_is_left_for_the_next_reading(tmp_path: Path) -> None:
+    """Half a row counts when its other half has been written."""
     records = worker(tmp_path, "customers-1", 1)
     add(records, "east", 1)
     records.flush()
@@ -79,7 +79,7 @@ def test_a_torn_record_is_left_for_the_next_look(tmp_path: Path) -> None:
     assert live.tallies() == (Tally("customers", "east", 1, 1, 0),)
 
 
-def test_effects_are_read_once_and_only_those_asked_for(tmp_path: Path) -> None:
+def test_effects_are_read_once_and_only_the_requested_ones(tmp_path: Path) -> None:
     """In each worker's order."""
     records = worker(tmp_path, "customers-1", 1)
     create, cancel = (Effect(1, action, 5, 1, booking=3, barber=7, starts_at=900) for action in ("create", "cancel"))

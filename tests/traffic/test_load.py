@@ -1,4 +1,4 @@
-"""What the trial tells its generators survives the file between them."""
+"""The instructions to the generators are unchanged after the file between them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_plan_becomes_a_load(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("most", "of_canaries"), [(1000, 500), (20_000, 4301), (200_000, 4301)])
 def test_customers_and_canaries_share_the_largest_number(tmp_path: Path, most: int, of_canaries: int) -> None:
-    """Canaries what their rates can send, and half of it at the most; customers the rest: together never more than the plan says."""
+    """Canaries get what their rates can send, at most half; customers the rest: together never more than the plan says."""
     plan = Plan(
         "p", "embedded", "t", 42, Limits(60, most), (Phase("calm", Role.CALM, 50, 30),), canaries=Canaries(home_per_s=10, away_per_s=1)
     )
@@ -47,7 +47,7 @@ def test_customers_and_canaries_share_the_largest_number(tmp_path: Path, most: i
 
 
 def test_a_file_that_is_no_load_is_refused(tmp_path: Path) -> None:
-    """A generator must not start on half of what it was told."""
+    """A generator must not start with half of its instructions."""
     (tmp_path / "load.json").write_text('{"run": "x"}')
     with pytest.raises(ValueError, match="run_id"):
         load(tmp_path / "load.json")
@@ -55,7 +55,7 @@ def test_a_file_that_is_no_load_is_refused(tmp_path: Path) -> None:
 
 @given(st.integers(0, 10**9), st.integers(1, 64))
 def test_workers_parts_are_the_total_and_nearly_equal(total: int, workers: int) -> None:
-    """A limit on requests is one limit, however many share it."""
+    """A limit on requests is one limit for any number of workers."""
     parts = [part(total, worker, workers) for worker in range(workers)]
     assert sum(parts) == total
     assert max(parts) - min(parts) <= 1

@@ -1,4 +1,4 @@
-"""Customers are logged in before the window: paced where all share one address and its limit, patient with a 429, with tokens that are new."""
+"""Customers are logged in before the window: paced if all share one address and its limit, repeated after a 429, with new tokens."""
 
 import itertools
 import json
@@ -42,12 +42,12 @@ def deployment(directory, url="http://127.0.0.1:1", *, count=0, missing=(), **ca
     ],
 )
 def test_the_gap_between_log_ins(tmp_path, count, settings, spacing_s):
-    """As the shared limit allows, with some to spare; each with an address of its own as fast as it goes."""
+    """As the shared limit allows, with a margin; with an address for each, as fast as possible."""
     assert logins.spacing_s(deployment(tmp_path, **settings), count) == pytest.approx(spacing_s)
 
 
 def test_under_a_shared_limit_all_are_logged_in(tmp_path):
-    """20 of them where 10 are allowed in 3 s: nobody is refused, and it is said how long that takes."""
+    """20 of them where 10 are allowed in 3 s: none is refused, and the expected time is stated."""
     refused: list[str] = []
     said: list[str] = []
 
@@ -69,7 +69,7 @@ def test_under_a_shared_limit_all_are_logged_in(tmp_path):
 
 
 def test_log_ins_keep_within_the_cap_of_the_platform(tmp_path):
-    """Twelve customers are two dozen requests; at 20 a second, none within a second of its own more than that."""
+    """Twelve customers are 24 requests; at 20 per second, no second has more."""
     at = []
 
     def bend(_asked, answer):
@@ -85,8 +85,8 @@ def test_log_ins_keep_within_the_cap_of_the_platform(tmp_path):
     assert max(sum(start <= one < start + 1 for one in at) for start in at) <= 20
 
 
-def test_a_limit_that_is_met_is_waited_for_as_it_asks(tmp_path):
-    """And no longer: the customer counts as lost only after minutes."""
+def test_a_limit_that_is_met_is_waited_for_as_the_answer_says(tmp_path):
+    """Not longer: the log-in fails only after minutes."""
     count, at = itertools.count(), []
 
     def bend(asked, answer):
@@ -102,8 +102,8 @@ def test_a_limit_that_is_met_is_waited_for_as_it_asks(tmp_path):
     assert at[1] - at[0] >= 2
 
 
-def test_tokens_that_grew_old_meanwhile_are_renewed(tmp_path, monkeypatch):
-    """The load begins with new ones; where the platform renews none, with those that there are."""
+def test_tokens_that_became_old_meanwhile_are_renewed(tmp_path, monkeypatch):
+    """The load begins with new ones; if the platform renews none, with the old ones."""
     monkeypatch.setattr(logins, "OLD_S", -1.0)
     for refreshes in (True, False):
         first: dict[str, str] = {}
@@ -121,8 +121,8 @@ def test_tokens_that_grew_old_meanwhile_are_renewed(tmp_path, monkeypatch):
         assert "Plain-1234" in json.dumps(kept.password)
 
 
-def test_a_wrong_password_is_named_without_it(tmp_path, monkeypatch):
-    """After the patience for one customer."""
+def test_a_wrong_password_is_reported_without_it(tmp_path, monkeypatch):
+    """After the time that is allowed for one customer."""
     monkeypatch.setattr(logins, "PATIENCE_S", 0.2)
     with bent(lambda _asked, answer: answer) as platform, pytest.raises(logins.LoginFailed, match="customer0") as raised:
         logins.log_in(deployment(tmp_path, platform.url, count=1), tmp_path, print)
@@ -130,8 +130,8 @@ def test_a_wrong_password_is_named_without_it(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("address", ["http:\x89//elsewhere/", "http://[", "http://a:99999999/"])
-def test_a_log_in_that_redirects_to_no_address_is_refused(tmp_path, monkeypatch, address):
-    """Nobody follows it, but the library reads it and raises an error of another family than all others."""
+def test_a_log_in_that_redirects_to_an_invalid_address_is_refused(tmp_path, monkeypatch, address):
+    """It is not followed, but the library reads it and raises an error of another family than all others."""
     monkeypatch.setattr(logins, "PATIENCE_S", 0.0)
     with (
         bent(lambda _asked, _answer: Answered(302, {}, {"Location": address})) as platform,
@@ -140,8 +140,8 @@ def test_a_log_in_that_redirects_to_no_address_is_refused(tmp_path, monkeypatch,
         logins.log_in(deployment(tmp_path, platform.url, count=1), tmp_path, print)
 
 
-def test_after_one_refusal_the_others_do_not_wait_as_long(tmp_path, monkeypatch):
-    """Four at once lose patience at the same moment; whoever would be next is not asked for at all, or once."""
+def test_after_one_failure_the_others_do_not_wait_as_long(tmp_path, monkeypatch):
+    """Four at once give up at the same moment; the next one is not requested at all, or once."""
     monkeypatch.setattr(logins, "PATIENCE_S", 1.0)
     asked = []
 
@@ -159,8 +159,8 @@ ODD_TOKENS = ("planted\nX-Smuggled: 1", "planted\r", "planted\x00", "plantedü",
 
 
 @pytest.mark.parametrize("token", ODD_TOKENS, ids=repr)
-def test_a_token_that_no_header_can_carry_is_none(tmp_path, monkeypatch, token):
-    """The libraries' own refusals quote the header; this message goes to the run's timeline."""
+def test_a_token_that_no_header_can_carry_is_refused(tmp_path, monkeypatch, token):
+    """The libraries' own errors quote the header; this message goes to the run's timeline."""
     monkeypatch.setattr(logins, "PATIENCE_S", 0.0)
 
     def bend(asked, answer):

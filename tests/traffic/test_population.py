@@ -1,4 +1,4 @@
-"""Customers want franchises by Zipf popularity, and never those that belong to canaries."""
+"""Customers want franchises by Zipf popularity, and never those that are reserved for canaries."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def test_canaries_have_franchises_of_their_own() -> None:
     assert reserved(FOUR.shards[0]) == range(24_981, 25_001)
 
 
-def test_home_is_where_the_franchise_is() -> None:
-    """Each region's franchises lie in the ranges of the shards at home there."""
+def test_the_home_region_is_that_of_the_franchise() -> None:
+    """Each region's franchises are in the ranges of the shards with this home region."""
     population = populated()
     for index, region in enumerate(population.regions):
         shard = next(shard for shard in FOUR.shards if shard.home == region)
@@ -33,8 +33,8 @@ def test_home_is_where_the_franchise_is() -> None:
         assert population.ids[index].max() <= shard.last
 
 
-def test_tied_popularity_loads_the_oldest_shard_most() -> None:
-    """Shuffled, the four regions share the customers about evenly; tied to the ID, the first has more than a third."""
+def test_popularity_by_id_loads_the_oldest_shard_most() -> None:
+    """Shuffled, the four regions have about the same share; ordered by ID, the first has more than a third."""
     assert max(populated().shares) < 0.3
     tied = populated(ids="oldest-first").shares
     assert tied[0] > 0.5
@@ -43,7 +43,7 @@ def test_tied_popularity_loads_the_oldest_shard_most() -> None:
 
 
 @pytest.mark.parametrize("exponent", [0.6, 0.8, 1.0])
-def test_frequency_falls_with_rank_as_zipf_says(exponent: float) -> None:
+def test_frequency_falls_with_rank_by_zipfs_law(exponent: float) -> None:
     """The slope of log frequency over log rank is minus the exponent."""
     population = populated(exponent, "oldest-first")
     drawn = population.franchises(0, 2_000_000, np.random.default_rng(5))

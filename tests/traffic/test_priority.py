@@ -1,4 +1,4 @@
-"""A sender runs in real time where that is permitted, its helpers never do, and who may not do it is told so."""
+"""A sender runs in real time where that is permitted, its helpers never do, and a sender without permission reports that."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def _permitted() -> None:
 
 @pytest.mark.usefixtures("_permitted")
 @pytest.mark.parametrize("kind", list(priority.PRIORITY))
-def test_a_hastened_sender_runs_in_real_time(sender: subprocess.Popen[str], kind: SenderKind) -> None:
-    """The kernel says so, with the priority of its kind: canaries go before customers."""
+def test_a_prioritised_sender_runs_in_real_time(sender: subprocess.Popen[str], kind: SenderKind) -> None:
+    """The kernel shows it, with the priority of its kind: canaries have precedence over customers."""
     assert priority.priority(sender.pid) is not Priority.REAL_TIME
     priority.hasten(sender.pid, kind)
     assert priority.priority(sender.pid) is Priority.REAL_TIME
@@ -72,7 +72,7 @@ def test_a_hastened_sender_runs_in_real_time(sender: subprocess.Popen[str], kind
 
 
 @pytest.mark.usefixtures("_permitted")
-def test_what_a_sender_starts_shares_time_like_everybody(starting_others: subprocess.Popen[str]) -> None:
+def test_threads_and_helpers_of_a_sender_run_at_normal_priority(starting_others: subprocess.Popen[str]) -> None:
     """A thread that writes records, or a helper, must not hold a processor against the platform."""
     priority.hasten(starting_others.pid, "customers")
     told, _ = starting_others.communicate("\n")
@@ -80,8 +80,8 @@ def test_what_a_sender_starts_shares_time_like_everybody(starting_others: subpro
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_who_may_not_hasten_anybody_is_not_stopped_by_it() -> None:
-    """An ordinary user's sender keeps what it has, and that is what it says."""
+def test_a_sender_without_permission_runs_at_normal_priority() -> None:
+    """An ordinary user's sender keeps its priority, and reports that."""
     text = f"""
 import os
 from closeshave.traffic import priority
@@ -95,15 +95,15 @@ print(priority.priority(os.getpid()))
     assert told.stdout.strip() == Priority.NONE, told.stderr
 
 
-def test_a_better_niceness_is_told_from_real_time(sender: subprocess.Popen[str]) -> None:
+def test_a_better_niceness_is_distinguished_from_real_time(sender: subprocess.Popen[str]) -> None:
     """Where only the former is permitted, the latter is not claimed; an ordinary user is permitted neither."""
     priority.prefer(sender.pid)
     expected = Priority.NICE if os.geteuid() == 0 else priority.priority(sender.pid)
     assert priority.priority(sender.pid) is expected is not Priority.REAL_TIME
 
 
-def test_a_sender_that_is_gone_has_no_precedence(sender: subprocess.Popen[str]) -> None:
-    """It may end while it is asked for."""
+def test_a_sender_that_has_ended_has_no_priority(sender: subprocess.Popen[str]) -> None:
+    """It may end while its priority is read."""
     sender.kill()
     sender.wait()
     priority.prefer(sender.pid)

@@ -15,7 +15,7 @@ from tests.traffic.loads import FOUR
 
 
 def test_every_pair_has_its_rate() -> None:
-    """Ten probes a second from home, one from each other region; a write and its read are two of them."""
+    """Ten probes per second from the home region, one from each other region; a write and its read are two of them."""
     counts = Counter((probe.region, probe.shard) for probe in probes.schedule(FOUR, Canaries(), 60.0))
     assert len(counts) == 16
     for shard in FOUR.shards:
@@ -23,15 +23,15 @@ def test_every_pair_has_its_rate() -> None:
             assert counts[region, shard.id] == pytest.approx(300 if region == shard.home else 30, abs=1)
 
 
-def test_probes_come_in_order_and_not_in_volleys() -> None:
+def test_probes_come_in_order_and_not_at_the_same_time() -> None:
     """Never more than two at the same instant."""
     at_ns = [probe.at_ns for probe in probes.schedule(FOUR, Canaries(), 10.0)]
     assert at_ns == sorted(at_ns)
     assert max(Counter(at_ns).values()) <= 2
 
 
-def test_canaries_from_elsewhere_ask_evenly_together() -> None:
-    """Three regions look at a shard every two seconds each: somebody does so every two thirds of a second."""
+def test_canaries_from_other_regions_probe_evenly_together() -> None:
+    """Three regions probe a shard every two seconds each: together, every two thirds of a second."""
     planned = probes.schedule(FOUR, Canaries(), 30.0)
     for shard in FOUR.shards:
         away = [probe.at_ns for probe in planned if probe.shard == shard.id and probe.region != shard.home]
@@ -45,13 +45,13 @@ def test_no_probes_where_none_are_wanted() -> None:
 
 
 def test_a_slot_is_never_used_twice() -> None:
-    """Every chair, day and time once, and as many as the capacity says."""
+    """Every barber, day and time once, and as many as the capacity says."""
     barbers = [CanaryBarber(25_000, 7, "UTC", ("09:00", "09:30")), CanaryBarber(25_000, 8, "UTC", ("09:00", "09:30"))]
     every = list(probes.slots(barbers, date(2026, 11, 21), np.random.default_rng(1)))
     assert len(every) == len({(slot.barber, slot.starts_at) for _, slot in every}) == probes.capacity(barbers)
 
 
-def test_chairs_are_what_the_api_says() -> None:
+def test_barbers_are_what_the_api_says() -> None:
     """Each barber, with the times between opening and closing in the business's own zone."""
     when = {"business_hours": {"start": "09:00", "end": "11:00"}, "slot_duration_minutes": 30, "timezone": "Asia/Singapore", "slots": []}
     expected = CanaryBarber(25_000, 7, "Asia/Singapore", ("09:00", "09:30", "10:00", "10:30"))
@@ -66,8 +66,8 @@ def test_chairs_are_what_the_api_says() -> None:
         ({"business_hours": {"start": "08:00:00", "end": "12:00:00"}, "slot_duration_minutes": 45}, "08:00", "11:00"),
     ],
 )
-def test_hours_are_told_in_several_ways(changes: dict[str, object], first: str, last: str) -> None:
-    """The API's own where none are told; a shop that closes at midnight closes at 24:00."""
+def test_hours_are_read_in_several_forms(changes: dict[str, object], first: str, last: str) -> None:
+    """The API's own where none are stated; a shop that closes at midnight closes at 24:00."""
     (found,) = probes.canary_barbers(25_000, [{"id": 7}, {"id": 8}], {"slots": [], **changes}, {8}, "UTC")
     assert (found.barber, found.zone, found.times[0], found.times[-1]) == (7, "UTC", first, last)
 
@@ -88,14 +88,14 @@ def test_hours_are_told_in_several_ways(changes: dict[str, object], first: str, 
         {"slots": None},
     ],
 )
-def test_hours_that_are_none_are_said_before_the_load(changes: dict[str, object]) -> None:
-    """They raised other errors, ran for ever, or broke customers in the middle of it."""
+def test_invalid_hours_are_reported_before_the_load(changes: dict[str, object]) -> None:
+    """They once raised other errors, ran without end, or failed customers in the middle of the load."""
     with pytest.raises(ValueError, match="franchise 25000"):
         probes.canary_barbers(25_000, [{"id": 7}], {"slots": [], **changes})
 
 
 @pytest.mark.parametrize(("who", "when"), [(None, {}), ([], None), ({"error": 1}, {})])
-def test_an_api_that_says_nothing_is_refused(who: None, when: None) -> None:
+def test_an_api_without_barbers_or_times_is_refused(who: None, when: None) -> None:
     """Canaries that cannot book must not start."""
     with pytest.raises(ValueError, match="franchise 25000"):
         probes.canary_barbers(25_000, who, when)

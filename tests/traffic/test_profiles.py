@@ -12,15 +12,15 @@ from closeshave.traffic.profiles import Profile, read_profile
 
 @pytest.mark.parametrize("name", ["flat", "evening", "friday", "campaign"])
 def test_shipped_profiles_average_one(name: str) -> None:
-    """So that a plan's rate means the same with each of them, over a day and over a week."""
+    """So a plan's rate means the same with each of them, over a day and over a week."""
     profile = read_profile(name)
     assert profile.name == name
     assert sum(profile.hours) / 24 == pytest.approx(1)
     assert sum(profile.days) / 7 == pytest.approx(1)
 
 
-def test_it_is_evening_somewhere_else_at_another_time() -> None:
-    """At seven in New York it is midnight in Dublin and morning in Singapore."""
+def test_evening_is_at_another_time_in_every_region() -> None:
+    """At seven in the evening in New York it is midnight in Dublin and morning in Singapore."""
     evening = read_profile("evening")
     assert evening.factor("us-east-1", 0) == evening.hours[19]
     assert evening.factor("eu-west-1", 0) == evening.hours[0]
@@ -53,13 +53,13 @@ def test_a_wrong_profile_is_refused(tmp_path: Path, text: str, message: str) -> 
 
 
 def test_an_unknown_profile_names_those_that_exist() -> None:
-    """Nobody has to look for the folder."""
+    """So that the user need not look for the folder."""
     with pytest.raises(InvalidFile, match="campaign, evening, flat, friday"):
         read_profile("xmas")
 
 
-def test_a_campaign_brings_a_crowd_everywhere_at_once() -> None:
-    """Ten times the traffic from one instant on; what came on top halves every minute."""
+def test_a_campaign_raises_the_rate_in_all_regions_at_once() -> None:
+    """Ten times the traffic from one instant on; the additional traffic halves every minute."""
     campaign = read_profile("campaign")
     found = [campaign.factor(region, at_s) for region in ("us-east-1", "eu-west-1") for at_s in (29.9, 30, 90, 150)]
     assert found == pytest.approx(2 * [1, 10, 5.5, 3.25])
@@ -75,14 +75,14 @@ def test_a_campaign_brings_a_crowd_everywhere_at_once() -> None:
     ],
 )
 def test_an_impossible_time_is_refused(tmp_path: Path, text: str, says: str) -> None:
-    """Before the senders compute with it."""
+    """Before the senders calculate with it."""
     file = tmp_path / "p.yaml"
     file.write_text(f"name: p\nhours: {[1] * 24}\n{text}\n")
     with pytest.raises(InvalidFile, match=says):
         read(file, Profile)
 
 
-def test_however_fast_the_nominal_clock_runs_there_is_a_time(tmp_path: Path) -> None:
+def test_the_nominal_clock_stays_within_the_calendar_at_any_speed(tmp_path: Path) -> None:
     """Ten years at a million times the speed are more than a calendar holds; 400 years are whole weeks."""
     file = tmp_path / "p.yaml"
     file.write_text(f"name: p\nhours: {list(range(1, 25))}\nspeed: 1000000\nstarts_at: 2026-03-06T00:00:00+00:00\nzones: {{x: UTC}}\n")

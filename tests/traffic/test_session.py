@@ -24,7 +24,7 @@ BOOKED = {"id": 3, "barber_id": 5, "start_time": "2026-12-01T14:00:00", "client_
 
 @dataclass
 class Scripted:
-    """A transport that answers as the script says, and keeps what was asked."""
+    """A transport that answers as the script says, and keeps the requests."""
 
     script: list[tuple[int, object] | Failure]
     asked: list[Request] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Scripted:
 
 
 class Ended(BaseException):
-    """What whoever ends a customer throws into it."""
+    """The exception that ends a customer."""
 
 
 class Ending(Scripted):
@@ -53,7 +53,7 @@ class Ending(Scripted):
 
 @dataclass
 class Kept:
-    """A book in memory."""
+    """A recorder in memory."""
 
     counters: Counters = field(default_factory=Counters)
     operations: list[Operation] = field(default_factory=list)
@@ -79,7 +79,7 @@ def session(*script: tuple[int, object] | Failure, window: Window | None = None,
 
 
 def test_the_first_step_is_intended_at_the_arrival_and_the_next_after_the_answer() -> None:
-    """Plus the time to think; lateness never moves what was intended."""
+    """Plus the think time; lateness never moves the intended time."""
     customer, kept = session((200, {}), (200, {}))
     steps = Steps(customer)
     steps.franchise_page()
@@ -90,8 +90,8 @@ def test_the_first_step_is_intended_at_the_arrival_and_the_next_after_the_answer
     assert second.intended_ns == first.ended_ns + 2_500_000_000
 
 
-def test_an_operation_says_where_it_was() -> None:
-    """The edge entered, and the shard of the franchise in mind."""
+def test_an_operation_states_its_region_and_shard() -> None:
+    """The region of the edge, and the shard of the franchise."""
     customer, kept = session((200, {}))
     Steps(customer).franchise_page()
     row = kept.operations[0]
@@ -99,7 +99,7 @@ def test_an_operation_says_where_it_was() -> None:
 
 
 def test_what_is_not_due_before_the_end_is_not_sent() -> None:
-    """Neither counted nor recorded: the load is over."""
+    """Neither counted nor recorded: the load has ended."""
     customer, kept = session((200, {}), window=Window(end_ns=1))
     with pytest.raises(Over):
         Steps(customer).franchise_page()
@@ -114,8 +114,8 @@ def test_no_think_time_lasts_past_the_end() -> None:
         customer.wait(1.5)
 
 
-def test_who_is_refused_just_before_the_end_looks_again_before_it() -> None:
-    """Otherwise nobody could tell who held the slots of the last seconds. Who is refused after the end looks no more."""
+def test_a_customer_who_is_refused_just_before_the_end_reads_the_list_before_it() -> None:
+    """Otherwise it would be unknown who held the slots of the last seconds. After the end no list is read."""
     end_ns = now_ns() + 10**9
     taken = (409, {"error": {"type": "conflict", "message": "This barber already has an appointment"}})
     customer, kept = session(taken, (200, {"slots": []}), window=Window(end_ns=end_ns))
@@ -129,7 +129,7 @@ def test_who_is_refused_just_before_the_end_looks_again_before_it() -> None:
 
 
 def test_the_limit_on_requests_closes_the_window() -> None:
-    """For everybody."""
+    """For all customers."""
     window = Window(requests=1)
     customer, kept = session((200, {}), (200, {}), window=window)
     Steps(customer).franchise_page()
@@ -152,8 +152,8 @@ def test_a_booking_leaves_its_effect() -> None:
 
 
 @pytest.mark.parametrize("failure", [Failure.TIMEOUT, Failure.RESET])
-def test_an_unknown_booking_is_asked_again_by_the_same_key(failure: Failure) -> None:
-    """Once, after a short wait, as another operation; both effects say what was asked."""
+def test_a_booking_without_an_answer_is_repeated_with_the_same_key(failure: Failure) -> None:
+    """Once, after a short wait, as another operation; both effects state what was requested."""
     customer, kept = session(failure, (200, BOOKED))
     assert Steps(customer).book(SLOT, "Haircut") is not None
     one, other = kept.operations
@@ -165,15 +165,15 @@ def test_an_unknown_booking_is_asked_again_by_the_same_key(failure: Failure) -> 
 
 
 @pytest.mark.parametrize("script", [(409, {}), Failure.REFUSED, (404, {})])
-def test_a_booking_that_certainly_failed_is_not_asked_again(script: tuple[int, object] | Failure) -> None:
-    """A lost race is an answer; a refused connection is a fact."""
+def test_a_booking_that_certainly_failed_is_not_repeated(script: tuple[int, object] | Failure) -> None:
+    """A conflict is an answer; a refused connection is certain."""
     customer, kept = session(script, (200, {"slots": []}))
     assert Steps(customer).book(SLOT, "Haircut") is None
     assert [operation.kind for operation in kept.operations].count("book") == 1
 
 
-def test_canaries_never_ask_again() -> None:
-    """A probe is one write: its fate is the measurement."""
+def test_canaries_never_repeat_a_request() -> None:
+    """A probe is one write, and its result is the measurement."""
     customer, kept = session(Failure.TIMEOUT)
     assert Steps(customer, retries=False).book(SLOT, "Haircut") is None
     assert len(kept.operations) == 1
@@ -204,7 +204,7 @@ def test_a_failed_read_saw_nothing() -> None:
 
 
 def test_a_payment_keeps_its_amount_and_keys() -> None:
-    """What was announced is what is captured, each by a key of its own."""
+    """The captured amount is the announced one, each with a key of its own."""
     customer, kept = session((200, {"payment_intent_id": "pi", "amount": 30.0}), (200, {}))
     steps, booking = Steps(customer), Booking(3, SLOT, "Haircut")
     intent = steps.create_intent(booking)
@@ -216,14 +216,14 @@ def test_a_payment_keeps_its_amount_and_keys() -> None:
 
 
 def test_a_log_in_goes_on_with_the_new_token() -> None:
-    """And keeps the CSRF value where the answer gives none."""
+    """And keeps the CSRF value if the answer has none."""
     customer, _ = session((200, {"access_token": "new"}))
     Steps(customer).log_in()
     assert (customer.caller.token, customer.caller.csrf) == ("new", "C")
 
 
 @pytest.mark.parametrize(("open_model", "errors"), [(True, ["stopped"]), (False, [])])
-def test_a_customer_who_is_ended_leaves_a_record_of_what_was_under_way(open_model: bool, errors: list[str]) -> None:
+def test_a_customer_who_is_ended_leaves_a_record_of_the_request_in_progress(open_model: bool, errors: list[str]) -> None:
     """It may have happened. Plain Locust ends its users so in every run, and neither counts nor records it."""
     customer, kept = session()
     customer.transport, customer.open_model = Ending([]), open_model

@@ -1,7 +1,4 @@
-"""What the guard admits, the real generators send: counted by a server, no ten seconds hold more than the platform's cap.
-
-Each run starts two Locust processes and lasts some seconds longer than the window over which a live cap counts.
-"""
+"""What the guard accepts, the real generators send: counted by a server, no ten seconds hold more than the platform's cap."""
 
 from __future__ import annotations
 
@@ -71,7 +68,7 @@ def fullest_per_s(arrived_s: list[float]) -> float:
 @pytest.mark.servers
 @pytest.mark.parametrize(("seed", "sessions_per_s", "contests_per_s"), [(1, 4, 1), (2, 1, 2), (3, 6, 0)])
 def test_no_ten_seconds_hold_more_than_the_cap(tmp_path: Path, seed: int, sessions_per_s: float, contests_per_s: float) -> None:
-    """Customers, rivals and canaries together; and the cap is no bound that nobody comes near."""
+    """Customers, rivals and canaries together; and the load comes close to the cap."""
     definition = remote(tmp_path)
     with TinyPlatform().serving() as platform:
         arrived_s = send(tmp_path, platform, at_the_edge(definition, plan(seed, sessions_per_s, contests_per_s)))

@@ -1,4 +1,4 @@
-"""Customers at a platform that nobody described: they go on by another way, look again after a refusal, and nothing that it answers breaks them."""
+"""Customers at a platform whose file does not describe it: they use other routes, read lists again after a refusal, and no answer breaks them."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def of_one(transport: Scripted) -> list[bool]:
 # -- lists -----------------------------------------------------------------------------------------------------------------------------------
 
 
-def test_where_lists_of_one_barber_are_empty_the_merged_one_tells() -> None:
-    """Stated: nobody asks for the others. The time is one at the barber who was wanted, and the offer is nobody's in particular."""
+def test_where_lists_of_one_barber_are_empty_the_merged_one_is_used() -> None:
+    """Stated in the file: the others are not requested. The customer requests the time from the wanted barber, and the offer names no barber."""
     steps, kept, transport, _ = customer((200, FREE), able=Capabilities(slots_by_barber=False))
     (slot,) = steps.slots(SLOT.day, 5)
     assert (slot, slot.merged) == (SLOT, True)
@@ -65,8 +65,8 @@ def test_where_lists_of_one_barber_are_empty_the_merged_one_tells() -> None:
     assert offers(kept) == [(None, [SLOT.starts_at])]
 
 
-def test_unstated_it_is_found_out() -> None:
-    """The empty list is asked for as long as it may mean that the barber is booked up, and no longer."""
+def test_lists_that_are_always_empty_are_found_without_the_file() -> None:
+    """The empty list is requested as long as it may mean that the barber is booked up, and no longer."""
     learnt = Learnt()
     for _ in range(EMPTY_LISTS):
         steps, kept, transport, _ = customer((200, NONE_FREE), (200, FREE), learnt=learnt)
@@ -79,8 +79,8 @@ def test_unstated_it_is_found_out() -> None:
     assert learnt.found_out
 
 
-def test_a_barber_who_is_booked_up_is_not_a_list_that_tells_nothing() -> None:
-    """Once such a list had a time in it, an empty one means what it says."""
+def test_a_barber_who_is_booked_up_does_not_make_lists_useless() -> None:
+    """Once such a list had a time in it, an empty one means booked up."""
     steps, _, transport, learnt = customer((200, FREE), (200, NONE_FREE))
     assert steps.slots(SLOT.day, 5) == [SLOT]
     assert steps.slots(SLOT.day, 6) == []
@@ -88,8 +88,8 @@ def test_a_barber_who_is_booked_up_is_not_a_list_that_tells_nothing() -> None:
     assert (learnt.lists, learnt.empty, learnt.found_out) == (2, 1, False)
 
 
-def test_a_list_that_was_not_answered_tells_nothing() -> None:
-    """Neither that it is empty, nor that another one would tell more."""
+def test_a_list_that_was_not_answered_is_no_evidence() -> None:
+    """Neither that it is empty, nor that another one would have entries."""
     limited = Capabilities(limits={"slots": "0 per 1m"})
     for answer, able in (((503, {}), None), ((429, {"detail": "Rate limit exceeded"}), limited)):
         steps, _, transport, learnt = customer(answer, able=able)
@@ -99,7 +99,7 @@ def test_a_list_that_was_not_answered_tells_nothing() -> None:
 
 
 def test_searching_leaves_no_offers() -> None:
-    """It is most of the traffic, and nobody books from it."""
+    """It is most of the traffic, and no booking follows from it."""
     steps, kept, _, learnt = customer((200, FREE))
     assert steps.slots(SLOT.day) == [Slot(None, SLOT.day, "09:00", "America/New_York")]
     assert (offers(kept), learnt.lists) == ([], 0)
@@ -116,8 +116,10 @@ def test_searching_leaves_no_offers() -> None:
     ],
 )
 @pytest.mark.parametrize("refusal", [(409, TAKEN), (400, TAKEN), (400, UNAVAILABLE)])
-def test_after_a_conflict_the_customer_looks_again(slot: Slot, expected: tuple[bool, int | None], refusal: tuple[int, object]) -> None:
-    """Once, at the list that the time was chosen from, in the same session."""
+def test_after_a_conflict_the_customer_reads_the_list_again(
+    slot: Slot, expected: tuple[bool, int | None], refusal: tuple[int, object]
+) -> None:
+    """Once, the list from which the time was chosen, in the same session."""
     steps, kept, transport, _ = customer(refusal, (200, FREE))
     assert steps.book(slot, "Haircut") is None
     assert [operation.kind for operation in kept.operations] == ["book", "slots"]
@@ -130,8 +132,8 @@ def test_after_a_conflict_the_customer_looks_again(slot: Slot, expected: tuple[b
 
 @pytest.mark.parametrize(("service", "times"), [("Shave", 1), ("Haircut", 1), ("Haircut & Shave", 2)])
 @pytest.mark.parametrize("free", [True, False])
-def test_where_lists_are_merged_it_is_asked_of_the_one_barber(service: str, times: int, free: bool) -> None:
-    """A merged list says that somebody is free, not that this one is: what was told is kept as the barber's own times."""
+def test_where_lists_are_merged_the_one_barber_is_checked(service: str, times: int, free: bool) -> None:
+    """A merged list says that one of the barbers is free, not which: the answer is recorded as this barber's own times."""
     steps, kept, _, _ = customer((400, UNAVAILABLE), (200, {"barber_id": 5, "is_available": free}))
     assert steps.book(Slot(5, SLOT.day, "09:00", SLOT.zone, merged=True), service) is None
     assert [operation.kind for operation in kept.operations] == ["book", "check_barber"]
@@ -140,7 +142,7 @@ def test_where_lists_are_merged_it_is_asked_of_the_one_barber(service: str, time
 
 @pytest.mark.parametrize(("status", "kinds"), [(404, ["book", "slots"]), (503, ["book", "check_barber"])])
 def test_a_platform_without_that_route_is_asked_once(status: int, kinds: list[str]) -> None:
-    """From then on the merged list is looked at, which tells at least when nobody is free."""
+    """From then on the merged list is read, which at least shows when no barber is free."""
     learnt, slot = Learnt(), Slot(5, SLOT.day, "09:00", SLOT.zone, merged=True)
     steps, kept, _, _ = customer((400, UNAVAILABLE), (status, {}), learnt=learnt)
     assert steps.book(slot, "Haircut") is None
@@ -152,13 +154,13 @@ def test_a_platform_without_that_route_is_asked_once(status: int, kinds: list[st
 
 @pytest.mark.parametrize("refusal", [(400, {"detail": "Invalid service"}), (404, {}), (429, {"detail": "Rate limit exceeded"})])
 def test_after_another_refusal_the_list_is_not_read_again(refusal: tuple[int, object]) -> None:
-    """No list tells anything about it."""
+    """No list would explain it."""
     steps, kept, _, _ = customer(refusal)
     assert steps.book(SLOT, "Haircut") is None
     assert len(kept.operations) == 1
 
 
-def test_after_a_move_that_was_refused_the_customer_looks_again() -> None:
+def test_after_a_refused_move_the_customer_reads_the_list_again() -> None:
     """A reschedule is a booking of another time."""
     steps, kept, _, _ = customer((409, TAKEN), (200, FREE))
     booking = Booking(3, SLOT, "Haircut")
@@ -176,8 +178,8 @@ def refused(learnt: Learnt, body: object, times: int, barber: int = 5) -> list[b
     return found
 
 
-def test_a_barber_who_never_takes_bookings_is_no_longer_asked() -> None:
-    """*Not available* there is no conflict: nobody can hold what nobody ever got."""
+def test_a_barber_who_never_takes_bookings_is_no_longer_requested() -> None:
+    """*Not available* there is no conflict: the slot cannot be held by another customer."""
     learnt = Learnt()
     assert refused(learnt, UNAVAILABLE, REFUSALS + 1) == [True] * REFUSALS + [False]
     steps, _, _, _ = customer((200, [{"id": 5}, {"id": 6}]), learnt=learnt)
@@ -185,15 +187,15 @@ def test_a_barber_who_never_takes_bookings_is_no_longer_asked() -> None:
 
 
 @pytest.mark.parametrize("body", [TAKEN, {"detail": "This barber already has an appointment"}])
-def test_a_slot_that_is_taken_speaks_for_the_barber(body: object) -> None:
-    """Somebody holds it, so bookings are taken there."""
+def test_a_conflict_shows_that_the_barber_takes_bookings(body: object) -> None:
+    """Another customer holds the slot."""
     learnt = Learnt()
     assert all(refused(learnt, body, REFUSALS + 2))
     assert not learnt.idle(1, 5)
 
 
 def test_a_barber_who_took_a_booking_takes_bookings() -> None:
-    """However many are refused afterwards, or were before."""
+    """Regardless of the number of refusals afterwards or before."""
     learnt = Learnt()
     refused(learnt, UNAVAILABLE, REFUSALS - 1)
     steps, _, _, _ = customer((200, BOOKED), learnt=learnt)
@@ -211,13 +213,13 @@ def test_a_barber_who_took_a_booking_takes_bookings() -> None:
         ((200, {"barbers": []}), (), []),
     ],
 )
-def test_customers_ask_those_who_take_bookings(answer: tuple[int, object], idle: Sequence[int], expected: list[int | None]) -> None:
-    """Or anybody where there is no one to name; and leave where there was no answer."""
+def test_customers_request_barbers_who_take_bookings(answer: tuple[int, object], idle: Sequence[int], expected: list[int | None]) -> None:
+    """Or any barber if none can be named; and they leave if there was no answer."""
     steps, _, _, _ = customer(answer, able=Capabilities(idle_barbers=tuple(idle)))
     assert steps.barbers() == expected
 
 
-def test_without_a_list_of_barbers_customers_ask_anybody() -> None:
+def test_without_a_list_of_barbers_customers_request_any_barber() -> None:
     """The step is off."""
     steps, _, _, _ = customer(able=Capabilities(steps_off=("barbers",)))
     assert steps.barbers() == [None]
@@ -235,8 +237,8 @@ def test_without_a_list_of_barbers_customers_ask_anybody() -> None:
         (None, None, "America/New_York", True),
     ],
 )
-def test_the_answers_zone_wins_then_the_files(told: str | None, stated: str | None, zone: str, assumed: bool) -> None:
-    """One that nobody told is assumed, and that is told."""
+def test_the_answers_zone_has_precedence_over_the_files(told: str | None, stated: str | None, zone: str, assumed: bool) -> None:
+    """A zone that neither states is assumed, and this is recorded."""
     body = {"slots": [{"time": "09:00"}], "timezone": told}
     steps, _, _, learnt = customer((200, body), able=Capabilities(zone=stated))
     (slot,) = steps.slots(SLOT.day, 5)
@@ -244,7 +246,7 @@ def test_the_answers_zone_wins_then_the_files(told: str | None, stated: str | No
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "America", "../UTC", "", 5, ["UTC"]])
-def test_a_zone_that_is_none_is_a_wrong_body(zone: object) -> None:
+def test_an_invalid_zone_is_a_wrong_body(zone: object) -> None:
     """It does not break the customer."""
     steps, kept, _, _ = customer((200, {"slots": [{"time": "09:00"}], "timezone": zone}))
     assert steps.slots(SLOT.day, 5) == []
@@ -263,7 +265,7 @@ def test_a_zone_that_is_none_is_a_wrong_body(zone: object) -> None:
     ],
 )
 def test_a_start_is_compared_as_far_as_the_zone_is_known(start_time: str | None, assumed: bool, good: bool) -> None:
-    """Where nobody could know it, a booking of the same minute in another zone is the one that was asked for; it is kept as told."""
+    """If the zone is unknown, a booking of the same minute in another zone counts as the requested one; it is recorded as answered."""
     steps, kept, _, _ = customer((200, {**BOOKED, "start_time": start_time}), (200, {**BOOKED, "start_time": start_time}))
     booking = steps.book(Slot(5, SLOT.day, "09:00", SLOT.zone, zone_assumed=assumed), "Haircut")
     assert (booking is not None) is good
@@ -286,7 +288,7 @@ ODD: list[object] = [None, 5, "x", [], {}, [None], [5], ["5"], {"id": "5"}, {"id
 @pytest.mark.parametrize("body", ODD, ids=lambda body: repr(body)[:60])
 @pytest.mark.parametrize("status", [200, 400, 409, 500])
 def test_no_answer_breaks_a_customer(status: int, body: object) -> None:
-    """Every step takes every body, and says whether it was what was asked for."""
+    """Every step accepts every body, and says whether it was what was requested."""
     booking = Booking(3, SLOT, "Haircut")
     for act in (
         lambda steps: steps.barbers(), lambda steps: steps.slots(SLOT.day, 5), lambda steps: steps.slots(SLOT.day),
@@ -303,7 +305,7 @@ def test_no_answer_breaks_a_customer(status: int, body: object) -> None:
     "body", [{"access_token": "a\r\nX-Injected: 1"}, {"access_token": "\u0394"}, {"access_token": "N", "csrf_token": 5}]
 )
 def test_a_token_that_cannot_be_sent_is_a_wrong_body(body: object) -> None:
-    """The customer goes on with the one that it has; the next request would have raised."""
+    """The customer continues with the old one; the next request would have raised."""
     steps, kept, _, _ = customer((200, body), (200, {"id": 9}))
     steps.log_in()
     steps.profile()
@@ -316,8 +318,8 @@ _member = st.sampled_from(["slots", "time", "available", "timezone", "id", "star
 
 
 @given(st.recursive(_json | _member, lambda each: st.lists(each) | st.dictionaries(_member, each), max_leaves=20))
-def test_any_json_is_a_list_of_free_times_or_none(body: object) -> None:
-    """And what is taken for one can be read."""
+def test_any_json_is_a_list_of_free_times_or_is_not(body: object) -> None:
+    """What is accepted as one can be read."""
     parsed = answers.parse(json.dumps(body).encode())
     times = answers.free_times(parsed)
     assert not times or answers.a_slot_list(parsed)

@@ -39,15 +39,15 @@ def test_no_contests_when_none_are_asked_for() -> None:
     assert not planned(Traffic(contests_per_s=0.0)).contest.any()
 
 
-def test_some_enter_elsewhere() -> None:
-    """The roaming share enters through another region's edge; everybody else through the home's."""
+def test_some_enter_through_another_region() -> None:
+    """The roaming share enters through another region's edge; all others through the home region's."""
     visits = planned(Traffic(roaming=0.1))
     assert (visits.home != visits.entered).mean() == pytest.approx(0.1, abs=0.02)
     assert (planned(Traffic(roaming=0.0)).home == planned(Traffic(roaming=0.0)).entered).all()
 
 
 def test_home_is_the_region_of_the_franchise() -> None:
-    """A franchise's customers live where its shard is at home."""
+    """A franchise's customers are in the home region of its shard."""
     visits = planned()
     for index, region in enumerate(loads.FOUR.regions):
         homes = {shard.home for franchise in visits.franchise[visits.home == index].tolist() if (shard := loads.FOUR.shard_of(franchise))}
@@ -56,7 +56,7 @@ def test_home_is_the_region_of_the_franchise() -> None:
 
 @pytest.mark.parametrize(("per_s", "views", "expected"), [(1.0, 0.5, 0.04), (2.0, 0.01, 1.0), (0.0, 0.5, 0.0)])
 def test_log_ins_stay_at_the_rate_that_a_password_hash_allows(per_s: float, views: float, expected: float) -> None:
-    """The share of log-ins times the highest rate of looking at one's profile is that rate, and never above all of them."""
+    """The share of log-ins times the highest rate of profile visits is that rate, and never above 1."""
     load = loads.load(Path("run"), (10, 20), (10, 50))
     assert login_share(load, views, per_s) == pytest.approx(expected)
     assert login_share(replace(load, phases=load.phases[:1]), views, per_s) >= expected
@@ -64,7 +64,7 @@ def test_log_ins_stay_at_the_rate_that_a_password_hash_allows(per_s: float, view
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 7])
 def test_workers_share_the_visits_without_overlap(tmp_path: Path, workers: int) -> None:
-    """However many there are, together they carry out the visits of one, each once and at its own time."""
+    """Any number of workers together carry out the visits of one, each once and at its own time."""
     at_ns = plan_visits(loads.load(tmp_path, (20.0, 30)), lambda _region, _elapsed_s: 1.0).at_ns
     shares = [share(at_ns, worker, workers) for worker in range(workers)]
     assert np.array_equal(np.sort(np.concatenate(shares)), at_ns)

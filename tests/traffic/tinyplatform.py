@@ -1,4 +1,4 @@
-"""A tiny real booking server for tests of the traffic: the routes that journeys use, in memory, one process; and what it counted by itself."""
+"""A tiny real booking server for tests of the traffic: the routes that journeys use, in memory, one process, with counters of its own."""
 
 from __future__ import annotations
 
