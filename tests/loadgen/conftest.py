@@ -1,4 +1,4 @@
-"""An engine in this very process: gevent's hub runs here, but nothing is monkey-patched, so that other tests keep their threads and sockets."""
+"""An engine in this process: gevent's hub runs here, but nothing is monkey-patched, so that other tests keep their threads and sockets."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The fuzz target of the engine's readers of foreign bytes (``make fuzz``); its corpus lies in ``tests/fuzz/corpus/engine``.
-
-Each input is one answer of a server: its first byte says to what kind of request, its
-second into how many segments it is cut.
-"""
+"""The fuzz target of the engine's readers of foreign bytes (``make fuzz``); its corpus is in ``tests/fuzz/corpus/engine``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journeys' transport on the engine says what came of a request in the journeys' own words."""
+"""The journeys' transport on the engine reports the result of a request in the journeys' terms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def request(path: str) -> Request:
 
 
 def test_an_answer_comes_with_its_headers_and_body(engine: Engine, server: MisbehavingServer) -> None:
-    """And the request went out as it was given."""
+    """And the request was sent unchanged."""
     answer = EngineTransport(engine, server.url).send(request("/plain"))
     assert (answer.status, answer.body, answer.headers["content-length"], answer.failure) == (200, BODY, "12", None)
     assert answer.started_ns < answer.ended_ns
@@ -36,8 +36,8 @@ def test_an_answer_comes_with_its_headers_and_body(engine: Engine, server: Misbe
         ("/never", Failure.TIMEOUT),
     ],
 )
-def test_the_reason_for_no_answer_is_told(engine: Engine, server: MisbehavingServer, path: str, failure: Failure) -> None:
-    """Once: nothing is tried again."""
+def test_the_reason_for_no_answer_is_stated(engine: Engine, server: MisbehavingServer, path: str, failure: Failure) -> None:
+    """Once: nothing is repeated."""
     timeout_s = 0.2 if path == "/never" else 20.0
     answer = EngineTransport(engine, server.url, total_timeout_s=timeout_s).send(request(path))
     assert (answer.status, answer.failure) == (0, failure)
@@ -46,7 +46,7 @@ def test_the_reason_for_no_answer_is_told(engine: Engine, server: MisbehavingSer
 
 
 def test_a_refused_connection_fails_before_sending(engine: Engine) -> None:
-    """So that the journey may say that it certainly did not happen."""
+    """So the journey can say that it certainly did not happen."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     answer = EngineTransport(engine, f"http://127.0.0.1:{port}").send(request("/x"))
@@ -66,7 +66,7 @@ def test_redirects_are_not_followed_and_a_403_ends_the_connection(engine: Engine
     assert server.connections == 3
 
 
-def test_stopping_ends_what_is_under_way_as_stopped(engine: Engine, server: MisbehavingServer) -> None:
+def test_stopping_ends_requests_in_progress_as_stopped(engine: Engine, server: MisbehavingServer) -> None:
     """The customer gets an answer to record."""
     waiting: gevent.Greenlet[[], Answer] = gevent.spawn(EngineTransport(engine, server.url).send, request("/never"))
     with gevent.Timeout(10):

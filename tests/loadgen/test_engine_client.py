@@ -1,4 +1,4 @@
-"""The client against a server that does everything that servers do: each answer has its outcome, and nothing hangs, leaks or is lost."""
+"""The client against a server with every kind of behaviour: each answer has its outcome, and nothing hangs, leaks or is lost."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.loadgen.misbehaving import ANSWERS, BODY, OK, MisbehavingServer, send
     "path", ["/plain", "/byte-by-byte", "/chunked", "/gzip", "/interim", "/until-close", "/announced-close", "/too-long"]
 )
 def test_every_valid_way_of_sending_a_body_gives_the_same_answer(client: Client, path: str) -> None:
-    """However the bytes come, the task sees status 200 and the body, twice in a row."""
+    """In whatever pieces the bytes come, the task gets status 200 and the body, twice in a row."""
     for _ in range(2):
         response = client.get(path)
         assert (response.error, response.status, response.content, response.outcome) == (None, 200, BODY, Outcome.OK)
@@ -53,7 +53,7 @@ def test_every_valid_way_of_sending_a_body_gives_the_same_answer(client: Client,
 def test_a_write_that_gets_no_usable_answer_has_its_outcome(
     client: Client, server: MisbehavingServer, rows: Callable[[], Rows], path: str, outcome: Outcome, error: str
 ) -> None:
-    """What may have happened is info; only a refusal is fail; and the server saw the one request that the records tell of."""
+    """A write that may have happened is info; only a refusal is fail; and the server got the one request that the records contain."""
     response = client.post(path, json={"slot": 9})
     assert (response.outcome, response.error, response.good) == (outcome, error, False)
     assert server.seen[path] == 1 == len(rows())
@@ -61,7 +61,7 @@ def test_a_write_that_gets_no_usable_answer_has_its_outcome(
 
 
 @pytest.mark.parametrize(("path", "error"), [("/never", "first_byte_timeout"), ("/stalls-in-body", "total_timeout")])
-def test_a_server_that_does_not_go_on_is_given_up(hasty: Client, client: Client, path: str, error: str) -> None:
+def test_a_server_that_stops_in_the_middle_of_an_answer_times_out(hasty: Client, client: Client, path: str, error: str) -> None:
     """No wait is endless, and what was sent may have happened."""
     response = hasty.post(path, json={})
     assert (response.outcome, response.error) == (Outcome.INFO, error)
@@ -77,7 +77,7 @@ def test_a_refused_connection_certainly_changed_nothing(engine: Engine) -> None:
     assert (engine.records.counters.sent, engine.records.counters.requests) == (1, 0)
 
 
-def test_an_address_that_swallows_packets_times_out_as_not_sent(engine: Engine) -> None:
+def test_an_address_that_drops_packets_times_out_as_not_sent(engine: Engine) -> None:
     """A listener whose queue is full answers no handshake: connect_timeout, fail."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -135,17 +135,15 @@ def test_a_stale_connection_is_retried_only_where_that_is_safe(
 
 
 def test_head_and_204_have_no_body(client: Client) -> None:
-    """A HEAD's length is not waited for, nor anything after a 204; the connection goes on."""
+    """A HEAD's length is not waited for, nor anything after a 204; the connection is used again."""
     assert client.head("/plain").status == 200
     assert client.get("/empty").status == 204
     assert client.get("/plain").content == BODY
 
 
 @pytest.mark.parametrize("name", ["Cookie", "cookie"])
-def test_headers_of_the_callers_own_count_instead_of_those_that_the_client_would_add(
-    client: Client, server: MisbehavingServer, name: str
-) -> None:
-    """The jar's cookies and the type of a JSON body, however the caller spells the names."""
+def test_the_callers_headers_replace_those_that_the_client_would_add(client: Client, server: MisbehavingServer, name: str) -> None:
+    """Cookies of the jar and the type of a JSON body, in any spelling of the names."""
     client.cookies.set("a", "1", client.origin)
     assert client.post("/plain", json={}, headers={name: "b=2", "content-TYPE": "application/merge-patch+json"}).good
     lines = server.requests[-1].partition(b"\r\n\r\n")[0].lower().split(b"\r\n")
@@ -156,7 +154,7 @@ def test_headers_of_the_callers_own_count_instead_of_those_that_the_client_would
 def test_redirects_are_followed_with_cookies_and_each_hop_is_a_record(
     client: Client, server: MisbehavingServer, rows: Callable[[], Rows]
 ) -> None:
-    """A POST that is sent elsewhere by 302 lands as a GET, carries the cookie set on the way, and makes two rows."""
+    """A POST that is redirected by 302 becomes a GET, has the cookie that was set on the way, and makes two rows."""
     response = client.post("/moved", json={"a": 1})
     assert (response.status, response.attempt) == (200, 2)
     assert server.requests[-1].startswith(b"GET /landed?x=1 ")
@@ -165,7 +163,7 @@ def test_redirects_are_followed_with_cookies_and_each_hop_is_a_record(
 
 
 def test_another_host_gets_none_of_a_customers_secrets(engine: Engine, server: MisbehavingServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the client's headers nor the request's own, nor cookies; nor what a proxy asks for."""
+    """Neither the client's headers nor the request's own, nor cookies; nor the credentials for a proxy."""
     there = MisbehavingServer()
     monkeypatch.setitem(
         ANSWERS,
@@ -211,7 +209,7 @@ def test_redirects_end(client: Client, server: MisbehavingServer) -> None:
 
 
 @pytest.mark.parametrize("check", [None, lambda response: response.status == 302])
-def test_a_redirect_that_was_asked_for_is_the_answer(client: Client, check: Check | None) -> None:
+def test_a_redirect_that_is_not_to_be_followed_is_the_answer(client: Client, check: Check | None) -> None:
     """A task that does not want to be led elsewhere gets what it asked for."""
     answer = client.get("/round-and-round", allow_redirects=False, check=check)
     assert (answer.status, answer.good, answer.error) == (302, True, None)
@@ -219,7 +217,7 @@ def test_a_redirect_that_was_asked_for_is_the_answer(client: Client, check: Chec
 
 
 def test_a_task_may_judge_the_answer_itself(client: Client, rows: Callable[[], Rows]) -> None:
-    """``check`` and ``catch_response`` decide what is good, and the record says so."""
+    """``check`` and ``catch_response`` decide what is good, and the record agrees."""
     assert not client.get("/plain", check=lambda response: response.json()["total"] == 4).good
     with client.get("/plain", catch_response=True) as response:
         response.failure("stale price")
@@ -229,7 +227,7 @@ def test_a_task_may_judge_the_answer_itself(client: Client, rows: Callable[[], R
 
 
 def test_a_writes_effect_is_recorded_with_its_operation(engine: Engine, client: Client) -> None:
-    """The journey says what the answer means for the platform's state; the effect carries the operation's own ID."""
+    """The journey states the effect of the answer on the platform's data; the effect has the operation's own ID."""
 
     def effect(response: Response, operation: int) -> Effect:
         return Effect(operation=operation, action="create", franchise=1, shard=1, booking=response.json()["total"])
@@ -242,8 +240,8 @@ def test_a_writes_effect_is_recorded_with_its_operation(engine: Engine, client: 
     assert (orjson.loads(line)["operation"], orjson.loads(line)["booking"]) == (1, 3)
 
 
-def test_a_body_larger_than_the_socket_buffer_arrives_whole(client: Client, server: MisbehavingServer) -> None:
-    """A partial send is taken up when the socket has room again."""
+def test_a_body_larger_than_the_socket_buffer_arrives_completely(client: Client, server: MisbehavingServer) -> None:
+    """A partial send is continued when the socket has room again."""
     body = os.urandom(8_000_000)
     client = client.__class__(server.url, client._pools, client._records)
     assert client.post("/plain", data=body).good
@@ -261,7 +259,7 @@ def test_a_killed_greenlet_leaves_its_record(client: Client, server: Misbehaving
 
 
 def test_a_bounded_pool_serves_in_turn_and_times_out(tmp_path: Path, server: MisbehavingServer) -> None:
-    """With one connection, five ask in turn; while it is stuck, the next gives up without having sent anything."""
+    """With one connection, five requests are served in turn; while it hangs, the next one ends without having been sent."""
     engine = Engine(Settings(pool_limit=1))
     client = engine.client(server.url)
     asking = [gevent.spawn(client.get, "/plain") for _ in range(5)]
@@ -297,7 +295,7 @@ def test_nothing_leaks(tmp_path: Path, server: MisbehavingServer) -> None:
 def test_any_split_of_a_valid_answer_gives_the_same_over_a_real_socket(
     client: Client, server: MisbehavingServer, cuts: list[int], chunked: bool
 ) -> None:
-    """Wherever the network cuts an answer, it is the same answer."""
+    """Into whatever packets the network splits an answer, it is the same answer."""
     whole = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nc\r\n" + BODY + b"\r\n0\r\nX-Trailer: 1\r\n\r\n" if chunked else OK
     edges = [0, *sorted({cut for cut in cuts if cut < len(whole)}), len(whole)]
     server.pieces = [whole[a:b] for a, b in pairwise(edges)]

@@ -1,4 +1,4 @@
-"""Records become the history's operations, are reconciled with what the workers say, and give exact percentiles."""
+"""Records become the history's operations, are reconciled with the workers' counts, and give exact percentiles."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_every_record_becomes_an_operation(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_killed_worker_is_named_with_the_window_that_is_blind(tmp_path: Path) -> None:
-    """Its flushed records count, a torn one does not, and from its last record on nothing is known of it."""
+    """Its flushed records count, an incomplete one does not, and after its last record nothing is known of it."""
     write(tmp_path, 0, 20)
     write(tmp_path, 1, 5, finished=False)
     with (tmp_path / "worker-1.rows").open("ab") as rows:
@@ -78,7 +78,7 @@ def test_a_killed_worker_is_named_with_the_window_that_is_blind(tmp_path: Path) 
 
 
 def test_a_lost_record_is_noticed(tmp_path: Path) -> None:
-    """A worker that says it sent one more than it wrote is not reconciled."""
+    """A worker whose count is one more than its records is not reconciled."""
     write(tmp_path, 0, 5)
     counters = RecordFiles.of(tmp_path, "worker-0").counters
     counters.write_bytes(orjson.dumps(orjson.loads(counters.read_bytes()) | {"sent": 6}))
@@ -109,12 +109,12 @@ def test_percentiles_are_exact_by_region_and_operation(tmp_path: Path) -> None:
 
 
 def test_no_records_give_no_percentiles(tmp_path: Path) -> None:
-    """Nothing in, nothing out."""
+    """An empty input gives an empty output."""
     assert percentiles(tmp_path) == []
 
 
 def test_effects_are_converted_without_those_whose_operation_was_lost(tmp_path: Path) -> None:
-    """An effect is on disk before its operation; a kill in between leaves it alone, or torn."""
+    """An effect is on disk before its operation; after a kill in between it has no operation, or is incomplete."""
     records = Records(tmp_path, Source.CUSTOMERS, "worker-4", 4)
     records.add_effect(Effect(operation=records.next_id, action="create", franchise=7, shard=1, key="k_1", booking=4711))
     records.add(ROW.pack(*(0,) * 6, 0.0, 0.0, *(0,) * 12))
@@ -148,10 +148,8 @@ def test_effects_are_converted_without_those_whose_operation_was_lost(tmp_path: 
     ],
     ids=str,
 )
-def test_an_effect_that_does_not_fit_takes_no_other_along(
-    tmp_path: Path, change: object, kept: dict[str, object] | None, aside: int
-) -> None:
-    """What of it fits is in the table, the whole is kept beside it and counted; all others are as they were."""
+def test_an_effect_that_does_not_fit_affects_no_other(tmp_path: Path, change: object, kept: dict[str, object] | None, aside: int) -> None:
+    """Its valid fields are in the table, the whole is stored separately and counted; all others are unchanged."""
     records = Records(tmp_path, Source.CUSTOMERS, "worker-0", 0)
     for at in range(7):
         told: dict[str, object] = {**asdict(Effect(operation=records.next_id, action="create", franchise=7, shard=1, booking=at + 1))}
@@ -169,8 +167,8 @@ def test_an_effect_that_does_not_fit_takes_no_other_along(
     assert all(ids.number(each["text"]) == each["number"] for each in texts)
 
 
-def test_a_journeys_operation_survives_the_way_through_the_records(tmp_path: Path) -> None:
-    """What the book takes over is what the Parquet file says, and the journey's counters are what is reconciled."""
+def test_a_journeys_operation_is_unchanged_after_conversion(tmp_path: Path) -> None:
+    """The Parquet file has what the recorder got, and the journey's counters are reconciled."""
     records = Records(tmp_path, Source.CANARY, "canary-2", 2)
     book = EngineRecorder(records)
     book.counters.intended += 1

@@ -48,7 +48,7 @@ def test_a_cookie_goes_where_its_attributes_allow(header: str, origin: Origin, p
 
 
 def test_a_cookie_expires_replaces_and_is_removed() -> None:
-    """A lifetime ends, the newest value counts, and Max-Age=0 takes it away."""
+    """A lifetime ends, the newest value counts, and Max-Age=0 removes the cookie."""
     jar = CookieJar()
     jar.take("a=1; Max-Age=60; Path=/", HTTP, "/", NOW_S)
     assert jar.header(HTTP, "/", NOW_S + 61) == ""
@@ -60,7 +60,7 @@ def test_a_cookie_expires_replaces_and_is_removed() -> None:
 
 
 def test_longer_paths_come_first() -> None:
-    """As RFC 6265 asks."""
+    """As RFC 6265 demands."""
     jar = CookieJar()
     jar.take("a=1; Path=/", HTTP, "/", NOW_S)
     jar.take("b=2; Path=/api", HTTP, "/", NOW_S)
@@ -78,7 +78,7 @@ def test_an_address_has_no_domain_above_it(domain: str, taken: bool) -> None:
 
 
 def test_a_platform_cannot_fill_a_customers_memory() -> None:
-    """The oldest cookie makes room for the newest."""
+    """The newest cookie replaces the oldest."""
     jar = CookieJar()
     for at in range(1000):
         jar.take(f"c{at}=1; Path=/", HTTP, "/", NOW_S)

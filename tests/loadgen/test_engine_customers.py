@@ -1,4 +1,4 @@
-"""A calendar of thinking customers: in order, nobody lost, nobody twice, stationary from the start."""
+"""A calendar of customers and their think times: in order, none lost, none twice, stationary from the start."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ START_NS = 10**15
 
 @given(count=st.integers(1, 60), think_mean_s=st.floats(0.01, 30.0), seed=st.integers(0, 1000), rounds=st.integers(1, 200))
 def test_customers_come_in_the_order_in_which_they_are_due(count: int, think_mean_s: float, seed: int, rounds: int) -> None:
-    """Whoever is taken thinks again and comes back at the instant drawn; time never goes backwards; each is in the calendar once."""
+    """A customer who was taken thinks again and comes back at the drawn instant; time never goes backwards; each is in the calendar once."""
     customers = Customers(count, START_NS, think_mean_s, np.random.default_rng(seed))
     now_ns, taken = START_NS, []
     for _ in range(rounds):
@@ -45,7 +45,7 @@ def test_the_start_is_stationary() -> None:
 
 
 def test_overdue_customers_are_counted() -> None:
-    """Those due within the first second, and not one more, wherever in the calendar they stand."""
+    """Those due within the first second, and not one more, at any position in the calendar."""
     customers = Customers(5_000, START_NS, 1.0, np.random.default_rng(4))
     due = [customers.take()[0] for _ in range(100)]
     expected = 100 + customers.overdue(START_NS + 10**9)
@@ -57,8 +57,8 @@ def test_overdue_customers_are_counted() -> None:
     assert (expected, due[0]) == (count, min(due))
 
 
-def test_tokens_are_kept_end_to_end() -> None:
-    """Each customer's token comes back as it was, whatever its length."""
+def test_tokens_are_returned_unchanged() -> None:
+    """At any length."""
     texts = ["a", "", "token-of-3", "x" * 500]
     starts = np.cumsum([0, *map(len, texts)])
     tokens = Tokens("".join(texts).encode(), starts)

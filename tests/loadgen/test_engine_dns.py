@@ -1,4 +1,4 @@
-"""Names are looked up once per interval; addresses that fail go last; a name server that fails does not stop a run."""
+"""Names are looked up once per interval; addresses that fail are tried last; a name server that fails does not stop a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.loadgen.misbehaving import MisbehavingServer
 
 
 class Names:
-    """A name server and a clock in the test's hand."""
+    """A name server and a clock that the test controls."""
 
     def __init__(self, *addresses: str) -> None:
         self.addresses, self.asked, self.now_s, self.down = addresses, 0, 0.0, False
@@ -30,7 +30,7 @@ class Names:
 
 
 def test_a_name_is_looked_up_once_per_interval() -> None:
-    """However often it is resolved; afterwards again."""
+    """For any number of requests; afterwards again."""
     names = Names("10.0.0.1")
     resolver = names.resolver()
     for names.now_s in (0.0, 10.0, 29.0):

@@ -1,4 +1,4 @@
-"""Whatever a server answers: nothing raises, nothing waits past its timeout, a request is one record, and good is only what came whole."""
+"""For every answer of a server: nothing raises, nothing waits past its timeout, a request is one record, and only complete answers are good."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MANY = settings(max_examples=60, deadline=None, suppress_health_check=list(Healt
 
 
 class Place:
-    """A server, an engine, and what both counted so far."""
+    """A server, an engine, and the counts of both so far."""
 
     def __init__(self, directory: Path) -> None:
         self.server = GeneratedServer()
@@ -73,7 +73,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 @example(answer=Answer((b"HTTP/1.1 200 OK\r\nX-Old: 1\nContent-Length: 2\r\n\r\nok",), body=b"ok"))
 @example(answer=Answer((b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Max-Age=--5\r\nContent-Length: 2\r\n\r\nok",), body=b"ok"))
 def test_a_valid_answer_is_good_with_its_whole_body(place: Place, answer: Answer) -> None:
-    """However it is framed, coded, spelled and cut into segments."""
+    """With any framing, coding, spelling and segmentation."""
     response = place.ask(answer)
     assert (response.error, response.status, response.content) == (None, 200, answer.body)
 
@@ -102,7 +102,7 @@ def test_an_answer_of_any_bytes_is_a_record(place: Place, answer: Answer, method
     ],
 )  # fmt: skip
 def test_a_location_is_followed_as_it_was_meant(place: Place, location: str | bytes, target: bytes) -> None:
-    """Its bytes are UTF-8, or stay what they are; a fragment is the customer's alone."""
+    """Its bytes are UTF-8, or stay unchanged; a fragment is not sent."""
     there = location if isinstance(location, bytes) else location.encode()
     place.server.answer = Answer((b"HTTP/1.1 302 Found\r\nLocation: " + there + b"\r\nContent-Length: 0\r\n\r\n",))
     place.server.targets.clear()
@@ -114,7 +114,7 @@ def test_a_location_is_followed_as_it_was_meant(place: Place, location: str | by
     "location", [b"shop://booked/7", b"http://h:99999/", b"http://[::1", b"http://a..b/", b"https://.x/", b"mailto:a@b"]
 )
 def test_a_location_that_cannot_be_followed_is_one_record(place: Place, location: bytes) -> None:
-    """The answer itself, as it came."""
+    """The answer itself, unchanged."""
     sent, rows, _ = place.counted()
     response = place.ask(Answer((b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n",)))
     now = place.counted()
@@ -123,15 +123,15 @@ def test_a_location_that_cannot_be_followed_is_one_record(place: Place, location
 
 @pytest.mark.parametrize("coding", [b"br", b"zstd", b"gzip, br"])
 def test_an_answer_to_head_may_name_any_coding(place: Place, coding: bytes) -> None:
-    """There is nothing to undo; with a body there is, and nobody here can."""
+    """There is nothing to decode; with a body there is, and an unknown coding is an error."""
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: " + coding + b"\r\nContent-Length: 3\r\n\r\n"
     assert place.ask(Answer((head,)), "HEAD").good
     assert place.ask(Answer((head + b"abc",)), "GET").error == "protocol"
 
 
 @pytest.mark.parametrize("behind", [b"garbage", b"\x1f\x8b", b"\x1f\x8b\x08\x00"])
-def test_what_is_behind_a_gzip_member_is_another_or_an_error(place: Place, behind: bytes) -> None:
-    """Never half a body that is called good."""
+def test_bytes_after_a_gzip_member_are_another_member_or_an_error(place: Place, behind: bytes) -> None:
+    """Never half a body that counts as good."""
     packed = gzip.compress(b"one") + behind
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
     assert place.ask(Answer((head + packed,))).error == "protocol"

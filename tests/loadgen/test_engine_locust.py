@@ -1,4 +1,4 @@
-"""Under Locust itself: plain tasks, its own processes, its own statistics; and all of it agrees with the records and with the server."""
+"""Under Locust itself: plain tasks, its own processes, its own statistics; all of it agrees with the records and with the server."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def recorded(directory: Path) -> tuple[np.ndarray[tuple[int], np.dtype[np.void]]
     ],
 )
 def test_statistics_records_and_server_agree(tmp_path: Path, server: MisbehavingServer, options: tuple[str, ...], workers: int) -> None:
-    """Each arrival once however many workers share them; totals equal everywhere; times exact to the millisecond."""
+    """Each arrival once for any number of workers; totals equal everywhere; times exact to the millisecond."""
     stats = locust(tmp_path, server.url, *options)
     rows, counters = recorded(tmp_path)
     assert len(counters) == workers
@@ -130,7 +130,7 @@ def test_statistics_records_and_server_agree(tmp_path: Path, server: Misbehaving
 
 @pytest.mark.servers  # half a minute: Locust's master waits for a dead worker's heartbeats
 def test_a_killed_worker_costs_its_last_second_and_is_named(tmp_path: Path, server: MisbehavingServer) -> None:
-    """The other worker's share is whole; the dead one's records reach to less than a second before its death; the window after it is blind."""
+    """The other worker's share is complete; the dead one's records end less than a second before its death; the time after it is blind."""
     process = start(tmp_path, server.url, "-u", "1", "--processes", "2", "Long")
     victim = tmp_path / "records" / "worker-1.rows"
     deadline = time.monotonic() + 60

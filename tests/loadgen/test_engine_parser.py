@@ -1,4 +1,4 @@
-"""The parser is pure: bytes in any pieces become the same message, and what is no HTTP/1.1 is refused."""
+"""The parser is pure: bytes in any pieces become the same message, and anything that is not HTTP/1.1 is refused."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def feed(data: bytes, cuts: list[int], *, bodiless: bool = False, closes: bool =
     sizes=st.lists(st.integers(1, 80), max_size=6),
     cuts=st.lists(st.integers(1, 900), max_size=20),
 )
-def test_wherever_it_is_cut_an_answer_is_the_same(
+def test_an_answer_is_the_same_in_any_pieces(
     body: bytes, framing: str, coding: str, interim: int, sizes: list[int], cuts: list[int]
 ) -> None:
-    """Every framing, coding, number of 1xx answers before it and split gives the body that was meant."""
+    """Every framing, coding, number of 1xx answers before it and split gives the right body."""
     sent = CODINGS[coding](body)
     head = b"HTTP/1.1 100 Continue\r\n\r\n" * interim + b"HTTP/1.1 200 OK\r\nServer: x\r\n"
     head += b"content-encoding: %b\r\n" % coding.encode() if coding else b""
@@ -90,7 +90,7 @@ def test_wherever_it_is_cut_an_answer_is_the_same(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: yyyyyyyyyyyy\r\n" * 5000,
     ],
 )
-def test_what_contradicts_itself_or_exceeds_a_limit_is_refused(data: bytes) -> None:
+def test_a_contradictory_or_too_large_answer_is_refused(data: bytes) -> None:
     """A client that guessed would measure something else."""
     with pytest.raises(ProtocolError):
         feed(data, [])
@@ -123,7 +123,7 @@ def test_no_body_is_waited_for_where_there_is_none(status: int, bodiless: bool) 
 
 
 def test_answers_of_several_endpoints_take_turns() -> None:
-    """What is remembered of a header block is its meaning, whatever came between; how long the answer is counts each time."""
+    """The meaning of a header block is remembered, also across other answers; the length is read each time."""
     parser = ResponseParser()
     one, other = (b"HTTP/1.1 200 OK\r\nX: %d\r\nContent-Length: %d\r\n\r\n" % (size, size) for size in (2, 3))
     for _ in range(3):
@@ -136,7 +136,7 @@ def test_answers_of_several_endpoints_take_turns() -> None:
 
 
 def test_of_many_header_blocks_few_are_remembered() -> None:
-    """A platform that puts a number of its own into each answer must not fill the memory."""
+    """A platform with a unique value in each answer must not fill the memory."""
     memo = HeadMemo()
     parser = ResponseParser(memo)
     for number in range(1000):
@@ -144,8 +144,8 @@ def test_of_many_header_blocks_few_are_remembered() -> None:
     assert len(memo.heads) <= 64
 
 
-def test_bytes_after_the_answer_spoil_the_connection() -> None:
-    """What nobody asked for must not become the next answer."""
+def test_bytes_after_the_answer_end_the_connection() -> None:
+    """Bytes that belong to no request must not become the next answer."""
     parser = ResponseParser()
     parser.start(bodiless=False)
     data = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1"
@@ -156,6 +156,6 @@ def test_bytes_after_the_answer_spoil_the_connection() -> None:
 
 
 def test_an_answer_cut_short_is_no_answer() -> None:
-    """An end of file inside a stated length or among chunks gives nothing; where the end is the length, it gives the message."""
+    """An end of file inside a stated length or among chunks gives nothing; if the end marks the length, it gives the message."""
     assert feed(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", [], closes=True) is None
     assert feed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", [], closes=True) is None

@@ -41,7 +41,7 @@ def port(server: MisbehavingServer) -> int:
     return int(server.url.rsplit(":", 1)[1])
 
 
-def test_plain_http_is_asked_by_absolute_urls(server: MisbehavingServer) -> None:
+def test_plain_http_uses_absolute_urls(server: MisbehavingServer) -> None:
     """On one connection; the proxy's password goes to the proxy and no further."""
     with forward({NAME: port(server)}, LOGIN) as proxy, engine_through(proxy.url, NAME, login=LOGIN) as engine:
         transport = EngineTransport(engine, f"http://{NAME}:8080")
@@ -74,14 +74,14 @@ def test_tls_goes_through_a_tunnel(certificate: Path, secure: MisbehavingServer)
 
 
 def test_another_name_in_the_certificate_is_refused(certificate: Path, secure: MisbehavingServer) -> None:  # noqa: F811
-    """Whatever the proxy leads to."""
+    """Wherever the proxy leads."""
     with forward({NAME: port(secure)}) as proxy, engine_through(proxy.url, NAME, ca=certificate) as engine:
         answer = EngineTransport(engine, f"https://{NAME}").send(ASK)
     assert (answer.status, answer.sent, answer.may_have_arrived) == (0, False, False)
     assert secure.requests == []
 
 
-def test_other_hosts_are_asked_straight(server: MisbehavingServer) -> None:
+def test_other_hosts_are_reached_directly(server: MisbehavingServer) -> None:
     """Such as the parts on this machine."""
     with forward({NAME: 1}, LOGIN) as proxy, engine_through(proxy.url, NAME, login=LOGIN) as engine:
         assert EngineTransport(engine, server.url).send(ASK).status == 200
@@ -122,8 +122,10 @@ def answers(status: str, *more: bytes) -> bytes:
         (tls, b"", False, Failure.CONNECT_TIMEOUT),
     ],
 )
-def test_whose_doing_a_failure_was(address: Callable[[Forward], str], answer: bytes | None, close: bool, failure: Failure) -> None:
-    """What the proxy does not pass on says nothing of the platform; that it could not connect to it does. Nothing can have happened either way."""
+def test_a_failure_is_assigned_to_the_proxy_or_to_the_platform(
+    address: Callable[[Forward], str], answer: bytes | None, close: bool, failure: Failure
+) -> None:
+    """A refusal by the proxy is no evidence about the platform; that it could not connect to the platform is. In both cases nothing happened."""
     with forward({}, answer=answer, close=close) as proxy, engine_through(proxy.url, NAME) as engine:
         got = EngineTransport(engine, address(proxy), connect_timeout_s=0.3 if answer == b"" else 20.0).send(ASK)
     assert (got.status, got.failure, got.sent, got.may_have_arrived) == (0, failure, False, False)
@@ -138,8 +140,8 @@ def test_a_proxy_that_is_not_there(address: Callable[[Forward], str], where: str
     assert (got.failure, got.may_have_arrived) == (Failure.PROXY, False)
 
 
-def test_what_is_written_never_shows_the_password() -> None:
-    """A representation goes to logs."""
+def test_representations_never_show_the_password() -> None:
+    """They go to logs."""
     proxy = Proxy.of("http://proxy.invalid:3128", ["https://[::1]", "http://bücher.invalid"], LOGIN)
     assert LOGIN.partition(":")[2] not in repr(proxy)
     assert proxy.tunnel(Origin(True, "::1", 443)).startswith(b"CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\n")
@@ -151,8 +153,8 @@ def test_what_is_written_never_shows_the_password() -> None:
         st.binary(max_size=200), st.from_regex(rb"HTTP/1\.[01] [1-5]\d\d [a-z]*\r\n(?:[a-z]+: [a-z]*\r\n)*\r\n[a-z]{0,3}", fullmatch=True)
     )
 )
-def test_any_answer_is_whole_good_or_refused(received: bytes) -> None:
-    """However it is cut: what was not yet whole becomes so, and a refusal stays one."""
+def test_any_answer_is_incomplete_good_or_refused(received: bytes) -> None:
+    """In any pieces: an incomplete one becomes complete, and a refusal stays one."""
 
     def told(part: bytes) -> bool | Reason | None:
         try:

@@ -63,7 +63,7 @@ def test_workers_share_without_overlap_and_miss_none(workers: int, count: int) -
 
 
 def test_instants_are_replayed_from_a_file(tmp_path: Path) -> None:
-    """Seconds, one a line; what does not ascend is refused."""
+    """Seconds, one per line; instants that do not ascend are refused."""
     path = tmp_path / "arrivals.txt"
     path.write_text("0.5\n0.5\n1.25\n")
     assert replay(path).tolist() == [500_000_000, 500_000_000, 1_250_000_000]
@@ -81,6 +81,6 @@ def test_profiles_peak_where_they_say(profile: Rate) -> None:
 
 
 def test_a_negative_rate_is_refused() -> None:
-    """A ramp that runs below zero is a mistake in the plan."""
+    """A ramp that goes below zero is a mistake in the plan."""
     with pytest.raises(ValueError, match="negative"):
         evenly(Ramp(10.0, -10.0, 5.0), 10.0)

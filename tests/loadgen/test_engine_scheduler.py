@@ -1,4 +1,4 @@
-"""The open model: all that is due is begun, in time or late, never dropped; and a bug in a journey stops nothing."""
+"""The open model: every due arrival is begun, in time or late, never dropped; and an error in a journey stops nothing."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def test_arrivals_are_begun_with_their_intended_time_and_never_before() -> None:
     assert begun == [5_000_000, 5_000_000, 10_000_000, 40_000_000]
 
 
-def test_a_crew_that_is_too_small_makes_late_not_lost() -> None:
-    """Twenty arrivals at once for two greenlets that take 5 ms each: all are served, with the time at which they were due."""
+def test_too_few_greenlets_make_arrivals_late_and_lose_none() -> None:
+    """Twenty arrivals at once for two greenlets that take 5 ms each: all are served, with their due times."""
     begun: list[int] = []
 
     def serve(_agenda: Arrivals, due_ns: int, _subject: object) -> None:
@@ -51,8 +51,8 @@ def test_a_crew_that_is_too_small_makes_late_not_lost() -> None:
     assert scheduler.size == 2
 
 
-def test_a_parked_session_is_taken_up_at_its_time() -> None:
-    """A session that thinks holds no greenlet; with a crew of one, others go on in between."""
+def test_a_waiting_session_continues_at_its_time() -> None:
+    """A session in its think time holds no greenlet; with a single greenlet, others run in between."""
     order: list[str] = []
 
     def serve(agenda: Arrivals, _due_ns: int, subject: str | None) -> None:
@@ -65,7 +65,7 @@ def test_a_parked_session_is_taken_up_at_its_time() -> None:
 
 
 def test_a_journey_that_raises_is_reported_and_the_load_goes_on() -> None:
-    """Errors are handed over, the crew stays."""
+    """Errors are reported, the greenlets stay."""
     begun: list[int] = []
 
     def serve(_agenda: Arrivals, due_ns: int, _subject: object) -> None:
@@ -77,12 +77,12 @@ def test_a_journey_that_raises_is_reported_and_the_load_goes_on() -> None:
 
 
 def test_what_is_not_begun_by_the_end_is_counted() -> None:
-    """Stopped while the only greenlet is stuck: one begun, four overdue."""
+    """Stopped while the only greenlet hangs: one begun, four overdue."""
     agenda, _, _ = carry_out([1] * 5 + [5000], lambda *_: gevent.sleep(60), crew=1, until_ms=100)
     assert (agenda.begun, agenda.overdue(time.monotonic_ns())) == (1, 4)
 
 
-def test_a_crew_of_none_is_refused() -> None:
-    """It would never end."""
+def test_zero_greenlets_are_refused() -> None:
+    """The load would never end."""
     with pytest.raises(ValueError, match="crew"):
         carry_out([1], lambda *_: None, crew=0)

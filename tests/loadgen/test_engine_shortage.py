@@ -1,7 +1,4 @@
-"""Out of descriptors, ports, threads or memory: that is this machine's doing, and no answer of the platform's.
-
-Each shortage is made for real, in a process of its own.
-"""
+"""A shortage of descriptors, ports, threads or memory is caused by this machine and is no answer of the platform."""
 
 from __future__ import annotations
 
@@ -67,7 +64,7 @@ def server() -> Iterator[MisbehavingServer]:
 
 
 def test_without_a_descriptor_nothing_is_sent_and_nothing_refused(server: MisbehavingServer) -> None:
-    """The plain client and the journeys' way say the same: shortage, certainly not done; and once there are descriptors again, all is well."""
+    """The plain client and the journeys' transport agree: shortage, certainly not done; and once there are descriptors again, requests work."""
     program = """
         engine = Engine(Settings())
         client, transport = engine.client(sys.argv[1]), EngineTransport(engine, sys.argv[1])
@@ -85,7 +82,7 @@ def test_without_a_descriptor_nothing_is_sent_and_nothing_refused(server: Misbeh
 
 @pytest.mark.parametrize("spare", [0, 2])
 def test_a_name_that_cannot_be_looked_up_for_lack_of_descriptors_is_not_unknown(spare: int) -> None:
-    """The C library calls it *name unknown* or *try again*, and so would a platform's lost name be called."""
+    """The C library reports *name unknown* or *try again*, as it would for a name that does not exist."""
     program = """
         engine = Engine(Settings())
         client = engine.client("http://platform.invalid")
@@ -101,7 +98,7 @@ def test_a_name_that_cannot_be_looked_up_for_lack_of_descriptors_is_not_unknown(
 
 
 def test_authorities_that_cannot_be_read_for_lack_of_descriptors_are_read_later() -> None:
-    """OpenSSL reads none without a word, and would then find no certificate trusted for as long as the load lasts."""
+    """OpenSSL reads none and reports no error, and would then trust no certificate for the rest of the load."""
     program = """
         engine = Engine(Settings())
         client = engine.client("https://127.0.0.1:9")
@@ -140,7 +137,7 @@ def test_without_a_port_nothing_is_sent_and_nothing_unreachable() -> None:
 
 
 def test_a_machine_without_an_address_of_the_family_is_not_short() -> None:
-    """The very same number of error, and no shortage: that address cannot be reached from here, however many ports there are."""
+    """The same error number, but no shortage: that address cannot be reached from here with any number of ports."""
     program = """
         import subprocess
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
@@ -163,7 +160,7 @@ def test_a_machine_without_an_address_of_the_family_is_not_short() -> None:
     ],
 )
 def test_a_failed_look_up_has_its_reason(error: Exception, reason: Reason) -> None:
-    """By what the system said; a name server that does not answer is no shortage."""
+    """As the system reports it; a name server that does not answer is no shortage."""
 
     def lookup(_host: str, _port: int) -> list[object]:
         raise error
@@ -174,7 +171,7 @@ def test_a_failed_look_up_has_its_reason(error: Exception, reason: Reason) -> No
 
 
 def test_other_errors_are_not_a_shortage() -> None:
-    """They are ours, and must be seen."""
+    """They are errors of the harness, and must be seen."""
 
     def lookup(_host: str, _port: int) -> list[object]:
         raise RuntimeError("dictionary changed size during iteration")
@@ -188,7 +185,7 @@ def _found(addresses: Sequence[tuple[int, object]], _host: str, _port: int) -> l
 
 
 def test_of_several_addresses_one_that_could_not_be_tried_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it would have said nobody knows, although the other one refused."""
+    """Its answer is unknown, although the other one refused."""
     # A resolver that knows two addresses of one name: the first refuses, for the second there is no descriptor.
     refused, short = (socket.AF_INET, ("127.0.0.1", 1)), (socket.AF_INET6, ("::1", 1, 0, 0))
     engine = Engine(Settings())
@@ -210,8 +207,8 @@ def test_of_several_addresses_one_that_could_not_be_tried_counts(monkeypatch: py
     engine.close()
 
 
-def test_nothing_is_short_now() -> None:
-    """The question itself leaves nothing behind."""
+def test_nothing_is_short_in_this_test() -> None:
+    """The check itself leaves nothing behind."""
     before = len(list(Path("/proc/self/fd").iterdir()))
     assert not shortage.of_descriptors()
     assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -1,4 +1,4 @@
-"""Who sleeps on the shared timer wakes in the order of their instants, not before them, and only once."""
+"""Sleepers on the shared timer wake in the order of their instants, not before them, and only once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from closeshave.loadgen.sleep import sleep_until
 
 
 def test_sleepers_wake_in_order_and_never_early(engine: Engine) -> None:
-    """Whatever order they fell asleep in."""
+    """In whatever order they fell asleep."""
     start_ns, woken = time.monotonic_ns(), list[int]()
 
     def sleeper(after_ns: int) -> None:
@@ -25,7 +25,7 @@ def test_sleepers_wake_in_order_and_never_early(engine: Engine) -> None:
     assert woken == [0, -5, 10_000_000, 20_000_000, 30_000_000]
 
 
-def test_who_is_ended_while_asleep_is_not_woken_later(engine: Engine) -> None:
+def test_a_sleeper_that_was_ended_is_not_woken_later(engine: Engine) -> None:
     """Its greenlet may be doing something else by then."""
     slept = list[str]()
 
@@ -44,8 +44,8 @@ def test_who_is_ended_while_asleep_is_not_woken_later(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("ago_ns", [0, 10**9])
-def test_what_is_past_gives_way_once(engine: Engine, ago_ns: int) -> None:
-    """So that a customer who is late still lets others have their turn."""
+def test_a_past_instant_yields_once(engine: Engine, ago_ns: int) -> None:
+    """So that a late customer lets others run."""
     others = list[int]()
     gevent.spawn(others.append, 1)
     sleep_until(engine.loop, time.monotonic_ns() - ago_ns)

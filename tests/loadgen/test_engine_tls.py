@@ -62,7 +62,7 @@ def trusting(certificate: Path) -> Engine:
 
 @pytest.mark.parametrize("path", ["/plain", "/byte-by-byte", "/chunked", "/gzip", "/announced-close"])
 def test_answers_come_through_tls_as_they_do_without(certificate: Path, secure: MisbehavingServer, path: str) -> None:
-    """Twice, with the connection kept where it may be."""
+    """Twice, with the connection kept if possible."""
     engine = trusting(certificate)
     client = engine.client(secure.url)
     for _ in range(2):
@@ -106,7 +106,7 @@ def test_a_certificate_not_trusted_or_for_another_name_is_fail(certificate: Path
 
 
 def test_a_server_that_rejects_the_handshake_is_fail(certificate: Path) -> None:
-    """It hangs up on the hello."""
+    """It closes the connection after the hello."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def hang_up() -> None:
@@ -124,7 +124,7 @@ def test_a_server_that_rejects_the_handshake_is_fail(certificate: Path) -> None:
 
 
 def test_an_end_without_close_notify_is_no_end_of_a_body(certificate: Path, secure: MisbehavingServer) -> None:
-    """A body until close that ends without TLS's own farewell may have been cut by anybody: truncated, not ok."""
+    """A body until close that ends without TLS's close_notify may have been cut by anyone: truncated, not ok."""
     engine = trusting(certificate)
     response = engine.client(secure.url).post("/until-close", json={})
     assert (response.outcome, response.error) == (Outcome.INFO, "truncated")

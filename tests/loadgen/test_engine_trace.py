@@ -1,4 +1,4 @@
-"""What an answer's headers tell of the platform."""
+"""What an answer's headers state about the platform."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ from closeshave.loadgen.trace import timings
     ],
 )
 def test_server_timing(header: str, expected: dict[str, float]) -> None:
-    """Durations by metric; nonsense is left out."""
+    """Durations by metric; invalid entries are left out."""
     assert timings(header) == expected

@@ -1,4 +1,4 @@
-"""Requests are written as HTTP/1.1 wants them, and nothing that a journey passes can smuggle a line in."""
+"""Requests are valid HTTP/1.1, and nothing that a journey passes can add a line."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def test_a_url_is_an_origin_and_a_target(url: str, origin: Origin, target: str, 
 
 @pytest.mark.parametrize("url", ["ftp://a", "a/b", "http://", "//a"])
 def test_anything_else_is_no_url(url: str) -> None:
-    """Only http and https with a host."""
+    """Only http and https with a host are valid."""
     with pytest.raises(ValueError, match="URL"):
         split(url)
 
 
 def test_requests_have_a_length_when_they_may_have_a_body() -> None:
-    """A GET has none, an empty POST says 0, a body says how long it is."""
+    """A GET has none, an empty POST has 0, a body has its length."""
     start = b" /a HTTP/1.1\r\nHost: shop.example:8080\r\nAccept: */*\r\n"
     assert build("GET", "/a", CONSTANT, None, None) == b"GET" + start + b"\r\n"
     assert build("POST", "/a", CONSTANT, None, None) == b"POST" + start + b"Content-Length: 0\r\n\r\n"
@@ -59,7 +59,7 @@ def test_a_line_end_in_a_header_is_refused(value: str) -> None:
     ],
 )
 def test_targets_are_quoted(path: str, quoted: str) -> None:
-    """What may not stand in a request line is percent-encoded; what is encoded already is left."""
+    """Characters that are not allowed in a request line are percent-encoded; encoded ones stay unchanged."""
     assert build("GET", path, "", None, None).split(b"\r\n")[0] == f"GET {quoted} HTTP/1.1".encode()
 
 
@@ -74,14 +74,14 @@ def test_targets_are_quoted(path: str, quoted: str) -> None:
     ],
     ids=str,
 )
-def test_a_header_of_ones_own_replaces_the_one_of_its_name(constant, own, kept):
-    """Whatever its case: nobody gets two tokens, two hosts or two lengths."""
+def test_a_header_of_the_journey_replaces_the_one_of_the_same_name(constant, own, kept):
+    """In any case: no request has two tokens, two hosts or two lengths."""
     lines = constant_lines(Origin(False, "h", 80), constant)
     assert build("GET", "/", lines, own, None).decode().split("\r\n")[1:-2] == kept
 
 
 def test_a_body_is_framed_by_the_engine_alone():
-    """A header of one's own that says otherwise would make two requests of one."""
+    """A length header of the journey would turn one request into two."""
     with pytest.raises(ValueError, match="Transfer-Encoding"):
         build("POST", "/", CONSTANT, {"transfer-encoding": "chunked"}, b"{}")
 
@@ -91,7 +91,7 @@ def test_a_body_is_framed_by_the_engine_alone():
     [("http://münchen.example/", "xn--mnchen-3ya.example"), ("http://M%C3%BCnchen.example", "xn--mnchen-3ya.example"), ("http://[::1]:8/", "::1"),
      ("http://UPPER.example", "upper.example"), ("http://a_b.example.", "a_b.example.")],
 )  # fmt: skip
-def test_a_host_is_named_as_name_servers_know_it(url, host):
+def test_a_host_is_encoded_as_name_servers_know_it(url, host):
     """Also one with letters beyond ASCII."""
     assert split(url)[0].host == host
 
@@ -101,7 +101,7 @@ def test_a_host_is_named_as_name_servers_know_it(url, host):
     ["http://a..b/", "http://.a/", "http://h:0/", "http://h:99999/", "http://h:x/", "http://[::1", "http://" + "a" * 64 + ".b/", "http://a%20b/",
      "http://\udcff/", "ftp://h/", "http:///x", "http://-a.b/", "http://xn--\u00fc\uffff/"],
 )  # fmt: skip
-def test_what_can_be_no_host_is_refused(url):
-    """With a ValueError, whatever is wrong with it."""
+def test_an_invalid_host_is_refused(url):
+    """With a ValueError for every kind of error in it."""
     with pytest.raises(ValueError, match=r"\S"):
         split(url)

@@ -1,4 +1,4 @@
-"""When a fault first showed in what customers and canaries sent."""
+"""When a fault first showed in the operations of customers and canaries."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def shown_s(of: Run, within_s: float = WITHIN_S) -> float | None:
 
 
 def test_errors_in_scope_show_a_fault_within_some_operations():
-    """An outage that begins with the injection is seen as soon as chance cannot explain it."""
+    """An outage that begins with the injection is found as soon as chance cannot explain it."""
     assert shown_s(run(bad=[(120, 140)])) == pytest.approx(0.1, abs=0.11)
 
 
@@ -61,13 +61,13 @@ def test_a_late_effect_is_dated_when_it_comes():
         pytest.param({"bad": [(120, 140)], "shard": 2, "region": "west"}, id="elsewhere"),
     ],
 )
-def test_what_is_not_the_faults_doing_is_not_taken_for_its_effect(quiet):
-    """Trouble that was there before, that comes too late, that is one mishap or out of scope says nothing."""
+def test_failures_with_another_cause_are_not_taken_for_an_effect(quiet):
+    """Failures before the fault, too late, single ones or ones out of scope are no effect."""
     assert shown_s(run(**quiet)) is None
 
 
-def test_a_rare_operation_is_not_drowned_by_the_others():
-    """Payments that fail show the fault of the provider, although everything else goes on."""
+def test_a_rare_operation_is_not_hidden_by_the_others():
+    """Failing payments show the fault of the provider, although all other operations succeed."""
     fault = Fault("down", "dependency.payments-down", "break", 10, 30, Expected.DEGRADES)
     made = run()
     made.faults, made.events = (fault,), []
@@ -85,14 +85,14 @@ def test_a_fault_that_was_never_injected_shows_nothing():
     assert shown_s(made) is None
 
 
-def test_normal_is_what_was_lately_and_not_a_calm_long_gone():
-    """A machine that was busy in calm is no excuse for what a fault does a quiet minute later."""
+def test_normal_is_the_last_minute_and_not_the_calm_phase():
+    """A machine that was busy in calm does not hide what a fault does in a quiet minute later."""
     made = run(bad=[(20, 40)], slow=[(121, 123)])
     assert shown_s(made) == pytest.approx(1.2, abs=0.21)
 
 
 def test_reads_past_the_cache_show_the_loss_of_a_cache():
-    """As fast as before and all well, but none of them is a hit any more."""
+    """As fast as before and all good, but none of them is a hit any more."""
     made = run(cache="hit")
     made.operations = [
         replace(op, cache="bypass") if ns(120) <= op.intended_ns < ns(130) and op.source == "customers" else op for op in made.operations

@@ -1,4 +1,4 @@
-"""The plans of ``make faults``: valid, short, and every kind has its turn."""
+"""The plans of ``make faults``: valid, short, and with every kind of fault."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ FILES = sorted(PLANS.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_plan_of_the_proving_ground_is_valid(path):
+def test_a_plan_of_make_faults_is_valid(path):
     """Each expects of a fault what its kind expects."""
     for fault in prepare(str(path)).plan.faults:
         assert fault.expected is KINDS[fault.kind].expected
 
 
 @pytest.mark.parametrize("environment", ["embedded", "containers"])
-def test_every_kind_that_works_on_an_environment_has_its_turn_there(environment):
+def test_every_kind_that_works_on_an_environment_is_tested_there(environment):
     """Exactly once; each plan is valid there too."""
     struck = [fault.kind for path in plans(environment) for fault in prepare(str(path), environment=environment).plan.faults]
     assert sorted(struck) == sorted(name for name, kind in KINDS.items() if environment in kind.environments)
 
 
-def test_all_of_it_takes_less_than_half_an_hour():
-    """With three quarters of a minute each to start and to judge."""
+def test_all_plans_take_less_than_half_an_hour():
+    """With 45 seconds each to start and to judge."""
     assert sum(prepare(str(path)).plan.duration_s + 45 for path in plans("embedded")) < 30 * 60

@@ -1,4 +1,4 @@
-"""A run's faults as rows of the proving ground, and what makes one of them fall through."""
+"""A run's faults as rows of the table, and what makes a row fail."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(*marks: Mark, strike: float = 119.98, outage: bool = True) -> Run:
     return made
 
 
-def test_a_row_tells_a_faults_life():
+def test_a_row_states_the_instants_of_a_fault():
     """Lateness against the schedule, then seconds since the injection; the proof counts from the undo."""
     (row,) = rows(run().evidence, KINDS)
     assert (row.kind, row.scope) == ("shard.primary-killed", "shard 1")
@@ -50,8 +50,8 @@ def test_a_row_tells_a_faults_life():
         (run(Mark(ns(180), "heal-unproven", "kill: shard 1: no replica")), "unproven: kill: shard 1: no replica"),
     ],
 )
-def test_a_fault_with_a_flaw_is_not_well(made, wrong):
-    """Late, not felt, over early, not seen, something left or unproven: each is shown."""
+def test_a_fault_with_a_defect_fails(made, wrong):
+    """Late, without effect, ended early, not observed, something left or unproven: each is shown."""
     (row,) = rows(made.evidence, KINDS)
     assert not row.well
     if wrong not in {"late", "no effect"}:
@@ -62,28 +62,28 @@ def test_a_fault_with_a_flaw_is_not_well(made, wrong):
     "unknown",
     [replace(GOOD, late_ms=None), replace(GOOD, observed_s=None), replace(GOOD, undone_s=None), replace(GOOD, proven_s=None)],
 )
-def test_what_is_unknown_is_not_well(unknown):
+def test_an_unknown_value_fails(unknown):
     """Unknown never becomes success."""
     assert GOOD.well
     assert not unknown.well
 
 
 def test_kinds_that_customers_should_not_notice_need_no_effect():
-    """A platform that tolerates a fault shows nothing, and that is right."""
+    """If a platform tolerates a fault, no effect is right."""
     assert replace(GOOD, effect_s=None, effect_within_s=None).well
     assert not replace(GOOD, effect_s=None).well
 
 
 def test_the_page_has_a_line_for_each_fault():
-    """Figures with two decimals, *unknown* where there is none, *none expected* where nobody should notice."""
+    """Figures with two decimals, *unknown* if there is none, *none expected* if customers should not notice."""
     text = table.page([GOOD, replace(GOOD, kind="x.y", late_ms=None, effect_s=None, effect_within_s=None)], "embedded", "2026-11-21")
     assert "| shard.primary-killed | shard 1 | 12.00 | 0.05 | 0.40 (of 10) | 12.00 | 5.00 | nothing |" in text
     assert "| x.y | shard 1 | unknown | 0.05 | none expected | 12.00 | 5.00 | nothing |" in text
     assert "1 of 2 kinds are as expected" in text
 
 
-def test_of_a_kind_that_was_tried_again_only_the_last_run_tells():
-    """After something was fixed; two faults of one kind in one run are both shown."""
+def test_of_a_kind_that_was_repeated_only_the_last_run_counts():
+    """After a correction; two faults of one kind in one run are both shown."""
     old, other = replace(GOOD, left="no probe saw it"), replace(GOOD, kind="cache.slow")
     again = (GOOD, replace(GOOD, scope="shard 2"))
     assert superseded([old, other], again) == [other, *again]

@@ -1,4 +1,4 @@
-"""A TCP relay: what a proxy in front of a database does when the primary moves."""
+"""A TCP relay, which acts like a proxy in front of a database when the primary moves."""
 
 from __future__ import annotations
 

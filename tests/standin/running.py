@@ -41,7 +41,7 @@ LIMIT_SCALE = 4.0
 
 @dataclass(slots=True)
 class Running:
-    """Two shards in two regions, a process in each region, Europe's cache apart from the other tiers."""
+    """Two shards in two regions, a process in each region, Europe's cache separate from the other tiers."""
 
     servers: dict[int, Postgres]
     primaries: dict[int, Relay]
@@ -98,7 +98,7 @@ class Running:
 
 
 class Customer(httpx.Client):
-    """An HTTP client that keeps the dialect's rules: CSRF pair, address, bearer."""
+    """An HTTP client that follows the API's rules: CSRF pair, address, bearer."""
 
     def __init__(self, url: str, address: str) -> None:
         headers = {"X-Forwarded-For": address, "X-CSRF-Token": "pair", "Cookie": "csrf_token=pair"}

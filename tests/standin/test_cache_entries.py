@@ -1,4 +1,4 @@
-"""What the caches and the databases of a running platform hold in the end, each asked by itself."""
+"""What the caches and the databases of a running platform hold in the end, each read separately."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def change(boss: Customer, franchise: int) -> None:
     assert boss.at(franchise).put(f"/api/v2/locations/{franchise}", json={"name": f"New {random.random()}"}).status_code == 200
 
 
-def test_entries_of_every_cache_say_what_the_databases_say(cached: Deployment, boss: Customer) -> None:
-    """Read before and after a change; each entry is named with the node and the region that keep it."""
+def test_entries_of_every_cache_equal_the_databases(cached: Deployment, boss: Customer) -> None:
+    """Read before and after a change; each entry is named with its node and region."""
     look(boss, 1, 2, 60)
     change(boss, 2)
     look(boss, 2)
@@ -69,7 +69,7 @@ def test_entries_of_every_cache_say_what_the_databases_say(cached: Deployment, b
 
 
 def test_an_entry_that_was_never_invalidated_is_found(cached: Deployment, boss: Customer) -> None:
-    """What the cache holds is older than what the database holds, however long one waits."""
+    """The cache holds an older version than the database, however long one waits."""
     look(boss, 31, 32)
     defects.plant(cached, "never-invalidated", [31])
     time.sleep(2 * LOOK_EVERY_S)  # the processes' own interval: there is nothing to ask them
@@ -80,8 +80,8 @@ def test_an_entry_that_was_never_invalidated_is_found(cached: Deployment, boss: 
     assert found[31]["cached_version"] == found[31]["stored_version"] - 1
 
 
-def test_what_is_dropped_while_one_waits_is_no_difference(cached: Deployment, platform: Running, boss: Customer) -> None:
-    """A lost tier keeps the platform from dropping an entry; once it is back, so does the platform."""
+def test_an_entry_that_is_dropped_in_time_is_no_difference(cached: Deployment, platform: Running, boss: Customer) -> None:
+    """While a tier is lost the platform cannot drop an entry; once it is back, it does."""
     look(boss, 33)
     store = redis.Redis(port=platform.store.port)
     store.client_pause(1_500)
@@ -91,7 +91,7 @@ def test_what_is_dropped_while_one_waits_is_no_difference(cached: Deployment, pl
 
 
 def test_only_a_sample_is_compared_and_every_key_is_named(cached: Deployment, boss: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sample is drawn by the generator that is given; a replica's entries are named and not compared."""
+    """The given generator draws the sample; a replica's entries are named and not compared."""
     look(boss, *range(1, 9))
     monkeypatch.setattr(cache_entries, "COMPARED_MAX", 3)
     found = read(cached)
@@ -101,7 +101,7 @@ def test_only_a_sample_is_compared_and_every_key_is_named(cached: Deployment, bo
 
 
 def test_a_cache_that_cannot_be_read_is_named(cached: Deployment) -> None:
-    """Nobody takes the rest for all."""
+    """The others do not count as all caches."""
     lost = replace(cached.stores[1], port=1)
     with pytest.raises(FinalStateUnreadable, match="cache-eu cannot be read"):
         read(replace(cached, stores=(cached.stores[0], lost)))

@@ -1,4 +1,4 @@
-"""Planted defects that need no fault: each misbehaves as its name says while it is planted, and not before or after."""
+"""Planted defects that need no fault: each acts as its name says while it is planted, and not before or after."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def rows(platform: Running, shard: int, booking: int) -> int:
 def test_an_early_acknowledgement_confirms_what_the_commit_refuses(
     platform: Running, customers: Sequence[Customer], deployed: Deployment, planted: Callable[..., None]
 ) -> None:
-    """Of two who want one slot at once both are told yes, and one of the bookings is nowhere."""
+    """Two customers who want one slot at once both get a confirmation, and one of the bookings does not exist."""
     planted("early-acknowledgement")
     rivals = [customer.at(20) for customer in customers[:2]]
 
@@ -96,7 +96,7 @@ def test_ignored_keys_book_again(customers: Sequence[Customer], deployed: Deploy
 def test_a_double_charge_follows_the_second_confirmation_only(
     platform: Running, customers: Sequence[Customer], deployed: Deployment, planted: Callable[..., None]
 ) -> None:
-    """The first confirmation charges once; the second charges again, unheard."""
+    """The first confirmation charges once; the second charges again, and the platform does not record it."""
     customer = customers[0].at(22)
 
     def charges(confirmations: int) -> int:
@@ -113,10 +113,8 @@ def test_a_double_charge_follows_the_second_confirmation_only(
     assert charges(2) == 1
 
 
-def test_stale_slots_go_on_offering_what_was_booked(
-    customers: Sequence[Customer], deployed: Deployment, planted: Callable[..., None]
-) -> None:
-    """A list that was looked at before the booking looks the same after it."""
+def test_stale_slots_still_offer_what_was_booked(customers: Sequence[Customer], deployed: Deployment, planted: Callable[..., None]) -> None:
+    """A list that was read before the booking is the same after it."""
     customer, wish = customers[0].at(23), next(WISHES)
 
     def offered() -> bool:
@@ -134,7 +132,7 @@ def test_stale_slots_go_on_offering_what_was_booked(
 def test_a_tenant_leak_shows_another_customers_booking(
     customers: Sequence[Customer], deployed: Deployment, planted: Callable[..., None]
 ) -> None:
-    """A customer who reads an own booking gets another's every few times; their other requests are served as ever."""
+    """Some reads of a customer's own booking return another's; other requests are served as usual."""
     mine = book(customers[0].at(24), next(WISHES)).json()["id"]
     others = book(customers[1].at(24), next(WISHES)).json()["id"]
     planted("tenant-leak")
@@ -148,7 +146,7 @@ def test_a_tenant_leak_shows_another_customers_booking(
 def test_the_wrong_shard_takes_the_bookings_of_drawn_franchises_only(
     platform: Running, customers: Sequence[Customer], deployed: Deployment, planted: Callable[..., None]
 ) -> None:
-    """The booking exists, can be read, and lies where it does not belong; once cleared, it is gone and the guard is back."""
+    """The booking exists, can be read, and is on the wrong shard; once the defect is cleared, it is removed and the database refuses such rows again."""
     planted("wrong-shard", [25])
     drawn, other = (book(customers[0].at(franchise), next(WISHES)).json()["id"] for franchise in (25, 26))
     assert (rows(platform, 3, drawn), rows(platform, 1, other)) == (1, 1)
@@ -159,7 +157,7 @@ def test_the_wrong_shard_takes_the_bookings_of_drawn_franchises_only(
 
 
 def test_an_error_may_hide_in_a_200(customers: Sequence[Customer], deployed: Deployment, planted: Callable[..., None]) -> None:
-    """Some lists of free times are none, though the status says all is well."""
+    """Some answers with status 200 are not lists of free times."""
 
     def bodies() -> list[bool]:
         answers = [customers[0].at(27).get("/api/v2/appointments/slots", params={"appointment_date": DAYS[0]}) for _ in range(40)]
@@ -175,7 +173,7 @@ def test_an_error_may_hide_in_a_200(customers: Sequence[Customer], deployed: Dep
 @pytest.mark.parametrize(
     ("defect", "franchises", "slow_at"), [("slow-region", (), ("eu-west-1", 60)), ("slow-hottest", (28,), ("us-east-1", 28))]
 )
-def test_slowness_of_some_leaves_others_quick(
+def test_slowness_of_some_does_not_slow_others(
     platform: Running, deployed: Deployment, planted: Callable[..., None], defect: str, franchises: Sequence[int], slow_at: tuple[str, int]
 ) -> None:
     """Only the last region, or only the drawn franchises, have requests that take longer than a second."""
@@ -193,7 +191,9 @@ def test_slowness_of_some_leaves_others_quick(
     assert slowest(region, franchise) < 1
 
 
-def test_a_platform_may_be_300_ms_slower_throughout(customers: Sequence[Customer], deployed: Deployment, planted: Callable[..., None]) -> None:
+def test_a_platform_may_be_300_ms_slower_throughout(
+    customers: Sequence[Customer], deployed: Deployment, planted: Callable[..., None]
+) -> None:
     """Every request takes 300 ms more, and is answered as before."""
 
     def quickest_s() -> float:
@@ -210,7 +210,7 @@ def test_a_platform_may_be_300_ms_slower_throughout(customers: Sequence[Customer
 def test_a_connection_leak_drains_the_pool_until_it_is_switched_off(
     platform: Running, customers: Sequence[Customer], deployed: Deployment, planted: Callable[..., None]
 ) -> None:
-    """After some dozen requests no booking can be made any more; without the defect all connections are back."""
+    """After some dozen requests no booking can be made; without the defect all connections are back."""
     customer = customers[0].at(30)
     planted("connection-leak")
     assert poll_until(lambda: book(customer, next(WISHES)).status_code == 503, 20)
@@ -220,7 +220,7 @@ def test_a_connection_leak_drains_the_pool_until_it_is_switched_off(
 
 
 def test_the_page_of_a_drawn_franchise_never_changes(platform: Running, deployed: Deployment, planted: Callable[..., None]) -> None:
-    """After a change its old page stays in the cache, and only its."""
+    """After a change its old page stays in the cache, and only its page."""
     boss = platform.client().login(administrator("us-east-1", SIZES).email)
 
     def shown(franchise: int, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Planted defects that show when a shard is lost: each misbehaves as its name says, and a correct platform does not."""
+"""Planted defects that show when a shard is lost: each acts as its name says, and a correct platform does not."""
 
 from __future__ import annotations
 
@@ -67,17 +67,17 @@ def plant(deployed: Deployment, name: str, franchises: tuple[int, ...] = ()) -> 
 
 
 def test_a_correct_platform_refuses(platform: Running, european: Customer, lost: Callable[[], None]) -> None:
-    """What cannot be written is not confirmed, and is served again once it can."""
+    """A write that cannot be stored is not confirmed, and is accepted again once it can be."""
     lost()
     assert poll_until(lambda: book(european).status_code == 503, SOON_S)
     lost()
     assert poll_until(lambda: book(european).status_code == 200, SOON_S)
 
 
-def test_failing_open_confirms_what_is_nowhere(
+def test_failing_open_confirms_bookings_that_do_not_exist(
     platform: Running, european: Customer, deployed: Deployment, lost: Callable[[], None]
 ) -> None:
-    """A booking number, and no booking."""
+    """The answer has a booking ID, and there is no booking."""
     plant(deployed, "fails-open")
     lost()
     promised = book(european)
@@ -89,7 +89,7 @@ def test_failing_open_confirms_what_is_nowhere(
 def test_what_europe_cannot_write_is_written_to_another_region(
     platform: Running, european: Customer, deployed: Deployment, lost: Callable[[], None]
 ) -> None:
-    """The row lies in a shard of another region, and is taken out with the defect."""
+    """The row is in a shard of another region, and is removed with the defect."""
     plant(deployed, "written-abroad")
     lost()
     booking = book(european).json()["id"]
@@ -101,7 +101,7 @@ def test_what_europe_cannot_write_is_written_to_another_region(
 def test_a_lost_region_ends_the_sessions_of_its_customers(
     platform: Running, european: Customer, deployed: Deployment, lost: Callable[[], None]
 ) -> None:
-    """Elsewhere too, and still when the region is back; other regions' customers stay."""
+    """In other regions too, and still when the region is back; other regions' customers stay logged in."""
     american = platform.client().login("customer.9@us-east-1.example").at(10)
     plant(deployed, "lost-sessions")
     lost()
@@ -116,8 +116,8 @@ def test_a_lost_region_ends_the_sessions_of_its_customers(
     assert poll_until(lambda: elsewhere.get("/api/v2/auth/me").status_code == 200, SOON_S)
 
 
-def test_drawn_franchises_stay_behind(platform: Running, european: Customer, deployed: Deployment, lost: Callable[[], None]) -> None:
-    """The shard is back for all but them."""
+def test_drawn_franchises_are_left_behind(platform: Running, european: Customer, deployed: Deployment, lost: Callable[[], None]) -> None:
+    """The shard is back for all others."""
     plant(deployed, "stuck-franchises", (70,))
     assert book(european).status_code == 200
     lost()
@@ -131,8 +131,8 @@ def test_drawn_franchises_stay_behind(platform: Running, european: Customer, dep
     assert poll_until(lambda: book(european).status_code == 200, SOON_S)
 
 
-def test_a_slow_recovery_takes_its_time(platform: Running, european: Customer, deployed: Deployment, lost: Callable[[], None]) -> None:
-    """The database is back at once; bookings are not for a quarter of a minute."""
+def test_a_slow_recovery_delays_bookings(platform: Running, european: Customer, deployed: Deployment, lost: Callable[[], None]) -> None:
+    """The database is back at once; bookings are not for 15 seconds."""
     plant(deployed, "slow-recovery")
     lost()
     assert poll_until(lambda: book(european).status_code == 503, SOON_S)
@@ -146,7 +146,7 @@ def test_a_slow_recovery_takes_its_time(platform: Running, european: Customer, d
 def test_a_process_without_any_database_says_ready(
     platform: Running, european: Customer, deployed: Deployment, lost: Callable[[], None]
 ) -> None:
-    """It loses all of them with the first, answers nothing any more, and nobody takes it out; without the defect it serves the others."""
+    """It loses all of them with the first, answers no request, and stays in the load balancer; without the defect it serves the others."""
     american = platform.client("eu-west-1").login("customer.7@us-east-1.example").at(41)
 
     def status() -> int:
@@ -163,8 +163,8 @@ def test_a_process_without_any_database_says_ready(
     assert poll_until(lambda: status() == 200, SOON_S, 0.3)
 
 
-def test_a_retry_storm_holds_others_up(platform: Running, deployed: Deployment) -> None:
-    """While the American shard is lost its requests are answered only after many tries."""
+def test_a_retry_storm_delays_others(platform: Running, deployed: Deployment) -> None:
+    """While the American shard is lost its requests are answered only after many retries."""
     american = platform.client("eu-west-1").login("customer.8@us-east-1.example").at(40)
 
     def seconds() -> float:
@@ -187,7 +187,7 @@ def test_a_retry_storm_holds_others_up(platform: Running, deployed: Deployment) 
 
 
 def test_a_dropped_tail_is_gone_with_the_server(platform: Running, european: Customer, deployed: Deployment) -> None:
-    """What was acknowledged just before the server dies does not come back with it; without the defect it does."""
+    """Writes that were acknowledged just before the server dies are missing afterwards; without the defect they are not."""
 
     def survives() -> bool:
         booking = book(european).json()["id"]

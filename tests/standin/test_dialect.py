@@ -36,8 +36,8 @@ def book(customer: Customer, **wish: Any) -> httpx.Response:
     ("franchise", "status", "shard"),
     [("1", 200, "1"), ("50", 200, "1"), ("51", 200, "3"), ("100", 200, "3"), ("0", 404, None), ("101", 404, None), ("x", 404, None)],
 )
-def test_the_franchise_chooses_the_shard(platform: Running, franchise: str, status: int, shard: str | None) -> None:
-    """Every boundary of a range leads to its shard, from any region, and what is outside is not found."""
+def test_the_franchise_determines_the_shard(platform: Running, franchise: str, status: int, shard: str | None) -> None:
+    """Every boundary of a range leads to its shard, from any region, and a franchise outside is not found."""
     for region in ("us-east-1", "eu-west-1"):
         client = platform.client(region)
         client.headers["X-Franchise-Id"] = franchise
@@ -45,8 +45,8 @@ def test_the_franchise_chooses_the_shard(platform: Running, franchise: str, stat
         assert (answer.status_code, answer.headers.get("X-Shard"), answer.headers["X-Region"]) == (status, shard, region)
 
 
-def test_every_answer_says_where_it_came_from(platform: Running) -> None:
-    """Region, version, cache and the time spent in database and cache are in the head of every answer."""
+def test_every_answer_states_its_origin(platform: Running) -> None:
+    """Region, version, cache and the time spent in database and cache are in the headers of every answer."""
     head = platform.client().at(1).get("/api/v2/appointments/slots", params={"appointment_date": day(1)}).headers
     assert (head["X-App-Version"], head["X-Cache"]) == ("1.0.0", "bypass")
     assert head["Server-Timing"].startswith("db;dur=")
@@ -54,7 +54,7 @@ def test_every_answer_says_where_it_came_from(platform: Running) -> None:
 
 
 def test_a_booking_has_the_shape_of_the_api(customer: Customer) -> None:
-    """Booking answers with the documented fields; times are UTC without an offset, the notes come back as sent."""
+    """Booking answers have the documented fields; times are UTC without an offset, the notes come back as sent."""
     booking = book(customer.at(2), notes="run 1").json()
     local = datetime.fromisoformat(booking["start_time"]).replace(tzinfo=UTC).astimezone(ZoneInfo("America/New_York"))
     assert f"{local:%Y-%m-%d %H:%M}" == f"{day(3)} 10:00"
@@ -86,7 +86,7 @@ def test_the_slots_have_the_shape_of_the_api(platform: Running) -> None:
 
 
 def test_rescheduling_and_cancelling_raise_the_version(customer: Customer) -> None:
-    """Every change counts the version up; cancelling twice changes nothing more, and frees the time."""
+    """Every change increments the version; cancelling twice changes nothing more, and frees the time."""
     booking = book(customer.at(3)).json()
     moved = customer.post(f"/api/v2/appointments/{booking['id']}/reschedule", json={"date": day(3), "time": "12:00"}).json()
     assert (moved["version"], moved["start_time"] > booking["start_time"]) == (2, True)
@@ -101,7 +101,7 @@ def test_rescheduling_and_cancelling_raise_the_version(customer: Customer) -> No
 
 
 def test_a_conflict_is_409_with_the_known_messages(customer: Customer) -> None:
-    """What is taken is refused with the messages that clients know, when booking and when rescheduling."""
+    """A taken slot is refused with the messages that clients know, when booking and when rescheduling."""
     first = book(customer.at(4), barber_id=41).json()
     taken = book(customer, barber_id=41, time="10:15")
     assert (taken.status_code, taken.json()["error"]["message"]) == (409, f"Barber is not available at 10:15 on {day(3)}")
@@ -130,7 +130,7 @@ def test_what_may_not_be_booked_is_refused_with_a_reason(customer: Customer, wis
 
 
 def test_customers_see_their_own_bookings_only(platform: Running, customer: Customer) -> None:
-    """Somebody else's booking is not found, cannot be changed or paid, and is not in the list."""
+    """Another customer's booking is not found, cannot be changed or paid, and is not in the list."""
     booking = book(customer.at(6)).json()["id"]
     other = platform.client().login("customer.2@us-east-1.example").at(6)
     assert other.get(f"/api/v2/appointments/{booking}").status_code == 404
@@ -142,7 +142,7 @@ def test_customers_see_their_own_bookings_only(platform: Running, customer: Cust
 
 
 def test_only_administrators_see_every_booking(platform: Running, customer: Customer) -> None:
-    """The list of all bookings of a franchise is an administrator's."""
+    """The list of all bookings of a franchise is for administrators."""
     booking = book(customer.at(7)).json()["id"]
     assert customer.get("/api/v2/appointments/all/list").status_code == 403
     everything = platform.client().login("admin@us-east-1.example").at(7).get("/api/v2/appointments/all/list").json()
@@ -150,7 +150,7 @@ def test_only_administrators_see_every_booking(platform: Running, customer: Cust
 
 
 def test_the_same_key_gives_the_same_booking(platform: Running, customer: Customer) -> None:
-    """A repeated key answers with the first booking; somebody else's use of it is refused."""
+    """A repeated key answers with the first booking; its use by another customer is refused."""
     wish = {"date": day(3), "time": "10:00", "service": "Shave"}
     key = {"Idempotency-Key": "booking-1"}
     first, second = (customer.at(8).post("/api/v2/appointments/", json=wish, headers=key).json() for _ in range(2))
@@ -197,7 +197,7 @@ def test_a_token_of_one_region_is_good_in_another(platform: Running, customer: C
 
 
 def test_refreshing_gives_a_new_access_token(platform: Running) -> None:
-    """A refresh token buys a new access token; an access token does not."""
+    """With a refresh token a customer gets a new access token; with an access token not."""
     client = platform.client()
     tokens = client.post("/api/v2/auth/login", json={"email": CUSTOMER, "password": "correct horse battery staple"}).json()
     renewed = client.post("/api/v2/auth/refresh", json={"refresh_token": tokens["refresh_token"]}).json()
@@ -206,8 +206,8 @@ def test_refreshing_gives_a_new_access_token(platform: Running) -> None:
     assert client.post("/api/v2/auth/refresh", json={"refresh_token": tokens["access_token"]}).status_code == 401
 
 
-def test_registering_logs_in_and_is_homed_at_the_franchise(platform: Running) -> None:
-    """A new account lives in the region of the franchise at which it was made; its address is taken from then on, everywhere."""
+def test_registering_logs_in_and_uses_the_franchises_home_region(platform: Running) -> None:
+    """A new account is stored in the region of the franchise at which it was made; its address is taken from then on, everywhere."""
     body = {"first_name": "Nia", "last_name": "New", "email": "Nia@Example.org", "password": "long enough"}
     made = platform.client("us-east-1").at(70).post("/api/v2/auth/register-client", json=body).json()
     assert (made["user"]["region"], made["user"]["id"] // 10**12, made["token_type"]) == ("eu-west-1", 3, "bearer")
@@ -227,7 +227,7 @@ def test_invalid_requests_are_422_with_details(customer: Customer) -> None:
 
 
 def test_too_many_requests_are_429_per_address(platform: Running) -> None:
-    """The limit counts by the customer's address, scaled, and says when to come back."""
+    """The limit counts by the customer's address, scaled, and states when to come back."""
     hasty = platform.client().at(1)
     answers = [
         hasty.post(
@@ -243,8 +243,8 @@ def test_too_many_requests_are_429_per_address(platform: Running) -> None:
     assert platform.client().at(1).get("/api/v2/appointments/slots", params={"appointment_date": day(1)}).status_code == 200
 
 
-def test_health_names_the_place(platform: Running) -> None:
-    """Health says shard, database and region; the metrics are Prometheus's."""
+def test_health_names_shard_database_and_region(platform: Running) -> None:
+    """The metrics are in Prometheus's format."""
     client = platform.client("eu-west-1")
     health = client.get("/health").json()
     assert (health["shard_id"], health["database"], health["region"]) == (3, "standin", "eu-west-1")

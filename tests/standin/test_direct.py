@@ -1,4 +1,4 @@
-"""The short way answers as FastAPI does; what does not fit is FastAPI's own to refuse."""
+"""The fast path answers as FastAPI does; requests that do not fit are left to FastAPI."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def order(body: Order, key: Annotated[str | None, Header(alias="Idempotenc
 
 @dataclass
 class Counted:
-    """An application that counts what gets to it."""
+    """An application that counts its requests."""
 
     app: ASGIApp
     seen: list[str] = field(default_factory=list)
@@ -155,7 +155,7 @@ def test_a_good_request_is_answered_as_by_fastapi_and_never_reaches_it(method: s
 
 @pytest.mark.parametrize(("method", "path", "more"), UNFIT)
 def test_what_does_not_fit_is_refused_by_fastapi(method: str, path: str, more: dict[str, Any]) -> None:
-    """The body too is handed on, though it was read already."""
+    """The body is passed on too, although it was read already."""
     way, rest = direct(shop())
     answer, expected = ask(way, method, path, **more), ask(shop(), method, path, **more)
     assert (answer.status_code, answer.content) == (expected.status_code, expected.content)
@@ -170,7 +170,7 @@ def test_an_endpoint_sees_the_request_and_the_application() -> None:
 
 
 def test_an_endpoint_with_dependencies_is_left_to_fastapi() -> None:
-    """The short way knows parameters and one model, and does not guess at the rest."""
+    """The fast path supports parameters and one model, and nothing else."""
     app = FastAPI()
 
     @app.get("/depends")
@@ -180,8 +180,8 @@ def test_an_endpoint_with_dependencies_is_left_to_fastapi() -> None:
     assert ask(Direct(app, [route for route in app.routes if isinstance(route, APIRoute)]), "GET", "/depends").json() == "solved"
 
 
-def test_every_endpoint_of_the_platform_takes_the_short_way() -> None:
-    """None of them is slow because of something in its signature."""
+def test_every_endpoint_of_the_platform_uses_the_fast_path() -> None:
+    """None of them is slow because of its signature."""
     areas = (availability, appointments, catalogue, payments, webhooks, auth, networks, health)
     routes = [route for area in areas for route in area.router.routes if isinstance(route, APIRoute)]
     way = Direct(FastAPI(), routes)
@@ -193,7 +193,7 @@ def test_every_endpoint_of_the_platform_takes_the_short_way() -> None:
 
 
 def test_of_two_routes_that_match_a_path_the_first_is_taken() -> None:
-    """As FastAPI does, also where the second is the more exact one."""
+    """As FastAPI does, also if the second is more exact."""
     app = FastAPI()
     first = APIRouter()
     first.add_api_route("/{id}", one, methods=["GET"])

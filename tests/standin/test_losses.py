@@ -62,7 +62,7 @@ def test_a_lost_shard_fails_its_own_franchises_only(platform: Running, customer:
 
 
 def test_a_region_that_reaches_no_shard_is_not_ready(platform: Running, customer: Customer, restored: None) -> None:
-    """Readiness goes with the last database, and comes back with the first; liveness stays."""
+    """Readiness ends with the last database, and comes back with the first; liveness stays."""
     for ways in (platform.primaries, platform.replicas):
         for way in ways.values():
             way.point(None)
@@ -72,7 +72,7 @@ def test_a_region_that_reaches_no_shard_is_not_ready(platform: Running, customer
 
 
 def test_a_region_that_has_lost_every_primary_is_not_ready(platform: Running, customer: Customer, restored: None) -> None:
-    """It could still read from the replicas beside it, as when it is cut off from the others: they serve its customers better."""
+    """It could still read from its own replicas, for example when it is cut off from the others: other regions serve its customers better."""
     for way in platform.primaries.values():
         way.point(None)
     assert poll_until(lambda: customer.get("/health/ready").status_code == 503, SOON_S)
@@ -91,7 +91,7 @@ def test_reads_survive_either_server(platform: Running, customer: Customer, rest
 
 
 def test_writes_follow_a_failover_by_themselves(platform: Running, customer: Customer, restored: None) -> None:
-    """The old primary dies, the way leads to a standby that is still read-only, it is promoted: bookings go on, with nobody's help."""
+    """The old primary dies, the connection leads to a standby that is still read-only, it is promoted: bookings work without any action."""
     old = platform.servers[1]
     with old.standby() as standby:
         before = book(customer.at(12), "09:00").json()
@@ -125,7 +125,7 @@ def _demoted_server_is_left(platform: Running, customer: Customer, demoted: Post
 
 
 def test_no_tier_is_needed(platform: Running, customer: Customer) -> None:
-    """With every Valkey gone customers log in, look, book and read; limits fail open; all of it counts as bypassing or missing the cache."""
+    """With every Valkey gone customers log in, search, book and read; limits fail open; all of it counts as bypass or miss of the cache."""
     customer.at(13).get("/api/v2/locations/")
     platform.store.stop()
     try:
@@ -145,7 +145,7 @@ def test_no_tier_is_needed(platform: Running, customer: Customer) -> None:
 
 
 def test_a_change_invalidates_one_franchise_everywhere(platform: Running) -> None:
-    """After a change in one region the other region shows it, too, and other franchises' entries stay where they are."""
+    """After a change in one region the other region shows it, too, and other franchises' entries stay."""
     administrator = platform.client("us-east-1").login("admin@us-east-1.example").at(14)
     elsewhere = platform.client("eu-west-1")
     for franchise in (14, 15):
@@ -181,7 +181,7 @@ def test_cache_entries_live_an_hour_in_their_home_region(platform: Running) -> N
 
 
 def test_a_payment_converges_after_the_provider_was_lost(platform: Running, customer: Customer) -> None:
-    """While the provider is away confirming fails; afterwards the same confirmation charges, once, also when the provider forgot nothing."""
+    """While the provider is lost confirming fails; afterwards the same confirmation charges, once, also if the provider has a record of it."""
     booking = book(customer.at(18)).json()["id"]
     intent = customer.post("/api/v2/payments/create-intent", json={"booking_id": booking}).json()["payment_intent_id"]
     confirmation = {"booking_id": booking, "payment_intent_id": intent}
@@ -197,7 +197,7 @@ def test_a_payment_converges_after_the_provider_was_lost(platform: Running, cust
 
 
 def test_a_capture_that_was_not_recorded_is_found_again(platform: Running, customer: Customer) -> None:
-    """Charged, but the record of it lost with the process: confirming again finds the same charge."""
+    """Charged, but the platform's record was lost with the process: confirming again finds the same charge."""
     booking = book(customer.at(19)).json()["id"]
     intent = customer.post("/api/v2/payments/create-intent", json={"booking_id": booking}).json()["payment_intent_id"]
     first = customer.post("/api/v2/payments/confirm", json={"booking_id": booking, "payment_intent_id": intent}).json()

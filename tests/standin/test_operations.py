@@ -1,4 +1,4 @@
-"""What operators tell running processes: a share of errors, settings of another release, a payment provider that misbehaves."""
+"""Instructions of operators to running processes: a share of errors, settings of another release, a payment provider that misbehaves."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CHARGE = {"intent": "pi_1", "booking": 1, "franchise": 2, "amount": 3000, "key":
     ],
 )
 def test_a_share_of_requests_fails(content: str | None, drawn: float, path: str, fails: bool, tmp_path: Path) -> None:
-    """Only what the file says, only routes of the API, never a health check."""
+    """Only the given share, only routes of the API, never a health check."""
     file = tmp_path / "operations.json"
     if content is not None:
         file.write_text(content)
@@ -48,8 +48,8 @@ def test_a_share_of_requests_fails(content: str | None, drawn: float, path: str,
     assert answer is None or answer.status_code == 500
 
 
-def test_a_process_notices_that_the_file_came_and_went(tmp_path: Path) -> None:
-    """The file is looked at every so often, not at every request."""
+def test_a_process_notices_that_the_file_appears_and_disappears(tmp_path: Path) -> None:
+    """The file is checked regularly, not at every request."""
     now = 0.0
     file = tmp_path / "operations.json"
     operations = Operations(str(file), random=lambda: 0.0, clock=lambda: now)
@@ -64,7 +64,7 @@ def test_a_process_notices_that_the_file_came_and_went(tmp_path: Path) -> None:
 
 
 def test_another_release_brings_other_settings(tmp_path: Path) -> None:
-    """Overrides win over the file, setting by setting; without them the file is what counts."""
+    """Overrides have precedence over the file, setting by setting; without them the file counts."""
     topology = Topology(("us-east-1",), (Shard(1, 1, 50, "us-east-1", "us-east-1"),))
     declared = Settings(
         "app-0", "us-east-1", 1, topology, {1: 5432}, {1: 5433}, {}, {}, 6379, "http://pay", "db", "me", "key.pem", "defects"
@@ -102,8 +102,8 @@ def provider(tmp_path: Path) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_provider_answers_errors_when_told_to(provider: httpx.Client) -> None:
-    """A share of its calls fails and nothing is charged; reset, all is well; its health never tells."""
+def test_provider_answers_errors_when_instructed(provider: httpx.Client) -> None:
+    """A share of its calls fails and nothing is charged; after a reset all succeed; its health never shows it."""
     told = provider.put("/operations", json={"error_share": 1})
     assert told.json() == provider.get("/operations").json() == {"error_share": 1.0, "late_s": 0.0, "webhook_copies": 1}
     assert provider.post("/captures", json=CHARGE).status_code == 500
@@ -115,7 +115,7 @@ def test_provider_answers_errors_when_told_to(provider: httpx.Client) -> None:
 
 
 def test_provider_is_late_after_the_charge(provider: httpx.Client) -> None:
-    """The charge is in the ledger and its answer waits; a charge of nothing is refused just as late, and leaves nothing."""
+    """The charge is in the ledger and its answer waits; an invalid charge is refused just as late, and leaves nothing."""
     provider.put("/operations", json={"late_s": 0.2})
     for body, status in ((CHARGE, 200), ({**CHARGE, "amount": 0, "key": "none"}, 400)):
         began = time.monotonic()
@@ -126,8 +126,8 @@ def test_provider_is_late_after_the_charge(provider: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("behaviour", [{"error_share": 2}, {"late_s": -1}, {"webhook_copies": 0}, {"unheard": 1}])
-def test_provider_refuses_nonsense(behaviour: dict[str, float], provider: httpx.Client) -> None:
-    """What cannot be is refused, and nothing changes."""
+def test_provider_refuses_invalid_instructions(behaviour: dict[str, float], provider: httpx.Client) -> None:
+    """Nothing changes."""
     before = provider.get("/operations").json()
     assert provider.put("/operations", json=behaviour).status_code == 422
     assert provider.get("/operations").json() == before
@@ -160,7 +160,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.mark.parametrize(("copies", "refusals"), [(1, 0), (3, 0), (1, 2)], ids=["once", "copies", "again"])
 def test_events_are_delivered(copies: int, refusals: int, tmp_path: Path) -> None:
-    """Each charge is told as often as asked for, again after a refusal, and past an endpoint that is not there; a repeated charge is not told."""
+    """Each charge is announced as often as instructed, again after a refusal, and in spite of an endpoint that does not exist; a repeated charge is
+    not announced.
+    """
     listener = Listener(refusals)
     Thread(target=listener.serve_forever, args=(0.01,), daemon=True).start()
     urls = ["http://127.0.0.1:9/", f"http://127.0.0.1:{listener.server_port}/"]

@@ -1,4 +1,4 @@
-"""The pool of connections: never more than its size, nobody forgotten in the line, nothing used that is closed or expired."""
+"""The pool of connections: never more than its size, no waiting request forgotten, no closed or expired connection used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIZE = 2
 
 
 class Plug:
-    """What the pool asks of a connection."""
+    """What the pool needs of a connection."""
 
     def __init__(self) -> None:
         self.closed = False
@@ -65,8 +65,8 @@ def play(scene: Scene) -> None:
     asyncio.run(played())
 
 
-def test_the_connection_that_was_given_back_last_is_lent_first() -> None:
-    """The fewest are kept busy."""
+def test_the_connection_that_was_released_last_is_acquired_first() -> None:
+    """So the fewest are kept busy."""
 
     async def scene(pool: Pool, server: Server) -> None:
         first, second = await pool.acquire(1), await pool.acquire(1)
@@ -78,8 +78,8 @@ def test_the_connection_that_was_given_back_last_is_lent_first() -> None:
     play(scene)
 
 
-def test_who_comes_when_all_are_lent_waits_for_its_turn_and_not_longer_than_it_will() -> None:
-    """First come, first served; the impatient leave the line."""
+def test_a_request_waits_for_its_turn_and_not_longer_than_its_timeout() -> None:
+    """First come, first served; after its timeout a request leaves the queue."""
 
     async def scene(pool: Pool, server: Server) -> None:
         lent = [await pool.acquire(1) for _ in range(SIZE)]
@@ -100,7 +100,7 @@ def test_who_comes_when_all_are_lent_waits_for_its_turn_and_not_longer_than_it_w
 
 
 def test_a_refused_connection_leaves_its_place_to_the_next() -> None:
-    """Who waits behind it tries by itself."""
+    """The next in the queue tries by itself."""
 
     async def scene(pool: Pool, server: Server) -> None:
         server.refuses, server.takes_s = True, 0.01
@@ -116,8 +116,8 @@ def test_a_refused_connection_leaves_its_place_to_the_next() -> None:
     play(scene)
 
 
-def test_a_connection_that_ended_is_never_lent() -> None:
-    """Whether it ended in somebody's hands or while it lay idle; another one takes its place."""
+def test_a_closed_connection_is_never_acquired() -> None:
+    """Whether it was closed in use or while idle; another one replaces it."""
 
     async def scene(pool: Pool, server: Server) -> None:
         first, second = await pool.acquire(1), await pool.acquire(1)
@@ -134,8 +134,8 @@ def test_a_connection_that_ended_is_never_lent() -> None:
     play(scene)
 
 
-def test_after_expiry_only_new_connections_are_lent() -> None:
-    """Free ones are closed at once, lent ones when they come back."""
+def test_after_expiry_only_new_connections_are_acquired() -> None:
+    """Idle ones are closed at once, used ones when they are released."""
 
     async def scene(pool: Pool, server: Server) -> None:
         lent, free = await pool.acquire(1), await pool.acquire(1)
@@ -153,7 +153,7 @@ def test_after_expiry_only_new_connections_are_lent() -> None:
 
 
 def test_the_end_of_the_pool_closes_all() -> None:
-    """Also what is lent."""
+    """Also those in use."""
 
     async def scene(pool: Pool, server: Server) -> None:
         lent, free = await pool.acquire(1), await pool.acquire(1)
@@ -166,7 +166,7 @@ def test_the_end_of_the_pool_closes_all() -> None:
 
 
 class Course:
-    """A pool to which things happen."""
+    """A pool and a sequence of events."""
 
     def __init__(self, pool: Pool, server: Server) -> None:
         self.pool, self.server = pool, server
@@ -227,8 +227,8 @@ STEPS = ("ask", "give", "end", "expire", "cancel", "refuse", "turn")
 
 
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 9)), max_size=60))
-def test_whatever_happens_no_place_is_lost_and_none_is_used_twice(steps: list[tuple[str, int]]) -> None:
-    """After any course of events the pool serves as many at once as it has places, and never more."""
+def test_after_any_events_no_place_is_lost_and_none_is_used_twice(steps: list[tuple[str, int]]) -> None:
+    """After any sequence of events the pool serves as many at once as its size, and never more."""
 
     async def scene(pool: Pool, server: Server) -> None:
         course = Course(pool, server)

@@ -25,8 +25,8 @@ def test_a_key_charges_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("torn", [b'{"capture":"ch_x","boo', b"{"])
-def test_a_torn_line_was_never_charged(tmp_path: Path, torn: bytes) -> None:
-    """What a kill left of a line is removed, and the next charge is a line of its own."""
+def test_an_incomplete_line_was_never_charged(tmp_path: Path, torn: bytes) -> None:
+    """The rest of a line after a kill is removed, and the next charge is a line of its own."""
     file = tmp_path / "ledger.jsonl"
     Ledger(file).charge(1, 2, 3000, "capture_a", 10.0)
     file.write_bytes(file.read_bytes() + torn)

@@ -1,4 +1,4 @@
-"""Many at the same moment: one slot, one key, one payment. And what a planted defect makes of it."""
+"""Many at the same moment: one slot, one key, one payment; and the effect of a planted defect."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def statuses(answers: Sequence[httpx.Response]) -> dict[int, int]:
 
 
 def test_fifty_customers_and_one_slot_of_one_barber(customers: Sequence[Customer]) -> None:
-    """Exactly one of fifty gets it; all others are told that it is taken, and nobody gets an error."""
+    """Exactly one of fifty gets it; all others get a conflict, and none gets an error."""
     wish = {"date": DAY, "time": "10:00", "service": "Haircut", "barber_id": 101}
     answers = together([customer.at(10) for customer in customers], "/api/v2/appointments/", [wish] * 50)
     assert statuses(answers) == {200: 1, 409: 49}
 
 
 def test_fifty_customers_and_one_slot_of_three_barbers(customers: Sequence[Customer]) -> None:
-    """Without a wish for a barber, as many get the slot as there are barbers, each a different one."""
+    """Without a requested barber, as many get the slot as there are barbers, each a different one."""
     wish = {"date": DAY, "time": "10:00", "service": "Haircut"}
     answers = together([customer.at(11) for customer in customers], "/api/v2/appointments/", [wish] * 50)
     assert statuses(answers) == {200: 3, 409: 47}
@@ -84,7 +84,7 @@ def test_one_key_at_the_same_time_is_one_booking(customers: Sequence[Customer]) 
 
 
 def test_rescheduling_into_one_slot(customers: Sequence[Customer]) -> None:
-    """Of several bookings moved to the same free time at once, one arrives and the others stay where they are."""
+    """Of several bookings moved to the same free time at once, one is moved and the others stay unchanged."""
     customer = customers[0].at(14)
     times = ["09:00", "09:30", "10:00", "10:30"]
     wishes = [{"date": DAY, "time": at, "service": "Haircut", "barber_id": 141} for at in times]
@@ -102,7 +102,7 @@ def test_rescheduling_into_one_slot(customers: Sequence[Customer]) -> None:
 
 
 def test_confirming_twice_at_once_charges_once(platform: Running, customers: Sequence[Customer]) -> None:
-    """However often and wherever a payment is confirmed, the provider's ledger holds one capture of it."""
+    """However often and in whichever region a payment is confirmed, the provider's ledger holds one capture of it."""
     customer = customers[0].at(15)
     booking = customer.post("/api/v2/appointments/", json={"date": DAY, "time": "10:00", "service": "Shave"}).json()["id"]
     intents = together([customer], "/api/v2/payments/create-intent", [{"booking_id": booking}] * 5)
@@ -117,7 +117,7 @@ def test_confirming_twice_at_once_charges_once(platform: Running, customers: Seq
 def test_the_planted_defect_books_twice_under_concurrency_only(
     platform: Running, customers: Sequence[Customer], deployed: deployment.Deployment
 ) -> None:
-    """With the defect, simultaneous bookings of one slot both succeed, one after the other does not; without it, all is well again."""
+    """With the defect, simultaneous bookings of one slot both succeed, one after the other does not; without it, only one does."""
     rivals = [customer.at(16) for customer in customers]
 
     def race(at: str) -> dict[int, int]:
@@ -136,6 +136,6 @@ def test_the_planted_defect_books_twice_under_concurrency_only(
 
 
 def test_an_unknown_defect_is_an_error(deployed: deployment.Deployment) -> None:
-    """A misspelt name plants nothing."""
+    """A misspelt name plants no defect."""
     with pytest.raises(ValueError, match="double-boking"):
         defects.plant(deployed, "double-boking")

@@ -20,7 +20,7 @@ SIZES = SeedSizes(barbers_per_franchise=2, accounts_per_region=3)
 
 
 def test_accounts_are_named_after_their_region() -> None:
-    """Every region that is a shard's home has its customers; a region without franchises has none."""
+    """Every home region of a shard has its customers; a region without franchises has none."""
     found = seed.accounts(TOPOLOGY, SIZES)
     assert [account.email for account in found if account.region == "eu-west-1"] == [f"customer.{n}@eu-west-1.example" for n in (1, 2, 3)]
     assert {account.region for account in found} == {"us-east-1", "eu-west-1"}
@@ -40,7 +40,7 @@ def europe(new_postgres: Callable[[], Any]) -> Iterator[psycopg.Connection]:
 
 @pytest.mark.servers
 def test_a_shard_holds_its_franchises_and_no_others(europe: psycopg.Connection) -> None:
-    """Franchises, hours, barbers and the accounts of the home region are there; a barber's ID starts with the franchise's."""
+    """Franchises, hours, barbers and the accounts of the home region exist; a barber's ID begins with the franchise's."""
     assert europe.execute("SELECT min(id), max(id), count(*), min(timezone) FROM franchises").fetchone() == (51, 100, 50, "Europe/Dublin")
     assert europe.execute("SELECT count(*) FROM opening_hours").fetchone() == (50,)
     assert europe.execute("SELECT id FROM barbers WHERE franchise_id = 51 ORDER BY id").fetchall() == [(511,), (512,)]
@@ -53,7 +53,7 @@ def test_a_shard_holds_its_franchises_and_no_others(europe: psycopg.Connection) 
 
 @pytest.mark.servers
 def test_seeded_accounts_can_log_in(europe: psycopg.Connection) -> None:
-    """The stored hash is the hash of the password that the accounts are handed out with."""
+    """The stored hash is that of the password that the accounts are given."""
     stored = europe.execute("SELECT password_hash FROM users WHERE email = 'customer.2@eu-west-1.example'").fetchone()
     assert stored is not None
     assert matches(stored[0], SIZES.password)
@@ -78,7 +78,7 @@ VALUES (%s, %s, 1, 1, 'Haircut', %s, %s, 1)
     ],
 )
 def test_bookings_of_one_barber_never_overlap(europe: psycopg.Connection, starts_at: str, minutes: int, refused: bool) -> None:
-    """Beside a 45-minute booking at 10:00 only what ends by 10:00 or starts from 10:45 has room, whatever its length."""
+    """Next to a 45-minute booking at 10:00 only a booking that ends by 10:00 or starts from 10:45 is accepted, whatever its length."""
     with europe.transaction(force_rollback=True):
         europe.execute(BOOKING, (51, 511, "2030-01-01 10:00+00", 45))
         if refused:
@@ -90,8 +90,8 @@ def test_bookings_of_one_barber_never_overlap(europe: psycopg.Connection, starts
 
 @pytest.mark.servers
 @pytest.mark.parametrize(("franchise", "barber"), [(50, 501), (101, 1011), (51, 521)])
-def test_a_row_that_belongs_elsewhere_is_refused(europe: psycopg.Connection, franchise: int, barber: int) -> None:
-    """The database itself keeps bookings of other shards' franchises out, and of barbers who work elsewhere."""
+def test_a_row_of_another_shard_is_refused(europe: psycopg.Connection, franchise: int, barber: int) -> None:
+    """The database itself refuses bookings of other shards' franchises, and of barbers who work elsewhere."""
     with pytest.raises(psycopg.errors.CheckViolation):
         europe.execute(BOOKING, (franchise, barber, "2030-01-01 10:00+00", 30))
 
@@ -104,8 +104,8 @@ def test_people_of_other_regions_are_refused(europe: psycopg.Connection) -> None
 
 
 @pytest.mark.servers
-def test_ids_tell_their_shard(europe: psycopg.Connection) -> None:
-    """An ID divided by 10^12 is the shard's ID, and IDs grow."""
+def test_ids_contain_their_shard(europe: psycopg.Connection) -> None:
+    """An ID divided by 10^12 is the shard's ID, and IDs ascend."""
     [(first,), (second,)] = europe.execute("SELECT new_id() FROM generate_series(1, 2)").fetchall()
     assert first // 10**12 == second // 10**12 == EUROPE.id
     assert first < second

@@ -43,14 +43,14 @@ def test_a_day_of_default_hours_has_sixteen_slots() -> None:
         (465, 45, ["16:30"]),
     ],
 )
-def test_a_slot_is_gone_when_any_part_of_it_is_taken(start_min: int, minutes: int, gone: list[str]) -> None:
-    """Whatever the booking's length and wherever it starts; touching is not overlapping."""
+def test_a_slot_is_taken_when_any_part_of_it_is_taken(start_min: int, minutes: int, gone: list[str]) -> None:
+    """For any length and start of the booking; touching is not overlapping."""
     booked = Booked(1, START + start_min * 60, START + (start_min + minutes) * 60)
     assert [slot.label for slot in SLOTS if slot.label not in labels([booked])] == gone
 
 
 def test_a_slot_is_free_while_one_barber_is() -> None:
-    """Two barbers are needed to fill a slot of a shop with two; strangers' bookings count for nothing."""
+    """In a shop with two barbers two bookings fill a slot; other barbers' bookings do not count."""
     first, second, stranger = (Booked(barber, START, START + 1800) for barber in (1, 2, 3))
     assert labels([first, stranger], (1, 2))[0] == "09:00"
     assert labels([first, second], (1, 2))[0] == "09:30"
@@ -59,7 +59,7 @@ def test_a_slot_is_free_while_one_barber_is() -> None:
 
 @pytest.mark.parametrize(("before_s", "first"), [(15 * 60, "09:00"), (15 * 60 - 1, "09:30")])
 def test_a_slot_needs_a_quarter_of_an_hour_of_lead(before_s: int, first: str) -> None:
-    """Exactly fifteen minutes ahead is on offer, a second less is not."""
+    """A slot exactly fifteen minutes ahead is offered, one a second earlier is not."""
     assert labels([], now_s=START - before_s)[0] == first
 
 
@@ -68,7 +68,7 @@ def test_a_slot_needs_a_quarter_of_an_hour_of_lead(before_s: int, first: str) ->
     st.integers(-3600, 9 * 3600),
 )
 def test_free_slots_agree_with_the_plain_definition(bookings: list[tuple[int, int, int]], now_offset_s: int) -> None:
-    """A slot is on offer if and only if some barber has no booking that overlaps it, and it starts late enough."""
+    """A slot is offered if and only if a barber has no booking that overlaps it, and it starts late enough."""
     booked = [Booked(barber, START + at * 60, START + (at + minutes) * 60) for barber, at, minutes in bookings]
     expected = [
         slot.label
@@ -90,7 +90,7 @@ def test_free_slots_agree_with_the_plain_definition(bookings: list[tuple[int, in
         (date(2026, 12, 1), time(9), datetime(2026, 12, 1, 14, tzinfo=UTC)),
     ],
 )
-def test_local_times_follow_the_clocks(day: date, at: time, utc: datetime | None) -> None:
+def test_local_times_follow_daylight_saving_time(day: date, at: time, utc: datetime | None) -> None:
     """A time that is skipped in spring does not exist; the others have their season's offset."""
     assert instant(day, at, NEW_YORK) == utc
 
@@ -119,7 +119,7 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)  # 08:00 in New York
     ],
 )
 def test_bookings_keep_to_hours_lead_and_horizon(ahead: int, at: time, minutes: int, part: str | None) -> None:
-    """The last slot is open to every service, also one that is longer than a slot."""
+    """The last slot can be booked for every service, also one that is longer than a slot."""
     day = DAY + timedelta(days=ahead)
     reason = refusal(instant(day, at, NEW_YORK), minutes, day, at, HOURS, NOW)
     assert (reason is None) if part is None else (reason is not None and part in reason)

@@ -31,11 +31,11 @@ def test_a_breaker_opens_after_failures_in_a_row_and_any_success_closes_it() -> 
 
 @pytest.mark.parametrize(("scale", "expected"), [(1.0, 50), (0.5, 25), (100.0, 5000), (0.001, 1)])
 def test_limits_scale_and_never_reach_zero(scale: float, expected: int) -> None:
-    """A scaled limit still lets one request through."""
+    """A scaled limit still permits one request."""
     assert allowed(CREATE, scale) == expected
 
 
-def test_a_window_has_one_counter_an_address() -> None:
+def test_a_window_has_one_counter_per_address() -> None:
     """Requests of one window share a counter; the next window, address or limit has another."""
     same = {key(LOGIN, "10.0.0.1", now_s) for now_s in (120.0, 150.0, 179.9)}
     assert len(same) == 1
@@ -53,12 +53,12 @@ def test_a_window_has_one_counter_an_address() -> None:
     ],
 )
 def test_regions_have_their_business_time_zone(region: str, zone: str) -> None:
-    """The shops of a region keep its hours; an unknown region keeps those of the real platform."""
+    """The shops of a region use its zone; an unknown region uses that of the real platform."""
     assert zone_name(region) == zone
 
 
 def test_switches_follow_their_file(tmp_path: Path) -> None:
-    """No file, no defect; names take effect at the next look, and so does the file's end."""
+    """Without a file there is no defect; names take effect at the next check, and so does the removal of the file."""
     file, now = tmp_path / "defects", [100.0]
     switches = Switches(str(file), lambda: now[0])
     assert not switches.on(Defect.DOUBLE_BOOKING)
@@ -72,5 +72,5 @@ def test_switches_follow_their_file(tmp_path: Path) -> None:
 
 
 def test_an_unknown_account_takes_as_long_to_refuse_as_a_known_one() -> None:
-    """The hash that is checked in its place has the parameters of all others."""
+    """The hash that is checked instead has the parameters of all others."""
     assert not passwords._HASHER.check_needs_rehash(auth._NOBODYS_HASH)

@@ -22,13 +22,13 @@ KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def test_what_one_process_issues_another_accepts() -> None:
-    """The key is all that processes need to share."""
+    """Processes share only the key."""
     assert Tokens(pem(KEY)).check(Tokens(pem(KEY)).access(CLAIMS, NOW_S), "access", NOW_S) == CLAIMS
 
 
 @pytest.mark.parametrize(("kind", "life_s"), [("access", ACCESS_S), ("refresh", REFRESH_S)])
-def test_tokens_end_with_their_time(kind: str, life_s: int) -> None:
-    """Good until the last second, also when it was checked before; then never again."""
+def test_tokens_expire(kind: str, life_s: int) -> None:
+    """Valid until the last second, also if it was checked before; then never again."""
     tokens = Tokens(pem(KEY))
     token = getattr(tokens, kind)(CLAIMS, NOW_S)
     assert tokens.check(token, kind, NOW_S + life_s - 1) == CLAIMS
@@ -36,8 +36,8 @@ def test_tokens_end_with_their_time(kind: str, life_s: int) -> None:
         tokens.check(token, kind, NOW_S + life_s)
 
 
-def test_a_refresh_token_opens_nothing() -> None:
-    """Each kind is good for its own purpose only."""
+def test_a_refresh_token_is_no_access_token() -> None:
+    """Each kind is valid for its own purpose only."""
     tokens = Tokens(pem(KEY))
     with pytest.raises(InvalidToken):
         tokens.check(tokens.refresh(CLAIMS, NOW_S), "access", NOW_S)
@@ -55,7 +55,7 @@ def test_a_refresh_token_opens_nothing() -> None:
     ids=["empty", "nonsense", "another algorithm", "claims missing", "another key"],
 )
 def test_forged_tokens_are_refused(forged: str) -> None:
-    """Whatever is not signed with the platform's key, whole, is no token."""
+    """A token without a complete signature by the platform's key is refused."""
     with pytest.raises(InvalidToken):
         Tokens(pem(KEY)).check(forged, "access", NOW_S)
 

@@ -37,8 +37,8 @@ def talk(store: Valkey, scene: Callable[[Wire], Coroutine[Any, Any, None]]) -> N
     asyncio.run(talked())
 
 
-def test_everybody_gets_their_own_answer(store: Valkey) -> None:
-    """However many ask at the same time, and whatever the length of the answers."""
+def test_every_request_gets_its_own_answer(store: Valkey) -> None:
+    """For any number of simultaneous requests and any length of the answers."""
 
     async def ask(wire: Wire, number: int) -> None:
         key, value = f"key:{number}", b"%d" % number * (1 + number * 7 % 3000)
@@ -52,7 +52,7 @@ def test_everybody_gets_their_own_answer(store: Valkey) -> None:
 
 
 def test_a_late_answer_is_dropped_and_affects_no_other(store: Valkey) -> None:
-    """Who comes after it gets the right answers on the same connection."""
+    """Later requests get the right answers on the same connection."""
 
     async def scene(wire: Wire) -> None:
         await wire.ask([("SET", "a", "1"), ("SET", "b", "2")], 5)
@@ -64,7 +64,7 @@ def test_a_late_answer_is_dropped_and_affects_no_other(store: Valkey) -> None:
 
 
 def test_errors_of_the_server_are_distinguished(store: Valkey) -> None:
-    """A demoted primary refuses writes; that is another matter than a command that makes no sense."""
+    """A demoted primary refuses writes; that is not the same as an invalid command."""
 
     async def scene(wire: Wire) -> None:
         await wire.ask([("SET", "text", "x")], 5)
@@ -81,8 +81,8 @@ def test_errors_of_the_server_are_distinguished(store: Valkey) -> None:
     talk(store, scene)
 
 
-def test_who_waits_when_the_connection_ends_is_told() -> None:
-    """At once, not after the timeout; and so is whoever asks afterwards."""
+def test_waiting_requests_fail_when_the_connection_ends() -> None:
+    """At once, not after the timeout; and so do later requests."""
 
     async def talked() -> None:
         async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -101,8 +101,8 @@ def test_who_waits_when_the_connection_ends_is_told() -> None:
     asyncio.run(talked())
 
 
-def test_a_server_that_speaks_something_else_is_left() -> None:
-    """Nobody takes its words for an answer."""
+def test_a_server_with_another_protocol_is_disconnected() -> None:
+    """Its bytes are no answer."""
 
     async def talked() -> None:
         async def babble(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -118,7 +118,7 @@ def test_a_server_that_speaks_something_else_is_left() -> None:
 
 
 def test_a_tier_connects_once_for_all_and_again_when_it_was_lost() -> None:
-    """While it is away its users get nothing, soon without waiting; a probe finds it again."""
+    """While it is lost requests get nothing, soon without waiting; a probe finds it again."""
 
     async def used(store: Valkey) -> None:
         tier = Tier("cache", "127.0.0.1", store.port)

@@ -1,4 +1,4 @@
-"""A platform that shares no code with ours: what is asked of it, when a witness is right, and when the whole result is."""
+"""A platform that shares no code with the stand-in: what is tested on it, when a witness is right, and when the whole result is."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def test_every_defect_of_the_plain_platform_has_a_case() -> None:
     ("struck", "witnesses", "right"),
     [([7, 9], 1, True), ([9], 1, False), ([], 1, False), ([7], 0, False), ([7], 2, True)],
 )
-def test_a_witness_is_right_when_the_platform_knows_what_it_accuses(case, struck, witnesses, right) -> None:
-    """And no witness is no proof."""
+def test_a_witness_is_right_when_the_platform_recorded_it(case, struck, witnesses, right) -> None:
+    """No witness is no proof."""
     told = [WITNESSES[case.defect]] * witnesses
     assert elsewhere.proven(case, told, {defect.value: struck if defect is case.defect else [7] for defect in Defect}) is right
 
@@ -54,12 +54,12 @@ def test_a_witness_is_right_when_the_platform_knows_what_it_accuses(case, struck
     ],
 )
 def test_the_option_is_the_one_that_validate_names(code, said, option) -> None:
-    """None where none is needed."""
+    """None if none is needed."""
     assert elsewhere.fitted(Ended(code, said, Path())) == option
 
 
-def test_a_refusal_without_an_option_is_told() -> None:
-    """Nothing is made up."""
+def test_a_refusal_without_an_option_is_reported() -> None:
+    """Nothing is invented."""
     with pytest.raises(NotDone, match="no hooks"):
         elsewhere.fitted(Ended(2, "no hooks", Path()))
 
@@ -75,12 +75,12 @@ def test_a_refusal_without_an_option_is_told() -> None:
     ],
 )
 def test_the_whole_is_right_when_no_clean_run_fails_and_nine_of_ten_pass(results, enough) -> None:
-    """And every defect is."""
+    """And if every defect is found."""
     assert elsewhere.enough({str(number): one for number, one in enumerate(results)}) is enough
 
 
-def test_the_operators_file_is_valid_and_tells_nothing_that_the_doctor_is_to_find_out(tmp_path) -> None:
-    """Limits and hooks alone are the operator's knowledge."""
+def test_the_operators_file_states_only_limits_and_hooks(tmp_path) -> None:
+    """The doctor must find everything else."""
     path = file.write(tmp_path / "stranger.yaml", Plain("http://127.0.0.1:1", "http://127.0.0.1:2"))
     definition = read_definition(path)
     assert isinstance(definition, Remote)

@@ -26,25 +26,25 @@ def test_every_defect_of_the_stand_in_has_a_case() -> None:
 
 @pytest.mark.parametrize("plan", sorted({case.plan for case in (*defects.CASES, *damages.CASES)} | set(command.CLEAN)))
 def test_every_plan_can_be_carried_out(plan: str) -> None:
-    """With the target that all share."""
+    """With the common target."""
     assert prepare(str(HERE / "plans" / f"{plan}.yaml"), target=str(TARGET)).plan.name == f"truth-{plan}"
 
 
 def test_the_verdicts_meant_for_breaches_exist() -> None:
-    """A breach of integrity is looked for under the name that the judge gives it."""
+    """A breach of integrity is searched under the name that the judge gives it."""
     named = {name.removeprefix("integrity/") for case in defects.CASES for name in case.verdicts if name.startswith("integrity/")}
     assert named <= set(INVARIANTS)
 
 
 def test_the_short_form_is_three_defects_two_damages_and_a_clean_run() -> None:
-    """As CI carries it out."""
+    """As CI runs it."""
     cases = [name for name in command.SHORT if name in set(Defect)]
     damaged = [name for name in command.SHORT if name in {case.name for case in damages.CASES}]
     assert (len(cases), len(damaged), len(command.SHORT)) == (3, 2, 6)
 
 
 def test_the_whole_matrix_has_twenty_clean_runs() -> None:
-    """Over every plan that a defect is planted under."""
+    """Over every plan with a planted defect."""
     assert len(command.CLEAN) == 20
     assert {case.plan for case in defects.CASES} <= set(command.CLEAN)
 
@@ -61,8 +61,8 @@ def test_franchises_are_drawn_by_their_share_of_the_traffic() -> None:
     assert drawing.by_weight(plan, FOUR, 100, 1) == drawn
 
 
-def test_the_hottest_are_few() -> None:
-    """As many as the share needs, from the most popular on."""
+def test_the_hottest_are_the_fewest_franchises_with_the_share() -> None:
+    """From the most popular on."""
     drawn = drawing.hottest(read_plan(CALM), FOUR, 0.1)
     assert 0.05 < drawn.share < 0.1
     assert len(drawn.franchises) < 100
@@ -70,18 +70,18 @@ def test_the_hottest_are_few() -> None:
 
 @pytest.mark.parametrize(("share", "trials", "probability"), [(0.0, 100, 0.0), (0.5, 1, 0.5), (0.01, 100, 0.634), (0.05, 300, 1.0)])
 def test_detection_grows_with_the_length_of_the_run(share: float, trials: int, probability: float) -> None:
-    """One minus the chance to miss every time."""
+    """One minus the probability of a miss every time."""
     assert drawing.detection(share, trials) == pytest.approx(probability, abs=1e-3)
 
 
 @pytest.mark.parametrize(("alarms", "n", "bound"), [(0, 20, 0.139), (0, 300, 0.01), (1, 20, 0.216), (2, 2, 1.0)])
 def test_the_bound_on_false_alarms_is_clopper_and_pearsons(alarms: int, n: int, bound: float) -> None:
-    """For none among n close to three by n."""
+    """With none among n close to 3/n."""
     assert matrix.false_alarm_bound(alarms, n) == pytest.approx(bound, abs=1e-3)
 
 
 def test_results_survive_an_interruption(tmp_path) -> None:
-    """What was saved is what is read."""
+    """What was saved is read again."""
     path = tmp_path / "results.json"
     assert result.load(path) == {}
     result.save(path, {"a": KNOWN})
@@ -89,7 +89,7 @@ def test_results_survive_an_interruption(tmp_path) -> None:
 
 
 def test_the_matrix_says_what_was_missed() -> None:
-    """A miss is never hidden among what is right."""
+    """A missed defect is never hidden among the right results."""
     missed = Result("b", "clean", "calm", False, "fail", "latency/all: fail", "slow", "", "run", 1, None, 7)
     page = matrix.render({"a": KNOWN, "b": missed})
     assert "**1 of 1**" in page

@@ -1,4 +1,4 @@
-"""Neighbours are noisy, and gone when whoever started them is."""
+"""Neighbours disturb, and end with the process that started them."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ def descendants(pid: int) -> set[int]:
 
 @pytest.mark.parametrize("name", ["every core", "bursts on every core", "memory", "disk", "polite build"])
 def test_a_neighbour_ends_with_its_parent_even_after_a_kill(name: str, tmp_path: Path) -> None:
-    """SIGKILL to the process that started it: nobody is left to end it, and still it ends, its children too."""
+    """After SIGKILL of the process that started it, it ends by itself, and its children too."""
     program = (
         "import sys; from pathlib import Path; from truth import neighbours\n"
         f"with neighbours.running({name!r}, 1, Path({str(tmp_path)!r})) as one:\n    print(one.pid, flush=True); one.wait()"
@@ -48,14 +48,14 @@ def _burnt(pid: int) -> int:
 
 
 def test_a_neighbour_ends_with_its_block(tmp_path: Path) -> None:
-    """The ordinary end."""
+    """The normal end."""
     with neighbours.running("one core", 1, tmp_path) as one:
         assert processes.poll_until(lambda: _burnt(one.pid) > 0, 60)
     assert one.pid not in proctable.table()
 
 
-def test_what_was_stopped_goes_on(tmp_path: Path) -> None:
-    """A sender is stopped for seconds, and goes on by itself although the neighbour was killed meanwhile."""
+def test_a_stopped_process_is_resumed(tmp_path: Path) -> None:
+    """A sender is stopped for seconds, and continues although the neighbour was killed meanwhile."""
     sender = subprocess.Popen(["sleep", "120"])
     (tmp_path / "generators").mkdir()
     (tmp_path / "generators" / "customers.ready").write_text(str(sender.pid))

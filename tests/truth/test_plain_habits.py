@@ -1,4 +1,4 @@
-"""The plain platform as the real application was seen: each habit, each planted defect, and neither where it is not wanted."""
+"""The plain platform behaves as the real application was observed to: each peculiarity, each planted defect, and neither where it is not wanted."""
 
 import time
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ MANY = 40
 
 
 class Customer:
-    """Somebody who is logged in at a plain platform."""
+    """A logged-in customer of a plain platform."""
 
     def __init__(self, platform: Plain, email: str = "customer1@plain.test") -> None:
         self.client = httpx.Client(base_url=platform.url, trust_env=False)
@@ -60,8 +60,8 @@ def seen() -> Iterator[tuple[Plain, Customer]]:
         yield both
 
 
-def test_slots_of_one_barber_are_always_empty_and_merged_ones_are_the_way(seen) -> None:
-    """Also for a barber who is free, and so says the route that is asked about one."""
+def test_slots_of_one_barber_are_always_empty_and_merged_ones_are_not(seen) -> None:
+    """Also for a barber who is free, as the route for one barber shows."""
     _, who = seen
     path = f"/api/v2/appointments/slots?appointment_date={day(3)}"
     chair = who.chairs()[0]
@@ -72,7 +72,7 @@ def test_slots_of_one_barber_are_always_empty_and_merged_ones_are_the_way(seen) 
 
 
 def test_a_listed_administrator_takes_no_booking(seen) -> None:
-    """The first of the list; refused with the words of a conflict, and no slot of theirs is offered."""
+    """The first of the list; refused with the message of a conflict, and none of their slots is offered."""
     _, who = seen
     assert who.client.get("/api/v2/barbers/").json()[0]["id"] == ADMINISTRATOR
     refused = who.book(barber_id=ADMINISTRATOR)
@@ -80,8 +80,8 @@ def test_a_listed_administrator_takes_no_booking(seen) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v2/appointments/", "/api/v2/appointments/all/list"])
-def test_lists_are_paged_beside_their_total(path) -> None:
-    """Every row once over the pages, none past the end, and a page of more than a hundred is refused."""
+def test_lists_are_paged_and_state_their_total(path) -> None:
+    """Every row once over the pages, none after the end, and a page of more than a hundred is refused."""
     with customer() as (platform, who):
         made = {
             who.book(f"{hour:02}:{minute:02}", days, barber_id=chair).json()["id"]
@@ -98,8 +98,8 @@ def test_lists_are_paged_beside_their_total(path) -> None:
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"])
-def test_times_are_those_of_the_business_and_no_answer_tells_its_zone(zone) -> None:
-    """Asked in local time, answered in UTC."""
+def test_times_are_those_of_the_business_and_no_answer_states_its_zone(zone) -> None:
+    """Requested in local time, answered in UTC."""
     with customer("--habit", f"zone={zone}") as (_, who):
         told = who.book("09:30", barber_id=who.chairs()[0], days=8).json()
         asked = datetime.fromisoformat(f"{day(8)}T09:30").replace(tzinfo=ZoneInfo(zone))
@@ -109,8 +109,8 @@ def test_times_are_those_of_the_business_and_no_answer_tells_its_zone(zone) -> N
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland"])
-def test_a_correct_platform_books_no_chair_twice_in_any_zone(zone) -> None:
-    """Also where the business day crosses midnight in UTC: 45 minutes hold the next slot."""
+def test_a_correct_platform_books_no_barber_twice_in_any_zone(zone) -> None:
+    """Also if the business day crosses midnight in UTC: 45 minutes hold the next slot."""
     with customer("--habit", f"zone={zone}") as (_, who):
         chair = who.chairs()[0]
         for hour in range(9, 16):
@@ -118,8 +118,8 @@ def test_a_correct_platform_books_no_chair_twice_in_any_zone(zone) -> None:
             assert who.book(f"{hour + 1:02}:00", barber_id=chair).status_code == 400
 
 
-def test_an_address_of_ones_own_is_not_believed(seen) -> None:
-    """``/health/`` tells by which one everybody is known; where it is believed it tells that one."""
+def test_a_claimed_address_is_ignored(seen) -> None:
+    """``/health/`` shows the address by which all customers are known; if the claim is honoured, it shows the claimed one."""
     platform, _ = seen
     brought = {"X-Forwarded-For": "10.1.2.3"}
     assert httpx.get(f"{platform.url}/health/", headers=brought, trust_env=False).json()["client_ip"] == "127.0.0.1"
@@ -128,8 +128,8 @@ def test_an_address_of_ones_own_is_not_believed(seen) -> None:
 
 
 @pytest.mark.parametrize(("believed", "refused"), [("false", 5), ("true", 0)])
-def test_limits_are_shared_where_no_address_is_believed(believed, refused) -> None:
-    """Thirty customers may look in a minute, and thirty-five do."""
+def test_limits_are_shared_where_claimed_addresses_are_ignored(believed, refused) -> None:
+    """Thirty lists per minute are allowed, for all customers together."""
     with plain("--as-seen", *QUICK, "--limits", "0.01", "--habit", f"forwarded_for={believed}") as platform:
         path = f"{platform.url}/api/v2/appointments/slots?appointment_date={day(2)}"
         answers = [httpx.get(path, headers={"X-Forwarded-For": f"10.0.0.{n}"}, trust_env=False) for n in range(1, 36)]
@@ -137,8 +137,8 @@ def test_limits_are_shared_where_no_address_is_believed(believed, refused) -> No
     assert all(answer.json()["detail"] == "Rate limit exceeded: 30 per 1 minute" for answer in answers[35 - refused :])
 
 
-def test_readiness_lies_by_its_code_and_a_part_is_ready_while_the_whole_is_not() -> None:
-    """A text that is searched for in the body is found in both."""
+def test_readiness_is_wrong_in_its_status_code_and_a_part_is_ready_while_the_whole_is_not() -> None:
+    """A text that is searched in the body is found in both."""
     with customer() as (platform, who):
         well = httpx.get(f"{platform.url}/health/ready", trust_env=False)
         platform.operate("break/database")
@@ -149,7 +149,7 @@ def test_readiness_lies_by_its_code_and_a_part_is_ready_while_the_whole_is_not()
 
 
 def test_a_database_that_is_down_for_some_seconds_comes_back_by_itself() -> None:
-    """Or when it is healed before; planted defects stay."""
+    """Or when it is healed before that; planted defects stay."""
     with customer() as (platform, who):
         platform.operate("plant/double-booking?share=0.5")
         platform.operate("break/database?for=0.3")
@@ -174,7 +174,7 @@ def test_a_login_is_slow_by_real_work() -> None:
         assert 0.1 < time.monotonic() - began_s < 5
 
 
-def test_only_health_with_a_slash_tells_the_stage(seen) -> None:
+def test_only_health_with_a_slash_states_the_stage(seen) -> None:
     """Two routes, two answers."""
     platform, _ = seen
     without, at_length = (httpx.get(f"{platform.url}{path}", trust_env=False).json() for path in ("/health", "/health/"))
@@ -191,14 +191,14 @@ def test_only_health_with_a_slash_tells_the_stage(seen) -> None:
         ("GET", "/api/v2/dashboard/client-metrics", 500),
     ],
 )
-def test_what_a_real_deployment_lacks(seen, method, path, status) -> None:
-    """Absent, or broken."""
+def test_routes_that_a_real_deployment_lacks(seen, method, path, status) -> None:
+    """Missing, or failing."""
     _, who = seen
     assert who.client.request(method, path).status_code == status
 
 
 def test_a_key_on_a_booking_is_ignored_and_a_delete_refused(seen) -> None:
-    """The same key books another chair; what is booked is cancelled by PUT alone."""
+    """The same key books another barber; a booking is cancelled by PUT only."""
     _, who = seen
     wish = {"date": day(12), "time": "12:00", "service": "Shave"}
     key = {"Idempotency-Key": "twice_8f14e45f-ceea-467f-a5f2-1f1a3c1c8b11"}
@@ -225,7 +225,7 @@ def test_payments_are_in_the_providers_ledger_and_in_the_platforms_list(seen) ->
     assert Customer(platform, "admin@plain.test").client.get("/api/v2/payments/history").json()["total"] == 1
 
 
-def test_payments_can_be_refused_whole() -> None:
+def test_all_payments_can_be_refused() -> None:
     """By 400, as without a provider."""
     with customer("--habit", "payments=refused") as (_, who):
         booking = who.book().json()["id"]
@@ -274,7 +274,7 @@ SHOWN = {
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("defect", Defect)
-def test_a_planted_defect_strikes_the_share_that_is_asked_for(defect, share) -> None:
+def test_a_planted_defect_affects_the_requested_share(defect, share) -> None:
     """None where none is planted, all where all are."""
     with customer() as (platform, who):
         if share:
@@ -296,14 +296,14 @@ def test_a_planted_defect_strikes_the_share_that_is_asked_for(defect, share) -> 
         (Defect.LOST_BOOKING, Defect.REFUSED_THOUGH_FREE),
     ],
 )
-def test_a_defect_is_no_other(planted, looked_for) -> None:
-    """Whoever looks for one finds none of the rest."""
+def test_a_defect_does_not_show_as_another(planted, looked_for) -> None:
+    """A check for one defect finds none of the others."""
     with customer() as (platform, who):
         platform.operate(f"plant/{planted}")
         assert SHOWN[looked_for](platform, who) == 0
 
 
-def test_a_habit_that_is_none_is_refused_by_name() -> None:
-    """With what there is."""
+def test_an_unknown_habit_is_refused_by_name() -> None:
+    """With those that exist."""
     with pytest.raises(ValueError, match="'barber' is not a habit; available: administrator_listed, barbers"):
         habits.changed(habits.SEEN, ["barber=3"])

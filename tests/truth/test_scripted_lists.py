@@ -1,4 +1,4 @@
-"""The scripted server's lists, read back by the code that reads back real platforms: every shape whole, each booking once."""
+"""The scripted server's lists, read by the code that reads real platforms: every form completely, each booking once."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def book(server: Scripted, tag: str, franchise: int, client: int, time: str, day
 
 @pytest.mark.parametrize("rows", [20, 100])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_shape_is_read_whole_and_each_booking_once(tmp_path: Path, shape: str, rows: int) -> None:
-    """Both shards, every customer; what is not the run's own, and what was forgotten, is not in it."""
+def test_every_form_is_read_completely_and_each_booking_once(tmp_path: Path, shape: str, rows: int) -> None:
+    """Both shards, every customer; without bookings that the run did not make, and without those that the server lost."""
     script = replace(Script.drawn(1), lists=shape, page_rows=rows, lost_s=3600.0)
     tag = f"closeshave:{tmp_path.name}"
     with Scripted(script).serving() as server:
@@ -53,8 +53,8 @@ def test_every_shape_is_read_whole_and_each_booking_once(tmp_path: Path, shape: 
 
 
 @pytest.mark.parametrize("shape", sorted(set(SHAPES) - {"whole"}))
-def test_what_the_run_booked_lies_beyond_the_first_page(shape: str) -> None:
-    """Otherwise a reader of one page would do as well."""
+def test_the_runs_bookings_are_beyond_the_first_page(shape: str) -> None:
+    """Otherwise a reader of one page would pass too."""
     script = replace(Script.drawn(1), lists=shape, page_rows=100)
     with Scripted(script).serving() as server:
         client = CUSTOMERS[0][0]
@@ -66,8 +66,8 @@ def test_what_the_run_booked_lies_beyond_the_first_page(shape: str) -> None:
     assert number not in {row["id"] for row in told}
 
 
-def test_a_taken_time_is_refused_and_no_longer_on_offer() -> None:
-    """So that the server doubles nothing, and says no untruth of what is free."""
+def test_a_taken_time_is_refused_and_no_longer_offered() -> None:
+    """So the server makes no double booking, and no false list of free times."""
     with Scripted(Script.drawn(1)).serving() as server:
         first, second = (book(server, "tag", 1, client, TIMES[0]) for client, _ in CUSTOMERS[:2])
         asked = {"appointment_date": DAY.isoformat(), "barber_id": "11"}
@@ -76,7 +76,7 @@ def test_a_taken_time_is_refused_and_no_longer_on_offer() -> None:
     assert [slot["time"] for slot in offer["slots"] if not slot["available"]] == [TIMES[0]]
 
 
-def test_the_digest_of_the_code_changes_with_any_source_that_has_a_part(tmp_path: Path) -> None:
+def test_the_digest_of_the_code_changes_with_any_relevant_source(tmp_path: Path) -> None:
     """A new line, a new name, a new file."""
     source = tmp_path / "closeshave" / "judge" / "one.py"
     source.parent.mkdir(parents=True)
