@@ -1,4 +1,4 @@
-"""Tests on real servers take turns: two sets of four databases on one small machine would only measure each other."""
+"""Tests on real servers take turns: two sets of four databases on one small machine would only disturb each other."""
 
 import fcntl
 import os

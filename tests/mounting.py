@@ -1,4 +1,4 @@
-"""A file system of a test's own, in a mount namespace that goes with its command: small, so that it can be full."""
+"""A file system of a test's own, in a mount namespace that ends with its command: small, so that it can be full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small forward proxy: tunnels, absolute URLs, a password of its own; it alone knows where the names lead that tests give to platforms."""
+"""A small forward proxy: tunnels, absolute URLs, a password of its own; only it resolves the names that tests give to platforms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole run directories on a disk, as a trial leaves them: of a good run, and of one that fails."""
+"""Whole run directories on a disk, as a trial writes them: of a good run, and of one that fails."""
 
 from pathlib import Path
 

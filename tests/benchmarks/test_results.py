@@ -1,4 +1,4 @@
-"""Figures of a benchmark stand beside what they were measured under, one file a run."""
+"""Figures of a benchmark are stored with their circumstances, one file per run."""
 
 import json
 
@@ -8,7 +8,7 @@ from benchmarks.result import Run, at_least, table
 
 
 def test_a_run_holds_its_own_figures_only(tmp_path):
-    """No file mixes runs: what another run measured last stays in that one's file."""
+    """No file mixes runs: the figures of an earlier run stay in its own file."""
     first = Run.begin(["closed"], tmp_path)
     second = Run(tmp_path / "later.json", first.told)
     first.add([at_least("closed GET", 3.6, "times", 3.5)])
@@ -18,8 +18,8 @@ def test_a_run_holds_its_own_figures_only(tmp_path):
     assert [result["measure"] for result in json.loads(second.path.read_text())["results"]] == ["records", "more records"]
 
 
-def test_a_run_tells_commit_machine_and_versions(tmp_path):
-    """Who reads a figure later knows which code it is of, and what it was compared with."""
+def test_a_run_states_commit_machine_and_versions(tmp_path):
+    """A later reader knows the code of a figure, and what it was compared with."""
     run = Run.begin(["closed"], tmp_path)
     run.add([])
     told = json.loads(run.path.read_text())
@@ -29,8 +29,8 @@ def test_a_run_tells_commit_machine_and_versions(tmp_path):
     assert {"python", "kernel", "gevent", "locust", "k6"} <= set(told["versions"])
 
 
-def test_every_figure_has_the_machines_own_speed_and_load_beside_it(monkeypatch):
-    """Before and after, since the load of a shared machine changes within minutes."""
+def test_every_figure_has_the_machines_own_speed_and_load(monkeypatch):
+    """Before and after, because the load of a shared machine changes within minutes."""
     monkeypatch.setattr(circumstances, "LOOPS", 1000)
     monkeypatch.setattr(circumstances, "EXCHANGES", 10)
     (found,) = _told(lambda: [at_least("closed GET", 3.6, "times", 3.5)])

@@ -1,4 +1,4 @@
-"""Callers that keep a pace together never send faster than it, whatever they do and however late they are."""
+"""Callers that share a pace never send faster than it, whatever they do and however late they are."""
 
 import itertools
 import threading
@@ -11,7 +11,7 @@ from closeshave.caps.pace import SHARE, Pace
 
 
 class Time:
-    """A clock that stands still but for sleep."""
+    """A clock that advances only by sleep."""
 
     def __init__(self) -> None:
         self.now_s = 100.0

@@ -1,7 +1,4 @@
-"""A file system that is really full, below a run directory and below the state of environments: one sentence, code 4, and nothing left.
-
-A small tmpfs in a mount namespace of its own: it goes with the command, whatever becomes of it.
-"""
+"""A full file system, below a run directory and below the state of environments: one sentence, code 4, and nothing left."""
 
 import json
 import os
@@ -62,8 +59,8 @@ def judged(tmp_path_factory):
     return run
 
 
-def test_a_report_that_finds_no_room_is_4_and_leaves_the_old_one(on_full_disk, judged, tmp_path):
-    """No half of a file, and no scratch of one."""
+def test_a_report_on_a_full_disk_ends_with_4_and_leaves_the_old_one(on_full_disk, judged, tmp_path):
+    """No part of a file, and no temporary one."""
     place, run = on_full_disk
     code, said, new = run("report", place / "held", holding=judged)
     assert code == 4
@@ -73,8 +70,8 @@ def test_a_report_that_finds_no_room_is_4_and_leaves_the_old_one(on_full_disk, j
 
 
 @pytest.mark.parametrize("free_bytes", [4096, 32 << 10, 100 << 10])
-def test_a_report_that_runs_out_of_room_is_4(on_full_disk, tmp_path, free_bytes):
-    """Wherever it does; a verdict of 1 would need a summary that was written."""
+def test_a_report_that_fills_the_disk_ends_with_4(on_full_disk, tmp_path, free_bytes):
+    """At any point; a verdict of 1 would need a summary that was written."""
     place, run = on_full_disk
     made = stored.made(tmp_path / "run", "fail")
     code, said, new = run("report", place / "held", holding=made, free_bytes=free_bytes)
@@ -83,7 +80,7 @@ def test_a_report_that_runs_out_of_room_is_4(on_full_disk, tmp_path, free_bytes)
     assert not [name for name in new if "/." in name]
 
 
-def test_judging_needs_no_room(on_full_disk, judged):
+def test_judging_works_on_a_full_disk(on_full_disk, judged):
     """It writes nothing."""
     place, run = on_full_disk
     code, said, new = run("judge", place / "held", holding=judged)
@@ -92,7 +89,7 @@ def test_judging_needs_no_room(on_full_disk, judged):
 
 
 def test_a_run_is_not_started_where_it_could_not_be_written(on_full_disk):
-    """Nothing of it is made."""
+    """No file of it is made."""
     place, run = on_full_disk
     code, said, new = run("run", "smoke", "--runs", place / "runs")
     assert code == 4
@@ -101,7 +98,7 @@ def test_a_run_is_not_started_where_it_could_not_be_written(on_full_disk):
     assert new in ([], ["runs"])
 
 
-def test_an_environment_is_not_started_where_its_state_finds_no_room(on_full_disk):
+def test_an_environment_is_not_started_where_its_state_cannot_be_written(on_full_disk):
     """And leaves nothing there."""
     place, run = on_full_disk
     code, said, new = run("env", "up", "embedded", environ={"CLOSESHAVE_STATE_DIR": str(place / "state")})

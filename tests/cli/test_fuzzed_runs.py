@@ -1,7 +1,4 @@
-"""Runs, arguments, locales, pipes and disks that are damaged at random: exit code 1 is the judges' alone, and nobody is shown a traceback.
-
-A few at every quick test; ``make fuzz-runs`` tries five hundred.
-"""
+"""Runs, arguments, locales, pipes and disks that are damaged at random: exit code 1 comes from the judges only, and no traceback is shown."""
 
 import os
 import random
@@ -85,8 +82,8 @@ def small_disk():
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + CASES))
-def test_whatever_is_wrong_1_is_the_judges_alone(whole, tmp_path, seed):
-    """And then the verdict stands in a summary, where one is written at all."""
+def test_with_any_damage_code_1_comes_from_the_judges_only(whole, tmp_path, seed):
+    """And then the verdict is in a summary, if one is written at all."""
     rng = random.Random(seed)
     run = Path(shutil.copytree(whole, tmp_path / rng.choice(["run", "[red]x", "a b", "ü", "no\udcffutf8"])))
     told = damaged(run, rng)

@@ -1,4 +1,4 @@
-"""``validate`` and ``run`` refuse the same plans for the same reasons, remote platforms included; nothing is asked or started for it."""
+"""``validate`` and ``run`` refuse the same plans for the same reasons, remote platforms included; no request is sent and nothing is started for it."""
 
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("plan", "environment", "reason"), REFUSED, ids=[reason for *_, reason in REFUSED])
 def test_what_run_refuses_validate_refuses(tmp_path: Path, plan: dict[str, Any], environment: dict[str, Any], reason: str) -> None:
-    """The same words, and code 2."""
+    """With the same message, and code 2."""
     path, elsewhere = smoke(tmp_path, **plan), small(tmp_path, **environment)
     said = [closeshave(word, path, "--environment", elsewhere, cwd=tmp_path) for word in ("validate", "run")]
     assert [done.returncode for done in said] == [2, 2]
@@ -77,13 +77,13 @@ def test_the_scale_that_is_proposed_fits_and_a_tenth_more_does_not(tmp_path: Pat
 
 
 @pytest.mark.parametrize("scale", ["0", "-1", "10.1", "nan", "inf"])
-def test_a_scale_that_is_none_is_refused(tmp_path: Path, scale: str) -> None:
+def test_an_invalid_scale_is_refused(tmp_path: Path, scale: str) -> None:
     """With code 2, before anything is read."""
     assert closeshave("validate", "smoke", "--rate-scale", scale, cwd=tmp_path).returncode == 2
 
 
 def test_what_no_scale_can_fix_gets_no_proposal(tmp_path: Path) -> None:
-    """A cap on the length has nothing to do with rates."""
+    """A cap on the length does not depend on rates."""
     elsewhere = small(tmp_path, caps=CAPS | {"duration": "30s", "requests_per_s": 1000})
     with pytest.raises(InvalidFile) as refused:
         prepare(str(smoke(tmp_path)), environment=str(elsewhere))
@@ -101,7 +101,7 @@ def test_what_no_scale_can_fix_gets_no_proposal(tmp_path: Path) -> None:
     ],
 )
 def test_a_pattern_that_matches_nothing_is_refused_with_its_line(tmp_path: Path, key: str, wrong: str, reason: str) -> None:
-    """One swapped letter made a promise vanish."""
+    """One wrong letter once made a promise disappear."""
     rest = {
         "faults": "measure: recovery, at_most: 1s",
         "invariants": "measure: integrity",
@@ -132,8 +132,8 @@ def test_a_pattern_that_matches_nothing_is_refused_with_its_line(tmp_path: Path,
         ),
     ],
 )
-def test_a_fault_that_is_healed_too_early_is_told(tmp_path: Path, hold: str, bounds: list[str], told: list[str]) -> None:
-    """Held as long as one of the bounds allows, there is nothing to say: whoever does not come back breaks that one."""
+def test_a_fault_that_is_healed_too_early_is_reported(tmp_path: Path, hold: str, bounds: list[str], told: list[str]) -> None:
+    """A fault that is held as long as one of the bounds allows is not: a platform that does not recover breaks that bound."""
     promised = [
         f"{{id: recovery-{at}, claims: [], measure: recovery, at_most: {bound}, faults: [shard.*]}}" for at, bound in enumerate(bounds)
     ]
@@ -147,6 +147,6 @@ def test_a_fault_that_is_healed_too_early_is_told(tmp_path: Path, hold: str, bou
 
 
 @pytest.mark.parametrize("name", ["smoke", "nightly", "two-regions", "partition", "nemesis"])
-def test_every_fault_of_a_shipped_plan_is_given_a_bound_of_recovery(name: str) -> None:
-    """A platform that does not come back alone fails by each of them."""
+def test_every_fault_of_a_shipped_plan_is_held_for_a_recovery_bound(name: str) -> None:
+    """A platform that does not recover by itself fails with each of them."""
     assert prepare(name).warnings == ()

@@ -1,4 +1,4 @@
-"""Nobody in between: no client of the harness honours the environment's proxies, and no configuration file of the user's changes a trial."""
+"""No client of the harness uses the proxies of the environment variables, and no configuration file of the user changes a trial."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def careless(text: str) -> list[str]:
 
 
 def test_every_client_states_that_it_uses_no_proxy():
-    """By hand for each: a library's default is to trust the environment."""
+    """In each call: a library's default is to use the environment variables."""
     found = {path: careless(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
     assert len(found) > 100
     assert {str(path): calls for path, calls in found.items() if calls} == {}
@@ -82,8 +82,8 @@ with plain("--accounts", "1") as platform:
 """
 
 
-def test_nothing_on_this_machine_is_asked_through_a_proxy():
-    """Log-ins with their passwords, Toxiproxy's calls, the load: they reach the platform, and the proxy hears of none."""
+def test_nothing_on_this_machine_is_reached_through_a_proxy():
+    """Log-ins with their passwords, Toxiproxy's calls, the load: they reach the platform, and the proxy gets none."""
     with proxy() as (url, asked):
         names = dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"), url)
         kept = {name: value for name, value in os.environ.items() if name.lower() != "no_proxy"}
@@ -96,7 +96,7 @@ def test_nothing_on_this_machine_is_asked_through_a_proxy():
 
 @pytest.mark.parametrize("place", ["home", "cwd"])
 def test_locusts_configuration_files_change_nothing(tmp_path, place):
-    """What a Locust user keeps at home, or beside the run, is not ours."""
+    """Locust files in the home directory, or next to the run, are not the harness's."""
     home, cwd = tmp_path / "home", tmp_path / "cwd"
     home.mkdir()
     cwd.mkdir()

@@ -1,4 +1,4 @@
-"""Containers of one small program on networks of their own; whatever a test started is gone after it."""
+"""Containers of one small program on networks of their own; all that a test started is gone after it."""
 
 import secrets
 from dataclasses import replace
@@ -23,7 +23,7 @@ def image(_engine):
 
 
 class Scene:
-    """An environment of which nothing exists but what a test starts."""
+    """An environment with only the parts that a test starts."""
 
     def __init__(self, root, image):
         self.root, self.id, self.image = root, f"test-{secrets.token_hex(6)}", image

@@ -1,4 +1,4 @@
-"""What ``closeshave doctor`` says of a container engine."""
+"""What ``closeshave doctor`` reports about a container engine."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from closeshave.environments.containers import containers
     ],
 )
 def test_only_environments_in_containers_need_the_engine(monkeypatch, reason, detail):
-    """A machine without one is in order for everything but the environment in containers."""
+    """A machine without one is fine for everything except the environment in containers."""
     monkeypatch.setattr(containers, "obstacle", lambda _images: reason)
     found = doctor.engine()
     assert (found.ok, found.needed, found.detail) == (reason is None, False, detail)

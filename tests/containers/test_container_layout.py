@@ -1,4 +1,4 @@
-"""The shipped environment in containers on paper: the embedded one, elsewhere."""
+"""The layout of the shipped environment in containers: that of the embedded one, with other addresses."""
 
 import json
 import re
@@ -65,7 +65,7 @@ def test_plans_find_the_same_platform_as_in_the_embedded_environment(definition)
 
 
 def test_the_same_parts_have_the_same_ports(layout, bare):
-    """Traffic, judges and faults look at ports of this machine and know nothing of containers."""
+    """Traffic, judges and faults use ports of this machine and do not depend on containers."""
     for name in ("members", "stores", "sentinels", "links", "edges", "payments", "etcd_ports"):
         assert getattr(layout.deployment, name) == getattr(bare.deployment, name)
     ports = {process.name: process.ports for process in layout.deployment.processes}
@@ -73,12 +73,12 @@ def test_the_same_parts_have_the_same_ports(layout, bare):
 
 
 def test_every_port_is_published_once(layout, definition):
-    """A port is one process's, and all lie in the block that is claimed."""
+    """A port belongs to one process, and all are in the claimed block."""
     published = [port for process in layout.deployment.processes for port in process.ports]
     assert sorted(published) == list(range(20_000, 20_000 + size(definition, parts(definition))[0]))
 
 
-def test_the_networks_fit_into_the_block_that_is_asked_for(layout, definition):
+def test_the_networks_fit_into_the_requested_block(layout, definition):
     """What is reserved is what is used."""
     assert BLOCK.prefixlen == size(definition, parts(definition))[1]
     assert all(IPv4Network(network.subnet).subnet_of(BLOCK) for network in layout.deployment.networks)
@@ -111,8 +111,8 @@ def vars_of(images):
         ("payments", ["front", "us-east-1", "us-west-2", "eu-west-1", "ap-southeast-1"]),
     ],
 )
-def test_each_part_is_on_the_networks_that_it_has_business_on(layout, name, networks):
-    """What is off the wan is not touched by a partition of its region; who stands outside of all regions has a foot in each."""
+def test_each_part_is_on_the_networks_that_it_needs(layout, name, networks):
+    """A part that is not on the wan is not affected by a partition of its region; a part outside of all regions is on the network of each."""
     attached = [at.network for at in layout.deployment.process(name).container.attachments]
     assert attached == [f"closeshave-01234567-{network}" for network in networks]
 
@@ -124,8 +124,8 @@ def address_of(deployment: Deployment, name: str, network: str):
     return next(at.address for at in container.attachments if at.network.endswith(f"-{network}"))
 
 
-def test_a_standby_streams_from_another_region_over_the_wan_and_from_its_own_inside(layout):
-    """Shard 1's members live in two regions, shard 3's in one, which a partition of that region must not part."""
+def test_a_standby_streams_from_another_region_over_the_wan_and_from_its_own_on_its_network(layout):
+    """Shard 1's members are in two regions, shard 3's in one, which a partition of that region must not separate."""
     told = {name: json.loads(layout.files[ROOT / "config" / f"{name}.json"]) for name in ("shard1-us-east-1", "shard3-eu-west-1")}
     links = {link.name: link for link in layout.deployment.links}
     for name, proxy, network in (
@@ -138,27 +138,27 @@ def test_a_standby_streams_from_another_region_over_the_wan_and_from_its_own_ins
 
 
 def test_databases_admit_only_the_block(layout):
-    """Published ports are seen to come from the networks' own ends."""
+    """Connections through published ports come from the networks' gateways."""
     told = json.loads(layout.files[ROOT / "config" / "shard1-us-east-1.json"])["postgresql"]["pg_hba"]
     assert {line.split()[3] for line in told} == {"127.0.0.1/32", str(BLOCK)}
 
 
-def test_a_region_reaches_its_own_parts_inside_and_the_others_over_the_wan(layout):
-    """A region that is cut from the others goes on serving what it has."""
+def test_a_region_reaches_its_own_parts_on_its_network_and_the_others_over_the_wan(layout):
+    """A region that is cut off from the others still serves with its own parts."""
     settings = layout.files[ROOT / "config" / "haproxy-us-west-2.cfg"]
     deployment = layout.deployment
     assert f"server shard2-us-west-2 {address_of(deployment, 'shard2-us-west-2', 'us-west-2')}:" in settings
     assert f"server shard2-ap-southeast-1 {address_of(deployment, 'shard2-ap-southeast-1', 'wan')}:" in settings
 
 
-def test_customers_of_a_region_come_in_on_its_own_network(layout):
-    """They reach a region that is cut from the others, and do not reach one that is cut from them."""
+def test_customers_of_a_region_enter_on_its_own_network(layout):
+    """They reach a region that is cut off from the others, and do not reach one that is cut off from them."""
     settings = layout.files[ROOT / "config" / "edges.cfg"]
     for region in layout.deployment.topology.regions:
         assert f"server watch {address_of(layout.deployment, f'toxiproxy-{region}', region)}:" in settings
 
 
-def test_applications_are_told_of_their_regions_proxy(layout):
+def test_applications_use_their_regions_proxy(layout):
     """Everything that they need leads through it."""
     for settings in layout.settings.values():
         proxy = address_of(layout.deployment, f"toxiproxy-{settings.region}", settings.region)
@@ -166,8 +166,8 @@ def test_applications_are_told_of_their_regions_proxy(layout):
         assert settings.payments_url.startswith(f"http://{proxy}:")
 
 
-def test_what_is_told_everybody_is_the_address_of_the_process(layout):
-    """Sentinels know primaries by it, and faults tell one part of another by it."""
+def test_the_address_that_others_use_is_that_of_the_process(layout):
+    """Sentinels know primaries by it, and faults state one part's address to another by it."""
     store = next(store for store in layout.deployment.stores if store.process in layout.declared_primaries)
     address = layout.deployment.process(store.process).address
     assert address == address_of(layout.deployment, store.process, "wan")
@@ -175,7 +175,7 @@ def test_what_is_told_everybody_is_the_address_of_the_process(layout):
 
 
 def test_no_part_gets_an_address_that_only_the_part_itself_can_use(layout):
-    """127.0.0.1 in a container is that container: only databases say it, of who comes from inside."""
+    """127.0.0.1 in a container is that container: only databases use it, for connections from inside."""
     for path, text in layout.files.items():
         if path.name.startswith("shard") or path.suffix == ".py":
             continue
@@ -183,15 +183,15 @@ def test_no_part_gets_an_address_that_only_the_part_itself_can_use(layout):
     assert not [process.name for process in layout.deployment.processes if "127.0.0.1" in " ".join(process.argv)]
 
 
-def test_programs_are_named_as_images_know_them(layout):
-    """No path of this machine leads anywhere inside, but those below the environment's root."""
+def test_programs_have_the_paths_of_the_images(layout):
+    """No path of this machine exists inside, except those below the environment's root."""
     for process in layout.deployment.processes:
         paths = re.findall(r"(?<![\w:/])/[\w./-]+", " ".join(process.argv))
         assert all(path.startswith(str(ROOT)) for path in paths), process.name
         assert "PYTHONPATH" not in process.environ
 
 
-def test_an_etcd_that_must_not_trust_its_data_asks_the_others_where_they_are(definition):
+def test_an_etcd_that_must_not_trust_its_data_asks_the_others_by_their_addresses(definition):
     """The fallback of a machine that cannot build a current one; 127.0.0.1 would be itself."""
     users = Users(everybody="0:0", databases="65534:65534")
     old = parts(definition, etcd_rejoins_empty=True)
@@ -203,7 +203,7 @@ def test_an_etcd_that_must_not_trust_its_data_asks_the_others_where_they_are(def
 
 
 def test_only_databases_run_as_another_user(layout):
-    """PostgreSQL refuses root; everything else owns what it shares with the harness."""
+    """PostgreSQL refuses root; all others own the files that they share with the harness."""
     others = {process.role for process in layout.deployment.processes if process.container.user != "0:0"}
     assert others == {"patroni"}
 
@@ -220,7 +220,7 @@ def test_only_databases_run_as_another_user(layout):
         ("kind: containers", "kind: embedded", "images", "unknown key"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_told_with_its_line(tmp_path, old, new, key, message):
+def test_an_error_in_a_file_is_reported_with_its_line(tmp_path, old, new, key, message):
     """Before anything is started."""
     text = SHIPPED.read_text()
     assert old in text
@@ -241,7 +241,7 @@ def test_any_image_of_an_engine_may_be_named(tmp_path, image):
     assert read_containers(path).images.valkey == image
 
 
-def test_what_has_no_toxiproxy_is_reached_where_it_is(definition):
+def test_parts_without_toxiproxy_are_reached_directly(definition):
     """Caches through the region's Toxiproxy, databases at its HAProxy, the payment provider and customers straight, each by the region's own network."""
     users = Users(everybody="0:0", databases="65534:65534")
     narrow = replace(definition, links=("app-cache",))

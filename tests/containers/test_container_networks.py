@@ -1,4 +1,4 @@
-"""Where the parts of an environment are on its networks: arithmetic, without an engine."""
+"""The addresses of an environment's parts on its networks: arithmetic, without an engine."""
 
 from ipaddress import IPv4Address, IPv4Network
 
@@ -28,8 +28,8 @@ def planned(regions, processes):
 
 @settings(deadline=None)
 @given(platforms())
-def test_every_address_lies_in_its_network_and_none_is_given_twice(platform):
-    """The engine's end of a network has its first address, and is no part's."""
+def test_every_address_is_in_its_network_and_none_is_given_twice(platform):
+    """The gateway of a network has its first address, and no part has it."""
     found = planned(*platform)
     subnets = {network.name: IPv4Network(network.subnet) for network in found.networks}
     given_ = [(at.network, IPv4Address(at.address)) for several in found.attachments.values() for at in several]
@@ -43,7 +43,7 @@ def test_every_address_lies_in_its_network_and_none_is_given_twice(platform):
 @settings(deadline=None)
 @given(platforms())
 def test_networks_fill_one_block_and_do_not_overlap(platform):
-    """So that one route, and one line of the database's trust, is said of all."""
+    """So that one route, and one line of the database's trust, covers all."""
     regions, processes = platform
     found = planned(regions, processes)
     subnets = [IPv4Network(network.subnet) for network in found.networks]
@@ -55,8 +55,8 @@ def test_networks_fill_one_block_and_do_not_overlap(platform):
 
 @settings(deadline=None)
 @given(platforms())
-def test_whoever_is_told_of_a_part_can_reach_it(platform):
-    """Both are on the network that the address belongs to: seen from its own region, from another one, and from none."""
+def test_whoever_gets_the_address_of_a_part_can_reach_it(platform):
+    """Both are on the network of the address: from its own region, from another one, and from none."""
     regions, processes = platform
     found = planned(regions, processes)
     of = {network.name: (network.purpose, network.region) for network in found.networks}
@@ -75,7 +75,7 @@ def test_whoever_is_told_of_a_part_can_reach_it(platform):
 @settings(deadline=None)
 @given(platforms())
 def test_no_part_gets_an_address_on_the_front(platform):
-    """On it nobody reaches anybody."""
+    """On this network no part reaches another."""
     regions, processes = platform
     found = planned(regions, processes)
     front = next(network.name for network in found.networks if network.purpose == "front")
@@ -93,12 +93,12 @@ def test_a_block_overlaps_nothing_that_is_taken(taken):
     assert not any(block.overlaps(other) for other in taken)
 
 
-def test_where_one_range_is_routed_as_a_whole_the_next_one_is_taken():
+def test_if_a_whole_range_is_routed_the_next_one_is_used():
     """As a tunnel into a company's network may do."""
     assert free_block(23, [IPv4Network("10.0.0.0/8")]).subnet_of(POOLS[1])
 
 
-def test_without_a_free_block_the_reason_is_said():
-    """Otherwise the networks could drop traffic of other programs."""
+def test_without_a_free_block_the_reason_is_stated():
+    """Otherwise the networks could take traffic of other programs."""
     with pytest.raises(EnvironmentFailed, match=r"no block of addresses of length /23 is free"):
         free_block(23, [IPv4Network("0.0.0.0/0")])

@@ -1,4 +1,4 @@
-"""An image of an older stand-in is refused: a verdict about it would be one about something else."""
+"""An image of an older stand-in is refused: a verdict would be about another version."""
 
 from pathlib import Path
 
@@ -23,8 +23,8 @@ def engine_with(monkeypatch):
 
 
 @pytest.mark.parametrize("held", [sources.digest(), None], ids=["ours, of today", "somebody else's"])
-def test_an_image_of_today_is_taken_and_so_is_one_that_says_nothing(engine_with, held):
-    """Whoever names an image of their own knows what is in it."""
+def test_a_current_image_is_accepted_and_so_is_one_without_sources(engine_with, held):
+    """A user who names an image of their own knows its content."""
     engine_with(held)
     assert containers.obstacle(Images()) is None
 

@@ -1,4 +1,4 @@
-"""The environment in containers itself, every part real: what up promises, and that nothing is left however it ends."""
+"""The environment in containers itself, with real parts: what up promises, and that nothing is left however it ends."""
 
 import json
 import os
@@ -59,7 +59,7 @@ def running(definition):
 
 
 def test_every_part_is_up_and_has_its_role(running):
-    """Asked through the ports of this machine, as with the embedded environment."""
+    """Checked through the ports of this machine, as with the embedded environment."""
     assert deployments.load(Path(running.root)) == running
     parts = status(Path(running.root))
     assert [part.name for part in parts if not part.running] == []
@@ -71,7 +71,7 @@ def test_every_part_is_up_and_has_its_role(running):
 
 
 def test_each_part_is_one_container_and_is_published_on_this_machine_alone(running):
-    """Nothing of it can be reached from outside."""
+    """No part can be reached from outside."""
     names = docker("ps", "--filter", f"label=closeshave.environment={running.id}", "--format", "{{.Names}}")
     assert sorted(names) == sorted(process.container.name for process in running.processes)
     published = [json.loads(word) for word in docker("inspect", "--format", "{{json .HostConfig.PortBindings}}", *names)]
@@ -80,7 +80,7 @@ def test_each_part_is_one_container_and_is_published_on_this_machine_alone(runni
 
 
 def test_the_engine_gets_no_secret_and_only_the_owner_reads_the_key(running):
-    """Labels, variables and commands of all containers; variables are the part's own and the image's. The database's user is another one."""
+    """Labels, variables and commands of all containers; the variables are the part's own and the image's. The database runs as another user."""
     root = Path(running.root)
     (key,) = root.rglob("signing-key.pem")
     assert [path.stat().st_mode & 0o777 for path in (key, root / deployments.FILE)] == [0o600, 0o600]
@@ -106,7 +106,7 @@ def test_the_engine_gets_no_secret_and_only_the_owner_reads_the_key(running):
 
 
 def test_every_shard_takes_writes_through_every_regions_own_link(running):
-    """application → Toxiproxy → HAProxy → whoever is primary."""
+    """application → Toxiproxy → HAProxy → the primary."""
     links = [link for link in running.links if link.name.endswith("-primary")]
     assert len(links) == len(running.topology.regions) * len(running.topology.shards)
     assert [link.name for link in links if not probe.takes_writes(link.port, running.database, running.user)] == []
@@ -139,7 +139,7 @@ def test_a_customer_books_through_every_edge_and_is_answered_by_its_region(runni
 
 
 def test_the_postmaster_is_known_by_its_id_on_this_machine(running):
-    """What the file says is its ID inside the container."""
+    """The ID in the file is that inside the container."""
     for member in running.members:
         found = processes.daemon(Path(running.root), running.process(member.process))
         assert found is not None
@@ -158,7 +158,7 @@ def test_a_killed_part_starts_again_in_a_container_of_the_same_name_and_address(
 
 
 def test_a_second_environment_has_networks_and_ports_of_its_own(running, definition):
-    """Its description, at least: two of them would not fit on a small machine at once."""
+    """In its layout, at least: two of them would not fit on a small machine at once."""
     taken = registry.read_claim(Path(running.root)).first_port
     before = traces()
     with pytest.raises(EnvironmentFailed, match=f"ports {taken} to .* are taken"):
@@ -167,7 +167,7 @@ def test_a_second_environment_has_networks_and_ports_of_its_own(running, definit
 
 
 def test_a_port_that_was_taken_after_it_was_claimed_is_one_clear_message(definition, nothing_left, monkeypatch, tmp_path):
-    """By a program that asks nobody; the part and the reason are named."""
+    """By a program that does not use claims; the part and the reason are named."""
     monkeypatch.setattr(ports, "_listened_on", lambda _port: False)
     with socket.socket() as thief:
         thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -179,7 +179,7 @@ def test_a_port_that_was_taken_after_it_was_claimed_is_one_clear_message(definit
 
 
 def test_a_missing_image_is_named_with_the_command_that_makes_it(definition, nothing_left, tmp_path):
-    """Before anything is made, the directory too."""
+    """Before anything is made, also the directory."""
     lacking = replace(definition, images=Images(valkey="nobody/has:this"))
     with pytest.raises(EnvironmentFailed, match=r"no image nobody/has:this: 'closeshave env images'"):
         containers.up(lacking, root=tmp_path / "imageless", say=print)
@@ -191,7 +191,7 @@ def test_a_missing_image_is_named_with_the_command_that_makes_it(definition, not
     [("unix:///nowhere/docker.sock", "no container engine runs on this machine"), ("tcp://127.0.0.1:1", "is not on this machine")],
 )
 def test_without_an_engine_the_reason_is_one_sentence(nothing_left, host, message):
-    """And the exit code says that it was no verdict."""
+    """And the exit code shows that it was no verdict."""
     done = subprocess.run(
         [sys.executable, "-m", "closeshave", "env", "up", "containers"],
         env={**os.environ, "DOCKER_HOST": host},
@@ -227,7 +227,7 @@ def starting(root, until):
 
 @pytest.mark.parametrize("until", ["starting", "10 containers run", "30 containers run"])
 def test_an_interruption_of_the_start_leaves_nothing(nothing_left, tmp_path, until):
-    """Ctrl-C at any time: nothing goes on starting behind its back."""
+    """Ctrl-C at any time: no part starts afterwards."""
     root = tmp_path / "interrupted"
     harness = starting(root, until)
     harness.send_signal(signal.SIGINT)
@@ -236,7 +236,7 @@ def test_an_interruption_of_the_start_leaves_nothing(nothing_left, tmp_path, unt
 
 
 @pytest.mark.parametrize("until", ["starting", "20 containers run"])
-def test_what_a_killed_harness_left_is_taken_away_by_its_directory_alone(nothing_left, tmp_path, until):
+def test_what_a_killed_harness_left_is_removed_by_its_directory_alone(nothing_left, tmp_path, until):
     """As the janitor does it, and ``closeshave env down --root``; the deployment was never written."""
     root = tmp_path / "orphaned"
     harness = starting(root, until)

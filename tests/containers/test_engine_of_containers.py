@@ -57,7 +57,7 @@ def containers():
 
 
 def test_a_container_is_a_process_of_this_machine(scene):
-    """It is found by its record like any other, knows its mark, sees its root, and its output is in its log."""
+    """It is found by its record like any other, has its mark, sees its root, and its output is in its log."""
     process, identity = started(scene, "talker", ("sh", "-c", 'echo "$WORD from $PWD"; exec sleep 60'), environ={"WORD": "hello"})
     assert processes.find(scene.root, process) == identity
     assert engine.alive(process.container.name) == identity.pid
@@ -67,22 +67,22 @@ def test_a_container_is_a_process_of_this_machine(scene):
 
 
 def test_it_runs_as_the_user_it_is_given_and_may_write_its_log(scene):
-    """PostgreSQL must not be root, and what it says belongs into the same directory."""
+    """PostgreSQL must not be root, and its log belongs in the same directory."""
     os.chmod(scene.root, 0o755)  # noqa: PTH101
     started(scene, "nobody", ("sh", "-c", "id -un; exec sleep 60"), container={"user": "65534:65534"})
     assert processes.poll_until(lambda: (scene.root / "logs" / "nobody.log").read_text() == "nobody\n", 5)
 
 
 def test_its_ports_are_published_on_loopback_only(scene):
-    """Under their own numbers, and for nobody outside this machine."""
+    """Under their own numbers, and not reachable from outside this machine."""
     process, _ = started(scene, "server", proxy(PORTS[0]), ports=PORTS[:1])
     assert processes.poll_until(lambda: answers(PORTS[0]), 10)
     bindings = client().client.containers.get(process.container.name).attrs["NetworkSettings"]["Ports"]
     assert bindings == {f"{PORTS[0]}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(PORTS[0])}]}
 
 
-def test_killed_by_its_first_process_it_ends_and_starts_again_from_the_same_value(scene):
-    """A lost part comes back in a new container under the old name, with another ID, its log appended."""
+def test_it_ends_with_its_first_process_and_starts_again_from_the_same_value(scene):
+    """A lost part comes back in a new container with the old name and another ID, and its log is continued."""
     process, first = started(scene, "phoenix", ("sh", "-c", "echo up; exec sleep 60"))
     child = processes.with_descendants([first])
     assert processes.send(child, signal.SIGKILL) == child
@@ -95,7 +95,7 @@ def test_killed_by_its_first_process_it_ends_and_starts_again_from_the_same_valu
 
 
 def test_a_paused_container_is_stopped_and_resumes(scene):
-    """A stop of its first process is one of the container; all its processes count as stopped until it is resumed."""
+    """A stop of its first process stops the container; all its processes count as stopped until it is resumed."""
     process, identity = started(scene, "statue", ("sh", "-c", "sleep 61 & exec sleep 60"))
     assert processes.poll_until(lambda: len(processes.family(scene.root, process)) == 2, 5)
     everyone = processes.family(scene.root, process)
@@ -109,7 +109,7 @@ def test_a_paused_container_is_stopped_and_resumes(scene):
 
 
 def test_a_paused_container_can_be_killed(scene):
-    """Whoever sweeps does not ask first."""
+    """A sweep does not resume it first."""
     process, identity = started(scene, "statue", SLEEP)
     engine.pause([process.container.name])
     processes.send([identity], signal.SIGKILL)
@@ -117,7 +117,7 @@ def test_a_paused_container_can_be_killed(scene):
 
 
 def test_a_daemon_is_known_by_the_id_that_it_has_inside(scene):
-    """As a postmaster writes it: it can be killed, or stopped, without whoever looks after it."""
+    """As a postmaster writes it: it can be killed, or stopped, without its supervisor."""
     pid_file = scene.root / "daemon.pid"
     argv = ("sh", "-c", f"sh -c 'echo $$ > {pid_file}; exec sleep 62' & exec sleep 60")
     process, first = started(scene, "keeper", argv, pid_file=str(pid_file))
@@ -173,7 +173,7 @@ def test_a_container_is_cut_from_a_network_and_put_back_at_the_same_address(scen
 
 
 def test_on_the_front_no_container_reaches_another(scene):
-    """Or a partition would have a hole in it."""
+    """Otherwise a partition would be incomplete."""
     started(scene, "a", proxy(PORTS[0]), 2, (PORTS[0], RELAY))
     b, _ = started(scene, "b", proxy(PORTS[1]), 3, PORTS[1:])
     assert processes.poll_until(lambda: answers(PORTS[0]) and answers(PORTS[1]), 10)
@@ -183,7 +183,7 @@ def test_on_the_front_no_container_reaches_another(scene):
 
 
 def test_a_limit_of_cpu_is_set_and_lifted(scene):
-    """A busy loop gets what it is allowed and no more."""
+    """A busy loop gets the allowed share and no more."""
     process, identity = started(scene, "busy", ("sh", "-c", "while :; do :; done"))
     engine.limit_cpu(process.container.name, 0.1)
     assert allowance(process.container.name).cpu_share == pytest.approx(0.1)
@@ -196,7 +196,7 @@ def test_a_limit_of_cpu_is_set_and_lifted(scene):
 
 
 def test_a_process_that_wants_more_memory_than_its_container_has_is_killed_by_the_kernel(scene):
-    """And the engine tells that from any other end."""
+    """And the engine distinguishes that from any other end."""
     process, identity = started(scene, "glutton", ("sh", "-c", "sleep 1; a=xxxxxxxx; while :; do a=$a$a; done"))
     assert not engine.oom_killed(process.container.name)
     engine.limit_memory(process.container.name, 16 << 20)
@@ -205,7 +205,7 @@ def test_a_process_that_wants_more_memory_than_its_container_has_is_killed_by_th
 
 
 def test_a_limit_of_memory_is_lifted(scene):
-    """Up to all that the machine has."""
+    """Up to all memory of the machine."""
     process, _ = started(scene, "modest", SLEEP, container={"memory_bytes_max": 32 << 20})
     assert allowance(process.container.name).memory_bytes_max == 32 << 20
     engine.limit_memory(process.container.name, None)
@@ -222,8 +222,8 @@ def test_what_runs_in_a_container_is_counted_for_its_part(scene):
 
 
 @pytest.mark.usefixtures("images")
-def test_who_speaks_to_a_part_is_heard_on_its_own_networks(scene):
-    """By entering them, and by a container beside it where we may not: each tells the same."""
+def test_connections_to_a_part_are_seen_on_its_own_networks(scene):
+    """By entering them, and by a container on the same networks where that is not permitted: both give the same result."""
     process, identity = started(scene, "heard", proxy(PORTS[0]), ports=(PORTS[0],))
     assert processes.poll_until(lambda: answers(PORTS[0]), 10)
     with socket.create_connection(("127.0.0.1", PORTS[0])) as client_:
@@ -238,7 +238,7 @@ def test_who_speaks_to_a_part_is_heard_on_its_own_networks(scene):
 
 
 def test_a_sweep_needs_no_record(scene):
-    """Containers running, paused and ended, and their networks, are found by their label; what is somebody else's stays."""
+    """Containers running, paused and ended, and their networks, are found by their label; those of others stay."""
     names = [started(scene, name, SLEEP, number)[0].container.name for number, name in enumerate(("runs", "paused", "ended"), 2)]
     engine.pause([names[1]])
     engine.kill([names[2]])
@@ -251,7 +251,7 @@ def test_a_sweep_needs_no_record(scene):
 
 
 def test_what_a_killed_harness_left_is_swept(scene):
-    """Nothing of it need be alive: the labels are the engine's."""
+    """None of its processes need exist: the engine keeps the labels."""
     process = scene.process("orphan", SLEEP)
     code = f"import sys, os; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); from pathlib import Path\n"
     code += "from closeshave.deployment import Attachment, Container, Process\nfrom closeshave.control import processes\n"
@@ -263,8 +263,8 @@ def test_what_a_killed_harness_left_is_swept(scene):
     assert not identity.alive
 
 
-def test_a_taken_port_is_told_in_a_sentence_and_leaves_no_container(scene):
-    """Somebody else's server was there first."""
+def test_a_taken_port_is_reported_in_a_sentence_and_leaves_no_container(scene):
+    """Another server used it first."""
     before = containers()
     with socket.create_server(("127.0.0.1", PORTS[0])), pytest.raises(engine.EngineFailed, match="a port is taken by another program"):
         started(scene, "late", proxy(PORTS[0]), ports=PORTS[:1])
@@ -272,14 +272,14 @@ def test_a_taken_port_is_told_in_a_sentence_and_leaves_no_container(scene):
 
 
 def test_a_missing_image_is_named_with_the_command_that_makes_it(scene):
-    """Nothing is fetched unasked."""
+    """Nothing is downloaded without a command."""
     process = scene.process("none", SLEEP)
     process = replace(process, container=replace(process.container, image="closeshave/nonesuch:local"))
     with pytest.raises(engine.EngineFailed, match="closeshave/nonesuch:local: build the harness's images with 'closeshave env images'"):
         processes.start(scene.root, scene.id, process)
 
 
-def test_a_program_that_is_not_in_the_image_is_told(scene):
+def test_a_program_that_is_not_in_the_image_is_reported(scene):
     """And no container of it stays."""
     before = containers()
     with pytest.raises(engine.EngineFailed, match="none ended at once"):
@@ -288,7 +288,7 @@ def test_a_program_that_is_not_in_the_image_is_told(scene):
 
 
 def test_a_container_that_runs_is_not_replaced(scene):
-    """Whoever starts a part twice has lost count."""
+    """A second start of a part is a mistake of the caller."""
     process, identity = started(scene, "single", SLEEP)
     with pytest.raises(engine.EngineFailed, match="is already running"):
         processes.start(scene.root, scene.id, process)
@@ -296,7 +296,7 @@ def test_a_container_that_runs_is_not_replaced(scene):
 
 
 def test_a_program_runs_inside(scene):
-    """What it printed comes back; its failure is one."""
+    """Its output is returned; its failure is an error."""
     process, _ = started(scene, "host", SLEEP)
     assert engine.execute(process.container.name, ["id", "-u"]) == "0\n"
     with pytest.raises(engine.EngineFailed, match="exit 2"):
@@ -304,7 +304,7 @@ def test_a_program_runs_inside(scene):
 
 
 def test_overlapping_networks_are_refused(scene):
-    """By the engine, in a sentence; and a subnet of its own is seen as taken."""
+    """By the engine, in a sentence; and the subnet of the first counts as taken."""
     with pytest.raises(engine.EngineFailed, match="could not make the network"):
         engine.make_network(replace(scene.networks[0], name=f"{scene.id}-again"), scene.id, scene.root)
     assert {network.subnet for network in scene.networks} <= {str(subnet) for subnet in engine.taken_subnets()}

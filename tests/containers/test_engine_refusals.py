@@ -1,4 +1,4 @@
-"""What people meet who have no engine, or the wrong one; and what the engine's own words mean. No engine is needed."""
+"""The messages for users without an engine, or with the wrong one; and the meaning of the engine's own messages. No engine is needed."""
 
 import subprocess
 import sys
@@ -30,7 +30,7 @@ def elsewhere(monkeypatch):
     ],
 )
 def test_why_no_engine_can_be_used_is_one_sentence(elsewhere, host, reason):
-    """Known before anything is started, and without waiting for anybody."""
+    """Known before anything is started, without a long wait."""
     elsewhere(host)
     said = engine.check()
     assert said is not None
@@ -54,8 +54,8 @@ def test_a_call_without_an_engine_fails_by_the_same_sentence(elsewhere):
         ("something else", "no container engine can be used: something else"),
     ],
 )
-def test_an_engine_that_cannot_be_reached_is_told_by_what_to_do(text, meaning):
-    """Docker's own words name a Python exception."""
+def test_an_engine_that_cannot_be_reached_is_reported_with_what_to_do(text, meaning):
+    """Docker's own message names a Python exception."""
     assert meaning in client._unreachable(text)
 
 
@@ -68,18 +68,18 @@ def test_an_engine_that_cannot_be_reached_is_told_by_what_to_do(text, meaning):
         ("two\n lines", "two lines"),
     ],
 )
-def test_what_an_engine_refuses_is_told_by_what_it_means(text, meaning):
-    """With the engine's own words after it."""
+def test_a_refusal_of_an_engine_is_reported_by_its_meaning(text, meaning):
+    """With the engine's own message after it."""
     assert meaning in client._meaning(text)
 
 
-def test_whoever_uses_no_engine_does_not_import_docker():
-    """The embedded environment starts hundreds of processes, and none shall wait for it."""
+def test_docker_is_imported_only_if_an_engine_is_used():
+    """The embedded environment starts hundreds of processes, and none should wait for it."""
     code = "import sys, closeshave.control.processes; sys.exit('docker' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
 
 
-def test_labels_tell_the_environment_the_root_and_the_part(tmp_path):
+def test_labels_state_the_environment_the_root_and_the_part(tmp_path):
     """A network is no part."""
     assert labels.labels("e", tmp_path, "app") == {
         "closeshave.environment": "e",
@@ -101,13 +101,13 @@ def test_labels_tell_the_environment_the_root_and_the_part(tmp_path):
     ids=["first version", "systemd", "podman", "inside another container", "none"],
 )
 def test_the_innermost_container_is_read_from_the_control_group(tmp_path, text, id_):
-    """However the engine and the kernel arrange them."""
+    """For every arrangement by engine and kernel."""
     (tmp_path / "cgroup").write_text(text)
     assert namespace._innermost(str(tmp_path / "cgroup")) == id_
 
 
 def test_a_process_that_has_ended_is_in_no_container():
-    """And has no ID inside of one."""
+    """And has no ID inside one."""
     ended = subprocess.Popen(["true"])
     ended.wait()
     assert namespace.container_of(ended.pid) is None
@@ -115,7 +115,7 @@ def test_a_process_that_has_ended_is_in_no_container():
 
 
 def test_routes_of_this_machine_are_taken():
-    """All but the default one, which says nothing about who lives there."""
+    """All except the default one, which covers every address."""
     table = (
         "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
         "eth0\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"

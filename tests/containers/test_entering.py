@@ -1,4 +1,4 @@
-"""A program on the networks of another process, where the kernel lets us; otherwise whoever asks goes another way."""
+"""A program on the networks of another process, if the kernel permits it; otherwise the caller uses another way."""
 
 import os
 import subprocess
@@ -25,13 +25,13 @@ def lonely():
 
 
 def test_it_sees_the_networks_of_the_other(lonely):
-    """There nothing can be reached; here the port refuses."""
+    """There no host can be reached; here the port refuses."""
     assert enter(lonely, [sys.executable, "-c", LOOPBACK_IS_DOWN]) == f"{ENETUNREACH}\n"
     assert enter(os.getpid(), [sys.executable, "-c", LOOPBACK_IS_DOWN]) == f"{ECONNREFUSED}\n"
 
 
-def test_a_program_that_fails_says_nothing(lonely):
-    """What it printed before may be half of the truth."""
+def test_a_program_that_fails_returns_nothing(lonely):
+    """What it printed before may be incomplete."""
     assert enter(lonely, [sys.executable, "-c", "print(1); raise SystemExit(1)"]) is None
 
 

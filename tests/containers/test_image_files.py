@@ -1,4 +1,4 @@
-"""What goes into an image, and when it counts as changed. No engine is needed."""
+"""The content of an image, and when it counts as changed. No engine is needed."""
 
 import io
 import os
@@ -36,8 +36,8 @@ def packed(tree):
         return {entry.name: entry for entry in tar}
 
 
-def test_files_are_roots_and_everybody_may_read_them(source):
-    """Whoever built the image, the container runs as somebody else."""
+def test_files_belong_to_root_and_all_users_may_read_them(source):
+    """The container runs as another user than the one who built the image."""
     tree = Tree(links={"bin": "usr/bin"}, texts={"etc/passwd": "root"}, shared={"tmp"})
     tree.put_all(PurePosixPath("/opt/it"), source)
     entries = packed(tree)
@@ -55,16 +55,16 @@ def test_files_are_roots_and_everybody_may_read_them(source):
     assert int(entries["opt/it/module.py"].mtime) == int((source / "module.py").stat().st_mtime)
 
 
-def test_unused_directories_stay_outside(source):
-    """Nobody runs a library's tests in an image."""
+def test_unused_directories_are_left_out(source):
+    """A library's tests are not used in an image."""
     tree = Tree()
     tree.put_all(PurePosixPath("/opt/it"), source, without=("tests", "program"))
     assert sorted(tree.files) == ["opt/it/__pycache__/module.cpython-311.pyc", "opt/it/link", "opt/it/module.py", "opt/it/program"]
 
 
 @pytest.mark.parametrize(("path", "inside_"), [("/bin/sh", "usr/bin/sh"), ("/lib64/ld.so", "usr/lib64/ld.so"), ("/opt/x", "opt/x")])
-def test_programs_and_libraries_lie_below_usr(source, path, inside_):
-    """The old places are links, of which a tar can have only one."""
+def test_programs_and_libraries_are_below_usr(source, path, inside_):
+    """The old directories are links, of which a tar can have only one each."""
     tree = Tree()
     tree.put(path, source / "program")
     assert list(tree.files) == [inside_]
@@ -82,8 +82,8 @@ def test_programs_and_libraries_lie_below_usr(source, path, inside_):
     ],
     ids=["content", "time", "mode", "another file", "byte code", "nothing"],
 )
-def test_an_image_is_made_again_only_when_what_goes_in_has_changed(source, change, changed):
-    """Byte code comes by itself with every import."""
+def test_an_image_is_made_again_only_when_its_content_has_changed(source, change, changed):
+    """Byte code is written with every import."""
 
     def digest():
         tree = Tree()
@@ -95,7 +95,7 @@ def test_an_image_is_made_again_only_when_what_goes_in_has_changed(source, chang
     assert (digest() != before) == changed
 
 
-def test_every_library_that_a_program_loads_comes_along():
+def test_every_library_that_a_program_loads_is_included():
     """And the loader itself."""
     program = shutil.which("sh")
     assert program is not None
@@ -108,8 +108,8 @@ def test_every_library_that_a_program_loads_comes_along():
     assert "libgcc_s.so.1" in names
 
 
-def test_the_packages_of_a_module_come_with_their_byte_code_and_without_their_commands():
-    """And of this package only what is imported, with the data beside it."""
+def test_packages_are_included_with_their_byte_code_and_without_their_commands():
+    """And of the harness's own package only what is imported, with its data."""
     tree = Tree()
     interpreter.add_packages(tree, ("closeshave.standin.app", "uvloop"))
     home = str(inside.PACKAGES)[1:]
@@ -119,8 +119,10 @@ def test_the_packages_of_a_module_come_with_their_byte_code_and_without_their_co
     assert not [path for path in present if path.startswith(("..", "closeshave/judge/", "pandas/", "docker/"))]
 
 
-def test_a_package_that_was_installed_without_a_wheel_comes_along(tmp_path):
-    """Some pips install sources by their ``setup.py``, which leaves another list: as with the etcd client of Patroni on Debian's own Python."""
+def test_a_package_that_was_installed_without_a_wheel_is_included(tmp_path):
+    """Some versions of pip install sources by their ``setup.py``, which leaves another list: as with the etcd client of Patroni on Debian's own
+    Python.
+    """
     (tmp_path / "etcd").mkdir()
     (tmp_path / "etcd" / "__init__.py").write_text("")
     egg = tmp_path / "python_etcd-0.4.5.egg-info"
@@ -135,7 +137,7 @@ def test_a_package_that_was_installed_without_a_wheel_comes_along(tmp_path):
     assert set(tree.files) == {f"{inside.PACKAGES}/etcd/__init__.py"[1:]}
 
 
-def test_modules_that_cannot_be_imported_are_told():
+def test_modules_that_cannot_be_imported_are_reported():
     """An image that lacks half a program would fail much later."""
     with pytest.raises(RuntimeError, match=r"closeshave\.nonesuch cannot be imported: ModuleNotFoundError"):
         interpreter.add_packages(Tree(), ("closeshave.nonesuch",))

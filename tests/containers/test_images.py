@@ -1,4 +1,4 @@
-"""The images of a container environment, made of what this machine has: everything in them runs, as nobody."""
+"""The images of a container environment, made from files of this machine: everything in them runs, as the user nobody."""
 
 import pytest
 
@@ -52,7 +52,7 @@ def test_its_programs_run(images, image, argv, words):
 
 @pytest.mark.parametrize("image", [TAGS.platform, TAGS.database, TAGS.etcd, TAGS.valkey, TAGS.haproxy, TAGS.toxiproxy])
 def test_it_has_a_shell_kill_and_a_user_named_nobody(images, image):
-    """The process is started by the first, signalled by the second, and PostgreSQL insists on the third."""
+    """The first starts the process, the second sends it signals, and PostgreSQL needs the third."""
     assert said(image, "sh", "-c", "sleep 60 & kill $! && id -un && : > /tmp/mine && cp /tmp/mine /tmp/yours") == "nobody\n"
 
 
@@ -61,8 +61,8 @@ def test_a_database_can_be_made_in_it(images):
     assert "Success" in said(TAGS.database, "initdb", "-D", "/tmp/data", "--no-sync", "--locale=C.UTF-8")
 
 
-def test_what_is_up_to_date_is_not_made_again(images):
-    """And what is replaced leaves no nameless image behind."""
+def test_an_image_that_is_up_to_date_is_not_made_again(images):
+    """And a replaced one leaves no image without a name."""
     first = recipes.Recipe("closeshave/test:local", lambda tree, _say: tree.texts.update({"etc/one": "1"}))
     second = recipes.Recipe("closeshave/test:local", lambda tree, _say: tree.texts.update({"etc/one": "2"}))
     engine = client().client.images

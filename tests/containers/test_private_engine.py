@@ -40,19 +40,19 @@ def below(pid):
     return psutil.Process(pid).children(recursive=True)
 
 
-def test_a_command_has_an_engine_of_its_own_and_its_exit_code_is_told():
-    """Whatever else runs on the machine: it sees no container of anybody."""
+def test_a_command_has_an_engine_of_its_own_and_its_exit_code_is_returned():
+    """It sees no container of other engines on the machine."""
     done = run(sys.executable, "-c", "import sys; from closeshave.control import engine; sys.exit(7 if engine.check() is None else 8)")
     assert done.returncode == 7, done.stderr
 
 
-def test_a_command_that_does_not_exist_is_no_engine_that_does_not():
-    """The two must not be mixed up by whoever decides whether to skip."""
+def test_a_missing_command_is_distinguished_from_a_missing_engine():
+    """The decision whether tests are skipped depends on it."""
     assert run("nonesuch").returncode == 127
 
 
-def test_killed_it_takes_engine_and_command_with_it():
-    """Also by SIGKILL, of which it hears nothing."""
+def test_when_killed_it_ends_engine_and_command():
+    """Also by SIGKILL, which it cannot handle."""
     started = subprocess.Popen([ENGINE, "sh", "-c", "echo up; exec sleep 60"], stdout=subprocess.PIPE, env=ENVIRON)
     assert started.stdout is not None
     assert started.stdout.readline() == b"up\n"
@@ -64,8 +64,8 @@ def test_killed_it_takes_engine_and_command_with_it():
     assert not list(Path("/sys/fs/cgroup").glob(f"*/closeshave-engine-*-{started.pid}/*"))
 
 
-def test_an_engine_that_dies_in_the_middle_is_told_in_one_sentence():
-    """By whatever is asked of it next, and by the look beforehand of whoever comes later."""
+def test_an_engine_that_dies_in_the_middle_is_reported_in_one_sentence():
+    """By the next call, and by the check of the next user."""
     script = """
 import os, signal
 from pathlib import Path
@@ -87,7 +87,7 @@ print(engine.check())
     assert "did not answer" in second
 
 
-def test_a_full_disk_is_told_in_one_sentence():
+def test_a_full_disk_is_reported_in_one_sentence():
     """The engine's, which holds images and containers."""
     script = """
 import subprocess

@@ -1,4 +1,4 @@
-"""Whole trials in containers that end badly: nothing is left of them, and nobody else is blamed."""
+"""Whole trials in containers that end badly: nothing is left of them, and the platform is not blamed."""
 
 import json
 import os
@@ -33,19 +33,19 @@ def trial(tmp_path):
     assert processes.poll_until(lambda: traces() == before, LEFT_S_MAX, interval_s=0.5), (before, traces())
 
 
-def test_a_killed_trial_is_taken_away_by_its_janitor(trial):
-    """``kill -9`` under load: nobody has to do anything for it."""
+def test_a_killed_trial_is_removed_by_its_janitor(trial):
+    """``kill -9`` under load: no action of an operator is needed."""
     trial.process.kill()
     trial.process.wait(5)
 
 
-def test_an_interrupted_trial_takes_itself_away(trial):
+def test_an_interrupted_trial_removes_its_environment(trial):
     """Ctrl-C under load."""
     trial.process.send_signal(signal.SIGINT)
     assert trial.process.wait(120) == 130
 
 
-def test_an_engine_that_takes_all_containers_along_is_no_failure_of_the_platform(trial):
+def test_an_engine_that_ends_all_containers_is_no_failure_of_the_platform(trial):
     """As when it is restarted in the middle of a run: the trial says so, and there is no verdict."""
     deployment = load(trial.root())
     ours = [process.container.name for process in deployment.processes if process.container]
@@ -57,7 +57,7 @@ def test_an_engine_that_takes_all_containers_along_is_no_failure_of_the_platform
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_an_engine_that_is_restarted_is_no_failure_of_the_platform(trial, how):
-    """It stops its containers one after the other, or its successor does: what was answered meanwhile is no evidence, and nothing is left."""
+    """It stops its containers one after another, or its successor does: answers in that time are no evidence, and nothing is left."""
     if not ENGINE.exists():
         pytest.skip("only an engine of .ci/engine is restarted: others may have other users")
     deployment = load(trial.root())

@@ -1,4 +1,4 @@
-"""What children are given: parts of an environment what they need to run, others all but the secrets of which they have no use."""
+"""The environment variables of child processes: parts get what they need to run, others all except the secrets that they do not use."""
 
 import os
 import sys
@@ -27,16 +27,16 @@ def planted(monkeypatch, tmp_path):
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
 
 
-def test_a_part_is_given_what_it_needs(planted):
-    """And nothing that could make another server of it."""
+def test_a_part_gets_what_it_needs(planted):
+    """And nothing that could change how it works."""
     given = variables.for_parts()
     assert set(KEPT) <= set(given)
     assert set(KEPT_OUT) & set(given) == set()
 
 
 @pytest.mark.parametrize("how", ["part", "helper"])
-def test_a_process_that_was_started_has_no_more(planted, tmp_path, how):
-    """Seen by itself."""
+def test_a_started_process_has_no_more(planted, tmp_path, how):
+    """Read by the process itself."""
     tell = "import os; print('told', *sorted(os.environ), flush=True)"
     if how == "part":
         processes.start(tmp_path, "environment", Process("p", "app", None, (sys.executable, "-c", tell), {"OWN": "1"}))
@@ -51,7 +51,7 @@ def test_a_process_that_was_started_has_no_more(planted, tmp_path, how):
     assert set(KEPT_OUT) & told == set()
 
 
-def test_others_are_given_all_but_some(planted):
+def test_others_get_all_except_secrets(planted):
     """And never the permission to load production."""
     given = variables.without(["STAGING_TOKEN"])
     assert set(os.environ) - set(given) == {"STAGING_TOKEN", variables.TOKEN}

@@ -1,4 +1,4 @@
-"""Where a process runs: on this machine, or in a container. Whoever breaks it asks only what it needs to know."""
+"""Where a process runs: on this machine, or in a container. Faults need no more than this interface."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ INSIDE = Process(
 )
 
 
-def test_a_process_of_this_machine_has_nothing_of_its_own(tmp_path: Path) -> None:
-    """No limits, no networks; files lie where they lie."""
+def test_a_process_of_this_machine_has_no_limits_or_networks(tmp_path: Path) -> None:
+    """And files stay where they are."""
     place = machine.of(HERE)
     assert (place.own_limits, place.attachments, place.missing(), place.running) == (False, (), (), True)
     assert place.place(tmp_path / "library.so", tmp_path / "root") == tmp_path / "library.so"
     assert place.outer_pid(None, 17) == 17
 
 
-def test_a_process_in_a_container_sees_the_root_alone(tmp_path: Path) -> None:
+def test_a_process_in_a_container_sees_only_the_root(tmp_path: Path) -> None:
     """A file for it is copied there, readable by the user that it runs as."""
     (tmp_path / "root" / "config").mkdir(parents=True)
     (tmp_path / "library.so").write_text("code")

@@ -26,13 +26,13 @@ def sleeper(**changes):
 
 
 def test_a_started_process_is_found_again_from_its_record(environment):
-    """Another process of the harness sees the same incarnation."""
+    """Another process of the harness finds the same incarnation."""
     root, id_ = environment
     identity = processes.start(root, id_, sleeper())
     assert processes.find(root, sleeper()) == identity
 
 
-def test_a_killed_process_is_gone_although_it_was_not_waited_for(environment):
+def test_a_killed_process_is_gone_before_it_is_waited_for(environment):
     """A zombie counts as ended."""
     root, id_ = environment
     identity = processes.start(root, id_, sleeper())
@@ -49,7 +49,7 @@ def test_a_reused_process_id_is_not_mistaken_for_the_old_process():
 
 
 def test_a_family_has_children_and_the_daemon_of_the_pid_file(environment):
-    """What a region's loss must kill is the whole family, a detached daemon too."""
+    """A region's loss must kill the whole family, a detached daemon too."""
     root, id_ = environment
     pid_file = root / "daemon.pid"
     script = f"setsid sh -c 'echo $$ > {pid_file}; exec sleep 61' & exec sleep 62"
@@ -81,7 +81,7 @@ def test_a_sweep_spares_what_carries_another_mark(environment):
 
 
 def test_a_process_starts_again_from_the_same_value(environment):
-    """A lost part comes back just as it was, with its output appended."""
+    """A lost part comes back unchanged, with its output appended."""
     root, id_ = environment
     process = sleeper(argv=(sys.executable, "-c", "print('hello', flush=True); import time; time.sleep(60)"), nice=3)
     log = Path(root, "logs", "sleeper.log")

@@ -1,4 +1,4 @@
-"""How many processors may be used: affinity and quotas of control groups, whichever allows the least."""
+"""How many processors may be used: affinity and quotas of control groups, whichever permits the least."""
 
 import subprocess
 import sys
@@ -57,14 +57,14 @@ CASES = [
 
 
 @pytest.mark.parametrize(("read", "affinity", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_the_least_that_anybody_allows_counts(read: processors.Read, affinity: int, expected: float) -> None:
+def test_the_smallest_limit_counts(read: processors.Read, affinity: int, expected: float) -> None:
     """Of affinity, of the process's own control group, and of each one above it."""
     assert processors.available(read, affinity) == expected
 
 
 @pytest.mark.skipif(not Path("/proc/self/cgroup").exists(), reason="Linux alone has control groups")
 def test_a_process_that_is_bound_to_one_processor_may_use_one() -> None:
-    """Asked of the real system, in a process of its own."""
+    """Read from the real system, in a process of its own."""
     asked = "import os\nfrom closeshave.control import processors\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nprint(processors.available())"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert 0 < float(done.stdout) <= 1.0

@@ -1,4 +1,4 @@
-"""Files that the harness wrote and that were damaged since: what each reader makes of them. ``tests/fuzz`` tries any bytes; here are the right values."""
+"""Files that the harness wrote and that were damaged since: how each reader reacts. ``tests/fuzz`` tries any bytes; here are chosen values."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.fuzz.answered import _definition
 NOT_JSON = [b"", b"null", b"[]", b"{}", b"\xff\xfe", b"[" * 5000, b'{"id": 1e999}', b'{"pid": true, "started": 1}', b'{"pid": 10000000000}']
 
 
-def test_an_error_names_the_file_and_the_place_and_never_what_stands_there(tmp_path: Path) -> None:
+def test_an_error_names_the_file_and_the_place_and_never_the_content(tmp_path: Path) -> None:
     """It may be a password, and goes to a log."""
     (tmp_path / deployment.FILE).write_text('{"id": "d", "accounts": [{"email": 5, "password": ["planted"]}]}')
     with pytest.raises(Damaged) as refused:
@@ -42,7 +42,7 @@ def test_an_error_names_the_file_and_the_place_and_never_what_stands_there(tmp_p
 
 @pytest.mark.parametrize("data", NOT_JSON, ids=repr)
 def test_one_damaged_claim_does_not_hide_the_other_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
-    """Only what needs that one says what is wrong."""
+    """Only commands that need that one report the damage."""
     monkeypatch.setenv("CLOSESHAVE_STATE_DIR", str(tmp_path / "state"))
     whole, broken = registry.new_root("embedded"), registry.new_root("embedded")
     registry.write_claim(whole, registry.Claim("a", "embedded"))
@@ -54,8 +54,8 @@ def test_one_damaged_claim_does_not_hide_the_other_environments(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("data", NOT_JSON, ids=repr)
-def test_a_damaged_heartbeat_is_no_sign_of_life(tmp_path: Path, data: bytes) -> None:
-    """And does not keep anybody from stopping the other runs."""
+def test_a_damaged_heartbeat_is_no_heartbeat(tmp_path: Path, data: bytes) -> None:
+    """And it does not prevent other runs from being stopped."""
     for name in ("damaged", "whole"):
         (tmp_path / name).mkdir()
     (tmp_path / "damaged" / heartbeat.FILE).write_bytes(data)
@@ -67,8 +67,8 @@ def test_a_damaged_heartbeat_is_no_sign_of_life(tmp_path: Path, data: bytes) -> 
 @pytest.mark.parametrize(
     "data", [*NOT_JSON, b'{"pid": 0, "started": 1.0}', b'{"pid": -1, "started": 1.0}', b'{"pid": 4194305, "started": 1}'], ids=repr
 )
-def test_what_names_no_process_is_no_process(tmp_path: Path, data: bytes) -> None:
-    """Least of all every process, as a signal to -1 would reach."""
+def test_an_invalid_process_id_is_no_process(tmp_path: Path, data: bytes) -> None:
+    """Above all not every process, which a signal to -1 would reach."""
     (tmp_path / "p.json").write_bytes(data)
     assert processes.read_identity(tmp_path / "p.json") is None
     assert processes.read_identity(tmp_path / "missing.json") is None
@@ -100,8 +100,8 @@ def test_an_invalid_line_of_a_ledger_does_not_prevent_healing_the_others(tmp_pat
     assert [fault.fault for fault in ledger.open_faults(ledger.read(path))] == ["a", "c"]
 
 
-def test_a_line_that_is_none_of_the_known_ledgers_is_passed_over(tmp_path: Path) -> None:
-    """Whoever starts a run looks into those that are named."""
+def test_a_line_that_names_no_ledger_is_skipped(tmp_path: Path) -> None:
+    """A run that starts reads only the named ledgers."""
     (tmp_path / "ledgers.jsonl").write_text(f'5\n{{}}\n{{"ledger": 7}}\n{json.dumps({"ledger": str(tmp_path)})}\n')
     assert ledger.ledgers(tmp_path) == (tmp_path,)
 
@@ -115,7 +115,7 @@ def test_a_line_that_is_no_record_is_named(tmp_path: Path, line: str) -> None:
 
 
 def test_own_requests_that_are_not_known_make_the_edges_unknown(tmp_path: Path) -> None:
-    """Taking away too few would fail the senders."""
+    """If too few were subtracted, the senders would fail."""
     (tmp_path / OWN_REQUESTS).write_text("{\n")
     with pytest.raises(edge_counts.EdgeCountsUnreadable, match="own requests"):
         edge_counts.read(deployment.Deployment(**dict.fromkeys(deployment.Deployment.__dataclass_fields__) | {"root": str(tmp_path)}))  # type: ignore[arg-type]  # nothing else is read
@@ -132,8 +132,8 @@ def sampled(*at_s: int) -> str:
 @pytest.mark.parametrize(
     "line", ["5", "{}", '{"at_ns": 1, "interval_s": 1, "usage": [5]}', '{"at_ns": "x", "interval_s": 1, "usage": [{"role": "app"}]}']
 )
-def test_a_sample_that_is_none_ends_no_trial_and_is_no_evidence(tmp_path: Path, line: str) -> None:
-    """While it runs it excuses nobody; afterwards the record of the machine is not known."""
+def test_an_invalid_sample_ends_no_trial_and_is_no_evidence(tmp_path: Path, line: str) -> None:
+    """While the trial runs it excuses nothing; afterwards the record of the machine is unknown."""
     (tmp_path / "spool").mkdir()
     (tmp_path / resources.SPOOL).write_text(f"{sampled(1, 2)}{line}\n{sampled(3)}")
     excuses = Excuses(tmp_path, spares=True)
@@ -153,21 +153,21 @@ def test_a_sample_that_is_none_ends_no_trial_and_is_no_evidence(tmp_path: Path, 
         (lambda line: signals.haproxy(line, (), ("cache",), None), "2026-11-99T01:45:00.1+00:00 Server cache/x is DOWN, reason"),
     ],
 )
-def test_a_garbled_time_is_no_signal(read: Any, line: str) -> None:
+def test_an_invalid_time_is_no_signal(read: Any, line: str) -> None:
     """The log's other lines are."""
     assert read(line) is None
 
 
 @pytest.mark.parametrize("token", ["", "5", "5.\u00fc", "\u0665.abc", f"{'9' * 5000}.abc", ".", "-5.abc"])
-def test_a_token_that_is_none_is_refused(token: str) -> None:
-    """In the words for a token of another platform."""
+def test_an_invalid_token_is_refused(token: str) -> None:
+    """With the message for a token of another platform."""
     with pytest.raises(permission.Refused, match="is not for plain"):
         permission.check(token, _definition(), b"k" * 32, 1.0)
 
 
 @pytest.mark.parametrize("name", ["no-claim-at-all", "a-b", "-", "1-", "999999-1"])
-def test_what_is_no_claim_claims_no_ports(tmp_path: Path, name: str) -> None:
-    """The directory is everybody's: a name of somebody else's must not keep environments from starting."""
+def test_a_file_that_is_no_claim_claims_no_ports(tmp_path: Path, name: str) -> None:
+    """All users may write to the directory: a foreign file must not prevent environments from starting."""
     (tmp_path / name).write_text("x")
     (tmp_path / "10240-60").write_text(str(tmp_path))
     assert ports._live_claims(tmp_path) == [range(10240, 10300)]
@@ -175,7 +175,7 @@ def test_what_is_no_claim_claims_no_ports(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("data", [b"{", b"[5]", b'[{"id": "a"}]', b"\xff"])
-def test_drawn_faults_that_are_none_are_named(tmp_path: Path, data: bytes) -> None:
+def test_invalid_drawn_faults_are_named(tmp_path: Path, data: bytes) -> None:
     """The run cannot be judged without them."""
     (tmp_path / nemesis.FILE).write_bytes(data)
     with pytest.raises(Damaged, match=nemesis.FILE):
@@ -184,7 +184,7 @@ def test_drawn_faults_that_are_none_are_named(tmp_path: Path, data: bytes) -> No
 
 @pytest.mark.parametrize("data", [b"{", b"{}", b'{"found_out": false}'])
 def test_what_a_worker_learnt_is_known_or_named(tmp_path: Path, data: bytes) -> None:
-    """Silence would pass for a load that put everything to the test."""
+    """A missing file would look like a load that could do everything."""
     (tmp_path / "customers-1.learnt.json").write_bytes(data)
     with pytest.raises(Damaged, match=r"customers-1\.learnt\.json"):
         learning.notes(tmp_path)
@@ -208,15 +208,15 @@ def row(region: int = 2, outcome: int = 0) -> bytes:
 @pytest.mark.parametrize(
     "counters", [b"", b"{", b"[]", b'{"intended": "1", "sent": 1, "requests": 1, "finished": true}', b'{"intended": 1}']
 )
-def test_counters_that_are_none_say_nothing(tmp_path: Path, counters: bytes) -> None:
-    """As if the worker had been killed before it said anything: nothing is reconciled."""
+def test_invalid_counters_are_no_evidence(tmp_path: Path, counters: bytes) -> None:
+    """As if the worker had been killed before it wrote them: nothing is reconciled."""
     (sent,) = convert(spool(tmp_path / "spool", row(), counters), tmp_path / "operations.parquet").sent
     assert (sent.recorded, sent.finished) == (1, False)
 
 
 @pytest.mark.parametrize("damaged", [row(region=9), row(outcome=7)])
 def test_an_impossible_row_is_named(tmp_path: Path, damaged: bytes) -> None:
-    """A text or an outcome that there is not; a look at a running load goes on."""
+    """A text or an outcome that does not exist; a running load continues."""
     said = json.dumps({"intended": 2, "sent": 2, "requests": 2, "finished": True}).encode()
     place = spool(tmp_path / "spool", row() + damaged, said)
     assert sum(tally.count for tally in Live(tmp_path).tallies()) == 2
@@ -225,7 +225,7 @@ def test_an_impossible_row_is_named(tmp_path: Path, damaged: bytes) -> None:
 
 
 def test_effects_that_are_no_table_are_an_os_error(tmp_path: Path) -> None:
-    """Whoever reads bookings back says that they cannot be placed."""
+    """Reading back reports that bookings cannot be assigned."""
     (tmp_path / EFFECTS_FILE).write_bytes(b"PAR1")
     with pytest.raises(OSError, match=r"effects\.parquet cannot be read"):
         record.read(tmp_path)
@@ -247,20 +247,20 @@ BOMB = "z: &a [x]\n" + "".join(f"b{at}: &b{at} [{','.join(['*a' if at == 0 else 
     ids=lambda text: text[:20],
 )
 def test_an_impossible_file_is_refused_at_once(tmp_path: Path, text: str, says: str) -> None:
-    """Readers of YAML need the square of its depth in time, and an alias of aliases more than there is memory."""
+    """Readers of YAML need time with the square of its depth, and an alias of aliases more memory than there is."""
     (tmp_path / "x.yaml").write_text(text)
     with pytest.raises(InvalidFile, match=says):
         document(tmp_path / "x.yaml")
 
 
-def test_a_device_is_no_file_without_end() -> None:
-    """No more of it is read than a file may hold."""
+def test_a_device_is_not_read_without_end() -> None:
+    """At most the largest size of a file is read."""
     with pytest.raises(InvalidFile):
         document(Path(os.devnull).with_name("zero"))
 
 
 def test_a_ledger_below_a_path_that_is_no_text_is_read(tmp_path: Path) -> None:
-    """What JSON writes of it, half a surrogate, is refused by stricter readers: the fault would stay open unseen."""
+    """Stricter readers refuse what JSON writes for it, half a surrogate: the fault would stay open unnoticed."""
     book, root = ledger.Ledger(tmp_path), tmp_path / "no\udcffutf8"
     root.mkdir()
     book.plan("a", ledger.Undo("shard.primary-killed", {"shard": 1}, {}, str(root)), 60.0, 5)

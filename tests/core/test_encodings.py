@@ -1,4 +1,4 @@
-"""No file's encoding is left to the locale: what is written under one is read under another."""
+"""No file's encoding depends on the locale: a file that was written under one is read under another."""
 
 import ast
 from pathlib import Path
@@ -30,7 +30,7 @@ def left_to_the_locale(text):
 
 
 def test_every_text_file_has_an_encoding():
-    """Said at each call, since the locale is another under a daemon, in a container, and at home."""
+    """Stated at each call, because the locale is different under a daemon, in a container, and at home."""
     found = {path: left_to_the_locale(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
     assert len(found) > 100
     assert {str(path): calls for path, calls in found.items() if calls} == {}
@@ -45,6 +45,6 @@ def test_a_careless_call_is_found(text):
 @pytest.mark.parametrize(
     "text", ["p.read_bytes()", "p.open('rb')", "p.read_text('utf-8')", "p.read_text(encoding='utf-8')", "os.open(p, 0)"]
 )
-def test_a_careful_call_is_none(text):
+def test_a_careful_call_is_not_reported(text):
     """Bytes have no encoding."""
     assert left_to_the_locale(text) == []

@@ -1,4 +1,4 @@
-"""Numbers beside their nouns, as messages say them."""
+"""Numbers with their nouns, as messages write them."""
 
 import pytest
 
@@ -11,11 +11,11 @@ from closeshave.plurals import counted, plural
     ids=["none", "one", "two", "many"],
 )
 def test_a_count_has_the_form_of_its_noun(number: int, text: str) -> None:
-    """One is singular; none and several are plural; thousands are set apart."""
+    """One is singular; zero and several are plural; thousands have a separator."""
     assert counted(number, "booking") == text
 
 
-def test_a_clause_brings_its_own_plural() -> None:
+def test_a_clause_has_a_plural_of_its_own() -> None:
     """Its verb changes with the number too."""
     assert counted(1, "booking was refused", "bookings were refused") == "1 booking was refused"
     assert counted(3, "booking was refused", "bookings were refused") == "3 bookings were refused"

@@ -1,4 +1,4 @@
-"""Quantiles without ``scipy.stats`` are the very figures that it gives."""
+"""Quantiles without ``scipy.stats`` are exactly its figures."""
 
 import math
 import subprocess
@@ -15,7 +15,7 @@ SHARES = (0.05, 1 - 0.95, 0.95, 0.99, 0.999, 1 - 0.05 / 300)
 
 @pytest.mark.parametrize("share", SHARES)
 def test_beta_is_scipys(share):
-    """Of whole and of broken parameters, as clusters make them, from one to ten million."""
+    """For whole and for fractional parameters, as clusters make them, from one to ten million."""
     rng = np.random.default_rng(1)
     a, b = 10 ** rng.uniform(0, 7, 2000), 1 + np.concatenate([rng.integers(0, 50, 1000), 10 ** rng.uniform(0, 6, 1000)])
     assert np.array_equal(quantiles.beta(share, a, b), stats.beta.ppf(share, a, b))
@@ -39,7 +39,7 @@ def test_the_normal_is_scipys(share):
 
 @pytest.mark.parametrize("share", [0.05, 1e-3, 1e-6])
 def test_the_poisson_is_scipys(share):
-    """Of means from a hundredth to ten million."""
+    """For means from a hundredth to ten million."""
     for mean in np.geomspace(0.01, 1e7, 60):
         assert quantiles.poisson_exceeded(share, float(mean)) == stats.poisson.isf(share, mean)
     assert math.isnan(quantiles.poisson_exceeded(share, math.nan))

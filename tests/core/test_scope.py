@@ -1,4 +1,4 @@
-"""What a fault's scope holds, who may suffer beside it, and which faults may be in effect together."""
+"""What a fault's scope holds, what may be affected outside of it, and which faults may be in effect together."""
 
 import pytest
 
@@ -55,8 +55,8 @@ def test_faults_may_overlap_unless_healing_one_touches_the_other(one, other, sha
         ({}, ("eu", 3), True, True),
     ],
 )
-def test_only_the_standby_in_a_lost_region_is_no_scope_and_yet_a_reason_to_suffer(scope, place, held, suffers):
-    """Shard 1 is at home in the east and stands by in the west. Whatever else a scope names may reach everybody."""
+def test_a_lost_standby_alone_is_outside_the_scope_but_may_affect_its_shard(scope, place, held, suffers):
+    """Shard 1's home is in the east and its standby in the west. Any other scope may affect all franchises."""
     of = fault("region.lost", **scope)
     assert (holds(of, place[0], place[1], TOPOLOGY), may_suffer(of, place[0], place[1], TOPOLOGY)) == (held, suffers)
 
@@ -64,6 +64,6 @@ def test_only_the_standby_in_a_lost_region_is_no_scope_and_yet_a_reason_to_suffe
 @pytest.mark.parametrize(
     ("scope", "shards"), [({"shard": 1}, [1]), ({"region": "west"}, [2]), ({"region": "east"}, [1]), ({"tier": "cache"}, []), ({}, [])]
 )
-def test_data_is_at_stake_where_the_primary_is_declared(scope, shards):
+def test_data_may_be_lost_where_the_primary_is_declared(scope, shards):
     """Not where a standby is."""
     assert struck(fault("x.y", **scope), TOPOLOGY) == shards

@@ -1,4 +1,4 @@
-"""How the rate moves within a phase, and what a plan may say of it."""
+"""How the rate changes within a phase, and what a plan may state about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Helper programs: bounded, and never outliving whoever started them."""
+"""Helper programs: with a time limit, and never running longer than their caller."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +39,7 @@ def test_a_program_that_takes_too_long_is_killed_with_its_children(tmp_path):
 
 
 def test_programs_that_other_threads_wait_for_can_be_ended(tmp_path):
-    """Ctrl-C reaches only the main thread; a build in another must not go on for minutes, nor count as failed."""
+    """Ctrl-C reaches only the main thread; a build in another must not continue for minutes, nor count as failed."""
     begun = tmp_path / "begun"
     with ThreadPoolExecutor(1) as waiters:
         waiting = waiters.submit(run, ["sh", "-c", f"touch {begun}; sleep 60"], timeout_s=120)

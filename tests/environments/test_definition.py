@@ -1,4 +1,4 @@
-"""Environment files: what is accepted, and how what is wrong is told."""
+"""Environment files: what is accepted, and how errors are reported."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def changed(tmp_path, old, new):
 
 
 def test_the_shipped_environment_holds_a_hundred_thousand_franchises_on_four_shards(definition):
-    """The miniature keeps the platform's key space."""
+    """The small environment keeps the platform's key space."""
     assert definition.topology.franchises == 100_000
     assert [shard.id for shard in definition.topology.shards] == [1, 2, 3, 4]
     assert definition.evidence == "rehearsed"
@@ -31,7 +31,7 @@ def test_durations_are_read_with_their_units(definition):
     assert (definition.database.ttl, definition.database.loop_wait, definition.database.retry_timeout) == (20, 1, 3)
 
 
-def test_no_cache_group_loses_both_nodes_with_the_region_that_the_nightly_plan_takes_away(definition):
+def test_no_cache_group_loses_both_nodes_with_the_region_that_the_nightly_plan_loses(definition):
     """The nightly region loss must leave every tier a node."""
     assert not [group.name for group in definition.tiers if {group.primary, group.replica} == {"us-west-2"}]
 
@@ -62,7 +62,7 @@ def test_a_majority_of_etcd_and_of_the_sentinels_outlives_any_region(definition)
         ("rate_limit_scale: 1.0", "rate_limit_scale: 0", "rate_limit_scale", "above 0"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_line_and_key(tmp_path, old, new, key, message):
+def test_errors_are_reported_with_line_and_key(tmp_path, old, new, key, message):
     """One clear message, before anything starts."""
     path = changed(tmp_path, old, new)
     with pytest.raises(InvalidFile) as caught:
@@ -72,8 +72,8 @@ def test_what_is_wrong_is_told_with_its_line_and_key(tmp_path, old, new, key, me
     assert problem.line > 0
 
 
-def test_every_problem_is_told_at_once(tmp_path):
-    """Nobody shall mend a file one error at a time."""
+def test_every_problem_is_reported_at_once(tmp_path):
+    """So that a user need not correct a file one error at a time."""
     path = changed(tmp_path, "apps_per_region: 2", "apps_per_region: 0")
     path.write_text(path.read_text().replace("ports: auto", "ports: 80"))
     with pytest.raises(InvalidFile) as caught:

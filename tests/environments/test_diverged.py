@@ -1,4 +1,4 @@
-"""What was kept of the lost side of a partition."""
+"""What was stored of the lost side of a partition."""
 
 import json
 
@@ -22,12 +22,12 @@ def test_rows_of_the_run_are_read_and_older_ones_are_not(tmp_path):
 
 
 def test_where_no_two_sides_were_read_nothing_is_claimed(tmp_path):
-    """An empty table would say that the sides were the same."""
+    """An empty table would mean that the sides were the same."""
     assert diverged.read(tmp_path, 0) is None
 
 
 def test_two_sides_that_were_the_same_are_an_empty_table(tmp_path):
-    """They were read, and that is known."""
+    """They were read, and this is known."""
     (tmp_path / DIVERGED).touch()
     found = diverged.read(tmp_path, 0)
     assert found is not None
@@ -36,7 +36,7 @@ def test_two_sides_that_were_the_same_are_an_empty_table(tmp_path):
 
 @pytest.mark.parametrize("line", ['{"member": "a"', "{}", "[]", json.dumps({**ROW, "version": "new"})])
 def test_a_damaged_file_is_no_evidence(tmp_path, line):
-    """No judge gets the rest as if it were all."""
+    """No judge gets the rest as if it were complete."""
     (tmp_path / DIVERGED).write_text(f"{json.dumps(ROW)}\n{line}\n")
     with pytest.raises(FinalStateUnreadable, match=DIVERGED):
         diverged.read(tmp_path, 0)

@@ -33,7 +33,7 @@ def test_the_frontends_requests_count(frontend, requests):
     ],
 )
 def test_what_is_not_counted_is_not_zero(statistics, frontend, reason):
-    """A frontend that is missing, or that counts connections only, has no number to give."""
+    """A frontend that is missing, or that counts connections only, has no number."""
     with pytest.raises(EdgeCountsUnreadable, match=reason):
         edge_counts.total(statistics, frontend, "r")
 
@@ -52,7 +52,7 @@ def test_between_two_readings_lie_the_requests_of_the_run():
         ((EdgeCount("a", 10), EdgeCount("b", 9)), (EdgeCount("a", 12),), "only once: b"),
     ],
 )
-def test_a_counter_that_went_back_or_away_is_no_evidence(before, after, reason):
-    """A proxy that was started again counts from nothing: the difference would be a made-up number."""
+def test_a_counter_that_decreased_or_disappeared_is_no_evidence(before, after, reason):
+    """A proxy that was started again counts from zero: the difference would be invented."""
     with pytest.raises(EdgeCountsUnreadable, match=reason):
         edge_counts.between(before, after)

@@ -65,7 +65,7 @@ def running(module_definition):
 
 
 def test_every_shard_takes_writes_through_every_regions_own_link(running):
-    """application → Toxiproxy → HAProxy → whoever is primary."""
+    """application → Toxiproxy → HAProxy → the primary."""
     links = [link for link in running.links if link.name.endswith("-primary")]
     assert len(links) == len(running.topology.regions) * len(running.topology.shards)
     for link in links:
@@ -114,7 +114,7 @@ def test_every_sentinel_watches_every_group_with_its_replica(running):
 
 
 def test_every_edge_answers_ready_and_from_its_own_region(running):
-    """Nobody stands in for anybody in calm."""
+    """In calm no region serves for another."""
     for edge in running.edges:
         answer = httpx.get(f"{edge.url}/health", headers={"X-Franchise-Id": "1"})
         assert answer.json()["region"] == edge.region
@@ -122,7 +122,7 @@ def test_every_edge_answers_ready_and_from_its_own_region(running):
 
 
 def test_another_process_reads_the_deployment_and_sees_every_part_running(running):
-    """The file is all that the rooms share."""
+    """The file is all that the folders of the package share."""
     assert deployments.load(Path(running.root)) == running
     parts = embedded.status(Path(running.root))
     assert [part.name for part in parts if not part.running] == []
@@ -133,7 +133,7 @@ def test_another_process_reads_the_deployment_and_sees_every_part_running(runnin
 
 
 def test_listeners_are_on_loopback_only(running):
-    """Nothing of it can be reached from outside."""
+    """No part can be reached from outside."""
     claim = registry.read_claim(Path(running.root))
     block = range(claim.first_port, claim.first_port + claim.port_count)
     listening = [tuple(c.laddr) for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
@@ -185,8 +185,8 @@ def test_a_killed_cache_primary_comes_back_as_a_replica_and_never_takes_writes(r
     assert processes.poll_until(kept, 10)
 
 
-def test_a_lost_region_is_stood_in_for_and_comes_back_from_its_recorded_processes(running):
-    """Every role can be started again just as it was; Patroni finds what a killed postmaster left."""
+def test_a_lost_region_is_replaced_and_comes_back_from_its_recorded_processes(running):
+    """Every role can be started again unchanged; Patroni handles what a killed postmaster left."""
     root, region = Path(running.root), "us-west-2"
     owned = list(running.owned_by(region))
     victims = [identity for process in owned for identity in processes.family(root, process)]
@@ -241,7 +241,7 @@ def test_a_part_that_dies_during_the_start_is_named_with_the_end_of_its_log(modu
     assert not (tmp_path / "doomed").exists()
 
 
-def test_a_full_disk_is_told_before_anything_starts(module_definition, monkeypatch, tmp_path):
+def test_a_full_disk_is_reported_before_anything_starts(module_definition, monkeypatch, tmp_path):
     """With how much is needed and where."""
     monkeypatch.setattr(construction, "ROOM_BYTES", 1 << 60)
     with pytest.raises(EnvironmentFailed, match=r"disk full: .* MiB free"):
@@ -280,7 +280,7 @@ def test_an_interrupted_start_leaves_nothing(tmp_path, milestone):
     assert processes.marked(marker) == []
 
 
-def test_a_start_that_was_killed_half_way_is_cleaned_by_whoever_knows_its_root(tmp_path):
+def test_a_start_that_was_killed_half_way_is_cleaned_up_by_its_root_alone(tmp_path):
     """The janitor knows nothing else."""
     root = tmp_path / "killed"
     process = starter(root)

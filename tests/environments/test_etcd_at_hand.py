@@ -17,7 +17,7 @@ def unbuilt(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("unbuilt")
 def test_a_run_that_kills_no_member_starts_with_the_packaged_etcd_and_says_so() -> None:
-    """Its members rejoin empty all the same, should one end by itself."""
+    """Its members still rejoin empty if one of them ends by itself."""
     said: list[str] = []
     etcd = parts.etcd_at_hand(said.append)
     assert etcd.rejoins_empty
@@ -28,8 +28,8 @@ def test_a_run_that_kills_no_member_starts_with_the_packaged_etcd_and_says_so() 
 
 
 @pytest.mark.usefixtures("unbuilt")
-def test_the_current_etcd_is_taken_once_it_is_built() -> None:
-    """Nothing is said: it is what the environment should have."""
+def test_the_current_etcd_is_used_once_it_is_built() -> None:
+    """Without a message: it is the intended one."""
     said: list[str] = []
     ETCD.binary.parent.mkdir(parents=True)
     ETCD.binary.touch()
@@ -44,7 +44,7 @@ def test_plans_say_whether_they_kill_members_of_etcd(plan: str, kills: bool) -> 
 
 
 def test_every_kind_that_kills_processes_of_etcd_says_so() -> None:
-    """By what it tells people: the kinds that kill members, and those that kill all of a region."""
+    """By its description: the kinds that kill members, and those that kill a whole region."""
     kills = {name for name, kind in KINDS.items() if kind.kills_etcd}
     told = {name for name, kind in KINDS.items() if "SIGKILL" in kind.does and ("etcd" in kind.does or "every process" in kind.does)}
     assert told <= kills

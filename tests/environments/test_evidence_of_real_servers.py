@@ -1,4 +1,4 @@
-"""Evidence read from the real embedded environment: what its parts say, count and hold while they serve and after they were killed."""
+"""Evidence read from the real embedded environment: what its parts report, count and store while they serve and after they were killed."""
 
 import json
 import signal
@@ -75,7 +75,7 @@ def test_the_edges_count_what_their_customers_sent(deployment):
 
 
 def test_the_final_state_holds_the_runs_bookings_and_captures(deployment, tmp_path):
-    """From every shard, by the primaries and the provider themselves; what was booked before the run is left out."""
+    """From every shard, by the primaries and the provider themselves; older bookings are left out."""
     customers = [Customer(deployment, region, f"10.0.0.{number}") for number, region in enumerate(deployment.topology.regions)]
     customers[0].book("09:00")
     since = time.time()
@@ -144,8 +144,8 @@ def test_an_open_transaction_is_in_flight(deployment):
     final_state.quiesce(deployment, 20)
 
 
-def test_the_parts_say_what_happened_to_them(deployment, anchor):
-    """A postmaster and a cache are killed, and a region's applications: each is told of its scope, and nothing is told of the others."""
+def test_the_parts_signal_what_happened_to_them(deployment, anchor):
+    """A postmaster and a cache are killed, and a region's applications: each has a signal with its scope, and the others have none."""
     root = Path(deployment.root)
     old = final_state.primaries(deployment)[1]
     postmaster = processes.daemon(Path(deployment.root), deployment.process(old.process))
@@ -197,14 +197,14 @@ def test_the_resources_of_every_role_are_recorded(deployment, tmp_path):
 
 
 def test_the_fingerprint_names_the_environment(deployment):
-    """Its parts' versions and its topology travel with every run."""
+    """Its parts' versions and its topology are stored with every run."""
     told = json.loads(json.dumps(fingerprint.describe(deployment, 1)))
     assert told["environment"]["versions"]["patroni"]
     assert told["environment"]["topology"]["regions"] == list(deployment.topology.regions)
 
 
 def test_a_shard_without_a_primary_has_no_final_state(deployment, tmp_path):
-    """The last test here: it takes a shard away. The captures, which need no shard, are kept."""
+    """The last test here: it stops a shard. The captures, which need no shard, are stored."""
     root = Path(deployment.root)
     for member in deployment.members:
         if member.shard == 3:

@@ -1,4 +1,4 @@
-"""What was true in the end: the provider's ledger."""
+"""The final state: the provider's ledger."""
 
 import json
 
@@ -41,6 +41,6 @@ def test_a_provider_that_never_charged_has_an_empty_ledger(tmp_path):
     ],
 )
 def test_a_damaged_ledger_is_no_ledger(tmp_path, lines, end, reason):
-    """A capture that cannot be read may be the duplicate one: no judge gets the rest as if it were all."""
+    """A capture that cannot be read may be the duplicate one: no judge gets the rest as if it were complete."""
     with pytest.raises(FinalStateUnreadable, match=reason):
         final_state.captures(ledger(tmp_path, *lines, end=end), 0)

@@ -28,7 +28,7 @@ def test_the_description_can_be_written_and_knows_the_machine():
     ],
 )
 def test_the_processors_name_is_what_the_kernel_says(cpuinfo, model):
-    """Most ARM machines give no name: then there is none, not a guess."""
+    """Most ARM machines state no name: then there is none, not a guess."""
     assert fingerprint.cpu_model(cpuinfo) == model
 
 
@@ -55,7 +55,7 @@ def repository(tmp_path):
 
 
 def test_a_checkout_is_named_by_its_commit_and_whether_it_was_changed(repository):
-    """Uncommitted changes make a figure that nobody can reproduce: the flag says so."""
+    """A figure from uncommitted changes cannot be reproduced: the flag says so."""
     clean = fingerprint.checkout(repository)
     assert clean is not None
     assert len(clean["sha"]) == 40
@@ -65,7 +65,7 @@ def test_a_checkout_is_named_by_its_commit_and_whether_it_was_changed(repository
 
 
 def test_an_installed_package_is_not_taken_for_the_checkout_around_it(repository):
-    """A virtual environment may lie inside somebody's repository."""
+    """A virtual environment may be inside another repository."""
     installed = repository / "site-packages" / "closeshave"
     installed.mkdir(parents=True)
     (installed / "__init__.py").touch()

@@ -29,7 +29,7 @@ def go(tmp_path, monkeypatch):
 BUILDS = 'while [ "$1" != -o ]; do [ $# -gt 1 ] || exit 0; shift; done; echo built > "$2"'
 
 
-def test_a_server_is_built_once_and_kept(go):
+def test_a_server_is_built_once_and_stored(go):
     """The second start finds it."""
     calls = go(BUILDS)
     assert built(ETCD, print).read_text() == "built\n"
@@ -38,7 +38,7 @@ def test_a_server_is_built_once_and_kept(go):
     assert len(calls()) == before
 
 
-def test_an_unreachable_registry_is_told_and_not_asked_again_at_every_start(go):
+def test_an_unreachable_registry_is_reported_and_not_tried_at_every_start(go):
     """A machine that reaches no Go modules must not wait for them each time."""
     calls = go("echo dial tcp: no route to host; exit 1")
     with pytest.raises(CannotBuild, match="no route to host"):
@@ -50,7 +50,7 @@ def test_an_unreachable_registry_is_told_and_not_asked_again_at_every_start(go):
 
 
 def test_doctor_tries_again(go):
-    """Whoever asks for a diagnosis wants a fresh one."""
+    """A diagnosis must be up to date."""
     go("exit 1")
     with pytest.raises(CannotBuild):
         built(TOXIPROXY, print)
@@ -59,7 +59,7 @@ def test_doctor_tries_again(go):
 
 
 def test_other_sources_make_another_program(monkeypatch, tmp_path):
-    """A kept program can never be of other sources than those that are pinned."""
+    """A stored program can never belong to other sources than the pinned ones."""
     sources = tmp_path / "etcd"
     sources.mkdir()
     (sources / "go.mod").write_text("module x\n\ngo 1.20\n")

@@ -1,4 +1,4 @@
-"""A whole environment on paper: failure domains, links, roles and settings, checked without starting anything."""
+"""The layout of a whole environment: failure domains, links, roles and settings, checked without starting anything."""
 
 import dataclasses
 import json
@@ -24,7 +24,7 @@ def block(settings, header):
 
 
 def test_the_same_site_gives_the_same_layout(definition, found_parts, layout):
-    """No clock and no chance in it."""
+    """It does not depend on the clock or on chance."""
     assert lay_out("an-id", Path("/state/embedded-1"), definition, found_parts, 20_000) == layout
 
 
@@ -35,7 +35,7 @@ def test_ports_are_consecutive_and_none_is_given_twice(definition, found_parts, 
 
 
 def test_names_of_processes_are_unique(layout):
-    """Records and logs go by them."""
+    """Records and logs use them."""
     assert max(Counter(process.name for process in layout.deployment.processes).values()) == 1
 
 
@@ -58,8 +58,8 @@ def test_every_part_of_the_platform_is_there(layout, role, count):
     assert sum(process.role == role for process in layout.deployment.processes) == count
 
 
-def test_what_no_region_may_take_away_belongs_to_none(layout):
-    """Edges and the payment provider outlive every region."""
+def test_parts_that_outlive_every_region_belong_to_none(layout):
+    """The edges and the payment provider."""
     assert {process.role for process in layout.deployment.processes if process.region is None} == {"edge", "payments"}
 
 
@@ -125,7 +125,7 @@ def test_sentinels_have_a_user_of_their_own(layout):
 
 
 def test_without_toxiproxy_the_same_parts_are_connected_directly(definition, found_parts):
-    """Process faults still work; links that cannot be broken are not claimed to be there."""
+    """Process faults still work; links that cannot be disturbed are not listed."""
     bare = dataclasses.replace(found_parts, toxiproxy=None, missing={"toxiproxy": "no Go"})
     layout = lay_out("an-id", Path("/state/embedded-1"), definition, bare, 20_000)
     assert layout.deployment.links == ()
@@ -137,7 +137,7 @@ def test_without_toxiproxy_the_same_parts_are_connected_directly(definition, fou
 
 
 def test_toxiproxy_creates_its_links_itself_whenever_it_starts(layout):
-    """A restarted one needs nobody to tell it again."""
+    """A restarted one needs no further command."""
     proxies = json.loads(text(layout, "toxiproxy-us-west-2.json"))
     expected = {(link.name, f"127.0.0.1:{link.port}") for link in layout.deployment.links if link.region == "us-west-2"}
     assert {(proxy["name"], proxy["listen"]) for proxy in proxies} == expected
@@ -183,7 +183,7 @@ def test_an_edge_leads_to_its_region_and_then_to_the_regions_after_it_in_order(l
     assert ["backup" in server for server in servers] == [False, True, True, True]
 
 
-def test_nothing_that_was_sent_is_ever_sent_again(layout):
+def test_no_proxy_repeats_a_request(layout):
     """A repeated POST could book twice."""
     for name in ("edges.cfg", "haproxy-us-east-1.cfg"):
         retried = {line.strip() for line in text(layout, name).splitlines() if "retry-on" in line}
@@ -209,8 +209,8 @@ def test_only_sessions_are_kept_on_disk(layout):
     assert len(kept) == 4
 
 
-def test_everything_yields_to_the_load_generator_and_applications_yield_to_the_servers(layout):
-    """The generator must keep its schedule; etcd must not starve."""
+def test_the_load_generator_has_the_highest_priority_and_servers_a_higher_one_than_applications(layout):
+    """The generator must keep its schedule; etcd must not lack processor time."""
     niceness = {process.role: process.nice for process in layout.deployment.processes}
     assert niceness["app"] > niceness["etcd"] > 0
     assert all(process.nice > 0 for process in layout.deployment.processes)
@@ -221,8 +221,8 @@ def test_a_second_member_in_one_region_is_its_second_zone(layout):
     assert [member.name for member in layout.deployment.members if member.shard == 3] == ["shard3-eu-west-1", "shard3-eu-west-1-b"]
 
 
-def test_parts_on_one_machine_know_no_address_but_its_loopback(layout):
-    """Nothing listens where anybody else could come in, and nothing is sent elsewhere."""
+def test_parts_on_one_machine_use_only_its_loopback_address(layout):
+    """They cannot be reached from outside, and send nothing outside."""
     told = [*layout.files.values(), *(" ".join(process.argv) for process in layout.deployment.processes)]
     told += [value for settings in layout.settings.values() for value in (settings.host, settings.bind, settings.payments_url)]
     assert set(re.findall(r"\d+\.\d+\.\d+\.\d+", " ".join(told))) == {"127.0.0.1"}
@@ -235,7 +235,7 @@ def test_every_link_leads_to_a_process_that_listens_there(layout):
 
 
 def test_links_without_faults_are_direct_and_need_no_toxiproxy(definition, found_parts):
-    """Each hop costs processor time; what is left out is told, so that no fault is asked for there."""
+    """Each hop costs processor time; omitted links are listed, so that no fault is requested for them."""
     layout = lay_out("an-id", Path("/state/embedded-1"), dataclasses.replace(definition, links=()), found_parts, 20_000)
     assert layout.deployment.links == ()
     assert set(layout.deployment.straight) == {"app-database", "app-cache", "app-payments", "replication", "ingress"}
@@ -244,7 +244,7 @@ def test_links_without_faults_are_direct_and_need_no_toxiproxy(definition, found
 
 
 def test_only_the_kinds_of_links_that_are_named_lead_through_toxiproxy(definition, found_parts):
-    """Caches may be disturbed, databases and customers go straight, all by ports at which somebody listens."""
+    """Caches may be disturbed, databases and customers are connected directly, all by ports at which a server listens."""
     layout = lay_out("an-id", Path("/state/embedded-1"), dataclasses.replace(definition, links=("app-cache",)), found_parts, 20_000)
     assert {link.kind for link in layout.deployment.links} == {"app-cache"}
     assert sum(process.role == "toxiproxy" for process in layout.deployment.processes) == 4

@@ -42,8 +42,8 @@ def test_what_follows_is_started_once_and_only_after_what_comes_before(clock):
     assert done == ["first", "middle", "last"]
 
 
-def test_it_is_told_when_each_was_reached(clock):
-    """Seconds from the start, so that one sees where the time goes."""
+def test_the_time_of_each_is_recorded(clock):
+    """Seconds from the start, so that the slow ones can be found."""
     times = reach([Milestone("now", lambda: True), Milestone("later", lambda: clock.now >= 103)], clock)
     assert times["now"] == 0
     assert times["later"] == pytest.approx(3, abs=0.1)
@@ -60,7 +60,7 @@ def test_what_is_not_reached_in_time_is_named(clock):
 
 
 def test_a_part_that_dies_ends_the_waiting_at_once(clock):
-    """Nobody waits for a dead server until the time is up."""
+    """A dead server is not waited for."""
 
     def check():
         if clock.now > 101:

@@ -44,7 +44,7 @@ def test_every_purpose_gets_a_port_of_its_own_and_keeps_it(purposes, first):
 
 
 def test_environments_that_start_at_the_same_moment_get_different_blocks(tmp_path, directory):
-    """The claim is taken under a machine-wide lock."""
+    """Claims are made under a lock of the whole machine."""
     roots = [tmp_path / f"environment-{number}" for number in range(8)]
     for root in roots:
         root.mkdir()
@@ -60,7 +60,7 @@ def test_blocks_lie_below_the_ports_of_outgoing_connections(root, directory):
     assert first + 199 <= 32_767
 
 
-def test_a_block_with_a_busy_port_is_passed_over(root, directory):
+def test_a_block_with_a_busy_port_is_skipped(root, directory):
     """Other programs claim nothing, so every port is tried."""
     first = ports.claim(root, 50, directory=directory)
     ports.release(root, directory)
@@ -68,7 +68,7 @@ def test_a_block_with_a_busy_port_is_passed_over(root, directory):
         assert ports.claim(root, 50, directory=directory) != first
 
 
-def test_a_busy_port_that_was_asked_for_is_named(root, directory):
+def test_a_requested_port_that_is_busy_is_named(root, directory):
     """A fixed block that is not free is an error that says which port."""
     first = ports.claim(root, 50, directory=directory)
     ports.release(root, directory)
@@ -76,8 +76,8 @@ def test_a_busy_port_that_was_asked_for_is_named(root, directory):
         ports.claim(root, 50, first, directory)
 
 
-def test_a_block_of_another_environment_that_was_asked_for_is_refused(tmp_path, root, directory):
-    """Overlap by a single port is enough."""
+def test_a_requested_block_of_another_environment_is_refused(tmp_path, root, directory):
+    """An overlap of one port is enough."""
     first = ports.claim(root, 50, directory=directory)
     other = tmp_path / "other"
     other.mkdir()
@@ -85,8 +85,8 @@ def test_a_block_of_another_environment_that_was_asked_for_is_refused(tmp_path, 
         ports.claim(other, 50, first + 49, directory)
 
 
-def test_the_claim_of_an_environment_that_is_gone_counts_for_nothing(root, directory):
-    """A crash must not lose ports for good."""
+def test_the_claim_of_an_environment_that_is_gone_does_not_count(root, directory):
+    """A crash must not lose ports permanently."""
     first = ports.claim(root, 50, directory=directory)
     root.rmdir()
     root.mkdir()

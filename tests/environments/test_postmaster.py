@@ -22,11 +22,11 @@ FULL = f"4711\n{DATA}\n1700000000\n20001\n\n127.0.0.1\n  5432001         7\nread
         pytest.param("x\n", None, id="garbage"),
     ],
 )
-def test_the_pid_file_tells_the_process_and_its_shared_memory(text, expected):
-    """Whatever state the server died in."""
+def test_the_pid_file_names_the_process_and_its_shared_memory(text, expected):
+    """In whatever state the server died."""
     assert postmaster.parse(text, DATA) == expected
 
 
 def test_another_process_with_the_servers_old_process_id_is_left_alone(tmp_path):
-    """The kernel gives IDs again; a postmaster works in its data directory."""
+    """The kernel reuses IDs; a postmaster works in its data directory."""
     assert Postmaster(os.getpid(), tmp_path, None).identity is None

@@ -1,4 +1,4 @@
-"""Where environments are known, and what down removes and what it never touches."""
+"""Where environments are listed, and what down removes and what it never touches."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_an_environment_is_found_by_its_name_and_by_its_directory():
 
 
 def test_an_environment_is_found_by_the_file_that_describes_it():
-    """The same word that started it ends it."""
+    """The same argument that started it ends it."""
     root = claimed("embedded")
     assert registry.find("environments/embedded.yaml") == root
 
@@ -53,13 +53,13 @@ def test_down_removes_a_start_that_was_cut_short(state):
     assert not root.exists()
 
 
-def test_down_of_what_is_gone_is_done(state):
+def test_down_of_a_removed_environment_succeeds(state):
     """Harness and janitor may both try."""
     assert down(state / "embedded-gone") == ()
 
 
-def test_down_removes_a_root_that_was_only_made():
-    """The start died before its first word."""
+def test_down_removes_an_empty_root():
+    """The start died before it wrote anything."""
     root = registry.new_root("embedded")
     assert down(root) == ()
     assert not root.exists()

@@ -1,4 +1,4 @@
-"""Who uses what: process tables, groups and the sampler."""
+"""Which process uses what: process tables, groups and the sampler."""
 
 import json
 import os
@@ -62,8 +62,8 @@ def test_the_process_table_knows_this_process():
     assert proctable.io(os.getpid()) is not None
 
 
-def test_a_process_that_has_ended_answers_nothing():
-    """Between the table and a closer look a process may end: that is no error."""
+def test_a_process_that_has_ended_has_no_figures():
+    """It may end after the table was read: that is no error."""
     child = subprocess.Popen(["true"])
     child.wait()
     assert proctable.memory_bytes(child.pid) == 0
@@ -88,7 +88,7 @@ def entries(*pairs):
     ids=["descendants", "the nearest root", "any order", "a circle of used-again IDs", "a root that has ended"],
 )
 def test_a_process_belongs_to_the_nearest_root_above_it(table, roots, expected):
-    """Whatever a part starts counts as that part."""
+    """All processes that a part starts count as that part."""
     assert proctable.owners(entries(*table), roots) == expected
 
 
@@ -104,7 +104,7 @@ def look(*rows, host=HOST):
 
 
 def test_a_group_is_charged_with_what_its_processes_used_in_between():
-    """CPU of a process that was there before is a difference; all that a new one used was used in between."""
+    """The CPU time of an existing process is a difference; all of a new one's counts."""
     before = look((2, APP, 500, Io(10, 10), 7))
     after = look((2, APP, 550, Io(15, 30), 7), (3, APP, 25, Io(1, 2), 9), (4, DATABASE, 5, Io(0, 0), 9))
     host, app, database = meter.usage(before, after)
@@ -125,7 +125,7 @@ def test_a_process_that_is_only_now_known_is_not_charged_with_its_past():
     assert (app.cpu_s, app.read_bytes) == (10 / proctable.TICKS_PER_S, 0)
 
 
-def test_traffic_that_may_not_be_looked_at_is_unknown():
+def test_traffic_that_cannot_be_read_is_unknown():
     """Without the numbers of one of its processes a group has no sum."""
     [_, app] = meter.usage(look((2, APP, 0, None, 7), (3, APP, 0, Io(1, 1), 7)), look((2, APP, 0, None, 7), (3, APP, 0, Io(5, 5), 7)))
     assert (app.read_bytes, app.written_bytes) == (None, None)
@@ -133,7 +133,7 @@ def test_traffic_that_may_not_be_looked_at_is_unknown():
 
 @given(st.floats(0, 1e3), st.floats(0, 1e3))
 def test_the_hosts_row_holds_differences_of_counters_and_gauges_as_they_are(user_s, steal_s):
-    """CPU seconds are of the interval; load and memory are of its end."""
+    """CPU seconds belong to the interval; load and memory to its end."""
     now = replace(HOST, user_s=HOST.user_s + user_s, steal_s=HOST.steal_s + steal_s, load_1min=3.0)
     [host] = meter.usage(look(), look(host=now))
     assert host.user_s == pytest.approx(user_s)
@@ -178,7 +178,7 @@ def helper():
 
 
 def test_processes_are_counted_by_record_first_and_by_the_runs_mark_second(deployment, helper):
-    """A part and what it started; load generators; other helpers; and the harness itself. Strangers belong to nobody."""
+    """A part and its children; load generators; other helpers; and the harness itself. Other processes belong to no group."""
     locust, other, stranger = helper("run-1", "sleep", "61"), helper("run-1", "sleep", "62"), helper("run-2", "sleep", "63")
     census = resources.Census(deployment, "run-1", os.getpid())
     census._marks[proctable.table()[locust].incarnation] = resources.LOCUST
@@ -214,7 +214,7 @@ def test_a_part_that_was_started_again_is_found_again(deployment):
 
 
 def test_the_sampler_leaves_a_table_of_host_and_groups(deployment, tmp_path):
-    """Started as its users start it, it writes once a second until it is stopped, and says that all was well."""
+    """Started as in a trial, it writes once a second until it is stopped, and reports no error."""
     # Helpers are found by the run's name, on the whole machine: other tests may be at work.
     run = tmp_path / f"run-{secrets.token_hex(4)}"
     run.mkdir()
@@ -246,14 +246,14 @@ def test_the_sampler_ends_with_its_parent(deployment, tmp_path):
     assert processes.send(survivors, signal.SIGKILL) == []
 
 
-def test_a_sampler_that_wrote_nothing_is_said(tmp_path):
+def test_a_sampler_that_wrote_nothing_is_reported(tmp_path):
     """No numbers is not the same as an idle machine."""
     with pytest.raises(FileNotFoundError, match="recorded nothing"):
         resources.collect(tmp_path)
 
 
-def test_a_line_that_a_kill_tore_is_left_out(tmp_path):
-    """All but the last second survives."""
+def test_an_incomplete_line_is_left_out(tmp_path):
+    """Only the last second is lost."""
     (tmp_path / "spool").mkdir()
     line = {"at_ns": 5, "interval_s": 1.0, "usage": [{"role": "host", "processes": 3, "cpu_s": 0.5, "memory_bytes": 7}]}
     (tmp_path / resources.SPOOL).write_text(json.dumps(line) + "\n" + json.dumps(line)[:20])
@@ -264,7 +264,7 @@ def test_a_line_that_a_kill_tore_is_left_out(tmp_path):
 
 @pytest.mark.parametrize(("networks", "expected"), [((), {}), (("front",), {5: resources.ENGINE, 6: resources.ENGINE})])
 def test_a_container_engine_belongs_to_an_environment_in_containers(deployment, networks, expected):
-    """Its proxies carry every request; what somebody else runs in a container of it is a stranger anyway."""
+    """Its proxies carry every request; other containers of it do not belong to the environment."""
     census = resources.Census(replace(deployment, networks=networks), "run-1", os.getpid())
     names = ((5, "docker-proxy"), (6, "containerd-shim"), (7, "somebody-elses"))
     table = {pid: Entry(pid, 6 if pid == 7 else 1, pid, 0, name=name) for pid, name in names}
@@ -285,7 +285,7 @@ def waiting(*rows, stalls=None):
 
 
 def test_the_waits_of_all_threads_are_summed():
-    """Also of those born since; the main thread alone would hide what a server's workers wait for."""
+    """Also of new ones; the main thread alone would hide the waits of a server's workers."""
     before = waiting((2, APP, 0, 0, {2: 10, 3: 500_000_000}))
     [_, app] = meter.usage(before, waiting((2, APP, 0, 0, {2: 10, 3: 700_000_000, 4: 50_000_000})))
     assert app.delay_s == pytest.approx(0.25)
@@ -302,7 +302,7 @@ def test_a_kernel_that_counts_no_waits_leaves_them_unknown():
 
 
 def test_ended_children_count_with_their_parents():
-    """A build is hundreds of compilers that are born and die between two looks, and so are a harness's own probes."""
+    """A build is hundreds of compilers that start and end between two samples, and so are a harness's own probes."""
     before = waiting((2, APP, 100, 0, {}), (7, None, 50, 1000, {}), (8, None, 40, 0, {}))
     after = waiting((2, APP, 100, 60, {}), (7, None, 60, 1200, {}))
     [host, _] = meter.usage(before, after)
@@ -311,7 +311,7 @@ def test_ended_children_count_with_their_parents():
 
 
 def test_pressure_is_what_was_added_since():
-    """Of the whole host under no name."""
+    """That of the whole host is stored under an empty name."""
     then, now = meter.Stalls(1.0, 2.0, None), meter.Stalls(1.5, 2.0, 7.0)
     [host] = meter.usage(waiting(stalls={"": then}), waiting(stalls={"": now}))
     assert (host.cpu_stall_s, host.memory_stall_s, host.io_stall_s) == (0.5, 0.0, None)
@@ -322,7 +322,7 @@ def test_pressure_is_what_was_added_since():
     [("some avg10=0.00 avg60=0.00 avg300=0.00 total=2500000\nfull avg10=0.00 total=7\n", 2.5), ("", None)],
 )
 def test_pressure_files_are_read_where_there_are_any(tmp_path, text, expected):
-    """Microseconds in the file, seconds for us."""
+    """Microseconds in the file, seconds in the result."""
     path = tmp_path / "cpu.pressure"
     if text:
         path.write_text(text)
@@ -330,7 +330,7 @@ def test_pressure_files_are_read_where_there_are_any(tmp_path, text, expected):
 
 
 def test_a_thread_that_has_to_wait_is_seen_waiting():
-    """Three that never sleep on one processor: whoever looks, one of them waits for two thirds of the time."""
+    """Three busy threads on one processor: each of them waits for two thirds of the time."""
     if not proctable.waits_counted():
         pytest.skip("this kernel counts no waits")
     core = min(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""The platform's own words: real log lines of its parts, and what each of them says."""
+"""The platform's own signals: real log lines of its parts, and the meaning of each."""
 
 import os
 import time
@@ -36,8 +36,8 @@ PROMOTED = "2026-11-21 02:02:41,682 INFO: promoted self to leader by acquiring s
         ("2026-11-21 02:04:07,046 ERROR: DCS is not accessible", "alert"),
     ],
 )
-def test_patroni_tells_what_it_decides(line, kind):
-    """Noticing, promoting and demoting are told of the member's shard."""
+def test_patroni_signals_what_it_decides(line, kind):
+    """Detecting, promoting and demoting are signals of the member's shard."""
     word = signals.patroni(line, 2)
     assert word is not None
     assert (word.kind, word.scope) == (kind, "shard:2")
@@ -64,7 +64,7 @@ def test_patroni_tells_what_it_decides(line, kind):
         "",
     ],
 )
-def test_the_usual_of_a_shard_is_no_signal(line):
+def test_normal_lines_of_a_shard_are_no_signal(line):
     """Neither the heartbeat of a healthy cluster nor the complaints of PostgreSQL itself count."""
     assert signals.patroni(line, 1) is None
 
@@ -88,8 +88,8 @@ def test_the_usual_of_a_shard_is_no_signal(line):
         ("19174:X 21 Nov 2026 02:03:01.869 # -failover-abort-no-good-slave master cache 127.0.0.1 22401", "alert", "store:cache"),
     ],
 )
-def test_a_sentinel_tells_of_its_stores(line, kind, scope):
-    """Suspicion, failover and its failure are told of the group that Sentinel monitors."""
+def test_a_sentinel_signals_about_its_stores(line, kind, scope):
+    """Suspicion, failover and its failure are signals of the group that Sentinel monitors."""
     word = signals.sentinel(line)
     assert word is not None
     assert (word.kind, word.scope) == (kind, scope)
@@ -109,8 +109,8 @@ def test_a_sentinel_tells_of_its_stores(line, kind, scope):
         "                _._",
     ],
 )
-def test_the_usual_of_a_sentinel_is_no_signal(line):
-    """Discovery, votes and recoveries do not say that something is missing."""
+def test_normal_lines_of_a_sentinel_are_no_signal(line):
+    """Discovery, votes and recoveries do not mean that something is missing."""
     assert signals.sentinel(line) is None
 
 
@@ -134,8 +134,8 @@ DOWN = 'is DOWN, reason: Layer4 connection problem, info: "Connection refused", 
         ("proxy apps has no server available!", "region:us-east-1"),
     ],
 )
-def test_a_proxy_tells_what_it_lost(message, scope):
-    """The scope follows from what the backend leads to; what names nothing is the proxy's own region's."""
+def test_a_proxy_signals_what_it_lost(message, scope):
+    """The scope follows from the backend's target; a backend without one is in the proxy's own region."""
     word = signals.haproxy(f"2026-11-21T02:02:41.874841+00:00 {message}", REGIONS, GROUPS, "us-east-1")
     assert word is not None
     assert (word.kind, word.scope) == ("alert", scope)
@@ -151,8 +151,8 @@ def test_a_proxy_tells_what_it_lost(message, scope):
         "[ALERT]    (19170) : proxy 's0' has no server available!",
     ],
 )
-def test_the_usual_of_a_proxy_is_no_signal(line):
-    """Returns and connections do not count, nor does the second telling of a loss, which has no time."""
+def test_normal_lines_of_a_proxy_are_no_signal(line):
+    """Returns and connections do not count, nor does the second line about a loss, which has no time."""
     assert signals.haproxy(line, REGIONS, GROUPS, "us-east-1") is None
 
 
@@ -207,7 +207,7 @@ def test_local_times_are_placed_on_the_monotonic_axis(tmp_path, local_time, zone
 
 
 @pytest.mark.parametrize("offset_h", [4, 5])
-def test_an_hour_that_the_clocks_repeat_is_the_one_nearest_to_the_run(tmp_path, local_time, offset_h):
+def test_a_repeated_hour_is_the_one_nearest_to_the_run(tmp_path, local_time, offset_h):
     """01:30 on the night of 1 November 2026 happens twice in New York."""
     local_time("America/New_York")
     start = datetime(2026, 11, 1, 1 + offset_h, 29, tzinfo=UTC)
@@ -218,7 +218,7 @@ def test_an_hour_that_the_clocks_repeat_is_the_one_nearest_to_the_run(tmp_path, 
 
 
 def test_signals_come_in_order_of_time_and_only_from_the_window(tmp_path, local_time):
-    """What lies before the run (the start of the environment) is not its evidence."""
+    """Lines before the run (the start of the environment) are not its evidence."""
     local_time("UTC")
     anchor = Anchor(0, round(datetime(2026, 11, 21, 2, 2, 41, tzinfo=UTC).timestamp()) * 10**9, 0)
     earlier = "2026-11-21 02:02:36,590 INFO: promoted self to leader by acquiring session lock"
@@ -231,7 +231,7 @@ def test_signals_come_in_order_of_time_and_only_from_the_window(tmp_path, local_
     ]
 
 
-def test_a_torn_character_at_the_end_of_a_log_is_no_reason_to_lose_the_rest(tmp_path, local_time):
+def test_an_incomplete_character_at_the_end_of_a_log_does_not_lose_the_rest(tmp_path, local_time):
     """A killed process may leave half a character."""
     local_time("UTC")
     write_logs(tmp_path, patroni=[LOST])
@@ -241,8 +241,8 @@ def test_a_torn_character_at_the_end_of_a_log_is_no_reason_to_lose_the_rest(tmp_
     assert len(signals.read(tmp_path, deployment(), anchor, -(2**62), 2**62)) == 1
 
 
-def test_a_log_that_is_missing_is_said(tmp_path):
-    """Silence of a part that never wrote is not the silence of a part that had nothing to say."""
+def test_a_missing_log_is_reported(tmp_path):
+    """A part without a log is not a part without signals."""
     (tmp_path / "sentinel-us-east-1.log").touch()
     with pytest.raises(OSError, match="shard1-us-east-1"):
         signals.read(tmp_path, deployment(), Anchor.take(), 0, 1)

@@ -18,6 +18,6 @@ def test_a_promotion_is_placed_on_the_monotonic_axis():
 
 
 @pytest.mark.parametrize("line", [[1, 32, "no recovery target specified"], ["1", 32, "x", AT], {}, None])
-def test_what_has_no_instant_tells_nothing(line):
-    """Patroni forgets when a promotion was that it did not see itself."""
+def test_a_promotion_without_an_instant_is_left_out(line):
+    """Patroni does not know when a promotion was that it did not carry out itself."""
     assert list(timelines.parse([line], 1, ANCHOR)) == []

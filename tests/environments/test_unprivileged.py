@@ -1,4 +1,4 @@
-"""How PostgreSQL is started where it refuses the present user."""
+"""How PostgreSQL is started if it refuses the present user."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def test_an_ordinary_user_needs_no_wrapper(monkeypatch):
     assert wrapper([["true"]]) == Wrapper()
 
 
-def test_where_no_wrapper_works_the_reasons_are_told(monkeypatch):
+def test_where_no_wrapper_works_the_reasons_are_stated(monkeypatch):
     """And what to do instead."""
     monkeypatch.setattr(unprivileged, "needed", lambda: True)
     with pytest.raises(EnvironmentFailed, match=r"unshare: .*setpriv: .*ordinary user"):

@@ -1,4 +1,4 @@
-"""The role in which a Valkey node comes back: what its group says, not what it was."""
+"""The role in which a Valkey node comes back: the one that its group states, not its last one."""
 
 import socket
 import subprocess
@@ -54,8 +54,8 @@ def replica_of(port):
     return ["server", "--replicaof", "127.0.0.1", str(port)]
 
 
-def test_at_the_first_start_the_declared_roles_hold():
-    """Nobody answers yet; the first node of the group is its primary."""
+def test_at_the_first_start_the_declared_roles_apply():
+    """No node answers yet; the first node of the group is its primary."""
     nodes = [silent(), silent()]
     assert started(nodes[0], nodes, [silent()]) == ["server"]
     assert started(nodes[1], nodes, [silent()]) == replica_of(nodes[0])
@@ -75,21 +75,21 @@ def test_a_node_starts_in_the_role_that_the_sentinels_give_it(answers, primary):
     assert started(OWN, [OWN, silent()], [server(answer) for answer in answers]) == expected
 
 
-def test_a_node_waits_for_a_failover_that_is_under_way():
+def test_a_node_waits_for_a_failover_in_progress():
     """Until it ends the sentinels still name the old primary."""
     during, after = sentinel(OWN, 1, "master,s_down,o_down,failover_in_progress"), sentinel(PEER, 2)
     assert started(OWN, [OWN, silent()], [server(during, during, after)]) == replica_of(PEER)
 
 
-def test_a_peer_that_is_primary_is_believed_before_the_sentinels():
-    """It was promoted a moment ago; they tell only once they have seen it."""
+def test_a_peer_that_is_primary_has_precedence_over_the_sentinels():
+    """It was promoted a moment ago; they state it only once they have seen it."""
     peer = server("$20\r\nrole:master\r\n\r\n+OK\r\n")
     assert started(OWN, [OWN, peer], [server(sentinel(OWN))]) == replica_of(peer)
 
 
 @pytest.mark.parametrize("reply", ["", "-ERR No such master with that name\r\n+OK\r\n", "*2\r\n$4\r\nport\r\n"])
 def test_an_answer_that_names_no_primary_is_no_answer(reply):
-    """A sentinel may be young, or cut off in mid-sentence."""
+    """A sentinel may have just started, or be cut off in the middle of an answer."""
     assert parse(reply) is None
 
 

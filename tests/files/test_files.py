@@ -6,7 +6,7 @@ import multiprocessing
 from closeshave.files import append_line, read_lines, write_atomically
 
 
-def test_a_torn_last_line_is_left_out(tmp_path):
+def test_an_incomplete_last_line_is_left_out(tmp_path):
     """A writer that was killed in the middle of a line costs that line only."""
     path = tmp_path / "log.jsonl"
     append_line(path, {"n": 1})

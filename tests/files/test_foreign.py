@@ -1,4 +1,4 @@
-"""What others wrote is a value or one error, whatever the libraries do with it."""
+"""Text of others is a value or one error, whatever the libraries do with it."""
 
 import json
 from urllib.parse import unquote
@@ -29,7 +29,7 @@ def nested(levels, inner=1):
     ],
 )
 def test_json_is_read(text, value):
-    """As deep as any API nests, and as wide as it likes."""
+    """At any depth that APIs use, and of any width."""
     assert foreign.loads(text) == value
 
 
@@ -49,15 +49,15 @@ def test_json_is_read(text, value):
     ],
     ids=lambda text: repr(text[:20]),
 )
-def test_what_is_no_json_is_one_error(text):
-    """Half a surrogate and a thousand levels, which other readers let in and other writers do not let out."""
+def test_invalid_json_is_one_error(text):
+    """Half a surrogate and a thousand levels, which other readers accept and other writers refuse."""
     with pytest.raises(ValueError):  # noqa: PT011 - its own words, or orjson's
         foreign.loads(text)
 
 
 @given(st.binary())
 def test_bytes_are_a_value_or_a_value_error(data):
-    """And what is a value can be written again."""
+    """And a value can be written again."""
     try:
         value = foreign.loads(data)
     except ValueError:
@@ -73,8 +73,8 @@ def test_a_token_can_be_sent(text):
 
 
 @pytest.mark.parametrize("told", ["", " T", "T ", "a\r\nX: 1", "a\nb", "\u00fc", "\u0394", "\0", None, 5, ["T"], {"a": 1}, True])
-def test_what_no_header_takes_is_no_token(told):
-    """Least of all another header."""
+def test_what_no_header_can_carry_is_no_token(told):
+    """Above all not another header."""
     assert not foreign.sendable(told)
 
 
@@ -82,14 +82,14 @@ def test_what_no_header_takes_is_no_token(told):
     ("told", "segment"), [(3, "3"), ("u-7", "u-7"), ("a/b", "a%2Fb"), ("?x=1#y", "%3Fx%3D1%23y"), ("a\nb", "a%0Ab"), ("\u00fc", "%C3%BC")]
 )
 def test_an_id_is_one_segment_of_a_path(told, segment):
-    """Whatever is in it."""
+    """With any characters in it."""
     assert foreign.segment(told) == segment
     assert unquote(segment) == str(told)
 
 
 @given(st.text())
 def test_no_id_leads_out_of_its_collection(told):
-    """Two dots least of all."""
+    """Above all not two dots."""
     segment = foreign.segment(told)
     assert segment.isascii()
     assert not {"/", "?", "#", " "} & set(segment)
@@ -97,8 +97,8 @@ def test_no_id_leads_out_of_its_collection(told):
 
 
 @pytest.mark.parametrize("url", ["http://[::1", "http://a:99999/", "http://a:b/"])
-def test_what_has_no_parts_is_no_address(url):
-    """Python raises at one of these when it is taken apart, at the others when its port is asked for."""
+def test_an_invalid_address_is_one_error(url):
+    """Python raises for one of these when it is split, for the others when its port is read."""
     assert foreign.address(url) is None
 
 
@@ -109,6 +109,6 @@ LONG = "9" * 400
     ("told", "wait_s"),
     [("5", 5.0), ("0", 1.0), ("", 60.0), ("Wed, 21 Oct 2026 07:28:00 GMT", 60.0), ("\u0663", 60.0), (LONG, 60.0)],
 )
-def test_a_limit_is_given_the_time_that_it_asks_for(told, wait_s):
-    """And a second where it asks for none: whoever comes back at once is the load that nobody asked for."""
+def test_a_limit_is_waited_for_as_long_as_the_answer_says(told, wait_s):
+    """And a second if it says nothing: a client that comes back at once is unwanted load."""
     assert web.retry_after_s(told, 60.0) == wait_s

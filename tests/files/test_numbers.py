@@ -1,4 +1,4 @@
-"""No number of a file that people write may be one that is none: every numeric field of every kind of file, with everything that it could be."""
+"""Invalid numbers in files that people write: every numeric field of every kind of file, with every kind of invalid value."""
 
 import copy
 import dataclasses
@@ -170,7 +170,7 @@ EVERY = [(kind, field, location) for kind, found in FOUND.items() for field, loc
 
 @pytest.mark.parametrize("kind", sorted(FILES))
 def test_the_file_itself_is_right_and_states_every_number(tmp_path: Path, kind: str) -> None:
-    """Else what follows would prove nothing: a field that is added must be added here."""
+    """Otherwise the next test would prove nothing: a new field must be added here."""
     whole, type_, reads = FILES[kind]
     assert reads(written(tmp_path / "file.yaml", whole))
     assert fields(type_) - {field for field, _ in FOUND[kind]} == set()
@@ -216,8 +216,8 @@ NO_NUMBERS = [
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(EVERY), st.sampled_from(NO_NUMBERS))
-def test_what_is_no_number_is_refused_with_file_line_and_key(tmp_path: Path, chosen: tuple[str, str, Location], wrong: Any) -> None:
-    """Not a finite one, not in range, a truth, or a text: never a default, never the largest there is."""
+def test_an_invalid_number_is_refused_with_file_line_and_key(tmp_path: Path, chosen: tuple[str, str, Location], wrong: Any) -> None:
+    """Not finite, out of range, a boolean, or a text: never replaced by a default or by the largest value."""
     kind, _, location = chosen
     whole, _, reads = FILES[kind]
     if location[-2:-1] == ("scope",) and isinstance(wrong, str):

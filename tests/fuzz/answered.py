@@ -1,4 +1,6 @@
-"""Fuzz targets: whatever a platform answers, a customer's step has an outcome and a row, and whoever asks for the harness says what was wrong."""
+"""Fuzz targets: for every answer of a platform, a customer's step has an outcome and a row, and a request by the harness itself states what was
+wrong.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,7 @@ from closeshave.traffic.recorder import EngineRecorder
 from closeshave.traffic.session import LEFT_OUT, Session, Surroundings, Window
 from closeshave.traffic.steps import Booking, Steps
 from tests.fuzz import script
-from tests.fuzz.script import Told
+from tests.fuzz.script import Answer
 from tests.traffic.test_conventions import ONE, SLOT
 
 URL = "http://127.0.0.1:8080"
@@ -55,9 +57,9 @@ CONSTANT = constant_lines(ORIGIN, {})
 
 
 class Answering:
-    """A transport that answers as the input says, again and again; what it is to send can be written."""
+    """A transport that gives the answers of the input, repeatedly; the request must be valid."""
 
-    def __init__(self, told: list[Told]) -> None:
+    def __init__(self, told: list[Answer]) -> None:
         self._told, self.asked = itertools.cycle(told), 0
 
     def send(self, request: Request) -> Answer:
@@ -198,7 +200,7 @@ def _client() -> httpx.Client:
 
 
 @contextmanager
-def _platform(told: list[Told]) -> Iterator[None]:
+def _platform(told: list[Answer]) -> Iterator[None]:
     """Every request of httpx is answered as the input says: what it does with an answer is httpx's own, only no socket is between them."""
     script_ = itertools.cycle(told)
 

@@ -1,4 +1,4 @@
-"""One target under atheris: ``python -m tests.fuzz.child NAME [libFuzzer options] [corpus]``; its modules alone are watched for coverage."""
+"""One target under atheris: ``python -m tests.fuzz.child NAME [libFuzzer options] [corpus]``; coverage is measured for its modules only."""
 
 from __future__ import annotations
 

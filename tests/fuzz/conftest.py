@@ -1,4 +1,4 @@
-"""What targets wrote goes with the tests: workers of xdist end without Python's own farewell."""
+"""The files of targets are removed after the tests: workers of xdist end without Python's normal exit."""
 
 import shutil
 

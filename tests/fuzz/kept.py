@@ -1,4 +1,4 @@
-"""Fuzz targets: files that the harness itself wrote and that were damaged since. The first line of an input says which file it is."""
+"""Fuzz targets: files that the harness itself wrote and that were damaged since. The first line of an input names the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs changed as what they are: a value somewhere in their JSON becomes another, goes, or comes twice. Bytes alone hardly ever keep JSON whole."""
+"""Mutations that know the format: a value in an input's JSON is replaced, removed, or repeated. Mutations of bytes hardly ever keep JSON valid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where targets put the files that their readers are to read: below one directory of this process, written again for each input."""
+"""Where targets write the files that their readers read: below one directory of this process, written again for each input."""
 
 from __future__ import annotations
 

@@ -1,14 +1,4 @@
-"""Inputs that are several answers of a platform: each a status, headers and a body, parted by a line of two dashes.
-
-::
-
-    200
-    content-type: application/json
-
-    {"id": 3}
-    --
-    404
-"""
+"""Inputs with several answers of a platform: each a status, headers and a body, separated by a line of two dashes."""
 
 from __future__ import annotations
 
@@ -20,28 +10,28 @@ _STATUS = re.compile(rb"[1-9]\d\d")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One answer. ``status`` 0 stands for none."""
+class Answer:
+    """One answer. ``status`` 0 means no answer."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
 
-def read(data: bytes) -> list[Told]:
+def read(data: bytes) -> list[Answer]:
     """The answers in an input, at least one; what does not look like one is the body of a 200."""
     return [_told(part) for part in _PART.split(data)]
 
 
-def _told(part: bytes) -> Told:
+def _told(part: bytes) -> Answer:
     first, _, rest = part.partition(b"\n")
     if first.strip() == b"0":
-        return Told(0, (), b"")
+        return Answer(0, (), b"")
     if not _STATUS.fullmatch(first.strip()):
-        return Told(200, (), part)
+        return Answer(200, (), part)
     head, parted, body = rest.partition(b"\n\n") if not rest.startswith(b"\n") else (b"", b"\n", rest[1:])
     if not parted:
         head, body = b"", rest
     lines = (line.partition(b":") for line in head.split(b"\n") if b":" in line)
     headers = tuple((name.decode("latin-1").strip().lower(), value.decode("latin-1").strip()) for name, _, value in lines)
-    return Told(int(first), headers, body)
+    return Answer(int(first), headers, body)

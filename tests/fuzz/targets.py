@@ -1,8 +1,4 @@
-"""Everything that reads foreign bytes, by name: what ``make fuzz`` runs under atheris, and whose corpora the quick tests replay.
-
-A target is a function of bytes that raises nothing: whatever the bytes are, its reader gives a value or the error that it documents. To add one, write
-the function, a line here, and a file or two in ``corpus/NAME``.
-"""
+"""Everything that reads foreign bytes, by name: ``make fuzz`` runs these under atheris, and the quick tests replay their corpora."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What fuzzing found and started from, again, and inputs one step away from it; ``make fuzz`` goes on from here."""
+"""The inputs that fuzzing found and started from, and inputs that differ in one step; ``make fuzz`` continues from here."""
 
 import random
 
@@ -13,19 +13,19 @@ INPUTS = [(name, path) for name, target in TARGETS.items() for path in sorted(ta
 
 
 def test_every_corpus_has_a_target():
-    """A directory that nobody reads would be a test that cannot fail."""
+    """A directory that no target reads would be a test that cannot fail."""
     assert {path.name for path in CORPORA.iterdir()} == set(TARGETS)
 
 
 @pytest.mark.parametrize(("name", "path"), INPUTS, ids=lambda each: each if isinstance(each, str) else each.name)
-def test_the_corpus_holds(name, path):
+def test_the_corpus_passes(name, path):
     """A value, or the error that the reader documents."""
     TARGETS[name].load()(path.read_bytes())
 
 
 @settings(deadline=None)  # some of the readers need a tenth of a second, and the machine may be busy
 @given(st.sampled_from(INPUTS), st.integers(0, 2**32))
-def test_its_neighbours_hold(chosen, seed):
+def test_similar_inputs_pass(chosen, seed):
     """Bytes changed, and values of the JSON in them."""
     name, path = chosen
     rng, told = random.Random(seed), path.read_bytes()

@@ -1,4 +1,4 @@
-"""Fuzz targets: the files that people write. Whatever stands in one, there is a value, or an error that names the file."""
+"""Fuzz targets: the files that people write. Any content gives a value, or an error that names the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows to frames to files and back."""
+"""From rows to frames to files and back."""
 
 from dataclasses import replace
 
@@ -46,7 +46,7 @@ def test_a_history_reads_back_as_it_was_written(tmp_path):
 
 
 def test_absent_integers_stay_absent_and_large_ones_exact(tmp_path):
-    """A booking that no answer told is NA, never 0 or a rounded float."""
+    """A booking without an ID in the answer is NA, never 0 or a rounded float."""
     effects = history.load(saved(tmp_path)).effects
     assert effects["booking"].isna().all()
     assert effects["starts_at"].iloc[0] == 2**40
@@ -61,7 +61,7 @@ def test_missing_evidence_is_damage_not_emptiness(tmp_path):
 
 
 def test_a_truncated_file_is_named(tmp_path):
-    """A torn Parquet file costs its judgements, not the run."""
+    """A truncated Parquet file costs its verdicts, not the run."""
     run = saved(tmp_path)
     path = run / history.OPERATIONS_FILE
     path.write_bytes(path.read_bytes()[:-20])
@@ -71,8 +71,8 @@ def test_a_truncated_file_is_named(tmp_path):
 
 @given(at=st.integers(0), flipped=st.integers(1, 255))
 @settings(max_examples=40, deadline=None)
-def test_a_byte_that_flipped_on_the_disk_is_named(tmp_path_factory, at, flipped):
-    """Wherever in the file: read as it is, it would be another figure, and a verdict on it."""
+def test_a_changed_byte_on_the_disk_is_named(tmp_path_factory, at, flipped):
+    """Anywhere in the file: otherwise it would be another figure, and a verdict on it."""
     run = saved(tmp_path_factory.mktemp("run"))
     path = run / history.EFFECTS_FILE
     content = bytearray(path.read_bytes())
@@ -82,7 +82,7 @@ def test_a_byte_that_flipped_on_the_disk_is_named(tmp_path_factory, at, flipped)
 
 
 def test_a_file_that_is_written_again_is_sealed_again(tmp_path):
-    """The seal is of the last one."""
+    """The checksum is that of the last file."""
     run = saved(tmp_path)
     history.save_rows(run / history.EFFECTS_FILE, EFFECTS.empty_table())
     read = history.load(run)
@@ -91,7 +91,7 @@ def test_a_file_that_is_written_again_is_sealed_again(tmp_path):
 
 
 def test_a_file_without_a_seal_is_read(tmp_path):
-    """Whoever was killed before sealing wrote it whole anyway, and older runs had none."""
+    """A process that was killed before sealing wrote it completely, and older runs had no seals."""
     run = saved(tmp_path)
     (run / f"{history.EFFECTS_FILE}{seal.SUFFIX}").unlink()
     assert not any("effects" in entry for entry in history.load(run).damage)
@@ -99,8 +99,8 @@ def test_a_file_without_a_seal_is_read(tmp_path):
 
 @pytest.mark.parametrize("name", [history.OPERATIONS_FILE, history.BOOKINGS_FILE, history.EDGE_COUNTS, history.TIMELINE])
 @pytest.mark.parametrize("content", [b"", b"nonsense\n", b"PAR1nonsensePAR1"])
-def test_damage_names_files_and_no_place_on_a_disk(tmp_path, name, content):
-    """A verdict is read, and published, where the run's directory is no more."""
+def test_damage_names_files_without_their_directory(tmp_path, name, content):
+    """A verdict is read, and published, where the run's directory does not exist."""
     run = saved(tmp_path)
     path = run / name
     path.parent.mkdir(exist_ok=True)
@@ -111,8 +111,8 @@ def test_damage_names_files_and_no_place_on_a_disk(tmp_path, name, content):
 
 
 @pytest.mark.parametrize("missing", [True, False])
-def test_a_timeline_that_tells_nothing_is_damage(tmp_path, missing):
-    """A trial notes that its phases begin; without that, what else it noted, a failure of its own say, is gone too."""
+def test_a_timeline_without_phases_is_damage(tmp_path, missing):
+    """A trial records the beginning of its phases; without that, its other records, a failure of its own for example, are missing too."""
     run = saved(tmp_path)
     history.save_manifest(run, replace(MANIFEST, phases=(PhaseTime("calm", "calm", 1, 2),)))
     history.record(run, Mark(1, "phase-started", "calm"))
@@ -124,14 +124,14 @@ def test_a_timeline_that_tells_nothing_is_damage(tmp_path, missing):
 
 
 def test_a_directory_is_no_file(tmp_path):
-    """What a file system left under the name of the final state is no empty final state."""
+    """A directory with the name of the final state is no empty final state."""
     run = saved(tmp_path)
     (run / history.BOOKINGS_FILE).mkdir(parents=True)
     assert "bookings.parquet is missing" in history.load(run).damage
 
 
-def test_the_newest_word_of_a_sender_counts(tmp_path):
-    """Senders write their counters again and again; only the last line is compared."""
+def test_the_last_counters_of_a_sender_count(tmp_path):
+    """Senders write their counters repeatedly; only the last line is compared."""
     run = saved(tmp_path)
     history.record_sent(run, Sent("customers", "0", 1, 1, 1, finished=False))
     history.record_sent(run, Sent("customers", "0", 9, 9, 9, finished=True))

@@ -129,7 +129,7 @@ def test_a_claimed_address_is_ignored(seen) -> None:
 
 @pytest.mark.parametrize(("believed", "refused"), [("false", 5), ("true", 0)])
 def test_limits_are_shared_where_claimed_addresses_are_ignored(believed, refused) -> None:
-    """Thirty lists per minute are allowed, for all customers together."""
+    """Thirty lists per minute are allowed for each address: for all customers together, unless the claimed address is honoured."""
     with plain("--as-seen", *QUICK, "--limits", "0.01", "--habit", f"forwarded_for={believed}") as platform:
         path = f"{platform.url}/api/v2/appointments/slots?appointment_date={day(2)}"
         answers = [httpx.get(path, headers={"X-Forwarded-For": f"10.0.0.{n}"}, trust_env=False) for n in range(1, 36)]
