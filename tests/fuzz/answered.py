@@ -48,7 +48,7 @@ from closeshave.traffic.recorder import EngineRecorder
 from closeshave.traffic.session import LEFT_OUT, Session, Surroundings, Window
 from closeshave.traffic.steps import Booking, Steps
 from tests.fuzz import script
-from tests.fuzz.script import Answer
+from tests.fuzz.script import Response
 from tests.traffic.test_conventions import ONE, SLOT
 
 URL = "http://127.0.0.1:8080"
@@ -59,7 +59,7 @@ CONSTANT = constant_lines(ORIGIN, {})
 class Answering:
     """A transport that gives the answers of the input, repeatedly; the request must be valid."""
 
-    def __init__(self, told: list[Answer]) -> None:
+    def __init__(self, told: list[Response]) -> None:
         self._told, self.asked = itertools.cycle(told), 0
 
     def send(self, request: Request) -> Answer:
@@ -200,7 +200,7 @@ def _client() -> httpx.Client:
 
 
 @contextmanager
-def _platform(told: list[Answer]) -> Iterator[None]:
+def _platform(told: list[Response]) -> Iterator[None]:
     """Every request of httpx is answered as the input says: what it does with an answer is httpx's own, only no socket is between them."""
     script_ = itertools.cycle(told)
 

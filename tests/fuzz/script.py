@@ -10,7 +10,7 @@ _STATUS = re.compile(rb"[1-9]\d\d")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """One answer. ``status`` 0 means no answer."""
 
     status: int
@@ -18,20 +18,20 @@ class Answer:
     body: bytes
 
 
-def read(data: bytes) -> list[Answer]:
+def read(data: bytes) -> list[Response]:
     """The answers in an input, at least one; what does not look like one is the body of a 200."""
     return [_told(part) for part in _PART.split(data)]
 
 
-def _told(part: bytes) -> Answer:
+def _told(part: bytes) -> Response:
     first, _, rest = part.partition(b"\n")
     if first.strip() == b"0":
-        return Answer(0, (), b"")
+        return Response(0, (), b"")
     if not _STATUS.fullmatch(first.strip()):
-        return Answer(200, (), part)
+        return Response(200, (), part)
     head, parted, body = rest.partition(b"\n\n") if not rest.startswith(b"\n") else (b"", b"\n", rest[1:])
     if not parted:
         head, body = b"", rest
     lines = (line.partition(b":") for line in head.split(b"\n") if b":" in line)
     headers = tuple((name.decode("latin-1").strip().lower(), value.decode("latin-1").strip()) for name, _, value in lines)
-    return Answer(int(first), headers, body)
+    return Response(int(first), headers, body)
