@@ -63,7 +63,7 @@ def defect(stage: Stage, case: Case) -> Result:
 
 
 def _flush_pages(deployed: Deployment) -> None:
-    """Pages that a defect left stale would make every later trial on this environment fail."""
+    """Remove cached pages: pages that a defect left stale would make every later trial on this environment fail."""
     for group in sentinel.groups_of(deployed, PAGES):
         valkey.flush(sentinel.primary(deployed, group))
 

@@ -3,7 +3,7 @@
 A franchise was left behind when, from a hold after the scope had recovered up to the harness's healing, none of its requests was good, or none of
 one kind was served: pages may still come from a cache while its customers can book nothing. There must be at least :data:`REQUESTS` such requests. Of
 one kind, only first attempts without an answer or with a 5xx count, and they must span the hold time: three attempts of one customer within a moment are
-one failure, and a booking that was lost within the RPO is missing by right. On a correct platform that fails one request in a hundred, each of
+one failure, and a booking that was lost within the RPO may be missing. On a correct platform that fails one request in a hundred, each of
 the two happens to one franchise in a million.
 """
 
@@ -45,7 +45,7 @@ def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
     franchise = ints(evidence.operations["franchise"], -1)
     visits = np.unique(franchise[rows], return_counts=True)[1]
     behind = _without_service(evidence, rows, ~evidence.good, hold_ns)
-    # Other programs disturbed the others: without that, their customers might have been served.
+    # Other programs disturbed the other requests: without that, their customers might have been served.
     alone = _without_service(evidence, rows, ~evidence.good & ~evidence.touched, hold_ns)
     verdict = Verdict(
         id=f"left-behind/{life.fault.id}",
@@ -74,7 +74,7 @@ def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
 
 
 def _without_service(evidence: Evidence, rows: Flags, bad: Flags, hold_ns: int) -> list[int]:
-    """The franchises of whose ``rows`` all are ``bad``, or of whose first attempts of one kind all are, without an answer or with a 5xx."""
+    """The franchises whose ``rows`` are all ``bad``, or whose first attempts of one kind all got no answer or a 5xx."""
     status = ints(evidence.operations["status"], 0)
     seen = pd.DataFrame(
         {
