@@ -10,7 +10,7 @@ from closeshave.history import PROXY, RATE_LIMITED, SHORTAGE, Mark, record
 from closeshave.plan import Fault
 from closeshave.traffic.live import Live
 from closeshave.trial.aborts import Bounds, Watch
-from closeshave.trial.excuses import Counted, Excuses
+from closeshave.trial.disturbances import Counted, Disturbances
 from closeshave.trial.liveness import Liveness
 from closeshave.trial.slots import ACTIONS
 from closeshave.trial.state import EnvironmentLost, SafetyStop, Trial
@@ -33,7 +33,7 @@ class Monitor:
         # Where customers share one address, a rate limit may refuse one customer for what another did.
         shared = "forwarded_for" in trial.serving.missing or not trial.serving.capabilities.forwarded_for
         self._live = Live(trial.run, {SHORTAGE, PROXY, RATE_LIMITED} if shared else {SHORTAGE, PROXY})
-        self._excuses = Excuses(trial.run, spares=not real)
+        self._disturbances = Disturbances(trial.run, ignores_disturbed=not real)
         self._liveness = Liveness(trial.serving, start_ns)
         self._run = trial.run
         self._ledger = Ledger(trial.run)
@@ -50,10 +50,10 @@ class Monitor:
             record(self._run, Mark(self._liveness.whole_ns, MarkKind.ENVIRONMENT_LOST, reason))
             raise EnvironmentLost(reason)
         seen = Counted(at_ns / 1e9, self._live.tallies(), self._live.effects(ACTIONS), self._broken())
-        for counted in self._excuses.due(seen):
+        for counted in self._disturbances.due(seen):
             reason = self._watch.look(counted.at_s, counted.tallies, counted.effects, counted.broken)
             if reason and not self._liveness.going(at_ns):
-                cause = self._excuses.cause(counted.at_s)
+                cause = self._disturbances.cause(counted.at_s)
                 raise SafetyStop(f"{reason}; other programs may have caused that: {cause}" if cause else reason)
 
     def _broken(self) -> list[Fault]:

@@ -25,7 +25,7 @@ from closeshave.loadgen.rows import HEADER, MAGIC, ROW
 from closeshave.traffic import learning
 from closeshave.traffic.live import Live
 from closeshave.trial import nemesis, stopping
-from closeshave.trial.excuses import Excuses
+from closeshave.trial.disturbances import Disturbances
 from tests.fuzz.answered import _definition
 
 NOT_JSON = [b"", b"null", b"[]", b"{}", b"\xff\xfe", b"[" * 5000, b'{"id": 1e999}', b'{"pid": true, "started": 1}', b'{"pid": 10000000000}']
@@ -136,9 +136,9 @@ def test_an_invalid_sample_ends_no_trial_and_is_no_evidence(tmp_path: Path, line
     """While the trial runs it excuses nothing; afterwards the record of the machine is unknown."""
     (tmp_path / "spool").mkdir()
     (tmp_path / resources.SPOOL).write_text(f"{sampled(1, 2)}{line}\n{sampled(3)}")
-    excuses = Excuses(tmp_path, spares=True)
-    excuses._read()
-    assert sum(table.num_rows for table in excuses._told) == 3
+    disturbances = Disturbances(tmp_path, ignores_disturbed=True)
+    disturbances._read()
+    assert sum(table.num_rows for table in disturbances._samples) == 3
     with pytest.raises(OSError, match="is damaged"):
         resources.collect(tmp_path)
 

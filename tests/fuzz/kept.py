@@ -30,7 +30,7 @@ from closeshave.traffic import accounts, learning
 from closeshave.traffic import load as loads
 from closeshave.traffic.live import Live
 from closeshave.trial import nemesis, stopping
-from closeshave.trial.excuses import Excuses
+from closeshave.trial.disturbances import Disturbances
 from tests import stored
 from tests.fuzz.answered import _definition, _deployment
 from tests.fuzz.places import emptied, place, written
@@ -217,9 +217,9 @@ def _samples(data: bytes) -> None:
     at = emptied("sampled")
     (at / "spool").mkdir()
     (at / resources.SPOOL).write_bytes(data)
-    excuses = Excuses(at, spares=True)
-    excuses._read()
-    excuses.cause(1.0)
+    disturbances = Disturbances(at, ignores_disturbed=True)
+    disturbances._read()
+    disturbances.cause(1.0)
     with suppress(OSError):
         resources.collect(at)
 

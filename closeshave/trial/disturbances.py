@@ -41,14 +41,14 @@ class Counted:
 
 
 @dataclass(slots=True)
-class Excuses:
+class Disturbances:
     """Keeps counts back until it is known whether the machine was disturbed."""
 
     run: Path
-    spares: bool
+    ignores_disturbed: bool
     """Whether requests that other programs disturbed count as good."""
     _waiting: deque[Counted] = field(default_factory=deque)
-    _told: deque[pa.Table] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    _samples: deque[pa.Table] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     _read_at: int = 0
     _doubts: tuple[Doubt, ...] = ()
 
@@ -67,7 +67,7 @@ class Excuses:
         return next((one.cause for one in self._doubts if one.started_ns <= at_ns < one.ended_ns + TAIL_NS_LEAST), "")
 
     def _excused(self, one: Counted) -> Counted:
-        if not self.spares or not self.cause(one.at_s):
+        if not self.ignores_disturbed or not self.cause(one.at_s):
             return one
         # A canary that could not be sent because of a disturbance does not count as missing.
         seen = Tally("canary", "", 0, 0, 0)
@@ -87,8 +87,8 @@ class Excuses:
         for line in data[:whole].splitlines():
             # A line that is no sample excuses nothing, and must not end the trial.
             with suppress(ValueError):
-                self._told.append(samples([record_of(line)]))
+                self._samples.append(samples([record_of(line)]))
         # The judges find out which parts our own faults stopped. Here an unneeded excuse does no harm.
         self._doubts = disturbances(
-            to_frame(pa.concat_tables([SCHEMA.empty_table(), *self._told]).unify_dictionaries()), [Span(0, 1 << 62)]
+            to_frame(pa.concat_tables([SCHEMA.empty_table(), *self._samples]).unify_dictionaries()), [Span(0, 1 << 62)]
         )

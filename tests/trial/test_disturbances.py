@@ -10,7 +10,7 @@ import pytest
 
 from closeshave.environments.evidence.resources import SPOOL
 from closeshave.traffic.live import Tally
-from closeshave.trial.excuses import WAIT_S, Counted, Excuses
+from closeshave.trial.disturbances import WAIT_S, Counted, Disturbances
 from tests.judge.histories import ns
 from tests.judge.machines import QUIET, interval
 
@@ -27,13 +27,13 @@ def write(run: Path, second: int, change: Mapping[str, float]) -> None:
         file.write(json.dumps({"at_ns": rows[0]["at_ns"], "interval_s": 1.0, "usage": usage}) + "\n")
 
 
-def looks(run: Path, busy: range, *, spares: bool = True, seconds: int = 30) -> list[Counted]:
+def looks(run: Path, busy: range, *, ignores_disturbed: bool = True, seconds: int = 30) -> list[Counted]:
     """A look a second, each with nine bad requests of ten; the sampler's line comes a second late."""
-    excuses, found = Excuses(run, spares), list[Counted]()
+    disturbances, found = Disturbances(run, ignores_disturbed), list[Counted]()
     for second in range(seconds):
         if second:
             write(run, second - 1, BUSY if second - 1 in busy else {})
-        found += excuses.due(Counted(ns(second + 0.5) / 1e9, [BAD], [], []))
+        found += disturbances.due(Counted(ns(second + 0.5) / 1e9, [BAD], [], []))
     return found
 
 
@@ -56,14 +56,14 @@ def test_without_a_neighbour_everything_counts_a_moment_later(tmp_path: Path) ->
 
 def test_without_a_record_everything_counts(tmp_path: Path) -> None:
     """A sampler that has ended must not prevent a trial from stopping."""
-    excuses = Excuses(tmp_path, spares=True)
-    found = [one for second in range(10) for one in excuses.due(Counted(float(second), [BAD], [], []))]
+    disturbances = Disturbances(tmp_path, ignores_disturbed=True)
+    found = [one for second in range(10) for one in disturbances.due(Counted(float(second), [BAD], [], []))]
     assert len(bad(found)) == 7
 
 
 def test_on_a_platform_that_others_use_everything_counts(tmp_path: Path) -> None:
     """There the trial stops, whatever the cause."""
-    assert bad(looks(tmp_path, range(5, 8), spares=False)) == list(range(27))
+    assert bad(looks(tmp_path, range(5, 8), ignores_disturbed=False)) == list(range(27))
 
 
 def test_a_canary_that_could_not_be_sent_is_not_blind(tmp_path: Path) -> None:
@@ -76,8 +76,8 @@ def test_a_canary_that_could_not_be_sent_is_not_blind(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("second", "told"), [(3, False), (6, True)])
 def test_a_stop_says_that_other_programs_may_be_the_cause(tmp_path: Path, second: int, told: bool) -> None:
     """The reason of a stop carries it."""
-    excuses = Excuses(tmp_path, spares=False)
+    disturbances = Disturbances(tmp_path, ignores_disturbed=False)
     for each in range(9):
         write(tmp_path, each, BUSY if 5 <= each < 8 else {})
-    excuses.due(Counted(ns(9) / 1e9, [], [], []))
-    assert bool(excuses.cause(ns(second) / 1e9)) == told
+    disturbances.due(Counted(ns(9) / 1e9, [], [], []))
+    assert bool(disturbances.cause(ns(second) / 1e9)) == told
