@@ -284,7 +284,7 @@ class Hook:
     kind: str
     """A kind of the catalogue, such as ``shard.primary-killed``."""
     scope: Mapping[str, Place]
-    """What the hook strikes. A fault of a plan needs a hook with exactly its scope."""
+    """The part that the hook breaks. A fault of a plan needs a hook with exactly its scope."""
     inject: Call
     """Breaks it."""
     observe: Call

@@ -78,13 +78,13 @@ class Phase:
     __pydantic_config__ = STRICT
 
     name: Name
-    """What faults and verdicts call the phase; no two of a plan are the same."""
+    """The name of the phase, as faults and verdicts refer to it; unique within a plan."""
     role: Role
     """What the phase is for."""
     duration: Lasting
     """How long it lasts. A calm phase lasts longer where the rate is lower than planned, within ``limits.duration``."""
     sessions_per_s: Positive
-    """Arrivals of customers per second, over all regions; each makes some ten requests. With a shape, the highest rate."""
+    """Arrivals of customers per second, over all regions; each makes about ten requests. With a shape, the highest rate."""
     shape: Shape | None = None
     """How the rate changes within the phase; constant without a shape."""
 
@@ -102,7 +102,7 @@ class Fault:
     __pydantic_config__ = STRICT
 
     id: Annotated[str, stated(pattern=FAULT_ID)]
-    """What verdicts call the fault: small letters, digits and dashes; no two of a plan are the same."""
+    """The name of the fault, as verdicts refer to it: small letters, digits and dashes; unique within a plan."""
     kind: Annotated[str, stated(pattern=FAULT_KIND)]
     """``family.name``, one of the catalogue of faults; its experiment is ``chaos/family/name.yaml``."""
     phase: str
@@ -114,9 +114,9 @@ class Fault:
     expected: Expected
     """What the platform is expected to do: it decides how recovery is judged."""
     scope: Mapping[str, Place] = field(default_factory=dict)
-    """What is struck: ``shard: 1``, ``tier: cache``, ``region: us-west-2`` or ``process: etcd-us-east-1``, as the kind needs it."""
+    """The affected part: ``shard: 1``, ``tier: cache``, ``region: us-west-2`` or ``process: etcd-us-east-1``, as the kind needs it."""
     parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
-    """What the kind lets a plan choose, such as ``latency_ms``; the rest keeps its default."""
+    """Parameters of the kind, such as ``latency_ms``; the others have their defaults."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(FAULT_ID, self.id):
@@ -276,7 +276,7 @@ class Plan:
     __pydantic_config__ = STRICT
 
     name: Name
-    """What runs and reports call the plan."""
+    """The name of the plan, as runs and reports refer to it."""
     environment: str
     """The environment file that the trial runs on: a name in ``environments/``, or a path."""
     target: str
@@ -284,23 +284,23 @@ class Plan:
     seed: Whole
     """The same seed gives the same arrivals, customers and decisions."""
     limits: Limits
-    """Where the trial stops whatever happens."""
+    """Limits at which the trial stops in any case."""
     phases: Annotated[tuple[Phase, ...], stated(minItems=1, maxItems=MOST_PARTS)]
-    """The stretches of the trial, one after the other."""
+    """The phases of the trial, in order."""
     faults: Annotated[tuple[Fault, ...], stated(maxItems=MOST_PARTS)] = ()
-    """What is broken, when, and for how long; none in a plan of load alone."""
+    """The faults to inject, with their instants and lengths; none in a plan of load alone."""
     traffic: Traffic = Traffic()
     """Who the customers are and what they do."""
     canaries: Canaries = Canaries()
     """The probes that measure recovery."""
     nemesis: Nemesis | None = None
-    """Faults drawn at random, beside those of ``faults``."""
+    """Faults drawn at random, in addition to those of ``faults``."""
     aborts: Aborts = Aborts()
     """When the trial stops by itself and heals."""
     rate: Literal["auto", "fixed"] = "fixed"
     """``auto``: on the harness's own environment, a calibration multiplies the rates by the share that this machine sustains, at most 1."""
     description: str = ""
-    """A sentence for people."""
+    """A description for readers."""
     tests: tuple[str, ...] = ()
     """IDs of the target's objectives that this plan tests, or patterns of them; all that its phases and faults can judge by default."""
 

@@ -27,7 +27,7 @@ class Ramp:
     __pydantic_config__ = STRICT
 
     kind: Literal["ramp"]
-    """This shape."""
+    """The name of this shape."""
     start: Fraction = 0.0
     """Share of the phase's rate at its start, from 0 to 1."""
     end: Fraction = 1.0
@@ -45,7 +45,7 @@ class Steps:
     __pydantic_config__ = STRICT
 
     kind: Literal["steps"]
-    """This shape."""
+    """The name of this shape."""
     levels: Annotated[tuple[Fraction, ...], stated(minItems=1)]
     """Shares of the phase's rate, from 0 to 1, in their order."""
 
@@ -63,7 +63,7 @@ class Spike:
     __pydantic_config__ = STRICT
 
     kind: Literal["spike"]
-    """This shape."""
+    """The name of this shape."""
     at: Seconds
     """When the crowd comes, after the start of the phase."""
     half_life: Lasting
@@ -84,7 +84,7 @@ class Diurnal:
     __pydantic_config__ = STRICT
 
     kind: Literal["diurnal"]
-    """This shape."""
+    """The name of this shape."""
     hours: Annotated[tuple[Fraction, ...], stated(minItems=_DAY_H, maxItems=_DAY_H)]
     """24 shares of the phase's rate, from 0 to 1, the hour after midnight first."""
 
@@ -102,7 +102,7 @@ class Replayed:
     __pydantic_config__ = STRICT
 
     kind: Literal["replayed"]
-    """This shape."""
+    """The name of this shape."""
     file: str
     """The file of arrivals, below ``scenarios/``."""
 

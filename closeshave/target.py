@@ -118,7 +118,7 @@ FROM_BELOW = _those(more_is_better=True)
 
 
 CONFIDENCE_LEAST = 0.5
-"""At one half or below, both answers would be right."""
+"""Confidence must be above one half: at one half or below, a pass and a fail could both be proven."""
 _BETWEEN: Mapping[str, Any] = MappingProxyType(
     SHARE_SCHEMA | {"exclusiveMinimum": 0, "exclusiveMaximum": 1} | percentage_not(r"0+(\.0+)?", r"0*100(\.0+)?")
 )
@@ -137,7 +137,7 @@ _WRITTEN: Mapping[str, str] = MappingProxyType(
 
 
 def _stated_rules() -> Iterator[dict[str, Any]]:
-    """What a JSON Schema can say of :class:`Objective` beyond the types of its keys; ``__post_init__`` and :func:`read_target` decide."""
+    """The rules of :class:`Objective` that a JSON Schema can express, beyond the types of its keys; ``__post_init__`` and :func:`read_target` decide."""
     forms = {"time": DURATION_SCHEMA, "share": SHARE_SCHEMA, "rate": {"type": "number", "exclusiveMinimum": 0}}
     never: dict[str, Any] = {"enum": [None]}
     for measure, kind in MEASURES.items():
@@ -188,9 +188,9 @@ class Objective:
     __pydantic_config__ = ConfigDict(**STRICT, json_schema_extra={"allOf": [*_stated_rules()]})
 
     id: Name
-    """What verdicts call the objective. Two objectives may share it only for different parts or faults."""
+    """The name of the objective, as verdicts refer to it. Two objectives may share it only for different parts or faults."""
     claims: tuple[str, ...]
-    """IDs of the promises that the objective tests; none for a bound of our own."""
+    """IDs of the promises that the objective tests; none for a bound of the harness itself."""
     measure: Measure
     """What is bounded. It decides in which unit a bound is written, and which of the other keys apply."""
     at_most: Quantity | None = None
@@ -206,8 +206,8 @@ class Objective:
     except_operations: tuple[str, ...] = ()
     """Kinds of operations that do not count, such as log-ins, which are slow by design and have their own bound."""
     window: Literal["calm", "run", "fault", "degraded"] = "calm"
-    """The phases that count: the calm ones, those of faults, or both (``run``). ``degraded`` is the weaker promise for as long as a fault of ``faults``
-    that the plan lets degrade is in effect."""
+    """The phases that count: the calm ones, those of faults, or both (``run``). ``degraded``: the time in which a fault of
+    ``faults`` is in effect for which the plan expects *degrades*."""
     sliding: Lasting | None = None
     """The objective must hold in every interval of this length, not only over the whole window. For shares, times and the burn rate."""
     faults: tuple[str, ...] = ()
@@ -215,14 +215,14 @@ class Objective:
     invariants: tuple[str, ...] = ()
     """For integrity: the breaches that count, like ``residency_breaches``; all when empty."""
     warm: bool = False
-    """For the cache's hit ratio: only lookups of franchises that were looked up before in this run. A first lookup tells how long the run was for so
-    many franchises, and not how good the cache is; at a rate that a small machine cannot offer there would be next to none."""
+    """For the cache's hit ratio: only lookups of franchises that were looked up before in this run. The number of
+    first lookups depends on the length of the run and the number of franchises, and not on the quality of the cache."""
     confidence: Annotated[Quantity, stated(**_CONFIDENCE)] = 0.95
-    """Of each one-sided bound on which a verdict rests: between 50% and 100%, both excluded. At 95% a wrong pass, and a wrong fail, happen in at most
+    """Confidence of each one-sided bound that a verdict uses: between 50% and 100%, both excluded. At 95% a wrong pass, and a wrong fail, happen in at most
     5 runs of 100."""
     at_least_chances: Count | None = None
-    """How often what the objective forbids must have been possible in the run for it to pass: requests, contests for a slot, …; at least once, if
-    not said."""
+    """The least exposure for a pass: how often a breach must have been possible in the run (requests, contests for a slot, …); by default at
+    least once."""
 
     def __post_init__(self) -> None:
         bounds = [bound for bound in (self.at_most, self.at_least) if bound is not None]
@@ -282,7 +282,7 @@ class Claim:
     __pydantic_config__ = STRICT
 
     id: Name
-    """What objectives and reports call the promise."""
+    """The ID of the promise, as objectives and reports refer to it."""
     text: str
     """The promise, in the words of its owner."""
     how: tuple[Literal["load", "fault", "drill", "probe", "capacity", "attest"], ...]

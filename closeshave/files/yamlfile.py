@@ -36,7 +36,7 @@ MOST_VALUES = 100_000
 """Limits of a file that a person writes: bytes, nesting of lists and mappings, and values after all aliases are expanded."""
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-"""What files call things by: a part of a verdict's ID or of a directory's name."""
+"""Pattern of a name in a file, which may be a part of a verdict's ID or of a directory's name."""
 
 STRICT = ConfigDict(extra="forbid", strict=False, allow_inf_nan=False)
 """The ``__pydantic_config__`` of every dataclass that is read from YAML: an unknown key is an error, and so is the number ``.nan`` or ``.inf``."""
@@ -229,7 +229,7 @@ def quantity(text: object) -> float:
 
 
 def name(text: str) -> str:
-    """What files call things by. Raises :class:`ValueError` for what would not do as a part of a verdict's ID or of a directory's name."""
+    """A name in a file. Raises :class:`ValueError` for one that cannot be part of a verdict's ID or of a directory's name."""
     if not re.fullmatch(NAME, text):
         raise ValueError(
             f"{_short(text)}: use letters, digits, dots, dashes and underscores, at most 64, and begin with a letter or a digit"
@@ -244,7 +244,7 @@ def _short(text: object) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stated:
-    """Keywords that the JSON Schema of a type has beside its own."""
+    """Additional keywords in the JSON Schema of a type."""
 
     keywords: Mapping[str, Any]
 
@@ -254,12 +254,12 @@ class Stated:
 
 
 def stated(**keywords: Any) -> Stated:
-    """Adds keywords to what the JSON Schema says of a field: for a rule that is checked elsewhere, in ``__post_init__`` or when a file is read."""
+    """Adds keywords to the JSON Schema of a field, for a rule that is checked elsewhere: in ``__post_init__`` or when a file is read."""
     return Stated(keywords)
 
 
 def percentage_not(*patterns: str) -> dict[str, Any]:
-    """For a JSON Schema: percentages that a key does not take, by patterns of what stands before the sign."""
+    """For a JSON Schema: percentages that a key does not accept, by patterns of the number before the sign."""
     return {"not": {"type": "string", "pattern": f"^({'|'.join(patterns)}) ?%$"}}
 
 
@@ -271,7 +271,7 @@ def duration_text(value: float) -> str:
 _DURATION = r" *(\d+(\.\d+)?(ms|s|m|h|d) *)+"
 _PERCENTAGE, _PLAIN = r"\d{1,9}(\.\d{1,30})? ?%", r"\d{1,30}(\.\d{1,30})?"
 DURATION_SCHEMA: dict[str, Any] = {"type": ["string", "number"], "pattern": f"^{_DURATION}$", "minimum": 0, "maximum": 0}
-"""How a JSON Schema says what :func:`seconds` reads: text with a unit, or the number 0. A pattern is for texts only, a minimum for numbers only."""
+"""JSON Schema of what :func:`seconds` reads: text with a unit, or the number 0. A pattern is for texts only, a minimum for numbers only."""
 LASTING_SCHEMA: dict[str, Any] = {"type": "string", "pattern": f"^(?=.*[1-9]){_DURATION}$"}
 SHARE_SCHEMA: dict[str, Any] = {
     "type": ["string", "number"],
@@ -282,7 +282,7 @@ SHARE_SCHEMA: dict[str, Any] = {
 QUANTITY_SCHEMA: dict[str, Any] = {"type": ["string", "number"], "pattern": f"^({_PERCENTAGE}|{_PLAIN}|{_DURATION})$"}
 
 Seconds = Annotated[float, BeforeValidator(seconds), PlainSerializer(duration_text, when_used="json"), WithJsonSchema(DURATION_SCHEMA)]
-"""A duration as people write it, in seconds once read; written as people write it, too."""
+"""A duration: with its unit in files, in seconds in Python."""
 Lasting = Annotated[
     float,
     BeforeValidator(seconds),
@@ -306,7 +306,7 @@ Count = Annotated[int, BeforeValidator(whole), Field(ge=1, le=10**9)]
 Whole = Annotated[int, BeforeValidator(whole), Field(ge=0, le=2**62)]
 """A whole number from 0 on."""
 Name = Annotated[str, AfterValidator(name), WithJsonSchema({"type": "string", "pattern": NAME})]
-"""What something is called by, as :func:`name` allows it."""
+"""A name that :func:`name` accepts."""
 
 
 def place(value: object) -> object:

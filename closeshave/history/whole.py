@@ -67,19 +67,19 @@ class Rate:
     scale: float
     """The factor on the planned rates of sessions, contests and canaries."""
     planned_sessions_per_s: float
-    """Sessions per second of the fullest phase, as the plan is written."""
+    """Sessions per second of the phase with the highest rate, as written in the plan."""
     sessions_per_s: float
-    """The same, as they were offered."""
+    """The same, as offered."""
     planned_calm_s: float
-    """All calm phases together in seconds, as the plan is written."""
+    """Length of all calm phases together in seconds, as written in the plan."""
     calm_s: float
-    """All calm phases together in seconds, as they were: at a smaller rate they last longer, within ``limits.duration``."""
+    """Length of all calm phases together in seconds, in this run: at a smaller rate they last longer, within ``limits.duration``."""
     processors: float | None = None
-    """Processors that the run could use. This and the following are known only where a calibration measured them."""
+    """Number of processors that the run could use. This field and the following ones are set only by a calibration."""
     share_at_most: float | None = None
-    """Share of these processors that platform, senders and harness together may use, 0 to 1."""
+    """The largest share of these processors for platform, senders and harness together, from 0 to 1."""
     cpu_s_per_session: float | None = None
-    """Processor time of one session in seconds, over all parts. A platform that has become more expensive shows here, whatever the rate is."""
+    """Processor seconds of one session, summed over all parts. It shows if a platform needs more processor time, whatever the rate."""
     standing_cores: float | None = None
     """Number of processors in use without load."""
     others_cores: float | None = None

@@ -41,9 +41,9 @@ class Crowd:
     at: Seconds
     """When the message goes out, after the load's start and in the trial's own time."""
     peak: Annotated[Positive, stated(minimum=1)]
-    """Times the traffic that there would be without it; at least 1."""
+    """Factor on the traffic that there would be without the crowd; at least 1."""
     half_life: Lasting
-    """How long until half of what it added has gone."""
+    """Time until half of the additional traffic has gone."""
 
     def __post_init__(self) -> None:
         if self.peak < 1 or self.half_life <= 0:
@@ -62,7 +62,7 @@ class Profile:
     __pydantic_config__ = STRICT
 
     name: Name
-    """What plans call the profile: the name of its file in ``scenarios/profiles/``."""
+    """The name of the profile in plans: that of its file in ``scenarios/profiles/``."""
     starts_at: Annotated[datetime, stated(pattern=r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)? ?([Zz]|[+-]\d\d:?\d\d)$")]
     """The nominal instant of the load's start, with its offset from UTC."""
     hours: Annotated[tuple[NotNegative, ...], stated(minItems=24, maxItems=24)]
@@ -74,7 +74,7 @@ class Profile:
     crowd: Crowd | None = None
     """An additional flash crowd, in all regions at once."""
     zones: Mapping[str, str] = field(default_factory=dict)
-    """Region → time zone (an IANA name), for regions that are not known here, or known otherwise; a region that is in neither keeps UTC."""
+    """Region → time zone (an IANA name), for regions whose zone the harness does not know, or has otherwise; without a zone a region uses UTC."""
 
     def __post_init__(self) -> None:
         if len(self.hours) != 24 or len(self.days) != 7:

@@ -58,12 +58,12 @@ class ShardAt:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """The customers' accounts: listed in a file, or registered by the harness, so many in each region."""
+    """The customers' accounts: listed in a file, or a number in each region that the harness registers."""
 
     __pydantic_config__ = STRICT
 
     file: str | None = None
-    """CSV with a header ``email,password,region``, beside the environment file or at an absolute path."""
+    """CSV with a header ``email,password,region``, next to the environment file or at an absolute path."""
     register: Annotated[Whole, Field(le=1000)] = 0
     """Accounts to register in each region; the platform allows few an hour."""
 
@@ -95,7 +95,7 @@ class Caps:
     requests: Annotated[Count, Field(le=10**10)]
     """Requests of one run in all: a plan's ``limits.requests`` is at most this."""
     duration: Lasting
-    """Of one run: a plan's ``limits.duration`` is at most this."""
+    """Length of one run: a plan's ``limits.duration`` is at most this."""
     regions_at_once: Annotated[Whole, Field(le=1000)] = 0
     """Blast radius: how many regions may be affected at the same time."""
     shards_at_once: Annotated[Whole, Field(le=1000)] = 0
@@ -121,7 +121,7 @@ class Remote:
     kind: Literal["remote"]
     """A platform that the harness does not run: it only sends requests to it, and calls its operator's hooks."""
     name: Annotated[str, stated(pattern=NAME)]
-    """What plans call the environment; on production it must be typed (``--confirm``)."""
+    """The name of the environment, as plans refer to it; on production it must be typed (``--confirm``)."""
     regions: Annotated[Mapping[str, Annotated[str, stated(pattern=r"^https?://[^@/?#]+/*$")]], stated(minProperties=1)]
     """Region → base URL without a path, in failover order."""
     fingerprint: Fingerprint
@@ -131,11 +131,11 @@ class Remote:
     stage: Stage = "production"
     """Unknown counts as production, which needs a token and its name typed."""
     shards: tuple[ShardAt, ...] = ()
-    """Where ranges of franchises live; one shard when left out."""
+    """The ranges of franchises and their regions; one shard by default."""
     resident: tuple[str, ...] = ()
     """Regions whose rows may not leave them."""
     accounts: Accounts = Accounts(register=5)
-    """Who the customers are; five registered in each region by default."""
+    """The customers' accounts; by default five are registered in each region."""
     capabilities: Capabilities = EVERYTHING
     """What the platform's API can do and allows."""
     read_back: ReadBack = ReadBack()
@@ -149,7 +149,7 @@ class Remote:
     evidence: Literal["measured"] = "measured"
     """What its runs can show: the platform itself was measured."""
     description: str = ""
-    """A sentence for people."""
+    """A description for readers."""
 
     @property
     def topology(self) -> Topology:
@@ -211,7 +211,10 @@ def _wrong_shards(definition: Remote) -> Iterator[tuple[Location, str]]:
     expected = 1
     for index, shard in enumerate(definition.shards):
         if shard.first != expected or shard.last < shard.first:
-            yield ("shards", index, "first"), f"ranges must ascend without gap or overlap: this one must start at {expected} and must not be empty"
+            yield (
+                ("shards", index, "first"),
+                f"ranges must ascend without gap or overlap: this one must start at {expected} and must not be empty",
+            )
         expected = shard.last + 1
     known = {shard.id for shard in definition.topology.shards}
     for shard_id in definition.read_back.sql:

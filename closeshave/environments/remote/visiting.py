@@ -286,9 +286,7 @@ class _Visit:
                 left[booking] = answer.said
         if standing:
             # Believed is only what the platform shows.
-            left |= {
-                booking: left.get(booking, "still exists after its cancel") for booking in self._standing() if booking in standing
-            }
+            left |= {booking: left.get(booking, "still exists after its cancel") for booking in self._standing() if booking in standing}
         self._found["cancelled"] = len(standing) - len(left)
         self._found["left"] = tuple(f"booking {booking}: {why}" for booking, why in left.items())
 
