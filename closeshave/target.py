@@ -218,8 +218,8 @@ class Objective:
     """For the cache's hit ratio: only lookups of franchises that were looked up before in this run. The number of
     first lookups depends on the length of the run and the number of franchises, and not on the quality of the cache."""
     confidence: Annotated[Quantity, stated(**_CONFIDENCE)] = 0.95
-    """Confidence of each one-sided bound that a verdict uses: between 50% and 100%, both excluded. At 95% a wrong pass, and a wrong fail, happen in at most
-    5 runs of 100."""
+    """Confidence of each one-sided bound that a verdict uses: between 50% and 100%, both excluded. At 95% a wrong pass, and a wrong fail, happen in
+    at most 5 runs of 100."""
     at_least_chances: Count | None = None
     """The least exposure for a pass: how often a breach must have been possible in the run (requests, contests for a slot, …); by default at
     least once."""
