@@ -150,7 +150,7 @@ class Traffic:
     scenario: str = "booking.py"
     """A Locust file below ``scenarios/``: what customers do."""
     processes: Annotated[Count, Field(le=256)] = 1
-    """How many processes share the customers' load; about one for each processor that the platform does not need."""
+    """Processes that share the customers' load; about one for each processor that the platform does not need."""
     profile: str = "flat"
     """How the rate follows the time of day: the name of a traffic profile of the scenarios."""
     zipf: Annotated[NotNegative, Field(le=10)] = 0.8

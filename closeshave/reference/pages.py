@@ -29,7 +29,7 @@ def pages(schemas: Mapping[str, Schema], docs: Path) -> Mapping[str, str]:
 
     def example(name: str) -> Any:
         path = docs / EXAMPLES / name
-        return json.loads(path.read_text()) if path.suffix == ".json" else YAML(typ="safe").load(path)
+        return json.loads(path.read_text(encoding="utf-8")) if path.suffix == ".json" else YAML(typ="safe").load(path)
 
     return {
         "plans.md": _page(

@@ -53,7 +53,7 @@ def test_a_majority_of_etcd_and_of_the_sentinels_outlives_any_region(definition)
         ("ttl: 20s", "ttl: 6s", "database.ttl", "ttl >= loop_wait + 2 * retry_timeout"),
         ("ports: auto", "ports: 40000", "ports", "the kernel uses higher ones"),
         ("home: us-west-2,", "home: us-west-3,", "shards.1.home", "'us-west-3' is not a region of this environment"),
-        ("first: 25001", "first: 25002", "shards.1.first", "starts at 25001"),
+        ("first: 25001", "first: 25002", "shards.1.first", "must start at 25001"),
         ("home: eu-west-1, standby: eu-west-1", "home: eu-west-1, standby: us-east-1", "shards.2.standby", "may not leave it"),
         ("primary: eu-west-1, replica: eu-west-1", "primary: eu-west-1, replica: us-east-1", "tiers.1", "may not leave it"),
         ("serves: [eu-west-1]}", "serves: [eu-west-1, us-east-1]}", "tiers", "serves us-east-1 2 times"),

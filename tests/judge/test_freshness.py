@@ -148,11 +148,15 @@ def test_a_franchise_without_service_after_the_recovery_was_left_behind(good: tu
         pytest.param([(135, {"status": 0, "error": "timeout"}), (138, {}), (141, {})], FAIL, id="no answer is no service either"),
         pytest.param([(135, {}), (135.2, {}), (135.4, {})], PASS, id="within a moment"),
         pytest.param([(135, {}), (135.2, {"attempt": 2}), (141, {"attempt": 3})], PASS, id="attempts of one request"),
-        pytest.param([(135, {"status": 404}), (138, {"status": 404}), (141, {"status": 404})], PASS, id="a lost booking is not found, and rightly"),
+        pytest.param(
+            [(135, {"status": 404}), (138, {"status": 404}), (141, {"status": 404})], PASS, id="a lost booking is not found, and rightly"
+        ),
         pytest.param([(135, {}), (138, {"kind": "book"}), (141, {})], PASS, id="too few of a kind"),
     ],
 )
-def test_a_franchise_whose_lists_fail_is_left_behind_although_its_pages_are_served(requests: list[tuple[float, dict[str, Any]]], status: Status) -> None:
+def test_a_franchise_whose_lists_fail_is_left_behind_although_its_pages_are_served(
+    requests: list[tuple[float, dict[str, Any]]], status: Status
+) -> None:
     """What a cache serves hides nothing: one kind of request that is never served is enough, over the hold time (5 s)."""
     run = Run((RECOVERY, INTEGRITY), (KILL,))
     run.life()

@@ -85,7 +85,7 @@ def test_the_first_sentence(text, first, within):
         (Plan, ("seed",), "the same seed gives"),
         (Plan, ("phases", 0, "sessions_per_s"), "arrivals of customers"),
         (Plan, ("phases", 1, "shape", "half_life"), "how long until half"),
-        (Plan, ("nemesis", "every"), "from one injection to the next"),
+        (Plan, ("nemesis", "every"), "mean time from one injection to the next"),
         (Target, ("objectives", 3, "percentile"), "for latency"),
         (Containers, ("images", "valkey"), "valkey and its sentinels"),
         (Containers, ("regions",), "in failover order"),
