@@ -75,4 +75,4 @@ def test_every_neighbour_takes_its_turn_and_every_case_has_one() -> None:
     assert len(clean) == len(noisy.PLANS) * noisy.RUNS_OF_A_PLAN
     for plan in noisy.PLANS:
         assert {case.neighbour for case in clean if case.plan == plan} == set(neighbours.NEIGHBOURS)
-    assert {case.defect.defect for case in work.values() if case.defect} == {*noisy.TIMELESS, noisy.SLOW}
+    assert {case.defect.defect for case in work.values() if case.defect} == {*noisy.TIMELESS, *noisy.SLOW}
