@@ -73,7 +73,7 @@ def parts(kind: str, scope: Mapping[str, str | int], topology: Topology) -> froz
     if not named:
         return frozenset({family}) if family in STATELESS else _everything(topology)
     if family == "shard" and "shard" not in scope:
-        # A member of etcd: healing puts the primaries of all shards back where they are declared.
+        # A member of etcd: healing moves the primaries of all shards back to their declared regions.
         return frozenset(named | {f"shard {shard.id}" for shard in topology.shards})
     if family != "region":
         return frozenset(named)

@@ -137,7 +137,7 @@ class Measured:
             "phantom bookings": self.phantom != 0,
             "doubled bookings": self.doubled != 0,
             "the list": not self.listed,
-            # What is cut off may be asked again on a connection of its own.
+            # A request that was cut off may be repeated on a connection of its own.
             "good answers": self.good != self.good_true and self.script.mode != "reset",
             "percentiles": not self.percentiles_exact,
         }
@@ -153,7 +153,7 @@ def main() -> int:
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     now = code()
     before: dict[str, Mapping[str, object]] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    # What other code measured says nothing of this one.
+    # Results of other code are no evidence about this code.
     kept = {seed: row for seed, row in before.items() if row.get("code") == now}
     if len(kept) < len(before):
         stale = counted(len(before) - len(kept), "result is", "results are")

@@ -47,7 +47,7 @@ def burst(chance: random.Random, _run: Path | None, cores: int) -> None:
         children = [_fork(partial(_spin, until)) for _ in range(cores)]
         for child in children:
             os.waitpid(child, 0)
-        time.sleep(_some_s(chance))  # its own rest: there is nothing to wait for
+        time.sleep(_some_s(chance))  # the pause of the neighbour: there is nothing to wait for
 
 
 def fill(_random: random.Random, _run: Path | None) -> None:
@@ -80,12 +80,12 @@ def stop(chance: random.Random, run: Path | None) -> None:
     """Stop one of the senders or the sampler for some seconds, then another."""
     assert run is not None
     while True:
-        time.sleep(_some_s(chance))  # its own rest
+        time.sleep(_some_s(chance))  # the pause of the neighbour
         found = sorted(run.glob("generators/*.ready"))
         pids = [int(file.read_text()) for file in found]
         if pids:
             seconds = chance.uniform(*STOPS_S)
-            # Ends by itself after seconds, and lets go whatever became of us.
+            # Ends by itself after seconds, and resumes the process even if this one was killed.
             script = f"kill -STOP {chance.choice(pids)} && sleep {seconds:.2f}; kill -CONT {' '.join(map(str, pids))}"
             subprocess.run(["sh", "-c", script], start_new_session=True, check=False, stderr=subprocess.DEVNULL)
 
@@ -94,7 +94,7 @@ def build(_random: random.Random, _run: Path | None) -> None:
     """A build at niceness 19 on every processor."""
     os.nice(19)
     with contextlib.suppress(OSError):
-        # Processors are shared out among sessions first (sched(7)), so politeness must be the session's.
+        # Processors are shared out among sessions first (sched(7)), so niceness must be set for the session.
         Path("/proc/self/autogroup").write_text("19")
     burn(_random, None, os.cpu_count() or 1)
 
@@ -149,7 +149,7 @@ def end_with(parent: int) -> None:
     """From now on this process is killed when ``parent`` ends, in whatever way."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
-        # It ended before the kernel was told.
+        # The parent ended before the signal was requested.
         os._exit(1)
 
 

@@ -44,7 +44,7 @@ class Customer(BookingUser):
         barbers = steps.barbers()
         if not barbers:
             return
-        # Who does not care who cuts gets somebody else when a key is ignored, instead of being told that the time is gone.
+        # A request without a barber gets another barber when a key is ignored, instead of a conflict.
         barber, day = self.rng.choice([*barbers, None, None]), steps.some_day()
         slot = choose(steps.slots(day, barber, to_book=True), self.session)
         if slot is None:

@@ -29,7 +29,7 @@ def of_canaries(plan: Plan, topology: Topology) -> float:
     """Requests per second of all canaries: probes, the list after a refused one, and cancels."""
     shards, away = len(topology.shards), len(topology.regions) - 1
     probes_per_s = shards * (plan.canaries.home_per_s + away * plan.canaries.away_per_s)
-    # A booking and its reading are two probes.
+    # A booking and the read of it are two probes.
     return probes_per_s + probes_per_s / 2 + min(probes_per_s / 2, shards * CANARY_CANCELS_PER_S)
 
 

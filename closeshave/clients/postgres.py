@@ -51,7 +51,7 @@ def connect(
         dbname=database,
         user=user,
         connect_timeout=TIMEOUT_S,
-        # A primary that waits for its synchronous standby would wait for ever without it.
+        # Without it, a primary that waits for its synchronous standby would wait without end.
         options=f"-c statement_timeout={statement_timeout_s}s",
         autocommit=autocommit,
     )
@@ -105,7 +105,7 @@ def received(deployment: Deployment, standby: Member, position: str) -> bool:
 def leading_timeline(deployment: Deployment, member: Member) -> int | None:
     """The timeline that a server writes; ``None`` for a standby, which writes none. Raises :data:`Unavailable`."""
     with session(deployment, member) as connection:
-        # The name of a WAL file begins with its timeline. The control file would tell it too, but not before the next checkpoint.
+        # The name of a WAL file begins with its timeline. The control file states it too, but only after the next checkpoint.
         row = connection.execute("select case when not pg_is_in_recovery() then pg_walfile_name(pg_current_wal_lsn()) end").fetchone()
     return int(row[0][:8], 16) if row is not None and row[0] is not None else None
 

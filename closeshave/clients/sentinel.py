@@ -45,7 +45,7 @@ def session(port: int, *, decode: bool = True, again: int = 0, timeout_s: float 
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         decode_responses=decode,
-        # A dead part is what we look for: the client's own retries would only hide when it died.
+        # The purpose is to find a dead part: the client's own retries would hide when it died.
         retry=Retry(ExponentialWithJitterBackoff(), again) if again else Retry(NoBackoff(), 0),
     )
     try:

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-import requests  # what toxiproxy-python speaks HTTP with
+import requests  # the HTTP library of toxiproxy-python
 import toxiproxy  # type: ignore[import-untyped] # it ships no types
 import toxiproxy.proxy  # type: ignore[import-untyped] # it ships no types
 import toxiproxy.server  # type: ignore[import-untyped] # it ships no types
@@ -53,7 +53,7 @@ class _Consumer(APIConsumer):  # type: ignore[misc] # untyped base
     def _send(cls, method: str, url: str, **given: Any) -> Any:
         server = _SERVER.get()
         with requests.Session() as session:
-            # A proxy that this user has set does not lead to this machine.
+            # A proxy from the user's environment variables does not lead to this machine.
             session.trust_env = False
             answer = session.request(method, ports.url(server.api_port, url), timeout=server.timeout_s, **given)
         answer.raise_for_status()

@@ -108,7 +108,7 @@ def daemon(root: Path, process: Process) -> Identity | None:
     with contextlib.suppress(OSError, ValueError, IndexError):
         pid = abs(int(path.read_text(encoding="utf-8").splitlines()[0]))
         identity = known_as(root, process, pid) if pid <= PID_MAX else None
-        # A killed daemon leaves its file behind: who started after it was written has only been given the same ID.
+        # A killed daemon leaves its file behind: a process that started after it was written only reuses the ID.
         if identity is not None and identity.started <= path.stat().st_mtime + PID_FILE_SLACK_S:
             return identity
     return None

@@ -52,7 +52,7 @@ def _upwards(point: str, root: str, group: str) -> Iterator[str]:
     try:
         below = PurePosixPath(group).relative_to(root)
     except ValueError:
-        # In a container the mount may show nothing but the container's own group, under a name that it does not tell.
+        # In a container the mount may show only the container's own group, whose name is unknown.
         below = PurePosixPath()
     yield from (str(PurePosixPath(point, each)) for each in (below, *below.parents))
 

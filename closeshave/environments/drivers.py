@@ -74,5 +74,5 @@ def at(root: Path) -> Driver:
     try:
         return DRIVERS[registry.read_claim(root).kind]
     except FileNotFoundError:
-        # Nothing was claimed yet: whatever is there is a directory, which every kind can take away.
+        # Nothing was claimed yet, so there is only a directory, which every kind can remove.
         return EMBEDDED

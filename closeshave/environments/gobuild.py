@@ -118,7 +118,7 @@ def _toolchain(server: GoServer, say: Callable[[str], None]) -> tuple[str, dict[
         if present >= needed:
             return go, environ
     own = _fetched_toolchain(say)
-    # Go's own caches go beside it and are writable, so that removing the cache directory removes everything.
+    # Go's own caches are next to it and writable, so that removing the cache directory removes everything.
     environ |= {"GOPATH": str(own / "path"), "GOCACHE": str(own / "build"), "GOFLAGS": "-modcacherw"}
     return str(own / "go" / "bin" / "go"), environ
 

@@ -63,7 +63,7 @@ def resolve(postgres: Literal["wheel", "path"], say: Callable[[str], None], *, t
     """
     bin_dir = find_postgres(postgres)
     postgres_version = read_postgres_version(bin_dir)
-    # Two builds at once: both wait for the network more than for a core.
+    # Two builds at once: both wait for the network more than for a processor.
     with ThreadPoolExecutor(2) as builders:
         etcd_found = builders.submit(find_etcd if etcd_killed else etcd_at_hand, say)
         toxiproxy_found: Future[Path | str | None] = builders.submit(find_toxiproxy if toxiproxy else _not_wanted, say)
@@ -71,7 +71,7 @@ def resolve(postgres: Literal["wheel", "path"], say: Callable[[str], None], *, t
             nobody = wrapper([(str(bin_dir / "postgres"), "--version"), (sys.executable, "-c", "import patroni")])
             etcd, proxy = etcd_found.result(), toxiproxy_found.result()
         except BaseException:
-            # Again and again: a builder may just be between two commands.
+            # Repeatedly: a builder may be between two commands.
             poll_until(lambda: _given_up((etcd_found, toxiproxy_found)), GIVE_UP_S_MAX)
             raise
     missing = {"toxiproxy": proxy} if isinstance(proxy, str) else {}
@@ -174,7 +174,7 @@ def find_toxiproxy(say: Callable[[str], None], *, retry: bool = False) -> Path |
 
 
 def _in_package(package: str, pattern: str) -> Path:
-    # Looked up without importing: these packages bring much along, and only their files matter.
+    # Found without importing: these packages import much, and only their files matter.
     spec = find_spec(package)
     for place in (spec.submodule_search_locations or ()) if spec else ():
         found = sorted(Path(place).glob(pattern))

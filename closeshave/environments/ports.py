@@ -98,7 +98,7 @@ def _live_claims(directory: Path) -> list[range]:
         except FileNotFoundError:
             continue
         except OSError:
-            # Another user's, or a directory: respect it, there are other blocks.
+            # Another user's, or a directory: leave it, there are other blocks.
             found.append(range(start, start + count))
             continue
         # Claims are written under the lock, so the writer of an empty file was killed.
@@ -108,7 +108,7 @@ def _live_claims(directory: Path) -> list[range]:
             try:
                 path.unlink()
             except PermissionError:
-                # Another user's leftover: respect it, there are other blocks.
+                # Another user's old file: leave it, there are other blocks.
                 found.append(range(start, start + count))
     return found
 

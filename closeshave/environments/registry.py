@@ -54,7 +54,7 @@ def base() -> Path:
 def new_root(name: str) -> Path:
     """Create the directory of a new environment, with a unique name."""
     base_dir = base()
-    # Others may pass through but not look: the database servers may run as a user of their own.
+    # Others may enter but not list: the database servers may run as a user of their own.
     base_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
     root = base_dir / f"{name}-{secrets.token_hex(4)}"
     root.mkdir(mode=0o711)

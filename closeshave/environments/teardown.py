@@ -47,7 +47,7 @@ def _end_processes(root: Path, claim: registry.Claim) -> list[processes.Identity
     servers = postmaster.below(root)
     databases = set(processes.with_descendants(live for server in servers if (live := server.identity)))
     others = [member for member in {*_recorded(root), *processes.marked(claim.id)} if member not in databases]
-    # First those who would start a database again.
+    # First the processes that would start a database again.
     processes.send(others, signal.SIGKILL)
     processes.gone(others, 2.0)
     postmaster.end(servers)

@@ -102,7 +102,7 @@ def _fill(recipe: Recipe, directory: Path) -> None:
         with psycopg.connect(host=socket, user=patroni.SUPERUSER, dbname="postgres", autocommit=True) as connection:
             connection.execute(f"CREATE ROLE {patroni.REPLICATION_USER} LOGIN REPLICATION PASSWORD 'trusted'")
             connection.execute(f"ALTER ROLE {patroni.SUPERUSER} PASSWORD 'trusted'")
-            # It may read the server's statistics: the harness looks through the same role.
+            # It may read the server's statistics: the harness uses the same role.
             connection.execute(f"CREATE ROLE {patroni.USER} LOGIN IN ROLE pg_monitor")
             connection.execute(f"CREATE DATABASE {patroni.DATABASE}")
         with psycopg.connect(host=socket, user=patroni.SUPERUSER, dbname=patroni.DATABASE, autocommit=True) as connection:
@@ -116,7 +116,7 @@ def _server(recipe: Recipe, directory: Path) -> Iterator[str]:
     """Run PostgreSQL over ``directory`` on a Unix socket, so that it needs no port; yields the socket's directory."""
     sockets = Path(tempfile.mkdtemp(prefix="closeshave-"))
     recipe.nobody.own(sockets)
-    # The directory is synced once at the end; until then nothing here is worth a wait.
+    # The directory is synced once at the end; until then no write needs to be durable.
     fast = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "dynamic_shared_memory_type": "mmap"}
     # Log files kept for reuse would be copied with every start.
     small = {"min_wal_size": "8MB", "wal_recycle": "off"}

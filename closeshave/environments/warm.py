@@ -126,7 +126,7 @@ def main() -> None:
             break
         print(pid, flush=True)  # noqa: T201  the answer, on a pipe
     else:
-        # No tidying up of what the children share: it would copy every page of it.
+        # Shared memory is not cleaned up: that would copy every page of it.
         os._exit(0)
     _become(root, process)
 

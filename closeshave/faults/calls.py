@@ -115,7 +115,7 @@ def _request(call: Call, url: str, timeout_s: float, proxy: Proxy | None) -> Don
     with web.client(timeout_s, proxy) as client:
         answered: list[Done] = []
         sent = [now_ns()]
-        # httpx bounds each read, not the whole: a server that drips its answer would keep us for ever.
+        # httpx limits each read, not the whole: a server that sends its answer very slowly would hold the call without end.
         sender = threading.Thread(target=lambda: answered.append(_send(client, call, url, sent)), daemon=True)
         sender.start()
         sender.join(timeout_s)
@@ -128,7 +128,7 @@ def _send(client: httpx.Client, call: Call, url: str, sent: list[int]) -> Done:
     kept = bytearray()
 
     def trace(step: str, _info: Mapping[str, Any]) -> None:
-        # Before it a connection is made, which takes its time: nothing has been asked for yet.
+        # The connection is made first, which takes time: no request has been sent yet.
         if step.endswith("send_request_headers.complete"):
             sent.append(now_ns())
 

@@ -61,7 +61,7 @@ def _experiment(order: Order, halt: Path) -> dict[str, Any]:
     }
     # "always": by default an interrupted experiment, the one that needs it most, is not rolled back.
     settings = {"runtime": {"rollbacks": {"strategy": "always"}}}
-    # Chaos Toolkit installs a handler that raises wherever SIGTERM finds it, inside a rollback too; ours is put back once it has.
+    # Chaos Toolkit installs a handler that raises at any point on SIGTERM, inside a rollback too; afterwards the harness's own is restored.
     writer = JournalWriter(Path(order.run) / f"journal-{order.fault}.json", running=lambda: _obey(halt))
     journal: dict[str, Any] = run_experiment(experiment, settings, (configuration, {}), event_handlers=[writer])
     return journal
@@ -80,7 +80,7 @@ def _obey(halt: Path) -> None:
 def main(order: Path) -> int:
     """Run the experiment of the order in this file; returns the exit code. Raises :class:`OSError` and :class:`ValueError`."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # or every question to a part is a line
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # otherwise every request to a part is a line
     return run(ORDER.validate_json(order.read_bytes()))
 
 

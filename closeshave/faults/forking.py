@@ -20,7 +20,7 @@ LINE_MAX_BYTES = 65_536
 
 def serve() -> str | None:
     """Fork for every order. Returns its path in each forked process; ``None`` in the server itself, after its last client has ended."""
-    # What experiments and imports print must not be taken for an answer.
+    # Output of experiments and imports must not be read as an answer.
     answers = os.dup(1)
     os.dup2(2, 1)
     wakes, woken = os.pipe()

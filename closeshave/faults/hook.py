@@ -122,7 +122,7 @@ def bind(kind: Kind, hook: Hook, environ: Mapping[str, str], way: Way = straight
     def inject(aim: Aim, strike_ns: int) -> Injection:
         wait_until(strike_ns)
         meanwhile = Meanwhile(hook, do)
-        # Watched from the start: the call may return when all is over, or before anything happens.
+        # Observed from the start: the call may return after the effect has ended, or before it begins.
         watcher = threading.Thread(target=meanwhile.watch, daemon=True)
         watcher.start()
         done = do(hook.inject, hook.inject.timeout)

@@ -68,7 +68,7 @@ def start(run: Path, deployment_root: Path, destroy: tuple[str, ...] | None, wit
         (run / word).unlink(missing_ok=True)
     argv = [sys.executable, "-m", "closeshave.faults.watch", "--run", str(run), "--lease-s", str(LEASE_S)]
     argv += ["--deployment", str(deployment_root), *(["--destroy", json.dumps(destroy)] if destroy else [])]
-    # Unmarked: it must not sweep itself away with the helpers of the run.
+    # Without the run's mark: its sweep of the run's helpers must not end itself.
     environ = {name: value for name, value in variables.without(withheld).items() if name != RUN_MARK}
     with log_path.open("ab") as log:
         launched = subprocess.run(

@@ -71,7 +71,7 @@ def kill(signalled: Iterable[Victim], at_ns: int, dying_with_them: Iterable[Vict
         raise StillAlive("no process to kill was running")
     left = gone([victim.identity for victim in everyone], GONE_WITHIN_S)
     if left:
-        # An orphan that missed its parent's death: it would keep acknowledging writes and block the restart.
+        # An orphan that did not notice its parent's death: it would still acknowledge writes and block the restart.
         send(left, signal.SIGKILL)
         left = gone(left, GONE_WITHIN_S)
     if left:

@@ -157,7 +157,7 @@ def edges(deployment: Deployment, shards: Iterable[int] = ()) -> Check:
     """Every edge endpoint leads to its own region again, whose applications reach these shards through their region's proxies."""
 
     def check() -> Proof:
-        # A region that another fault has taken away is no part of this proof.
+        # A region that another fault has broken is no part of this proof.
         regions = dict.fromkeys(process.region for process in _serving(deployment))
         edges = [edge for edge in deployment.edges if edge.region in regions]
         for edge in edges:

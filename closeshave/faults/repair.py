@@ -92,7 +92,7 @@ def group_home(deployment: Deployment, group: str, deadline_ns: int, say: Say) -
                 sentinel.failover(deployment, group)
                 done.append(f"failed {group} over from {lead.process} to {wanted.process}")
         except (sentinel.Unavailable, sentinel.NoPrimary):
-            # A failover that was asked for too soon after the last one is refused for some seconds.
+            # A failover that is requested too soon after the last one is refused for some seconds.
             return False
         return linked and lead == wanted
 
@@ -113,7 +113,7 @@ def _wait_listening(started: Iterable[Process], deadline_ns: int) -> None:
 def _linked(deployment: Deployment, group: str, lead: Store) -> bool:
     """Whether all stores have their roles with ``lead`` as the primary; a store without its role is ordered to take it."""
     if not all(view.settled_on(lead) for view in sentinel.views(deployment, group).values()):
-        # In the middle of a failover the next primary must not be told to follow the last one.
+        # In the middle of a failover the next primary must not be set to follow the last one.
         return False
     return all(_placed(deployment, store, lead) for store in sentinel.stores_of(deployment, group))
 

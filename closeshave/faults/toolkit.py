@@ -58,7 +58,7 @@ def inject(kind: str, configuration: Configuration) -> dict[str, Any] | None:
     """Action: inject the fault at its time. Returns the evidence; ``None`` when it was stopped before."""
     call = _read(kind, configuration)
     if call.strike_ns is None:
-        # By hand there is no earlier stop to honour: an old file is of an old run.
+        # By hand no earlier stop applies: an old file belongs to an old run.
         stop_file(call.ledger.run, call.fault).unlink(missing_ok=True)
     injection = lifecycle.inject(call.ledger, call.fault, call.kind, call.aim, call.strike_ns, call.hold_s, call.stopped)
     return None if injection is None else asdict(injection)

@@ -87,12 +87,12 @@ def clean_up(duty: Duty, why: str) -> None:
     say(why)
     beat = heartbeat.read(duty.run)
     if beat is not None:
-        # One that only hung would wake up and act on an environment that is no longer its own.
+        # A harness that only hung would continue and act on an environment that is no longer its own.
         send([beat.harness], signal.SIGKILL)
     if survivors := runmark.sweep(duty.run):
         say(f"could not be ended: {survivors}")
     try:
-        # Before anything that may take long or fail: the passwords and tokens have served.
+        # Before anything that may take long or fail: passwords and tokens are no longer needed.
         private.forget(duty.run)
     except OSError as error:
         say(f"{private.place(duty.run)} could not be removed: {error}")
@@ -167,14 +167,14 @@ def main(
     destroy: Annotated[str, typer.Option(help="The command that removes the environment, as a JSON list.")] = "[]",
 ) -> None:
     """Detach from the process that started this, and watch."""
-    # Twice: the first child is no session leader's heir any more, and its parent is not waited for by the harness.
+    # Two forks: the second child is no session leader, and the harness does not wait for it.
     if os.fork():
         os._exit(0)
     os.setsid()
     if os.fork():
         os._exit(0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Only dismissal ends it: a terminal that closes, or a shell that ends its jobs, would otherwise take the safety net along.
+        # Only dismissal ends it: a terminal that closes, or a shell that ends its jobs, would otherwise end the janitor too.
         signal.signal(number, signal.SIG_IGN)
     identity = identify(os.getpid())
     assert identity is not None

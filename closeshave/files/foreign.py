@@ -63,7 +63,7 @@ def address(url: str) -> SplitResult | None:
 def segment(told: object) -> str:
     """An ID, quoted as one segment of a path or one value of a query, so that it cannot change the request."""
     written = quote(str(told), safe="")
-    # Dots alone are no name but a way up (RFC 3986, section 3.3), and a quoted one is the same dot.
+    # Dots alone are no name but lead upwards (RFC 3986, section 3.3), and an encoded dot is the same.
     return written if written.strip(".") else f"{written}%00"
 
 

@@ -19,7 +19,7 @@ def finish(scratch: Path, path: Path) -> None:
     """Rename a finished file, then write its checksum. If the process is killed in between, the file is complete but has no checksum."""
     seal = _seal(path)
     checksum = _checksum(scratch)
-    # The last file's seal must not be found beside this one.
+    # The checksum of the previous file must not be found with this one.
     seal.unlink(missing_ok=True)
     scratch.replace(path)
     write_atomically(seal, checksum)

@@ -90,7 +90,7 @@ def document(path: Path) -> Any:
         raise InvalidFile(Problem(str(path), 0, "", f"too {too} to be a file of this kind"))
     try:
         with warnings.catch_warnings():
-            # Printed past every guard of the terminal, with text of the file in it. To use a name again is no mistake in YAML.
+            # This warning would be printed with text of the file, which may control the terminal. Reusing a name is no mistake in YAML.
             warnings.simplefilter("ignore", ReusedAnchorWarning)
             loaded = YAML(typ="rt").load(text)
         _written_out(loaded, {})
@@ -190,7 +190,7 @@ def share(text: object) -> float:
 def plain(text: object, wanted: str = "a plain number") -> float:
     """A finite number without a unit. Raises :class:`ValueError`: ``true`` is no number, nor is ``.nan`` or ``.inf``."""
     if isinstance(text, int | float) and not isinstance(text, bool):
-        # A whole number of four hundred digits is a number for YAML, and none for a machine.
+        # YAML accepts a whole number of four hundred digits; a float cannot hold it.
         value = float(text) if abs(text) < float("inf") and abs(text) < 10**300 else math.inf
         if math.isfinite(value):
             return value

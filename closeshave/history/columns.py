@@ -66,7 +66,7 @@ def frame(rows: Iterable[Any], schema: pa.Schema) -> pd.DataFrame:
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
     """A frame in which missing integers stay integers (nullable ``Int64``) and repeated text is categorical."""
-    # Here alone: it takes two seconds of processor time, which every process that only records would spend in the middle of a trial.
+    # Imported only here: it takes two seconds of processor time, which recording processes would spend in the middle of a trial.
     import pandas as pd  # noqa: PLC0415
 
     nullable = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}

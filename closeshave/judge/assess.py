@@ -68,7 +68,7 @@ def assess(history: History, plan: Plan, target: Target) -> Assessment:
 
 def _judges(analysis: Analysis, lives: tuple[Life, ...]) -> Iterator[tuple[str, Callable[[], tuple[Verdict, ...]]]]:
     """Every judge by name. Objectives and faults are guarded one by one, so that evidence which only one of them needs cannot stop the others."""
-    # First: where too little of the plan was loaded, nothing else says why.
+    # First: if too little of the plan was loaded, no other verdict says why.
     yield "rate", partial(preconditions.rate, analysis.evidence)
     for objective in analysis.evidence.target.objectives:
         if objective.measure in STEADY:
@@ -88,7 +88,7 @@ def _findings(analysis: Analysis, broken: Broken) -> dict[str, Finding]:
     """Every search for breaches. Without a final state most of them cannot start: each reports that, and it does not count as a failed judge."""
     if analysis.evidence.history.bookings is None:
         return {name: unknown(name, "the final state of bookings is missing") for name in INVARIANTS}
-    # The API does not tell on which shard a row lies, so it must not be concluded that it lies on the right one.
+    # The API does not state the shard of a row, so it must not be concluded that the row is on the right one.
     unseen = analysis.evidence.missing.get("placement", "")
     return {
         name: unknown(name, unseen)

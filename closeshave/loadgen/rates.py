@@ -154,7 +154,7 @@ def replay(path: Path) -> Instants:
     at_s = np.loadtxt(path, dtype=np.float64, ndmin=1)
     if at_s.ndim > 1:
         raise ValueError(f"{path}: one instant per line is needed")
-    # Written so that what is no number is refused too.
+    # Written so that NaN is refused too.
     if at_s.size and not (at_s[0] >= 0 and at_s[-1] <= LONGEST_S and np.all(np.diff(at_s) >= 0)):
         raise ValueError(f"{path}: instants must ascend from 0")
     return np.rint(at_s * 1e9).astype(np.int64)

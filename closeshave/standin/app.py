@@ -36,7 +36,7 @@ def application(settings: Settings) -> ASGIApp:
         app.state.platform = await Platform.open(settings, signing_key)
         app.state.watch = Watch(app.state.platform)
         app.state.watch.start()
-        # What start-up made lives as long as the process: no collection need look at it again.
+        # Objects from start-up live as long as the process: garbage collection need not check them.
         gc.collect()
         gc.freeze()
         yield
@@ -67,7 +67,7 @@ def main() -> None:
         http="httptools",
         lifespan="on",
         access_log=False,
-        proxy_headers=False,  # the entrance reads the header that counts
+        proxy_headers=False,  # the entrance reads the relevant header
         log_level="warning",
         server_header=False,
         timeout_keep_alive=75,

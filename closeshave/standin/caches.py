@@ -71,7 +71,7 @@ class Tier:
         if self._connecting is None:
             self._connecting = asyncio.create_task(self._connect())
             self._connecting.add_done_callback(self._made)
-        # One who gives up does not take it away from the others.
+        # A request that times out does not close it for the others.
         return await asyncio.shield(self._connecting)
 
     async def _connect(self) -> Wire:

@@ -145,7 +145,7 @@ class Link:
             self.breaker.succeeded()
             raise LostRace(str(error)) from error
         except (asyncpg.QueryCanceledError, asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError) as error:
-            self.breaker.failed()  # it answered, but that it cannot: too slow, or out of something
+            self.breaker.failed()  # it answered with an error: too slow, or out of a resource
             raise Unavailable(f"{self.name}: {error}") from error
         except _BROKEN as error:
             self._lost(connection)

@@ -58,7 +58,7 @@ _SHARD_CHECK = Guard(
 _GUARDS = {
     Defect.DOUBLE_BOOKING: Guard(
         down=("ALTER TABLE bookings DROP CONSTRAINT IF EXISTS bookings_no_overlap",),
-        # What overlaps by now would keep the constraint from coming back: of each pair the later one is cancelled.
+        # Overlapping rows would prevent restoring the constraint: of each pair the later one is cancelled.
         up=(
             """
             UPDATE bookings b SET status = 'cancelled', version = version + 1

@@ -70,7 +70,7 @@ class Franchises:
         try:
             [row] = await self._shards.read_latest(shard, PAGE, franchise)
         except Unavailable:
-            # A replica's answer may be older than the last change: good enough to show, not to keep for an hour.
+            # A replica's answer may be older than the last change: it may be shown, but not cached for an hour.
             [row] = await self._shards.read(shard, PAGE, franchise)
         else:
             if tier and found:

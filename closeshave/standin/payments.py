@@ -136,7 +136,7 @@ class Stub:
         return JSONResponse(asdict(self._behaviour))
 
     def _charge(self, body: dict[str, int | str]) -> JSONResponse:
-        # No await between looking and writing: in one event loop that is all the mutual exclusion there need be.
+        # No await between reading and writing: in one event loop that is enough mutual exclusion.
         booking, franchise, amount, key = int(body["booking"]), int(body["franchise"]), int(body["amount"]), str(body["key"])
         known = self._ledger.find(key)
         charge = known or self._ledger.charge(booking, franchise, amount, key, time.time())

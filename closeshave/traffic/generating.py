@@ -60,7 +60,7 @@ def drive(model: type[OpenModel], environment: Environment) -> None:
         # The caller ends Locust too, once everything is recorded.
         return
     if worker.orphaned:
-        # A master that is gone cannot tell its workers to quit.
+        # A master that has ended cannot stop its workers.
         gevent.spawn(environment.runner.quit)
     else:
         tell_done(environment)

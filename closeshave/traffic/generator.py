@@ -86,7 +86,7 @@ class Generator:
             told = next((path.read_text(encoding="utf-8") for path in failed if path.exists()), "")
             raise GeneratorFailed(f"the load generator for {self.kind} {what}; {told or 'its log ends with:'}\n{self._tail()}")
         self.workers = tuple(filter(None, (identify(int(path.read_text(encoding="utf-8"))) for path in ready)))
-        # Not before: what it does until then can wait for others.
+        # Not before: until then it may wait for other programs.
         for worker in self.workers:
             priority.hasten(worker.pid, self.kind)
 

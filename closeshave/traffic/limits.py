@@ -82,13 +82,13 @@ def _rate(plan: Plan, topology: Topology, operation: str) -> Callable[[float], f
     """Requests per second of an operation at a rate of sessions per second."""
     traffic, shards = plan.traffic, len(topology.shards)
     away = len(topology.regions) - 1
-    # A booking and its reading are two probes.
+    # A booking and the read of it are two probes.
     writes_per_s = shards * (plan.canaries.home_per_s + away * plan.canaries.away_per_s) / 2
-    # Each booking that is refused has its customer look at the times once more.
+    # After each refused booking the customer requests the list once more.
     of_canaries = {"book": writes_per_s, "slots": writes_per_s, "cancel": min(writes_per_s, shards * CANARY_CANCELS_PER_S)}.get(
         operation, 0.0
     )
-    # A contest is two customers who look at the same times and go for the same slot; both may be refused, and look again.
+    # A contest is two customers who read the same list and request the same slot; both may be refused, and read it again.
     of_contests = {"book": 2.0, "slots": 4.0}.get(operation, 0.0) * traffic.contests_per_s
     again = sum(traffic.per_session.get(write, 0.0) for write in ("book", "reschedule")) if operation == "slots" else 0.0
     mean, most = traffic.per_session.get(operation, 0.0) + again, LOGINS_PER_S if operation == "login" else math.inf

@@ -85,7 +85,7 @@ def _counted(worker: _Worker, void: Collection[str]) -> Iterator[tuple[tuple[str
     with worker.files.rows.open("rb") as file:
         file.seek(worker.rows_at)
         data = file.read()
-    # What is not a whole row yet is left for the next look.
+    # An incomplete row is left for the next reading.
     whole = len(data) - len(data) % ROW.size
     worker.rows_at += whole
     rows = np.frombuffer(data[:whole], DTYPE)

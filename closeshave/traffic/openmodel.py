@@ -131,7 +131,7 @@ class Worker:
 
     def run(self, senders: Senders) -> None:
         """Signal ready, wait for the start, send until the end, record everything. Returns when no request is in flight any more."""
-        # What exists by now stays: the collector need not look at it again while requests wait.
+        # Present objects stay: the garbage collector need not check them again while requests wait.
         gc.collect()
         gc.freeze()
         write_atomically(runfiles.ready_file(self._run, self.name), f"{os.getpid()}\n")
@@ -141,7 +141,7 @@ class Worker:
         end_ns = self.window.end_ns = start_ns + round(self._load.duration_s * 1e9)
         agenda = Arrivals(senders.at_ns, start_ns)
         self.engine.records.told = _Told(self._recorder.counters, agenda, self.window)
-        # Nothing more may be due before then, but a generator that ends before its load does is a dead one to those who watch it.
+        # Perhaps nothing more is due before then, but a generator that ends before its load counts as dead.
         agenda.park(iter(()), end_ns)
         watcher = gevent.spawn(self._watch_parent)
         Scheduler(self.engine.loop, agenda, partial(self._serve, senders, agenda), CREW, self._broke_off).run()

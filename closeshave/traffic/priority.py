@@ -44,7 +44,7 @@ def hasten(pid: int, kind: SenderKind) -> None:
     A niceness divides time, but does not say when a thread runs: one busy thread in a container's control group delayed a sender with niceness -10 by
     36 ms. A real-time thread that never sleeps is held to 95 % of a processor by the kernel (``sched_rt_runtime_us``, sched(7)).
     """
-    with contextlib.suppress(OSError):  # not ours to set, no budget for it in this control group, or gone
+    with contextlib.suppress(OSError):  # not permitted, no budget for it in this control group, or ended
         os.sched_setscheduler(pid, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY[kind]))
 
 

@@ -300,7 +300,7 @@ class Steps:
 
         def effects(operation: int, meaning: Meaning, body: Body) -> Effect:
             told = body if meaning.outcome is Outcome.OK else None
-            # A key that the platform does not keep identifies nothing: judges go by the slot then.
+            # A key that the platform does not store identifies nothing: the judges use the slot then.
             kept = key if self.session.surroundings.conventions.keyed_bookings else None
             return self._effect(operation, "create", told, asked, key=kept, amount=_cents(told, "price"))
 

@@ -56,7 +56,7 @@ def make(say: Callable[[str], None], *, home: Path = HOME, packages: Sequence[st
         missing = [source for source in (*own, *others) if not _kept(source)]
     for source in missing:
         if source.is_relative_to(home):
-            # Forced: what is of the same second counts as new there.
+            # Forced: there, a file of the same second counts as new.
             compileall.compile_file(source, force=True, quiet=2)
     if any(source in missing for source in others):
         say("compiling the byte code of Python packages (once)")
@@ -78,7 +78,7 @@ def _kept(source: Path) -> bool:
         now = source.stat()
     except (OSError, struct.error):
         return False
-    # Some distributions tell the source by its hash instead; Python sees to that.
+    # Some distributions identify the source by its hash instead; Python handles that.
     return magic == MAGIC_NUMBER and (flags != 0 or (time_s, size) == (int(now.st_mtime) & 0xFFFFFFFF, now.st_size & 0xFFFFFFFF))
 
 

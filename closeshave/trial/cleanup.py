@@ -42,7 +42,7 @@ def clean_up(trial: Trial, *, early: bool) -> None:
             steps.callback(_step, trial, "edge counters", _save_edges)
             steps.callback(_step, trial, "quiesce", partial(_quiesce, timeout_s=QUIESCE_EARLY_S if early else QUIESCE_S))
         if not trial.owned:
-            # First, because the records tell what was booked where, which a remote platform may not.
+            # First, because the records state where each booking was made, which a remote platform may not.
             steps.callback(_step, trial, "records", _collect_records)
         steps.callback(_step, trial, "fork server", _end_forks)
         steps.callback(_step, trial, "faults", _abandon_faults if early and trial.owned else _heal_what_is_open)
@@ -54,7 +54,7 @@ def _step(trial: Trial, name: str, act: Callable[[Trial], None]) -> None:
         act(trial)
     except Exception as error:  # noqa: BLE001 - the next step must still run; the failure is kept as evidence and shown
         trial.say(str(error), name, "red")
-        # What was raised says what; where it came from is kept beside the logs of the run.
+        # The message is shown; the traceback is stored with the logs of the run.
         unexpected.keep(error, trial.run)
         trial.mark(MarkKind.HARNESS_ERROR, f"{name}: {type(error).__name__}: {error}")
 
@@ -143,7 +143,7 @@ def _leave(trial: Trial) -> None:
 
 def _is_down(trial: Trial) -> bool:
     """Remove it, and record what is left. After an error something is left too, so that the janitor is not dismissed."""
-    assert trial.root is not None  # or there would be nothing to take down
+    assert trial.root is not None  # otherwise there would be nothing to take down
     try:
         trial.left = trial.driver.down(trial.root, trial.run / "logs")
     except OSError as error:

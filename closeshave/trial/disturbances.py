@@ -85,10 +85,10 @@ class Disturbances:
         if not whole:
             return
         for line in data[:whole].splitlines():
-            # A line that is no sample excuses nothing, and must not end the trial.
+            # An invalid line is no disturbance, and must not end the trial.
             with suppress(ValueError):
                 self._samples.append(samples([record_of(line)]))
-        # The judges find out which parts our own faults stopped. Here an unneeded excuse does no harm.
+        # The judges find out which parts the plan's own faults stopped. Here a disturbance too many does no harm.
         self._doubts = disturbances(
             to_frame(pa.concat_tables([SCHEMA.empty_table(), *self._samples]).unify_dictionaries()), [Span(0, 1 << 62)]
         )

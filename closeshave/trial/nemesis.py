@@ -59,7 +59,7 @@ def draw(plan: Plan, candidates: Sequence[Candidate], fits: Callable[[tuple[Faul
     drawn: list[Fault] = []
     at_s = random.uniform(0, nemesis.every)
     while (at_s := _rested(nemesis, _windows(plan, nemesis, drawn), at_s)) <= last_s:
-        # All candidates in a random order, not one at random: a crowded instant takes what still fits.
+        # All candidates in a random order, not one at random: at an instant with many faults the first one that fits is used.
         shuffled = random.sample(candidates, len(candidates))
         if _free(nemesis, _windows(plan, nemesis, drawn), at_s):
             faults = (_fault(nemesis, candidate, len(drawn) + 1, at_s) for candidate in shuffled)

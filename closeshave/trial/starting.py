@@ -65,7 +65,7 @@ def options(prepared: Prepared) -> tuple[str, ...]:
     if prepared.rate_by != "plan":
         told += ("--rate-scale", f"{prepared.rate_scale:g}")
     if isinstance(prepared.definition, Remote) and (accounts := prepared.definition.accounts.file):
-        # Beside the copy of the environment file lies no file of accounts, nor should it.
+        # There is no file of accounts next to the copy of the environment file, on purpose.
         told += ("--accounts", accounts)
     return told
 

@@ -26,6 +26,6 @@ def allowance(container: str) -> Allowance:
     quota_us, memory_bytes = said["CpuQuota"], said["Memory"]
     return Allowance(
         cpu_share=quota_us / (said["CpuPeriod"] or PERIOD_US) if quota_us > 0 else None,
-        # A limit once set cannot be taken off, only be put as high as the machine.
+        # A limit cannot be removed once it is set, only raised to all that the machine has.
         memory_bytes_max=memory_bytes if 0 < memory_bytes < machine_bytes else None,
     )

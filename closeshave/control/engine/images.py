@@ -38,7 +38,7 @@ def import_image(tar: IO[bytes], image: str, environ: Iterable[str], digest: str
     last = _find(image)
     name, _, tag = image.rpartition(":")
     changes = [*(f"ENV {variable}" for variable in environ), f"LABEL {DIGEST}={digest} {SOURCES}={sources}"]
-    # Not the file itself, whose length would be told in a header beside that of chunks.
+    # Not the file itself: then its length would be in a header, in addition to the chunked encoding.
     chunks = iter(lambda: tar.read(CHUNK_BYTES), b"")
     with asking(f"build the image {image}"):
         said: str = client().client.api.import_image_from_stream(chunks, repository=name, tag=tag, changes=changes)

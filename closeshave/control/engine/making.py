@@ -83,7 +83,7 @@ def _options(root: Path, environment_id: str, process: Process, container: Conta
         "sysctls": {"net.ipv4.tcp_syn_retries": "3"},
         # Niceness counts only among the processes of one control group, and a container has one of its own.
         "cpu_shares": max(2, round(SHARES * NICE_STEP**-process.nice)),
-        # As much with swap as without: swap would make a slowness of a lack of memory.
+        # The same with swap as without: with swap, a lack of memory would only make it slow.
         **memory,
     }
 
@@ -109,7 +109,7 @@ def _log(root: Path, process: Process, container: Container) -> Path:
 def _make_room(name: str) -> None:
     """Remove an ended container with this name. Raises :class:`EngineFailed` when it still runs."""
     deadline = time.monotonic() + NOTICED_WITHIN_S
-    # The engine learns a little later than we that a process has died.
+    # The engine learns a little later than the harness that a process has died.
     while (handle := find(name)) and handle.attrs["State"]["Running"] and inner_pid(handle.attrs["State"]["Pid"]) != FIRST:
         if time.monotonic() > deadline:
             raise EngineFailed(f"{NOTICED_WITHIN_S:g} s after {name} ended, the container engine still says that it runs")
@@ -134,7 +134,7 @@ def _first_process(process: Process, handle: Handle) -> int:
         # An unrelated process may have the same ID as one in an engine's own process table.
         if inner_pid(pid) == FIRST:
             return pid
-        # Or it has ended by now, and the engine, a little later than we, is about to say so.
+        # Or it has ended, and the engine will report that a little later.
         time.sleep(0.02)
     raise EngineFailed(f"the processes of {process.name}'s container are not visible here, so the engine does not run on this machine")
 

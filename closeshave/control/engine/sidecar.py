@@ -17,7 +17,7 @@ def run_sidecar(container: str, image: str, argv: Sequence[str]) -> str:
     with asking(f"run {argv[0]} beside {container}"):
         engine = client().client
         of = engine.containers.get(container).labels
-        # Labelled like it, so that a sweep finds it should we be killed before it has ended.
+        # With the same labels, so that a sweep finds it if the harness is killed before it has ended.
         own = labels(of.get("closeshave.environment", ""), Path(of.get("closeshave.root", "/")))
         printed: bytes = engine.containers.run(
             image, list(argv[1:]), entrypoint=argv[0], network_mode=f"container:{container}", labels=own, remove=True, stderr=True

@@ -41,7 +41,7 @@ def _labelled(environment_id: str) -> tuple[list[Container], list[Network]]:
         return engine.containers.list(all=True, filters=chosen, ignore_removed=True), engine.networks.list(filters=chosen)
 
 
-# What will not go shows when it is looked for again.
+# What cannot be removed is found by the next search.
 def _remove_container(container: Container) -> None:
     with suppress(EngineFailed), asking(f"remove {container.name}"):
         container.remove(v=True, force=True)

@@ -51,7 +51,7 @@ def down(root: Path, *, logs_to: Path | None = None) -> tuple[str, ...]:
         left = []
     except EngineFailed as error:
         left = [f"its containers: {error}"]
-    # What still runs writes there, and is found again by what lies there.
+    # Processes that still run write there, and are found by the files there.
     return tuple(left) if left else teardown.down(root, logs_to=logs_to)
 
 
@@ -75,7 +75,7 @@ def _gather(definition: Containers) -> Callable[[Say], BuildInputs]:
     def gather(say: Say) -> BuildInputs:
         postgres = parts.find_postgres(definition.database.binaries)
         version = parts.read_postgres_version(postgres)
-        # Our own image of etcd is made of the one that is found here.
+        # The harness's own image of etcd is made from the etcd of this machine.
         rejoins_empty = definition.images.etcd == Images().etcd and parts.find_etcd(say).rejoins_empty
 
         def inside(root: Path) -> Parts:

@@ -91,7 +91,7 @@ def _base() -> Tree:
     for tool in TOOLS:
         _program(tree, tool, _found(tool))
     people = {"root": 0, "nobody": NOBODY}
-    # PostgreSQL needs a name for the user as which it runs.
+    # PostgreSQL needs a name for the user that runs it.
     people |= {} if os.getuid() in people.values() else {"closeshave": os.getuid()}
     tree.texts["etc/passwd"] = "".join(f"{name}:x:{uid}:{uid}:{name}:/:/bin/sh\n" for name, uid in people.items())
     tree.texts["etc/group"] = "".join(f"{name}:x:{uid}:\n" for name, uid in people.items())
@@ -105,7 +105,7 @@ def _base() -> Tree:
 def _platform(tree: Tree, _say: Say) -> None:
     interpreter.add_interpreter(tree)
     interpreter.add_packages(tree, PLATFORM)
-    # Read as files, never imported: salons have times of their own.
+    # The shops' time zones: their files are read and never imported, so the search for imported modules does not find them.
     interpreter.add_distribution(tree, Distribution.from_name("tzdata"))
 
 

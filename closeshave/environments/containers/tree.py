@@ -46,10 +46,10 @@ class Tree:
     def add_libraries(self) -> None:
         """Add every shared library that the files load and that is missing, under its own path."""
         programs = [str(source) for source in set(self.files.values()) if _is_elf(source)]
-        # It ends with 1 when one of them loads nothing.
+        # Its exit code is 1 if one of them loads no library.
         listed = subprocess.run(["ldd", *programs], capture_output=True, text=True, timeout=120, check=False).stdout
         if libc := re.search(r"=> (/\S+/)libc\.so", listed):
-            # No program names these: the C library itself loads them when it wants them.
+            # No program names these: the C library loads them at run time.
             for hidden in ("libgcc_s.so.1", "libnss_files.so.2", "libnss_dns.so.2"):
                 if (library := Path(libc[1], hidden)).exists():
                     self.put(str(library), library)

@@ -164,7 +164,7 @@ def _bookings(deployment: Deployment, member: Member, since_wall_s: float) -> pa
     parts = [BOOKINGS.empty_table()]
     with session(deployment, member) as connection, connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        # Patroni's word is a moment old: the snapshot itself must be a primary's.
+        # Patroni's answer is slightly outdated: the snapshot itself must be from a primary.
         if connection.execute("SELECT pg_is_in_recovery()").fetchone() != (False,):
             raise FinalStateUnreadable(f"shard {member.shard}: {member.name} is no longer a primary")
         with connection.cursor(name="final_state", row_factory=dict_row) as cursor:

@@ -276,7 +276,7 @@ def _spent_s(before: Look, after: Look, belongs: Callable[[Look, Entry], bool]) 
     gone = sum(
         entry.cpu_ticks + entry.child_ticks for entry in before.entries.values() if entry.incarnation not in now and belongs(before, entry)
     )
-    # What the ended ones had used by the last look was charged then.
+    # The use of ended processes up to the last sample was counted then.
     return (own + max(0, reaped - gone)) / TICKS_PER_S
 
 

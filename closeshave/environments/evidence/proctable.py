@@ -94,7 +94,7 @@ def owners(entries: Mapping[int, Entry], roots: Mapping[int, Owner]) -> dict[int
     for pid in entries:
         path: list[int] = []
         at = pid
-        # A parent may have ended while the table was read, and an ID that was used again could close a circle.
+        # A parent may have ended while the table was read, and a reused ID could cause a cycle.
         while at in entries and at not in found and at not in roots and at not in path:
             path.append(at)
             at = entries[at].parent
@@ -165,7 +165,7 @@ def _read(path: str, at_most: int = 4096) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
-        return ""  # it has ended, or is not ours to look at
+        return ""  # it has ended, or may not be read by this user
     try:
         return os.read(descriptor, at_most).decode(errors="replace")
     except OSError:

@@ -180,7 +180,7 @@ class Census:
         group = None
         if f"{RUN_MARK}={self.run_id}" in proctable.environ(entry.pid):
             group = LOCUST if SENDER in proctable.command(entry.pid) else HARNESS
-        # Between fork and exec a new process still looks like its parent: only a second look counts.
+        # Between fork and exec a new process still looks like its parent: only a second reading counts.
         if entry.incarnation in self._seen:
             self._marks[entry.incarnation] = group
         return group

@@ -37,7 +37,7 @@ Parser = Callable[[str], Word | None]
 _PATRONI_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) (?:INFO|WARNING|ERROR|CRITICAL): (.*)")
 _PATRONI_MESSAGES = (
     (re.compile(r"promoted self to leader "), SignalKind.PROMOTED),
-    # The start ("Demoting self") and the end ("demoted self because") of a demotion are both told.
+    # The start ("Demoting self") and the end ("demoted self because") of a demotion are both logged.
     (re.compile(r"(?:Demoting|demoting|demoted) self "), SignalKind.DEMOTED),
     (re.compile(r"Primary crashed\. Failing over\."), SignalKind.SUSPECTED),
     # In the leader race every member is asked for its position; it ends the wait for a dead leader's lock.
@@ -46,7 +46,7 @@ _PATRONI_MESSAGES = (
 )
 
 
-# Told by the checkpointer once the last session has ended: after it nothing was acknowledged.
+# Logged by the checkpointer once the last session has ended: after it nothing was acknowledged.
 _POSTGRES_END = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) \S+ \[\d+\] LOG:  (shutting down)$")
 
 
@@ -172,7 +172,7 @@ def _words(path: Path, parse: Parser) -> Iterator[Word]:
 def _monotonic_ns(wall: datetime, anchor: Anchor) -> int:
     if wall.tzinfo is not None:
         return anchor.to_monotonic_ns(wall)
-    # In the hour that clocks repeat in autumn a local time names two instants: the run is at the nearer one.
+    # In the hour that is repeated in autumn a local time means two instants: the one nearer to the run is right.
     both = [anchor.to_monotonic_ns(wall.replace(fold=fold).astimezone()) for fold in (0, 1)]
     return min(both, key=lambda at_ns: abs(at_ns - anchor.monotonic_ns))
 

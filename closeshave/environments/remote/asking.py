@@ -113,7 +113,7 @@ class Asker:
             for client in clients:
                 # Opened before, so that the requests arrive together.
                 _hear(client, "GET", self.url + "/health", None, None)
-            # No thread sends before all are ready: a thread that starts late would come second.
+            # No thread sends before all are ready: the request of a late thread would come second.
             everybody = Barrier(times)
 
             def one(client: httpx.Client) -> Heard:

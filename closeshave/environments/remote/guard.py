@@ -35,7 +35,7 @@ def over_caps(definition: Remote, plan: Plan, requests_per_session: float) -> It
     canaries_per_s = offered.of_canaries(plan, topology)
     for phase in plan.phases:
         per_s = chance.at_most_per_s(plan, phase, topology)
-        # Written so that what is no number is refused too.
+        # Written so that NaN is refused too.
         if not per_s <= caps.requests_per_s:
             mean_per_s = offered.of_phase(plan, phase, topology)
             yield (

@@ -193,7 +193,7 @@ class _Reading:
                 # The same page again: the parameter means nothing here.
                 return None
             if not told:
-                # Honoured, and that was all.
+                # Honoured, and there was no more.
                 return self._listed(way, self._short_of(total))
             if not new:
                 return self._listed(way, f"page {done + 1} repeats an earlier one")

@@ -77,7 +77,7 @@ def _text(client: httpx.Client, url: str) -> str:
     try:
         return foreign.text(client.get(url).content)
     except web.FAILED:
-        # A page that cannot be had shows nothing; whether the platform answers at all is the fingerprint's matter.
+        # A page that cannot be read shows no key; the fingerprint checks whether the platform answers at all.
         return ""
 
 

@@ -174,7 +174,7 @@ class _Visit:
         first: tuple[Any, dict[str, Any]] | None = None
         for barber in self._found["barbers"][:BARBERS_MAX] or (None,):
             if first is not None and self._own.get(barber):
-                # Its own list shows free times: that is proof enough, and one booking less.
+                # Its own list shows free times: that is proof enough, and saves one booking.
                 continue
             for at in self._to_try(barber):
                 key = f"doctor_{uuid.uuid4()}"
@@ -230,7 +230,7 @@ class _Visit:
         self._contest(wish, others[:-1] or others)
         self._list_mine()
         if len(others) > 1:
-            # The last is far from the contested one, wherever that is.
+            # The last one is far from the contested one.
             self._asker.ask("reschedule", "POST", f"{path}/reschedule", {"date": self._day.isoformat(), "time": others[-1]}, self._headers)
         self._pay(booked.get("id"))
         spare = next((one for one in self._booked if one != booked.get("id")), booked.get("id"))
@@ -285,7 +285,7 @@ class _Visit:
             if not answer.good:
                 left[booking] = answer.said
         if standing:
-            # Believed is only what the platform shows.
+            # Only the platform's list counts.
             left |= {booking: left.get(booking, "still exists after its cancel") for booking in self._standing() if booking in standing}
         self._found["cancelled"] = len(standing) - len(left)
         self._found["left"] = tuple(f"booking {booking}: {why}" for booking, why in left.items())
@@ -293,7 +293,7 @@ class _Visit:
     def _standing(self) -> list[Any]:
         """IDs of the visit's bookings that are not cancelled; if no list can be read, of all that answers named."""
         rows = [row for row in self._mine() if _is_booking(row)]
-        # Some platforms hide notes from customers; what was not there before is ours.
+        # Some platforms hide notes from customers; a new booking belongs to the harness.
         ours = [
             row
             for row in rows

@@ -64,7 +64,7 @@ def payments(site: Site) -> Payments:
 def payments_process(site: Site) -> Process:
     """The payment provider's process."""
     port = site.ports.port(PAYMENTS, "http")
-    # Past the edges: what comes in there is counted, and compared with what customers sent.
+    # Not through the edges, whose requests are counted and compared with what customers sent.
     doors = [
         f"http://{site.address(haproxy.region_process_name(region), region)}:{haproxy.balancer_port(site, region)}{WEBHOOKS_PATH}"
         for region in site.definition.regions

@@ -42,7 +42,7 @@ _HTTP_IN = """\
     timeout client 65s
 """
 
-# Retried is only what never left the proxy (conn-failure): a request that was sent may have booked.
+# Only requests that never left the proxy are retried (conn-failure): a request that was sent may have booked.
 _HTTP_OUT = """\
     mode http
     option redispatch 1

@@ -63,7 +63,7 @@ def settings(site: Site, member: Member) -> Mapping[str, Any]:
     database = site.definition.database
     dcs = etcd.endpoints(site, member.region)
     other = next(other for other in members(site) if other.shard == member.shard and other.name != member.name)
-    # Whom the two tell each other of: where both live in one region, the way between them stays inside.
+    # The addresses that the two give each other: if both are in one region, they connect inside it.
     api_host = site.address(member.process, other.region)
     sql_host, sql_port = toxiproxy.entrance(site, toxiproxy.replication_link(site, member), other.region)
     accounts = {"username": SUPERUSER, "password": "trusted"}
@@ -123,7 +123,7 @@ def parameters(postgres_major: int) -> dict[str, str | int]:
         "max_wal_senders": 6,
         "max_replication_slots": 6,
         "jit": "off",
-        # Bookings moved to one time wait for each other in a ring. The platform gives up after 1.4 s, and each victim takes this long to find.
+        # Bookings that are moved to one time wait for each other in a cycle. The platform gives up after 1.4 s, and each victim takes this long to find.
         "deadlock_timeout": "100ms",
         "fsync": "on",
         "wal_log_hints": "on",

@@ -58,7 +58,7 @@ def end(servers: Iterable[Postmaster], timeout_s: float = 3.0) -> list[processes
     """End all servers at the same time, so that they free their shared memory; kill those that do not end in time. Returns those that still run."""
     live = [identity for server in servers if (identity := server.identity)]
     everyone = processes.with_descendants(live)
-    # Frozen ones would not hear the signal.
+    # Frozen ones would not handle the signal.
     processes.send(everyone, signal.SIGCONT)
     processes.send(live, signal.SIGQUIT)
     left = processes.gone(everyone, timeout_s)

@@ -91,7 +91,7 @@ def _process(site: Site, region: str, links: tuple[Link, ...]) -> Process:
         name=name,
         role="toxiproxy",
         region=region,
-        # Left alone it writes a line for every packet.
+        # By default it writes a line for every packet.
         environ={"LOG_LEVEL": "info"},
         argv=(str(site.parts.toxiproxy), "-host", site.bind, "-port", str(api_port), "-config", str(site.config(f"{name}.json"))),
         ports=(api_port, *(link.port for link in links if link.region == region)),

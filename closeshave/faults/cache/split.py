@@ -60,7 +60,7 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
                 valkey.hear_sentinels(store, hear=True)
                 done.append(f"{store.process} accepts its sentinels again")
         except sentinel.Unavailable as error:
-            # One that is down hears them once it starts; one that hangs shows in the proof.
+            # One that is down accepts sentinels once it starts; one that hangs shows in the proof.
             say(f"{store.process}: {error}")
     return (*done, *tier.undo(aim, deadline_ns, say))
 

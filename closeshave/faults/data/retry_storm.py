@@ -96,7 +96,7 @@ KIND = Kind(
     undone_by="Ends the helper and resumes the applications; proven by the absence of the helper, their answers, readiness and the region's edge.",
     scope=("region",),
     parameters=(RATE, RETRIES, PATIENCE_S, PAUSE_S),
-    # While the storm goes on: the pause is over by itself, and what it has piled up must drain.
+    # While the storm goes on: the pause ends by itself, and the queue that it caused must drain.
     expected=Expected.RECOVERS,
     unfit=fleet.unfit,
     inject=inject,

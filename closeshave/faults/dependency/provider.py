@@ -116,7 +116,7 @@ def _behaving(deployment: Deployment) -> Proof:
 
 def _reached(deployment: Deployment) -> Proof:
     root = Path(deployment.root)
-    # A region that another fault has taken away is no part of this proof.
+    # A region that another fault has broken is no part of this proof.
     open_ways = [way for way in ways(deployment) if processes.find(root, deployment.process(f"toxiproxy-{way.region}"))]
     lost = [way.name for way in open_ways if ports.status(ports.url(way.port, "/health")) != 200]
     return Proof(f"the payment provider is reached through {counted(len(open_ways), 'link')}", not lost, ", ".join(lost) or "all of them")

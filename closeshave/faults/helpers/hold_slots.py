@@ -48,7 +48,7 @@ class Holder:
         try:
             self._held.append(psycopg.connect(self._dsn, autocommit=True))
         except psycopg.OperationalError:
-            # None left, or no server: a new one that leads here after a failover is none of ours.
+            # None left, or no server: a new server here after a failover is not held.
             return False
         return True
 
@@ -80,7 +80,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     port, database, user, name, others, at_ns, lasts_s = sys.argv[1:]
     main(
-        # A standby's slots are not meant, should the server become one.
+        # If the server becomes a standby, its slots are not held.
         psycopg.conninfo.make_conninfo(
             host=HOST,
             port=port,

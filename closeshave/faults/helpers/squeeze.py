@@ -24,7 +24,7 @@ def main(target: Identity, share: float, period_s: float, at_ns: int, lasts_s: f
     held: list[int] = []
     try:
         wait_until(at_ns)
-        # The parent first and last: while it is stopped it starts nobody, and no child's ID is given to a stranger, as it reaps nobody.
+        # The parent first and last: while it is stopped it starts no child and reaps none, so that no child's ID is reused.
         while now_ns() < at_ns + round(lasts_s * SECOND_NS) and send([target], signal.SIGSTOP):
             held = children(target.pid)
             _signal(held, signal.SIGSTOP)

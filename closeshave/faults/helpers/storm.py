@@ -43,7 +43,7 @@ class Storm:
         deployment = deployments.load(self.root)
         door = urlsplit(deployment.edge(self.region).url)
         shards = [shard for shard in deployment.topology.shards if shard.home == self.region] or list(deployment.topology.shards)
-        # Late, it does not make up for what it has missed.
+        # If it is late, it does not send the missed requests.
         began_ns = max(self.at_ns, now_ns())
         async with asyncio.TaskGroup() as reads:
             for number in range(round(self.rate_per_s * self.lasts_s)):

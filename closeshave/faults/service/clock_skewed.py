@@ -18,11 +18,11 @@ from closeshave.faults.service import fleet
 from closeshave.faults.waiting import wait_until
 from closeshave.plan import Expected
 
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- where the C library keeps it, whoever asks
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- the directory of the C library
 SKEW_S = Parameter(
     "skew_s",
     int,
-    # Access tokens are good for 15 minutes.
+    # Access tokens are valid for 15 minutes.
     default=1200,
     about="Seconds by which its clock is ahead; a negative number means behind.",
     at_least=-86_400,
@@ -104,7 +104,7 @@ KIND = Kind(
     undone_by="Restarts the process with the right time; proven by its readiness, its answers and the region's edge.",
     scope=("region",),
     parameters=(fleet.INSTANCE, SKEW_S),
-    # Tokens made elsewhere seem expired to it, and its health checks pass.
+    # Tokens of other processes seem expired to it, and its health checks pass.
     expected=Expected.RESTORED,
     unfit=unfit,
     inject=inject,

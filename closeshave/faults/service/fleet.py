@@ -88,7 +88,7 @@ def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
             done += [f"ended {name} pid {identity.pid}" for identity, name in strangers.items()]
         back = repair.revive(aim.deployment, [app.name], deadline_ns, say)
         if back:
-            # A release is rolled back like it was rolled out: the next one goes when this one serves.
+            # A release is rolled back as it was rolled out: one process after another, each once the last one serves.
             until(lambda app=app: ready(app), min(deadline_ns, after(READY_WITHIN_S)))  # type: ignore[misc] # a lambda's default
         done += back
     return tuple(done)

@@ -30,7 +30,7 @@ KIND = Kind(
     undone_by="Starts the process again; proven by its readiness, its answers and the region's edge.",
     scope=("region",),
     parameters=(INSTANCE,),
-    # What it had in hand is lost; the balancer sends everything else to the others at once.
+    # Its requests in progress are lost; the balancer sends everything else to the others at once.
     expected=Expected.TOLERATES,
     unfit=unfit,
     inject=inject,

@@ -111,7 +111,7 @@ KIND = Kind(
     undone_by="Starts the process again with its declared limit; proven by reading that back, its readiness, its answers, the region's edge.",
     scope=("region",),
     parameters=(INSTANCE,),
-    # What it had in hand is lost; the balancer sends everything else to the others at once.
+    # Its requests in progress are lost; the balancer sends everything else to the others at once.
     expected=Expected.TOLERATES,
     unfit=unfit,
     inject=inject,

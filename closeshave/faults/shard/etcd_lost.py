@@ -26,7 +26,7 @@ KIND = Kind(
     observed_by="Connections to the client ports of all members are refused.",
     undone_by="Starts the members again; proven by the health of every member, and a write, replication and roles on every shard.",
     scope=(),
-    # By Patroni's failsafe mode: a primary that still sees all its standbys serves on without etcd.
+    # By Patroni's failsafe mode: a primary that still sees all its standbys continues without etcd.
     expected=Expected.TOLERATES,
     kills_etcd=True,
     unfit=unfit,

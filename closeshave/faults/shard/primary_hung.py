@@ -25,7 +25,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     first, *children = postmaster(aim.deployment, process)
     began_ns = freeze([first], strike_ns).began_ns
     send([child.identity for child in children], signal.SIGSTOP)
-    # Sessions come and go up to the last moment: only what is there now counts.
+    # Sessions change up to the last moment: only the present ones count.
     everyone = postmaster(aim.deployment, process)
 
     def still() -> bool:

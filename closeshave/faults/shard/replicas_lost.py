@@ -20,7 +20,7 @@ KIND = Kind(
     observed_by="Connections to the own ports of all standbys are refused.",
     undone_by="Starts the nodes again; proven by a write, streaming replicas, roles, ready applications.",
     scope=("shard",),
-    # Where replication is synchronous Patroni has to let the primary go on alone first.
+    # With synchronous replication Patroni must first allow the primary to continue alone.
     expected=Expected.TOLERATES,
     unfit=unfit,
     inject=inject,

@@ -57,7 +57,7 @@ KIND = Kind(
     observed_by="A write at the primary has not been received by any standby after 200 ms.",
     undone_by="Removes the toxics and resumes the receivers; proven by the toxics listed, a write, streaming replicas, roles, applications.",
     scope=("shard",),
-    # The primary serves on; it notices after wal_sender_timeout only.
+    # The primary continues; it detects the cut only after wal_sender_timeout.
     expected=Expected.TOLERATES,
     links=("replication",),
     unfit=cluster.unfit,

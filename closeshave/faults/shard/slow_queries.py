@@ -60,7 +60,7 @@ KIND = Kind(
     undone_by="Lifts the quota, or ends the helper and resumes the server; proven by the absence of both, a write, replicas, applications.",
     scope=("shard",),
     parameters=(SHARE,),
-    # It answers too well to be failed over, and too slowly to keep every promise.
+    # It answers well enough that no failover happens, and too slowly for some promises.
     expected=Expected.DEGRADES,
     unfit=unfit,
     inject=inject,

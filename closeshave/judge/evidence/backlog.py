@@ -41,7 +41,7 @@ def extended(found: Sequence[Doubt], due_ns: Ints, response_ns: Ints, good: Flag
         return tuple(found)
     away = _undisturbed(found, due_ns, response_ns)
     if np.count_nonzero(away) < ENOUGH:
-        # It is unknown what is usual here, nor when it was so again.
+        # The usual response time is unknown, and so is the instant at which it returned.
         return joined(replace(one, ended_ns=one.ended_ns + _longest_ns(one)) for one in found)
     limit = SLOW * float(np.quantile(response_ns[away].clip(max=NEVER_NS // 4), 0.95))
     unwell = ~good | (response_ns > limit)

@@ -46,7 +46,7 @@ def _senders(evidence: Recorded) -> list[str]:
             differences.append(f"{name} should have sent {sent.intended:,} and sent {sent.sent:,}")
         if sent.sent != sent.recorded:
             differences.append(f"{name} sent {sent.sent:,} and recorded {sent.recorded:,}")
-    # Every source, also one that has rows but no sender who answers for them.
+    # Every source, also one that has rows but no sender with counts.
     for source in sorted({sent.source for sent in history.sent} | set(evidence.operations["source"].dropna().unique())):
         rows = int(np.count_nonzero(equal(evidence.operations["source"], source)))
         claimed = sum(sent.recorded for sent in history.sent if sent.source == source)

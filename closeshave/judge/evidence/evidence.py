@@ -35,9 +35,9 @@ class Evidence(Recorded):
         disturbs only the good minutes of an hour, the rest of the hour looks worse than the whole, and a pass would become a fail.
         """
         found = replace(self, assumed_good=rows)
-        # What was derived already and does not depend on them is not derived again.
+        # Values that were derived already and do not depend on these rows are kept.
         found.__dict__.update({name: value for name, value in self.__dict__.items() if name not in {"assumed_good", "good", "response_ns"}})
-        # Which lookups a warm cache can serve is a question of what was asked, and stays.
+        # Which lookups a warm cache can serve depends only on the requests, so it is kept.
         found.__dict__["revisits"] = self.revisits
         return found
 

@@ -137,7 +137,7 @@ def joined(found: Iterable[Doubt]) -> tuple[Doubt, ...]:
         if merged and one.started_ns <= merged[-1].ended_ns:
             last = merged[-1]
             told = last.cause.split("; ")
-            # One cause goes on for many seconds with another figure each: the first stands for all.
+            # One cause lasts for many seconds with a different figure in each: the first one is shown.
             new = [cause for cause in one.cause.split("; ") if _kind(cause) not in set(map(_kind, told))]
             merged[-1] = replace(last, ended_ns=max(last.ended_ns, one.ended_ns), cause="; ".join([*told, *new]))
         else:

@@ -97,7 +97,7 @@ def _holders(evidence: Recorded, refused: pd.DataFrame) -> pd.DataFrame:
     rows = with_operations(evidence, near.to_numpy(dtype=np.bool_) & member(effects["action"], (*ASKING, "cancel")))
     rows = rows[~equal(rows["outcome"], Outcome.FAIL)]
     own = np.flatnonzero(member(rows["action"], ASKING) & filled(rows, "starts_at", "minutes"))
-    # Only what was acknowledged gave a slot up for certain.
+    # Only an acknowledged write certainly released a slot.
     releasing = np.flatnonzero(~equal(rows["action"], "create") & equal(rows["outcome"], Outcome.OK) & filled(rows, "booking"))
     one, by = of_same_booking(rows, own, releasing)
     ended_ns = rows["ended_ns"].to_numpy()[releasing[by]]
@@ -126,7 +126,7 @@ def _meet(rows: pd.DataFrame, holders: pd.DataFrame, by: str) -> Flags:
     standing = (holders["started_ns"].to_numpy()[other] < rows["ended_ns"].to_numpy()[at]) & (
         holders["until_ns"].to_numpy()[other] + MOMENT_NS > rows["started_ns"].to_numpy()[at]
     )
-    # Nobody is in the way of moving one's own booking.
+    # A booking does not prevent its own move.
     own = (ints(rows["booking"], -1)[at] == ints(holders["booking"], -2)[other]) & (
         ints(rows["franchise"], -1)[at] == ints(holders["franchise"], -1)[other]
     )
@@ -200,12 +200,12 @@ def _told(refused: pd.Series, lists: pd.DataFrame, usual: dict[bool, bool], step
             continue
         offered = sorted(json.loads(str(values)))
         if not offered:
-            # Of one barber it says nothing of all; of all it says that nobody is free.
+            # A list of one barber says nothing about all; an empty list of all says that no barber is free.
             yield False if usual[of_one] and (asked_one or not of_one) else None
         elif not offered[0] - SAME_DAY_S <= start <= offered[-1] + SAME_DAY_S:
             continue
         elif start not in offered:
             yield False if asked_one or not of_one else None
         else:
-            # That somebody of all is free does not say that the one asked for is.
+            # One of all barbers is free, but not necessarily the requested one.
             yield True if _whole(refused, offered, step_s[of_one]) and (of_one or not asked_one) and sent_ns > ended + MOMENT_NS else None

@@ -77,7 +77,7 @@ def _operations(analysis: Analysis, accused: set[int], bookings: set[Booking], k
     if shops:
         related = related | (member(effects["action"], SHOP_ACTIONS) & effects["franchise"].isin(shops).to_numpy(dtype=np.bool_))
     concerned = set(effects["operation"][related].tolist())
-    # The accused are never left out, however long the story.
+    # The witnesses are never left out, however many lines there are.
     others = sorted(concerned - accused)[:MOST_OPERATIONS]
     return np.flatnonzero(np.isin(ids, [*sorted(accused), *others])).tolist()
 

@@ -56,12 +56,12 @@ def phantom(analysis: Analysis) -> Finding:
     place = rows["final"].to_numpy()[possible]
     asked = np.zeros(len(final), dtype=np.bool_)
     asked[place[place >= 0]] = True
-    # What an ID answers for needs no other proof: keys and slots of a million bookings take seconds to compare.
+    # Bookings found by ID need no other proof: to compare keys and slots of a million bookings takes seconds.
     rest = np.flatnonzero(~asked)
     if len(rest):
         keys = final["key"].iloc[rest]
         asked[rest] = keys.isin(shared(rows["key"].iloc[possible], keys)).to_numpy(dtype=np.bool_)
-    # Read back through an API the final state may not tell keys: then a create without an answer is known by its slot alone.
+    # A final state that was read through an API may have no keys: then a create without an answer is found by its slot only.
     untold = not final["key"].notna().any()
     nameless = possible[~filled(rows, "booking")[possible]]
     keyless = nameless if untold else nameless[~filled(rows, "key")[nameless]]
@@ -110,7 +110,7 @@ def repeated(analysis: Analysis) -> Finding:
     chosen = [(rows, np.flatnonzero(mask & rows["key"].notna().to_numpy(dtype=np.bool_))) for rows, mask in known]
     codes, keys = pd.factorize(pd.concat([rows["key"].iloc[places] for rows, places in chosen]))
     franchise, booking = (np.concatenate([ints(rows[name], -1)[places] for rows, places in chosen]) for name in ("franchise", "booking"))
-    # Each booking of a key once, however often it was told.
+    # Each booking of a key once, however often it was answered.
     _, first = np.unique(dense(codes, franchise, booking), return_index=True)
     counts = np.bincount(codes[first], minlength=len(keys))
     twice = sorted((str(keys[code]), code) for code in np.flatnonzero(counts > 1).tolist())

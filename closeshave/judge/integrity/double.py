@@ -47,7 +47,7 @@ def double_booked(analysis: Analysis) -> Finding:
     alive = final[~equal(final["status"], CANCELLED)]
     held = analysis.holdings
     found = {_names(alive, pair): _witness(alive, pair, "both are in the final state") for pair in overlapping(alive)}
-    # Two rows that stand side by side need no history to fail; two that were held for a while may lack the record of a cancel.
+    # Two rows of the final state need no history to fail; of two bookings in the history a cancel may be unrecorded.
     doubt = "" if found else analysis.incomplete
     for pair in overlapping(held, held_ns=True):
         found.setdefault(_names(held, pair), _witness(held, pair, "both were acknowledged and held at the same time"))

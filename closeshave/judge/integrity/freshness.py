@@ -47,7 +47,7 @@ def stale_offers(analysis: Analysis) -> Finding:
     held = analysis.holdings
     barber, barber_held = _numbers(offers, SLOT[:2]), _numbers(held, SLOT[:2])
     from_ns, until_ns, booking = held["from_ns"].to_numpy(), held["until_ns"].to_numpy(), ints(held["booking"], -1)
-    # Most lists are asked for before anybody books there, and need not be read.
+    # Most lists are requested before any booking there, and need not be read.
     place, other = pairs(barber, barber_held)
     since_ns = earliest(len(offers), place, from_ns[other], NEVER_NS - MOMENT_NS)
     relevant = np.flatnonzero(since_ns + MOMENT_NS < started)

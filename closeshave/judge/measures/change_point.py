@@ -60,10 +60,10 @@ def change_point(at_ns: Ints, failed: Flags, restored_share: float, caution: Cau
     bad_before, before = np.cumsum(failed.astype(np.int64)), np.arange(1, len(failed) + 1)
     bad_after, after = bad_before[-1] - bad_before, len(failed) - before
     likely = _outage(bad_before, before - bad_before, caution.total) + _served(bad_after, after - bad_after, restored_share)
-    # What fails after it by more than may fail is no service.
+    # If more than the allowed share fails after it, that is no service.
     likely[bad_after >= beyond(after, 1.0 - restored_share)] = -np.inf
     lengths = np.diff(at_ns).astype(np.float64)
-    # After the last probe: as long as those before it, if anybody had gone on asking.
+    # The gap after the last probe: as long as the others, as if probing had continued.
     lengths = np.append(lengths, lengths.mean() if len(lengths) else 1.0)
     with np.errstate(divide="ignore"):
         weight = np.exp(likely - likely.max() + np.log(np.maximum(lengths, 1.0)) - math.log(lengths.max() or 1.0))

@@ -100,7 +100,7 @@ def _told(evidence: Evidence, before: Flags, during: Flags, wrong: Flags, refere
     seen = np.flatnonzero(counted[1] + counted[3])
     bad_before, all_before, bad_during, all_during = (counts[seen] for counts in counted)
     weight = all_before + all_during
-    # One false name among all who could be named, in at most 5 runs of 100 (Bonferroni).
+    # A falsely named franchise in at most 5 runs of 100 (Bonferroni).
     nameable = max(1, int(np.count_nonzero((all_before > 0) & (all_during > 0))))
     strict = rise(bad_before, all_before, bad_during, all_during, 1 - (1 - CONFIDENCE) / nameable).minus(reference)
     plain = rise(bad_before, all_before, bad_during, all_during, CONFIDENCE).minus(reference)

@@ -40,7 +40,7 @@ def parts(evidence: Evidence, objective: Objective, base: Flags) -> Iterator[Par
                 yield Part(f"{objective.id}/{kind}", f"operation:{kind}", base & evidence.of_kinds((kind,)))
         case "franchise_decile":
             decile = deciles(evidence, base)
-            # One franchise with more than a tenth of everything leaves the next tenth empty, and nothing to ask of it.
+            # A franchise with more than a tenth of the traffic leaves the next tenth empty, and that part is not judged.
             for number in range(1, DECILES + 1) if not base.any() else np.unique(decile[base]).tolist():
                 yield Part(f"{objective.id}/decile-{number}", f"franchise_decile:{number}", base & (decile == number))
 
@@ -54,7 +54,7 @@ def deciles(evidence: Evidence, rows: Flags) -> Ints:
     franchise = evidence.franchise
     counts = np.bincount(franchise[rows], minlength=1)
     hottest = np.argsort(-counts, kind="stable")
-    # By where its traffic begins: one that is hotter than a tenth of everything fills the next tenth too, and still stands in one.
+    # By where its traffic begins: a franchise with more than a tenth of the traffic fills the next tenth too, and is still in one only.
     begins = np.cumsum(counts[hottest]) - counts[hottest]
     of_franchise = np.zeros(len(counts), dtype=np.int64)
     of_franchise[hottest] = 1 + DECILES * begins // max(1, int(counts.sum()))

@@ -105,7 +105,7 @@ def measure(evidence: Evidence, life: Life, lost: Iterable[int] = ()) -> Recover
         latest_ns=start if impact is None else high,
         restored_ns=restored,
         failing_ns=alone.low_ns if alone is not None else None,
-        # What is said after the harness began to heal may be said of the healing.
+        # A signal after the harness began to heal may be caused by the healing.
         detected_ns=min((signal.at_ns for signal in signals_of(evidence, life) if signal.at_ns < life.unaided_until_ns), default=None),
         working_ns=_working(evidence, life, probes, seen.bad & (seen.due < until)),
         self_recovered=_by_itself(life, start if impact is None else high, hold_ns),
@@ -139,7 +139,7 @@ def _ended(seen: Sequence, until: int, hold_ns: int, share: float) -> ChangePoin
         return None
     seen = seen.where(seen.due >= first)
     ends = [each for number in np.unique(seen.canary[seen.bad]) if (each := _of_one(seen, int(number), hold_ns, share))]
-    # One failure of a canary proves no outage of its own. Where none has more, one is all that an outage of a moment leaves.
+    # One failure of a canary proves no outage of its own. If no canary has more, the outage was so short that it left one.
     proven = [each for each in ends if each.proven] or ends
     last = max(each.change_point.low_ns for each in proven)
     same = [each for each in proven if each.change_point.high_ns is None or each.change_point.high_ns > last]
@@ -170,7 +170,7 @@ class _End:
 def _of_one(seen: Sequence, number: int, hold_ns: int, share: float) -> _End | None:
     own = seen.where(seen.canary == number)
     bad = np.flatnonzero(own.bad)
-    # Twenty good probes in a row lie between two outages, not within one; a single failure after them is none.
+    # Twenty good probes in a row are between two outages, not within one; a single failure after them is no outage.
     begins = [own.due[bad[gap + 1]] for gap in np.flatnonzero(np.diff(bad) > canary.ENOUGH)[::-1]]
     outages = (since for since in begins if _outage(own.where(own.due >= since), hold_ns, share).any())
     own = own.where(own.due >= next(outages, own.due[bad[0]]))

@@ -84,7 +84,7 @@ def _pairs(evidence: Evidence, asked: Counted, covered: Sequence[Span], long_s: 
     for span in spans:
         long = windows(asked, evidence.intended_ns, [span], min(long_ns, span.ended_ns - span.started_ns))
         short = windows(asked, evidence.intended_ns, [span], min(short_ns, span.ended_ns - span.started_ns))
-        # The long windows that have begun by each short one's start, and contain it: of them the one that ends with it burns as it does.
+        # The long windows that contain each short one: the one that ends with it has the burn rate that counts.
         width_ns = min(long_ns, span.ended_ns - span.started_ns)
         at = np.searchsorted(long.starts_ns, short.starts_ns + short_ns - width_ns).clip(max=len(long.n) - 1)
         of_span.append((Windows(long.starts_ns[at], long.n[at], long.kept[at]), short))

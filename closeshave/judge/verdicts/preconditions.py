@@ -16,7 +16,7 @@ from closeshave.target import Measure
 from closeshave.vocabulary import MarkKind
 
 _DIRECTORIES = re.compile(r"(?<![\w:/])/(?:[^\s/'\":;]+/)+")
-"""The directories of an absolute path, not of a URL: whoever reads a verdict may not have the machine of the run any more."""
+"""The directories of an absolute path, not of a URL: a reader of a verdict may not have the machine of the run."""
 
 
 def judge(evidence: Evidence) -> tuple[Verdict, ...]:

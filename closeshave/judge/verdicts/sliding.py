@@ -45,7 +45,7 @@ def windows(asked: Counted, intended_ns: Ints, covered: Iterable[Span], length_n
         bins = max(STEPS, (span.ended_ns - span.started_ns) // step_ns)
         for rows, counts in ((asked.rows, sizes), (asked.rows & asked.kept, kept)):
             due = intended_ns[rows & within(intended_ns, [span])]
-            # What is left at a span's end joins its last window.
+            # The rest at a span's end is added to its last window.
             found = np.bincount(np.minimum((due - span.started_ns) // step_ns, bins - 1), minlength=bins)
             total = np.concatenate([[0], np.cumsum(found)])
             counts.append(total[STEPS:] - total[:-STEPS])

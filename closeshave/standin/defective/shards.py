@@ -66,7 +66,7 @@ class DefectiveShards(Shards):
         visit = CURRENT.get()
         if visit and self.switches.hits(Defect.STUCK_FRANCHISES, visit.franchise) and self._was_lost(shard):
             raise Unavailable(f"shard {shard.id} primary is unavailable")
-        # Europe has a line of its own: what a storm reaches, and what not, is a matter of shared parts.
+        # Europe has a connection pool of its own: a storm reaches only shared parts.
         if self.switches.on(Defect.RETRY_STORM) and shard.home not in self.topology.resident:
             return await self._storm(ask, shard, sql, *arguments)
         return await ask(shard, sql, *arguments)
