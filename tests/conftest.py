@@ -31,7 +31,7 @@ def _machine():
 
 @pytest.fixture(scope="session")
 def _engine():
-    """A container engine. Where a person has none that is no failure; CI has one, by ``.ci/engine``."""
+    """A container engine. Without one the test is skipped; CI has one, by ``.ci/engine``."""
     if reason := engine.check():
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
 
@@ -52,7 +52,7 @@ def images(_engine):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever needs servers waits for its turn, before any fixture of its own starts one."""
+    """A test that needs servers waits for its turn before any fixture of its own starts one."""
     for item in items:
         needed = dict.fromkeys(name for mark, names in WAITED_FOR.items() if item.get_closest_marker(mark) for name in names)
         if needed:

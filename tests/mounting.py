@@ -11,7 +11,7 @@ NAMESPACE = ("unshare", "--mount") if os.geteuid() == 0 else ("unshare", "--user
 
 
 def needed() -> None:
-    """Skip the test where nobody may mount."""
+    """Skip the test where mounting is not permitted."""
     tried = subprocess.run([*NAMESPACE, "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False)
     if tried.returncode:
         pytest.skip(f"no file system can be mounted here: {tried.stderr.decode(errors='replace').strip()}")

@@ -16,7 +16,7 @@ SIZE_KB = 2048
 
 @pytest.fixture(scope="module")
 def _mounting():
-    """Somebody may mount here."""
+    """Mounting is permitted here."""
     mounting.needed()
 
 

@@ -48,7 +48,7 @@ def test_a_careless_client_is_found(text):
 
 @contextlib.contextmanager
 def proxy() -> Iterator[tuple[str, list[bytes]]]:
-    """A proxy that keeps what it is asked."""
+    """A proxy that records its requests."""
     asked: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
 

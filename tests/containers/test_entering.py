@@ -14,7 +14,7 @@ ENETUNREACH, ECONNREFUSED = 101, 111
 
 @pytest.fixture
 def lonely():
-    """A process in a network namespace of its own, whose loopback nobody has brought up."""
+    """A process in a network namespace of its own, whose loopback is down."""
     if subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("only whoever may make a network namespace may enter one")
     with subprocess.Popen(["unshare", "--net", "sh", "-c", "echo; exec sleep 60"], stdout=subprocess.PIPE) as process:

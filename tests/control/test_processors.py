@@ -15,7 +15,7 @@ HERE = "/sys/fs/cgroup"
 
 
 def system(mounts: str, groups: str, **files: str) -> processors.Read:
-    """A machine whose files are these; ``__`` in a name stands for what separates directories."""
+    """A machine with these files; ``__`` in a name means a directory separator."""
     told = {"/proc/self/mountinfo": mounts, "/proc/self/cgroup": groups}
     told |= {f"{HERE}/{name.replace('__', '/')}": text for name, text in files.items()}
     return told.get

@@ -57,7 +57,7 @@ def folders() -> list[str]:
 
 
 def within(name: str, folder: str) -> bool:
-    """Whether a module is a folder, or lies in it."""
+    """Whether a module is a folder, or is inside it."""
     return name == folder or name.startswith(f"{folder}.")
 
 

@@ -8,7 +8,7 @@ from closeshave.environments.gobuild import ETCD, TOXIPROXY, CannotBuild, built
 
 @pytest.fixture
 def go(tmp_path, monkeypatch):
-    """Put a program called ``go`` first on the PATH, with an empty cache; returns how to say what it does."""
+    """Put a program called ``go`` first on the PATH, with an empty cache; returns a function that sets what it does."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
     (tmp_path / "bin").mkdir()

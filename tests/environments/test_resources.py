@@ -96,7 +96,7 @@ HOST = HostCounters(10, 5, 100, 1, 0, 1000, 2000, 30, 40, 0.5, 1 << 30, 2 << 30)
 
 
 def look(*rows, host=HOST):
-    """A look from rows of process, group (or none), CPU ticks, storage traffic and when it was started."""
+    """A sample from rows of process, group (or none), CPU ticks, storage traffic and start time."""
     table = {pid: Entry(pid, 1, started, ticks) for pid, _, ticks, _, started in rows}
     owned = {pid: group for pid, group, *_ in rows if group is not None}
     io = {table[pid].incarnation: traffic for pid, group, _, traffic, _ in rows if group is not None}
@@ -276,7 +276,7 @@ def test_a_container_engine_belongs_to_an_environment_in_containers(deployment, 
 
 
 def waiting(*rows, stalls=None):
-    """A look from rows of process, group (or none), CPU ticks, ticks of ended children, and nanoseconds waited by thread."""
+    """A sample from rows of process, group (or none), CPU ticks, ticks of ended children, and nanoseconds waited by thread."""
     table = {pid: Entry(pid, 1, pid, ticks, child_ticks=children) for pid, _, ticks, children, _ in rows}
     owned = {pid: group for pid, group, *_ in rows if group is not None}
     waits = {table[pid].incarnation: dict(threads) for pid, group, _, _, threads in rows if group is not None}

@@ -14,7 +14,7 @@ OWN, PEER = 6001, 6002
 
 
 def server(*answers):
-    """A listener that gives one of the answers to each question, the last for ever; returns its port."""
+    """A listener that gives one of the answers to each request, the last one repeatedly; returns its port."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve():
@@ -36,7 +36,7 @@ def sentinel(port, epoch=1, flags="master"):
 
 
 def silent():
-    """A port that nobody listens on."""
+    """A port without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -33,7 +33,7 @@ ADDRESSES = count(1)
 
 
 def visit(url: str, franchise: int) -> httpx.Response | None:
-    """One new customer looks at a shop's page, through any door; ``None`` when nothing came back."""
+    """One new customer requests a shop's page through any edge; ``None`` if no answer came."""
     number = next(ADDRESSES)
     headers = {**PAIR, "X-Franchise-Id": str(franchise), "X-Forwarded-For": f"10.{number // 62500}.{number // 250 % 250}.{number % 250}"}
     try:
@@ -56,7 +56,7 @@ def log_in(platform: Deployment, region: str) -> None:
 
 @contextmanager
 def customers(platform: Deployment) -> Iterator[None]:
-    """A few customers in every region look at shops everywhere and log in, until the block ends."""
+    """A few customers in every region request shops everywhere and log in, until the block ends."""
     over = threading.Event()
 
     def come(region: str) -> None:
@@ -134,7 +134,7 @@ def log_of(run: Path) -> str:
 
 
 def promoted(platform: Deployment, run: Path) -> None:
-    """Somebody else leads every group that was hit."""
+    """Another store leads every affected group."""
     old = set(events(run)["injected"]["evidence"]["members"])
     groups = {store.group for store in platform.stores if store.process in old}
     assert until(lambda: all(leader(platform, group) not in {*old, None} for group in groups), after(FAILS_OVER_WITHIN_S))

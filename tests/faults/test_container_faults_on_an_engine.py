@@ -62,7 +62,7 @@ def leaders(platform: Deployment) -> dict[int, str]:
 
 
 def writable(platform: Deployment, process: str) -> bool:
-    """Whether this member accepts writes, asked through the port that stays open whatever is cut."""
+    """Whether this member accepts writes, through the port that stays open during a cut."""
     member = next(member for member in platform.members if member.process == process)
     try:
         return not postgres.standing(platform, member).in_recovery

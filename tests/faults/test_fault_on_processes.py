@@ -50,7 +50,7 @@ def begin(request: pytest.FixtureRequest, run: Path) -> Iterator[Begin]:
 
 
 def never() -> bool:
-    """Nobody asks to stop."""
+    """Never requests a stop."""
     return False
 
 

@@ -35,7 +35,7 @@ FAILS_OVER_WITHIN_S = 60
 
 
 def fault(kind: str, scope: Mapping[str, str | int], parameters: Mapping[str, bool | float] | None = None, hold_s: float = 600) -> Fault:
-    """A fault of a plan, held until it is told to stop unless said otherwise."""
+    """A fault of a plan, held until it is stopped unless a test says otherwise."""
     return Fault("f", kind, "storm", 0, hold_s, Expected.RECOVERS, scope, parameters or {})
 
 
@@ -45,7 +45,7 @@ def logs_of(run: Path) -> str:
 
 
 def leads(platform: Deployment, shard: int, not_: str) -> bool:
-    """Whether somebody else than ``not_`` leads the shard."""
+    """Whether a member other than ``not_`` leads the shard."""
     try:
         return patroni.leader(platform, shard).process != not_
     except patroni.NoLeader:

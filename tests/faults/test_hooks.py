@@ -54,12 +54,12 @@ def remote(root: Path, *hooks: Hook) -> Deployment:
 
 
 def never() -> bool:
-    """Nobody asks to stop."""
+    """Never requests a stop."""
     return False
 
 
 def break_it(platform: Deployment, run: Path) -> None:
-    """Inject and observe, as an experiment does; a failed injection does not keep anybody from looking."""
+    """Inject and observe, as an experiment does; after a failed injection it is still observed."""
     kind = catalogue.of(FAULT.kind, FAULT.scope, platform)
     aim = kind.aim_of(platform, FAULT)
     try:
@@ -69,7 +69,7 @@ def break_it(platform: Deployment, run: Path) -> None:
 
 
 def quiet(_line: str) -> None:
-    """Nobody listens."""
+    """A port without a listener."""
 
 
 def test_a_hook_has_the_lifecycle_of_any_fault(tmp_path: Path, run: Path) -> None:

@@ -104,7 +104,7 @@ class CrashingLedger(Ledger):
 
 
 def crashing(run: Path, world: World, ledger: type[CrashingLedger]) -> Ledger:
-    """The ledger of a run, in the hands of somebody mortal."""
+    """The ledger of a run, used by a process that may be killed."""
     book = ledger(run)
     object.__setattr__(book, "world", world)
     return book
@@ -121,7 +121,7 @@ class WriteBehindLedger(CrashingLedger):
         object.__setattr__(self, "planned", (fault, undo, ttl_s, strike_ns))
 
     def passed(self, fault: str, edge: FaultEdge, at_ns: int, evidence: Mapping[str, Any]) -> None:
-        """Catch up with it when there is something to tell."""
+        """Write the delayed lines when a new edge is recorded."""
         if edge is FaultEdge.INJECTED:
             super().plan(*self.planned)
         super().passed(fault, edge, at_ns, evidence)
@@ -142,7 +142,7 @@ class Interleavings(RuleBasedStateMachine):
         self.kinds = {self.kind.name: self.kind}
 
     def teardown(self) -> None:
-        """In the end somebody heals without dying, and all is well."""
+        """In the end a process heals without being killed, and everything is healed."""
         self.world.steps_left = 1_000_000
         assert heal_open(self.directory / "run", self.deployment, lambda _line: None, kinds=self.kinds) == []
         assert self.world.broken == set()
@@ -157,13 +157,13 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule(fault=st.sampled_from(FAULTS), dies_after=st.integers(1, 14))
     def observe(self, fault: str, dies_after: int) -> None:
-        """A probe looks, and dies after some steps."""
+        """A probe observes, and is killed after some steps."""
         with self.mortal(dies_after) as book:
             lifecycle.observe(book, fault, self.kind, self.aim(fault), lambda: False)
 
     @rule(fault=st.sampled_from(FAULTS), dies_after=st.integers(1, 14))
     def heal(self, fault: str, dies_after: int) -> None:
-        """Somebody heals, and dies after some steps."""
+        """A process heals, and is killed after some steps."""
         with self.mortal(dies_after) as book:
             lifecycle.heal(book, fault, self.deployment, lambda _line: None, kinds=self.kinds)
 

@@ -42,7 +42,7 @@ Serve = Callable[[socket.socket], object]
 
 
 def resets(connection: socket.socket) -> None:
-    """Hang up on whoever asks, as reset_peer does."""
+    """Reset each connection, as reset_peer does."""
     connection.recv(64)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     connection.close()

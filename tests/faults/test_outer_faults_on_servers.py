@@ -53,7 +53,7 @@ class Customer(httpx.Client):
         super().__init__(base_url=url, headers=headers, timeout=20, trust_env=False, event_hooks={"request": [_note]})
 
     def reads(self, times: int) -> list[int]:
-        """The statuses of so many looks at the shop's page; 0 for a connection that broke."""
+        """The statuses of a number of reads of the shop's page; 0 for a connection that broke."""
         return [self._read() for _ in range(times)]
 
     def _read(self) -> int:
@@ -62,7 +62,7 @@ class Customer(httpx.Client):
         return 0
 
     def login(self, platform: Deployment) -> str:
-        """The bearer's header of a customer of the region, who goes on as that."""
+        """The bearer's header of a customer of the region; later requests use it."""
         account = next(account for account in platform.accounts if account.region == REGION)
         answer = self.post("/api/v2/auth/login", json={"email": account.email, "password": account.password})
         assert answer.status_code == 200, answer.text
@@ -89,12 +89,12 @@ class Customer(httpx.Client):
 
 
 def edge(platform: Deployment) -> Customer:
-    """Somebody at the region's public door."""
+    """A customer at the region's edge."""
     return Customer(platform.edge(REGION).url)
 
 
 def instance(platform: Deployment, number: int) -> Customer:
-    """Somebody at one application process, past all balancing."""
+    """A customer at one application process, without load balancing."""
     return Customer(f"http://127.0.0.1:{platform.process(f'app-{REGION}-{number}').ports[0]}")
 
 
@@ -112,7 +112,7 @@ def life(
     while_it_holds: Callable[[Deployment], None],
     traffic: Callable[[], object] = lambda: None,
 ) -> None:
-    """One fault from its injection to the proof that it is healed, with what it does to customers in between."""
+    """One fault from its injection to the proof that it is healed, with its effect on customers in between."""
     fault = Fault("f", kind, "storm", 0, 600, Expected.RECOVERS, scope, parameters)
     experiment = child.start(platform, run, fault, now_ns())
 
@@ -154,7 +154,7 @@ def _command(pid: int) -> list[str]:
 
 
 def others_serve(platform: Deployment) -> None:
-    """Whoever comes through the edge is served by the other process, at the latest when the balancer has noticed."""
+    """Customers at the edge are served by the other process, at the latest when the balancer has noticed."""
     assert until(lambda: set(edge(platform).reads(20)) == {200}, after(15))
 
 
@@ -229,7 +229,7 @@ def charges(platform: Deployment, booking: int) -> list[dict[str, object]]:
 
 
 def books_and_cannot_pay(platform: Deployment) -> None:
-    """Bookings go on; paying is refused, with nothing left in doubt."""
+    """Bookings work; payments are refused, with no unknown outcome."""
     customer, booking = payer(platform)
     assert customer.intend(booking).status_code == 503
     assert charges(platform, booking) == []
@@ -307,7 +307,7 @@ def test_lost_acknowledgement_takes_effect_and_is_undone(platform: Deployment, r
 
 
 def customers_get_through(platform: Deployment) -> None:
-    """While the storm goes on most reads are answered well, if late."""
+    """During the storm most reads are answered well, although late."""
     assert until(lambda: edge(platform).reads(20).count(200) > 10, after(30))
 
 

@@ -15,7 +15,7 @@ from tests.faults import toys
 
 @pytest.fixture
 def idle(tmp_path: Path) -> Deployment:
-    """Two applications that do not run, no links, a payment provider that nobody hears."""
+    """Two applications that do not run, no links, a payment provider that does not answer."""
     apps = (replace(toys.server(f"app-{number}", toys.NEAR), role="app") for number in range(2))
     return toys.deployment(tmp_path / "root", *apps)
 

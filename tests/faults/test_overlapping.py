@@ -102,7 +102,7 @@ def broken(tmp_path: Path) -> Broken:
 
 @contextmanager
 def aside() -> Iterator[ThreadPoolExecutor]:
-    """Somebody else, who acts at the same time."""
+    """Another actor at the same time."""
     with ThreadPoolExecutor(1) as pool:
         yield pool
 

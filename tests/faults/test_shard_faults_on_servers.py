@@ -68,7 +68,7 @@ def serves_on(platform: Deployment, old: Mapping[int, str], shard: int) -> bool:
 
 
 def fails_over(platform: Deployment, old: Mapping[int, str], shard: int) -> bool:
-    """Somebody else takes the shard's writes, and nothing has changed for the other shards."""
+    """Another member accepts the shard's writes, and nothing has changed for the other shards."""
 
     def moved() -> bool:
         others = [member for member in patroni.members_of(platform, shard) if member.process != old[shard]]

@@ -81,7 +81,7 @@ PROFILE = {
 
 
 def shipped(name: str) -> dict[str, Any]:
-    """An environment that ships, with what it leaves to the defaults written down."""
+    """A shipped environment, with its defaults written out."""
     whole: dict[str, Any] = YAML(typ="safe").load(locate("environments", name))
     whole |= {
         "ports": 20000,
@@ -136,7 +136,7 @@ def fields(type_: type) -> set[str]:
 
 
 def numbers(value: Any, type_: Any, at: Location = ()) -> Iterator[tuple[str, Location]]:
-    """Every number of a document: the field that it is a value of, and where it stands."""
+    """Every number of a document: its field, and its location."""
     for each in dict.fromkeys(classes(type_)) if isinstance(value, dict) else ():
         hints = typing.get_type_hints(each, include_extras=True)
         other = "Literal" in str(hints.get("kind", "")) and repr(value.get("kind")) not in str(hints["kind"])

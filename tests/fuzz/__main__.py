@@ -66,7 +66,7 @@ def _bears(target: Target, path: Path) -> bool:
 
 
 def _child(target: Target, *options: str) -> str:
-    """What a run of atheris prints. Its scratch files lie in a directory that goes with it: libFuzzer ends without a word to Python."""
+    """The output of a run of atheris. Its temporary files are in a directory that is removed afterwards: libFuzzer ends without Python's normal exit."""
     with tempfile.TemporaryDirectory(prefix="closeshave-fuzz-") as place:
         command = [sys.executable, "-m", "tests.fuzz.child", target.name, *options]
         done = subprocess.run(

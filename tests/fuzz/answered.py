@@ -165,7 +165,7 @@ def _written(definition: Remote, examined: examination.Examined) -> None:
 
 
 def lists(data: bytes) -> None:
-    """Lists of bookings and payments are read as far as they can be, and what cannot be is named; our bookings are cancelled, or left and named."""
+    """Lists of bookings and payments are read as far as possible, and what cannot be read is named; the harness's bookings are cancelled, or named."""
     told = script.read(data)
     with _platform(told), tempfile.TemporaryDirectory() as place, mock.patch.dict(reader._CALLERS, clear=True):
         run = Path(place, "r")
@@ -201,7 +201,7 @@ def _client() -> httpx.Client:
 
 @contextmanager
 def _platform(told: list[Response]) -> Iterator[None]:
-    """Every request of httpx is answered as the input says: what it does with an answer is httpx's own, only no socket is between them."""
+    """Every request of httpx gets the input as its answer: httpx handles it as usual, without a socket."""
     script_ = itertools.cycle(told)
 
     def handle(_self: httpx.HTTPTransport, _request: httpx.Request) -> httpx.Response:

@@ -19,7 +19,7 @@ STRUCTURED = 0.5
 
 
 def main() -> None:
-    """Fuzz until told to stop."""
+    """Fuzz until stopped."""
     target = TARGETS[sys.argv.pop(1)]
     with atheris.instrument_imports(include=list(target.watched)):
         one = target.load()

@@ -71,7 +71,7 @@ def run(data: bytes) -> None:
 
 @contextmanager
 def _instead(path: Path, data: bytes) -> Iterator[None]:
-    """A file that holds something else for as long as the block runs, and has no seal."""
+    """A file with other content while the block runs, and without a seal."""
     seal_ = path.with_name(path.name + seal.SUFFIX)
     before = {one: one.read_bytes() for one in (path, seal_) if one.exists()}
     seal_.unlink(missing_ok=True)
@@ -97,7 +97,7 @@ def _whole() -> Path:
 
 
 def records(data: bytes) -> None:
-    """What a worker left: looked at while it grows, made into tables at the end."""
+    """What a worker left: read while it grows, converted to tables at the end."""
     named = emptied("spool") / "customers-1"
     told = dict(part.partition(b"\n")[::2] for part in data.split(b"\n--\n"))
     rows = told.get(b"rows", b"")
@@ -123,7 +123,7 @@ def records(data: bytes) -> None:
 
 
 def faults(data: bytes) -> None:
-    """Whatever stands in it, the janitor lives on and heals what can be read."""
+    """With any content, the janitor stays alive and heals what can be read."""
     emptied("ledger")
     path = written(f"ledger/{ledger.FILE}", data)
     for fault in ledger.open_faults(ledger.read(path)):

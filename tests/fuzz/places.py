@@ -11,7 +11,9 @@ from pathlib import Path
 
 @cache
 def place() -> Path:
-    """Of this process. It goes with it; a fuzzer ends without a word to Python, so its starter removes the ``TMPDIR`` that it gave it."""
+    """The directory of this process, removed at its end; a fuzzer ends without Python's normal exit, so its starter removes the ``TMPDIR`` that it
+    gave it.
+    """
     made = Path(tempfile.mkdtemp(prefix="closeshave-fuzzed-"))
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     return made

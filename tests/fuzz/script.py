@@ -19,7 +19,7 @@ class Response:
 
 
 def read(data: bytes) -> list[Response]:
-    """The answers in an input, at least one; what does not look like one is the body of a 200."""
+    """The answers in an input, at least one; text that is not an answer becomes the body of a 200."""
     return [_told(part) for part in _PART.split(data)]
 
 

@@ -17,7 +17,9 @@ REFUSED: dict[str, Any] = {"outcome": "fail", "good": True, "status": 409}
 
 
 def clean() -> Run:
-    """Ten bookings of one barber, an hour apart, each paid and read back once; one was sent again by its key, another wanted by a second customer."""
+    """Ten bookings of one barber, an hour apart, each paid and read back once; one was sent again with its key, one is requested by a second
+    customer.
+    """
     run = Run((INTEGRITY,))
     for number in range(1, 11):
         run.book(20 + number, number, session=f"s{number}")
@@ -36,12 +38,12 @@ def shown(booking: int, version: int = 1, franchise: int = 1) -> str:
 
 
 def again(run: Run, number: int = 1) -> None:
-    """Somebody sends a form twice: one key, one booking."""
+    """A customer sends a form twice: one key, one booking."""
     run.book(21.5, number, final=False, session=f"s{number}", attempt=2)
 
 
 def contest(run: Run, number: int = 2, session: str = "rival") -> None:
-    """Somebody asks for a slot that another customer holds, and is refused."""
+    """A customer requests a slot that another customer holds, and is refused."""
     run.book(35, None, final=False, session=session, key=f"key-{session}", starts_at=EIGHT + 3600 * number, **REFUSED)
 
 
@@ -68,7 +70,7 @@ def statuses(run: Run) -> dict[str, Status]:
 
 
 def not_passing(plant: Plant) -> set[str]:
-    """Which verdicts on a clean history with this one thing in it are no pass."""
+    """The verdicts that do not pass on a clean history with this one change."""
     run = clean()
     plant(run)
     return {name for name, status in statuses(run).items() if status is not Status.PASS}

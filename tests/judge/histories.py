@@ -121,7 +121,7 @@ class Run:
             self.op(start + (end - start) * index / count, **fields)
 
     def canary(self, at: float, *, ok: bool = True, **fields: Any) -> Operation:
-        """A canary's booking at shard 1 from its home region, which leaves no effect here: recovery looks at operations alone."""
+        """A canary's booking at shard 1 from its home region, without an effect: recovery uses operations only."""
         add = self.op if ok else self.bad
         return add(at, **{"source": "canary", "kind": "canary_write", "journey": "canary", **fields})
 
@@ -174,7 +174,7 @@ class Run:
         return added
 
     def entry(self, franchise: int, version: int | None = 1, *, now: int | None = None, **fields: Any) -> CacheEntry:
-        """A cache entry of this version, and the database's, which is the same unless it is said; ``None``: only its key was looked at."""
+        """A cache entry of this version, and the database's, which is the same unless given; ``None``: only its key was read."""
         says = version if now is None else now
         defaults: dict[str, Any] = {
             "store": "cache-east", "region": "east", "key": f"franchise:{franchise}", "franchise": franchise,
@@ -186,7 +186,7 @@ class Run:
         return added
 
     def place(self, member: str, shard: int, region: str, resident: str, franchises: int) -> Placement:
-        """What a database member holds of a bound region's shops. Who can ask members can look into caches too."""
+        """The shops of a bound region that a database member holds. With access to members there is access to caches too."""
         added = Placement(member, shard, region, resident, franchises)
         self.placements.append(added)
         self.entries = self.entries or []
@@ -196,7 +196,7 @@ class Run:
 
     def life(self, fault: str = "kill", *, injected: float = 120, observed: float | None = 120.5, healed: float | None = 150,
              verified: float | None = 155, **evidence: Any) -> None:  # fmt: skip
-        """The edges of a fault's life, each at its second; ``evidence`` goes to the injection."""
+        """The edges of a fault, each at its second; ``evidence`` belongs to the injection."""
         edges: tuple[tuple[str, float | None, dict[str, Any]], ...] = (
             ("injected", injected, evidence),
             ("observed", observed, {}),
@@ -285,7 +285,7 @@ def _page(franchise: int, version: int) -> str:
 
 
 def _frame(rows: Sequence[Any], schema: pa.Schema) -> pd.DataFrame:
-    """As ``closeshave.history.frame``, without its deep copies: properties look at thousands of rows."""
+    """As ``closeshave.history.frame``, without its deep copies: properties make thousands of rows."""
     if not rows:
         return _empty(schema).copy(deep=False)
     return to_frame(pa.Table.from_pylist([{name: getattr(row, name) for name in schema.names} for row in rows], schema=schema))

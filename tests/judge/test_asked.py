@@ -51,7 +51,7 @@ def test_a_good_run_names_no_cause(good_ids: list[str]) -> None:
 
 @pytest.fixture
 def good_ids() -> list[str]:
-    """Of the verdicts on a run that answers all that it was asked."""
+    """The IDs of verdicts that pass on a good run."""
     run = Run((AVAILABILITY, RECOVERY, LOSS, INTEGRITY, replace(AVAILABILITY, per="region", at_least=0.5)), (KILL,))
     run.steady(1000)
     return [verdict.id for verdict in run.assess().verdicts]

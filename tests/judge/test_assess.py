@@ -105,7 +105,7 @@ def unrecorded(run: Run) -> None:
 
 
 def silent_senders(run: Run) -> None:
-    """Nobody said what was sent."""
+    """No sender recorded its counts."""
     run.changes["sent"] = ()
 
 
@@ -115,7 +115,7 @@ def lost_effects(run: Run) -> None:
 
 
 def stray_effect(run: Run) -> None:
-    """An effect of an operation that nobody recorded."""
+    """An effect without an operation."""
     run.effects.append(replace(run.effects[-1], operation=10**9))
 
 
@@ -125,7 +125,7 @@ def edges_saw_less(run: Run) -> None:
 
 
 def edges_saw_more(run: Run) -> None:
-    """Requests passed the edges that nobody sent."""
+    """The edges counted requests that no sender sent."""
     run.changes["edges"] = (EdgeCount("east", len(run.operations)), EdgeCount("west", 1))
 
 
@@ -140,7 +140,7 @@ def broken_file(run: Run) -> None:
 
 
 def interrupted(run: Run) -> None:
-    """Somebody pressed Ctrl-C."""
+    """The operator pressed Ctrl-C."""
     run.changes["manifest"] = replace(run.history.manifest, interrupted="stopped by SIGINT")
 
 

@@ -15,7 +15,7 @@ def lost(run: Run) -> None:
 
 
 def lost_cancel(run: Run) -> None:
-    """Cancelled, acknowledged, and still standing."""
+    """Cancelled, acknowledged, and still there."""
     run.act("cancel", 30, booking=1)
 
 
@@ -39,12 +39,12 @@ def reused_id(run: Run) -> None:
 
 
 def phantom(run: Run) -> None:
-    """Nobody asked for it."""
+    """A booking that no customer requested."""
     run.row(50)
 
 
 def refused_phantom(run: Run) -> None:
-    """Asked for, refused, and there."""
+    """Requested, refused, and there."""
     run.book(30, None, final=False, key="refused", starts_at=EIGHT + 3600, session="late", **REFUSED)
     run.row(50, key="refused")
 
@@ -88,7 +88,7 @@ def cancelled(run: Run) -> None:
 
 
 def perhaps_cancelled(run: Run) -> None:
-    """Nobody answered the cancel, and the booking is gone: it may well have been cancelled."""
+    """The cancel has no answer, and the booking is missing: it may have been cancelled."""
     run.book(30, 50, final=False)
     run.act("cancel", 31, booking=50, **UNANSWERED)
 
@@ -187,7 +187,7 @@ def test_a_create_without_an_answer_and_without_a_row_never_happened() -> None:
 
 
 def unheard_without_a_key(run: Run) -> None:
-    """No answer and no key, but its slot tells it."""
+    """No answer and no key, but its slot identifies it."""
     run.book(30, None, final=False, key=None, starts_at=EIGHT, **UNANSWERED)
     run.row(50, key=None, starts_at=EIGHT)
 

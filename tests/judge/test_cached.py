@@ -18,7 +18,7 @@ VERDICT = "integrity/stale_cache"
 
 
 def run(*objectives: Objective) -> Run:
-    """Two entries that are true, in a run whose caches can be looked into."""
+    """Two entries that equal the database, in a run whose caches can be read."""
     made = Run(objectives or (INTEGRITY,), (KILL,))
     made.life(dead_ns=ns(120))
     made.entry(1)

@@ -53,7 +53,7 @@ def told(made: Run) -> Leakage:
 
 
 def quiet(made: Run) -> None:
-    """Everybody is served, those of shard 1 too."""
+    """All franchises are served, those of shard 1 too."""
     for franchise in (1, 101, 201, 202, 301):
         traffic(made, franchise)
 
@@ -93,7 +93,7 @@ def before_too(made: Run) -> None:
 
 
 def after_the_heal(made: Run) -> None:
-    """What goes wrong when the harness heals is the harness's."""
+    """Failures after the harness began to heal are caused by the healing."""
     for franchise in (101, 201, 202, 301):
         traffic(made, franchise)
     for index in range(50):
@@ -101,7 +101,7 @@ def after_the_heal(made: Run) -> None:
 
 
 def small_ones(made: Run) -> None:
-    """A hundred franchises of one request a phase each: nobody knows of any by itself, and all together are well."""
+    """A hundred franchises with one request per phase: each alone is unknown, and all together are unaffected."""
     for franchise in (201, 202):
         traffic(made, franchise, 20)
     for franchise in range(101, 181):
@@ -110,7 +110,7 @@ def small_ones(made: Run) -> None:
 
 
 def few_to_compare_with(made: Run) -> None:
-    """Nobody asked for anything on the furthest shard but twice."""
+    """Only two requests on the furthest shard."""
     traffic(made, 101)
     made.op(20, franchise=201, shard=3, region="eu")
     made.op(130, franchise=201, shard=3, region="eu")

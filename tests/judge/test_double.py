@@ -21,7 +21,7 @@ def double_for_a_while(run: Run) -> None:
 
 
 def double_by_moving(run: Run) -> None:
-    """Moved twice, the second time onto a slot that somebody else holds; moved away again later."""
+    """Moved twice, the second time to a slot that another booking holds; moved away again later."""
     run.book(30, 50, starts_at=EIGHT)
     run.book(31, 51, starts_at=EIGHT - 7200, final=False)
     run.act("reschedule", 32, booking=51, barber=1, starts_at=EIGHT - 14400, minutes=30, version=2)

@@ -63,7 +63,7 @@ def test_a_pass_needs_enough_exposure_and_a_breach_fails_with_any(
 
 
 def full() -> Run:
-    """The clean history, with everything in it that an invariant can be told by: lists, a shop's page, a resident region's rows."""
+    """The clean history, with evidence for every invariant: lists, a shop's page, a resident region's rows."""
     run = clean()
     for index in range(3):
         run.act("offer", 50 + index, kind="slots", barber=1, session="s1", read_values=json.dumps([EIGHT]))
@@ -91,28 +91,28 @@ def drop(run: Run, gone: set[int]) -> None:
 
 
 def without_contests(run: Run) -> None:
-    """Whoever was refused never asked."""
+    """The refused customer sent no request."""
     drop(run, {each.id for each in run.operations if each.status == 409})
 
 
 def without_payments(run: Run) -> None:
-    """Nobody pays, and nobody was charged."""
+    """No payment, and no charge."""
     without("capture")(run)
     run.captures = []
 
 
 def without_reads(run: Run) -> None:
-    """Nobody reads a booking."""
+    """No read of a booking."""
     without("read")(run)
 
 
 def without_telling(run: Run) -> None:
-    """Reads that say neither which booking they show nor whose."""
+    """Reads that state neither the booking nor its owner."""
     run.effects = [replace(each, read_values='{"version": 1}') if each.action == "read" else each for each in run.effects]
 
 
 def without_versions(run: Run) -> None:
-    """A platform that tells none."""
+    """A platform that states none."""
     run.effects = [replace(each, version=None, read_values=None) for each in run.effects]
 
 
@@ -149,7 +149,7 @@ REMOVALS: tuple[tuple[str, Callable[[Run], None]], ...] = (
 
 
 def found(run: Run, name: str) -> Verdict | None:
-    """The verdict of this name; ``None`` when it is not asked."""
+    """The verdict of this name; ``None`` if there is none."""
     return next((verdict for verdict in run.assess().verdicts if verdict.id == f"integrity/{name}"), None)
 
 

@@ -20,7 +20,7 @@ def found(run: Run, name: str) -> Verdict | None:
 
 
 def note(run: Run, at: float, action: str, **fields: Any) -> None:
-    """An answered operation that concerns no booking, with what it noted."""
+    """An answered operation that concerns no booking, with its recorded values."""
     operation = run.op(at, kind=action, outcome=fields.pop("outcome", "ok"))
     run.effects.append(Effect(operation.id, action, 1, 1, session="s", **fields))
 

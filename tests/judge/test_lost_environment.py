@@ -16,7 +16,7 @@ EVERYTHING = (AVAILABILITY, LATENCY, THROUGHPUT, RECOVERY, LOSS, INTEGRITY)
 
 
 def lost(run: Run, at: float) -> None:
-    """Every part was there at this second for the last time; nobody could read a final state any more."""
+    """At this second every part ran for the last time; the final state could not be read."""
     run.marks.append(Mark(ns(at), MarkKind.ENVIRONMENT_LOST, "every part of the environment has ended, and no fault caused that"))
     run.bookings = run.captures = None
 

@@ -151,7 +151,7 @@ def test_without_undisturbed_time_the_end_is_unknown() -> None:
 
 
 def disturbed(run: Run, *seconds: range, change: dict[str, float] = BOTH_CORES) -> Run:
-    """The same run beside a neighbour in these seconds."""
+    """The same run with a neighbour in these seconds."""
     resources = record(*((each, change) for each in seconds))
     return replace(run, changes={**run.changes, "resources": resources})
 

@@ -20,7 +20,7 @@ def charged_though_refused(run: Run) -> None:
 
 
 def charged_unasked(run: Run) -> None:
-    """Nobody paid for this booking."""
+    """A charge without a payment for this booking."""
     run.book(30, 50)
     run.capture(50, at=31)
 

@@ -69,7 +69,7 @@ def runs(draw: st.DrawFn) -> Run:
 
 
 def _customer(draw: st.DrawFn, run: Run, booking: int, at: float) -> None:
-    """Somebody who looks, books, and may pay, read, change a shop or be refused as a stranger."""
+    """A customer who searches, books, and may pay, read, change a shop or be refused another customer's booking."""
     slot = EIGHT + draw(st.integers(0, 6)) * 1200
     run.book(at, booking, final=draw(st.booleans()), starts_at=slot, session="s")
     may = draw(st.sets(st.sampled_from(["look", "pay", "read", "shop", "refused"])))
@@ -108,7 +108,7 @@ def test_the_verdicts_of_a_run_merge_to_its_status_in_any_grouping(run: Run, ran
 
 @st.composite
 def failures(draw: st.DrawFn) -> dict[str, Any]:
-    """A request that was not answered well: of anybody, anywhere, at any time, after any wait, for any reason."""
+    """A request that was not answered well: of any customer, at any place and time, after any wait, for any reason."""
     why = draw(st.sampled_from([
         {"status": 503, "outcome": "info"}, {"status": 0, "outcome": "info", "error": "timeout"}, {"status": 200, "error": "wrong_body"},
         {"status": 401, "outcome": "fail"}, {"status": 500, "outcome": "info", "cache": "miss", "db_ms": 900.0},

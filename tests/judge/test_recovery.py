@@ -36,7 +36,7 @@ def back_at(seconds: float) -> Any:
 
 
 def figures(run: Run) -> FaultFigures:
-    """The kill as the report tells it."""
+    """The figures of the kill, as in the report."""
     return run.assess().faults[0]
 
 

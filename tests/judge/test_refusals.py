@@ -21,18 +21,18 @@ Plant = Callable[[Run], None]
 
 
 def refuse(run: Run, **fields: Any) -> None:
-    """Session *late* asks for eight o'clock at barber 1, and is told that it is taken."""
+    """Session *late* requests eight o'clock at barber 1, and gets a conflict."""
     run.book(REFUSED_AT, None, final=False, **{"key": "late", "session": "late", "client": "l", "starts_at": EIGHT, **REFUSED, **fields})
 
 
 def lists(run: Run, at: float, *starts: int, barber: int | None = 1, session: str = "late") -> None:
-    """What that session is offered when it looks again."""
+    """The times that this session is offered when it reads the list again."""
     operation = run.op(at)
     run.effects.append(Effect(operation.id, "offer", 1, 1, barber=barber, session=session, read_values=json.dumps(starts)))
 
 
 def acknowledged(run: Run) -> None:
-    """Somebody had booked it."""
+    """Another booking held it."""
     run.book(30, 50, starts_at=EIGHT, session="first")
 
 
@@ -42,7 +42,7 @@ def overlapping(run: Run) -> None:
 
 
 def in_flight(run: Run) -> None:
-    """Two asked at once; the other's answer came later."""
+    """Two requests at once; the other's answer came later."""
     run.book(39.9, 50, took=1.0, starts_at=EIGHT, session="first")
 
 
@@ -81,7 +81,7 @@ def not_on_the_list(run: Run) -> None:
 
 
 def not_on_any_list(run: Run) -> None:
-    """Of all barbers nobody is free then, so this one is not."""
+    """No barber is free then, so this one is not."""
     lists(run, 40.5, EIGHT + 1800, barber=None)
 
 
@@ -96,7 +96,7 @@ HELD = (acknowledged, overlapping, in_flight, in_doubt, moved_here, perhaps_canc
 
 
 def still_offered(run: Run) -> None:
-    """Nobody held it, and three seconds later it is offered to the very same customer."""
+    """No booking held it, and three seconds later it is offered to the same customer."""
     lists(run, 43.1, EIGHT, EIGHT + 1800)
 
 
@@ -139,23 +139,23 @@ def somebody_is_free(run: Run) -> None:
 
 
 def another_barbers_list(run: Run) -> None:
-    """It tells of another chair."""
+    """It is the list of another barber."""
     lists(run, 43.1, EIGHT, barber=2)
 
 
 def another_day(run: Run) -> None:
-    """It tells of another day."""
+    """It is the list of another day."""
     lists(run, 40.5, EIGHT + 86_400)
 
 
 def always_empty(run: Run) -> None:
-    """This platform answers nothing else to whoever asks for one barber."""
+    """Lists of one barber are always empty on this platform."""
     lists(run, 12, session="somebody")
     lists(run, 40.5)
 
 
 def of_somebody_else(run: Run) -> None:
-    """Another session's list is no reading back."""
+    """Another session's list does not count."""
     lists(run, 40.5, EIGHT + 1800, session="somebody")
 
 

@@ -14,7 +14,7 @@ RESIDENCY = Objective("residency", ("C1",), Measure.INTEGRITY, invariants=("resi
 
 
 def run(*objectives: Objective) -> Run:
-    """Shard 2 stands in eu alone; shard 3's standby is abroad."""
+    """Shard 2 is in eu only; shard 3's standby is outside."""
     made = Run(objectives or (INTEGRITY,))
     made.changes["manifest"] = replace(made.history.manifest, topology=BOUND)
     return made
@@ -41,7 +41,7 @@ def test_rows_stay_in_the_region_to_which_they_are_bound(franchise: int, found_o
 
 
 def looked_inside(*abroad: str) -> Run:
-    """Each shard's members were asked what they hold of eu's shops, and the caches too; one kind of thing is abroad."""
+    """The shops of eu that each shard's members hold were read, and the caches too; one kind of row is outside."""
     made = run()
     made.row(1000, 150, found_on=2)
     for member, shard, region, held in (("a", 1, "us", 0), ("b", 1, "eu", 0), ("c", 2, "eu", 100), ("d", 2, "eu", 100), ("e", 3, "eu", 0)):

@@ -27,7 +27,7 @@ def lost_a_booking(run: Run) -> None:
 
 
 def unproven_heal(run: Run) -> None:
-    """Nobody saw it whole again."""
+    """Its heal was not proven."""
     run.events = [event for event in run.events if event.edge != "verified-healed"]
 
 

@@ -21,7 +21,7 @@ def own_write_not_read(run: Run) -> None:
 
 
 def own_booking_not_found(run: Run) -> None:
-    """Booked, acknowledged, and then there is no such booking."""
+    """Booked, acknowledged, and not found by the same session."""
     run.act("read", 80, booking=1, session="s1", version=1)
     run.act("read", 81, booking=1, session="s1", outcome="fail", status=404)
 

@@ -73,7 +73,7 @@ HEADERS = st.lists(
 
 @st.composite
 def valid(draw: Any) -> Answer:
-    """A whole answer with status 200 and its body, in any framing, coding, spelling of line ends, and number of pieces."""
+    """A complete answer with status 200 and its body, in any framing, coding, spelling of line ends, and number of pieces."""
     body = draw(st.binary(max_size=300) | st.just(b'{"total": 2}'))
     codings = draw(st.sampled_from(list(CODINGS)))
     framing = draw(st.sampled_from(["length", "chunks", "close"]))

@@ -45,7 +45,7 @@ class Place:
         return self.engine.records.counters.sent, len(np.frombuffer(self._path.read_bytes(), DTYPE, offset=HEADER.size)), self.server.seen
 
     def ask(self, answer: Answer, method: str = "GET") -> Response:
-        """One request of a new customer, held to all that holds for every answer."""
+        """One request of a new customer, checked for everything that holds for all answers."""
         self.server.answer = answer
         sent, rows, seen = self.counted()
         began_s = time.monotonic()

@@ -47,7 +47,7 @@ def tell(*answers):
 
 
 def said(program: str, *arguments: str, within: tuple[str, ...] = ()) -> list[object]:
-    """What a program of its own process tells."""
+    """The output of a program in its own process."""
     text = PREAMBLE + textwrap.dedent(program)
     ran = subprocess.run([*within, sys.executable, "-c", text, *arguments], capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 0, ran.stderr

@@ -20,7 +20,7 @@ def _cut(rows: list[Any], start: int, size: int) -> list[Any]:
 
 
 def skip_limit(rows: list[Any], query: Query, _base: str) -> tuple[int, Any, dict[str, str]]:
-    """As the real application: at most 100 beside a total; a larger limit is refused."""
+    """As the real application: at most 100 rows, with the total; a larger limit is refused."""
     limit = int(query.get("limit", 100))
     if limit > 100:
         return 422, {"detail": []}, {}
@@ -34,13 +34,13 @@ def offset_limit(rows: list[Any], query: Query, _base: str) -> tuple[int, Any, d
 
 
 def pages(rows: list[Any], query: Query, _base: str) -> tuple[int, Any, dict[str, str]]:
-    """Pages counted from 1, and their number told."""
+    """Pages counted from 1, and their number stated."""
     page, size = int(query.get("page", 1)), 25
     return 200, {"items": _cut(rows, (page - 1) * size, size), "page": page, "total_pages": -(-len(rows) // size)}, {}
 
 
 def pages_from_0_untold(rows: list[Any], query: Query, _base: str) -> tuple[int, Any, dict[str, str]]:
-    """Pages counted from 0, a bare list, nothing told."""
+    """Pages counted from 0, a bare list, without a total."""
     return 200, _cut(rows, int(query.get("page", 0)) * 50, 50), {}
 
 
@@ -128,7 +128,7 @@ def breaks_off(rows: list[Any], query: Query, _base: str) -> tuple[int, Any, dic
 
 @contextmanager
 def serving(shape: Shape, rows: list[Any]) -> Iterator[tuple[str, list[str]]]:
-    """The shape on a port of its own: its URL and every path that was asked."""
+    """The form on a port of its own: its URL and every requested path."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -38,7 +38,7 @@ def hooks(plain: Plain) -> list[dict[str, Any]]:
 
 
 def environment(directory: Path, plain: Plain, **changes: Any) -> Path:
-    """A file for the plain platform as it is: no franchises, no payments, a readiness to be read in its body."""
+    """A file for the plain platform: no franchises, no payments, a readiness that is read from its body."""
     able = {"franchises": False, "keyed_bookings": False, "ready_by": "body", "steps_off": ["pay_intent", "pay_confirm"]}
     # Room for what arrives by chance above the mean, as the guard asks.
     caps = {"requests_per_s": 100, "requests": 20000, "duration": "10m", "regions_at_once": 1, "shards_at_once": 1}

@@ -70,7 +70,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 def read_or_refuse(path):
-    """The problems as told, and the definition where there are none."""
+    """The reported problems, and the definition if there are none."""
     try:
         return "", read_definition(path)
     except InvalidFile as error:

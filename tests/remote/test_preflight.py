@@ -16,7 +16,7 @@ WINTER, SUMMER, BEFORE_THE_CHANGE = date(2026, 12, 1), date(2026, 7, 1), date(20
 
 
 def booked(local, utc):
-    """A pair of asked and answered."""
+    """A pair of requested and answered times."""
     return Booked(datetime.fromisoformat(local), datetime.fromisoformat(utc).replace(tzinfo=UTC))
 
 

@@ -40,7 +40,7 @@ def nobody_logged_in(tmp_path):
 
 
 def booking(name, client=1001, **more):
-    """As the API tells it."""
+    """As the API answers it."""
     at = name if isinstance(name, int) else 9
     return {"id": name, "client_id": client, "barber_id": 7, "start_time": f"2026-12-01T{at % 24:02}:00:00", "duration_minutes": 30,
             "price": 30.0, "status": "scheduled", "notes": f"closeshave:{RUN}", "created_at": None} | more  # fmt: skip
@@ -52,7 +52,7 @@ def told(*rows):
 
 
 def read(tmp_path, run, listing, *, shards=TWO, effects=(), accounts=EMAILS[:1], **settings):
-    """The rows that are kept, what is lacking, and the platform that was asked."""
+    """The stored rows, what is missing, and the platform."""
     with serving(listing) as platform:
         able = {"franchises": len(shards) > 0} | settings.pop("capabilities", {})
         definition = remote(tmp_path, url=platform.url, shards=list(shards), capabilities=able, **settings)

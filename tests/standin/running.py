@@ -105,14 +105,14 @@ class Customer(httpx.Client):
         super().__init__(base_url=url, headers=headers, timeout=10)
 
     def login(self, email: str) -> Customer:
-        """Log in and go on as that user."""
+        """Log in; later requests are those of this user."""
         answer = self.post("/api/v2/auth/login", json={"email": email, "password": PASSWORD})
         assert answer.status_code == 200, answer.text
         self.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         return self
 
     def at(self, franchise: int) -> Customer:
-        """Go on as a visitor of that franchise."""
+        """Later requests are for that franchise."""
         self.headers["X-Franchise-Id"] = str(franchise)
         return self
 

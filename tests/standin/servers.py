@@ -31,7 +31,7 @@ PARAMETERS = (
 
 
 def free_port() -> int:
-    """A TCP port below the ephemeral range that nobody listens on now."""
+    """A TCP port below the ephemeral range without a listener now."""
     for port in range(18_000 + os.getpid() % 1_000 * 10, 32_000):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
@@ -69,7 +69,7 @@ class Postgres:
 
     @contextlib.contextmanager
     def standby(self) -> Iterator[Postgres]:
-        """A streaming standby of this server, gone afterwards."""
+        """A streaming standby of this server, removed afterwards."""
         directory = Path(tempfile.mkdtemp(prefix="standin-pg-"))
         program, target = str(PG_BIN / "pg_basebackup"), str(directory / "data")
         copy = [program, "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-D", target, "-R", "-c", "fast"]
@@ -144,7 +144,7 @@ class Valkey:
             self.process.send_signal(signal.SIGCONT)
 
     def client(self) -> redis.Redis:
-        """A client of the test's own, to look into the store."""
+        """A client of the test's own, to read the store."""
         return redis.Redis(port=self.port, decode_responses=True, socket_timeout=1)
 
 

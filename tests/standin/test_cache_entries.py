@@ -34,7 +34,7 @@ def cached(platform: Running, deployed: Deployment) -> Deployment:
 
 @pytest.fixture
 def boss(platform: Running) -> Customer:
-    """Somebody who may change shops."""
+    """A user who may change shops."""
     return platform.client().login(administrator("us-east-1", SIZES).email)
 
 

@@ -30,7 +30,7 @@ LOOK_S = 0.3
 
 @pytest.fixture(scope="module")
 def customers(platform: Running) -> Sequence[Customer]:
-    """Four people who are logged in, in the first region."""
+    """Four logged-in customers of the first region."""
     return [platform.client().login(f"customer.{number}@us-east-1.example") for number in range(20, 24)]
 
 

@@ -29,7 +29,7 @@ SOON_S = 10
 
 @pytest.fixture
 def european(platform: Running) -> Customer:
-    """Somebody from Europe, visiting a European shop."""
+    """A European customer at a European shop."""
     return platform.client("eu-west-1").login("customer.9@eu-west-1.example").at(70)
 
 
@@ -50,7 +50,7 @@ def lost(platform: Running) -> Iterator[Callable[[], None]]:
 
 
 def book(customer: Customer) -> httpx.Response:
-    """The answer to a wish for a haircut at a time that nobody else wants."""
+    """The answer to a request for a haircut at a time that no other customer wants."""
     return customer.post("/api/v2/appointments/", json={**next(WISHES), "service": "Haircut", "barber_id": 701})
 
 

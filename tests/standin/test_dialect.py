@@ -18,7 +18,7 @@ CUSTOMER = "customer.1@us-east-1.example"
 
 @pytest.fixture(scope="module")
 def customer(platform: Running) -> Customer:
-    """Somebody who is logged in."""
+    """A logged-in customer."""
     return platform.client().login(CUSTOMER)
 
 

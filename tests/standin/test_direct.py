@@ -53,7 +53,7 @@ async def refused() -> Json:
 
 @router.get("/asks")
 async def asks(request: Request) -> Json:
-    """An endpoint that looks at the request itself."""
+    """An endpoint that reads the request itself."""
     return Json({"agent": request.headers.get("x-agent"), "title": request.app.title})
 
 
@@ -106,7 +106,7 @@ def ask(app: ASGIApp, method: str, path: str, **more: Any) -> httpx.Response:
 
 
 def direct(app: FastAPI) -> tuple[Direct, Counted]:
-    """The short way, and what it hands on."""
+    """The fast path, and what it passes on."""
     way = Direct(app, [route for route in router.routes if isinstance(route, APIRoute)])
     rest = Counted(app)
     way._fastapi = rest  # type: ignore[assignment]  # counted on its way

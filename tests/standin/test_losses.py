@@ -24,7 +24,7 @@ SOON_S = 10.0
 
 @pytest.fixture(scope="module")
 def customer(platform: Running) -> Customer:
-    """Somebody who is logged in."""
+    """A logged-in customer."""
     return platform.client().login("customer.1@us-east-1.example")
 
 

@@ -97,7 +97,7 @@ def serving(ledger: Path, webhooks: Sequence[str] = ()) -> Iterator[httpx.Client
 
 @pytest.fixture
 def provider(tmp_path: Path) -> Iterator[httpx.Client]:
-    """The provider, which tells nobody."""
+    """The provider, without webhooks."""
     with serving(tmp_path / "ledger.jsonl") as client:
         yield client
 

@@ -174,11 +174,11 @@ class Course:
         self.lent: list[Plug] = []
 
     async def ask(self, _which: int) -> None:
-        """Somebody wants a connection."""
+        """A request wants a connection."""
         self.asking.append(asyncio.create_task(self.pool.acquire(60)))
 
     async def give(self, which: int) -> None:
-        """Somebody gives one back."""
+        """A request releases one."""
         if self.lent:
             self.pool.release(self.lent.pop(which % len(self.lent)))
 
@@ -188,11 +188,11 @@ class Course:
             self.server.made[which % len(self.server.made)].terminate()
 
     async def expire(self, _which: int) -> None:
-        """The server is no use any more."""
+        """The server cannot be used any more."""
         self.pool.expire()
 
     async def cancel(self, which: int) -> None:
-        """Somebody gives up."""
+        """A request times out."""
         if self.asking:
             self.asking[which % len(self.asking)].cancel()
 
@@ -205,7 +205,7 @@ class Course:
         await asyncio.sleep(0)
 
     def look(self) -> None:
-        """Who got one has it; never more than there are places, and nobody shares."""
+        """A request that got a connection has it; never more than the pool's size, and none is shared."""
         for task in [task for task in self.asking if task.done()]:
             self.asking.remove(task)
             if not task.cancelled() and task.exception() is None:
@@ -214,7 +214,7 @@ class Course:
         assert len(set(map(id, self.lent))) == len(self.lent) <= SIZE
 
     async def close(self) -> None:
-        """Everybody goes, and gives back what they had."""
+        """All requests end, and release their connections."""
         self.server.refuses = False
         for task in self.asking:
             task.cancel()

@@ -67,7 +67,7 @@ def reset(connection: socket.socket, _count: int) -> bool:
 
 
 def hang(_connection: socket.socket, _count: int) -> bool:
-    """Say nothing for longer than anybody waits."""
+    """Send nothing for longer than any timeout."""
     gevent.sleep(30)
     return False
 
@@ -111,7 +111,7 @@ def case(behaviour: str, request: Request, times: int = 2) -> dict[str, object]:
 
 
 def nobody_listens() -> dict[str, object]:
-    """A port where nobody is, and one whose backlog is full."""
+    """A port without a listener, and one with a full backlog."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     refused = EngineTransport(ENGINE, f"http://127.0.0.1:{port}").send(POST).failure

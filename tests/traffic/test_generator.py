@@ -40,7 +40,7 @@ def platform() -> Iterator[TinyPlatform]:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A run directory in which everybody is logged in."""
+    """A run directory with all customers logged in."""
     loads.log_everybody_in(tmp_path)
     return tmp_path
 

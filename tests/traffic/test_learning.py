@@ -29,7 +29,7 @@ def told(tmp_path: Path, *workers: Life, canary: Life | None = None) -> dict[str
 
 
 def booked(learnt: Learnt) -> None:
-    """One looked and booked, and one contest was held."""
+    """One customer read a list and booked, and one contest was held."""
     learnt.looked(empty=False)
     learnt.asked += 1
     learnt.took(1, 5)
@@ -52,7 +52,7 @@ def was_refused(learnt: Learnt) -> None:
 
 
 def never_got_there(learnt: Learnt) -> None:
-    """Somebody looked, and the load was over."""
+    """A customer read a list, and the load ended."""
     learnt.looked(empty=False)
 
 

@@ -49,7 +49,7 @@ def offers(kept: Kept) -> list[tuple[int | None, list[int]]]:
 
 
 def of_one(transport: Scripted) -> list[bool]:
-    """Of each list that was asked for, whether it was one barber's."""
+    """For each requested list, whether it was one barber's."""
     return ["barber_id" in request.path for request in transport.asked if request.kind == "slots"]
 
 

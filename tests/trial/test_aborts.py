@@ -24,7 +24,7 @@ def watch(**aborts) -> Watch:
 
 
 def reasons(of: Watch, seconds: int, *tallies: Tally, broken=()) -> list[str]:
-    """What is said in each of these seconds, while every look sees the same."""
+    """The reasons in each of these seconds, with the same counts each time."""
     return [of.look(float(at), tallies, (), broken) for at in range(1, seconds + 1)]
 
 

@@ -14,7 +14,7 @@ from closeshave.trial import bytecode
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
-    """A package of ours and one of others' without byte code, and a cache directory of the user's."""
+    """A package of the harness and one of others without byte code, and a cache directory of the user's."""
     for name, files in (("ours", ("__init__.py", "part.py")), ("theirs", ("__init__.py", "used.py", "unused.py"))):
         (tmp_path / "site" / name).mkdir(parents=True)
         for file in files:
@@ -39,7 +39,7 @@ def make(site):
 
 
 def compiled(site):
-    """The files that have byte code where Python looks for it now."""
+    """The files whose byte code Python finds now."""
     return sorted(str(path.relative_to(site)) for path in site.rglob("*.py") if Path(cache_from_source(str(path))).exists())
 
 

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.trial, pytest.mark.timeout(400)]
 
 
 def carried_out(tmp_path, monkeypatch, processors_available):
-    """A whole trial in this process, on a machine of which so many processors may be used; its conclusion and what it said."""
+    """A whole trial in this process, on a machine with a given number of usable processors; its conclusion and its output."""
     monkeypatch.setattr(processors, "available", lambda: processors_available)
     plan = tmp_path / "short.yaml"
     plan.write_text(f"{plan_text()}rate: auto\n")

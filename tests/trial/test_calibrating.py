@@ -27,7 +27,7 @@ S = 1_000_000_000
 
 
 def counts(per_s: int, seconds: int) -> calibrating._Counts:
-    """Looks ten times a second at customers who send so many requests, and canaries who send half of that."""
+    """Ten readings per second, with a given number of customers' requests and half as many of canaries."""
     at_ns = [S // 10 * index for index in range(10 * seconds + 1)]
     return calibrating._Counts(at_ns, [at * per_s // S for at in at_ns], [at * per_s // 2 // S for at in at_ns])
 
@@ -115,7 +115,7 @@ def test_a_calibrated_trial_is_the_one_that_its_options_repeat() -> None:
 
 
 def begun(place: Path, plan: str) -> tuple[Trial, io.StringIO]:
-    """A trial of a shipped plan whose environment is up, as far as a calibration asks; and what it says."""
+    """A trial of a shipped plan whose environment runs, as far as a calibration needs it; and its output."""
     prepared = prepare(plan)
     manifest = Manifest(
         id="id", plan=plan, environment="e", target="t", seed=1, evidence="rehearsed", version="0", started_at="2026-11-21T00:00:00+00:00",

@@ -28,7 +28,7 @@ def write(run: Path, second: int, change: Mapping[str, float]) -> None:
 
 
 def looks(run: Path, busy: range, *, ignores_disturbed: bool = True, seconds: int = 30) -> list[Counted]:
-    """A look a second, each with nine bad requests of ten; the sampler's line comes a second late."""
+    """One reading per second, each with nine bad requests of ten; the sampler's line comes a second late."""
     disturbances, found = Disturbances(run, ignores_disturbed), list[Counted]()
     for second in range(seconds):
         if second:

@@ -20,7 +20,7 @@ def toy(tmp_path):
 
 
 def end(deployment, parts):
-    """Kill these processes, whoever started them."""
+    """Kill these processes."""
     victims = [identity for part in parts for identity in processes.family(Path(deployment.root), part)]
     processes.send(victims, signal.SIGKILL)
     assert processes.gone(victims, 5) == []

@@ -19,7 +19,7 @@ def effect(action: str, booking: int | None, **fields: Any) -> Effect:
 
 
 def told(*looks: tuple[float, list[Effect]], broken=()) -> list[str]:
-    """What each look says."""
+    """The result of each reading."""
     slots = Slots()
     return [slots.look(at_s, effects, broken) for at_s, effects in looks]
 

@@ -12,7 +12,7 @@ from closeshave.trial import stopping
 
 @pytest.fixture
 def harness(tmp_path):
-    """A run directory whose harness is a real process that ends when it is told to."""
+    """A run directory whose harness is a real process that ends when it is stopped."""
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     beating(tmp_path / "run", identify(process.pid))
     yield process

@@ -55,7 +55,7 @@ def customer(*options: str) -> Iterator[tuple[Plain, Customer]]:
 
 @pytest.fixture(scope="module")
 def seen() -> Iterator[tuple[Plain, Customer]]:
-    """A platform with every habit, shared: nobody breaks it."""
+    """A platform with every peculiarity, shared: no test breaks it."""
     with customer() as both:
         yield both
 
