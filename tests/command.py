@@ -1,15 +1,19 @@
 """The command ``closeshave`` in a process of its own, forked from one that has imported it: a hundredth of a second instead of one or two.
 
-The process, its streams, its exit code and its end are the real ones. What an interpreter decides when it starts (its locale, its encoding, closed
-descriptors) is not tried by it; who tests that starts ``python -m closeshave``.
+The process, its streams and its exit code are the real ones. It ends as an interpreter does, but for the million shared objects that are not taken
+apart one by one. What an interpreter decides when it starts (its locale, the encoding of its
+streams), it decides once for all commands that are forked from it: another locale takes another :func:`forked`. That a command can be started at all
+with closed descriptors, or in a strange locale, is seen by those tests alone that start ``python -m closeshave``.
 
 As a program (``python -m tests.command DESCRIPTOR``) it is the process that forks.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
+import importlib
 import json
 import os
 import resource
@@ -17,12 +21,21 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-ENVIRON = {"PATH": "/usr/bin:/bin", "COLUMNS": "400", "PYTHONIOENCODING": "utf-8"}
+PLAIN = {"PATH": "/usr/bin:/bin", "COLUMNS": "400"}
+ENVIRON = {**PLAIN, "PYTHONIOENCODING": "utf-8"}
+IN_ASCII = {**PLAIN, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+"""As on a machine without any locale."""
+IMPORTED = (
+    "conclusion", "environments.doctor", "environments.drivers", "environments.errors", "environments.registry", "environments.remote.examination",
+    "faults.heal", "loadgen.compiled", "report.story", "report.terminal", "trial.display", "trial.outlook", "trial.running", "trial.stopping",
+)  # fmt: skip
+"""What commands import when they are carried out."""
 WITHIN_S = 120.0
 LARGEST = 2**20
 """Bytes of a request."""
@@ -47,6 +60,8 @@ class Command:
     """The command, as often as wanted."""
 
     forking: socket.socket
+    environ: Mapping[str, str]
+    """What the process that forks was started with, and what every command gets."""
 
     def __call__(
         self,
@@ -56,13 +71,14 @@ class Command:
         memory_bytes: int | None = None,
         stdout: int | None = None,
         stderr: int | None = None,
+        closed: Sequence[int] = (),
     ) -> Done:
-        """Carry it out with these arguments, in this directory, with these variables and :data:`ENVIRON`; what it says goes to descriptors instead,
-        where they are given. Raises :class:`TimeoutError`.
+        """Carry it out with these arguments, in this directory, with these variables beside :attr:`environ`; what it says goes to descriptors instead,
+        where they are given. Of its standard streams, those that are named are closed. Raises :class:`TimeoutError`.
         """
         asked = {
             "arguments": [os.fsencode(str(each)).hex() for each in arguments], "cwd": str(cwd or Path.cwd()),
-            "environ": {**ENVIRON, **(environ or {})}, "memory_bytes": memory_bytes,
+            "environ": {**self.environ, **(environ or {})}, "memory_bytes": memory_bytes, "closed": [*closed],
         }  # fmt: skip
         with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
             streams = [given if given is not None else kept.fileno() for given, kept in ((stdout, said), (stderr, complained))]
@@ -76,18 +92,18 @@ def _content(descriptor: int) -> bytes:
 
 
 @contextlib.contextmanager
-def forked() -> Iterator[Command]:
-    """The process that forks, until the block ends."""
+def forked(environ: Mapping[str, str] = ENVIRON) -> Iterator[Command]:
+    """The process that forks, until the block ends; started with these variables and no others."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         ours.settimeout(WITHIN_S)
         program = [sys.executable, "-m", "tests.command", str(theirs.fileno())]
         process = subprocess.Popen(
-            program, pass_fds=[theirs.fileno()], cwd=Path(__file__).parents[1], env=ENVIRON, stdin=subprocess.DEVNULL
+            program, pass_fds=[theirs.fileno()], cwd=Path(__file__).parents[1], env={**environ}, stdin=subprocess.DEVNULL
         )
         theirs.close()
         try:
-            yield Command(ours)
+            yield Command(ours, environ)
         finally:
             process.kill()
             process.wait()
@@ -110,6 +126,19 @@ def _serve(asking: socket.socket) -> None:
         asking.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
+def _end(code: int) -> NoReturn:
+    """What an interpreter does at its end: it waits for threads, calls what wants to be called, and flushes its streams; 120 where that fails."""
+    threading._shutdown()  # type: ignore[attr-defined]  # what the interpreter itself calls
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except (OSError, ValueError):
+            code = 120
+    os._exit(code)
+
+
 def _become(asked: dict[str, Any], descriptors: list[int]) -> None:
     """What a shell would have prepared for the command."""
     for number, descriptor in enumerate(descriptors, start=1):
@@ -118,18 +147,34 @@ def _become(asked: dict[str, Any], descriptors: list[int]) -> None:
     os.chdir(str(asked["cwd"]))
     os.environ.clear()
     os.environ.update(asked["environ"])
+    # Looked up once, when it is first asked for: here too by this command alone.
+    tempfile.tempdir = None
     if asked["memory_bytes"]:
         resource.setrlimit(resource.RLIMIT_AS, (asked["memory_bytes"], asked["memory_bytes"]))
+    for number in asked["closed"]:
+        # What an interpreter makes of a descriptor that it finds closed.
+        setattr(sys, ("stdin", "stdout", "stderr")[number], None)
+        os.close(number)
     sys.argv = ["closeshave", *(os.fsdecode(bytes.fromhex(each)) for each in asked["arguments"])]
 
 
 if __name__ == "__main__":
-    from closeshave import cli, conclusion
-    from closeshave.environments import drivers, errors
-    from closeshave.report import story, terminal
-    from closeshave.trial import display, outlook, preparation, running
+    from closeshave import cli
+    from closeshave.environments.definition import read_definition
+    from closeshave.files.shipped import locate
+    from closeshave.trial.preparation import prepare
 
-    assert all((cli, conclusion, display, outlook, preparation, running, drivers, errors, story, terminal))
+    for module in IMPORTED:
+        importlib.import_module(f"closeshave.{module}")
+    # How files are read is worked out when the first one of a kind is.
+    prepare("smoke")
+    read_definition(locate("environments", "bookedbarber-staging"))
     gc.freeze()
     _serve(socket.socket(fileno=int(sys.argv[1])))
-    cli.main()
+    try:
+        cli.main()
+    except SystemExit as ended:
+        # Whatever else is raised ends the process with Python's own code and traceback.
+        if isinstance(ended.code, int):
+            _end(ended.code)
+        raise

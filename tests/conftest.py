@@ -1,15 +1,18 @@
 """Tests on real servers take turns: two sets of four databases on one small machine would only disturb each other."""
 
 import fcntl
+import gc
+import math
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from closeshave.control import engine
-from tests.command import forked
+from closeshave.control import engine, processors
+from tests.command import IN_ASCII, forked
 
 # How long an example takes on a busy machine says nothing of the code.
 settings.register_profile("any machine", deadline=None)
@@ -44,11 +47,35 @@ def command():
 
 
 @pytest.fixture(scope="session")
+def command_in_ascii():
+    """The same on a machine without any locale, where nothing but ASCII can be shown."""
+    with forked(IN_ASCII) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
 def images(_engine):
     """The images that an environment in containers runs from."""
     from closeshave.environments.containers.images import build  # noqa: PLC0415 - most tests need none
 
     build(print)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as may run at once: about a third of the time a test waits for a process of its own, or for a timeout."""
+    return math.ceil(1.5 * processors.available())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is imported and collected stays until the end: Python need not look through it for garbage, then or ever after."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -34,6 +35,8 @@ LARGEST_BYTES = 1 << 20
 DEEPEST = 64
 MOST_VALUES = 100_000
 """Limits of a file that a person writes: bytes, nesting of lists and mappings, and values after all aliases are expanded."""
+PARSED_KEPT = 16
+"""Number of parsed documents that are kept. A plan, its target and its environment are each read several times, for values and for line numbers."""
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 """Pattern of a name in a file, which may be a part of a verdict's ID or of a directory's name."""
@@ -68,13 +71,23 @@ def read(path: Path, type_: type[T]) -> T:
     """Read ``path`` as one value of ``type_``. Raises :class:`InvalidFile`, also when the file is missing or not YAML."""
     raw = document(path)
     try:
-        return TypeAdapter(type_).validate_python(raw)
+        value: T = _adapter(type_).validate_python(raw)  # type: ignore[arg-type]  # a class can be hashed, which its stub does not say
     except ValidationError as error:
         raise InvalidFile(*_merged(_problem(path, raw, item, type_) for item in error.errors())) from None
+    return value
+
+
+@cache
+def _adapter(type_: Any) -> TypeAdapter[Any]:
+    """Built only once for each type, because building takes longer than reading a file."""
+    return TypeAdapter(type_)
 
 
 def document(path: Path) -> Any:
-    """The YAML document of ``path`` with its line numbers. Raises :class:`InvalidFile`."""
+    """The YAML document of ``path`` with its line numbers. Raises :class:`InvalidFile`.
+
+    Every caller that reads the same text gets the same objects, so nobody may change them.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST_BYTES + 1)
@@ -89,11 +102,7 @@ def document(path: Path) -> Any:
         too = "large" if len(data) > LARGEST_BYTES else "deeply nested"
         raise InvalidFile(Problem(str(path), 0, "", f"too {too} to be a file of this kind"))
     try:
-        with warnings.catch_warnings():
-            # This warning would be printed with text of the file, which may control the terminal. Reusing a name is no mistake in YAML.
-            warnings.simplefilter("ignore", ReusedAnchorWarning)
-            loaded = YAML(typ="rt").load(text)
-        _written_out(loaded, {})
+        loaded = _parsed(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise InvalidFile(Problem(str(path), line, "", f"not valid YAML: {error.problem}")) from None
@@ -105,6 +114,17 @@ def document(path: Path) -> Any:
         raise InvalidFile(Problem(str(path), 0, "", f"not YAML of this kind: {type(error).__name__}: {error}")) from None
     if not isinstance(loaded, dict):
         raise InvalidFile(Problem(str(path), 1, "", "expected a mapping of keys to values"))
+    return loaded
+
+
+@lru_cache(maxsize=PARSED_KEPT)
+def _parsed(text: str) -> Any:
+    """The document in ``text``, with line numbers. Raises what the YAML library raises."""
+    with warnings.catch_warnings():
+        # This warning would be printed with text of the file, which may control the terminal. Reusing a name is no mistake in YAML.
+        warnings.simplefilter("ignore", ReusedAnchorWarning)
+        loaded = YAML(typ="rt").load(text)
+    _written_out(loaded, {})
     return loaded
 
 

@@ -11,20 +11,6 @@ from closeshave.files.shipped import locate
 SMOKE = locate("scenarios", "smoke").read_text()
 
 
-def closeshave(*arguments, cwd):
-    """The command in a process of its own, as users call it."""
-    command = [sys.executable, "-m", "closeshave", *map(str, arguments)]
-    return subprocess.run(
-        command,
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(cwd), "COLUMNS": "400"},
-    )
-
-
 def plan(tmp_path, old, new):
     """The smoke plan with one change."""
     assert old in SMOKE
@@ -61,8 +47,10 @@ def test_a_wrong_plan_ends_with_code_2_and_one_clear_message(tmp_path, command, 
 
 
 def test_a_valid_plan_is_said_to_be_valid(tmp_path):
-    """``validate`` starts nothing and ends with 0."""
-    done = closeshave("validate", "smoke", "nightly", cwd=tmp_path)
+    """``validate`` starts nothing and ends with 0: here with an interpreter of its own, as a shell would start it."""
+    words = [sys.executable, "-m", "closeshave", "validate", "smoke", "nightly"]
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "COLUMNS": "400"}
+    done = subprocess.run(words, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, [line.split()[0] for line in done.stderr.splitlines() if line.startswith("valid ")]) == (0, ["valid", "valid"])
 
 
@@ -74,8 +62,8 @@ def test_a_directory_that_is_no_run_is_refused(tmp_path, command):
     assert b"Traceback" not in done.stderr
 
 
-def test_taking_down_what_is_gone_already_is_no_error(tmp_path):
+def test_taking_down_what_is_gone_already_is_no_error(tmp_path, command):
     """Whoever cleans up twice is right both times."""
-    done = closeshave("env", "down", "embedded", "--root", tmp_path / "absent", cwd=tmp_path)
-    assert done.returncode == 0
-    assert "Traceback" not in done.stderr
+    done = command("env", "down", "embedded", "--root", tmp_path / "absent", cwd=tmp_path, environ={"HOME": str(tmp_path)})
+    assert done.code == 0
+    assert b"Traceback" not in done.stderr

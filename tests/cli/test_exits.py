@@ -6,7 +6,6 @@ import resource
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ def run(runs, tmp_path):
 
 
 def closeshave(*arguments, environ=None, **options):
-    """The command as a shell would call it; its code and what it said on both streams."""
+    """The command as a shell would call it, with an interpreter of its own; its code and what it said on both streams."""
     done = subprocess.run(
         [*COMMAND, *map(os.fspath, arguments)],
         check=False, timeout=120, stdin=subprocess.DEVNULL, env={**ENVIRON, **(environ or {})},
@@ -211,28 +210,20 @@ COMMANDS = {("list",): 0, ("validate", "smoke"): 0, ("report", "/nowhere"): 2, (
 """What anybody may ask anywhere, and the code of the answer."""
 
 
-def closing(descriptors):
-    """In the child, before the command is started."""
-    for descriptor in descriptors:
-        os.close(descriptor)
-
-
 @pytest.mark.parametrize(("arguments", "code"), COMMANDS.items(), ids=lambda each: " ".join(each) if isinstance(each, tuple) else str(each))
 @pytest.mark.parametrize("shown", ["in ASCII", "closed pipe", "full disk", "closed stdout", "closed stderr", "nothing open"])
-def test_no_terminal_makes_a_traceback(arguments, code, shown):
+def test_no_terminal_makes_a_traceback(arguments, code, shown, command_in_ascii):
     """Of any command: whoever cannot show its answer still ends with its code, and a product that is lost is an error."""
-    environ = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    closed = {"closed stdout": (1,), "closed stderr": (2,), "nothing open": (0, 1, 2)}.get(shown, ())
-    options: dict[str, Any] = {"preexec_fn": partial(closing, closed)} if closed else {}
+    options: dict[str, Any] = {"closed": {"closed stdout": (1,), "closed stderr": (2,), "nothing open": (0, 1, 2)}.get(shown, ())}
     if shown == "closed pipe":
         reading, writing = os.pipe()
         os.close(reading)
-        options = {"stdout": writing, "stderr": writing}
+        options |= {"stdout": writing, "stderr": writing}
     elif shown == "full disk":
         writing = os.open("/dev/full", os.O_WRONLY)
-        options = {"stdout": writing}
-    found, said = closeshave(*arguments, environ=environ, **options)
+        options |= {"stdout": writing}
+    done = command_in_ascii(*arguments, **options)
     if "stdout" in options:
         os.close(writing)
-    assert b"raceback" not in said
-    assert found in ({code, 4} if shown == "full disk" and not code else {code}), said
+    assert b"raceback" not in done.said
+    assert done.code in ({code, 4} if shown == "full disk" and not code else {code}), done.said

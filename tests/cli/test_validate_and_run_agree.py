@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import InvalidFile
 from closeshave.trial.preparation import prepare
-from tests.cli.test_cli import closeshave
+from tests.command import Command
 from tests.remote.definitions import document, write
 
 CAPS = {"requests_per_s": 50, "requests": 200_000, "duration": "10m", "regions_at_once": 1, "shards_at_once": 1}
@@ -49,13 +49,16 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("plan", "environment", "reason"), REFUSED, ids=[reason for *_, reason in REFUSED])
-def test_what_run_refuses_validate_refuses(tmp_path: Path, plan: dict[str, Any], environment: dict[str, Any], reason: str) -> None:
+def test_what_run_refuses_validate_refuses(
+    tmp_path: Path, command: Command, plan: dict[str, Any], environment: dict[str, Any], reason: str
+) -> None:
     """With the same message, and code 2."""
     path, elsewhere = smoke(tmp_path, **plan), small(tmp_path, **environment)
-    said = [closeshave(word, path, "--environment", elsewhere, cwd=tmp_path) for word in ("validate", "run")]
-    assert [done.returncode for done in said] == [2, 2]
+    home = {"HOME": str(tmp_path)}
+    said = [command(word, path, "--environment", elsewhere, cwd=tmp_path, environ=home) for word in ("validate", "run")]
+    assert [done.code for done in said] == [2, 2]
     assert said[0].stderr == said[1].stderr
-    assert reason in said[0].stderr.replace("\n", " ")
+    assert reason in said[0].stderr.decode().replace("\n", " ")
     assert not Path(tmp_path, "reports").exists()
 
 
@@ -77,9 +80,9 @@ def test_the_scale_that_is_proposed_fits_and_a_tenth_more_does_not(tmp_path: Pat
 
 
 @pytest.mark.parametrize("scale", ["0", "-1", "10.1", "nan", "inf"])
-def test_an_invalid_scale_is_refused(tmp_path: Path, scale: str) -> None:
+def test_an_invalid_scale_is_refused(tmp_path: Path, command: Command, scale: str) -> None:
     """With code 2, before anything is read."""
-    assert closeshave("validate", "smoke", "--rate-scale", scale, cwd=tmp_path).returncode == 2
+    assert command("validate", "smoke", "--rate-scale", scale, cwd=tmp_path).code == 2
 
 
 def test_what_no_scale_can_fix_gets_no_proposal(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -87,7 +85,7 @@ def test_a_directory_with_an_unknown_holder_stays_for_a_day(tmp_path, runtime, d
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["env", "status"], ["env", "down"], ["judge", "."], ["validate", "smoke"]], ids=str)
-def test_the_next_command_removes_what_a_dead_trial_left(tmp_path, runtime, arguments):
+def test_the_next_command_removes_what_a_dead_trial_left(tmp_path, runtime, arguments, command):
     """Whatever it is for, and also what lies in the temporary directory: a trial that cron started had no runtime directory."""
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -97,8 +95,7 @@ def test_the_next_command_removes_what_a_dead_trial_left(tmp_path, runtime, argu
         (base / "run" / "accounts.json").write_text("Planted-1234")
         dead = {"pid": 2**22 + 1, "started": 1.0, "processes": str(Path("/proc/self/ns/pid").readlink())}
         (base / "run" / private.HOLDER).write_text(json.dumps(dead))
-    environ = {**os.environ, "TMPDIR": str(temporary), "CLOSESHAVE_STATE_DIR": str(tmp_path / "state")}
-    subprocess.run([sys.executable, "-m", "closeshave", *arguments], env=environ, capture_output=True, timeout=60, check=False)
+    command(*arguments, environ={**os.environ, "TMPDIR": str(temporary), "CLOSESHAVE_STATE_DIR": str(tmp_path / "state")})
     assert [path for place in (runtime, temporary) for path in place.rglob("accounts.json")] == []
 
 

@@ -24,6 +24,12 @@ def run(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def described(tmp_path: Path) -> Deployment:
+    """Three processes in two regions, none of which runs: enough for whoever only reads what there is."""
+    return toys.described(tmp_path / "root")
+
+
+@pytest.fixture
 def toy(tmp_path: Path) -> Iterator[Deployment]:
     """Three real processes in two regions."""
     with toys.running(tmp_path / "root") as deployment:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from closeshave.clients import valkey
 from closeshave.clock import now_ns
 from closeshave.control.processes import stopped
-from closeshave.deployment import Deployment, Process
+from closeshave.deployment import Deployment, Link, Process
 from closeshave.faults import lifecycle
 from closeshave.faults.catalogue import KINDS, check
 from closeshave.faults.freezing import StillRunning, freeze
@@ -51,16 +52,17 @@ def test_partition_is_refused_where_regions_share_a_network() -> None:
 @pytest.mark.parametrize(
     "kind", ["cache.slow", "region.slow", "region.lossy", "region.flapping", "region.data-links-cut", "region.customers-cut"]
 )
-def test_links_that_are_not_there_cannot_be_disturbed(kind: str, toy: Deployment) -> None:
+def test_links_that_are_not_there_cannot_be_disturbed(kind: str, described: Deployment) -> None:
     """Without Toxiproxy such a fault is not injected, and the reason is stated."""
     scope = {"tier": "cache"} if kind.startswith("cache") else {"region": toys.NEAR}
-    assert "no links that can be disturbed" in KINDS[kind].unfit(KINDS[kind].aim(toy, scope, {}))
+    assert "no links that can be disturbed" in KINDS[kind].unfit(KINDS[kind].aim(described, scope, {}))
 
 
 @pytest.mark.parametrize("kind", [name for name in KINDS if name.startswith("cache.")])
-def test_unknown_tier_is_no_target(kind: str, toy: Deployment) -> None:
+def test_unknown_tier_is_no_target(kind: str, described: Deployment) -> None:
     """Nothing is injected into what does not exist."""
-    assert KINDS[kind].unfit(KINDS[kind].aim(toy, {"tier": "cash"}, {}))
+    linked = replace(described, links=(Link("to-a-tier", "app-cache", toys.NEAR, 1, 2, 3),))
+    assert "has no tier 'cash'" in KINDS[kind].unfit(KINDS[kind].aim(linked, {"tier": "cash"}, {}))
 
 
 @pytest.mark.parametrize(
@@ -73,9 +75,9 @@ def test_unknown_tier_is_no_target(kind: str, toy: Deployment) -> None:
         ("region.slow", {}, []),
     ],
 )
-def test_steps_of_a_fault(kind: str, parameters: dict[str, float], after_s: list[float], toy: Deployment) -> None:
+def test_steps_of_a_fault(kind: str, parameters: dict[str, float], after_s: list[float], described: Deployment) -> None:
     """Steps come in time order, as many as fit into the hold."""
-    aim = KINDS[kind].aim(toy, {"region": toys.NEAR}, parameters)
+    aim = KINDS[kind].aim(described, {"region": toys.NEAR}, parameters)
     assert [stroke.after_s for stroke in islice(KINDS[kind].course(aim), 5)] == after_s
 
 
@@ -83,10 +85,10 @@ def test_steps_of_a_fault(kind: str, parameters: dict[str, float], after_s: list
     ("edge", "struck"),
     [(FaultEdge.INJECTED, True), (FaultEdge.OBSERVED, True), (FaultEdge.HEALED, False), (FaultEdge.VERIFIED_HEALED, False)],
 )
-def test_nothing_is_injected_once_healing_has_begun(edge: FaultEdge, struck: bool, toy: Deployment, run: Path) -> None:
+def test_nothing_is_injected_once_healing_has_begun(edge: FaultEdge, struck: bool, described: Deployment, run: Path) -> None:
     """The steps of a fault never undo a healing, whichever process heals."""
     ledger = Ledger(run)
-    ledger.plan("f", Undo("region.flapping", {"region": toys.NEAR}, {}, toy.root), ttl_s=60, strike_ns=0)
+    ledger.plan("f", Undo("region.flapping", {"region": toys.NEAR}, {}, described.root), ttl_s=60, strike_ns=0)
     ledger.passed("f", edge, now_ns(), {})
     strokes: list[str] = []
 
@@ -94,7 +96,7 @@ def test_nothing_is_injected_once_healing_has_begun(edge: FaultEdge, struck: boo
         strokes.append("struck")
         return ("one change",)
 
-    lifecycle.carry_out_step(ledger, "f", Aim(toy, {}, {}), Step(1.0, "it is down", strike), after(5), print)
+    lifecycle.carry_out_step(ledger, "f", Aim(described, {}, {}), Step(1.0, "it is down", strike), after(5), print)
     assert bool(strokes) is struck
     assert (("note", "f: it is down (1 change)") in marks(run)) is struck
 

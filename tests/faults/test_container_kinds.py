@@ -103,10 +103,10 @@ def test_the_network_that_the_harness_uses_is_never_cut(platform: Deployment) ->
 
 
 @pytest.mark.parametrize("name", ["region.partitioned", "region.customers-partitioned", "shard.primary-partitioned"])
-def test_where_nothing_runs_in_containers_nothing_can_be_cut(name: str, toy: Deployment) -> None:
+def test_where_nothing_runs_in_containers_nothing_can_be_cut(name: str, described: Deployment) -> None:
     """The fault says so as its reason."""
     kind = KINDS[name]
-    assert "there is no network to cut" in kind.unfit(kind.aim(toy, {key: SCOPES[key] for key in kind.scope}, {}))
+    assert "there is no network to cut" in kind.unfit(kind.aim(described, {key: SCOPES[key] for key in kind.scope}, {}))
 
 
 @pytest.mark.parametrize(

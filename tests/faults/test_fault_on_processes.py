@@ -35,18 +35,24 @@ BROKEN = {"near-0": False, "near-1": False, "far-0": True}
 Begin = Callable[[Deployment, Path, Fault, int], child.Child]
 
 
-@pytest.fixture(params=["interpreter", "forked"])
-def begin(request: pytest.FixtureRequest, run: Path) -> Iterator[Begin]:
-    """Both ways to have an experiment in a process of its own."""
-    if request.param == "interpreter":
-        yield child.start
-        return
-    server = ForkServer.start(run)
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    """Forks for any run: which one, an order says."""
+    server = ForkServer.start(tmp_path_factory.mktemp("forking"))
     try:
         server.wait_ready()
-        yield lambda deployment, run, fault, at_ns: server.fork(child.order(deployment, run, fault, at_ns))
+        yield server
     finally:
         server.close()
+
+
+@pytest.fixture(params=["interpreter", "forked"])
+def begin(request: pytest.FixtureRequest) -> Begin:
+    """Both ways to have an experiment in a process of its own."""
+    if request.param == "interpreter":
+        return child.start
+    server: ForkServer = request.getfixturevalue("server")
+    return lambda deployment, run, fault, at_ns: server.fork(child.order(deployment, run, fault, at_ns))
 
 
 def never() -> bool:

@@ -273,8 +273,9 @@ def test_a_kind_names_every_sort_of_link_that_it_works_on(kind: str, paper: Depl
     assert set(ON_LINKS) <= set(catalogue.KINDS)
 
 
-def test_a_fault_on_links_without_toxiproxy_is_refused(paper: Deployment, tmp_path: Path) -> None:
+def test_a_fault_on_links_without_toxiproxy_is_refused(paper: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In every way in which it is started: it is not injected, and the reason is stated."""
+    monkeypatch.setattr(lifecycle, "FIT_WITHIN_S", 0.0)
     straight = replace(paper, root=str(tmp_path), links=(), straight=("app-cache", "ingress"))
     kind = catalogue.KINDS["cache.slow"]
     aim = kind.aim(straight, {"tier": "cache"}, {})

@@ -148,12 +148,12 @@ def test_faults_apart_are_undone_at_the_same_time(run: Path, broken: Broken) -> 
     ],
 )
 def test_only_faults_in_effect_on_other_parts_are_waited_for(
-    run: Path, toy: Deployment, edge: FaultEdge, shard: int, at_s: int, waits: bool
+    run: Path, described: Deployment, edge: FaultEdge, shard: int, at_s: int, waits: bool
 ) -> None:
     """Not those that are undone, that touch the same part (they wait for this one), or whose time has passed."""
     book = Ledger(run)
     for name, on in (("mine", 1), ("other", shard)):
-        book.plan(name, Undo("shard.x", {"shard": on}, {}, toy.root), ttl_s=60, strike_ns=0)
+        book.plan(name, Undo("shard.x", {"shard": on}, {}, described.root), ttl_s=60, strike_ns=0)
     if edge is not FaultEdge.PLANNED:
         book.passed("other", edge, now_ns(), {})
     mine = next(fault for fault in book.open() if fault.fault == "mine")

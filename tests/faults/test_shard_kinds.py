@@ -66,28 +66,29 @@ def test_wrong_fault_is_refused(kind: str, scope: Mapping[str, str | int], param
     assert any(says in problem for problem in check(fault(kind, scope, parameters), environment="embedded"))
 
 
-def test_all_of_an_etcd_that_starts_empty_is_never_lost(toy: Deployment) -> None:
+def test_all_of_an_etcd_that_starts_empty_is_never_lost(described: Deployment) -> None:
     """An etcd whose killed members start empty would come back without anything."""
     empty = replace(
-        toy, processes=(Process("etcd-1", "etcd", None, (sys.executable, "-m", "closeshave.environments.servers.etcd_rejoin", "etcd")),)
+        described,
+        processes=(Process("etcd-1", "etcd", None, (sys.executable, "-m", "closeshave.environments.servers.etcd_rejoin", "etcd")),),
     )
     assert "starts empty" in etcd_lost.KIND.unfit(etcd_lost.KIND.aim(empty, {}, {}))
 
 
-def test_another_process_is_not_a_member_of_etcd(toy: Deployment) -> None:
+def test_another_process_is_not_a_member_of_etcd(described: Deployment) -> None:
     """A process that is not of etcd is refused, with the names of those that are."""
-    known = replace(toy, processes=(*toy.processes, Process("etcd-1", "etcd", None, ("etcd",))))
+    known = replace(described, processes=(*described.processes, Process("etcd-1", "etcd", None, ("etcd",))))
     aim = etcd_member_lost.KIND.aim(known, {"process": "near-0"}, {})
     assert etcd_member_lost.KIND.unfit(aim) == "near-0 is not an etcd member; available: etcd-1"
 
 
-def test_link_that_does_not_exist_cannot_be_slowed(toy: Deployment) -> None:
+def test_link_that_does_not_exist_cannot_be_slowed(described: Deployment) -> None:
     """Without Toxiproxy, the fault states this as its reason."""
-    without = replace(toy, missing={"toxiproxy": "no Go here"})
+    without = replace(described, missing={"toxiproxy": "no Go here"})
     assert "no Go here" in replication_delayed.KIND.unfit(replication_delayed.KIND.aim(without, {"shard": 1}, {}))
 
 
-def test_standbys_stream_through_their_primarys_link(toy: Deployment) -> None:
+def test_standbys_stream_through_their_primarys_link(described: Deployment) -> None:
     """Of all links only the one that leads to the primary for replication is used."""
     lead = Member("shard1-a", 1, toys.NEAR, 15001, 15002, "shard1-a")
     links = (
@@ -95,7 +96,7 @@ def test_standbys_stream_through_their_primarys_link(toy: Deployment) -> None:
         Link("shard1-b-replication", "replication", toys.FAR, 1, 3, 15011, shard=1),
         Link("us-west-2-shard1-primary", "app-database", toys.NEAR, 1, 4, 15001, shard=1),
     )
-    aim = replication_delayed.KIND.aim(replace(toy, links=links), {"shard": 1}, {})
+    aim = replication_delayed.KIND.aim(replace(described, links=links), {"shard": 1}, {})
     assert [link.name for link in replication.links_from(aim, lead)] == ["shard1-a-replication"]
 
 

@@ -1,12 +1,15 @@
 """Bad input gets an error that names file, line, key and what would be right."""
 
+import copy
 from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closeshave.files.yamlfile import STRICT, InvalidFile, Seconds, read, seconds
+from closeshave.files.shipped import available
+from closeshave.files.yamlfile import STRICT, InvalidFile, Seconds, document, read, seconds
+from closeshave.trial.preparation import prepare
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,25 @@ def test_a_missing_file_is_named(tmp_path):
     """No such file is a message, not a traceback."""
     with pytest.raises(InvalidFile, match=r"absent.yaml: no such file"):
         read(tmp_path / "absent.yaml", Outer)
+
+
+def test_a_file_that_was_changed_is_read_again(tmp_path):
+    """Only the same text is not parsed twice, whatever the file's name and times are."""
+    path = write(tmp_path, "name: x\n")
+    assert read(path, Outer).name == "x"
+    assert read(write(tmp_path, "name: y\n"), Outer).name == "y"
+    with pytest.raises(InvalidFile, match=r"some.yaml:1: nmae: unknown key"):
+        read(write(tmp_path, "nmae: x\n"), Outer)
+
+
+@pytest.mark.parametrize("plan", available("scenarios"))
+def test_nobody_changes_what_was_read(plan):
+    """A plan, its target and its environment are looked into many times, and each time the same objects are given."""
+    prepared = prepare(plan)
+    paths = (prepared.inputs.plan, prepared.inputs.target, prepared.inputs.environment)
+    before = [copy.deepcopy(document(path)) for path in paths]
+    prepare(plan)
+    assert [document(path) for path in paths] == before
 
 
 @pytest.mark.parametrize(("text", "value"), [("250ms", 0.25), ("90s", 90), ("1m30s", 90), ("24h", 86400), ("1.5h", 5400), (0, 0)])

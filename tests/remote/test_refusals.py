@@ -1,6 +1,6 @@
 """A platform that must not be loaded is refused by the command: a clear message, exit code 2, and nothing was started."""
 
-from functools import partial
+import os
 
 import pytest
 
@@ -8,14 +8,20 @@ from closeshave.environments.definition import read_remote
 from closeshave.environments.remote.lock import Lock
 from closeshave.environments.remote.permission import VARIABLE
 from tests.remote import plans
-from tests.remote.command import call
+from tests.remote.command import Ended
 from truth.plain.running import plain
 
 
 @pytest.fixture
-def closeshave(tmp_path):
+def closeshave(tmp_path, command):
     """The command, with a state of its own."""
-    return partial(call, tmp_path)
+
+    def call(*arguments, **environ):
+        state = {"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+        done = command(*arguments, environ={**os.environ, "COLUMNS": "200", **state, **environ})
+        return Ended(done.code, (done.stderr + done.stdout).decode(), tmp_path / "runs")
+
+    return call
 
 
 def refused(ended, sentence):

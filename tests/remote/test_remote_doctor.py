@@ -1,10 +1,6 @@
 """The doctor of a platform: every route, every peculiarity by name, the file that fits; and afterwards no booking of the examination is left."""
 
 import itertools
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import httpx
 import pytest
@@ -286,55 +282,48 @@ def test_a_fingerprint_that_only_the_other_route_has_is_proposed(tmp_path):
     assert examined.proposed.sections["fingerprint"]["expect"] == {"service": "plain-barbers", "environment": "staging"}
 
 
-def doctor_command(*arguments, cwd=None):
-    """The command, wide enough for its table."""
-    wide = {**os.environ, "COLUMNS": "250", "PYTHONPATH": str(Path.cwd())}
-    command = [sys.executable, "-m", "closeshave", "doctor", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=wide, cwd=cwd)
-
-
-def test_the_command_prints_a_table_and_proposes_a_file_that_is_valid(tmp_path, fresh):
+def test_the_command_prints_a_table_and_proposes_a_file_that_is_valid(tmp_path, fresh, command):
     """Next to the file, which is not changed; an existing proposal is not overwritten."""
     path = write(tmp_path / "mine.yaml", document(fresh.url))
     before = path.read_text()
-    done = doctor_command("--environment", path, "--write")
-    assert done.returncode == 0, done.stderr
-    assert "capabilities.franchises: false" in " ".join(done.stderr.replace("│", " ").split())
+    done = command("doctor", "--environment", path, "--write")
+    assert done.code == 0, done.said
+    assert "capabilities.franchises: false" in " ".join(done.stderr.decode().replace("│", " ").split())
     proposed = tmp_path / "mine.yaml.proposed"
-    assert done.stdout.strip() == str(proposed)
+    assert done.stdout.decode().strip() == str(proposed)
     assert path.read_text() == before
     assert YAML(typ="safe").load(proposed)["capabilities"]["ready_by"] == "body"
     assert read_definition(proposed).capabilities.franchises is False
-    again = doctor_command("--environment", path, "--write")
-    assert again.returncode == 2
-    assert "nothing is overwritten" in again.stderr
+    again = command("doctor", "--environment", path, "--write")
+    assert again.code == 2
+    assert b"nothing is overwritten" in again.stderr
 
 
-def test_from_an_address_alone_a_complete_first_file_is_written(tmp_path):
+def test_from_an_address_alone_a_complete_first_file_is_written(tmp_path, command):
     """It is valid, and says which values are guesses; a second time it is not overwritten."""
     with plain(*itertools.chain(*(("--habit", f"{name}={value}") for name, value in AS_SEEN.items()))) as platform:
-        done = doctor_command("--url", platform.url, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-        path = tmp_path / done.stdout.strip()
+        done = command("doctor", "--url", platform.url, cwd=tmp_path)
+        assert done.code == 0, done.said
+        path = tmp_path / done.stdout.decode().strip()
         definition = read_remote(path)
         # Asked by its own file, the platform gives no cause to change it.
         examined = examination.examine(definition)
         assert {each["status"] for each in everybodys(platform)} == {"cancelled"}
-        again = doctor_command("--url", platform.url, cwd=tmp_path)
+        again = command("doctor", "--url", platform.url, cwd=tmp_path)
     assert definition.stage == "staging"
     assert definition.fingerprint.path == "/health/"
     assert definition.capabilities.zone == "UTC"
     assert "A guess" in path.read_text()
     assert "fingerprint" not in examined.proposed.sections
     assert TypeAdapter(Capabilities).validate_python(examined.proposal) == definition.capabilities
-    assert (again.returncode, "nothing is overwritten" in again.stderr) == (2, True)
+    assert (again.code, b"nothing is overwritten" in again.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "http://127.0.0.1:1", "127.0.0.1"])
-def test_an_address_that_is_invalid_or_does_not_answer_is_refused(tmp_path, url):
+def test_an_address_that_is_invalid_or_does_not_answer_is_refused(tmp_path, command, url):
     """With the reason, and no file."""
-    done = doctor_command("--url", url, cwd=tmp_path)
-    assert done.returncode == 2
+    done = command("doctor", "--url", url, cwd=tmp_path)
+    assert done.code == 2
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from functools import cache
 from html.parser import HTMLParser
 
 import pytest
@@ -52,6 +53,7 @@ class Page(HTMLParser):
             self.visible += data
 
 
+@cache
 def rendered(variant: str) -> str:
     """The page of one variant of the made-up run."""
     if variant == "hostile":
