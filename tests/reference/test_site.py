@@ -62,3 +62,25 @@ def test_every_link_leads_somewhere(path):
             assert there.is_relative_to(DOCS), f"{path.name}: {link} leads out of the site"
         if anchor and there.suffix == ".md":
             assert anchor in anchors(there), f"{path.name}: {link}"
+
+
+NAMED = re.compile(r"`((?:benchmarks|chaos|closeshave|docs|environments|proving|scenarios|tests|truth)/[\w./*-]+)`")
+PLACEHOLDER = re.compile(r"[A-Z]{4,}|mine|/runs?/|family/name|/shipped/")
+"""Parts of paths that stand for others: a family, a file of the reader's own, a run."""
+
+
+@pytest.mark.parametrize("path", [*PAGES, *ROOT.glob("*.md")], ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_that_a_page_names_is_there(path):
+    """Whoever follows a how-to finds the files in which it says that something is to be written."""
+    if path.name == "CHANGELOG.md" or path.parent.name == "decisions":
+        # They tell of the past.
+        return
+    named = [name for name in NAMED.findall(path.read_text()) if not PLACEHOLDER.search(name)]
+    assert [name for name in named if not any(ROOT.glob(name.rstrip("/")))] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_name_is_in_the_file_that_a_page_names_with_it(path):
+    """As in: `share_bounds` in `closeshave/judge/measures/sampling.py`."""
+    pairs = re.findall(r"`([A-Za-z_]+)` (?:in|of) `(closeshave/[\w./-]+\.py)`", path.read_text())
+    assert [(name, file) for name, file in pairs if not re.search(rf"\b{name}\b", (ROOT / file).read_text())] == []
