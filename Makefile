@@ -61,7 +61,7 @@ measured-error: $(INSTALLED) ## What the judges measure of a server that follows
 
 docs: $(DOCS_INSTALLED) ## The reference made again from the code, and the documentation as one site in site/ (a broken link is an error)
 	$(BIN)/python -m closeshave.reference docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "site/index.html"
 
 lint: $(INSTALLED) ## ruff and mypy, both strict
