@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from closeshave.history import FaultEdge, History
 from closeshave.judge.verdict import Assessment, FaultFigures
+from closeshave.report.doubts import Doubtful
 from closeshave.vocabulary import SignalKind
 
 SIGNAL_KINDS = (SignalKind.SUSPECTED, SignalKind.PROMOTED, SignalKind.DEMOTED, SignalKind.ALERT)
@@ -55,6 +56,8 @@ class Axis:
     phases: tuple[Stretch, ...]
     bands: tuple[Band, ...]
     ticks: tuple[Tick, ...]
+    doubts: tuple[Doubtful, ...] = ()
+    """Where figures are doubtful; empty as well where nobody asked."""
 
 
 def axis(history: History, assessment: Assessment) -> Axis:

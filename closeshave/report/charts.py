@@ -11,13 +11,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from closeshave.judge.verdict import FaultFigures
+from closeshave.judge.verdict import Assessment
 from closeshave.report import words
 from closeshave.report.axis import Axis
 from closeshave.report.curves import Curves
 from closeshave.report.distribution import Distribution
-from closeshave.report.figures.recovery import split, total
 from closeshave.report.findings import Findings
+from closeshave.report.recovery import bounds, given, split, total
 from closeshave.report.series import Series
 
 BLUE, SKY, ORANGE, VERMILION, GREEN, PURPLE, GREY = "#0072b2", "#56b4e9", "#e69f00", "#d55e00", "#009e73", "#cc79a7", "#6b7280"
@@ -35,7 +35,7 @@ def render(findings: Findings, curves: Curves) -> dict[str, bytes]:
         "latency.png": _stack(f"{title}: response time", when, (_latency,), what),
         "errors.png": _stack(f"{title}: requests not answered well", when, (_errors,), what),
         "shards.png": _by_shard(f"{title}: by shard", when, what),
-        "recovery.png": _recovery(f"{title}: recovery", findings.assessment.faults),
+        "recovery.png": _recovery(f"{title}: recovery", findings.assessment),
         "distribution.png": _distribution(f"{title}: response times", curves.distributions),
     }
     return {name: _png(figure) for name, figure in drawn.items() if figure is not None}
@@ -104,8 +104,10 @@ def _by_shard(title: str, when: Axis, what: Series) -> Figure | None:
     return figure
 
 
-def _recovery(title: str, faults: tuple[FaultFigures, ...]) -> Figure | None:
-    if not any(split(fault) for fault in faults):
+def _recovery(title: str, assessment: Assessment) -> Figure | None:
+    faults, allowed_s = assessment.faults, bounds(assessment.verdicts)
+    longest_s = max((sum(value for _, value in split(fault)) for fault in faults), default=0.0)
+    if not longest_s:
         return None
     figure = Figure(figsize=(11, 1.3 + 0.6 * len(faults)), layout="constrained")
     plot = figure.add_subplot()
@@ -120,7 +122,12 @@ def _recovery(title: str, faults: tuple[FaultFigures, ...]) -> Figure | None:
                 row, value, left=elapsed, height=0.55, color=PART_COLOURS[name], hatch=_PART_HATCHES[name], edgecolor="white", label=label
             )
             elapsed += value
-        plot.text(elapsed, row, f" {total(fault)}", va="center", fontsize=9)
+        allowed = allowed_s.get(fault.id)
+        beside = ", ".join(filter(None, (total(fault), given(fault), "" if allowed is None else f"allowed {words.seconds(allowed)}")))
+        plot.text(elapsed, row, f" {beside}", va="center", fontsize=9)
+        # A bound far beyond every bar would make the bars invisible.
+        if allowed is not None and allowed <= 4 * longest_s:
+            plot.plot([allowed, allowed], [row - 0.4, row + 0.4], color="black", linewidth=1.5)
     plot.set_yticks(range(len(faults)), [words.clean(fault.id) for fault in faults])
     for tick in plot.get_yticklabels():
         tick.set_parse_math(False)
@@ -170,6 +177,8 @@ def _dress(plot: Axes, when: Axis, *, labelled: bool) -> None:
             plot.axvspan(phase.start_s, phase.end_s, color=GREY, alpha=0.12, linewidth=0)
         elif phase.start_s > 0:
             plot.axvline(phase.start_s, color=GREY, linewidth=0.5, linestyle=":")
+    for doubt in when.doubts:
+        plot.axvspan(doubt.start_s, doubt.end_s, facecolor="none", edgecolor=GREY, hatch="//", alpha=0.35, linewidth=0)
     for band in when.bands:
         plot.axvspan(band.start_s, band.end_s, color=ORANGE, alpha=0.14, linewidth=0)
         if band.recovered_s is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from closeshave.report.axis import Axis, axis
 from closeshave.report.distribution import Distribution, distributions
+from closeshave.report.doubts import doubts
 from closeshave.report.findings import Findings
 from closeshave.report.machine import Machine, machine
 from closeshave.report.series import Series, series
@@ -25,6 +26,7 @@ def curves(findings: Findings) -> Curves:
     """All that is drawn of a judged run."""
     history = findings.history
     when = axis(history, findings.assessment)
+    when = replace(when, doubts=doubts(history, findings.plan, findings.target, when.zero_ns, when.span_s))
     return Curves(
         axis=when,
         series=series(history.operations, when),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from closeshave.judge.verdict import Assessment, Status, Verdict
 from closeshave.plurals import counted, plural
 from closeshave.report import ranking, words
+from closeshave.report.kinds import VerdictKind, kind_of
 
 WORDS = {Status.PASS: "Pass", Status.INCONCLUSIVE: "Inconclusive", Status.FAIL: "Fail"}
 MARKS = {Status.PASS: "✔", Status.INCONCLUSIVE: "?", Status.FAIL: "✘"}
@@ -28,6 +29,8 @@ _ENDED = {
 """What an exit code says beyond the status."""
 
 _LONGEST_REASON = 240
+_MOST_OF_THE_RUN = 0.5
+"""Share of the judged time. A machine that was disturbed for longer may explain every figure that could not be decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,14 @@ def headline(assessment: Assessment, evidence: str, exit_code: int | None = None
         evidence=evidence,
         sentence=words.clean(_ENDED.get(exit_code or 0, "") + tell(assessment)).replace("\n", " "),
     )
+
+
+def notices(assessment: Assessment) -> tuple[str, ...]:
+    """What is wrong with the run and changes no verdict by itself, a sentence each: a disturbed machine, say."""
+    shown = (
+        one for one in assessment.verdicts if not one.gates and one.status is not Status.PASS and kind_of(one) is VerdictKind.PRECONDITION
+    )
+    return tuple(_sentence(one.reason[:1].upper() + one.reason[1:]) for one in shown if one.reason)
 
 
 def meaning(evidence: str) -> str:
@@ -95,7 +106,10 @@ def _failed(assessment: Assessment) -> str:
     failed = [one for one in ranking.worst_first(gating) if one.status is Status.FAIL]
     if not failed:
         return _reason(assessment)
-    return f"{len(failed)} of {_many(len(gating), 'check')} failed. {_why(failed[0])}"
+    said = f"{len(failed)} of {_many(len(gating), 'check')} failed. {_why(failed[0])}"
+    causes = [one for one in ranking.worst_first(gating) if one.status is Status.INCONCLUSIVE and kind_of(one) is VerdictKind.PRECONDITION]
+    # A failure is proven whatever else was wrong; what is inconclusive beside it may not be.
+    return f"{said} The run itself has trouble too. {_why(causes[0])}" if causes else said
 
 
 def _inconclusive(assessment: Assessment) -> str:
@@ -103,7 +117,20 @@ def _inconclusive(assessment: Assessment) -> str:
     held = sum(one.status is Status.PASS for one in gating)
     unsettled = [one for one in ranking.worst_first(gating) if one.status is Status.INCONCLUSIVE]
     why = _why(unsettled[0]) if unsettled else _reason(assessment)
-    return f"{held} of {_many(len(gating), 'check')} passed and none failed, but this is not a pass. {why}"
+    host = next((one for one in assessment.verdicts if one.measure == "host" and one.status is not Status.PASS), None)
+    if unsettled and host is not None and _explains(host, unsettled[0]):
+        # Its reason may name the other programs again, behind what was measured.
+        first = replace(unsettled[0], reason=unsettled[0].reason.partition("; ")[0])
+        why = f"{_sentence(host.reason[:1].upper() + host.reason[1:])} That may be why this is undecided: {_why(first)}"
+    # The cause first: whoever reads on knows then what the counts are worth.
+    return f"{why} {held} of {_many(len(gating), 'check')} passed and none failed, but this is not a pass."
+
+
+def _explains(host: Verdict, verdict: Verdict) -> bool:
+    """Whether a disturbed machine may be why this verdict is undecided: by its own words, or because most of the run was disturbed."""
+    if kind_of(verdict) is not VerdictKind.OBJECTIVE:
+        return False
+    return "other programs" in verdict.reason or (host.measured or 0.0) >= _MOST_OF_THE_RUN
 
 
 def _why(verdict: Verdict) -> str:

@@ -1,7 +1,8 @@
 """``report.html``: the whole report as one file that needs no network.
 
 What a history contains is hostile until proven otherwise: the templates escape everything, data for the script is JSON in which no tag can
-close, and the page's own content security policy lets nothing run but the one script whose hash it names.
+close, the script writes text and never markup, and the page's own content security policy lets nothing run but the two scripts whose hashes it
+names: the chart library, and the page's own.
 """
 
 from __future__ import annotations
@@ -10,42 +11,43 @@ import base64
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from closeshave.judge.integrity.registry import INVARIANTS
-from closeshave.report import ranking, rate, views, words
+from closeshave.report import rate, recovery, vendor, views, words
+from closeshave.report.breakdown import breakdown
+from closeshave.report.chartdata import chartdata
 from closeshave.report.curves import Curves
+from closeshave.report.entries import entries
 from closeshave.report.failures import failures
-from closeshave.report.figures.recovery import recovery
-from closeshave.report.figures.shards import shards
-from closeshave.report.figures.spread import spread
-from closeshave.report.figures.timeline import timeline
 from closeshave.report.findings import Findings
-from closeshave.report.headline import MARKS, headline, meaning
-from closeshave.report.machine import per_bin
-from closeshave.report.series import Floats
+from closeshave.report.headline import MARKS, headline, meaning, notices
+from closeshave.report.kinds import VerdictKind
+from closeshave.report.parts import parts
 
 TEMPLATES = Path(__file__).parent / "templates"
+SCRIPTS = ("base", "charts", "strip", "timeline", "requests", "links", "print")
+"""The page's own script, in the order of its parts: they are joined into one function."""
 
 
 def render(findings: Findings, curves: Curves) -> str:
     """The page."""
     history, assessment, manifest = findings.history, findings.assessment, findings.history.manifest
-    when, what = curves.axis, curves.series
-    homes = {shard.id: shard.home for shard in manifest.topology.shards}
-    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    when = curves.axis
     common, more_failures = failures(history.operations, when)
+    windows = breakdown(history.operations, when)
+    placed = entries(findings, when, windows)
+    own, library = script(), vendor.script()
 
-    rows = [views.row_view(row, findings.target, when.zero_ns) for row in ranking.rows(assessment.verdicts)]
     context = {
-        "css": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - the package's own file
-        "script": Markup(script),  # noqa: S704 - the package's own file
-        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "css": Markup(vendor.style() + (TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - the package's own files
+        "library": Markup(library),  # noqa: S704 - the package's own file
+        "script": Markup(own),  # noqa: S704 - the package's own files
+        "hashes": " ".join(f"'sha256-{_digest(text)}'" for text in (library, own)),
         "headline": headline(assessment, manifest.evidence, findings.exit_code),
+        "notices": notices(assessment),
         "assessment_mark": MARKS[assessment.status],
         "started": _moment(manifest.started_at),
         "ended": _moment(manifest.ended_at) if manifest.ended_at else words.UNKNOWN,
@@ -60,25 +62,43 @@ def render(findings: Findings, curves: Curves) -> str:
         "exit_code": findings.exit_code,
         "key_figures": views.key_figures(assessment),
         "integrity_figures": [text for _, text in views.integrity_figures(assessment)],
-        "rows": rows,
+        "first": placed.first,
+        "objectives": [one for one in placed.verdicts if one.view.kind is VerdictKind.OBJECTIVE],
+        "invariants": [one for one in placed.verdicts if one.view.kind is VerdictKind.INTEGRITY],
+        "preconditions": [one for one in placed.verdicts if one.view.kind is VerdictKind.PRECONDITION],
+        "faults": placed.faults,
+        "fault_anchors": placed.fault_anchors,
         "silences": views.silences(assessment),
-        "reasons": [words.clean(reason) for reason in assessment.reasons if not any(row.reason and row.reason in reason for row in rows)],
-        "verdicts": [views.verdict_view(verdict, findings.target, when.zero_ns) for verdict in ranking.worst_first(assessment.verdicts)],
-        "faults": [views.fault_view(fault, history.faults, when.zero_ns) for fault in assessment.faults],
-        "timeline": timeline(what, when, curves.machine),
-        "shards": shards(what, when, homes),
-        "recovery": recovery(assessment.faults),
-        "spread": spread(curves.distributions),
+        "reasons": [
+            words.clean(reason)
+            for reason in assessment.reasons
+            if not any(row.view.reason and row.view.reason in reason for row in placed.first)
+        ],
+        "axis": when,
+        "machine": curves.machine,
+        "recoveries": recovery.recoveries(assessment.faults, assessment.verdicts),
         "failures": common,
         "more_failures": more_failures,
-        "data": _for_script(curves),
+        "windows": windows,
+        "data": chartdata(curves, parts(history.operations, when), windows, placed.fault_anchors),
         "integrity": _integrity(findings),
         "history": history,
         "environment": views.flat_json(findings.attachments["environment.json"]) if "environment.json" in findings.attachments else (),
         "rerun": words.clean(findings.attachments["rerun.sh"]) if "rerun.sh" in findings.attachments else None,
+        "licence": vendor.licence(),
         "words": words,
     }
     return _environment().get_template("report.html.j2").render(context)
+
+
+def script() -> str:
+    """The page's own script."""
+    parts = ((TEMPLATES / "script" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    return '(() => {\n"use strict";\n' + "\n".join(parts) + "})();\n"
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _environment() -> Environment:
@@ -88,7 +108,8 @@ def _environment() -> Environment:
     filters: dict[str, Callable[..., str]] = {
         "clean": words.clean,
         "spaced": words.spaced,
-        "px": lambda value: f"{value:.1f}".removesuffix(".0"),
+        "percent": lambda share: f"{share * 100:.2f}%",
+        "seconds": lambda value: f"{value:.3f}",
     }
     environment.filters.update(filters)
     return environment
@@ -111,30 +132,3 @@ def _integrity(findings: Findings) -> list[tuple[str, str, bool]]:
     breaches = [(words.spaced(name), figure(name), bool(count)) for name, count in counts.breaches.items() if not INVARIANTS[name].doubt]
     doubts = [(words.spaced(name), words.count(count), False) for name, count in counts.breaches.items() if INVARIANTS[name].doubt]
     return [("acknowledged", words.count(counts.acknowledged), False), *breaches, *doubts]
-
-
-def _for_script(curves: Curves) -> dict[str, Any]:
-    """What the crosshair shows, in the units of the figures' names."""
-    when, what, load = curves.axis, curves.series, curves.machine
-    lines = {
-        "offered": what.offered_per_s,
-        "completed": what.completed_per_s,
-        "p50": what.p50_ms,
-        "p95": what.p95_ms,
-        "p99": what.p99_ms,
-        "bad": what.not_good_per_s,
-    }
-    return {
-        "bin_s": what.bin_s,
-        "span_s": when.span_s,
-        **{name: _short(values) for name, values in lines.items()},
-        "cpu": _short(per_bin(load.busy, load.at_s, what.starts_s + what.bin_s / 2) * 100) if load else None,
-        "shards": [{"shard": one.shard, "bad": _short(one.not_good_per_s), "p95": _short(one.p95_ms)} for one in what.shards],
-        "phases": [{"name": words.clean(one.name), "from": one.start_s, "to": one.end_s} for one in when.phases],
-        "faults": [{"name": words.clean(one.fault), "from": one.start_s, "to": one.end_s} for one in when.bands],
-        "signals": [{"at": one.at_s, "text": words.clean(f"{one.kind} {words.scope(one.scope)}")} for one in when.ticks],
-    }
-
-
-def _short(values: Floats) -> list[float | None]:
-    return [round(value, 2) if np.isfinite(value) else None for value in values.tolist()]

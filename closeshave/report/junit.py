@@ -30,7 +30,7 @@ def render(findings: Findings) -> bytes:
     suite.add_testcase(_whole_run(findings))
     zero_ns = axis(findings.history, assessment).zero_ns
     for verdict in assessment.verdicts:
-        suite.add_testcase(_case(verdict, suite.name, zero_ns))
+        suite.add_testcase(_case(verdict, suite.name, zero_ns, findings.plan.canaries.latency))
     for what, ones in (("not_run", assessment.not_run), ("not_asked", assessment.not_asked)):
         for one in ones:
             suite.add_property(f"{what}.{words.clean(one.id)}", words.clean(one.why))
@@ -55,7 +55,7 @@ def _whole_run(findings: Findings) -> TestCase:
     return case
 
 
-def _case(verdict: Verdict, suite: str, zero_ns: int) -> TestCase:
+def _case(verdict: Verdict, suite: str, zero_ns: int, canary_limit_s: float) -> TestCase:
     case = TestCase(words.clean(verdict.id), f"{suite}.{words.clean(verdict.measure)}")
     if told := words.exposed(verdict):
         case.system_out = words.clean(f"{words.measured(verdict)} {told}")
@@ -67,7 +67,7 @@ def _case(verdict: Verdict, suite: str, zero_ns: int) -> TestCase:
         return case
     kind = Failure if verdict.status is Status.FAIL else Error
     result = kind(message, verdict.status.value)
-    result.text = "\n".join([_figures(verdict), *_evidence(verdict, zero_ns)])
+    result.text = "\n".join([_figures(verdict), *_evidence(verdict, zero_ns, canary_limit_s)])
     case.result = [result]
     return case
 
@@ -76,10 +76,10 @@ def _figures(verdict: Verdict) -> str:
     return f"measured {words.measured(verdict)}, the promise is {words.bound(verdict)}, confidence {words.interval(verdict)}, n = {words.count(verdict.n)}"
 
 
-def _evidence(verdict: Verdict, zero_ns: int) -> list[str]:
+def _evidence(verdict: Verdict, zero_ns: int, canary_limit_s: float) -> list[str]:
     lines: list[str] = []
     for number, witness in enumerate(verdict.witnesses, 1):
-        told = testimony(witness, zero_ns)
+        told = testimony(witness, zero_ns, canary_limit_s)
         lines += ["", f"witness {number}: {told.why}"]
         lines += [f"  {name}: {value}" for name, value in told.facts]
         for table in told.tables:

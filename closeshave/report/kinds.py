@@ -37,6 +37,34 @@ PRECONDITIONS = {
 """Measures that say whether the other verdicts can be trusted, and their titles."""
 
 
+_CAUSES = (
+    "completeness",
+    "rate",
+    "evidence",
+    "judge",
+    "reconciliation",
+    "generator_health",
+    "shortage",
+    "proxy",
+    "rate_limits",
+    "clock_offset",
+    "clock",
+    "host",
+    "fault",
+    "observed",
+    "healed",
+    "in_flight",
+)
+"""Preconditions, the one first that explains the most of what else is wrong: after an early end no fault was observed and no count agrees."""
+
+
+def cause_rank(verdict: Verdict) -> int:
+    """The place of an inconclusive verdict among causes and effects: a smaller one explains a larger one."""
+    if verdict.measure in _CAUSES:
+        return _CAUSES.index(verdict.measure)
+    return len(_CAUSES) + (kind_of(verdict) is not VerdictKind.INTEGRITY)
+
+
 def kind_of(verdict: Verdict) -> VerdictKind:
     """The sort of this verdict; a measure that is not known is taken for an objective."""
     if verdict.measure in TITLES:

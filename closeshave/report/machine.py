@@ -25,6 +25,10 @@ class Machine:
     """Of it the environment's processes."""
     generator: Floats
     """Of it the load generator's."""
+    harness: Floats
+    """Of it the rest of the harness: the trial, its sampler, its faults and their proofs."""
+    others: Floats
+    """Of it all other programs."""
 
 
 def machine(resources: pd.DataFrame | None, axis: Axis) -> Machine | None:
@@ -44,19 +48,36 @@ def machine(resources: pd.DataFrame | None, axis: Axis) -> Machine | None:
         shares: Floats = np.clip((used / cores_s).to_numpy(np.float64), 0.0, 1.0)
         return shares
 
+    busy = ((host["user_s"] + host["system_s"]) / cores_s).to_numpy(np.float64)
+    platform, generator, harness = (
+        share(inside[~role.isin(_HARNESS_ROLES)]),
+        share(inside[role == "locust"]),
+        share(inside[role == "harness"]),
+    )
     return Machine(
         at_s=((host.index.to_numpy() - axis.zero_ns) / 1e9 - host["interval_s"].to_numpy() / 2).astype(np.float64),
-        busy=((host["user_s"] + host["system_s"]) / cores_s).to_numpy(np.float64),
-        platform=share(inside[~role.isin(_HARNESS_ROLES)]),
-        generator=share(inside[role == "locust"]),
+        busy=busy,
+        platform=platform,
+        generator=generator,
+        harness=harness,
+        # Not as it was recorded, so that the shares add up to what is drawn beside them.
+        others=np.clip(busy - platform - generator - harness, 0.0, 1.0),
     )
 
 
-def per_bin(values: Floats, at_s: Floats, middles_s: Floats) -> Floats:
-    """The sample nearest to each bin's middle; NaN where none lies within three seconds."""
-    after = np.clip(np.searchsorted(at_s, middles_s), 1, max(len(at_s) - 1, 1))
-    before = after - 1
-    after = np.minimum(after, len(at_s) - 1)
-    nearest = np.where(np.abs(at_s[after] - middles_s) < np.abs(at_s[before] - middles_s), after, before)
-    found: Floats = np.where(np.abs(at_s[nearest] - middles_s) <= 3.0, values[nearest], np.nan)
-    return found
+def broken(machine: Machine, longest_s: float = 3.0) -> Machine:
+    """The same with a sample of nothing (NaN) in every gap longer than ``longest_s``: a sampler that was frozen knows nothing of that time."""
+    gaps = np.flatnonzero(np.diff(machine.at_s) > longest_s) + 1
+    middles = (machine.at_s[gaps - 1] + machine.at_s[gaps]) / 2
+
+    def shares(values: Floats) -> Floats:
+        return np.insert(values, gaps, np.nan)
+
+    return Machine(
+        at_s=np.insert(machine.at_s, gaps, middles),
+        busy=shares(machine.busy),
+        platform=shares(machine.platform),
+        generator=shares(machine.generator),
+        harness=shares(machine.harness),
+        others=shares(machine.others),
+    )

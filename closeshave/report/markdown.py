@@ -10,6 +10,8 @@ from closeshave.plurals import counted
 from closeshave.report import ranking, rate, views, words
 from closeshave.report.findings import Findings
 from closeshave.report.headline import MARKS, headline, meaning
+from closeshave.report.kinds import VerdictKind
+from closeshave.report.recovery import recovered
 from closeshave.report.views import VerdictView
 
 _LONGEST_CELL = 200
@@ -59,7 +61,9 @@ def render(findings: Findings) -> str:
 
 
 def _row(row: VerdictView) -> tuple[str, ...]:
-    return (f"{row.mark} {row.word.lower()}", row.title, row.scope, row.measured, row.bound, row.interval, row.n, row.reason)
+    # Two objectives may be on one measure: the ID tells them apart.
+    name = f" ({row.id if row.alike == 1 else row.id.partition('/')[0]})" if row.kind is VerdictKind.OBJECTIVE else ""
+    return (f"{row.mark} {row.word.lower()}", row.title + name, row.scope, row.measured, row.bound, row.interval, row.n, row.reason)
 
 
 def _fault(fault: FaultFigures) -> tuple[str, ...]:
@@ -67,7 +71,7 @@ def _fault(fault: FaultFigures) -> tuple[str, ...]:
         fault.id,
         words.scope(fault.scope),
         fault.expected,
-        words.seconds(fault.recovery_s),
+        recovered(fault),
         words.seconds(fault.detect_s),
         words.seconds(fault.fail_over_s),
         words.seconds(fault.restore_s),

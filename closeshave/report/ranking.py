@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.report import words
-from closeshave.report.kinds import VerdictKind, kind_of
-from closeshave.target import FROM_BELOW
+from closeshave.report.kinds import VerdictKind, cause_rank, kind_of
+from closeshave.target import FROM_BELOW, Measure
 
 MOST_ROWS = 10
 """What fits on the first screen."""
@@ -18,9 +18,12 @@ MOST_ROWS = 10
 def used(verdict: Verdict) -> float | None:
     """How much of what the bound allows was used: 1 is exactly at the bound, above 1 is past it; ``None`` where that has no meaning.
 
-    A ratio that must be high is measured by its shortfall: 99.95 % of 99.9 % used half of the allowed failures.
+    A ratio that must be high is measured by its shortfall: 99.95 % of 99.9 % used half of the allowed failures. A recovery that came only after the
+    harness had healed the fault has no such share: the bound is for a recovery by itself, and the figure is another thing.
     """
     measured, bound = verdict.measured, verdict.bound
+    if verdict.measure == Measure.RECOVERY and verdict.status is not Status.PASS and measured is not None and bound and measured <= bound:
+        return None
     if measured is None or bound is None or not math.isfinite(measured) or words.measured(verdict) == words.UNKNOWN:
         return None
     if kind_of(verdict) is not VerdictKind.OBJECTIVE:
@@ -33,8 +36,12 @@ def used(verdict: Verdict) -> float | None:
 
 
 def worst_first(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """Failures, then the inconclusive, then passes; what gates before what is only shown; the narrowest first within each."""
-    return sorted(verdicts, key=lambda one: (-one.status.severity, not one.gates, -_narrowness(one)))
+    """Failures, then the inconclusive, then passes; what gates before what is only shown.
+
+    Within the inconclusive a cause comes before the figures that it explains: an early end, a machine that was too small, a load generator that was
+    late. Within each, the narrowest first.
+    """
+    return sorted(verdicts, key=lambda one: (-one.status.severity, not one.gates, _cause(one), -_narrowness(one)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,10 @@ def _size(verdict: Verdict) -> float:
     return -measured if verdict.measure in FROM_BELOW else measured
 
 
+def _cause(verdict: Verdict) -> int:
+    return cause_rank(verdict) if verdict.status is Status.INCONCLUSIVE else 0
+
+
 def _group(verdict: Verdict) -> str:
     sort = kind_of(verdict)
     if verdict.status is Status.PASS and sort is not VerdictKind.OBJECTIVE:
@@ -82,7 +93,7 @@ def _group(verdict: Verdict) -> str:
 
 def _narrowness(verdict: Verdict) -> float:
     if verdict.status is not Status.PASS and kind_of(verdict) is not VerdictKind.OBJECTIVE:
-        # A slot booked twice matters more than a late answer, and the reason why a run cannot be trusted more than the verdicts that it affects.
+        # A slot booked twice matters more than a late answer.
         return math.inf
     share = used(verdict)
     return share if share is not None else -1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from closeshave.plurals import counted
 from closeshave.report import ranking, words
 from closeshave.report.headline import MARKS, WORDS
 from closeshave.report.kinds import VerdictKind, kind_of
+from closeshave.report.recovery import given, recovered
 from closeshave.report.witness import Testimony, testimony
 from closeshave.target import Target
 
@@ -79,7 +80,7 @@ def row_view(row: ranking.Row, target: Target | None, zero_ns: int) -> VerdictVi
     return replace(view, scope=f"{view.scope}, worst of {row.alike}{unknown}", alike=row.alike)
 
 
-def verdict_view(verdict: Verdict, target: Target | None, zero_ns: int) -> VerdictView:
+def verdict_view(verdict: Verdict, target: Target | None, zero_ns: int, canary_limit_s: float | None = None) -> VerdictView:
     """A verdict with the text of the claims that it answers."""
     texts = {claim.id: claim.text for claim in target.claims} if target else {}
     return VerdictView(
@@ -100,7 +101,7 @@ def verdict_view(verdict: Verdict, target: Target | None, zero_ns: int) -> Verdi
         exposed=words.clean(words.exposed(verdict)),
         reason=words.clean(verdict.reason),
         gates=verdict.gates,
-        testimonies=tuple(testimony(witness, zero_ns) for witness in verdict.witnesses),
+        testimonies=tuple(testimony(witness, zero_ns, canary_limit_s) for witness in verdict.witnesses),
     )
 
 
@@ -142,7 +143,9 @@ def key_figures(assessment: Assessment) -> tuple[tuple[str, str, str], ...]:
             (
                 words.seconds(max(recoveries, default=None)),
                 "slowest recovery",
-                f"{proven} of {counted(len(assessment.faults), 'fault')} proven healed",
+                "; ".join(
+                    filter(None, (_given(assessment.faults), f"{proven} of {counted(len(assessment.faults), 'fault')} proven healed"))
+                ),
             )
         )
         figures.append(
@@ -229,7 +232,7 @@ def _facts(fault: FaultFigures) -> list[tuple[str, str]]:
         ("Injected", words.instant(fault.injected_at_s)),
         ("Observed in effect", f"{words.seconds(bitten)} later" if bitten is not None else "never observed"),
         ("Healed by the harness", words.instant(fault.healed_at_s)),
-        ("Recovery", words.seconds(fault.recovery_s)),
+        ("Recovery", recovered(fault)),
         ("Recovered by itself", {True: "yes", False: "no, only after the harness healed it", None: words.UNKNOWN}[fault.self_recovered]),
         ("Loss window", _loss(fault)),
         ("Lost acknowledged writes", words.count(fault.lost_writes)),
@@ -238,6 +241,12 @@ def _facts(fault: FaultFigures) -> list[tuple[str, str]]:
         ("30-day error budget burnt", words.ratio(fault.budget_burnt)),
         ("Fastest burn rate", words.times(fault.burn_rate)),
     ]
+
+
+def _given(faults: Sequence[FaultFigures]) -> str:
+    """The time that the slowest recovery was given; empty where none was measured."""
+    slowest = max((one for one in faults if one.recovery_s is not None), key=lambda one: one.recovery_s or 0.0, default=None)
+    return given(slowest) if slowest is not None else ""
 
 
 def _leakage(fault: FaultFigures) -> str:
@@ -249,8 +258,8 @@ def _leakage(fault: FaultFigures) -> str:
 
 def resilience(figures: ResilienceFigures) -> tuple[str, str, str]:
     """The score, always with its coverage: value, name, and a remark."""
-    tested = f"{len(figures.tested)} of {len(figures.tested) + len(figures.untested)} families of failure tested"
-    return words.ratio(figures.score), "resilience score", figures.zeroed or tested
+    remark = words.tried(len(figures.tested)) + (f"; {words.clean(figures.zeroed)}" if figures.zeroed else "")
+    return words.ratio(figures.score), "resilience score", remark
 
 
 def _loss(fault: FaultFigures) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
+from closeshave.history import Source
 from closeshave.judge.verdict import Witness
 from closeshave.report import words
 
@@ -35,10 +37,11 @@ class Testimony:
     tables: tuple[Table, ...]
 
 
-def testimony(witness: Witness, zero_ns: int) -> Testimony:
+def testimony(witness: Witness, zero_ns: int, canary_limit_s: float | None = None) -> Testimony:  # noqa: PT028 - no test, only its name begins so
     """Plain values become facts, lists of records become tables with one column for every key that occurs.
 
-    ``zero_ns`` is the start of the run's time axis. What is absent is left out of the facts, and an operation's response time is added.
+    ``zero_ns`` is the start of the run's time axis, ``canary_limit_s`` how long a canary may take. What is absent is left out of the facts, an
+    operation's response time is added, and its caption says what was wrong with it.
     """
     facts, tables = [], []
     for name, value in witness.items():
@@ -53,7 +56,23 @@ def testimony(witness: Witness, zero_ns: int) -> Testimony:
     intended, ended = witness.get("intended_ns"), witness.get("ended_ns")
     if _is_number(intended) and _is_number(ended):
         facts.append(("response time", words.seconds((ended - intended) / 1e9)))
-    return Testimony(words.clean(witness.get("why", ""), _LONGEST_CELL), tuple(facts), tuple(tables))
+    caption = ": ".join(filter(None, (str(witness.get("why", "")), _wrong(witness, canary_limit_s))))
+    return Testimony(words.clean(caption, _LONGEST_CELL), tuple(facts), tuple(tables))
+
+
+def _wrong(witness: Witness, canary_limit_s: float | None) -> str:
+    """What was wrong with the answer to an operation, by its own record; empty for a witness of another kind."""
+    intended, ended, good = witness.get("intended_ns"), witness.get("ended_ns"), witness.get("good")
+    if not (_is_number(intended) and _is_number(ended) and isinstance(good, bool)):
+        return ""
+    took_s = (ended - intended) / 1e9
+    if not good:
+        status, error = witness.get("status"), witness.get("error")
+        told = f"answered with status {status}" if status else "no answer"
+        return f"{told}{f', {words.spaced(str(error))}' if error else ''}, after {words.seconds(took_s)}"
+    if witness.get("source") == Source.CANARY and canary_limit_s is not None and took_s > canary_limit_s:
+        return f"slower than the canary's limit of {words.seconds(canary_limit_s)}, it took {words.seconds(took_s)}"
+    return f"it took {words.seconds(took_s)}"
 
 
 def _is_records(value: Any) -> bool:
@@ -71,13 +90,15 @@ def _label(name: str) -> str:
 
 
 def _cell(name: str, value: Any, zero_ns: int) -> str:
-    """Instants in seconds of the run, slots as dates (UTC), everything else as it is."""
+    """Instants in seconds of the run, slots as dates (UTC), fractions rounded, everything else as it is."""
     if value is None:
         return "—"
     if _is_number(value) and name.endswith("_ns"):
         return words.instant((value - zero_ns) / 1e9)
     if _is_number(value) and name == "starts_at" and abs(value) < _LATEST_DATE:
         return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M}"
+    if isinstance(value, float) and math.isfinite(value):
+        return f"{value:,.0f}" if abs(value) >= 1_000 or value.is_integer() else f"{value:.3g}"
     if isinstance(value, list | tuple):
         return words.clean(", ".join(str(part) for part in value), _LONGEST_CELL)
     return words.clean(value, _LONGEST_CELL)

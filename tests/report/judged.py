@@ -122,7 +122,16 @@ def passed() -> Assessment:
 def failed() -> Assessment:
     """Two customers were sold one slot, and one region was slow."""
     sold_twice = "barber 120418 was sold twice: 2026-11-25 14:00 for 45 min and 14:30 for 30 min, both acknowledged"
-    operation = {"id": 30_211, "kind": "book", "region": "us-east-1", "shard": 1, "status": 200, "outcome": "ok", "error": None}
+    operation = {
+        "id": 30_211,
+        "kind": "book",
+        "region": "us-east-1",
+        "shard": 1,
+        "status": 200,
+        "outcome": "ok",
+        "good": True,
+        "error": None,
+    }
     slow = {**operation, "kind": "slots", "region": "ap-southeast-1", "shard": 4, "intended_ns": ns(41.218), "ended_ns": ns(41.902)}
     witnesses = (
         {"why": sold_twice, "barber": 120_418, "franchise": 12_007, "bookings": [

@@ -91,13 +91,17 @@ FAULTS = (("shard-primary-killed", 95.0, 0.3, 110.0), ("cache-tier-lost", 140.0,
 """ID, injected, seconds until observed, healed."""
 
 
-def history(rate_per_s: float = 260.0, seed: int = 7) -> History:
-    """The made-up history: an outage of shard 1, a slow cache tier, a lost region; some requests without an answer."""
+def history(rate_per_s: float = 260.0, seed: int = 7, last_s: float = 0.0, roaming: float = 0.0) -> History:
+    """The made-up history: an outage of shard 1, a slow cache tier, a lost region; some requests without an answer.
+
+    The last phase lasts ``last_s`` seconds longer. A share of the customers, ``roaming``, books from a region that is not its shard's home.
+    """
     phases, elapsed = [], 0.0
     for phase in PLAN.phases:
-        phases.append(PhaseTime(phase.name, phase.role.value, ns(elapsed), ns(elapsed + phase.duration)))
-        elapsed += phase.duration
-    operations = _operations(rate_per_s, elapsed, seed)
+        longer = last_s if phase is PLAN.phases[-1] else 0.0
+        phases.append(PhaseTime(phase.name, phase.role.value, ns(elapsed), ns(elapsed + phase.duration + longer)))
+        elapsed += phase.duration + longer
+    operations = _operations(rate_per_s, elapsed, seed, roaming)
     n = operations.num_rows
     return History(
         manifest=Manifest(
@@ -138,7 +142,7 @@ def ns(at_s: float) -> int:
     return ZERO_NS + int(at_s * 1e9)
 
 
-def _operations(rate_per_s: float, span_s: float, seed: int) -> pa.Table:
+def _operations(rate_per_s: float, span_s: float, seed: int, roaming: float) -> pa.Table:
     random = np.random.default_rng(seed)
     due = np.sort(random.uniform(0, span_s, random.poisson(rate_per_s * span_s)))
     n = len(due)
@@ -161,12 +165,13 @@ def _operations(rate_per_s: float, span_s: float, seed: int) -> pa.Table:
     intended = np.array([ns(at) for at in due])
     ended = intended + (response_ms * 1e6).astype(np.int64)
     names = np.array(list(KINDS))[kinds]
+    region = np.where(random.random(n) < roaming, random.integers(0, len(REGIONS), n), shard)
     plain = {
         "id": np.arange(n),
         "source": np.full(n, "customers"),
         "kind": names,
         "journey": np.where(names == "slots", "browse", "book"),
-        "region": np.array(REGIONS)[shard],
+        "region": np.array(REGIONS)[region],
         "shard": shard + 1,
         "franchise": shard * 25_000 + random.integers(1, 25_001, n),
         "intended_ns": intended,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from closeshave.judge.verdict import Status
-from closeshave.report.headline import headline, meaning
+from closeshave.report.headline import headline, meaning, notices
 from tests.report import judged
 
 
@@ -68,3 +68,73 @@ def test_a_single_fault_has_one_recovery():
     """Not the slowest of one."""
     single = replace(judged.passed(), faults=judged.FAULTS[:1])
     assert "the only fault was survived, recovery took 3.4 s" in headline(single, "rehearsed", 0).sentence
+
+
+HOST = replace(
+    judged.verdict("host", "host", "all", 0.9, 0.0, "ratio"),
+    status=Status.INCONCLUSIVE,
+    gates=False,
+    reason="other programs disturbed the machine for 200 s of 220 s: a build took the processors",
+)
+
+
+def undecided(id: str, reason: str):
+    """The verdict of this ID, inconclusive for this reason."""
+    return replace(next(one for one in judged.verdicts() if one.id == id), status=Status.INCONCLUSIVE, reason=reason)
+
+
+def of(*wrong, exit_code: int = 3):
+    """The headline of a run in which these verdicts are not a pass."""
+    others = tuple(one for one in judged.verdicts() if one.id not in {each.id for each in wrong})
+    return headline(replace(judged.inconclusive(), verdicts=(*others, *wrong)), "rehearsed", exit_code).sentence
+
+
+CAUSES = (
+    undecided("complete", "the run ended early: a signal"),
+    undecided("reconciled/edges", "12 requests are missing"),
+    undecided("generator/customers", "the sender of customers could not keep its schedule in 9 windows"),
+    undecided("healed/us-west-2-lost", "it is not proven that us-west-2-lost was healed"),
+    undecided("integrity/lost", "the final state is missing"),
+    undecided("response-p95/us-east-1", "too few requests"),
+)
+"""Each explains those after it."""
+
+
+@pytest.mark.parametrize("first", range(len(CAUSES)))
+def test_the_worst_cause_speaks_first(first):
+    """A figure comes after what explains it, whatever the order of the judges."""
+    assert CAUSES[first].reason in of(*reversed(CAUSES[first:]))
+
+
+@pytest.mark.parametrize(
+    ("share", "reason", "named"),
+    [
+        (0.9, "too few requests", True),  # most of the run was disturbed
+        (0.1, "too few requests", False),  # a moment of noise explains nothing
+        (0.1, "other programs disturbed 60% of these requests and may have caused the breach", True),
+    ],
+)
+def test_a_starved_machine_is_named_before_a_figure_that_it_may_explain(share, reason, named):
+    """And only then."""
+    said = of(replace(HOST, measured=share), undecided("response-p95/us-east-1", reason))
+    assert said.startswith("Other programs disturbed the machine for 200 s of 220 s") is named
+    assert reason in said
+
+
+def test_a_starved_machine_does_not_explain_what_is_missing():
+    """Integrity does not depend on how busy the machine was."""
+    assert of(HOST, undecided("integrity/lost", "the final state is missing")).startswith("Lost bookings: the final state is missing")
+
+
+def test_a_failure_is_told_first_and_the_trouble_of_the_run_after_it():
+    """It is proven; what is inconclusive beside it may not be."""
+    verdicts = (*(one for one in judged.failed().verdicts if one.id != CAUSES[2].id), CAUSES[2])
+    said = headline(replace(judged.failed(), verdicts=verdicts), "rehearsed", 1).sentence
+    assert said.startswith("2 of 26 checks failed. Double bookings")
+    assert said.index("The run itself has trouble too. Generator on schedule") > 0
+
+
+def test_what_changes_no_verdict_is_noted():
+    """A pass on a disturbed machine says so beside the verdict."""
+    assert notices(replace(judged.passed(), verdicts=(*judged.verdicts(), HOST)))[0].startswith("Other programs disturbed")
+    assert notices(judged.passed()) == ()

@@ -12,7 +12,7 @@ from closeshave.history import OPERATIONS, Operation, frame
 from closeshave.report.axis import Axis, Band, axis
 from closeshave.report.distribution import distributions
 from closeshave.report.failures import failures
-from closeshave.report.machine import machine, per_bin
+from closeshave.report.machine import broken, machine
 from closeshave.report.series import bin_width_s, percentiles, series
 from tests.report import judged, synthetic
 
@@ -126,22 +126,24 @@ def test_a_clean_run_has_no_failures():
 
 
 def resources(cores: int = 2) -> pd.DataFrame:
-    """Ten seconds in which the platform takes a quarter of the machine, the generator an eighth, and a neighbour an eighth."""
+    """Ten seconds in which the platform takes a quarter of the machine, the generator an eighth, the rest of the harness 2.5 %, and a neighbour 10 %."""
     rows = []
     for second in range(1, 11):
         shared = {"at_ns": 1_000 + second * 10**9, "interval_s": 1.0}
         host = {"user_s": cores * 0.4, "system_s": cores * 0.1, "idle_s": cores * 0.5, "iowait_s": 0.0, "steal_s": 0.0}
         rows.append({**shared, "role": "host", "cpu_s": cores * 0.5, **host})
-        rows += [{**shared, "role": role, "cpu_s": cores * share} for role, share in (("app", 0.15), ("patroni", 0.1), ("locust", 0.125))]
+        shares = (("app", 0.15), ("patroni", 0.1), ("locust", 0.125), ("harness", 0.025))
+        rows += [{**shared, "role": role, "cpu_s": cores * share} for role, share in shares]
     return pd.DataFrame(rows)
 
 
-def test_the_machine_is_shared_out_over_platform_generator_and_the_rest():
+def test_the_machine_is_shared_out_over_platform_generator_harness_and_others():
     """What neither of the two used was somebody else's."""
     found = machine(resources(), TEN_SECONDS)
     assert found is not None
     assert found.at_s == pytest.approx(np.arange(10) + 0.5)
-    for share, expected in ((found.busy, 0.5), (found.platform, 0.25), (found.generator, 0.125)):
+    shares = ((found.busy, 0.5), (found.platform, 0.25), (found.generator, 0.125), (found.harness, 0.025), (found.others, 0.1))
+    for share, expected in shares:
         assert share == pytest.approx(np.full(10, expected))
 
 
@@ -154,9 +156,12 @@ def test_a_machine_that_was_not_watched_is_unknown():
 
 def test_a_gap_in_the_samples_is_not_bridged():
     """A sampler that was frozen knows nothing of that time."""
-    values, at = np.array([0.5, 0.9]), np.array([1.0, 20.0])
-    assert per_bin(values, at, np.array([0.5, 10.0, 19.0])) == pytest.approx([0.5, np.nan, 0.9], nan_ok=True)
-    assert per_bin(values[:1], at[:1], np.array([1.5])) == pytest.approx([0.5])
+    seen = machine(resources().drop(index=[row for row in range(50) if 10 <= row < 35]), TEN_SECONDS)
+    assert seen is not None
+    found = broken(seen)
+    assert found.at_s == pytest.approx([0.5, 1.5, 4.5, 7.5, 8.5, 9.5])
+    assert found.busy == pytest.approx([0.5, 0.5, np.nan, 0.5, 0.5, 0.5], nan_ok=True)
+    assert broken(found).at_s == pytest.approx(found.at_s)
 
 
 def test_what_healing_breaks_is_not_blamed_on_the_fault():

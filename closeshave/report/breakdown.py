@@ -1,0 +1,108 @@
+"""Customers' requests by operation, region and shard, over the judged phases and over each fault: what the page's table sorts and filters. Pure.
+
+Counts add up and percentiles do not, so each sum over regions, shards or operations is a row of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from closeshave.judge.verdict import Exposure
+from closeshave.report.axis import Axis
+from closeshave.report.series import Floats, Integers, customers, indexed, percentiles, response_us
+
+MOST_ROWS = 12_000
+"""Of all windows together: with very many operations, regions and shards the later windows are left out, so that the page stays small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Requests of one operation in one region at one shard; ``None`` stands for all. Times are responses, from when a request was due."""
+
+    operation: str | None
+    region: str | None
+    shard: int | None
+    count: int
+    not_good: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    longest_ms: float
+    missed_share_at_most: float | None
+    """What so many requests may have missed: :attr:`Exposure.missed_share_at_most`; ``None`` where there was something to see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The rows of the requests that were due in some stretches of the run."""
+
+    name: str
+    fault: str
+    """The fault that was in effect; empty for phases."""
+    rows: tuple[Row, ...]
+
+
+def breakdown(operations: pd.DataFrame, axis: Axis, most: int = MOST_ROWS) -> tuple[Window, ...]:
+    """The judged phases first, then calm, then each fault; a window without a request is left out."""
+    rows = customers(operations, "intended_ns", "ended_ns", "good", "kind", "region", "shard")
+    due_s: Floats = (rows["intended_ns"].to_numpy(np.int64) - axis.zero_ns) / 1e9
+    found: list[Window] = []
+    room = most
+    for name, fault, spans in _windows(axis):
+        inside = np.zeros(len(rows), np.bool_)
+        for start_s, end_s in spans:
+            inside |= (due_s >= start_s) & (due_s < end_s)
+        some = tuple(_rows(rows[inside])) if inside.any() else ()
+        if some and (len(some) <= room or not found):
+            found.append(Window(name, fault, some))
+            room -= len(some)
+    return tuple(found)
+
+
+def _windows(axis: Axis) -> Iterator[tuple[str, str, Sequence[tuple[float, float]]]]:
+    judged = [one for one in axis.phases if one.role != "warm-up"]
+    calm = [one for one in judged if one.role == "calm"]
+    if not judged:
+        yield "the whole run", "", [(0.0, axis.span_s)]
+    elif len(calm) < len(judged):
+        yield "calm and faults", "", [(one.start_s, one.end_s) for one in judged]
+    if calm:
+        yield "calm", "", [(one.start_s, one.end_s) for one in calm]
+    for band in axis.bands:
+        yield band.fault, band.fault, [(band.start_s, max(band.end_s, band.recovered_s or 0.0))]
+
+
+def _rows(rows: pd.DataFrame) -> Iterator[Row]:
+    """A row for each combination that saw a request, and for each sum over one, two or all three."""
+    operations, operation = indexed(rows["kind"])
+    regions, region = indexed(rows["region"])
+    shards, shard = np.unique(rows["shard"].to_numpy(np.int64), return_inverse=True)
+    bad, taken_us = ~rows["good"].to_numpy(np.bool_), response_us(rows)
+    for by_operation, by_region, by_shard in product((True, False), repeat=3):
+        wide, tall = len(regions) if by_region else 1, len(shards) if by_shard else 1
+        at = (operation * by_operation * wide + region * by_region) * tall + shard * by_shard
+        number = (len(operations) if by_operation else 1) * wide * tall
+        for place, figures in _figures(at, bad, taken_us, number):
+            yield Row(
+                operations[place // (wide * tall)] if by_operation else None,
+                regions[place // tall % wide] if by_region else None,
+                int(shards[place % tall]) if by_shard else None,
+                *figures,
+            )
+
+
+def _figures(
+    group: Integers, bad: np.ndarray, taken_us: Integers, number: int
+) -> Iterator[tuple[int, tuple[int, int, float, float, float, float, float | None]]]:
+    counts, wrong = np.bincount(group, minlength=number), np.bincount(group[bad], minlength=number)
+    times_ms = percentiles(group, taken_us, number, (0.5, 0.95, 0.99, 1.0)) / 1_000
+    for place in np.flatnonzero(counts).tolist():
+        n, not_good = int(counts[place]), int(wrong[place])
+        p50, p95, p99, longest = (float(one) for one in times_ms[:, place])
+        missed = None if not_good else Exposure(n, "requests").missed_share_at_most
+        yield place, (n, not_good, p50, p95, p99, longest, missed)
