@@ -174,6 +174,9 @@ def test_a_command_exists_with_its_options(block: Block, line: str):
             path = arguments[arguments.index("-f") + 1] if program == "locust" else arguments[1]
             assert (ROOT / path).is_file()
         case "python" | "python3":
+            if arguments[0] == "-c":
+                compile(arguments[1], str(block), "exec")
+                return
             assert arguments[0] == "-m"
             assert importlib.util.find_spec(arguments[1])
         case "pip" | "mkdir" | "." | "cp":
