@@ -51,7 +51,7 @@ truth: $(INSTALLED) ## Is the judge right? Planted defects and damage, each judg
 	$(BIN)/python -m truth
 
 truth-plain: $(INSTALLED) ## Is the judge right about a platform that shares no code with ours? (about an hour; keeps results and resumes)
-	$(BIN)/python -m truth.elsewhere
+	$(BIN)/python -m truth.plain_platform
 
 noisy: $(INSTALLED) ## Do noisy neighbours make a good platform fail? (about 50 minutes; keeps results and resumes)
 	$(BIN)/python -m truth.noisy

@@ -1,4 +1,4 @@
-"""``python -m truth.elsewhere``: is the judge right about a platform that shares no code with ours? Writes ``docs/truth-plain.md``; continues an
+"""``python -m truth.plain_platform``: is the judge right about a platform that shares no code with ours? Writes ``docs/truth-plain.md``; continues an
 interrupted call.
 
 A platform that shares no code with ours and behaves like the real application is tested as an unknown one: its operator writes a file with its
@@ -76,7 +76,7 @@ CASES = (
 
 def main() -> int:
     """Returns 0 when every case that was carried out is right, 1 otherwise, 130 when interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m truth.elsewhere", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m truth.plain_platform", description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="CASE", help="only these cases, again")
     parser.add_argument("--again", action="store_true", help="discard the results so far and run every case")
     parser.add_argument(

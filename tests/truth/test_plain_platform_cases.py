@@ -9,12 +9,12 @@ import pytest
 
 from closeshave.environments.definition import read_definition
 from closeshave.environments.remote.definition import Remote
-from truth import elsewhere
+from truth import plain_platform
 from truth.command import Ended
-from truth.elsewhere import CASES, NotDone
 from truth.plain import file
 from truth.plain.defects import Defect
 from truth.plain.running import Plain
+from truth.plain_platform import CASES, NotDone
 from truth.result import Result
 
 CLEAN = Result("clean-utc-01", "clean", "smoke", True, "pass", "", "", "", "run", 1, None, 7)
@@ -30,7 +30,7 @@ WITNESSES = {
 def test_every_defect_of_the_plain_platform_has_a_case() -> None:
     """Every defect is planted in both zones, with ten clean runs in each."""
     assert sorted(case.defect for case in CASES) == sorted(Defect)
-    names = list(elsewhere.cases())
+    names = list(plain_platform.cases())
     assert len(names) == len(set(names)) == 2 * len(CASES) + 20
 
 
@@ -42,7 +42,7 @@ def test_every_defect_of_the_plain_platform_has_a_case() -> None:
 def test_a_witness_is_right_when_the_platform_recorded_it(case, struck, witnesses, right) -> None:
     """No witness is no proof."""
     told = [WITNESSES[case.defect]] * witnesses
-    assert elsewhere.proven(case, told, {defect.value: struck if defect is case.defect else [7] for defect in Defect}) is right
+    assert plain_platform.proven(case, told, {defect.value: struck if defect is case.defect else [7] for defect in Defect}) is right
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_a_witness_is_right_when_the_platform_recorded_it(case, struck, witnesse
 )
 def test_the_option_is_the_one_that_validate_names(code, said, option) -> None:
     """None if none is needed."""
-    assert elsewhere.fitted(Ended(code, said, Path())) == option
+    assert plain_platform.fitted(Ended(code, said, Path())) == option
 
 
 def test_a_refusal_without_an_option_is_reported() -> None:
     """Nothing is invented."""
     with pytest.raises(NotDone, match="no hooks"):
-        elsewhere.fitted(Ended(2, "no hooks", Path()))
+        plain_platform.fitted(Ended(2, "no hooks", Path()))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_refusal_without_an_option_is_reported() -> None:
 )
 def test_the_whole_is_right_when_no_clean_run_fails_and_nine_of_ten_pass(results, enough) -> None:
     """And if every defect is found."""
-    assert elsewhere.enough({str(number): one for number, one in enumerate(results)}) is enough
+    assert plain_platform.enough({str(number): one for number, one in enumerate(results)}) is enough
 
 
 def test_the_operators_file_states_only_limits_and_hooks(tmp_path) -> None:
@@ -91,7 +91,7 @@ def test_the_operators_file_states_only_limits_and_hooks(tmp_path) -> None:
 
 def test_the_page_says_what_was_missed_and_why() -> None:
     """A row for each case."""
-    page = elsewhere.render({"a": replace(GUILTY, right=False, verdict="integrity/lost: pass"), "b": CLEAN})
+    page = plain_platform.render({"a": replace(GUILTY, right=False, verdict="integrity/lost: pass"), "b": CLEAN})
     assert "detected with a right witness: **0 of 1**" in page
     assert "| double-booking-utc | **missed** | integrity/lost: pass |" in page
     assert "passed: **1 of 1**; failed: **0**" in page
