@@ -1,4 +1,4 @@
-"""Passwords and tokens of a run: never in its directory, for this user's eyes only, gone with the run."""
+"""Passwords and tokens of a run: never in its directory, readable by this user only, removed with the run."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def runtime(tmp_path, monkeypatch):
 
 
 def test_it_is_outside_of_the_run_and_closed_to_others(tmp_path, runtime):
-    """From the first byte on, whatever the umask is."""
+    """From the first byte on, with any umask."""
     before = os.umask(0)
     try:
         place = private.make(tmp_path / "run")
@@ -40,8 +40,8 @@ def test_it_is_outside_of_the_run_and_closed_to_others(tmp_path, runtime):
 
 
 @pytest.mark.parametrize("spoil", ["open", "a link", "a file"])
-def test_a_place_that_others_can_look_into_is_refused(tmp_path, runtime, spoil):
-    """Whoever made it before us, in the directory that everybody may write to."""
+def test_a_directory_that_others_can_read_is_refused(tmp_path, runtime, spoil):
+    """Another user may have made it earlier, in a directory that all users may write to."""
     base = runtime / "closeshave-private"
     if spoil == "open":
         base.mkdir()
@@ -55,7 +55,7 @@ def test_a_place_that_others_can_look_into_is_refused(tmp_path, runtime, spoil):
         private.make(tmp_path / "run")
 
 
-def test_what_dead_runs_left_goes_and_what_living_ones_need_stays(tmp_path, runtime):
+def test_files_of_dead_runs_are_removed_and_those_of_live_ones_stay(tmp_path, runtime):
     """A machine that was switched off had no janitor."""
     dead, alive = private.make(tmp_path / "dead"), private.make(tmp_path / "alive")
     holder = json.loads((dead / private.HOLDER).read_text())
@@ -68,7 +68,7 @@ def test_what_dead_runs_left_goes_and_what_living_ones_need_stays(tmp_path, runt
     "damage", [b"", b"[", b"[" * 100_000, b'{"pid": 1}', None, "endless", "another container's"], ids=lambda damage: str(damage)[:24]
 )
 def test_a_directory_with_an_unknown_holder_stays_for_a_day(tmp_path, runtime, damage):
-    """It may be just being made, or belong to a process of another container, where the same number means another process."""
+    """It may have just been made, or belong to a process of another container, where the same number means another process."""
     place = private.make(tmp_path / "run")
     holder = json.loads((place / private.HOLDER).read_text())
     (place / private.HOLDER).unlink()
@@ -86,7 +86,7 @@ def test_a_directory_with_an_unknown_holder_stays_for_a_day(tmp_path, runtime, d
 
 @pytest.mark.parametrize("arguments", [["list"], ["env", "status"], ["env", "down"], ["judge", "."], ["validate", "smoke"]], ids=str)
 def test_the_next_command_removes_what_a_dead_trial_left(tmp_path, runtime, arguments, command):
-    """Whatever it is for, and also what lies in the temporary directory: a trial that cron started had no runtime directory."""
+    """Any command, also in the temporary directory: a trial that cron started had no runtime directory."""
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     for base in (runtime / "closeshave-private", temporary / f"closeshave-private-{os.getuid()}"):
@@ -99,7 +99,7 @@ def test_the_next_command_removes_what_a_dead_trial_left(tmp_path, runtime, argu
     assert [path for place in (runtime, temporary) for path in place.rglob("accounts.json")] == []
 
 
-def test_nothing_is_swept_where_others_could_look_in(tmp_path, runtime):
+def test_nothing_is_removed_where_others_could_read(tmp_path, runtime):
     """It does not belong to this harness."""
     place = private.make(tmp_path / "run")
     (place / private.HOLDER).write_text(json.dumps({"pid": 2**22 + 1, "started": 1.0, "processes": private._processes()}))

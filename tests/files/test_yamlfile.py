@@ -52,8 +52,8 @@ def test_a_valid_file_becomes_a_frozen_value(tmp_path):
         pytest.param("name: !!python/object/apply:os.system ['true']\n", "some.yaml", id="a hostile tag"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path, text, expected):
-    """The message has the file's name, the line where there is one, the key and the reason."""
+def test_errors_are_named(tmp_path, text, expected):
+    """The message has the file's name, the line if there is one, the key and the reason."""
     with pytest.raises(InvalidFile) as caught:
         read(write(tmp_path, text), Outer)
     assert "some.yaml" in str(caught.value)
@@ -99,8 +99,8 @@ def test_durations_carry_their_units(text, value):
 
 
 @pytest.mark.parametrize("text", ["", "5", 5, "-1s", "1 fortnight", "s", "1s!", None, True, False])
-def test_what_is_no_duration_is_refused(text):
-    """A bare number could mean anything, so it means nothing."""
+def test_an_invalid_duration_is_refused(text):
+    """A bare number has no clear meaning, so it is refused."""
     with pytest.raises(ValueError, match="is not a duration"):
         seconds(text)
 
