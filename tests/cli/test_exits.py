@@ -227,3 +227,11 @@ def test_no_terminal_makes_a_traceback(arguments, code, shown, command_in_ascii)
         os.close(writing)
     assert b"raceback" not in done.said
     assert done.code in ({code, 4} if shown == "full disk" and not code else {code}), done.said
+
+
+def test_a_name_that_ascii_does_not_have_is_shown_with_other_letters(tmp_path, command_in_ascii):
+    """The message is shown, and the exit code is the usual one."""
+    done = command_in_ascii("judge", tmp_path / "ü")
+    assert done.code == 2
+    assert done.said.isascii()
+    assert b"does not exist" in b" ".join(done.said.split())
