@@ -13,8 +13,11 @@ from datetime import datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import STRICT, Lasting, Name, NotNegative, Positive, Seconds, read, stated
+from closeshave.loadgen import rates
 from closeshave.traffic.dialect import is_zone
 
 REGION_ZONES: Mapping[str, str] = {
@@ -50,9 +53,8 @@ class Crowd:
             raise ValueError("peak must be at least 1, and half_life longer than 0")
 
     def factor(self, elapsed_s: float) -> float:
-        """The factor ``elapsed_s`` seconds after the load's start."""
-        since_s = elapsed_s - self.at
-        return 1 + (self.peak - 1) * 2 ** (-since_s / self.half_life) if since_s >= 0 else 1.0
+        """The factor ``elapsed_s`` seconds after the load's start: the rate model's own spike, over a rate of 1."""
+        return float(rates.Spike(1.0, self.peak, self.at, self.half_life).per_s(np.array([elapsed_s]))[0])
 
 
 @dataclass(frozen=True, slots=True)
