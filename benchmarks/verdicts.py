@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from closeshave import history
 from closeshave.clock import Anchor
-from closeshave.history import BOOKINGS, CAPTURES, EFFECTS, OPERATIONS, EdgeCount, FaultEvent, Manifest, PhaseTime, Sent, Signal
+from closeshave.history import BOOKINGS, CAPTURES, EFFECTS, OPERATIONS, EdgeCount, FaultEvent, Injection, Manifest, PhaseTime, Sent, Signal
 from closeshave.judge import assess
 from closeshave.plan import Expected, Fault, Limits, Phase, Plan, Role
 from closeshave.target import Measure, Objective, Target
@@ -96,8 +96,9 @@ def write(run: Path, count: int) -> None:
     anchor = Anchor(START_NS, WALL_S * 10**9, 1000)
     phases = tuple(PhaseTime(name, role, START_NS + start * 10**9, START_NS + end * 10**9) for name, role, start, end in PHASES)
     history.save_manifest(run, Manifest("r", "p", "e", "t", 1, "rehearsed", "0", "2027-01-15T08:00:00+00:00", anchor, TOPOLOGY, phases))
+    injection = Injection("shard:1", (), START_NS + 320 * 10**9, START_NS + 320 * 10**9, ())
     for edge, at_s in (("injected", 320.0), ("observed", 320.1), ("healed", 350.0), ("verified-healed", 351.0)):
-        history.record(run, FaultEvent("kill", edge, START_NS + round(at_s * 1e9), {"dead_ns": START_NS + 320 * 10**9}))
+        history.record(run, FaultEvent("kill", edge, START_NS + round(at_s * 1e9), injection if edge == "injected" else None))
     history.record(run, Signal(START_NS + 322 * 10**9, "promoted", "shard:1", "patroni.log"))
     for source, n in (("customers", int((~canary).sum())), ("canary", int(canary.sum()))):
         history.record_sent(run, Sent(source, "1", n, n, n, finished=True, requests=n))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from closeshave.faults.kind import Kind
-from closeshave.history import FaultEdge
+from closeshave.history import FaultEdge, Planning
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.timeline import Life, lives
 from closeshave.vocabulary import MarkKind
@@ -63,7 +63,7 @@ def superseded(found: Sequence[Row], newer: Sequence[Row]) -> list[Row]:
 def _row(evidence: Evidence, life: Life, kind: Kind) -> Row:
     name = life.fault.id
     planned = next((event for event in evidence.history.faults if event.fault == name and event.edge == FaultEdge.PLANNED), None)
-    strike_ns = planned.evidence.get("strike_ns") if planned else None
+    strike_ns = planned.evidence.strike_ns if planned and isinstance(planned.evidence, Planning) else None
     shown = shown_ns(evidence, life, kind.effect_within_s) if kind.effect_within_s is not None else None
     late_ns = _between(strike_ns, life.injected_ns)
     return Row(

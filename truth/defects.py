@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from closeshave.judge.verdict import Witness
+from closeshave.judge.witnesses import (
+    ChargeWitness,
+    KeyWitness,
+    OverlapWitness,
+    Witness,
+    answered,
+    franchise_of,
+    operation_of,
+)
 from closeshave.plan import Plan
 from closeshave.topology import Topology
 from truth import drawing
@@ -30,11 +38,27 @@ class Case:
 
 
 def _drawn(witness: Witness, drawn: Drawn) -> bool:
-    return witness.get("franchise") in drawn.franchises
+    return franchise_of(witness) in drawn.franchises
 
 
 def _with(**fields: object) -> Right:
-    return lambda witness, _drawn: all(witness.get(name) == value for name, value in fields.items())
+    """A request with these values."""
+
+    def right(witness: Witness, _drawn: Drawn) -> bool:
+        operation = operation_of(witness)
+        return operation is not None and all(getattr(operation, name) == value for name, value in fields.items())
+
+    return right
+
+
+def _slow(witness: Witness, _drawn: Drawn) -> bool:
+    operation = operation_of(witness)
+    return operation is not None and answered(operation) and operation.ended_ns - operation.intended_ns >= MORE_NS
+
+
+def _abroad(witness: Witness, _drawn: Drawn) -> bool:
+    franchise = franchise_of(witness)
+    return franchise is not None and 50_001 <= franchise <= 75_000
 
 
 def _by_weight(count: int, seed: int) -> Draw:
@@ -47,12 +71,16 @@ MORE_NS = 300_000_000
 """The time that the planted slowness adds to every request, in nanoseconds."""
 
 CASES = (
-    Case("double-booking", "calm", ("integrity/double_booked",), lambda witness, _: "overlap_minutes" in witness),
+    Case("double-booking", "calm", ("integrity/double_booked",), lambda witness, _: isinstance(witness, OverlapWitness)),
     Case("early-acknowledgement", "calm", ("integrity/lost",), _with(outcome="ok")),
-    Case("ignored-keys", "calm", ("integrity/idempotency",), lambda witness, _: len(witness.get("bookings", ())) > 1),
-    Case("double-charge", "calm", ("integrity/duplicate_payments",), lambda witness, _: bool(witness.get("capture"))),
+    Case(
+        "ignored-keys", "calm", ("integrity/idempotency",), lambda witness, _: isinstance(witness, KeyWitness) and len(witness.bookings) > 1
+    ),
+    Case("double-charge", "calm", ("integrity/duplicate_payments",), lambda witness, _: isinstance(witness, ChargeWitness)),
     Case("stale-slots", "calm", ("integrity/stale_offers",), _with(kind="slots")),
-    Case("tenant-leak", "calm", ("integrity/leaked",), lambda witness, _: witness.get("kind") in {"read_booking", "canary_read"}),
+    Case(
+        "tenant-leak", "calm", ("integrity/leaked",), lambda *told: any(_with(kind=kind)(*told) for kind in ("read_booking", "canary_read"))
+    ),
     Case("wrong-shard", "calm", ("integrity/misplaced",), _drawn, _by_weight(ONE_IN_A_THOUSAND, 1), ("book",)),
     Case("error-in-200", "calm", ("availability/all",), _with(good=False)),
     Case("slow-region", "calm", ("tail/ap-southeast-1",), _with(region="ap-southeast-1")),
@@ -64,10 +92,10 @@ CASES = (
         lambda plan, topology: drawing.hottest(plan, topology, 0.15),
         ("slots", "franchise", "barbers", "services", "book"),
     ),
-    Case("slow-throughout", "calm", ("typical/all",), lambda witness, _: witness["ended_ns"] - witness["intended_ns"] >= MORE_NS),
+    Case("slow-throughout", "calm", ("typical/all",), _slow),
     Case("connection-leak", "calm", ("availability/all",), _with(good=False)),
     Case("never-invalidated", "calm", ("integrity/stale_pages", "integrity/stale_cache"), _drawn, _by_weight(SOME, 2), ("change_shop",)),
-    Case("fails-open", "failover", ("integrity/lost",), lambda witness, _: witness.get("shard") == 1 and witness.get("outcome") == "ok"),
+    Case("fails-open", "failover", ("integrity/lost",), _with(shard=1, outcome="ok")),
     Case(
         "stuck-franchises",
         "failover",
@@ -79,12 +107,7 @@ CASES = (
     Case("slow-recovery", "failover", ("recovery/primary-killed",), _with(source="canary", shard=1)),
     Case("dropped-tail", "failover", ("loss/primary-killed",), _with(outcome="ok", shard=1)),
     Case("always-ready", "failover", ("recovery/primary-killed",), _with(source="canary")),
-    Case("retry-storm", "failover", ("leakage/primary-killed",), lambda witness, _: witness.get("shard") != 1),
-    Case(
-        "written-abroad",
-        "europe",
-        ("integrity/residency_breaches",),
-        lambda witness, _: 50_001 <= witness["franchise"] <= 75_000,
-    ),
+    Case("retry-storm", "failover", ("leakage/primary-killed",), lambda *told: not _with(shard=1)(*told)),
+    Case("written-abroad", "europe", ("integrity/residency_breaches",), _abroad),
     Case("lost-sessions", "region", ("integrity/lost_sessions",), _with(status=401)),
 )

@@ -51,6 +51,6 @@ def brief(verdict: Verdict) -> str:
     """The first witness in one line."""
     if not verdict.witnesses:
         return ""
-    shown = verdict.witnesses[0]
+    shown = verdict.witnesses[0].facts()
     names = ("why", "id", "kind", "region", "franchise", "booking", "found_on", "status", "error", "key", "starts_at")
     return "; ".join(f"{name} {shown[name]}" if name != "why" else str(shown[name]) for name in names if shown.get(name) is not None)

@@ -13,10 +13,9 @@ from closeshave.control import engine, processes, rlimits
 from closeshave.deployment import Deployment, Process
 
 
-def begin(deployment: Deployment, process: Process, bytes_max: int) -> tuple[str, ...]:
-    """Limit a process, its daemon and all their children, parents first; returns the limited processes."""
-    pids = _inside(process, "limit", bytes_max) if process.container else rlimits.limit(_family(deployment, process), bytes_max)
-    return tuple(f"{process.name} pid {pid} can write at most {bytes_max} bytes into a file" for pid in pids)
+def begin(deployment: Deployment, process: Process, bytes_max: int) -> list[int]:
+    """Limit a process, its daemon and all their children, parents first; returns the process IDs of all that were limited."""
+    return _inside(process, "limit", bytes_max) if process.container else rlimits.limit(_family(deployment, process), bytes_max)
 
 
 def lift(deployment: Deployment, parts: Iterable[Process]) -> list[str]:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment
 from closeshave.environments import ports, registry, template
+from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.helper import Helper
 from closeshave.environments.layout import Layout
@@ -29,8 +30,6 @@ from closeshave.standin import settings
 TEMPLATES_S_MAX = 300.0
 ROOM_BYTES = 256 << 20
 """Free space beyond the copied templates: WAL, logs, growth during a trial."""
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,10 @@ from types import MappingProxyType
 
 from closeshave.environments.ports import FIRST, LAST
 from closeshave.environments.remote import definition as remote
-from closeshave.environments.remote.definition import Remote
+from closeshave.environments.remote.definition import Location, Remote
 from closeshave.environments.stack import Containers, Embedded, Stack
 from closeshave.files.yamlfile import InvalidFile, Problem, document, line_of, read
 
-Location = tuple[str | int, ...]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 IMAGE = re.compile(r"[a-z0-9][a-z0-9._:/-]*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?")
 

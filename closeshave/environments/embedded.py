@@ -6,7 +6,8 @@ from pathlib import Path
 
 from closeshave.deployment import Deployment
 from closeshave.environments import construction, registry, template
-from closeshave.environments.construction import BuildInputs, EnvironmentRoot, Say
+from closeshave.environments.construction import BuildInputs, EnvironmentRoot
+from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.layout import Layout, lay_out, ports_needed
 from closeshave.environments.parts import resolve

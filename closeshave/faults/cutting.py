@@ -14,8 +14,9 @@ from closeshave.clock import now_ns
 from closeshave.control import machine
 from closeshave.control.machine import Machine, MachineFailed
 from closeshave.deployment import Attachment, Deployment, Process
-from closeshave.faults.kind import Aim, Injection, Proof, Say
+from closeshave.faults.kind import Aim, Proof, Say
 from closeshave.faults.waiting import wait_until
+from closeshave.history import Injection, TouchedNetwork
 from closeshave.plurals import counted
 
 NETWORKS = "networks of a container engine"
@@ -30,9 +31,6 @@ class Cut:
     process: str
     place: Machine
     network: str
-
-    def __str__(self) -> str:
-        return f"{self.process} off {self.network}"
 
 
 def cuts(processes: Iterable[Process], networks: Collection[str]) -> tuple[Cut, ...]:
@@ -65,7 +63,8 @@ def inject(aim: Aim, cut: tuple[Cut, ...], strike_ns: int, *, members: Iterable[
         list(pool.map(lambda each: each.place.disconnect(each.network), cut))
     targets = tuple(dict.fromkeys(each.process for each in cut))
     # No process was killed: only the old primaries themselves know when they stepped down.
-    return Injection(aim.label, tuple(map(str, cut)), began_ns, None, targets, tuple(members), tuple(links))
+    touched = tuple(TouchedNetwork(each.process, each.network) for each in cut)
+    return Injection(aim.label, touched, began_ns, None, targets, tuple(members), tuple(links))
 
 
 def rejoin(processes: Iterable[Process], say: Say) -> tuple[str, ...]:

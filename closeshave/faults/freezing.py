@@ -10,6 +10,7 @@ from closeshave.clock import now_ns
 from closeshave.control.processes import send, stopped
 from closeshave.faults.killing import Victim
 from closeshave.faults.waiting import after, until, wait_until
+from closeshave.history import TouchedProcess
 
 FROZEN_WITHIN_S = 2.0
 
@@ -24,7 +25,7 @@ class Freeze:
 
     began_ns: int
     still_ns: int
-    touched: tuple[str, ...]
+    touched: tuple[TouchedProcess, ...]
 
 
 def freeze(victims: Iterable[Victim], at_ns: int) -> Freeze:
@@ -38,4 +39,4 @@ def freeze(victims: Iterable[Victim], at_ns: int) -> Freeze:
     if not until(lambda: len(stopped(targets)) == len(targets), after(FROZEN_WITHIN_S), interval_s=0.005):
         still = stopped(targets)
         raise StillRunning(f"not stopped after SIGSTOP: {', '.join(str(victim) for victim in everyone if victim.identity not in still)}")
-    return Freeze(began_ns, now_ns(), tuple(str(victim) for victim in everyone))
+    return Freeze(began_ns, now_ns(), tuple(victim.touched for victim in everyone))

@@ -10,8 +10,9 @@ from functools import partial
 from closeshave.clock import now_ns
 from closeshave.deployment import Asked, Call, Hook
 from closeshave.faults.calls import Done, Way, carry_out, straight
-from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Kind, Proof, Say
 from closeshave.faults.waiting import after, left_s, until, wait_until
+from closeshave.history import Injection, SeenMeanwhile, Sighting, TouchedText
 
 ASK_EVERY_S = 1.0
 """A remote platform is asked rarely."""
@@ -61,7 +62,7 @@ class Meanwhile:
     hook: Hook
     do: Do
     over: threading.Event = field(default_factory=threading.Event)
-    seen: dict[str, str | int] = field(default_factory=dict)
+    seen: SeenMeanwhile | None = None
     _alive_ns: int | None = None
     """When the hook was last asked and did not yet report that the old primary has ended."""
     _ended_ns: int | None = None
@@ -72,10 +73,10 @@ class Meanwhile:
             if self._ended_ns is None and isinstance(self.hook.ends, Asked):
                 asked_ns = now_ns()
                 self._note(asked_ns, self.do(self.hook.ends.asked, self.hook.ends.asked.timeout).well)
-            if not self.seen:
+            if self.seen is None:
                 self._look()
-            elif "worthless" not in self.seen and (self._ended_ns is not None or not isinstance(self.hook.ends, Asked)):
-                self._check()
+            elif self.seen.worthless is None and (self._ended_ns is not None or not isinstance(self.hook.ends, Asked)):
+                self._check(self.seen)
             self.over.wait(WATCH_EVERY_S)
 
     def wait_ended(self, began_ns: int, within_s: float) -> tuple[int, int] | None:
@@ -92,13 +93,13 @@ class Meanwhile:
             self._note(asked_ns, done.well)
         if done.well and not self.over.is_set():
             saw = f"observe of the hook for {label(self.hook)} {done.saw}"
-            self.seen = {"probe": f"the hook for {label(self.hook)}", "saw": saw, "at_ns": now_ns()}
+            self.seen = SeenMeanwhile(f"the hook for {label(self.hook)}", saw, now_ns())
 
-    def _check(self) -> None:
+    def _check(self, seen: SeenMeanwhile) -> None:
         """Only a complete answer counts: a check that was cut short because the call returned is repeated while the fault is held."""
         why = proves_nothing_because(self.hook, self.do, self.over.is_set)
         if not self.over.is_set():
-            self.seen = {**self.seen, "worthless": why}
+            self.seen = replace(seen, worthless=why)
 
     def _note(self, asked_ns: int, ended: bool) -> None:
         if ended:
@@ -136,8 +137,8 @@ def bind(kind: Kind, hook: Hook, environ: Mapping[str, str], way: Way = straight
         meanwhile.over.set()
         # A call of the watcher that hangs must not keep the fault from being written down.
         watcher.join(ASK_EVERY_S)
-        seen = dict(meanwhile.seen)
-        return Injection(aim.label, (saw,), began_ns, None, targets=(), returned_ns=returned_ns, ended_ns=ended, seen=seen)
+        touched = (TouchedText(saw),)
+        return Injection(aim.label, touched, began_ns, None, targets=(), returned_ns=returned_ns, ended_ns=ended, seen=meanwhile.seen)
 
     def look(_aim: Aim, _injection: Injection) -> Sighting | None:
         well, saw = ask("observe", hook.observe, hook.observe.timeout)

@@ -14,6 +14,7 @@ from closeshave.clock import now_ns
 from closeshave.control.processes import Identity, daemon, descendants, family, gone, send
 from closeshave.deployment import Deployment, Process
 from closeshave.faults.waiting import wait_until
+from closeshave.history import TouchedProcess
 
 GONE_WITHIN_S = 2.0
 
@@ -30,8 +31,13 @@ class Victim:
     program: str
     identity: Identity
 
+    @property
+    def touched(self) -> TouchedProcess:
+        """The same, as evidence."""
+        return TouchedProcess(self.process, self.identity.pid, self.program)
+
     def __str__(self) -> str:
-        return f"{self.program} {self.process} pid {self.identity.pid}"
+        return str(self.touched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ class Kill:
 
     began_ns: int
     dead_ns: int
-    touched: tuple[str, ...]
+    touched: tuple[TouchedProcess, ...]
 
 
 def victims_of(deployment: Deployment, processes: Iterable[Process]) -> tuple[Victim, ...]:
@@ -76,7 +82,7 @@ def kill(signalled: Iterable[Victim], at_ns: int, dying_with_them: Iterable[Vict
         left = gone(left, GONE_WITHIN_S)
     if left:
         raise StillAlive(f"still alive after SIGKILL: {', '.join(str(victim) for victim in everyone if victim.identity in left)}")
-    return Kill(began_ns, now_ns(), tuple(str(victim) for victim in everyone))
+    return Kill(began_ns, now_ns(), tuple(victim.touched for victim in everyone))
 
 
 def _program(identity: Identity) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from closeshave.deployment import Deployment, LinkKind
+from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected, Fault
 
 Value = str | int | float | bool
@@ -64,39 +65,6 @@ class Aim:
 
 
 @dataclass(frozen=True, slots=True)
-class Injection:
-    """What an injection did, as evidence. Times are monotonic nanoseconds."""
-
-    scope: str
-    touched: tuple[str, ...]
-    """Every process, toxic or rule by name and ID, e.g. ``postgres shard1-us-east-1 pid 123``."""
-    began_ns: int
-    """The first signal sent: t0."""
-    dead_ns: int | None
-    """When all touched processes were proven dead: after this the old primaries acknowledged nothing.
-
-    ``None`` if they still run, as behind a cut network: then only they can report when they stepped down.
-    """
-    targets: tuple[str, ...]
-    """The deployment's processes that were hit, by name."""
-    members: tuple[str, ...] = ()
-    """Those among ``targets`` that were primary (of a shard or a store group) at that moment, read live."""
-    links: tuple[str, ...] = ()
-    """The deployment's links that were disturbed, by name."""
-    before: Mapping[str, int] = field(default_factory=dict)
-    """Figures read just before the injection, by process, for a probe that compares them (keys held, keys evicted)."""
-    returned_ns: int | None = None
-    """When the call of an operator's hook had returned; ``None`` if the harness injected the fault itself.
-
-    The call may return long before the fault takes effect, or after its end.
-    """
-    ended_ns: tuple[int, int] | None = None
-    """The interval in which the old primary ended, as the operator's hook reports; ``None`` if it must be found from the history."""
-    seen: Mapping[str, str | int] = field(default_factory=dict)
-    """What was observed before the call returned: ``probe``, ``saw``, ``at_ns``; and ``worthless``: why its heal check proves nothing."""
-
-
-@dataclass(frozen=True, slots=True)
 class Step:
     """A further step of a fault while it is held, such as the next interruption of a flapping link."""
 
@@ -104,17 +72,8 @@ class Step:
     """Seconds after the injection began."""
     does: str
     """What the step does, for the timeline."""
-    act: Callable[[Aim, int, Say], tuple[str, ...]]
-    """Does it until a deadline (monotonic nanoseconds) and returns what was done. Never called after healing has begun."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """A probe saw the fault in effect."""
-
-    probe: str
-    """What was asked, and which server."""
-    saw: str
+    act: Callable[[Aim, int, Say], tuple[object, ...]]
+    """Does it until a deadline (monotonic nanoseconds) and returns one entry for each change. Never called after healing has begun."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from closeshave.clock import now_ns
 from closeshave.deployment import FILE as DEPLOYMENT
 from closeshave.faults.waiting import SECOND_NS, until
 from closeshave.files import append_line, record_of
-from closeshave.history import FaultEdge, FaultEvent, record
+from closeshave.history import EdgeEvidence, FaultEdge, FaultEvent, Injection, Planning, evidence_of, record
 
 FILE = "ledger.jsonl"
 DESTROYED = "destroyed"
@@ -50,8 +50,8 @@ class OpenFault:
     """Time to live from ``planned_ns``, in seconds: after it another process must heal the fault."""
     edge: str
     """The last known edge."""
-    evidence: Mapping[str, Any]
-    """The evidence of its injection; empty if that was not written."""
+    injection: Injection | None
+    """What the injection did; ``None`` unless that was written and can be read."""
 
     def expired(self, at_ns: int) -> bool:
         """Whether its time to live is over at this instant."""
@@ -76,16 +76,25 @@ def open_faults(lines: Iterable[Mapping[str, Any]]) -> tuple[OpenFault, ...]:
             del standing[fault]
         elif fault in standing:
             old = standing[fault]
-            evidence = line.get("evidence", {}) if edge == FaultEdge.INJECTED else old.evidence
-            standing[fault] = OpenFault(fault, old.undo, old.planned_ns, old.ttl_s, edge, evidence)
+            injection = _injection(line) if edge == FaultEdge.INJECTED else old.injection
+            standing[fault] = OpenFault(fault, old.undo, old.planned_ns, old.ttl_s, edge, injection)
     return tuple(standing.values())
 
 
 def _planned(line: Mapping[str, Any]) -> OpenFault | None:
     try:
-        return _PLANNED.validate_python({**line, "planned_ns": line.get("at_ns"), "evidence": {}})
+        return _PLANNED.validate_python({**line, "planned_ns": line.get("at_ns"), "injection": None})
     except ValidationError:
         return None
+
+
+def _injection(line: Mapping[str, Any]) -> Injection | None:
+    """To heal a fault nothing needs it, so a line that is damaged there still says that the fault was injected."""
+    try:
+        found = evidence_of(FaultEdge.INJECTED, line.get("evidence"))
+    except ValidationError:
+        return None
+    return found if isinstance(found, Injection) else None
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
@@ -142,10 +151,10 @@ class Ledger:
         if self.find(fault):
             raise RuntimeError(f"fault {fault} is still open in {self.path}: heal it first")
         _enlist(self.path, Path(undo.deployment))
-        evidence = {"strike_ns": strike_ns, "kind": undo.kind, "scope": dict(undo.scope), "parameters": dict(undo.parameters)}
-        self._append(fault, FaultEdge.PLANNED, now_ns(), evidence, undo=asdict(undo), ttl_s=ttl_s)
+        planning = Planning(strike_ns, undo.kind, undo.scope, undo.parameters)
+        self._append(fault, FaultEdge.PLANNED, now_ns(), planning, undo=asdict(undo), ttl_s=ttl_s)
 
-    def passed(self, fault: str, edge: FaultEdge, at_ns: int, evidence: Mapping[str, Any]) -> None:
+    def passed(self, fault: str, edge: FaultEdge, at_ns: int, evidence: EdgeEvidence | None) -> None:
         """Note that a fault passed an edge at ``at_ns``, when it happened (not when it is written)."""
         self._append(fault, edge, at_ns, evidence)
 
@@ -166,9 +175,10 @@ class Ledger:
         finally:
             os.close(descriptor)
 
-    def _append(self, fault: str, edge: FaultEdge, at_ns: int, evidence: Mapping[str, Any], **more: object) -> None:
-        self._write({"fault": fault, "edge": edge.value, "at_ns": at_ns, "evidence": dict(evidence), **more})
-        record(self.run, FaultEvent(fault, edge.value, at_ns, dict(evidence)))
+    def _append(self, fault: str, edge: FaultEdge, at_ns: int, evidence: EdgeEvidence | None, **more: object) -> None:
+        event = FaultEvent(fault, edge.value, at_ns, evidence)
+        self._write({**asdict(event), **more})
+        record(self.run, event)
 
     def _write(self, line: Mapping[str, object]) -> None:
         _mend(self.path)

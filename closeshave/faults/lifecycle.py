@@ -6,21 +6,18 @@ The same functions serve the experiments (Chaos Toolkit), the trial's stop, the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
-
-from pydantic import TypeAdapter
 
 from closeshave.clock import now_ns
 from closeshave.control import engine
 from closeshave.deployment import FILE, Deployment
 from closeshave.faults import links
 from closeshave.faults.catalogue import KINDS, of
-from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting, Step
+from closeshave.faults.kind import Aim, Kind, Proof, Say, Step
 from closeshave.faults.ledger import Ledger, OpenFault, Undo
 from closeshave.faults.overlapping import others_in_effect
 from closeshave.faults.waiting import SECOND_NS, after, until, wait_until
-from closeshave.history import FaultEdge, Mark, record
+from closeshave.history import FaultEdge, Healing, HealProof, Injection, Mark, Sighting, record
 from closeshave.plurals import counted
 from closeshave.vocabulary import MarkKind
 
@@ -28,7 +25,6 @@ LOOK_AGAIN_S = 2.0
 ASK_OTHERS_S = 1.0
 """How often a proof that fails asks whether another fault may be the cause."""
 FIT_WITHIN_S = 20.0
-_INJECTION = TypeAdapter(Injection)
 
 
 class Unfit(RuntimeError):
@@ -60,7 +56,7 @@ def inject(
     undo = Undo(kind.name, dict(aim.scope), dict(aim.parameters), aim.deployment.root)
     ledger.plan(fault, undo, ttl_s=hold_s + kind.lead_s(aim) + kind.observed_within_s + kind.healed_within_s, strike_ns=strike_ns)
     injection = kind.inject(aim, strike_ns)
-    ledger.passed(fault, FaultEdge.INJECTED, injection.began_ns, asdict(injection))
+    ledger.passed(fault, FaultEdge.INJECTED, injection.began_ns, injection)
     return injection
 
 
@@ -78,28 +74,29 @@ def observe(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[[],
     The call of an operator's hook may return after the fault's end: then what was observed during the call counts.
     """
     standing = ledger.find(fault)
-    sighting: Sighting | None = None
-    if standing is not None and standing.evidence:
-        injection = _INJECTION.validate_python(standing.evidence)
-        if seen_before := injection.seen:
-            sighting = Sighting(str(seen_before["probe"]), str(seen_before["saw"]))
-            ledger.passed(fault, FaultEdge.OBSERVED, int(seen_before["at_ns"]), asdict(sighting))
-            why = str(seen_before["worthless"]) if "worthless" in seen_before else kind.why_worthless(aim, injection, stop)
-            _note_worthless(ledger, fault, why)
-            return sighting
-
-        def seen() -> bool:
-            nonlocal sighting
-            sighting = kind.look(aim, injection)
-            return sighting is not None or stop()
-
-        until(seen, after(kind.observed_within_s), kind.ask_every_s)
-    if sighting is None:
+    injection = None if standing is None else standing.injection
+    if injection is None:
         record(ledger.run, Mark(now_ns(), MarkKind.FAULT_NOT_OBSERVED, fault))
         return None
-    ledger.passed(fault, FaultEdge.OBSERVED, now_ns(), asdict(sighting))
+    if seen := injection.seen:
+        sighting = Sighting(seen.probe, seen.saw)
+        ledger.passed(fault, FaultEdge.OBSERVED, seen.at_ns, sighting)
+        _note_worthless(ledger, fault, kind.why_worthless(aim, injection, stop) if seen.worthless is None else seen.worthless)
+        return sighting
+    sightings: list[Sighting] = []
+
+    def looked() -> bool:
+        if (found := kind.look(aim, injection)) is not None:
+            sightings.append(found)
+        return bool(sightings) or stop()
+
+    until(looked, after(kind.observed_within_s), kind.ask_every_s)
+    if not sightings:
+        record(ledger.run, Mark(now_ns(), MarkKind.FAULT_NOT_OBSERVED, fault))
+        return None
+    ledger.passed(fault, FaultEdge.OBSERVED, now_ns(), sightings[0])
     _note_worthless(ledger, fault, kind.why_worthless(aim, injection, stop))
-    return sighting
+    return sightings[0]
 
 
 def _note_worthless(ledger: Ledger, fault: str, why: str) -> None:
@@ -112,8 +109,8 @@ def look_again(ledger: Ledger, fault: str, kind: Kind, aim: Aim, stop: Callable[
     standing = ledger.find(fault)
     if not kind.lasting or standing is None or standing.edge != FaultEdge.OBSERVED:
         return True
-    injection = _INJECTION.validate_python(standing.evidence)
-    if until(lambda: kind.look(aim, injection) is not None or stop(), after(LOOK_AGAIN_S), kind.ask_every_s):
+    injection = standing.injection
+    if injection is not None and until(lambda: kind.look(aim, injection) is not None or stop(), after(LOOK_AGAIN_S), kind.ask_every_s):
         return True
     record(ledger.run, Mark(now_ns(), MarkKind.FAULT_ENDED_EARLY, fault))
     return False
@@ -140,7 +137,7 @@ def undo(ledger: Ledger, standing: OpenFault, kind: Kind, aim: Aim, deadline_ns:
         raise RuntimeError(f"{kind.name} has no undo")
     began_ns = now_ns()
     done = kind.undo(aim, deadline_ns, say)
-    ledger.passed(standing.fault, FaultEdge.HEALED, began_ns, {"began_ns": began_ns, "ended_ns": now_ns(), "done": list(done)})
+    ledger.passed(standing.fault, FaultEdge.HEALED, began_ns, Healing(began_ns, now_ns(), done))
 
 
 def prove(ledger: Ledger, standing: OpenFault, kind: Kind, aim: Aim, deadline_ns: int) -> tuple[Proof, ...]:
@@ -162,7 +159,7 @@ def prove(ledger: Ledger, standing: OpenFault, kind: Kind, aim: Aim, deadline_ns
             deadline_ns = max(deadline_ns, after(kind.healed_within_s))
         if now_ns() >= deadline_ns:
             return tuple(proof for proof in proofs if not proof.holds)
-    ledger.passed(standing.fault, FaultEdge.VERIFIED_HEALED, now_ns(), {"proof": [str(proof) for proof in proofs]})
+    ledger.passed(standing.fault, FaultEdge.VERIFIED_HEALED, now_ns(), HealProof(tuple(str(proof) for proof in proofs)))
     return ()
 
 

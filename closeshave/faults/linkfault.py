@@ -10,8 +10,9 @@ from closeshave.clients.wire import Reply
 from closeshave.deployment import Link
 from closeshave.faults import links, proofs
 from closeshave.faults.affected import Affected
-from closeshave.faults.kind import Aim, Injection, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Proof, Say
 from closeshave.faults.links import Disturbance
+from closeshave.history import Injection, Sighting
 
 
 @dataclass(frozen=True, slots=True)

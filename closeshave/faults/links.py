@@ -18,8 +18,9 @@ from closeshave.clock import now_ns
 from closeshave.control import hearing, processes
 from closeshave.deployment import Deployment, Link
 from closeshave.faults import repair
-from closeshave.faults.kind import Aim, Injection, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Proof, Say
 from closeshave.faults.waiting import wait_until
+from closeshave.history import Injection, Sighting, TouchedLink
 from closeshave.plurals import counted
 
 SILENCE = (Toxic("timeout", {"timeout": 0}, "upstream"), Toxic("timeout", {"timeout": 0}, "downstream"))
@@ -41,19 +42,18 @@ class Disturbance:
     links: tuple[Link, ...]
     toxics: tuple[Toxic, ...]
 
-    def begin(self) -> tuple[str, ...]:
+    def begin(self) -> tuple[TouchedLink, ...]:
         """Add the toxics on all links at once; each is read back. Raises what :class:`Server` raises."""
         self._on_each_server(lambda server, doses: server.add_all(doses))
-        return tuple(
-            f"toxics {', '.join(f'{toxic.type} {toxic.stream}' for toxic in self.toxics)} on link {link.name}" for link in self.links
-        )
+        toxics = tuple(f"{toxic.type} {toxic.stream}" for toxic in self.toxics)
+        return tuple(TouchedLink(link.name, toxics) for link in self.links)
 
     def pause(self) -> tuple[str, ...]:
         """Remove the toxics for a while."""
         self._on_each_server(lambda server, doses: server.remove_all(doses))
         return tuple(f"no toxics on link {link.name}" for link in self.links)
 
-    def renew(self) -> tuple[str, ...]:
+    def renew(self) -> tuple[TouchedLink, ...]:
         """Remove the toxics and add them again, so that other connections are affected at random."""
         self.pause()
         return self.begin()

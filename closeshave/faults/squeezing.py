@@ -14,6 +14,7 @@ from closeshave.deployment import Deployment, Process
 from closeshave.faults import extra_processes
 from closeshave.faults.kind import Proof, Say
 from closeshave.faults.waiting import wait_until
+from closeshave.history import TouchedCpu, TouchedProcess
 from closeshave.plurals import counted
 
 LASTS_S_MAX = 1200.0
@@ -22,7 +23,7 @@ LASTS_S_MAX = 1200.0
 
 def squeeze(
     deployment: Deployment, process: Process, target: Identity, helper: str, share: float, period_s: float, strike_ns: int
-) -> tuple[str, ...]:
+) -> tuple[TouchedCpu | TouchedProcess, ...]:
     """Squeeze at an instant: the container of ``process`` as a whole, or ``target`` and its children by a helper of this name.
 
     The helper needs some seconds to start before the injection. Raises :class:`OSError` or :data:`MachineFailed`.
@@ -31,11 +32,11 @@ def squeeze(
     if place.own_limits:
         wait_until(strike_ns)
         place.limit_cpu(share)
-        return (f"container of {process.name} limited to {share:g} of a CPU",)
+        return (TouchedCpu(process.name, share),)
     said = (target.pid, target.started, share, period_s, strike_ns, LASTS_S_MAX)
     started = extra_processes.start_helper(deployment, helper, "squeeze", *map(repr, said))
     wait_until(strike_ns)
-    return (f"{process.name} pid {target.pid}", f"{helper} pid {started.pid}")
+    return (TouchedProcess(process.name, target.pid), TouchedProcess(helper, started.pid))
 
 
 def release(processes: Iterable[Process], say: Say) -> tuple[str, ...]:

@@ -80,9 +80,9 @@ def hold(kind: str, configuration: Configuration) -> str:
     """Action: wait until the fault has been held for its time, or until it is stopped. Returns why it ended."""
     call = _read(kind, configuration)
     standing = call.ledger.find(call.fault)
-    if standing is None or not standing.evidence:
+    if standing is None or standing.injection is None:
         return "nothing to hold: the fault was not injected"
-    began_ns = int(standing.evidence["began_ns"])
+    began_ns = standing.injection.began_ns
     ends_ns = began_ns + round(call.hold_s * SECOND_NS)
     for step in call.kind.course(call.aim):
         at_ns = began_ns + round(step.after_s * SECOND_NS)

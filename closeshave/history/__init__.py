@@ -8,6 +8,7 @@ May import: clock, files, plurals, topology, vocabulary.
 
 from closeshave.history.columns import BOOKINGS, CACHE_ENTRIES, CAPTURES, DIVERGED, EFFECTS, OPERATIONS, PLACEMENTS, frame, to_frame
 from closeshave.history.events import FaultEdge, FaultEvent, Mark, Signal
+from closeshave.history.evidence import Before, EdgeEvidence, Healing, HealProof, Injection, Planning, SeenMeanwhile, Sighting, evidence_of
 from closeshave.history.files import WRITING, load_manifest, record, record_sent, save_blind, save_edges, save_manifest, save_rows
 from closeshave.history.reading import load
 from closeshave.history.rows import (
@@ -23,6 +24,21 @@ from closeshave.history.rows import (
     Outcome,
     Placement,
     Source,
+)
+from closeshave.history.touched import (
+    Touched,
+    TouchedCpu,
+    TouchedFiles,
+    TouchedKeys,
+    TouchedLeader,
+    TouchedLink,
+    TouchedMemory,
+    TouchedNetwork,
+    TouchedProcess,
+    TouchedRows,
+    TouchedSettings,
+    TouchedText,
+    TouchedUser,
 )
 from closeshave.history.whole import Blind, EdgeCount, History, Manifest, PhaseTime, Rate, Sent
 from closeshave.vocabulary import (
@@ -68,26 +84,48 @@ __all__ = [
     "SHORTAGE",
     "TIMELINE",
     "WRITING",
+    "Before",
     "Blind",
     "Booking",
     "CacheEntry",
     "Capture",
     "Diverged",
     "EdgeCount",
+    "EdgeEvidence",
     "Effect",
     "FaultEdge",
     "FaultEvent",
+    "HealProof",
+    "Healing",
     "History",
+    "Injection",
     "Manifest",
     "Mark",
     "Operation",
     "Outcome",
     "PhaseTime",
     "Placement",
+    "Planning",
     "Rate",
+    "SeenMeanwhile",
     "Sent",
+    "Sighting",
     "Signal",
     "Source",
+    "Touched",
+    "TouchedCpu",
+    "TouchedFiles",
+    "TouchedKeys",
+    "TouchedLeader",
+    "TouchedLink",
+    "TouchedMemory",
+    "TouchedNetwork",
+    "TouchedProcess",
+    "TouchedRows",
+    "TouchedSettings",
+    "TouchedText",
+    "TouchedUser",
+    "evidence_of",
     "frame",
     "load",
     "load_manifest",

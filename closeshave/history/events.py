@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from pydantic import TypeAdapter
+
+from closeshave.history.evidence import EdgeEvidence, Healing, Injection, evidence_of
 
 
 class FaultEdge(StrEnum):
@@ -20,12 +24,22 @@ class FaultEdge(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FaultEvent:
-    """A fault passed an edge; ``evidence`` holds what it touched and what the probe saw."""
+    """A fault passed an edge; ``evidence`` holds what it touched or what the probe saw, ``None`` where nothing was recorded."""
 
     fault: str
     edge: str
     at_ns: int
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    evidence: EdgeEvidence | None = None
+
+    @property
+    def began_ns(self) -> int:
+        """When that began which the edge stands for: the injection, the undo."""
+        return self.evidence.began_ns if isinstance(self.evidence, Injection | Healing) else self.at_ns
+
+    @property
+    def injection(self) -> Injection | None:
+        """What the injection did; ``None`` for other edges, and where that was not recorded."""
+        return self.evidence if isinstance(self.evidence, Injection) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +63,11 @@ class Mark:
     at_ns: int
     kind: str
     detail: str = ""
+
+
+_FAULT_EVENT = TypeAdapter(FaultEvent)
+
+
+def fault_event(told: Mapping[str, Any]) -> FaultEvent:
+    """An event as the timeline tells it. Raises :class:`ValueError` for what is none."""
+    return _FAULT_EVENT.validate_python({**told, "evidence": evidence_of(str(told.get("edge")), told.get("evidence"))})

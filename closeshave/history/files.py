@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from closeshave.files import append_line, seal, write_atomically
-from closeshave.history.events import FaultEvent, Mark, Signal
+from closeshave.history.events import FaultEvent, Mark, Signal, fault_event
 from closeshave.history.whole import Blind, EdgeCount, Manifest, Sent
 from closeshave.vocabulary import BLIND, EDGE_COUNTS, MANIFEST, SENT, TIMELINE
 
@@ -21,7 +21,11 @@ MANIFEST_CODEC = TypeAdapter(Manifest)
 EDGES_CODEC = TypeAdapter(tuple[EdgeCount, ...])
 BLIND_CODEC = TypeAdapter(tuple[Blind, ...])
 SENT_CODEC = TypeAdapter(Sent)
-EVENT_CODECS: dict[str, TypeAdapter[Any]] = {"fault": TypeAdapter(FaultEvent), "signal": TypeAdapter(Signal), "mark": TypeAdapter(Mark)}
+EVENT_READERS: Mapping[str, Callable[[Any], FaultEvent | Signal | Mark]] = {
+    "fault": fault_event,
+    "signal": TypeAdapter(Signal).validate_python,
+    "mark": TypeAdapter(Mark).validate_python,
+}
 
 
 def record(run: Path, event: FaultEvent | Signal | Mark) -> None:

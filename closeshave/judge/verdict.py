@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+
+from closeshave.judge.witnesses import Witness
 
 
 class Status(StrEnum):
@@ -27,10 +28,6 @@ class Status(StrEnum):
 def worst(statuses: Iterable[Status]) -> Status:
     """The merged status: fail over inconclusive over pass. Nothing judged is inconclusive, not passed."""
     return max(statuses, key=lambda status: status.severity, default=Status.INCONCLUSIVE)
-
-
-Witness = Mapping[str, Any]
-"""Proof of a failure: the row or rows of the history, JSON-ready, with ``why`` and, for operations, their IDs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,27 @@ class EngineUser(_WithClient):
             gevent.sleep(pause_s)
 
 
-class OpenUser(_WithClient):
+class _DrivenUser(_WithClient):
+    """A population whose share each worker carries out by itself; Locust's own instances only represent it."""
+
+    abstract = True
+
+    duration_s: ClassVar[float] = 60.0
+    seed: ClassVar[int] = 1
+    crew: ClassVar[int] = 2000
+    """The most customers or sessions with a request in flight at once; above that, they are late, which the records show."""
+    warm: ClassVar[int] = 100
+    """How many greenlets of the crew and shared connections are prepared before the start."""
+    grace_s: ClassVar[float] = 60.0
+    """How many seconds after the last arrival, or the end, unfinished sessions may go on."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        # The tasks are for the customers of the population.
+        self.tasks = [_stand_by]
+
+
+class OpenUser(_DrivenUser):
     """An open-model population. Every worker carries out its share of the arrivals, whatever number of users Locust spawns: ``-u 1`` is enough.
 
     Set :attr:`rate` and :attr:`duration_s`, or override :meth:`arrivals`.
@@ -101,19 +121,6 @@ class OpenUser(_WithClient):
     abstract = True
 
     rate: ClassVar[Rate]
-    duration_s: ClassVar[float] = 60.0
-    seed: ClassVar[int] = 1
-    crew: ClassVar[int] = 2000
-    """The most sessions with a request in flight at once; above that, arrivals are late, which the records show."""
-    warm: ClassVar[int] = 100
-    """How many customers and shared connections are prepared before the first arrival."""
-    grace_s: ClassVar[float] = 60.0
-    """How many seconds after the last arrival unfinished sessions may go on."""
-
-    def __init__(self, environment: Environment) -> None:
-        super().__init__(environment)
-        # Locust's own instances only stand for the population; the tasks are for the visitors.
-        self.tasks = [_stand_by]
 
     @classmethod
     def arrivals(cls) -> Instants:
@@ -121,7 +128,7 @@ class OpenUser(_WithClient):
         return poisson(cls.rate, cls.duration_s, np.random.default_rng(cls.seed))
 
 
-class CrowdUser(_WithClient):
+class CrowdUser(_DrivenUser):
     """A closed population that is too large for one greenlet each: thinking customers are rows in arrays, and use a greenlet only for :meth:`step`.
 
     Override :meth:`step`: one customer's next request or two. Every worker carries out its share of the customers; ``-u 1`` is enough.
@@ -132,17 +139,6 @@ class CrowdUser(_WithClient):
     customers: ClassVar[int] = 1_000_000
     think_mean_s: ClassVar[float] = 100.0
     """Mean think time between two steps in seconds, Erlang-distributed of order two."""
-    duration_s: ClassVar[float] = 60.0
-    seed: ClassVar[int] = 1
-    crew: ClassVar[int] = 2000
-    """The most customers with a request in flight at once; above that, they are late, which the records show."""
-    warm: ClassVar[int] = 100
-    """How many greenlets of the crew and shared connections are prepared before the start."""
-    grace_s: ClassVar[float] = 60.0
-
-    def __init__(self, environment: Environment) -> None:
-        super().__init__(environment)
-        self.tasks = [_stand_by]
 
     def step(self, customer: int, state: int) -> int:
         """Carry out the customer's next requests with :attr:`client`; returns the state (0–255) for the think time afterwards."""

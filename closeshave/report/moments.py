@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from closeshave.judge.verdict import Verdict, Witness
+from closeshave.judge.verdict import Verdict
+from closeshave.judge.witnesses import Witness, answered, operation_of
 from closeshave.report import words
 from closeshave.report.axis import Axis
 from closeshave.target import Target
@@ -37,11 +38,11 @@ def moment(verdict: Verdict, target: Target | None, axis: Axis) -> Moment | None
 
 def instant(witness: Witness, axis: Axis) -> Moment | None:
     """When the operation of a witness was due and answered; ``None`` where it is none, or lies outside the run."""
-    due, ended = witness.get("intended_ns"), witness.get("ended_ns")
-    if not isinstance(due, int) or isinstance(due, bool):
+    operation = operation_of(witness)
+    if operation is None:
         return None
-    start_s = (due - axis.zero_ns) / 1e9
+    start_s = (operation.intended_ns - axis.zero_ns) / 1e9
     if not 0 <= start_s <= axis.span_s:
         return None
-    end_s = (ended - axis.zero_ns) / 1e9 if isinstance(ended, int) else start_s
+    end_s = (operation.ended_ns - axis.zero_ns) / 1e9 if answered(operation) else start_s
     return Moment(start_s, min(max(start_s, end_s), axis.span_s))

@@ -78,6 +78,6 @@ def _verdict(verdict: Verdict, target: Target) -> Panel:
         said.append(f"{claim}  {texts.get(claim, '')}\n", style="dim")
     said.append(words.clean(verdict.reason or "The promise was kept."), style=STYLES[verdict.status])
     for witness in verdict.witnesses:
-        said.append(f"\n  {words.clean(witness.get('why', ''))}", style="default")
+        said.append(f"\n  {words.clean(witness.why)}", style="default")
     title = f"{MARKS[verdict.status]} {WORDS[verdict.status].lower()}  {words.clean(verdict.id)}"
     return Panel(said, title=Text(title, style=STYLES[verdict.status]), title_align="left", box=box.ROUNDED)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import TypeAdapter
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter
 
 from closeshave.files import foreign
 from closeshave.files.jsonfile import Damaged
@@ -29,6 +29,7 @@ from closeshave.judge.verdict import (
     Status,
     Verdict,
 )
+from closeshave.judge.witnesses import Witness, witness_of
 from closeshave.report.findings import Findings
 
 
@@ -62,6 +63,34 @@ class Run:
     """The machine, by its processors and memory."""
 
 
+def _read_witness(told: Any) -> Witness:
+    if not isinstance(told, Mapping):
+        raise ValueError("a witness is an object")  # noqa: TRY004 - pydantic tells a value error from a bug
+    return witness_of(told)
+
+
+def _write_witness(witness: Witness) -> dict[str, Any]:
+    return witness.facts()
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryVerdict(Verdict):
+    """A verdict, and by which files it was made: alone, too, it says what was promised and how it was tested."""
+
+    witnesses: tuple[Annotated[Witness, PlainValidator(_read_witness), PlainSerializer(_write_witness)], ...] = ()
+    """For fail: the first and the worst."""
+    plan_digest: str | None = None
+    """SHA-256 of the plan, as the run has it; ``None`` where the run has not kept it, and in summaries of older versions."""
+    target_digest: str | None = None
+    """SHA-256 of the target, which holds the promises."""
+
+    @classmethod
+    def of(cls, verdict: Verdict, digests: Mapping[str, str]) -> SummaryVerdict:
+        """The verdict with the digests of the run's files, by what these are."""
+        told = {field.name: getattr(verdict, field.name) for field in fields(verdict)}
+        return cls(**told, plan_digest=digests.get("plan"), target_digest=digests.get("target"))
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A judged run for other programs. Times in seconds unless the name says otherwise."""
@@ -81,7 +110,7 @@ class Summary:
     """Which run this is."""
     load: LoadFigures
     """What was offered and what came back."""
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[SummaryVerdict, ...]
     """Every answer."""
     faults: tuple[FaultFigures, ...]
     """Every fault of the plan, with its figures."""
@@ -145,7 +174,7 @@ def render(findings: Findings) -> bytes:
             host=_host(findings.attachments.get("environment.json", "")),
         ),
         load=assessment.load,
-        verdicts=assessment.verdicts,
+        verdicts=tuple(SummaryVerdict.of(verdict, findings.digests) for verdict in assessment.verdicts),
         faults=assessment.faults,
         integrity=_counts(assessment.integrity),
         resilience=assessment.resilience,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from closeshave.history import FaultEdge, FaultEvent
@@ -117,7 +117,7 @@ def fault_view(fault: FaultFigures, events: tuple[FaultEvent, ...], zero_ns: int
         touched=tuple(words.clean(one) for one in fault.touched),
         healed=fault.healed_verified,
         proofs=tuple(
-            (words.spaced(event.edge), words.instant((event.at_ns - zero_ns) / 1e9), flat(event.evidence))
+            (words.spaced(event.edge), words.instant((event.at_ns - zero_ns) / 1e9), flat(asdict(event.evidence) if event.evidence else {}))
             for event in events
             if event.fault == fault.id and event.edge in edges
         ),

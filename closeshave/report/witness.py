@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
-from closeshave.history import Source
-from closeshave.judge.verdict import Witness
+from closeshave.history import Operation, Source
+from closeshave.judge.witnesses import Witness, answered, operation_of
 from closeshave.report import words
 
 _LONGEST_CELL = 400
@@ -44,7 +44,8 @@ def testimony(witness: Witness, zero_ns: int, canary_limit_s: float | None = Non
     operation's response time is added, and its caption says what was wrong with it.
     """
     facts, tables = [], []
-    for name, value in witness.items():
+    told = witness.facts()
+    for name, value in told.items():
         if name == "why" or value is None:
             continue
         if isinstance(value, Mapping):
@@ -53,24 +54,22 @@ def testimony(witness: Witness, zero_ns: int, canary_limit_s: float | None = Non
             tables.append(_table(name, value, zero_ns))
         else:
             facts.append((_label(name), _cell(name, value, zero_ns)))
-    intended, ended = witness.get("intended_ns"), witness.get("ended_ns")
+    intended, ended = told.get("intended_ns"), told.get("ended_ns")
     if _is_number(intended) and _is_number(ended):
         facts.append(("response time", words.seconds((ended - intended) / 1e9)))
-    caption = ": ".join(filter(None, (str(witness.get("why", "")), _wrong(witness, canary_limit_s))))
+    caption = ": ".join(filter(None, (witness.why, _wrong(operation_of(witness), canary_limit_s))))
     return Testimony(words.clean(caption, _LONGEST_CELL), tuple(facts), tuple(tables))
 
 
-def _wrong(witness: Witness, canary_limit_s: float | None) -> str:
+def _wrong(operation: Operation | None, canary_limit_s: float | None) -> str:
     """What was wrong with the answer to an operation, by its own record; empty for a witness of another kind."""
-    intended, ended, good = witness.get("intended_ns"), witness.get("ended_ns"), witness.get("good")
-    if not (_is_number(intended) and _is_number(ended) and isinstance(good, bool)):
+    if operation is None or not answered(operation):
         return ""
-    took_s = (ended - intended) / 1e9
-    if not good:
-        status, error = witness.get("status"), witness.get("error")
-        told = f"answered with status {status}" if status else "no answer"
-        return f"{told}{f', {words.spaced(str(error))}' if error else ''}, after {words.seconds(took_s)}"
-    if witness.get("source") == Source.CANARY and canary_limit_s is not None and took_s > canary_limit_s:
+    took_s = (operation.ended_ns - operation.intended_ns) / 1e9
+    if not operation.good:
+        told = f"answered with status {operation.status}" if operation.status else "no answer"
+        return f"{told}{f', {words.spaced(operation.error)}' if operation.error else ''}, after {words.seconds(took_s)}"
+    if operation.source == Source.CANARY and canary_limit_s is not None and took_s > canary_limit_s:
         return f"slower than the canary's limit of {words.seconds(canary_limit_s)}, it took {words.seconds(took_s)}"
     return f"it took {words.seconds(took_s)}"
 

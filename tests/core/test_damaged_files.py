@@ -19,7 +19,7 @@ from closeshave.faults import heartbeat, ledger
 from closeshave.files import read_lines
 from closeshave.files.jsonfile import Damaged
 from closeshave.files.yamlfile import InvalidFile, document
-from closeshave.history import EFFECTS_FILE, FaultEdge
+from closeshave.history import EFFECTS_FILE, FaultEdge, Injection, TouchedCpu
 from closeshave.loadgen.convert import convert
 from closeshave.loadgen.rows import HEADER, MAGIC, ROW
 from closeshave.traffic import learning
@@ -264,6 +264,6 @@ def test_a_ledger_below_a_path_that_is_no_text_is_read(tmp_path: Path) -> None:
     book, root = ledger.Ledger(tmp_path), tmp_path / "no\udcffutf8"
     root.mkdir()
     book.plan("a", ledger.Undo("shard.primary-killed", {"shard": 1}, {}, str(root)), 60.0, 5)
-    book.passed("a", FaultEdge.INJECTED, 6, {"took_s": float("nan")})
+    book.passed("a", FaultEdge.INJECTED, 6, Injection("s", (TouchedCpu("x", float("nan")),), 6, None, ()))
     (fault,) = book.open()
     assert (fault.undo.deployment, fault.edge) == (str(root), "injected")

@@ -89,7 +89,7 @@ def test_nothing_is_injected_once_healing_has_begun(edge: FaultEdge, struck: boo
     """The steps of a fault never undo a healing, whichever process heals."""
     ledger = Ledger(run)
     ledger.plan("f", Undo("region.flapping", {"region": toys.NEAR}, {}, described.root), ttl_s=60, strike_ns=0)
-    ledger.passed("f", edge, now_ns(), {})
+    ledger.passed("f", edge, now_ns(), None)
     strokes: list[str] = []
 
     def strike(_aim: Aim, _deadline_ns: int, _say: Say) -> tuple[str, ...]:

@@ -17,9 +17,9 @@ from closeshave.environments.definition import read_containers
 from closeshave.faults import child, cutting, extra_processes, proofs
 from closeshave.faults.catalogue import KINDS
 from closeshave.faults.heal import heal_open
-from closeshave.faults.kind import Injection
 from closeshave.faults.waiting import after, until
 from closeshave.files.shipped import locate
+from closeshave.history import Injection
 from closeshave.plan import Expected, Fault
 from tests.faults.held import healed, takes_effect_and_is_undone
 from tests.faults.timelines import WHOLE_LIFE, edges

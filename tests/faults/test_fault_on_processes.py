@@ -22,6 +22,7 @@ from closeshave.faults.forkserver import ForkServer
 from closeshave.faults.heal import heal_environment, heal_open
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.waiting import after
+from closeshave.history import TouchedProcess
 from closeshave.plan import Expected, Fault
 from tests.faults import toys
 from tests.faults.timelines import WHOLE_LIFE, edges, events, marks
@@ -77,7 +78,7 @@ def test_life_of_a_fault(toy: Deployment, run: Path) -> None:
     for name in ("near-0", "near-1"):
         identity = pids[name]
         assert identity is not None
-        assert any(name in touched and f"pid {identity.pid}" in touched for touched in injection.touched)
+        assert (name, identity.pid) in {(each.name, each.pid) for each in injection.touched if isinstance(each, TouchedProcess)}
     assert toys.alive(toy) == BROKEN
     assert lifecycle.observe(Ledger(run), "f", LOST, aim, never) is not None
     assert heal_open(run, toy, lambda _line: None) == []

@@ -81,7 +81,7 @@ def test_shard_fails_over_by_itself_and_returns(
     experiment = child.start(platform, run, fault("shard.primary-killed", {"shard": shard}, parameters), now_ns())
     assert until(lambda: "observed" in edges(run), after(60)), logs_of(run)
     assert events(run)["injected"]["evidence"]["members"] == [primary]
-    assert any(touched.startswith(f"postgres {primary} pid ") for touched in events(run)["injected"]["evidence"]["touched"])
+    assert ("postgres", primary) in {(each["program"], each["name"]) for each in events(run)["injected"]["evidence"]["touched"]}
     assert until(lambda: leads(platform, shard, not_=primary), after(FAILS_OVER_WITHIN_S))
     assert "healed" not in edges(run)
     assert child.stop(experiment) == 0, logs_of(run)
@@ -129,7 +129,7 @@ def test_region_is_lost_and_restored(platform: Deployment, run: Path) -> None:
     assert all(processes.family(Path(platform.root), process) == [] for process in platform.owned_by(region))
     evidence = events(run)["injected"]["evidence"]
     assert sorted(evidence["targets"]) == sorted(owned)
-    assert {touched.split()[1] for touched in evidence["touched"]} == set(owned)
+    assert {touched["name"] for touched in evidence["touched"]} == set(owned)
     assert evidence["members"] == ["shard2-us-west-2"]
     assert until(lambda: leads(platform, 2, not_="shard2-us-west-2"), after(FAILS_OVER_WITHIN_S))
     assert child.stop(experiment) == 0, logs_of(run)

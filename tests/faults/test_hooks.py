@@ -204,7 +204,7 @@ def test_nothing_that_a_hook_prints_is_stored(tmp_path: Path, run: Path) -> None
     loud = command("sh", "-c", f"echo sk_live_planted; echo sk_live_planted >&2; touch {tmp_path / 'broken'}", expect="planted")
     platform = remote(tmp_path / "root", switch(tmp_path, inject=loud, undo=command("sh", "-c", "echo sk_live_planted; exit 1")))
     break_it(platform, run)
-    assert "with 'planted'" in events(run)["injected"]["evidence"]["touched"][0]
+    assert "with 'planted'" in events(run)["injected"]["evidence"]["touched"][0]["text"]
     said: list[str] = []
     heal_open(run, platform, said.append)
     kept = "".join(path.read_text() for path in run.rglob("*") if path.is_file())

@@ -33,7 +33,7 @@ def test_descendants_die_too_and_are_named(toy: Deployment) -> None:
     assert poll_until(lambda: len(victims_of(toy, [part])) == 2, 20)
     victims = victims_of(toy, [part])
     done = kill(victims, now_ns())
-    assert [touched.split()[1:] for touched in done.touched] == [["parent", "pid", str(victim.identity.pid)] for victim in victims]
+    assert [(touched.name, touched.pid) for touched in done.touched] == [("parent", victim.identity.pid) for victim in victims]
     assert not any(victim.identity.alive for victim in victims)
     assert toys.alive(toy) == {"near-0": True, "near-1": True, "far-0": True}
 

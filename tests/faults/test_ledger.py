@@ -11,7 +11,7 @@ from closeshave import history
 from closeshave.faults import ledger
 from closeshave.faults.ledger import Ledger, Undo, open_faults
 from closeshave.files import read_lines
-from closeshave.history import FaultEdge
+from closeshave.history import FaultEdge, Injection, TouchedProcess
 from tests.faults import toys
 
 
@@ -55,7 +55,7 @@ def test_fault_is_open_from_its_plan_until_its_heal_is_proven(
         if edge is FaultEdge.PLANNED:
             book.plan("a", undo(root), ttl_s=1, strike_ns=0)
         else:
-            book.passed("a", edge, 1, {})
+            book.passed("a", edge, 1, None)
     assert bool(book.open()) is is_open
 
 
@@ -96,11 +96,13 @@ def test_incomplete_line_is_skipped(torn: bytes, book: Ledger, root: Path) -> No
 def test_every_edge_is_on_the_timeline(book: Ledger, root: Path) -> None:
     """The run's timeline gets each edge at the instant when it happened."""
     book.plan("a", undo(root), ttl_s=1, strike_ns=5)
-    book.passed("a", FaultEdge.INJECTED, 6, {"touched": ["x pid 1"]})
+    injection = Injection("region:near", (TouchedProcess("x", 1, "app"),), 6, 7, ("x",))
+    book.passed("a", FaultEdge.INJECTED, 6, injection)
     lines = [line for line in read_lines(book.run / history.TIMELINE) if line["type"] == "fault"]
     assert [(line["edge"], line["fault"]) for line in lines] == [("planned", "a"), ("injected", "a")]
     assert lines[1]["at_ns"] == 6
-    assert lines[1]["evidence"] == {"touched": ["x pid 1"]}
+    assert history.evidence_of("injected", lines[1]["evidence"]) == injection
+    assert [fault.injection for fault in book.open()] == [injection]
 
 
 def test_environment_knows_the_ledgers_of_its_faults(book: Ledger, root: Path) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 from hypothesis import settings
@@ -17,9 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from closeshave.faults import lifecycle
 from closeshave.faults.heal import heal_open
-from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Kind, Proof, Say
 from closeshave.faults.ledger import Ledger, Undo
-from closeshave.history import FaultEdge
+from closeshave.history import EdgeEvidence, FaultEdge, Injection, Sighting, TouchedText
 from closeshave.plan import Expected
 from tests.faults import toys
 
@@ -52,7 +52,7 @@ def kind_of(world: World) -> Kind:
         world.step()
         world.broken.add(str(aim.scope["region"]))
         world.step()
-        return Injection(aim.label, ("x",), strike_ns, strike_ns, ("x",))
+        return Injection(aim.label, (TouchedText("x"),), strike_ns, strike_ns, ("x",))
 
     def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
         world.step()
@@ -120,7 +120,7 @@ class WriteBehindLedger(CrashingLedger):
         """Keep it in memory."""
         object.__setattr__(self, "planned", (fault, undo, ttl_s, strike_ns))
 
-    def passed(self, fault: str, edge: FaultEdge, at_ns: int, evidence: Mapping[str, Any]) -> None:
+    def passed(self, fault: str, edge: FaultEdge, at_ns: int, evidence: EdgeEvidence | None) -> None:
         """Write the delayed lines when a new edge is recorded."""
         if edge is FaultEdge.INJECTED:
             super().plan(*self.planned)

@@ -28,12 +28,13 @@ from closeshave.faults import catalogue, lifecycle, links
 from closeshave.faults.cache import slow as cache_slow
 from closeshave.faults.data import acknowledgement_lost
 from closeshave.faults.dependency import provider
-from closeshave.faults.kind import Aim, Injection
+from closeshave.faults.kind import Aim
 from closeshave.faults.ledger import Ledger
 from closeshave.faults.region import customers_cut, data_links_cut, flapping, lossy, network, slow
 from closeshave.faults.shard import replication
 from closeshave.files.shipped import locate
 from closeshave.files.yamlfile import InvalidFile
+from closeshave.history import Injection
 from closeshave.trial import preparation, running
 from closeshave.trial.display import Display
 from tests.faults import toys

@@ -15,10 +15,10 @@ from closeshave.control.processes import poll_until
 from closeshave.deployment import Deployment
 from closeshave.faults import lifecycle
 from closeshave.faults.heal import heal_open
-from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Kind, Proof, Say
 from closeshave.faults.ledger import Ledger, OpenFault, Undo
 from closeshave.faults.overlapping import apart, others_in_effect
-from closeshave.history import FaultEdge
+from closeshave.history import FaultEdge, Injection, Sighting, TouchedText
 from closeshave.plan import Expected
 from closeshave.topology import Shard, Topology
 from tests.faults import toys
@@ -29,7 +29,7 @@ SECOND = 1_000_000_000
 
 def standing(name: str, kind: str, edge: str = "observed", **scope: str | int) -> OpenFault:
     """An open fault."""
-    return OpenFault(name, Undo(kind, scope, {}, "/nowhere"), 0, 60, edge, {})
+    return OpenFault(name, Undo(kind, scope, {}, "/nowhere"), 0, 60, edge, None)
 
 
 ONE, TWO = standing("one", "shard.x", shard=1), standing("two", "shard.x", shard=2)
@@ -70,7 +70,7 @@ class Broken:
     def _kind(self) -> Kind:
         def inject(aim: Aim, strike_ns: int) -> Injection:
             self.names.add(aim.label)
-            return Injection(aim.label, ("x",), strike_ns, strike_ns, ("x",))
+            return Injection(aim.label, (TouchedText("x"),), strike_ns, strike_ns, ("x",))
 
         def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
             if self.together is not None:
@@ -155,6 +155,6 @@ def test_only_faults_in_effect_on_other_parts_are_waited_for(
     for name, on in (("mine", 1), ("other", shard)):
         book.plan(name, Undo("shard.x", {"shard": on}, {}, described.root), ttl_s=60, strike_ns=0)
     if edge is not FaultEdge.PLANNED:
-        book.passed("other", edge, now_ns(), {})
+        book.passed("other", edge, now_ns(), None)
     mine = next(fault for fault in book.open() if fault.fault == "mine")
     assert others_in_effect(book, mine, TOPOLOGY, now_ns() + at_s * SECOND) is waits

@@ -16,10 +16,10 @@ from closeshave.deployment import Deployment, Member
 from closeshave.faults import child, extra_processes, proofs
 from closeshave.faults.heal import heal_open
 from closeshave.faults.helpers.hold_rows import CALENDARS
-from closeshave.faults.kind import Injection
 from closeshave.faults.shard import KINDS
 from closeshave.faults.shard.cluster import log_of
 from closeshave.faults.waiting import after, until, wait_until
+from closeshave.history import Before, Injection, TouchedRows
 from closeshave.plan import Expected, Fault
 from tests.faults.held import healed, takes_effect_and_is_undone
 from tests.faults.timelines import WHOLE_LIFE, edges
@@ -138,8 +138,9 @@ def test_no_probe_sees_a_fault_that_is_not_there(kind: str, scope: Mapping[str, 
     """On a healthy environment no probe observes a fault, although it is told that there was one."""
     lead = leaders(platform)[int(scope.get("shard", 1))]
     targets = (str(scope["process"]),) if "process" in scope else (lead,) if scope else tuple(f"etcd-{region}" for region in ETCD)
-    before = {lead: log_of(platform, lead).stat().st_size, "hottest": platform.topology.shard(int(scope.get("shard", 1))).first}
-    injection = Injection("nothing", (), now_ns(), now_ns(), targets, members=(lead,), before=before)
+    before = (Before(lead, "log_bytes", log_of(platform, lead).stat().st_size),)
+    touched = (TouchedRows((platform.topology.shard(int(scope.get("shard", 1))).first,)),)
+    injection = Injection("nothing", touched, now_ns(), now_ns(), targets, members=(lead,), before=before)
     assert KINDS_BY_NAME[kind].look(KINDS_BY_NAME[kind].aim(platform, scope, {}), injection) is None
     assert until(lambda: healed(platform, kind, scope), after(10))
 

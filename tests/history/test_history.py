@@ -11,7 +11,22 @@ from hypothesis import strategies as st
 from closeshave import history
 from closeshave.clock import Anchor
 from closeshave.files import seal
-from closeshave.history import EFFECTS, OPERATIONS, Effect, FaultEvent, Manifest, Mark, Operation, PhaseTime, Sent, Signal
+from closeshave.history import (
+    EFFECTS,
+    OPERATIONS,
+    Before,
+    Effect,
+    FaultEvent,
+    Injection,
+    Manifest,
+    Mark,
+    Operation,
+    PhaseTime,
+    Sent,
+    Signal,
+    TouchedProcess,
+    TouchedText,
+)
 from closeshave.topology import Shard, Topology
 
 TOPOLOGY = Topology(("r1",), (Shard(1, 1, 10, "r1", "r1"),))
@@ -36,12 +51,18 @@ def vars_(row):
 def test_a_history_reads_back_as_it_was_written(tmp_path):
     """Operations, effects and all kinds of events survive the files."""
     run = saved(tmp_path)
-    events = (FaultEvent("f", "injected", 5, {"touched": ["a"]}), Signal(6, "promoted", "shard:1", "patroni"), Mark(7, "note", "x"))
+    injection = Injection("shard:1", (TouchedProcess("a", 1, "postgres"), TouchedText("b")), 5, 6, ("a",), before=(Before("a", "keys", 3),))
+    events = (
+        FaultEvent("f", "injected", 5, injection),
+        FaultEvent("f", "observed", 6),
+        Signal(6, "promoted", "shard:1", "patroni"),
+        Mark(7, "note", "x"),
+    )
     for event in events:
         history.record(run, event)
     read = history.load(run)
     assert read.manifest == MANIFEST
-    assert (read.faults, read.signals, read.marks) == ((events[0],), (events[1],), (events[2],))
+    assert (read.faults, read.signals, read.marks) == (events[:2], (events[2],), (events[3],))
     assert read.operations.iloc[0]["kind"] == "book"
 
 

@@ -54,8 +54,8 @@ def verdicts(run: Run) -> dict[str, Verdict]:
         if each.status is Status.FAIL:
             assert each.reason
             assert each.witnesses
-            json.dumps(each.witnesses, allow_nan=False)
-            assert all(witness["why"] for witness in each.witnesses)
+            json.dumps([witness.facts() for witness in each.witnesses], allow_nan=False)
+            assert all(witness.why for witness in each.witnesses)
     return found
 
 

@@ -30,6 +30,7 @@ from closeshave.history import (
     Effect,
     FaultEvent,
     History,
+    Injection,
     Manifest,
     Mark,
     Operation,
@@ -198,11 +199,12 @@ class Run:
     def life(self, fault: str = "kill", *, injected: float = 120, observed: float | None = 120.5, healed: float | None = 150,
              verified: float | None = 155, **evidence: Any) -> None:  # fmt: skip
         """The edges of a fault, each at its second; ``evidence`` belongs to the injection."""
-        edges: tuple[tuple[str, float | None, dict[str, Any]], ...] = (
-            ("injected", injected, evidence),
-            ("observed", observed, {}),
-            ("healed", healed, {}),
-            ("verified-healed", verified, {}),
+        told = {"scope": "shard:1", "touched": (), "began_ns": ns(injected), "dead_ns": None, "targets": (), **evidence}
+        edges: tuple[tuple[str, float | None, Injection | None], ...] = (
+            ("injected", injected, Injection(**told)),
+            ("observed", observed, None),
+            ("healed", healed, None),
+            ("verified-healed", verified, None),
         )
         self.events += [FaultEvent(fault, edge, ns(at), more) for edge, at, more in edges if at is not None]
 

@@ -157,7 +157,7 @@ def test_the_first_and_the_worst_are_shown() -> None:
     run = clean()
     for number in (50, 51, 52):
         run.book(30 + number / 100, number, final=False)
-    assert [witness["effect"]["booking"] for witness in verdict(run, "lost").witnesses] == [50, 52]
+    assert [witness.facts()["effect"]["booking"] for witness in verdict(run, "lost").witnesses] == [50, 52]
 
 
 @pytest.mark.parametrize(

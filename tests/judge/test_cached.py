@@ -52,9 +52,9 @@ def test_an_entry_that_differs_from_the_database_is_a_breach(fields: dict[str, o
     verdict = made.verdict(VERDICT)
     assert (verdict.status, verdict.measured, verdict.n) == (Status.FAIL, 1, 3)
     (witness,) = verdict.witnesses
-    assert (witness["key"], witness["store"], witness["franchise"]) == (entry.key, "cache-east", 7)
-    assert {each["field"] for each in witness["differs"]} == differs
-    assert all(each["cached"] != each["stored"] for each in witness["differs"])
+    assert (witness.facts()["key"], witness.facts()["store"], witness.facts()["franchise"]) == (entry.key, "cache-east", 7)
+    assert {each["field"] for each in witness.facts()["differs"]} == differs
+    assert all(each["cached"] != each["stored"] for each in witness.facts()["differs"])
 
 
 def test_the_first_and_the_one_furthest_behind_are_shown() -> None:
@@ -62,7 +62,7 @@ def test_the_first_and_the_one_furthest_behind_are_shown() -> None:
     made = run()
     for franchise, behind in ((9, 1), (8, 1), (10, 5), (11, 2)):
         made.entry(franchise, 1, now=1 + behind)
-    assert [witness["franchise"] for witness in made.verdict(VERDICT).witnesses] == [8, 10]
+    assert [witness.facts()["franchise"] for witness in made.verdict(VERDICT).witnesses] == [8, 10]
     assert made.shuffled(3).verdict(VERDICT) == made.verdict(VERDICT)
 
 
@@ -125,7 +125,7 @@ values = st.recursive(
 @settings(deadline=None)
 def test_a_page_differs_from_another_and_never_from_itself(one: object, two: object) -> None:
     """With any content; a field that is null equals a field that is absent."""
-    assert differences(json.dumps(one), json.dumps(one, indent=1)) == []
+    assert differences(json.dumps(one), json.dumps(one, indent=1)) == ()
     assert bool(differences(json.dumps(one), json.dumps(two))) == (_bare(one) != _bare(two))
 
 

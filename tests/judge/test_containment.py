@@ -147,7 +147,7 @@ def test_the_franchises_that_got_worse_are_named_and_weighed() -> None:
     found = told(made)
     assert (found.named, found.worse, found.at_least) == ((101, 301), 0.5, 0.5)
     verdict = made.verdict("containment/kill")
-    assert {witness["franchise"] for witness in verdict.witnesses} <= {101, 301}
+    assert {witness.facts()["franchise"] for witness in verdict.witnesses} <= {101, 301}
     assert "franchise 101" in verdict.reason
     assert made.assess().faults[0].leakage == 0.5
 

@@ -87,9 +87,9 @@ def test_a_double_booking_names_the_slot_and_both_bookings() -> None:
     run = clean()
     double_in_the_end(run)
     (witness,) = verdict(run, "double_booked").witnesses
-    assert (witness["booking"], witness["other"]["booking"], witness["barber"]) == (51, 50, 1)
-    assert witness["slot"] == "2030-03-17T18:30:00+00:00"
-    assert witness["overlap_minutes"] == 15
+    assert (witness.facts()["booking"], witness.facts()["other"]["booking"], witness.facts()["barber"]) == (51, 50, 1)
+    assert witness.facts()["slot"] == "2030-03-17T18:30:00+00:00"
+    assert witness.facts()["overlap_minutes"] == 15
 
 
 def test_three_at_once_are_counted_in_pairs() -> None:

@@ -58,7 +58,7 @@ def test_a_list_does_not_offer_what_was_booked(asked: float, starts: tuple[int, 
     offer(run, asked, *starts, barber=barber)
     verdict = found(run, "integrity/stale_offers")
     assert (verdict.status if verdict else None) == status
-    assert status is not FAIL or (verdict is not None and "1000001" in verdict.witnesses[0]["why"])
+    assert status is not FAIL or (verdict is not None and "1000001" in verdict.witnesses[0].facts()["why"])
 
 
 @pytest.mark.parametrize(("kind", "status"), [("slots", INCONCLUSIVE), ("check_barber", None), ("canary_check", None)])
@@ -138,7 +138,7 @@ def test_a_franchise_without_service_after_the_recovery_was_left_behind(good: tu
     verdict = found(run, "left-behind/kill")
     assert verdict is not None
     assert verdict.status is status
-    assert status is not FAIL or [witness["franchise"] for witness in verdict.witnesses] == [3, 3]
+    assert status is not FAIL or [witness.facts()["franchise"] for witness in verdict.witnesses] == [3, 3]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_franchise_whose_lists_fail_is_left_behind_although_its_pages_are_serv
     verdict = found(run, "left-behind/kill")
     assert verdict is not None
     assert verdict.status is status
-    assert status is not FAIL or {witness["kind"] for witness in verdict.witnesses} == {"slots"}
+    assert status is not FAIL or {witness.facts()["kind"] for witness in verdict.witnesses} == {"slots"}
 
 
 def test_without_franchises_that_were_asked_often_enough_nothing_is_said_of_those_left_behind() -> None:

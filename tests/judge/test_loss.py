@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from closeshave.history import Diverged
+from closeshave.history import Diverged, TouchedProcess
 from closeshave.judge.verdict import Status
 from closeshave.plan import Fault
 from tests.judge.histories import INTEGRITY, KILL, LOSS, Run, ns
@@ -19,7 +19,7 @@ def killed(missing_from: float | None = None, *, dead: float | None = 120.0, fau
     if dead is None:
         run.life(fault.id)
     else:
-        run.life(fault.id, dead_ns=ns(dead), touched=["postgres shard1-east pid 7"])
+        run.life(fault.id, dead_ns=ns(dead), touched=(TouchedProcess("shard1-east", 7, "postgres"),))
     for index in range(round((until - 100) * 2)):
         at = 100 + index / 2
         run.book(at, 1000 + index, final=missing_from is None or at < missing_from)
@@ -52,8 +52,8 @@ def test_more_than_the_allowed_window_fails(oldest: float, expected: Status) -> 
     answer = killed(oldest).verdict("loss/kill")
     assert answer.status is expected
     if expected is FAIL:
-        assert [witness["intended_ns"] for witness in answer.witnesses] == [ns(114.5), ns(119.5)]
-        assert answer.witnesses[0]["effect"]["booking"] == 1029
+        assert [witness.facts()["intended_ns"] for witness in answer.witnesses] == [ns(114.5), ns(119.5)]
+        assert answer.witnesses[0].facts()["effect"]["booking"] == 1029
 
 
 @pytest.mark.parametrize(("extra_ns", "expected"), [(0, PASS), (1, FAIL)])
@@ -90,7 +90,7 @@ def test_an_older_missing_write_than_one_that_survived_was_not_lost_by_the_failo
     assert (run.verdict("loss/kill").status, run.verdict("loss/kill").measured) == (PASS, 0.0)
     lost = run.verdict("integrity/lost")
     assert (lost.status, lost.measured) == (FAIL, 1.0)
-    assert lost.witnesses[0]["effect"]["booking"] == 5000
+    assert lost.witnesses[0].facts()["effect"]["booking"] == 5000
 
 
 def test_writes_in_flight_together_prove_nothing_about_their_order() -> None:
@@ -394,7 +394,7 @@ def test_in_a_partial_fault_it_is_unknown_which_primary_accepted_the_other_write
 @pytest.mark.parametrize("ended", [(119.9, 120.1), (121.9, 122.05)])
 def test_a_hook_may_say_when_the_primary_ends(ended: tuple[float, float]) -> None:
     """Its statement has precedence over observations: a missing write that was acknowledged after it is a breach."""
-    run = called(122.05, 119.0, ended_ns=[ns(each) for each in ended])
+    run = called(122.05, 119.0, ended_ns=tuple(ns(each) for each in ended))
     assert (run.verdict("integrity/lost").status is PASS) is (ended[1] > 122)
 
 

@@ -211,7 +211,10 @@ def test_a_slow_platform_fails_by_the_time_between_bursts_of_the_neighbour() -> 
     assert found.status is FAIL
     assert "the undisturbed ones alone break the promise" in found.reason
     assert not [
-        one for witness in found.witnesses for one in run.evidence.doubtful if one.started_ns <= witness["intended_ns"] < one.ended_ns
+        one
+        for witness in found.witnesses
+        for one in run.evidence.doubtful
+        if one.started_ns <= witness.facts()["intended_ns"] < one.ended_ns
     ]
 
 

@@ -59,10 +59,10 @@ def test_a_failing_availability_shows_its_first_and_its_worst_request() -> None:
     run.bad(40, 0.2)
     run.bad(50, 0.2)
     witnesses = run.verdict("availability/all").witnesses
-    assert [witness["id"] for witness in witnesses] == [first.id, worst.id]
-    assert witnesses[0]["error"] == "unavailable"
-    assert witnesses[0]["cache"] is None
-    assert "why" in witnesses[0]
+    assert [witness.facts()["id"] for witness in witnesses] == [first.id, worst.id]
+    assert witnesses[0].facts()["error"] == "unavailable"
+    assert witnesses[0].facts()["cache"] is None
+    assert witnesses[0].why
 
 
 @pytest.mark.parametrize(("at", "counts"), [(10.0, True), (109.999999999, True), (9.999999999, False), (110.0, False), (5.0, False)])

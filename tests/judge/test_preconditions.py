@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from closeshave import history
-from closeshave.history import FaultEvent, Mark, Signal
+from closeshave.history import FaultEvent, Injection, Mark, Signal
 from closeshave.judge import assess
 from closeshave.judge.verdict import Status
 from tests.judge.histories import KILL, LATENCY, LOSS, RECOVERY, Run, ns
@@ -160,7 +160,7 @@ def test_a_write_begun_after_the_promotion_is_no_loss_of_the_old_primary(started
     """The old primary ran until second 130 and acknowledged: that is a second primary, and no loss objective explains it."""
     run = Run((LOSS,), (KILL,))
     run.events = [
-        FaultEvent("kill", "injected", ns(120), {"dead_ns": ns(130)}), FaultEvent("kill", "observed", ns(120.5)),
+        FaultEvent("kill", "injected", ns(120), Injection("shard:1", (), ns(120), ns(130), ())), FaultEvent("kill", "observed", ns(120.5)),
         FaultEvent("kill", "healed", ns(150)), FaultEvent("kill", "verified-healed", ns(155)),
     ]  # fmt: skip
     run.signals = [Signal(ns(123), "promoted", "shard:1", "patroni.log")]

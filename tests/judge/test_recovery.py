@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from closeshave.history import Injection
 from closeshave.judge.verdict import FaultFigures, Status, Verdict
 from closeshave.plan import Expected, Fault
 from closeshave.target import Objective
@@ -157,7 +158,7 @@ def test_service_that_never_comes_back_fails() -> None:
     run = outage((120.0, 190.0))
     answer = verdict(run)
     assert (answer.status, answer.measured) == (FAIL, None)
-    assert [witness["intended_ns"] for witness in answer.witnesses] == [ns(120), ns(189.9)]
+    assert [witness.facts()["intended_ns"] for witness in answer.witnesses] == [ns(120), ns(189.9)]
     assert figures(run).recovery_s is None
 
 
@@ -775,7 +776,7 @@ def test_what_the_plan_expects_is_judged_without_an_objective_too() -> None:
 def test_the_injection_begins_with_its_first_signal_sent() -> None:
     """If the event was written later, ``began_ns`` of the evidence is t0; healing also counts from its beginning."""
     run = outage((120.0, 124.0), injected=121)
-    run.events[0] = replace(run.events[0], evidence={"began_ns": ns(120)})
+    run.events[0] = replace(run.events[0], evidence=Injection("shard:1", (), ns(120), None, ()))
     assert verdict(run).measured == back_at(4.0)
 
 

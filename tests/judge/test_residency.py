@@ -71,7 +71,7 @@ def test_what_is_found_outside_its_region_is_a_breach(abroad: str, count: int, n
     verdict = looked_inside(abroad).verdict("integrity/residency_breaches")
     assert verdict.status is (Status.FAIL if count else Status.PASS)
     assert verdict.measured == count
-    assert not named or any(named.items() <= witness.items() for witness in verdict.witnesses)
+    assert not named or any(named.items() <= witness.facts().items() for witness in verdict.witnesses)
     assert looked_inside(abroad).shuffled(1).verdict("integrity/residency_breaches") == verdict
 
 

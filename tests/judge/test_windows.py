@@ -44,7 +44,7 @@ def test_a_bad_second_does_not_hide_in_a_good_minute(bad: int, whole: Status, sl
     assert (run.verdict("availability/all").status, run.verdict("sliding/all").status) == (whole, sliding)
     if sliding is FAIL:
         assert "starts at second 5" in run.verdict("sliding/all").reason
-        assert run.verdict("sliding/all").witnesses[0]["status"] == 503
+        assert run.verdict("sliding/all").witnesses[0].facts()["status"] == 503
 
 
 def test_a_window_without_requests_proves_nothing() -> None:

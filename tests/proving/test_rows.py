@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from closeshave.faults.catalogue import KINDS
-from closeshave.history import FaultEvent, Mark
+from closeshave.history import FaultEvent, Mark, Planning
 from proving import table
 from proving.rows import Row, rows, superseded
 from tests.judge.histories import KILL, Run, ns
@@ -19,7 +19,7 @@ def run(*marks: Mark, strike: float = 119.98, outage: bool = True) -> Run:
     """A shard's primary is killed at second 120; its customers notice when there is an ``outage``."""
     made = Run(faults=(KILL,))
     made.life()
-    made.events.insert(0, FaultEvent("kill", "planned", ns(119), {"strike_ns": ns(strike)}))
+    made.events.insert(0, FaultEvent("kill", "planned", ns(119), Planning(ns(strike), "shard.primary-killed", {"shard": 1}, {})))
     made.marks += marks
     for index in range(20 * 140):
         at = round(10 + index / 20, 6)

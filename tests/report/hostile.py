@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from closeshave.history import FaultEvent, History, Mark, Signal
+from closeshave.history import FaultEvent, History, Mark, Sighting, Signal
 from closeshave.judge.verdict import Assessment, Status
+from closeshave.judge.witnesses import OtherWitness
 from tests.report import judged
 from tests.report.synthetic import ns
 
@@ -29,7 +30,7 @@ def poisoned(history: History) -> History:
         history,
         operations=operations,
         manifest=replace(history.manifest, id=EVERYTHING, interrupted=EVERYTHING),
-        faults=(*history.faults, FaultEvent("us-west-2-lost", "observed", ns(181), {EVERYTHING: {"saw": [EVERYTHING]}})),
+        faults=(*history.faults, FaultEvent("us-west-2-lost", "observed", ns(181), Sighting(EVERYTHING, EVERYTHING))),
         signals=(*history.signals, Signal(ns(100), "promoted", f"shard:{EVERYTHING}", EVERYTHING, EVERYTHING)),
         marks=(Mark(zero, EVERYTHING, EVERYTHING),),
         damage=(EVERYTHING,),
@@ -39,7 +40,7 @@ def poisoned(history: History) -> History:
 def assessment() -> Assessment:
     """Reasons, witnesses and touched processes are hostile too."""
     made = judged.failed()
-    witness = {"why": EVERYTHING, EVERYTHING: EVERYTHING, "rows": [{EVERYTHING: EVERYTHING}]}
+    witness = OtherWitness(EVERYTHING, {EVERYTHING: EVERYTHING, "rows": [{EVERYTHING: EVERYTHING}]})
     verdicts = tuple(replace(one, reason=EVERYTHING, witnesses=(witness,)) if one.status is Status.FAIL else one for one in made.verdicts)
     faults = tuple(replace(one, touched=(EVERYTHING,), scope=f"region:{EVERYTHING}") for one in made.faults)
     return replace(made, reasons=(EVERYTHING,), verdicts=verdicts, faults=faults)

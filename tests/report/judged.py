@@ -3,8 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
+from closeshave.history import Effect, Operation
 from closeshave.judge.integrity.registry import INVARIANTS
 from closeshave.judge.verdict import Assessment, Exposure, FaultFigures, IntegrityFigures, LoadFigures, NotRun, Status, Verdict
+from closeshave.judge.witnesses import OperationWitness, OverlapWitness
 from tests.report.synthetic import REGIONS, ns
 
 BREACHES = (
@@ -122,33 +124,24 @@ def passed() -> Assessment:
 def failed() -> Assessment:
     """Two customers were sold one slot, and one region was slow."""
     sold_twice = "barber 120418 was sold twice: 2026-11-25 14:00 for 45 min and 14:30 for 30 min, both acknowledged"
-    operation = {
-        "id": 30_211,
-        "kind": "book",
-        "region": "us-east-1",
-        "shard": 1,
-        "status": 200,
-        "outcome": "ok",
-        "good": True,
-        "error": None,
-    }
-    slow = {**operation, "kind": "slots", "region": "ap-southeast-1", "shard": 4, "intended_ns": ns(41.218), "ended_ns": ns(41.902)}
+    slow = Operation(
+        30_211, "customers", "slots", "browse", "ap-southeast-1", 4, 88_001, ns(41.218), ns(41.219), ns(41.902), "ok", good=True, status=200
+    )
     witnesses = (
-        {"why": sold_twice, "barber": 120_418, "franchise": 12_007, "bookings": [
-            {"booking": 88_121, "starts_at": 1_795_615_200, "minutes": 45, "operation": 30_211, "key": "book_1f0e"},
-            {"booking": 88_124, "starts_at": 1_795_617_000, "minutes": 30, "operation": 30_219, "key": "book_9ac4"},
-        ]},
-        {"why": sold_twice.replace("120418", "99011"), "barber": 99_011, "franchise": 9_911, "bookings": [
-            {"booking": 90_002, "starts_at": 1_795_622_400, "minutes": 30, "operation": 41_007, "key": "book_77aa"},
-            {"booking": 90_003, "starts_at": 1_795_622_400, "minutes": 30, "operation": 41_008, "key": "book_b2d1"},
-        ]},
-    )  # fmt: skip
+        _overlap(sold_twice, 120_418, 12_007, (88_121, 1_795_615_200, 45, 30_211), (88_124, 1_795_617_000, 30, 30_219)),
+        _overlap(
+            sold_twice.replace("120418", "99011"), 99_011, 9_911, (90_002, 1_795_622_400, 30, 41_007), (90_003, 1_795_622_400, 30, 41_008)
+        ),
+    )
     changed: dict[str, dict[str, Any]] = {
         "integrity/double_booked": {"status": Status.FAIL, "measured": 3, "reason": sold_twice, "witnesses": witnesses},
         "response-p95/ap-southeast-1": {
             "status": Status.FAIL, "measured": 0.118, "confidence": (0.1121, 0.1243),
             "reason": "the p95 of 2,700 requests is 118.0 ms; the promise is at most 100 ms",
-            "witnesses": ({"why": "first of the 171 that were slower than 100 ms", **slow}, {"why": "worst of them", **slow, "ended_ns": ns(44.0)}),
+            "witnesses": (
+                OperationWitness("first of the 171 that were slower than 100 ms", slow),
+                OperationWitness("worst of them", replace(slow, ended_ns=ns(44.0))),
+            ),
         },
     }  # fmt: skip
     found = tuple(replace(one, **changed.get(one.id, {})) for one in verdicts())
@@ -159,6 +152,15 @@ def failed() -> Assessment:
         verdicts=found,
         integrity=counted(double_booked=3),
     )
+
+
+def _overlap(why: str, barber: int, franchise: int, *bookings: tuple[int, int, int, int]) -> OverlapWitness:
+    """Of two bookings: ID, start of the slot, minutes, operation."""
+    one, two = (
+        Effect(operation, "create", franchise, 1, f"book_{booking}", booking, barber, starts_at, minutes)
+        for booking, starts_at, minutes, operation in bookings
+    )
+    return OverlapWitness(why, two, "2026-11-25T14:30:00+00:00", 15.0, one)
 
 
 def inconclusive() -> Assessment:

@@ -13,11 +13,16 @@ from closeshave.history import (
     OPERATIONS,
     EdgeCount,
     FaultEvent,
+    Healing,
+    HealProof,
     History,
+    Injection,
     Manifest,
     PhaseTime,
     Sent,
+    Sighting,
     Signal,
+    TouchedProcess,
     to_frame,
 )
 from closeshave.plan import Expected, Fault, Limits, Phase, Plan, Role
@@ -193,19 +198,23 @@ def _operations(rate_per_s: float, span_s: float, seed: int, roaming: float) -> 
 
 def _events() -> list[FaultEvent]:
     touched = {
-        "shard-primary-killed": ["shard1-us-east-1 postmaster (process 41233)"],
-        "cache-tier-lost": ["valkey-cache-us-east-1 (process 41301)", "valkey-cache-us-west-2 (process 41302)"],
-        "us-west-2-lost": [f"app-us-west-2-{at} (process {41400 + at})" for at in range(9)],
+        "shard-primary-killed": (TouchedProcess("shard1-us-east-1", 41233, "postgres"),),
+        "cache-tier-lost": tuple(
+            TouchedProcess(f"valkey-cache-{place}", pid) for place, pid in (("us-east-1", 41301), ("us-west-2", 41302))
+        ),
+        "us-west-2-lost": tuple(TouchedProcess(f"app-us-west-2-{at}", 41400 + at) for at in range(9)),
     }
     events = []
     for name, injected, observed, healed in FAULTS:
         events += [
             FaultEvent(name, "planned", ns(0)),
-            FaultEvent(name, "injected", ns(injected), {"touched": touched[name]}),
-            FaultEvent(name, "observed", ns(injected + observed), {"probe": "TCP connect refused on port 21011"}),
-            FaultEvent(name, "healed", ns(healed), {"started": touched[name]}),
+            FaultEvent(name, "injected", ns(injected), Injection(name, touched[name], ns(injected), None, ())),
+            FaultEvent(name, "observed", ns(injected + observed), Sighting("TCP to port 21011", "ConnectionRefusedError")),
             FaultEvent(
-                name, "verified-healed", ns(healed + 2.1), {"write": "accepted by shard 1", "replication": "streaming, lag 0 bytes"}
+                name, "healed", ns(healed), Healing(ns(healed), ns(healed + 2), tuple(f"started {each.name}" for each in touched[name]))
+            ),
+            FaultEvent(
+                name, "verified-healed", ns(healed + 2.1), HealProof(("shard 1 accepts a write: at 0/1", "replicas stream: lag 0 bytes"))
             ),
         ]
     return events

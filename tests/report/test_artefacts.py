@@ -16,6 +16,7 @@ from closeshave import report
 from closeshave.files.jsonfile import Damaged
 from closeshave.history import Rate, save_manifest
 from closeshave.judge.verdict import Status
+from closeshave.judge.witnesses import OtherWitness
 from closeshave.report import charts, html, junit, markdown, summary, terminal
 from closeshave.report.curves import curves
 from closeshave.report.findings import Findings
@@ -87,6 +88,16 @@ def test_a_summary_is_read_back_as_it_was_written(tmp_path, variant):
     )
     assert [one.id for one in read.verdicts] == [one.id for one in findings(variant).assessment.verdicts]
     assert [one.exposure for one in read.verdicts] == [one.exposure for one in findings(variant).assessment.verdicts]
+    assert [one.witnesses for one in read.verdicts] == [one.witnesses for one in findings(variant).assessment.verdicts]
+
+
+def test_a_verdict_says_by_itself_what_was_promised_and_how_it_was_tested(tmp_path):
+    """Each carries the digests of the plan and of the target; where the run has not kept a file, nothing is claimed."""
+    known = summary.load(_written(tmp_path, replace(findings("fail"), digests={"plan": "p", "target": "t"})))
+    assert known.verdicts
+    assert {(one.plan_digest, one.target_digest) for one in known.verdicts} == {("p", "t")}
+    unknown = json.loads(summary.render(findings("fail")))["verdicts"]
+    assert {(one["plan_digest"], one["target_digest"]) for one in unknown} == {(None, None)}
 
 
 def test_summaries_of_the_first_versions_are_read_too(tmp_path):
@@ -96,6 +107,8 @@ def test_summaries_of_the_first_versions_are_read_too(tmp_path):
         del told[name]
     for name in NEWER:
         del told["run"][name]
+    for verdict in told["verdicts"]:
+        del verdict["plan_digest"], verdict["target_digest"]
     (tmp_path / "summary.json").write_text(json.dumps(told))
     assert summary.load(tmp_path / "summary.json").run.plan_digest is None
 
@@ -143,10 +156,14 @@ def test_the_rate_stands_beside_the_planned_one_in_every_artefact(tmp_path):
 
 def test_what_is_absent_is_null_and_never_zero():
     """Also what arithmetic calls not a number, and what a frame calls missing."""
-    odd = replace(judged.verdicts()[0], measured=float("nan"), witnesses=({"n": np.int64(3), "x": np.float64("inf"), "y": pd.NA},))
+    odd = replace(
+        judged.verdicts()[0],
+        measured=float("nan"),
+        witnesses=(OtherWitness("odd", {"n": np.int64(3), "x": np.float64("inf"), "y": pd.NA}),),
+    )
     told = json.loads(summary.render(findings("inconclusive", verdicts=(odd,))))
     assert told["verdicts"][0]["measured"] is None
-    assert told["verdicts"][0]["witnesses"] == [{"n": 3, "x": None, "y": None}]
+    assert told["verdicts"][0]["witnesses"] == [{"n": 3, "x": None, "y": None, "why": "odd"}]
     assert told["faults"][1]["recovery_s"] is None
     assert told["load"]["edge_count"] is None
 

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from closeshave.history import Operation
+from closeshave.judge.witnesses import KeyWitness, OperationWitness, OtherWitness
 from closeshave.report.anchors import anchors
 from closeshave.report.axis import axis
 from closeshave.report.moments import Moment, instant, moment
@@ -58,14 +60,27 @@ def test_a_degraded_promise_leads_to_the_fault_in_its_name():
     assert moment(replace(verdict, id="stale/cache-tier-lost-2/us-east-1"), None, WHEN) is None
 
 
+PROBE = Operation(
+    1, "customers", "book", "book", "us-east-1", 1, 7, synthetic.ns(41), synthetic.ns(41), synthetic.ns(42), "ok", good=True, status=201
+)
+
+
 @pytest.mark.parametrize(
-    "witness", [{}, {"intended_ns": "soon"}, {"intended_ns": True}, {"intended_ns": synthetic.ns(-1)}, {"intended_ns": synthetic.ns(10**6)}]
+    "witness",
+    [
+        OtherWitness("", {}),
+        OtherWitness("", {"intended_ns": "soon"}),
+        KeyWitness("", "key", (1, 2)),
+        OperationWitness("", replace(PROBE, intended_ns=synthetic.ns(-1))),
+        OperationWitness("", replace(PROBE, intended_ns=synthetic.ns(10**6))),
+    ],
 )
 def test_a_witness_without_a_time_in_the_run_leads_nowhere(witness):
     """Text in place of a number is data of a platform."""
     assert instant(witness, WHEN) is None
 
 
-def test_a_witness_that_was_never_answered_is_an_instant():
+@pytest.mark.parametrize(("ended_ns", "end_s"), [(None, 41.0), (synthetic.ns(42), 42.0)])
+def test_a_witness_that_was_never_answered_is_an_instant(ended_ns, end_s):
     """There is nothing after it to look at."""
-    assert instant({"intended_ns": synthetic.ns(41), "ended_ns": None}, WHEN) == Moment(41.0, 41.0)
+    assert instant(OperationWitness("", replace(PROBE, ended_ns=ended_ns)), WHEN) == Moment(41.0, end_s)

@@ -11,11 +11,12 @@ from closeshave.control import engine
 from closeshave.control.engine import EngineFailed
 from closeshave.deployment import Deployment
 from closeshave.environments import cache, construction, parts, registry, teardown, template
-from closeshave.environments.construction import BuildInputs, EnvironmentRoot, Say
+from closeshave.environments.construction import BuildInputs, EnvironmentRoot
 from closeshave.environments.containers import sources
 from closeshave.environments.containers.layout import Users, lay_out, parts_inside, size
 from closeshave.environments.containers.networks import free_block
 from closeshave.environments.containers.starting import ConcurrentStarter
+from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.layout import Layout
 from closeshave.environments.parts import Parts

@@ -14,10 +14,9 @@ from closeshave.control import engine
 from closeshave.environments import parts
 from closeshave.environments.containers import inside, interpreter, sources
 from closeshave.environments.containers.tree import MERGED, Tree
+from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
 from closeshave.environments.stack import Images
-
-Say = Callable[[str], None]
 
 TOOLS = ("sh", "kill", "cp", "cat", "chmod", "chown", "env", "id", "ln", "ls", "mkdir", "mv", "rm", "sleep", "true", "touch")
 SEARCHED = "/usr/bin:/bin:/usr/sbin:/sbin"

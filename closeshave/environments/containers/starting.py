@@ -11,7 +11,7 @@ from typing import Self
 from closeshave.control import processes
 from closeshave.control.engine import EngineFailed
 from closeshave.deployment import Process
-from closeshave.environments.construction import Say
+from closeshave.environments.driver import Say
 from closeshave.environments.errors import EnvironmentFailed
 
 URGENT = frozenset({"etcd", "patroni"})

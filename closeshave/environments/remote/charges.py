@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from closeshave.caps.pace import Pace
 from closeshave.deployment import Deployment
 from closeshave.environments.remote import listing, record
-from closeshave.environments.remote.api import Api, Refused
+from closeshave.environments.remote.api import Refused
 from closeshave.environments.remote.definition import Remote
 from closeshave.environments.remote.listing import NoList
 from closeshave.environments.remote.read_back import asked, readers
@@ -54,14 +52,8 @@ def export(definition: Remote, deployment: Deployment, run: Path) -> Mapping[str
 
 def _read(definition: Remote, deployment: Deployment, run: Path) -> list[Row]:
     told: dict[str, tuple[Mapping[str, Any], int | None]] = {}
-    pace = Pace(definition.caps.requests_per_s)
-    with ExitStack() as open_ones:
-        apis = {
-            edge.region: open_ones.enter_context(closing(Api(edge.url, deployment.capabilities, pace=pace, proxy=deployment.proxy)))
-            for edge in deployment.edges
-        }
-        for account in readers(definition, deployment):
-            reader = Reader(apis[account.region], deployment, account, run)
+    with readers(definition, deployment, run) as each:
+        for reader in each:
             for _, franchise in asked(deployment):
                 for row in _list(reader, franchise):
                     told.setdefault(listing.identity(row), (row, franchise))

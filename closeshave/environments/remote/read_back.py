@@ -91,14 +91,9 @@ def from_api(definition: Remote, deployment: Deployment, run: Path, tag: str) ->
     Raises :class:`Unreadable` when nothing can be read.
     """
     reading = _Reading(definition, deployment, record.read(run), tag)
-    pace = Pace(definition.caps.requests_per_s)
-    with ExitStack() as open_ones:
-        apis = {
-            edge.region: open_ones.enter_context(closing(Api(edge.url, deployment.capabilities, pace=pace, proxy=deployment.proxy)))
-            for edge in deployment.edges
-        }
-        for account in readers(definition, deployment):
-            reading.read(Reader(apis[account.region], deployment, account, run))
+    with readers(definition, deployment, run) as each:
+        for reader in each:
+            reading.read(reader)
         yield reading.done()
 
 
@@ -212,8 +207,22 @@ def _select(definition: Remote, variable: str, tag: str) -> list[dict[str, Any]]
         raise Unreadable(f"{type(error).__name__} {error.sqlstate or ''} from the database in {variable}".replace("  ", " ")) from None
 
 
-def readers(definition: Remote, deployment: Deployment) -> tuple[Account, ...]:
-    """The accounts whose lists are read. Raises :class:`Unreadable` if the administrator is not known."""
+@contextmanager
+def readers(definition: Remote, deployment: Deployment, run: Path) -> Iterator[Iterator[Reader]]:
+    """Those whose lists are read, each at the address of its region, together at the pace that the platform allows.
+
+    Raises :class:`Unreadable` where the administrator is not known.
+    """
+    pace = Pace(definition.caps.requests_per_s)
+    with ExitStack() as open_ones:
+        apis = {
+            edge.region: open_ones.enter_context(closing(Api(edge.url, deployment.capabilities, pace=pace, proxy=deployment.proxy)))
+            for edge in deployment.edges
+        }
+        yield (Reader(apis[account.region], deployment, account, run) for account in _accounts(definition, deployment))
+
+
+def _accounts(definition: Remote, deployment: Deployment) -> tuple[Account, ...]:
     if definition.read_back.api != "admin":
         return deployment.accounts
     variable = definition.read_back.admin or ""

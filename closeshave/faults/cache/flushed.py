@@ -5,8 +5,9 @@ from __future__ import annotations
 from closeshave.clients import sentinel, valkey
 from closeshave.clock import now_ns
 from closeshave.faults.cache import tier
-from closeshave.faults.kind import Aim, Injection, Kind, Say, Sighting
+from closeshave.faults.kind import Aim, Kind, Say
 from closeshave.faults.waiting import wait_until
+from closeshave.history import Injection, Sighting, TouchedKeys
 from closeshave.plan import Expected
 from closeshave.plurals import counted
 
@@ -26,14 +27,14 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     leads = tier.leads_of(aim)
     wait_until(strike_ns)
     began_ns = now_ns()
-    before = {store.process: valkey.flush(store) for store in leads}
-    touched = tuple(f"{counted(held, 'key')} of {name}" for name, held in before.items())
-    return Injection(aim.label, touched, began_ns, now_ns(), targets=tuple(before), members=tuple(before), before=before)
+    touched = tuple(TouchedKeys(store.process, valkey.flush(store)) for store in leads)
+    names = tuple(each.store for each in touched)
+    return Injection(aim.label, touched, began_ns, now_ns(), targets=names, members=names)
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
     """Count the keys at the replicas, which were not flushed directly: they hold less than half of what the primaries held."""
-    before = sum(injection.before.values())
+    before = sum(each.keys for each in injection.touched if isinstance(each, TouchedKeys))
     followers = [store for store in tier.stores_of(aim) if store.process not in injection.targets]
     try:
         left = {store.process: valkey.keys(store) for store in followers}

@@ -11,7 +11,8 @@ from closeshave.deployment import Store
 from closeshave.faults.cache import tier
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import kill, victims_of
-from closeshave.faults.kind import Aim, Injection, Kind, Sighting
+from closeshave.faults.kind import Aim, Kind
+from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
 HUNG_S = 0.3

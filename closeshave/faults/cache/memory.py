@@ -7,8 +7,9 @@ from closeshave.clock import now_ns
 from closeshave.deployment import Store
 from closeshave.faults import proofs
 from closeshave.faults.cache import tier
-from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Kind, Parameter, Proof, Say
 from closeshave.faults.waiting import wait_until
+from closeshave.history import Before, Injection, Sighting, TouchedMemory
 from closeshave.plan import Expected
 from closeshave.plurals import counted
 
@@ -29,21 +30,22 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     """Lower the limit of every group's primary below what it uses."""
     leads = tier.leads_of(aim)
     rooms = {store: _room_bytes(aim, store) for store in leads}
-    before = {store.process: valkey.shortages(store) for store in leads}
+    before = tuple(Before(store.process, "shortages", valkey.shortages(store)) for store in leads)
     wait_until(strike_ns)
     began_ns = now_ns()
     for store, room in rooms.items():
         valkey.limit(store, room)
-    touched = tuple(f"{store.process} limited to {room} bytes of memory" for store, room in rooms.items())
-    return Injection(aim.label, touched, began_ns, now_ns(), targets=tuple(before), members=tuple(before), before=before)
+    touched = tuple(TouchedMemory(store.process, room) for store, room in rooms.items())
+    names = tuple(store.process for store in leads)
+    return Injection(aim.label, touched, began_ns, now_ns(), targets=names, members=names, before=before)
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
     """Read the stores' own counters: since the injection they have evicted keys, or refused writes."""
     short: dict[str, int] = {}
-    for store in (store for store in tier.stores_of(aim) if store.process in injection.before):
+    for store in (store for store in tier.stores_of(aim) if store.process in injection.members):
         try:
-            short[store.process] = valkey.shortages(store) - injection.before[store.process]
+            short[store.process] = valkey.shortages(store) - injection.before_of(store.process)
         except sentinel.Unavailable:
             continue
     hit = {name: count for name, count in short.items() if count > 0}
@@ -54,17 +56,15 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
     """Restore the declared limit of every store, then repair the tier."""
-    done = []
-    for store in tier.stores_of(aim):
+
+    def raised(store: Store) -> str:
         declared = valkey.declared_limit_bytes(aim.deployment.process(store.process))
-        try:
-            if declared is not None and valkey.limit_bytes(store) != declared:
-                valkey.limit(store, declared)
-                done.append(f"{store.process} may use {declared} bytes of memory again")
-        except sentinel.Unavailable as error:
-            # One that is down starts with its declared limit; one that hangs shows in the proof.
-            say(f"{store.process}: {error}")
-    return (*done, *tier.undo(aim, deadline_ns, say))
+        if declared is None or valkey.limit_bytes(store) == declared:
+            return ""
+        valkey.limit(store, declared)
+        return f"{store.process} may use {declared} bytes of memory again"
+
+    return tier.restore(aim, deadline_ns, say, raised)
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:

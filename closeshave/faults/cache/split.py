@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from closeshave.clients import sentinel, valkey
 from closeshave.clock import now_ns
+from closeshave.deployment import Store
 from closeshave.faults import proofs
 from closeshave.faults.cache import tier
-from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Kind, Proof, Say
 from closeshave.faults.waiting import wait_until
+from closeshave.history import Injection, Sighting, TouchedUser
 from closeshave.plan import Expected
 from closeshave.plurals import counted
 
@@ -31,7 +33,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     for store in leads:
         valkey.hear_sentinels(store, hear=False)
     names = tuple(store.process for store in leads)
-    touched = tuple(f"user {valkey.SENTINEL_USER} at {name} may do nothing" for name in names)
+    touched = tuple(TouchedUser(valkey.SENTINEL_USER, name) for name in names)
     return Injection(aim.label, touched, began_ns, now_ns(), targets=names, members=names)
 
 
@@ -53,16 +55,14 @@ def look(aim: Aim, injection: Injection) -> Sighting | None:
 
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
     """Let every store accept its sentinels again, make the old primary follow the new one, and fail back to the declared one."""
-    done = []
-    for store in tier.stores_of(aim):
-        try:
-            if valkey.hears_sentinels(store) is False:
-                valkey.hear_sentinels(store, hear=True)
-                done.append(f"{store.process} accepts its sentinels again")
-        except sentinel.Unavailable as error:
-            # One that is down accepts sentinels once it starts; one that hangs shows in the proof.
-            say(f"{store.process}: {error}")
-    return (*done, *tier.undo(aim, deadline_ns, say))
+
+    def heard(store: Store) -> str:
+        if valkey.hears_sentinels(store) is not False:
+            return ""
+        valkey.hear_sentinels(store, hear=True)
+        return f"{store.process} accepts its sentinels again"
+
+    return tier.restore(aim, deadline_ns, say, heard)
 
 
 def prove(aim: Aim) -> tuple[Proof, ...]:

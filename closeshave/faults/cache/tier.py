@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from closeshave.clients import sentinel
 from closeshave.deployment import Store
 from closeshave.faults import proofs
@@ -42,6 +44,20 @@ def unfit(aim: Aim) -> str:
 def undo(aim: Aim, deadline_ns: int, say: Say) -> tuple[str, ...]:
     """Start every store, make it follow the primary that Sentinel knows, and fail back to the declared primary."""
     return affected(aim).mend(deadline_ns, say, at_home=bool(aim.parameters.get("switch_back", False)))
+
+
+def restore(aim: Aim, deadline_ns: int, say: Say, at_store: Callable[[Store], str]) -> tuple[str, ...]:
+    """Put every store right again, then as :func:`undo`. ``at_store`` says what it did, empty for nothing.
+
+    A store that does not answer is told of and passed over: one that is down starts as it is declared, one that hangs shows in the proof.
+    """
+    done = []
+    for store in stores_of(aim):
+        try:
+            done.append(at_store(store))
+        except sentinel.Unavailable as error:
+            say(f"{store.process}: {error}")
+    return (*filter(None, done), *undo(aim, deadline_ns, say))
 
 
 def checks(aim: Aim) -> list[proofs.Check]:

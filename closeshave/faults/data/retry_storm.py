@@ -14,9 +14,10 @@ from closeshave.control import processes
 from closeshave.faults import extra_processes
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import victims_of
-from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Kind, Parameter, Proof, Say
 from closeshave.faults.service import fleet
 from closeshave.faults.waiting import SECOND_NS, after, wait_until
+from closeshave.history import Before, Injection, Sighting, TouchedProcess
 from closeshave.plan import Expected
 
 RATE = Parameter("rate", float, default=20.0, about="New reads per second.", at_least=1, at_most=200)
@@ -39,12 +40,12 @@ def helper(aim: Aim) -> str:
 
 def inject(aim: Aim, strike_ns: int) -> Injection:
     """Start the helper before the injection; at the injection it begins to send, and the applications are paused for a while."""
-    before = _per_s(aim)
+    before = Before(fleet.region_of(aim), "requests_per_s", _per_s(aim))
     said = [aim.deployment.root, fleet.region_of(aim), *(aim.parameters[parameter.name] for parameter in (RATE, RETRIES, PATIENCE_S))]
     storm = extra_processes.start_helper(aim.deployment, helper(aim), "storm", *map(str, (*said, strike_ns, LASTS_S_MAX)), nice=NICE)
     apps = fleet.fleet(aim)
     victims = victims_of(aim.deployment, apps)
-    touched: tuple[str, ...] = (f"{helper(aim)} pid {storm.pid}",)
+    touched: tuple[TouchedProcess, ...] = (TouchedProcess(helper(aim), storm.pid),)
     wait_until(strike_ns)
     began_ns = now_ns()
     if aim.parameters["pause_s"]:
@@ -54,13 +55,13 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
         finally:
             processes.send([victim.identity for victim in victims], signal.SIGCONT)
     targets = tuple(app.name for app in apps)
-    return Injection(aim.label, touched, began_ns, now_ns(), targets, before={"requests_per_s": before})
+    return Injection(aim.label, touched, began_ns, now_ns(), targets, before=(before,))
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
     """Read the edge's own counter twice: it grows faster than before the injection, by at least the helper's rate."""
     per_s = _per_s(aim)
-    more = per_s - injection.before["requests_per_s"]
+    more = per_s - injection.before_of(fleet.region_of(aim))
     if more < 0.5 * float(aim.parameters["rate"]):
         return None
     return Sighting(f"requests at the edge of {fleet.region_of(aim)}", f"{per_s} a second, {more} more than before")

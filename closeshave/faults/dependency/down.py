@@ -6,7 +6,8 @@ from closeshave.clients import ports
 from closeshave.faults.dependency import provider
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import kill, victims_of
-from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
+from closeshave.faults.kind import Aim, Kind, Parameter
+from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
 HANG = Parameter("hang", bool, default=False, about="Stop it by SIGSTOP instead: connections are accepted and never answered.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from closeshave.faults.dependency import provider
-from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
+from closeshave.faults.kind import Aim, Kind, Parameter
+from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
 SHARE = Parameter("share", float, default=0.5, about="Share of its calls that end with 500.", at_least=0.05, at_most=1.0)

@@ -6,7 +6,8 @@ import httpx
 
 from closeshave.clients import ports
 from closeshave.faults.dependency import provider
-from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
+from closeshave.faults.kind import Aim, Kind, Parameter
+from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
 LATE_S = Parameter(

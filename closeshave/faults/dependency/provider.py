@@ -11,8 +11,9 @@ from closeshave.clock import now_ns
 from closeshave.control import processes
 from closeshave.deployment import Deployment, Link, Process
 from closeshave.faults import links, proofs, repair
-from closeshave.faults.kind import Aim, Injection, Proof, Say
+from closeshave.faults.kind import Aim, Proof, Say
 from closeshave.faults.waiting import until, wait_until
+from closeshave.history import Injection, TouchedSettings
 from closeshave.plurals import counted
 
 OWNER = "dependency.payments"
@@ -52,7 +53,7 @@ def inject(aim: Aim, strike_ns: int, **told: float) -> Injection:
     began_ns = now_ns()
     tell(aim.deployment, told)
     name = aim.deployment.payments.process
-    return Injection(name, (f"{name}, set to {json.dumps(told)}",), began_ns, now_ns(), (name,))
+    return Injection(name, (TouchedSettings(name, f"set to {json.dumps(told)}"),), began_ns, now_ns(), (name,))
 
 
 def tell(deployment: Deployment, told: Mapping[str, float]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from closeshave.clients.toxiproxy import Toxic
 from closeshave.faults import links
 from closeshave.faults.dependency import provider
-from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
+from closeshave.faults.kind import Aim, Kind, Parameter
+from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
 LATENCY_MS = Parameter("latency_ms", int, default=1500, about="Delay of each answer, in milliseconds.", at_least=50, at_most=30_000)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from closeshave.clients import ports
 from closeshave.deployment import Deployment
 from closeshave.faults.dependency import provider
-from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Sighting
+from closeshave.faults.kind import Aim, Kind, Parameter, Proof
 from closeshave.faults.waiting import after, until
+from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 from closeshave.plurals import counted
 

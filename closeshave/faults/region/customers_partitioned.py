@@ -6,8 +6,9 @@ from closeshave.clients import edges
 from closeshave.deployment import Process
 from closeshave.faults import cutting
 from closeshave.faults.cutting import Cut
-from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Kind, Proof, Say
 from closeshave.faults.region import domain
+from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from closeshave.clients import ports
 from closeshave.faults.killing import kill, victims_of
-from closeshave.faults.kind import Aim, Injection, Kind, Sighting
+from closeshave.faults.kind import Aim, Kind
 from closeshave.faults.region import domain
+from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 from closeshave.plurals import counted
 

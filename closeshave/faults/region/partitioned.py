@@ -9,8 +9,9 @@ from closeshave.clients import patroni, wire
 from closeshave.deployment import Link
 from closeshave.faults import cutting, divergence, proofs
 from closeshave.faults.cutting import Cut
-from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Kind, Proof, Say
 from closeshave.faults.region import domain, network
+from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
 WRITING = "-primary"

@@ -8,9 +8,10 @@ from closeshave.clients import ports
 from closeshave.clock import now_ns
 from closeshave.deployment import OVERRIDES
 from closeshave.faults import extra_processes
-from closeshave.faults.kind import Aim, Injection, Kind, Sighting
+from closeshave.faults.kind import Aim, Kind
 from closeshave.faults.service import fleet
 from closeshave.faults.waiting import after, until, wait_until
+from closeshave.history import Injection, Sighting, TouchedProcess
 from closeshave.plan import Expected
 
 VERSION = "1.0.1-bad"
@@ -28,7 +29,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
         old = fleet.alive(aim, app)
         extra_processes.end([old])
         new = extra_processes.start(aim.deployment, app, {OVERRIDES: json.dumps(bad)})
-        touched.append(f"{app.name} pid {old.pid}, {VERSION} as pid {new.pid}")
+        touched.append(TouchedProcess(app.name, old.pid, note=f"{VERSION} as pid {new.pid}"))
         until(lambda app=app: fleet.ready(app), after(fleet.READY_WITHIN_S))  # type: ignore[misc] # a lambda's default
     return Injection(aim.label, tuple(touched), began_ns, now_ns(), tuple(app.name for app in fleet.fleet(aim)))
 

@@ -13,9 +13,10 @@ from closeshave.clock import now_ns
 from closeshave.control import machine
 from closeshave.deployment import Process
 from closeshave.faults import extra_processes
-from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Say, Sighting
+from closeshave.faults.kind import Aim, Kind, Parameter, Say
 from closeshave.faults.service import fleet
 from closeshave.faults.waiting import wait_until
+from closeshave.history import Injection, Sighting, TouchedProcess
 from closeshave.plan import Expected
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- the directory of the C library
@@ -47,7 +48,8 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     extra_processes.end([target])
     dead_ns = now_ns()
     new = extra_processes.start(aim.deployment, app, changes)
-    return Injection(aim.label, (f"{app.name} pid {target.pid}", f"{app.name} pid {new.pid}, skewed"), began_ns, dead_ns, (app.name,))
+    touched = (TouchedProcess(app.name, target.pid), TouchedProcess(app.name, new.pid, note="skewed"))
+    return Injection(aim.label, touched, began_ns, dead_ns, (app.name,))
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | None:

@@ -10,9 +10,10 @@ from closeshave.clock import now_ns
 from closeshave.control import machine
 from closeshave.deployment import Process
 from closeshave.faults import squeezing
-from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Kind, Parameter, Proof, Say
 from closeshave.faults.service import fleet
 from closeshave.faults.service.fleet import ASKED, INSTANCE, alive, asked, instance, squeezer, unfit
+from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
 SHARE = Parameter("share", float, default=0.1, about="The share of the time for which the process may run.", at_least=0.01, at_most=0.9)

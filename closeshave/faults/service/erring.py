@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 from closeshave.clock import now_ns
-from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
+from closeshave.faults.kind import Aim, Kind, Parameter
 from closeshave.faults.service.fleet import ASKED, INSTANCE, asked, instance, instruction_file, prove, ready, undo, unfit
 from closeshave.faults.waiting import wait_until
 from closeshave.files import write_atomically
+from closeshave.history import Injection, Sighting, TouchedSettings
 from closeshave.plan import Expected
 
 SHARE = Parameter("share", float, default=0.5, about="Share of its requests that end with 500.", at_least=0.05, at_most=1.0)
@@ -20,7 +21,8 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     wait_until(strike_ns)
     began_ns = now_ns()
     write_atomically(instruction_file(app), json.dumps({"error_share": aim.parameters["share"]}))
-    return Injection(aim.label, (f"{app.name}, by its instruction file {instruction_file(app).name}",), began_ns, now_ns(), (app.name,))
+    touched = TouchedSettings(app.name, f"by its instruction file {instruction_file(app).name}")
+    return Injection(aim.label, (touched,), began_ns, now_ns(), (app.name,))
 
 
 def look(aim: Aim, _injection: Injection) -> Sighting | None:

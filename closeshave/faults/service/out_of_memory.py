@@ -11,10 +11,11 @@ from closeshave.clock import now_ns
 from closeshave.control import machine, processes
 from closeshave.control.machine import MachineFailed
 from closeshave.deployment import Process
-from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Kind, Proof, Say
 from closeshave.faults.service import fleet
 from closeshave.faults.service.fleet import INSTANCE, alive, instance
 from closeshave.faults.waiting import wait_until
+from closeshave.history import Injection, Sighting, TouchedMemory, TouchedProcess
 from closeshave.plan import Expected
 from closeshave.plurals import counted
 
@@ -50,7 +51,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
         place.execute(["python3", "-c", f"b'x' * {bytes_max}"])
     if processes.gone([target], KILLED_WITHIN_S):
         raise StillThere(f"{app.name} still runs {KILLED_WITHIN_S:g} s after its {bytes_max} bytes were used up")
-    touched = (f"{app.name} pid {target.pid}", f"container of {app.name} limited to {bytes_max} bytes of memory")
+    touched = (TouchedProcess(app.name, target.pid), TouchedMemory(app.name, bytes_max, container=True))
     return Injection(aim.label, touched, began_ns, now_ns(), (app.name,))
 
 

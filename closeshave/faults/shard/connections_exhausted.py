@@ -5,10 +5,11 @@ from __future__ import annotations
 from closeshave.clients import patroni, postgres
 from closeshave.clock import now_ns
 from closeshave.faults import extra_processes
-from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Kind, Parameter, Proof, Say
 from closeshave.faults.shard import cluster
 from closeshave.faults.shard.cluster import HELPER_S, LASTS_S_MAX, helper, named, no_helper, no_sessions, shard_of, unfit
 from closeshave.faults.waiting import wait_until
+from closeshave.history import Injection, Sighting, TouchedProcess
 from closeshave.plan import Expected
 
 HOLDER = "slots"
@@ -29,7 +30,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     holder = extra_processes.start_helper(aim.deployment, name, "hold_slots", *map(str, said))
     wait_until(strike_ns)
     began_ns = now_ns()
-    return Injection(aim.label, (f"{name} pid {holder.pid}",), began_ns, now_ns(), targets=(lead.process,))
+    return Injection(aim.label, (TouchedProcess(name, holder.pid),), began_ns, now_ns(), targets=(lead.process,))
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:

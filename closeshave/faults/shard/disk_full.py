@@ -17,10 +17,11 @@ from closeshave.clock import now_ns
 from closeshave.control import file_limit, processes
 from closeshave.deployment import Deployment, Member
 from closeshave.faults import repair
-from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Kind, Proof, Say
 from closeshave.faults.shard import cluster
 from closeshave.faults.shard.cluster import SWITCH_BACK, log_of, named, processes_of, shard_of, standbys
 from closeshave.faults.waiting import SECOND_NS, after, until, wait_until
+from closeshave.history import Before, Injection, Sighting, TouchedFiles
 from closeshave.plan import Expected
 
 ROOM_BYTES = 256 << 10
@@ -54,20 +55,20 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     bytes_max = _limit_bytes(aim.deployment, lead.process)
     wait_until(strike_ns - round(PREPARED_S * SECOND_NS))
     postgres.fill_segment(aim.deployment, lead, beyond=bytes_max)
-    before = {lead.process: log_of(aim.deployment, lead.process).stat().st_size}
+    before = Before(lead.process, "log_bytes", log_of(aim.deployment, lead.process).stat().st_size)
     wait_until(strike_ns)
     began_ns = now_ns()
-    touched = file_limit.begin(aim.deployment, process, bytes_max)
+    touched = tuple(TouchedFiles(process.name, pid, bytes_max) for pid in file_limit.begin(aim.deployment, process, bytes_max))
     if not until(lambda: _refuses(aim.deployment, lead, bytes_max), after(REFUSES_WITHIN_S)):
         raise StillWriting(f"{lead.process} still accepts writes {REFUSES_WITHIN_S:g} s after it was kept from writing")
-    return Injection(aim.label, touched, began_ns, now_ns(), targets=(lead.process,), members=(lead.process,), before=before)
+    return Injection(aim.label, touched, began_ns, now_ns(), targets=(lead.process,), members=(lead.process,), before=(before,))
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
     """Read what PostgreSQL itself has written to its log since the injection."""
     for member in named(aim, injection.members):
         with log_of(aim.deployment, member.process).open("rb") as log:
-            log.seek(injection.before[member.process])
+            log.seek(injection.before_of(member.process))
             said = [line for line in log.read().decode(errors="replace").splitlines() if "PANIC" in line and ERROR in line]
         if said:
             return Sighting(f"log of {member.process}", said[0])

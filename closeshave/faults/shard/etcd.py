@@ -6,7 +6,8 @@ from closeshave.clients import ports
 from closeshave.deployment import Process
 from closeshave.faults import proofs, repair
 from closeshave.faults.killing import kill, victims_of
-from closeshave.faults.kind import Aim, Injection, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Proof, Say
+from closeshave.history import Injection, Sighting
 
 
 def members(aim: Aim) -> tuple[Process, ...]:

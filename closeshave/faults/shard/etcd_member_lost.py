@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from closeshave.faults.kind import Aim, Injection, Kind
+from closeshave.faults.kind import Aim, Kind
 from closeshave.faults.shard import etcd
 from closeshave.faults.shard.cluster import ROLES_S
+from closeshave.history import Injection
 from closeshave.plan import Expected
 
 

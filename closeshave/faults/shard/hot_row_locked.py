@@ -6,10 +6,11 @@ from closeshave.clients import patroni, postgres
 from closeshave.clock import now_ns
 from closeshave.faults import extra_processes
 from closeshave.faults.helpers.hold_rows import CALENDARS, HOTTEST
-from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Kind, Parameter, Proof, Say
 from closeshave.faults.shard import cluster
 from closeshave.faults.shard.cluster import HELPER_S, LASTS_S_MAX, helper, named, no_helper, no_sessions, shard_of, unfit
 from closeshave.faults.waiting import wait_until
+from closeshave.history import Injection, Sighting, TouchedProcess, TouchedRows
 from closeshave.plan import Expected
 
 HOLDER = "rows"
@@ -28,25 +29,26 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     """Start the helper before the injection; its transaction begins at the injection and stays open."""
     lead = patroni.leader(aim.deployment, shard_of(aim))
     with postgres.session(aim.deployment, lead) as connection:
-        hottest = [int(row[0]) for row in connection.execute(HOTTEST, {"franchises": aim.parameters["franchises"]})]
+        hottest = tuple(int(row[0]) for row in connection.execute(HOTTEST, {"franchises": aim.parameters["franchises"]}))
     name = helper(aim, HOLDER)
     said = (lead.port, aim.deployment.database, aim.deployment.user, name, ",".join(map(str, hottest)), strike_ns, LASTS_S_MAX)
     holder = extra_processes.start_helper(aim.deployment, name, "hold_rows", *map(str, said))
     wait_until(strike_ns)
     began_ns = now_ns()
-    touched = (f"{name} pid {holder.pid}", f"bookings of franchises {', '.join(map(str, hottest))}")
-    return Injection(aim.label, touched, began_ns, now_ns(), targets=(lead.process,), before={"hottest": hottest[0]})
+    touched = (TouchedProcess(name, holder.pid), TouchedRows(hottest))
+    return Injection(aim.label, touched, began_ns, now_ns(), targets=(lead.process,))
 
 
 def look(aim: Aim, injection: Injection) -> Sighting | None:
     """Try to book a free minute at the busiest franchise, and roll it back: the statement waits for a lock."""
+    busiest = next(each.franchises[0] for each in injection.touched if isinstance(each, TouchedRows))
     for member in named(aim, injection.targets):
         try:
             with postgres.session(aim.deployment, member) as connection, connection.transaction(force_rollback=True):
                 connection.execute(f"set local lock_timeout = {WAITED_MS}")
-                connection.execute(CALENDARS, {"franchises": [injection.before["hottest"]], "minutes_max": 1})
+                connection.execute(CALENDARS, {"franchises": [busiest], "minutes_max": 1})
         except postgres.Locked as error:
-            return Sighting(f"a booking at franchise {injection.before['hottest']}, by SQL at {member.process}", str(error).splitlines()[0])
+            return Sighting(f"a booking at franchise {busiest}, by SQL at {member.process}", str(error).splitlines()[0])
         except postgres.Unavailable:
             return None
     return None

@@ -9,9 +9,10 @@ from closeshave.clock import now_ns
 from closeshave.control.processes import send, stopped
 from closeshave.faults.freezing import FROZEN_WITHIN_S, StillRunning, freeze
 from closeshave.faults.killing import postmaster
-from closeshave.faults.kind import Aim, Injection, Kind, Sighting
+from closeshave.faults.kind import Aim, Kind
 from closeshave.faults.shard.cluster import ROLES_S, SWITCH_BACK, named, prove, shard_of, undo, unfit
 from closeshave.faults.waiting import after, until
+from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
 SILENT_S = 0.2
@@ -36,7 +37,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
 
     if not until(still, after(FROZEN_WITHIN_S), interval_s=0.005):
         raise StillRunning(f"not all processes of {lead.process} are stopped {FROZEN_WITHIN_S:g} s after SIGSTOP")
-    touched = tuple(str(victim) for victim in everyone)
+    touched = tuple(victim.touched for victim in everyone)
     return Injection(aim.label, touched, began_ns, now_ns(), targets=(lead.process,), members=(lead.process,))
 
 

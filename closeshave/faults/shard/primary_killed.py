@@ -12,9 +12,10 @@ from closeshave.clock import now_ns
 from closeshave.control.processes import Identity, known_as, send
 from closeshave.deployment import Member
 from closeshave.faults.killing import kill, postmaster, victims_of
-from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Sighting
+from closeshave.faults.kind import Aim, Kind, Parameter
 from closeshave.faults.shard.cluster import ROLES_S, SWITCH_BACK, named, prove, shard_of, standbys, undo, unfit
 from closeshave.faults.waiting import SECOND_NS, wait_until
+from closeshave.history import Injection, Sighting, TouchedProcess
 from closeshave.plan import Expected
 
 NODE = Parameter("node", bool, default=False, about="Kill the whole node: Patroni dies with its PostgreSQL.")
@@ -41,7 +42,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
             done = kill([first], strike_ns, dying_with_them=children)
     finally:
         _end_receivers(frozen)
-    touched = (*done.touched, *(f"walreceiver {name} pid {identity.pid}" for name, identity in frozen))
+    touched = (*done.touched, *(TouchedProcess(name, identity.pid, "walreceiver") for name, identity in frozen))
     return Injection(aim.label, touched, done.began_ns, done.dead_ns, targets=(lead.process,), members=(lead.process,))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from closeshave.clients import patroni
 from closeshave.faults import cutting, divergence
 from closeshave.faults.cutting import Cut
-from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Kind, Proof, Say
 from closeshave.faults.shard import cluster
 from closeshave.faults.shard.cluster import ROLES_S, SWITCH_BACK, named, processes_of, shard_of, standbys
+from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from closeshave.clients import patroni, ports
 from closeshave.deployment import Member
 from closeshave.faults.killing import kill, victims_of
-from closeshave.faults.kind import Aim, Injection, Kind, Sighting
+from closeshave.faults.kind import Aim, Kind
 from closeshave.faults.shard.cluster import ROLES_S, named, prove, shard_of, standbys, undo, unfit
+from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from closeshave.clients import patroni
-from closeshave.faults.kind import Aim, Injection, Kind
+from closeshave.faults.kind import Aim, Kind
 from closeshave.faults.shard.cluster import ROLES_S, prove, shard_of, standbys, undo, unfit
 from closeshave.faults.shard.replica_lost import look, lose
+from closeshave.history import Injection
 from closeshave.plan import Expected
 
 

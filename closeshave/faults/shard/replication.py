@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from closeshave.clients import patroni, postgres
 from closeshave.deployment import Link, Member
-from closeshave.faults.kind import Aim, Sighting
+from closeshave.faults.kind import Aim
 from closeshave.faults.shard.cluster import shard_of, standbys
 from closeshave.faults.waiting import after, until
+from closeshave.history import Sighting
 
 
 def links_from(aim: Aim, lead: Member) -> tuple[Link, ...]:

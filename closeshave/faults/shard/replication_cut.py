@@ -9,11 +9,12 @@ from closeshave.control.processes import known_as
 from closeshave.faults import links
 from closeshave.faults.freezing import freeze
 from closeshave.faults.killing import Victim
-from closeshave.faults.kind import Aim, Injection, Kind, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Kind, Proof, Say
 from closeshave.faults.links import SILENCE, Disturbance
 from closeshave.faults.shard import cluster
 from closeshave.faults.shard.cluster import ROLES_S, shard_of, standbys
 from closeshave.faults.shard.replication import late, links_from
+from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
 NAME = "shard.replication-cut"

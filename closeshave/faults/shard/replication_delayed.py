@@ -5,11 +5,12 @@ from __future__ import annotations
 from closeshave.clients import patroni
 from closeshave.clients.toxiproxy import Toxic
 from closeshave.faults import links
-from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Kind, Parameter, Proof, Say
 from closeshave.faults.links import Disturbance
 from closeshave.faults.shard import cluster
 from closeshave.faults.shard.cluster import ROLES_S, shard_of
 from closeshave.faults.shard.replication import late, links_from
+from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
 NAME = "shard.replication-delayed"

@@ -6,9 +6,10 @@ from closeshave.clients import patroni, postgres
 from closeshave.clock import now_ns
 from closeshave.faults import squeezing
 from closeshave.faults.killing import postmaster
-from closeshave.faults.kind import Aim, Injection, Kind, Parameter, Proof, Say, Sighting
+from closeshave.faults.kind import Aim, Kind, Parameter, Proof, Say
 from closeshave.faults.shard import cluster
 from closeshave.faults.shard.cluster import HELPER_S, helper, named, no_helper, processes_of, shard_of, standbys, unfit
+from closeshave.history import Injection, Sighting
 from closeshave.plan import Expected
 
 SQUEEZER = "squeeze"

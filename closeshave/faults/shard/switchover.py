@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from closeshave.clients import patroni, postgres
 from closeshave.clock import now_ns
-from closeshave.faults.kind import Aim, Injection, Kind, Sighting
+from closeshave.faults.kind import Aim, Kind
 from closeshave.faults.shard.cluster import ROLES_S, SWITCH_BACK, named, prove, shard_of, standbys, undo, unfit
 from closeshave.faults.waiting import wait_until
+from closeshave.history import Injection, Sighting, TouchedLeader
 from closeshave.plan import Expected
 
 
@@ -17,7 +18,7 @@ def inject(aim: Aim, strike_ns: int) -> Injection:
     wait_until(strike_ns)
     began_ns = now_ns()
     answer = patroni.switchover(aim.deployment, shard_of(aim), to)
-    touched = (f"leader {lead.process}", f"leader {to.process}: {answer.strip()}")
+    touched = (TouchedLeader(lead.process), TouchedLeader(to.process, answer.strip()))
     return Injection(aim.label, touched, began_ns, now_ns(), targets=(lead.process, to.process), members=(lead.process,))
 
 

@@ -2,5 +2,5 @@
 
 :class:`.recorded.Recorded` is the history as arrays; :class:`.evidence.Evidence` adds what follows from it and is the argument of every judge.
 
-May import: history, judge.verdict, plan, plurals, scope, target, topology, vocabulary.
+May import: history, judge.witnesses, plan, plurals, scope, target, topology, vocabulary.
 """

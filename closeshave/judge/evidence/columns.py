@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from closeshave.topology import Topology
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 

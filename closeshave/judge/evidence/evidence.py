@@ -118,8 +118,7 @@ class Evidence(Recorded):
         begun: dict[str, int] = {}
         over: dict[str, int] = {}
         for event in self.history.faults:
-            at_ns = int(event.evidence.get("began_ns", event.at_ns))
-            begun[event.fault] = min(begun.get(event.fault, NEVER_NS), at_ns - SECOND_NS)
+            begun[event.fault] = min(begun.get(event.fault, NEVER_NS), event.began_ns - SECOND_NS)
             if event.edge == FaultEdge.VERIFIED_HEALED:
                 over[event.fault] = event.at_ns + SECOND_NS
         return tuple(Span(at_ns, over.get(fault, NEVER_NS)) for fault, at_ns in begun.items())

@@ -21,12 +21,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from closeshave.judge.evidence.columns import Flags, Floats, Ints
 from closeshave.judge.evidence.windows import Span
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 HELD = 0.05
 """Seconds of waiting per second that other programs caused. With less, neither can twenty requests per second wait 3 ms each, nor one of them 50 ms."""
@@ -68,7 +65,7 @@ class Doubt(Span):
 class _Seconds:
     """The record by intervals; arrays of one length, in time order."""
 
-    ends_ns: NDArray[np.int64]
+    ends_ns: Ints
     interval_s: Floats
     host: pd.DataFrame
     groups: pd.DataFrame
@@ -259,7 +256,7 @@ def _late(seconds: _Seconds) -> _Found:
     return _Found((seconds.interval_s >= LATE_S) & ~by_itself, "the resource sampler could not run for {:.1f} s", seconds.interval_s)
 
 
-def _unrecorded(seconds: _Seconds, starts: NDArray[np.int64]) -> list[Doubt]:
+def _unrecorded(seconds: _Seconds, starts: Ints) -> list[Doubt]:
     """Gaps between intervals, of which nothing is known. Records of older versions are exempt."""
     if "delay_s" not in seconds.groups:
         return []

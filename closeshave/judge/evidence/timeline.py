@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -56,8 +55,8 @@ def lives(evidence: Evidence) -> tuple[Life, ...]:
             for name, other in starts.items()
             if name != fault.id and other is not None and start is not None and other >= start and np.any(scopes[name] & scopes[fault.id])
         ]
-        injection = edges.get(FaultEdge.INJECTED)
-        told: Mapping[str, Any] = injection.evidence if injection else {}
+        injected = edges.get(FaultEdge.INJECTED)
+        injection = injected.injection if injected else None
         found.append(
             Life(
                 fault=fault,
@@ -65,11 +64,11 @@ def lives(evidence: Evidence) -> tuple[Life, ...]:
                 observed_ns=_at_ns(edges.get(FaultEdge.OBSERVED)),
                 healed_ns=_began_ns(edges.get(FaultEdge.HEALED)),
                 verified_ns=_at_ns(edges.get(FaultEdge.VERIFIED_HEALED)),
-                dead_ns=told.get("dead_ns"),
-                ended_ns=tuple(told["ended_ns"]) if told.get("ended_ns") else None,
-                called=told.get("returned_ns") is not None,
+                dead_ns=injection.dead_ns if injection else None,
+                ended_ns=injection.ended_ns if injection else None,
+                called=injection is not None and injection.returned_ns is not None,
                 horizon_ns=min([*later, _end_ns(evidence)]),
-                touched=tuple(told.get("touched", ())),
+                touched=tuple(map(str, injection.touched)) if injection else (),
             )
         )
     return tuple(found)
@@ -150,7 +149,7 @@ def _at_ns(event: FaultEvent | None) -> int | None:
 
 
 def _began_ns(event: FaultEvent | None) -> int | None:
-    return None if event is None else int(event.evidence.get("began_ns", event.at_ns))
+    return event.began_ns if event else None
 
 
 def _end_ns(evidence: Evidence) -> int:

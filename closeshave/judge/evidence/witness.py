@@ -1,4 +1,4 @@
-"""Witnesses of a failing verdict: whole rows of the history, ready for JSON."""
+"""Rows of frames as the frozen values that a witness is made of, and which rows a failing verdict shows."""
 
 from __future__ import annotations
 
@@ -8,18 +8,62 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from closeshave.history import (
+    BOOKINGS,
+    CACHE_ENTRIES,
+    CAPTURES,
+    EFFECTS,
+    OPERATIONS,
+    PLACEMENTS,
+    Booking,
+    CacheEntry,
+    Capture,
+    Effect,
+    Operation,
+    Placement,
+)
 from closeshave.judge.evidence.columns import Flags, Ints
-from closeshave.judge.verdict import Witness
+from closeshave.judge.witnesses import EffectWitness, OperationWitness
 
 
-def row(rows: pd.DataFrame, position: int, why: str, **more: Any) -> Witness:
-    """The row at ``position`` as a JSON-ready mapping, missing values as ``None``, and ``why`` it is a breach."""
-    return {**plain(rows, position), **more, "why": why}
+def operation_witness(operations: pd.DataFrame, position: int, why: str) -> OperationWitness:
+    """The operation at ``position``, with ``why`` it is a breach."""
+    return OperationWitness(why, operation_at(operations, position))
 
 
-def plain(rows: pd.DataFrame, position: int) -> dict[str, Any]:
-    """The row at ``position`` as a dict of plain Python values."""
-    return {str(name): _value(rows[name].iloc[position]) for name in rows.columns}
+def effect_witness(operations: pd.DataFrame, rows: pd.DataFrame, index: int, why: str) -> EffectWitness:
+    """The effect at ``index`` of rows that lie beside their operations (``position``), with its operation and ``why`` it is a breach."""
+    return EffectWitness(why, operation_at(operations, int(rows["position"].iloc[index])), effect_at(rows, index))
+
+
+def operation_at(rows: pd.DataFrame, position: int) -> Operation:
+    """The operation in a row."""
+    return Operation(**_values(rows, OPERATIONS.names, position))
+
+
+def effect_at(rows: pd.DataFrame, index: int) -> Effect:
+    """The effect in a row as its recorder wrote it: positions in files, which may stand beside it, prove nothing."""
+    return Effect(**_values(rows, EFFECTS.names, index))
+
+
+def booking_at(rows: pd.DataFrame, position: int) -> Booking:
+    """The booking of the final state in a row."""
+    return Booking(**_values(rows, BOOKINGS.names, position))
+
+
+def capture_at(rows: pd.DataFrame, position: int) -> Capture:
+    """The charge in a row."""
+    return Capture(**_values(rows, CAPTURES.names, position))
+
+
+def cache_entry_at(rows: pd.DataFrame, position: int) -> CacheEntry:
+    """The cache's entry in a row."""
+    return CacheEntry(**_values(rows, CACHE_ENTRIES.names, position))
+
+
+def placement_at(rows: pd.DataFrame, position: int) -> Placement:
+    """What a database member holds, in a row."""
+    return Placement(**_values(rows, PLACEMENTS.names, position))
 
 
 def first_and_worst(guilty: Flags, order: Ints, badness: Ints, name: Ints) -> tuple[int, ...]:
@@ -33,6 +77,11 @@ def first_and_worst(guilty: Flags, order: Ints, badness: Ints, name: Ints) -> tu
     first = positions[np.lexsort((name[positions], -badness[positions], order[positions]))[0]]
     worst = positions[np.lexsort((name[positions], order[positions], -badness[positions]))[0]]
     return (int(first),) if first == worst else (int(first), int(worst))
+
+
+def _values(rows: pd.DataFrame, names: list[str], position: int) -> dict[str, Any]:
+    """The columns of one row as plain Python values, absent ones as ``None``."""
+    return {name: _value(rows[name].iloc[position]) for name in names}
 
 
 def _value(value: Any) -> Any:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from closeshave.history import EFFECTS, Outcome
+from closeshave.history import Outcome
 from closeshave.judge.evidence.columns import Flags, Ints, dense, equal, filled, ints, member
 from closeshave.judge.evidence.recorded import Recorded
-from closeshave.judge.evidence.witness import plain
 
 MUTATING = ("create", "cancel", "reschedule")
 """Actions that change a booking."""
@@ -69,11 +67,6 @@ def with_operations(evidence: Recorded, chosen: Flags) -> pd.DataFrame:
     rows["started_ns"] = evidence.started_ns[position]
     rows["ended_ns"] = evidence.ended_ns[position]
     return rows
-
-
-def effect(rows: pd.DataFrame, index: int) -> dict[str, Any]:
-    """The effect at ``index`` of joined rows as its recorder wrote it, for a witness: without positions, which prove nothing."""
-    return plain(rows[EFFECTS.names], index)
 
 
 def fate(evidence: Recorded) -> Writes:

@@ -11,11 +11,11 @@ from closeshave.history import BOOKINGS_FILE, CACHE_ENTRIES_FILE, CAPTURES_FILE,
 from closeshave.judge.evidence.columns import ints
 from closeshave.judge.explanation.line import Line
 
-Booking = tuple[int, int]
+BookingName = tuple[int, int]
 """Franchise and ID."""
 
 
-def in_the_end(history: History, bookings: Iterable[Booking], shops: Iterable[int]) -> Iterator[Line]:
+def in_the_end(history: History, bookings: Iterable[BookingName], shops: Iterable[int]) -> Iterator[Line]:
     """What the final state and the provider's ledger say about the bookings, also if that is nothing; and what the caches hold for the shops."""
     final, ledger = history.bookings, history.captures
     for franchise, booking in sorted(bookings):

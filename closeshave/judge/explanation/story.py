@@ -7,20 +7,20 @@ history.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
 
-from closeshave.history import OPERATIONS_FILE, TIMELINE
+from closeshave.history import OPERATIONS_FILE, TIMELINE, Booking, Capture, Effect, Operation
 from closeshave.judge.evidence.columns import Flags, ints, member
 from closeshave.judge.evidence.timeline import Life, shards_of, signals_of
 from closeshave.judge.evidence.windows import NEVER_NS
-from closeshave.judge.explanation.ending import Booking, in_the_end
+from closeshave.judge.explanation.ending import BookingName, in_the_end
 from closeshave.judge.explanation.line import Line
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Verdict
+from closeshave.judge.witnesses import KeyWitness, StaleEntryWitness
 from closeshave.vocabulary import SignalKind
 
 MARGIN_NS = 5_000_000_000
@@ -32,16 +32,12 @@ MOST_OPERATIONS = 40
 
 def tell(analysis: Analysis, verdict: Verdict) -> tuple[Line, ...]:
     """The lines of the explanation; empty for a verdict without witnesses and without a fault."""
-    witnesses = [each for witness in verdict.witnesses for each in _nested(witness)]
-    accused = {int(each["id"]) for each in witnesses if _whole(each.get("id")) and "intended_ns" in each}
-    accused |= {int(each["operation"]) for each in witnesses if _whole(each.get("operation"))}
-    bookings = {
-        (int(each["franchise"]), int(each["booking"]))
-        for each in witnesses
-        if _whole(each.get("franchise")) and _whole(each.get("booking"))
-    }
-    keys = {str(each["key"]) for each in witnesses if each.get("key")}
-    shops = {int(each["franchise"]) for each in witnesses if "differs" in each}
+    named = [row for witness in verdict.witnesses for row in witness.rows]
+    accused = {row.id for row in named if isinstance(row, Operation)} | {row.operation for row in named if isinstance(row, Effect)}
+    about = [row for row in named if isinstance(row, Effect | Booking | Capture)]
+    bookings = {(row.franchise, row.booking) for row in about if row.booking is not None}
+    keys = {row.key for row in about if row.key} | {witness.key for witness in verdict.witnesses if isinstance(witness, KeyWitness)}
+    shops = {witness.franchise for witness in verdict.witnesses if isinstance(witness, StaleEntryWitness)}
     rows = _operations(analysis, accused, bookings, keys, shops)
     acted = list(_acted(analysis, rows, accused))
     instants = [line.at_ns for line in acted if line.at_ns is not None]
@@ -51,23 +47,7 @@ def tell(analysis: Analysis, verdict: Verdict) -> tuple[Line, ...]:
     return (*timed, *in_the_end(analysis.evidence.history, bookings, shops))
 
 
-def _nested(witness: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The witness and the rows that it quotes."""
-    yield witness
-    for value in witness.values():
-        if isinstance(value, Mapping):
-            yield from _nested(value)
-        elif isinstance(value, list | tuple):
-            for part in value:
-                if isinstance(part, Mapping):
-                    yield from _nested(part)
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _operations(analysis: Analysis, accused: set[int], bookings: set[Booking], keys: set[str], shops: set[int]) -> list[int]:
+def _operations(analysis: Analysis, accused: set[int], bookings: set[BookingName], keys: set[str], shops: set[int]) -> list[int]:
     """Positions of the operations that concern the witnesses, their bookings or their keys, and of those that changed or showed a shop."""
     effects, ids = analysis.evidence.history.effects, analysis.evidence.ids
     pairs = pd.MultiIndex.from_arrays([ints(effects["franchise"], -1), ints(effects["booking"], -1)])

@@ -10,11 +10,11 @@ import pandas as pd
 from closeshave.history import Outcome
 from closeshave.judge.evidence.columns import Flags, dense, equal, filled, ints, shared
 from closeshave.judge.evidence.evidence import Evidence
-from closeshave.judge.evidence.witness import first_and_worst, plain, row
-from closeshave.judge.evidence.writes import effect
+from closeshave.judge.evidence.witness import booking_at, effect_at, first_and_worst, operation_at
 from closeshave.judge.integrity.finding import Finding
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Exposure
+from closeshave.judge.witnesses import BookingWitness, KeyWitness, LostWriteWitness, Witness
 from closeshave.plurals import plural
 
 RATE_LIMITED_STATUS = 429
@@ -26,13 +26,12 @@ def lost(analysis: Analysis) -> Finding:
     guilty = writes.lost & ~analysis.forgiven
     ended = writes.rows["ended_ns"].to_numpy()
     final = _final(analysis)
-    witnesses = []
+    witnesses: list[Witness] = []
     for index in first_and_worst(guilty, ended, ended, ints(writes.rows["operation"], -1)):
         place = int(writes.rows["final"].iloc[index])
-        shown = plain(final, place) if place >= 0 else None
-        position = int(writes.rows["position"].iloc[index])
-        why = "acknowledged, but not in the final state"
-        witnesses.append(row(analysis.evidence.operations, position, why, effect=effect(writes.rows, index), final=shown))
+        request = operation_at(analysis.evidence.operations, int(writes.rows["position"].iloc[index]))
+        shown = booking_at(final, place) if place >= 0 else None
+        witnesses.append(LostWriteWitness("acknowledged, but not in the final state", request, effect_at(writes.rows, index), shown))
     acknowledged = int(np.count_nonzero(equal(writes.rows["outcome"], Outcome.OK) & ~writes.unread))
     count = int(np.count_nonzero(guilty))
     what = plural(count, "acknowledged write is not in the final state", "acknowledged writes are not in the final state")
@@ -115,11 +114,11 @@ def repeated(analysis: Analysis) -> Finding:
     counts = np.bincount(codes[first], minlength=len(keys))
     twice = sorted((str(keys[code]), code) for code in np.flatnonzero(counts > 1).tolist())
     witnesses = tuple(
-        {
-            "key": key,
-            "bookings": sorted(each for each in booking[first[codes[first] == code]].tolist() if each >= 0),
-            "why": "one idempotency key, more than one booking",
-        }
+        KeyWitness(
+            "one idempotency key, more than one booking",
+            key,
+            tuple(sorted(each for each in booking[first[codes[first] == code]].tolist() if each >= 0)),
+        )
         for key, code in twice[:2]
     )
     retries = _retries(analysis)
@@ -183,6 +182,7 @@ def _of_final(analysis: Analysis, name: str, guilty: Flags, one: str, many: str)
     final = _final(analysis)
     order, count = ints(final["booking"], -1), int(np.count_nonzero(guilty))
     witnesses = tuple(
-        row(final, position, f"this {one}") for position in first_and_worst(guilty, order, order, ints(final["found_on"], -1))
+        BookingWitness(f"this {one}", booking_at(final, position))
+        for position in first_and_worst(guilty, order, order, ints(final["found_on"], -1))
     )
     return Finding(name, count, len(final), plural(count, one, many), witnesses)

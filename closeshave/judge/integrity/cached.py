@@ -15,10 +15,11 @@ import pandas as pd
 
 from closeshave.judge.evidence.columns import Flags, Ints, ints, shard_ids
 from closeshave.judge.evidence.evidence import Evidence
-from closeshave.judge.evidence.witness import first_and_worst, plain
+from closeshave.judge.evidence.witness import cache_entry_at, first_and_worst
 from closeshave.judge.integrity.finding import Finding, unknown
 from closeshave.judge.measures.analysis import Analysis
-from closeshave.judge.verdict import Exposure, Witness
+from closeshave.judge.verdict import Exposure
+from closeshave.judge.witnesses import Differing, StaleEntryWitness
 from closeshave.plurals import plural
 
 NAME = "stale_cache"
@@ -52,19 +53,19 @@ def stale(analysis: Analysis) -> Finding:
     return Finding(NAME, count, len(sample), what, witnesses, exposure=Exposure(len(sample), compared))
 
 
-def differences(cached: str, stored: str) -> list[dict[str, Any]]:
+def differences(cached: str, stored: str) -> tuple[Differing, ...]:
     """The fields (``franchise.name``) in which two JSON texts differ, with both values; text that is not JSON differs as a whole."""
     try:
-        return _differing("", json.loads(cached), json.loads(stored))
+        return tuple(_differing("", json.loads(cached), json.loads(stored)))
     except (ValueError, RecursionError):
-        return _differing("", cached, stored)
+        return tuple(_differing("", cached, stored))
 
 
-def _differing(path: str, cached: Any, stored: Any) -> list[dict[str, Any]]:
+def _differing(path: str, cached: Any, stored: Any) -> list[Differing]:
     if isinstance(cached, dict) and isinstance(stored, dict):
         names = sorted({*cached, *stored})
         return [found for name in names for found in _differing(f"{path}.{name}" if path else name, cached.get(name), stored.get(name))]
-    return [] if cached == stored else [{"field": path, "cached": cached, "stored": stored}]
+    return [] if cached == stored else [Differing(path, cached, stored)]
 
 
 def _lost_since(analysis: Analysis, sample: pd.DataFrame, behind: Ints) -> Flags:
@@ -76,8 +77,11 @@ def _lost_since(analysis: Analysis, sample: pd.DataFrame, behind: Ints) -> Flags
     return newer & np.isin(shards, list(analysis.rewound))
 
 
-def _witness(sample: pd.DataFrame, position: int) -> Witness:
-    told = plain(sample, position)
-    differs = differences(told.pop("cached"), told.pop("stored"))
-    fields = ", ".join(each["field"] or "everything" for each in differs)
-    return {**told, "differs": differs, "why": f"the cache and the database differ in {fields}"}
+def _witness(sample: pd.DataFrame, position: int) -> StaleEntryWitness:
+    entry = cache_entry_at(sample, position)
+    # The sample has only entries with both texts.
+    differs = differences(entry.cached or "", entry.stored or "")
+    why = f"the cache and the database differ in {', '.join(each.field or 'everything' for each in differs)}"
+    return StaleEntryWitness(
+        why, entry.store, entry.region, entry.key, entry.franchise, entry.cached_version, entry.stored_version, differs
+    )

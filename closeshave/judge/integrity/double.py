@@ -13,21 +13,22 @@ Barbers are identified by franchise and ID, since shards may use the same IDs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from closeshave.history import BOOKINGS, EFFECTS, Outcome
+from closeshave.history import Booking, Effect, Outcome
 from closeshave.judge.evidence.columns import Flags, Ints, dense, equal, filled, ints
 from closeshave.judge.evidence.holding import earliest, of_same_booking
 from closeshave.judge.evidence.windows import NEVER_NS
-from closeshave.judge.evidence.witness import plain
+from closeshave.judge.evidence.witness import booking_at, effect_at
 from closeshave.judge.evidence.writes import CANCELLED
 from closeshave.judge.integrity.finding import Finding
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Exposure
+from closeshave.judge.witnesses import OverlapWitness
 from closeshave.plurals import counted, plural
 
 CONFLICTS = (400, 409)
@@ -46,16 +47,16 @@ def double_booked(analysis: Analysis) -> Finding:
         raise ValueError("the final state of bookings is missing")
     alive = final[~equal(final["status"], CANCELLED)]
     held = analysis.holdings
-    found = {_names(alive, pair): _witness(alive, pair, "both are in the final state") for pair in overlapping(alive)}
+    found = {_names(alive, pair): _witness(alive, pair, booking_at, "both are in the final state") for pair in overlapping(alive)}
     # Two rows of the final state need no history to fail; of two bookings in the history a cancel may be unrecorded.
     doubt = "" if found else analysis.incomplete
     for pair in overlapping(held, held_ns=True):
-        found.setdefault(_names(held, pair), _witness(held, pair, "both were acknowledged and held at the same time"))
+        found.setdefault(_names(held, pair), _witness(held, pair, effect_at, "both were acknowledged and held at the same time"))
     ordered = [found[names] for names in sorted(found)]
     shown = []
     if ordered:
-        first = min(ordered, key=lambda witness: witness["starts_at"])
-        worst = max(ordered, key=lambda witness: (witness["overlap_minutes"], -witness["starts_at"]))
+        first = min(ordered, key=_starts_at)
+        worst = max(ordered, key=lambda witness: (witness.overlap_minutes, -_starts_at(witness)))
         shown = [first] if first is worst else [first, worst]
     chances = int(np.count_nonzero(contests(analysis)))
     exposure = Exposure(chances, f"{plural(chances, 'contest', 'contests')} for a slot{_habit(analysis)}")
@@ -182,9 +183,20 @@ def _names(rows: pd.DataFrame, pair: Pair) -> tuple[tuple[int, int], tuple[int, 
     return first, second
 
 
-def _witness(rows: pd.DataFrame, pair: Pair, why: str) -> dict[str, Any]:
-    shown = rows[[name for name in rows.columns if name in BOOKINGS.names or name in EFFECTS.names]]
-    one, two = (plain(shown, place) for place in pair)
-    overlap_s = min(one["starts_at"] + 60 * one["minutes"], two["starts_at"] + 60 * two["minutes"]) - two["starts_at"]
-    slot = datetime.fromtimestamp(two["starts_at"], UTC).isoformat()
-    return {**two, "slot": slot, "overlap_minutes": overlap_s / 60, "other": one, "why": f"{why}: barber {two['barber']} at {slot}"}
+def _witness(rows: pd.DataFrame, pair: Pair, row: Callable[[pd.DataFrame, int], Booking | Effect], why: str) -> OverlapWitness:
+    one, two = (row(rows, place) for place in pair)
+    starts_at, ends_at = _slot(two)
+    overlap_s = min(_slot(one)[1], ends_at) - starts_at
+    slot = datetime.fromtimestamp(starts_at, UTC).isoformat()
+    return OverlapWitness(f"{why}: barber {two.barber} at {slot}", two, slot, overlap_s / 60, one)
+
+
+def _starts_at(witness: OverlapWitness) -> int:
+    return _slot(witness.booking)[0]
+
+
+def _slot(row: Booking | Effect) -> tuple[int, int]:
+    """Start and end, in seconds since the epoch. Rows without them overlap nothing."""
+    assert row.starts_at is not None
+    assert row.minutes is not None
+    return row.starts_at, row.starts_at + 60 * row.minutes

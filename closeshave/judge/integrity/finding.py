@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from closeshave.judge.verdict import Exposure, Witness
+from closeshave.judge.verdict import Exposure
+from closeshave.judge.witnesses import Witness
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from closeshave.judge.evidence.columns import Flags, Ints, equal, filled, ints, 
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.holding import earliest
 from closeshave.judge.evidence.windows import NEVER_NS, spans, within
-from closeshave.judge.evidence.witness import first_and_worst, row
-from closeshave.judge.evidence.writes import effect, joined
+from closeshave.judge.evidence.witness import effect_witness, first_and_worst
+from closeshave.judge.evidence.writes import joined
 from closeshave.judge.integrity.finding import Finding
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Exposure
@@ -61,12 +61,7 @@ def stale_offers(analysis: Analysis) -> Finding:
     guilty[list(taken)] = True
     guilty, doubt = undisturbed(evidence, guilty, started, ended)
     witnesses = tuple(
-        row(
-            evidence.operations,
-            int(offers["position"].iloc[index]),
-            _why(*taken[index], int(started[index])),
-            effect=effect(offers, index),
-        )
+        effect_witness(evidence.operations, offers, index, _why(*taken[index], int(started[index])))
         for index in first_and_worst(guilty, started, started, ints(offers["operation"], -1))
     )
     chances = _could_be_wrong(listed, offers, held)
@@ -147,11 +142,11 @@ def stale_pages(analysis: Analysis) -> Finding:
     guilty, doubt = undisturbed(analysis.evidence, behind > 0, reads["started_ns"].to_numpy(), reads["ended_ns"].to_numpy())
     behind = np.where(guilty, behind, 0)
     witnesses = tuple(
-        row(
+        effect_witness(
             analysis.evidence.operations,
-            int(reads["position"].iloc[index]),
+            reads,
+            index,
             f"showed version {int(reads['version'].iloc[index])} after version {int(newest[index])} was acknowledged to the same manager",
-            effect=effect(reads, index),
         )
         for index in first_and_worst(behind > 0, reads["started_ns"].to_numpy(), behind, ints(reads["operation"], -1))
     )

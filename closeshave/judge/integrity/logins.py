@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from closeshave.judge.evidence.columns import ints
-from closeshave.judge.evidence.witness import first_and_worst, row
+from closeshave.judge.evidence.witness import first_and_worst, operation_witness
 from closeshave.judge.integrity.finding import Finding
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Exposure
@@ -30,7 +30,7 @@ def lost_sessions(analysis: Analysis) -> Finding:
     guilty = personal & (status == UNAUTHENTICATED)
     why = "refused as not logged in, although the token was valid"
     positions = first_and_worst(guilty, evidence.started_ns, evidence.started_ns, evidence.ids)
-    witnesses = tuple(row(evidence.operations, position, why) for position in positions)
+    witnesses = tuple(operation_witness(evidence.operations, position, why) for position in positions)
     answered = int(np.count_nonzero(personal & (status > 0)))
     exposure = Exposure(answered, f"answered {plural(answered, 'request', 'requests')} of logged-in customers")
     n, count = int(np.count_nonzero(personal)), int(np.count_nonzero(guilty))

@@ -8,11 +8,12 @@ import pandas as pd
 from closeshave.history import Outcome
 from closeshave.judge.evidence.columns import Flags, equal, ints
 from closeshave.judge.evidence.evidence import Evidence
-from closeshave.judge.evidence.witness import first_and_worst, row
-from closeshave.judge.evidence.writes import among, effect
+from closeshave.judge.evidence.witness import capture_at, effect_at, effect_witness, first_and_worst
+from closeshave.judge.evidence.writes import among
 from closeshave.judge.integrity.finding import Finding, unknown
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Exposure
+from closeshave.judge.witnesses import ChargeWitness, Witness
 from closeshave.plurals import plural
 
 NO_LEDGER = "the payment provider's ledger is missing"
@@ -44,7 +45,7 @@ def duplicate(analysis: Analysis) -> Finding:
     what = plural(count, "charge in the provider's ledger was not requested", "charges in the provider's ledger were not requested")
     return Finding(
         "duplicate_payments", count, len(ledger), what,
-        tuple(_charges(analysis, ledger, surplus, "charged a second time, or although every payment was refused")),
+        _charges(analysis, ledger, surplus, "charged a second time, or although every payment was refused"),
         doubt=_earlier(analysis, ledger, surplus) or ("" if (turn > 0).any() else analysis.incomplete), exposure=_confirmations(analysis),
     )  # fmt: skip
 
@@ -59,12 +60,7 @@ def missing(analysis: Analysis) -> Finding:
     gone = ~among(acknowledged, ledger)
     ended = acknowledged["ended_ns"].to_numpy()
     witnesses = tuple(
-        row(
-            analysis.evidence.operations,
-            int(acknowledged["position"].iloc[index]),
-            "acknowledged, but not in the provider's ledger",
-            effect=effect(acknowledged, index),
-        )
+        effect_witness(analysis.evidence.operations, acknowledged, index, "acknowledged, but not in the provider's ledger")
         for index in first_and_worst(gone, ended, ended, ints(acknowledged["operation"], -1))
     )
     count = int(np.count_nonzero(gone))
@@ -90,7 +86,7 @@ def orphan(analysis: Analysis) -> Finding:
     one = "charge is for a booking that is not in the final state"
     what = plural(count, one, "charges are for bookings that are not in the final state")
     doubt = _earlier(analysis, ledger, guilty) or ("" if analysis.writes.keeps_cancelled else analysis.incomplete)
-    witnesses = tuple(_charges(analysis, ledger, guilty, f"this {one}"))
+    witnesses = _charges(analysis, ledger, guilty, f"this {one}")
     n = int(np.count_nonzero(read))
     exposure = Exposure(n, plural(n, "charge for a booking that was read back", "charges for bookings that were read back"))
     return Finding("orphan_payments", count, len(ledger), what, witnesses, doubt=doubt, exposure=exposure)
@@ -114,13 +110,13 @@ def _confirmations(analysis: Analysis) -> Exposure:
     return Exposure(len(sent), f"{plural(len(sent), 'payment')} confirmed, {repeated:,} of them again with the same key")
 
 
-def _charges(analysis: Analysis, ledger: pd.DataFrame, guilty: Flags, why: str) -> list[dict[str, object]]:
+def _charges(analysis: Analysis, ledger: pd.DataFrame, guilty: Flags, why: str) -> tuple[Witness, ...]:
     """The first and the largest of the wrong charges, each with the payments that customers made for its booking."""
     order = np.rint(ledger["at"].to_numpy(dtype=np.float64) * 1e3).astype(np.int64)
     paid = analysis.payments
-    shown = []
+    shown: list[Witness] = []
     for index in first_and_worst(guilty, order, ints(ledger["amount"], 0), np.arange(len(ledger))):
         same = among(paid, ledger.iloc[[index]])
-        attempts = [effect(paid, int(place)) for place in np.flatnonzero(same)]
-        shown.append({**row(ledger, index, why), "payments": attempts})
-    return shown
+        attempts = tuple(effect_at(paid, int(place)) for place in np.flatnonzero(same))
+        shown.append(ChargeWitness(why, capture_at(ledger, index), attempts))
+    return tuple(shown)

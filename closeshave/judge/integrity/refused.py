@@ -6,8 +6,7 @@ import numpy as np
 
 from closeshave.judge.evidence.columns import ints, member
 from closeshave.judge.evidence.refusals import ASKING
-from closeshave.judge.evidence.witness import first_and_worst, row
-from closeshave.judge.evidence.writes import effect
+from closeshave.judge.evidence.witness import effect_witness, first_and_worst
 from closeshave.judge.integrity.finding import Finding
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Exposure
@@ -22,7 +21,7 @@ def refused_though_free(analysis: Analysis) -> Finding:
     started = found.rows["started_ns"].to_numpy()
     why = "refused as taken, although no booking held the slot and a later list still offered it"
     witnesses = tuple(
-        row(evidence.operations, int(found.rows["position"].iloc[index]), why, effect=effect(found.rows, index))
+        effect_witness(evidence.operations, found.rows, index, why)
         for index in first_and_worst(found.free, started, started, ints(found.rows["operation"], -1))
     )
     count, untold = int(np.count_nonzero(found.free)), int(np.count_nonzero(~found.held & ~found.free))

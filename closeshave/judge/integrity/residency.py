@@ -17,10 +17,11 @@ import pandas as pd
 from closeshave.history import History
 from closeshave.judge.evidence.columns import Flags, Ints, ints
 from closeshave.judge.evidence.evidence import Evidence
-from closeshave.judge.evidence.witness import first_and_worst, row
+from closeshave.judge.evidence.witness import booking_at, cache_entry_at, first_and_worst, placement_at
 from closeshave.judge.integrity.finding import Finding, unknown
 from closeshave.judge.measures.analysis import Analysis
-from closeshave.judge.verdict import Exposure, Witness
+from closeshave.judge.verdict import Exposure
+from closeshave.judge.witnesses import BookingWitness, CacheEntryWitness, PlacementWitness, Witness
 from closeshave.plurals import plural
 from closeshave.topology import Shard
 
@@ -87,7 +88,7 @@ def _bookings(history: History, final: pd.DataFrame) -> Kept:
         guilty |= own & ~np.isin(found_on, inside)
     order = ints(final["booking"], -1)
     why = "a booking of a franchise that is bound to its region, on a shard with a member outside it"
-    witnesses = tuple(row(final, place, why) for place in first_and_worst(guilty, order, order, found_on))
+    witnesses = tuple(BookingWitness(why, booking_at(final, place)) for place in first_and_worst(guilty, order, order, found_on))
     return Kept(int(np.count_nonzero(resident)), int(np.count_nonzero(guilty)), witnesses)
 
 
@@ -98,7 +99,7 @@ def _shops(placements: pd.DataFrame | None) -> Kept:
     held, order = ints(rows["franchises"], 0), np.arange(len(rows))
     guilty = (held > 0) & (rows["region"] != rows["resident"]).to_numpy(dtype=np.bool_)
     why = "a database member outside the region holds shops that are bound to it"
-    witnesses = tuple(row(rows, place, why) for place in first_and_worst(guilty, order, held, order))
+    witnesses = tuple(PlacementWitness(why, placement_at(rows, place)) for place in first_and_worst(guilty, order, held, order))
     return Kept(int(held.sum()), int(held[guilty].sum()), witnesses)
 
 
@@ -113,7 +114,7 @@ def _entries(history: History, entries: pd.DataFrame | None) -> Kept:
         resident |= own
         guilty |= own & (rows["region"] != shard.home).to_numpy(dtype=np.bool_)
     why = "a cache outside the region holds an entry of a franchise that is bound to it"
-    witnesses = tuple(row(rows, place, why) for place in first_and_worst(guilty, order, order, order))
+    witnesses = tuple(CacheEntryWitness(why, cache_entry_at(rows, place)) for place in first_and_worst(guilty, order, order, order))
     return Kept(int(np.count_nonzero(resident)), int(np.count_nonzero(guilty)), witnesses)
 
 

@@ -14,8 +14,8 @@ import pandas as pd
 from closeshave.history import Outcome
 from closeshave.judge.evidence.columns import Flags, Ints, equal, filled, ints, latest_known
 from closeshave.judge.evidence.timeline import shards_of
-from closeshave.judge.evidence.witness import first_and_worst, row
-from closeshave.judge.evidence.writes import MUTATING, among, effect, joined
+from closeshave.judge.evidence.witness import effect_witness, first_and_worst
+from closeshave.judge.evidence.writes import MUTATING, among, joined
 from closeshave.judge.integrity.finding import Finding
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Exposure
@@ -44,11 +44,11 @@ def stale(analysis: Analysis) -> Finding:
     newest = latest_known(reads, rows, BOOKING, "seen")
     behind = np.where(_taken(analysis, reads, newest), 0, newest - reads["seen"].to_numpy(dtype=np.int64))
     witnesses = tuple(
-        row(
+        effect_witness(
             analysis.evidence.operations,
-            int(reads["position"].iloc[index]),
+            reads,
+            index,
             f"read version {int(reads['seen'].iloc[index])} after its session had seen version {int(newest[index])}",
-            effect=effect(reads, index),
         )
         for index in first_and_worst(behind > 0, reads["started_ns"].to_numpy(), behind, ints(reads["operation"], -1))
     )

@@ -9,8 +9,8 @@ import numpy as np
 
 from closeshave.history import ids
 from closeshave.judge.evidence.columns import ints
-from closeshave.judge.evidence.witness import first_and_worst, row
-from closeshave.judge.evidence.writes import effect, joined
+from closeshave.judge.evidence.witness import effect_witness, first_and_worst
+from closeshave.judge.evidence.writes import joined
 from closeshave.judge.integrity.finding import Finding
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Exposure
@@ -26,12 +26,12 @@ def leaked(analysis: Analysis) -> Finding:
     told = np.array([_differs(values, int(asked[i]), int(franchise[i])) for i, values in enumerate(shown)], dtype=np.bool_)
     started = rows["started_ns"].to_numpy()
     witnesses = tuple(
-        row(
+        effect_witness(
             analysis.evidence.operations,
-            int(rows["position"].iloc[index]),
+            rows,
+            index,
             f"asked for booking {asked[index]} of franchise {franchise[index]} and was shown booking {shown[index].get('booking')} "
             f"of franchise {shown[index].get('franchise_id')}",
-            effect=effect(rows, index),
         )
         for index in first_and_worst(told, started, started, ints(rows["operation"], -1))
     )

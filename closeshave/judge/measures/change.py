@@ -10,11 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from closeshave import quantiles
-
-Floats = NDArray[np.float64]
+from closeshave.judge.evidence.columns import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closeshave.judge.evidence.columns import Flags, shard_ids
+from closeshave.judge.evidence.columns import Flags, Floats, shard_ids
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.timeline import Life, operations_of
 from closeshave.judge.evidence.windows import latency_bounds, spans, within
-from closeshave.judge.measures.change import Change, Floats, rise
+from closeshave.judge.measures.change import Change, rise
 from closeshave.judge.measures.distance import distances, furthest, of_shards, outside
 
 CONFIDENCE = 0.95

@@ -17,7 +17,7 @@ import numpy as np
 from closeshave.judge.evidence.columns import Flags
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.windows import Span, within
-from closeshave.judge.evidence.witness import first_and_worst, row
+from closeshave.judge.evidence.witness import first_and_worst, operation_witness
 from closeshave.judge.measures.counting import Counted, counted
 from closeshave.judge.measures.parts import Part
 from closeshave.judge.verdict import Status, Verdict
@@ -67,7 +67,7 @@ def decide(evidence: Evidence, objective: Objective, part: Part, blank: Verdict,
     if surely.any():
         guilty = part.rows & ~evidence.good & within(evidence.intended_ns, covered)
         shown = first_and_worst(guilty, evidence.intended_ns, evidence.response_ns, evidence.ids)
-        witnesses = tuple(row(evidence.operations, position, "a request that burnt the error budget") for position in shown)
+        witnesses = tuple(operation_witness(evidence.operations, position, "a request that burnt the error budget") for position in shown)
         return replace(found, status=Status.FAIL, reason=said, witnesses=witnesses)
     return (
         replace(found, status=Status.PASS) if never.all() else replace(found, reason=f"{said}: too few requests in the windows to decide")

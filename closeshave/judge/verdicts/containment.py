@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from closeshave.judge.evidence.timeline import Life
-from closeshave.judge.evidence.witness import first_and_worst, row
+from closeshave.judge.evidence.witness import first_and_worst, operation_witness
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.measures.containment import Leakage, leakage
-from closeshave.judge.verdict import Exposure, Status, Verdict, Witness
+from closeshave.judge.verdict import Exposure, Status, Verdict
 from closeshave.judge.verdicts.exposure import enough
+from closeshave.judge.witnesses import Witness
 from closeshave.plurals import plural
 from closeshave.target import Measure, Objective
 
@@ -78,6 +79,6 @@ def _witnesses(analysis: Analysis, found: Leakage) -> tuple[Witness, ...]:
     evidence = analysis.evidence
     why = "a request outside the fault's scope that failed or was slow, unlike in calm"
     return tuple(
-        row(evidence.operations, place, why)
+        operation_witness(evidence.operations, place, why)
         for place in first_and_worst(found.wrong, evidence.intended_ns, evidence.response_ns, evidence.ids)
     )

@@ -17,7 +17,7 @@ import pandas as pd
 from closeshave.judge.evidence.columns import Flags, ints
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.timeline import Life, operations_of
-from closeshave.judge.evidence.witness import first_and_worst, row
+from closeshave.judge.evidence.witness import first_and_worst, operation_witness
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.verdict import Exposure, Status, Verdict
 from closeshave.judge.verdicts.exposure import enough
@@ -69,7 +69,7 @@ def judge(analysis: Analysis, life: Life) -> tuple[Verdict, ...]:
         return (replace(enough(verdict, exposure), status=Status.INCONCLUSIVE, reason=f"{reason}; but {doubt}"),)
     guilty = rows & np.isin(franchise, behind) & ~evidence.good
     positions = first_and_worst(guilty, evidence.intended_ns, evidence.intended_ns, evidence.ids)
-    shown = tuple(row(evidence.operations, position, "a request that failed after the recovery") for position in positions)
+    shown = tuple(operation_witness(evidence.operations, position, "a request that failed after the recovery") for position in positions)
     return (replace(enough(verdict, exposure), status=Status.FAIL, reason=reason, witnesses=shown),)
 
 

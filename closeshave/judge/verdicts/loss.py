@@ -8,12 +8,13 @@ import numpy as np
 
 from closeshave.judge.evidence.columns import Flags, ints
 from closeshave.judge.evidence.timeline import Life, shards_of
-from closeshave.judge.evidence.witness import first_and_worst, row
-from closeshave.judge.evidence.writes import among, effect
+from closeshave.judge.evidence.witness import effect_witness, first_and_worst
+from closeshave.judge.evidence.writes import among
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.measures.loss import resolution_ns
-from closeshave.judge.verdict import Exposure, Status, Verdict, Witness
+from closeshave.judge.verdict import Exposure, Status, Verdict
 from closeshave.judge.verdicts.exposure import enough
+from closeshave.judge.witnesses import Witness
 from closeshave.plurals import counted, plural
 from closeshave.target import Measure, Objective
 
@@ -179,6 +180,6 @@ def _witnesses(analysis: Analysis, guilty: Flags, why: str) -> tuple[Witness, ..
     rows = analysis.writes.rows
     ended = rows["ended_ns"].to_numpy()
     return tuple(
-        row(analysis.evidence.operations, int(rows["position"].iloc[index]), why, effect=effect(rows, index))
+        effect_witness(analysis.evidence.operations, rows, index, why)
         for index in first_and_worst(guilty, ended, ended, ints(rows["operation"], -1))
     )

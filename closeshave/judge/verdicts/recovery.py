@@ -8,12 +8,13 @@ import numpy as np
 
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.timeline import Life
-from closeshave.judge.evidence.witness import first_and_worst, row
+from closeshave.judge.evidence.witness import first_and_worst, operation_witness
 from closeshave.judge.measures.analysis import Analysis
 from closeshave.judge.measures.recovery import Recovery
-from closeshave.judge.verdict import Exposure, Status, Verdict, Witness
+from closeshave.judge.verdict import Exposure, Status, Verdict
 from closeshave.judge.verdicts import left_behind
 from closeshave.judge.verdicts.exposure import enough
+from closeshave.judge.witnesses import Witness
 from closeshave.plan import Expected
 from closeshave.plurals import plural
 from closeshave.target import Measure, Objective
@@ -136,4 +137,4 @@ def _uncertainty_s(evidence: Evidence) -> float:
 def _witnesses(evidence: Evidence, found: Recovery) -> tuple[Witness, ...]:
     guilty = first_and_worst(found.sure, evidence.intended_ns, evidence.intended_ns, evidence.ids)
     whys = ("the first probe that failed", "the last probe that failed")
-    return tuple(row(evidence.operations, position, why) for position, why in zip(guilty, whys, strict=False))
+    return tuple(operation_witness(evidence.operations, position, why) for position, why in zip(guilty, whys, strict=False))

@@ -8,7 +8,7 @@ import numpy as np
 
 from closeshave import plurals
 from closeshave.judge.evidence.evidence import Evidence
-from closeshave.judge.evidence.witness import first_and_worst, row
+from closeshave.judge.evidence.witness import first_and_worst, operation_witness
 from closeshave.judge.measures import sampling
 from closeshave.judge.measures.counting import WORDS, counted
 from closeshave.judge.measures.parts import Part
@@ -38,7 +38,7 @@ def decide(evidence: Evidence, objective: Objective, part: Part, blank: Verdict)
     if high < asked.required:
         witnesses = first_and_worst(asked.rows & ~asked.kept, evidence.intended_ns, evidence.response_ns, evidence.ids)
         why = f"a request {did_not}"
-        shown = tuple(row(evidence.operations, position, why) for position in witnesses)
+        shown = tuple(operation_witness(evidence.operations, position, why) for position in witnesses)
         return replace(found, status=Status.FAIL, reason=f"{said}; the promise is {promise}", witnesses=shown)
     needed = needed_text(n - kept, n, 1 - asked.required, objective.confidence)
     return replace(found, reason=f"{said}: too few requests to decide whether the promise of {promise} is kept{needed}")

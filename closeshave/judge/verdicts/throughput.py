@@ -9,7 +9,7 @@ import numpy as np
 
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.windows import Span
-from closeshave.judge.evidence.witness import first_and_worst, row
+from closeshave.judge.evidence.witness import first_and_worst, operation_witness
 from closeshave.judge.measures.parts import Part
 from closeshave.judge.verdict import Status, Verdict
 from closeshave.target import Objective
@@ -37,5 +37,8 @@ def decide(evidence: Evidence, objective: Objective, part: Part, blank: Verdict,
     guilty = first_and_worst(part.rows & ~evidence.good, evidence.intended_ns, evidence.response_ns, evidence.ids)
     reason = f"{done / duration_s:,.1f} requests/s were answered well; the promise is at least {bound:g} requests/s"
     return replace(
-        found, status=Status.FAIL, reason=reason, witnesses=tuple(row(evidence.operations, position, why) for position in guilty)
+        found,
+        status=Status.FAIL,
+        reason=reason,
+        witnesses=tuple(operation_witness(evidence.operations, position, why) for position in guilty),
     )

@@ -15,7 +15,7 @@ import numpy as np
 
 from closeshave.judge.evidence.evidence import Evidence
 from closeshave.judge.evidence.windows import NEVER_NS, WINDOW_NS
-from closeshave.judge.evidence.witness import first_and_worst, row
+from closeshave.judge.evidence.witness import first_and_worst, operation_witness
 from closeshave.judge.measures import sampling
 from closeshave.judge.measures.counting import times
 from closeshave.judge.measures.parts import Part
@@ -52,7 +52,8 @@ def decide(evidence: Evidence, objective: Objective, part: Part, blank: Verdict)
         # Among those not answered well, the one that took longest is the worst.
         worst = np.where(times_ns == NEVER_NS, evidence.response_ns, times_ns)
         shown = tuple(
-            row(evidence.operations, position, why) for position in first_and_worst(guilty, evidence.intended_ns, worst, evidence.ids)
+            operation_witness(evidence.operations, position, why)
+            for position in first_and_worst(guilty, evidence.intended_ns, worst, evidence.ids)
         )
         return replace(found, status=Status.FAIL, reason=f"{said}; the promise is at most {promised}", witnesses=shown)
     bunched = f" (slow requests come in clusters, so these count as {n / clusters:,.0f} independent ones)" if clusters > 1 else ""
